@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract 1c, control: how images, endpoints and the telemetry segment change hands. A UNIX socket
+ * of type SOCK_SEQPACKET, <run-dir>/dataplane.sock, mode 0600, listened on by the dataplane's
+ * housekeeping core. Each datagram is one message: struct control_msg, then `length` bytes of body;
+ * memory travels as a file descriptor (SCM_RIGHTS). Host byte order: both ends are one box. Every
+ * request is answered by a message with the same `id`; GENERATION and FAULT may come at any time
+ * with id 0.
+ *
+ * One manager at a time: a new HELLO as manager takes over, the old one's connection is closed.
+ * Observers (sluicectl stats) may only say HELLO.
+ *
+ *   type        from  body                          fd                       answer
+ *   HELLO       peer  struct control_hello          -                        WELCOME
+ *   WELCOME     dp    struct control_welcome        telemetry, read-only     -
+ *   PUBLISH     mgmt  struct control_publish        image memfd, sealed      RESULT, later
+ * GENERATION ENDPOINTS   mgmt  struct endpoint_record + list -                        RESULT RESULT
+ * dp    struct control_result         -                        - GENERATION  dp    struct
+ * control_generation     -                        -
+ *
+ * PUBLISH: the memfd must carry F_SEAL_SHRINK|GROW|WRITE|SEAL. RESULT says whether the image was
+ * accepted; GENERATION says that every worker has reported the generation: only then may a status
+ * say Programmed.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define CONTROL_MAGIC 0x43434c53u /* "SLCC" */
+#define CONTROL_VERSION 1u
+#define CONTROL_SOCKET_NAME "dataplane.sock"
+#define CONTROL_MSG_BYTES_MAX 65536u
+
+enum control_type {
+    CONTROL_HELLO = 1,
+    CONTROL_WELCOME = 2,
+    CONTROL_PUBLISH = 3,
+    CONTROL_ENDPOINTS = 4,
+    CONTROL_RESULT = 5,
+    CONTROL_GENERATION = 6,
+};
+
+enum control_role {
+    CONTROL_OBSERVER = 0,
+    CONTROL_MANAGER = 1,
+};
+
+struct control_msg {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type;   /* enum control_type */
+    uint64_t id;     /* chosen by the asker, repeated in the answer; not 0 */
+    uint32_t length; /* bytes of body after this header */
+    uint32_t reserved;
+};
+
+struct control_hello {
+    uint32_t role; /* enum control_role */
+    uint32_t pid;
+};
+
+struct control_welcome {
+    uint64_t generation;     /* that every worker serves now; 0: none yet */
+    uint64_t image_checksum; /* content checksum of that image; the same content need not be sent
+                                again */
+    uint32_t workers;
+    uint32_t reserved;
+};
+
+struct control_publish {
+    uint64_t generation; /* greater than any before; the image's header says the same */
+    uint64_t length;     /* bytes of the image */
+};
+
+struct control_result {
+    uint32_t type;    /* of the request: PUBLISH or ENDPOINTS */
+    uint32_t fault;   /* 0: accepted; else enum image_fault or enum endpoints_fault */
+    uint64_t offset;  /* PUBLISH: where in the image the fault lies */
+    uint64_t subject; /* PUBLISH: generation; ENDPOINTS: group */
+    char text[160];   /* the fault in words, NUL-terminated */
+};
+
+struct control_generation {
+    uint64_t generation; /* every worker serves this one or a later one */
+};
+
+_Static_assert(sizeof(struct control_msg) == 24, "wire layout");
+_Static_assert(sizeof(struct control_welcome) == 24, "wire layout");
+_Static_assert(sizeof(struct control_result) == 184, "wire layout");

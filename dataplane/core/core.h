@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one worker shares among its modules: who it is, what time it is, where packets and memory
+ * come from, where counters go. Every module context (net, tcp, upstream, proxy) holds a pointer to
+ * its worker's struct core and to nothing of another worker.
+ *
+ * A worker is a pure function of the packets, the time and the image that it is given: `now_us` and
+ * `rng` are the only time and chance below worker_poll(). Owner: the worker. Thread: that worker
+ * only, but for the telemetry block, which others may read.
+ */
+#pragma once
+
+#include "abi/stats.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+#include "base/wheel.h"
+
+#include <stdint.h>
+
+struct rte_mempool;
+struct ports;
+
+#define WORKERS_MAX 64u
+
+struct core {
+    uint64_t now_us; /* of this poll: monotonic, any origin; the same for the whole poll */
+    uint8_t worker;  /* 0..workers-1 */
+    uint8_t workers;
+    int socket;                 /* NUMA node, as rte_socket_id() says; -1: any */
+    struct rte_mempool *mbufs;  /* packets of MBUF_DATA_BYTES, single segment each */
+    struct ports *ports;        /* this worker's view of the ports; see core/port.h */
+    struct stats_worker *stats; /* this worker's counters in the telemetry segment; single writer */
+    struct wheel wheel;         /* all timers of this worker */
+    struct rng rng;             /* choices; seeded from outside */
+    struct siphash_key
+        hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
+};
+
+/* Adds to a counter of this worker. Plain store: one writer, readers tolerate any age. */
+static inline void stat_add(struct core *c, enum stat_id id, uint64_t n)
+{
+    c->stats->counters[id] += n;
+}
+
+/* Counts one. */
+static inline void stat_inc(struct core *c, enum stat_id id)
+{
+    c->stats->counters[id] += 1;
+}
+
+/* Memory for a module's tables, zeroed, 64-byte aligned, on the worker's NUMA node. Only while a
+ * worker is being made: there is no allocation afterwards. Never NULL: a box that is too small
+ * fails at start, with `what` in the message. Freed by core_done(). */
+void *core_memory(struct core *c, size_t bytes, const char *what);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The port facade: what a worker sees of the NICs. It hides which worker owns which queue: where
+ * the port has a queue pair for each worker, frames go straight to it; where it has fewer (af_xdp
+ * on veth, tap), the worker that owns the queue passes received frames to the owner of their flow
+ * (software spreading by the Toeplitz hash of the tuple) and sends for the others, over rings.
+ * Modules above see neither.
+ *
+ * Owner: the worker. Thread: the worker, but for the rings inside.
+ */
+#pragma once
+
+#include "base/ip_addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+struct rte_mbuf;
+
+#define PORTS_MAX 16u
+#define PORT_BURST 32u
+
+struct ether_mac {
+    uint8_t bytes[6];
+};
+
+/* What a port is and can do, read back from the device at start. Same content on every worker. */
+struct port_info {
+    uint16_t
+        index; /* 0..n-1, in the order of the configuration: the route image's interfaces name it */
+    uint16_t dpdk_port;
+    uint16_t mtu; /* bytes of the IP packet */
+    struct ether_mac mac;
+    bool has_rss;          /* the device spreads by rss_key over a queue a worker */
+    bool has_multi_seg_tx; /* the device sends chained mbufs; else the facade makes them one */
+    bool has_tx_ip4_cksum;
+    bool has_tx_tcp_cksum; /* TCP and UDP, IPv4 and IPv6 */
+    bool has_rx_cksum;     /* ol_flags carry RTE_MBUF_F_RX_*_CKSUM_* */
+    char name[32];         /* as configured */
+};
+
+/* How many ports there are; the same during the life of the process. */
+unsigned port_count(const struct core *c);
+
+/* The port at `index` < port_count(). */
+const struct port_info *port_info(const struct core *c, unsigned index);
+
+/*
+ * Takes what there is for this worker: own queues first, then what others passed on. At most `max`
+ * <= 128 frames into `ret`; m->port is the port's INDEX (not DPDK's id). Frames of flows that
+ * another worker owns are handed off inside. Neighbour discovery (ARP, ND) frames are copied to
+ * every worker, so that each learns; only the receiving worker's copy has RX_MAY_ANSWER (see
+ * mbuf_may_answer()).
+ */
+unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max);
+
+/* True if this worker is the one to answer the frame; false: a copy, to learn from only. */
+bool mbuf_may_answer(const struct rte_mbuf *m);
+
+/* Queues `m` (whole ethernet frame, possibly chained) for port `index`; takes ownership, always.
+ * Sent at port_tx_flush() or when a burst is full; a drop is counted. */
+void port_tx(struct core *c, unsigned index, struct rte_mbuf *m);
+
+/* Sends what is queued. Called once at the end of a poll. Returns frames handed to devices or
+ * workers. */
+unsigned port_tx_flush(struct core *c);
+
+/* The worker that receives frames of this flow: (remote -> local) as seen on the wire. Used to
+ * choose source ports. Pure; the same function that port_rx() spreads by. */
+unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_addr *src,
+                          const struct ip_addr *dst, uint16_t src_port, uint16_t dst_port);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP of one worker (RFC 9293): what the modules above see. A connection is a struct stream; all
+ * reading, writing and ending goes through core/stream.h.
+ *
+ * Owner: the worker. Thread: the worker. Station on the path: after net (IP), before http.
+ */
+#pragma once
+
+#include "core/stream.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct core;
+struct net;
+struct rte_mbuf;
+struct tcp;
+
+/* Sizes fixed at start. */
+struct tcp_config {
+    uint32_t conns_max;     /* connections of this worker, TIME_WAIT not counted */
+    uint32_t timewaits_max; /* compact TIME_WAIT records */
+    uint32_t half_open_max; /* passive opens not yet established; beyond: SYN dropped and counted */
+    uint32_t rx_window_bytes; /* receive window of a connection */
+    uint32_t tx_buffer_bytes; /* send queue of a connection */
+    uint32_t mbufs_low; /* mbufs left in the pool below which windows shrink and new connections are
+                           refused */
+};
+
+/*
+ * Is anyone listening on this local address and port? Returns true and the bind's number, which the
+ * accepted connection carries; false: the SYN is answered by RST and counted.
+ */
+typedef bool (*tcp_listen_fn)(void *owner, const struct ip_addr *local, uint16_t port,
+                              uint32_t *ret_bind);
+
+/*
+ * A passive open is established: `s` belongs to the callee, which sets on_event and owner. Called
+ * from tcp_poll(), never from tcp_input(). False: refused, the connection is reset.
+ */
+typedef bool (*tcp_accept_fn)(void *owner, struct stream *s, uint32_t bind);
+
+struct tcp_upcalls {
+    tcp_listen_fn listen;
+    tcp_accept_fn accept;
+    void *owner;
+};
+
+/* Makes the worker's TCP. Takes its memory from core_memory(). */
+struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config *config,
+                    const struct tcp_upcalls *upcalls);
+
+/* Gives back every mbuf and pool object; connections vanish without a word on the wire. */
+void tcp_done(struct tcp *t);
+
+/* Handles one segment. `m` starts at the TCP header, the addresses are those of the IP header;
+ * checksums are verified here unless ol_flags say that the device did. Takes ownership of `m`,
+ * always. */
+void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+               const struct ip_addr *dst, uint8_t tos);
+
+/* Drains what this round programmed: delivers stream events and accepts (bounded), then sends
+ * segments and acknowledgements. Called once a poll, after input and timers. Returns how many
+ * things it did. */
+unsigned tcp_poll(struct tcp *t);
+
+struct tcp_open_args {
+    struct ip_addr remote;
+    uint16_t remote_port;
+    uint32_t connect_timeout_ms; /* 0: the default */
+};
+
+#define TCP_OPEN_LIST(X)                                                                           \
+    X(OK, "SYN sent")                                                                              \
+    X(NO_ROUTE, "no interface leads to the address")                                               \
+    X(NO_PORT, "every source port towards this destination is in use")                             \
+    X(NO_CONN, "the connection pool is empty")                                                     \
+    X(NO_MBUF, "memory is short")
+
+enum tcp_open_fault {
+#define X(name, help) TCP_OPEN_##name,
+    TCP_OPEN_LIST(X)
+#undef X
+};
+
+/* Active open. Chooses a local address by the egress route and a source port whose replies come to
+ * this worker. On TCP_OPEN_OK *ret_stream is the new stream (STREAM_WRITABLE when established, else
+ * STREAM_CLOSED); its owner sets on_event and owner at once. */
+enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
+                             struct stream **ret_stream);
+
+/* An address is ours no longer (image change): connections on it are reset and counted. */
+void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr);
+
+/* How many connections there are, and compact TIME_WAIT records. For tests and gauges. */
+uint32_t tcp_conn_count(const struct tcp *t);
+uint32_t tcp_timewait_count(const struct tcp *t);
