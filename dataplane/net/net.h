@@ -22,6 +22,9 @@ struct tcp;
 #define NET_ADDRESSES_MAX 4096u
 #define NET_ROUTES_MAX 1024u
 
+/* Headroom that net_output() needs: ethernet 14, VLAN tag 4, IPv6 40, rounded up. */
+#define NET_HEADER_BYTES 64u
+
 /* One L3 interface: a port, or a VLAN on it. */
 struct net_interface {
     uint16_t port; /* index, see core/port.h */
@@ -56,13 +59,49 @@ struct net_config {
     uint32_t n_routes;
 };
 
-/* Makes the worker's network layer. */
+/* What an ICMP error says about a packet of ours. */
+enum net_icmp_kind {
+    NET_ICMP_TOO_BIG,     /* "fragmentation needed" or "packet too big": `mtu` is valid */
+    NET_ICMP_UNREACHABLE, /* no way to the host or the port, or it is forbidden */
+    NET_ICMP_TIME,        /* the hop limit ran out on the way */
+};
+
+/* An ICMP error about a TCP segment of ours, as far as its quote reaches. Anybody on the way, and
+ * off it, can have made it: the receiver checks `seq` against what is in flight (RFC 5927). */
+struct net_icmp_error {
+    enum net_icmp_kind kind;
+    uint16_t mtu; /* of the next hop, 68..65535; 0: not told (RFC 1191, section 7.1) */
+    struct ip_addr local;
+    struct ip_addr remote;
+    uint16_t local_port;
+    uint16_t remote_port;
+    uint32_t seq; /* sequence number of the quoted segment, host order */
+};
+
+/*
+ * What tcp does for net, which lies below it and does not know it by name. The composer of the
+ * worker fills it: {.input = tcp_input, ...}. All are called from net_input(), address_gone from
+ * net_configure().
+ */
+struct net_tcp_ops {
+    /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
+     */
+    void (*input)(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+                  const struct ip_addr *dst, uint8_t tos);
+    /* An error about a segment of ours; NULL: they are only counted. */
+    void (*icmp_error)(struct tcp *t, const struct net_icmp_error *e);
+    /* An address is ours no longer; NULL: nobody wants to know. */
+    void (*address_gone)(struct tcp *t, const struct ip_addr *addr);
+};
+
+/* Makes the worker's network layer: no interface, no address. Memory comes from core_memory(). */
 struct net *net_new(struct core *core);
 
-/* Where TCP segments for us go. Called once by whoever composes the worker. */
-void net_set_tcp(struct net *n, struct tcp *tcp);
+/* Where TCP segments for us go. Called once by whoever composes the worker; `ops` outlives `n`.
+ * Without it they are dropped and counted. */
+void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops);
 
-/* Gives back every mbuf that waits for a neighbour. */
+/* Gives back every mbuf that waits for a neighbour and disarms every timer. */
 void net_done(struct net *n);
 
 /* Replaces interfaces, addresses and routes; what stays the same keeps its neighbours. New
@@ -73,8 +112,8 @@ void net_configure(struct net *n, const struct net_config *config);
 /* Handles one received frame (whole ethernet frame); takes ownership. */
 void net_input(struct net *n, struct rte_mbuf *m);
 
-/* Once a poll: retries and expiry of neighbours are timers on core->wheel; this sends what became
- * ready. */
+/* Once a poll: announces addresses that are new, a bounded number a call. All else happens at once
+ * or by timers on core->wheel. Returns how many things it did. */
 unsigned net_poll(struct net *n);
 
 /* The way to a destination: which interface, what MTU, which local address speaks. */
@@ -92,8 +131,15 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
 /* Is it an address of ours (VIPs too)? */
 bool net_is_local(const struct net *n, const struct ip_addr *addr);
 
-/* Adds IP and ethernet headers in front of `m` (L4 header and payload; headroom is enough) and
- * sends it. Resolves the neighbour; while that takes, the packet waits in a bounded queue. Takes
- * ownership. L4 checksum: already done, or left to the device by ol_flags as rte_ethdev asks. */
+/*
+ * Adds IP and ethernet headers in front of `m` (L4 header and payload, possibly chained) and sends
+ * it. The first segment belongs to the caller alone, holds the L4 header whole and has
+ * NET_HEADER_BYTES of headroom. Resolves the neighbour; while that takes, the packet waits in a
+ * bounded queue. Takes ownership, always; a drop is counted.
+ *
+ * L4 checksum: with RTE_MBUF_F_TX_TCP_CKSUM in ol_flags (only that one flag; l4_len set) net does
+ * all of it: the device where the port can, else in software; what the field holds does not matter.
+ * Without the flag it is the caller's and is sent as it is.
+ */
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
                 const struct ip_addr *dst, uint8_t proto, uint8_t tos);
