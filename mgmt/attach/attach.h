@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Gateway API's semantics, once and for all (API, CLI and cluster alike): which listeners are
+ * valid and which conflict, which routes attach where, which backends resolve, what address a
+ * Gateway gets, and what each status says. Pure: objects and the time in, a plan and statuses out.
+ *
+ *   store changed -> attach_run -> attach_plan -> compile -> publish
+ *                              `-> attach_status_foreach -> status subresources that differ
+ *   GENERATION acknowledged  ---> attach_status_foreach again: Programmed becomes True
+ *
+ * One object that is wrong never keeps another from working: what is wrong is in its own status.
+ *
+ * Thread: mgmtd's. Errors: negative errno (-ENOMEM only). Specification: Gateway API v1.6.
+ */
+#pragma once
+
+#include "attach/plan.h"
+#include "model/model.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ATTACH_CONTROLLER_NAME "sluice.internal/gateway-controller"
+/* On a GatewayClass while Gateways use it (specification: GatewayClass). */
+#define ATTACH_CLASS_FINALIZER "gateway-exists-finalizer.gateway.networking.k8s.io"
+
+/* Called for each object; anything but 0 ends the walk and is what `foreach` returns. `obj` is
+ * borrowed. */
+typedef int (*object_source_fn)(void *arg, const json_t *obj);
+
+/* Where attach reads objects from: the store, or files in tests. Types are the stored ones
+ * (type->stored == type). Objects are valid and defaulted; their order does not matter. */
+struct object_source {
+    void *ctx;
+    /* NULL: no such object. Borrowed until the source changes. `namespace` is NULL for types that
+     * are not namespaced. */
+    const json_t *(*get)(void *ctx, const struct resource_type *type, const char *namespace,
+                         const char *name);
+    /* All of a type, in one namespace or (NULL) in all. */
+    int (*foreach)(void *ctx, const struct resource_type *type, const char *namespace,
+                   object_source_fn fn, void *arg);
+};
+
+struct attach_input {
+    const struct object_source *source;
+    const char *controller_name; /* NULL: ATTACH_CONTROLLER_NAME */
+};
+
+/* One run's result: the plan, and what the statuses need. */
+struct attach;
+
+/* Looks at all objects. The result borrows nothing from the source. */
+int attach_run(const struct attach_input *in, struct attach **ret);
+
+/* The plan of a run; lives as long as `a`. */
+const struct plan *attach_plan(const struct attach *a);
+
+/* Gives it all back. NULL is fine. */
+void attach_free(struct attach *a);
+
+/* ------------------------------------------------------------------ status */
+
+/* Has every worker acknowledged an image that was made when this Gateway had this generation? */
+typedef bool (*attach_is_served_fn)(void *arg, const struct plan_gateway *gateway);
+
+struct attach_status_input {
+    const struct object_source *source; /* the objects as they are now, for their old status */
+    const char *now;                    /* RFC 3339, UTC, seconds: "2026-11-23T09:00:00Z" */
+    attach_is_served_fn is_served;      /* NULL: nothing is */
+    void *is_served_arg;
+};
+
+enum attach_finalizer {
+    ATTACH_FINALIZER_KEEP, /* as it is */
+    ATTACH_FINALIZER_ADD,
+    ATTACH_FINALIZER_REMOVE,
+};
+
+/* What an object's status should be. */
+struct attach_status {
+    const struct resource_type *type;
+    const char *namespace; /* NULL: not namespaced */
+    const char *name;
+    const char *uid;
+    json_t *status;                  /* whole; borrowed: incref to keep. NULL: no status at all */
+    bool differs;                    /* from the one that the source has now */
+    enum attach_finalizer finalizer; /* GatewayClass: ATTACH_CLASS_FINALIZER */
+};
+
+/* Anything but 0 ends the walk and is what attach_status_foreach() returns. */
+typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
+
+/*
+ * The wanted status of every GatewayClass and Gateway of ours and of every route that names one of
+ * our Gateways (or still carries our status of one). lastTransitionTime is kept where a condition's
+ * status is the same as in the source's object; parents and conditions of other controllers are
+ * kept untouched; observedGeneration is the generation that attach_run() saw. Objects that are gone
+ * since are left out. `fn` may write to the store, but must not free `a`.
+ */
+int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
+                          attach_status_fn fn, void *arg);
+
+/* "BackendNotFound", "HostnameConflict" and so on; "" for none. */
+const char *plan_backend_fault_reason(enum plan_backend_fault fault);
+const char *plan_listener_fault_reason(enum plan_listener_fault fault);

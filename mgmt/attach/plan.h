@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the appliance has to do, as attach found it: the Gateway API's semantics are already
+ * applied, nobody who reads a plan has to look at a spec again. compile turns it into the route
+ * image, publish sends the groups' endpoints, explain walks it.
+ *
+ * Everything is borrowed from the one arena of struct attach and dies with it. Read-only. Indices
+ * refer to the arrays of struct plan. The order of every array depends on the objects alone, so the
+ * same objects give the same plan.
+ *
+ * Thread: mgmtd's. Bound: by the objects that it is made of (the model bounds each of them).
+ */
+#pragma once
+
+#include "abi/endpoints.h"
+#include "base/ip_addr.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAN_NONE UINT32_MAX /* an index that refers to nothing */
+
+enum plan_protocol {
+    PLAN_HTTP,
+    PLAN_HTTPS,
+    PLAN_TLS,
+    PLAN_TCP,
+    PLAN_UDP,
+    PLAN_PROTOCOL_OTHER, /* an implementation's own, not ours: never served */
+};
+
+/* ------------------------------------------------------------------ network */
+
+struct plan_prefix {
+    struct ip_addr addr;
+    uint8_t length; /* 0..32 for IPv4, 0..128 for IPv6: of its own family */
+};
+
+/* An Interface object: what a port answers to at layers 2 and 3. */
+struct plan_interface {
+    const char *name; /* of the object */
+    const char *port; /* the dataplane's name of the port, "port0" */
+    uint16_t vlan;    /* 0: untagged */
+    uint16_t mtu;
+    uint32_t n_addresses;
+    const struct plan_prefix *addresses; /* the appliance's own, with their on-link prefixes */
+};
+
+/* A StaticRoute object. */
+struct plan_static_route {
+    const char *name;
+    struct plan_prefix destination;
+    struct ip_addr gateway; /* zero: on-link */
+    uint32_t interface;     /* index, or PLAN_NONE: the one whose prefix holds the gateway */
+};
+
+/* An address on which at least one Gateway listens: the dataplane answers ARP and ND for it. Each
+ * address is here once, however many Gateways share it. */
+struct plan_address {
+    struct ip_addr addr;
+    uint32_t interface; /* index, or PLAN_NONE: the one whose prefix holds it */
+};
+
+/* ------------------------------------------------------------------ backends */
+
+/* One port of a Service with its endpoints now. Sorted by name. */
+struct plan_group {
+    const char *name; /* "namespace/service:port": the key of the group's number */
+    uint32_t n_endpoints;
+    const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
+};
+
+#define PLAN_BACKEND_FAULT_LIST(X)                                                                 \
+    X(OK, "")                                                                                      \
+    X(INVALID_KIND, "InvalidKind")                                                                 \
+    X(NOT_FOUND, "BackendNotFound")                                                                \
+    X(NOT_PERMITTED, "RefNotPermitted")                                                            \
+    X(PROTOCOL, "UnsupportedProtocol")                                                             \
+    X(UNSUPPORTED_FILTER, "UnsupportedValue")
+
+enum plan_backend_fault {
+#define X(name, reason) PLAN_BACKEND_##name,
+    PLAN_BACKEND_FAULT_LIST(X)
+#undef X
+};
+
+/* A backendRef. One with a fault keeps its weight: its share of the requests is answered 500. */
+struct plan_backend {
+    uint32_t weight; /* 0: gets nothing */
+    enum plan_backend_fault fault;
+    uint32_t group; /* index into groups; PLAN_NONE with a fault */
+};
+
+/* ------------------------------------------------------------------ rules */
+
+enum plan_string_match {
+    PLAN_MATCH_EXACT,
+    PLAN_MATCH_PREFIX, /* paths only; by whole segments: "/a" takes /a and /a/b, not /ab */
+    PLAN_MATCH_REGEX,
+};
+
+struct plan_pair {
+    const char *name; /* a header's in lower case */
+    const char *value;
+    enum plan_string_match type;
+};
+
+/* All given conditions must hold. A name occurs once in headers and once in queries. */
+struct plan_match {
+    enum plan_string_match path_type;
+    const char *path;   /* "/" with PREFIX: any */
+    const char *method; /* NULL: any */
+    uint32_t n_headers;
+    uint32_t n_queries;
+    const struct plan_pair *headers;
+    const struct plan_pair *queries;
+};
+
+struct plan_header_mod {
+    uint32_t n_set;
+    uint32_t n_add;
+    uint32_t n_remove;
+    const struct plan_pair *set; /* names as written, for they go onto the wire */
+    const struct plan_pair *add;
+    const char *const *remove;
+};
+
+enum plan_path_mod {
+    PLAN_PATH_KEEP,
+    PLAN_PATH_FULL,   /* the whole path becomes `path` */
+    PLAN_PATH_PREFIX, /* the matched prefix becomes `path` */
+};
+
+struct plan_redirect {
+    const char *scheme;   /* NULL: the request's */
+    const char *hostname; /* NULL: the request's */
+    enum plan_path_mod path_mod;
+    const char *path;
+    uint16_t port;   /* 0: the scheme's well-known one if a scheme is given, else the listener's */
+    uint16_t status; /* 301, 302, 303, 307, 308 */
+};
+
+struct plan_rewrite {
+    const char *hostname; /* NULL: keep */
+    enum plan_path_mod path_mod;
+    const char *path;
+};
+
+enum plan_filter_type {
+    PLAN_FILTER_REQUEST_HEADERS,
+    PLAN_FILTER_RESPONSE_HEADERS,
+    PLAN_FILTER_REDIRECT,
+    PLAN_FILTER_REWRITE,
+};
+
+struct plan_filter {
+    enum plan_filter_type type;
+    union {
+        struct plan_header_mod headers;
+        struct plan_redirect redirect;
+        struct plan_rewrite rewrite;
+    };
+};
+
+/* What a rule answers instead of going to its backends. */
+enum plan_rule_fault {
+    PLAN_RULE_OK,
+    PLAN_RULE_UNSUPPORTED, /* has something that this release cannot do: 500, never skipped */
+};
+
+struct plan_rule {
+    uint32_t index;   /* in spec.rules: the order that breaks ties within a route */
+    const char *name; /* NULL: none */
+    enum plan_rule_fault fault;
+    uint32_t n_matches; /* at least 1 */
+    uint32_t n_filters;
+    uint32_t n_backends; /* 0 without a redirect: 500 */
+    const struct plan_match *matches;
+    const struct plan_filter *filters;
+    const struct plan_backend *backends;
+    uint32_t request_timeout_ms;         /* 0: none */
+    uint32_t backend_request_timeout_ms; /* 0: none */
+};
+
+/* A route that at least one listener serves. The routes are sorted by the specification's
+ * precedence: the older first, then by "namespace/name". So of two equal matches the one of the
+ * route with the lower index wins, then the rule with the lower index, then the match. Rules that
+ * must not serve at all (spec: dropped) are not here, so indices may have gaps. */
+struct plan_route {
+    const char *kind; /* "HTTPRoute" */
+    const char *namespace;
+    const char *name;
+    const char *uid;
+    const char *created; /* RFC 3339, UTC */
+    int64_t generation;
+    uint32_t n_rules;
+    const struct plan_rule *rules;
+};
+
+/* ------------------------------------------------------------------ listeners */
+
+/* A route on a listener. The hostnames are the intersection of the listener's and the route's,
+ * lower case, sorted, each once: "www.example.com", "*.example.com", or NULL = any (then it is
+ * alone). */
+struct plan_attachment {
+    uint32_t route; /* index */
+    uint32_t n_hostnames;
+    const char *const *hostnames;
+};
+
+#define PLAN_LISTENER_FAULT_LIST(X)                                                                \
+    X(OK, "")                                                                                      \
+    X(UNSUPPORTED_PROTOCOL, "UnsupportedProtocol")                                                 \
+    X(PROTOCOL_CONFLICT, "ProtocolConflict")                                                       \
+    X(HOSTNAME_CONFLICT, "HostnameConflict")                                                       \
+    X(INVALID_REFS, "InvalidCertificateRef")                                                       \
+    X(PORT_UNAVAILABLE, "PortUnavailable")                                                         \
+    X(INVALID_KINDS, "InvalidRouteKinds")
+
+/* Why a listener is not served; the names are the reasons that its status shows. */
+enum plan_listener_fault {
+#define X(name, reason) PLAN_LISTENER_##name,
+    PLAN_LISTENER_FAULT_LIST(X)
+#undef X
+};
+
+struct plan_listener {
+    uint32_t gateway; /* index */
+    const char *name;
+    uint16_t port;
+    enum plan_protocol protocol;
+    const char *hostname; /* lower case; "*.example.com" is a wildcard; NULL: any */
+    enum plan_listener_fault fault;
+    bool is_served; /* false: compile leaves it out (a fault, or its Gateway has no address) */
+    uint32_t n_attachments;
+    const struct plan_attachment *attachments; /* in the order of the routes */
+};
+
+/* A Gateway of one of our classes. Sorted by age, then namespace and name. */
+struct plan_gateway {
+    const char *namespace;
+    const char *name;
+    const char *uid;
+    int64_t generation;
+    uint32_t n_addresses;
+    const struct ip_addr *addresses; /* sorted */
+};
+
+struct plan {
+    uint32_t n_gateways;
+    uint32_t n_listeners;
+    uint32_t n_routes;
+    uint32_t n_groups;
+    uint32_t n_interfaces;
+    uint32_t n_static_routes;
+    uint32_t n_addresses;
+    const struct plan_gateway *gateways;
+    const struct plan_listener *listeners; /* by Gateway, then as in the spec */
+    const struct plan_route *routes;
+    const struct plan_group *groups;
+    const struct plan_interface *interfaces;       /* by name */
+    const struct plan_static_route *static_routes; /* by name */
+    const struct plan_address *addresses;          /* by address */
+};
