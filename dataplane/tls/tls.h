@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.2 and 1.3 (RFC 5246, RFC 8446) as a stream over a lower stream. OpenSSL
+ * is known in this folder only; it reads and writes the lower stream by a BIO
+ * of ours, so there is no second copy of the records.
+ *
+ * The upper stream keeps core/stream.h's rules: no event before the handshake
+ * is done; the peer's close_notify is the end of its bytes (stream_is_eof());
+ * the end of the lower stream without it is STREAM_END_PROTOCOL (truncation),
+ * as is an alert or a bad record. Releasing or aborting the upper stream does
+ * the same to the lower one; the upper stream owns the lower one from the first
+ * call on.
+ *
+ * Owner: as for streams. Thread: the worker or loop of the lower stream.
+ * Memory: the heap, within TLS_BUFFER_BYTES and OpenSSL's own (about 20 KiB a
+ * connection).
+ */
+#pragma once
+
+#include "base/slice.h"
+#include "core/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct wheel;
+struct tls_context;
+
+/* Plaintext that was decrypted and not yet consumed: one record of the largest
+ * size. */
+#define TLS_BUFFER_BYTES 16384u
+/* A handshake that takes longer is given up: room for a slow client, not for an
+ * idle one. */
+#define TLS_HANDSHAKE_MS_MAX 10000u
+/* Longest subject or protocol name that is kept. */
+#define TLS_NAME_BYTES_MAX 512u
+
+/* Why a context could not be made. One list: enum, names, help. */
+#define TLS_FAULT_LIST(X)                                                                          \
+    X(OK, "fine")                                                                                  \
+    X(MEMORY, "out of memory")                                                                     \
+    X(CERTIFICATE, "the certificate chain is no PEM or is unusable")                               \
+    X(KEY, "the private key is no PEM or is unusable")                                             \
+    X(MISMATCH, "the private key does not belong to the certificate")                              \
+    X(CA, "the CA bundle is no PEM")                                                               \
+    X(CONFIG, "a setting was refused by the library")
+
+enum tls_fault {
+#define X(name, help) TLS_FAULT_##name,
+    TLS_FAULT_LIST(X)
+#undef X
+};
+
+enum tls_client_auth {
+    TLS_CLIENT_AUTH_NONE,
+    TLS_CLIENT_AUTH_OPTIONAL, /* asked for; one that does not verify ends the
+                                 handshake */
+    TLS_CLIENT_AUTH_REQUIRED,
+};
+
+/* All PEM, in memory: this layer reads no files. */
+struct tls_server_config {
+    struct slice certificate_chain; /* leaf first */
+    struct slice private_key;
+    struct slice client_ca; /* what client certificates are verified with; empty
+                               with NONE */
+    enum tls_client_auth client_auth;
+    const char *alpn; /* the protocol that is spoken, "http/1.1"; NULL: no ALPN. A client
+                         that offers only others is refused (RFC 7301, section 3.2) */
+};
+
+struct tls_client_config {
+    struct slice ca;                /* empty: the server is not verified (tests only) */
+    struct slice certificate_chain; /* of the client; empty: none */
+    struct slice private_key;
+    const char *alpn;
+};
+
+/* A context for servers: what all connections of a listener share. Reading it
+ * costs public-key work: make it once. */
+enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls_context **ret);
+
+/* A context for clients. */
+enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret);
+
+/* Gives the context up; connections made with it live on. */
+void tls_context_free(struct tls_context *context);
+
+/* A server's end over `lower`, which was just accepted. Takes `lower`; its
+ * on_event and owner are ours from now on. `wheel` is that of the worker or
+ * loop. NULL: out of memory, `lower` is as it was. */
+struct stream *tls_accept(struct tls_context *context, struct stream *lower, struct wheel *wheel);
+
+/* A client's end over `lower`, established or opening. `server_name` goes into
+ * SNI and must be in the server's certificate (a host name or an address in
+ * text); NULL: neither. */
+struct stream *tls_connect(struct tls_context *context, struct stream *lower, struct wheel *wheel,
+                           const char *server_name);
+
+/* Is the handshake done? */
+bool tls_is_established(const struct stream *s);
+
+/* The verified client certificate's subject as RFC 2253 text
+ * ("CN=sluice-controller,O=..."); "" if there is none. Lives as long as the
+ * stream. */
+const char *tls_peer_subject(const struct stream *s);
+
+/* The protocol that ALPN chose; "" if none. */
+const char *tls_alpn(const struct stream *s);
+
+/* Why it broke, in words for a log; "" if it did not. */
+const char *tls_error(const struct stream *s);
+
+/* "MISMATCH" and so on. */
+const char *tls_fault_name(enum tls_fault fault);
