@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# The words that build: build, fmt, fuzz.
+
+# build_tree DIRECTORY [MESON OPTIONS]: configures once, then builds.
+build_tree() {
+    tree=$1
+    shift
+    if [ ! -f "$TOP/$tree/build.ninja" ]; then
+        say "configuring $tree/"
+        logged "build/$tree-setup" meson setup "$@" "$TOP/$tree" "$TOP"
+    fi
+    say "building $tree/"
+    logged "build/$tree" ninja -C "$TOP/$tree"
+}
+
+dev_build() {
+    need_packages build
+    case ${1:-} in
+    '') build_tree build ;;
+    asan) build_tree build-asan -Db_sanitize=address,undefined -Db_lundef=false ;;
+    *) die "build takes nothing or 'asan'" ;;
+    esac
+}
+
+# The C files of the tree, tracked or about to be.
+c_files() {
+    git -C "$TOP" ls-files --cached --others --exclude-standard -- '*.c' '*.h' | while read -r f; do
+        [ ! -f "$TOP/$f" ] || echo "$f"
+    done
+}
+
+dev_fmt() {
+    need_packages fmt
+    version=$(clang-format --version | sed 's/.*version \([0-9]*\).*/\1/')
+    [ "$version" = 14 ] || die "formatting needs clang-format 14 (Debian 12's); this is version $version"
+    case ${1:-} in
+    '') c_files | xargs clang-format -i ;;
+    --check) c_files | xargs clang-format --dry-run -Werror ;;
+    *) die "fmt takes nothing or --check" ;;
+    esac
+}
+
+dev_fuzz() {
+    need_packages build fuzz
+    [ -f "$TOP/tests/fuzz/meson.build" ] || die "there are no fuzz targets"
+    CC=clang build_tree build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+    for target in "$TOP"/build-fuzz/tests/fuzz/fuzz_*; do
+        [ -x "$target" ] && [ -f "$target" ] || continue
+        name=$(basename "$target")
+        say "$name for ${1:-60} s"
+        mkdir -p "$TOP/out/fuzz/$name"
+        (cd "$TOP/out/fuzz" && "$target" -max_total_time="${1:-60}" -verbosity=0 "$name" "$TOP/tests/fuzz/corpus/$name")
+    done
+}

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The words that put the programs into namespaces: demo, lab, bench.
+
+# lab_ready: packages, build, and the rights to make namespaces.
+lab_ready() {
+    need_packages build lab
+    [ "$(id -u)" -eq 0 ] || die "network namespaces need root"
+    build_tree build
+}
+
+dev_demo() {
+    lab_ready
+    exec python3 "$TOP/tests/lab/demo.py" "$@"
+}
+
+dev_lab() {
+    lab_ready
+    exec python3 "$TOP/tests/lab/shell.py" "$@"
+}
+
+dev_bench() {
+    lab_ready
+    exec python3 "$TOP/tests/bench/run.py" "$@"
+}

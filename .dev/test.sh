@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# ./dev test: runs the parts, adds up their "N passed, N failed".
+
+TEST_PARTS="lint unit asan sim mgmt e2e"
+SIM_SEEDS=${SIM_SEEDS:-1000}
+
+part_lint() {
+    exec python3 "$TOP/tests/lint/lint.py"
+}
+
+# One meson test run, counted test by test rather than program by program.
+meson_tests() {
+    meson test -C "$TOP/$1" --no-rebuild --timeout-multiplier "$2" --print-errorlogs ||
+        say "meson says that tests failed"
+    python3 "$TOP/.dev/meson_count.py" "$TOP/$1/meson-logs/testlog.json"
+}
+
+part_unit() {
+    meson_tests build 2
+}
+
+part_asan() {
+    dev_build asan
+    ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+        meson_tests build-asan 10
+}
+
+part_sim() {
+    exec "$TOP/build/tests/sim/sim" --seeds "$SIM_SEEDS"
+}
+
+part_mgmt() {
+    exec python3 "$TOP/tests/mgmt/run.py"
+}
+
+part_e2e() {
+    exec python3 "$TOP/tests/e2e/run.py"
+}
+
+# The longest that a part may take, in seconds; a part that hangs is a part that failed.
+part_limit() {
+    case $1 in
+    lint) echo 120 ;;
+    unit) echo 300 ;;
+    asan) echo 900 ;;
+    sim) echo 600 ;;
+    mgmt) echo 300 ;;
+    e2e) echo 1200 ;;
+    esac
+}
+
+# run_part NAME: output to the terminal and to out/test/NAME.log; the last "N passed, N failed" counts.
+run_part() {
+    log=$TOP/out/test/$1.log
+    started=$(date +%s)
+    say "test: $1"
+    status=$TOP/out/test/$1.status
+    {
+        # --foreground: Ctrl-C reaches the part too; the parts that start processes are exec'd, so that
+        # TERM reaches the program that cleans up after them
+        part_rc=0
+        timeout --foreground -k 20 "$(part_limit "$1")" "$TOP/dev" test "--part=$1" 2>&1 || part_rc=$?
+        echo "$part_rc" >"$status"
+    } | tee "$log"
+    count=$(sed -n 's/^.*\b\([0-9]\{1,\}\) passed, \([0-9]\{1,\}\) failed$/\1 \2/p' "$log" | tail -n 1)
+    rc=$(cat "$status")
+    part_passed=${count% *}
+    part_failed=${count#* }
+    if [ -z "$count" ]; then
+        say "$1 gave no count (exit status $rc): that is a failure"
+        part_passed=0
+        part_failed=1
+    elif [ "$rc" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
+        say "$1 ended with status $rc: that is a failure"
+        part_failed=1
+    fi
+    say "test: $1 took $(($(date +%s) - started)) s: $part_passed passed, $part_failed failed"
+}
+
+dev_test() {
+    case ${1:-} in
+    --part=*)
+        "part_${1#--part=}"
+        return
+        ;;
+    esac
+    for part in "$@"; do
+        case " $TEST_PARTS " in
+        *" $part "*) ;;
+        *) die "no such part: $part (there are: $TEST_PARTS)" ;;
+        esac
+    done
+    [ $# -gt 0 ] || set -- $TEST_PARTS
+    need_packages build lab fmt
+    mkdir -p "$TOP/out/test"
+    passed=0
+    failed=0
+    summary=
+    [ "$*" = lint ] || build_tree build
+    for part in "$@"; do
+        run_part "$part"
+        passed=$((passed + part_passed))
+        failed=$((failed + part_failed))
+        summary="$summary $part=$part_passed/$((part_passed + part_failed))"
+    done
+    say "parts:$summary"
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
