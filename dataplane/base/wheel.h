@@ -29,7 +29,8 @@ typedef void (*wheel_fn)(struct wheel_timer *timer, uint64_t now_us);
 struct wheel_timer {
     struct list_node link;
     uint64_t deadline_us; /* the wanted expiry */
-    uint64_t slot_us;     /* when the slot that it lies in comes up: <= deadline_us */
+    uint64_t
+        slot_us; /* when the slot that it lies in comes up: no later than the deadline's tick */
     wheel_fn on_expire;
 };
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "abi/stats.h"
+#include "base/list.h"
 #include "base/rng.h"
 #include "base/siphash.h"
 #include "base/wheel.h"
@@ -34,7 +35,35 @@ struct core {
     struct rng rng;             /* choices; seeded from outside */
     struct siphash_key
         hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
+    struct list_node memory;  /* what core_memory() gave, for core_done() */
+    uint64_t (*cycles)(void); /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
 };
+
+/* Room for data in an mbuf: a frame of 1,514 bytes with headroom to spare, and the 3,072 bytes of
+ * an AF_XDP frame less its headers. */
+#define MBUF_DATA_BYTES 2048u
+
+/* Exit status of a process that ran out of memory while it started. */
+#define CORE_EXIT_NO_MEMORY 3
+
+/* What whoever composes a worker gives it; pointers must outlive the worker. */
+struct core_config {
+    uint64_t now_us;
+    uint8_t worker;
+    uint8_t workers;
+    int socket;
+    struct rte_mempool *mbufs;
+    struct stats_worker *stats;
+    uint64_t rng_seed;
+    struct siphash_key hash_key;
+    uint64_t (*cycles)(void);
+};
+
+/* Makes the worker's core; `ports` is set by ports_join() afterwards (core/ports.h). */
+void core_init(struct core *c, const struct core_config *config);
+
+/* Frees everything that core_memory() gave. The mbuf pool and the counters are the composer's. */
+void core_done(struct core *c);
 
 /* Adds to a counter of this worker. Plain store: one writer, readers tolerate any age. */
 static inline void stat_add(struct core *c, enum stat_id id, uint64_t n)
@@ -50,5 +79,6 @@ static inline void stat_inc(struct core *c, enum stat_id id)
 
 /* Memory for a module's tables, zeroed, 64-byte aligned, on the worker's NUMA node. Only while a
  * worker is being made: there is no allocation afterwards. Never NULL: a box that is too small
- * fails at start, with `what` in the message. Freed by core_done(). */
+ * fails at start, with `what` in the message
+ * (exit status CORE_EXIT_NO_MEMORY). Freed by core_done(). */
 void *core_memory(struct core *c, size_t bytes, const char *what);
