@@ -15,8 +15,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sections of a checked image as typed pointers; see abi/image.h. Borrows the image. */
-struct image_view;
 
 struct route_field {
     struct slice name;
@@ -50,7 +48,9 @@ enum route_outcome {
 struct route_result {
     enum route_outcome outcome;
     uint32_t listener; /* valid from NO_HOST on and for RULE */
-    uint32_t rule;     /* index into the image's rules; valid for RULE */
+    uint32_t host;     /* these three index the image's tables; valid for RULE */
+    uint32_t match;
+    uint32_t rule;
 };
 
 /* The bind of a local address and port (TCP); false: nobody listens. O(1). */
