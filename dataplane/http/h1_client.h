@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The side of an HTTP/1 connection that asks (RFC 9112): writes one request at a time to a stream,
+ * and reads its response, as strictly as requests are read. Embedded in place, no allocation.
+ *
+ *   OPENING -> READY -> ASKING -> READY ...     ASKING: from h1_client_send_head() until request
+ * and |                    response are both complete
+ *                          v
+ *                       (on_end)
+ *
+ * Thread: the worker of the stream. Callbacks come from the stream's events only.
+ */
+#pragma once
+
+#include "http/h1_body.h"
+
+struct h1_client;
+
+enum h1_client_phase {
+    H1_CLIENT_OPENING, /* the stream is not established */
+    H1_CLIENT_READY,   /* may take a request */
+    H1_CLIENT_ASKING,
+};
+
+/* How a connection can end without being asked to. */
+#define H1_CLIENT_END_LIST(X)                                                                      \
+    X(OPEN_FAILED, "never established: see stream_end()")                                          \
+    X(IDLE_CLOSED, "the backend closed an idle connection")                                        \
+    X(IDLE_BYTES, "the backend sent bytes that nobody asked for")                                  \
+    X(NO_RESPONSE, "closed or reset before the first byte of a response")                          \
+    X(CUT, "closed or reset within a response")                                                    \
+    X(FAULT, "the response breaks the rules: h1_client.fault")
+
+enum h1_client_end {
+#define X(name, help) H1_CLIENT_END_##name,
+    H1_CLIENT_END_LIST(X)
+#undef X
+};
+
+struct h1_client_ops {
+    /* Room to write: established, or room again after less was taken than given. */
+    void (*on_writable)(struct h1_client *c);
+    /* An informational head (1xx) or the final head is there: c->response->head. */
+    void (*on_response)(struct h1_client *c);
+    /* More of the response's body, or its end, may be there: see h1_client_body_ready(). Also comes
+     * once right after the final on_response. */
+    void (*on_body)(struct h1_client *c);
+    /* It is over. The stream is released, buffers are given back; the last callback, and `c` may be
+     * freed in it. c->fault is set for H1_CLIENT_END_FAULT. */
+    void (*on_end)(struct h1_client *c, enum h1_client_end end);
+};
+
+struct h1_client {
+    struct stream *stream;
+    const struct http_env *env;
+    const struct h1_client_ops *ops; /* the owner may change: pool, exchange */
+    void *owner;
+    struct http_head_buf *response; /* from its first byte to the end of the exchange */
+    struct h1_body_in in;
+    struct h1_body_out out;
+    enum h1_client_phase phase;
+    enum http_fault fault;
+    bool is_head_request;   /* the response has no body */
+    bool is_final_head;     /* the final response head was parsed */
+    bool is_response_begun; /* at least one byte came */
+    bool is_keep_alive;     /* the backend is willing */
+    uint8_t informationals;
+    uint64_t requests; /* asked on this connection */
+};
+
+/* Takes over a stream that was opened just now. */
+void h1_client_init(struct h1_client *c, struct stream *stream, const struct http_env *env,
+                    const struct h1_client_ops *ops, void *owner);
+
+/* Head of a request. `fields` are end-to-end fields without Host; Host, framing and nothing else
+ * are added here. */
+struct h1_request {
+    struct slice method;
+    struct slice path; /* begins with '/', or "*" */
+    struct slice query;
+    bool has_query;
+    struct slice authority;
+    const struct http_field *fields;
+    uint32_t n_fields;
+    enum http_body body; /* NONE, LENGTH, CHUNKED */
+    uint64_t length;
+};
+
+/* Sends a request's head; the connection is READY. False: too long, or no buffer was left: nothing
+ * was sent. */
+bool h1_client_send_head(struct h1_client *c, const struct h1_request *r);
+
+/* How many body bytes would be taken now. */
+size_t h1_client_write_room(const struct h1_client *c);
+
+/* Copies body bytes into the request. Returns bytes taken; fewer than given: on_writable comes. */
+size_t h1_client_write(struct h1_client *c, struct slice bytes);
+
+/* The request is complete: writes the last chunk. */
+void h1_client_end_request(struct h1_client *c);
+
+/* Is everything of the request with the stream? */
+bool h1_client_is_sent(const struct h1_client *c);
+
+/* The response's body: the same as for h1_server. */
+size_t h1_client_body_ready(struct h1_client *c);
+unsigned h1_client_body_peek(struct h1_client *c, struct slice *ret, unsigned n_max);
+void h1_client_body_consume(struct h1_client *c, size_t bytes);
+
+/* Has the whole response been consumed? */
+bool h1_client_body_is_done(const struct h1_client *c);
+
+/* HTTP_FAULT_none, or why the rest of the response can never be read. */
+enum http_fault h1_client_body_fault(const struct h1_client *c);
+
+/* After a complete exchange: gives the response buffer back. True: the connection is READY for
+ * another request; false: it must be let go by h1_client_abort() or _close(). */
+bool h1_client_finish(struct h1_client *c);
+
+/* Lets go in good order (FIN after what is queued) or by a reset. No callback comes. */
+void h1_client_close(struct h1_client *c);
+void h1_client_abort(struct h1_client *c);
+
+/* Asserts the invariants of a connection. */
+void check_h1_client(const struct h1_client *c);

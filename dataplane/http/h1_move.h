@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bodies between two connections without copying: what a proxy does all day. Thread: the worker of
+ * both. Each moves as much as is there and as there is room for, and passes on the end of the body.
+ */
+#pragma once
+
+#include "http/h1_client.h"
+#include "http/h1_server.h"
+
+/* Request body, client to backend. Returns bytes moved. When the body's end was reached the request
+ * is ended. A fault in the body: see h1_server_body_fault(). */
+size_t h1_move_request(struct h1_client *to, struct h1_server *from);
+
+/* Response body, backend to client. Returns bytes moved. The caller finishes the exchange when
+ * h1_client_body_is_done(). */
+size_t h1_move_response(struct h1_server *to, struct h1_client *from);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The side of an HTTP/1 connection that answers (RFC 9112): reads one request at a time from a
+ * stream, and writes its response. Embedded in place, no allocation. Used by proxy over tcp and
+ * tls, and by mgmt over epoll sockets.
+ *
+ *   ACCEPT -> IDLE -> HEAD -> EXCHANGE -> IDLE ...            the next request is parsed only when
+ * the |       |         |                           exchange before is finished: pipelining v v v
+ * is answered in order and is bounded
+ *               +----> DRAIN -> (on_end)
+ *
+ * IDLE: between requests, no buffer held. HEAD: some bytes of a head are there. EXCHANGE: from
+ * on_request() to h1_server_finish(). DRAIN: we have ended our direction and throw away what still
+ * comes, so that the last response is not lost to a reset (RFC 9112, section 9.6).
+ *
+ * Thread: the worker or loop of the stream. Callbacks come from the stream's events, and from
+ * h1_server_finish() only.
+ */
+#pragma once
+
+#include "http/h1_body.h"
+
+struct h1_server;
+
+enum h1_server_phase {
+    H1_SERVER_IDLE,
+    H1_SERVER_HEAD,
+    H1_SERVER_EXCHANGE,
+    H1_SERVER_DRAIN,
+};
+
+/* Bytes that DRAIN throws away before it gives up. */
+#define H1_DRAIN_BYTES_MAX (256u * 1024u)
+
+struct h1_server_ops {
+    /* A request's head is there: s->request->head. Answer it now or later. */
+    void (*on_request)(struct h1_server *s);
+    /* More of the request's body, or its end, or a fault in it may be there: see
+     * h1_server_body_ready(). Only in EXCHANGE. */
+    void (*on_body)(struct h1_server *s);
+    /* There is room to write again. Only in EXCHANGE. */
+    void (*on_writable)(struct h1_server *s);
+    /* The connection waits for something else now: arm the timer that fits. May be NULL. */
+    void (*on_phase)(struct h1_server *s, enum h1_server_phase phase);
+    /* It is over: the stream is released, the buffers are given back; the last callback, and `s`
+     * may be freed in it. `was_in_exchange`: a response was owed, and was not finished. */
+    void (*on_end)(struct h1_server *s, bool was_in_exchange);
+};
+
+struct h1_server {
+    struct stream *stream;
+    const struct http_env *env;
+    const struct h1_server_ops *ops;
+    void *owner;
+    struct http_head_buf *request; /* HEAD and EXCHANGE */
+    struct h1_body_in in;
+    struct h1_body_out out;
+    enum h1_server_phase phase;
+    bool is_running;   /* inside its own event: finish() only takes note */
+    bool is_finishing; /* finish() was called, the rest of the response waits for room */
+    bool is_head_sent; /* of the final response */
+    bool is_bodiless;  /* this response has no body, whatever is written */
+    bool is_closing;   /* the connection ends after this exchange */
+    bool is_gone;      /* the stream is over */
+    uint32_t drained_bytes;
+    uint64_t requests; /* heads parsed on this connection */
+};
+
+/* Takes over an accepted stream. Bytes that are there already are looked at with the next event;
+ * so call it from the accept callback. */
+void h1_server_init(struct h1_server *s, struct stream *stream, const struct http_env *env,
+                    const struct h1_server_ops *ops, void *owner);
+
+/* --- the request's body ------------------------------------------------------------------- */
+
+/* How many body bytes are at the front of the stream. 0: none now; ask h1_server_body_is_done() and
+ * h1_server_body_fault() why. */
+size_t h1_server_body_ready(struct h1_server *s);
+
+/* These bytes as at most `n_max` slices, valid until consumed or moved. Returns how many slices. */
+unsigned h1_server_body_peek(struct h1_server *s, struct slice *ret, unsigned n_max);
+
+/* Drops the first `bytes` of them; opens the window for more. */
+void h1_server_body_consume(struct h1_server *s, size_t bytes);
+
+/* Has the whole body been consumed? True from the start when there is none. */
+bool h1_server_body_is_done(const struct h1_server *s);
+
+/* HTTP_FAULT_none, or why the rest of the body can never be read. */
+enum http_fault h1_server_body_fault(const struct h1_server *s);
+
+/* --- the response -------------------------------------------------------------------------- */
+
+/* Head of a response. `fields` are end-to-end fields; framing, Connection and (when it is not among
+ * them) Date are added here. */
+struct h1_response {
+    uint16_t status;
+    struct slice reason; /* .ptr NULL: the standard phrase */
+    const struct http_field *fields;
+    uint32_t n_fields;
+    enum http_body body; /* UNTIL_CLOSE: of unknown length; becomes chunked where the client
+                            understands that */
+    uint64_t length;     /* of HTTP_BODY_LENGTH */
+};
+
+/* Sends an informational head (100 to 199 but 101). Not sent to HTTP/1.0. False: as below. */
+bool h1_server_send_informational(struct h1_server *s, const struct h1_response *r);
+
+/* Sends the final head; once an exchange. Body bytes are dropped for HEAD, 204 and 304. False: it
+ * is too long or no buffer was left: nothing was sent, h1_server_abort() or a shorter answer. */
+bool h1_server_send_head(struct h1_server *s, const struct h1_response *r);
+
+/* How many body bytes would be taken now. */
+size_t h1_server_write_room(const struct h1_server *s);
+
+/* Copies body bytes into the response. Returns bytes taken; fewer than given: on_writable comes. */
+size_t h1_server_write(struct h1_server *s, struct slice bytes);
+
+/* A whole small answer: head, Content-Length, body, and finish. The same rules as
+ * h1_server_finish(). Closes the connection afterwards when the request's body has not arrived yet.
+ */
+void h1_server_answer(struct h1_server *s, const struct h1_response *r, struct slice body);
+
+/*
+ * The response is complete: writes the last chunk; when all is with the stream the connection goes
+ * on to the next request, drains and closes, or ends. Called from a callback of this connection it
+ * only takes note; called from elsewhere it may call on_request or on_end before it returns: make
+ * it the last thing that you do. A body shorter than announced makes it an abort.
+ */
+void h1_server_finish(struct h1_server *s);
+
+/* The connection ends after this exchange; when idle, at once (then it may call on_end before it
+ * returns). */
+void h1_server_close(struct h1_server *s);
+
+/* Ends it now by a reset: for a response that cannot be completed. No callback comes; the stream is
+ * released, the buffers are given back. Also the way to let go of a connection in any phase. */
+void h1_server_abort(struct h1_server *s);
+
+/* The owner's timer of this phase ran out: IDLE closes, HEAD answers 408, DRAIN ends; nothing in
+ * EXCHANGE. May call on_end before it returns. */
+void h1_server_timeout(struct h1_server *s);
+
+/* Asserts the invariants of a connection. */
+void check_h1_server(const struct h1_server *s);

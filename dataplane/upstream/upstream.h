@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Backends of one worker: which endpoint of a group gets the next request, and connections to
+ * endpoints, kept for reuse. Connections are keyed by the endpoint's address and port, not by group
+ * or generation: a change of configuration does not throw warm connections away.
+ *
+ * Life of a connection: opened for an exchange -> busy -> idle -> busy ... -> closed. Idle ones are
+ * closed after idle_timeout_ms, when there are too many (the longest unused first), when the
+ * backend closes them, and when no group lists their endpoint any more. Busy ones always finish.
+ *
+ * Owner: the worker. Thread: the worker. Memory: pools sized at start. Station on the path: after
+ * route, before the backend's tcp.
+ */
+#pragma once
+
+#include "http/h1_client.h"
+#include "tcp/tcp.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+struct endpoint_table;
+struct upstream;
+
+struct upstream_config {
+    uint32_t conns_max;             /* connections of this worker, busy and idle */
+    uint32_t endpoints_max;         /* distinct addresses with a connection or a request */
+    uint32_t idle_max;              /* idle connections of this worker */
+    uint32_t idle_per_endpoint_max; /* idle connections to one endpoint */
+    uint32_t busy_per_endpoint_max; /* connections in use to one endpoint: beyond, 503 */
+    uint32_t idle_timeout_ms;       /* below what backends close after: 4 s where nginx takes 75 */
+    uint32_t connect_timeout_ms;
+};
+
+/* How a connection to an endpoint is opened; tcp_open() in the dataplane, memory in tests. */
+struct upstream_dialer {
+    enum tcp_open_fault (*open)(void *owner, const struct tcp_open_args *args,
+                                struct stream **ret_stream);
+    void *owner;
+};
+
+/* One connection to a backend. `h1.ops` and `h1.owner` belong to whoever got it. */
+struct upstream_conn;
+
+/* The part that the user of a connection works with. */
+struct h1_client *upstream_conn_h1(struct upstream_conn *c);
+
+/* Has it answered a request before? Then a request that dies without a byte of an answer may be
+ * tried once more on a fresh connection. */
+bool upstream_conn_is_reused(const struct upstream_conn *c);
+
+/* How a request for a connection can end. */
+#define UPSTREAM_LIST(X)                                                                           \
+    X(OK, "a connection, idle before or being opened")                                             \
+    X(NO_ENDPOINT, "the group has no endpoint that may get a request")                             \
+    X(LIMIT, "every endpoint that may get a request is at its limit of connections")               \
+    X(NO_CONN, "the connection pool is empty")                                                     \
+    X(OPEN_FAILED, "no way, no port or no memory to open one")
+
+enum upstream_result {
+#define X(name, help) UPSTREAM_##name,
+    UPSTREAM_LIST(X)
+#undef X
+};
+
+/* Makes the worker's upstream. `table`: the endpoint table, read only; `env`: head buffers. */
+struct upstream *upstream_new(struct core *core, const struct endpoint_table *table,
+                              const struct http_env *env, const struct upstream_config *config);
+
+/* Says how connections are opened; before the first request. */
+void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *dialer);
+
+/* Resets all connections, and gives everything back. */
+void upstream_done(struct upstream *u);
+
+/*
+ * A connection to an endpoint of `group`: an idle one unless `is_fresh`, else one that is being
+ * opened. Endpoints: those that are READY; when there is none, those that still serve while they
+ * terminate. Of two chosen at random by weight, the one with fewer requests under way (power of two
+ * choices). Its h1.ops and h1.owner are set to the given ones. Cost: O(1) in the number of
+ * connections.
+ */
+enum upstream_result upstream_get(struct upstream *u, uint32_t group, bool is_fresh,
+                                  const struct h1_client_ops *ops, void *owner,
+                                  struct upstream_conn **ret_conn);
+
+/* The exchange is complete: keeps the connection for reuse when it can be reused, else closes it.
+ * Not after on_end: then upstream_conn_drop(). */
+void upstream_put(struct upstream *u, struct upstream_conn *c);
+
+/* The exchange is broken off: resets the connection. */
+void upstream_abort(struct upstream *u, struct upstream_conn *c);
+
+/* After on_end of the connection: gives its memory back. */
+void upstream_drop(struct upstream *u, struct upstream_conn *c);
+
+/* The endpoint table changed: idle connections to endpoints that no group lists are closed, a
+ * bounded number each time. Called once a poll; returns how many things it did. */
+unsigned upstream_poll(struct upstream *u);
+
+/* For tests and gauges. */
+uint32_t upstream_busy_count(const struct upstream *u);
+uint32_t upstream_idle_count(const struct upstream *u);
