@@ -3,6 +3,11 @@
  * TCP of one worker (RFC 9293): what the modules above see. A connection is a struct stream; all
  * reading, writing and ending goes through core/stream.h.
  *
+ * Beyond what core/stream.h says:
+ *  - STREAM_CLOSED with STREAM_END_ORDERLY waits until the owner has consumed everything.
+ *  - After STREAM_CLOSED the owner still holds the stream and gives it back by stream_release().
+ *  - Fill in `struct net_tcp_ops` as {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone}.
+ *
  * Owner: the worker. Thread: the worker. Station on the path: after net (IP), before http.
  */
 #pragma once
@@ -14,6 +19,7 @@
 
 struct core;
 struct net;
+struct net_icmp_error;
 struct rte_mbuf;
 struct tcp;
 
@@ -90,9 +96,18 @@ enum tcp_open_fault {
 enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
                              struct stream **ret_stream);
 
+/* An ICMP error that quotes a segment of ours. Believed only when the quoted sequence number is in
+ * flight (RFC 5927): "too big" lowers the path MTU (RFC 1191, RFC 8201) and what is in flight is
+ * cut anew; "unreachable" ends an open that is not answered yet, else it is only counted. */
+void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e);
+
 /* An address is ours no longer (image change): connections on it are reset and counted. */
 void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr);
 
 /* How many connections there are, and compact TIME_WAIT records. For tests and gauges. */
 uint32_t tcp_conn_count(const struct tcp *t);
 uint32_t tcp_timewait_count(const struct tcp *t);
+
+/* Text about every connection, a line each (state, addresses, windows, queues, RTT, losses), as
+ * many as fit. Always ends in NUL; returns its length. */
+size_t tcp_dump(const struct tcp *t, char *buf, size_t bytes);

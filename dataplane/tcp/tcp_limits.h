@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound and every time of tcp, with its unit and its reason. */
+#pragma once
+
+/* Retransmission timeout (RFC 6298); the floor is Linux's, see codebases on proxies: 1 s is too
+ * slow behind a load balancer, less than a peer's delayed acknowledgement is too fast. */
+#define TCP_RTO_INITIAL_US 1000000u
+#define TCP_RTO_MIN_US 200000u
+#define TCP_RTO_US_MAX 60000000u
+#define TCP_BACKOFF_MAX 8u /* doublings of the RTO: 200 ms grow to 51 s */
+
+#define TCP_DELACK_US_MAX 40000u /* an acknowledgement waits this long for company (RFC 1122) */
+#define TCP_PEER_DELACK_US_MAX 200000u /* what a peer may wait: part of a lone tail-loss probe */
+#define TCP_MIN_RTT_WINDOW_MS 10000u   /* a minimum older than this is forgotten */
+
+#define TCP_CONNECT_TIMEOUT_MS 10000u /* default of an active open */
+#define TCP_SYN_RETRIES_MAX 5u        /* SYN-ACKs sent again: 31 s for a half-open connection */
+#define TCP_USER_TIMEOUT_US_MAX 120000000u /* no progress for so long: the peer is gone */
+#define TCP_LINGER_US_MAX 30000000u   /* after release: to send the rest and see the peer's FIN */
+#define TCP_TIMEWAIT_US_MAX 30000000u /* 2 MSL of 15 s: longer than any queue on the way holds */
+
+#define TCP_KEEPALIVE_IDLE_US 120000000u /* silence after which the peer is asked */
+#define TCP_KEEPALIVE_INTERVAL_US 15000000u
+#define TCP_KEEPALIVE_PROBES_MAX 4u
+
+#define TCP_MSS_MIN 64u /* a smaller option is taken as this: 1-byte segments are an attack */
+#define TCP_MSS_DEFAULT_4 536u /* RFC 9293, 3.7.1 */
+#define TCP_MSS_DEFAULT_6 1220u
+#define TCP_PMTU_MIN_4 552u        /* an ICMP error cannot push the path MTU below this */
+#define TCP_PMTU_MIN_6 1280u       /* RFC 8200 */
+#define TCP_PACKET_BYTES_MAX 1900u /* an IP packet that one mbuf holds with all its headers */
+#define TCP_WSCALE_MAX 14u         /* RFC 7323 */
+#define TCP_WINDOW_BYTES_MAX (1u << 30)
+
+#define TCP_INITIAL_WINDOW_SEGMENTS 10u /* RFC 6928 */
+#define TCP_CWND_BYTES_MAX (1u << 28)   /* arithmetic in cubic stays within 64 bits */
+
+#define TCP_EVENTS_PER_POLL_MAX 256u  /* stream events and accepts: the rest waits a round */
+#define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
+#define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */
+#define TCP_SACK_BLOCKS_MAX 4u        /* what fits into the options */
+#define TCP_COALESCE_BYTES_MAX 1024u  /* a smaller payload is copied behind the last one */
+
+#define TCP_PORT_FIRST 10240u
+#define TCP_PORT_LAST 65535u
+#define TCP_PORT_TRIALS_MAX                                                                        \
+    1024u /* source ports looked at for one open (16 for each of 64 workers) */
+
+#define TCP_CHALLENGE_INTERVAL_MS 500u /* one challenge ACK a connection (RFC 5961, section 7) */
+#define TCP_RST_PER_SECOND_MAX 1000u   /* resets to segments of no connection, a worker */
+#define TCP_PATH_REFRESH_MS 1000u      /* how old the looked-up path may get */
