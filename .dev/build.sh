@@ -8,6 +8,9 @@ build_tree() {
     if [ ! -f "$TOP/$tree/build.ninja" ]; then
         say "configuring $tree/"
         logged "build/$tree-setup" meson setup "$@" "$TOP/$tree" "$TOP"
+    elif [ -n "$(find "$TOP" -name 'build*' -prune -o -name meson.build -newer "$TOP/$tree/build.ninja" -print)" ]; then
+        # folders join the build by having a meson.build; ninja alone would not see a new one
+        logged "build/$tree-setup" meson setup --reconfigure "$TOP/$tree" "$TOP"
     fi
     say "building $tree/"
     logged "build/$tree" ninja -C "$TOP/$tree"
