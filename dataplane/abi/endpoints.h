@@ -41,8 +41,9 @@ struct endpoint {
 struct endpoint_record {
     uint32_t group;    /* < ENDPOINT_GROUPS_MAX */
     uint32_t count;    /* <= ENDPOINTS_PER_GROUP_MAX */
-    uint64_t version;  /* grows with each change of this group; a lower or equal one is refused as
-                          stale */
+    uint64_t version;  /* grows with each record of the group on one manager's connection, where a
+                        * lower or  equal one is refused as stale; every HELLO as manager starts anew,
+                        * so that no  restart or restored backup of mgmtd can shut itself out */
     uint64_t checksum; /* siphash with an all-zero key of the endpoints */
     struct endpoint endpoints[];
 };
