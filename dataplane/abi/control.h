@@ -30,6 +30,8 @@
 #define CONTROL_VERSION 1u
 #define CONTROL_SOCKET_NAME "dataplane.sock"
 #define CONTROL_MSG_BYTES_MAX 65536u
+#define CONTROL_PORTS_MAX 16u
+#define CONTROL_PORT_NAME_BYTES 32u
 
 enum control_type {
     CONTROL_HELLO = 1,
@@ -64,7 +66,10 @@ struct control_welcome {
     uint64_t image_checksum; /* content checksum of that image; the same content need not be sent
                                 again */
     uint32_t workers;
-    uint32_t reserved;
+    uint32_t n_ports; /* <= CONTROL_PORTS_MAX */
+    /* In the order of their indices: what Interface objects call a port, the image calls by its
+     * index. */
+    char port_names[CONTROL_PORTS_MAX][CONTROL_PORT_NAME_BYTES]; /* NUL-terminated */
 };
 
 struct control_publish {
@@ -85,5 +90,5 @@ struct control_generation {
 };
 
 _Static_assert(sizeof(struct control_msg) == 24, "wire layout");
-_Static_assert(sizeof(struct control_welcome) == 24, "wire layout");
+_Static_assert(sizeof(struct control_welcome) == 536, "wire layout");
 _Static_assert(sizeof(struct control_result) == 184, "wire layout");
