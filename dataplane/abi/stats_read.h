@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the telemetry segment (abi/stats.h) from outside the dataplane, by names: a reader need
+ * not be of the same version. What the segment says of its own layout is checked once, so that a
+ * foreign or damaged one is refused and never read out of bounds.
+ *
+ * Owner: the reader. Thread: any one at a time. Errors: negative errno.
+ */
+#pragma once
+
+#include "abi/stats.h"
+
+#include <stddef.h>
+
+struct stats_map {
+    const uint8_t *base;
+    size_t length;
+    struct stats_header header; /* a checked copy */
+};
+
+/* Maps the segment behind `fd` (which stays the caller's). -EINVAL: no telemetry of ours; or the
+ * errno of mmap(). */
+int stats_map_open(int fd, struct stats_map *ret);
+
+/* Unmaps. */
+void stats_map_close(struct stats_map *map);
+
+/* The name of counter `i` < header.n_counters: always NUL-terminated. */
+const char *stats_map_name(const struct stats_map *map, uint32_t i);
+
+/* Counter `i` of `worker` < header.n_workers, now. */
+uint64_t stats_map_value(const struct stats_map *map, uint32_t worker, uint32_t i);
+
+/* Counter `i` summed over the workers. */
+uint64_t stats_map_sum(const struct stats_map *map, uint32_t i);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl: the command line for what kubectl cannot say, and for boxes without kubectl. Reads
+ * options, makes the client, calls the command. */
+#include "base/container.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN_BYTES_MAX 512u
+
+static const char usage_text[] =
+    "usage: sluicectl [OPTIONS] COMMAND\n"
+    "\n"
+    "  apply -f FILE                  make the objects be as FILE says (YAML or JSON; - is "
+    "standard input)\n"
+    "  get KIND [NAME]                show objects        [-n NAMESPACE | -A] [-o json|yaml|name]\n"
+    "  delete KIND NAME | -f FILE     delete objects      [--ignore-not-found]\n"
+    "  explain METHOD URL             who would get this request, and why nobody else\n"
+    "                                 [--address GATEWAY-ADDRESS] [-H 'Name: value']...\n"
+    "  stats                          the dataplane's counters  [--run-dir DIR]\n"
+    "\n"
+    "  --server URL       the box, https://host:port      (SLUICE_SERVER)\n"
+    "  --token-file FILE  holds the bearer token          (SLUICE_TOKEN_FILE)\n"
+    "  --ca-file FILE     whom to trust, PEM              (SLUICE_CA_FILE)\n"
+    "  --run-dir DIR      of the dataplane, for stats     (SLUICE_RUN_DIR, /run/sluice)\n";
+
+struct command {
+    const char *name;
+    enum ctl_exit (*run)(struct client *c, const struct ctl_options *o);
+};
+
+static const struct command commands[] = {
+    {"apply", ctl_apply},
+    {"get", ctl_get},
+    {"delete", ctl_delete},
+    {"explain", ctl_explain},
+};
+
+static enum ctl_exit usage(const char *text)
+{
+    fprintf(stderr, "sluicectl: %s\n%s", text, usage_text);
+    return CTL_USAGE;
+}
+
+static const char *env_or(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+static bool set_output(struct ctl_options *o, const char *word)
+{
+    static const char *const words[] = {
+        [CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_YAML] = "yaml", [CTL_NAME] = "name"};
+    for (size_t i = 0; i < array_len(words); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            o->output = (enum ctl_output)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_option(struct ctl_options *o, int option, const char *value)
+{
+    switch (option) {
+    case 's':
+        o->server = value;
+        return true;
+    case 't':
+        o->token_file = value;
+        return true;
+    case 'c':
+        o->ca_file = value;
+        return true;
+    case 'r':
+        o->run_dir = value;
+        return true;
+    case 'a':
+        o->address = value;
+        return true;
+    case 'n':
+        o->namespace = value;
+        return true;
+    case 'f':
+        o->file = value;
+        return true;
+    case 'A':
+        o->all_namespaces = true;
+        return true;
+    case 'i':
+        o->ignore_not_found = true;
+        return true;
+    case 'o':
+        return set_output(o, value);
+    case 'H':
+        if (o->n_headers == CTL_HEADERS_MAX)
+            return false;
+        o->headers[o->n_headers++] = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool parse_options(int argc, char **argv, struct ctl_options *o)
+{
+    static const struct option options[] = {
+        {"server", required_argument, NULL, 's'},     {"token-file", required_argument, NULL, 't'},
+        {"ca-file", required_argument, NULL, 'c'},    {"run-dir", required_argument, NULL, 'r'},
+        {"address", required_argument, NULL, 'a'},    {"namespace", required_argument, NULL, 'n'},
+        {"filename", required_argument, NULL, 'f'},   {"all-namespaces", no_argument, NULL, 'A'},
+        {"ignore-not-found", no_argument, NULL, 'i'}, {"output", required_argument, NULL, 'o'},
+        {"header", required_argument, NULL, 'H'},     {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "n:f:Ao:H:", options, NULL)) != -1) {
+        if (!set_option(o, option, optarg))
+            return false;
+    }
+    return true;
+}
+
+/* The token of a file, without white space around it. NULL: said on stderr. */
+static char *read_token(const char *file)
+{
+    char *token = calloc(1, TOKEN_BYTES_MAX + 1);
+    FILE *f = fopen(file, "re");
+    if (token == NULL || f == NULL) {
+        fprintf(stderr, "sluicectl: %s: %s\n", file, strerror(errno));
+        free(token);
+        return NULL;
+    }
+    size_t n = fread(token, 1, TOKEN_BYTES_MAX, f);
+    fclose(f);
+    while (n > 0 && strchr(" \t\r\n", token[n - 1]) != NULL)
+        token[--n] = '\0';
+    return token;
+}
+
+static enum ctl_exit run_command(const struct command *command, const struct ctl_options *o)
+{
+    struct client *client;
+    char *token = NULL;
+    if (o->server == NULL)
+        return usage("which box? give --server or set SLUICE_SERVER");
+    if (o->token_file != NULL && (token = read_token(o->token_file)) == NULL)
+        return CTL_FAILED;
+    struct client_config config = {.server = o->server, .token = token, .ca_file = o->ca_file};
+    int result = client_new(&config, &client);
+    if (token != NULL)
+        explicit_bzero(token, TOKEN_BYTES_MAX);
+    free(token);
+    if (result == -EINVAL)
+        return usage("the server must be an https:// URL");
+    if (result != 0) {
+        fprintf(stderr, "sluicectl: %s\n", strerror(-result));
+        return CTL_FAILED;
+    }
+    enum ctl_exit exit_status = command->run(client, o);
+    client_free(client);
+    return exit_status;
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl_options o = {
+        .server = env_or("SLUICE_SERVER", NULL),
+        .token_file = env_or("SLUICE_TOKEN_FILE", NULL),
+        .ca_file = env_or("SLUICE_CA_FILE", NULL),
+        .run_dir = env_or("SLUICE_RUN_DIR", "/run/sluice"),
+    };
+    if (!parse_options(argc, argv, &o))
+        return usage("an option is not known or has a wrong value");
+    if (optind >= argc)
+        return usage("no command given");
+    const char *name = argv[optind];
+    o.words = argv + optind + 1;
+    o.n_words = argc - optind - 1;
+    if (strcmp(name, "stats") == 0)
+        return ctl_stats(&o);
+    for (size_t i = 0; i < array_len(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            curl_global_init(CURL_GLOBAL_DEFAULT);
+            enum ctl_exit exit_status = run_command(&commands[i], &o);
+            curl_global_cleanup();
+            return exit_status;
+        }
+    }
+    return usage("no such command");
+}
