@@ -10,13 +10,13 @@
  * One manager at a time: a new HELLO as manager takes over, the old one's connection is closed.
  * Observers (sluicectl stats) may only say HELLO.
  *
- *   type        from  body                          fd                       answer
- *   HELLO       peer  struct control_hello          -                        WELCOME
- *   WELCOME     dp    struct control_welcome        telemetry, read-only     -
- *   PUBLISH     mgmt  struct control_publish        image memfd, sealed      RESULT, later
- * GENERATION ENDPOINTS   mgmt  struct endpoint_record + list -                        RESULT RESULT
- * dp    struct control_result         -                        - GENERATION  dp    struct
- * control_generation     -                        -
+ *   type        from  body                          fd                     answer
+ *   HELLO       peer  struct control_hello          -                      WELCOME
+ *   WELCOME     dp    struct control_welcome        telemetry, read-only   -
+ *   PUBLISH     mgmt  struct control_publish        image memfd, sealed    RESULT, then GENERATION
+ *   ENDPOINTS   mgmt  struct endpoint_record + list -                      RESULT
+ *   RESULT      dp    struct control_result         -                      -
+ *   GENERATION  dp    struct control_generation     -                      -
  *
  * PUBLISH: the memfd must carry F_SEAL_SHRINK|GROW|WRITE|SEAL. RESULT says whether the image was
  * accepted; GENERATION says that every worker has reported the generation: only then may a status

@@ -5,9 +5,8 @@
  *
  *   OFFSET            SIZE                DESCRIPTION
  *   0                 64                  struct stats_header
- *   names_offset      n_counters * 64     struct stats_name: NUL-padded name, the reader needs no
- * header file workers_offset    n_workers * stride  struct stats_worker: counters[n_counters], each
- * u64, host order
+ *   names_offset      n_counters * 64     struct stats_name: NUL-padded name, no header file needed
+ *   workers_offset    n_workers * stride  struct stats_worker: counters[n_counters], u64, host
  *
  * A counter is written by one worker with plain 64-bit stores and read by anyone at any time: it
  * may be a poll old, never torn. Counters only grow; a gauge (name ends in _now) goes both ways.
