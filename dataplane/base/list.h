@@ -83,10 +83,11 @@ static inline struct list_node *list_take_front(struct list_node *head)
     return node;
 }
 
-#define LIST_FOREACH(it, head)                                                                     \
-    for (struct list_node *it = (head)->next; it != (head); it = it->next)
+/* Walks the list; `it` may not be removed in the body. Not called FOREACH: <sys/queue.h>, which
+ * DPDK's headers include, has a macro of that name. */
+#define LIST_EACH(it, head) for (struct list_node *it = (head)->next; it != (head); it = it->next)
 
 /* Allows `it` to be removed (and freed) in the body. */
-#define LIST_FOREACH_SAFE(it, tmp, head)                                                           \
+#define LIST_EACH_SAFE(it, tmp, head)                                                              \
     for (struct list_node *it = (head)->next, *tmp = it->next; it != (head);                       \
          it = tmp, tmp = it->next)
