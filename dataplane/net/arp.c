@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ARP (RFC 826, RFC 5227). A sender must be an address of the interface's own prefixes, never one
+ * of ours, never from a group MAC; what passes is learned by every worker, but only the worker that
+ * received the frame answers it. Owner: struct net. Thread: the worker. Station: after eth.
+ */
+#include "base/assert.h"
+#include "net/net_priv.h"
+
+#include <string.h>
+
+static const struct ether_mac everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+static bool send_arp(struct net *n, const struct net_iface *iface, const struct ether_mac *to,
+                     const struct arp_hdr *content)
+{
+    void *body;
+    struct rte_mbuf *m = output_new(n, sizeof(struct arp_hdr), &body);
+    if (m == NULL)
+        return false;
+    struct arp_hdr *arp = body;
+    *arp = *content;
+    arp->hardware = be16(ARP_HARDWARE_ETHERNET);
+    arp->protocol = be16(ETHERTYPE_IP4);
+    arp->hardware_bytes = sizeof(struct ether_mac);
+    arp->protocol_bytes = 4;
+    arp->sender_mac = iface->mac;
+    eth_output(n, iface, to, ETHERTYPE_ARP, m);
+    return true;
+}
+
+bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_addr *target,
+                 const struct ether_mac *to)
+{
+    ASSERT_HOT(ip_addr_is_v4(target));
+    struct arp_hdr arp = {.operation = be16(ARP_REQUEST)};
+    /* Without an address there the sender stays 0: a probe, which is answered as well. */
+    const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
+    if (e != NULL)
+        memcpy(arp.sender_ip, &e->source.bytes[12], 4);
+    memcpy(arp.target_ip, &target->bytes[12], 4);
+    return send_arp(n, iface, to != NULL ? to : &everybody, &arp);
+}
+
+bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    ASSERT_HOT(ip_addr_is_v4(addr));
+    struct arp_hdr arp = {.operation = be16(ARP_REQUEST)};
+    memcpy(arp.sender_ip, &addr->bytes[12], 4);
+    memcpy(arp.target_ip, &addr->bytes[12], 4);
+    return send_arp(n, iface, &everybody, &arp);
+}
+
+static void reply(struct net *n, const struct net_iface *iface, const struct arp_hdr *request)
+{
+    struct arp_hdr arp = {.operation = be16(ARP_REPLY), .target_mac = request->sender_mac};
+    memcpy(arp.sender_ip, request->target_ip, 4);
+    memcpy(arp.target_ip, request->sender_ip, 4);
+    stat_inc(n->core, send_arp(n, iface, &request->sender_mac, &arp) ? STAT_net_arp_replies
+                                                                     : STAT_net_answer_no_mbuf);
+}
+
+static bool is_ethernet_ip4(const struct arp_hdr *arp)
+{
+    uint16_t operation = be16_host(arp->operation);
+    return be16_host(arp->hardware) == ARP_HARDWARE_ETHERNET &&
+           be16_host(arp->protocol) == ETHERTYPE_IP4 && arp->hardware_bytes == 6 &&
+           arp->protocol_bytes == 4 && (operation == ARP_REQUEST || operation == ARP_REPLY);
+}
+
+/* May the sender say what it says? Returns the counter against it; STAT_net_rx_arp: it may. */
+static enum stat_id judge(struct net *n, const struct net_frame *f, const struct arp_hdr *arp)
+{
+    struct ip_addr sender = ip_addr_from_v4(arp->sender_ip);
+    if (!is_ethernet_ip4(arp))
+        return STAT_net_drop_rx_arp_invalid;
+    if (ether_mac_is_nobody(&arp->sender_mac))
+        return STAT_net_drop_rx_arp_spoof;
+    if (net_is_local(n, &sender)) {
+        stat_inc(n->core, STAT_net_address_conflicts);
+        return STAT_net_drop_rx_arp_spoof;
+    }
+    static const uint8_t unspecified[4];
+    bool is_probe = memcmp(arp->sender_ip, unspecified, 4) == 0 &&
+                    be16_host(arp->operation) == ARP_REQUEST; /* RFC 5227, section 1.1 */
+    if (!is_probe && !net_is_neighbour(n, f->iface, &sender))
+        return STAT_net_drop_rx_arp_off_link;
+    return STAT_net_rx_arp;
+}
+
+static void learn(struct net *n, const struct net_frame *f, const struct arp_hdr *arp, bool for_us)
+{
+    bool is_request = be16_host(arp->operation) == ARP_REQUEST;
+    struct neighbour_news news = {.addr = ip_addr_from_v4(arp->sender_ip),
+                                  .mac = arp->sender_mac,
+                                  .is_answer = !is_request && !f->is_multicast,
+                                  .may_override = true,
+                                  .may_create = is_request && for_us};
+    neighbour_learn(n, f->iface, &news);
+}
+
+void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
+{
+    if (m->data_len < sizeof(struct arp_hdr)) {
+        net_drop(n, m, STAT_net_drop_rx_arp_invalid);
+        return;
+    }
+    struct arp_hdr arp;
+    memcpy(&arp, rte_pktmbuf_mtod(m, const void *), sizeof(arp));
+    bool may_answer = mbuf_may_answer(m);
+    enum stat_id verdict = judge(n, f, &arp);
+    net_drop(n, m, verdict); /* counts and frees; what matters was copied */
+    if (verdict != STAT_net_rx_arp)
+        return;
+    struct ip_addr sender = ip_addr_from_v4(arp.sender_ip);
+    struct ip_addr target = ip_addr_from_v4(arp.target_ip);
+    bool for_us = net_is_on_iface(n, f->iface, &target);
+    if (net_is_neighbour(n, f->iface, &sender))
+        learn(n, f, &arp, for_us);
+    if (for_us && may_answer && be16_host(arp.operation) == ARP_REQUEST)
+        reply(n, f->iface, &arp);
+}

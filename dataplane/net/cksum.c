@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RFC 1071: the sum does not depend on the byte order (section 2, B), so words are added as they
+ * lie; it can be taken in wider words (section 2, C) and folded at the end. Pure.
+ */
+#include "net/cksum.h"
+
+#include "base/assert.h"
+
+#include <rte_mbuf.h>
+#include <string.h>
+
+static uint32_t fold(uint64_t sum)
+{
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    uint32_t s = (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16);
+    s = (s & 0xffff) + (s >> 16);
+    ASSERT_HOT(s <= 0xffff);
+    return s;
+}
+
+uint32_t cksum_add(uint32_t sum, const void *data, size_t len)
+{
+    const uint8_t *p = data;
+    uint64_t wide = sum;
+    for (; len >= 4; len -= 4, p += 4) {
+        uint32_t word;
+        memcpy(&word, p, 4);
+        wide += word;
+    }
+    if (len >= 2) {
+        uint16_t word;
+        memcpy(&word, p, 2);
+        wide += word;
+        len -= 2;
+        p += 2;
+    }
+    if (len > 0) /* the odd byte is followed by a zero */
+        wide += *p;
+    return fold(wide);
+}
+
+/* A part that begins at an odd offset has its bytes in the other halves of the words. */
+static uint32_t swap_halves(uint32_t sum)
+{
+    ASSERT_HOT(sum <= 0xffff);
+    return ((sum & 0xff) << 8) | (sum >> 8);
+}
+
+uint32_t cksum_add_mbuf(uint32_t sum, const struct rte_mbuf *m, uint32_t offset)
+{
+    ASSERT_HOT(offset <= m->pkt_len);
+    bool is_odd = false;
+    for (; m != NULL; m = m->next) {
+        if (offset >= m->data_len) {
+            offset -= m->data_len;
+            continue;
+        }
+        uint32_t len = m->data_len - offset;
+        uint32_t part = cksum_add(0, rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), len);
+        sum = fold((uint64_t)sum + (is_odd ? swap_halves(part) : part));
+        is_odd ^= len & 1;
+        offset = 0;
+    }
+    return sum;
+}
+
+uint32_t cksum_add_pseudo(uint32_t sum, const struct ip_addr *src, const struct ip_addr *dst,
+                          uint8_t proto, uint32_t l4_bytes)
+{
+    ASSERT_HOT(ip_addr_is_v4(src) == ip_addr_is_v4(dst));
+    /* Length and protocol are added as the words that they are in both pseudo headers. */
+    be32_t tail[2] = {be32(l4_bytes), be32(proto)};
+    sum = cksum_add(sum, tail, sizeof(tail));
+    unsigned skip = ip_addr_is_v4(src) ? 12 : 0;
+    sum = cksum_add(sum, &src->bytes[skip], 16 - skip);
+    return cksum_add(sum, &dst->bytes[skip], 16 - skip);
+}

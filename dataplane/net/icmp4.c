@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMPv4 (RFC 792, RFC 1122 section 3.2.2): answers echo, bounded; takes errors about our segments;
+ * ignores the rest. Owner: struct net. Thread: the worker. Station: after ip4_in.
+ */
+#include "base/assert.h"
+#include "net/cksum.h"
+#include "net/net_priv.h"
+
+static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
+{
+    if (!bucket_take(&n->echo, n->core->now_us, NET_ECHO_PER_S_MAX, NET_ECHO_BURST_MAX)) {
+        net_drop(n, m, STAT_net_echo_limited);
+        return;
+    }
+    struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct icmp_hdr *);
+    icmp->type = ICMP4_ECHO_REPLY;
+    icmp->cksum = (be16_t){0};
+    icmp->cksum = cksum_close(cksum_add_mbuf(0, m, 0));
+    stat_inc(n->core, STAT_net_echo_replies);
+    m->ol_flags = 0;
+    net_output(n, m, &p->dst, &p->src, IPPROTO_NUM_ICMP4, 0);
+}
+
+void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
+{
+    if (m->data_len < sizeof(struct icmp_hdr) || !cksum_is_good(cksum_add_mbuf(0, m, 0))) {
+        net_drop(n, m, STAT_net_drop_rx_icmp_invalid);
+        return;
+    }
+    stat_inc(n->core, STAT_net_rx_icmp4);
+    const struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmp_hdr *);
+    uint16_t mtu = be16_host(icmp->mtu);
+    if (icmp->type == ICMP4_ECHO)
+        echo(n, p, m);
+    else if (icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_CODE_FRAGMENTATION_NEEDED)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TOO_BIG, mtu);
+    else if (icmp->type == ICMP4_UNREACHABLE)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+    else if (icmp->type == ICMP4_TIME_EXCEEDED)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else
+        net_drop(n, m, STAT_net_icmp_ignored);
+}

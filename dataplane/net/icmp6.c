@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMPv6 (RFC 4443): answers echo, bounded; takes errors about our segments; hands neighbour
+ * discovery on; ignores the rest. Owner: struct net. Thread: the worker. Station: after ip6_in.
+ */
+#include "base/assert.h"
+#include "net/cksum.h"
+#include "net/net_priv.h"
+
+static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
+{
+    if (p->dst.bytes[0] == 0xff || ip_addr_is_zero(&p->src)) {
+        net_drop(n, m, STAT_net_icmp_ignored); /* a group is no target of ours for echo */
+        return;
+    }
+    if (!bucket_take(&n->echo, n->core->now_us, NET_ECHO_PER_S_MAX, NET_ECHO_BURST_MAX)) {
+        net_drop(n, m, STAT_net_echo_limited);
+        return;
+    }
+    struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct icmp_hdr *);
+    icmp->type = ICMP6_ECHO_REPLY;
+    icmp->cksum = (be16_t){0};
+    uint32_t sum = cksum_add_pseudo(0, &p->dst, &p->src, IPPROTO_NUM_ICMP6, m->pkt_len);
+    icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
+    stat_inc(n->core, STAT_net_echo_replies);
+    m->ol_flags = 0;
+    if (ip6_is_link_local(&p->src)) /* no route knows which link it is on, the frame does */
+        output_on(n, p->frame.iface, &p->src, m, &p->dst, &p->src, IPPROTO_NUM_ICMP6, 0);
+    else
+        net_output(n, m, &p->dst, &p->src, IPPROTO_NUM_ICMP6, 0);
+}
+
+void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
+{
+    uint32_t sum = cksum_add_pseudo(0, &p->src, &p->dst, IPPROTO_NUM_ICMP6, m->pkt_len);
+    if (m->data_len < sizeof(struct icmp_hdr) || !cksum_is_good(cksum_add_mbuf(sum, m, 0))) {
+        net_drop(n, m, STAT_net_drop_rx_icmp_invalid);
+        return;
+    }
+    const struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmp_hdr *);
+    if (icmp->type == ICMP6_SOLICIT || icmp->type == ICMP6_ADVERT) {
+        nd_input(n, p, m);
+        return;
+    }
+    stat_inc(n->core, STAT_net_rx_icmp6);
+    if (icmp->type == ICMP6_ECHO)
+        echo(n, p, m);
+    else if (icmp->type == ICMP6_TOO_BIG)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TOO_BIG, be32_host(icmp->mtu6));
+    else if (icmp->type == ICMP6_UNREACHABLE)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+    else if (icmp->type == ICMP6_TIME_EXCEEDED)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else
+        net_drop(n, m, STAT_net_icmp_ignored);
+}

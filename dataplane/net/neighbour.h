@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Neighbours of one worker: address on a link -> MAC, for IPv4 (RFC 826) and IPv6 (RFC 4861,
+ * section 7.3.2) alike. Bounded: a table, of which a part for the unresolved, and a short queue of
+ * packets each.
+ *
+ *   INCOMPLETE  asked for, no answer yet; packets wait.       timer: ask again, then forget
+ *   REACHABLE   it answered us lately.                        timer: becomes STALE
+ *   STALE       known, but not lately; used as it is.         timer: forget
+ *   DELAY       used while STALE; a short time for proofs.    timer: ask it directly, PROBE
+ *   PROBE       asked directly, used as it is.                timer: ask again, then forget
+ *
+ * Keyed by (port, VLAN, address), not by interface number, so that a new configuration keeps them.
+ * Owner: struct net. Thread: the worker.
+ */
+#pragma once
+
+#include "base/ip_addr.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/wheel.h"
+#include "core/port.h"
+#include "net/net_limits.h"
+
+#define NEIGHBOUR_BUCKETS 2048u
+
+struct net;
+struct net_iface;
+struct rte_mbuf;
+
+enum neighbour_state {
+    NEIGHBOUR_INCOMPLETE,
+    NEIGHBOUR_REACHABLE,
+    NEIGHBOUR_STALE,
+    NEIGHBOUR_DELAY,
+    NEIGHBOUR_PROBE,
+};
+
+struct neighbour {
+    struct list_node bucket_link;
+    struct list_node use_link; /* on unresolved or resolved, the most recent last */
+    struct wheel_timer timer;  /* always armed */
+    struct net *net;
+    struct ip_addr addr;
+    uint16_t port;
+    uint16_t vlan;
+    struct ether_mac mac; /* valid unless INCOMPLETE */
+    uint8_t state;
+    uint8_t tries;                                   /* requests sent in INCOMPLETE or PROBE */
+    uint8_t waiting;                                 /* packets in queue: 0 unless INCOMPLETE */
+    struct rte_mbuf *queue[NET_NEIGHBOUR_QUEUE_MAX]; /* from the IP header on, oldest first */
+};
+
+struct neighbour_table {
+    struct pool pool;
+    uint32_t n_unresolved;
+    struct list_node unresolved;
+    struct list_node resolved;
+    struct list_node buckets[NEIGHBOUR_BUCKETS];
+};
+
+/* What an ARP or ND packet says of its sender. */
+struct neighbour_news {
+    struct ip_addr addr;
+    struct ether_mac mac;
+    bool is_answer;    /* to us: proves that both ways work */
+    bool may_override; /* a new MAC replaces the known one */
+    bool may_create;   /* it spoke to us and will get an answer, so it is worth a place */
+};
+
+/* An empty table. */
+void neighbour_init(struct net *n);
+
+/* Frees all packets that wait and disarms all timers. */
+void neighbour_done(struct net *n);
+
+/* Sends the IP packet `m` to `next_hop` on `iface`, now or when it is resolved. Takes ownership. */
+void neighbour_send(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
+                    struct rte_mbuf *m);
+
+/* Takes in what a neighbour said; the caller has checked that it may say so. */
+void neighbour_learn(struct net *n, const struct net_iface *iface,
+                     const struct neighbour_news *news);
+
+/* Forgets whoever is on no interface and in no on-link prefix of the new configuration. */
+void neighbour_prune(struct net *n);
+
+/* The neighbour; NULL: not known. For tests and dumps. */
+const struct neighbour *neighbour_find(const struct net *n, const struct net_iface *iface,
+                                       const struct ip_addr *addr);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's network layer as a whole: made, configured, asked, ended. A configuration is built
+ * into spare tables and then takes the place of the one in use; nothing is changed in place. Owner:
+ * the worker. Thread: the worker.
+ */
+#include "net/net.h"
+
+#include "base/assert.h"
+#include "net/net_priv.h"
+
+#include <string.h>
+
+static void on_announce_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct net *n = container_of(timer, struct net, announce_timer);
+    n->announce_next = 0;
+}
+
+struct net *net_new(struct core *core)
+{
+    struct net *n = core_memory(core, sizeof(*n), "net");
+    n->core = core;
+    n->now = core_memory(core, sizeof(*n->now), "net tables");
+    n->spare = core_memory(core, sizeof(*n->spare), "net tables");
+    memset(n->now->iface_of, IFACE_NONE, sizeof(n->now->iface_of));
+    n->announce_timer.on_expire = on_announce_timer;
+    neighbour_init(n);
+    return n;
+}
+
+void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops)
+{
+    ASSERT(n->tcp_ops == NULL && ops->input != NULL);
+    n->tcp = tcp;
+    n->tcp_ops = ops;
+}
+
+void net_done(struct net *n)
+{
+    neighbour_done(n);
+    wheel_disarm(&n->core->wheel, &n->announce_timer);
+    ASSERT(!wheel_timer_is_armed(&n->announce_timer));
+}
+
+/* fe80::/64 and the EUI-64 made of the MAC (RFC 4291, section 2.5.6 and appendix A). */
+static struct ip_addr link_local_of(const struct ether_mac *mac)
+{
+    struct ip_addr a = {{0xfe, 0x80, [11] = 0xff, [12] = 0xfe}};
+    memcpy(&a.bytes[8], mac->bytes, 3);
+    memcpy(&a.bytes[13], &mac->bytes[3], 3);
+    a.bytes[8] ^= 2;
+    return a;
+}
+
+static void build_ifaces(struct net *n, struct net_tables *t, const struct net_config *config)
+{
+    ASSERT(config->n_interfaces <= NET_INTERFACES_MAX);
+    memset(t->iface_of, IFACE_NONE, sizeof(t->iface_of));
+    t->n_ifaces = config->n_interfaces;
+    for (uint32_t i = 0; i < config->n_interfaces; i++) {
+        const struct net_interface *in = &config->interfaces[i];
+        ASSERT(in->port < port_count(n->core) && in->vlan < VLAN_IDS);
+        const struct port_info *port = port_info(n->core, in->port);
+        uint16_t mtu = in->mtu != 0 && in->mtu < port->mtu ? in->mtu : port->mtu;
+        t->ifaces[i] = (struct net_iface){.index = (uint16_t)i,
+                                          .port = in->port,
+                                          .vlan = in->vlan,
+                                          .mtu = mtu,
+                                          .mac = port->mac,
+                                          .link_local = link_local_of(&port->mac)};
+        t->iface_of[in->port][in->vlan] = (uint8_t)i;
+    }
+}
+
+/* After the swap: tcp hears which addresses are gone, and whoever is new is announced. `then` is
+ * what was in use before. */
+static void compare_addresses(struct net *n, const struct net_tables *then)
+{
+    const struct net_tables *now = n->now;
+    for (uint32_t i = 0; i < then->local.n; i++) {
+        const struct ip_addr *addr = &then->local.entries[i].addr;
+        if (local_find(&now->local, addr) == NULL && n->tcp_ops != NULL &&
+            n->tcp_ops->address_gone != NULL)
+            n->tcp_ops->address_gone(n->tcp, addr);
+    }
+    memcpy(n->announce_left_spare, n->announce_left, sizeof(n->announce_left));
+    for (uint32_t i = 0; i < now->local.n; i++) {
+        const struct net_address *old = local_find(&then->local, &now->local.entries[i].addr);
+        bool is_same = old != NULL && old->interface == now->local.entries[i].interface;
+        n->announce_left[i] = NET_ANNOUNCE_TIMES;
+        if (is_same)
+            n->announce_left[i] = n->announce_left_spare[old - then->local.entries];
+    }
+    n->announce_next = 0;
+}
+
+void net_configure(struct net *n, const struct net_config *config)
+{
+    for (uint32_t i = 0; i < config->n_addresses; i++)
+        ASSERT(config->addresses[i].interface < config->n_interfaces);
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        ASSERT(config->routes[i].interface < config->n_interfaces);
+    struct net_tables *then = n->now;
+    build_ifaces(n, n->spare, config);
+    local_build(&n->spare->local, config->addresses, config->n_addresses);
+    path_build(&n->spare->paths, config);
+    n->now = n->spare;
+    n->spare = then;
+    neighbour_prune(n);
+    compare_addresses(n, then);
+}
+
+static bool announce(struct net *n, const struct net_address *a)
+{
+    const struct net_iface *iface = &n->now->ifaces[a->interface];
+    bool is_sent = ip_addr_is_v4(&a->addr) ? arp_announce(n, iface, &a->addr)
+                                           : nd_announce(n, iface, &a->addr);
+    if (is_sent)
+        stat_inc(n->core, STAT_net_announcements);
+    return is_sent;
+}
+
+unsigned net_poll(struct net *n)
+{
+    if (n->core->worker != 0 || n->announce_next >= n->now->local.n)
+        return 0;
+    unsigned sent = 0;
+    for (; n->announce_next < n->now->local.n && sent < NET_ANNOUNCE_BURST_MAX;
+         n->announce_next++) {
+        uint8_t *left = &n->announce_left[n->announce_next];
+        if (*left == 0)
+            continue;
+        if (!announce(n, &n->now->local.entries[n->announce_next]))
+            return sent; /* the same again in the next round */
+        sent++;
+        if (--*left > 0 && !wheel_timer_is_armed(&n->announce_timer))
+            wheel_arm(&n->core->wheel, &n->announce_timer,
+                      n->core->now_us + NET_ANNOUNCE_INTERVAL_US);
+    }
+    return sent;
+}
+
+bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret)
+{
+    const struct path_entry *e = path_find(&n->now->paths, dst);
+    if (e == NULL)
+        return false;
+    const struct net_iface *iface = &n->now->ifaces[e->interface];
+    *ret = (struct net_path){.interface = e->interface,
+                             .port = iface->port,
+                             .mtu = iface->mtu,
+                             .next_hop = e->is_on_link ? *dst : e->gateway,
+                             .source = e->source};
+    return true;
+}
+
+bool net_is_local(const struct net *n, const struct ip_addr *addr)
+{
+    return local_find(&n->now->local, addr) != NULL;
+}
+
+bool net_is_on_iface(const struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    const struct net_address *a = local_find(&n->now->local, addr);
+    return (a != NULL && a->interface == iface->index) || ip_addr_eq(addr, &iface->link_local);
+}
+
+bool net_is_neighbour(const struct net *n, const struct net_iface *iface,
+                      const struct ip_addr *addr)
+{
+    return ip6_is_link_local(addr) || path_find_on_link(&n->now->paths, iface->index, addr) != NULL;
+}
+
+void net_deliver_tcp(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
+{
+    if (n->tcp_ops == NULL) {
+        net_drop(n, m, STAT_net_drop_rx_no_tcp);
+        return;
+    }
+    stat_inc(n->core, STAT_net_rx_tcp);
+    n->tcp_ops->input(n->tcp, m, &p->src, &p->dst, p->tos);
+}
+
+void net_drop(struct net *n, struct rte_mbuf *m, enum stat_id why)
+{
+    stat_inc(n->core, why);
+    rte_pktmbuf_free(m);
+}
+
+void net_mbuf_cut(struct rte_mbuf *m, uint32_t bytes)
+{
+    ASSERT_HOT(bytes <= m->pkt_len);
+    uint32_t left = bytes;
+    struct rte_mbuf *seg = m;
+    while (left > seg->data_len) {
+        left -= seg->data_len;
+        seg = seg->next;
+        ASSERT_HOT(seg != NULL);
+    }
+    seg->data_len = (uint16_t)left;
+    rte_pktmbuf_free(seg->next);
+    seg->next = NULL;
+    m->pkt_len = bytes;
+    m->nb_segs = 1;
+    for (seg = m; seg->next != NULL; seg = seg->next)
+        m->nb_segs++;
+}

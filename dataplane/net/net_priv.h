@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of net: the worker's state and the hand-overs between the stations. A received frame
+ * walks eth -> arp | ip4_in -> icmp4 | ip6_in -> icmp6 -> nd, always forward; each station owns the
+ * mbuf that it is given, and either hands it on or counts and frees it. A packet to send walks
+ * output -> neighbour -> eth.
+ *
+ * Owner: the worker. Thread: the worker.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "core/port.h"
+#include "net/bucket.h"
+#include "net/local.h"
+#include "net/neighbour.h"
+#include "net/net.h"
+#include "net/net_limits.h"
+#include "net/net_wire.h"
+#include "net/path.h"
+
+#include <rte_mbuf.h>
+
+#define VLAN_IDS 4096u
+#define IFACE_NONE UINT8_MAX
+static_assert(NET_INTERFACES_MAX < IFACE_NONE, "an interface fits the map's byte");
+
+struct net_iface {
+    uint16_t index;
+    uint16_t port;
+    uint16_t vlan;
+    uint16_t mtu;
+    struct ether_mac mac;
+    struct ip_addr link_local; /* fe80:: and the EUI-64 of mac (RFC 4291, 2.5.6) */
+};
+
+/* Everything that a configuration says, so that a new one is built beside the old one. */
+struct net_tables {
+    uint32_t n_ifaces;
+    struct net_iface ifaces[NET_INTERFACES_MAX];
+    uint8_t iface_of[PORTS_MAX][VLAN_IDS]; /* index; IFACE_NONE: nobody */
+    struct local_table local;
+    struct path_table paths;
+};
+
+struct net {
+    struct core *core;
+    struct tcp *tcp;
+    const struct net_tcp_ops *tcp_ops;
+    struct net_tables *now;
+    struct net_tables *spare; /* what net_configure() builds into */
+    struct neighbour_table neighbours;
+    struct bucket echo;
+    struct wheel_timer announce_timer;
+    uint32_t announce_next;                         /* position in now->local; n: nothing to do */
+    uint8_t announce_left[NET_ADDRESSES_MAX];       /* of the address at the same position */
+    uint8_t announce_left_spare[NET_ADDRESSES_MAX]; /* while configuring */
+};
+
+/* What the stations after eth know of the frame. */
+struct net_frame {
+    const struct net_iface *iface;
+    struct ether_mac src_mac;
+    bool is_multicast; /* sent to a group of MACs, not to us alone */
+};
+
+/* What the stations after IP know of the packet. */
+struct net_packet {
+    struct net_frame frame;
+    struct ip_addr src;
+    struct ip_addr dst;
+    uint8_t hop_limit;
+    uint8_t tos;
+};
+
+/* Counts why and frees. */
+void net_drop(struct net *n, struct rte_mbuf *m, enum stat_id why);
+
+/* Cuts the chain `m` to its first `bytes` <= its length. */
+void net_mbuf_cut(struct rte_mbuf *m, uint32_t bytes);
+
+/* eth.c: puts the ethernet header (and the VLAN tag) in front and gives the frame to the port. */
+void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,
+                uint16_t type, struct rte_mbuf *m);
+
+/* A multicast or broadcast MAC, or none at all? Nobody can be that. */
+static inline bool ether_mac_is_nobody(const struct ether_mac *mac)
+{
+    static const struct ether_mac zero;
+    return (mac->bytes[0] & 1) != 0 || __builtin_memcmp(mac, &zero, sizeof(zero)) == 0;
+}
+
+/* arp.c: `m` starts at the ARP header. */
+void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m);
+
+/* arp.c: asks for `target`; `to` NULL: everybody. False: no mbuf. */
+bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_addr *target,
+                 const struct ether_mac *to);
+
+/* arp.c: tells everybody that `addr` is here (RFC 5227, section 3). False: no mbuf. */
+bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
+/* nd.c: a solicitation or an advertisement that icmp6 checked; `m` starts at the ICMPv6 header. */
+void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+
+/* nd.c: asks for `target`; `to` NULL: its solicited-node group. False: no mbuf. */
+bool nd_request(struct net *n, const struct net_iface *iface, const struct ip_addr *target,
+                const struct ether_mac *to);
+
+/* nd.c: tells everybody that `addr` is here (RFC 4861, section 7.2.6). False: no mbuf. */
+bool nd_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
+/* Is it the solicited-node group of an address that is ours on the interface, or all nodes (RFC
+ * 4291, sections 2.7.1 and 2.8)? */
+bool nd_is_group_of_ours(const struct net *n, const struct net_iface *iface,
+                         const struct ip_addr *group);
+
+/* ip4_in.c, ip6_in.c: `m` starts at the IP header. */
+void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m);
+void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m);
+
+/* icmp4.c, icmp6.c: `m` starts at the ICMP header and ends with the IP packet. */
+void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+
+/* icmp_error.c: an error that quotes a packet of ours: `quote` bytes of `m` lie before the quoted
+ * IP header. Takes ownership. */
+void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
+                      uint32_t mtu);
+
+/* ip4_in.c, ip6_in.c: may it be the sender of a packet to us? Not a group, not unspecified, not
+ * loopback, not ourselves. */
+bool ip4_is_sender(const struct net *n, const struct ip_addr *src);
+bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const struct ip_addr *src);
+
+/* output.c: like net_output(), where interface and next hop are known. */
+void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
+               struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+               uint8_t proto, uint8_t tos);
+
+/* output.c: puts the IP header in front. False: no room. */
+bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+                      uint8_t proto, uint8_t tos, uint8_t hop_limit);
+
+/* output.c: an empty mbuf with NET_HEADER_BYTES of headroom and `bytes` of body at *ret_body; NULL:
+ * none left, counted. */
+struct rte_mbuf *output_new(struct net *n, uint32_t bytes, void **ret_body);
+
+/* net.c: hands a segment to tcp; `m` starts at the TCP header and ends with the IP packet. */
+void net_deliver_tcp(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+
+/* net.c: the address of ours on this interface (or its link-local address)? */
+bool net_is_on_iface(const struct net *n, const struct net_iface *iface,
+                     const struct ip_addr *addr);
+
+/* net.c: may `addr` be a neighbour on this interface? */
+bool net_is_neighbour(const struct net *n, const struct net_iface *iface,
+                      const struct ip_addr *addr);
+
+/* fe80::/10? */
+static inline bool ip6_is_link_local(const struct ip_addr *a)
+{
+    return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}

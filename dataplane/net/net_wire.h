@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Headers as they lie on the wire. All fields are in network order; all structs are unaligned. */
+#pragma once
+
+#include "base/be.h"
+#include "core/port.h"
+
+#include <stdint.h>
+
+#define ETHERTYPE_IP4 0x0800u
+#define ETHERTYPE_ARP 0x0806u
+#define ETHERTYPE_VLAN 0x8100u
+#define ETHERTYPE_IP6 0x86ddu
+
+#define IPPROTO_NUM_HOP_BY_HOP 0u
+#define IPPROTO_NUM_ICMP4 1u
+#define IPPROTO_NUM_TCP 6u
+#define IPPROTO_NUM_UDP 17u
+#define IPPROTO_NUM_ROUTING 43u
+#define IPPROTO_NUM_FRAGMENT 44u
+#define IPPROTO_NUM_ICMP6 58u
+#define IPPROTO_NUM_DEST_OPTIONS 60u
+
+struct eth_hdr {
+    struct ether_mac dst;
+    struct ether_mac src;
+    be16_t type;
+} __attribute__((packed));
+
+/* IEEE 802.1Q: follows the addresses, whose type field is then ETHERTYPE_VLAN. */
+struct vlan_tag {
+    be16_t tci; /* low 12 bits: VLAN id */
+    be16_t type;
+} __attribute__((packed));
+
+/* RFC 826 for ethernet and IPv4. */
+struct arp_hdr {
+    be16_t hardware; /* 1: ethernet */
+    be16_t protocol; /* ETHERTYPE_IP4 */
+    uint8_t hardware_bytes;
+    uint8_t protocol_bytes;
+    be16_t operation; /* ARP_REQUEST, ARP_REPLY */
+    struct ether_mac sender_mac;
+    uint8_t sender_ip[4];
+    struct ether_mac target_mac;
+    uint8_t target_ip[4];
+} __attribute__((packed));
+
+#define ARP_HARDWARE_ETHERNET 1u
+#define ARP_REQUEST 1u
+#define ARP_REPLY 2u
+
+/* RFC 791. */
+struct ip4_hdr {
+    uint8_t version_ihl;
+    uint8_t tos;
+    be16_t total_bytes;
+    be16_t id;
+    be16_t fragment; /* IP4_* flags, offset in units of 8 bytes */
+    uint8_t ttl;
+    uint8_t proto;
+    be16_t cksum;
+    uint8_t src[4];
+    uint8_t dst[4];
+} __attribute__((packed));
+
+#define IP4_DONT_FRAGMENT 0x4000u
+#define IP4_FRAGMENT_MASK 0x3fffu /* more fragments, or an offset */
+
+/* RFC 8200. */
+struct ip6_hdr {
+    be32_t version_class_flow;
+    be16_t payload_bytes;
+    uint8_t next;
+    uint8_t hop_limit;
+    uint8_t src[16];
+    uint8_t dst[16];
+} __attribute__((packed));
+
+/* What all IPv6 extension headers that we walk begin with. */
+struct ip6_ext {
+    uint8_t next;
+    uint8_t length; /* in units of 8 bytes, the first 8 not counted; fragment header: reserved */
+} __attribute__((packed));
+
+struct ip6_fragment {
+    uint8_t next;
+    uint8_t reserved;
+    be16_t offset_more;
+    be32_t id;
+} __attribute__((packed));
+
+/* RFC 792, RFC 4443: the first eight bytes of every message. */
+struct icmp_hdr {
+    uint8_t type;
+    uint8_t code;
+    be16_t cksum;
+    union {
+        struct {
+            be16_t unused;
+            be16_t mtu; /* fragmentation needed (RFC 1191) */
+        };
+        be32_t mtu6; /* packet too big; echo: id and sequence */
+    } __attribute__((packed));
+} __attribute__((packed));
+
+#define ICMP4_ECHO_REPLY 0u
+#define ICMP4_UNREACHABLE 3u
+#define ICMP4_CODE_FRAGMENTATION_NEEDED 4u
+#define ICMP4_ECHO 8u
+#define ICMP4_TIME_EXCEEDED 11u
+
+#define ICMP6_UNREACHABLE 1u
+#define ICMP6_TOO_BIG 2u
+#define ICMP6_TIME_EXCEEDED 3u
+#define ICMP6_ECHO 128u
+#define ICMP6_ECHO_REPLY 129u
+#define ICMP6_SOLICIT 135u
+#define ICMP6_ADVERT 136u
+
+/* RFC 4861, sections 4.3 and 4.4: solicitation and advertisement, options follow. */
+struct nd_hdr {
+    uint8_t type;
+    uint8_t code;
+    be16_t cksum;
+    be32_t flags; /* ND_FLAG_*; a solicitation has none */
+    uint8_t target[16];
+} __attribute__((packed));
+
+#define ND_FLAG_SOLICITED 0x40000000u
+#define ND_FLAG_OVERRIDE 0x20000000u
+#define ND_HOP_LIMIT 255u
+
+/* RFC 4861, section 4.6.1, for ethernet. */
+struct nd_lladdr_option {
+    uint8_t type;   /* ND_OPTION_* */
+    uint8_t length; /* in units of 8 bytes: 1 */
+    struct ether_mac mac;
+} __attribute__((packed));
+
+#define ND_OPTION_SOURCE_LLADDR 1u
+#define ND_OPTION_TARGET_LLADDR 2u
+
+/* The ports and the sequence number of a TCP header: what an ICMP error quotes at least. */
+struct tcp_quote {
+    be16_t src_port;
+    be16_t dst_port;
+    be32_t seq;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct eth_hdr) == 14, "IEEE 802.3");
+_Static_assert(sizeof(struct arp_hdr) == 28, "RFC 826");
+_Static_assert(sizeof(struct ip4_hdr) == 20, "RFC 791");
+_Static_assert(sizeof(struct ip6_hdr) == 40, "RFC 8200");
+_Static_assert(sizeof(struct icmp_hdr) == 8, "RFC 792");
+_Static_assert(sizeof(struct nd_hdr) == 24, "RFC 4861");
+_Static_assert(sizeof(struct nd_lladdr_option) == 8, "RFC 4861");

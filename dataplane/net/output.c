@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IP out: the way, the checksum, the header; then the neighbour and ethernet. Packets are atomic
+ * (RFC 6864: don't fragment, so the identification may be 0): we never fragment. Owner: struct net.
+ * Thread: the worker. Station: after tcp, before neighbour.
+ */
+#include "base/assert.h"
+#include "net/cksum.h"
+#include "net/net_priv.h"
+
+#include <rte_tcp.h>
+#include <string.h>
+
+#define HOP_LIMIT 64u /* RFC 1700; IANA, IP option numbers */
+
+static bool put_ip4(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+                    uint8_t proto, uint8_t tos, uint8_t ttl)
+{
+    struct ip4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+    if (ip == NULL)
+        return false;
+    *ip = (struct ip4_hdr){.version_ihl = 0x45,
+                           .tos = tos,
+                           .total_bytes = be16((uint16_t)m->pkt_len),
+                           .fragment = be16(IP4_DONT_FRAGMENT),
+                           .ttl = ttl,
+                           .proto = proto};
+    memcpy(ip->src, &src->bytes[12], 4);
+    memcpy(ip->dst, &dst->bytes[12], 4);
+    if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
+        ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
+    m->l3_len = sizeof(*ip);
+    return true;
+}
+
+static bool put_ip6(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+                    uint8_t proto, uint8_t tos, uint8_t hop_limit)
+{
+    uint32_t payload = m->pkt_len;
+    struct ip6_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+    if (ip == NULL)
+        return false;
+    *ip = (struct ip6_hdr){.version_class_flow = be32(6u << 28 | (uint32_t)tos << 20),
+                           .payload_bytes = be16((uint16_t)payload),
+                           .next = proto,
+                           .hop_limit = hop_limit};
+    memcpy(ip->src, src->bytes, 16);
+    memcpy(ip->dst, dst->bytes, 16);
+    m->l3_len = sizeof(*ip);
+    return true;
+}
+
+bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+                      uint8_t proto, uint8_t tos, uint8_t hop_limit)
+{
+    ASSERT_HOT(m->pkt_len + sizeof(struct ip6_hdr) <= UINT16_MAX);
+    ASSERT_HOT(ip_addr_is_v4(src) == ip_addr_is_v4(dst));
+    return ip_addr_is_v4(dst) ? put_ip4(m, src, dst, proto, tos, hop_limit)
+                              : put_ip6(m, src, dst, proto, tos, hop_limit);
+}
+
+/* The TCP checksum: the device wants the pseudo header's sum in the field (rte_ethdev), without a
+ * device it is done here. */
+static void tcp_cksum(struct rte_mbuf *m, const struct port_info *port, const struct ip_addr *src,
+                      const struct ip_addr *dst)
+{
+    struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
+    ASSERT_HOT(m->data_len >= sizeof(*tcp));
+    uint32_t sum = cksum_add_pseudo(0, src, dst, IPPROTO_NUM_TCP, m->pkt_len);
+    if (port->has_tx_tcp_cksum) {
+        tcp->cksum = (uint16_t)sum;
+        m->ol_flags |= ip_addr_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+        return;
+    }
+    tcp->cksum = 0;
+    tcp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0)).wire;
+    m->ol_flags &= ~RTE_MBUF_F_TX_TCP_CKSUM;
+}
+
+void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
+               struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+               uint8_t proto, uint8_t tos)
+{
+    const struct port_info *port = port_info(n->core, iface->port);
+    uint32_t header = ip_addr_is_v4(dst) ? sizeof(struct ip4_hdr) : sizeof(struct ip6_hdr);
+    if (m->pkt_len + header > iface->mtu) {
+        net_drop(n, m, STAT_net_drop_tx_too_big);
+        return;
+    }
+    if (rte_pktmbuf_headroom(m) < NET_HEADER_BYTES) {
+        net_drop(n, m, STAT_net_drop_tx_headroom);
+        return;
+    }
+    if ((m->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
+        tcp_cksum(m, port, src, dst);
+    if (port->has_tx_ip4_cksum && ip_addr_is_v4(dst))
+        m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    bool has_room = output_ip_header(m, src, dst, proto, tos, HOP_LIMIT);
+    ASSERT(has_room);
+    neighbour_send(n, iface, next_hop, m);
+}
+
+void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
+                const struct ip_addr *dst, uint8_t proto, uint8_t tos)
+{
+    const struct path_entry *e = path_find(&n->now->paths, dst);
+    if (e == NULL || ip_addr_is_v4(src) != ip_addr_is_v4(dst)) {
+        net_drop(n, m, STAT_net_drop_tx_no_route);
+        return;
+    }
+    ASSERT_HOT(e->interface < n->now->n_ifaces);
+    output_on(n, &n->now->ifaces[e->interface], e->is_on_link ? dst : &e->gateway, m, src, dst,
+              proto, tos);
+}
+
+struct rte_mbuf *output_new(struct net *n, uint32_t bytes, void **ret_body)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(n->core->mbufs);
+    if (m == NULL) {
+        stat_inc(n->core, STAT_core_mbuf_exhausted);
+        return NULL;
+    }
+    ASSERT(rte_pktmbuf_headroom(m) >= NET_HEADER_BYTES);
+    void *body = rte_pktmbuf_append(m, (uint16_t)bytes);
+    ASSERT(body != NULL);
+    *ret_body = body;
+    return m;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Longest prefix match over a sorted array. In the order (prefix, length) everything that lies
+ * inside a prefix follows it directly. So of all prefixes that hold `dst`, the longest is the last
+ * entry not after `dst`, or one of its ancestors. Sorting is a heap sort: no memory, no worst case.
+ * A trie or DIR-24-8 would change our mind at tens of thousands of routes; a balancer has few.
+ * Pure.
+ */
+#include "net/path.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+static struct ip_addr masked(const struct ip_addr *addr, unsigned len)
+{
+    ASSERT(len <= 128);
+    struct ip_addr r = *addr;
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned keep = len >= 8 * (i + 1) ? 8 : (len > 8 * i ? len - 8 * i : 0);
+        r.bytes[i] &= (uint8_t)(0xff00u >> keep);
+    }
+    return r;
+}
+
+/* (prefix, length), then on-link before routed, so that duplicates are dropped behind it. */
+static int compare(const struct path_entry *a, const struct path_entry *b)
+{
+    int c = memcmp(a->prefix.bytes, b->prefix.bytes, 16);
+    if (c != 0)
+        return c;
+    if (a->prefix_len != b->prefix_len)
+        return a->prefix_len < b->prefix_len ? -1 : 1;
+    if (a->is_on_link != b->is_on_link)
+        return a->is_on_link ? -1 : 1;
+    return (int)a->parent - (int)b->parent; /* while building: the position in the input */
+}
+
+static void swap(struct path_entry *a, struct path_entry *b)
+{
+    struct path_entry t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static void sift_down(struct path_entry *e, uint32_t at, uint32_t n)
+{
+    for (uint32_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
+        if (child + 1 < n && compare(&e[child], &e[child + 1]) < 0)
+            child++;
+        if (compare(&e[at], &e[child]) >= 0)
+            return;
+        swap(&e[at], &e[child]);
+        at = child;
+    }
+}
+
+static void heap_sort(struct path_entry *e, uint32_t n)
+{
+    for (uint32_t i = n / 2; i-- > 0;)
+        sift_down(e, i, n);
+    for (uint32_t end = n; end > 1; end--) {
+        swap(&e[0], &e[end - 1]);
+        sift_down(e, 0, end - 1);
+    }
+}
+
+/* IPv4 lies inside ::ffff:0:0/96 for our convenience only: no shorter prefix, which is one of IPv6,
+ * holds it. */
+static bool holds(const struct path_entry *e, const struct ip_addr *addr)
+{
+    return ip_addr_in_prefix(addr, &e->prefix, e->prefix_len) &&
+           (e->prefix_len >= 96 || !ip_addr_is_v4(addr));
+}
+
+static bool is_inside(const struct path_entry *inner, const struct path_entry *outer)
+{
+    return inner->prefix_len > outer->prefix_len && holds(outer, &inner->prefix);
+}
+
+/* Drops the later of equal prefixes and finds everybody's parent. */
+static void link_parents(struct path_table *t, uint32_t n)
+{
+    t->n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct path_entry *e = &t->entries[i];
+        struct path_entry *last = t->n > 0 ? &t->entries[t->n - 1] : NULL;
+        if (last != NULL && last->prefix_len == e->prefix_len &&
+            ip_addr_eq(&last->prefix, &e->prefix)) {
+            if (ip_addr_is_zero(&last->source) && last->interface == e->interface)
+                last->source = e->source;
+            continue;
+        }
+        uint16_t parent = (uint16_t)(t->n > 0 ? t->n - 1 : PATH_NONE);
+        while (parent != PATH_NONE && !is_inside(e, &t->entries[parent]))
+            parent = t->entries[parent].parent;
+        struct path_entry copy = *e;
+        copy.parent = parent;
+        t->entries[t->n++] = copy;
+    }
+}
+
+/* The source for what goes through a gateway: an address that the gateway can see, else any of the
+ * interface of its family. */
+static struct ip_addr source_for(const struct net_config *config, const struct net_route *r)
+{
+    struct ip_addr any = {0};
+    for (uint32_t i = 0; i < config->n_addresses; i++) {
+        const struct net_address *a = &config->addresses[i];
+        if (a->is_vip || a->interface != r->interface ||
+            ip_addr_is_v4(&a->addr) != ip_addr_is_v4(&r->gateway))
+            continue;
+        if (ip_addr_in_prefix(&r->gateway, &a->addr, a->prefix_len))
+            return a->addr;
+        if (ip_addr_is_zero(&any))
+            any = a->addr;
+    }
+    return any;
+}
+
+void path_build(struct path_table *t, const struct net_config *config)
+{
+    ASSERT(config->n_addresses <= NET_ADDRESSES_MAX && config->n_routes <= NET_ROUTES_MAX);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < config->n_addresses; i++) {
+        const struct net_address *a = &config->addresses[i];
+        if (a->prefix_len >= 128)
+            continue; /* nobody else lives in it */
+        t->entries[n] = (struct path_entry){.prefix = masked(&a->addr, a->prefix_len),
+                                            .prefix_len = a->prefix_len,
+                                            .interface = a->interface,
+                                            .is_on_link = true,
+                                            .parent = (uint16_t)n};
+        if (!a->is_vip)
+            t->entries[n].source = a->addr;
+        n++;
+    }
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const struct net_route *r = &config->routes[i];
+        t->entries[n] = (struct path_entry){.prefix = masked(&r->prefix, r->prefix_len),
+                                            .prefix_len = r->prefix_len,
+                                            .interface = r->interface,
+                                            .gateway = r->gateway,
+                                            .source = source_for(config, r),
+                                            .parent = (uint16_t)n};
+        n++;
+    }
+    heap_sort(t->entries, n);
+    link_parents(t, n);
+}
+
+/* The last entry whose prefix is not after `dst`, as a position + 1; 0: none. */
+static uint32_t last_not_after(const struct path_table *t, const struct ip_addr *dst)
+{
+    uint32_t low = 0;
+    uint32_t high = t->n;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (memcmp(t->entries[mid].prefix.bytes, dst->bytes, 16) <= 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+const struct path_entry *path_find(const struct path_table *t, const struct ip_addr *dst)
+{
+    uint32_t found = last_not_after(t, dst);
+    for (uint16_t i = found > 0 ? (uint16_t)(found - 1) : PATH_NONE; i != PATH_NONE;
+         i = t->entries[i].parent) {
+        ASSERT_HOT(i < t->n);
+        const struct path_entry *e = &t->entries[i];
+        if (holds(e, dst))
+            return e;
+    }
+    return NULL;
+}
+
+const struct path_entry *path_find_on_link(const struct path_table *t, uint16_t interface,
+                                           const struct ip_addr *addr)
+{
+    const struct path_entry *e = path_find(t, addr);
+    while (e != NULL && !(e->is_on_link && e->interface == interface))
+        e = e->parent == PATH_NONE ? NULL : &t->entries[e->parent];
+    return e;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which way a packet goes: on-link prefixes of our addresses and egress routes, longest prefix
+ * first (RFC 1812, section 5.2.4.3). A sorted array in which every prefix knows the next shorter
+ * one that holds it: a binary search finds the place, a short walk up finds the answer. Built once
+ * for a configuration, then only read.
+ */
+#pragma once
+
+#include "net/net.h"
+
+#define PATH_ENTRIES_MAX (NET_ADDRESSES_MAX + NET_ROUTES_MAX)
+#define PATH_NONE UINT16_MAX
+
+struct path_entry {
+    struct ip_addr prefix; /* bits beyond prefix_len are 0 */
+    struct ip_addr gateway;
+    struct ip_addr source; /* an address of ours on the interface that is no VIP; zero: none */
+    uint8_t prefix_len;    /* of the mapped form */
+    bool is_on_link;
+    uint16_t interface;
+    uint16_t parent; /* the longest shorter prefix that holds this one; PATH_NONE: none */
+};
+
+struct path_table {
+    uint32_t n;
+    struct path_entry entries[PATH_ENTRIES_MAX];
+};
+
+/* Replaces the content. Of two equal prefixes on-link beats routed, then the first wins. Cost:
+ * O(n log n). */
+void path_build(struct path_table *t, const struct net_config *config);
+
+/* The longest prefix that holds `dst`; NULL: none. Cost: O(log n). */
+const struct path_entry *path_find(const struct path_table *t, const struct ip_addr *dst);
+
+/* The on-link prefix of `interface` that holds `addr`; NULL: it is no neighbour there. */
+const struct path_entry *path_find_on_link(const struct path_table *t, uint16_t interface,
+                                           const struct ip_addr *addr);
