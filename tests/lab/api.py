@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The management API as a client library would speak to it: JSON over TLS, one kept connection in a namespace."""
+import http.client
+import json
+import ssl
+
+CORE, GATEWAY, DISCOVERY, SLUICE = "/api/v1", "/apis/gateway.networking.k8s.io/v1", "/apis/discovery.k8s.io/v1", \
+    "/apis/sluice.internal/v1"
+KINDS = {  # kind: (prefix, plural, is namespaced)
+    "Namespace": (CORE, "namespaces", False),
+    "Service": (CORE, "services", True),
+    "Secret": (CORE, "secrets", True),
+    "ConfigMap": (CORE, "configmaps", True),
+    "EndpointSlice": (DISCOVERY, "endpointslices", True),
+    "GatewayClass": (GATEWAY, "gatewayclasses", False),
+    "Gateway": (GATEWAY, "gateways", True),
+    "HTTPRoute": (GATEWAY, "httproutes", True),
+    "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
+    "Interface": (SLUICE, "interfaces", False),
+    "StaticRoute": (SLUICE, "staticroutes", False),
+    "AddressPool": (SLUICE, "addresspools", False),
+}
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Refused(Exception):
+    """An answer other than 2xx; `status` is the code, `body` the Status object."""
+
+    def __init__(self, status, body):
+        super().__init__(f"{status}: {body.get('message', body) if isinstance(body, dict) else body}")
+        self.status = status
+        self.body = body
+
+
+def path(kind, namespace=None, name=None):
+    prefix, plural, namespaced = KINDS[kind]
+    where = f"/namespaces/{namespace}" if namespaced and namespace else ""
+    return f"{prefix}{where}/{plural}" + (f"/{name}" if name else "")
+
+
+class Api:
+    """One client. Connects again when the server closed the connection between requests."""
+
+    def __init__(self, namespace, host, port, token, ca_file):
+        self.namespace = namespace
+        self.host, self.port = host, port
+        self.token = token
+        self.context = ssl.create_default_context(cafile=ca_file)
+        self.connection = None
+
+    def connect(self):
+        raw = self.namespace.connect(self.host, self.port, timeout=30)
+        self.connection = http.client.HTTPConnection("localhost")
+        self.connection.sock = self.context.wrap_socket(raw, server_hostname="localhost")
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def raw(self, method, url, body=None, content_type="application/json", token=None):
+        """(status, headers, body) of one request; `body` is bytes or what JSON can say."""
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token or self.token}", "Host": "localhost"}
+        if data is not None:
+            headers["Content-Type"] = content_type
+        for attempt in (1, 2):
+            fresh = self.connection is None
+            try:
+                if fresh:
+                    self.connect()
+                self.connection.request(method, url, data, headers)
+                answer = self.connection.getresponse()
+                text = answer.read()
+                if answer.will_close:
+                    self.close()
+                return answer.status, answer.headers, text
+            except (OSError, http.client.HTTPException):
+                self.close()
+                if fresh or attempt == 2:
+                    raise
+        raise AssertionError("not reached")
+
+    def call(self, method, url, body=None, content_type="application/json"):
+        """The decoded answer; Refused for anything but 2xx."""
+        status, _, text = self.raw(method, url, body, content_type)
+        try:
+            decoded = json.loads(text) if text else {}
+        except ValueError:
+            decoded = text.decode(errors="replace")
+        if not 200 <= status < 300:
+            raise Refused(status, decoded)
+        return decoded
+
+    def create(self, obj):
+        meta = obj["metadata"]
+        return self.call("POST", path(obj["kind"], meta.get("namespace")), obj)
+
+    def get(self, kind, name, namespace=None):
+        return self.call("GET", path(kind, namespace, name))
+
+    def list(self, kind, namespace=None):
+        return self.call("GET", path(kind, namespace))["items"]
+
+    def patch(self, kind, name, change, namespace=None):
+        """Merge patch."""
+        return self.call("PATCH", path(kind, namespace, name), change, MERGE_PATCH)
+
+    def delete(self, kind, name, namespace=None):
+        return self.call("DELETE", path(kind, namespace, name))
+
+    def put(self, obj):
+        """Creates the object, or replaces the one that is there."""
+        meta = obj["metadata"]
+        try:
+            return self.create(obj)
+        except Refused as e:
+            if e.status != 409:
+                raise
+        old = self.get(obj["kind"], meta["name"], meta.get("namespace"))
+        version = {"resourceVersion": old["metadata"]["resourceVersion"]}
+        return self.call("PUT", path(obj["kind"], meta.get("namespace"), meta["name"]),
+                         {**obj, "metadata": {**meta, **version}})

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The appliance's two programs in their namespace, and the ways to ask them."""
+import os
+import secrets
+
+import api
+import control
+import process
+
+API_ADDRESS, API_PORT = "198.18.3.1", 8443
+READY_LIMIT_S = 20
+PORTS = ("p0", "p1")
+
+
+class Appliance:
+    """sluice-dataplane and sluice-mgmtd with directories of their own under the lab's."""
+
+    def __init__(self, lab, workers):
+        self.lab = lab
+        self.workers = workers
+        self.run_dir = os.path.join(lab.dir, "run")
+        self.state_dir = os.path.join(lab.dir, "state")
+        self.token_file = os.path.join(lab.dir, "token")
+        self.ca_file = os.path.join(self.state_dir, "tls", "server.crt")
+        for d in (self.run_dir, self.state_dir):
+            os.makedirs(d, mode=0o700)
+        self.token = secrets.token_urlsafe(32)
+        with open(self.token_file, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
+            f.write(self.token + "\n")
+        self.dataplane = self.mgmtd = self._api = None
+
+    def program(self, *parts):
+        return os.path.join(self.lab.build, *parts)
+
+    def start(self):
+        """Both, ready."""
+        self.start_dataplane()
+        self.start_mgmtd()
+
+    def start_dataplane(self, wait=True):
+        argv = [self.program("dataplane", "sluice-dataplane"), "--run-dir", self.run_dir, "--state-dir",
+                self.state_dir, "--workers", str(self.workers), "--idle", "adaptive"]
+        for port in PORTS:
+            argv += ["--port", f"name={port},driver=af_xdp,iface={port}"]
+        self.dataplane = self.lab.start("dataplane", "appliance", *argv)
+        if wait:
+            self.dataplane.wait_ready(lambda: control.hello(self.run_dir), "WELCOME", READY_LIMIT_S)
+
+    def start_mgmtd(self, wait=True):
+        self.mgmtd = self.lab.start(
+            "mgmtd", "appliance", self.program("mgmt", "daemon", "sluice-mgmtd"), "--run-dir", self.run_dir,
+            "--state-dir", self.state_dir, "--listen", f"{API_ADDRESS}:{API_PORT}",
+            "--bootstrap-token-file", self.token_file)
+        if wait:
+            self.mgmtd.wait_ready(self.is_api_ready, "/readyz", READY_LIMIT_S)
+
+    def is_api_ready(self):
+        try:
+            return self.api.raw("GET", "/readyz")[0] == 200
+        except (OSError, api.http.client.HTTPException):
+            self._api = None
+            return False
+
+    @property
+    def api(self):
+        """The client that the tests share."""
+        if self._api is None:
+            self._api = self.new_api()
+        return self._api
+
+    def new_api(self):
+        """A client with a connection of its own. FileNotFoundError (an OSError) before the first boot's certificate."""
+        return api.Api(self.lab["admin"], API_ADDRESS, API_PORT, self.token, self.ca_file)
+
+    def ctl(self, *args, check=True, input=None, timeout=60):
+        """sluicectl, as an operator calls it from the management network."""
+        done = self.lab["admin"].run(
+            self.program("mgmt", "ctl", "sluicectl"), "--server", f"https://{API_ADDRESS}:{API_PORT}", "--token-file",
+            self.token_file, "--ca-file", self.ca_file, *args, input=input, timeout=timeout)
+        if check and done.returncode != 0:
+            raise process.Failed(f"sluicectl {' '.join(args)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done
+
+    def apply(self, *files):
+        for f in files:
+            self.ctl("apply", "-f", f)
+
+    def counters(self):
+        """The dataplane's counters, summed over its workers."""
+        return control.hello(self.run_dir).telemetry.total()
+
+    def generation(self):
+        """What every worker serves; 0: nothing yet, or nobody answers."""
+        said = control.hello(self.run_dir)
+        return said.generation if said else 0

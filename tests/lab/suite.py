@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end-to-end tests' runner. A test is a function whose name is a sentence, with the rows that it proves:
+
+    @suite.test("S16 S18")
+    def my_route_attaches_to_foo_gateway(l): ...
+
+A file may have `def lab()`, which makes the Lab that its tests share, and `def prepare(l)`, which is called once in
+it; without `lab` its tests get nothing and make their own.
+"""
+import contextlib
+import importlib
+import os
+import sys
+import time
+import traceback
+
+import cleanup
+import process
+
+ANSWER_WAIT_S = 5
+
+
+def test(rows):
+    """Marks a test; `rows` are those of docs/gateway-api.md's table, or of issue 3's list as #2..#7."""
+    def mark(function):
+        function.rows = rows
+        return function
+    return mark
+
+
+def eventually(check, what, limit_s=ANSWER_WAIT_S):
+    """Asks until `check` gives something true; AssertionError with the last answer when it never does."""
+    until = time.monotonic() + limit_s
+    while True:
+        answer, fault = None, None
+        try:
+            answer = check()
+        except (AssertionError, KeyError, IndexError, process.Failed) as e:
+            fault = e
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {limit_s} s: {what}" + (f" ({fault!r})" if fault else f" ({answer!r})"))
+        time.sleep(0.05)
+
+
+def tests_of(module):
+    """In the order of the file."""
+    found = [f for f in vars(module).values() if callable(f) and hasattr(f, "rows")]
+    return sorted(found, key=lambda f: f.__code__.co_firstlineno)
+
+
+class Runner:
+    """Runs files, keeps count."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def one(self, function, *args):
+        started = time.monotonic()
+        sentence = function.__name__.replace("_", " ")
+        try:
+            function(*args)
+        except cleanup.Ended:
+            raise
+        except Exception:
+            self.failed += 1
+            print(f"FAILED {time.monotonic() - started:6.1f} s  {function.rows:8} {sentence}", flush=True)
+            print("  " + traceback.format_exc().replace("\n", "\n  "), flush=True)
+            return False
+        self.passed += 1
+        print(f"ok     {time.monotonic() - started:6.1f} s  {function.rows:8} {sentence}", flush=True)
+        return True
+
+    def file(self, module, names):
+        tests = [t for t in tests_of(module) if not names or t.__name__ in names]
+        if not tests:
+            return
+        print(f"-- {module.__name__}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        if not hasattr(module, "lab"):
+            for t in tests:
+                self.one(t)
+            return
+        done = 0
+        try:
+            with module.lab() as l:
+                if hasattr(module, "prepare"):
+                    module.prepare(l)
+                for t in tests:
+                    done += 1
+                    if not self.one(t, l):
+                        tell_logs(l)
+        except cleanup.Ended:
+            raise
+        except Exception:
+            print(f"FAILED the lab of {module.__name__}\n  " + traceback.format_exc().replace("\n", "\n  "), flush=True)
+            self.failed += max(1, len(tests) - done)
+
+
+def tell_logs(l):
+    """What the appliance's programs said last, and whether they still run."""
+    for p in (l.appliance.dataplane, l.appliance.mgmtd):
+        if p is not None:
+            state = "runs" if p.is_running() else f"ended with status {p.popen.returncode}"
+            print(f"  {p.name} {state}; its log's end:\n    " + p.log_end(15).replace("\n", "\n    "), flush=True)
+
+
+def main(folder, arguments):
+    """Runs test_*.py of the folder, or those named (FILE or FILE:TEST); the last line is the count."""
+    cleanup.end_on_signals()
+    wanted = {}
+    for a in arguments:
+        name, _, one = a.partition(":")
+        wanted.setdefault(name.removesuffix(".py"), set()).update({one} if one else set())
+    files = sorted(f[:-3] for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py"))
+    runner = Runner()
+    with contextlib.suppress(cleanup.Ended):
+        for name in files:
+            if not wanted or name in wanted or name.removeprefix("test_") in wanted:
+                short = name if name in wanted else name.removeprefix("test_")
+                runner.file(importlib.import_module(name), wanted.get(short, set()))
+    print(f"e2e: {runner.passed} passed, {runner.failed} failed", flush=True)
+    return 1 if runner.failed or not runner.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit("this is a module")
