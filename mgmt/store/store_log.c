@@ -62,7 +62,7 @@ void store_log_add(struct store *store, const struct store_change *change, size_
 void store_log_notify(struct store *store, const struct store_change *changes, size_t n)
 {
     store->is_notifying = true;
-    LIST_FOREACH_SAFE (it, next, &store->listeners) {
+    LIST_EACH_SAFE (it, next, &store->listeners) {
         struct store_listener *listener = container_of(it, struct store_listener, link);
         listener->on_commit(listener, changes, n);
     }
