@@ -50,10 +50,16 @@ const struct port_info *port_info(const struct core *c, unsigned index);
  * Takes what there is for this worker: own queues first, then what others passed on. At most `max`
  * <= 128 frames into `ret`; m->port is the port's INDEX (not DPDK's id). Frames of flows that
  * another worker owns are handed off inside. Neighbour discovery (ARP, ND) frames are copied to
- * every worker, so that each learns; only the receiving worker's copy has RX_MAY_ANSWER (see
+ * every worker, so that each learns; only the receiving worker's frame is to be answered (see
  * mbuf_may_answer()).
  */
 unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max);
+
+/*
+ * For a packet put together from fragments, which met at the worker of their addresses: passes it
+ * (a whole ethernet frame) to the owner of its flow. *m is NULL then; unchanged if it is ours.
+ */
+void port_rx_respread(struct core *c, struct rte_mbuf **m);
 
 /* True if this worker is the one to answer the frame; false: a copy, to learn from only. */
 bool mbuf_may_answer(const struct rte_mbuf *m);

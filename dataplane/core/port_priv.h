@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port facade's own structures; see core/port.h. Owner, thread: as said at each. */
+#pragma once
+
+#include "core/core.h"
+#include "core/port_setup.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+/* Frames on their way to one place: a device's send queue or another worker's ring. */
+struct frame_batch {
+    struct rte_mbuf *frames[PORT_BURST];
+    unsigned n;
+};
+
+/* Process-wide, read-only after port_hub_new() but for the insides of the rings. */
+struct port_hub {
+    unsigned workers;
+    unsigned n_ports;
+    uint64_t learn_only_flag; /* in ol_flags: a copy to learn from, not to answer */
+    struct port_setup ports[PORTS_MAX];
+    struct rte_ring *rx[WORKERS_MAX][WORKERS_MAX]; /* received frames, [from][to] */
+    struct rte_ring *tx[WORKERS_MAX][WORKERS_MAX]; /* frames to send, [from][to] */
+};
+
+/* One worker's view. Owner and thread: the worker. */
+struct ports {
+    struct port_hub *hub;
+    unsigned next_port;   /* which port is asked first in the next round: no port starves */
+    unsigned next_worker; /* which worker's ring is emptied first */
+    struct frame_batch to_port[PORTS_MAX];
+    struct frame_batch rx_to_worker[WORKERS_MAX];
+    struct frame_batch tx_to_worker[WORKERS_MAX];
+};
+
+/* The flag above; the same for all hubs of the process. */
+uint64_t port_learn_only_flag(void);
+
+/* Puts `m` on the batch for worker `to`, and the batch on its ring when it is full. */
+void handoff_add(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
+                 enum stat_id stat_out, struct rte_mbuf *m);
+
+/* Puts the batch on the ring; what does not fit is dropped and counted. Returns frames passed on.
+ */
+unsigned handoff_flush(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
+                       enum stat_id stat_out);

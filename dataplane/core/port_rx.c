@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Receiving: station 1 of the path. Own queues first; each frame stays, goes to the worker that
+ * owns its flow, or is copied to all (ARP, ND). Then what the others passed on. Order within a flow
+ * is kept: its frames come by one queue and one ring. Owner, thread: the worker.
+ */
+#include "core/port_priv.h"
+
+#include "base/assert.h"
+
+#include <rte_ethdev.h>
+
+#define RX_MAX 128u
+
+bool mbuf_may_answer(const struct rte_mbuf *m)
+{
+    static uint64_t learn_only; /* the same value whoever writes it */
+    if (__builtin_expect(learn_only == 0, 0))
+        learn_only = port_learn_only_flag();
+    return (m->ol_flags & learn_only) == 0;
+}
+
+unsigned handoff_flush(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
+                       enum stat_id stat_out)
+{
+    if (batch->n == 0)
+        return 0;
+    unsigned passed = rte_ring_sp_enqueue_burst(ring, (void **)batch->frames, batch->n, NULL);
+    stat_add(c, stat_out, passed);
+    stat_add(c, STAT_core_handoff_drop_full, batch->n - passed);
+    rte_pktmbuf_free_bulk(batch->frames + passed, batch->n - passed);
+    batch->n = 0;
+    return passed;
+}
+
+void handoff_add(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
+                 enum stat_id stat_out, struct rte_mbuf *m)
+{
+    ASSERT_HOT(ring != NULL && batch->n < PORT_BURST);
+    batch->frames[batch->n++] = m;
+    if (batch->n == PORT_BURST)
+        handoff_flush(c, batch, ring, stat_out);
+}
+
+/* Passes a received frame to its owner. */
+static void pass_on(struct core *c, unsigned to, struct rte_mbuf *m)
+{
+    struct ports *p = c->ports;
+    ASSERT_HOT(to != c->worker && to < p->hub->workers);
+    handoff_add(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], STAT_core_handoff_rx_out, m);
+}
+
+/* A copy for each other worker, to learn from only. */
+static void copy_to_all(struct core *c, struct rte_mbuf *m)
+{
+    const struct port_hub *hub = c->ports->hub;
+    for (unsigned to = 0; to < hub->workers; to++) {
+        if (to == c->worker)
+            continue;
+        struct rte_mbuf *copy = rte_pktmbuf_copy(m, c->mbufs, 0, UINT32_MAX);
+        if (copy == NULL) {
+            stat_inc(c, STAT_core_mbuf_exhausted);
+            return;
+        }
+        copy->ol_flags |= hub->learn_only_flag;
+        stat_inc(c, STAT_core_rx_copies);
+        pass_on(c, to, copy);
+    }
+}
+
+/* Does the frame stay with this worker? If not, it is passed on. */
+static bool stays(struct core *c, const struct port_setup *port, struct rte_mbuf *m)
+{
+    struct spread_tuple tuple;
+    switch (spread_classify(rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_data_len(m), &tuple)) {
+    case SPREAD_LEARN:
+        copy_to_all(c, m);
+        return true;
+    case SPREAD_FLOW:
+        break;
+    case SPREAD_STAY:
+        return true;
+    }
+    if (port->info.has_rss)
+        return true;
+    unsigned owner = spread_worker(&port->spread, &tuple);
+    if (owner == c->worker)
+        return true;
+    pass_on(c, owner, m);
+    return false;
+}
+
+void port_rx_respread(struct core *c, struct rte_mbuf **m)
+{
+    struct ports *p = c->ports;
+    struct spread_tuple tuple;
+    ASSERT_HOT((*m)->port < p->hub->n_ports);
+    if (p->hub->workers == 1)
+        return;
+    if (spread_classify(rte_pktmbuf_mtod(*m, uint8_t *), rte_pktmbuf_data_len(*m), &tuple) !=
+        SPREAD_FLOW)
+        return;
+    unsigned owner = spread_worker(&p->hub->ports[(*m)->port].spread, &tuple);
+    if (owner == c->worker)
+        return;
+    pass_on(c, owner, *m);
+    *m = NULL;
+}
+
+/* One burst from one queue; at most `max` frames stay. */
+static unsigned rx_queue(struct core *c, const struct port_setup *port, uint16_t queue,
+                         struct rte_mbuf **ret, unsigned max)
+{
+    struct rte_mbuf *burst[PORT_BURST];
+    uint64_t start = c->cycles != NULL ? c->cycles() : 0;
+    unsigned n = rte_eth_rx_burst(port->info.dpdk_port, queue, burst,
+                                  (uint16_t)(max < PORT_BURST ? max : PORT_BURST));
+    if (c->cycles != NULL)
+        stat_add(c, STAT_core_cycles_io, c->cycles() - start);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < n; i++) {
+        burst[i]->port = port->info.index;
+        stat_add(c, STAT_core_rx_bytes, rte_pktmbuf_pkt_len(burst[i]));
+        if (c->workers == 1 || stays(c, port, burst[i]))
+            ret[kept++] = burst[i];
+    }
+    stat_add(c, STAT_core_rx_packets, n);
+    return kept;
+}
+
+/* The queues of all ports that belong to this worker. */
+static unsigned rx_own(struct core *c, struct rte_mbuf **ret, unsigned max)
+{
+    struct ports *p = c->ports;
+    unsigned n = 0;
+    if (p->hub->n_ports == 0)
+        return 0;
+    p->next_port = (p->next_port + 1) % p->hub->n_ports;
+    for (unsigned i = 0; i < p->hub->n_ports; i++) {
+        const struct port_setup *port = &p->hub->ports[(p->next_port + i) % p->hub->n_ports];
+        for (unsigned queue = c->worker; queue < port->n_rx_queues; queue += c->workers) {
+            if (n < max)
+                n += rx_queue(c, port, (uint16_t)queue, ret + n, max - n);
+        }
+    }
+    return n;
+}
+
+/* What other workers passed to this one. */
+static unsigned rx_passed(struct core *c, struct rte_mbuf **ret, unsigned max)
+{
+    struct ports *p = c->ports;
+    unsigned n = 0;
+    p->next_worker = (p->next_worker + 1) % c->workers;
+    for (unsigned i = 0; i < c->workers && n < max; i++) {
+        struct rte_ring *ring = p->hub->rx[(p->next_worker + i) % c->workers][c->worker];
+        if (ring != NULL)
+            n += rte_ring_sc_dequeue_burst(ring, (void **)(ret + n), max - n, NULL);
+    }
+    stat_add(c, STAT_core_handoff_rx_in, n);
+    return n;
+}
+
+unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max)
+{
+    ASSERT_HOT(max > 0 && max <= RX_MAX);
+    struct ports *p = c->ports;
+    if (c->workers == 1)
+        return rx_own(c, ret, max);
+    /* A quarter is kept for the rings, or a busy queue would starve them. */
+    unsigned n = rx_own(c, ret, max - max / 4);
+    for (unsigned to = 0; to < c->workers; to++)
+        handoff_flush(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], STAT_core_handoff_rx_out);
+    return n + rx_passed(c, ret + n, max - n);
+}

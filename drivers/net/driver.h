@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drivers of network ports. One row a kind: it says how DPDK names the device that a port option
+ * asks for, and what the kind of device can and cannot do; all else is the same for all kinds
+ * (ethdev.c). The order of calls:
+ *
+ *   net_options_parse()    each --port option, before DPDK starts
+ *   net_driver_describe()  -> the EAL argument (an allow-list: nothing else is probed)
+ *   rte_eal_init()
+ *   net_port_open()        finds or makes the device, configures and starts it -> struct port_setup
+ *   net_port_close()       after the workers ended
+ *
+ * Owner: the composer. Thread: one, before the workers start and after they ended. What is wrong
+ * comes back as a sentence for a person.
+ */
+#pragma once
+
+#include "core/port_setup.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mempool;
+
+#define NET_DESCRIPTORS                                                                            \
+    1024u /* of a queue: two polls' worth of a burst storm; devices may round                      \
+           */
+
+struct net_fault {
+    char text[200];
+};
+
+/* A port as asked for: "name=p0,driver=af_xdp,iface=veth0". */
+struct net_options {
+    char name[32];
+    char driver[16];
+    char iface[16];  /* af_xdp: the kernel's interface to attach to; tap: the one to make */
+    char pci[32];    /* pci: the address, 0000:00:05.0 */
+    uint16_t queues; /* 0: as many as the device and the workers have use for */
+    uint16_t mtu;    /* 0: the interface's, else 1500 */
+};
+
+/* A device before DPDK has it. */
+struct net_device {
+    char eal_option[8];     /* "--vdev", "-a", or empty: nothing to tell the EAL */
+    char eal_value[128];    /* its argument */
+    char dpdk_name[64];     /* as rte_eth_dev_get_port_by_name() knows it */
+    uint16_t queues;        /* wanted pairs */
+    uint16_t mtu;           /* wanted */
+    bool has_paired_queues; /* the device insists on as many send as receive queues */
+};
+
+struct net_driver {
+    const char *name;
+    const char *help;  /* the options that it takes, for the usage text */
+    bool may_have_rss; /* a real NIC; everything else is spread in software */
+    /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */
+    bool (*describe)(const struct net_options *options, unsigned index, unsigned workers,
+                     struct net_device *ret, struct net_fault *ret_fault);
+    /* Makes the device after the EAL's start; NULL: the EAL has made it. */
+    bool (*create)(const struct net_device *device, uint16_t *ret_dpdk_port,
+                   struct net_fault *ret_fault);
+    /* Frees what create() made, after the device was closed; NULL: nothing. */
+    void (*destroy)(const struct net_device *device);
+};
+
+/* All kinds, ended by NULL. */
+extern const struct net_driver *const net_drivers[];
+
+/* The driver of that name; NULL: there is none. */
+const struct net_driver *net_driver_find(const char *name);
+
+/* Parses a port option. Every key at most once; name and driver are required. */
+bool net_options_parse(const char *text, struct net_options *ret, struct net_fault *ret_fault);
+
+/* Describes the device that the options ask for; see struct net_driver. */
+bool net_driver_describe(const struct net_options *options, unsigned index, unsigned workers,
+                         struct net_device *ret, struct net_fault *ret_fault);
+
+/* Configures and starts the device with packets from `mbufs`, and reads back what it can do. */
+bool net_port_open(const struct net_options *options, const struct net_device *device,
+                   unsigned index, unsigned workers, struct rte_mempool *mbufs,
+                   struct port_setup *ret, struct net_fault *ret_fault);
+
+/* Stops and frees the device. */
+void net_port_close(const struct net_options *options, const struct net_device *device,
+                    const struct port_setup *port);
+
+/* Writes the sentence and returns false, so that a check is one line. */
+bool net_fault_set(struct net_fault *ret_fault, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));

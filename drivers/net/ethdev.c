@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all kinds of ports have in common: queues, offloads and spreading asked for, what the device
+ * really gives read back. Thread: the composer's.
+ */
+#include "drivers/net/ethdev_rss.h"
+
+#include "base/assert.h"
+
+#include <rte_ethdev.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MTU_MIN 1280u /* what IPv6 needs (RFC 8200, section 5) */
+
+bool net_fault_set(struct net_fault *ret_fault, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ret_fault->text, sizeof(ret_fault->text), format, args);
+    va_end(args);
+    return false;
+}
+
+/* Of what the device offers, what we use. Checksums of both transports or none: the facade's
+ * question has one answer. */
+static uint64_t tx_offloads(const struct rte_eth_dev_info *dev)
+{
+    const uint64_t transport = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    uint64_t use =
+        dev->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+    if ((dev->tx_offload_capa & transport) == transport)
+        use |= transport;
+    return use;
+}
+
+static uint64_t rx_offloads(const struct rte_eth_dev_info *dev)
+{
+    uint64_t use =
+        RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+    return (dev->rx_offload_capa & use) == use ? use : 0;
+}
+
+/* How many queues of each direction. */
+static void choose_queues(const struct net_device *device, const struct rte_eth_dev_info *dev,
+                          unsigned workers, struct port_setup *setup)
+{
+    unsigned rx = device->queues < dev->max_rx_queues ? device->queues : dev->max_rx_queues;
+    unsigned tx = device->has_paired_queues ? rx : workers;
+    rx = rx < PORT_QUEUES_MAX ? rx : PORT_QUEUES_MAX;
+    tx = tx < dev->max_tx_queues ? tx : dev->max_tx_queues;
+    setup->n_rx_queues = (uint16_t)(rx > 0 ? rx : 1);
+    setup->n_tx_queues = (uint16_t)(tx > 0 ? tx : 1);
+}
+
+/* Sets up `n` queues of each direction, all from one pool. */
+static int setup_queues(uint16_t port, const struct port_setup *setup, struct rte_mempool *mbufs)
+{
+    uint16_t rx_descriptors = NET_DESCRIPTORS;
+    uint16_t tx_descriptors = NET_DESCRIPTORS;
+    int socket = rte_eth_dev_socket_id(port);
+    rte_eth_dev_adjust_nb_rx_tx_desc(port, &rx_descriptors, &tx_descriptors);
+    for (uint16_t queue = 0; queue < setup->n_rx_queues; queue++) {
+        int fault =
+            rte_eth_rx_queue_setup(port, queue, rx_descriptors, (unsigned)socket, NULL, mbufs);
+        if (fault != 0)
+            return fault;
+    }
+    for (uint16_t queue = 0; queue < setup->n_tx_queues; queue++) {
+        int fault = rte_eth_tx_queue_setup(port, queue, tx_descriptors, (unsigned)socket, NULL);
+        if (fault != 0)
+            return fault;
+    }
+    return 0;
+}
+
+/* A device without an address of its own (rings) gets a local one that tells the port. */
+static void ensure_mac(uint16_t port, unsigned index, struct ether_mac *ret)
+{
+    struct rte_ether_addr mac = {{0}};
+    int fault = rte_eth_macaddr_get(port, &mac);
+    if (fault != 0 || rte_is_zero_ether_addr(&mac)) {
+        mac = (struct rte_ether_addr){{0x02, 0x53, 0x4c, 0, 0, (uint8_t)index}};
+        rte_eth_dev_default_mac_addr_set(port, &mac); /* best effort: we speak as it anyway */
+    }
+    memcpy(ret->bytes, mac.addr_bytes, sizeof(ret->bytes));
+}
+
+/* Neighbour discovery comes by multicast. */
+static void open_multicast(uint16_t port)
+{
+    if (rte_eth_allmulticast_enable(port) != 0)
+        rte_eth_promiscuous_enable(port); /* a device that can do neither filters nothing */
+}
+
+static bool configure(const struct net_driver *driver, const struct net_device *device,
+                      uint16_t port, unsigned workers, struct rte_mempool *mbufs,
+                      struct port_setup *setup, struct net_fault *ret_fault)
+{
+    struct rte_eth_dev_info dev;
+    int fault = rte_eth_dev_info_get(port, &dev);
+    if (fault != 0)
+        return net_fault_set(ret_fault, "port %s: no device information: %s", setup->info.name,
+                             rte_strerror(-fault));
+    choose_queues(device, &dev, workers, setup);
+    struct rte_eth_conf conf = {
+        .rxmode = {.mtu = device->mtu, .offloads = rx_offloads(&dev)},
+        .txmode = {.offloads = tx_offloads(&dev)},
+    };
+    bool wants_rss = driver->may_have_rss && setup->n_rx_queues == workers && workers > 1;
+    if (wants_rss)
+        net_rss_ask(&dev, &conf);
+    fault = rte_eth_dev_configure(port, setup->n_rx_queues, setup->n_tx_queues, &conf);
+    if (fault == 0)
+        fault = setup_queues(port, setup, mbufs);
+    if (fault == 0)
+        fault = rte_eth_dev_start(port);
+    if (fault != 0)
+        return net_fault_set(ret_fault, "port %s: the device does not start: %s", setup->info.name,
+                             rte_strerror(-fault));
+    setup->info.has_rss = wants_rss && net_rss_read_back(port, &dev, workers, &setup->spread);
+    setup->info.has_multi_seg_tx = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+    setup->info.has_tx_ip4_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+    setup->info.has_tx_tcp_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+    setup->info.has_rx_cksum = conf.rxmode.offloads != 0;
+    return true;
+}
+
+bool net_port_open(const struct net_options *options, const struct net_device *device,
+                   unsigned index, unsigned workers, struct rte_mempool *mbufs,
+                   struct port_setup *ret, struct net_fault *ret_fault)
+{
+    const struct net_driver *driver = net_driver_find(options->driver);
+    struct port_setup setup = {.info = {.index = (uint16_t)index}};
+    uint16_t port;
+    ASSERT(driver != NULL);
+    snprintf(setup.info.name, sizeof(setup.info.name), "%s", options->name);
+    if (driver->create != NULL) {
+        if (!driver->create(device, &port, ret_fault))
+            return false;
+    } else if (rte_eth_dev_get_port_by_name(device->dpdk_name, &port) != 0) {
+        return net_fault_set(ret_fault, "port %s: DPDK finds no device %s", options->name,
+                             device->dpdk_name);
+    }
+    setup.info.dpdk_port = port;
+    spread_init(&setup.spread, workers);
+    if (!configure(driver, device, port, workers, mbufs, &setup, ret_fault)) {
+        net_port_close(options, device, &setup);
+        return false;
+    }
+    if (rte_eth_dev_get_mtu(port, &setup.info.mtu) != 0 || setup.info.mtu < MTU_MIN)
+        setup.info.mtu = device->mtu;
+    ensure_mac(port, index, &setup.info.mac);
+    open_multicast(port);
+    if (setup.n_tx_queues > workers)
+        setup.n_tx_queues = (uint16_t)workers; /* the device wanted pairs; the rest stays idle */
+    *ret = setup;
+    return true;
+}
+
+void net_port_close(const struct net_options *options, const struct net_device *device,
+                    const struct port_setup *port)
+{
+    const struct net_driver *driver = net_driver_find(options->driver);
+    struct rte_eth_dev_info dev = {.device = NULL};
+    uint16_t id = port->info.dpdk_port;
+    /* A refusal leaves nothing to do: we are leaving. */
+    if (rte_eth_dev_info_get(id, &dev) != 0)
+        return;
+    rte_eth_dev_stop(id);
+    rte_eth_dev_close(id);
+    if (dev.device != NULL)
+        rte_dev_remove(dev.device);
+    if (driver != NULL && driver->destroy != NULL)
+        driver->destroy(device);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel says of one of its interfaces. Thread: the composer's. */
+#pragma once
+
+#include <stdint.h>
+
+/* The interface's MTU; 0: there is no such interface. */
+uint16_t iface_mtu(const char *name);
+
+/* How many receive queues it has; 0: there is no such interface. */
+unsigned iface_rx_queues(const char *name);

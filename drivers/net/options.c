@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of drivers, and the text of a --port option. Thread: the composer's. */
+#include "drivers/net/driver.h"
+
+#include "base/container.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct net_driver net_driver_af_xdp;
+extern const struct net_driver net_driver_mem;
+extern const struct net_driver net_driver_pci;
+extern const struct net_driver net_driver_tap;
+
+const struct net_driver *const net_drivers[] = {&net_driver_pci, &net_driver_af_xdp,
+                                                &net_driver_tap, &net_driver_mem, NULL};
+
+const struct net_driver *net_driver_find(const char *name)
+{
+    for (unsigned i = 0; net_drivers[i] != NULL; i++) {
+        if (strcmp(net_drivers[i]->name, name) == 0)
+            return net_drivers[i];
+    }
+    return NULL;
+}
+
+/* A key of the option and where its value goes. */
+struct key {
+    const char *name;
+    char *text; /* either text of `bytes` */
+    size_t bytes;
+    uint16_t *number; /* or a number up to `max` */
+    unsigned long max;
+    bool is_given;
+};
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           strchr("._-:@", c) != NULL;
+}
+
+/* Values end up in DPDK's own option syntax, so only harmless letters may pass. */
+static bool take_text(const struct key *key, const char *value, struct net_fault *ret_fault)
+{
+    size_t len = strlen(value);
+    if (len == 0 || len >= key->bytes)
+        return net_fault_set(ret_fault, "%s must have 1 to %zu letters", key->name, key->bytes - 1);
+    for (size_t i = 0; i < len; i++) {
+        if (!is_name_char(value[i]))
+            return net_fault_set(ret_fault, "%s=%s: letters, digits and . _ - : @ only", key->name,
+                                 value);
+    }
+    memcpy(key->text, value, len + 1);
+    return true;
+}
+
+static bool take_number(const struct key *key, const char *value, struct net_fault *ret_fault)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || number == 0 || number > key->max)
+        return net_fault_set(ret_fault, "%s=%s: a number from 1 to %lu", key->name, value,
+                             key->max);
+    *key->number = (uint16_t)number;
+    return true;
+}
+
+/* Takes one "key=value". */
+static bool take_pair(struct key *keys, size_t n_keys, char *pair, struct net_fault *ret_fault)
+{
+    char *value = strchr(pair, '=');
+    if (value == NULL)
+        return net_fault_set(ret_fault, "\"%s\" is not KEY=VALUE", pair);
+    *value++ = '\0';
+    for (size_t i = 0; i < n_keys; i++) {
+        if (strcmp(keys[i].name, pair) != 0)
+            continue;
+        if (keys[i].is_given)
+            return net_fault_set(ret_fault, "%s is given twice", pair);
+        keys[i].is_given = true;
+        return keys[i].number != NULL ? take_number(&keys[i], value, ret_fault)
+                                      : take_text(&keys[i], value, ret_fault);
+    }
+    return net_fault_set(ret_fault, "unknown key \"%s\"", pair);
+}
+
+bool net_options_parse(const char *text, struct net_options *ret, struct net_fault *ret_fault)
+{
+    struct net_options o = {0};
+    struct key keys[] = {
+        {.name = "name", .text = o.name, .bytes = sizeof(o.name)},
+        {.name = "driver", .text = o.driver, .bytes = sizeof(o.driver)},
+        {.name = "iface", .text = o.iface, .bytes = sizeof(o.iface)},
+        {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
+        {.name = "queues", .number = &o.queues, .max = PORT_QUEUES_MAX},
+        {.name = "mtu", .number = &o.mtu, .max = 9600},
+    };
+    char copy[256];
+    if (strlen(text) >= sizeof(copy))
+        return net_fault_set(ret_fault, "a port option has at most %zu letters", sizeof(copy) - 1);
+    strcpy(copy, text);
+    char *rest = copy;
+    while (rest != NULL) {
+        char *pair = strsep(&rest, ",");
+        if (!take_pair(keys, array_len(keys), pair, ret_fault))
+            return false;
+    }
+    if (o.name[0] == '\0' || o.driver[0] == '\0')
+        return net_fault_set(ret_fault, "name= and driver= are required");
+    if (net_driver_find(o.driver) == NULL)
+        return net_fault_set(ret_fault, "driver=%s: there is pci, af_xdp, tap and mem", o.driver);
+    *ret = o;
+    return true;
+}
+
+bool net_driver_describe(const struct net_options *options, unsigned index, unsigned workers,
+                         struct net_device *ret, struct net_fault *ret_fault)
+{
+    const struct net_driver *driver = net_driver_find(options->driver);
+    struct net_device device = {0};
+    if (driver == NULL)
+        return net_fault_set(ret_fault, "port %s: no driver %s", options->name, options->driver);
+    if (!driver->describe(options, index, workers, &device, ret_fault))
+        return false;
+    *ret = device;
+    return true;
+}
