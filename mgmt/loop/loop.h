@@ -33,7 +33,7 @@ struct loop_io {
     void (*on_ready)(struct loop_io *io, uint32_t ready);
 };
 
-/* Something to do in the next round; embedded. Zero it and set run. */
+/* Something to do at the end of a round; embedded. Zero it and set run. */
 struct loop_task {
     struct list_node link;
     void (*run)(struct loop_task *task);
