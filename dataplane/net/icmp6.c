@@ -23,7 +23,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     uint32_t sum = cksum_add_pseudo(0, &p->dst, &p->src, IPPROTO_NUM_ICMP6, m->pkt_len);
     icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
     stat_inc(n->core, STAT_net_echo_replies);
-    m->ol_flags = 0;
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
     if (ip6_is_link_local(&p->src)) /* no route knows which link it is on, the frame does */
         output_on(n, p->frame.iface, &p->src, m, &p->dst, &p->src, IPPROTO_NUM_ICMP6, 0);
     else

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fixture of net's tests: the port facade and tcp are played by this file. */
+#include "net_fixture.h"
+
+#include "base/assert.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADROOM 128u
+
+/* In the dynamic part of the mbuf's flags nothing is taken here, so a test may mark copies so. */
+#define IS_COPY (1ULL << 40)
+
+static struct net_fixture fixture;
+static struct stats_worker stats;
+static uint64_t totals[STAT_COUNT];
+static struct rte_mempool *mbufs;
+
+static const struct port_info ports[] = {
+    {.index = 0, .mtu = 1500, .mac = {{2, 0, 0, 0, 0, 1}}, .name = "port0"},
+    {.index = 1,
+     .mtu = 9000,
+     .mac = {{2, 0, 0, 0, 0, 2}},
+     .has_multi_seg_tx = true,
+     .has_tx_ip4_cksum = true,
+     .has_tx_tcp_cksum = true,
+     .name = "port1"},
+};
+
+unsigned port_count(const struct core *c)
+{
+    return array_len(ports);
+}
+
+const struct port_info *port_info(const struct core *c, unsigned index)
+{
+    ASSERT(index < array_len(ports));
+    return &ports[index];
+}
+
+bool mbuf_may_answer(const struct rte_mbuf *m)
+{
+    return (m->ol_flags & IS_COPY) == 0;
+}
+
+void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
+{
+    REQUIRE(fixture.n_sent < SENT_MAX);
+    struct sent *s = &fixture.sent[fixture.n_sent++];
+    *s = (struct sent){.port = index, .len = m->pkt_len, .ol_flags = m->ol_flags};
+    const uint8_t *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, s->bytes);
+    if (bytes != s->bytes)
+        memcpy(s->bytes, bytes, m->pkt_len);
+    rte_pktmbuf_free(m);
+}
+
+static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+                       const struct ip_addr *dst, uint8_t tos)
+{
+    fixture.n_segments++;
+    fixture.segment_bytes = m->pkt_len;
+    fixture.segment_src = *src;
+    fixture.segment_dst = *dst;
+    fixture.segment_tos = tos;
+    const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, fixture.segment);
+    if (bytes != fixture.segment)
+        memcpy(fixture.segment, bytes, m->pkt_len);
+    rte_pktmbuf_free(m);
+}
+
+static void on_error(struct tcp *t, const struct net_icmp_error *e)
+{
+    fixture.n_errors++;
+    fixture.error = *e;
+}
+
+static void on_gone(struct tcp *t, const struct ip_addr *addr)
+{
+    fixture.n_gone++;
+    fixture.gone = *addr;
+}
+
+static void start_eal(void)
+{
+    static char a0[] = "test", a1[] = "--no-huge", a2[] = "-m", a3[] = "128", a4[] = "--in-memory",
+                a5[] = "--no-pci", a6[] = "--log-level=error", a7[] = "--no-telemetry", a8[] = "-l",
+                a9[] = "0";
+    static char *args[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9};
+    if (mbufs != NULL)
+        return;
+    int started = rte_eal_init(array_len(args), args);
+    ASSERT(started >= 0);
+    mbufs = rte_pktmbuf_pool_create("net", 4095, 0, 0, HEADROOM + MBUF_DATA_BYTES, SOCKET_ID_ANY);
+    ASSERT(mbufs != NULL);
+}
+
+const struct net_config *net_fixture_config(void)
+{
+    static const struct net_interface interfaces[] = {
+        {.port = 0}, {.port = 0, .vlan = 7}, {.port = 1, .mtu = 8000}};
+    static struct net_address addresses[6];
+    static struct net_route routes[2];
+    static const struct net_config config = {interfaces, array_len(interfaces),
+                                             addresses,  array_len(addresses),
+                                             routes,     array_len(routes)};
+    addresses[0] = (struct net_address){addr_of(US4), 96 + 24, 0, 0};
+    addresses[1] = (struct net_address){addr_of(US6), 64, 0, 0};
+    addresses[2] = (struct net_address){addr_of("203.0.113.80"), 128, 1, 0};
+    addresses[3] = (struct net_address){addr_of("2001:db8:5::80"), 128, 1, 0};
+    addresses[4] = (struct net_address){addr_of("198.51.100.1"), 96 + 24, 0, 1};
+    addresses[5] = (struct net_address){addr_of("10.9.0.1"), 96 + 16, 0, 2};
+    routes[0] = (struct net_route){addr_of("0.0.0.0"), 96, 0, addr_of("192.0.2.254")};
+    routes[1] = (struct net_route){addr_of("::"), 0, 0, addr_of("2001:db8::fe")};
+    return &config;
+}
+
+struct net_fixture *net_up(uint8_t worker)
+{
+    static const struct net_tcp_ops ops = {on_segment, on_error, on_gone};
+    struct net_fixture *f = &fixture;
+    start_eal();
+    memset(&stats, 0, sizeof(stats));
+    memset(f, 0, sizeof(*f));
+    struct core_config config = {.now_us = 1000000,
+                                 .worker = worker,
+                                 .workers = 2,
+                                 .socket = SOCKET_ID_ANY,
+                                 .mbufs = mbufs,
+                                 .stats = &stats,
+                                 .rng_seed = 1};
+    core_init(&f->core, &config);
+    f->net = net_new(&f->core);
+    net_set_tcp(f->net, (struct tcp *)f, &ops);
+    net_configure(f->net, net_fixture_config());
+    while (net_poll(f->net) > 0)
+        ;
+    net_wait_ms(f, NET_ANNOUNCE_INTERVAL_US / 1000 + 1);
+    net_forget_sent(f);
+    return f;
+}
+
+void net_down(struct net_fixture *f)
+{
+    net_done(f->net);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 0);
+    CHECK_EQ(rte_mempool_in_use_count(mbufs), 0);
+    for (unsigned i = 0; i < STAT_COUNT; i++)
+        totals[i] += stats.counters[i];
+    core_done(&f->core);
+}
+
+uint64_t net_total(enum stat_id id)
+{
+    return totals[id];
+}
+
+uint64_t net_stat(const struct net_fixture *f, enum stat_id id)
+{
+    return stats.counters[id];
+}
+
+static void free_outside(void *addr, void *opaque)
+{
+    free(opaque);
+}
+
+static void receive(struct net_fixture *f, const struct packet *p, uint16_t port, uint64_t flags)
+{
+    /* DPDK's bookkeeping, the headroom, and the frame at the very end. */
+    struct outside {
+        struct rte_mbuf_ext_shared_info shared;
+        uint8_t data[];
+    } *outside = malloc(sizeof(*outside) + HEADROOM + p->len);
+    struct rte_mbuf *m = rte_pktmbuf_alloc(mbufs);
+    REQUIRE(outside != NULL && m != NULL);
+    memcpy(outside->data + HEADROOM, p->bytes, p->len);
+    outside->shared.free_cb = free_outside;
+    outside->shared.fcb_opaque = outside;
+    rte_mbuf_ext_refcnt_set(&outside->shared, 1);
+    rte_pktmbuf_attach_extbuf(m, outside->data, 0, (uint16_t)(HEADROOM + p->len), &outside->shared);
+    m->data_off = HEADROOM;
+    m->data_len = (uint16_t)p->len;
+    m->pkt_len = p->len;
+    m->port = port;
+    m->ol_flags |= flags;
+    net_input(f->net, m);
+}
+
+void net_receive(struct net_fixture *f, const struct packet *p, uint16_t port)
+{
+    receive(f, p, port, 0);
+}
+
+void net_receive_copy(struct net_fixture *f, const struct packet *p)
+{
+    receive(f, p, 0, IS_COPY);
+}
+
+void net_send(struct net_fixture *f, const char *dst, unsigned bytes)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(mbufs);
+    REQUIRE(m != NULL);
+    void *body = rte_pktmbuf_append(m, (uint16_t)bytes);
+    REQUIRE(body != NULL);
+    memset(body, 0x5a, bytes);
+    struct ip_addr to = addr_of(dst);
+    struct net_path path = {.source = to};
+    net_path_find(f->net, &to, &path);
+    net_output(f->net, m, &path.source, &to, 6, 0);
+}
+
+void net_wait_ms(struct net_fixture *f, uint64_t ms)
+{
+    /* In steps of a poll, so that timers armed by timers get their turn. */
+    for (uint64_t i = 0; i < ms; i += 10) {
+        f->core.now_us += 10000;
+        wheel_run(&f->core.wheel, f->core.now_us, 1000);
+        net_poll(f->net);
+    }
+}
+
+void net_forget_sent(struct net_fixture *f)
+{
+    f->n_sent = 0;
+}
