@@ -66,16 +66,16 @@ static void heap_sort(struct path_entry *e, uint32_t n)
 }
 
 /* IPv4 lies inside ::ffff:0:0/96 for our convenience only: no shorter prefix, which is one of IPv6,
- * holds it. */
-static bool holds(const struct path_entry *e, const struct ip_addr *addr)
+ * leads to it. */
+static bool is_other_family(const struct path_entry *e, const struct ip_addr *addr)
 {
-    return ip_addr_in_prefix(addr, &e->prefix, e->prefix_len) &&
-           (e->prefix_len >= 96 || !ip_addr_is_v4(addr));
+    return e->prefix_len < 96 && ip_addr_is_v4(addr);
 }
 
 static bool is_inside(const struct path_entry *inner, const struct path_entry *outer)
 {
-    return inner->prefix_len > outer->prefix_len && holds(outer, &inner->prefix);
+    return inner->prefix_len > outer->prefix_len &&
+           ip_addr_in_prefix(&inner->prefix, &outer->prefix, outer->prefix_len);
 }
 
 /* Drops the later of equal prefixes and finds everybody's parent. */
@@ -171,8 +171,8 @@ const struct path_entry *path_find(const struct path_table *t, const struct ip_a
          i = t->entries[i].parent) {
         ASSERT_HOT(i < t->n);
         const struct path_entry *e = &t->entries[i];
-        if (holds(e, dst))
-            return e;
+        if (ip_addr_in_prefix(dst, &e->prefix, e->prefix_len))
+            return is_other_family(e, dst) ? NULL : e;
     }
     return NULL;
 }
@@ -183,5 +183,5 @@ const struct path_entry *path_find_on_link(const struct path_table *t, uint16_t 
     const struct path_entry *e = path_find(t, addr);
     while (e != NULL && !(e->is_on_link && e->interface == interface))
         e = e->parent == PATH_NONE ? NULL : &t->entries[e->parent];
-    return e;
+    return e == NULL || is_other_family(e, addr) ? NULL : e;
 }

@@ -3,9 +3,8 @@
 #include "net_fixture.h"
 
 #include "base/assert.h"
+#include "unit_eal.h"
 
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,15 +86,10 @@ static void on_gone(struct tcp *t, const struct ip_addr *addr)
 
 static void start_eal(void)
 {
-    static char a0[] = "test", a1[] = "--no-huge", a2[] = "-m", a3[] = "128", a4[] = "--in-memory",
-                a5[] = "--no-pci", a6[] = "--log-level=error", a7[] = "--no-telemetry", a8[] = "-l",
-                a9[] = "0";
-    static char *args[] = {a0, a1, a2, a3, a4, a5, a6, a7, a8, a9};
     if (mbufs != NULL)
         return;
-    int started = rte_eal_init(array_len(args), args);
-    ASSERT(started >= 0);
-    mbufs = rte_pktmbuf_pool_create("net", 4095, 0, 0, HEADROOM + MBUF_DATA_BYTES, SOCKET_ID_ANY);
+    unit_eal_init();
+    mbufs = unit_mbufs_new(4095);
     ASSERT(mbufs != NULL);
 }
 
