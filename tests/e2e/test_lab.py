@@ -27,7 +27,7 @@ def clients_reach_backends_through_the_appliances_namespace():
     with labs.Lab("lab-routed") as l:
         join_networks(l)
         l.start_backends()
-        assert l.curl(STRAIGHT + "/hello")[2] == b"backend-1 answers GET /hello for 198.18.1.11\n"
+        assert l.curl(STRAIGHT + "/hello")[2] == b"backend-1 answers GET /hello for 198.18.1.11; My-Header: \n"
         assert l.curl(STRAIGHT.replace(".11:", ".12:") + "/")[1]["x-backend"] == "backend-2"
 
 

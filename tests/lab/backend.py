@@ -20,7 +20,9 @@ http {{
     server {{
         listen {port} backlog=1024; listen [::]:{port} backlog=1024; server_name {name};
         add_header X-Backend {name} always;
-        location / {{ return 200 "{name} answers $request_method $request_uri for $host\\n"; }}
+        location / {{
+            return 200 "{name} answers $request_method $request_uri for $host; My-Header: $http_my_header\\n";
+        }}
         location /files/ {{ alias {files}/; }}
     }}
 }}

@@ -24,7 +24,9 @@ import process
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 
-FRONT4, FRONT6 = "198.18.0", "2001:db8:0"  # clients and Gateways
+EXAMPLES = os.path.join(TOP, "docs", "examples")
+
+FRONT4, FRONT6 = "198.18.0", "2001:db8"  # clients and Gateways
 BACK4, BACK6 = "198.18.1", "2001:db8:1"    # backends
 ADMIN4 = "198.18.3"                        # management
 CLIENT4, CLIENT6 = f"{FRONT4}.10", f"{FRONT6}::10"
