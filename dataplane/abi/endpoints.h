@@ -42,8 +42,9 @@ struct endpoint_record {
     uint32_t group;    /* < ENDPOINT_GROUPS_MAX */
     uint32_t count;    /* <= ENDPOINTS_PER_GROUP_MAX */
     uint64_t version;  /* grows with each record of the group on one manager's connection, where a
-                        * lower or  equal one is refused as stale; every HELLO as manager starts anew,
-                        * so that no  restart or restored backup of mgmtd can shut itself out */
+                          lower or equal one is refused as stale; every HELLO as manager starts
+                          anew, so that no restart or restored backup of mgmtd can shut itself out;
+                          not 0 */
     uint64_t checksum; /* siphash with an all-zero key of the endpoints */
     struct endpoint endpoints[];
 };
@@ -74,5 +75,6 @@ enum endpoints_fault endpoints_check(const void *record, size_t len);
 /* The checksum that the record should carry. */
 uint64_t endpoints_checksum(const struct endpoint *endpoints, uint32_t count);
 
-/* "STALE" and so on. */
+/* "STALE" and so on, and the sentence that explains it. */
 const char *endpoints_fault_name(enum endpoints_fault fault);
+const char *endpoints_fault_help(enum endpoints_fault fault);
