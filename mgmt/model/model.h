@@ -104,6 +104,9 @@ const struct resource_type *model_type_find_kind(const char *api_version, const 
 /* The OpenAPI v3 schema of the whole object, with `spec`, `status`, as embedded. Borrowed. */
 const json_t *model_type_schema(const struct resource_type *type);
 
+/* What `kubectl get` shows of it: the CRD's additionalPrinterColumns. Borrowed array. */
+const json_t *model_type_columns(const struct resource_type *type);
+
 /*
  * Brings a decoded object into the one form that is stored: drops metadata.managedFields and
  * metadata.selfLink, `null` where the field may not be null, and turns Secret.stringData into data.
@@ -133,7 +136,3 @@ bool model_spec_differs(const struct resource_type *type, const json_t *a, const
 
 /* "FieldValueInvalid" and so on. */
 const char *model_reason_name(enum model_reason reason);
-
-/* Is this a DNS-1123 label (at most 63) or subdomain (at most 253): names of objects. */
-bool model_is_dns_label(const char *text);
-bool model_is_dns_subdomain(const char *text);

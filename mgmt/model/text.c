@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names and labels; see text.h. */
+#include "model/text.h"
+
+#include <string.h>
+
+static bool is_lower_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_alnum(char c)
+{
+    return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
+
+/* One label of `n` characters: [a-z0-9]([-a-z0-9]*[a-z0-9])? */
+static bool is_label(const char *text, size_t n)
+{
+    if (n == 0 || !is_lower_alnum(text[0]) || !is_lower_alnum(text[n - 1])) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!is_lower_alnum(text[i]) && text[i] != '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool text_is_dns_label(const char *text)
+{
+    size_t n = strlen(text);
+    return n <= TEXT_DNS_LABEL_MAX && is_label(text, n);
+}
+
+bool text_is_dns_1035_label(const char *text)
+{
+    return text_is_dns_label(text) && text[0] >= 'a';
+}
+
+/* `n` characters: labels with dots between. */
+static bool is_subdomain(const char *text, size_t n)
+{
+    if (n > TEXT_DNS_SUBDOMAIN_MAX) {
+        return false;
+    }
+    size_t start = 0;
+    for (size_t i = 0; i <= n; i++) {
+        if (i == n || text[i] == '.') {
+            if (!is_label(text + start, i - start)) {
+                return false;
+            }
+            start = i + 1;
+        }
+    }
+    return true;
+}
+
+bool text_is_dns_subdomain(const char *text)
+{
+    return is_subdomain(text, strlen(text));
+}
+
+bool text_is_hostname(const char *text)
+{
+    return text_is_dns_subdomain(strncmp(text, "*.", 2) == 0 ? text + 2 : text);
+}
+
+/* ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9], at most 63 */
+static bool is_name_segment(const char *text)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n > TEXT_LABEL_VALUE_MAX || !is_alnum(text[0]) || !is_alnum(text[n - 1])) {
+        return false;
+    }
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == n;
+}
+
+bool text_is_qualified_name(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    if (slash == NULL) {
+        return is_name_segment(text);
+    }
+    return is_subdomain(text, (size_t)(slash - text)) && is_name_segment(slash + 1);
+}
+
+bool text_is_label_value(const char *text)
+{
+    return text[0] == '\0' || is_name_segment(text);
+}
+
+bool text_is_port_name(const char *text)
+{
+    size_t n = strlen(text);
+    return n <= 15 && is_label(text, n) && strstr(text, "--") == NULL &&
+           strpbrk(text, "abcdefghijklmnopqrstuvwxyz") != NULL;
+}
+
+size_t text_characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+bool text_is_base64(const char *text)
+{
+    size_t n = strlen(text);
+    size_t body = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    return n % 4 == 0 && n - body <= 2 && strspn(text + body, "=") == n - body;
+}
