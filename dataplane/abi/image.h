@@ -268,7 +268,9 @@ struct image_rule {
     uint16_t n_filters;
     uint16_t n_backends;
     uint32_t first_backend;
-    uint32_t weight_total; /* sum of the backends' weights */
+    uint32_t weight_total;               /* sum of the backends' weights */
+    uint32_t request_timeout_ms;         /* 0: none */
+    uint32_t backend_request_timeout_ms; /* 0: none */
 };
 
 /*
@@ -367,7 +369,7 @@ static_assert(sizeof(struct image_host) == 16, "no hidden padding");
 static_assert(sizeof(struct image_path) == 20, "no hidden padding");
 static_assert(sizeof(struct image_match) == 28, "no hidden padding");
 static_assert(sizeof(struct image_predicate) == 20, "no hidden padding");
-static_assert(sizeof(struct image_rule) == 24, "no hidden padding");
+static_assert(sizeof(struct image_rule) == 32, "no hidden padding");
 static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
 static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
 static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
@@ -393,8 +395,7 @@ static_assert(sizeof(struct image_route) == 24, "no hidden padding");
     X(STRING, "a string leaves the string section, or is longer than the limit")                   \
     X(TEXT, "a string has bytes that its use forbids")                                             \
     X(INDEX, "a reference leaves the section that it points into")                                 \
-    X(VALUE, "a field has a value that it cannot have")                                            \
-    X(PREFIX, "a prefix length does not fit the address, or bits are set behind it")               \
+    X(VALUE, "a field has a value that it cannot have, by itself or beside another")               \
     X(DUPLICATE, "a thing that must be unique is there twice")                                     \
     X(HASH, "a hash table does not lead to each of its keys, or to something else")                \
     X(TRIE, "a trie's node has a wrong parent, depth or kind")                                     \
@@ -447,6 +448,39 @@ static inline struct slice image_text(const struct image_view *v, struct image_s
     return slice_of(v->strings + s.offset, s.length);
 }
 
+/* How a host becomes labels: takes the last one off `*rest` (what is before its dot stays). False:
+ * none is left; an empty host has none. Begin with image_host_rest(). */
+static inline bool image_host_label(struct slice *rest, struct slice *ret)
+{
+    if (rest->ptr == NULL)
+        return false;
+    const uint8_t *dot = memrchr(rest->ptr, '.', rest->len);
+    size_t skip = dot == NULL ? 0 : (size_t)(dot + 1 - rest->ptr);
+    *ret = slice_skip(*rest, skip);
+    *rest = dot == NULL ? (struct slice){NULL, 0} : slice_of(rest->ptr, skip - 1);
+    return true;
+}
+
+/* Where image_host_label() begins. */
+static inline struct slice image_host_rest(struct slice host)
+{
+    return host.len == 0 ? (struct slice){NULL, 0} : host;
+}
+
+/* How a path becomes labels: takes the first segment off `*rest`, without its slash. "/" has one,
+ * which is empty, "/a/" has two. False: none is left, or (with "*") there never was one. */
+static inline bool image_path_label(struct slice *rest, struct slice *ret)
+{
+    if (rest->len == 0 || rest->ptr[0] != '/')
+        return false;
+    struct slice behind = slice_skip(*rest, 1);
+    const uint8_t *slash = behind.len == 0 ? NULL : memchr(behind.ptr, '/', behind.len);
+    size_t len = slash == NULL ? behind.len : (size_t)(slash - behind.ptr);
+    *ret = slice_of(behind.ptr, len);
+    *rest = slice_skip(behind, len);
+    return true;
+}
+
 /* The checksum that the header should carry, and (through `ret_content`) the other one. `data` has
  * `len` >= 64 bytes. Both begin with the siphash under an all-zero key of the bytes behind the
  * header; this keys the siphash of the header with the fields that are left out zeroed. */
@@ -464,6 +498,37 @@ uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct sli
 
 /* The bind of an address and port; IMAGE_NONE: there is none. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port);
+
+/* What bytes a string may have; a class of its own for each use. */
+enum image_text_kind {
+    IMAGE_TEXT_NAME,        /* printable ASCII and UTF-8 bytes; for logs */
+    IMAGE_TEXT_TOKEN,       /* RFC 9110, section 5.6.2 */
+    IMAGE_TEXT_TOKEN_LOWER, /* a token without upper case */
+    IMAGE_TEXT_VALUE,       /* field value: no control characters but tab, no space at the ends */
+    IMAGE_TEXT_HOST,        /* lower case letters, digits, "-._:[]"; "*." may come first */
+    IMAGE_TEXT_PATH,        /* begins with '/'; no control characters, space, '?', '#' */
+    IMAGE_TEXT_LABEL,       /* of a host or path */
+    IMAGE_TEXT_ANY,         /* any bytes: decoded query parameters */
+};
+
+/* Has the text only bytes that are allowed in that use? An empty one is of every kind. Whoever
+ * builds an image asks this first: one bad string spoils the whole image. */
+bool image_is_text(struct slice text, enum image_text_kind kind);
+
+/* Are an entry's values possible, whatever its strings and indices? As image_is_text(), for whoever
+ * builds. */
+bool image_is_interface(const struct image_interface *e);
+bool image_is_address(const struct image_address *e);
+bool image_is_egress(const struct image_egress *e);
+bool image_is_redirect(const struct image_redirect *e);
+
+/* Precedence: below 0 when a comes before b, 0 only for the same. */
+int image_match_order(const struct image_match *a, const struct image_match *b);
+int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
+                      struct slice name_b);
+
+/* Does the field frame a message or belong to one connection? Filters may not touch those. */
+bool image_is_framing_field(struct slice name);
 
 /* "CHECKSUM" and so on, and the sentence that explains it. */
 const char *image_fault_name(enum image_fault fault);

@@ -4,8 +4,8 @@
  * same function answers for a worker, for `explain` in mgmt, and for the tests.
  *
  * Owner: none. Thread: any, on an image that image_check() accepted. Cost: does not grow with the
- * number of routes (hash probes on host and path segments). Order of precedence: Gateway API,
- * HTTPRouteRule.matches.
+ * number of listeners, hosts and paths: a probe a label, see abi/image.h; matches of the very same
+ * listener, hostname and path are asked one after the other. Order of precedence: see match.c.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-
+/* As struct http_field, so that a parsed head is matched without a copy. */
 struct route_field {
     struct slice name;
     struct slice value;
@@ -57,6 +57,26 @@ struct route_result {
 bool route_bind_find(const struct image_view *v, const struct ip_addr *local, uint16_t port,
                      uint32_t *ret_bind);
 
-/* Which rule takes the request. */
+/* Which rule takes the request. `request->bind` is of this image. */
 void route_match(const struct image_view *v, const struct route_request *request,
                  struct route_result *ret);
+
+/* "NO_HOST" and so on. */
+const char *route_outcome_name(enum route_outcome outcome);
+
+/* Why a candidate did not take a request: X(NAME, help). */
+#define ROUTE_LOSS_LIST(X)                                                                         \
+    X(NONE, "it takes the request")                                                                \
+    X(LISTENER, "another listener's hostname is more specific, or this one's does not match")      \
+    X(HOST, "the hostname does not match")                                                         \
+    X(PATH, "the path does not match")                                                             \
+    X(METHOD, "the method is another")                                                             \
+    X(HEADER, "a header is absent or has another value")                                           \
+    X(QUERY, "a query parameter is absent or has another value")                                   \
+    X(PRECEDENCE, "it matches, but another match comes first")
+
+enum route_loss {
+#define X(name, help) ROUTE_LOSS_##name,
+    ROUTE_LOSS_LIST(X)
+#undef X
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a route image: names, checksums, typed pointers, and the two hash lookups on which
+ * matching stands. Pure; thread: any. Everything here but image_checksum() trusts image_check().
+ */
+#include "abi/image.h"
+
+#include "base/assert.h"
+#include "base/siphash.h"
+
+static const char *const fault_names[] = {
+#define X(name, help) #name,
+    IMAGE_FAULT_LIST(X)
+#undef X
+};
+
+static const char *const fault_helps[] = {
+#define X(name, help) help,
+    IMAGE_FAULT_LIST(X)
+#undef X
+};
+
+static const char *const section_names[] = {"HEADER",
+#define X(name, member, type, max, help) #name,
+                                            IMAGE_SECTION_LIST(X)
+#undef X
+};
+
+#define FAULT_COUNT (sizeof(fault_names) / sizeof(fault_names[0]))
+
+const char *image_fault_name(enum image_fault fault)
+{
+    ASSERT((unsigned)fault < FAULT_COUNT);
+    return fault_names[fault];
+}
+
+const char *image_fault_help(enum image_fault fault)
+{
+    ASSERT((unsigned)fault < FAULT_COUNT);
+    return fault_helps[fault];
+}
+
+const char *image_section_name(uint32_t section)
+{
+    ASSERT(section <= IMAGE_SECTION_COUNT);
+    return section_names[section];
+}
+
+uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content)
+{
+    ASSERT(len >= sizeof(struct image_header));
+    const uint8_t *bytes = data;
+    struct image_header h;
+    memcpy(&h, data, sizeof(h));
+    uint64_t behind = siphash(&(struct siphash_key){0, 0}, bytes + sizeof(h), len - sizeof(h));
+    struct siphash_key key = {behind, 0};
+    h.checksum = 0;
+    uint64_t all = siphash(&key, &h, sizeof(h));
+    h.generation = 0;
+    h.content_checksum = 0;
+    *ret_content = siphash(&key, &h, sizeof(h));
+    return all;
+}
+
+void image_view_init(struct image_view *v, const void *data)
+{
+    const uint8_t *bytes = data;
+    const struct image_header *h = data;
+    const struct image_section *sections = (const void *)(bytes + sizeof(*h));
+    ASSERT(h->magic == IMAGE_MAGIC && h->n_sections == IMAGE_SECTION_COUNT);
+    v->header = h;
+#define X(name, member, type, max, help)                                                           \
+    v->member = (const void *)(bytes + sections[IMAGE_SECTION_##name - 1].offset);                 \
+    v->n_##member = sections[IMAGE_SECTION_##name - 1].count;
+    IMAGE_SECTION_LIST(X)
+#undef X
+}
+
+uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label)
+{
+    struct siphash_key key = {hash_seed, parent};
+    return siphash(&key, label.ptr, label.len);
+}
+
+uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port)
+{
+    struct siphash_key key = {hash_seed, (1ULL << 32) | port};
+    return siphash(&key, addr->bytes, sizeof(addr->bytes));
+}
+
+uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct slice label)
+{
+    if (v->n_node_slots == 0)
+        return IMAGE_NONE;
+    uint64_t hash = image_edge_hash(v->header->hash_seed, parent, label);
+    uint32_t mask = v->n_node_slots - 1;
+    for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
+        const struct image_slot *slot = &v->node_slots[((uint32_t)hash + i) & mask];
+        if (slot->node == IMAGE_NONE)
+            return IMAGE_NONE;
+        if (slot->tag != (uint32_t)(hash >> 32))
+            continue;
+        const struct image_node *node = &v->nodes[slot->node];
+        if (node->parent == parent && slice_eq(image_text(v, node->label), label))
+            return slot->node;
+    }
+    return IMAGE_NONE;
+}
+
+uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port)
+{
+    if (v->n_bind_slots == 0)
+        return IMAGE_NONE;
+    uint64_t hash = image_bind_hash(v->header->hash_seed, addr, port);
+    uint32_t mask = v->n_bind_slots - 1;
+    for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
+        uint32_t bind = v->bind_slots[((uint32_t)hash + i) & mask];
+        if (bind == IMAGE_NONE)
+            return IMAGE_NONE;
+        if (v->binds[bind].port == port && ip_addr_eq(&v->binds[bind].addr, addr))
+            return bind;
+    }
+    return IMAGE_NONE;
+}
+
+int image_match_order(const struct image_match *a, const struct image_match *b)
+{
+    int by_method = (b->method.length != 0) - (a->method.length != 0);
+    if (by_method != 0)
+        return by_method;
+    if (a->n_headers != b->n_headers)
+        return b->n_headers - a->n_headers;
+    if (a->n_queries != b->n_queries)
+        return b->n_queries - a->n_queries;
+    if (a->rule != b->rule)
+        return a->rule < b->rule ? -1 : 1;
+    return a->index - b->index;
+}
+
+int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
+                      struct slice name_b)
+{
+    if (created_a != created_b)
+        return created_a < created_b ? -1 : 1;
+    size_t len = name_a.len < name_b.len ? name_a.len : name_b.len;
+    int order = len == 0 ? 0 : memcmp(name_a.ptr, name_b.ptr, len);
+    if (order != 0 || name_a.len == name_b.len)
+        return order;
+    return name_a.len < name_b.len ? -1 : 1;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of the network sections: interfaces, local addresses, egress routes. */
+#include "abi/image_check.h"
+
+#define VLAN_MAX 4094u
+#define MTU_MIN 576u /* RFC 1122, section 3.3.2: what every host must take in */
+
+/* An address that a host can have, or a packet can be sent to through a gateway. */
+static bool is_unicast(const struct ip_addr *a)
+{
+    if (ip_addr_is_v4(a))
+        return a->bytes[12] != 0 && a->bytes[12] < 224;
+    return !ip_addr_is_zero(a) && a->bytes[0] != 0xff;
+}
+
+/* A prefix length of the mapped form that fits the family. */
+static bool is_prefix_len(const struct ip_addr *a, uint8_t prefix_len)
+{
+    return prefix_len <= 128 && (!ip_addr_is_v4(a) || prefix_len >= 96);
+}
+
+static bool is_zero_after(const struct ip_addr *a, unsigned prefix_len)
+{
+    for (unsigned bit = prefix_len; bit < 128; bit++) {
+        if (a->bytes[bit / 8] & (0x80u >> (bit % 8)))
+            return false;
+    }
+    return true;
+}
+
+bool image_is_interface(const struct image_interface *e)
+{
+    return e->vlan <= VLAN_MAX && (e->mtu == 0 || e->mtu >= MTU_MIN);
+}
+
+bool image_is_address(const struct image_address *e)
+{
+    return e->is_vip <= 1 && is_unicast(&e->addr) && is_prefix_len(&e->addr, e->prefix_len) &&
+           (!e->is_vip || e->prefix_len == 128);
+}
+
+bool image_is_egress(const struct image_egress *e)
+{
+    return is_prefix_len(&e->prefix, e->prefix_len) && is_zero_after(&e->prefix, e->prefix_len) &&
+           is_unicast(&e->gateway) && ip_addr_is_v4(&e->gateway) == ip_addr_is_v4(&e->prefix);
+}
+
+enum image_fault image_local_interface(const struct image_view *v, uint32_t i)
+{
+    const struct image_interface *e = &v->interfaces[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (!image_is_interface(e))
+        return IMAGE_FAULT_VALUE;
+    for (uint32_t k = 0; k < i; k++) {
+        if (v->interfaces[k].port == e->port && v->interfaces[k].vlan == e->vlan)
+            return IMAGE_FAULT_DUPLICATE;
+    }
+    return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+enum image_fault image_local_address(const struct image_view *v, uint32_t i)
+{
+    const struct image_address *e = &v->addresses[i];
+    if (e->interface >= v->n_interfaces)
+        return IMAGE_FAULT_INDEX;
+    if (!image_is_address(e))
+        return IMAGE_FAULT_VALUE;
+    for (uint32_t k = 0; k < i; k++) {
+        if (ip_addr_eq(&v->addresses[k].addr, &e->addr))
+            return IMAGE_FAULT_DUPLICATE;
+    }
+    return IMAGE_FAULT_OK;
+}
+
+enum image_fault image_local_egress(const struct image_view *v, uint32_t i)
+{
+    const struct image_egress *e = &v->egress[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (e->interface >= v->n_interfaces)
+        return IMAGE_FAULT_INDEX;
+    return image_is_egress(e) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of paths, matches, rules, routes and backends: lists lie end to end, each belongs to one
+ * owner, and everything stands in the order of precedence that the matcher takes for granted.
+ */
+#include "abi/image_check.h"
+
+#include "abi/endpoints.h"
+
+enum image_fault image_local_path(const struct image_view *v, uint32_t i)
+{
+    const struct image_path *e = &v->paths[i];
+    if (e->kind != IMAGE_PATH_EXACT && e->kind != IMAGE_PATH_PREFIX)
+        return IMAGE_FAULT_VALUE;
+    if (e->n_matches == 0 || !image_is_range(e->first_match, e->n_matches, v->n_matches))
+        return IMAGE_FAULT_INDEX;
+    return e->text.length == 0 ? IMAGE_FAULT_TEXT : image_check_text(v, e->text, IMAGE_TEXT_PATH);
+}
+
+enum image_fault image_cross_path(const struct image_view *v, uint32_t i)
+{
+    const struct image_path *e = &v->paths[i];
+    struct slice text = image_text(v, e->text);
+    uint32_t expected = i == 0 ? 0 : e[-1].first_match + e[-1].n_matches;
+    if (e->first_match != expected)
+        return IMAGE_FAULT_OWNER;
+    if (e->kind == IMAGE_PATH_PREFIX && text.len > 1 && text.ptr[text.len - 1] == '/')
+        return IMAGE_FAULT_TEXT;
+    return IMAGE_FAULT_OK;
+}
+
+enum image_fault image_whole_paths(const struct image_view *v)
+{
+    uint32_t values = 0;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        const struct image_node *e = &v->nodes[i];
+        if (e->kind == IMAGE_NODE_PATHS)
+            values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
+    }
+    uint32_t end = 0;
+    if (v->n_paths != 0)
+        end = v->paths[v->n_paths - 1].first_match + v->paths[v->n_paths - 1].n_matches;
+    return values == v->n_paths && end == v->n_matches ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}
+
+enum image_fault image_local_match(const struct image_view *v, uint32_t i)
+{
+    const struct image_match *e = &v->matches[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (e->path >= v->n_paths || e->rule >= v->n_rules)
+        return IMAGE_FAULT_INDEX;
+    uint32_t n = (uint32_t)e->n_headers + e->n_queries;
+    if (n > IMAGE_PREDICATES_PER_MATCH_MAX)
+        return IMAGE_FAULT_VALUE;
+    if (!image_is_range(e->first_predicate, n, v->n_predicates))
+        return IMAGE_FAULT_INDEX;
+    return image_check_text(v, e->method, IMAGE_TEXT_TOKEN);
+}
+
+enum image_fault image_cross_match(const struct image_view *v, uint32_t i)
+{
+    const struct image_match *e = &v->matches[i];
+    const struct image_path *path = &v->paths[e->path];
+    if (i < path->first_match || i - path->first_match >= path->n_matches)
+        return IMAGE_FAULT_OWNER;
+    if (i > path->first_match && image_match_order(&e[-1], e) >= 0)
+        return IMAGE_FAULT_ORDER;
+    for (uint32_t k = 0; k < (uint32_t)e->n_headers + e->n_queries; k++) {
+        uint16_t kind = k < e->n_headers ? IMAGE_PREDICATE_HEADER : IMAGE_PREDICATE_QUERY;
+        if (v->predicates[e->first_predicate + k].kind != kind)
+            return IMAGE_FAULT_VALUE;
+    }
+    /* there is no prefix to replace unless one was matched */
+    if (path->kind != IMAGE_PATH_PREFIX && image_rule_replaces_prefix(v, &v->rules[e->rule]))
+        return IMAGE_FAULT_VALUE;
+    return IMAGE_FAULT_OK;
+}
+
+enum image_fault image_local_predicate(const struct image_view *v, uint32_t i)
+{
+    const struct image_predicate *e = &v->predicates[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (e->kind != IMAGE_PREDICATE_HEADER && e->kind != IMAGE_PREDICATE_QUERY)
+        return IMAGE_FAULT_VALUE;
+    bool is_header = e->kind == IMAGE_PREDICATE_HEADER;
+    if (is_header && e->name.length == 0)
+        return IMAGE_FAULT_TEXT;
+    enum image_fault fault =
+        image_check_text(v, e->name, is_header ? IMAGE_TEXT_TOKEN_LOWER : IMAGE_TEXT_ANY);
+    if (fault != IMAGE_FAULT_OK)
+        return fault;
+    return image_check_text(v, e->value, is_header ? IMAGE_TEXT_VALUE : IMAGE_TEXT_ANY);
+}
+
+enum image_fault image_local_rule(const struct image_view *v, uint32_t i)
+{
+    const struct image_rule *e = &v->rules[i];
+    if (e->route >= v->n_routes)
+        return IMAGE_FAULT_INDEX;
+    if (e->fault_status != 0 && e->fault_status != 500)
+        return IMAGE_FAULT_VALUE;
+    if (e->n_filters > IMAGE_FILTERS_PER_RULE_MAX || e->n_backends > IMAGE_BACKENDS_PER_RULE_MAX)
+        return IMAGE_FAULT_VALUE;
+    bool is_in = image_is_range(e->first_filter, e->n_filters, v->n_filters) &&
+                 image_is_range(e->first_backend, e->n_backends, v->n_backends);
+    return is_in ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+}
+
+/* At most one filter of each type, never a redirect with a rewrite. */
+static enum image_fault check_filter_set(const struct image_view *v, const struct image_rule *rule)
+{
+    unsigned seen = 0;
+    for (uint32_t k = 0; k < rule->n_filters; k++) {
+        unsigned bit = 1u << v->filters[rule->first_filter + k].type;
+        if (seen & bit)
+            return IMAGE_FAULT_DUPLICATE;
+        seen |= bit;
+    }
+    unsigned both = 1u << IMAGE_FILTER_REDIRECT | 1u << IMAGE_FILTER_REWRITE;
+    return (seen & both) == both ? IMAGE_FAULT_VALUE : IMAGE_FAULT_OK;
+}
+
+enum image_fault image_cross_rule(const struct image_view *v, uint32_t i)
+{
+    const struct image_rule *e = &v->rules[i];
+    const struct image_route *route = &v->routes[e->route];
+    if (i < route->first_rule || i - route->first_rule >= route->n_rules)
+        return IMAGE_FAULT_OWNER;
+    if (i > route->first_rule && e[-1].index >= e->index)
+        return IMAGE_FAULT_ORDER;
+    uint64_t sum = 0;
+    for (uint32_t k = 0; k < e->n_backends; k++)
+        sum += v->backends[e->first_backend + k].weight;
+    return sum == e->weight_total ? check_filter_set(v, e) : IMAGE_FAULT_WEIGHT;
+}
+
+enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
+{
+    const struct image_backend *e = &v->backends[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (e->weight > IMAGE_WEIGHT_MAX)
+        return IMAGE_FAULT_WEIGHT;
+    if (e->fault_status != (e->group == IMAGE_NONE ? 500 : 0))
+        return IMAGE_FAULT_VALUE;
+    if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
+        return IMAGE_FAULT_INDEX;
+    return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+enum image_fault image_local_route(const struct image_view *v, uint32_t i)
+{
+    const struct image_route *e = &v->routes[i];
+    if (!image_is_range(e->first_rule, e->n_rules, v->n_rules))
+        return IMAGE_FAULT_INDEX;
+    return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+enum image_fault image_cross_route(const struct image_view *v, uint32_t i)
+{
+    const struct image_route *e = &v->routes[i];
+    uint32_t expected = i == 0 ? 0 : e[-1].first_rule + e[-1].n_rules;
+    if (e->first_rule != expected)
+        return IMAGE_FAULT_OWNER;
+    if (i != 0 && image_route_order(e[-1].created_s, image_text(v, e[-1].name), e->created_s,
+                                    image_text(v, e->name)) >= 0)
+        return IMAGE_FAULT_ORDER;
+    return IMAGE_FAULT_OK;
+}
+
+enum image_fault image_whole_routes(const struct image_view *v)
+{
+    uint32_t end = 0;
+    if (v->n_routes != 0)
+        end = v->routes[v->n_routes - 1].first_rule + v->routes[v->n_routes - 1].n_rules;
+    return end == v->n_rules ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The match, in the order that the Gateway API gives (HTTPRouteSpec.hostnames and
+ * HTTPRouteRule.matches, Listener.hostname):
+ *
+ *   1. The listener with the most specific hostname; the others are not asked again.
+ *   2. Its routes' hostnames: exact, longest wildcard, none. "Precedence must be given to rules
+ *      from the HTTPRoute with" the more specific hostname: precedence, so when none of those rules
+ *      matches, the rules of the next hostname are asked.
+ *   3. Within a hostname the path: exact, longest prefix. When no match of a path holds, the next.
+ *   4. Within a path the matches lie in order: method, number of headers, number of query
+ *      parameters, older route, route's name, rule, match. The first that holds takes the request.
+ */
+#include "route/route_priv.h"
+
+#include "base/assert.h"
+
+static const char *const outcome_names[] = {
+#define X(name, help) #name,
+    ROUTE_OUTCOME_LIST(X)
+#undef X
+};
+
+const char *route_outcome_name(enum route_outcome outcome)
+{
+    ASSERT((size_t)outcome < sizeof(outcome_names) / sizeof(outcome_names[0]));
+    return outcome_names[outcome];
+}
+
+bool route_bind_find(const struct image_view *v, const struct ip_addr *local, uint16_t port,
+                     uint32_t *ret_bind)
+{
+    uint32_t bind = image_bind_find(v, local, port);
+    if (bind == IMAGE_NONE)
+        return false;
+    *ret_bind = bind;
+    return true;
+}
+
+/* The first match of a path that holds; IMAGE_NONE: none. */
+static uint32_t match_in_path(const struct image_view *v, const struct image_path *path,
+                              const struct route_request *request)
+{
+    enum route_loss loss;
+    uint32_t predicate;
+    for (uint32_t i = 0; i < path->n_matches; i++) {
+        uint32_t match = path->first_match + i;
+        if (route_match_holds(v, &v->matches[match], request, &loss, &predicate))
+            return match;
+    }
+    return IMAGE_NONE;
+}
+
+static uint32_t match_in_host(const struct image_view *v, const struct image_host *host,
+                              const struct route_request *request)
+{
+    struct route_walk paths;
+    route_walk_path(&paths, v, host->root, request->path);
+    uint32_t path;
+    while ((path = route_walk_next(&paths)) != IMAGE_NONE) {
+        uint32_t match = match_in_path(v, &v->paths[path], request);
+        if (match != IMAGE_NONE)
+            return match;
+    }
+    return IMAGE_NONE;
+}
+
+void route_match(const struct image_view *v, const struct route_request *request,
+                 struct route_result *ret)
+{
+    ASSERT(request->bind < v->n_binds);
+    struct route_walk walk;
+    *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_LISTENER};
+    route_walk_host(&walk, v, v->binds[request->bind].root, request->host);
+    uint32_t listener = route_walk_next(&walk);
+    if (listener == IMAGE_NONE)
+        return;
+    *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_HOST, .listener = listener};
+    route_walk_host(&walk, v, v->listeners[listener].root, request->host);
+    uint32_t host;
+    while ((host = route_walk_next(&walk)) != IMAGE_NONE) {
+        ret->outcome = ROUTE_OUTCOME_NO_RULE;
+        uint32_t match = match_in_host(v, &v->hosts[host], request);
+        if (match == IMAGE_NONE)
+            continue;
+        ASSERT_HOT(v->hosts[host].listener == listener);
+        ret->outcome = ROUTE_OUTCOME_RULE;
+        ret->host = host;
+        ret->match = match;
+        ret->rule = v->matches[match].rule;
+        return;
+    }
+}

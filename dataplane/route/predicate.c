@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions of a match besides listener, host and path.
+ *
+ * Headers: a field that occurs more than once counts as one field with its values in order, joined
+ * by ", " (RFC 9110, section 5.3): what a backend sees, which combines them in the same way. The
+ * value is compared byte by byte, the name without case.
+ *
+ * Query parameters: the query is split at '&', each part at its first '='; '+' is a space, %XX is
+ * that byte, and a '%' without two hex digits is itself. The first parameter of the name decides,
+ * as Gateway API recommends. Names and values are compared byte by byte.
+ */
+#include "route/route_priv.h"
+
+static bool header_holds(const struct image_view *v, const struct image_predicate *predicate,
+                         const struct route_request *request)
+{
+    struct slice name = image_text(v, predicate->name);
+    struct slice rest = image_text(v, predicate->value);
+    bool is_found = false;
+    for (uint32_t i = 0; i < request->n_fields; i++) {
+        const struct route_field *field = &request->fields[i];
+        if (!slice_eq_nocase(field->name, name))
+            continue;
+        if (is_found) {
+            if (!slice_has_prefix(rest, SLICE_LIT(", ")))
+                return false;
+            rest = slice_skip(rest, 2);
+        }
+        if (!slice_has_prefix(rest, field->value))
+            return false;
+        rest = slice_skip(rest, field->value.len);
+        is_found = true;
+    }
+    return is_found && rest.len == 0;
+}
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Takes one byte off the front of an encoded text; its length is not 0. */
+static uint8_t decode_byte(struct slice *encoded)
+{
+    uint8_t c = encoded->ptr[0];
+    int high = c == '%' && encoded->len > 2 ? hex_digit(encoded->ptr[1]) : -1;
+    int low = high >= 0 ? hex_digit(encoded->ptr[2]) : -1;
+    *encoded = slice_skip(*encoded, low >= 0 ? 3 : 1);
+    if (low >= 0)
+        return (uint8_t)(high << 4 | low);
+    return c == '+' ? ' ' : c;
+}
+
+static bool is_decoded_eq(struct slice encoded, struct slice plain)
+{
+    size_t i = 0;
+    while (encoded.len != 0 && i < plain.len) {
+        if (decode_byte(&encoded) != plain.ptr[i++])
+            return false;
+    }
+    return encoded.len == 0 && i == plain.len;
+}
+
+/* Takes the part before the first `c` off `*rest`, and `c` with it. */
+static struct slice take_until(struct slice *rest, uint8_t c)
+{
+    const uint8_t *at = rest->len == 0 ? NULL : memchr(rest->ptr, c, rest->len);
+    size_t len = at == NULL ? rest->len : (size_t)(at - rest->ptr);
+    struct slice part = slice_of(rest->ptr, len);
+    *rest = slice_skip(*rest, at == NULL ? len : len + 1);
+    return part;
+}
+
+static bool query_holds(const struct image_view *v, const struct image_predicate *predicate,
+                        const struct route_request *request)
+{
+    struct slice name = image_text(v, predicate->name);
+    struct slice rest = request->query;
+    while (rest.len != 0) {
+        struct slice value = take_until(&rest, '&');
+        struct slice key = take_until(&value, '=');
+        if (is_decoded_eq(key, name))
+            return is_decoded_eq(value, image_text(v, predicate->value));
+    }
+    return false;
+}
+
+bool route_match_holds(const struct image_view *v, const struct image_match *match,
+                       const struct route_request *request, enum route_loss *ret_loss,
+                       uint32_t *ret_predicate)
+{
+    if (match->method.length != 0 && !slice_eq(image_text(v, match->method), request->method)) {
+        *ret_loss = ROUTE_LOSS_METHOD;
+        return false;
+    }
+    for (uint32_t i = 0; i < (uint32_t)match->n_headers + match->n_queries; i++) {
+        uint32_t index = match->first_predicate + i;
+        const struct image_predicate *predicate = &v->predicates[index];
+        bool is_header = predicate->kind == IMAGE_PREDICATE_HEADER;
+        if (is_header ? header_holds(v, predicate, request) : query_holds(v, predicate, request))
+            continue;
+        *ret_loss = is_header ? ROUTE_LOSS_HEADER : ROUTE_LOSS_QUERY;
+        *ret_predicate = index;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes route images (abi/image.h): interns strings, grows tries, sorts matches by precedence,
+ * fills hash tables, computes checksums. Knows the format and nothing of Kubernetes; compile.c, the
+ * simulator and tests use it. The same calls give the same bytes.
+ *
+ * An order of calls: interfaces, addresses, egress; listeners and binds; then for each route, the
+ * most preferred first: route, its rules in their order (each with filters, backends and matches
+ * right behind it), and then the listeners and hostnames that it serves.
+ *
+ *   struct image_builder *b = image_builder_new();
+ *   uint32_t listener = image_builder_listener(b, "ns/gw/http", "", IMAGE_PROTOCOL_HTTP, 80);
+ *   image_builder_bind(b, &vip, 80, listener);
+ *   image_builder_route(b, "ns/route", created_s);
+ *   image_builder_rule(b, 0);
+ *   image_builder_backend(b, "ns/svc:80", group, 1);
+ *   image_builder_match(b, &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path =
+ * "/"}); image_builder_attach(b, listener, "www.example.com"); int error = image_builder_finish(b,
+ * generation, &data, &len);
+ *
+ * Two kinds of failure. What image_check() would refuse is refused here by -EINVAL (or IMAGE_NONE
+ * for an index) without any trace in the image: the caller goes on with the next object. A limit or
+ * the lack of memory is final: every later call gives it, and so does finish.
+ *
+ * Owner: the caller. Thread: any, one at a time. Cost: finish sorts, all else is amortized O(1) in
+ * the number of objects. Strings are copied.
+ */
+#pragma once
+
+#include "abi/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct image_builder;
+
+struct image_pair {
+    const char *name;
+    const char *value;
+};
+
+/* What a request must have; see struct image_match. */
+struct image_match_spec {
+    enum image_path_kind path_kind;
+    const char *path;   /* begins with '/', in the form that requests are matched in */
+    const char *method; /* NULL: any */
+    const struct image_pair *headers; /* each name once; any case */
+    uint32_t n_headers;
+    const struct image_pair *queries; /* each name once; decoded */
+    uint32_t n_queries;
+    uint16_t index; /* place in the rule's list */
+};
+
+struct image_header_op_spec {
+    enum image_header_op_kind kind;
+    const char *name;
+    const char *value; /* NULL with REMOVE */
+};
+
+struct image_redirect_spec {
+    const char *hostname; /* NULL: the request's */
+    const char *path;     /* NULL with KEEP */
+    enum image_path_edit path_edit;
+    enum image_scheme scheme;
+    uint16_t status;
+    uint16_t port; /* 0: see struct image_redirect */
+};
+
+struct image_rewrite_spec {
+    const char *hostname; /* NULL: keep */
+    const char *path;     /* NULL with KEEP */
+    enum image_path_edit path_edit;
+};
+
+/* An empty builder; NULL: no memory. */
+struct image_builder *image_builder_new(void);
+
+/* Frees it; NULL is fine. */
+void image_builder_free(struct image_builder *b);
+
+/* An L3 interface; its index, or IMAGE_NONE. */
+uint32_t image_builder_interface(struct image_builder *b, const char *name, uint16_t port,
+                                 uint16_t vlan, uint16_t mtu);
+
+/* A local address. One that is there already is refused by -EEXIST. */
+int image_builder_address(struct image_builder *b, const struct image_address *address);
+
+/* An egress route. Bits after the prefix length must be zero. */
+int image_builder_egress(struct image_builder *b, const struct image_egress *egress);
+
+/* A listener for a hostname ("" or NULL: all; "*.example.com"), not bound yet; its index, or
+ * IMAGE_NONE. */
+uint32_t image_builder_listener(struct image_builder *b, const char *name, const char *hostname,
+                                enum image_protocol protocol, uint16_t port);
+
+/* Listens on an address and port, besides what listens there already. -EEXIST: a listener of the
+ * same hostname does. */
+int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                       uint32_t listener);
+
+/* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
+int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
+
+/* Begins a rule of the route begun last; indices grow. Its index in the image, or IMAGE_NONE. */
+uint32_t image_builder_rule(struct image_builder *b, uint16_t index);
+
+/* The rule begun last cannot be carried out as written: it answers 500. */
+int image_builder_rule_fault(struct image_builder *b);
+
+/* Time limits of the rule begun last; 0: none. */
+int image_builder_timeouts(struct image_builder *b, uint32_t request_ms,
+                           uint32_t backend_request_ms);
+
+/* A backend of the rule begun last. `group` IMAGE_NONE: its share is answered 500. */
+int image_builder_backend(struct image_builder *b, const char *name, uint32_t group,
+                          uint32_t weight);
+
+/* Filters of the rule begun last, in the order of the calls. `type` is one of the two that change
+ * headers. Refused whole or added whole; no operations: nothing is added. */
+int image_builder_headers(struct image_builder *b, enum image_filter_type type,
+                          const struct image_header_op_spec *ops, uint32_t n_ops);
+int image_builder_redirect(struct image_builder *b, const struct image_redirect_spec *spec);
+int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_spec *spec);
+
+/* A match of the rule begun last; after its filters. Refused whole or added whole. */
+int image_builder_match(struct image_builder *b, const struct image_match_spec *spec);
+
+/* All matches that the route begun last has by now serve this hostname of the listener ("" or NULL:
+ * all). Twice the same: -EEXIST. */
+int image_builder_attach(struct image_builder *b, uint32_t listener, const char *hostname);
+
+/* The finished image of `generation` (not 0), `*ret_len` bytes, to be freed by free(). The builder
+ * stays and can be finished again. -E2BIG: beyond a limit of the format. */
+int image_builder_finish(struct image_builder *b, uint64_t generation, void **ret_data,
+                         size_t *ret_len);

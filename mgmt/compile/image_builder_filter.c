@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder's filters: checked whole, then stored; see image_builder.h. */
+#include "compile/image_builder_priv.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+
+static const struct image_filter *filter_at(const struct image_builder *b, uint32_t index)
+{
+    ASSERT(index < SECTION(b, FILTERS)->count);
+    return &ENTRIES(b, FILTERS, const struct image_filter)[index];
+}
+
+static bool has_filter(const struct image_builder *b, const struct image_rule *rule,
+                       enum image_filter_type type)
+{
+    for (uint32_t i = 0; i < rule->n_filters; i++) {
+        if (filter_at(b, rule->first_filter + i)->type == type)
+            return true;
+    }
+    return false;
+}
+
+bool image_builder_replaces_prefix(const struct image_builder *b, const struct image_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->n_filters; i++) {
+        const struct image_filter *f = filter_at(b, rule->first_filter + i);
+        uint8_t edit = IMAGE_PATH_KEEP;
+        if (f->type == IMAGE_FILTER_REDIRECT)
+            edit = ENTRIES(b, REDIRECTS, const struct image_redirect)[f->first].path_edit;
+        if (f->type == IMAGE_FILTER_REWRITE)
+            edit = ENTRIES(b, REWRITES, const struct image_rewrite)[f->first].path_edit;
+        if (edit == IMAGE_PATH_REPLACE_PREFIX)
+            return true;
+    }
+    return false;
+}
+
+/* Can the rule begun last take a filter of this type? */
+static bool is_welcome(const struct image_builder *b, enum image_filter_type type)
+{
+    const struct image_rule *rule = image_builder_last_rule(b);
+    if (rule == NULL || rule->n_filters == IMAGE_FILTERS_PER_RULE_MAX || has_filter(b, rule, type))
+        return false;
+    const struct builder_match *matches = (const void *)b->matches.bytes;
+    if (b->matches.count != 0 &&
+        matches[b->matches.count - 1].entry.rule == SECTION(b, RULES)->count - 1)
+        return false; /* matches were judged by the filters before them */
+    if (type == IMAGE_FILTER_REDIRECT)
+        return !has_filter(b, rule, IMAGE_FILTER_REWRITE);
+    return type != IMAGE_FILTER_REWRITE || !has_filter(b, rule, IMAGE_FILTER_REDIRECT);
+}
+
+static int push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
+                       uint32_t count)
+{
+    struct image_filter *e = image_vec_push(b, SECTION(b, FILTERS));
+    if (e == NULL)
+        return b->error;
+    *e = (struct image_filter){.type = (uint16_t)type, .first = first, .count = count};
+    image_builder_last_rule(b)->n_filters++;
+    return 0;
+}
+
+static bool is_header_op(const struct image_header_op_spec *op)
+{
+    struct slice name = image_arg(op->name), value = image_arg(op->value);
+    if (op->kind < IMAGE_HEADER_SET || op->kind > IMAGE_HEADER_REMOVE)
+        return false;
+    if (op->kind == IMAGE_HEADER_REMOVE && value.len != 0)
+        return false;
+    return name.len != 0 && image_arg_is(op->name, IMAGE_TEXT_TOKEN) &&
+           !image_is_framing_field(name) && image_arg_is(op->value, IMAGE_TEXT_VALUE);
+}
+
+int image_builder_headers(struct image_builder *b, enum image_filter_type type,
+                          const struct image_header_op_spec *ops, uint32_t n_ops)
+{
+    ASSERT(type == IMAGE_FILTER_REQUEST_HEADERS || type == IMAGE_FILTER_RESPONSE_HEADERS);
+    if (!is_welcome(b, type) || n_ops > IMAGE_HEADER_OPS_PER_FILTER_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < n_ops; i++) {
+        if (!is_header_op(&ops[i]))
+            return -EINVAL;
+    }
+    uint32_t first = SECTION(b, HEADER_OPS)->count;
+    for (uint32_t i = 0; i < n_ops; i++) {
+        struct image_header_op entry = {.kind = ops[i].kind};
+        struct image_header_op *e = NULL;
+        if (image_builder_string(b, image_arg(ops[i].name), &entry.name) &&
+            image_builder_string(b, image_arg(ops[i].value), &entry.value))
+            e = image_vec_push(b, SECTION(b, HEADER_OPS));
+        if (e == NULL)
+            return b->error;
+        *e = entry;
+    }
+    return n_ops == 0 ? 0 : push_filter(b, type, first, n_ops);
+}
+
+/* Hostname and path of a redirect or rewrite. */
+static bool is_target(const char *hostname, enum image_path_edit edit, const char *path)
+{
+    return image_arg_is(hostname, IMAGE_TEXT_HOST) && image_arg(hostname).len <= 255 &&
+           !slice_has_prefix(image_arg(hostname), SLICE_LIT("*")) &&
+           edit <= IMAGE_PATH_REPLACE_PREFIX && image_arg_is(path, IMAGE_TEXT_PATH) &&
+           (edit != IMAGE_PATH_KEEP || image_arg(path).len == 0);
+}
+
+int image_builder_redirect(struct image_builder *b, const struct image_redirect_spec *spec)
+{
+    struct image_redirect entry = {
+        .status = spec->status,
+        .port = spec->port,
+        .scheme = (uint8_t)spec->scheme,
+        .path_edit = (uint8_t)spec->path_edit,
+    };
+    if (!is_welcome(b, IMAGE_FILTER_REDIRECT) || !image_is_redirect(&entry) ||
+        !is_target(spec->hostname, spec->path_edit, spec->path))
+        return -EINVAL;
+    struct image_redirect *e = NULL;
+    if (image_builder_string(b, image_arg(spec->hostname), &entry.hostname) &&
+        image_builder_string(b, image_arg(spec->path), &entry.path))
+        e = image_vec_push(b, SECTION(b, REDIRECTS));
+    if (e == NULL)
+        return b->error;
+    *e = entry;
+    return push_filter(b, IMAGE_FILTER_REDIRECT, SECTION(b, REDIRECTS)->count - 1, 1);
+}
+
+int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_spec *spec)
+{
+    struct image_rewrite entry = {.path_edit = (uint8_t)spec->path_edit};
+    if (!is_welcome(b, IMAGE_FILTER_REWRITE) ||
+        !is_target(spec->hostname, spec->path_edit, spec->path))
+        return -EINVAL;
+    struct image_rewrite *e = NULL;
+    if (image_builder_string(b, image_arg(spec->hostname), &entry.hostname) &&
+        image_builder_string(b, image_arg(spec->path), &entry.path))
+        e = image_vec_push(b, SECTION(b, REWRITES));
+    if (e == NULL)
+        return b->error;
+    *e = entry;
+    return push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
+}

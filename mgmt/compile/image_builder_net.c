@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder's network sections, listeners and binds. */
+#include "compile/image_builder_priv.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+
+uint32_t image_builder_interface(struct image_builder *b, const char *name, uint16_t port,
+                                 uint16_t vlan, uint16_t mtu)
+{
+    struct image_interface entry = {.port = port, .vlan = vlan, .mtu = mtu};
+    if (!image_arg_is(name, IMAGE_TEXT_NAME) || !image_is_interface(&entry))
+        return IMAGE_NONE;
+    const struct image_interface *all = ENTRIES(b, INTERFACES, const struct image_interface);
+    for (uint32_t i = 0; i < SECTION(b, INTERFACES)->count; i++) {
+        if (all[i].port == port && all[i].vlan == vlan)
+            return IMAGE_NONE;
+    }
+    struct image_interface *e = NULL;
+    if (image_builder_string(b, image_arg(name), &entry.name))
+        e = image_vec_push(b, SECTION(b, INTERFACES));
+    if (e == NULL)
+        return IMAGE_NONE;
+    *e = entry;
+    return SECTION(b, INTERFACES)->count - 1;
+}
+
+int image_builder_address(struct image_builder *b, const struct image_address *address)
+{
+    if (!image_is_address(address) || address->interface >= SECTION(b, INTERFACES)->count)
+        return -EINVAL;
+    const struct image_address *all = ENTRIES(b, ADDRESSES, const struct image_address);
+    for (uint32_t i = 0; i < SECTION(b, ADDRESSES)->count; i++) {
+        if (ip_addr_eq(&all[i].addr, &address->addr))
+            return -EEXIST;
+    }
+    struct image_address *e = image_vec_push(b, SECTION(b, ADDRESSES));
+    if (e == NULL)
+        return b->error;
+    *e = *address;
+    return 0;
+}
+
+int image_builder_egress(struct image_builder *b, const struct image_egress *egress)
+{
+    if (!image_is_egress(egress) || egress->interface >= SECTION(b, INTERFACES)->count)
+        return -EINVAL;
+    struct image_egress *e = image_vec_push(b, SECTION(b, EGRESS));
+    if (e == NULL)
+        return b->error;
+    *e = *egress;
+    return 0;
+}
+
+uint32_t image_builder_listener(struct image_builder *b, const char *name, const char *hostname,
+                                enum image_protocol protocol, uint16_t port)
+{
+    if (!image_arg_is(name, IMAGE_TEXT_NAME) || !image_arg_is(hostname, IMAGE_TEXT_HOST) ||
+        port == 0)
+        return IMAGE_NONE;
+    struct image_listener entry = {.port = port, .protocol = (uint8_t)protocol};
+    if (!image_builder_string(b, image_arg(name), &entry.name) ||
+        !image_builder_string(b, image_arg(hostname), &entry.hostname))
+        return IMAGE_NONE;
+    entry.root = image_builder_root(b, IMAGE_NODE_HOSTS);
+    struct image_listener *e = image_vec_push(b, SECTION(b, LISTENERS));
+    if (e == NULL)
+        return IMAGE_NONE;
+    *e = entry;
+    return SECTION(b, LISTENERS)->count - 1;
+}
+
+struct bind_key {
+    const struct ip_addr *addr;
+    uint16_t port;
+};
+
+static bool is_bind_equal(const struct image_builder *b, uint32_t index, const void *key)
+{
+    const struct bind_key *k = key;
+    const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
+    return bind->port == k->port && ip_addr_eq(&bind->addr, k->addr);
+}
+
+static uint64_t bind_rehash(const struct image_builder *b, uint32_t index)
+{
+    const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
+    return image_bind_hash(0, &bind->addr, bind->port);
+}
+
+/* The bind of an address and port, made if it is not there. */
+static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port)
+{
+    struct bind_key bind = {addr, port};
+    struct image_index_key key = {image_bind_hash(0, addr, port), &bind, is_bind_equal,
+                                  bind_rehash};
+    uint32_t index = image_index_find(b, &b->by_bind, &key);
+    if (index != IMAGE_NONE)
+        return index;
+    uint32_t root = image_builder_root(b, IMAGE_NODE_LISTENERS);
+    struct image_bind *e = image_vec_push(b, SECTION(b, BINDS));
+    if (e == NULL)
+        return IMAGE_NONE;
+    *e = (struct image_bind){.addr = *addr, .port = port, .root = root};
+    index = SECTION(b, BINDS)->count - 1;
+    return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
+}
+
+int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                       uint32_t listener)
+{
+    if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
+        return -EINVAL;
+    uint32_t bind = bind_of(b, addr, port);
+    if (bind == IMAGE_NONE)
+        return b->error;
+    uint32_t root = ENTRIES(b, BINDS, const struct image_bind)[bind].root;
+    struct image_string hostname =
+        ENTRIES(b, LISTENERS, const struct image_listener)[listener].hostname;
+    uint32_t *value = image_builder_host_value(b, root, hostname);
+    if (value == NULL)
+        return b->error;
+    if (*value != IMAGE_NONE)
+        return -EEXIST;
+    *value = listener;
+    return 0;
+}

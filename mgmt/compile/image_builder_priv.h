@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to image_builder*.c: one growing array a section, in the layout of the image from the
+ * beginning; what needs the whole (matches in order, hash tables, totals) is made by finish.
+ */
+#pragma once
+
+#include "compile/image_builder.h"
+
+/* A growing array of entries; `bytes` may move when it grows. */
+struct image_vec {
+    uint8_t *bytes;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t entry_size;
+    uint32_t count_max;
+};
+
+/* An open hash table of indices into a vec; keys are compared by its user. */
+struct image_index {
+    uint32_t *slots; /* IMAGE_NONE: free */
+    uint32_t n_slots;
+    uint32_t used;
+};
+
+/* A match spec as kept: `entry` with path IMAGE_NONE; where it leads is in placements. */
+struct builder_match {
+    struct image_string path;
+    enum image_path_kind path_kind;
+    struct image_match entry;
+};
+
+/* Match `match` (of the specs) serves path `path`. */
+struct builder_placement {
+    uint32_t path;
+    uint32_t match;
+};
+
+struct image_builder {
+    int error; /* final; negative errno */
+    struct image_vec sections[IMAGE_SECTION_COUNT + 1];
+    struct image_vec texts;      /* struct image_string: each interned string once */
+    struct image_vec matches;    /* struct builder_match */
+    struct image_vec placements; /* struct builder_placement */
+    struct image_vec attached;   /* uint32_t for each host: the route that came to it last */
+    struct image_index by_text;  /* texts */
+    struct image_index by_edge;  /* nodes but roots, by parent and label */
+    struct image_index by_bind;  /* binds */
+    uint32_t route_first_match;  /* of the route begun last, in matches */
+};
+
+/* The array of a section, its entries, and the entry that an index names. */
+#define SECTION(b, name) (&(b)->sections[IMAGE_SECTION_##name])
+#define ENTRIES(b, name, type) ((type *)(void *)SECTION(b, name)->bytes)
+
+/* A new zeroed entry at the end; NULL: b->error is set. */
+void *image_vec_push(struct image_builder *b, struct image_vec *vec);
+
+/* The hash of a key, and whether the entry at `index` has that key. */
+struct image_index_key {
+    uint64_t hash;
+    const void *key;
+    bool (*is_equal)(const struct image_builder *b, uint32_t index, const void *key);
+    uint64_t (*rehash)(const struct image_builder *b, uint32_t index);
+};
+
+/* The index of the entry with that key; IMAGE_NONE: there is none. */
+uint32_t image_index_find(const struct image_builder *b, const struct image_index *ix,
+                          const struct image_index_key *key);
+
+/* Adds an index whose key is not there. False: no memory, b->error is set. */
+bool image_index_add(struct image_builder *b, struct image_index *ix,
+                     const struct image_index_key *key, uint32_t index);
+
+/* The string in the image, once however often it is asked for. False: b->error is set. */
+bool image_builder_string(struct image_builder *b, struct slice text, struct image_string *ret);
+
+/* The bytes of an interned string, valid until the next is interned. */
+struct slice image_builder_text(const struct image_builder *b, struct image_string s);
+
+/* A C string as a slice; NULL is empty. */
+static inline struct slice image_arg(const char *text)
+{
+    return slice_of_str(text == NULL ? "" : text);
+}
+
+/* May the C string stand in the image in that use? */
+static inline bool image_arg_is(const char *text, enum image_text_kind kind)
+{
+    struct slice s = image_arg(text);
+    return s.len <= IMAGE_STRING_BYTES_MAX && image_is_text(s, kind);
+}
+
+/* The route and rule begun last; NULL: none. Valid until the next. */
+struct image_route *image_builder_last_route(const struct image_builder *b);
+struct image_rule *image_builder_last_rule(const struct image_builder *b);
+
+/* Does a filter of the rule replace the matched prefix? */
+bool image_builder_replaces_prefix(const struct image_builder *b, const struct image_rule *rule);
+
+/* A new root of a trie; IMAGE_NONE: b->error is set. */
+uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind);
+
+/* The field of a node where the value of a hostname or path belongs, in the trie of `root`; nodes
+ * are made where they are missing. Valid until the next node. NULL: b->error is set. */
+uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
+                                   struct image_string host);
+uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
+                                   enum image_path_kind kind);
+
+/* Writes the hash tables of edges and binds and the seed under which they are good. */
+int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);
+
+/* Writes MATCHES from the placements, and each path's part of them. */
+int image_builder_order(struct image_builder *b);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See sample_image.h. */
+#include "sample_image.h"
+
+#include "base/container.h"
+#include "compile/image_builder.h"
+#include "route/filter.h"
+#include "route/route.h"
+#include "unit.h"
+
+static struct ip_addr ip(const char *text)
+{
+    struct ip_addr a;
+    REQUIRE(ip_addr_parse(text, &a));
+    return a;
+}
+
+static void add_network(struct image_builder *b)
+{
+    uint32_t port0 = image_builder_interface(b, "front", 0, 0, 0);
+    uint32_t port1 = image_builder_interface(b, "back", 1, 20, 1500);
+    struct image_address addresses[] = {
+        {ip("198.18.0.2"), 120, 0, (uint16_t)port0},
+        {ip("198.18.0.10"), 128, 1, (uint16_t)port0},
+        {ip("2001:db8::2"), 64, 0, (uint16_t)port1},
+    };
+    for (size_t i = 0; i < array_len(addresses); i++)
+        REQUIRE(image_builder_address(b, &addresses[i]) == 0);
+    struct image_egress egress = {ip("0.0.0.0"), 96, 0, (uint16_t)port0, ip("198.18.0.1")};
+    REQUIRE(image_builder_egress(b, &egress) == 0);
+}
+
+static void add_shop(struct image_builder *b, uint32_t listener)
+{
+    static const struct image_pair header = {"Version", "two"}, query = {"debug", "yes"};
+    static const struct image_header_op_spec ops[] = {
+        {IMAGE_HEADER_SET, "X-Gateway", "sluice"},
+        {IMAGE_HEADER_ADD, "Via", "one, two"},
+        {IMAGE_HEADER_REMOVE, "Cookie", NULL},
+    };
+    struct image_rewrite_spec rewrite = {"inner.example.com", "/new", IMAGE_PATH_REPLACE_PREFIX};
+    struct image_match_spec prefix = {.path_kind = IMAGE_PATH_PREFIX, .path = "/shop/cart"};
+    struct image_match_spec narrow = {.path_kind = IMAGE_PATH_PREFIX,
+                                      .path = "/shop/cart",
+                                      .method = "GET",
+                                      .headers = &header,
+                                      .n_headers = 1,
+                                      .queries = &query,
+                                      .n_queries = 1,
+                                      .index = 1};
+    REQUIRE(image_builder_route(b, "a/shop", 1000) == 0);
+    REQUIRE(image_builder_rule(b, 0) == 0);
+    REQUIRE(image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 3) == 0);
+    REQUIRE(image_builder_headers(b, IMAGE_FILTER_RESPONSE_HEADERS, ops, 2) == 0);
+    REQUIRE(image_builder_rewrite(b, &rewrite) == 0);
+    REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
+    REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
+    REQUIRE(image_builder_timeouts(b, 10000, 5000) == 0);
+    REQUIRE(image_builder_match(b, &prefix) == 0);
+    REQUIRE(image_builder_match(b, &narrow) == 0);
+    REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
+    REQUIRE(image_builder_attach(b, listener, "*.shop.example.com") == 0);
+}
+
+static void add_rest(struct image_builder *b, uint32_t listener)
+{
+    struct image_redirect_spec redirect = {"www.example.com",  "/", IMAGE_PATH_REPLACE_FULL,
+                                           IMAGE_SCHEME_HTTPS, 301, 8443};
+    struct image_match_spec exact = {.path_kind = IMAGE_PATH_EXACT, .path = "/"};
+    struct image_match_spec all = {.path_kind = IMAGE_PATH_PREFIX, .path = "/", .index = 1};
+    REQUIRE(image_builder_route(b, "b/rest", 2000) == 0);
+    REQUIRE(image_builder_rule(b, 0) == 1);
+    REQUIRE(image_builder_redirect(b, &redirect) == 0);
+    REQUIRE(image_builder_match(b, &exact) == 0);
+    REQUIRE(image_builder_rule(b, 2) == 2);
+    REQUIRE(image_builder_rule_fault(b) == 0);
+    REQUIRE(image_builder_match(b, &all) == 0);
+    REQUIRE(image_builder_attach(b, listener, NULL) == 0);
+    REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
+}
+
+void *sample_image(size_t *ret_len)
+{
+    struct image_builder *b = image_builder_new();
+    REQUIRE(b != NULL);
+    add_network(b);
+    struct ip_addr vip = ip("198.18.0.10"), vip6 = ip("2001:db8::2");
+    uint32_t all = image_builder_listener(b, "infra/gw/all", "", IMAGE_PROTOCOL_HTTP, 80);
+    uint32_t wild =
+        image_builder_listener(b, "infra/gw/wild", "*.example.com", IMAGE_PROTOCOL_HTTP, 80);
+    REQUIRE(image_builder_bind(b, &vip, 80, all) == 0);
+    REQUIRE(image_builder_bind(b, &vip, 80, wild) == 0);
+    REQUIRE(image_builder_bind(b, &vip6, 80, all) == 0);
+    add_shop(b, wild);
+    add_rest(b, all);
+    void *data;
+    REQUIRE(image_builder_finish(b, 7, &data, ret_len) == 0);
+    image_builder_free(b);
+    return data;
+}
+
+static void use_filter(const struct image_view *v, const struct image_match *match,
+                       const struct image_filter *f, const struct route_request *request)
+{
+    uint8_t buf[256];
+    size_t len;
+    struct route_redirect_request r = {
+        .listener_port = 80, .host = request->host, .path = request->path, .has_query = true};
+    if (f->type == IMAGE_FILTER_REDIRECT) {
+        route_redirect_location(v, match, &v->redirects[f->first], &r, buf, sizeof(buf), &len);
+    } else if (f->type == IMAGE_FILTER_REWRITE) {
+        const struct image_rewrite *rewrite = &v->rewrites[f->first];
+        route_path_edit(v, match, rewrite->path_edit, rewrite->path, request->path, buf,
+                        sizeof(buf), &len);
+    } else {
+        route_filter_drops(v, f, SLICE_LIT("cookie"));
+    }
+}
+
+static void use_rule(const struct image_view *v, const struct route_result *result,
+                     const struct route_request *request)
+{
+    const struct image_rule *rule = &v->rules[result->rule];
+    const struct image_backend *backend;
+    for (uint32_t chance = 0; chance < 4; chance++)
+        route_backend_pick(v, rule, chance << 30, &backend);
+    for (uint32_t i = 0; i < rule->n_filters; i++)
+        use_filter(v, &v->matches[result->match], &v->filters[rule->first_filter + i], request);
+}
+
+void use_image(const void *data)
+{
+    static const char *const hosts[] = {"shop.example.com", "x.shop.example.com", "y.example.com",
+                                        "z.org", ""};
+    static const char *const paths[] = {"/", "/shop/cart/1", "/shop/cart", "/shop/carts", "*"};
+    static const struct route_field fields[] = {
+        {{(const uint8_t *)"version", 7}, {(const uint8_t *)"two", 3}}};
+    struct image_view v;
+    image_view_init(&v, data);
+    struct ip_addr vip = ip("198.18.0.10");
+    uint32_t bind;
+    route_bind_find(&v, &vip, 80, &bind);
+    for (bind = 0; bind < v.n_binds; bind++) {
+        for (size_t i = 0; i < array_len(hosts) * array_len(paths); i++) {
+            struct route_request request = {
+                .bind = bind,
+                .host = slice_of_str(hosts[i % array_len(hosts)]),
+                .path = slice_of_str(paths[i / array_len(hosts)]),
+                .query = SLICE_LIT("a=b&debug=yes"),
+                .method = SLICE_LIT("GET"),
+                .fields = fields,
+                .n_fields = 1,
+            };
+            struct route_result result;
+            route_match(&v, &request, &result);
+            if (result.outcome == ROUTE_OUTCOME_RULE)
+                use_rule(&v, &result, &request);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Damage to a route image: with the checksum left alone every change is refused; with the checksum
+ * made right again a change is refused by what it breaks, or it breaks nothing. */
+#include "abi/image.h"
+#include "base/container.h"
+#include "base/rng.h"
+#include "sample_image.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct image_header *header_of(void *data)
+{
+    return data;
+}
+
+/* Makes both checksums fit whatever the bytes are now. */
+static void reseal(void *data, size_t len)
+{
+    struct image_header *h = header_of(data);
+    uint64_t content;
+    image_checksum(data, len, &h->content_checksum);
+    h->checksum = image_checksum(data, len, &content);
+}
+
+/* A copy that ends where its heap block ends, so that the sanitizer sees the byte behind it. */
+static void *copy_of(const void *data, size_t len)
+{
+    void *copy = malloc(len);
+    REQUIRE(copy != NULL);
+    memcpy(copy, data, len);
+    return copy;
+}
+
+TEST(a_built_image_is_accepted_and_names_its_content)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_fault_info info;
+    CHECK_STR(image_fault_name(image_check(data, len, &info)), "OK");
+    struct image_view v;
+    image_view_init(&v, data);
+    CHECK_EQ(v.header->generation, 7);
+    CHECK_EQ(v.n_interfaces, 2);
+    CHECK_EQ(v.n_addresses, 3);
+    CHECK_EQ(v.n_binds, 2);
+    CHECK_EQ(v.n_routes, 2);
+    CHECK_EQ(v.n_rules, 3);
+    CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
+    use_image(data);
+    free(data);
+}
+
+TEST(the_content_checksum_leaves_the_generation_out)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    uint64_t before = header_of(data)->content_checksum, all = header_of(data)->checksum;
+    header_of(data)->generation = 8;
+    reseal(data, len);
+    CHECK(header_of(data)->content_checksum == before);
+    CHECK(header_of(data)->checksum != all);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_OK);
+    free(data);
+}
+
+TEST(every_flipped_byte_is_refused)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    for (size_t i = 0; i < len; i++) {
+        data[i] ^= 0x20;
+        CHECK(image_check(data, len, NULL) != IMAGE_FAULT_OK);
+        data[i] ^= 0x20;
+    }
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_OK);
+    free(data);
+}
+
+TEST(an_image_cut_anywhere_is_refused)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    for (size_t cut = 0; cut < len; cut++) {
+        void *part = copy_of(data, cut);
+        CHECK(image_check(part, cut, NULL) != IMAGE_FAULT_OK);
+        if (cut >= sizeof(struct image_header)) {
+            header_of(part)->length = cut;
+            reseal(part, cut);
+            CHECK(image_check(part, cut, NULL) != IMAGE_FAULT_OK);
+        }
+        free(part);
+    }
+    free(data);
+}
+
+/* Checks a damaged image and, when it is let in, uses it. Returns whether it was refused. */
+static bool is_refused_or_used(const void *data, size_t len)
+{
+    if (image_check(data, len, NULL) != IMAGE_FAULT_OK)
+        return true;
+    use_image(data);
+    return false;
+}
+
+TEST(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless)
+{
+    static const uint8_t flips[] = {0x01, 0x20, 0x80, 0xff};
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    unsigned refused = 0;
+    for (size_t i = 0; i < len * array_len(flips); i++) {
+        uint8_t *copy = copy_of(data, len);
+        copy[i / array_len(flips)] ^= flips[i % array_len(flips)];
+        reseal(copy, len);
+        refused += is_refused_or_used(copy, len);
+        free(copy);
+    }
+    CHECK(refused > len); /* most fields leave no freedom */
+    free(data);
+}
+
+TEST(every_word_with_an_extreme_value_is_refused_or_harmless)
+{
+    static const uint32_t values[] = {0, 1, 2, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    for (size_t i = 0; i < len / 4 * array_len(values); i++) {
+        uint8_t *copy = copy_of(data, len);
+        memcpy(copy + i / array_len(values) * 4, &values[i % array_len(values)], 4);
+        reseal(copy, len);
+        is_refused_or_used(copy, len);
+        free(copy);
+    }
+    free(data);
+}
+
+/* The one freedom: the string section may take in zero bytes of the gap behind it. */
+TEST(every_field_of_the_section_table_is_checked)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    size_t words = IMAGE_SECTION_COUNT * sizeof(struct image_section) / 4;
+    size_t accepted = 0;
+    for (size_t i = 0; i < 2 * words; i++) {
+        uint8_t *copy = copy_of(data, len);
+        uint32_t *word = (uint32_t *)(void *)(copy + sizeof(struct image_header)) + i / 2;
+        *word += i % 2 == 0 ? 1 : UINT32_MAX;
+        reseal(copy, len);
+        accepted += !is_refused_or_used(copy, len);
+        free(copy);
+    }
+    CHECK(accepted <= 1);
+    free(data);
+}
+
+TEST(many_damages_at_once_are_refused_or_harmless)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct rng rng = {20261123};
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t *copy = copy_of(data, len);
+        for (unsigned n = rng_below(&rng, 4); n < 5; n++)
+            copy[64 + rng_below(&rng, (uint32_t)len - 64)] = (uint8_t)rng_next(&rng);
+        reseal(copy, len);
+        is_refused_or_used(copy, len);
+        free(copy);
+    }
+    free(data);
+}
+
+UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
+          T(the_content_checksum_leaves_the_generation_out), T(every_flipped_byte_is_refused),
+          T(an_image_cut_anywhere_is_refused),
+          T(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless),
+          T(every_word_with_an_extreme_value_is_refused_or_harmless),
+          T(every_field_of_the_section_table_is_checked),
+          T(many_damages_at_once_are_refused_or_harmless))
