@@ -12,13 +12,13 @@
 static const struct ether_mac everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 static bool send_arp(struct net *n, const struct net_iface *iface, const struct ether_mac *to,
-                     const struct arp_hdr *content)
+                     const struct wire_arp *content)
 {
     void *body;
-    struct rte_mbuf *m = output_new(n, sizeof(struct arp_hdr), &body);
+    struct rte_mbuf *m = output_new(n, sizeof(struct wire_arp), &body);
     if (m == NULL)
         return false;
-    struct arp_hdr *arp = body;
+    struct wire_arp *arp = body;
     *arp = *content;
     arp->hardware = be16(ARP_HARDWARE_ETHERNET);
     arp->protocol = be16(ETHERTYPE_IP4);
@@ -33,7 +33,7 @@ bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_a
                  const struct ether_mac *to)
 {
     ASSERT_HOT(ip_addr_is_v4(target));
-    struct arp_hdr arp = {.operation = be16(ARP_REQUEST)};
+    struct wire_arp arp = {.operation = be16(ARP_REQUEST)};
     /* Without an address there the sender stays 0: a probe, which is answered as well. */
     const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
     if (e != NULL)
@@ -45,22 +45,22 @@ bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_a
 bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
 {
     ASSERT_HOT(ip_addr_is_v4(addr));
-    struct arp_hdr arp = {.operation = be16(ARP_REQUEST)};
+    struct wire_arp arp = {.operation = be16(ARP_REQUEST)};
     memcpy(arp.sender_ip, &addr->bytes[12], 4);
     memcpy(arp.target_ip, &addr->bytes[12], 4);
     return send_arp(n, iface, &everybody, &arp);
 }
 
-static void reply(struct net *n, const struct net_iface *iface, const struct arp_hdr *request)
+static void reply(struct net *n, const struct net_iface *iface, const struct wire_arp *request)
 {
-    struct arp_hdr arp = {.operation = be16(ARP_REPLY), .target_mac = request->sender_mac};
+    struct wire_arp arp = {.operation = be16(ARP_REPLY), .target_mac = request->sender_mac};
     memcpy(arp.sender_ip, request->target_ip, 4);
     memcpy(arp.target_ip, request->sender_ip, 4);
     stat_inc(n->core, send_arp(n, iface, &request->sender_mac, &arp) ? STAT_net_arp_replies
                                                                      : STAT_net_answer_no_mbuf);
 }
 
-static bool is_ethernet_ip4(const struct arp_hdr *arp)
+static bool is_ethernet_ip4(const struct wire_arp *arp)
 {
     uint16_t operation = be16_host(arp->operation);
     return be16_host(arp->hardware) == ARP_HARDWARE_ETHERNET &&
@@ -69,7 +69,7 @@ static bool is_ethernet_ip4(const struct arp_hdr *arp)
 }
 
 /* May the sender say what it says? Returns the counter against it; STAT_net_rx_arp: it may. */
-static enum stat_id judge(struct net *n, const struct net_frame *f, const struct arp_hdr *arp)
+static enum stat_id judge(struct net *n, const struct net_frame *f, const struct wire_arp *arp)
 {
     struct ip_addr sender = ip_addr_from_v4(arp->sender_ip);
     if (!is_ethernet_ip4(arp))
@@ -88,7 +88,7 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     return STAT_net_rx_arp;
 }
 
-static void learn(struct net *n, const struct net_frame *f, const struct arp_hdr *arp, bool for_us)
+static void learn(struct net *n, const struct net_frame *f, const struct wire_arp *arp, bool for_us)
 {
     bool is_request = be16_host(arp->operation) == ARP_REQUEST;
     struct neighbour_news news = {.addr = ip_addr_from_v4(arp->sender_ip),
@@ -101,11 +101,11 @@ static void learn(struct net *n, const struct net_frame *f, const struct arp_hdr
 
 void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
 {
-    if (m->data_len < sizeof(struct arp_hdr)) {
+    if (m->data_len < sizeof(struct wire_arp)) {
         net_drop(n, m, STAT_net_drop_rx_arp_invalid);
         return;
     }
-    struct arp_hdr arp;
+    struct wire_arp arp;
     memcpy(&arp, rte_pktmbuf_mtod(m, const void *), sizeof(arp));
     bool may_answer = mbuf_may_answer(m);
     enum stat_id verdict = judge(n, f, &arp);

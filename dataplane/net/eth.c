@@ -20,9 +20,9 @@ static bool take_vlan(struct rte_mbuf *m, uint16_t *type, uint16_t *ret_vlan)
         *ret_vlan = 0;
         return true;
     }
-    if (m->data_len < sizeof(struct vlan_tag))
+    if (m->data_len < sizeof(struct wire_vlan_tag))
         return false;
-    const struct vlan_tag *tag = rte_pktmbuf_mtod(m, const struct vlan_tag *);
+    const struct wire_vlan_tag *tag = rte_pktmbuf_mtod(m, const struct wire_vlan_tag *);
     *ret_vlan = be16_host(tag->tci) % VLAN_IDS; /* id 0 is only a priority: untagged */
     *type = be16_host(tag->type);
     rte_pktmbuf_adj(m, sizeof(*tag));
@@ -39,11 +39,11 @@ static bool is_for_us(const struct net_iface *iface, const struct ether_mac *dst
 
 void net_input(struct net *n, struct rte_mbuf *m)
 {
-    if (m->data_len < sizeof(struct eth_hdr)) {
+    if (m->data_len < sizeof(struct wire_eth)) {
         net_drop(n, m, STAT_net_drop_rx_eth_short);
         return;
     }
-    struct eth_hdr eth;
+    struct wire_eth eth;
     memcpy(&eth, rte_pktmbuf_mtod(m, const void *), sizeof(eth));
     rte_pktmbuf_adj(m, sizeof(eth));
     uint16_t type = be16_host(eth.type);
@@ -79,14 +79,14 @@ void eth_output(struct net *n, const struct net_iface *iface, const struct ether
                 uint16_t type, struct rte_mbuf *m)
 {
     if (iface->vlan != 0) {
-        struct vlan_tag *tag = (void *)rte_pktmbuf_prepend(m, sizeof(*tag));
+        struct wire_vlan_tag *tag = (void *)rte_pktmbuf_prepend(m, sizeof(*tag));
         ASSERT(tag != NULL); /* NET_HEADER_BYTES */
-        *tag = (struct vlan_tag){.tci = be16(iface->vlan), .type = be16(type)};
+        *tag = (struct wire_vlan_tag){.tci = be16(iface->vlan), .type = be16(type)};
         type = ETHERTYPE_VLAN;
     }
-    struct eth_hdr *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+    struct wire_eth *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
     ASSERT(eth != NULL);
-    *eth = (struct eth_hdr){.dst = *dst, .src = iface->mac, .type = be16(type)};
-    m->l2_len = sizeof(*eth) + (iface->vlan != 0 ? sizeof(struct vlan_tag) : 0);
+    *eth = (struct wire_eth){.dst = *dst, .src = iface->mac, .type = be16(type)};
+    m->l2_len = sizeof(*eth) + (iface->vlan != 0 ? sizeof(struct wire_vlan_tag) : 0);
     port_tx(n->core, iface->port, m);
 }

@@ -13,7 +13,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         net_drop(n, m, STAT_net_echo_limited);
         return;
     }
-    struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct icmp_hdr *);
+    struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
     icmp->type = ICMP4_ECHO_REPLY;
     icmp->cksum = (be16_t){0};
     icmp->cksum = cksum_close(cksum_add_mbuf(0, m, 0));
@@ -24,12 +24,12 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 
 void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 {
-    if (m->data_len < sizeof(struct icmp_hdr) || !cksum_is_good(cksum_add_mbuf(0, m, 0))) {
+    if (m->data_len < sizeof(struct wire_icmp) || !cksum_is_good(cksum_add_mbuf(0, m, 0))) {
         net_drop(n, m, STAT_net_drop_rx_icmp_invalid);
         return;
     }
     stat_inc(n->core, STAT_net_rx_icmp4);
-    const struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmp_hdr *);
+    const struct wire_icmp *icmp = rte_pktmbuf_mtod(m, const struct wire_icmp *);
     uint16_t mtu = be16_host(icmp->mtu);
     if (icmp->type == ICMP4_ECHO)
         echo(n, p, m);

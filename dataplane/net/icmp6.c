@@ -17,7 +17,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         net_drop(n, m, STAT_net_echo_limited);
         return;
     }
-    struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct icmp_hdr *);
+    struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
     icmp->type = ICMP6_ECHO_REPLY;
     icmp->cksum = (be16_t){0};
     uint32_t sum = cksum_add_pseudo(0, &p->dst, &p->src, IPPROTO_NUM_ICMP6, m->pkt_len);
@@ -33,11 +33,11 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 {
     uint32_t sum = cksum_add_pseudo(0, &p->src, &p->dst, IPPROTO_NUM_ICMP6, m->pkt_len);
-    if (m->data_len < sizeof(struct icmp_hdr) || !cksum_is_good(cksum_add_mbuf(sum, m, 0))) {
+    if (m->data_len < sizeof(struct wire_icmp) || !cksum_is_good(cksum_add_mbuf(sum, m, 0))) {
         net_drop(n, m, STAT_net_drop_rx_icmp_invalid);
         return;
     }
-    const struct icmp_hdr *icmp = rte_pktmbuf_mtod(m, const struct icmp_hdr *);
+    const struct wire_icmp *icmp = rte_pktmbuf_mtod(m, const struct wire_icmp *);
     if (icmp->type == ICMP6_SOLICIT || icmp->type == ICMP6_ADVERT) {
         nd_input(n, p, m);
         return;

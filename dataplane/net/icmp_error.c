@@ -19,15 +19,15 @@ static uint32_t read_quoted_ip(const struct rte_mbuf *m, uint32_t at, struct net
 {
     const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, at);
     uint32_t left = m->data_len - at;
-    if (left >= sizeof(struct ip4_hdr) && p[0] >> 4 == 4) {
-        const struct ip4_hdr *ip = (const void *)p;
+    if (left >= sizeof(struct wire_ip4) && p[0] >> 4 == 4) {
+        const struct wire_ip4 *ip = (const void *)p;
         bool is_first = (be16_host(ip->fragment) & 0x1fff) == 0;
         e->local = ip_addr_from_v4(ip->src);
         e->remote = ip_addr_from_v4(ip->dst);
         return ip->proto == IPPROTO_NUM_TCP && is_first ? at + (p[0] & 0xfu) * 4 : 0;
     }
-    if (left >= sizeof(struct ip6_hdr) && p[0] >> 4 == 6) {
-        const struct ip6_hdr *ip = (const void *)p;
+    if (left >= sizeof(struct wire_ip6) && p[0] >> 4 == 6) {
+        const struct wire_ip6 *ip = (const void *)p;
         e->local = ip_addr_from_v6(ip->src);
         e->remote = ip_addr_from_v6(ip->dst);
         return ip->next == IPPROTO_NUM_TCP ? at + (uint32_t)sizeof(*ip) : 0;
@@ -41,7 +41,7 @@ static bool read_quote(const struct net *n, const struct rte_mbuf *m, uint32_t a
     if (at >= m->data_len)
         return false;
     uint32_t tcp_at = read_quoted_ip(m, at, e);
-    struct tcp_quote quote;
+    struct wire_tcp_quote quote;
     if (tcp_at == 0 || tcp_at + sizeof(quote) > m->data_len || !net_is_local(n, &e->local))
         return false;
     memcpy(&quote, rte_pktmbuf_mtod_offset(m, const void *, tcp_at), sizeof(quote));

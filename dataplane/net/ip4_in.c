@@ -17,7 +17,7 @@ bool ip4_is_sender(const struct net *n, const struct ip_addr *src)
 }
 
 /* Header and packet length are consistent and inside the frame? */
-static bool is_whole(const struct ip4_hdr *ip, const struct rte_mbuf *m)
+static bool is_whole(const struct wire_ip4 *ip, const struct rte_mbuf *m)
 {
     unsigned header = (ip->version_ihl & 0xfu) * 4;
     unsigned total = be16_host(ip->total_bytes);
@@ -25,7 +25,7 @@ static bool is_whole(const struct ip4_hdr *ip, const struct rte_mbuf *m)
            total <= m->pkt_len && header <= m->data_len;
 }
 
-static bool has_good_cksum(const struct ip4_hdr *ip, const struct rte_mbuf *m)
+static bool has_good_cksum(const struct wire_ip4 *ip, const struct rte_mbuf *m)
 {
     uint64_t device = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (device == RTE_MBUF_F_RX_IP_CKSUM_GOOD || device == RTE_MBUF_F_RX_IP_CKSUM_BAD)
@@ -36,7 +36,7 @@ static bool has_good_cksum(const struct ip4_hdr *ip, const struct rte_mbuf *m)
 /* The counter against the packet; STAT_COUNT: none. */
 static enum stat_id judge(struct net *n, const struct net_frame *f, const struct rte_mbuf *m)
 {
-    const struct ip4_hdr *ip = rte_pktmbuf_mtod(m, const struct ip4_hdr *);
+    const struct wire_ip4 *ip = rte_pktmbuf_mtod(m, const struct wire_ip4 *);
     if (m->data_len < sizeof(*ip) || !is_whole(ip, m))
         return STAT_net_drop_rx_ip4_invalid;
     if (!has_good_cksum(ip, m))
@@ -60,7 +60,7 @@ void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
         net_drop(n, m, fault);
         return;
     }
-    struct ip4_hdr ip;
+    struct wire_ip4 ip;
     memcpy(&ip, rte_pktmbuf_mtod(m, const void *), sizeof(ip));
     struct net_packet p = {.frame = *f,
                            .src = ip_addr_from_v4(ip.src),

@@ -47,12 +47,13 @@ struct walk {
 /* Steps over one extension header. Returns the counter against it; STAT_COUNT: none. */
 static enum stat_id step(struct walk *w)
 {
-    const struct ip6_ext *ext = rte_pktmbuf_mtod_offset(w->m, const struct ip6_ext *, w->offset);
+    const struct wire_ip6_ext *ext =
+        rte_pktmbuf_mtod_offset(w->m, const struct wire_ip6_ext *, w->offset);
     if (w->m->data_len < w->offset + 8)
         return STAT_net_drop_rx_ip6_extension;
     uint32_t bytes = (ext->length + 1u) * 8;
     if (w->proto == IPPROTO_NUM_FRAGMENT) {
-        const struct ip6_fragment *frag = (const void *)ext;
+        const struct wire_ip6_fragment *frag = (const void *)ext;
         if ((be16_host(frag->offset_more) & 0xfff9u) != 0) /* the two reserved bits say nothing */
             return STAT_net_drop_rx_ip6_fragment;
         bytes = sizeof(*frag);
@@ -94,7 +95,7 @@ static enum stat_id walk_extensions(struct walk *w)
 /* Header and addresses; the counter against the packet, STAT_COUNT: none. */
 static enum stat_id judge(struct net *n, const struct net_frame *f, const struct rte_mbuf *m)
 {
-    const struct ip6_hdr *ip = rte_pktmbuf_mtod(m, const struct ip6_hdr *);
+    const struct wire_ip6 *ip = rte_pktmbuf_mtod(m, const struct wire_ip6 *);
     if (m->data_len < sizeof(*ip) || be32_host(ip->version_class_flow) >> 28 != 6 ||
         be16_host(ip->payload_bytes) + sizeof(*ip) > m->pkt_len)
         return STAT_net_drop_rx_ip6_invalid;
@@ -117,7 +118,7 @@ void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
         net_drop(n, m, fault);
         return;
     }
-    struct ip6_hdr ip;
+    struct wire_ip6 ip;
     memcpy(&ip, rte_pktmbuf_mtod(m, const void *), sizeof(ip));
     net_mbuf_cut(m, be16_host(ip.payload_bytes) + (uint32_t)sizeof(ip));
     struct walk w = {.m = m, .offset = sizeof(ip), .proto = ip.next};

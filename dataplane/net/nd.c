@@ -58,18 +58,18 @@ struct nd_message {
 static bool send_nd(struct net *n, const struct nd_message *msg)
 {
     struct {
-        struct nd_hdr nd;
-        struct nd_lladdr_option option;
+        struct wire_nd nd;
+        struct wire_nd_lladdr_option option;
     } * body;
     void *start;
     struct rte_mbuf *m = output_new(n, sizeof(*body), &start);
     if (m == NULL)
         return false;
     body = start;
-    body->nd = (struct nd_hdr){.type = msg->type, .flags = be32(msg->flags)};
+    body->nd = (struct wire_nd){.type = msg->type, .flags = be32(msg->flags)};
     memcpy(body->nd.target, msg->target.bytes, 16);
     body->option =
-        (struct nd_lladdr_option){.type = msg->option, .length = 1, .mac = msg->iface->mac};
+        (struct wire_nd_lladdr_option){.type = msg->option, .length = 1, .mac = msg->iface->mac};
     uint32_t sum =
         cksum_add_pseudo(0, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, (uint32_t)sizeof(*body));
     body->nd.cksum = cksum_close(cksum_add(sum, body, sizeof(*body)));
@@ -129,7 +129,7 @@ static bool read_options(const uint8_t *p, uint32_t len, uint8_t wanted, struct 
 
 /* What was read of a message before the mbuf was freed. */
 struct nd_heard {
-    struct nd_hdr nd;
+    struct wire_nd nd;
     struct ip_addr target;
     struct ether_mac mac;
     bool has_mac;

@@ -21,20 +21,20 @@
 #define IPPROTO_NUM_ICMP6 58u
 #define IPPROTO_NUM_DEST_OPTIONS 60u
 
-struct eth_hdr {
+struct wire_eth {
     struct ether_mac dst;
     struct ether_mac src;
     be16_t type;
 } __attribute__((packed));
 
 /* IEEE 802.1Q: follows the addresses, whose type field is then ETHERTYPE_VLAN. */
-struct vlan_tag {
+struct wire_vlan_tag {
     be16_t tci; /* low 12 bits: VLAN id */
     be16_t type;
 } __attribute__((packed));
 
 /* RFC 826 for ethernet and IPv4. */
-struct arp_hdr {
+struct wire_arp {
     be16_t hardware; /* 1: ethernet */
     be16_t protocol; /* ETHERTYPE_IP4 */
     uint8_t hardware_bytes;
@@ -51,7 +51,7 @@ struct arp_hdr {
 #define ARP_REPLY 2u
 
 /* RFC 791. */
-struct ip4_hdr {
+struct wire_ip4 {
     uint8_t version_ihl;
     uint8_t tos;
     be16_t total_bytes;
@@ -68,7 +68,7 @@ struct ip4_hdr {
 #define IP4_FRAGMENT_MASK 0x3fffu /* more fragments, or an offset */
 
 /* RFC 8200. */
-struct ip6_hdr {
+struct wire_ip6 {
     be32_t version_class_flow;
     be16_t payload_bytes;
     uint8_t next;
@@ -78,12 +78,12 @@ struct ip6_hdr {
 } __attribute__((packed));
 
 /* What all IPv6 extension headers that we walk begin with. */
-struct ip6_ext {
+struct wire_ip6_ext {
     uint8_t next;
     uint8_t length; /* in units of 8 bytes, the first 8 not counted; fragment header: reserved */
 } __attribute__((packed));
 
-struct ip6_fragment {
+struct wire_ip6_fragment {
     uint8_t next;
     uint8_t reserved;
     be16_t offset_more;
@@ -91,7 +91,7 @@ struct ip6_fragment {
 } __attribute__((packed));
 
 /* RFC 792, RFC 4443: the first eight bytes of every message. */
-struct icmp_hdr {
+struct wire_icmp {
     uint8_t type;
     uint8_t code;
     be16_t cksum;
@@ -119,7 +119,7 @@ struct icmp_hdr {
 #define ICMP6_ADVERT 136u
 
 /* RFC 4861, sections 4.3 and 4.4: solicitation and advertisement, options follow. */
-struct nd_hdr {
+struct wire_nd {
     uint8_t type;
     uint8_t code;
     be16_t cksum;
@@ -132,7 +132,7 @@ struct nd_hdr {
 #define ND_HOP_LIMIT 255u
 
 /* RFC 4861, section 4.6.1, for ethernet. */
-struct nd_lladdr_option {
+struct wire_nd_lladdr_option {
     uint8_t type;   /* ND_OPTION_* */
     uint8_t length; /* in units of 8 bytes: 1 */
     struct ether_mac mac;
@@ -142,16 +142,16 @@ struct nd_lladdr_option {
 #define ND_OPTION_TARGET_LLADDR 2u
 
 /* The ports and the sequence number of a TCP header: what an ICMP error quotes at least. */
-struct tcp_quote {
+struct wire_tcp_quote {
     be16_t src_port;
     be16_t dst_port;
     be32_t seq;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct eth_hdr) == 14, "IEEE 802.3");
-_Static_assert(sizeof(struct arp_hdr) == 28, "RFC 826");
-_Static_assert(sizeof(struct ip4_hdr) == 20, "RFC 791");
-_Static_assert(sizeof(struct ip6_hdr) == 40, "RFC 8200");
-_Static_assert(sizeof(struct icmp_hdr) == 8, "RFC 792");
-_Static_assert(sizeof(struct nd_hdr) == 24, "RFC 4861");
-_Static_assert(sizeof(struct nd_lladdr_option) == 8, "RFC 4861");
+_Static_assert(sizeof(struct wire_eth) == 14, "IEEE 802.3");
+_Static_assert(sizeof(struct wire_arp) == 28, "RFC 826");
+_Static_assert(sizeof(struct wire_ip4) == 20, "RFC 791");
+_Static_assert(sizeof(struct wire_ip6) == 40, "RFC 8200");
+_Static_assert(sizeof(struct wire_icmp) == 8, "RFC 792");
+_Static_assert(sizeof(struct wire_nd) == 24, "RFC 4861");
+_Static_assert(sizeof(struct wire_nd_lladdr_option) == 8, "RFC 4861");

@@ -16,15 +16,15 @@
 static bool put_ip4(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                     uint8_t proto, uint8_t tos, uint8_t ttl)
 {
-    struct ip4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+    struct wire_ip4 *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
     if (ip == NULL)
         return false;
-    *ip = (struct ip4_hdr){.version_ihl = 0x45,
-                           .tos = tos,
-                           .total_bytes = be16((uint16_t)m->pkt_len),
-                           .fragment = be16(IP4_DONT_FRAGMENT),
-                           .ttl = ttl,
-                           .proto = proto};
+    *ip = (struct wire_ip4){.version_ihl = 0x45,
+                            .tos = tos,
+                            .total_bytes = be16((uint16_t)m->pkt_len),
+                            .fragment = be16(IP4_DONT_FRAGMENT),
+                            .ttl = ttl,
+                            .proto = proto};
     memcpy(ip->src, &src->bytes[12], 4);
     memcpy(ip->dst, &dst->bytes[12], 4);
     if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
@@ -37,13 +37,13 @@ static bool put_ip6(struct rte_mbuf *m, const struct ip_addr *src, const struct 
                     uint8_t proto, uint8_t tos, uint8_t hop_limit)
 {
     uint32_t payload = m->pkt_len;
-    struct ip6_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+    struct wire_ip6 *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
     if (ip == NULL)
         return false;
-    *ip = (struct ip6_hdr){.version_class_flow = be32(6u << 28 | (uint32_t)tos << 20),
-                           .payload_bytes = be16((uint16_t)payload),
-                           .next = proto,
-                           .hop_limit = hop_limit};
+    *ip = (struct wire_ip6){.version_class_flow = be32(6u << 28 | (uint32_t)tos << 20),
+                            .payload_bytes = be16((uint16_t)payload),
+                            .next = proto,
+                            .hop_limit = hop_limit};
     memcpy(ip->src, src->bytes, 16);
     memcpy(ip->dst, dst->bytes, 16);
     m->l3_len = sizeof(*ip);
@@ -53,7 +53,7 @@ static bool put_ip6(struct rte_mbuf *m, const struct ip_addr *src, const struct 
 bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                       uint8_t proto, uint8_t tos, uint8_t hop_limit)
 {
-    ASSERT_HOT(m->pkt_len + sizeof(struct ip6_hdr) <= UINT16_MAX);
+    ASSERT_HOT(m->pkt_len + sizeof(struct wire_ip6) <= UINT16_MAX);
     ASSERT_HOT(ip_addr_is_v4(src) == ip_addr_is_v4(dst));
     return ip_addr_is_v4(dst) ? put_ip4(m, src, dst, proto, tos, hop_limit)
                               : put_ip6(m, src, dst, proto, tos, hop_limit);
@@ -82,7 +82,7 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
                uint8_t proto, uint8_t tos)
 {
     const struct port_info *port = port_info(n->core, iface->port);
-    uint32_t header = ip_addr_is_v4(dst) ? sizeof(struct ip4_hdr) : sizeof(struct ip6_hdr);
+    uint32_t header = ip_addr_is_v4(dst) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
     if (m->pkt_len + header > iface->mtu) {
         net_drop(n, m, STAT_net_drop_tx_too_big);
         return;
