@@ -43,7 +43,7 @@ def the_impairment_link_loses_what_its_seed_says_and_tcp_gets_through():
         counts = dict(line.decode().split() for line in l.impair.popen.stdout)
         frames = int(counts["back_frames"])
         assert frames * 0.01 < int(counts["back_lost"]) < frames * 0.04, counts
-        assert int(counts["back_reordered"]) and int(counts["back_corrupted"]) and int(counts["back_duplicated"]), counts
+        assert all(int(counts[f"back_{what}"]) for what in ("reordered", "corrupted", "duplicated")), counts
 
 
 @suite.test("-")

@@ -62,7 +62,7 @@ class Demo:
 
     def resolves(self):
         """DNS resolves the name to the Gateway's address."""
-        print("    There is no DNS server here: curl's --resolve says the same, the address is in the Gateway's status.")
+        print("    There is no DNS server here: curl's --resolve says the same; it is in the Gateway's status.")
         show(f"  admin$ sluicectl get gateway foo-gateway -n {NS1}   ->   status.addresses: {self.vip}")
         said = self.l["client"].run("curl", "-sS", "-o", "/dev/null", "-w", "%{remote_ip}", "--resolve",
                                     f"{HOST}:80:{self.vip}", f"http://{HOST}/", timeout=20).stdout

@@ -107,8 +107,8 @@ def main(address, port, host, path, connections, rate):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: is_over.set())
     request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\n\r\n".encode()
-    threads = [threading.Thread(target=keep_asking, args=(counts, (address, port), request, connections / rate, is_over))
-               for _ in range(connections)]
+    arguments = (counts, (address, port), request, connections / rate, is_over)
+    threads = [threading.Thread(target=keep_asking, args=arguments) for _ in range(connections)]
     for t in threads:
         t.start()
     for t in threads:

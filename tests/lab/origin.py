@@ -76,7 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, body=b"", **headers):
         self.send_response(status)
         self.send_header("X-Backend", self.server.backend_name)
-        self.send_header("Content-Length", str(len(body)))
+        if status not in (204, 304):  # they have no body to tell the length of
+            self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()

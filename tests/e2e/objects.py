@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects that the tests apply, and questions about their status."""
+import os
+
+import lab as labs
+import suite
+
+NS1, NS2 = "gateway-api-example-ns1", "gateway-api-example-ns2"
+GATEWAY_V1 = "gateway.networking.k8s.io/v1"
+OVERVIEW = ("appliance.yaml", "foo-svc.yaml", "overview-foo-gateway.yaml", "overview-my-route.yaml")
+
+
+def example(name):
+    """A file of docs/examples."""
+    return os.path.join(labs.EXAMPLES, name)
+
+
+def bring_up(l, *manifests):
+    """Backends, both programs, and these files of docs/examples."""
+    if not l.backends:
+        l.start_backends()
+    l.appliance.start()
+    l.appliance.apply(*[example(m) for m in manifests])
+
+
+def namespace(name, **labels):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def service(ns, name, port=8080):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": ns, "name": name},
+            "spec": {"ports": [{"port": port, "targetPort": 8080}]}}
+
+
+def slice_of(ns, name, *addresses, port=8080):
+    """The EndpointSlice of a Service; all endpoints are ready."""
+    family = "IPv6" if addresses and ":" in addresses[0] else "IPv4"
+    return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"namespace": ns, "name": f"{name}-{family.lower()}",
+                         "labels": {"kubernetes.io/service-name": name}},
+            "addressType": family, "ports": [{"port": port}],
+            "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses]}
+
+
+def gateway(ns, name, *addresses, from_="Same", **listener):
+    spec = {"gatewayClassName": "foo-lb",
+            "listeners": [{"name": "web", "port": 80, "protocol": "HTTP",
+                           "allowedRoutes": {"namespaces": {"from": from_}}, **listener}]}
+    if addresses:
+        spec["addresses"] = [{"type": "IPAddress", "value": a} for a in addresses]
+    return {"apiVersion": GATEWAY_V1, "kind": "Gateway", "metadata": {"namespace": ns, "name": name}, "spec": spec}
+
+
+def route(ns, name, parents, rules, *hostnames):
+    """`parents` and `rules` as in the spec; a parent may be just "namespace/name"."""
+    refs = [dict(zip(("namespace", "name"), p.split("/"))) if isinstance(p, str) else p for p in parents]
+    spec = {"parentRefs": refs, "rules": rules}
+    if hostnames:
+        spec["hostnames"] = list(hostnames)
+    return {"apiVersion": GATEWAY_V1, "kind": "HTTPRoute", "metadata": {"namespace": ns, "name": name}, "spec": spec}
+
+
+def to(*services, port=8080):
+    """backendRefs: names, or (name, weight)."""
+    refs = [s if isinstance(s, tuple) else (s, 1) for s in services]
+    return {"backendRefs": [{"name": n, "port": port, "weight": w} for n, w in refs]}
+
+
+def matching(match, rule):
+    return {"matches": [match], **rule}
+
+
+def condition(status, kind):
+    """A condition of a status or of one of its parents, by type."""
+    return next((c for c in status.get("conditions", []) if c["type"] == kind), {"status": "missing"})
+
+
+def gateway_address(l, ns, name, family=4):
+    """Waits until the Gateway is Programmed; its address of that family."""
+    def found():
+        status = l.appliance.api.get("Gateway", name, ns).get("status", {})
+        if condition(status, "Programmed")["status"] != "True":
+            return None
+        return next((a["value"] for a in status["addresses"] if (":" in a["value"]) == (family == 6)), None)
+    return suite.eventually(found, f"Gateway {ns}/{name} is Programmed and has an IPv{family} address", 10)
+
+
+def parent_condition(l, ns, name, kind, parent=0):
+    """A condition that a route's status says about one of its parents."""
+    parents = l.appliance.api.get("HTTPRoute", name, ns).get("status", {}).get("parents", [])
+    return condition(parents[parent], kind) if len(parents) > parent else {"status": "missing"}
+
+
+def attached_routes(l, ns, name):
+    """How many routes each listener of the Gateway says it has."""
+    listeners = l.appliance.api.get("Gateway", name, ns).get("status", {}).get("listeners", [])
+    return {x["name"]: x["attachedRoutes"] for x in listeners}
+
+
+def answers(l, address, host, path="/"):
+    """Who answers: "backend-1", or the status when it is not 200."""
+    status, _, body = l.curl(f"http://{host}{path}", address=address)
+    return body.split(b" ")[0].decode() if status == 200 else status
+
+
+def wait_answer(l, address, host, wanted, path="/", limit_s=5):
+    """Until `wanted` (a name, a status, or a set of them) answers."""
+    wanted = wanted if isinstance(wanted, (set, tuple)) else {wanted}
+    return suite.eventually(lambda: answers(l, address, host, path) in wanted,
+                            f"{host}{path} is answered by {wanted}", limit_s)
