@@ -17,6 +17,7 @@ struct h1_body_in {
     enum http_body kind;
     uint8_t state;         /* enum chunk_state of h1_body_in.c, for CHUNKED */
     bool is_done;          /* the last byte of the message was consumed */
+    bool is_reported;      /* the fault was counted */
     enum http_fault fault; /* sticky: the framing is broken */
     uint16_t line_bytes;   /* of this chunk-size line or, at the end, of the trailer section */
     uint64_t left;         /* bytes of this chunk, or of the whole body, not yet consumed */
@@ -29,9 +30,15 @@ void h1_body_in_init(struct h1_body_in *b, enum http_body kind, uint64_t length)
  * with !is_done and no fault: more must arrive. Idempotent. */
 size_t h1_body_in_ready(struct h1_body_in *b, struct stream *s);
 
+/* These bytes as at most `n_max` slices, valid until consumed or moved. Returns how many slices. */
+unsigned h1_body_in_peek(struct h1_body_in *b, struct stream *s, struct slice *ret, unsigned n_max);
+
 /* Takes note that `bytes` of those h1_body_in_ready() told of were consumed or moved out of the
  * stream. */
 void h1_body_in_took(struct h1_body_in *b, size_t bytes);
+
+/* Counts a fault, once. */
+void h1_body_in_report(struct h1_body_in *b, const struct http_env *env, bool is_backend);
 
 /* Writing. */
 #define H1_FRAME_BYTES_MAX 24u /* CR LF, 16 digits, CR LF, and the last chunk */

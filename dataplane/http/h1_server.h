@@ -32,6 +32,9 @@ enum h1_server_phase {
 /* Bytes that DRAIN throws away before it gives up. */
 #define H1_DRAIN_BYTES_MAX (256u * 1024u)
 
+/* The body of h1_server_answer(). */
+#define H1_ANSWER_BYTES_MAX 4096u
+
 struct h1_server_ops {
     /* A request's head is there: s->request->head. Answer it now or later. */
     void (*on_request)(struct h1_server *s);
@@ -40,7 +43,8 @@ struct h1_server_ops {
     void (*on_body)(struct h1_server *s);
     /* There is room to write again. Only in EXCHANGE. */
     void (*on_writable)(struct h1_server *s);
-    /* The connection waits for something else now: arm the timer that fits. May be NULL. */
+    /* The connection waits for something else now: arm the timer that fits, and nothing more. May
+     * be NULL. */
     void (*on_phase)(struct h1_server *s, enum h1_server_phase phase);
     /* It is over: the stream is released, the buffers are given back; the last callback, and `s`
      * may be freed in it. `was_in_exchange`: a response was owed, and was not finished. */
@@ -56,12 +60,12 @@ struct h1_server {
     struct h1_body_in in;
     struct h1_body_out out;
     enum h1_server_phase phase;
-    bool is_running;   /* inside its own event: finish() only takes note */
-    bool is_finishing; /* finish() was called, the rest of the response waits for room */
-    bool is_head_sent; /* of the final response */
-    bool is_bodiless;  /* this response has no body, whatever is written */
-    bool is_closing;   /* the connection ends after this exchange */
-    bool is_gone;      /* the stream is over */
+    bool *is_over;        /* set while its own event runs: finish() only takes note */
+    bool is_owed;         /* a response is owed: on_request came, and it is not finished */
+    bool is_finishing;    /* the response is complete, and what is left of it waits for room */
+    bool is_head_sent;    /* of the final response */
+    bool is_body_dropped; /* this response has no body, whatever is written */
+    bool is_closing;      /* the connection ends after this exchange */
     uint32_t drained_bytes;
     uint64_t requests; /* heads parsed on this connection */
 };
@@ -107,7 +111,7 @@ struct h1_response {
 bool h1_server_send_informational(struct h1_server *s, const struct h1_response *r);
 
 /* Sends the final head; once an exchange. Body bytes are dropped for HEAD, 204 and 304. False: it
- * is too long or no buffer was left: nothing was sent, h1_server_abort() or a shorter answer. */
+ * is too long, or no buffer was left: h1_server_abort(). */
 bool h1_server_send_head(struct h1_server *s, const struct h1_response *r);
 
 /* How many body bytes would be taken now. */

@@ -21,11 +21,12 @@
 #define HTTP_HEAD_BYTES_MAX 16384u
 /* A head as sent: what was received plus what filters and forwarding fields may add. */
 #define HTTP_HEAD_OUT_BYTES_MAX 20480u
-#define HTTP_FIELDS_MAX 128u        /* field lines of one head; beyond: 431 */
-#define HTTP_TARGET_BYTES_MAX 8192u /* RFC 9112, section 3 recommends at least 8000; beyond: 414   \
-                                     */
-#define HTTP_METHOD_BYTES_MAX 32u   /* the longest registered one has 17 */
-#define HTTP_HOST_BYTES_MAX 255u    /* a DNS name has at most 253 */
+#define HTTP_FIELDS_MAX 128u /* field lines of one head; beyond: 431 */
+#define HTTP_TARGET_BYTES_MAX                                                                      \
+    8192u                         /* RFC 9112, section 3 recommends at least 8000; beyond: 414     \
+                                   */
+#define HTTP_METHOD_BYTES_MAX 32u /* the longest registered one has 17 */
+#define HTTP_HOST_BYTES_MAX 255u  /* a DNS name has at most 253 */
 #define HTTP_CHUNK_LINE_BYTES_MAX 256u /* size and extensions of one chunk */
 #define HTTP_TRAILER_BYTES_MAX 4096u   /* trailer section of one body */
 #define HTTP_INFORMATIONAL_MAX 8u      /* 1xx answers before the final one */
@@ -95,7 +96,7 @@ enum http_known {
     X(target_char, 400, "request target has a character that it may not have")                     \
     X(target_connect, 501, "CONNECT is not served")                                                \
     X(path_encoding, 400, "path has a bad percent-encoding or an encoded NUL")                     \
-    X(path_dots, 400, "path hides a dot segment behind an encoded separator")                      \
+    X(path_dots, 400, "path hides a dot segment behind an encoded separator or a parameter")       \
     X(authority, 400, "authority of the target differs from Host")                                 \
     X(host_missing, 400, "no Host")                                                                \
     X(host_twice, 400, "more than one Host")                                                       \
@@ -192,6 +193,7 @@ struct http_head {
 struct http_head_buf {
     uint32_t len;     /* bytes received so far */
     uint32_t scanned; /* of these, looked at for the end of the head */
+    bool is_skipped;  /* one empty line before the request line was thrown away */
     struct http_head head;
     uint8_t bytes[HTTP_HEAD_OUT_BYTES_MAX];
 };

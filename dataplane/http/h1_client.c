@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client connection's phases and events. The rules are in h1_client.h; is_over as in h1_server.c.
+ */
+#include "http/h1_client.h"
+
+#include "base/assert.h"
+#include "http/h1_head.h"
+
+static void put_response(struct h1_client *c)
+{
+    if (c->response == NULL)
+        return;
+    c->env->head_put(c->env->owner, c->response);
+    c->response = NULL;
+}
+
+static void let_go(struct h1_client *c)
+{
+    ASSERT(c->stream != NULL);
+    put_response(c);
+    h1_body_out_done(&c->out, c->env);
+    stream_release(c->stream);
+    c->stream = NULL;
+    if (c->is_over != NULL)
+        *c->is_over = true;
+}
+
+static void end(struct h1_client *c, enum h1_client_end why)
+{
+    let_go(c);
+    c->ops->on_end(c, why);
+}
+
+void h1_client_close(struct h1_client *c)
+{
+    stream_shutdown(c->stream);
+    let_go(c);
+}
+
+void h1_client_abort(struct h1_client *c)
+{
+    stream_abort(c->stream);
+    let_go(c);
+}
+
+/* The stream ended or the connection cannot go on: what that means in this phase. */
+static enum h1_client_end end_reason(const struct h1_client *c)
+{
+    switch (c->phase) {
+    case H1_CLIENT_OPENING:
+        return H1_CLIENT_END_OPEN_FAILED;
+    case H1_CLIENT_READY:
+        return H1_CLIENT_END_IDLE_CLOSED;
+    default:
+        return c->is_response_begun ? H1_CLIENT_END_CUT : H1_CLIENT_END_NO_RESPONSE;
+    }
+}
+
+static void end_by_fault(struct h1_client *c, enum http_fault fault)
+{
+    ASSERT(fault != HTTP_FAULT_none);
+    c->fault = fault;
+    c->env->on_fault(c->env->owner, fault, true);
+    stream_abort(c->stream);
+    end(c, H1_CLIENT_END_FAULT);
+}
+
+static bool get_response(struct h1_client *c)
+{
+    if (c->response == NULL)
+        c->response = c->env->head_get(c->env->owner);
+    if (c->response == NULL)
+        return false;
+    c->response->len = 0;
+    c->response->scanned = 0;
+    c->response->is_skipped = false;
+    return true;
+}
+
+/* A whole head: informational or final. */
+static void take_head(struct h1_client *c)
+{
+    struct http_head_buf *buf = c->response;
+    enum http_fault fault =
+        http_parse_response(buf->bytes, buf->len, c->is_head_request, &buf->head);
+    bool is_informational = fault == HTTP_FAULT_none && buf->head.status < 200;
+    if (is_informational && buf->head.status == 101)
+        fault = HTTP_FAULT_switching;
+    if (is_informational && ++c->informationals > HTTP_INFORMATIONAL_MAX)
+        fault = HTTP_FAULT_informational_many;
+    if (fault != HTTP_FAULT_none) {
+        end_by_fault(c, fault);
+        return;
+    }
+    if (!is_informational) {
+        c->is_final_head = true;
+        c->is_keep_alive = buf->head.is_keep_alive;
+        h1_body_in_init(&c->in, buf->head.is_bodiless ? HTTP_BODY_NONE : buf->head.body,
+                        buf->head.length);
+    }
+    c->ops->on_response(c);
+}
+
+/* ASKING: reads heads until the final one. False: more must arrive, or it is over. */
+static bool read_heads(struct h1_client *c, const bool *is_over)
+{
+    while (!c->is_final_head) {
+        if (stream_readable(c->stream) == 0)
+            return false;
+        bool is_new = c->response == NULL || c->response->head.status != 0;
+        if (is_new && !get_response(c)) {
+            end_by_fault(c, HTTP_FAULT_no_head_buffer);
+            return false;
+        }
+        c->response->head.status = 0; /* not parsed yet */
+        c->is_response_begun = true;
+        enum http_fault fault = HTTP_FAULT_none;
+        enum h1_head_state state = h1_head_read(c->response, c->stream, false, &fault);
+        if (state == H1_HEAD_BAD)
+            end_by_fault(c, fault);
+        else if (state == H1_HEAD_WHOLE)
+            take_head(c);
+        if (state != H1_HEAD_WHOLE || *is_over)
+            return false;
+    }
+    return true;
+}
+
+static void on_readable(struct h1_client *c, const bool *is_over)
+{
+    if (c->phase != H1_CLIENT_ASKING) {
+        bool is_bytes = stream_readable(c->stream) > 0;
+        if (is_bytes || stream_is_eof(c->stream))
+            end(c, is_bytes ? H1_CLIENT_END_IDLE_BYTES : end_reason(c));
+        return;
+    }
+    bool is_final = read_heads(c, is_over);
+    if (*is_over)
+        return;
+    if (is_final && c->phase == H1_CLIENT_ASKING)
+        c->ops->on_body(c);
+    else if (!is_final && stream_is_eof(c->stream))
+        end(c, end_reason(c));
+}
+
+static void on_stream(struct stream *stream, unsigned events)
+{
+    struct h1_client *c = stream->owner;
+    ASSERT(c->stream == stream && c->is_over == NULL);
+    if ((events & STREAM_CLOSED) != 0) {
+        end(c, end_reason(c));
+        return;
+    }
+    bool is_over = false;
+    c->is_over = &is_over;
+    if ((events & STREAM_WRITABLE) != 0) {
+        if (c->phase == H1_CLIENT_OPENING)
+            c->phase = H1_CLIENT_READY;
+        if (h1_body_out_flush(&c->out, stream, c->env))
+            c->ops->on_writable(c);
+    }
+    if (!is_over && (events & STREAM_READABLE) != 0)
+        on_readable(c, &is_over);
+    if (!is_over)
+        c->is_over = NULL;
+}
+
+void h1_client_init(struct h1_client *c, struct stream *stream, const struct http_env *env,
+                    const struct h1_client_ops *ops, void *owner)
+{
+    *c = (struct h1_client){.stream = stream, .env = env, .ops = ops, .owner = owner};
+    h1_body_in_init(&c->in, HTTP_BODY_NONE, 0);
+    ASSERT(stream != NULL && ops->on_end != NULL);
+    stream->on_event = on_stream;
+    stream->owner = c;
+}
+
+static void put_request(struct h1_text *t, const struct h1_request *r)
+{
+    ASSERT(r->body != HTTP_BODY_UNTIL_CLOSE && r->path.len > 0);
+    h1_text_put(t, r->method);
+    h1_text_put(t, SLICE_LIT(" "));
+    h1_text_put(t, r->path);
+    if (r->has_query) {
+        h1_text_put(t, SLICE_LIT("?"));
+        h1_text_put(t, r->query);
+    }
+    h1_text_put(t, SLICE_LIT(" HTTP/1.1\r\nHost: "));
+    h1_text_put(t, r->authority);
+    h1_text_put(t, SLICE_LIT("\r\n"));
+    h1_text_put_fields(t, r->fields, r->n_fields);
+    h1_text_put_framing(t, r->body, r->length);
+    h1_text_put(t, SLICE_LIT("\r\n"));
+}
+
+bool h1_client_send_head(struct h1_client *c, const struct h1_request *r)
+{
+    ASSERT(c->phase == H1_CLIENT_READY && c->response == NULL);
+    struct h1_text t;
+    t.len = 0;
+    t.is_full = false;
+    put_request(&t, r);
+    if (t.is_full || !h1_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len)))
+        return false;
+    h1_body_out_init(&c->out, r->body, r->length);
+    c->phase = H1_CLIENT_ASKING;
+    c->is_head_request = slice_eq(r->method, SLICE_LIT("HEAD"));
+    c->is_final_head = false;
+    c->is_response_begun = false;
+    c->is_keep_alive = false;
+    c->informationals = 0;
+    c->fault = HTTP_FAULT_none;
+    h1_body_in_init(&c->in, HTTP_BODY_NONE, 0);
+    c->requests++;
+    return true;
+}
+
+size_t h1_client_write_room(const struct h1_client *c)
+{
+    bool is_waiting = c->out.spill != NULL || c->out.frame_len > 0;
+    return is_waiting ? 0 : stream_write_room(c->stream);
+}
+
+size_t h1_client_write(struct h1_client *c, struct slice bytes)
+{
+    ASSERT(c->phase == H1_CLIENT_ASKING);
+    return h1_body_out_write(&c->out, c->stream, bytes);
+}
+
+void h1_client_end_request(struct h1_client *c)
+{
+    ASSERT(c->phase == H1_CLIENT_ASKING);
+    h1_body_out_end(&c->out, c->stream);
+}
+
+bool h1_client_is_sent(const struct h1_client *c)
+{
+    return c->out.is_ended && c->out.spill == NULL && c->out.frame_len == 0;
+}
+
+size_t h1_client_body_ready(struct h1_client *c)
+{
+    size_t there = h1_body_in_ready(&c->in, c->stream);
+    h1_body_in_report(&c->in, c->env, true);
+    return there;
+}
+
+unsigned h1_client_body_peek(struct h1_client *c, struct slice *ret, unsigned n_max)
+{
+    return h1_body_in_peek(&c->in, c->stream, ret, n_max);
+}
+
+void h1_client_body_consume(struct h1_client *c, size_t bytes)
+{
+    stream_consume(c->stream, bytes);
+    h1_body_in_took(&c->in, bytes);
+}
+
+bool h1_client_body_is_done(const struct h1_client *c)
+{
+    return c->is_final_head && c->in.is_done;
+}
+
+enum http_fault h1_client_body_fault(const struct h1_client *c)
+{
+    return c->in.fault;
+}
+
+bool h1_client_finish(struct h1_client *c)
+{
+    ASSERT(c->phase == H1_CLIENT_ASKING && h1_client_body_is_done(c));
+    put_response(c);
+    bool is_clean = stream_readable(c->stream) == 0 && !stream_is_eof(c->stream);
+    if (!h1_client_is_sent(c) || !c->is_keep_alive || !is_clean)
+        return false;
+    c->phase = H1_CLIENT_READY;
+    return true;
+}
+
+void check_h1_client(const struct h1_client *c)
+{
+    ASSERT(c->stream != NULL);
+    ASSERT(c->phase == H1_CLIENT_ASKING || c->response == NULL);
+    ASSERT(!c->is_final_head || c->is_response_begun);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server connection's phases and events. The rules are in h1_server.h; what is sent is in
+ * h1_server_send.c.
+ *
+ * A callback may end the connection and free it. So each entry from outside puts a flag on its own
+ * stack (s->is_over), which whoever ends the connection sets; after each callback it is looked at
+ * before `s` is touched again.
+ */
+#include "http/h1_server.h"
+
+#include "base/assert.h"
+#include "http/h1_head.h"
+#include "http/h1_server_priv.h"
+
+static void set_phase(struct h1_server *s, enum h1_server_phase phase)
+{
+    if (s->phase == phase)
+        return;
+    s->phase = phase;
+    if (s->ops->on_phase != NULL)
+        s->ops->on_phase(s, phase);
+}
+
+static void put_request(struct h1_server *s)
+{
+    if (s->request == NULL)
+        return;
+    s->env->head_put(s->env->owner, s->request);
+    s->request = NULL;
+}
+
+/* Gives everything back, and tells whoever runs below us on the stack. */
+static void let_go(struct h1_server *s)
+{
+    ASSERT(s->stream != NULL);
+    put_request(s);
+    h1_body_out_done(&s->out, s->env);
+    stream_release(s->stream);
+    s->stream = NULL;
+    if (s->is_over != NULL)
+        *s->is_over = true;
+}
+
+/* Ends it with a callback, after which `s` may be gone. */
+static void end(struct h1_server *s)
+{
+    bool was_owed = s->is_owed;
+    let_go(s);
+    s->ops->on_end(s, was_owed);
+}
+
+void h1_server_abort(struct h1_server *s)
+{
+    stream_abort(s->stream);
+    let_go(s);
+}
+
+void h1_server_refuse(struct h1_server *s, enum http_fault fault)
+{
+    ASSERT(fault != HTTP_FAULT_none && !s->is_owed);
+    s->env->on_fault(s->env->owner, fault, false);
+    s->is_closing = true;
+    put_request(s); /* what it says is not to be believed */
+    set_phase(s, H1_SERVER_EXCHANGE);
+    if (!h1_server_put_refusal(s, fault))
+        end(s);
+    else
+        s->is_finishing = true;
+}
+
+/* IDLE or HEAD: takes what is there of a head. False: nothing more to do now. */
+static bool read_head(struct h1_server *s)
+{
+    if (stream_readable(s->stream) == 0) {
+        if (!stream_is_eof(s->stream))
+            return false;
+        if (s->phase == H1_SERVER_IDLE)
+            end(s);
+        else
+            h1_server_refuse(s, HTTP_FAULT_head_cut);
+        return true;
+    }
+    if (s->request == NULL) {
+        s->request = s->env->head_get(s->env->owner);
+        if (s->request == NULL) {
+            h1_server_refuse(s, HTTP_FAULT_no_head_buffer);
+            return true;
+        }
+        s->request->len = 0;
+        s->request->scanned = 0;
+        s->request->is_skipped = false;
+    }
+    enum http_fault fault = HTTP_FAULT_none;
+    enum h1_head_state state = h1_head_read(s->request, s->stream, true, &fault);
+    if (state == H1_HEAD_PARTIAL) {
+        set_phase(s, H1_SERVER_HEAD);
+        return stream_is_eof(s->stream);
+    }
+    if (state == H1_HEAD_WHOLE)
+        fault = http_parse_request(s->request->bytes, s->request->len, &s->request->head);
+    if (fault != HTTP_FAULT_none)
+        h1_server_refuse(s, fault);
+    else
+        h1_server_begin(s);
+    return true;
+}
+
+void h1_server_begin(struct h1_server *s)
+{
+    ASSERT(s->request != NULL && !s->is_owed && !s->is_finishing);
+    const struct http_head *head = &s->request->head;
+    h1_body_in_init(&s->in, head->body, head->length);
+    s->is_owed = true;
+    s->is_head_sent = false;
+    s->is_body_dropped = false;
+    s->requests++;
+    set_phase(s, H1_SERVER_EXCHANGE);
+    s->ops->on_request(s);
+}
+
+/* DRAIN: throws away what comes, until the peer ends too. */
+static void drain(struct h1_server *s)
+{
+    size_t n;
+    while ((n = stream_readable(s->stream)) > 0 && s->drained_bytes < H1_DRAIN_BYTES_MAX) {
+        stream_consume(s->stream, n);
+        s->drained_bytes += n < H1_DRAIN_BYTES_MAX ? (uint32_t)n : H1_DRAIN_BYTES_MAX;
+    }
+    if (n > 0 || stream_is_eof(s->stream))
+        end(s);
+}
+
+void h1_server_skip_body(struct h1_server *s)
+{
+    size_t n;
+    size_t skipped = 0;
+    while (skipped < H1_DRAIN_BYTES_MAX && (n = h1_server_body_ready(s)) > 0) {
+        h1_server_body_consume(s, n);
+        skipped += n;
+    }
+}
+
+/* The response is complete. False: what is left of it waits for room. */
+static bool finish_exchange(struct h1_server *s)
+{
+    if (!h1_body_out_flush(&s->out, s->stream, s->env))
+        return false;
+    h1_server_skip_body(s);
+    if (!h1_server_body_is_done(s) || !h1_server_will_keep(s))
+        s->is_closing = true;
+    s->is_finishing = false;
+    s->is_owed = false;
+    put_request(s);
+    h1_body_in_init(&s->in, HTTP_BODY_NONE, 0);
+    if (s->is_closing) {
+        stream_shutdown(s->stream);
+        set_phase(s, H1_SERVER_DRAIN);
+    } else {
+        set_phase(s, H1_SERVER_IDLE);
+    }
+    return true;
+}
+
+/* Goes on as far as it can without the owner. */
+static void run(struct h1_server *s, bool *is_over)
+{
+    bool is_going = true;
+    while (is_going && !*is_over) {
+        if (s->is_finishing) {
+            is_going = finish_exchange(s);
+        } else if (s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_HEAD) {
+            is_going = read_head(s);
+        } else {
+            if (s->phase == H1_SERVER_DRAIN)
+                drain(s);
+            is_going = false;
+        }
+    }
+}
+
+/* Enters from outside; returns false when an entry is under way already, which will go on. */
+static void enter(struct h1_server *s)
+{
+    if (s->is_over != NULL)
+        return;
+    bool is_over = false;
+    s->is_over = &is_over;
+    run(s, &is_over);
+    if (!is_over)
+        s->is_over = NULL;
+}
+
+/* Events of an exchange that the owner works on. */
+static void pass_on(struct h1_server *s, unsigned events, const bool *is_over)
+{
+    if ((events & STREAM_WRITABLE) != 0 && h1_body_out_flush(&s->out, s->stream, s->env) &&
+        !s->is_finishing)
+        s->ops->on_writable(s);
+    if (!*is_over && (events & STREAM_READABLE) != 0 && s->phase == H1_SERVER_EXCHANGE &&
+        !s->is_finishing)
+        s->ops->on_body(s);
+}
+
+static void on_stream(struct stream *stream, unsigned events)
+{
+    struct h1_server *s = stream->owner;
+    ASSERT(s->stream == stream && s->is_over == NULL);
+    if ((events & STREAM_CLOSED) != 0) {
+        end(s);
+        return;
+    }
+    bool is_over = false;
+    s->is_over = &is_over;
+    if (s->phase == H1_SERVER_EXCHANGE)
+        pass_on(s, events, &is_over);
+    run(s, &is_over);
+    if (!is_over)
+        s->is_over = NULL;
+}
+
+void h1_server_init(struct h1_server *s, struct stream *stream, const struct http_env *env,
+                    const struct h1_server_ops *ops, void *owner)
+{
+    *s = (struct h1_server){.stream = stream, .env = env, .ops = ops, .owner = owner};
+    h1_body_in_init(&s->in, HTTP_BODY_NONE, 0);
+    ASSERT(stream != NULL && ops->on_request != NULL && ops->on_end != NULL);
+    stream->on_event = on_stream;
+    stream->owner = s;
+}
+
+void h1_server_finish(struct h1_server *s)
+{
+    ASSERT(s->is_owed && s->is_head_sent && !s->is_finishing);
+    if (s->is_body_dropped)
+        s->out.is_ended = true;
+    if (!s->out.is_ended && s->out.left > 0) { /* shorter than announced: never faked as whole */
+        stream_abort(s->stream);               /* STREAM_CLOSED ends it */
+        return;
+    }
+    if (!s->out.is_ended)
+        h1_body_out_end(&s->out, s->stream);
+    s->is_finishing = true;
+    enter(s);
+}
+
+void h1_server_close(struct h1_server *s)
+{
+    s->is_closing = true;
+    if (s->phase != H1_SERVER_IDLE || s->is_over != NULL)
+        return;
+    stream_shutdown(s->stream);
+    set_phase(s, H1_SERVER_DRAIN);
+    enter(s);
+}
+
+void h1_server_timeout(struct h1_server *s)
+{
+    ASSERT(s->is_over == NULL);
+    if (s->phase == H1_SERVER_IDLE) {
+        h1_server_close(s);
+    } else if (s->phase == H1_SERVER_HEAD) {
+        bool is_over = false;
+        s->is_over = &is_over;
+        h1_server_refuse(s, HTTP_FAULT_head_timeout);
+        run(s, &is_over);
+        if (!is_over)
+            s->is_over = NULL;
+    } else if (s->phase == H1_SERVER_DRAIN) {
+        end(s);
+    }
+}
+
+size_t h1_server_body_ready(struct h1_server *s)
+{
+    size_t there = h1_body_in_ready(&s->in, s->stream);
+    h1_body_in_report(&s->in, s->env, false);
+    return there;
+}
+
+unsigned h1_server_body_peek(struct h1_server *s, struct slice *ret, unsigned n_max)
+{
+    return h1_body_in_peek(&s->in, s->stream, ret, n_max);
+}
+
+void h1_server_body_consume(struct h1_server *s, size_t bytes)
+{
+    stream_consume(s->stream, bytes);
+    h1_body_in_took(&s->in, bytes);
+}
+
+bool h1_server_body_is_done(const struct h1_server *s)
+{
+    return s->in.is_done;
+}
+
+enum http_fault h1_server_body_fault(const struct h1_server *s)
+{
+    return s->in.fault;
+}
+
+void check_h1_server(const struct h1_server *s)
+{
+    ASSERT(s->stream != NULL);
+    ASSERT((s->request != NULL) || s->phase != H1_SERVER_HEAD);
+    ASSERT(!s->is_owed || s->phase == H1_SERVER_EXCHANGE);
+    ASSERT(s->phase != H1_SERVER_IDLE || (s->request == NULL && s->out.spill == NULL));
+    ASSERT(!s->is_finishing || s->phase == H1_SERVER_EXCHANGE);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between h1_server.c (phases) and h1_server_send.c (what is sent). */
+#pragma once
+
+#include "http/h1_server.h"
+
+/* A request's head is whole and right: the exchange begins. May end the connection. */
+void h1_server_begin(struct h1_server *s);
+
+/* Answers what could not become an exchange, and closes. May end the connection. */
+void h1_server_refuse(struct h1_server *s, enum http_fault fault);
+
+/* Puts the refusal's response into the stream. False: no buffer. */
+bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault);
+
+/* Throws away what is left of the request's body and there already, so that a small one does not
+ * cost the connection. */
+void h1_server_skip_body(struct h1_server *s);
+
+/* Is the connection to go on after this exchange, as far as is known before its end? */
+bool h1_server_will_keep(const struct h1_server *s);

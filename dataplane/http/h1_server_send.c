@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a server connection sends: informational, final and own small responses. */
+#include "base/assert.h"
+#include "http/h1_head.h"
+#include "http/h1_server_priv.h"
+
+bool h1_server_will_keep(const struct h1_server *s)
+{
+    bool is_willing = s->request != NULL && s->request->head.is_keep_alive;
+    return is_willing && !s->is_closing;
+}
+
+/* Only HTTP/1.1 clients understand chunks and informational answers. */
+static bool is_modern(const struct h1_server *s)
+{
+    return s->request != NULL && s->request->head.version_minor > 0;
+}
+
+static void put_status_line(struct h1_text *t, uint16_t status, struct slice reason)
+{
+    ASSERT(status >= 100 && status <= 999);
+    h1_text_put(t, SLICE_LIT("HTTP/1.1 "));
+    h1_text_put_number(t, status);
+    h1_text_put(t, SLICE_LIT(" "));
+    h1_text_put(t, reason.ptr != NULL ? reason : slice_of_str(http_status_reason(status)));
+    h1_text_put(t, SLICE_LIT("\r\n"));
+}
+
+static bool has_date(const struct h1_response *r)
+{
+    for (uint32_t i = 0; i < r->n_fields; i++) {
+        if (slice_eq_nocase(r->fields[i].name, SLICE_LIT("date")))
+            return true;
+    }
+    return false;
+}
+
+/* The whole head. `body` as it will be framed. */
+static void put_head(const struct h1_server *s, struct h1_text *t, const struct h1_response *r,
+                     enum http_body body)
+{
+    put_status_line(t, r->status, r->reason);
+    h1_text_put_fields(t, r->fields, r->n_fields);
+    if (s->env->date[0] != '\0' && !has_date(r)) {
+        h1_text_put(t, SLICE_LIT("Date: "));
+        h1_text_put(t, slice_of(s->env->date, HTTP_DATE_BYTES - 1));
+        h1_text_put(t, SLICE_LIT("\r\n"));
+    }
+    if (r->status != 204)
+        h1_text_put_framing(t, body, r->length);
+    if (!h1_server_will_keep(s))
+        h1_text_put(t, SLICE_LIT("Connection: close\r\n"));
+    else if (!is_modern(s))
+        h1_text_put(t, SLICE_LIT("Connection: keep-alive\r\n"));
+    h1_text_put(t, SLICE_LIT("\r\n"));
+}
+
+static bool is_bodiless(const struct h1_server *s, uint16_t status)
+{
+    bool is_head = s->request != NULL && s->request->head.method == HTTP_HEAD;
+    return is_head || status == 204 || status == 304;
+}
+
+/* How a body of that kind goes to this client; one that ends with the connection closes it. */
+static enum http_body choose_body(struct h1_server *s, const struct h1_response *r)
+{
+    if (r->body == HTTP_BODY_LENGTH || r->body == HTTP_BODY_NONE)
+        return r->body;
+    if (is_modern(s))
+        return HTTP_BODY_CHUNKED;
+    if (!is_bodiless(s, r->status))
+        s->is_closing = true;
+    return HTTP_BODY_UNTIL_CLOSE;
+}
+
+bool h1_server_send_informational(struct h1_server *s, const struct h1_response *r)
+{
+    ASSERT(s->is_owed && !s->is_head_sent);
+    ASSERT(r->status >= 100 && r->status < 200 && r->status != 101);
+    if (!is_modern(s))
+        return true;
+    struct h1_text t;
+    t.len = 0;
+    t.is_full = false;
+    put_status_line(&t, r->status, r->reason);
+    h1_text_put_fields(&t, r->fields, r->n_fields);
+    h1_text_put(&t, SLICE_LIT("\r\n"));
+    return !t.is_full && h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+}
+
+/* Composes and sends the head and, for small answers, the body with it. */
+static bool send_final(struct h1_server *s, const struct h1_response *r, struct slice body)
+{
+    ASSERT(s->is_owed && !s->is_head_sent && r->status >= 200);
+    struct h1_text t;
+    t.len = 0;
+    t.is_full = false;
+    enum http_body kind = choose_body(s, r);
+    s->is_body_dropped = is_bodiless(s, r->status);
+    put_head(s, &t, r, kind);
+    if (!s->is_body_dropped)
+        h1_text_put(&t, body);
+    if (t.is_full || !h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
+        return false;
+    s->is_head_sent = true;
+    h1_body_out_init(&s->out, s->is_body_dropped ? HTTP_BODY_NONE : kind, r->length - body.len);
+    return true;
+}
+
+bool h1_server_send_head(struct h1_server *s, const struct h1_response *r)
+{
+    return send_final(s, r, (struct slice){NULL, 0});
+}
+
+size_t h1_server_write_room(const struct h1_server *s)
+{
+    bool is_waiting = s->out.spill != NULL || s->out.frame_len > 0;
+    return is_waiting ? 0 : stream_write_room(s->stream);
+}
+
+size_t h1_server_write(struct h1_server *s, struct slice bytes)
+{
+    ASSERT(s->is_head_sent && !s->is_finishing);
+    return s->is_body_dropped ? bytes.len : h1_body_out_write(&s->out, s->stream, bytes);
+}
+
+void h1_server_answer(struct h1_server *s, const struct h1_response *r, struct slice body)
+{
+    ASSERT(body.len <= H1_ANSWER_BYTES_MAX);
+    h1_server_skip_body(s);
+    if (!h1_server_body_is_done(s))
+        s->is_closing = true;
+    struct h1_response whole = *r;
+    whole.body = HTTP_BODY_LENGTH;
+    whole.length = body.len;
+    if (!send_final(s, &whole, body)) {
+        stream_abort(s->stream); /* STREAM_CLOSED ends it */
+        return;
+    }
+    h1_server_finish(s);
+}
+
+bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault)
+{
+    ASSERT(s->is_closing);
+    uint16_t status = http_fault_status(fault);
+    struct slice text = slice_of_str(http_fault_text(fault));
+    static const struct http_field type = {{(const uint8_t *)"Content-Type", 12},
+                                           {(const uint8_t *)"text/plain", 10}};
+    struct h1_response r = {.status = status >= 400 && status != 502 ? status : 400,
+                            .fields = &type,
+                            .n_fields = 1,
+                            .length = text.len + 1};
+    struct h1_text t;
+    t.len = 0;
+    t.is_full = false;
+    put_head(s, &t, &r, HTTP_BODY_LENGTH);
+    h1_text_put(&t, text);
+    h1_text_put(&t, SLICE_LIT("\n"));
+    ASSERT(!t.is_full);
+    h1_body_out_init(&s->out, HTTP_BODY_NONE, 0);
+    s->out.is_ended = true;
+    return h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+}
