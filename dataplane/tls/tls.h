@@ -29,9 +29,13 @@ struct tls_context;
 /* Plaintext that was decrypted and not yet consumed: one record of the largest
  * size. */
 #define TLS_BUFFER_BYTES 16384u
+/* Ciphertext that the lower stream had no room for: one record, or a handshake's largest flight. */
+#define TLS_OUT_BYTES_MAX 65536u
 /* A handshake that takes longer is given up: room for a slow client, not for an
  * idle one. */
 #define TLS_HANDSHAKE_MS_MAX 10000u
+/* After stream_release(): how long ciphertext may wait for room in the lower stream. */
+#define TLS_LINGER_MS_MAX 10000u
 /* Longest subject or protocol name that is kept. */
 #define TLS_NAME_BYTES_MAX 512u
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What connections share: certificate, key, trust, protocol versions. TLS 1.2 and 1.3 with forward
+ * secrecy and AEAD only; no renegotiation, no compression. No session is resumed: what a context
+ * guards is the management API, where a handshake more costs nothing, and a ticket key is a secret
+ * less to keep.
+ */
+#include "tls/tls_priv.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+
+static const char ciphers_tls12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+static const char groups[] = "X25519:P-256:P-384";
+
+const char *tls_fault_name(enum tls_fault fault)
+{
+    static const char *const names[] = {
+#define X(name, help) #name,
+        TLS_FAULT_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)fault < array_len(names));
+    return names[fault];
+}
+
+/* An encrypted key must not make the library ask at the terminal. */
+static int no_password(char *buf, int size, int for_writing, void *arg)
+{
+    return -1;
+}
+
+static BIO *pem_bio(struct slice pem)
+{
+    return BIO_new_mem_buf(pem.ptr != NULL ? (const void *)pem.ptr : "", (int)pem.len);
+}
+
+/* Leaf first, then what leads to the root. */
+static enum tls_fault use_chain(SSL_CTX *ctx, struct slice pem)
+{
+    BIO *bio = pem_bio(pem);
+    if (bio == NULL)
+        return TLS_FAULT_MEMORY;
+    enum tls_fault fault = TLS_FAULT_CERTIFICATE;
+    X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL);
+    if (leaf != NULL && SSL_CTX_use_certificate(ctx, leaf) == 1)
+        fault = TLS_FAULT_OK;
+    X509_free(leaf);
+    for (X509 *next; fault == TLS_FAULT_OK &&
+                     (next = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL;) {
+        if (SSL_CTX_add0_chain_cert(ctx, next) != 1) {
+            X509_free(next);
+            fault = TLS_FAULT_CERTIFICATE;
+        }
+    }
+    BIO_free(bio);
+    return fault;
+}
+
+static enum tls_fault use_key(SSL_CTX *ctx, struct slice pem)
+{
+    BIO *bio = pem_bio(pem);
+    if (bio == NULL)
+        return TLS_FAULT_MEMORY;
+    enum tls_fault fault = TLS_FAULT_OK;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    if (key == NULL)
+        fault = TLS_FAULT_KEY;
+    else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
+        fault = TLS_FAULT_MISMATCH;
+    else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+        fault = TLS_FAULT_KEY;
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return fault;
+}
+
+/* What the peer's certificate must lead to. `is_server`: also tells clients which CAs we know. */
+static enum tls_fault trust(SSL_CTX *ctx, struct slice pem, bool is_server)
+{
+    BIO *bio = pem_bio(pem);
+    if (bio == NULL)
+        return TLS_FAULT_MEMORY;
+    unsigned n = 0;
+    bool failed = false;
+    for (X509 *ca; !failed && (ca = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; n++) {
+        failed = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) != 1 ||
+                 (is_server && SSL_CTX_add_client_CA(ctx, ca) != 1);
+        X509_free(ca);
+    }
+    BIO_free(bio);
+    return n > 0 && !failed ? TLS_FAULT_OK : TLS_FAULT_CA;
+}
+
+/* RFC 7301, section 3.2: no protocol in common is an alert, not a guess. */
+static int select_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+                       const unsigned char *offered, unsigned offered_len, void *arg)
+{
+    const struct tls_context *context = arg;
+    for (unsigned at = 0; at < offered_len; at += 1u + offered[at]) {
+        unsigned len = 1u + offered[at];
+        if (len > offered_len - at)
+            break;
+        if (len == context->alpn_len && memcmp(offered + at, context->alpn, len) == 0) {
+            *ret = offered + at + 1;
+            *ret_len = offered[at];
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static bool set_alpn(struct tls_context *context, const char *name)
+{
+    if (name == NULL)
+        return true;
+    size_t len = strlen(name);
+    if (len == 0 || len >= sizeof(context->alpn))
+        return false;
+    context->alpn[0] = (uint8_t)len;
+    memcpy(context->alpn + 1, name, len);
+    context->alpn_len = (unsigned)len + 1;
+    return true;
+}
+
+static bool set_common(SSL_CTX *ctx)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, ciphers_tls12) == 1 &&
+           SSL_CTX_set1_groups_list(ctx, groups) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1;
+}
+
+static enum tls_fault context_new(const SSL_METHOD *ssl_method, const char *alpn,
+                                  struct tls_context **ret)
+{
+    struct tls_context *context = calloc(1, sizeof(*context));
+    if (context == NULL)
+        return TLS_FAULT_MEMORY;
+    context->ssl = SSL_CTX_new(ssl_method);
+    if (context->ssl == NULL) {
+        free(context);
+        return TLS_FAULT_MEMORY;
+    }
+    if (!set_common(context->ssl) || !set_alpn(context, alpn)) {
+        tls_context_free(context);
+        return TLS_FAULT_CONFIG;
+    }
+    *ret = context;
+    return TLS_FAULT_OK;
+}
+
+static enum tls_fault finish(enum tls_fault fault, struct tls_context *context,
+                             struct tls_context **ret)
+{
+    ERR_clear_error();
+    if (fault == TLS_FAULT_OK)
+        *ret = context;
+    else
+        tls_context_free(context);
+    return fault;
+}
+
+enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls_context **ret)
+{
+    struct tls_context *context = NULL;
+    enum tls_fault fault = context_new(TLS_server_method(), config->alpn, &context);
+    if (fault != TLS_FAULT_OK)
+        return fault;
+    fault = use_chain(context->ssl, config->certificate_chain);
+    if (fault == TLS_FAULT_OK)
+        fault = use_key(context->ssl, config->private_key);
+    if (fault == TLS_FAULT_OK && config->client_auth != TLS_CLIENT_AUTH_NONE) {
+        int verify = SSL_VERIFY_PEER;
+        if (config->client_auth == TLS_CLIENT_AUTH_REQUIRED)
+            verify |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+        SSL_CTX_set_verify(context->ssl, verify, NULL);
+        fault = trust(context->ssl, config->client_ca, true);
+    }
+    if (context->alpn_len > 0)
+        SSL_CTX_set_alpn_select_cb(context->ssl, select_alpn, context);
+    return finish(fault, context, ret);
+}
+
+enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret)
+{
+    struct tls_context *context = NULL;
+    enum tls_fault fault = context_new(TLS_client_method(), config->alpn, &context);
+    if (fault != TLS_FAULT_OK)
+        return fault;
+    if (config->ca.len > 0) {
+        SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
+        fault = trust(context->ssl, config->ca, false);
+    }
+    if (fault == TLS_FAULT_OK && config->certificate_chain.len > 0) {
+        fault = use_chain(context->ssl, config->certificate_chain);
+        if (fault == TLS_FAULT_OK)
+            fault = use_key(context->ssl, config->private_key);
+    }
+    if (fault == TLS_FAULT_OK && context->alpn_len > 0 &&
+        SSL_CTX_set_alpn_protos(context->ssl, context->alpn, context->alpn_len) != 0)
+        fault = TLS_FAULT_CONFIG;
+    return finish(fault, context, ret);
+}
+
+void tls_context_free(struct tls_context *context)
+{
+    SSL_CTX_free(context->ssl);
+    free(context);
+}

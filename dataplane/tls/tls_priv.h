@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of tls share. A TLS stream is in one of three states:
+ *
+ *   HANDSHAKE  from tls_accept() or tls_connect(); the owner hears nothing and can write nothing
+ *   OPEN       from the end of the handshake; either direction may have ended
+ *   OVER       `end` says why, or the owner has released it. The lower stream has been let go
+ *              (lower == NULL), unless it still has to take what is in `out`
+ *
+ * Events that a call of the owner causes are delivered by the timer `kick`, so that his state does
+ * not change under his feet. A release in an event frees the memory when the event has returned.
+ */
+#pragma once
+
+#include "base/wheel.h"
+#include "tls/tls.h"
+
+#include <openssl/ssl.h>
+
+/* A record's own header, nonce and tag. */
+#define TLS_RECORD_OVERHEAD_MAX 64u
+
+struct tls_context {
+    SSL_CTX *ssl;
+    uint8_t alpn[64]; /* wire form: length, name */
+    unsigned alpn_len;
+};
+
+enum tls_state {
+    TLS_HANDSHAKE,
+    TLS_OPEN,
+    TLS_OVER,
+};
+
+struct tls_stream {
+    struct stream stream; /* first: a stream is its tls_stream */
+    struct stream *lower;
+    SSL *ssl;
+    struct wheel *wheel;
+    struct wheel_timer kick;     /* delivers `events` */
+    struct wheel_timer deadline; /* of the handshake */
+    struct stream_addrs addrs;
+    enum tls_state state;
+    enum stream_end end;
+    unsigned events;
+    unsigned dispatching; /* how deep we are in our own event handlers */
+    bool is_client;
+    bool is_eof;             /* close_notify came */
+    bool is_lower_orderly;   /* the lower stream has ended well; plaintext may still be unread */
+    bool is_shutdown_wanted; /* by the owner */
+    bool is_shutdown;        /* close_notify is with the lower stream */
+    bool is_lower_shutdown;
+    bool is_room_short; /* a write took less than it was given */
+    bool is_released;
+    uint8_t *out; /* ciphertext that the lower stream had no room for; NULL: none */
+    size_t out_at, out_n;
+    size_t in_at, in_n; /* unread plaintext within `in` */
+    uint8_t in[TLS_BUFFER_BYTES];
+    char subject[TLS_NAME_BYTES_MAX];
+    char alpn[64];
+    char error[160];
+};
+
+/* The tls_stream of a stream. */
+static inline struct tls_stream *tls_of(const struct stream *s)
+{
+    return (struct tls_stream *)(uintptr_t)s;
+}
+
+/* ---- tls_bio.c ---- */
+
+/* A BIO that reads and writes t->lower; NULL: no memory. */
+BIO *tls_bio_new(struct tls_stream *t);
+
+/* Gives the lower stream what it had no room for. True: nothing is left. */
+bool tls_flush(struct tls_stream *t);
+
+/* ---- tls_stream.c ---- */
+
+/* Moves what can be moved: handshake, plaintext, close_notify. Adds to t->events. */
+void tls_pump(struct tls_stream *t);
+
+/* The stream is over; lets the lower one go. Told by the kick. */
+void tls_set_over(struct tls_stream *t, enum stream_end end);
+
+/* Has t->events delivered by the loop's next step. */
+void tls_program_kick(struct tls_stream *t);
+
+/* The time by which the handshake, or the rest of a release, must be done. */
+void tls_arm_deadline(struct tls_stream *t, uint64_t delay_ms);
+
+/* Remembers why it broke: the library's oldest error, or `otherwise`. */
+void tls_note_error(struct tls_stream *t, const char *otherwise);
+
+/* Says close_notify, once. */
+void tls_say_goodbye(struct tls_stream *t);
+
+/* Lets the lower stream go when a released stream has nothing left to send. */
+void tls_finish_release(struct tls_stream *t);
+
+/* Frees what is released and not in the middle of an event. */
+void tls_free_if_done(struct tls_stream *t);
+
+/* ---- tls_ops.c ---- */
+
+extern const struct stream_ops tls_ops;

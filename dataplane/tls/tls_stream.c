@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of one connection: made over a lower stream, driven by its events and two timers. Each
+ * entry from the loop is one of on_lower_event(), on_kick(), on_deadline(); each moves what can be
+ * moved (tls_pump) and then tells the owner once.
+ */
+#include "tls/tls_priv.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void tls_note_error(struct tls_stream *t, const char *otherwise)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    if (t->error[0] == '\0')
+        snprintf(t->error, sizeof(t->error), "%s", reason != NULL ? reason : otherwise);
+    ERR_clear_error();
+}
+
+void tls_program_kick(struct tls_stream *t)
+{
+    if (!wheel_timer_is_armed(&t->kick))
+        wheel_arm(t->wheel, &t->kick, 0);
+}
+
+void tls_arm_deadline(struct tls_stream *t, uint64_t delay_ms)
+{
+    wheel_arm(t->wheel, &t->deadline, t->wheel->now_tick * WHEEL_TICK_US + delay_ms * 1000);
+}
+
+/* What the peer has sent and nobody will read must not turn our last alert into a reset. */
+static void let_lower_go(struct tls_stream *t, enum stream_end end)
+{
+    struct stream *lower = t->lower;
+    if (lower == NULL)
+        return;
+    t->lower = NULL;
+    if (end == STREAM_END_ABORTED || end == STREAM_END_TIMEOUT)
+        stream_abort(lower);
+    else if (end != STREAM_END_RESET)
+        stream_consume(lower, stream_readable(lower));
+    stream_release(lower);
+}
+
+void tls_set_over(struct tls_stream *t, enum stream_end end)
+{
+    ASSERT(end != STREAM_END_OPEN);
+    if (t->state == TLS_OVER)
+        return;
+    wheel_disarm(t->wheel, &t->deadline);
+    tls_flush(t);
+    let_lower_go(t, end);
+    t->state = TLS_OVER;
+    t->end = end;
+    t->in_n = 0;
+    t->events = STREAM_CLOSED;
+    tls_program_kick(t);
+}
+
+/* After the handshake: who is it, and what do we speak? */
+static void learn_peer(struct tls_stream *t)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(t->ssl, &name, &len);
+    if (len < sizeof(t->alpn) && len > 0)
+        memcpy(t->alpn, name, len);
+    X509 *peer = SSL_get1_peer_certificate(t->ssl);
+    if (peer == NULL || SSL_get_verify_result(t->ssl) != X509_V_OK) {
+        X509_free(peer);
+        return;
+    }
+    BIO *text = BIO_new(BIO_s_mem());
+    if (text != NULL &&
+        X509_NAME_print_ex(text, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0) {
+        int n = BIO_read(text, t->subject, sizeof(t->subject) - 1);
+        t->subject[n > 0 ? n : 0] = '\0';
+    }
+    BIO_free(text);
+    X509_free(peer);
+}
+
+static void pump_handshake(struct tls_stream *t)
+{
+    ERR_clear_error();
+    int result = SSL_do_handshake(t->ssl);
+    if (result == 1) {
+        wheel_disarm(t->wheel, &t->deadline);
+        t->state = TLS_OPEN;
+        learn_peer(t);
+        if (t->is_client || t->is_room_short)
+            t->events |= STREAM_WRITABLE;
+        t->is_room_short = false;
+        return;
+    }
+    int error = SSL_get_error(t->ssl, result);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        return;
+    tls_note_error(t, "the handshake failed");
+    tls_set_over(t, STREAM_END_PROTOCOL);
+}
+
+/* Decrypts while there is room. New bytes at the end of `in`; what is unread moves to its front. */
+static void pump_in(struct tls_stream *t)
+{
+    if (t->in_at > 0) {
+        memmove(t->in, t->in + t->in_at, t->in_n);
+        t->in_at = 0;
+    }
+    while (!t->is_eof && t->in_n < sizeof(t->in)) {
+        size_t n = 0;
+        ERR_clear_error();
+        int result = SSL_read_ex(t->ssl, t->in + t->in_n, sizeof(t->in) - t->in_n, &n);
+        if (result == 1) {
+            ASSERT(n <= sizeof(t->in) - t->in_n);
+            t->in_n += n;
+            t->events |= STREAM_READABLE;
+            continue;
+        }
+        int error = SSL_get_error(t->ssl, result);
+        if (error == SSL_ERROR_ZERO_RETURN) {
+            t->is_eof = true;
+            t->events |= STREAM_READABLE;
+        } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+            tls_note_error(t, "the peer's end came without close_notify");
+            tls_set_over(t, STREAM_END_PROTOCOL);
+        }
+        return;
+    }
+}
+
+void tls_say_goodbye(struct tls_stream *t)
+{
+    if (t->is_shutdown)
+        return;
+    ERR_clear_error();
+    SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    t->is_shutdown = true;
+}
+
+/* close_notify, then the lower stream's own end. RFC 8446, section 6.1: the peer may go on. */
+static void pump_shutdown(struct tls_stream *t)
+{
+    tls_say_goodbye(t);
+    if (!t->is_lower_shutdown && tls_flush(t)) {
+        t->is_lower_shutdown = true;
+        stream_shutdown(t->lower);
+    }
+}
+
+/* Room below: first for ciphertext, then for the owner. */
+static void pump_out(struct tls_stream *t)
+{
+    if (!tls_flush(t))
+        return;
+    if (t->state == TLS_OPEN && t->is_room_short) {
+        t->is_room_short = false;
+        t->events |= STREAM_WRITABLE;
+    }
+}
+
+void tls_pump(struct tls_stream *t)
+{
+    if (t->state == TLS_HANDSHAKE)
+        pump_handshake(t);
+    if (t->state == TLS_OPEN)
+        pump_in(t);
+    if (t->state == TLS_OPEN && t->is_shutdown_wanted)
+        pump_shutdown(t);
+    if (t->state == TLS_OPEN && t->is_lower_orderly && t->in_n == 0)
+        tls_set_over(t, t->is_eof ? STREAM_END_ORDERLY : STREAM_END_PROTOCOL);
+}
+
+void tls_finish_release(struct tls_stream *t)
+{
+    struct stream *lower = t->lower;
+    ASSERT(t->is_released);
+    if (lower == NULL || !tls_flush(t))
+        return;
+    t->lower = NULL;
+    stream_release(lower);
+}
+
+void tls_free_if_done(struct tls_stream *t)
+{
+    if (!t->is_released || t->dispatching > 0 || t->lower != NULL)
+        return;
+    wheel_disarm(t->wheel, &t->kick);
+    wheel_disarm(t->wheel, &t->deadline);
+    SSL_free(t->ssl);
+    free(t->out);
+    free(t);
+}
+
+/* Tells the owner, once, of all that happened. */
+static void deliver(struct tls_stream *t)
+{
+    unsigned events = t->events;
+    if (t->state == TLS_HANDSHAKE)
+        return;
+    t->events = 0;
+    if ((events & STREAM_CLOSED) != 0)
+        wheel_disarm(t->wheel, &t->kick);
+    if (events != 0 && !t->is_released && t->stream.on_event != NULL)
+        t->stream.on_event(&t->stream, events);
+}
+
+/* What the end of the lower stream means for us. After an orderly one plaintext may be unread; the
+ * pump finds out whether close_notify came, too. */
+static void on_lower_closed(struct tls_stream *t)
+{
+    enum stream_end end = stream_end(t->lower);
+    if (t->state == TLS_OPEN && end == STREAM_END_ORDERLY) {
+        t->is_lower_orderly = true;
+        return;
+    }
+    tls_note_error(t, "the connection below ended");
+    tls_set_over(t, end == STREAM_END_ORDERLY ? STREAM_END_PROTOCOL : end);
+}
+
+static void on_lower_event(struct stream *lower, unsigned events)
+{
+    struct tls_stream *t = lower->owner;
+    ASSERT(t->lower == lower);
+    t->dispatching += 1;
+    if (t->is_released) {
+        if ((events & STREAM_CLOSED) != 0)
+            let_lower_go(t, STREAM_END_RESET);
+        tls_finish_release(t);
+    } else {
+        if ((events & STREAM_CLOSED) != 0)
+            on_lower_closed(t);
+        pump_out(t);
+        tls_pump(t);
+        deliver(t);
+    }
+    t->dispatching -= 1;
+    tls_free_if_done(t);
+}
+
+static void on_kick(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct tls_stream *t = container_of(timer, struct tls_stream, kick);
+    t->dispatching += 1;
+    tls_pump(t);
+    deliver(t);
+    t->dispatching -= 1;
+    tls_free_if_done(t);
+}
+
+static void on_deadline(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct tls_stream *t = container_of(timer, struct tls_stream, deadline);
+    if (t->is_released) {
+        let_lower_go(t, STREAM_END_TIMEOUT);
+        tls_free_if_done(t);
+        return;
+    }
+    ASSERT(t->state == TLS_HANDSHAKE);
+    tls_note_error(t, "the handshake took too long");
+    tls_set_over(t, STREAM_END_TIMEOUT);
+}
+
+static struct tls_stream *stream_new(struct tls_context *context, struct stream *lower,
+                                     struct wheel *wheel)
+{
+    struct tls_stream *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return NULL;
+    t->ssl = SSL_new(context->ssl);
+    BIO *bio = t->ssl != NULL ? tls_bio_new(t) : NULL;
+    if (bio == NULL) {
+        SSL_free(t->ssl);
+        free(t);
+        return NULL;
+    }
+    SSL_set_bio(t->ssl, bio, bio);
+    t->stream.ops = &tls_ops;
+    t->lower = lower;
+    t->wheel = wheel;
+    t->kick.on_expire = on_kick;
+    t->deadline.on_expire = on_deadline;
+    stream_addrs(lower, &t->addrs);
+    return t;
+}
+
+/* From here on it cannot fail. */
+static struct stream *start(struct tls_stream *t)
+{
+    t->lower->owner = t;
+    t->lower->on_event = on_lower_event;
+    tls_arm_deadline(t, TLS_HANDSHAKE_MS_MAX);
+    tls_program_kick(t); /* bytes may be there already; a client speaks first */
+    return &t->stream;
+}
+
+struct stream *tls_accept(struct tls_context *context, struct stream *lower, struct wheel *wheel)
+{
+    struct tls_stream *t = stream_new(context, lower, wheel);
+    if (t == NULL)
+        return NULL;
+    SSL_set_accept_state(t->ssl);
+    return start(t);
+}
+
+/* Which name the server's certificate must have; a host name is also what we ask for. */
+static bool set_server_name(SSL *ssl, const char *name)
+{
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1)
+        return true;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+}
+
+struct stream *tls_connect(struct tls_context *context, struct stream *lower, struct wheel *wheel,
+                           const char *server_name)
+{
+    struct tls_stream *t = stream_new(context, lower, wheel);
+    if (t == NULL)
+        return NULL;
+    if (server_name != NULL && !set_server_name(t->ssl, server_name)) {
+        SSL_free(t->ssl);
+        free(t);
+        return NULL;
+    }
+    t->is_client = true;
+    SSL_set_connect_state(t->ssl);
+    return start(t);
+}
+
+bool tls_is_established(const struct stream *s)
+{
+    return tls_of(s)->state == TLS_OPEN;
+}
+
+const char *tls_peer_subject(const struct stream *s)
+{
+    return tls_of(s)->subject;
+}
+
+const char *tls_alpn(const struct stream *s)
+{
+    return tls_of(s)->alpn;
+}
+
+const char *tls_error(const struct stream *s)
+{
+    return tls_of(s)->error;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Both ends are ours, over a pair of fake streams of any capacity, driven by hand. */
+#include "fake_pair.h"
+#include "test_certs.h"
+
+#include "base/wheel.h"
+#include "tls/tls.h"
+#include "unit.h"
+
+#include <stdlib.h>
+
+#define BIG_BYTES (300u * 1024u)
+
+struct end {
+    struct stream *s;
+    size_t sent, send_total, received;
+    unsigned events;
+    bool is_reading, is_wrong;
+};
+
+struct setup {
+    struct wheel wheel;
+    uint64_t now_us;
+    struct fake_end low_client, low_server;
+    struct tls_context *client_context, *server_context;
+    struct end client, server;
+};
+
+static uint8_t pattern_at(size_t i)
+{
+    return (uint8_t)(i * 151 + (i >> 9));
+}
+
+static void send_more(struct end *e)
+{
+    uint8_t piece[5000];
+    while (e->sent < e->send_total) {
+        size_t left = e->send_total - e->sent;
+        size_t n = left < sizeof(piece) ? left : sizeof(piece);
+        for (size_t i = 0; i < n; i++)
+            piece[i] = pattern_at(e->sent + i);
+        struct slice v = slice_of(piece, n);
+        size_t taken = stream_write(e->s, &v, 1);
+        e->sent += taken;
+        if (taken < n)
+            return;
+    }
+}
+
+static void receive(struct end *e)
+{
+    struct slice v;
+    while (stream_peek(e->s, &v, 1) > 0) {
+        size_t n = v.len > 1000 ? 1000 : v.len;
+        for (size_t i = 0; i < n; i++)
+            e->is_wrong |= v.ptr[i] != pattern_at(e->received + i);
+        e->received += n;
+        stream_consume(e->s, n);
+    }
+}
+
+static void on_event(struct stream *s, unsigned events)
+{
+    struct end *e = s->owner;
+    CHECK_EQ(e->events & STREAM_CLOSED, 0); /* CLOSED is the last event */
+    e->events |= events;
+    if ((events & STREAM_READABLE) != 0 && e->is_reading)
+        receive(e);
+    if ((events & STREAM_WRITABLE) != 0)
+        send_more(e);
+}
+
+static struct setup *setup_new(const struct tls_server_config *server,
+                               const struct tls_client_config *client)
+{
+    struct setup *u = calloc(1, sizeof(*u));
+    wheel_init(&u->wheel, 0);
+    u->client.is_reading = u->server.is_reading = true;
+    REQUIRE(tls_server_new(server, &u->server_context) == TLS_FAULT_OK);
+    REQUIRE(tls_client_new(client, &u->client_context) == TLS_FAULT_OK);
+    return u;
+}
+
+static struct tls_server_config server_config(void)
+{
+    const struct test_certs *c = test_certs();
+    return (struct tls_server_config){.certificate_chain = c->server.certificate,
+                                      .private_key = c->server.key,
+                                      .alpn = "http/1.1"};
+}
+
+static struct tls_client_config client_config(void)
+{
+    return (struct tls_client_config){.ca = test_certs()->ca.certificate, .alpn = "http/1.1"};
+}
+
+static void start(struct setup *u, size_t capacity, const char *name)
+{
+    fake_join(&u->low_client, &u->low_server, capacity);
+    u->client.s = tls_connect(u->client_context, &u->low_client.stream, &u->wheel, name);
+    u->server.s = tls_accept(u->server_context, &u->low_server.stream, &u->wheel);
+    REQUIRE(u->client.s != NULL && u->server.s != NULL);
+    u->client.s->owner = &u->client;
+    u->client.s->on_event = on_event;
+    u->server.s->owner = &u->server;
+    u->server.s->on_event = on_event;
+}
+
+static void run(struct setup *u, int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        u->now_us += WHEEL_TICK_US;
+        wheel_run(&u->wheel, u->now_us, 100);
+        fake_dispatch(&u->low_client);
+        fake_dispatch(&u->low_server);
+    }
+}
+
+static void setup_free(struct setup *u)
+{
+    if (u->client.s != NULL)
+        stream_release(u->client.s);
+    if (u->server.s != NULL)
+        stream_release(u->server.s);
+    run(u, TLS_LINGER_MS_MAX * 1000 / WHEEL_TICK_US + 10);
+    CHECK_EQ(u->wheel.armed, 0);
+    CHECK(u->low_client.is_released && u->low_server.is_released);
+    tls_context_free(u->client_context);
+    tls_context_free(u->server_context);
+    free(u);
+}
+
+static struct setup *plain_setup(void)
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    return setup_new(&server, &client);
+}
+
+static void transfer_at(size_t capacity, int rounds)
+{
+    struct setup *u = plain_setup();
+    start(u, capacity, "box.test");
+    u->client.send_total = u->server.send_total = BIG_BYTES;
+    send_more(&u->server); /* before the handshake: takes nothing, and is told later */
+    CHECK_EQ(u->server.sent, 0);
+    run(u, rounds);
+    CHECK_EQ(u->client.received, BIG_BYTES);
+    CHECK_EQ(u->server.received, BIG_BYTES);
+    CHECK(!u->client.is_wrong && !u->server.is_wrong);
+    CHECK_STR(tls_alpn(u->server.s), "http/1.1");
+    CHECK_STR(tls_peer_subject(u->server.s), "");
+    CHECK(tls_is_established(u->server.s));
+    setup_free(u);
+}
+
+TEST(bytes_pass_both_ways_intact)
+{
+    transfer_at(FAKE_CAPACITY_MAX, 2000);
+}
+
+TEST(bytes_pass_through_a_lower_stream_of_seventeen_bytes)
+{
+    transfer_at(17, 80000);
+}
+
+TEST(bytes_pass_when_the_lower_stream_is_shorter_than_a_record)
+{
+    transfer_at(4001, 4000);
+}
+
+TEST(writer_is_held_back_by_a_reader_that_does_not_consume)
+{
+    struct setup *u = plain_setup();
+    start(u, 20000, "box.test");
+    u->server.is_reading = false;
+    u->client.send_total = BIG_BYTES;
+    run(u, 500);
+    size_t stalled = u->client.sent;
+    CHECK(stalled < BIG_BYTES / 3);
+    CHECK_EQ(stream_write_room(u->client.s), 0);
+    CHECK_EQ(stream_readable(u->server.s), TLS_BUFFER_BYTES);
+    u->server.is_reading = true;
+    receive(&u->server);
+    run(u, 500);
+    CHECK_EQ(u->server.received, BIG_BYTES);
+    CHECK(!u->server.is_wrong);
+    setup_free(u);
+}
+
+TEST(no_event_comes_from_inside_a_call)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    u->client.send_total = 10;
+    send_more(&u->client);
+    u->server.events = u->client.events = 0;
+    stream_shutdown(u->client.s);
+    stream_abort(u->server.s);
+    CHECK_EQ(u->client.events, 0);
+    CHECK_EQ(u->server.events, 0);
+    run(u, 50);
+    CHECK_EQ(u->server.events, STREAM_CLOSED);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_ABORTED);
+    CHECK_EQ(stream_end(u->client.s), STREAM_END_RESET);
+    setup_free(u);
+}
+
+TEST(close_notify_both_ways_is_an_orderly_end)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    u->client.send_total = 1000;
+    run(u, 50);
+    stream_shutdown(u->client.s);
+    CHECK_EQ(stream_write_room(u->client.s), 0);
+    run(u, 50);
+    CHECK_EQ(u->server.received, 1000);
+    CHECK(stream_is_eof(u->server.s));
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_OPEN);
+    u->server.send_total = 500; /* half closed: the other direction goes on */
+    send_more(&u->server);
+    stream_shutdown(u->server.s);
+    run(u, 50);
+    CHECK_EQ(u->client.received, 500);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_ORDERLY);
+    CHECK_EQ(stream_end(u->client.s), STREAM_END_ORDERLY);
+    setup_free(u);
+}
+
+TEST(end_without_close_notify_is_truncation)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    u->low_server.is_eof = true;
+    u->low_server.events |= STREAM_READABLE;
+    run(u, 50);
+    CHECK_EQ(u->server.events & STREAM_CLOSED, STREAM_CLOSED);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_PROTOCOL);
+    CHECK(tls_error(u->server.s)[0] != '\0');
+    setup_free(u);
+}
+
+TEST(release_still_sends_what_was_written_through_a_narrow_lower_stream)
+{
+    struct setup *u = plain_setup();
+    start(u, 300, "box.test");
+    run(u, 200);
+    u->server.send_total = 5000;
+    send_more(&u->server);
+    CHECK_EQ(u->server.sent, 5000);
+    stream_release(u->server.s);
+    u->server.s = NULL;
+    run(u, 500);
+    CHECK_EQ(u->client.received, 5000);
+    CHECK(stream_is_eof(u->client.s) || stream_end(u->client.s) == STREAM_END_ORDERLY);
+    CHECK(u->low_server.is_released);
+    setup_free(u);
+}
+
+TEST(released_stream_whose_peer_takes_nothing_is_let_go_in_time)
+{
+    struct setup *u = plain_setup();
+    start(u, 300, "box.test");
+    run(u, 200);
+    u->client.is_reading = false;
+    u->low_client.stream.on_event = NULL; /* the peer's host hangs */
+    u->server.send_total = 5000;
+    send_more(&u->server);
+    stream_release(u->server.s);
+    u->server.s = NULL;
+    run(u, 100);
+    CHECK(!u->low_server.is_released);
+    run(u, TLS_LINGER_MS_MAX * 1000 / WHEEL_TICK_US + 10);
+    CHECK(u->low_server.is_released);
+    CHECK_EQ(u->low_server.end, STREAM_END_ABORTED);
+    setup_free(u);
+}
+
+TEST(release_with_unread_plaintext_is_a_reset)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    u->server.is_reading = false;
+    u->client.send_total = 100;
+    run(u, 50);
+    CHECK_EQ(stream_readable(u->server.s), 100);
+    stream_release(u->server.s);
+    u->server.s = NULL;
+    run(u, 50);
+    CHECK_EQ(stream_end(u->client.s), STREAM_END_RESET);
+    setup_free(u);
+}
+
+static void release_in_event(struct stream *s, unsigned events)
+{
+    struct end *e = s->owner;
+    e->events |= events;
+    e->s = NULL;
+    stream_consume(s, stream_readable(s));
+    stream_release(s);
+}
+
+TEST(stream_may_be_released_in_its_event)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    u->server.s->on_event = release_in_event;
+    u->client.send_total = 100;
+    run(u, 50);
+    CHECK(u->server.events & STREAM_READABLE);
+    CHECK(stream_is_eof(u->client.s) || stream_end(u->client.s) != STREAM_END_OPEN);
+    setup_free(u);
+}
+
+TEST(silent_client_is_given_up_in_time)
+{
+    struct setup *u = plain_setup();
+    fake_join(&u->low_client, &u->low_server, 1000);
+    u->server.s = tls_accept(u->server_context, &u->low_server.stream, &u->wheel);
+    u->server.s->owner = &u->server;
+    u->server.s->on_event = on_event;
+    run(u, TLS_HANDSHAKE_MS_MAX * 1000 / WHEEL_TICK_US - 10);
+    CHECK_EQ(u->server.events, 0);
+    run(u, 20);
+    CHECK_EQ(u->server.events, STREAM_CLOSED);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_TIMEOUT);
+    CHECK(u->low_server.is_released);
+    stream_release(&u->low_client.stream);
+    setup_free(u);
+}
+
+TEST(garbage_instead_of_a_handshake_is_a_protocol_error)
+{
+    struct setup *u = plain_setup();
+    fake_join(&u->low_client, &u->low_server, 1000);
+    u->server.s = tls_accept(u->server_context, &u->low_server.stream, &u->wheel);
+    u->server.s->owner = &u->server;
+    u->server.s->on_event = on_event;
+    struct slice v = SLICE_LIT("GET / HTTP/1.1\r\nHost: box.test\r\n\r\n");
+    stream_write(&u->low_client.stream, &v, 1);
+    run(u, 20);
+    CHECK_EQ(u->server.events, STREAM_CLOSED);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_PROTOCOL);
+    stream_release(&u->low_client.stream);
+    setup_free(u);
+}
+
+TEST(client_certificate_of_the_ca_is_known_by_its_subject)
+{
+    const struct test_certs *c = test_certs();
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    server.client_auth = TLS_CLIENT_AUTH_OPTIONAL;
+    server.client_ca = c->ca.certificate;
+    client.certificate_chain = c->client.certificate;
+    client.private_key = c->client.key;
+    struct setup *u = setup_new(&server, &client);
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    CHECK_STR(tls_peer_subject(u->server.s), "CN=controller,O=test");
+    setup_free(u);
+}
+
+TEST(optional_client_certificate_may_be_missing)
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    server.client_auth = TLS_CLIENT_AUTH_OPTIONAL;
+    server.client_ca = test_certs()->ca.certificate;
+    struct setup *u = setup_new(&server, &client);
+    start(u, FAKE_CAPACITY_MAX, "127.0.0.1");
+    run(u, 50);
+    CHECK(tls_is_established(u->server.s));
+    CHECK_STR(tls_peer_subject(u->server.s), "");
+    setup_free(u);
+}
+
+/* Runs a handshake that the server must refuse. */
+static void check_refused_by_server(const struct tls_server_config *server,
+                                    const struct tls_client_config *client)
+{
+    struct setup *u = setup_new(server, client);
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    CHECK(!tls_is_established(u->server.s));
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_PROTOCOL);
+    CHECK(stream_end(u->client.s) != STREAM_END_OPEN);
+    setup_free(u);
+}
+
+TEST(client_certificate_of_a_strange_ca_ends_the_handshake)
+{
+    const struct test_certs *c = test_certs();
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    server.client_auth = TLS_CLIENT_AUTH_OPTIONAL;
+    server.client_ca = c->ca.certificate;
+    client.certificate_chain = c->stranger.certificate;
+    client.private_key = c->stranger.key;
+    check_refused_by_server(&server, &client);
+    server.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    client = client_config();
+    check_refused_by_server(&server, &client);
+}
+
+TEST(client_without_our_protocol_is_refused)
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    client.alpn = "h2";
+    check_refused_by_server(&server, &client);
+}
+
+static void check_refused_by_client(const char *name, struct slice ca)
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    client.ca = ca;
+    struct setup *u = setup_new(&server, &client);
+    start(u, FAKE_CAPACITY_MAX, name);
+    run(u, 50);
+    CHECK(!tls_is_established(u->client.s));
+    CHECK_EQ(stream_end(u->client.s), STREAM_END_PROTOCOL);
+    setup_free(u);
+}
+
+TEST(client_refuses_a_wrong_name_and_a_strange_ca)
+{
+    check_refused_by_client("other.test", test_certs()->ca.certificate);
+    check_refused_by_client("127.0.0.2", test_certs()->ca.certificate);
+    check_refused_by_client("box.test", test_certs()->stranger_ca.certificate);
+}
+
+TEST(bad_configuration_is_refused_with_its_reason)
+{
+    const struct test_certs *c = test_certs();
+    struct tls_context *context = NULL;
+    struct tls_server_config config = server_config();
+    config.certificate_chain = SLICE_LIT("no PEM");
+    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CERTIFICATE);
+    config = server_config();
+    config.private_key = SLICE_LIT("no PEM");
+    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_KEY);
+    config.private_key = c->client.key;
+    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_MISMATCH);
+    config = server_config();
+    config.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CA);
+    config = server_config();
+    config.alpn = "";
+    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CONFIG);
+    CHECK_STR(tls_fault_name(TLS_FAULT_MISMATCH), "MISMATCH");
+    CHECK(context == NULL);
+}
+
+UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
+          T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
+          T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
+          T(writer_is_held_back_by_a_reader_that_does_not_consume),
+          T(no_event_comes_from_inside_a_call), T(close_notify_both_ways_is_an_orderly_end),
+          T(end_without_close_notify_is_truncation),
+          T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
+          T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
+          T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
+          T(silent_client_is_given_up_in_time),
+          T(garbage_instead_of_a_handshake_is_a_protocol_error),
+          T(client_certificate_of_the_ca_is_known_by_its_subject),
+          T(optional_client_certificate_may_be_missing),
+          T(client_certificate_of_a_strange_ca_ends_the_handshake),
+          T(client_without_our_protocol_is_refused),
+          T(client_refuses_a_wrong_name_and_a_strange_ca),
+          T(bad_configuration_is_refused_with_its_reason))
