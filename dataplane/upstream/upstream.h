@@ -46,6 +46,13 @@ struct upstream_conn;
 /* The part that the user of a connection works with. */
 struct h1_client *upstream_conn_h1(struct upstream_conn *c);
 
+/* Where it leads. */
+struct upstream_conn_id {
+    struct ip_addr addr;
+    uint16_t port;
+};
+const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
+
 /* Has it answered a request before? Then a request that dies without a byte of an answer may be
  * tried once more on a fresh connection. */
 bool upstream_conn_is_reused(const struct upstream_conn *c);
@@ -74,14 +81,21 @@ void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *diale
 /* Resets all connections, and gives everything back. */
 void upstream_done(struct upstream *u);
 
+/* What is wanted. */
+struct upstream_ask {
+    uint32_t group;
+    bool is_fresh;                        /* never an idle connection: it is a second try */
+    const struct upstream_conn_id *avoid; /* an endpoint that just failed; NULL: none */
+};
+
 /*
- * A connection to an endpoint of `group`: an idle one unless `is_fresh`, else one that is being
+ * A connection to an endpoint of the group: an idle one unless `is_fresh`, else one that is being
  * opened. Endpoints: those that are READY; when there is none, those that still serve while they
- * terminate. Of two chosen at random by weight, the one with fewer requests under way (power of two
- * choices). Its h1.ops and h1.owner are set to the given ones. Cost: O(1) in the number of
- * connections.
+ * terminate. Of two chosen at random by weight, the one with fewer requests under way for its
+ * weight (power of two choices). h1.ops and h1.owner are set to the given ones. Cost: linear in the
+ * group's endpoints, a nanosecond each; O(1) in the number of connections.
  */
-enum upstream_result upstream_get(struct upstream *u, uint32_t group, bool is_fresh,
+enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
                                   const struct h1_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn);
 

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections to backends: got, put back, aged, closed. The rules are in upstream.h. */
+#include "upstream/upstream.h"
+
+#include "base/assert.h"
+#include "upstream/upstream_priv.h"
+
+static void arm_idle_timer(struct upstream *u)
+{
+    struct list_node *first = list_peek_front(&u->ages);
+    if (first == NULL) {
+        wheel_disarm(&u->core->wheel, &u->idle_timer);
+        return;
+    }
+    const struct upstream_conn *c = container_of(first, struct upstream_conn, age_link);
+    wheel_arm(&u->core->wheel, &u->idle_timer, c->idle_until_us);
+}
+
+static void on_idle_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct upstream *u = container_of(timer, struct upstream, idle_timer);
+    struct list_node *first;
+    while ((first = list_peek_front(&u->ages)) != NULL) {
+        struct upstream_conn *c = container_of(first, struct upstream_conn, age_link);
+        if (c->idle_until_us > now_us)
+            break;
+        upstream_close_idle(u, c, STAT_upstream_closed_idle_timeout);
+    }
+    arm_idle_timer(u);
+}
+
+static uint32_t buckets_for(uint32_t endpoints)
+{
+    uint32_t n = 64;
+    while (n < endpoints && n < 1u << 20)
+        n *= 2;
+    return n;
+}
+
+struct upstream *upstream_new(struct core *core, const struct endpoint_table *table,
+                              const struct http_env *env, const struct upstream_config *config)
+{
+    ASSERT(config->conns_max > 0 && config->endpoints_max > 0);
+    struct upstream *u = core_memory(core, sizeof(*u), "upstream");
+    *u = (struct upstream){.core = core, .table = table, .env = env, .config = *config};
+    size_t conn_bytes = pool_bytes(sizeof(struct upstream_conn), config->conns_max);
+    pool_init(&u->conns, core_memory(core, conn_bytes, "backend connections"),
+              sizeof(struct upstream_conn), config->conns_max);
+    size_t endpoint_bytes = pool_bytes(sizeof(struct upstream_endpoint), config->endpoints_max);
+    pool_init(&u->endpoints, core_memory(core, endpoint_bytes, "endpoints"),
+              sizeof(struct upstream_endpoint), config->endpoints_max);
+    uint32_t n = buckets_for(config->endpoints_max);
+    u->buckets = core_memory(core, n * sizeof(*u->buckets), "endpoint buckets");
+    u->buckets_mask = n - 1;
+    for (uint32_t i = 0; i < n; i++)
+        list_init(&u->buckets[i]);
+    list_init(&u->ages);
+    u->idle_timer.on_expire = on_idle_timer;
+    return u;
+}
+
+void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *dialer)
+{
+    ASSERT(dialer->open != NULL);
+    u->dialer = *dialer;
+}
+
+struct h1_client *upstream_conn_h1(struct upstream_conn *c)
+{
+    return &c->h1;
+}
+
+const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c)
+{
+    return &c->endpoint->id;
+}
+
+bool upstream_conn_is_reused(const struct upstream_conn *c)
+{
+    return c->is_reused;
+}
+
+/* Off the idle lists. */
+static void leave_idle(struct upstream *u, struct upstream_conn *c)
+{
+    ASSERT(u->idle > 0 && c->endpoint->idle > 0);
+    list_remove(&c->idle_link);
+    list_remove(&c->age_link);
+    c->endpoint->idle--;
+    u->idle--;
+    u->core->stats->counters[STAT_upstream_idle_now]--;
+}
+
+/* The memory of a connection whose stream is gone, and which is on no list. */
+static void free_conn(struct upstream *u, struct upstream_conn *c)
+{
+    ASSERT(c->h1.stream == NULL && !list_is_linked(&c->idle_link));
+    struct upstream_endpoint *e = c->endpoint;
+    pool_put(&u->conns, c);
+    upstream_endpoint_check_end(u, e);
+}
+
+void upstream_close_idle(struct upstream *u, struct upstream_conn *c, enum stat_id why)
+{
+    stat_inc(u->core, why);
+    leave_idle(u, c);
+    h1_client_close(&c->h1);
+    free_conn(u, c);
+}
+
+static void idle_on_writable(struct h1_client *h)
+{
+    ASSERT_HOT(h->phase == H1_CLIENT_READY);
+}
+
+static void idle_on_answer(struct h1_client *h)
+{
+    ASSERT(h->phase == H1_CLIENT_ASKING); /* and so never of an idle connection */
+    ASSERT(!"an idle connection has no answer");
+}
+
+static void idle_on_end(struct h1_client *h, enum h1_client_end end)
+{
+    struct upstream_conn *c = container_of(h, struct upstream_conn, h1);
+    struct upstream *u = c->upstream;
+    stat_inc(u->core, end == H1_CLIENT_END_IDLE_BYTES ? STAT_upstream_closed_idle_bytes
+                                                      : STAT_upstream_closed_by_backend);
+    leave_idle(u, c);
+    free_conn(u, c);
+    arm_idle_timer(u);
+}
+
+static const struct h1_client_ops idle_ops = {.on_writable = idle_on_writable,
+                                              .on_response = idle_on_answer,
+                                              .on_body = idle_on_answer,
+                                              .on_end = idle_on_end};
+
+static void become_busy(struct upstream *u, struct upstream_conn *c,
+                        const struct h1_client_ops *ops, void *owner)
+{
+    c->endpoint->busy++;
+    c->h1.ops = ops;
+    c->h1.owner = owner;
+    u->core->stats->counters[STAT_upstream_busy_now]++;
+}
+
+static void leave_busy(struct upstream *u, struct upstream_conn *c)
+{
+    ASSERT(c->endpoint->busy > 0);
+    c->endpoint->busy--;
+    u->core->stats->counters[STAT_upstream_busy_now]--;
+}
+
+/* The connection to `e` that was used last; NULL: none is idle. */
+static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e)
+{
+    struct list_node *first = list_peek_front(&e->idle_conns);
+    if (first == NULL)
+        return NULL;
+    struct upstream_conn *c = container_of(first, struct upstream_conn, idle_link);
+    ASSERT(c->h1.phase == H1_CLIENT_READY);
+    leave_idle(u, c);
+    c->is_reused = true;
+    stat_inc(u->core, STAT_upstream_reused);
+    return c;
+}
+
+static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
+                                      struct upstream_conn **ret_conn)
+{
+    ASSERT(u->dialer.open != NULL);
+    struct upstream_conn *c = pool_get(&u->conns);
+    if (c == NULL)
+        return UPSTREAM_NO_CONN;
+    struct tcp_open_args args = {.remote = e->id.addr,
+                                 .remote_port = e->id.port,
+                                 .connect_timeout_ms = u->config.connect_timeout_ms};
+    struct stream *stream;
+    if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
+        pool_put(&u->conns, c);
+        return UPSTREAM_OPEN_FAILED;
+    }
+    *c = (struct upstream_conn){.upstream = u, .endpoint = e};
+    h1_client_init(&c->h1, stream, u->env, &idle_ops, u);
+    stat_inc(u->core, STAT_upstream_opened);
+    *ret_conn = c;
+    return UPSTREAM_OK;
+}
+
+static enum upstream_result count_failure(struct upstream *u, enum upstream_result r)
+{
+    static const enum stat_id counters[] = {
+        [UPSTREAM_NO_ENDPOINT] = STAT_upstream_no_endpoint,
+        [UPSTREAM_LIMIT] = STAT_upstream_limit,
+        [UPSTREAM_NO_CONN] = STAT_upstream_no_conn,
+        [UPSTREAM_OPEN_FAILED] = STAT_upstream_open_failed,
+    };
+    ASSERT(r != UPSTREAM_OK && (unsigned)r < array_len(counters));
+    stat_inc(u->core, counters[r]);
+    return r;
+}
+
+enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
+                                  const struct h1_client_ops *ops, void *owner,
+                                  struct upstream_conn **ret_conn)
+{
+    struct upstream_conn_id id;
+    enum upstream_result r = upstream_pick(u, ask, &id);
+    if (r != UPSTREAM_OK)
+        return count_failure(u, r);
+    struct upstream_endpoint *e = upstream_endpoint_get(u, &id);
+    if (e == NULL)
+        return count_failure(u, UPSTREAM_NO_CONN);
+    e->group = ask->group;
+    struct upstream_conn *c = ask->is_fresh ? NULL : take_idle(u, e);
+    if (c == NULL)
+        r = open_conn(u, e, &c);
+    if (r != UPSTREAM_OK) {
+        upstream_endpoint_check_end(u, e);
+        return count_failure(u, r);
+    }
+    become_busy(u, c, ops, owner);
+    *ret_conn = c;
+    return UPSTREAM_OK;
+}
+
+/* Makes room: the one that has been idle longest goes. */
+static void limit_idle(struct upstream *u)
+{
+    if (u->idle <= u->config.idle_max)
+        return;
+    struct list_node *first = list_peek_front(&u->ages);
+    upstream_close_idle(u, container_of(first, struct upstream_conn, age_link),
+                        STAT_upstream_closed_idle_limit);
+}
+
+void upstream_put(struct upstream *u, struct upstream_conn *c)
+{
+    leave_busy(u, c);
+    bool is_reusable = h1_client_finish(&c->h1);
+    bool is_room = c->endpoint->idle < u->config.idle_per_endpoint_max && u->config.idle_max > 0;
+    if (!is_reusable || !is_room) {
+        stat_inc(u->core,
+                 is_reusable ? STAT_upstream_closed_idle_limit : STAT_upstream_closed_done);
+        h1_client_close(&c->h1);
+        free_conn(u, c);
+        return;
+    }
+    c->h1.ops = &idle_ops;
+    c->h1.owner = u;
+    c->idle_until_us = u->core->now_us + (uint64_t)u->config.idle_timeout_ms * 1000;
+    list_push_front(&c->endpoint->idle_conns, &c->idle_link);
+    list_push_back(&u->ages, &c->age_link);
+    c->endpoint->idle++;
+    u->idle++;
+    u->core->stats->counters[STAT_upstream_idle_now]++;
+    limit_idle(u);
+    if (!wheel_timer_is_armed(&u->idle_timer))
+        arm_idle_timer(u);
+}
+
+void upstream_abort(struct upstream *u, struct upstream_conn *c)
+{
+    stat_inc(u->core, STAT_upstream_aborted);
+    h1_client_abort(&c->h1);
+    leave_busy(u, c);
+    free_conn(u, c);
+}
+
+void upstream_drop(struct upstream *u, struct upstream_conn *c)
+{
+    ASSERT(c->h1.stream == NULL);
+    stat_inc(u->core, STAT_upstream_broken);
+    leave_busy(u, c);
+    free_conn(u, c);
+}
+
+void upstream_done(struct upstream *u)
+{
+    struct list_node *first;
+    while ((first = list_peek_front(&u->ages)) != NULL) {
+        struct upstream_conn *c = container_of(first, struct upstream_conn, age_link);
+        leave_idle(u, c);
+        h1_client_abort(&c->h1);
+        free_conn(u, c);
+    }
+    wheel_disarm(&u->core->wheel, &u->idle_timer);
+    ASSERT(u->conns.used == 0 && u->endpoints.used == 0); /* whoever has busy ones let go before */
+}
+
+uint32_t upstream_busy_count(const struct upstream *u)
+{
+    return u->conns.used - u->idle;
+}
+
+uint32_t upstream_idle_count(const struct upstream *u)
+{
+    return u->idle;
+}
+
+void check_upstream(const struct upstream *u)
+{
+    uint32_t idle = 0;
+    LIST_EACH (it, &u->ages) {
+        const struct upstream_conn *c = container_of(it, struct upstream_conn, age_link);
+        ASSERT(c->h1.phase == H1_CLIENT_READY && c->h1.response == NULL);
+        ASSERT(list_is_linked(&c->idle_link));
+        idle++;
+    }
+    ASSERT(idle == u->idle && idle <= u->conns.used && idle <= u->config.idle_max);
+    ASSERT(idle == 0 || wheel_timer_is_armed(&u->idle_timer));
+}

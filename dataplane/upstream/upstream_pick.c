@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which endpoint gets the next request.
+ *
+ * Known ways: round robin (each worker counts for itself, so N workers gang up on the first
+ * endpoint after every change), least outstanding (a scan for the minimum; all workers run to the
+ * endpoint that just appeared), and the better of two random ones (Mitzenmacher: "The Power of Two
+ * Choices in Randomized Load Balancing", 2001), which needs no common state and has neither fault.
+ * We take the last. A group with slow start or locality would change our mind.
+ */
+#include "base/assert.h"
+#include "upstream/upstream_priv.h"
+
+/* 0 is taken as 1: a list without weights is a list of equals. */
+static uint32_t weight_of(const struct endpoint *e)
+{
+    return e->weight > 0 ? e->weight : 1;
+}
+
+/* May it get a request in this round? READY ones; `is_last_resort`: those that still serve. */
+static bool is_eligible(const struct endpoint *e, const struct upstream_ask *ask,
+                        bool is_last_resort)
+{
+    uint32_t wanted = is_last_resort ? ENDPOINT_SERVING | ENDPOINT_TERMINATING : ENDPOINT_READY;
+    if ((e->flags & wanted) != wanted)
+        return false;
+    return ask->avoid == NULL || e->port != ask->avoid->port ||
+           !ip_addr_eq(&e->addr, &ask->avoid->addr);
+}
+
+static uint64_t total_weight(const struct endpoint_group *g, const struct upstream_ask *ask,
+                             bool is_last_resort)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < g->count; i++) {
+        if (is_eligible(&g->endpoints[i], ask, is_last_resort))
+            total += weight_of(&g->endpoints[i]);
+    }
+    return total;
+}
+
+/* One at random, by weight. */
+static const struct endpoint *draw(struct upstream *u, const struct endpoint_group *g,
+                                   const struct upstream_ask *ask, bool is_last_resort,
+                                   uint32_t total)
+{
+    uint32_t at = rng_below(&u->core->rng, total);
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct endpoint *e = &g->endpoints[i];
+        if (!is_eligible(e, ask, is_last_resort))
+            continue;
+        if (at < weight_of(e))
+            return e;
+        at -= weight_of(e);
+    }
+    ASSERT(!"a draw below the total weight has a taker");
+    return NULL;
+}
+
+static uint32_t busy_of(const struct upstream *u, const struct endpoint *e)
+{
+    struct upstream_conn_id id = {e->addr, e->port};
+    const struct upstream_endpoint *known = upstream_endpoint_find(u, &id);
+    return known != NULL ? known->busy : 0;
+}
+
+enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
+                                   struct upstream_conn_id *ret)
+{
+    const struct endpoint_group *g = endpoint_group_get(u->table, ask->group);
+    if (g == NULL)
+        return UPSTREAM_NO_ENDPOINT;
+    bool is_last_resort = false;
+    uint64_t total = total_weight(g, ask, false);
+    if (total == 0) {
+        is_last_resort = true;
+        total = total_weight(g, ask, true);
+    }
+    if (total == 0)
+        return UPSTREAM_NO_ENDPOINT;
+    ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */
+    const struct endpoint *a = draw(u, g, ask, is_last_resort, (uint32_t)total);
+    const struct endpoint *b = draw(u, g, ask, is_last_resort, (uint32_t)total);
+    uint64_t busy_a = busy_of(u, a);
+    uint64_t busy_b = busy_of(u, b);
+    if (busy_b * weight_of(a) < busy_a * weight_of(b)) {
+        a = b;
+        busy_a = busy_b;
+    }
+    if (busy_a >= u->config.busy_per_endpoint_max)
+        return UPSTREAM_LIMIT;
+    *ret = (struct upstream_conn_id){a->addr, a->port};
+    return UPSTREAM_OK;
+}

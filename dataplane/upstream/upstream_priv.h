@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of upstream share. Thread: the worker. */
+#pragma once
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/wheel.h"
+#include "core/core.h"
+#include "core/endpoint_table.h"
+#include "upstream/upstream.h"
+
+/*
+ * One address and port with at least one connection. Reached by the hash table `buckets`; lives from
+ * the first connection to the last.
+ *
+ * Invariants: busy + idle >= 1; `idle_conns` has `idle` entries.
+ */
+struct upstream_endpoint {
+    struct list_node link; /* in its bucket */
+    struct upstream_conn_id id;
+    uint32_t group; /* that led here last: who is asked whether it is still listed */
+    uint32_t busy;
+    uint32_t idle;
+    struct list_node idle_conns; /* last used first */
+};
+
+/* Busy: `idle_link` and `age_link` on no list. Idle: on both. */
+struct upstream_conn {
+    struct h1_client h1;
+    struct upstream *upstream;
+    struct upstream_endpoint *endpoint;
+    struct list_node idle_link; /* in endpoint->idle_conns */
+    struct list_node age_link;  /* in upstream->ages: longest idle first */
+    uint64_t idle_until_us;
+    bool is_reused;
+};
+
+struct upstream {
+    struct core *core;
+    const struct endpoint_table *table;
+    const struct http_env *env;
+    struct upstream_config config;
+    struct upstream_dialer dialer;
+    struct pool conns;
+    struct pool endpoints;
+    struct list_node *buckets;
+    uint32_t buckets_mask;
+    uint32_t idle;
+    struct list_node ages;
+    struct wheel_timer idle_timer; /* for the first of `ages` */
+    uint64_t change;        /* of the table, up to which vanished endpoints were looked for */
+    uint64_t change_wanted; /* when the walk under way began */
+    uint32_t walk;          /* next bucket of that walk; 0: none is under way */
+};
+
+/* Chooses one endpoint of the group that may get a request and is not at its limit. */
+enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
+                                   struct upstream_conn_id *ret);
+
+/* The endpoint with that id; NULL: it has no connection. */
+struct upstream_endpoint *upstream_endpoint_find(const struct upstream *u,
+                                                 const struct upstream_conn_id *id);
+
+/* The same, made when there is none; NULL: the pool is empty. */
+struct upstream_endpoint *upstream_endpoint_get(struct upstream *u,
+                                                const struct upstream_conn_id *id);
+
+/* Gives it back when its last connection is gone. */
+void upstream_endpoint_check_end(struct upstream *u, struct upstream_endpoint *e);
+
+/* Closes one idle connection in good order and counts it as `why`. */
+void upstream_close_idle(struct upstream *u, struct upstream_conn *c, enum stat_id why);
+
+/* Asserts the invariants. */
+void check_upstream(const struct upstream *u);
