@@ -8,17 +8,30 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct pair {
     EVP_PKEY *key;
     X509 *cert;
 };
 
-static struct slice bytes_of(BIO *bio)
+/* The text of `bio`, which is freed, in memory that lives as long as the program. */
+static struct slice take_bytes(BIO *bio)
 {
     char *text = NULL;
     long len = BIO_get_mem_data(bio, &text);
-    return slice_of(text, (size_t)len);
+    char *kept = malloc((size_t)len);
+    ASSERT(len > 0 && kept != NULL);
+    memcpy(kept, text, (size_t)len);
+    BIO_free(bio);
+    return slice_of(kept, (size_t)len);
+}
+
+static void pair_free(struct pair p)
+{
+    EVP_PKEY_free(p.key);
+    X509_free(p.cert);
 }
 
 static void extend(X509 *cert, int nid, const char *value)
@@ -51,7 +64,7 @@ static struct pair make(const char *name, const struct pair *issuer, struct test
     BIO *key = BIO_new(BIO_s_mem());
     PEM_write_bio_X509(cert, p.cert);
     PEM_write_bio_PrivateKey(key, p.key, NULL, NULL, 0, NULL, NULL);
-    *ret = (struct test_cert){bytes_of(cert), bytes_of(key)};
+    *ret = (struct test_cert){take_bytes(cert), take_bytes(key)};
     return p;
 }
 
@@ -62,8 +75,10 @@ const struct test_certs *test_certs(void)
         return &all;
     struct pair ca = make("good", NULL, &all.ca);
     struct pair bad = make("stranger", NULL, &all.stranger_ca);
-    make("box.test", &ca, &all.server);
-    make("controller", &ca, &all.client);
-    make("nobody", &bad, &all.stranger);
+    pair_free(make("box.test", &ca, &all.server));
+    pair_free(make("controller", &ca, &all.client));
+    pair_free(make("nobody", &bad, &all.stranger));
+    pair_free(ca);
+    pair_free(bad);
     return &all;
 }
