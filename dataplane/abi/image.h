@@ -152,7 +152,7 @@ struct image_egress {
     uint8_t prefix_len;    /* of the mapped form */
     uint8_t reserved;
     uint16_t interface;
-    struct ip_addr gateway; /* of the same family, on-link on `interface` */
+    struct ip_addr gateway; /* of the same family, on-link; zero: so is the whole prefix */
 };
 
 /* A local address and TCP port. No two are the same. */

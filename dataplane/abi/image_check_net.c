@@ -41,8 +41,11 @@ bool image_is_address(const struct image_address *e)
 
 bool image_is_egress(const struct image_egress *e)
 {
-    return is_prefix_len(&e->prefix, e->prefix_len) && is_zero_after(&e->prefix, e->prefix_len) &&
-           is_unicast(&e->gateway) && ip_addr_is_v4(&e->gateway) == ip_addr_is_v4(&e->prefix);
+    if (!is_prefix_len(&e->prefix, e->prefix_len) || !is_zero_after(&e->prefix, e->prefix_len))
+        return false;
+    if (ip_addr_is_zero(&e->gateway))
+        return true;
+    return is_unicast(&e->gateway) && ip_addr_is_v4(&e->gateway) == ip_addr_is_v4(&e->prefix);
 }
 
 enum image_fault image_local_interface(const struct image_view *v, uint32_t i)

@@ -46,7 +46,7 @@ struct net_route {
     struct ip_addr prefix;
     uint8_t prefix_len; /* of the mapped form */
     uint16_t interface;
-    struct ip_addr gateway; /* on-link on `interface` */
+    struct ip_addr gateway; /* on-link on `interface`; zero: so is the whole prefix */
 };
 
 /* Borrowed arrays: net_configure() copies what it keeps. */

@@ -100,15 +100,15 @@ static void link_parents(struct path_table *t, uint32_t n)
     }
 }
 
-/* The source for what goes through a gateway: an address that the gateway can see, else any of the
- * interface of its family. */
+/* The source for what a route sends: an address that the gateway can see, else any of the interface
+ * of its family. */
 static struct ip_addr source_for(const struct net_config *config, const struct net_route *r)
 {
     struct ip_addr any = {0};
     for (uint32_t i = 0; i < config->n_addresses; i++) {
         const struct net_address *a = &config->addresses[i];
         if (a->is_vip || a->interface != r->interface ||
-            ip_addr_is_v4(&a->addr) != ip_addr_is_v4(&r->gateway))
+            ip_addr_is_v4(&a->addr) != ip_addr_is_v4(&r->prefix))
             continue;
         if (ip_addr_in_prefix(&r->gateway, &a->addr, a->prefix_len))
             return a->addr;
@@ -141,6 +141,7 @@ void path_build(struct path_table *t, const struct net_config *config)
                                             .prefix_len = r->prefix_len,
                                             .interface = r->interface,
                                             .gateway = r->gateway,
+                                            .is_on_link = ip_addr_is_zero(&r->gateway),
                                             .source = source_for(config, r),
                                             .parent = (uint16_t)n};
         n++;

@@ -123,7 +123,7 @@ static int resize_slots(struct image_builder *b, struct image_vec *vec, uint32_t
         if (image_vec_push(b, vec) == NULL)
             return b->error;
     }
-    if (count > 0)
+    if (count != 0)
         memset(vec->bytes, 0xff, (size_t)count * vec->entry_size);
     return 0;
 }

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See compile.h. The parts are compile_net.c, compile_route.c and compile_rule.c. */
+#include "compile/compile_priv.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void compile_note(const struct compile *c, const char *format, ...)
+{
+    char text[2 * COMPILE_NAME_BYTES];
+    va_list args;
+    if (c->in->on_note == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    c->in->on_note(c->in->arg, text);
+}
+
+/* `n` indices that lead nowhere yet. */
+static uint32_t *new_map(uint32_t n)
+{
+    uint32_t *map = malloc((n + 1) * sizeof(*map));
+    if (map != NULL)
+        memset(map, 0xff, (n + 1) * sizeof(*map));
+    return map;
+}
+
+static const char *protocol_name(enum plan_protocol protocol)
+{
+    static const char *const names[] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP"};
+    return protocol < PLAN_PROTOCOL_OTHER ? names[protocol] : "another protocol";
+}
+
+static void bind_listener(struct compile *c, const struct plan_listener *listener,
+                          uint32_t image_listener)
+{
+    const struct plan_gateway *gateway = &c->plan->gateways[listener->gateway];
+    for (uint32_t i = 0; i < gateway->n_addresses; i++) {
+        char text[IP_ADDR_TEXT_MAX];
+        const struct ip_addr *addr = &gateway->addresses[i];
+        if (image_builder_bind(c->b, addr, listener->port, image_listener) == -EEXIST)
+            compile_note(c,
+                         "listener %s of Gateway %s/%s: another listener has its hostname at "
+                         "%s port %u",
+                         listener->name, gateway->namespace, gateway->name,
+                         ip_addr_format(addr, text), listener->port);
+    }
+}
+
+void compile_listeners(struct compile *c)
+{
+    for (uint32_t i = 0; i < c->plan->n_listeners; i++) {
+        const struct plan_listener *listener = &c->plan->listeners[i];
+        const struct plan_gateway *gateway = &c->plan->gateways[listener->gateway];
+        char name[COMPILE_NAME_BYTES];
+        if (!listener->is_served)
+            continue;
+        snprintf(name, sizeof(name), "%s/%s/%s", gateway->namespace, gateway->name, listener->name);
+        if (listener->protocol == PLAN_HTTP)
+            c->listeners[i] = image_builder_listener(c->b, name, listener->hostname,
+                                                     IMAGE_PROTOCOL_HTTP, listener->port);
+        if (c->listeners[i] == IMAGE_NONE)
+            compile_note(c, "listener %s: %s on port %u is not served", name,
+                         protocol_name(listener->protocol), listener->port);
+        else
+            bind_listener(c, listener, c->listeners[i]);
+    }
+}
+
+static int compile_all(struct compile *c, void **ret_data, size_t *ret_len)
+{
+    compile_network(c);
+    compile_listeners(c);
+    int error = compile_routes(c);
+    return error != 0 ? error : image_builder_finish(c->b, c->in->generation, ret_data, ret_len);
+}
+
+int compile_image(const struct compile_input *in, void **ret_data, size_t *ret_len)
+{
+    ASSERT(in->generation != 0);
+    struct compile c = {
+        .in = in,
+        .plan = in->plan,
+        .b = image_builder_new(),
+        .interfaces = new_map(in->plan->n_interfaces),
+        .listeners = new_map(in->plan->n_listeners),
+    };
+    int error = -ENOMEM;
+    if (c.b != NULL && c.interfaces != NULL && c.listeners != NULL)
+        error = compile_all(&c, ret_data, ret_len);
+    image_builder_free(c.b);
+    free(c.interfaces);
+    free(c.listeners);
+    return error;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to compile*.c: one run. */
+#pragma once
+
+#include "compile/compile.h"
+#include "compile/image_builder.h"
+
+#define COMPILE_NAME_BYTES 1024u /* "namespace/gateway/listener", 253 bytes each at most */
+
+struct compile {
+    const struct compile_input *in;
+    const struct plan *plan;
+    struct image_builder *b;
+    uint32_t *interfaces; /* of the plan -> of the image; IMAGE_NONE: left out */
+    uint32_t *listeners;  /* of the plan -> of the image; IMAGE_NONE: left out */
+};
+
+/* Tells that something is left out. */
+__attribute__((format(printf, 2, 3))) void compile_note(const struct compile *c, const char *format,
+                                                        ...);
+
+/* A prefix in mapped form: its length, and its address with nothing behind the length. */
+void compile_prefix(const struct plan_prefix *prefix, struct ip_addr *ret_addr, uint8_t *ret_len);
+
+/* Interfaces, addresses, egress routes. */
+void compile_network(struct compile *c);
+
+/* Listeners that are served, and where. */
+void compile_listeners(struct compile *c);
+
+/* Routes in order of precedence, each with its rules and hostnames. 0 or -ENOMEM. */
+int compile_routes(struct compile *c);
+
+/* One rule of the route begun last. */
+void compile_rule(struct compile *c, const struct plan_route *route, const struct plan_rule *rule);

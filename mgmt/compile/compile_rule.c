@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One rule of a plan: backends, filters, matches. */
+#include "compile/compile_priv.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "http/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATH_BYTES 4096u /* a path of 1024 bytes, each of them encoded, and its slash */
+
+static const char *const backend_faults[] = {
+#define X(name, reason) reason,
+    PLAN_BACKEND_FAULT_LIST(X)
+#undef X
+};
+
+static void add_backend(struct compile *c, const struct plan_backend *backend)
+{
+    bool is_fault = backend->fault != PLAN_BACKEND_OK || backend->group == PLAN_NONE;
+    const char *name = backend_faults[backend->fault];
+    uint32_t group = IMAGE_NONE;
+    if (!is_fault) {
+        ASSERT(backend->group < c->plan->n_groups);
+        name = c->plan->groups[backend->group].name;
+        group = c->in->group_ids[backend->group];
+    }
+    /* a backend that cannot be named keeps its share, as a fault */
+    if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL)
+        image_builder_rule_fault(c->b);
+}
+
+static int add_headers(struct compile *c, enum image_filter_type type,
+                       const struct plan_header_mod *mod)
+{
+    struct image_header_op_spec ops[IMAGE_HEADER_OPS_PER_FILTER_MAX];
+    uint32_t n = 0;
+    if ((uint64_t)mod->n_set + mod->n_add + mod->n_remove > array_len(ops))
+        return -EINVAL;
+    for (uint32_t i = 0; i < mod->n_set; i++)
+        ops[n++] =
+            (struct image_header_op_spec){IMAGE_HEADER_SET, mod->set[i].name, mod->set[i].value};
+    for (uint32_t i = 0; i < mod->n_add; i++)
+        ops[n++] =
+            (struct image_header_op_spec){IMAGE_HEADER_ADD, mod->add[i].name, mod->add[i].value};
+    for (uint32_t i = 0; i < mod->n_remove; i++)
+        ops[n++] = (struct image_header_op_spec){IMAGE_HEADER_REMOVE, mod->remove[i], NULL};
+    return image_builder_headers(c->b, type, ops, n);
+}
+
+/* A path to be written into messages: begins with a slash, and what may not stand in a path is
+ * encoded. An empty one stays empty. NULL: longer than any path can be. */
+static const char *safe_path(const char *path, char buf[PATH_BYTES])
+{
+    size_t n = 0;
+    if (path == NULL || path[0] == '\0')
+        return "";
+    if (path[0] != '/')
+        buf[n++] = '/';
+    for (const char *p = path; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p;
+        bool is_safe = c > 0x20 && c < 0x7f && strchr("?#\"<>\\^`{|}", c) == NULL;
+        if (n + 4 > PATH_BYTES)
+            return NULL;
+        if (is_safe)
+            buf[n++] = (char)c;
+        else
+            n += (size_t)snprintf(buf + n, 4, "%%%02X", c);
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
+static enum image_path_edit path_edit(enum plan_path_mod mod)
+{
+    static const enum image_path_edit edits[] = {
+        [PLAN_PATH_KEEP] = IMAGE_PATH_KEEP,
+        [PLAN_PATH_FULL] = IMAGE_PATH_REPLACE_FULL,
+        [PLAN_PATH_PREFIX] = IMAGE_PATH_REPLACE_PREFIX,
+    };
+    return edits[mod];
+}
+
+static int add_redirect(struct compile *c, const struct plan_redirect *redirect)
+{
+    char buf[PATH_BYTES];
+    struct image_redirect_spec spec = {
+        .hostname = redirect->hostname,
+        .path_edit = path_edit(redirect->path_mod),
+        .status = redirect->status,
+        .port = redirect->port,
+    };
+    if (redirect->scheme != NULL && strcmp(redirect->scheme, "http") == 0)
+        spec.scheme = IMAGE_SCHEME_HTTP;
+    else if (redirect->scheme != NULL && strcmp(redirect->scheme, "https") == 0)
+        spec.scheme = IMAGE_SCHEME_HTTPS;
+    else if (redirect->scheme != NULL)
+        return -EINVAL;
+    if (spec.path_edit != IMAGE_PATH_KEEP && (spec.path = safe_path(redirect->path, buf)) == NULL)
+        return -EINVAL;
+    return image_builder_redirect(c->b, &spec);
+}
+
+static int add_rewrite(struct compile *c, const struct plan_rewrite *rewrite)
+{
+    char buf[PATH_BYTES];
+    struct image_rewrite_spec spec = {.hostname = rewrite->hostname,
+                                      .path_edit = path_edit(rewrite->path_mod)};
+    if (spec.path_edit != IMAGE_PATH_KEEP && (spec.path = safe_path(rewrite->path, buf)) == NULL)
+        return -EINVAL;
+    return image_builder_rewrite(c->b, &spec);
+}
+
+static int add_filter(struct compile *c, const struct plan_filter *filter)
+{
+    switch (filter->type) {
+    case PLAN_FILTER_REQUEST_HEADERS:
+        return add_headers(c, IMAGE_FILTER_REQUEST_HEADERS, &filter->headers);
+    case PLAN_FILTER_RESPONSE_HEADERS:
+        return add_headers(c, IMAGE_FILTER_RESPONSE_HEADERS, &filter->headers);
+    case PLAN_FILTER_REDIRECT:
+        return add_redirect(c, &filter->redirect);
+    case PLAN_FILTER_REWRITE:
+        return add_rewrite(c, &filter->rewrite);
+    }
+    return -EINVAL;
+}
+
+/* `n` pairs as the builder takes them. False: too many, or one is no exact comparison. */
+static bool take_pairs(const struct plan_pair *pairs, uint32_t n, struct image_pair *ret)
+{
+    if (n > IMAGE_PREDICATES_PER_MATCH_MAX)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (pairs[i].type != PLAN_MATCH_EXACT)
+            return false;
+        ret[i] = (struct image_pair){pairs[i].name, pairs[i].value};
+    }
+    return true;
+}
+
+/* The path in the form that requests are matched in. False: it has none. */
+static bool normal_path(const char *path, char buf[PATH_BYTES])
+{
+    size_t len = strlen(path);
+    if (len >= PATH_BYTES)
+        return false;
+    memcpy(buf, path, len + 1);
+    if (http_path_normalize((uint8_t *)buf, &len) != HTTP_FAULT_none)
+        return false;
+    buf[len] = '\0';
+    return true;
+}
+
+static int add_match(struct compile *c, const struct plan_match *match, uint32_t index)
+{
+    char path[PATH_BYTES];
+    struct image_pair headers[IMAGE_PREDICATES_PER_MATCH_MAX];
+    struct image_pair queries[IMAGE_PREDICATES_PER_MATCH_MAX];
+    if (match->path_type == PLAN_MATCH_REGEX || !normal_path(match->path, path) ||
+        !take_pairs(match->headers, match->n_headers, headers) ||
+        !take_pairs(match->queries, match->n_queries, queries))
+        return -EINVAL;
+    struct image_match_spec spec = {
+        .path_kind = match->path_type == PLAN_MATCH_EXACT ? IMAGE_PATH_EXACT : IMAGE_PATH_PREFIX,
+        .path = path,
+        .method = match->method,
+        .headers = headers,
+        .n_headers = match->n_headers,
+        .queries = queries,
+        .n_queries = match->n_queries,
+        .index = (uint16_t)index,
+    };
+    return image_builder_match(c->b, &spec);
+}
+
+void compile_rule(struct compile *c, const struct plan_route *route, const struct plan_rule *rule)
+{
+    if (image_builder_rule(c->b, (uint16_t)rule->index) == IMAGE_NONE) {
+        compile_note(c, "route %s/%s: rule %u is left out", route->namespace, route->name,
+                     rule->index);
+        return;
+    }
+    image_builder_timeouts(c->b, rule->request_timeout_ms, rule->backend_request_timeout_ms);
+    if (rule->fault != PLAN_RULE_OK)
+        image_builder_rule_fault(c->b);
+    for (uint32_t i = 0; i < rule->n_backends; i++)
+        add_backend(c, &rule->backends[i]);
+    for (uint32_t i = 0; i < rule->n_filters; i++) {
+        if (add_filter(c, &rule->filters[i]) != -EINVAL)
+            continue;
+        image_builder_rule_fault(c->b);
+        compile_note(c, "route %s/%s: rule %u answers 500: filter %u cannot be carried out",
+                     route->namespace, route->name, rule->index, i);
+    }
+    for (uint32_t i = 0; i < rule->n_matches; i++) {
+        if (add_match(c, &rule->matches[i], i) == -EINVAL)
+            compile_note(c, "route %s/%s: match %u of rule %u cannot be carried out",
+                         route->namespace, route->name, i, rule->index);
+    }
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder by itself: what it refuses, limits, size, and that cost does not grow with routes. */
+#include "base/container.h"
+#include "compile/image_builder.h"
+#include "route/route.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ip_addr vip = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 198, [13] = 18}};
+static const struct image_match_spec everything = {.path_kind = IMAGE_PATH_PREFIX, .path = "/"};
+
+/* A builder with a listener at the VIP. */
+static struct image_builder *begin(void)
+{
+    struct image_builder *b = image_builder_new();
+    REQUIRE(b != NULL);
+    REQUIRE(image_builder_listener(b, "n/gw/l", NULL, IMAGE_PROTOCOL_HTTP, 80) == 0);
+    REQUIRE(image_builder_bind(b, &vip, 80, 0) == 0);
+    return b;
+}
+
+/* Finishes, checks, and gives the image's view; the bytes are freed by free(*ret_data). */
+static struct image_view finish(struct image_builder *b, void **ret_data, size_t *ret_len)
+{
+    struct image_view v;
+    struct image_fault_info info;
+    REQUIRE(image_builder_finish(b, 1, ret_data, ret_len) == 0);
+    CHECK_STR(image_fault_name(image_check(*ret_data, *ret_len, &info)), "OK");
+    REQUIRE(info.fault == IMAGE_FAULT_OK);
+    image_view_init(&v, *ret_data);
+    return v;
+}
+
+static void begin_rule(struct image_builder *b)
+{
+    REQUIRE(image_builder_route(b, "n/r", 1) == 0);
+    REQUIRE(image_builder_rule(b, 0) == 0);
+}
+
+TEST(what_would_spoil_the_image_is_refused_and_leaves_no_trace)
+{
+    static const struct image_pair twice[] = {{"X", "1"}, {"x", "2"}};
+    static const struct image_pair control = {"x", "a\r\nb"}, unnamed = {"", "a"},
+                                   spaced = {"x", " a"};
+    static const struct image_match_spec bad[] = {
+        {.path_kind = IMAGE_PATH_PREFIX, .path = "no-slash"},
+        {.path_kind = IMAGE_PATH_PREFIX, .path = ""},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/a b"},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/a?b"},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/a\n"},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .method = "GE T"},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .headers = twice, .n_headers = 2},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .headers = &control, .n_headers = 1},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .headers = &unnamed, .n_headers = 1},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .headers = &spaced, .n_headers = 1},
+        {.path_kind = IMAGE_PATH_EXACT, .path = "/", .queries = &unnamed, .n_queries = 1},
+    };
+    struct image_builder *b = begin();
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad); i++)
+        CHECK_EQ(image_builder_match(b, &bad[i]), -EINVAL);
+    CHECK_EQ(image_builder_backend(b, "x", IMAGE_NONE, IMAGE_WEIGHT_MAX + 1), -EINVAL);
+    CHECK_EQ(image_builder_backend(b, "x\n", IMAGE_NONE, 1), -EINVAL);
+    CHECK_EQ(image_builder_rule(b, 0), IMAGE_NONE);      /* indices grow */
+    CHECK_EQ(image_builder_route(b, "n/a", 1), -EINVAL); /* not after n/r */
+    CHECK_EQ(image_builder_match(b, &everything), 0);
+    CHECK_EQ(image_builder_match(b, &everything), -EINVAL); /* the same index */
+    CHECK_EQ(image_builder_attach(b, 0, "UPPER.example.com"), -EINVAL);
+    CHECK_EQ(image_builder_attach(b, 0, "a.*.com"), -EINVAL);
+    CHECK_EQ(image_builder_attach(b, 1, NULL), -EINVAL);
+    CHECK_EQ(image_builder_attach(b, 0, NULL), 0);
+    CHECK_EQ(image_builder_attach(b, 0, ""), -EEXIST);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_matches, 1);
+    CHECK_EQ(v.n_predicates, 0);
+    CHECK_EQ(v.n_hosts, 1);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(filters_that_would_break_a_message_are_refused)
+{
+    static const struct image_header_op_spec bad_ops[] = {
+        {IMAGE_HEADER_SET, "Transfer-Encoding", "chunked"},
+        {IMAGE_HEADER_ADD, "content-length", "0"},
+        {IMAGE_HEADER_REMOVE, "Connection", NULL},
+        {IMAGE_HEADER_SET, "X-A", "1\r\nX-B: 2"},
+        {IMAGE_HEADER_SET, "X A", "1"},
+        {IMAGE_HEADER_REMOVE, "X-A", "1"},
+    };
+    static const struct image_redirect_spec bad_redirects[] = {
+        {.status = 200},
+        {.status = 302, .hostname = "a b"},
+        {.status = 302, .hostname = "*.example.com"},
+        {.status = 302, .path = "/x"},
+        {.status = 302, .path = "x", .path_edit = IMAGE_PATH_REPLACE_FULL},
+    };
+    struct image_builder *b = begin();
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad_ops); i++)
+        CHECK_EQ(image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, &bad_ops[i], 1), -EINVAL);
+    for (size_t i = 0; i < array_len(bad_redirects); i++)
+        CHECK_EQ(image_builder_redirect(b, &bad_redirects[i]), -EINVAL);
+    CHECK_EQ(image_builder_redirect(b, &(struct image_redirect_spec){.status = 302}), 0);
+    CHECK_EQ(image_builder_redirect(b, &(struct image_redirect_spec){.status = 302}), -EINVAL);
+    CHECK_EQ(image_builder_rewrite(b, &(struct image_rewrite_spec){.hostname = "a.b"}), -EINVAL);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_filters, 1);
+    CHECK_EQ(v.n_header_ops, 0);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(a_prefix_is_replaced_only_where_one_is_matched)
+{
+    struct image_builder *b = begin();
+    begin_rule(b);
+    struct image_rewrite_spec rewrite = {.path = "/x", .path_edit = IMAGE_PATH_REPLACE_PREFIX};
+    struct image_match_spec exact = {.path_kind = IMAGE_PATH_EXACT, .path = "/a"};
+    CHECK_EQ(image_builder_rewrite(b, &rewrite), 0);
+    CHECK_EQ(image_builder_match(b, &exact), -EINVAL);
+    CHECK_EQ(image_builder_match(b, &everything), 0);
+    REQUIRE(image_builder_rule(b, 1) == 1);
+    CHECK_EQ(image_builder_match(b, &exact), 0);
+    CHECK_EQ(image_builder_rewrite(b, &rewrite), -EINVAL); /* too late: the match stands */
+    image_builder_free(b);
+}
+
+TEST(the_deepest_path_and_the_longest_host_fit)
+{
+    char path[1025], longer[1026], host[256];
+    memset(path, '/', 1024);
+    path[1024] = '\0';
+    memset(longer, '/', 1025);
+    longer[1025] = '\0';
+    for (int i = 0; i < 255; i++)
+        host[i] = i % 2 == 0 ? 'a' : '.';
+    host[255] = '\0';
+    struct image_builder *b = begin();
+    begin_rule(b);
+    struct image_match_spec spec = {.path_kind = IMAGE_PATH_EXACT, .path = longer};
+    CHECK_EQ(image_builder_match(b, &spec), -EINVAL);
+    spec.path = path;
+    CHECK_EQ(image_builder_match(b, &spec), 0);
+    CHECK_EQ(image_builder_attach(b, 0, host), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    struct route_request request = {
+        .host = slice_of_str(host), .path = slice_of_str(path), .method = SLICE_LIT("GET")};
+    struct route_result result;
+    route_match(&v, &request, &result);
+    CHECK_EQ(result.outcome, ROUTE_OUTCOME_RULE);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(finishing_twice_and_going_on_between_works)
+{
+    struct image_builder *b = begin();
+    void *first, *again, *more;
+    size_t len, len_again, len_more;
+    begin_rule(b);
+    REQUIRE(image_builder_match(b, &everything) == 0);
+    REQUIRE(image_builder_attach(b, 0, NULL) == 0);
+    finish(b, &first, &len);
+    finish(b, &again, &len_again);
+    CHECK(len == len_again && memcmp(first, again, len) == 0);
+    REQUIRE(image_builder_route(b, "n/s", 1) == 0);
+    struct image_view v = finish(b, &more, &len_more);
+    CHECK_EQ(v.n_routes, 2);
+    free(first);
+    free(again);
+    free(more);
+    image_builder_free(b);
+}
+
+/* `n` routes, each with a hostname and ten paths of its own. */
+static struct image_builder *big(unsigned n)
+{
+    struct image_builder *b = begin();
+    for (unsigned i = 0; i < n; i++) {
+        char name[32], host[48], path[32];
+        snprintf(name, sizeof(name), "n%u/r%06u", i % 7, i);
+        snprintf(host, sizeof(host), "app-%u.team-%u.example.com", i, i % 97);
+        REQUIRE(image_builder_route(b, name, i) == 0);
+        for (uint16_t k = 0; k < 10; k++) {
+            REQUIRE(image_builder_rule(b, k) != IMAGE_NONE);
+            REQUIRE(image_builder_backend(b, "n/svc:80", i, 1) == 0);
+            snprintf(path, sizeof(path), "/api/v%u/items", k);
+            struct image_match_spec spec = {.path_kind = IMAGE_PATH_PREFIX, .path = path};
+            REQUIRE(image_builder_match(b, &spec) == 0);
+        }
+        REQUIRE(image_builder_attach(b, 0, host) == 0);
+    }
+    return b;
+}
+
+/* How many slots a lookup of every node looks at, at most: what the cost of a match hangs on. */
+static uint32_t longest_probe(const struct image_view *v)
+{
+    uint32_t longest = 0, mask = v->n_node_slots - 1;
+    for (uint32_t i = 0; i < v->n_node_slots; i++) {
+        if (v->node_slots[i].node == IMAGE_NONE)
+            continue;
+        const struct image_node *node = &v->nodes[v->node_slots[i].node];
+        uint64_t hash =
+            image_edge_hash(v->header->hash_seed, node->parent, image_text(v, node->label));
+        uint32_t distance = (i - (uint32_t)hash) & mask;
+        longest = distance > longest ? distance : longest;
+    }
+    return longest + 1;
+}
+
+TEST(ten_thousand_routes_cost_a_request_no_more_probes_than_ten)
+{
+    static const unsigned sizes[] = {10, 10000};
+    for (size_t s = 0; s < array_len(sizes); s++) {
+        struct image_builder *b = big(sizes[s]);
+        void *data;
+        size_t len;
+        struct image_view v = finish(b, &data, &len);
+        CHECK(longest_probe(&v) <= IMAGE_PROBES_MAX);
+        CHECK_EQ(v.n_matches, sizes[s] * 10);
+        for (unsigned i = 0; i < sizes[s]; i += sizes[s] / 10) {
+            char host[48];
+            snprintf(host, sizeof(host), "app-%u.team-%u.example.com", i, i % 97);
+            struct route_request request = {.host = slice_of_str(host),
+                                            .path = SLICE_LIT("/api/v7/items/1"),
+                                            .method = SLICE_LIT("GET")};
+            struct route_result result;
+            route_match(&v, &request, &result);
+            CHECK_EQ(result.outcome, ROUTE_OUTCOME_RULE);
+            CHECK_EQ(v.rules[result.rule].index, 7);
+            CHECK_EQ(v.backends[v.rules[result.rule].first_backend].group, i);
+        }
+        free(data);
+        image_builder_free(b);
+    }
+}
+
+UNIT_MAIN("image_builder", T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
+          T(filters_that_would_break_a_message_are_refused),
+          T(a_prefix_is_replaced_only_where_one_is_matched),
+          T(the_deepest_path_and_the_longest_host_fit),
+          T(finishing_twice_and_going_on_between_works),
+          T(ten_thousand_routes_cost_a_request_no_more_probes_than_ten))

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan made by hand, compiled, and asked as a worker would ask. */
+#include "base/container.h"
+#include "compile/compile.h"
+#include "route/filter.h"
+#include "route/route.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 198.18.0.N and its prefixes */
+#define V4(n)                                                                                      \
+    {                                                                                              \
+        .bytes = { [10] = 0xff, [11] = 0xff, [12] = 198, [13] = 18, [15] = (n) }                   \
+    }
+
+static const struct plan_prefix front_prefix = {V4(2), 24};
+static const struct plan_interface interfaces[] = {
+    {"front", "port0", 0, 1500, 1, &front_prefix},
+    {"lost", "port9", 0, 0, 0, NULL},
+};
+static const struct plan_static_route static_routes[] = {
+    {"default", {{.bytes = {[10] = 0xff, [11] = 0xff}}, 0}, V4(1), PLAN_NONE},
+    {"on-link", {{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7}}, 8}, {{0}}, 0},
+    {"nowhere", {{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 11}}, 8}, {{[0] = 0x20}}, PLAN_NONE},
+};
+static const struct plan_address addresses[] = {{V4(2), PLAN_NONE}, {V4(10), PLAN_NONE}};
+static const struct ip_addr gateway_addresses[] = {V4(2), V4(10)};
+static const struct plan_gateway gateways[] = {
+    {"infra", "gw", "uid", 1, array_len(gateway_addresses), gateway_addresses}};
+static const struct plan_group groups[] = {{"a/one:80", 0, NULL}, {"a/two:80", 0, NULL}};
+static const uint32_t group_ids[] = {17, 4};
+
+static const struct plan_pair set_pair[] = {{"X-From", "sluice", PLAN_MATCH_EXACT}};
+static const struct plan_pair bad_pair[] = {{"Content-Length", "1", PLAN_MATCH_EXACT}};
+static const struct plan_pair regex_pair[] = {{"x", ".*", PLAN_MATCH_REGEX}};
+static const struct plan_filter good_filter = {PLAN_FILTER_REQUEST_HEADERS,
+                                               .headers = {.n_set = 1, .set = set_pair}};
+static const struct plan_filter bad_filter = {PLAN_FILTER_REQUEST_HEADERS,
+                                              .headers = {.n_set = 1, .set = bad_pair}};
+static const struct plan_filter odd_rewrite = {PLAN_FILTER_REWRITE,
+                                               .rewrite = {NULL, PLAN_PATH_PREFIX, "new one?/x"}};
+static const struct plan_backend backends[] = {
+    {3, PLAN_BACKEND_OK, 0},
+    {1, PLAN_BACKEND_NOT_FOUND, PLAN_NONE},
+};
+static const struct plan_backend second_backend = {1, PLAN_BACKEND_OK, 1};
+static const struct plan_match prefix_match = {
+    PLAN_MATCH_PREFIX, "/%61bc/", NULL, 0, 0, NULL, NULL};
+static const struct plan_match bad_match = {PLAN_MATCH_PREFIX, "/bad", NULL, 0, 0, NULL, NULL};
+static const struct plan_match edit_match = {PLAN_MATCH_PREFIX, "/edit", NULL, 0, 0, NULL, NULL};
+static const struct plan_match regex_matches[] = {
+    {PLAN_MATCH_REGEX, "/.*", NULL, 0, 0, NULL, NULL},
+    {PLAN_MATCH_PREFIX, "/", NULL, 1, 0, regex_pair, NULL},
+    {PLAN_MATCH_EXACT, "/plain", NULL, 0, 0, NULL, NULL},
+};
+static const struct plan_rule first_rules[] = {
+    {0, NULL, PLAN_RULE_OK, 1, 1, 2, &prefix_match, &good_filter, backends, 5000, 1000},
+    {2, NULL, PLAN_RULE_OK, 1, 1, 2, &bad_match, &bad_filter, backends, 0, 0},
+    {3, NULL, PLAN_RULE_OK, 1, 1, 2, &edit_match, &odd_rewrite, backends, 0, 0},
+};
+static const struct plan_rule second_rules[] = {
+    {0, NULL, PLAN_RULE_OK, 1, 0, 1, &prefix_match, NULL, &second_backend, 0, 0},
+    {1, NULL, PLAN_RULE_OK, 3, 0, 1, regex_matches, NULL, &second_backend, 0, 0},
+    {2, NULL, PLAN_RULE_UNSUPPORTED, 1, 0, 1, &bad_match, NULL, &second_backend, 0, 0},
+};
+/* Out of order on purpose: "a-b/r" comes before "a/r" by the letters, and the older before both. */
+static const struct plan_route routes[] = {
+    {"HTTPRoute", "a", "r", "u1", "2026-11-23T09:00:01Z", 1, 3, first_rules},
+    {"HTTPRoute", "a-b", "r", "u2", "2026-11-23T09:00:01Z", 1, 3, second_rules},
+    {"HTTPRoute", "z", "old", "u3", "2026-11-23T09:00:00Z", 1, 1, second_rules},
+};
+static const char *const any[] = {NULL};
+static const char *const named[] = {"*.example.com", "a.example.org"};
+static const struct plan_attachment attachments[] = {{0, 2, named}, {1, 1, any}};
+static const struct plan_attachment old_attachment = {2, 1, any};
+static const struct plan_listener listeners[] = {
+    {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments},
+    {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL},
+    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment},
+    {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment},
+};
+static const struct plan plan = {
+    .n_gateways = array_len(gateways),
+    .n_listeners = array_len(listeners),
+    .n_routes = array_len(routes),
+    .n_groups = array_len(groups),
+    .n_interfaces = array_len(interfaces),
+    .n_static_routes = array_len(static_routes),
+    .n_addresses = array_len(addresses),
+    .gateways = gateways,
+    .listeners = listeners,
+    .routes = routes,
+    .groups = groups,
+    .interfaces = interfaces,
+    .static_routes = static_routes,
+    .addresses = addresses,
+};
+
+struct notes {
+    unsigned n;
+    char text[4096];
+};
+
+static void take_note(void *arg, const char *text)
+{
+    struct notes *notes = arg;
+    size_t len = strlen(notes->text);
+    notes->n++;
+    snprintf(notes->text + len, sizeof(notes->text) - len, "%s\n", text);
+}
+
+struct compiled {
+    void *data;
+    size_t len;
+    struct image_view v;
+    struct notes notes;
+};
+
+static void compile(struct compiled *c, const struct plan *p, uint64_t generation)
+{
+    static const char *const ports[] = {"port1", "port0"};
+    struct compile_input in = {p,          group_ids, ports,    array_len(ports),
+                               generation, take_note, &c->notes};
+    memset(&c->notes, 0, sizeof(c->notes));
+    REQUIRE(compile_image(&in, &c->data, &c->len) == 0);
+    CHECK_STR(image_fault_name(image_check(c->data, c->len, NULL)), "OK");
+    image_view_init(&c->v, c->data);
+}
+
+/* The rule that takes GET http://host/path at the first VIP; NULL: none. */
+static const struct image_rule *rule_for(const struct compiled *c, const char *host,
+                                         const char *path, struct route_result *ret)
+{
+    struct route_request request = {
+        .host = slice_of_str(host), .path = slice_of_str(path), .method = SLICE_LIT("GET")};
+    REQUIRE(route_bind_find(&c->v, &gateway_addresses[1], 80, &request.bind));
+    route_match(&c->v, &request, ret);
+    return ret->outcome == ROUTE_OUTCOME_RULE ? &c->v.rules[ret->rule] : NULL;
+}
+
+static bool is_of(const struct compiled *c, const struct image_rule *rule, const char *route,
+                  uint16_t index)
+{
+    return rule != NULL && rule->index == index &&
+           slice_eq(image_text(&c->v, c->v.routes[rule->route].name), slice_of_str(route));
+}
+
+TEST(the_network_is_carried_over)
+{
+    struct compiled c;
+    compile(&c, &plan, 1);
+    REQUIRE(c.v.n_interfaces == 1);
+    CHECK_EQ(c.v.interfaces[0].port, 1); /* port0 is the dataplane's second */
+    CHECK_EQ(c.v.interfaces[0].mtu, 1500);
+    REQUIRE(c.v.n_addresses == 2);
+    CHECK_EQ(c.v.addresses[0].prefix_len, 120);
+    CHECK(!c.v.addresses[0].is_vip); /* a Gateway on an own address makes no VIP of it */
+    CHECK(c.v.addresses[1].is_vip);
+    CHECK_EQ(c.v.addresses[1].prefix_len, 128);
+    REQUIRE(c.v.n_egress == 2);
+    CHECK_EQ(c.v.egress[0].prefix_len, 96);
+    CHECK_EQ(c.v.egress[1].prefix_len, 104);
+    CHECK_EQ(c.v.egress[1].prefix.bytes[15], 0); /* bits behind the prefix are gone */
+    CHECK(ip_addr_is_zero(&c.v.egress[1].gateway));
+    free(c.data);
+}
+
+TEST(a_route_is_served_on_all_addresses_of_its_gateway)
+{
+    struct compiled c;
+    compile(&c, &plan, 1);
+    CHECK_EQ(c.v.n_binds, 2);
+    uint32_t bind;
+    CHECK(route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
+    CHECK(route_bind_find(&c.v, &gateway_addresses[1], 80, &bind));
+    CHECK(!route_bind_find(&c.v, &gateway_addresses[1], 81, &bind));
+    CHECK(!route_bind_find(&c.v, &gateway_addresses[1], 443, &bind));
+    free(c.data);
+}
+
+TEST(rules_keep_backends_weights_faults_and_timeouts)
+{
+    struct compiled c;
+    struct route_result result;
+    compile(&c, &plan, 1);
+    const struct image_rule *rule = rule_for(&c, "x.example.com", "/abc/d", &result);
+    REQUIRE(is_of(&c, rule, "a/r", 0));
+    CHECK_EQ(rule->request_timeout_ms, 5000);
+    CHECK_EQ(rule->backend_request_timeout_ms, 1000);
+    REQUIRE(rule->n_backends == 2);
+    CHECK_EQ(rule->weight_total, 4);
+    const struct image_backend *backend;
+    REQUIRE(route_backend_pick(&c.v, rule, 0, &backend));
+    CHECK_EQ(backend->group, 17);
+    CHECK(slice_eq(image_text(&c.v, backend->name), SLICE_LIT("a/one:80")));
+    REQUIRE(route_backend_pick(&c.v, rule, UINT32_MAX, &backend));
+    CHECK_EQ(backend->group, IMAGE_NONE);
+    CHECK_EQ(backend->fault_status, 500);
+    free(c.data);
+}
+
+TEST(paths_are_matched_in_the_form_of_requests)
+{
+    struct compiled c;
+    struct route_result result;
+    compile(&c, &plan, 1);
+    CHECK(is_of(&c, rule_for(&c, "x.example.com", "/abc", &result), "a/r", 0));
+    CHECK(is_of(&c, rule_for(&c, "other.net", "/abc", &result), "a-b/r", 0));
+    free(c.data);
+}
+
+TEST(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened)
+{
+    struct compiled c;
+    struct route_result result;
+    compile(&c, &plan, 1);
+    const struct image_rule *rule = rule_for(&c, "x.example.com", "/bad", &result);
+    REQUIRE(is_of(&c, rule, "a/r", 2));
+    CHECK_EQ(rule->fault_status, 500); /* Content-Length is not a filter's to set */
+    rule = rule_for(&c, "other.net", "/bad", &result);
+    REQUIRE(is_of(&c, rule, "a-b/r", 2));
+    CHECK_EQ(rule->fault_status, 500);
+    CHECK(is_of(&c, rule_for(&c, "other.net", "/plain", &result), "a-b/r", 1));
+    CHECK(rule_for(&c, "other.net", "/else", &result) == NULL); /* no regex matches by accident */
+    free(c.data);
+}
+
+TEST(a_replacement_is_made_safe_for_the_wire)
+{
+    struct compiled c;
+    struct route_result result;
+    uint8_t buf[64];
+    size_t len;
+    compile(&c, &plan, 1);
+    const struct image_rule *rule = rule_for(&c, "x.example.com", "/edit/it", &result);
+    REQUIRE(is_of(&c, rule, "a/r", 3));
+    const struct image_filter *filter = route_filter_find(&c.v, rule, IMAGE_FILTER_REWRITE);
+    REQUIRE(filter != NULL);
+    const struct image_rewrite *rewrite = &c.v.rewrites[filter->first];
+    REQUIRE(route_path_edit(&c.v, &c.v.matches[result.match], rewrite->path_edit, rewrite->path,
+                            SLICE_LIT("/edit/it"), buf, sizeof(buf), &len));
+    CHECK(slice_eq(slice_of(buf, len), SLICE_LIT("/new%20one%3F/x/it")));
+    free(c.data);
+}
+
+TEST(routes_stand_by_age_and_then_by_letters)
+{
+    static const char *const want[] = {"z/old", "a-b/r", "a/r"};
+    struct compiled c;
+    compile(&c, &plan, 1);
+    REQUIRE(c.v.n_routes == 3);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(slice_eq(image_text(&c.v, c.v.routes[i].name), slice_of_str(want[i])));
+    CHECK_EQ(c.v.routes[0].created_s, 1795424400);
+    free(c.data);
+}
+
+TEST(everything_left_out_is_told)
+{
+    static const char *const want[] = {
+        "Interface lost: the dataplane has no port port9",
+        "StaticRoute nowhere: no interface leads to its gateway",
+        "listener twin of Gateway infra/gw: another listener has its hostname at 198.18.0.2 port "
+        "80",
+        "listener infra/gw/tls: TLS on port 443 is not served",
+        "route a/r: rule 2 answers 500: filter 0 cannot be carried out",
+        "route a-b/r: match 0 of rule 1 cannot be carried out",
+    };
+    struct compiled c;
+    compile(&c, &plan, 1);
+    for (size_t i = 0; i < array_len(want); i++) {
+        CHECK(strstr(c.notes.text, want[i]) != NULL);
+        if (strstr(c.notes.text, want[i]) == NULL)
+            printf("  not told: %s\n", want[i]);
+    }
+    free(c.data);
+}
+
+TEST(the_same_plan_gives_the_same_bytes_but_for_the_generation)
+{
+    struct compiled one, two, three;
+    compile(&one, &plan, 1);
+    compile(&two, &plan, 1);
+    compile(&three, &plan, 2);
+    CHECK(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
+    CHECK(one.v.header->content_checksum == three.v.header->content_checksum);
+    CHECK(one.v.header->checksum != three.v.header->checksum);
+    free(one.data);
+    free(two.data);
+    free(three.data);
+}
+
+TEST(an_empty_plan_is_an_image_too)
+{
+    static const struct plan empty;
+    struct compiled c;
+    compile(&c, &empty, 1);
+    CHECK_EQ(c.v.n_binds, 0);
+    CHECK_EQ(c.notes.n, 0);
+    uint32_t bind;
+    CHECK(!route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
+    free(c.data);
+}
+
+UNIT_MAIN("compile", T(the_network_is_carried_over),
+          T(a_route_is_served_on_all_addresses_of_its_gateway),
+          T(rules_keep_backends_weights_faults_and_timeouts),
+          T(paths_are_matched_in_the_form_of_requests),
+          T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
+          T(a_replacement_is_made_safe_for_the_wire), T(routes_stand_by_age_and_then_by_letters),
+          T(everything_left_out_is_told),
+          T(the_same_plan_gives_the_same_bytes_but_for_the_generation),
+          T(an_empty_plan_is_an_image_too))
