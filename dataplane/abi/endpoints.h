@@ -57,7 +57,8 @@ struct endpoint_record {
     X(COUNT, "too many endpoints")                                                                 \
     X(CHECKSUM, "the checksum does not fit")                                                       \
     X(ENDPOINT, "an endpoint has port 0, a zero address, unknown flags or a reserved field set")   \
-    X(STALE, "an older version than the one in use")
+    X(STALE, "an older version than the one in use")                                               \
+    X(BUSY, "the workers have not let go of older lists yet: try again")
 
 enum endpoints_fault {
 #define X(name, help) ENDPOINTS_FAULT_##name,

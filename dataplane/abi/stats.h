@@ -8,6 +8,8 @@
  *   names_offset      n_counters * 64     struct stats_name: NUL-padded name, no header file needed
  *   workers_offset    n_workers * stride  struct stats_worker: counters[n_counters], u64, host
  *
+ * The last block is the housekeeping core's: n_workers is the number of workers plus one.
+ *
  * A counter is written by one worker with plain 64-bit stores and read by anyone at any time: it
  * may be a poll old, never torn. Counters only grow; a gauge (name ends in _now) goes both ways.
  * Adding a counter changes nothing for a reader, which goes by names. The lists are one file a

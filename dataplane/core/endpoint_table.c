@@ -106,6 +106,12 @@ void endpoint_table_forget_versions(struct endpoint_table *t)
     memset(t->versions, 0, sizeof(t->versions));
 }
 
+void endpoint_table_forget_version(struct endpoint_table *t, uint32_t group)
+{
+    ASSERT(group < ENDPOINT_GROUPS_MAX);
+    t->versions[group] = 0;
+}
+
 unsigned endpoint_table_reap(struct endpoint_table *t)
 {
     while (t->n_retired > 0 && rcu_is_past(t->rcu, t->retired[t->first_retired].mark)) {

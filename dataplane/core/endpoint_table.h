@@ -37,14 +37,15 @@ const struct endpoint_group *endpoint_group_get(const struct endpoint_table *t, 
 /* A number that grows with each change of the table. Thread: any. Cost: a load. */
 uint64_t endpoint_table_change(const struct endpoint_table *t);
 
-/* Publishes a record that endpoints_check() accepted. STALE: not newer than what this manager sent
+/* Publishes a record that endpoints_check() accepted. *ret_fault is OK, or STALE: not newer than what this manager sent
  * before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is short: nothing changed, try
  * again after endpoint_table_reap(). Thread: housekeeping. */
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
                         enum endpoints_fault *ret_fault);
 
-/* A new manager counts versions anew. Thread: housekeeping. */
+/* A new manager counts versions anew, of all groups or of one. Thread: housekeeping. */
 void endpoint_table_forget_versions(struct endpoint_table *t);
+void endpoint_table_forget_version(struct endpoint_table *t, uint32_t group);
 
 /* Frees the lists that every worker has let go. Returns how many still wait. Thread: housekeeping.
  */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The housekeeping core: takes images and endpoints from mgmtd, checks them, publishes them to the
+ * workers, keeps them on disk, hands out telemetry, and frees what the workers have let go. It may
+ * block on the disk; the workers never wait for it.
+ *
+ * Owner: the composer. Thread: housekeeping's.
+ */
+#pragma once
+
+#include "abi/stats.h"
+#include "core/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct endpoint_table;
+struct generation_set;
+struct housekeeping;
+
+struct housekeeping_config {
+    const char *run_dir;
+    const char *state_dir;
+    unsigned workers;
+    unsigned n_ports;
+    const char *port_names[16]; /* in the order of their indices */
+    struct endpoint_table *endpoints;
+    struct rcu *rcu;
+    struct stats_worker *stats; /* housekeeping's own block */
+    int telemetry_fd;
+};
+
+/* What went wrong, for a person. */
+struct housekeeping_fault {
+    char text[200];
+};
+
+/* Makes housekeeping and the generations that workers follow, and takes from disk what the last
+ * process served: the last good image and the endpoints. What is damaged is counted, reported and
+ * moved aside, and is no reason not to start. Then listens. NULL: *ret_fault says why not. */
+struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
+                                      struct housekeeping_fault *ret_fault);
+
+/* Where workers find their image. */
+struct generation_set *housekeeping_generations(struct housekeeping *h);
+
+/* Waits for messages at most `timeout_ms` and does all that is due. Returns messages handled. */
+unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms);
+
+/* Ends it: no socket stays behind, images and files are given back. The workers have ended. NULL:
+ * nothing. */
+void housekeeping_free(struct housekeeping *h);

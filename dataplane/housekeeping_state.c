@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Housekeeping of images: to the workers, to the disk, and away when nobody looks at them. Thread:
+ * housekeeping's.
+ */
+#include "housekeeping_priv.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void housekeeping_wait_us(unsigned us)
+{
+    struct timespec wait = {.tv_nsec = (long)us * 1000};
+    nanosleep(&wait, NULL);
+}
+
+static void set_gauge(struct housekeeping *h)
+{
+    h->stats->counters[STAT_core_generations_now] = generation_live_count(h->generations);
+}
+
+/* Gives the image to the workers; false: no place is free. */
+static bool try_publish(struct housekeeping *h, const struct image_map *image)
+{
+    const struct image_header *header = image->data;
+    if (!generation_publish(h->generations, image->data, image->length))
+        return false;
+    h->published = (struct generation_mark){.generation = header->generation,
+                                            .content_checksum = header->content_checksum};
+    set_gauge(h);
+    return true;
+}
+
+/* The last good image is what the next process begins with. */
+static void save_image(struct housekeeping *h, const struct image_map *image)
+{
+    if (state_file_write(h->state, IMAGE_FILE_NAME, image->data, image->length))
+        return;
+    housekeeping_count(h, STAT_core_state_write_failed);
+    housekeeping_report("the image was not written to disk: %s", strerror(errno));
+}
+
+void housekeeping_publish(struct housekeeping *h, const struct image_map *image)
+{
+    const struct image_header *header = image->data;
+    ASSERT(header->generation > h->newest_generation);
+    h->newest_generation = header->generation;
+    if (h->waiting.data != NULL) {
+        munmap((void *)(uintptr_t)h->waiting.data, h->waiting.length);
+        h->waiting = (struct image_map){0};
+    }
+    generation_set_reap(h->generations);
+    if (!try_publish(h, image)) {
+        housekeeping_count(h, STAT_core_publish_waits);
+        h->waiting = *image;
+    }
+    save_image(h, image);
+}
+
+void housekeeping_load_image(struct housekeeping *h)
+{
+    void *data;
+    size_t length;
+    struct image_refusal refusal;
+    if (!state_file_read(h->state, IMAGE_FILE_NAME, IMAGE_BYTES_MAX, &data, &length)) {
+        if (errno == ENOENT)
+            return;
+        housekeeping_count(h, STAT_core_state_damaged);
+        housekeeping_report("the last image cannot be read: %s", strerror(errno));
+        return;
+    }
+    if (!image_intake_check(data, length, h->n_ports, &refusal)) {
+        housekeeping_count(h, STAT_core_state_damaged);
+        housekeeping_report("the last image is refused and moved aside: %s", refusal.text);
+        state_file_set_aside(h->state, IMAGE_FILE_NAME);
+        state_file_unmap(data, length);
+        return;
+    }
+    struct image_map image = {.data = data, .length = length};
+    bool is_published = try_publish(h, &image);
+    ASSERT(is_published); /* it is the first */
+    h->newest_generation = h->published.generation;
+}
+
+void housekeeping_note_log(struct housekeeping *h, const struct endpoint_log_found *found)
+{
+    if (found->is_torn)
+        housekeeping_report("the last entry of the endpoint log was cut off and is dropped");
+    if (!found->is_damaged)
+        return;
+    housekeeping_count(h, STAT_core_state_damaged);
+    housekeeping_report("the endpoint log is damaged after %u records, and moved aside",
+                        found->records);
+}
+
+void housekeeping_follow(struct housekeeping *h)
+{
+    if (generation_set_reap(h->generations) > 0)
+        set_gauge(h);
+    if (h->waiting.data != NULL && try_publish(h, &h->waiting))
+        h->waiting = (struct image_map){0};
+    if (h->served.generation == h->published.generation ||
+        generation_served(h->generations) < h->published.generation)
+        return;
+    h->served = h->published;
+    struct control_generation served = {.generation = h->served.generation};
+    if (control_manager(h->server) != NULL)
+        control_send(control_manager(h->server), CONTROL_GENERATION, 0, &served, sizeof(served),
+                     -1);
+}
+
+void housekeeping_sync(struct housekeeping *h)
+{
+    uint64_t now = now_ms();
+    if (now - h->synced_ms < STATE_SYNC_MS_MAX)
+        return;
+    h->synced_ms = now;
+    if (endpoint_log_sync(h->log))
+        return;
+    housekeeping_count(h, STAT_core_state_write_failed);
+    housekeeping_report("endpoints were not brought to the disk: %s", strerror(errno));
+}
+
+int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
+{
+    bool is_somebody_moving =
+        h->waiting.data != NULL || h->served.generation != h->published.generation;
+    return is_somebody_moving && wanted_ms > FOLLOW_MS ? FOLLOW_MS : wanted_ms;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a descriptor to an image that may be published: sealed, mapped, checked whole, and fitting
+ * this box. Nothing of an image is believed before. Thread: housekeeping.
+ */
+#pragma once
+
+#include "abi/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A checked image in memory. */
+struct image_map {
+    const void *data;
+    size_t length;
+};
+
+/* What is wrong, in words too. */
+struct image_refusal {
+    enum image_fault fault;
+    uint64_t offset;
+    char text[160];
+};
+
+/* Maps the sealed memfd read-only and checks it. `generation` and `length` are what the publisher
+ * says of it; `n_ports` bounds its interfaces. False: *ret_refusal says why; nothing is mapped. */
+bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,
+                     struct image_map *ret, struct image_refusal *ret_refusal);
+
+/* The same check for bytes in memory. */
+bool image_intake_check(const void *data, size_t length, unsigned n_ports,
+                        struct image_refusal *ret_refusal);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Polling, and when to stop polling for a while. Busy is what rounds cost that did something: the
+ * rest is what the core could still do. Thread: the worker's lcore.
+ */
+#include "loop.h"
+
+#include "core/core.h"
+#include "worker.h"
+
+#include <rte_cycles.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+/* TSC cycles as microseconds: (cycles * scale) >> 64, without a division a round. */
+static uint64_t cycles_us(uint64_t cycles)
+{
+    static uint64_t scale; /* the same value whoever writes it */
+    if (__builtin_expect(scale == 0, 0))
+        scale = (uint64_t)(((__uint128_t)1000000 << 64) / rte_get_tsc_hz());
+    return (uint64_t)(((__uint128_t)cycles * scale) >> 64);
+}
+
+uint64_t loop_now_us(void)
+{
+    static uint64_t start;
+    if (start == 0)
+        start = rte_rdtsc(); /* the composer calls first, before there are threads */
+    return cycles_us(rte_rdtsc() - start);
+}
+
+uint32_t loop_sleep_us(uint32_t empty_rounds, uint64_t now_us, uint64_t next_us)
+{
+    if (empty_rounds < LOOP_EMPTY_ROUNDS_MAX || next_us <= now_us + LOOP_SLEEP_US_MIN)
+        return 0;
+    uint32_t doublings = empty_rounds - LOOP_EMPTY_ROUNDS_MAX;
+    uint32_t sleep_us = doublings < 5 ? LOOP_SLEEP_US_MIN << doublings : LOOP_SLEEP_US_MAX;
+    if (sleep_us > LOOP_SLEEP_US_MAX)
+        sleep_us = LOOP_SLEEP_US_MAX;
+    return next_us - now_us < sleep_us ? (uint32_t)(next_us - now_us) : sleep_us;
+}
+
+static void sleep_for(uint32_t us)
+{
+    struct timespec wait = {.tv_nsec = (long)us * 1000};
+    nanosleep(&wait, NULL);
+}
+
+/* Tells the worker the date once a second. */
+static void tell_date(struct worker *w, uint64_t now_us, uint64_t *next_date_us)
+{
+    if (now_us < *next_date_us)
+        return;
+    *next_date_us = now_us + 1000000;
+    worker_set_unix_time(w, (uint64_t)time(NULL));
+}
+
+int loop_run(void *arg)
+{
+    struct loop *loop = arg;
+    struct core *core = worker_core(loop->worker);
+    uint32_t empty_rounds = 0;
+    uint64_t next_date_us = 0;
+    uint64_t before = rte_rdtsc();
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* ns; the default of 50 us would double the short sleeps */
+    while (!*loop->is_stopping) {
+        uint64_t now_us = loop_now_us();
+        tell_date(loop->worker, now_us, &next_date_us);
+        bool is_busy = worker_poll(loop->worker, now_us);
+        uint64_t after = rte_rdtsc();
+        stat_add(core, STAT_core_cycles_total, after - before);
+        if (is_busy)
+            stat_add(core, STAT_core_cycles_busy, after - before);
+        before = after;
+        empty_rounds = is_busy ? 0 : empty_rounds + (empty_rounds < UINT32_MAX);
+        if (loop->idle == IDLE_POLL || is_busy)
+            continue;
+        uint32_t sleep_us = loop_sleep_us(empty_rounds, now_us, worker_next_us(loop->worker));
+        if (sleep_us > 0)
+            sleep_for(sleep_us);
+        uint64_t awake = rte_rdtsc();
+        stat_add(core, STAT_core_cycles_total, awake - before); /* slept: total, but not busy */
+        before = awake;
+    }
+    return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluice-dataplane: the composition root. Makes the parts in the order in which they need each
+ * other, starts a loop for each worker, keeps house until it is told to stop, and takes everything
+ * down in the reverse order. Nothing below knows of anything here.
+ */
+#include "base/assert.h"
+#include "core/endpoint_table.h"
+#include "core/port_setup.h"
+#include "core/rcu.h"
+#include "eal.h"
+#include "housekeeping.h"
+#include "loop.h"
+#include "options.h"
+#include "telemetry.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HOUSEKEEPING_MS 100 /* how long it sleeps at most when nobody speaks to it */
+#define MBUF_CACHE 256u     /* packets that a worker takes from the shared pool at once */
+
+/* Bytes that a packet buffer takes in the pool: data, headroom, struct rte_mbuf, pool header. */
+#define MBUF_BYTES (MBUF_DATA_BYTES + RTE_PKTMBUF_HEADROOM + sizeof(struct rte_mbuf) + 64)
+
+static volatile sig_atomic_t is_stopping;
+
+/* All parts, in the order in which they are made. */
+struct dataplane {
+    struct options options;
+    int run_lock;
+    int state_lock;
+    struct net_device devices[PORTS_MAX];
+    struct telemetry *telemetry;
+    char runtime_dir[256];
+    uint32_t n_mbufs;
+    struct rte_mempool *mbufs;
+    unsigned n_open_ports;
+    struct port_setup ports[PORTS_MAX];
+    struct port_hub *hub;
+    struct rcu *rcu;
+    struct endpoint_table *endpoints;
+    struct housekeeping *housekeeping;
+    struct loop loops[WORKERS_MAX];
+};
+
+static bool say(const char *what, const char *why)
+{
+    fprintf(stderr, "sluice-dataplane: %s: %s\n", what, why);
+    return false;
+}
+
+static void on_signal(int signal)
+{
+    is_stopping = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() must wake up */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Two processes on one directory would take each other's sockets, files and ports. mgmtd uses the
+ * same directories, so the lock is a file of our own. The kernel lets go of it when we end. */
+static bool lock_dir(const char *path, int *ret_fd)
+{
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return say(path, strerror(errno));
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return say(path, strerror(errno));
+    int fd = openat(dir, "dataplane.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fault = errno;
+    close(dir);
+    if (fd < 0)
+        return say(path, strerror(fault));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return say(path, "another dataplane uses this directory");
+    }
+    *ret_fd = fd;
+    return true;
+}
+
+static bool start_eal(struct dataplane *d)
+{
+    struct net_fault fault;
+    struct eal_args args;
+    const struct options *o = &d->options;
+    for (unsigned i = 0; i < o->n_ports; i++) {
+        if (!net_driver_describe(&o->ports[i], i, o->workers, &d->devices[i], &fault))
+            return say("cannot start", fault.text);
+    }
+    eal_args_make(o, d->devices, eal_has_hugepages(o->mem_mb), &args);
+    if (rte_eal_init(args.argc, args.argv) < 0)
+        return say("DPDK does not start", rte_strerror(rte_errno));
+    snprintf(d->runtime_dir, sizeof(d->runtime_dir), "%s", rte_eal_get_runtime_dir());
+    return true;
+}
+
+/* Three quarters of the memory are packets; the rest is for devices and fragmentation. */
+static bool make_packets(struct dataplane *d)
+{
+    d->n_mbufs = (uint32_t)(((uint64_t)d->options.mem_mb << 20) / 4 * 3 / MBUF_BYTES);
+    d->mbufs = rte_pktmbuf_pool_create("mbufs", d->n_mbufs, MBUF_CACHE, 0,
+                                       MBUF_DATA_BYTES + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
+    return d->mbufs != NULL || say("no memory for packets", rte_strerror(rte_errno));
+}
+
+static bool open_ports(struct dataplane *d)
+{
+    struct net_fault fault;
+    const struct options *o = &d->options;
+    for (; d->n_open_ports < o->n_ports; d->n_open_ports++) {
+        unsigned i = d->n_open_ports;
+        if (!net_port_open(&o->ports[i], &d->devices[i], i, o->workers, d->mbufs, &d->ports[i],
+                           &fault))
+            return say("cannot start", fault.text);
+    }
+    return true;
+}
+
+static bool make_shared(struct dataplane *d)
+{
+    const struct options *o = &d->options;
+    d->hub = port_hub_new(d->ports, o->n_ports, o->workers);
+    d->rcu = rcu_new(o->workers);
+    d->endpoints = d->rcu != NULL ? endpoint_table_new(d->rcu) : NULL;
+    return (d->hub != NULL && d->endpoints != NULL) || say("cannot start", "no memory");
+}
+
+static bool make_housekeeping(struct dataplane *d)
+{
+    const struct options *o = &d->options;
+    struct housekeeping_fault fault;
+    struct housekeeping_config config = {
+        .run_dir = o->run_dir,
+        .state_dir = o->state_dir,
+        .workers = o->workers,
+        .n_ports = o->n_ports,
+        .endpoints = d->endpoints,
+        .stats = telemetry_block(d->telemetry, o->workers),
+        .telemetry_fd = telemetry_fd(d->telemetry),
+    };
+    for (unsigned i = 0; i < o->n_ports; i++)
+        config.port_names[i] = o->ports[i].name;
+    d->housekeeping = housekeeping_new(&config, &fault);
+    return d->housekeeping != NULL || say("cannot start", fault.text);
+}
+
+/* The worker's share of chance comes from the kernel, once. */
+static bool make_workers(struct dataplane *d)
+{
+    const struct options *o = &d->options;
+    struct {
+        struct siphash_key key;
+        uint64_t seeds[WORKERS_MAX];
+    } random;
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return say("no random bytes", strerror(errno));
+    for (unsigned i = 0; i < o->workers; i++) {
+        struct worker_config config = {
+            .core = {.now_us = loop_now_us(),
+                     .worker = (uint8_t)i,
+                     .workers = (uint8_t)o->workers,
+                     .socket = (int)rte_lcore_to_socket_id(1 + i),
+                     .mbufs = d->mbufs,
+                     .stats = telemetry_block(d->telemetry, i),
+                     .rng_seed = random.seeds[i],
+                     .hash_key = random.key,
+                     .cycles = rte_rdtsc},
+            .ports = d->hub,
+            .generations = housekeeping_generations(d->housekeeping),
+            .endpoints = d->endpoints,
+            .rcu = d->rcu,
+        };
+        worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
+        d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};
+        d->loops[i].worker = worker_new(&config);
+        if (d->loops[i].worker == NULL)
+            return say("cannot start", "no memory for a worker");
+    }
+    return true;
+}
+
+static bool start(struct dataplane *d)
+{
+    d->telemetry = telemetry_new(d->options.workers);
+    if (d->telemetry == NULL)
+        return say("no telemetry segment", strerror(errno));
+    return lock_dir(d->options.run_dir, &d->run_lock) &&
+           lock_dir(d->options.state_dir, &d->state_lock) && start_eal(d) && make_packets(d) &&
+           open_ports(d) && make_shared(d) && make_housekeeping(d) && make_workers(d);
+}
+
+/* Starts the workers' loops and keeps house until a signal comes. */
+static void run(struct dataplane *d)
+{
+    unsigned workers = d->options.workers;
+    for (unsigned i = 0; i < workers; i++) {
+        int fault = rte_eal_remote_launch(loop_run, &d->loops[i], 1 + i);
+        ASSERT(fault == 0);
+    }
+    fprintf(stderr, "sluice-dataplane: ready, %u workers, %u ports\n", workers, d->options.n_ports);
+    while (!is_stopping)
+        housekeeping_poll(d->housekeeping, HOUSEKEEPING_MS);
+    for (unsigned i = 0; i < workers; i++)
+        rte_eal_wait_lcore(1 + i);
+}
+
+/* In the reverse order of start(); every part takes "never made" for an answer. */
+static void stop(struct dataplane *d)
+{
+    for (unsigned i = 0; i < d->options.workers; i++)
+        worker_free(d->loops[i].worker);
+    housekeeping_free(d->housekeeping);
+    endpoint_table_free(d->endpoints);
+    rcu_free(d->rcu);
+    port_hub_free(d->hub);
+    for (unsigned i = 0; i < d->n_open_ports; i++)
+        net_port_close(&d->options.ports[i], &d->devices[i], &d->ports[i]);
+    rte_mempool_free(d->mbufs);
+    if (d->runtime_dir[0] != '\0') {
+        rte_eal_cleanup();
+        eal_clean_up(d->runtime_dir);
+    }
+    telemetry_free(d->telemetry);
+}
+
+int main(int argc, char **argv)
+{
+    static struct dataplane d = {.run_lock = -1, .state_lock = -1};
+    struct net_fault fault;
+    if (!options_parse(argc, argv, &d.options, &fault)) {
+        fprintf(stderr, "sluice-dataplane: %s\nTry --help.\n", fault.text);
+        return EXIT_OPTIONS;
+    }
+    if (d.options.wants_help) {
+        options_print_help();
+        return 0;
+    }
+    if (d.options.wants_version) {
+        puts("sluice-dataplane " SLUICE_VERSION);
+        return 0;
+    }
+    catch_signals();
+    bool is_up = start(&d);
+    if (is_up)
+        run(&d);
+    stop(&d);
+    return is_up ? 0 : EXIT_FAILED;
+}

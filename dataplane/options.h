@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of sluice-dataplane. Pure but for looking at the machine's CPUs. */
+#pragma once
+
+#include "core/core.h"
+#include "drivers/net/driver.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTIONS_CPUS_MAX 256u
+#define OPTIONS_CONNS_MAX (4u << 20) /* client connections a worker: more than its memory holds */
+
+/* Exit status; CORE_EXIT_NO_MEMORY is 3. */
+#define EXIT_FAILED 1
+#define EXIT_OPTIONS 2
+
+enum idle_mode {
+    IDLE_POLL,     /* never sleep: a core of its own, the lowest latency */
+    IDLE_ADAPTIVE, /* sleep up to 500 us when there is nothing to do */
+};
+
+struct options {
+    const char *run_dir;
+    const char *state_dir;
+    unsigned workers;
+    enum idle_mode idle;
+    unsigned mem_mb;
+    unsigned conns; /* client connections a worker */
+    unsigned n_ports;
+    struct net_options ports[PORTS_MAX];
+    unsigned n_cpus;
+    uint16_t cpus[OPTIONS_CPUS_MAX]; /* to run on; fewer than lcores: they share */
+    bool wants_help;
+    bool wants_version;
+};
+
+/* Parses the command line. False: *ret_fault says what is wrong. */
+bool options_parse(int argc, char **argv, struct options *ret, struct net_fault *ret_fault);
+
+/* The usage text. */
+void options_print_help(void);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's round, in the order in which a request passes through it. This file knows all
+ * modules and none of them knows it: what a lower layer wants of a higher one is handed to it here.
+ *
+ * Owner, thread: the worker's.
+ */
+#include "worker.h"
+
+#include "base/assert.h"
+#include "core/endpoint_table.h"
+#include "core/generation.h"
+#include "core/port_setup.h"
+#include "core/rcu.h"
+#include "net/net.h"
+
+#include <stdlib.h>
+
+struct worker {
+    struct core core;
+    struct generation_set *generations;
+    struct generation *generation; /* that this worker serves; NULL: none yet */
+    uint64_t generation_number;    /* its number, which outlives it */
+    struct rcu *rcu;
+    struct net *net;
+    struct tcp *tcp;
+    struct proxy *proxy; /* with its upstream */
+};
+
+void worker_config_default(struct worker_config *config, uint32_t conns_max, uint32_t mbufs,
+                           unsigned workers)
+{
+    ASSERT(workers > 0);
+    proxy_config_default(&config->proxy, conns_max);
+    /* A client connection may need one to a backend. */
+    uint32_t conns_all = conns_max + config->proxy.upstream.conns_max;
+    config->tcp = (struct tcp_config){
+        .conns_max = conns_all,
+        .timewaits_max = 2 * conns_all,
+        .half_open_max = conns_all / 2 + 1,
+        .rx_window_bytes = 256 * 1024,
+        .tx_buffer_bytes = 256 * 1024,
+        .mbufs_low = mbufs / 8,
+    };
+}
+
+static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
+                                struct stream **ret_stream)
+{
+    return tcp_open(owner, args, ret_stream);
+}
+
+struct worker *worker_new(const struct worker_config *config)
+{
+    static const struct net_tcp_ops net_tcp = {
+        .input = tcp_input,
+        .icmp_error = tcp_on_icmp_error,
+        .address_gone = tcp_on_local_address_gone,
+    };
+    struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+    if (w == NULL)
+        return NULL;
+    *w = (struct worker){.generations = config->generations, .rcu = config->rcu};
+    core_init(&w->core, &config->core);
+    ports_join(config->ports, &w->core);
+    w->net = net_new(&w->core);
+    w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
+
+    struct tcp_upcalls upcalls;
+    proxy_upcalls(w->proxy, &upcalls);
+    w->tcp = tcp_new(&w->core, w->net, &config->tcp, &upcalls);
+    proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w->tcp});
+    net_set_tcp(w->net, w->tcp, &net_tcp);
+    rcu_online(w->rcu, w->core.worker);
+    return w;
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    proxy_done(w->proxy);
+    tcp_done(w->tcp);
+    net_done(w->net);
+    ASSERT(w->core.wheel.armed == 0);
+    rcu_offline(w->rcu, w->core.worker);
+    ports_leave(&w->core);
+    core_done(&w->core);
+    free(w);
+}
+
+/* The network part of the image, in the words of net. */
+static void configure_net(struct worker *w, const struct image_view *v)
+{
+    static_assert(
+        sizeof(struct image_address) == sizeof(struct net_address) &&
+            offsetof(struct image_address, interface) == offsetof(struct net_address, interface) &&
+            offsetof(struct image_address, is_vip) == offsetof(struct net_address, is_vip),
+        "the image's addresses are net's");
+    static_assert(sizeof(struct image_egress) == sizeof(struct net_route) &&
+                      offsetof(struct image_egress, interface) ==
+                          offsetof(struct net_route, interface) &&
+                      offsetof(struct image_egress, gateway) == offsetof(struct net_route, gateway),
+                  "the image's routes are net's");
+    struct net_interface interfaces[NET_INTERFACES_MAX];
+    ASSERT(v->n_interfaces <= NET_INTERFACES_MAX);
+    for (uint32_t i = 0; i < v->n_interfaces; i++)
+        interfaces[i] = (struct net_interface){.port = v->interfaces[i].port,
+                                               .vlan = v->interfaces[i].vlan,
+                                               .mtu = v->interfaces[i].mtu};
+    net_configure(w->net, &(struct net_config){
+                              .interfaces = interfaces,
+                              .n_interfaces = v->n_interfaces,
+                              .addresses = (const struct net_address *)v->addresses,
+                              .n_addresses = v->n_addresses,
+                              .routes = (const struct net_route *)v->egress,
+                              .n_routes = v->n_egress,
+                          });
+}
+
+static void pin(void *owner)
+{
+    generation_pin(owner);
+}
+
+static void unpin(void *owner)
+{
+    generation_unpin(owner);
+}
+
+/* Moves to a new image, if one was published since the last round. */
+static unsigned follow_image(struct worker *w)
+{
+    struct generation *current = generation_current(w->generations);
+    if (current == NULL || generation_number(current) == w->generation_number)
+        return 0;
+    ASSERT(generation_number(current) > w->generation_number);
+    w->generation = current;
+    w->generation_number = generation_number(current);
+    configure_net(w, generation_view(current));
+    proxy_set_image(w->proxy, &(struct proxy_image){
+                                  .view = generation_view(current),
+                                  .owner = generation_pins_of(current, w->core.worker),
+                                  .pin = pin,
+                                  .unpin = unpin,
+                              });
+    stat_inc(&w->core, STAT_core_image_switches);
+    return 1;
+}
+
+/* Frames from the ports, up through ethernet and IP into tcp's queues. */
+static unsigned receive(struct worker *w)
+{
+    struct rte_mbuf *frames[WORKER_RX_FRAMES_MAX];
+    unsigned n = port_rx(&w->core, frames, WORKER_RX_FRAMES_MAX);
+    for (unsigned i = 0; i < n; i++)
+        net_input(w->net, frames[i]);
+    return n;
+}
+
+static unsigned run_timers(struct worker *w)
+{
+    unsigned n = wheel_run(&w->core.wheel, w->core.now_us, WORKER_TIMERS_MAX);
+    stat_add(&w->core, STAT_core_timers_fired, n);
+    return n;
+}
+
+/* Tells housekeeping what this worker still looks at. */
+static void report(struct worker *w)
+{
+    generation_report(w->generations, w->core.worker, w->generation);
+    rcu_quiescent(w->rcu, w->core.worker);
+}
+
+bool worker_poll(struct worker *w, uint64_t now_us)
+{
+    ASSERT_HOT(now_us >= w->core.now_us);
+    w->core.now_us = now_us;
+    unsigned did = follow_image(w);
+    did += receive(w);
+    did += run_timers(w);
+    did += net_poll(w->net);
+    did += tcp_poll(w->tcp);     /* events to the proxy, then segments out */
+    did += proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
+    did += port_tx_flush(&w->core);
+    report(w);
+    stat_inc(&w->core, STAT_core_polls);
+    if (did > 0)
+        stat_inc(&w->core, STAT_core_polls_busy);
+    return did > 0;
+}
+
+uint64_t worker_next_us(const struct worker *w)
+{
+    return wheel_next_us(&w->core.wheel);
+}
+
+void worker_set_unix_time(struct worker *w, uint64_t unix_s)
+{
+    proxy_set_unix_time(w->proxy, unix_s);
+}
+
+struct core *worker_core(struct worker *w)
+{
+    return &w->core;
+}
+
+struct tcp *worker_tcp(struct worker *w)
+{
+    return w->tcp;
+}
+
+struct proxy *worker_proxy(struct worker *w)
+{
+    return w->proxy;
+}
