@@ -43,15 +43,22 @@ dev_fmt() {
     esac
 }
 
+# Only the fuzz targets are built by clang: the product's compiler is gcc.
 dev_fuzz() {
     need_packages build fuzz
-    [ -f "$TOP/tests/fuzz/meson.build" ] || die "there are no fuzz targets"
-    CC=clang build_tree build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
-    for target in "$TOP"/build-fuzz/tests/fuzz/fuzz_*; do
-        [ -x "$target" ] && [ -f "$target" ] || continue
-        name=$(basename "$target")
-        say "$name for ${1:-60} s"
+    seconds=${1:-60}
+    if [ ! -f "$TOP/build-fuzz/build.ninja" ]; then
+        logged build/build-fuzz-setup env CC=clang meson setup -Dfuzz=true -Dwerror=false \
+            -Db_sanitize=address,undefined -Db_lundef=false "$TOP/build-fuzz" "$TOP"
+    fi
+    for target in "$TOP"/tests/fuzz/fuzz_*.c; do
+        name=$(basename "$target" .c)
+        replay=replay_${name#fuzz_}
+        say "$name for $seconds s"
+        logged "build/$name" ninja -C "$TOP/build-fuzz" "tests/fuzz/$name" "tests/fuzz/$replay"
         mkdir -p "$TOP/out/fuzz/$name"
-        (cd "$TOP/out/fuzz" && "$target" -max_total_time="${1:-60}" -verbosity=0 "$name" "$TOP/tests/fuzz/corpus/$name")
+        "$TOP/build-fuzz/tests/fuzz/$replay" --write "$TOP/out/fuzz/$name"
+        (cd "$TOP/out/fuzz" && "$TOP/build-fuzz/tests/fuzz/$name" -max_total_time="$seconds" -max_len=65536 \
+            -print_final_stats=1 -verbosity=0 "$name")
     done
 }
