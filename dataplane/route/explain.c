@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See explain.h. The answer is route_match()'s; who is a candidate is said by the same walks, and
+ * whether a match holds by the same function. Only the candidates that the matcher never comes to
+ * are found in another way: by looking at every node of a trie.
+ */
+#include "route/explain.h"
+
+#include "route/route_priv.h"
+
+#include "base/assert.h"
+
+static const char *const loss_names[] = {
+#define X(name, help) #name,
+    ROUTE_LOSS_LIST(X)
+#undef X
+};
+
+static const char *const loss_helps[] = {
+#define X(name, help) help,
+    ROUTE_LOSS_LIST(X)
+#undef X
+};
+
+const char *route_loss_name(enum route_loss loss)
+{
+    ASSERT((size_t)loss < sizeof(loss_names) / sizeof(loss_names[0]));
+    return loss_names[loss];
+}
+
+const char *route_loss_help(enum route_loss loss)
+{
+    ASSERT((size_t)loss < sizeof(loss_helps) / sizeof(loss_helps[0]));
+    return loss_helps[loss];
+}
+
+struct explain {
+    const struct image_view *v;
+    const struct route_request *request;
+    const struct route_result *result;
+    route_candidate_fn fn;
+    void *arg;
+};
+
+static void tell(const struct explain *e, enum route_loss loss, uint32_t listener, uint32_t host,
+                 uint32_t match, uint32_t predicate)
+{
+    struct route_candidate candidate = {loss, listener, host, match, predicate};
+    e->fn(e->arg, &candidate);
+}
+
+static uint32_t root_of(const struct image_view *v, uint32_t node)
+{
+    while (v->nodes[node].parent != IMAGE_NONE)
+        node = v->nodes[node].parent;
+    return node;
+}
+
+/* Does the walk come to `value`? */
+static bool is_walked(struct route_walk walk, uint32_t value)
+{
+    uint32_t next;
+    while ((next = route_walk_next(&walk)) != IMAGE_NONE) {
+        if (next == value)
+            return true;
+    }
+    return false;
+}
+
+/* A path that holds: its matches are asked, all of them. */
+static void tell_path(const struct explain *e, uint32_t host, const struct image_path *path)
+{
+    uint32_t listener = e->v->hosts[host].listener;
+    for (uint32_t i = 0; i < path->n_matches; i++) {
+        uint32_t match = path->first_match + i, predicate = IMAGE_NONE;
+        enum route_loss loss;
+        if (route_match_holds(e->v, &e->v->matches[match], e->request, &loss, &predicate)) {
+            bool is_taker = e->result->outcome == ROUTE_OUTCOME_RULE && e->result->match == match &&
+                            e->result->host == host;
+            loss = is_taker ? ROUTE_LOSS_NONE : ROUTE_LOSS_PRECEDENCE;
+        }
+        tell(e, loss, listener, host, match, predicate);
+    }
+}
+
+/* A path of the host that does not hold; IMAGE_NONE: no path. */
+static void tell_other_path(const struct explain *e, uint32_t host, struct route_walk walk,
+                            uint32_t path)
+{
+    if (path == IMAGE_NONE || is_walked(walk, path))
+        return;
+    const struct image_path *p = &e->v->paths[path];
+    for (uint32_t i = 0; i < p->n_matches; i++)
+        tell(e, ROUTE_LOSS_PATH, e->v->hosts[host].listener, host, p->first_match + i, IMAGE_NONE);
+}
+
+static void tell_host(const struct explain *e, uint32_t host)
+{
+    const struct image_view *v = e->v;
+    struct route_walk walk;
+    route_walk_path(&walk, v, v->hosts[host].root, e->request->path);
+    const struct route_walk start = walk;
+    uint32_t path;
+    while ((path = route_walk_next(&walk)) != IMAGE_NONE)
+        tell_path(e, host, &v->paths[path]);
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        if (v->nodes[i].kind != IMAGE_NODE_PATHS || root_of(v, i) != v->hosts[host].root)
+            continue;
+        tell_other_path(e, host, start, v->nodes[i].exact);
+        tell_other_path(e, host, start, v->nodes[i].subtree);
+    }
+}
+
+static void tell_hosts(const struct explain *e, uint32_t listener)
+{
+    const struct image_view *v = e->v;
+    struct route_walk walk;
+    route_walk_host(&walk, v, v->listeners[listener].root, e->request->host);
+    const struct route_walk start = walk;
+    uint32_t host;
+    while ((host = route_walk_next(&walk)) != IMAGE_NONE)
+        tell_host(e, host);
+    for (host = 0; host < v->n_hosts; host++) {
+        if (v->hosts[host].listener == listener && !is_walked(start, host))
+            tell(e, ROUTE_LOSS_HOST, listener, host, IMAGE_NONE, IMAGE_NONE);
+    }
+}
+
+static void tell_listeners(const struct explain *e)
+{
+    const struct image_view *v = e->v;
+    uint32_t root = v->binds[e->request->bind].root;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        if (v->nodes[i].kind != IMAGE_NODE_LISTENERS || root_of(v, i) != root)
+            continue;
+        uint32_t values[] = {v->nodes[i].exact, v->nodes[i].subtree};
+        for (uint32_t k = 0; k < 2; k++) {
+            bool is_chosen =
+                e->result->outcome != ROUTE_OUTCOME_NO_LISTENER && values[k] == e->result->listener;
+            if (values[k] != IMAGE_NONE && !is_chosen)
+                tell(e, ROUTE_LOSS_LISTENER, values[k], IMAGE_NONE, IMAGE_NONE, IMAGE_NONE);
+        }
+    }
+}
+
+void route_explain(const struct image_view *v, const struct route_request *request,
+                   struct route_result *ret, route_candidate_fn fn, void *arg)
+{
+    route_match(v, request, ret);
+    struct explain e = {v, request, ret, fn, arg};
+    if (ret->outcome != ROUTE_OUTCOME_NO_LISTENER)
+        tell_hosts(&e, ret->listener);
+    tell_listeners(&e);
+}
