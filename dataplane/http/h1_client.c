@@ -18,6 +18,7 @@ static void put_response(struct h1_client *c)
 static void let_go(struct h1_client *c)
 {
     ASSERT(c->stream != NULL);
+    c->end = stream_end(c->stream);
     put_response(c);
     h1_body_out_done(&c->out, c->env);
     stream_release(c->stream);

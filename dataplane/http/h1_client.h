@@ -60,6 +60,7 @@ struct h1_client {
     struct h1_body_out out;
     enum h1_client_phase phase;
     enum http_fault fault;
+    enum stream_end end;    /* of the stream, set before on_end */
     bool *is_over;          /* set while its own event runs */
     bool is_head_request;   /* the response has no body */
     bool is_final_head;     /* the final response head was parsed */

@@ -222,5 +222,9 @@ bool http_head_find(const struct http_head *head, const char *name, struct slice
 /* The value of the first field that is known as `known`; false: none. */
 bool http_head_known(const struct http_head *head, enum http_known known, struct slice *ret_value);
 
+/* Is it a field that configuration cannot set: hop by hop, framing, or Host (which is no plain
+ * field)? */
+bool http_name_is_reserved(struct slice name);
+
 /* The standard reason phrase of a status; "" when there is none. */
 const char *http_status_reason(uint16_t status);

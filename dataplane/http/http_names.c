@@ -67,6 +67,12 @@ bool http_known_is_hop(enum http_known known)
     return is_hop_by_hop[known];
 }
 
+bool http_name_is_reserved(struct slice name)
+{
+    enum http_known known = http_known_of(name);
+    return known == HTTP_KNOWN_HOST || http_known_is_hop(known);
+}
+
 bool http_head_find(const struct http_head *head, const char *name, struct slice *ret_value)
 {
     struct slice wanted = slice_of_str(name);

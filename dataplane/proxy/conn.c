@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Client connections: accepted, timed, closed. What is asked on them is in exchange.c. */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+
+static struct proxy_conn *conn_of(struct h1_server *s)
+{
+    return container_of(s, struct proxy_conn, h1);
+}
+
+static void arm(struct proxy_conn *c, uint32_t ms)
+{
+    wheel_disarm(&c->proxy->core->wheel, &c->timer);
+    wheel_arm(&c->proxy->core->wheel, &c->timer, c->proxy->core->now_us + (uint64_t)ms * 1000);
+}
+
+void proxy_conn_arm_rest(struct proxy_conn *c)
+{
+    ASSERT(c->exchange == NULL);
+    arm(c, c->proxy->config.body_ms);
+}
+
+/* Its stream is gone. */
+static void free_conn(struct proxy_conn *c)
+{
+    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL);
+    struct proxy *p = c->proxy;
+    wheel_disarm(&p->core->wheel, &c->timer);
+    c->is_open = false;
+    p->core->stats->counters[STAT_proxy_conns_now]--;
+    pool_put(&p->conns, c);
+}
+
+static void on_request(struct h1_server *s)
+{
+    struct proxy_conn *c = conn_of(s);
+    ASSERT(c->exchange == NULL);
+    uint32_t requests_max = c->proxy->config.requests_per_conn_max;
+    if (requests_max != 0 && s->requests >= requests_max)
+        h1_server_close(s);
+    exchange_begin(c);
+}
+
+static void on_body(struct h1_server *s)
+{
+    struct exchange *e = conn_of(s)->exchange;
+    if (e != NULL && e->has_request_head)
+        exchange_pump_request(e);
+}
+
+static void on_writable(struct h1_server *s)
+{
+    struct exchange *e = conn_of(s)->exchange;
+    if (e != NULL && e->has_response_head)
+        exchange_pump_response(e);
+}
+
+static void on_phase(struct h1_server *s, enum h1_server_phase phase)
+{
+    struct proxy_conn *c = conn_of(s);
+    const struct proxy_config *config = &c->proxy->config;
+    switch (phase) {
+    case H1_SERVER_IDLE:
+        arm(c, config->keep_alive_ms);
+        break;
+    case H1_SERVER_HEAD:
+        arm(c, config->head_ms);
+        break;
+    case H1_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
+        arm(c, config->body_ms);
+        break;
+    case H1_SERVER_DRAIN:
+        arm(c, config->drain_ms);
+        break;
+    }
+}
+
+static void on_end(struct h1_server *s, bool was_in_exchange)
+{
+    struct proxy_conn *c = conn_of(s);
+    if (c->exchange != NULL)
+        exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
+    free_conn(c);
+}
+
+static const struct h1_server_ops server_ops = {.on_request = on_request,
+                                                .on_body = on_body,
+                                                .on_writable = on_writable,
+                                                .on_phase = on_phase,
+                                                .on_end = on_end};
+
+void proxy_conn_abort(struct proxy_conn *c)
+{
+    ASSERT(c->exchange == NULL);
+    h1_server_abort(&c->h1);
+    free_conn(c);
+}
+
+static void on_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
+    ASSERT(c->exchange == NULL);
+    if (c->h1.phase == H1_SERVER_EXCHANGE)
+        proxy_conn_abort(c); /* the rest of a response, or a refusal, that nobody takes */
+    else
+        h1_server_timeout(&c->h1);
+}
+
+bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
+{
+    struct proxy *p = owner;
+    struct proxy_conn *c = pool_get(&p->conns);
+    if (c == NULL) {
+        stat_inc(p->core, STAT_proxy_conns_refused);
+        return false;
+    }
+    *c = (struct proxy_conn){.proxy = p, .is_open = true, .timer = {.on_expire = on_timer}};
+    stream_addrs(s, &c->addrs);
+    h1_server_init(&c->h1, s, &p->env, &server_ops, p);
+    arm(c, p->config.keep_alive_ms);
+    stat_inc(p->core, STAT_proxy_conns_accepted);
+    p->core->stats->counters[STAT_proxy_conns_now]++;
+    return true;
+}

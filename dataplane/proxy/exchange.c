@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An exchange's way from a parsed head to the decision who answers, and its end. Each exit is one
+ * counter. Forwarding is in exchange_request.c, exchange_response.c and exchange_backend.c.
+ */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+#include "route/filter.h"
+
+static_assert(sizeof(struct http_field) == sizeof(struct route_field) &&
+                  offsetof(struct http_field, value) == offsetof(struct route_field, value),
+              "a parsed head is matched without a copy");
+
+enum { LOCATION_BYTES_MAX = HTTP_TARGET_BYTES_MAX + 1024 };
+
+static void count_status(struct core *core, uint16_t status)
+{
+    if (status >= 200 && status < 600)
+        stat_inc(core, STAT_proxy_responses_2xx + (status / 100 - 2));
+}
+
+void exchange_note_progress(struct exchange *e)
+{
+    e->progress_us = e->proxy->core->now_us;
+}
+
+void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
+{
+    struct proxy *p = e->proxy;
+    ASSERT(e->client->exchange == e);
+    if (e->backend != NULL && is_reusable)
+        upstream_put(p->upstream, e->backend);
+    else if (e->backend != NULL)
+        upstream_abort(p->upstream, e->backend);
+    wheel_disarm(&p->core->wheel, &e->timer);
+    if (e->image.view != NULL)
+        e->image.unpin(e->image.owner);
+    e->client->exchange = NULL;
+    stat_inc(p->core, why);
+    p->core->stats->counters[STAT_proxy_exchanges_now]--;
+    pool_put(&p->exchanges, e);
+}
+
+void exchange_cut(struct exchange *e, enum stat_id why)
+{
+    struct proxy_conn *c = e->client;
+    exchange_end(e, why, false);
+    proxy_conn_abort(c);
+}
+
+/* Answers on a connection without an exchange. */
+static void answer(struct proxy_conn *c, uint16_t status, struct slice location)
+{
+    struct http_field fields[2];
+    struct h1_response r = {.status = status, .fields = fields};
+    if (location.len > 0)
+        fields[r.n_fields++] = (struct http_field){SLICE_LIT("Location"), location};
+    if (status == 503)
+        fields[r.n_fields++] =
+            (struct http_field){SLICE_LIT("Retry-After"), SLICE_LIT(PROXY_RETRY_AFTER_S)};
+    count_status(c->proxy->core, status);
+    proxy_conn_arm_rest(c);
+    h1_server_answer(&c->h1, &r, slice_of_str(http_status_reason(status)));
+}
+
+void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
+{
+    ASSERT(!e->has_response_head && status >= 400);
+    struct proxy_conn *c = e->client;
+    exchange_end(e, why, false);
+    answer(c, status, (struct slice){NULL, 0});
+}
+
+/* Which rule takes the request. */
+static void match(struct exchange *e, uint32_t bind)
+{
+    const struct http_head *head = &e->client->h1.request->head;
+    struct route_request request = {
+        .bind = bind,
+        .host = head->host,
+        .path = head->path,
+        .query = head->query,
+        .method = head->method_text,
+        .fields = (const struct route_field *)head->fields,
+        .n_fields = head->n_fields,
+    };
+    route_match(e->image.view, &request, &e->route);
+}
+
+/* The rule's redirect; false: it has none. */
+static bool redirect(struct exchange *e, const struct image_rule *rule)
+{
+    const struct image_view *v = e->image.view;
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REDIRECT);
+    if (filter == NULL)
+        return false;
+    const struct http_head *head = &e->client->h1.request->head;
+    const struct image_redirect *to = &v->redirects[filter->first];
+    struct route_redirect_request request = {
+        .listener_port = v->listeners[e->route.listener].port,
+        .host = head->host,
+        .path = head->path,
+        .query = head->query,
+        .has_query = head->has_query,
+    };
+    uint8_t buf[LOCATION_BYTES_MAX];
+    size_t len;
+    if (!route_redirect_location(v, &v->matches[e->route.match], to, &request, buf, sizeof(buf),
+                                 &len)) {
+        exchange_answer(e, STAT_proxy_end_no_buffer, 414);
+        return true;
+    }
+    uint16_t status = to->status;
+    struct proxy_conn *c = e->client;
+    exchange_end(e, STAT_proxy_end_redirect, false);
+    answer(c, status, slice_of(buf, len));
+    return true;
+}
+
+/* Carries out the rule: a redirect, a backend, or a fault. */
+static void follow_rule(struct exchange *e)
+{
+    const struct image_view *v = e->image.view;
+    const struct image_rule *rule = &v->rules[e->route.rule];
+    if (rule->fault_status != 0) {
+        exchange_answer(e, STAT_proxy_end_rule_fault, rule->fault_status);
+        return;
+    }
+    if (redirect(e, rule))
+        return;
+    const struct image_backend *backend;
+    uint32_t chance = (uint32_t)(rng_next(&e->proxy->core->rng) >> 32);
+    if (!route_backend_pick(v, rule, chance, &backend) || backend->group == IMAGE_NONE) {
+        exchange_answer(e, STAT_proxy_end_rule_fault, 500);
+        return;
+    }
+    e->group = backend->group;
+    exchange_try(e);
+}
+
+static void route(struct exchange *e)
+{
+    uint32_t bind;
+    const struct stream_addrs *addrs = &e->client->addrs;
+    if (!route_bind_find(e->image.view, &addrs->local, addrs->local_port, &bind)) {
+        e->client->h1.is_closing = true;
+        exchange_answer(e, STAT_proxy_end_no_bind, 404);
+        return;
+    }
+    match(e, bind);
+    if (e->route.outcome != ROUTE_OUTCOME_RULE)
+        exchange_answer(e, STAT_proxy_end_no_route, 404);
+    else
+        follow_rule(e);
+}
+
+void exchange_begin(struct proxy_conn *c)
+{
+    struct proxy *p = c->proxy;
+    stat_inc(p->core, STAT_proxy_requests);
+    struct exchange *e = pool_get(&p->exchanges);
+    if (e == NULL) {
+        stat_inc(p->core, STAT_proxy_end_no_exchange);
+        answer(c, 503, (struct slice){NULL, 0});
+        return;
+    }
+    *e = (struct exchange){.proxy = p, .client = c, .image = p->image};
+    e->timer.on_expire = exchange_on_timer;
+    c->exchange = e;
+    wheel_disarm(&p->core->wheel, &c->timer);
+    p->core->stats->counters[STAT_proxy_exchanges_now]++;
+    exchange_note_progress(e);
+    if (p->image.view == NULL) {
+        exchange_answer(e, STAT_proxy_end_no_image, 503);
+        return;
+    }
+    p->image.pin(p->image.owner);
+    route(e);
+}

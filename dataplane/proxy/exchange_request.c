@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request on its way to the backend. What the backend gets is what was matched: the normal form
+ * of path and host, end-to-end fields as the rule's filters leave them, and:
+ *
+ *   X-Forwarded-For    the client's address, behind what came
+ *   X-Forwarded-Proto  how the client reached us; what came is replaced
+ *   X-Forwarded-Host   the Host that the client sent, unless one came
+ */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+#include "route/filter.h"
+
+enum { FORWARDED_FOR_BYTES_MAX = 2048 };
+
+/* What has to stay in memory while the head is put together. */
+struct request_text {
+    char client[IP_ADDR_TEXT_MAX];
+    uint8_t forwarded_for[FORWARDED_FOR_BYTES_MAX];
+    uint8_t path[HTTP_TARGET_BYTES_MAX + IMAGE_STRING_BYTES_MAX / 16];
+    struct field_list fields;
+};
+
+/* "came, came, client" as one value; when that grows too long, what came is dropped from the left
+ * side's end: the nearest hops are the ones that can be believed. */
+static struct slice forwarded_for(const struct http_head *head, struct request_text *t)
+{
+    size_t len = 0;
+    struct slice client = slice_of_str(t->client);
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        struct slice v = head->fields[i].value;
+        if (head->known[i] != HTTP_KNOWN_X_FORWARDED_FOR || v.len == 0)
+            continue;
+        if (len + v.len + 2 + client.len > sizeof(t->forwarded_for))
+            continue;
+        memcpy(t->forwarded_for + len, v.ptr, v.len);
+        memcpy(t->forwarded_for + len + v.len, ", ", 2);
+        len += v.len + 2;
+    }
+    memcpy(t->forwarded_for + len, client.ptr, client.len);
+    return slice_of(t->forwarded_for, len + client.len);
+}
+
+static void add_forwarded(struct exchange *e, struct request_text *t)
+{
+    const struct http_head *head = &e->client->h1.request->head;
+    struct slice came;
+    ip_addr_format(&e->client->addrs.remote, t->client);
+    field_list_add(&t->fields, SLICE_LIT("X-Forwarded-For"), forwarded_for(head, t));
+    field_list_add(&t->fields, SLICE_LIT("X-Forwarded-Proto"), SLICE_LIT("http"));
+    if (head->authority.len > 0 && !http_head_known(head, HTTP_KNOWN_X_FORWARDED_HOST, &came))
+        field_list_add(&t->fields, SLICE_LIT("X-Forwarded-Host"), head->authority);
+}
+
+/* Host as the header filter sets it, or as it came. */
+static struct slice choose_authority(const struct http_head *head, const struct image_view *v,
+                                     const struct image_filter *filter)
+{
+    struct slice authority = head->authority;
+    for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
+        const struct image_header_op *op = &v->header_ops[filter->first + i];
+        if (op->kind == IMAGE_HEADER_SET &&
+            slice_eq_nocase(image_text(v, op->name), SLICE_LIT("host")))
+            authority = image_text(v, op->value);
+    }
+    return authority;
+}
+
+/* URLRewrite. False: the path grows too long. */
+static bool rewrite(struct exchange *e, const struct image_rule *rule, struct request_text *t,
+                    struct h1_request *r)
+{
+    const struct image_view *v = e->image.view;
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REWRITE);
+    if (filter == NULL)
+        return true;
+    const struct image_rewrite *to = &v->rewrites[filter->first];
+    if (to->hostname.length > 0)
+        r->authority = image_text(v, to->hostname);
+    size_t len;
+    if (!route_path_edit(v, &v->matches[e->route.match], (enum image_path_edit)to->path_edit,
+                         to->path, r->path, t->path, sizeof(t->path), &len))
+        return false;
+    r->path = slice_of(t->path, len);
+    return true;
+}
+
+bool exchange_forward_head(struct exchange *e)
+{
+    static const enum http_known skip[] = {HTTP_KNOWN_HOST, HTTP_KNOWN_X_FORWARDED_FOR,
+                                           HTTP_KNOWN_X_FORWARDED_PROTO};
+    ASSERT(e->backend != NULL && !e->has_request_head);
+    const struct http_head *head = &e->client->h1.request->head;
+    const struct image_view *v = e->image.view;
+    const struct image_rule *rule = &v->rules[e->route.rule];
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REQUEST_HEADERS);
+    struct request_text t;
+    t.fields.n = 0;
+    t.fields.is_full = false;
+    field_list_take(&t.fields, head, v, filter, skip, array_len(skip));
+    add_forwarded(e, &t);
+    field_list_add_ops(&t.fields, v, filter);
+    struct h1_request r = {.method = head->method_text,
+                           .path = head->path,
+                           .query = head->query,
+                           .has_query = head->has_query,
+                           .authority = choose_authority(head, v, filter),
+                           .fields = t.fields.fields,
+                           .body = head->body,
+                           .length = head->length};
+    if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
+        return false;
+    r.n_fields = t.fields.n;
+    e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
+    return e->has_request_head;
+}
+
+/* The client's body breaks the rules, or the client ended within it. */
+static void end_by_body_fault(struct exchange *e, enum http_fault fault)
+{
+    if (e->has_response_head)
+        exchange_cut(e, STAT_proxy_end_client_fault);
+    else if (fault == HTTP_FAULT_body_cut)
+        exchange_cut(e, STAT_proxy_end_client_gone);
+    else
+        exchange_answer(e, STAT_proxy_end_client_fault, http_fault_status(fault));
+}
+
+void exchange_pump_request(struct exchange *e)
+{
+    struct h1_server *from = &e->client->h1;
+    struct h1_client *to = upstream_conn_h1(e->backend);
+    ASSERT(e->has_request_head && to->phase == H1_CLIENT_ASKING);
+    size_t moved = h1_move_request(to, from);
+    if (moved > 0) {
+        e->has_body_moved = true;
+        stat_add(e->proxy->core, STAT_proxy_request_bytes, moved);
+        exchange_note_progress(e);
+    }
+    enum http_fault fault = h1_server_body_fault(from);
+    if (fault != HTTP_FAULT_none)
+        end_by_body_fault(e, fault);
+}

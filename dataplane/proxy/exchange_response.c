@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A response on its way to the client. What cannot be completed is cut, never faked as whole. */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+#include "route/filter.h"
+
+/* The response as it goes on; `l` holds its fields. */
+static struct h1_response make_response(const struct http_head *head, const struct field_list *l)
+{
+    struct h1_response r = {.status = head->status,
+                            .reason = head->reason,
+                            .fields = l->fields,
+                            .n_fields = l->n,
+                            .body = head->body,
+                            .length = head->length};
+    if (r.body == HTTP_BODY_CHUNKED)
+        r.body = HTTP_BODY_UNTIL_CLOSE; /* chunked or not: by what the client understands */
+    return r;
+}
+
+static bool send_response(struct exchange *e, const struct http_head *head)
+{
+    const struct image_view *v = e->image.view;
+    const struct image_rule *rule = &v->rules[e->route.rule];
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS);
+    bool is_final = head->status >= 200;
+    struct field_list l;
+    l.n = 0;
+    l.is_full = false;
+    field_list_take(&l, head, v, is_final ? filter : NULL, NULL, 0);
+    if (is_final)
+        field_list_add_ops(&l, v, filter);
+    struct h1_response r = make_response(head, &l);
+    struct h1_server *to = &e->client->h1;
+    if (l.is_full)
+        return false;
+    return is_final ? h1_server_send_head(to, &r) : h1_server_send_informational(to, &r);
+}
+
+void exchange_on_response(struct h1_client *h)
+{
+    struct exchange *e = h->owner;
+    const struct http_head *head = &h->response->head;
+    ASSERT(!e->has_response_head);
+    exchange_note_progress(e);
+    if (head->status == 100) {
+        if (e->has_continue)
+            return; /* we were quicker */
+        e->has_continue = true;
+    }
+    if (!send_response(e, head)) {
+        exchange_cut(e, STAT_proxy_end_no_buffer);
+        return;
+    }
+    if (head->status < 200)
+        return;
+    e->has_response_head = true;
+    struct core *core = e->proxy->core;
+    if (head->status < 600)
+        stat_inc(core, STAT_proxy_responses_2xx + (head->status / 100 - 2));
+}
+
+/* The response is whole: the backend connection goes back, then the client's next request comes. */
+static void complete(struct exchange *e)
+{
+    struct proxy_conn *c = e->client;
+    bool is_sent = h1_client_is_sent(upstream_conn_h1(e->backend));
+    exchange_end(e, STAT_proxy_end_complete, is_sent);
+    proxy_conn_arm_rest(c);
+    h1_server_finish(&c->h1);
+}
+
+void exchange_pump_response(struct exchange *e)
+{
+    struct h1_client *from = upstream_conn_h1(e->backend);
+    ASSERT(e->has_response_head && from->is_final_head);
+    size_t moved = h1_move_response(&e->client->h1, from);
+    if (moved > 0) {
+        stat_add(e->proxy->core, STAT_proxy_response_bytes, moved);
+        exchange_note_progress(e);
+    }
+    if (h1_client_body_is_done(from))
+        complete(e);
+    else if (h1_client_body_fault(from) != HTTP_FAULT_none)
+        exchange_cut(e, STAT_proxy_end_backend_cut);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which fields of a head go on to the other side: end-to-end ones, as the rule's header filter
+ * leaves them. Pure. */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+#include "route/filter.h"
+
+void field_list_add(struct field_list *l, struct slice name, struct slice value)
+{
+    ASSERT_HOT(name.len > 0);
+    if (l->n == array_len(l->fields)) {
+        l->is_full = true;
+        return;
+    }
+    l->fields[l->n++] = (struct http_field){name, value};
+}
+
+static bool is_skipped(enum http_known known, const enum http_known *skip, unsigned n_skip)
+{
+    for (unsigned i = 0; i < n_skip; i++) {
+        if (skip[i] == known)
+            return true;
+    }
+    return false;
+}
+
+void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
+                     const struct image_filter *filter, const enum http_known *skip,
+                     unsigned n_skip)
+{
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        if (head->is_hop[i] || is_skipped(head->known[i], skip, n_skip))
+            continue;
+        if (filter != NULL && route_filter_drops(v, filter, head->fields[i].name))
+            continue;
+        field_list_add(l, head->fields[i].name, head->fields[i].value);
+    }
+}
+
+void field_list_add_ops(struct field_list *l, const struct image_view *v,
+                        const struct image_filter *filter)
+{
+    for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
+        const struct image_header_op *op = &v->header_ops[filter->first + i];
+        struct slice name = image_text(v, op->name);
+        if (op->kind != IMAGE_HEADER_REMOVE && !http_name_is_reserved(name))
+            field_list_add(l, name, image_text(v, op->value));
+    }
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The proxy of a worker: made, configured, asked by tcp, kept up, ended. */
+#include "proxy/proxy.h"
+
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+
+enum { WALK_CONNS_PER_POLL = 64 };
+
+void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
+{
+    ASSERT(conns_max > 0);
+    *config = (struct proxy_config){
+        .conns_max = conns_max,
+        .exchanges_max = conns_max / 2 + 1,
+        .head_bufs_max = conns_max + 64,
+        .keep_alive_ms = 75 * 1000,
+        .head_ms = 15 * 1000,
+        .body_ms = 60 * 1000,
+        .response_ms = 60 * 1000,
+        .drain_ms = 2 * 1000,
+        .upstream = {.conns_max = conns_max / 2 + 64,
+                     .endpoints_max = 4096,
+                     .idle_max = conns_max / 4 + 1,
+                     .idle_per_endpoint_max = 128,
+                     .busy_per_endpoint_max = conns_max / 2 + 1,
+                     .idle_timeout_ms = 4 * 1000,
+                     .connect_timeout_ms = 5 * 1000},
+    };
+}
+
+static void make_pool(struct core *core, struct pool *pool, size_t object_bytes, uint32_t n,
+                      const char *what)
+{
+    ASSERT(n > 0);
+    pool_init(pool, core_memory(core, pool_bytes((uint32_t)object_bytes, n), what),
+              (uint32_t)object_bytes, n);
+}
+
+struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
+                        const struct proxy_config *config)
+{
+    struct proxy *p = core_memory(core, sizeof(*p), "proxy");
+    *p = (struct proxy){.core = core, .config = *config};
+    make_pool(core, &p->conns, sizeof(struct proxy_conn), config->conns_max, "client connections");
+    make_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
+    make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
+              "head buffers");
+    proxy_env_init(p);
+    p->upstream = upstream_new(core, table, &p->env, &config->upstream);
+    p->walk = config->conns_max;
+    return p;
+}
+
+static bool listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+{
+    const struct proxy *p = owner;
+    return p->image.view != NULL && route_bind_find(p->image.view, local, port, ret_bind);
+}
+
+void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)
+{
+    *ret = (struct tcp_upcalls){.listen = listen, .accept = proxy_conn_accept, .owner = p};
+}
+
+void proxy_set_dialer(struct proxy *p, const struct upstream_dialer *dialer)
+{
+    upstream_set_dialer(p->upstream, dialer);
+}
+
+void proxy_set_image(struct proxy *p, const struct proxy_image *image)
+{
+    ASSERT(image->view != NULL && image->pin != NULL && image->unpin != NULL);
+    p->image = *image;
+    p->walk = 0;
+}
+
+void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
+{
+    http_env_set_time(&p->env, unix_s);
+}
+
+/* Closes the connection if nobody listens on its address any more. */
+static bool close_unbound(struct proxy *p, struct proxy_conn *c)
+{
+    uint32_t bind;
+    if (!c->is_open || c->h1.is_closing ||
+        route_bind_find(p->image.view, &c->addrs.local, c->addrs.local_port, &bind))
+        return false;
+    stat_inc(p->core, STAT_proxy_conns_unbound);
+    h1_server_close(&c->h1);
+    return true;
+}
+
+unsigned proxy_poll(struct proxy *p)
+{
+    unsigned did = upstream_poll(p->upstream);
+    for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++)
+        did += close_unbound(p, pool_at(&p->conns, p->walk++));
+    return did;
+}
+
+void proxy_done(struct proxy *p)
+{
+    for (uint32_t i = 0; i < p->config.conns_max; i++) {
+        struct proxy_conn *c = pool_at(&p->conns, i);
+        if (!c->is_open)
+            continue;
+        if (c->exchange != NULL)
+            exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
+        proxy_conn_abort(c);
+    }
+    upstream_done(p->upstream);
+    ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);
+}
+
+void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
+{
+    *ret = (struct proxy_counts){.conns = p->conns.used,
+                                 .exchanges = p->exchanges.used,
+                                 .head_bufs = p->head_bufs.used,
+                                 .upstream_busy = upstream_busy_count(p->upstream),
+                                 .upstream_idle = upstream_idle_count(p->upstream)};
+}

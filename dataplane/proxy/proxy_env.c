@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What http needs of a worker: pooled head buffers, and a counter for each fault. */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+
+static struct http_head_buf *head_get(void *owner)
+{
+    struct proxy *p = owner;
+    return pool_get(&p->head_bufs);
+}
+
+static void head_put(void *owner, struct http_head_buf *buf)
+{
+    struct proxy *p = owner;
+    pool_put(&p->head_bufs, buf);
+}
+
+static void on_fault(void *owner, enum http_fault fault, bool is_backend)
+{
+    static const enum stat_id counters[][2] = {
+#define STAT_http_refused_none STAT_COUNT
+#define STAT_http_backend_refused_none STAT_COUNT
+#define X(name, status, text) {STAT_http_refused_##name, STAT_http_backend_refused_##name},
+        HTTP_FAULT_LIST(X)
+#undef X
+#undef STAT_http_refused_none
+#undef STAT_http_backend_refused_none
+    };
+    struct proxy *p = owner;
+    ASSERT(fault != HTTP_FAULT_none && (unsigned)fault < array_len(counters));
+    stat_inc(p->core, counters[fault][is_backend]);
+}
+
+void proxy_env_init(struct proxy *p)
+{
+    p->env = (struct http_env){
+        .head_get = head_get, .head_put = head_put, .on_fault = on_fault, .owner = p};
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of proxy share. Thread: the worker. */
+#pragma once
+
+#include "abi/image.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/wheel.h"
+#include "core/core.h"
+#include "http/h1_move.h"
+#include "proxy/proxy.h"
+#include "route/route.h"
+
+/* Tries of one request: the first, and one more where that cannot do harm. */
+#define PROXY_TRIES_MAX 2u
+/* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
+ * one second before it sends anyway. */
+#define PROXY_CONTINUE_MS 800u
+/* What 503 tells clients to wait. */
+#define PROXY_RETRY_AFTER_S "1"
+
+struct exchange;
+
+/* A client connection. Reached from the stream (through h1) and by the pool's index; lives from
+ * accept to h1's on_end. */
+struct proxy_conn {
+    struct h1_server h1;
+    struct proxy *proxy;
+    struct exchange *exchange; /* NULL: none is under way */
+    struct wheel_timer timer;  /* whenever there is no exchange */
+    struct stream_addrs addrs;
+    bool is_open; /* out of the pool */
+};
+
+/*
+ * A request and its response. Reached from its client connection, and (as owner) from its backend
+ * connection; lives from on_request to one of exchange_end()'s callers.
+ *
+ * Invariants: has_response_head implies backend != NULL; backend == NULL only within a callback.
+ */
+struct exchange {
+    struct proxy *proxy;
+    struct proxy_conn *client;
+    struct upstream_conn *backend;
+    struct proxy_image image; /* pinned */
+    struct route_result route;
+    uint32_t group;
+    uint8_t tries;
+    bool has_request_head;  /* the head went to the backend */
+    bool has_body_moved;    /* some of the request's body did: it cannot be sent again */
+    bool has_continue;      /* a 100 went to the client */
+    bool has_response_head; /* the final head went to the client */
+    uint64_t progress_us;   /* when something moved last */
+    struct wheel_timer timer;
+    struct upstream_conn_id failed; /* the endpoint of the first try */
+};
+
+struct proxy {
+    struct core *core;
+    struct proxy_config config;
+    struct http_env env;
+    struct upstream *upstream;
+    struct proxy_image image; /* current; .view NULL: none yet */
+    struct pool conns;
+    struct pool exchanges;
+    struct pool head_bufs;
+    uint32_t walk; /* connections below this index know the current image */
+};
+
+/* proxy_env.c: head buffers and counters for http. */
+void proxy_env_init(struct proxy *p);
+
+/* conn.c */
+bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
+/* Resets it, with its exchange. */
+void proxy_conn_abort(struct proxy_conn *c);
+/* No exchange any more: the client has so long to take the rest of the response. */
+void proxy_conn_arm_rest(struct proxy_conn *c);
+
+/* exchange.c */
+void exchange_begin(struct proxy_conn *c);
+/* Ends it, counted as `why`: lets the backend connection go (`is_reusable`: into the pool), unpins the image, frees.
+ * The client connection is the caller's business, afterwards. */
+void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable);
+/* Ends it with an answer of our own. The last thing a caller does. */
+void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status);
+/* Ends it by cutting the client off. The last thing a caller does. */
+void exchange_cut(struct exchange *e, enum stat_id why);
+/* Something moved. */
+void exchange_note_progress(struct exchange *e);
+
+/* exchange_request.c */
+/* Sends the head to the backend; false: it does not fit, or no buffer is left. */
+bool exchange_forward_head(struct exchange *e);
+/* Moves what there is of the request's body. May end the exchange. */
+void exchange_pump_request(struct exchange *e);
+
+/* exchange_response.c */
+/* An informational or the final head came from the backend. May end the exchange. */
+void exchange_on_response(struct h1_client *h);
+/* Moves what there is of the response's body. May end the exchange. */
+void exchange_pump_response(struct exchange *e);
+
+/* exchange_backend.c */
+/* Gets a connection and sends the request as soon as it is open. May end the exchange. */
+void exchange_try(struct exchange *e);
+void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us);
+
+/* forward_fields.c: which fields go on, after the rule's filter of header type. */
+struct field_list {
+    uint32_t n;
+    bool is_full;
+    struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 4];
+};
+/* End-to-end fields of a head that `filter` (may be NULL) does not drop, and `skip` does not name. */
+void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
+                     const struct image_filter *filter, const enum http_known *skip,
+                     unsigned n_skip);
+/* What `filter` sets and adds. */
+void field_list_add_ops(struct field_list *l, const struct image_view *v,
+                        const struct image_filter *filter);
+void field_list_add(struct field_list *l, struct slice name, struct slice value);
