@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every congestion control shares: initial window, slow start, PRR, timeout, idleness. */
+#include "tcp/cc.h"
+
+#include "base/assert.h"
+#include "tcp/tcp_limits.h"
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t max32(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+uint32_t tcp_cc_initial_window(uint32_t mss)
+{
+    return min32(TCP_INITIAL_WINDOW_SEGMENTS * mss, max32(2 * mss, 14600)); /* RFC 6928 */
+}
+
+void tcp_cc_init(struct tcp_cc *cc, const struct tcp_cc_ops *ops, uint32_t mss)
+{
+    ASSERT(mss > 0);
+    *cc = (struct tcp_cc){
+        .ops = ops,
+        .cwnd_bytes = tcp_cc_initial_window(mss),
+        .ssthresh_bytes = TCP_CWND_BYTES_MAX,
+    };
+}
+
+void tcp_cc_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srtt_us,
+                   uint64_t now_us, bool was_limited)
+{
+    if (!was_limited || acked == 0)
+        return;
+    if (cc->cwnd_bytes < cc->ssthresh_bytes) { /* slow start, RFC 5681 (with ABC, RFC 3465) */
+        uint32_t grow = min32(acked, cc->ssthresh_bytes - cc->cwnd_bytes);
+        cc->cwnd_bytes = min32(cc->cwnd_bytes + grow, TCP_CWND_BYTES_MAX);
+        acked -= grow;
+    }
+    if (acked > 0)
+        cc->ops->on_ack(cc, acked, mss, srtt_us, now_us);
+    ASSERT_HOT(cc->cwnd_bytes >= mss && cc->cwnd_bytes <= TCP_CWND_BYTES_MAX);
+}
+
+void tcp_cc_on_recovery(struct tcp_cc *cc, uint32_t flight, uint32_t mss)
+{
+    cc->ops->on_congestion(cc, mss);
+    ASSERT_HOT(cc->ssthresh_bytes >= 2 * mss);
+    cc->prr_delivered = 0;
+    cc->prr_out = 0;
+    cc->prr_flight = max32(flight, 1);
+}
+
+void tcp_cc_on_recovery_ack(struct tcp_cc *cc, uint32_t delivered, uint32_t pipe, bool is_safe,
+                            uint32_t mss)
+{
+    cc->prr_delivered += delivered;
+    uint32_t send;
+    if (pipe > cc->ssthresh_bytes) { /* proportional rate reduction */
+        uint64_t due = ((uint64_t)cc->prr_delivered * cc->ssthresh_bytes + cc->prr_flight - 1) /
+                       cc->prr_flight;
+        send = due > cc->prr_out ? (uint32_t)(due - cc->prr_out) : 0;
+    } else { /* slow start reduction bound, or conservative where more was lost */
+        uint32_t surplus = cc->prr_delivered > cc->prr_out ? cc->prr_delivered - cc->prr_out : 0;
+        uint32_t limit = max32(surplus, delivered) + (is_safe ? mss : 0);
+        send = min32(cc->ssthresh_bytes - pipe, limit);
+    }
+    if (cc->prr_out == 0)
+        send = max32(send, mss); /* the first retransmission is always allowed */
+    cc->cwnd_bytes = max32(pipe + send, mss);
+}
+
+void tcp_cc_on_recovery_sent(struct tcp_cc *cc, uint32_t bytes)
+{
+    cc->prr_out += bytes;
+}
+
+void tcp_cc_on_recovered(struct tcp_cc *cc, uint32_t mss)
+{
+    cc->cwnd_bytes = max32(cc->ssthresh_bytes, mss);
+    cc->grow_bytes = 0;
+    ASSERT_HOT(cc->cwnd_bytes <= TCP_CWND_BYTES_MAX);
+}
+
+void tcp_cc_on_timeout(struct tcp_cc *cc, bool is_first, uint32_t mss)
+{
+    if (is_first)
+        cc->ops->on_congestion(cc, mss);
+    cc->cwnd_bytes = mss;
+    cc->grow_bytes = 0;
+}
+
+void tcp_cc_on_idle(struct tcp_cc *cc, uint32_t mss)
+{
+    cc->cwnd_bytes = min32(cc->cwnd_bytes, tcp_cc_initial_window(mss));
+    cc->ops->on_idle(cc);
+    ASSERT_HOT(cc->cwnd_bytes > 0);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's place in pool and table, from its making to its end. */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mbuf.h>
+
+static tcp_entry_t entry_of(const struct tcp_conn *c)
+{
+    return tcp_entry(pool_index(&c->tcp->conns, c), c->generation, false);
+}
+
+const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e)
+{
+    const struct tcp *t = owner;
+    uint32_t index = tcp_entry_index(e);
+    if (tcp_entry_is_timewait(e)) {
+        ASSERT_HOT(index < t->timewaits.capacity);
+        return &t->timewaits.ring[index].tuple;
+    }
+    return &tcp_conn_at(t, e)->tuple;
+}
+
+struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e)
+{
+    ASSERT_HOT(!tcp_entry_is_timewait(e));
+    struct tcp_conn *c = pool_at(&t->conns, tcp_entry_index(e));
+    ASSERT_HOT(tcp_entry_generation(e) == (c->generation & TCP_ENTRY_GENERATION_MASK));
+    ASSERT_HOT(c->state > TCP_CLOSED);
+    return c;
+}
+
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool *ret_is_table_full)
+{
+    struct tcp_conn *c = pool_get(&t->conns);
+    if (c == NULL) {
+        *ret_is_table_full = false;
+        return NULL;
+    }
+    uint8_t generation = (uint8_t)(c->generation + 1);
+    *c = (struct tcp_conn){
+        .stream = {.ops = &tcp_stream_ops},
+        .tcp = t,
+        .tuple = *tuple,
+        .generation = generation,
+        .state = TCP_CLOSED,
+        .timer = {.on_expire = tcp_conn_on_timer},
+        .last_rx_ms = tcp_now_ms(t),
+        .progress_ms = tcp_now_ms(t),
+        .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
+        .ts_offset = tcp_ts_offset(&t->core->hash_key, tuple),
+    };
+    tcp_rtt_init(&c->rtt);
+    tcp_rack_init(&c->rack);
+    if (!tcp_table_insert(&t->table, tcp_table_hash(&t->table, tuple), entry_of(c))) {
+        c->state = TCP_FREE;
+        pool_put(&t->conns, c);
+        *ret_is_table_full = true;
+        return NULL;
+    }
+    t->core->stats->counters[STAT_tcp_conns_now] = t->conns.used;
+    return c;
+}
+
+void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state)
+{
+    struct tcp *t = c->tcp;
+    bool was_half_open = c->state == TCP_SYN_RCVD && (c->flags & TCP_F_ACTIVE) == 0;
+    bool is_half_open = state == TCP_SYN_RCVD && (c->flags & TCP_F_ACTIVE) == 0;
+    ASSERT_HOT(!was_half_open || t->half_open > 0);
+    t->half_open = t->half_open - was_half_open + is_half_open;
+    t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open;
+    c->state = (uint8_t)state;
+}
+
+/* Lets go of everything that is for sending and for reordering. */
+static void drop_queues(struct tcp_conn *c)
+{
+    tcp_mbufq_clear(&c->sndq);
+    tcp_mbufq_clear(&c->oooq);
+    c->next_data = NULL;
+    if (c->board.by_seq.next == NULL)
+        return; /* never initialized: the handshake did not come so far */
+    struct list_node *node;
+    while ((node = list_take_front(&c->board.by_seq)) != NULL)
+        pool_put(&c->tcp->records, container_of(node, struct tcp_sent, by_seq));
+    tcp_board_init(&c->board, c->snd_nxt);
+}
+
+/* What both kinds of end share. */
+static void finish(struct tcp_conn *c, enum stream_end end)
+{
+    struct tcp *t = c->tcp;
+    ASSERT(end > STREAM_END_OPEN && end <= STREAM_END_NO_RESOURCES);
+    ASSERT(c->state > TCP_CLOSED);
+    static_assert(STAT_tcp_end_no_resources - STAT_tcp_end_orderly ==
+                      STREAM_END_NO_RESOURCES - STREAM_END_ORDERLY,
+                  "counters in the order of the list");
+    stat_inc(t->core, (enum stat_id)(STAT_tcp_end_orderly + (end - STREAM_END_ORDERLY)));
+    tcp_conn_set_state(c, TCP_CLOSED);
+    c->end = (uint8_t)end;
+    wheel_disarm(&t->core->wheel, &c->timer);
+    for (unsigned i = 0; i < TCP_DEADLINES; i++)
+        c->deadline_us[i] = 0;
+    if (list_is_linked(&c->output))
+        list_remove(&c->output);
+    drop_queues(c);
+    c->flags &= ~(uint32_t)(TCP_F_STARVED | TCP_F_WANT_WRITE | TCP_F_ACK_NOW | TCP_F_SEND_SYN);
+    if (c->flags & TCP_F_OWNED) {
+        tcp_program_events(c, STREAM_CLOSED);
+        return;
+    }
+    c->events &= (uint8_t)~TCP_EVENT_ACCEPT;
+    tcp_program_events(c, TCP_EVENT_FREE);
+}
+
+void tcp_conn_end(struct tcp_conn *c, enum stream_end end)
+{
+    struct tcp *t = c->tcp;
+    ASSERT(c->state > TCP_CLOSED);
+    tcp_table_remove(&t->table, tcp_table_hash(&t->table, &c->tuple), entry_of(c));
+    finish(c, end);
+}
+
+void tcp_conn_end_in_timewait(struct tcp_conn *c)
+{
+    ASSERT(c->flags & TCP_F_FIN_RCVD);
+    ASSERT(seq_eq(c->snd_una, c->snd_nxt));
+    tcp_timewait_enter(c->tcp, c, entry_of(c));
+    finish(c, STREAM_END_ORDERLY);
+}
+
+void tcp_conn_free(struct tcp_conn *c)
+{
+    struct tcp *t = c->tcp;
+    ASSERT(c->state == TCP_CLOSED);
+    ASSERT(!wheel_timer_is_armed(&c->timer) && !list_is_linked(&c->output));
+    if (list_is_linked(&c->ready))
+        list_remove(&c->ready);
+    tcp_mbufq_clear(&c->rcvq);
+    c->state = TCP_FREE;
+    pool_put(&t->conns, c);
+    t->core->stats->counters[STAT_tcp_conns_now] = t->conns.used;
+}
+
+bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve)
+{
+    if (t->short_at_us != t->core->now_us) {
+        t->short_at_us = t->core->now_us;
+        t->mbufs_free = rte_mempool_avail_count(t->core->mbufs);
+    }
+    return t->mbufs_free < reserve;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A segment arrives. Header, checksum, flow; then, for a connection, RFC 9293, 3.10.7.4 as it
+ * stands there: one call a numbered step, one counter at each exit.
+ *
+ * Station on the path: after net, before http. Owner: the worker.
+ */
+#include "base/assert.h"
+#include "base/be.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+struct wire_header {
+    be16_t src_port;
+    be16_t dst_port;
+    be32_t seq;
+    be32_t ack;
+    uint8_t offset; /* upper four bits: header length in 32-bit words */
+    uint8_t flags;
+    be16_t window;
+    be16_t cksum;
+    be16_t urgent;
+};
+
+static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
+
+/* The sum over pseudo header and segment is all ones when nothing was damaged. */
+static bool checksum_is_right(const struct rte_mbuf *m, const struct ip_addr *src,
+                              const struct ip_addr *dst)
+{
+    uint64_t known = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    if (known == RTE_MBUF_F_RX_L4_CKSUM_GOOD || known == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+        return true;
+    bool is_v4 = ip_addr_is_v4(src);
+    const uint8_t *s = is_v4 ? &src->bytes[12] : src->bytes;
+    const uint8_t *d = is_v4 ? &dst->bytes[12] : dst->bytes;
+    be32_t tail[2] = {be32(m->pkt_len), be32(IPPROTO_TCP)};
+    uint32_t sum = __rte_raw_cksum(s, is_v4 ? 4 : 16, 0);
+    sum = __rte_raw_cksum(d, is_v4 ? 4 : 16, sum);
+    sum = __rte_raw_cksum(tail, sizeof(tail), sum);
+    sum = __rte_raw_cksum(rte_pktmbuf_mtod(m, const void *), m->data_len, sum);
+    return __rte_raw_cksum_reduce(sum) == 0xffff;
+}
+
+/* One mbuf, whatever came: everything behind counts on it. */
+static bool make_single(struct tcp *t, struct rte_mbuf *m)
+{
+    if (m->nb_segs == 1 || rte_pktmbuf_linearize(m) == 0)
+        return true;
+    stat_inc(t->core, STAT_tcp_drop_chained);
+    return false;
+}
+
+/* Header and options into `seg`, and seg->m cut to the payload. False: counted. */
+static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *src,
+                  const struct ip_addr *dst)
+{
+    struct rte_mbuf *m = seg->m;
+    const struct wire_header *h = rte_pktmbuf_mtod(m, const struct wire_header *);
+    unsigned header_bytes = m->data_len < sizeof(*h) ? 0 : (unsigned)(h->offset >> 4) * 4;
+    if (header_bytes < sizeof(*h) || header_bytes > m->data_len) {
+        stat_inc(t->core, STAT_tcp_drop_short);
+        return false;
+    }
+    if (!checksum_is_right(m, src, dst)) {
+        stat_inc(t->core, STAT_tcp_drop_cksum);
+        return false;
+    }
+    if (!tcp_options_parse((const uint8_t *)(h + 1), header_bytes - (unsigned)sizeof(*h),
+                           &seg->options)) {
+        stat_inc(t->core, STAT_tcp_drop_options);
+        return false;
+    }
+    seg->tuple = (struct tcp_tuple){*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
+    seg->seq = (seq_t){be32_host(h->seq)};
+    seg->ack = (seq_t){be32_host(h->ack)};
+    seg->window = be16_host(h->window);
+    seg->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
+    rte_pktmbuf_adj(m, (uint16_t)header_bytes);
+    seg->len = m->data_len;
+    return true;
+}
+
+/* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. */
+static void input_without_conn(struct tcp *t, const struct tcp_segment *seg, bool is_listening,
+                               uint32_t bind, const seq_t *iss_after)
+{
+    bool is_syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+    if (is_syn && is_listening) {
+        tcp_passive_open(t, seg, bind, iss_after);
+        return;
+    }
+    stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
+    if ((seg->flags & TCP_RST) == 0)
+        tcp_rst_reply(t, seg);
+}
+
+/* First: is any of it in the window? RFC 9293, table 6. Else an acknowledgement, and no more. */
+static bool step_one_sequence(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    uint32_t len = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
+    int32_t window = seq_diff(c->rcv_adv, c->rcv_nxt);
+    int32_t first = seq_diff(seg->seq, c->rcv_nxt);
+    int32_t last = first + (int32_t)len - 1;
+    ASSERT_HOT(window >= 0);
+    bool is_in;
+    if (len == 0)
+        is_in = window == 0 ? first == 0 : first >= 0 && first < window;
+    else
+        is_in = (first >= 0 && first < window) || (first < 0 && last >= 0 && window > 0);
+    if (is_in)
+        return true;
+    /* A full window still takes the acknowledgement of a segment in sequence (3.10.7.4). */
+    if (window == 0 && first == 0 && (seg->flags & (TCP_SYN | TCP_RST)) == 0) {
+        tcp_program_ack(c);
+        return true;
+    }
+    stat_inc(c->tcp->core, STAT_tcp_drop_sequence);
+    if (seg->flags & TCP_RST)
+        return false;
+    if (c->state == TCP_SYN_RCVD && (seg->flags & TCP_SYN) != 0 && first == -1) {
+        c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
+        tcp_program_output(c);
+    } else if (len == 0) {
+        tcp_challenge_ack(c); /* limited: two confused peers must not talk forever */
+    } else {
+        tcp_program_ack(c);
+    }
+    return false;
+}
+
+/* RFC 7323, section 5.3, R1 and R3: an old timestamp is an old segment. */
+static bool step_one_paws(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || (seg->flags & TCP_RST) != 0)
+        return true;
+    if (!seg->options.has_timestamps) { /* 3.2: once agreed upon, without is dropped */
+        stat_inc(c->tcp->core, STAT_tcp_drop_paws);
+        return false;
+    }
+    int32_t ahead = (int32_t)(seg->options.ts_value - c->ts_recent);
+    uint32_t now_ms = tcp_now_ms(c->tcp);
+    if (ahead < 0 && now_ms - c->ts_recent_ms < 24u * 24 * 3600 * 1000) {
+        stat_inc(c->tcp->core, STAT_tcp_drop_paws);
+        tcp_program_ack(c);
+        return false;
+    }
+    if (seq_le(seg->seq, c->last_ack_sent)) {
+        c->ts_recent = seg->options.ts_value;
+        c->ts_recent_ms = now_ms;
+    }
+    return true;
+}
+
+/* Fifth: what the acknowledgement means in each state. */
+static bool step_five_ack(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    if ((seg->flags & TCP_ACK) == 0) {
+        stat_inc(c->tcp->core, STAT_tcp_drop_no_ack);
+        return false;
+    }
+    if (c->state == TCP_SYN_RCVD) {
+        if (!seq_eq(seg->ack, c->snd_nxt)) {
+            stat_inc(c->tcp->core, STAT_tcp_drop_handshake);
+            tcp_rst_reply(c->tcp, seg);
+            return false;
+        }
+        tcp_establish(c, seg);
+    }
+    return tcp_ack_input(c, seg);
+}
+
+/* Seventh: text is for those whose peer has not ended; after release it is answered by a reset
+ * (RFC 2525, 2.17), for nobody will read it. */
+static bool step_seven_text(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    if (seg->len == 0 || c->state == TCP_CLOSED || (c->flags & TCP_F_FIN_RCVD) != 0)
+        return true;
+    bool has_reader = (c->flags & TCP_F_OWNED) != 0 || (c->events & TCP_EVENT_ACCEPT) != 0;
+    if (!has_reader && seq_gt(seq_add(seg->seq, seg->len), c->rcv_nxt)) {
+        stat_inc(c->tcp->core, STAT_tcp_drop_after_close);
+        tcp_abort(c, STREAM_END_ABORTED);
+        return false;
+    }
+    tcp_text_input(c, seg);
+    return true;
+}
+
+/* Eighth: the FIN, when all before it is here. */
+static void step_eight_fin(struct tcp_conn *c, const struct tcp_segment *seg, seq_t fin)
+{
+    if ((seg->flags & TCP_FIN) == 0 || c->state == TCP_CLOSED)
+        return;
+    if (c->flags & TCP_F_FIN_RCVD)
+        tcp_program_ack(c); /* again: ours was lost */
+    else if (seq_eq(fin, c->rcv_nxt))
+        tcp_on_fin_received(c);
+}
+
+/* RFC 9293, 3.10.7.4. */
+static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    struct core *core = c->tcp->core;
+    seq_t fin = seq_add(seg->seq, seg->len);
+    if (!step_one_sequence(c, seg) || !step_one_paws(c, seg))
+        return;
+    c->last_rx_ms = tcp_now_ms(c->tcp);
+    if (seg->flags & TCP_RST) { /* second */
+        tcp_rst_input(c, seg);
+        return;
+    }
+    /* third, security: nothing to check */
+    if (seg->flags & TCP_SYN) { /* fourth; RFC 5961, section 4 */
+        stat_inc(core, STAT_tcp_drop_syn_challenged);
+        tcp_challenge_ack(c);
+        return;
+    }
+    if (!step_five_ack(c, seg))
+        return;
+    /* sixth, the urgent bit: urgent data is data */
+    if (!step_seven_text(c, seg))
+        return;
+    step_eight_fin(c, seg, fin);
+    stat_inc(core, STAT_tcp_rx_slow);
+}
+
+/* To whom does it belong? */
+static void dispatch(struct tcp *t, struct tcp_segment *seg)
+{
+    uint64_t hash = tcp_table_hash(&t->table, &seg->tuple);
+    tcp_entry_t e = tcp_table_find(&t->table, hash, &seg->tuple);
+    if (e.v != TCP_ENTRY_NONE.v && !tcp_entry_is_timewait(e)) {
+        struct tcp_conn *c = tcp_conn_at(t, e);
+        if (c->state == TCP_SYN_SENT)
+            tcp_syn_sent_input(c, seg);
+        else if (!tcp_fast_path(c, seg))
+            input_to_conn(c, seg);
+        check_tcp_conn(c);
+        return;
+    }
+    uint32_t bind = 0;
+    bool is_listening =
+        (seg->flags & TCP_SYN) != 0 &&
+        t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &bind);
+    seq_t iss_after;
+    const seq_t *after = NULL;
+    if (e.v != TCP_ENTRY_NONE.v) {
+        if (!tcp_timewait_input(t, tcp_entry_index(e), seg, is_listening, &iss_after))
+            return;
+        after = &iss_after;
+    }
+    input_without_conn(t, seg, is_listening, bind, after);
+}
+
+void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+               const struct ip_addr *dst, uint8_t tos)
+{
+    struct tcp_segment seg = {.m = m};
+    if (make_single(t, m) && parse(t, &seg, src, dst))
+        dispatch(t, &seg);
+    if (seg.m != NULL)
+        rte_pktmbuf_free(seg.m);
+}

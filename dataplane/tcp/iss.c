@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Initial sequence numbers (RFC 6528) and timestamp offsets: keyed hashes of the tuple. Each use of
+ * the key hashes a different label, so that none tells about another, nor about the flow table. */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <string.h>
+
+/* SipHash of label and tuple. */
+static uint64_t labelled_hash(const struct siphash_key *key, const char label[8],
+                              const struct tcp_tuple *tuple)
+{
+    uint8_t bytes[8 + sizeof(*tuple)];
+    memcpy(bytes, label, 8);
+    memcpy(bytes + 8, tuple, sizeof(*tuple));
+    ASSERT_HOT(sizeof(bytes) != sizeof(*tuple));
+    return siphash(key, bytes, sizeof(bytes));
+}
+
+seq_t tcp_iss(const struct siphash_key *key, const struct tcp_tuple *tuple, uint64_t now_us)
+{
+    return (seq_t){(uint32_t)labelled_hash(key, "tcp.iss.", tuple) + (uint32_t)(now_us / 4)};
+}
+
+uint32_t tcp_ts_offset(const struct siphash_key *key, const struct tcp_tuple *tuple)
+{
+    return (uint32_t)labelled_hash(key, "tcp.tsof", tuple);
+}

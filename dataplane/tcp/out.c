@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What to send now: lost segments first, then new data as far as both windows go, then the FIN, and
+ * an acknowledgement if none of these carried it. One call a connection and round, bounded.
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mbuf.h>
+
+uint32_t tcp_ts_now(const struct tcp_conn *c)
+{
+    return tcp_now_ms(c->tcp) + c->ts_offset;
+}
+
+/* SYN, or SYN-ACK, and the timer for its answer. */
+static void send_syn(struct tcp_conn *c)
+{
+    ASSERT(c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD);
+    struct tcp_outgoing o = {
+        .seq = c->snd_una,
+        .flags = c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK,
+    };
+    bool is_sent = tcp_segment_send(c, &o);
+    c->flags &= ~(uint32_t)TCP_F_SEND_SYN;
+    c->snd_nxt = seq_add(c->snd_una, 1);
+    c->retransmit_kind = TCP_RETRANSMIT_SYN;
+    /* Not sent for want of an mbuf: the timer tries again, as if the network had lost it. */
+    if (!is_sent || c->deadline_us[TCP_DEADLINE_RETRANSMIT] == 0)
+        tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT,
+                         c->tcp->core->now_us + tcp_rtt_timeout_us(&c->rtt, c->probes));
+}
+
+/* An acknowledgement alone. */
+static void send_ack(struct tcp_conn *c)
+{
+    struct tcp_outgoing o = {.seq = c->snd_nxt, .flags = TCP_ACK};
+    stat_inc(c->tcp->core, STAT_tcp_tx_acks);
+    if (!tcp_segment_send(c, &o))
+        tcp_program_starved(c);
+}
+
+void tcp_output_keepalive(struct tcp_conn *c)
+{
+    struct tcp_outgoing o = {.seq = seq_add(c->snd_una, UINT32_MAX), .flags = TCP_ACK};
+    tcp_segment_send(c, &o); /* no mbuf: the next probe tries again */
+}
+
+/* Is the FIN what comes after `sent` new bytes? */
+static bool fin_follows(const struct tcp_conn *c, uint32_t sent)
+{
+    return (c->flags & (TCP_F_SHUTDOWN | TCP_F_FIN_SENT)) == TCP_F_SHUTDOWN &&
+           seq_eq(seq_add(c->snd_nxt, sent), c->snd_end);
+}
+
+/* What the record covers goes out. */
+static bool send_record(struct tcp_conn *c, const struct tcp_sent *s)
+{
+    bool is_last = seq_eq(seq_add(s->seq, s->bytes), c->snd_end);
+    struct tcp_outgoing o = {
+        .seq = s->seq,
+        .flags = (uint8_t)(TCP_ACK | (s->has_fin ? TCP_FIN : 0) | (is_last ? TCP_PSH : 0)),
+        .bytes = s->bytes,
+        .data = s->data,
+        .offset = s->offset,
+    };
+    if (s->bytes == 0)
+        o.flags &= (uint8_t)~TCP_PSH;
+    return tcp_segment_send(c, &o);
+}
+
+/* The position of snd_nxt, moved off the end of an mbuf. */
+static void settle_next(struct tcp_conn *c)
+{
+    struct rte_mbuf *m = c->next_data;
+    while (m->next != NULL && c->next_offset == m->data_off + m->data_len) {
+        m = m->next;
+        c->next_data = m;
+        c->next_offset = m->data_off;
+    }
+}
+
+bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
+{
+    struct tcp *t = c->tcp;
+    if (c->flags & TCP_F_FIN_SENT)
+        return false;
+    uint32_t bytes = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
+    int32_t open = seq_diff(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
+    if (bytes > bytes_max)
+        bytes = bytes_max;
+    if (!is_forced && (int32_t)bytes > open)
+        bytes = open > 0 ? (uint32_t)open : 0;
+    bool has_fin = fin_follows(c, bytes) && (is_forced || (int32_t)bytes < open);
+    if (bytes == 0 && !has_fin)
+        return false;
+    struct tcp_sent *s = pool_get(&t->records);
+    if (s == NULL) {
+        stat_inc(t->core, STAT_tcp_tx_no_record);
+        tcp_program_starved(c);
+        return false;
+    }
+    *s = (struct tcp_sent){.seq = c->snd_nxt, .bytes = (uint16_t)bytes, .has_fin = has_fin};
+    if (bytes > 0) {
+        settle_next(c);
+        s->data = c->next_data;
+        s->offset = c->next_offset;
+    }
+    if (!send_record(c, s)) {
+        pool_put(&t->records, s);
+        tcp_program_starved(c);
+        return false;
+    }
+    if (tcp_board_is_empty(&c->board))
+        c->progress_ms = tcp_now_ms(t);
+    tcp_board_sent(&c->board, s, t->core->now_us);
+    if (bytes > 0)
+        tcp_sndq_advance(&c->next_data, &c->next_offset, bytes);
+    c->snd_nxt = tcp_sent_end(s);
+    c->flags |= has_fin ? TCP_F_FIN_SENT : 0;
+    tcp_cc_on_recovery_sent(&c->cc, bytes);
+    stat_add(t->core, STAT_tcp_tx_bytes, bytes);
+    return true;
+}
+
+/* The path became narrower since it was sent: cuts the record to a segment. */
+static bool cut_to_mss(struct tcp_conn *c, struct tcp_sent *s)
+{
+    if (s->bytes <= c->mss)
+        return true;
+    struct tcp_sent *rest = pool_get(&c->tcp->records);
+    if (rest == NULL) {
+        stat_inc(c->tcp->core, STAT_tcp_tx_no_record);
+        return false;
+    }
+    tcp_board_split(&c->board, s, rest, c->mss);
+    rest->data = s->data;
+    rest->offset = s->offset;
+    tcp_sndq_advance(&rest->data, &rest->offset, s->bytes);
+    return true;
+}
+
+bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
+{
+    struct core *core = c->tcp->core;
+    ASSERT_HOT(s->place != TCP_SENT_SACKED);
+    if (!cut_to_mss(c, s) || !send_record(c, s)) {
+        tcp_program_starved(c);
+        return false;
+    }
+    tcp_board_resent(&c->board, s, core->now_us);
+    tcp_cc_on_recovery_sent(&c->cc, s->bytes);
+    stat_inc(core, STAT_tcp_retransmits);
+    return true;
+}
+
+/* May `bytes` more be in flight? One segment always may when nothing is. */
+static bool cwnd_allows(struct tcp_conn *c, uint32_t bytes)
+{
+    uint32_t pipe = c->board.in_flight_bytes;
+    uint32_t left = (c->flags & TCP_F_SACK) != 0 ? 0 : (uint32_t)c->dupacks * c->mss;
+    pipe = pipe > left ? pipe - left : 0;
+    if (pipe == 0 || pipe + bytes <= c->cc.cwnd_bytes)
+        return true;
+    c->flags |= TCP_F_CWND_LIMITED;
+    return false;
+}
+
+/* Sender's silly window avoidance (RFC 9293, 3.8.6.2.1) without Nagle: a full segment, or all there
+ * is, or half of the largest window that the peer ever told. */
+static bool is_worth_sending(const struct tcp_conn *c, uint32_t bytes, uint32_t unsent)
+{
+    return bytes >= c->mss || bytes == unsent || bytes >= c->snd_wnd_max / 2;
+}
+
+/* After silence of an RTO what we knew of the path is old (RFC 5681, 4.1). */
+static void restart_after_idle(struct tcp_conn *c)
+{
+    uint32_t idle_ms = tcp_now_ms(c->tcp) - c->progress_ms;
+    if (tcp_board_is_empty(&c->board) && idle_ms > c->rtt.rto_us / 1000)
+        tcp_cc_on_idle(&c->cc, c->mss);
+}
+
+/* One segment, if any may go. False: nothing more in this round. */
+static bool send_next(struct tcp_conn *c)
+{
+    struct tcp_sent *lost = tcp_board_next_lost(&c->board);
+    if (lost != NULL) {
+        uint32_t bytes = lost->bytes < c->mss ? lost->bytes : c->mss;
+        return cwnd_allows(c, bytes) && tcp_output_again(c, lost);
+    }
+    uint32_t unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
+    if ((c->flags & TCP_F_FIN_SENT) != 0 || (unsent == 0 && !fin_follows(c, 0)))
+        return false;
+    int32_t open = seq_diff(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
+    if (open <= 0)
+        return false;
+    uint32_t bytes = unsent < c->mss ? unsent : c->mss;
+    if (bytes > (uint32_t)open)
+        bytes = (uint32_t)open;
+    if (!is_worth_sending(c, bytes, unsent))
+        return false;
+    restart_after_idle(c);
+    return cwnd_allows(c, bytes) && tcp_output_new(c, bytes, false);
+}
+
+void tcp_output(struct tcp_conn *c)
+{
+    ASSERT_HOT(c->state > TCP_CLOSED);
+    if (c->flags & TCP_F_SEND_SYN)
+        send_syn(c);
+    if (c->state < TCP_ESTABLISHED)
+        return;
+    tcp_sndq_wake(c);
+    unsigned sent = 0;
+    c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
+    while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
+        sent++;
+    if (sent == TCP_BURST_SEGMENTS_MAX) {
+        c->flags |= TCP_F_CWND_LIMITED; /* what is left over would have grown the flight */
+        tcp_program_output(c);
+    }
+    if (c->flags & TCP_F_ACK_NOW)
+        send_ack(c);
+    if (c->flags & TCP_F_WINDOW_SHORT)
+        tcp_program_starved(c);
+    tcp_recovery_arm(c);
+}

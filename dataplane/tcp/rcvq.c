@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The receive queue and the window. The window is the queue's room, counted twice: in bytes, and in
+ * mbufs at what they really cost, so that a peer who sends a byte a segment fills its own window
+ * and not our pool. Small segments are copied behind the last one while that has room.
+ *
+ *   told <= window: the right edge never moves left (RFC 9293, 3.8.6)
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mbuf.h>
+
+/* Twice the bytes of the window may be held in mbufs: a full segment fills a good half of its. */
+#define TRUE_SIZE_FACTOR 2u
+/* In order is taken, and the out-of-order queue cut for it, up to this multiple of that. */
+#define TRUE_SIZE_HARD_FACTOR 2u
+
+/* How many mbufs a receive queue is meant to hold. */
+static uint32_t mbufs_meant(const struct tcp *t)
+{
+    return t->config.rx_window_bytes * TRUE_SIZE_FACTOR / t->mbuf_bytes + 1;
+}
+
+/* The room by both counts. */
+static uint32_t room_bytes(const struct tcp_conn *c)
+{
+    const struct tcp *t = c->tcp;
+    uint32_t limit = t->config.rx_window_bytes;
+    uint32_t by_bytes = c->rcvq.bytes < limit ? limit - c->rcvq.bytes : 0;
+    uint32_t meant = mbufs_meant(t);
+    uint32_t left = c->rcvq.mbufs < meant ? meant - c->rcvq.mbufs : 0;
+    uint64_t by_mbufs = (uint64_t)left * t->mbuf_bytes / TRUE_SIZE_FACTOR;
+    return by_mbufs < by_bytes ? (uint32_t)by_mbufs : by_bytes;
+}
+
+uint32_t tcp_rcv_window(struct tcp_conn *c)
+{
+    struct tcp *t = c->tcp;
+    uint32_t told = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt);
+    ASSERT_HOT(told <= TCP_WINDOW_BYTES_MAX);
+    if (tcp_mbufs_are_short(t, t->config.mbufs_low)) {
+        if ((c->flags & TCP_F_WINDOW_SHORT) == 0)
+            stat_inc(t->core, STAT_tcp_window_short);
+        c->flags |= TCP_F_WINDOW_SHORT;
+        return told;
+    }
+    c->flags &= ~(uint32_t)TCP_F_WINDOW_SHORT;
+    uint32_t room = room_bytes(c);
+    uint32_t limit = (uint32_t)UINT16_MAX << c->rcv_wscale;
+    if (room > limit)
+        room = limit;
+    /* Silly window avoidance (3.8.6.2.2): it grows by a full segment or half of all, or not. */
+    uint32_t half = t->config.rx_window_bytes / 2;
+    uint32_t step = c->mss < half ? c->mss : half;
+    return room >= told + step ? room : told;
+}
+
+void tcp_rcvq_on_consumed(struct tcp_conn *c)
+{
+    if (c->state < TCP_ESTABLISHED || (c->flags & TCP_F_FIN_RCVD) != 0)
+        return;
+    uint32_t told = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt);
+    uint32_t window = tcp_rcv_window(c);
+    if (c->flags & TCP_F_WINDOW_SHORT)
+        tcp_program_starved(c);
+    uint32_t quarter = c->tcp->config.rx_window_bytes / 4;
+    uint32_t worth = 2u * c->mss < quarter ? 2u * c->mss : quarter;
+    if (window > told && (window - told >= worth || told == 0))
+        tcp_program_ack(c);
+}
+
+void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m)
+{
+    struct core *core = c->tcp->core;
+    uint32_t bytes = m->data_len;
+    ASSERT_HOT(bytes > 0);
+    c->rcv_nxt = seq_add(c->rcv_nxt, bytes);
+    stat_add(core, STAT_tcp_rx_bytes, bytes);
+    tcp_program_events(c, STREAM_READABLE);
+    if (bytes <= TCP_COALESCE_BYTES_MAX) {
+        struct slice all = slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes);
+        uint32_t copied = tcp_mbufq_append_tail(&c->rcvq, all);
+        if (copied == bytes) {
+            stat_inc(core, STAT_tcp_rx_coalesced);
+            rte_pktmbuf_free(m);
+            return;
+        }
+        rte_pktmbuf_adj(m, (uint16_t)copied);
+    }
+    tcp_mbufq_push(&c->rcvq, m);
+}
+
+/* Room for one more mbuf in all, if need be by throwing away what waits out of order. */
+static bool make_place(struct tcp_conn *c, bool is_in_order)
+{
+    uint32_t hard = mbufs_meant(c->tcp) * TRUE_SIZE_HARD_FACTOR;
+    while (c->rcvq.mbufs + c->oooq.mbufs >= hard) {
+        if (!is_in_order || !tcp_reasm_prune(c)) {
+            stat_inc(c->tcp->core, STAT_tcp_rx_no_room);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Cuts the segment to what is new and in the window. False: nothing is left. */
+static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    struct core *core = c->tcp->core;
+    int32_t old = seq_diff(c->rcv_nxt, seg->seq);
+    if (old > 0) {
+        uint32_t cut = (uint32_t)old < seg->len ? (uint32_t)old : seg->len;
+        stat_add(core, STAT_tcp_rx_duplicate_bytes, cut);
+        rte_pktmbuf_adj(seg->m, (uint16_t)cut);
+        seg->seq = seq_add(seg->seq, cut);
+        seg->len -= cut;
+        tcp_program_ack(c);
+    }
+    int32_t beyond = seq_diff(seq_add(seg->seq, seg->len), c->rcv_adv);
+    if (beyond > 0) {
+        uint32_t cut = (uint32_t)beyond < seg->len ? (uint32_t)beyond : seg->len;
+        stat_inc(core, STAT_tcp_rx_no_room);
+        rte_pktmbuf_trim(seg->m, (uint16_t)cut);
+        seg->len -= cut;
+        tcp_program_ack(c);
+    }
+    return seg->len > 0;
+}
+
+/* Every second segment is acknowledged at once, one alone by the timer (RFC 9293, 3.8.6.3). */
+static void program_delayed_ack(struct tcp_conn *c)
+{
+    if (++c->full_segments >= 2) {
+        tcp_program_ack(c);
+        return;
+    }
+    c->flags |= TCP_F_ACK_DELAYED;
+    tcp_deadline_set(c, TCP_DEADLINE_DELACK, c->tcp->core->now_us + TCP_DELACK_US_MAX);
+}
+
+void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    ASSERT_HOT(seg->m != NULL && seg->len == seg->m->data_len);
+    if (!trim(c, seg))
+        return;
+    bool is_in_order = seq_eq(seg->seq, c->rcv_nxt);
+    if (!make_place(c, is_in_order)) {
+        tcp_program_ack(c);
+        return;
+    }
+    struct rte_mbuf *m = seg->m;
+    seg->m = NULL;
+    if (!is_in_order) {
+        stat_inc(c->tcp->core, STAT_tcp_rx_out_of_order);
+        tcp_reasm_insert(c, m, seg->seq);
+        tcp_program_ack(c); /* at once: it tells the sender of the gap (RFC 5681, 4.2) */
+        return;
+    }
+    bool had_gap = c->oooq.head != NULL;
+    tcp_rcvq_append(c, m);
+    if (had_gap) {
+        tcp_reasm_advance(c);
+        tcp_program_ack(c);
+    } else {
+        program_delayed_ack(c);
+    }
+    ASSERT_HOT(seq_le(c->rcv_nxt, c->rcv_adv));
+}

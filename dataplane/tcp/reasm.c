@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments ahead of a gap: mbufs in the order of their numbers, no two overlapping, the first
+ * number of each in m->hash.usr (free for us to use while we own the mbuf). What is there already
+ * wins over what comes later. Bounded by make_place() in rcvq.c; the last is thrown away first: it
+ * is needed last.
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mbuf.h>
+
+static seq_t first_of(const struct rte_mbuf *m)
+{
+    return (seq_t){m->hash.usr};
+}
+
+static seq_t end_of(const struct rte_mbuf *m)
+{
+    return seq_add(first_of(m), m->data_len);
+}
+
+/* Cuts off the first `n` bytes, fewer than all. */
+static void cut_front(struct rte_mbuf *m, uint32_t n)
+{
+    ASSERT_HOT(n < m->data_len);
+    rte_pktmbuf_adj(m, (uint16_t)n);
+    m->hash.usr += n;
+}
+
+/* Links `m` behind `before` (NULL: in front of all). */
+static void link_behind(struct tcp_mbufq *q, struct rte_mbuf *before, struct rte_mbuf *m)
+{
+    struct rte_mbuf **from = before == NULL ? &q->head : &before->next;
+    m->next = *from;
+    *from = m;
+    if (m->next == NULL)
+        q->tail = m;
+    q->bytes += m->data_len;
+    q->mbufs++;
+}
+
+/* Takes out and frees the one behind `before`. */
+static void unlink_behind(struct tcp_mbufq *q, struct rte_mbuf *before)
+{
+    struct rte_mbuf **from = before == NULL ? &q->head : &before->next;
+    struct rte_mbuf *m = *from;
+    ASSERT_HOT(m != NULL && q->bytes >= m->data_len && q->mbufs > 0);
+    *from = m->next;
+    if (m->next == NULL)
+        q->tail = before;
+    q->bytes -= m->data_len;
+    q->mbufs--;
+    m->next = NULL;
+    rte_pktmbuf_free_seg(m);
+}
+
+/* The last one that begins at or before `seq`; NULL: none. The tail first: mostly it is that. */
+static struct rte_mbuf *place_for(const struct tcp_mbufq *q, seq_t seq)
+{
+    if (q->tail != NULL && seq_le(first_of(q->tail), seq))
+        return q->tail;
+    struct rte_mbuf *before = NULL;
+    for (struct rte_mbuf *m = q->head; m != NULL && seq_le(first_of(m), seq); m = m->next)
+        before = m;
+    return before;
+}
+
+/* Small ones behind one another share an mbuf. */
+static bool coalesce(struct tcp_conn *c, struct rte_mbuf *before, const struct rte_mbuf *m)
+{
+    if (before == NULL || before != c->oooq.tail || m->data_len > TCP_COALESCE_BYTES_MAX ||
+        !seq_eq(end_of(before), first_of(m)) || rte_pktmbuf_tailroom(before) < m->data_len)
+        return false;
+    struct slice all = slice_of(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+    return tcp_mbufq_append_tail(&c->oooq, all) == all.len;
+}
+
+void tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
+{
+    struct tcp_mbufq *q = &c->oooq;
+    ASSERT_HOT(seq_gt(seq, c->rcv_nxt) && m->next == NULL);
+    m->hash.usr = seq.v;
+    c->sack_latest = seq;
+    struct rte_mbuf *before = place_for(q, seq);
+    int32_t covered = before == NULL ? 0 : seq_diff(end_of(before), seq);
+    if (covered >= (int32_t)m->data_len) {
+        stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, m->data_len);
+        rte_pktmbuf_free(m);
+        return;
+    }
+    if (covered > 0)
+        cut_front(m, (uint32_t)covered);
+    struct rte_mbuf **next = before == NULL ? &q->head : &before->next;
+    while (*next != NULL && seq_ge(end_of(m), end_of(*next))) /* swallowed whole by the new one */
+        unlink_behind(q, before);
+    if (*next != NULL && seq_gt(end_of(m), first_of(*next)))
+        rte_pktmbuf_trim(m, (uint16_t)seq_diff(end_of(m), first_of(*next)));
+    ASSERT_HOT(m->data_len > 0);
+    if (coalesce(c, before, m))
+        rte_pktmbuf_free(m);
+    else
+        link_behind(q, before, m);
+}
+
+void tcp_reasm_advance(struct tcp_conn *c)
+{
+    struct tcp_mbufq *q = &c->oooq;
+    while (q->head != NULL && seq_le(first_of(q->head), c->rcv_nxt)) {
+        struct rte_mbuf *m = tcp_mbufq_take(q);
+        int32_t old = seq_diff(c->rcv_nxt, first_of(m));
+        if (old >= (int32_t)m->data_len) {
+            rte_pktmbuf_free_seg(m);
+            continue;
+        }
+        if (old > 0)
+            cut_front(m, (uint32_t)old);
+        tcp_rcvq_append(c, m);
+    }
+    ASSERT_HOT(q->head == NULL || seq_gt(first_of(q->head), c->rcv_nxt));
+}
+
+/* The range that begins with `m`; *ret_next: the first mbuf behind it. */
+static struct tcp_sack_block range_at(struct rte_mbuf *m, struct rte_mbuf **ret_next)
+{
+    struct tcp_sack_block b = {first_of(m), end_of(m)};
+    for (m = m->next; m != NULL && seq_eq(first_of(m), b.end); m = m->next)
+        b.end = end_of(m);
+    *ret_next = m;
+    return b;
+}
+
+unsigned tcp_reasm_sack(const struct tcp_conn *c, struct tcp_sack_block *ret, unsigned n_max)
+{
+    unsigned n = 0;
+    struct rte_mbuf *m = c->oooq.head;
+    while (m != NULL) {
+        struct tcp_sack_block b = range_at(m, &m);
+        ASSERT_HOT(seq_lt(b.start, b.end) && seq_gt(b.start, c->rcv_nxt));
+        bool is_latest = seq_le(b.start, c->sack_latest) && seq_lt(c->sack_latest, b.end);
+        if (is_latest && n > 0) { /* RFC 2018, section 4: the one that changed last is first */
+            if (n == n_max)
+                n--;
+            memmove(ret + 1, ret, n * sizeof(*ret));
+            ret[0] = b;
+            n++;
+        } else if (n < n_max) {
+            ret[n++] = b;
+        }
+    }
+    return n;
+}
+
+bool tcp_reasm_prune(struct tcp_conn *c)
+{
+    struct tcp_mbufq *q = &c->oooq;
+    if (q->tail == NULL)
+        return false;
+    struct rte_mbuf *before = NULL;
+    for (struct rte_mbuf *m = q->head; m != q->tail; m = m->next)
+        before = m;
+    unlink_behind(q, before);
+    stat_inc(c->tcp->core, STAT_tcp_rx_out_of_order_pruned);
+    return true;
+}

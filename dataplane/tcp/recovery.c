@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What to do about loss, by what the pure parts find: RACK-TLP (RFC 8985) with PRR (RFC 6937) where
+ * the peer does SACK, NewReno (RFC 6582) where it does not, and the retransmission timeout (RFC
+ * 6298) behind both.
+ *
+ * Three conditions: open (neither flag), RECOVERY (fast; until recovery_end is acknowledged), LOSS
+ * (after a timeout; likewise). At most one flag is set.
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#define DUPLICATE_THRESHOLD 3u
+#define RETRY_US 10000u /* a deadline that lies behind: not in this round again */
+
+static bool is_recovering(const struct tcp_conn *c)
+{
+    ASSERT_HOT((c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) != (TCP_F_RECOVERY | TCP_F_LOSS));
+    return (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) != 0;
+}
+
+/* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
+static uint32_t pipe_bytes(const struct tcp_conn *c)
+{
+    uint32_t left = (uint32_t)c->dupacks * c->mss;
+    return c->board.in_flight_bytes > left ? c->board.in_flight_bytes - left : 0;
+}
+
+static void enter_recovery(struct tcp_conn *c)
+{
+    ASSERT_HOT(!is_recovering(c));
+    c->flags |= TCP_F_RECOVERY;
+    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
+    c->recovery_end = c->snd_nxt;
+    tcp_cc_on_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
+    stat_inc(c->tcp->core, STAT_tcp_recoveries);
+}
+
+static void leave_recovery(struct tcp_conn *c)
+{
+    ASSERT_HOT(is_recovering(c));
+    if (c->flags & TCP_F_RECOVERY)
+        tcp_cc_on_recovered(&c->cc, c->mss);
+    c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
+    c->dupacks = 0;
+    tcp_rack_on_recovered(&c->rack);
+}
+
+/* RACK looks at the scoreboard; returns how much it found lost. Arms its window's end. */
+static uint32_t detect_by_rack(struct tcp_conn *c)
+{
+    struct core *core = c->tcp->core;
+    struct tcp_rack_input in = {core->now_us, c->rtt.min_us, c->rtt.srtt_us, is_recovering(c)};
+    uint32_t lost = 0;
+    uint32_t wait_us = tcp_rack_detect(&c->rack, &c->board, &in, &lost);
+    if (wait_us > 0) {
+        c->retransmit_kind = TCP_RETRANSMIT_REORDER;
+        tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, core->now_us + wait_us);
+    } else if (c->retransmit_kind == TCP_RETRANSMIT_REORDER) {
+        c->retransmit_kind = TCP_RETRANSMIT_NONE;
+    }
+    return lost;
+}
+
+/* NewReno: the third duplicate, and each partial acknowledgement, tell that the first is lost. */
+static uint32_t detect_by_duplicates(struct tcp_conn *c, const struct tcp_delivery *d,
+                                     bool is_dupack)
+{
+    if (is_dupack && c->dupacks < UINT8_MAX)
+        c->dupacks++;
+    else if (d->una_bytes > 0)
+        c->dupacks = 0;
+    bool is_partial =
+        d->una_bytes > 0 && (c->flags & TCP_F_RECOVERY) != 0 && seq_lt(c->snd_una, c->recovery_end);
+    bool is_third = c->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c);
+    struct tcp_sent *first = tcp_board_first(&c->board);
+    if ((!is_partial && !is_third) || first == NULL || first->place != TCP_SENT_IN_FLIGHT)
+        return 0;
+    tcp_board_lose(&c->board, first);
+    return tcp_sent_len(first);
+}
+
+/* RFC 8985, 7.4: did the probe repair a loss that nothing else told of? */
+static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
+{
+    if ((c->flags & TCP_F_TLP) == 0 || seq_lt(c->snd_una, c->tlp_end))
+        return;
+    bool was_resent = (c->flags & TCP_F_TLP_RESENT) != 0;
+    bool is_beyond = seq_gt(c->snd_una, c->tlp_end);
+    if (was_resent && !is_beyond && !is_dupack)
+        return; /* the next acknowledgement will tell */
+    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
+    if (!was_resent || !is_beyond || is_recovering(c))
+        return;
+    tcp_cc_on_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
+    tcp_cc_on_recovered(&c->cc, c->mss);
+}
+
+/* How much may be in flight from now on. */
+static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
+                               bool is_dupack)
+{
+    uint32_t delivered = d->acked_bytes + d->sacked_bytes;
+    if ((c->flags & TCP_F_SACK) == 0 && is_dupack)
+        delivered += c->mss;
+    if (c->flags & TCP_F_RECOVERY) {
+        tcp_cc_on_recovery_ack(&c->cc, delivered, pipe_bytes(c), d->una_bytes > 0 && lost == 0,
+                               c->mss);
+        return;
+    }
+    bool was_limited = (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS)) != 0;
+    tcp_cc_on_ack(&c->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_limited);
+}
+
+void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
+{
+    bool has_sack = (c->flags & TCP_F_SACK) != 0;
+    if (is_recovering(c) && seq_ge(c->snd_una, c->recovery_end))
+        leave_recovery(c);
+    end_tlp_episode(c, is_dupack);
+    uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
+    if (lost > 0 && !is_recovering(c))
+        enter_recovery(c);
+    control_congestion(c, d, lost, is_dupack);
+    ASSERT_HOT(c->cc.cwnd_bytes > 0);
+    tcp_recovery_arm(c);
+}
+
+void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
+{
+    ASSERT(c->retransmit_kind == TCP_RETRANSMIT_REORDER);
+    struct tcp_delivery nothing = {.now_us = c->tcp->core->now_us};
+    c->retransmit_kind = TCP_RETRANSMIT_NONE;
+    uint32_t lost = detect_by_rack(c);
+    if (lost > 0 && !is_recovering(c))
+        enter_recovery(c);
+    if (c->flags & TCP_F_RECOVERY)
+        control_congestion(c, &nothing, lost, false);
+    tcp_recovery_arm(c);
+    tcp_program_output(c);
+}
+
+/* RFC 8985, 7.3: new data if there is some and the peer takes it, else the last segment again. */
+void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
+{
+    ASSERT(c->retransmit_kind == TCP_RETRANSMIT_TLP);
+    c->retransmit_kind = TCP_RETRANSMIT_NONE;
+    struct tcp_sent *last = tcp_board_last(&c->board);
+    if (last == NULL)
+        return;
+    bool is_new = tcp_output_new(c, c->mss, false);
+    bool is_sent = is_new || (last->place == TCP_SENT_IN_FLIGHT && tcp_output_again(c, last));
+    if (is_sent) {
+        stat_inc(c->tcp->core, STAT_tcp_tlp);
+        c->flags |= TCP_F_TLP | (is_new ? 0 : TCP_F_TLP_RESENT);
+        c->tlp_end = c->snd_nxt;
+    } else {
+        c->flags |= TCP_F_TLP; /* no mbuf: the timeout is next, not the same again */
+        c->tlp_end = c->snd_una;
+    }
+    tcp_recovery_arm(c);
+}
+
+/* Has the peer been silent about everything for too long? A closed window that is still told is
+ * life. */
+static bool is_user_timeout(const struct tcp_conn *c)
+{
+    uint32_t since_ms = c->snd_wnd == 0 && (int32_t)(c->last_rx_ms - c->progress_ms) > 0
+                            ? c->last_rx_ms
+                            : c->progress_ms;
+    return tcp_now_ms(c->tcp) - since_ms > TCP_USER_TIMEOUT_US_MAX / 1000;
+}
+
+/* Nothing in flight, something to send, no window: ask with one byte (RFC 9293, 3.8.6.1). */
+static void probe_window(struct tcp_conn *c)
+{
+    int32_t open = seq_diff(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
+    /* An open but silly window is used as it is (3.8.6.2.1, the override timeout). */
+    uint32_t bytes = open <= 0 ? 1 : open < c->mss ? (uint32_t)open : c->mss;
+    if (!tcp_output_new(c, bytes, true))
+        return;
+    stat_inc(c->tcp->core, STAT_tcp_window_probes);
+    if (open <= 0)
+        c->flags |= TCP_F_PROBE;
+}
+
+void tcp_recovery_on_rto(struct tcp_conn *c)
+{
+    struct core *core = c->tcp->core;
+    c->retransmit_kind = TCP_RETRANSMIT_NONE;
+    if (is_user_timeout(c)) {
+        tcp_abort(c, STREAM_END_TIMEOUT);
+        return;
+    }
+    struct tcp_sent *first = tcp_board_first(&c->board);
+    if (c->backoff < TCP_BACKOFF_MAX)
+        c->backoff++;
+    if (first == NULL) {
+        probe_window(c);
+    } else if (c->snd_wnd == 0) { /* the window is shut over what is in flight: ask, no more */
+        stat_inc(core, STAT_tcp_window_probes);
+        if (first->place != TCP_SENT_SACKED)
+            tcp_output_again(c, first);
+    } else {
+        stat_inc(core, STAT_tcp_rto);
+        bool is_first = (c->flags & TCP_F_LOSS) == 0;
+        tcp_board_lose_all(&c->board);
+        tcp_cc_on_timeout(&c->cc, is_first, c->mss);
+        c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
+        c->flags |= TCP_F_LOSS;
+        c->recovery_end = c->snd_nxt;
+        c->dupacks = 0;
+        tcp_program_output(c);
+    }
+    tcp_recovery_arm(c);
+}
+
+/* Is a tail-loss probe the right thing to wait for? RFC 8985, 7.2. */
+static bool may_probe_tail(const struct tcp_conn *c)
+{
+    return (c->flags & TCP_F_SACK) != 0 && !is_recovering(c) && c->board.sacked_count == 0 &&
+           (c->flags & TCP_F_TLP) == 0 && c->backoff == 0 && c->rtt.srtt_us != 0 &&
+           c->snd_wnd != 0 && c->board.in_flight_bytes > 0;
+}
+
+/* When the one sent last was sent. */
+static uint64_t last_sent_us(const struct tcp_conn *c)
+{
+    if (list_is_empty(&c->board.in_flight))
+        return 0;
+    return container_of(c->board.in_flight.prev, struct tcp_sent, by_place)->sent_us;
+}
+
+/* Arms kind and time, never in the past. */
+static void arm(struct tcp_conn *c, enum tcp_retransmit_kind kind, uint64_t at_us)
+{
+    uint64_t now_us = c->tcp->core->now_us;
+    c->retransmit_kind = (uint8_t)kind;
+    tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, at_us > now_us ? at_us : now_us + RETRY_US);
+}
+
+/* Something is in flight: timeout since the last progress (RFC 6298, 5), or the probe before it. */
+static void arm_in_flight(struct tcp_conn *c)
+{
+    uint64_t now_us = c->tcp->core->now_us;
+    const struct tcp_sent *first = tcp_board_first(&c->board);
+    uint64_t progress_us = now_us - (uint64_t)(tcp_now_ms(c->tcp) - c->progress_ms) * 1000;
+    uint64_t base_us = first->sent_us > progress_us ? first->sent_us : progress_us;
+    uint64_t last_us = last_sent_us(c);
+    if ((c->flags & TCP_F_TLP) != 0 && last_us > base_us)
+        base_us = last_us; /* 7.3: the timeout waits for the probe's answer */
+    uint64_t rto_us = base_us + tcp_rtt_timeout_us(&c->rtt, c->backoff);
+    if (may_probe_tail(c)) {
+        bool is_single = c->board.in_flight.next->next == &c->board.in_flight;
+        uint64_t tlp_us = last_us + tcp_tlp_timeout_us(c->rtt.srtt_us, is_single);
+        if (tlp_us < rto_us) {
+            arm(c, TCP_RETRANSMIT_TLP, tlp_us);
+            return;
+        }
+    }
+    arm(c, TCP_RETRANSMIT_RTO, rto_us);
+}
+
+void tcp_recovery_arm(struct tcp_conn *c)
+{
+    if (c->state < TCP_ESTABLISHED || c->retransmit_kind == TCP_RETRANSMIT_REORDER)
+        return;
+    if (!tcp_board_is_empty(&c->board)) {
+        arm_in_flight(c);
+        return;
+    }
+    bool has_unsent = seq_lt(c->snd_nxt, c->snd_end) ||
+                      (c->flags & (TCP_F_SHUTDOWN | TCP_F_FIN_SENT)) == TCP_F_SHUTDOWN;
+    if (!has_unsent || (c->flags & TCP_F_STARVED) != 0) {
+        c->retransmit_kind = TCP_RETRANSMIT_NONE;
+        tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, 0);
+    } else if (c->retransmit_kind != TCP_RETRANSMIT_PERSIST) {
+        arm(c, TCP_RETRANSMIT_PERSIST,
+            c->tcp->core->now_us + tcp_rtt_timeout_us(&c->rtt, c->backoff));
+    }
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One segment onto the wire: header, options, payload. Where ports send chained mbufs the payload
+ * goes by reference (an indirect mbuf for each piece), else, and when pieces are small or mbufs are
+ * few, it is copied behind the header. Checksums are net's: it knows what the device can.
+ *
+ * Station on the path: after the stream's writer, before net_output().
+ */
+#include "base/assert.h"
+#include "base/be.h"
+#include "net/net.h"
+#include "tcp/tcp_priv.h"
+
+#include <netinet/in.h>
+#include <rte_mbuf.h>
+
+#define REFERENCE_BYTES_MIN 512u /* less is copied: an indirect mbuf costs about as much */
+
+struct wire_header {
+    be16_t src_port;
+    be16_t dst_port;
+    be32_t seq;
+    be32_t ack;
+    uint8_t offset;
+    uint8_t flags;
+    be16_t window;
+    be16_t cksum;
+    be16_t urgent;
+};
+
+static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
+
+/* Copies `bytes` of the send queue from a position on. */
+static void copy_payload(uint8_t *to, const struct rte_mbuf *m, uint16_t offset, uint32_t bytes)
+{
+    while (bytes > 0) {
+        ASSERT_HOT(m != NULL);
+        uint32_t left = (uint32_t)m->data_off + m->data_len - offset;
+        uint32_t n = bytes < left ? bytes : left;
+        memcpy(to, (const uint8_t *)m->buf_addr + offset, n);
+        to += n;
+        bytes -= n;
+        m = m->next;
+        offset = m == NULL ? 0 : m->data_off;
+    }
+}
+
+/* Chains references to `bytes` of the send queue behind `head`. False: mbufs ran out; what was
+ * chained is gone again. */
+static bool chain_payload(struct tcp *t, struct rte_mbuf *head, struct rte_mbuf *m, uint16_t offset,
+                          uint32_t bytes)
+{
+    struct rte_mbuf *last = head;
+    while (bytes > 0) {
+        uint32_t left = (uint32_t)m->data_off + m->data_len - offset;
+        uint32_t n = bytes < left ? bytes : left;
+        if (n > 0) {
+            struct rte_mbuf *ref = rte_pktmbuf_alloc(t->core->mbufs);
+            if (ref == NULL) {
+                rte_pktmbuf_free(head->next);
+                head->next = NULL;
+                head->nb_segs = 1;
+                head->pkt_len = head->data_len;
+                return false;
+            }
+            rte_pktmbuf_attach(ref, m);
+            ref->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+            ref->data_off = offset;
+            ref->data_len = (uint16_t)n;
+            last->next = ref;
+            last = ref;
+            head->nb_segs++;
+            head->pkt_len += n;
+            bytes -= n;
+        }
+        m = m->next;
+        offset = m == NULL ? 0 : m->data_off;
+    }
+    return true;
+}
+
+/* Payload behind the header, by reference or copied. */
+static void put_payload(struct tcp *t, struct rte_mbuf *m, const struct tcp_outgoing *o)
+{
+    if (t->is_zero_copy_tx && o->bytes >= REFERENCE_BYTES_MIN &&
+        chain_payload(t, m, o->data, o->offset, o->bytes)) {
+        stat_inc(t->core, STAT_tcp_tx_zero_copy);
+        return;
+    }
+    uint8_t *to = (uint8_t *)rte_pktmbuf_append(m, o->bytes);
+    ASSERT(to != NULL); /* TCP_PACKET_BYTES_MAX sees to it */
+    copy_payload(to, o->data, o->offset, o->bytes);
+}
+
+/* An mbuf with the header in it. */
+static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq,
+                                   seq_t ack, uint8_t flags, uint16_t window,
+                                   const struct tcp_options *options)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(t->core->mbufs);
+    if (m == NULL) {
+        stat_inc(t->core, STAT_tcp_tx_no_mbuf);
+        return NULL;
+    }
+    ASSERT_HOT(rte_pktmbuf_headroom(m) >= NET_HEADER_BYTES);
+    unsigned bytes = (unsigned)sizeof(struct wire_header) + tcp_options_bytes(options);
+    struct wire_header *h = (struct wire_header *)rte_pktmbuf_append(m, (uint16_t)bytes);
+    ASSERT(h != NULL);
+    *h = (struct wire_header){
+        .src_port = be16(tuple->local_port),
+        .dst_port = be16(tuple->remote_port),
+        .seq = be32(seq.v),
+        .ack = be32((flags & TCP_ACK) != 0 ? ack.v : 0),
+        .offset = (uint8_t)(bytes / 4 << 4),
+        .flags = flags,
+        .window = be16(window),
+    };
+    tcp_options_build((uint8_t *)(h + 1), options);
+    m->l4_len = bytes;
+    m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+    return m;
+}
+
+/* To net; counts the segment. */
+static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple)
+{
+    stat_inc(t->core, STAT_tcp_tx_segments);
+    net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, 0);
+}
+
+/* What our SYN offers; a SYN-ACK repeats what was agreed upon. */
+static void syn_options(const struct tcp_conn *c, bool is_answer, struct tcp_options *o)
+{
+    uint8_t scale = 0;
+    while (scale < TCP_WSCALE_MAX && (c->tcp->config.rx_window_bytes >> scale) > UINT16_MAX)
+        scale++;
+    o->has_mss = true;
+    o->mss = tcp_mss_to_tell(c);
+    o->has_timestamps = !is_answer || (c->flags & TCP_F_TIMESTAMPS) != 0;
+    o->has_sack_permitted = !is_answer || (c->flags & TCP_F_SACK) != 0;
+    o->has_wscale = !is_answer || (c->flags & TCP_F_WSCALE) != 0;
+    o->wscale = scale;
+}
+
+/* The options of any segment of this connection. */
+static void fill_options(const struct tcp_conn *c, uint8_t flags, struct tcp_options *o)
+{
+    if (flags & TCP_SYN)
+        syn_options(c, (flags & TCP_ACK) != 0, o);
+    else
+        o->has_timestamps = (c->flags & TCP_F_TIMESTAMPS) != 0;
+    if (o->has_timestamps) {
+        o->ts_value = tcp_ts_now(c);
+        o->ts_echo = (flags & TCP_ACK) != 0 ? c->ts_recent : 0;
+    }
+    if (c->oooq.head != NULL && (c->flags & TCP_F_SACK) != 0)
+        o->n_sack = (uint8_t)tcp_reasm_sack(c, o->sack, TCP_SACK_BLOCKS_MAX);
+}
+
+/* The window field, rounded up so that it never tells less than before; rcv_adv follows. */
+static uint16_t tell_window(struct tcp_conn *c, uint8_t flags)
+{
+    if (flags & TCP_SYN)
+        return (uint16_t)RTE_MIN(c->tcp->config.rx_window_bytes, (uint32_t)UINT16_MAX);
+    uint32_t unit = 1u << c->rcv_wscale;
+    uint32_t field = (tcp_rcv_window(c) + unit - 1) >> c->rcv_wscale;
+    ASSERT_HOT(field <= UINT16_MAX);
+    c->rcv_adv = seq_add(c->rcv_nxt, field << c->rcv_wscale);
+    return (uint16_t)field;
+}
+
+bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
+{
+    struct tcp *t = c->tcp;
+    struct tcp_options options = {0};
+    fill_options(c, o->flags, &options);
+    uint16_t window = tell_window(c, o->flags);
+    struct rte_mbuf *m = new_header(t, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
+    if (m == NULL)
+        return false;
+    if (o->bytes > 0)
+        put_payload(t, m, o);
+    if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
+        c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
+        c->full_segments = 0;
+        c->deadline_us[TCP_DEADLINE_DELACK] = 0;
+        c->last_ack_sent = c->rcv_nxt;
+    }
+    hand_over(t, m, &c->tuple);
+    return true;
+}
+
+void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_t ack,
+                   uint8_t flags, uint16_t window, const struct tcp_options *options)
+{
+    struct rte_mbuf *m = new_header(t, tuple, seq, ack, flags, window, options);
+    if (m != NULL)
+        hand_over(t, m, tuple);
+}

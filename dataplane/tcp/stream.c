@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core/stream.h for a connection. Nothing in here delivers an event: events are programmed, and
+ * tcp_poll() delivers them.
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mbuf.h>
+
+/* The connection behind a stream that its owner may still use. */
+static struct tcp_conn *owned(struct stream *s)
+{
+    struct tcp_conn *c = tcp_conn_of(s);
+    ASSERT(s->ops == &tcp_stream_ops);
+    ASSERT(c->state != TCP_FREE && (c->flags & TCP_F_OWNED) != 0);
+    return c;
+}
+
+/* Can the owner still write? */
+static bool is_writable(const struct tcp_conn *c)
+{
+    return c->state > TCP_CLOSED && (c->flags & TCP_F_SHUTDOWN) == 0;
+}
+
+static unsigned op_peek(struct stream *s, struct slice *ret, unsigned n_max)
+{
+    return tcp_mbufq_peek(&owned(s)->rcvq, ret, n_max);
+}
+
+/* What both ways of taking unread bytes out do afterwards. */
+static void on_consumed(struct tcp_conn *c)
+{
+    if (c->state != TCP_CLOSED)
+        tcp_rcvq_on_consumed(c);
+    else if (c->rcvq.bytes == 0 && c->end == STREAM_END_ORDERLY)
+        tcp_program_events(c, STREAM_CLOSED); /* it waited for this */
+}
+
+static void op_consume(struct stream *s, size_t bytes)
+{
+    struct tcp_conn *c = owned(s);
+    ASSERT(bytes <= c->rcvq.bytes);
+    if (bytes == 0)
+        return;
+    tcp_mbufq_drop(&c->rcvq, (uint32_t)bytes);
+    on_consumed(c);
+}
+
+static size_t op_readable(const struct stream *s)
+{
+    return tcp_conn_of(s)->rcvq.bytes;
+}
+
+static bool op_is_eof(const struct stream *s)
+{
+    const struct tcp_conn *c = tcp_conn_of(s);
+    return (c->flags & TCP_F_FIN_RCVD) != 0 && c->rcvq.bytes == 0;
+}
+
+static size_t op_write_room(const struct stream *s)
+{
+    const struct tcp_conn *c = tcp_conn_of(s);
+    return is_writable(c) ? tcp_sndq_room(c) : 0;
+}
+
+static size_t op_write(struct stream *s, const struct slice *v, unsigned n)
+{
+    struct tcp_conn *c = owned(s);
+    if (!is_writable(c))
+        return 0;
+    size_t taken = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t part = tcp_sndq_write(c, v[i]);
+        taken += part;
+        if (part < v[i].len) {
+            c->flags |= TCP_F_WANT_WRITE;
+            break;
+        }
+    }
+    if (taken > 0)
+        tcp_program_output(c);
+    return taken;
+}
+
+/* Moves the first mbuf of src whole (true), or as much of it as may be moved by copying. */
+static uint32_t move_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t bytes_max)
+{
+    struct rte_mbuf *m = src->rcvq.head;
+    if (m->data_len > bytes_max || m->data_len <= TCP_COALESCE_BYTES_MAX / 4) {
+        uint32_t bytes = m->data_len < bytes_max ? m->data_len : bytes_max;
+        uint32_t taken = tcp_sndq_write(dst, slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes));
+        tcp_mbufq_drop(&src->rcvq, taken);
+        return taken;
+    }
+    m = tcp_mbufq_take(&src->rcvq);
+    uint32_t bytes = m->data_len;
+    stat_add(dst->tcp->core, STAT_tcp_move_bytes, bytes);
+    tcp_sndq_push(dst, m);
+    return bytes;
+}
+
+static size_t op_move(struct stream *dst_stream, struct stream *src_stream, size_t bytes_max)
+{
+    struct tcp_conn *dst = owned(dst_stream);
+    struct tcp_conn *src = owned(src_stream);
+    ASSERT(dst != src && dst->tcp == src->tcp);
+    if (!is_writable(dst))
+        return 0;
+    size_t moved = 0;
+    while (moved < bytes_max && src->rcvq.head != NULL) {
+        size_t room = tcp_sndq_room(dst);
+        size_t limit = bytes_max - moved < room ? bytes_max - moved : room;
+        uint32_t part = room == 0 ? 0 : move_first(dst, src, (uint32_t)limit);
+        if (part == 0) {
+            dst->flags |= TCP_F_WANT_WRITE;
+            break;
+        }
+        moved += part;
+    }
+    if (moved > 0) {
+        tcp_program_output(dst);
+        on_consumed(src);
+    }
+    return moved;
+}
+
+static void op_shutdown(struct stream *s)
+{
+    struct tcp_conn *c = owned(s);
+    if (c->state != TCP_CLOSED)
+        tcp_shutdown(c);
+}
+
+static void op_abort(struct stream *s)
+{
+    struct tcp_conn *c = owned(s);
+    if (c->state != TCP_CLOSED)
+        tcp_abort(c, STREAM_END_ABORTED);
+}
+
+/* Nobody listens any more: what is programmed for the owner is dropped. */
+static void disown(struct tcp_conn *c)
+{
+    c->flags &= ~(uint32_t)(TCP_F_OWNED | TCP_F_WANT_WRITE);
+    c->stream.on_event = NULL;
+    c->stream.owner = NULL;
+    c->events = 0;
+    if (list_is_linked(&c->ready))
+        list_remove(&c->ready);
+}
+
+static void op_release(struct stream *s)
+{
+    struct tcp_conn *c = owned(s);
+    disown(c);
+    if (c->state == TCP_CLOSED) {
+        tcp_program_events(c, TCP_EVENT_FREE);
+    } else if (c->state == TCP_SYN_SENT) {
+        tcp_conn_end(c, STREAM_END_ABORTED); /* RFC 9293, 3.10.4 */
+    } else if (c->rcvq.bytes > 0) {
+        tcp_abort(c, STREAM_END_ABORTED); /* RFC 2525, 2.17 */
+    } else {
+        tcp_shutdown(c);
+        tcp_arm_wait(c);
+    }
+}
+
+static enum stream_end op_end(const struct stream *s)
+{
+    return (enum stream_end)tcp_conn_of(s)->end;
+}
+
+static void op_addrs(const struct stream *s, struct stream_addrs *ret)
+{
+    const struct tcp_tuple *t = &tcp_conn_of(s)->tuple;
+    *ret = (struct stream_addrs){t->local, t->remote, t->local_port, t->remote_port};
+}
+
+const struct stream_ops tcp_stream_ops = {
+    .peek = op_peek,
+    .consume = op_consume,
+    .readable = op_readable,
+    .is_eof = op_is_eof,
+    .write_room = op_write_room,
+    .write = op_write,
+    .move = op_move,
+    .shutdown = op_shutdown,
+    .abort = op_abort,
+    .release = op_release,
+    .end = op_end,
+    .addrs = op_addrs,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's TCP as a whole: made with all its memory, taken down, addresses that go. */
+#include "tcp/tcp_priv.h"
+
+#include "base/assert.h"
+#include "core/port.h"
+
+#include <rte_mbuf.h>
+
+/* A segment in flight needs a record and, but for probes, mbufs: two records for each mbuf are
+ * never the first to run out. */
+#define RECORDS_PER_MBUF 2u
+
+/* A pool in the worker's memory. */
+static void make_pool(struct core *core, struct pool *p, uint32_t bytes, uint32_t n,
+                      const char *what)
+{
+    ASSERT(n > 0);
+    pool_init(p, core_memory(core, pool_bytes(bytes, n), what), bytes, n);
+}
+
+static bool all_ports_chain(const struct core *core)
+{
+    for (unsigned i = 0; i < port_count(core); i++) {
+        if (!port_info(core, i)->has_multi_seg_tx)
+            return false;
+    }
+    return true;
+}
+
+static void make_timewaits(struct tcp *t)
+{
+    struct tcp_timewaits *w = &t->timewaits;
+    w->capacity = t->config.timewaits_max;
+    w->ring = core_memory(t->core, sizeof(*w->ring) * w->capacity, "tcp TIME_WAIT records");
+    w->timer.on_expire = tcp_timewait_on_timer;
+}
+
+struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config *config,
+                    const struct tcp_upcalls *upcalls)
+{
+    ASSERT(config->conns_max > 0 && config->conns_max <= TCP_ENTRY_INDEX_MAX);
+    ASSERT(config->timewaits_max > 0 && config->timewaits_max <= TCP_ENTRY_INDEX_MAX);
+    ASSERT(config->rx_window_bytes > 0 && config->rx_window_bytes <= TCP_WINDOW_BYTES_MAX);
+    ASSERT(config->tx_buffer_bytes > 0);
+    ASSERT(upcalls->listen != NULL && upcalls->accept != NULL);
+    struct tcp *t = core_memory(core, sizeof(*t), "tcp");
+    t->core = core;
+    t->net = net;
+    t->config = *config;
+    t->upcalls = *upcalls;
+    t->short_at_us = UINT64_MAX;
+    t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
+    t->is_zero_copy_tx = all_ports_chain(core);
+    make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
+    make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
+              "tcp segments in flight");
+    uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);
+    tcp_table_init(&t->table,
+                   core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),
+                   buckets, &core->hash_key, tcp_entry_tuple, t);
+    make_timewaits(t);
+    list_init(&t->ready);
+    list_init(&t->outputs);
+    list_init(&t->starved);
+    return t;
+}
+
+/* Calls `fn` for every connection that is not in the pool. */
+static void for_each_conn(struct tcp *t, void (*fn)(struct tcp_conn *c, const void *arg),
+                          const void *arg)
+{
+    for (uint32_t i = 0; i < t->conns.capacity; i++) {
+        struct tcp_conn *c = pool_at(&t->conns, i);
+        if (c->state != TCP_FREE)
+            fn(c, arg);
+    }
+}
+
+static void vanish(struct tcp_conn *c, const void *arg)
+{
+    if (c->state != TCP_CLOSED)
+        tcp_conn_end(c, STREAM_END_ABORTED);
+    tcp_conn_free(c);
+}
+
+void tcp_done(struct tcp *t)
+{
+    for_each_conn(t, vanish, NULL);
+    wheel_disarm(&t->core->wheel, &t->timewaits.timer);
+    ASSERT(t->conns.used == 0);
+    ASSERT(t->records.used == 0);
+}
+
+static void reset_if_local(struct tcp_conn *c, const void *arg)
+{
+    const struct ip_addr *addr = arg;
+    if (c->state == TCP_CLOSED || !ip_addr_eq(&c->tuple.local, addr))
+        return;
+    stat_inc(c->tcp->core, STAT_tcp_address_gone);
+    tcp_abort(c, STREAM_END_ABORTED);
+}
+
+void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr)
+{
+    for_each_conn(t, reset_if_local, addr);
+}
+
+uint32_t tcp_conn_count(const struct tcp *t)
+{
+    return t->conns.used;
+}
+
+uint32_t tcp_timewait_count(const struct tcp *t)
+{
+    return t->timewaits.live;
+}
+
+const char *tcp_state_name(enum tcp_state state)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        TCP_STATE_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)state < array_len(names));
+    return names[state];
+}

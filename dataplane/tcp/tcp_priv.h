@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What tcp's files share. The worker's context, and who does what:
+ *
+ *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
+ *   established.c  the fast path         ack.c        step five: what an acknowledgement means
+ *   handshake.c    SYN_SENT, passive and active open   close.c   FINs, end of a connection
+ *   timewait.c     after the end         rst.c        resets and challenge ACKs
+ *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
+ *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
+ *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
+ *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
+ *   pure: options rtt sack rack cc cc_cubic iss; tables: table timewait ports; check dump
+ */
+#pragma once
+
+#include "base/pool.h"
+#include "core/core.h"
+#include "tcp/table.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_limits.h"
+#include "tcp/tcp_types.h"
+#include "tcp/timewait.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tcp {
+    struct core *core;
+    struct net *net;
+    struct tcp_config config;
+    struct tcp_upcalls upcalls;
+    struct pool conns;   /* struct tcp_conn */
+    struct pool records; /* struct tcp_sent */
+    struct tcp_table table;
+    struct tcp_timewaits timewaits;
+    struct list_node ready;   /* connections with events */
+    struct list_node outputs; /* connections that may have something to send */
+    struct list_node starved; /* connections that wait for mbufs or records */
+    uint64_t short_at_us;     /* of the last look at the pool: see tcp_mbufs_are_short() */
+    uint64_t rst_window_us;   /* when the present second of resets began */
+    uint32_t rst_count;       /* sent in it */
+    uint32_t half_open;
+    uint32_t mbufs_free;  /* at short_at_us */
+    uint32_t port_next;   /* perturbs the search of source ports (RFC 6056) */
+    uint16_t mbuf_bytes;  /* what an mbuf costs, whatever it carries */
+    bool is_zero_copy_tx; /* all ports send chained mbufs */
+};
+
+/* now in the unit of a field that ends in _ms. */
+static inline uint32_t tcp_now_ms(const struct tcp *t)
+{
+    return (uint32_t)(t->core->now_us / 1000);
+}
+
+/* The connection that embeds the stream. */
+static inline struct tcp_conn *tcp_conn_of(const struct stream *s)
+{
+    return (struct tcp_conn *)(uintptr_t)s;
+}
+
+/* conn.c */
+
+/* A connection of the pool, zeroed, for this tuple, in the table; not owned, no timer. NULL:
+ * *ret_is_table_full tells which of the two ran out. */
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple,
+                              bool *ret_is_table_full);
+
+/* Everything ends now, without a word on the wire: out of the table, timer off, queues freed (but
+ * for what the owner has yet to read after an orderly end), STREAM_CLOSED or the return to the pool
+ * programmed. */
+void tcp_conn_end(struct tcp_conn *c, enum stream_end end);
+
+/* As tcp_conn_end(), but the table's entry goes to a TIME_WAIT record. */
+void tcp_conn_end_in_timewait(struct tcp_conn *c);
+
+/* Sets the state; the half-open count follows. */
+void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state);
+
+/* Back to the pool; by handle_ready() and tcp_done() only. */
+void tcp_conn_free(struct tcp_conn *c);
+
+/* What an entry of the table stands for; for the table. */
+const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e);
+
+/* The connection behind an entry that is not a TIME_WAIT record. */
+struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e);
+
+/* Are fewer than `reserve` mbufs left? The pool is asked once a round. */
+bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve);
+
+/* poll.c */
+
+/* Puts events on the connection; delivered by tcp_poll(). */
+void tcp_program_events(struct tcp_conn *c, unsigned events);
+
+/* The connection may have something to send: looked at by tcp_poll(). */
+void tcp_program_output(struct tcp_conn *c);
+
+/* As tcp_program_output(), with an acknowledgement. */
+void tcp_program_ack(struct tcp_conn *c);
+
+/* Nothing goes out until mbufs or records are there again. */
+void tcp_program_starved(struct tcp_conn *c);
+
+/* handshake.c */
+
+/* A SYN for a port where somebody listens. `iss_after`: NULL, or what a TIME_WAIT record demands
+ * (RFC 6191). Counts the segment. */
+void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
+                      const seq_t *iss_after);
+
+/* RFC 9293, 3.10.7.3: a segment in SYN_SENT. Counts it. */
+void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segment *seg);
+
+/* SYN_RCVD is over: the acknowledgement came. */
+void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* Takes path MTU and peer's MSS into the size of a full segment. */
+void tcp_set_mss(struct tcp_conn *c);
+
+/* The MSS option that we send: what the path brings us whole. */
+uint16_t tcp_mss_to_tell(const struct tcp_conn *c);
+
+/* established.c */
+
+/* The header prediction: true if the segment was wholly handled. */
+bool tcp_fast_path(struct tcp_conn *c, struct tcp_segment *seg);
+
+/* ack.c */
+
+/* RFC 9293, 3.10.7.4, step five for synchronized states but for what FIN states add. False: the
+ * segment was dropped and counted. */
+bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* recovery.c */
+
+/* The scoreboard learned something (or RACK's window ended): what is lost, how much may be sent. */
+void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack);
+
+/* RACK's reordering window ended, the probe or the retransmission timer expired. */
+void tcp_recovery_on_reorder_timer(struct tcp_conn *c);
+void tcp_recovery_on_tlp_timer(struct tcp_conn *c);
+void tcp_recovery_on_rto(struct tcp_conn *c);
+
+/* Arms the retransmission deadline by what is in flight and queued now. Idempotent. */
+void tcp_recovery_arm(struct tcp_conn *c);
+
+/* timers.c */
+
+/* The wheel's callback. */
+void tcp_conn_on_timer(struct wheel_timer *timer, uint64_t now_us);
+
+/* Sets a deadline; 0: off. */
+void tcp_deadline_set(struct tcp_conn *c, enum tcp_deadline which, uint64_t at_us);
+
+/* Keepalive while owned, linger after release: the WAIT deadline of this state. */
+void tcp_arm_wait(struct tcp_conn *c);
+
+/* rcvq.c */
+
+/* RFC 9293, 3.10.7.4, step seven: takes the payload of a segment whose first number is at or below
+ * rcv_nxt or ahead of it, within the window. */
+void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg);
+
+/* Appends in-order payload to the receive queue; takes seg->m. */
+void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m);
+
+/* The window that we may tell now: never left of what was told. */
+uint32_t tcp_rcv_window(struct tcp_conn *c);
+
+/* After the owner consumed: tells the window anew when that is worth a segment (RFC 9293,
+ * 3.8.6.2.2). */
+void tcp_rcvq_on_consumed(struct tcp_conn *c);
+
+/* reasm.c */
+
+/* Puts a segment ahead of rcv_nxt aside; takes `m`, whose first byte is `seq`. */
+void tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq);
+
+/* Moves what has become in-order to the receive queue. */
+void tcp_reasm_advance(struct tcp_conn *c);
+
+/* The ranges put aside as SACK blocks, the one with `latest` first. Returns how many. */
+unsigned tcp_reasm_sack(const struct tcp_conn *c, struct tcp_sack_block *ret, unsigned n_max);
+
+/* Throws away the last mbuf put aside, to make room. False: there is none. */
+bool tcp_reasm_prune(struct tcp_conn *c);
+
+/* sndq.c */
+
+/* Room for bytes to write. */
+uint32_t tcp_sndq_room(const struct tcp_conn *c);
+
+/* Copies bytes in; returns how many (less: no room, or no mbuf). */
+uint32_t tcp_sndq_write(struct tcp_conn *c, struct slice bytes);
+
+/* Takes the mbuf whole, which has at most tcp_sndq_room() bytes. */
+void tcp_sndq_push(struct tcp_conn *c, struct rte_mbuf *m);
+
+/* `bytes` of payload at the front are acknowledged. */
+void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes);
+
+/* Room has come back: tells an owner who waits for it, when it is worth it. */
+void tcp_sndq_wake(struct tcp_conn *c);
+
+/* Moves a position (mbuf, offset from buf_addr) forward by `bytes`. */
+void tcp_sndq_advance(struct rte_mbuf **m, uint16_t *offset, uint32_t bytes);
+
+/* segment.c */
+
+/* One segment to send: which numbers, which bytes. */
+struct tcp_outgoing {
+    seq_t seq;
+    uint8_t flags; /* enum tcp_wire_flag */
+    uint16_t bytes;
+    struct rte_mbuf *data; /* where the payload begins; NULL: none */
+    uint16_t offset;
+};
+
+/* Builds the segment with this connection's acknowledgement, window and options and hands it to
+ * net. False: no mbuf (counted). */
+bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o);
+
+/* A segment outside of any connection: no options, no payload. `window` unscaled. */
+void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_t ack,
+                   uint8_t flags, uint16_t window, const struct tcp_options *options);
+
+/* out.c */
+
+/* Sends what may be sent: SYN, retransmissions, data, FIN, acknowledgement. */
+void tcp_output(struct tcp_conn *c);
+
+/* The value of our timestamp clock. */
+uint32_t tcp_ts_now(const struct tcp_conn *c);
+
+/* Sends one segment of new data, at most `bytes_max`, whatever cwnd says; `is_forced`: although the
+ * peer's window is shut too. False: there is nothing to send, or no mbuf or record. */
+bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced);
+
+/* Sends the record again. False: no mbuf. */
+bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s);
+
+/* An acknowledgement that is no answer to anything: seq one below, to make the peer speak. */
+void tcp_output_keepalive(struct tcp_conn *c);
+
+/* close.c */
+
+/* Our direction ends after what is queued: RFC 9293, 3.10.4. */
+void tcp_shutdown(struct tcp_conn *c);
+
+/* RST on the wire, then the end. */
+void tcp_abort(struct tcp_conn *c, enum stream_end end);
+
+/* Our FIN was acknowledged: what step five adds in the closing states. */
+void tcp_on_fin_acked(struct tcp_conn *c);
+
+/* Step eight: the peer's FIN is next in order. */
+void tcp_on_fin_received(struct tcp_conn *c);
+
+/* rst.c */
+
+/* Answers a segment of no connection (RFC 9293, 3.5.2), limited. */
+void tcp_rst_reply(struct tcp *t, const struct tcp_segment *seg);
+
+/* RST of a connection that we end. */
+void tcp_rst_send(struct tcp_conn *c);
+
+/* RFC 5961, section 7: an acknowledgement that makes an honest peer show itself; limited. */
+void tcp_challenge_ack(struct tcp_conn *c);
+
+/* Step two: a segment with RST. */
+void tcp_rst_input(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* iss.c */
+
+/* RFC 6528: clock of 4 us plus a keyed hash of the tuple. Pure. */
+seq_t tcp_iss(const struct siphash_key *key, const struct tcp_tuple *tuple, uint64_t now_us);
+
+/* The offset of a connection's timestamps: keyed, so that our uptime stays ours. Pure. */
+uint32_t tcp_ts_offset(const struct siphash_key *key, const struct tcp_tuple *tuple);
+
+/* ports.c */
+
+/* Fills tuple->local_port with a port that no connection and no TIME_WAIT towards this destination
+ * has and whose replies come to this worker. False: none was found in the bounded search. */
+bool tcp_port_choose(struct tcp *t, unsigned port_index, struct tcp_tuple *tuple);
+
+/* stream.c */
+
+/* The struct stream_ops of a connection. */
+extern const struct stream_ops tcp_stream_ops;
+
+/* check.c */
+
+/* Asserts the invariants of a connection. Cost: O(1). */
+void check_tcp_conn(const struct tcp_conn *c);
+
+/* Asserts those that need a walk: queues, scoreboard. For tests and the simulator. */
+void check_tcp_conn_deep(const struct tcp_conn *c);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection and what is made of a received segment.
+ *
+ * States are those of RFC 9293, 3.3.2, but two: LISTEN is the upcall tcp_listen_fn, TIME_WAIT is a
+ * record of 64 bytes (timewait.h). How a connection lives:
+ *
+ *   pool --SYN--> SYN_RCVD --ACK--> ESTABLISHED, accept programmed --accept--> owned
+ *   pool --tcp_open--> SYN_SENT, owned --SYN,ACK--> ESTABLISHED
+ *   any --end: out of the table, timer off, CLOSED programmed--> CLOSED --release--> pool
+ *
+ * It is in the flow table in every state but CLOSED and FREE. It is given back to the pool by
+ * handle_ready() only: nobody's pointer goes stale within a call.
+ */
+#pragma once
+
+#include "base/ip_addr.h"
+#include "base/wheel.h"
+#include "core/stream.h"
+#include "tcp/cc.h"
+#include "tcp/mbufq.h"
+#include "tcp/options.h"
+#include "tcp/rack.h"
+#include "tcp/rtt.h"
+#include "tcp/sack.h"
+
+struct tcp;
+
+#define TCP_STATE_LIST(X)                                                                          \
+    X(FREE)                                                                                        \
+    X(CLOSED)                                                                                      \
+    X(SYN_SENT)                                                                                    \
+    X(SYN_RCVD)                                                                                    \
+    X(ESTABLISHED)                                                                                 \
+    X(FIN_WAIT_1)                                                                                  \
+    X(FIN_WAIT_2)                                                                                  \
+    X(CLOSE_WAIT)                                                                                  \
+    X(CLOSING)                                                                                     \
+    X(LAST_ACK)
+
+enum tcp_state {
+#define X(name) TCP_##name,
+    TCP_STATE_LIST(X)
+#undef X
+};
+
+enum tcp_conn_flag {
+    TCP_F_ACTIVE = 1u << 0,        /* opened by us: no accept */
+    TCP_F_OWNED = 1u << 1,         /* somebody holds the stream */
+    TCP_F_SACK = 1u << 2,          /* agreed upon in the handshake: */
+    TCP_F_TIMESTAMPS = 1u << 3,    /* */
+    TCP_F_SHUTDOWN = 1u << 4,      /* our direction ends after snd_end; FIN takes that number */
+    TCP_F_FIN_SENT = 1u << 5,      /* snd_nxt is behind the FIN */
+    TCP_F_FIN_RCVD = 1u << 6,      /* rcv_nxt is behind the peer's FIN */
+    TCP_F_WANT_WRITE = 1u << 7,    /* a write took less than given: WRITABLE is owed */
+    TCP_F_ACK_NOW = 1u << 8,       /* an acknowledgement goes out this round */
+    TCP_F_ACK_DELAYED = 1u << 9,   /* it may wait for the timer */
+    TCP_F_SEND_SYN = 1u << 10,     /* SYN or SYN-ACK goes out this round */
+    TCP_F_RECOVERY = 1u << 11,     /* fast recovery until recovery_end */
+    TCP_F_LOSS = 1u << 12,         /* after a timeout, until recovery_end */
+    TCP_F_CWND_LIMITED = 1u << 13, /* cwnd was what stopped the last output */
+    TCP_F_TLP = 1u << 14,          /* a tail-loss probe is out, up to tlp_end */
+    TCP_F_TLP_RESENT = 1u << 15,   /* the probe was a retransmission */
+    TCP_F_PROBE = 1u << 16,        /* the first record was sent into a closed window */
+    TCP_F_STARVED = 1u << 17,      /* on tcp.starved, not on tcp.outputs */
+    TCP_F_WSCALE = 1u << 19,       /* agreed upon in the handshake */
+    TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
+};
+
+/* What is programmed for handle_ready(), beside the events of core/stream.h. */
+enum {
+    TCP_EVENT_ACCEPT = 1u << 6,
+    TCP_EVENT_FREE = 1u << 7,
+};
+
+/* The one wheel timer of a connection serves three deadlines. */
+enum tcp_deadline {
+    TCP_DEADLINE_RETRANSMIT, /* meaning: enum tcp_retransmit_kind */
+    TCP_DEADLINE_DELACK,
+    TCP_DEADLINE_WAIT, /* connect timeout, keepalive, linger: by state */
+    TCP_DEADLINES,
+};
+
+enum tcp_retransmit_kind {
+    TCP_RETRANSMIT_NONE,
+    TCP_RETRANSMIT_SYN,
+    TCP_RETRANSMIT_REORDER, /* RACK's reordering window ends */
+    TCP_RETRANSMIT_TLP,
+    TCP_RETRANSMIT_RTO,
+    TCP_RETRANSMIT_PERSIST,
+};
+
+/* Both ends as the appliance sees them; hashed as bytes, so there is no padding. */
+struct tcp_tuple {
+    struct ip_addr local;
+    struct ip_addr remote;
+    uint16_t local_port;
+    uint16_t remote_port;
+};
+
+static_assert(sizeof(struct tcp_tuple) == 36, "no padding in a hashed key");
+
+struct tcp_conn {
+    /* line 0: what every received segment looks at */
+    struct stream stream; /* first: a stream is a connection; owner: the bind until accepted */
+    struct tcp *tcp;
+    uint32_t flags; /* enum tcp_conn_flag */
+    uint8_t state;  /* enum tcp_state */
+    uint8_t events; /* programmed: enum stream_event, TCP_EVENT_* */
+    uint8_t snd_wscale;
+    uint8_t rcv_wscale;
+    seq_t rcv_nxt;
+    seq_t rcv_adv; /* right edge of the window that we told */
+    seq_t snd_una;
+    seq_t snd_nxt;
+    uint32_t snd_wnd;
+    uint32_t ts_recent;
+    /* line 1: queues */
+    struct tcp_mbufq rcvq; /* in order, unread */
+    struct tcp_mbufq sndq; /* from snd_una to snd_end */
+    seq_t snd_end;         /* behind the last byte written */
+    uint16_t mss;          /* payload of a full segment, options counted */
+    uint8_t full_segments; /* received since the last acknowledgement */
+    uint8_t retransmit_kind;
+    uint32_t last_rx_ms;
+    uint32_t ts_offset; /* of our timestamps: not to tell our uptime */
+    /* line 2 and 3: sending */
+    struct rte_mbuf
+        *next_data;       /* where the byte at snd_nxt lies or will lie; NULL: sndq is empty */
+    uint16_t next_offset; /* from next_data->buf_addr */
+    uint16_t peer_mss;    /* as the peer told */
+    uint16_t path_mtu;
+    uint8_t backoff; /* timeouts in a row */
+    uint8_t probes;  /* keepalives or SYNs in a row */
+    struct tcp_board board;
+    struct tcp_cc cc;
+    struct tcp_rtt rtt;
+    seq_t recovery_end;
+    struct tcp_rack rack;
+    seq_t tlp_end;
+    seq_t snd_wl1;
+    seq_t sack_latest;  /* of the segment put aside last */
+    uint8_t end;        /* enum stream_end */
+    uint8_t generation; /* of this use of the pool's object */
+    uint8_t dupacks;    /* peers without SACK */
+    uint32_t snd_wnd_max;
+    uint32_t progress_ms; /* when snd_una moved last, or something was first in flight */
+    uint32_t ts_recent_ms;
+    seq_t last_ack_sent;
+    uint32_t challenge_ms;
+    struct tcp_tuple tuple;
+    struct tcp_mbufq oooq;   /* out of order; each mbuf's number is in hash.usr */
+    struct list_node ready;  /* on tcp.ready while events != 0 */
+    struct list_node output; /* on tcp.outputs or tcp.starved */
+    struct wheel_timer timer;
+    uint64_t deadline_us[TCP_DEADLINES]; /* 0: off */
+};
+
+static_assert(sizeof(struct tcp_conn) <= 512, "memory of an idle connection");
+static_assert(offsetof(struct tcp_conn, rcvq) == 64, "line 0 is what a segment needs first");
+static_assert(offsetof(struct tcp_conn, next_data) == 128, "line 1 ends here");
+
+/* A received segment, addresses as seen by us. Lives for one tcp_input(). */
+struct tcp_segment {
+    struct rte_mbuf *m; /* the payload; NULL once taken */
+    struct tcp_tuple tuple;
+    seq_t seq;
+    seq_t ack;
+    uint32_t len;    /* of the payload */
+    uint16_t window; /* unscaled */
+    uint8_t flags;   /* enum tcp_wire_flag */
+    struct tcp_options options;
+};
+
+/* As in the header's byte 13. */
+enum tcp_wire_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+};
+
+/* The name of a state. */
+const char *tcp_state_name(enum tcp_state state);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes both ways: writing, reading, windows, loss. */
+#include "harness.h"
+#include "unit.h"
+
+TEST(a_passive_open_is_accepted_and_closed_by_the_peer)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = A | P, .seq = 1, .ack = 1, .len = 100));
+    run(w);
+    CHECK_EQ(events(w), STREAM_READABLE);
+    CHECK_EQ(read_pattern(s, 1), 100);
+    CHECK_EQ(write_pattern(s, 1, 500), 500);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 101, .len = 500);
+    peer(w, SEG(.flags = A | F, .seq = 101, .ack = 501));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 501, .ack = 102);
+    CHECK_EQ(events(w), STREAM_READABLE);
+    CHECK(stream_is_eof(s));
+    stream_release(s);
+    run(w);
+    EXPECT(w, .flags = F | A, .seq = 501, .ack = 102);
+    peer(w, SEG(.flags = A, .seq = 102, .ack = 502));
+    run(w);
+    CHECK_EQ(tcp_conn_count(w->tcp), 0);
+    CHECK_EQ(stat(w, STAT_tcp_end_orderly), 1);
+    world_free(w);
+}
+
+TEST(an_active_open_sends_and_closes_first)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_connect(w);
+    CHECK_EQ(write_pattern(s, 1, 3000), 3000);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1448);
+    EXPECT(w, .flags = A, .seq = 1449, .ack = 1, .len = 1448);
+    EXPECT(w, .flags = A, .seq = 2897, .ack = 1, .len = 104);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 3001));
+    stream_shutdown(s);
+    run(w);
+    EXPECT(w, .flags = F | A, .seq = 3001, .ack = 1);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 3002));
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 3002, .len = 10));
+    run(w);
+    CHECK_EQ(read_pattern(s, 1), 10);
+    peer(w, SEG(.flags = F | A, .seq = 11, .ack = 3002));
+    EXPECT(w, .flags = A, .seq = 3002, .ack = 12);
+    run(w);
+    CHECK_EQ(events(w) & STREAM_CLOSED, STREAM_CLOSED);
+    CHECK_EQ(stream_end(s), STREAM_END_ORDERLY);
+    CHECK_EQ(tcp_timewait_count(w->tcp), 1);
+    stream_release(s);
+    run(w);
+    CHECK_EQ(tcp_conn_count(w->tcp), 0);
+    pass(w, 31000000);
+    CHECK_EQ(tcp_timewait_count(w->tcp), 0);
+    world_free(w);
+}
+
+UNIT_MAIN("tcp/transfer", T(a_passive_open_is_accepted_and_closed_by_the_peer),
+          T(an_active_open_sends_and_closes_first))
