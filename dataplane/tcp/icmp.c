@@ -36,7 +36,7 @@ static void lower_path_mtu(struct tcp_conn *c, uint16_t told)
     tcp_set_mss(c);
     if (c->state < TCP_ESTABLISHED)
         return;
-    LIST_FOREACH_SAFE (node, next, &c->board.in_flight) {
+    LIST_EACH_SAFE (node, next, &c->board.in_flight) {
         struct tcp_sent *s = container_of(node, struct tcp_sent, by_place);
         if (s->bytes > c->mss)
             tcp_board_lose(&c->board, s);

@@ -67,7 +67,7 @@ uint32_t tcp_rack_detect(struct tcp_rack *r, struct tcp_board *b, const struct t
     uint32_t lost_before = b->lost_bytes;
     uint64_t wait_us = 0;
     uint32_t window_us = tcp_rack_window_us(r, b, in);
-    LIST_FOREACH_SAFE (node, next, &b->in_flight) {
+    LIST_EACH_SAFE (node, next, &b->in_flight) {
         struct tcp_sent *s = container_of(node, struct tcp_sent, by_place);
         if (!r->has_segment || !sent_after(r->sent_us, r->end, s->sent_us, tcp_sent_end(s)))
             break; /* in the order of transmission: all that follow were sent later too */

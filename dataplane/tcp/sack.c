@@ -173,7 +173,7 @@ struct tcp_sent *tcp_board_ack(struct tcp_board *b, seq_t una, struct tcp_delive
 
 void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block, struct tcp_delivery *d)
 {
-    LIST_FOREACH (node, &b->by_seq) {
+    LIST_EACH (node, &b->by_seq) {
         struct tcp_sent *s = of_seq(node);
         if (seq_ge(s->seq, block->end))
             break;
@@ -191,7 +191,7 @@ void tcp_board_lose_all(struct tcp_board *b)
 {
     struct tcp_sent *first = tcp_board_first(b);
     bool reneged = first != NULL && first->place == TCP_SENT_SACKED;
-    LIST_FOREACH (node, &b->by_seq) {
+    LIST_EACH (node, &b->by_seq) {
         struct tcp_sent *s = of_seq(node);
         if (s->place == TCP_SENT_SACKED && !reneged)
             continue;
@@ -206,7 +206,7 @@ void check_tcp_board(const struct tcp_board *b, seq_t una, seq_t nxt)
     uint32_t sums[3] = {0};
     uint32_t sacked_count = 0;
     seq_t at = una;
-    LIST_FOREACH (node, &b->by_seq) {
+    LIST_EACH (node, &b->by_seq) {
         const struct tcp_sent *s = of_seq(node);
         ASSERT(seq_eq(s->seq, at));
         ASSERT(s->place <= TCP_SENT_SACKED);
