@@ -62,6 +62,15 @@ uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content)
     return all;
 }
 
+void image_seal(void *data, size_t len)
+{
+    struct image_header *h = data;
+    uint64_t content;
+    image_checksum(data, len, &h->content_checksum);
+    h->checksum = image_checksum(data, len, &content); /* covers the content checksum, too */
+    ASSERT(content == h->content_checksum);
+}
+
 void image_view_init(struct image_view *v, const void *data)
 {
     const uint8_t *bytes = data;

@@ -486,6 +486,10 @@ static inline bool image_path_label(struct slice *rest, struct slice *ret)
  * header; this keys the siphash of the header with the fields that are left out zeroed. */
 uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content);
 
+/* Makes both checksums of an image of `len` bytes fit its other bytes: the last step of whoever
+ * writes one. */
+void image_seal(void *data, size_t len);
+
 /* Where to begin to look for the edge `label` of node `parent`: low bits; the tag is the upper
  * half. */
 uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label);

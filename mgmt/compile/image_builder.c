@@ -217,10 +217,7 @@ static void write_image(const struct image_builder *b, const struct image_sectio
             memcpy(bytes + table[type - 1].offset, vec->bytes,
                    (size_t)vec->count * vec->entry_size);
     }
-    image_checksum(header, header->length, &header->content_checksum);
-    uint64_t content;
-    header->checksum = image_checksum(header, header->length, &content);
-    ASSERT(content == header->content_checksum);
+    image_seal(header, header->length);
 }
 
 int image_builder_finish(struct image_builder *b, uint64_t generation, void **ret_data,

@@ -15,15 +15,6 @@ static struct image_header *header_of(void *data)
     return data;
 }
 
-/* Makes both checksums fit whatever the bytes are now. */
-static void reseal(void *data, size_t len)
-{
-    struct image_header *h = header_of(data);
-    uint64_t content;
-    image_checksum(data, len, &h->content_checksum);
-    h->checksum = image_checksum(data, len, &content);
-}
-
 /* A copy that ends where its heap block ends, so that the sanitizer sees the byte behind it. */
 static void *copy_of(const void *data, size_t len)
 {
@@ -58,7 +49,7 @@ TEST(the_content_checksum_leaves_the_generation_out)
     void *data = sample_image(&len);
     uint64_t before = header_of(data)->content_checksum, all = header_of(data)->checksum;
     header_of(data)->generation = 8;
-    reseal(data, len);
+    image_seal(data, len);
     CHECK(header_of(data)->content_checksum == before);
     CHECK(header_of(data)->checksum != all);
     CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_OK);
@@ -87,7 +78,7 @@ TEST(an_image_cut_anywhere_is_refused)
         CHECK(image_check(part, cut, NULL) != IMAGE_FAULT_OK);
         if (cut >= sizeof(struct image_header)) {
             header_of(part)->length = cut;
-            reseal(part, cut);
+            image_seal(part, cut);
             CHECK(image_check(part, cut, NULL) != IMAGE_FAULT_OK);
         }
         free(part);
@@ -113,7 +104,7 @@ TEST(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless)
     for (size_t i = 0; i < len * array_len(flips); i++) {
         uint8_t *copy = copy_of(data, len);
         copy[i / array_len(flips)] ^= flips[i % array_len(flips)];
-        reseal(copy, len);
+        image_seal(copy, len);
         refused += is_refused_or_used(copy, len);
         free(copy);
     }
@@ -129,7 +120,7 @@ TEST(every_word_with_an_extreme_value_is_refused_or_harmless)
     for (size_t i = 0; i < len / 4 * array_len(values); i++) {
         uint8_t *copy = copy_of(data, len);
         memcpy(copy + i / array_len(values) * 4, &values[i % array_len(values)], 4);
-        reseal(copy, len);
+        image_seal(copy, len);
         is_refused_or_used(copy, len);
         free(copy);
     }
@@ -147,7 +138,7 @@ TEST(every_field_of_the_section_table_is_checked)
         uint8_t *copy = copy_of(data, len);
         uint32_t *word = (uint32_t *)(void *)(copy + sizeof(struct image_header)) + i / 2;
         *word += i % 2 == 0 ? 1 : UINT32_MAX;
-        reseal(copy, len);
+        image_seal(copy, len);
         accepted += !is_refused_or_used(copy, len);
         free(copy);
     }
@@ -164,7 +155,7 @@ TEST(many_damages_at_once_are_refused_or_harmless)
         uint8_t *copy = copy_of(data, len);
         for (unsigned n = rng_below(&rng, 4); n < 5; n++)
             copy[64 + rng_below(&rng, (uint32_t)len - 64)] = (uint8_t)rng_next(&rng);
-        reseal(copy, len);
+        image_seal(copy, len);
         is_refused_or_used(copy, len);
         free(copy);
     }
