@@ -318,11 +318,22 @@ static double transfer(const struct line *line, uint64_t up, uint64_t down, uint
     l->ends[0].stream->owner = &l->ends[0];
     l->ends[0].to_send = up;
     l->ends[1].to_send = down;
+    poll_end(l, &l->ends[0]);
     uint64_t began_us = l->now_us;
     unsigned steps = 0;
+    uint64_t shown = 0;
     while (!(l->ends[0].is_closed && l->ends[1].is_closed) && steps++ < 20000000 &&
-           l->now_us - began_us < 3600000000ull)
+           l->now_us - began_us < 3600000000ull) {
         step(l);
+        if (getenv("TRACE") != NULL && l->now_us - shown >= (unsigned long)atol(getenv("TRACE"))) {
+            char text[2000];
+            shown = l->now_us;
+            for (unsigned i = 0; i < 2; i++) {
+                tcp_dump(l->ends[i].tcp, text, sizeof(text));
+                printf("%.6f %u: %s", (double)l->now_us / 1e6, i, text[0] ? text : "-\n");
+            }
+        }
+    }
     double seconds = (double)(l->now_us - began_us) / 1e6;
     CHECK(l->ends[0].is_closed && l->ends[1].is_closed);
     CHECK(!l->ends[0].is_broken && !l->ends[1].is_broken);
