@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See explain.h. The candidates are in explain_candidate.c, the request in explain_request.c. */
+#include "compile/explain_priv.h"
+
+#include "base/assert.h"
+#include "route/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOCATION_BYTES 12288u /* host, path and query of a target of 8192, and the replacement */
+
+static_assert(sizeof(struct http_field) == sizeof(struct route_field) &&
+                  offsetof(struct http_field, value) == offsetof(struct route_field, value),
+              "a parsed head is matched as it is");
+
+/* How far a request came: the further, the better the bind that it was tried on. */
+static int progress(enum route_outcome outcome)
+{
+    return outcome == ROUTE_OUTCOME_RULE ? 100 : (int)outcome;
+}
+
+/* The bind that the request arrives at. Without an address, the one where it comes furthest. */
+static bool choose_bind(struct explanation *e)
+{
+    const struct explain_request *r = e->request;
+    if (r->has_address)
+        return route_bind_find(&e->view, &r->address, r->port, &e->match.bind);
+    int best = -1;
+    struct route_request try = e->match;
+    for (try.bind = 0; try.bind < e->view.n_binds; try.bind++) {
+        struct route_result result;
+        if (e->view.binds[try.bind].port != r->port)
+            continue;
+        route_match(&e->view, &try, &result);
+        if (progress(result.outcome) <= best)
+            continue;
+        best = progress(result.outcome);
+        e->match.bind = try.bind;
+    }
+    return best >= 0;
+}
+
+static json_t *describe_backend(const struct explanation *e, const struct image_rule *rule,
+                                const struct image_backend *backend)
+{
+    double share = rule->weight_total == 0 ? 0 : 100.0 * backend->weight / rule->weight_total;
+    char percent[16];
+    snprintf(percent, sizeof(percent), "%.4g%%", share);
+    json_t *o = json_pack("{s:o,s:I,s:s}", "name", explain_text(e, backend->name), "weight",
+                          (json_int_t)backend->weight, "share", percent);
+    if (backend->fault_status != 0)
+        json_object_set_new(o, "answer", json_integer(backend->fault_status));
+    return o;
+}
+
+/* What the client would get, in words. */
+static json_t *describe_answer(const struct explanation *e, const struct image_rule *rule)
+{
+    const struct image_view *v = &e->view;
+    uint8_t location[LOCATION_BYTES];
+    size_t len;
+    if (rule->fault_status != 0)
+        return json_string("500: the rule has something that cannot be carried out");
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REDIRECT);
+    if (filter == NULL)
+        return json_string(rule->weight_total == 0 ? "500: the rule has no backend with a weight"
+                                                   : "the answer of one of the backends");
+    const struct image_redirect *redirect = &v->redirects[filter->first];
+    const struct http_head *head = &e->request->head;
+    struct route_redirect_request request = {
+        .is_https = e->request->is_https,
+        .listener_port = v->listeners[e->result.listener].port,
+        .host = head->host,
+        .path = head->path,
+        .query = head->query,
+        .has_query = head->has_query,
+    };
+    if (!route_redirect_location(v, &v->matches[e->result.match], redirect, &request, location,
+                                 sizeof(location), &len))
+        return json_string("500: the Location is too long");
+    return json_sprintf("%u to %.*s", redirect->status, (int)len, (const char *)location);
+}
+
+static void describe_rule(const struct explanation *e, json_t *status)
+{
+    const struct image_view *v = &e->view;
+    const struct image_rule *rule = &v->rules[e->result.rule];
+    const struct image_match *match = &v->matches[e->result.match];
+    struct image_string route = v->routes[rule->route].name;
+    if (!explain_may_read(e, route)) {
+        json_object_set_new(status, "route", json_string("(of a namespace that you may not read)"));
+        return;
+    }
+    json_object_set_new(status, "hostname", explain_text(e, v->hosts[e->result.host].name));
+    json_object_set_new(status, "path", explain_text(e, v->paths[match->path].text));
+    json_object_set_new(status, "route", explain_text(e, route));
+    json_object_set_new(status, "rule", json_integer(rule->index));
+    json_object_set_new(status, "match", json_integer(match->index));
+    json_object_set_new(status, "answer", describe_answer(e, rule));
+    json_t *backends = json_array();
+    for (uint32_t i = 0; i < rule->n_backends; i++)
+        json_array_append_new(backends,
+                              describe_backend(e, rule, &v->backends[rule->first_backend + i]));
+    json_object_set_new(status, "backends", backends);
+}
+
+static json_t *describe(struct explanation *e)
+{
+    static const char *const helps[] = {
+#define X(name, help) help,
+        ROUTE_OUTCOME_LIST(X)
+#undef X
+    };
+    char address[IP_ADDR_TEXT_MAX];
+    e->candidates = json_array();
+    route_explain(&e->view, &e->match, &e->result, explain_candidate, e);
+    const struct image_bind *bind = &e->view.binds[e->match.bind];
+    json_t *status =
+        json_pack("{s:s,s:s,s:s,s:i}", "outcome", route_outcome_name(e->result.outcome),
+                  "explanation", helps[e->result.outcome], "address",
+                  ip_addr_format(&bind->addr, address), "port", (int)bind->port);
+    if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {
+        struct image_string name = e->view.listeners[e->result.listener].name;
+        if (explain_may_read(e, name))
+            json_object_set_new(status, "listener", explain_text(e, name));
+    }
+    if (e->result.outcome == ROUTE_OUTCOME_RULE)
+        describe_rule(e, status);
+    json_object_set_new(status, "candidates", e->candidates);
+    if (e->omitted != 0)
+        json_object_set_new(status, "candidatesOmitted", json_integer(e->omitted));
+    return status;
+}
+
+json_t *explain_request(const struct explain_input *in, const char **ret_error)
+{
+    struct explain_request *request = malloc(sizeof(*request));
+    json_t *status = NULL;
+    if (request == NULL) {
+        *ret_error = "no memory";
+        return NULL;
+    }
+    if (explain_request_read(in->spec, request, ret_error)) {
+        struct explanation e = {.in = in, .request = request};
+        const struct http_head *head = &request->head;
+        image_view_init(&e.view, in->image);
+        e.match = (struct route_request){
+            .host = head->host,
+            .path = head->path,
+            .query = head->query,
+            .method = head->method_text,
+            .fields = (const struct route_field *)head->fields,
+            .n_fields = head->n_fields,
+        };
+        status = choose_bind(&e) ? describe(&e)
+                                 : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
+                                             "no Gateway listens at this address and port");
+    }
+    free(request);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to explain*.c. */
+#pragma once
+
+#include "compile/explain.h"
+#include "http/http.h"
+#include "route/explain.h"
+
+/* A request as it would arrive. `head` points into `bytes`. */
+struct explain_request {
+    bool is_https;
+    uint16_t port;
+    bool has_address;
+    struct ip_addr address;
+    struct http_head head;
+    size_t len;
+    uint8_t bytes[EXPLAIN_HEAD_BYTES_MAX];
+};
+
+/* Reads the spec and parses what it says as the dataplane would. False: `*ret_error` is set. */
+bool explain_request_read(const json_t *spec, struct explain_request *ret, const char **ret_error);
+
+/* One explanation under way. */
+struct explanation {
+    const struct explain_input *in;
+    const struct explain_request *request;
+    struct image_view view;
+    struct route_request match;
+    struct route_result result;
+    json_t *candidates;
+    unsigned omitted;
+};
+
+/* The text of an image's string as JSON; bytes that are no UTF-8 become an empty string. */
+json_t *explain_text(const struct explanation *e, struct image_string s);
+
+/* May the asker read the namespace that a name of the image ("namespace/...") begins with? */
+bool explain_may_read(const struct explanation *e, struct image_string name);
+
+/* Adds a candidate that lost; a route_candidate_fn with a struct explanation. */
+void explain_candidate(void *arg, const struct route_candidate *candidate);

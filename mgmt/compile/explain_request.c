@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what a person writes to a request head, read by the parser that reads the clients'. */
+#include "compile/explain_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Appends to the head; what does not fit makes `len` the size of the buffer. */
+__attribute__((format(printf, 2, 3))) static void put(struct explain_request *r, const char *format,
+                                                      ...)
+{
+    size_t room = sizeof(r->bytes) - r->len;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf((char *)r->bytes + r->len, room, format, args);
+    va_end(args);
+    r->len = n < 0 || (size_t)n >= room ? sizeof(r->bytes) : r->len + (size_t)n;
+}
+
+static const char *string_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The authority's port; 0: what stands there is none. */
+static uint16_t port_of(const char *authority, size_t len, bool is_https)
+{
+    const char *colon = memrchr(authority, ':', len);
+    if (colon == NULL || memchr(colon, ']', len - (size_t)(colon - authority)) != NULL)
+        return is_https ? 443 : 80;
+    unsigned long port = strtoul(colon + 1, NULL, 10);
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+/* "http://host:port/path?query#fragment" to a request line and Host. */
+static const char *put_url(struct explain_request *r, const char *method, const char *url)
+{
+    r->is_https = strncmp(url, "https://", 8) == 0;
+    if (!r->is_https && strncmp(url, "http://", 7) != 0)
+        return "spec.url does not begin with http:// or https://";
+    const char *authority = url + (r->is_https ? 8 : 7);
+    size_t len = strcspn(authority, "/?#");
+    const char *target = authority + len;
+    r->port = port_of(authority, len, r->is_https);
+    if (len == 0 || r->port == 0)
+        return "spec.url has no valid host and port";
+    put(r, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n", method, target[0] == '/' ? "" : "/",
+        (int)strcspn(target, "#"), target, (int)len, authority);
+    return NULL;
+}
+
+static const char *put_headers(struct explain_request *r, const json_t *headers)
+{
+    size_t i;
+    json_t *header;
+    json_array_foreach(headers, i, header)
+    {
+        const char *name = string_of(header, "name"), *value = string_of(header, "value");
+        if (name == NULL || value == NULL)
+            return "spec.headers wants a name and a value each";
+        put(r, "%s: %s\r\n", name, value);
+    }
+    put(r, "\r\n");
+    return r->len == sizeof(r->bytes) ? "the request head is too long" : NULL;
+}
+
+bool explain_request_read(const json_t *spec, struct explain_request *ret, const char **ret_error)
+{
+    const char *method = string_of(spec, "method"), *url = string_of(spec, "url");
+    const char *address = string_of(spec, "address");
+    const char *error = NULL;
+    ret->len = 0;
+    ret->has_address = address != NULL;
+    if (url == NULL)
+        error = "spec.url is missing";
+    else if (ret->has_address && !ip_addr_parse(address, &ret->address))
+        error = "spec.address is no IP address";
+    else
+        error = put_url(ret, method == NULL ? "GET" : method, url);
+    if (error == NULL)
+        error = put_headers(ret, json_object_get(spec, "headers"));
+    if (error == NULL) {
+        enum http_fault fault = http_parse_request(ret->bytes, ret->len, &ret->head);
+        error = fault == HTTP_FAULT_none ? NULL : http_fault_text(fault);
+    }
+    if (error != NULL)
+        *ret_error = error;
+    return error == NULL;
+}

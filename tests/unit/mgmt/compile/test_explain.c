@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What explain answers to a person, and what it keeps from one who may not read a namespace. */
+#include "base/container.h"
+#include "compile/explain.h"
+#include "compile/image_builder.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ip_addr vip = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 198, [13] = 18}};
+static const struct image_pair version[] = {{"version", "2"}};
+
+static void add(struct image_builder *b, const char *name, const struct image_match_spec *match,
+                bool is_redirect)
+{
+    static int64_t age;
+    REQUIRE(image_builder_route(b, name, age++) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    if (is_redirect)
+        REQUIRE(image_builder_redirect(b, &(struct image_redirect_spec){
+                                              .scheme = IMAGE_SCHEME_HTTPS, .status = 301}) == 0);
+    REQUIRE(image_builder_backend(b, "team-a/svc:80", 5, 3) == 0);
+    REQUIRE(image_builder_backend(b, "BackendNotFound", IMAGE_NONE, 1) == 0);
+    REQUIRE(image_builder_match(b, match) == 0);
+    REQUIRE(image_builder_attach(b, 0, "shop.example.com") == 0);
+}
+
+static void *make_image(void)
+{
+    void *data;
+    size_t len;
+    struct image_builder *b = image_builder_new();
+    REQUIRE(image_builder_listener(b, "infra/gw/http", "", IMAGE_PROTOCOL_HTTP, 80) == 0);
+    REQUIRE(image_builder_bind(b, &vip, 80, 0) == 0);
+    add(b, "team-a/cart",
+        &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path = "/cart"}, false);
+    add(b, "team-b/secret",
+        &(struct image_match_spec){
+            .path_kind = IMAGE_PATH_PREFIX, .path = "/cart", .headers = version, .n_headers = 1},
+        false);
+    add(b, "team-a/old", &(struct image_match_spec){.path_kind = IMAGE_PATH_EXACT, .path = "/old"},
+        true);
+    REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
+    REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
+    image_builder_free(b);
+    return data;
+}
+
+static bool only_team_a(void *arg, const char *namespace)
+{
+    return strcmp(namespace, "team-a") == 0;
+}
+
+/* Explains a URL; the caller drops the status. */
+static json_t *explain(const char *url, const json_t *headers, bool is_team_a)
+{
+    void *image = make_image();
+    json_t *spec = json_pack("{s:s,s:s,s:O*}", "method", "GET", "url", url, "headers", headers);
+    struct explain_input in = {image, spec, is_team_a ? only_team_a : NULL, NULL};
+    const char *error = NULL;
+    json_t *status = explain_request(&in, &error);
+    CHECK((status == NULL) == (error != NULL));
+    json_decref(spec);
+    free(image);
+    return status;
+}
+
+static const char *field(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text == NULL ? "" : text;
+}
+
+TEST(a_request_is_explained_with_its_rule_and_backends)
+{
+    json_t *status = explain("http://Shop.Example.COM/x/../%63art/1?a=b", NULL, false);
+    REQUIRE(status != NULL);
+    CHECK_STR(field(status, "outcome"), "RULE");
+    CHECK_STR(field(status, "address"), "198.18.0.0");
+    CHECK_STR(field(status, "listener"), "infra/gw/http");
+    CHECK_STR(field(status, "route"), "team-a/cart");
+    const json_t *backends = json_object_get(status, "backends");
+    REQUIRE(json_array_size(backends) == 2);
+    CHECK_STR(field(json_array_get(backends, 0), "name"), "team-a/svc:80");
+    CHECK_STR(field(json_array_get(backends, 0), "share"), "75%");
+    CHECK_EQ(json_integer_value(json_object_get(json_array_get(backends, 1), "answer")), 500);
+    const json_t *candidates = json_object_get(status, "candidates");
+    REQUIRE(json_array_size(candidates) == 2);
+    CHECK_STR(field(json_array_get(candidates, 0), "route"), "team-b/secret");
+    CHECK_STR(field(json_array_get(candidates, 0), "because"),
+              "header version is absent or not \"2\"");
+    CHECK_STR(field(json_array_get(candidates, 1), "because"), "the path is not /old");
+    json_decref(status);
+}
+
+TEST(a_redirect_is_explained_with_its_location)
+{
+    json_t *status = explain("http://shop.example.com/old?q", NULL, false);
+    CHECK_STR(field(status, "answer"), "301 to https://shop.example.com/old?q");
+    json_decref(status);
+}
+
+TEST(who_may_not_read_a_namespace_learns_nothing_of_its_routes)
+{
+    json_t *headers = json_pack("[{s:s,s:s}]", "name", "Version", "value", "2");
+    json_t *status = explain("http://shop.example.com/cart", headers, true);
+    REQUIRE(status != NULL);
+    CHECK_STR(field(status, "outcome"), "RULE");
+    CHECK(strncmp(field(status, "route"), "(of a namespace", 15) == 0);
+    CHECK(json_object_get(status, "backends") == NULL);
+    char *text = json_dumps(status, 0);
+    CHECK(strstr(text, "secret") == NULL && strstr(text, "infra") == NULL);
+    CHECK(strstr(text, "team-a/cart") != NULL);
+    free(text);
+    json_decref(status);
+    json_decref(headers);
+}
+
+TEST(an_address_and_port_that_nobody_listens_on_is_said)
+{
+    json_t *status = explain("http://shop.example.com:81/", NULL, false);
+    CHECK_STR(field(status, "outcome"), "NO_BIND");
+    json_decref(status);
+}
+
+TEST(what_is_no_request_is_refused_with_a_sentence)
+{
+    static const char *const urls[] = {"shop.example.com/", "http://", "http://a b/",
+                                       "http://a/%zz", "http://a:99999/"};
+    for (size_t i = 0; i < array_len(urls); i++)
+        CHECK(explain(urls[i], NULL, false) == NULL);
+}
+
+UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
+          T(a_redirect_is_explained_with_its_location),
+          T(who_may_not_read_a_namespace_learns_nothing_of_its_routes),
+          T(an_address_and_port_that_nobody_listens_on_is_said),
+          T(what_is_no_request_is_refused_with_a_sentence))
