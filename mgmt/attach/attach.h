@@ -20,6 +20,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define ATTACH_CONTROLLER_NAME "sluice.internal/gateway-controller"
 /* On a GatewayClass while Gateways use it (specification: GatewayClass). */
@@ -104,3 +105,6 @@ int attach_status_foreach(const struct attach *a, const struct attach_status_inp
 /* "BackendNotFound", "HostnameConflict" and so on; "" for none. */
 const char *plan_backend_fault_reason(enum plan_backend_fault fault);
 const char *plan_listener_fault_reason(enum plan_listener_fault fault);
+
+/* The plan as text, for diagnostics and tests. */
+void plan_dump(const struct plan *plan, FILE *out);

@@ -55,8 +55,8 @@ struct plan_static_route {
     uint32_t interface;     /* index, or PLAN_NONE: the one whose prefix holds the gateway */
 };
 
-/* An address on which at least one Gateway listens: the dataplane answers ARP and ND for it. Each
- * address is here once, however many Gateways share it. */
+/* An address on which at least one Gateway listens, besides the interfaces' own: the dataplane
+ * answers ARP and ND for it. Each is here once, however many Gateways share it. */
 struct plan_address {
     struct ip_addr addr;
     uint32_t interface; /* index, or PLAN_NONE: the one whose prefix holds it */
@@ -64,7 +64,7 @@ struct plan_address {
 
 /* ------------------------------------------------------------------ backends */
 
-/* One port of a Service with its endpoints now. Sorted by name. */
+/* One port of a Service with its endpoints now. In the order of first use by the routes. */
 struct plan_group {
     const char *name; /* "namespace/service:port": the key of the group's number */
     uint32_t n_endpoints;
@@ -109,7 +109,7 @@ struct plan_pair {
 /* All given conditions must hold. A name occurs once in headers and once in queries. */
 struct plan_match {
     enum plan_string_match path_type;
-    const char *path;   /* "/" with PREFIX: any */
+    const char *path;   /* "/" with PREFIX: any; other prefixes do not end in '/' */
     const char *method; /* NULL: any */
     uint32_t n_headers;
     uint32_t n_queries;

@@ -2,6 +2,7 @@
 /* Names and labels; see text.h. */
 #include "model/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_lower_alnum(char c)
@@ -112,4 +113,34 @@ bool text_is_base64(const char *text)
     size_t n = strlen(text);
     size_t body = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
     return n % 4 == 0 && n - body <= 2 && strspn(text + body, "=") == n - body;
+}
+
+/* The six bits of a digit of base64. */
+static unsigned base64_bits(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *found = strchr(digits, c);
+    return found != NULL && c != '\0' ? (unsigned)(found - digits) : 0;
+}
+
+char *text_base64_decode(const char *text)
+{
+    if (!text_is_base64(text)) {
+        return NULL;
+    }
+    size_t n = strlen(text);
+    unsigned char *out = malloc(n / 4 * 3 + 1);
+    if (out == NULL) {
+        return NULL;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < n; i += 4) {
+        unsigned b = base64_bits(text[i]) << 18 | base64_bits(text[i + 1]) << 12 |
+                     base64_bits(text[i + 2]) << 6 | base64_bits(text[i + 3]);
+        out[at++] = (unsigned char)(b >> 16);
+        out[at++] = (unsigned char)(b >> 8);
+        out[at++] = (unsigned char)b;
+    }
+    out[at] = '\0';
+    return (char *)out;
 }

@@ -43,5 +43,7 @@ bool text_parse_duration(const char *text, uint64_t *ret_ms);
 bool text_is_date_time(const char *text);
 /* Base64 (RFC 4648, section 4), with padding. */
 bool text_is_base64(const char *text);
+/* What the base64 text stands for, NUL-terminated, freed by the caller; NULL: not base64. */
+char *text_base64_decode(const char *text);
 /* Characters of a UTF-8 text. */
 size_t text_characters(const char *text);

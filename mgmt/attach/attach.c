@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run: the steps one after the other. See attach.h. */
+#include "attach/attach_priv.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int attach_run(const struct attach_input *in, struct attach **ret)
+{
+    struct attach *a = calloc(1, sizeof(*a));
+    if (a == NULL) {
+        return -ENOMEM;
+    }
+    a->arena = arena_new();
+    a->held = json_array();
+    ASSERT(a->held != NULL);
+    a->source = in->source;
+    a->controller_name = arena_strdup(
+        a->arena, in->controller_name != NULL ? in->controller_name : ATTACH_CONTROLLER_NAME);
+    a->grants = collect(a, MODEL_REFERENCE_GRANT, &a->n_grants);
+    group_init(a);
+    network_run(a);
+    class_run(a);
+    gateway_run(a);
+    address_run(a);
+    route_run(a);
+    plan_run(a);
+    a->source = NULL;
+    *ret = a;
+    return 0;
+}
+
+const struct plan *attach_plan(const struct attach *a)
+{
+    return &a->plan;
+}
+
+void attach_free(struct attach *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    json_decref(a->held);
+    arena_free(a->arena);
+    free(a);
+}
+
+const char *plan_backend_fault_reason(enum plan_backend_fault fault)
+{
+    static const char *const reasons[] = {
+#define X(name, reason) reason,
+        PLAN_BACKEND_FAULT_LIST(X)
+#undef X
+    };
+    ASSERT((size_t)fault < sizeof(reasons) / sizeof(reasons[0]));
+    return reasons[fault];
+}
+
+const char *plan_listener_fault_reason(enum plan_listener_fault fault)
+{
+    static const char *const reasons[] = {
+#define X(name, reason) reason,
+        PLAN_LISTENER_FAULT_LIST(X)
+#undef X
+    };
+    ASSERT((size_t)fault < sizeof(reasons) / sizeof(reasons[0]));
+    return reasons[fault];
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of one attach_run(): what was found out about each object, first for the plan, then for
+ * the statuses. Private to attach. All memory is the arena's; the objects themselves are held by
+ * reference, so texts may point into them.
+ */
+#pragma once
+
+#include "attach/attach.h"
+#include "model/arena.h"
+#include "model/types.h"
+
+#define GATEWAY_API_GROUP "gateway.networking.k8s.io"
+
+/* What a condition will say. `reason` NULL: nothing decided yet. */
+struct verdict {
+    const char *status; /* "True", "False", "Unknown" */
+    const char *reason;
+    const char *message;
+};
+
+/* The names that every object has. */
+struct at_meta {
+    const json_t *obj;
+    const char *namespace; /* "" if cluster-scoped */
+    const char *name;
+    const char *uid;
+    const char *created;
+    const char *full_name; /* "namespace/name": the specification's tie-break */
+    int64_t generation;
+};
+
+struct at_class {
+    struct at_meta meta;
+    struct verdict accepted;
+    bool in_use; /* by a Gateway */
+};
+
+struct at_attachment {
+    struct at_attachment *next;
+    struct at_route *route;
+    uint32_t n_hostnames;
+    const char **hostnames;
+};
+
+struct at_listener {
+    const json_t *spec;
+    const char *name;
+    uint16_t port;
+    const struct protocol *protocol;
+    const char *hostname; /* NULL: any */
+    const char **kinds;   /* that may attach: supported and allowed */
+    uint32_t n_kinds;
+    struct verdict accepted;
+    struct verdict resolved;
+    struct verdict conflicted;
+    enum plan_listener_fault fault;
+    struct at_attachment *first; /* by precedence of the routes */
+    struct at_attachment *last;
+    uint32_t n_attachments;
+    uint32_t n_attached_routes; /* of them accepted: what the status shows */
+};
+
+struct at_gateway {
+    struct at_meta meta;
+    struct at_class *class;
+    struct verdict accepted;
+    struct verdict not_programmed; /* reason NULL: nothing stands against it */
+    uint32_t n_addresses;
+    struct ip_addr *addresses;
+    uint32_t n_listeners;
+    struct at_listener *listeners;
+    uint32_t index; /* in the plan */
+};
+
+/* A parentRef that names one of our Gateways. */
+struct at_parent {
+    const json_t *ref;
+    struct at_gateway *gateway;
+    struct verdict accepted;
+};
+
+struct at_route {
+    struct at_meta meta;
+    uint32_t n_parents;
+    struct at_parent *parents;
+    struct verdict resolved;
+    const char *unsupported;    /* NULL: all rules are sound; else what is not, in words */
+    bool is_wholly_unsupported; /* no rule is sound */
+    uint32_t n_rules;
+    struct plan_rule *rules;
+    bool is_attached; /* to at least one listener */
+    uint32_t index;   /* in the plan, if attached */
+};
+
+/* All EndpointSlices of one Service stand together. */
+struct at_slice {
+    const json_t *obj;
+    const char *key; /* "namespace/service" */
+};
+
+struct at_group {
+    struct plan_group plan;
+    uint32_t index;        /* in the plan */
+    struct at_group *next; /* in the same bucket */
+};
+
+#define AT_GROUP_BUCKETS 4096u
+
+struct at_range {
+    struct ip_addr first;
+    struct ip_addr last;
+    struct ip_addr next; /* all before it are in use */
+    bool is_used_up;
+};
+
+struct at_pool {
+    const char *name;
+    const json_t *classes; /* array of names, NULL: all */
+    uint32_t interface;    /* index or PLAN_NONE */
+    uint32_t n_ranges;
+    struct at_range *ranges;
+};
+
+struct attach {
+    struct arena *arena;
+    json_t *held;                       /* array: the objects that texts point into */
+    const struct object_source *source; /* only during attach_run() */
+    const char *controller_name;
+    uint32_t n_classes;
+    uint32_t n_gateways;
+    uint32_t n_routes;
+    uint32_t n_pools;
+    uint32_t n_slices;
+    uint32_t n_grants;
+    uint32_t n_groups;
+    struct at_class *classes;    /* ours */
+    struct at_gateway *gateways; /* of our classes */
+    struct at_route *routes;     /* all HTTPRoutes */
+    struct at_pool *pools;
+    struct at_slice *slices;
+    const json_t **grants;
+    struct at_group *groups[AT_GROUP_BUCKETS];
+    struct plan plan;
+};
+
+/* ---- reading objects (object.c) ---- */
+
+/* A member of an object, NULL if it is not there; a text, "" if not there; a number, 0 if not. */
+const char *text_at(const json_t *object, const char *key);
+int64_t int_at(const json_t *object, const char *key);
+const json_t *at_path(const json_t *object, const char *first, const char *second);
+
+/* Keeps a reference to the object as long as `a` lives. */
+void hold(struct attach *a, const json_t *obj);
+
+/* Fills in the names. */
+void meta_read(struct attach *a, struct at_meta *ret, const json_t *obj);
+
+/* By age, then by "namespace/name": the specification's order of precedence. */
+int meta_compare(const struct at_meta *x, const struct at_meta *y);
+
+/* All objects of a type that are not being deleted, as an arena array. */
+const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n);
+
+/* One object, held; NULL: there is none. */
+const json_t *find_object(struct attach *a, enum model_type_id type, const char *namespace,
+                          const char *name);
+
+/* ---- verdicts ---- */
+
+#define VERDICT(status_, reason_, message_)                                                        \
+    ((struct verdict){.status = (status_), .reason = (reason_), .message = (message_)})
+
+/* ---- the steps of a run, in this order ---- */
+
+/* Interfaces, static routes, pools. */
+void network_run(struct attach *a);
+/* Our GatewayClasses. */
+void class_run(struct attach *a);
+/* Gateways of these classes and their listeners. */
+void gateway_run(struct attach *a);
+/* Addresses for the Gateways, and struct plan's list of them; before: gateway_run(). */
+void address_run(struct attach *a);
+/* Routes: rules, backends, parents; before: gateway_run(). */
+void route_run(struct attach *a);
+/* All of it as struct plan. */
+void plan_run(struct attach *a);
+
+/* ---- parts of the steps ---- */
+
+/* A protocol of listeners. */
+struct protocol {
+    const char *name;
+    enum plan_protocol plan;
+    const char *kind; /* of route that it takes; NULL: none that we know */
+    char family;      /* listeners on one port must have the same; 0: conflicts with nothing */
+    bool is_supported;
+};
+
+/* The row of a listener's protocol; never NULL. */
+const struct protocol *protocol_find(const char *name);
+
+/* Could both listeners be told apart on one address? */
+bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y);
+
+/* Judges the listeners of a Gateway. */
+void listener_run(struct attach *a, struct at_gateway *g);
+
+/* Does the listener take routes of this kind and namespace? */
+bool listener_allows(struct attach *a, const struct at_gateway *g, const struct at_listener *l,
+                     const char *kind, const char *namespace);
+
+/* Does the selector (matchLabels, matchExpressions) select these labels? */
+bool selector_matches(const json_t *selector, const json_t *labels);
+
+/* Judges a listener's certificateRefs; false with a verdict if one is not usable. */
+bool certificate_check(struct attach *a, const struct at_gateway *g, const json_t *tls,
+                       struct verdict *ret);
+
+/* May `from_kind` in `from_namespace` refer to the object in another namespace? */
+bool grant_allows(const struct attach *a, const char *from_kind, const char *from_namespace,
+                  const char *to_group, const char *to_kind, const char *to_namespace,
+                  const char *to_name);
+
+/* The hostname that both allow, the narrower of the two; NULL: there is none. */
+const char *hostname_intersect(const char *listener, const char *route);
+
+/* Judges and translates the rules of a route. */
+void rule_run(struct attach *a, struct at_route *r);
+
+/* Translates filters; false: one is of a kind that we cannot do, *ret_why says which. */
+bool filter_run(struct attach *a, const json_t *filters, struct plan_rule *rule,
+                const char **ret_why);
+
+/* Judges and translates one backendRef of the route; on a fault *ret_why says what is wrong. */
+struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,
+                                const char **ret_why);
+
+/* The index of the endpoint group of a Service's port. */
+uint32_t group_of(struct attach *a, const char *namespace, const json_t *service,
+                  const json_t *port);
+
+/* Sorts the EndpointSlices by Service. */
+void group_init(struct attach *a);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backendRefs: which Service port each means, or what is wrong with it (HTTPBackendRef). */
+#include "attach/attach_priv.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* The Service's port with this number, for TCP; NULL: none. */
+static const json_t *find_port(const json_t *service, int64_t number)
+{
+    size_t i;
+    const json_t *port;
+    json_array_foreach(at_path(service, "spec", "ports"), i, port)
+    {
+        const char *protocol = text_at(port, "protocol");
+        if (int_at(port, "port") == number &&
+            (protocol[0] == '\0' || strcmp(protocol, "TCP") == 0)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* HTTP/1.1 in cleartext is what we speak to backends. */
+static bool speaks_http(const json_t *port)
+{
+    const char *protocol = text_at(port, "appProtocol");
+    return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0;
+}
+
+/* Is it a Service (or nothing that we know), and may the route refer to it? */
+static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route *r,
+                                         const json_t *ref, const char *namespace,
+                                         const char **ret_why)
+{
+    if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Service") != 0) {
+        *ret_why = arena_printf(a->arena, "kind %s of group \"%s\" is not supported, Service is",
+                                text_at(ref, "kind"), text_at(ref, "group"));
+        return PLAN_BACKEND_INVALID_KIND;
+    }
+    if (strcmp(namespace, r->meta.namespace) != 0 &&
+        !grant_allows(a, "HTTPRoute", r->meta.namespace, "", "Service", namespace,
+                      text_at(ref, "name"))) {
+        *ret_why =
+            arena_printf(a->arena, "no ReferenceGrant in %s lets HTTPRoutes of %s use Service %s",
+                         namespace, r->meta.namespace, text_at(ref, "name"));
+        return PLAN_BACKEND_NOT_PERMITTED;
+    }
+    return PLAN_BACKEND_OK;
+}
+
+/* The Service and its port; a fault if one is not there or not usable. */
+static enum plan_backend_fault judge_service(struct attach *a, const json_t *ref,
+                                             const char *namespace, const json_t *service,
+                                             const json_t *port, const char **ret_why)
+{
+    const char *name = text_at(ref, "name");
+    if (service == NULL) {
+        *ret_why = arena_printf(a->arena, "Service %s/%s does not exist", namespace, name);
+        return PLAN_BACKEND_NOT_FOUND;
+    }
+    if (strcmp(text_at(json_object_get(service, "spec"), "type"), "ExternalName") == 0) {
+        *ret_why = arena_printf(a->arena, "Service %s/%s is an ExternalName, which is not served",
+                                namespace, name);
+        return PLAN_BACKEND_INVALID_KIND;
+    }
+    if (port == NULL) {
+        *ret_why = arena_printf(a->arena, "Service %s/%s has no TCP port %lld", namespace, name,
+                                (long long)int_at(ref, "port"));
+        return PLAN_BACKEND_NOT_FOUND;
+    }
+    if (!speaks_http(port)) {
+        *ret_why = arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported",
+                                text_at(port, "appProtocol"), namespace, name);
+        return PLAN_BACKEND_PROTOCOL;
+    }
+    return PLAN_BACKEND_OK;
+}
+
+struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,
+                                const char **ret_why)
+{
+    const json_t *weight = json_object_get(ref, "weight");
+    struct plan_backend b = {
+        .weight = weight != NULL ? (uint32_t)json_integer_value(weight) : 1,
+        .group = PLAN_NONE,
+    };
+    const char *namespace = text_at(ref, "namespace");
+    namespace = namespace[0] != '\0' ? namespace : r->meta.namespace;
+    b.fault = judge_ref(a, r, ref, namespace, ret_why);
+    if (b.fault != PLAN_BACKEND_OK) {
+        return b;
+    }
+    const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
+    const json_t *port = find_port(service, int_at(ref, "port"));
+    b.fault = judge_service(a, ref, namespace, service, port, ret_why);
+    if (b.fault == PLAN_BACKEND_OK && json_array_size(json_object_get(ref, "filters")) > 0) {
+        b.fault = PLAN_BACKEND_UNSUPPORTED_FILTER;
+        *ret_why = "filters of a backend are not supported; its share is answered 500";
+    }
+    if (b.fault == PLAN_BACKEND_OK) {
+        b.group = group_of(a, namespace, service, port);
+    }
+    return b;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listeners: protocol, kinds of routes, certificates, and which of them cannot be told apart
+ * (Gateway API, GatewaySpec.listeners, "Distinct Listeners"). Of listeners in conflict none wins.
+ */
+#include "attach/attach_priv.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+/* A protocol that is not supported yet is refused by itself; it is in a family when listeners of
+ * other protocols could not share its port either. */
+static const struct protocol protocols[] = {
+    {"HTTP", PLAN_HTTP, "HTTPRoute", 'c', true}, {"HTTPS", PLAN_HTTPS, "HTTPRoute", 't', false},
+    {"TLS", PLAN_TLS, NULL, 't', false},         {"TCP", PLAN_TCP, NULL, 0, false},
+    {"UDP", PLAN_UDP, NULL, 0, false},
+};
+static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, NULL, 0, false};
+
+const struct protocol *protocol_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+        if (strcmp(protocols[i].name, name) == 0) {
+            return &protocols[i];
+        }
+    }
+    return &other_protocol;
+}
+
+/* Is a kind of allowedRoutes.kinds one that the listener supports? */
+static bool is_supported_kind(const struct at_listener *l, const json_t *kind)
+{
+    return l->protocol->kind != NULL && strcmp(text_at(kind, "group"), GATEWAY_API_GROUP) == 0 &&
+           strcmp(text_at(kind, "kind"), l->protocol->kind) == 0;
+}
+
+/* The kinds that may attach: those asked for that the protocol has, or all that it has. */
+static void judge_kinds(struct attach *a, struct at_listener *l)
+{
+    const json_t *asked = at_path(l->spec, "allowedRoutes", "kinds");
+    l->kinds = ARENA_ARRAY(a->arena, const char *, 1);
+    if (json_array_size(asked) == 0 && l->protocol->kind != NULL) {
+        l->kinds[l->n_kinds++] = l->protocol->kind;
+    }
+    size_t i;
+    const json_t *kind;
+    json_array_foreach(asked, i, kind)
+    {
+        if (!is_supported_kind(l, kind)) {
+            l->resolved =
+                VERDICT("False", "InvalidRouteKinds",
+                        arena_printf(a->arena,
+                                     "allowedRoutes.kinds[%zu]: %s is not supported on "
+                                     "a listener of protocol %s",
+                                     i, text_at(kind, "kind"), text_at(l->spec, "protocol")));
+        } else if (l->n_kinds == 0) {
+            l->kinds[l->n_kinds++] = l->protocol->kind;
+        }
+    }
+    if (l->n_kinds == 0 && l->protocol->kind != NULL) {
+        l->fault = PLAN_LISTENER_INVALID_KINDS;
+    }
+}
+
+bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y)
+{
+    if (x->port != y->port || x->protocol->family == 0 || y->protocol->family == 0) {
+        return true;
+    }
+    bool same_host = x->hostname == y->hostname || (x->hostname != NULL && y->hostname != NULL &&
+                                                    strcmp(x->hostname, y->hostname) == 0);
+    return x->protocol->family == y->protocol->family && !same_host;
+}
+
+/* A conflict with another listener of the same Gateway, if there is one. */
+static void judge_conflict(struct attach *a, const struct at_gateway *g, struct at_listener *l)
+{
+    l->conflicted = VERDICT("False", "NoConflicts", "no other listener is in its way");
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        const struct at_listener *other = &g->listeners[i];
+        if (other == l || listener_is_distinct(l, other)) {
+            continue;
+        }
+        bool by_protocol = l->protocol->family != other->protocol->family;
+        l->fault = by_protocol ? PLAN_LISTENER_PROTOCOL_CONFLICT : PLAN_LISTENER_HOSTNAME_CONFLICT;
+        l->conflicted =
+            VERDICT("True", plan_listener_fault_reason(l->fault),
+                    arena_printf(a->arena, "listener %s has the same port %u and %s", other->name,
+                                 (unsigned)l->port,
+                                 by_protocol ? "another protocol" : "the same hostname"));
+        l->accepted = VERDICT("False", l->conflicted.reason, l->conflicted.message);
+        return;
+    }
+}
+
+static void judge_protocol(struct attach *a, struct at_listener *l)
+{
+    if (l->protocol->is_supported) {
+        l->accepted = VERDICT("True", "Accepted", "the listener is valid");
+        return;
+    }
+    l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
+    l->accepted = VERDICT("False", "UnsupportedProtocol",
+                          arena_printf(a->arena, "protocol %s is not supported yet, HTTP is",
+                                       text_at(l->spec, "protocol")));
+}
+
+static void read_listener(struct at_listener *l, const json_t *spec)
+{
+    const char *hostname = text_at(spec, "hostname");
+    l->spec = spec;
+    l->name = text_at(spec, "name");
+    l->port = (uint16_t)int_at(spec, "port");
+    l->protocol = protocol_find(text_at(spec, "protocol"));
+    l->hostname = hostname[0] != '\0' ? hostname : NULL;
+}
+
+void listener_run(struct attach *a, struct at_gateway *g)
+{
+    const json_t *specs = at_path(g->meta.obj, "spec", "listeners");
+    g->n_listeners = (uint32_t)json_array_size(specs);
+    g->listeners = ARENA_ARRAY(a->arena, struct at_listener, g->n_listeners);
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        read_listener(&g->listeners[i], json_array_get(specs, i));
+    }
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        struct at_listener *l = &g->listeners[i];
+        l->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
+        judge_kinds(a, l);
+        judge_protocol(a, l);
+        if (!certificate_check(a, g, json_object_get(l->spec, "tls"), &l->resolved) &&
+            l->fault == PLAN_LISTENER_OK) {
+            l->fault = PLAN_LISTENER_INVALID_REFS;
+        }
+        judge_conflict(a, g, l);
+        ASSERT(l->accepted.reason != NULL && l->conflicted.reason != NULL);
+    }
+}
+
+/* Are routes of this namespace let in by allowedRoutes.namespaces? */
+static bool allows_namespace(struct attach *a, const struct at_gateway *g,
+                             const struct at_listener *l, const char *namespace)
+{
+    const json_t *rule = at_path(l->spec, "allowedRoutes", "namespaces");
+    const char *from = text_at(rule, "from");
+    if (strcmp(from, "All") == 0) {
+        return true;
+    }
+    if (strcmp(from, "Selector") != 0) {
+        return strcmp(namespace, g->meta.namespace) == 0;
+    }
+    const json_t *object = find_object(a, MODEL_NAMESPACE, NULL, namespace);
+    const json_t *labels = at_path(object, "metadata", "labels");
+    json_t *own = NULL;
+    if (labels == NULL) {
+        /* Every namespace has this label by itself, also one of which no object was sent. */
+        own = json_pack("{s:s}", "kubernetes.io/metadata.name", namespace);
+        labels = own;
+    }
+    bool matches = selector_matches(json_object_get(rule, "selector"), labels);
+    json_decref(own);
+    return matches;
+}
+
+bool listener_allows(struct attach *a, const struct at_gateway *g, const struct at_listener *l,
+                     const char *kind, const char *namespace)
+{
+    bool has_kind = false;
+    for (uint32_t i = 0; i < l->n_kinds; i++) {
+        has_kind |= strcmp(l->kinds[i], kind) == 0;
+    }
+    return has_kind && allows_namespace(a, g, l, namespace);
+}

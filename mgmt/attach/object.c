@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading objects from the source. See attach_priv.h. */
+#include "attach/attach_priv.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+int64_t int_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+const json_t *at_path(const json_t *object, const char *first, const char *second)
+{
+    return json_object_get(json_object_get(object, first), second);
+}
+
+void hold(struct attach *a, const json_t *obj)
+{
+    int rc = json_array_append(a->held, (json_t *)(uintptr_t)obj);
+    ASSERT(rc == 0);
+}
+
+void meta_read(struct attach *a, struct at_meta *ret, const json_t *obj)
+{
+    const json_t *meta = json_object_get(obj, "metadata");
+    ret->obj = obj;
+    ret->namespace = text_at(meta, "namespace");
+    ret->name = text_at(meta, "name");
+    ret->uid = text_at(meta, "uid");
+    ret->created = text_at(meta, "creationTimestamp");
+    ret->generation = int_at(meta, "generation");
+    ret->full_name = arena_printf(a->arena, "%s/%s", ret->namespace, ret->name);
+}
+
+int meta_compare(const struct at_meta *x, const struct at_meta *y)
+{
+    int by_age = strcmp(x->created, y->created);
+    return by_age != 0 ? by_age : strcmp(x->full_name, y->full_name);
+}
+
+/* A growing array in the arena. */
+struct collection {
+    struct attach *attach;
+    const json_t **items;
+    uint32_t n;
+    uint32_t room;
+};
+
+static int add_object(void *arg, const json_t *obj)
+{
+    struct collection *c = arg;
+    if (json_object_get(json_object_get(obj, "metadata"), "deletionTimestamp") != NULL) {
+        return 0;
+    }
+    if (c->n == c->room) {
+        uint32_t room = c->room == 0 ? 64 : c->room * 2;
+        const json_t **items = ARENA_ARRAY(c->attach->arena, const json_t *, room);
+        if (c->n > 0) {
+            memcpy(items, c->items, c->n * sizeof(items[0]));
+        }
+        c->items = items;
+        c->room = room;
+    }
+    hold(c->attach, obj);
+    c->items[c->n++] = obj;
+    return 0;
+}
+
+const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n)
+{
+    struct collection c = {.attach = a};
+    a->source->foreach(a->source->ctx, model_type(type), NULL, add_object, &c);
+    *ret_n = c.n;
+    return c.items;
+}
+
+const json_t *find_object(struct attach *a, enum model_type_id type, const char *namespace,
+                          const char *name)
+{
+    const json_t *obj = a->source->get(a->source->ctx, model_type(type), namespace, name);
+    if (obj != NULL) {
+        hold(a, obj);
+    }
+    return obj;
+}

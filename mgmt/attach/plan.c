@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was found, as struct plan: arrays instead of lists, indices instead of pointers. */
+#include "attach/attach_priv.h"
+
+#include "base/assert.h"
+
+static void plan_routes(struct attach *a)
+{
+    struct plan_route *list = ARENA_ARRAY(a->arena, struct plan_route, a->n_routes);
+    for (uint32_t i = 0; i < a->n_routes; i++) {
+        struct at_route *r = &a->routes[i];
+        if (!r->is_attached) {
+            continue;
+        }
+        r->index = a->plan.n_routes++;
+        list[r->index] = (struct plan_route){
+            .kind = "HTTPRoute",
+            .namespace = r->meta.namespace,
+            .name = r->meta.name,
+            .uid = r->meta.uid,
+            .created = r->meta.created,
+            .generation = r->meta.generation,
+            .n_rules = r->n_rules,
+            .rules = r->rules,
+        };
+    }
+    a->plan.routes = list;
+}
+
+static const struct plan_attachment *plan_attachments(struct attach *a, const struct at_listener *l)
+{
+    struct plan_attachment *list = ARENA_ARRAY(a->arena, struct plan_attachment, l->n_attachments);
+    uint32_t n = 0;
+    for (const struct at_attachment *at = l->first; at != NULL; at = at->next) {
+        list[n++] = (struct plan_attachment){
+            .route = at->route->index,
+            .n_hostnames = at->n_hostnames,
+            .hostnames = at->hostnames,
+        };
+    }
+    ASSERT(n == l->n_attachments);
+    return list;
+}
+
+static struct plan_listener plan_listener(struct attach *a, const struct at_gateway *g,
+                                          const struct at_listener *l)
+{
+    bool is_accepted = g->accepted.status[0] == 'T';
+    return (struct plan_listener){
+        .gateway = g->index,
+        .name = l->name,
+        .port = l->port,
+        .protocol = l->protocol->plan,
+        .hostname = l->hostname,
+        .fault = l->fault,
+        .is_served = is_accepted && l->fault == PLAN_LISTENER_OK && g->n_addresses > 0,
+        .n_attachments = l->n_attachments,
+        .attachments = plan_attachments(a, l),
+    };
+}
+
+static void plan_gateways(struct attach *a)
+{
+    uint32_t n_listeners = 0;
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        n_listeners += a->gateways[i].n_listeners;
+    }
+    struct plan_gateway *gateways = ARENA_ARRAY(a->arena, struct plan_gateway, a->n_gateways);
+    struct plan_listener *listeners = ARENA_ARRAY(a->arena, struct plan_listener, n_listeners);
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        const struct at_gateway *g = &a->gateways[i];
+        gateways[i] = (struct plan_gateway){
+            .namespace = g->meta.namespace,
+            .name = g->meta.name,
+            .uid = g->meta.uid,
+            .generation = g->meta.generation,
+            .n_addresses = g->n_addresses,
+            .addresses = g->addresses,
+        };
+        for (uint32_t j = 0; j < g->n_listeners; j++) {
+            listeners[a->plan.n_listeners++] = plan_listener(a, g, &g->listeners[j]);
+        }
+    }
+    a->plan.gateways = gateways;
+    a->plan.n_gateways = a->n_gateways;
+    a->plan.listeners = listeners;
+}
+
+static void plan_groups(struct attach *a)
+{
+    struct plan_group *list = ARENA_ARRAY(a->arena, struct plan_group, a->n_groups);
+    for (uint32_t i = 0; i < AT_GROUP_BUCKETS; i++) {
+        for (const struct at_group *g = a->groups[i]; g != NULL; g = g->next) {
+            list[g->index] = g->plan;
+        }
+    }
+    a->plan.groups = list;
+    a->plan.n_groups = a->n_groups;
+}
+
+void plan_run(struct attach *a)
+{
+    plan_routes(a);
+    plan_gateways(a);
+    plan_groups(a);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan as text, one line a thing, indented below what it belongs to. See attach.h. */
+#include "attach/attach.h"
+
+static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP", "OTHER"};
+
+static const char *format(const struct ip_addr *addr, char buf[IP_ADDR_TEXT_MAX])
+{
+    return ip_addr_format(addr, buf);
+}
+
+static const char *interface_name(const struct plan *plan, uint32_t index)
+{
+    return index == PLAN_NONE ? "-" : plan->interfaces[index].name;
+}
+
+static void dump_network(const struct plan *plan, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < plan->n_interfaces; i++) {
+        const struct plan_interface *f = &plan->interfaces[i];
+        fprintf(out, "interface %s port %s vlan %u mtu %u", f->name, f->port, (unsigned)f->vlan,
+                (unsigned)f->mtu);
+        for (uint32_t j = 0; j < f->n_addresses; j++) {
+            fprintf(out, " %s/%u", format(&f->addresses[j].addr, text),
+                    (unsigned)f->addresses[j].length);
+        }
+        fputc('\n', out);
+    }
+    for (uint32_t i = 0; i < plan->n_static_routes; i++) {
+        const struct plan_static_route *r = &plan->static_routes[i];
+        fprintf(out, "static-route %s %s/%u", r->name, format(&r->destination.addr, text),
+                (unsigned)r->destination.length);
+        fprintf(out, " via %s on %s\n", format(&r->gateway, text),
+                interface_name(plan, r->interface));
+    }
+    for (uint32_t i = 0; i < plan->n_addresses; i++) {
+        fprintf(out, "address %s on %s\n", format(&plan->addresses[i].addr, text),
+                interface_name(plan, plan->addresses[i].interface));
+    }
+}
+
+static void dump_attachment(const struct plan *plan, const struct plan_attachment *at, FILE *out)
+{
+    const struct plan_route *r = &plan->routes[at->route];
+    fprintf(out, "    route %s/%s on", r->namespace, r->name);
+    for (uint32_t i = 0; i < at->n_hostnames; i++) {
+        fprintf(out, " %s", at->hostnames[i] != NULL ? at->hostnames[i] : "any");
+    }
+    fputc('\n', out);
+}
+
+static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    const struct plan_gateway *g = &plan->gateways[index];
+    fprintf(out, "gateway %s/%s", g->namespace, g->name);
+    for (uint32_t i = 0; i < g->n_addresses; i++) {
+        fprintf(out, " %s", format(&g->addresses[i], text));
+    }
+    fputc('\n', out);
+    for (uint32_t i = 0; i < plan->n_listeners; i++) {
+        const struct plan_listener *l = &plan->listeners[i];
+        if (l->gateway != index) {
+            continue;
+        }
+        fprintf(out, "  listener %s %s %u %s %s\n", l->name, protocol_names[l->protocol],
+                (unsigned)l->port, l->hostname != NULL ? l->hostname : "any",
+                l->is_served                   ? "served"
+                : l->fault == PLAN_LISTENER_OK ? "not served"
+                                               : plan_listener_fault_reason(l->fault));
+        for (uint32_t j = 0; j < l->n_attachments; j++) {
+            dump_attachment(plan, &l->attachments[j], out);
+        }
+    }
+}
+
+static void dump_pairs(const char *what, const struct plan_pair *pairs, uint32_t n, FILE *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        fprintf(out, " %s %s=%s", what, pairs[i].name, pairs[i].value);
+    }
+}
+
+static void dump_match(const struct plan_match *m, FILE *out)
+{
+    static const char *const types[] = {"exact", "prefix", "regex"};
+    fprintf(out, "    match %s %s", types[m->path_type], m->path);
+    if (m->method != NULL) {
+        fprintf(out, " method %s", m->method);
+    }
+    dump_pairs("header", m->headers, m->n_headers, out);
+    dump_pairs("query", m->queries, m->n_queries, out);
+    fputc('\n', out);
+}
+
+static void dump_path_mod(enum plan_path_mod mod, const char *path, FILE *out)
+{
+    if (mod != PLAN_PATH_KEEP) {
+        fprintf(out, " %s %s", mod == PLAN_PATH_FULL ? "path" : "prefix", path);
+    }
+}
+
+static void dump_header_mod(const char *what, const struct plan_header_mod *m, FILE *out)
+{
+    fprintf(out, "    %s", what);
+    dump_pairs("set", m->set, m->n_set, out);
+    dump_pairs("add", m->add, m->n_add, out);
+    for (uint32_t i = 0; i < m->n_remove; i++) {
+        fprintf(out, " remove %s", m->remove[i]);
+    }
+}
+
+static void dump_filter(const struct plan_filter *f, FILE *out)
+{
+    const struct plan_redirect *r = &f->redirect;
+    switch (f->type) {
+    case PLAN_FILTER_REQUEST_HEADERS:
+        dump_header_mod("request-headers", &f->headers, out);
+        break;
+    case PLAN_FILTER_RESPONSE_HEADERS:
+        dump_header_mod("response-headers", &f->headers, out);
+        break;
+    case PLAN_FILTER_REDIRECT:
+        fprintf(out, "    redirect %u scheme %s host %s port %u", (unsigned)r->status,
+                r->scheme != NULL ? r->scheme : "-", r->hostname != NULL ? r->hostname : "-",
+                (unsigned)r->port);
+        dump_path_mod(r->path_mod, r->path, out);
+        break;
+    case PLAN_FILTER_REWRITE:
+        fprintf(out, "    rewrite host %s",
+                f->rewrite.hostname != NULL ? f->rewrite.hostname : "-");
+        dump_path_mod(f->rewrite.path_mod, f->rewrite.path, out);
+        break;
+    }
+    fputc('\n', out);
+}
+
+static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *out)
+{
+    fprintf(out, "  rule %u %s%s", r->index, r->name != NULL ? r->name : "-",
+            r->fault == PLAN_RULE_OK ? "" : " UNSUPPORTED");
+    if (r->request_timeout_ms != 0 || r->backend_request_timeout_ms != 0) {
+        fprintf(out, " timeouts %u %u", r->request_timeout_ms, r->backend_request_timeout_ms);
+    }
+    fputc('\n', out);
+    for (uint32_t i = 0; i < r->n_matches; i++) {
+        dump_match(&r->matches[i], out);
+    }
+    for (uint32_t i = 0; i < r->n_filters; i++) {
+        dump_filter(&r->filters[i], out);
+    }
+    for (uint32_t i = 0; i < r->n_backends; i++) {
+        const struct plan_backend *b = &r->backends[i];
+        fprintf(out, "    backend %s weight %u\n",
+                b->fault == PLAN_BACKEND_OK ? plan->groups[b->group].name
+                                            : plan_backend_fault_reason(b->fault),
+                b->weight);
+    }
+}
+
+static void dump_group(const struct plan_group *g, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    fprintf(out, "group %s\n", g->name);
+    for (uint32_t i = 0; i < g->n_endpoints; i++) {
+        const struct endpoint *e = &g->endpoints[i];
+        fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,
+                e->flags & ENDPOINT_READY ? " ready" : "",
+                e->flags & ENDPOINT_SERVING ? " serving" : "",
+                e->flags & ENDPOINT_TERMINATING ? " terminating" : "");
+    }
+}
+
+void plan_dump(const struct plan *plan, FILE *out)
+{
+    dump_network(plan, out);
+    for (uint32_t i = 0; i < plan->n_gateways; i++) {
+        dump_gateway(plan, i, out);
+    }
+    for (uint32_t i = 0; i < plan->n_routes; i++) {
+        const struct plan_route *r = &plan->routes[i];
+        fprintf(out, "route %s/%s\n", r->namespace, r->name);
+        for (uint32_t j = 0; j < r->n_rules; j++) {
+            dump_rule(plan, &r->rules[j], out);
+        }
+    }
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        dump_group(&plan->groups[i], out);
+    }
+}

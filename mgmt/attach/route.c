@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching routes to listeners (Gateway API, "Attaching Routes to Gateways"): for each parentRef
+ * the listeners that it selects, then those of them that let the route in, then those with a
+ * hostname in common. The first step that leaves none over is the reason that the status gives.
+ */
+#include "attach/attach_priv.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOSTNAMES_PER_ROUTE_MAX 16u
+
+/* A bit a listener: a Gateway has at most 64. */
+typedef uint64_t listener_set;
+
+static struct at_gateway *find_gateway(struct attach *a, const char *namespace, const char *name)
+{
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        if (strcmp(a->gateways[i].meta.name, name) == 0 &&
+            strcmp(a->gateways[i].meta.namespace, namespace) == 0) {
+            return &a->gateways[i];
+        }
+    }
+    return NULL;
+}
+
+/* The parentRefs that name Gateways of ours. */
+static void find_parents(struct attach *a, struct at_route *r)
+{
+    const json_t *refs = at_path(r->meta.obj, "spec", "parentRefs");
+    r->parents = ARENA_ARRAY(a->arena, struct at_parent, json_array_size(refs));
+    size_t i;
+    const json_t *ref;
+    json_array_foreach(refs, i, ref)
+    {
+        const char *namespace = text_at(ref, "namespace");
+        struct at_gateway *g = NULL;
+        if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) == 0 &&
+            strcmp(text_at(ref, "kind"), "Gateway") == 0) {
+            g = find_gateway(a, namespace[0] != '\0' ? namespace : r->meta.namespace,
+                             text_at(ref, "name"));
+        }
+        if (g != NULL) {
+            r->parents[r->n_parents++] = (struct at_parent){.ref = ref, .gateway = g};
+        }
+    }
+}
+
+/* The listeners that the reference means: all, or those of the name and port. */
+static listener_set select_listeners(const struct at_parent *p)
+{
+    const char *section = text_at(p->ref, "sectionName");
+    int64_t port = int_at(p->ref, "port");
+    listener_set set = 0;
+    ASSERT(p->gateway->n_listeners <= 64);
+    for (uint32_t i = 0; i < p->gateway->n_listeners; i++) {
+        const struct at_listener *l = &p->gateway->listeners[i];
+        if ((section[0] == '\0' || strcmp(l->name, section) == 0) &&
+            (port == 0 || l->port == port)) {
+            set |= UINT64_C(1) << i;
+        }
+    }
+    return set;
+}
+
+static listener_set keep_allowing(struct attach *a, const struct at_route *r,
+                                  const struct at_gateway *g, listener_set set)
+{
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        if ((set >> i & 1) != 0 &&
+            !listener_allows(a, g, &g->listeners[i], "HTTPRoute", r->meta.namespace)) {
+            set &= ~(UINT64_C(1) << i);
+        }
+    }
+    return set;
+}
+
+static int compare_texts(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* The hostnames that a listener and the route have in common, sorted, each once; how many. A single
+ * NULL is any. */
+static uint32_t intersect(const struct at_route *r, const struct at_listener *l,
+                          const char *ret_hostnames[HOSTNAMES_PER_ROUTE_MAX])
+{
+    const json_t *list = at_path(r->meta.obj, "spec", "hostnames");
+    uint32_t n = 0;
+    if (json_array_size(list) == 0) {
+        ret_hostnames[0] = l->hostname;
+        return 1;
+    }
+    for (size_t i = 0; i < json_array_size(list) && i < HOSTNAMES_PER_ROUTE_MAX; i++) {
+        const char *hostname = json_string_value(json_array_get(list, i));
+        const char *both =
+            l->hostname != NULL ? hostname_intersect(l->hostname, hostname) : hostname;
+        if (both != NULL) {
+            ret_hostnames[n++] = both;
+        }
+    }
+    qsort(ret_hostnames, n, sizeof(ret_hostnames[0]), compare_texts);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (kept == 0 || strcmp(ret_hostnames[kept - 1], ret_hostnames[i]) != 0) {
+            ret_hostnames[kept++] = ret_hostnames[i];
+        }
+    }
+    return kept;
+}
+
+/* Puts the route behind those that are on the listener; once, also if two references lead there. */
+static void put_on_listener(struct attach *a, struct at_route *r, struct at_listener *l,
+                            const char *const *hostnames, uint32_t n)
+{
+    bool is_on_it = l->last != NULL && l->last->route == r;
+    if (is_on_it || r->n_rules == 0) {
+        return;
+    }
+    struct at_attachment *at = ARENA_NEW(a->arena, struct at_attachment);
+    at->route = r;
+    at->n_hostnames = n;
+    at->hostnames = ARENA_ARRAY(a->arena, const char *, n);
+    memcpy(at->hostnames, hostnames, n * sizeof(hostnames[0]));
+    if (l->last != NULL) {
+        l->last->next = at;
+    } else {
+        l->first = at;
+    }
+    l->last = at;
+    l->n_attachments++;
+    l->n_attached_routes += !r->is_wholly_unsupported;
+    r->is_attached = true;
+}
+
+/* Attaches where a hostname is in common; on how many listeners. */
+static uint32_t attach_route(struct attach *a, struct at_route *r, struct at_gateway *g,
+                             listener_set set)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        const char *hostnames[HOSTNAMES_PER_ROUTE_MAX];
+        uint32_t n_hostnames = (set >> i & 1) != 0 ? intersect(r, &g->listeners[i], hostnames) : 0;
+        if (n_hostnames > 0) {
+            put_on_listener(a, r, &g->listeners[i], hostnames, n_hostnames);
+            n++;
+        }
+    }
+    return n;
+}
+
+static struct verdict judge_parent(struct attach *a, struct at_route *r, struct at_parent *p)
+{
+    listener_set selected = select_listeners(p);
+    if (selected == 0) {
+        return VERDICT("False", "NoMatchingParent",
+                       arena_printf(a->arena,
+                                    "Gateway %s has no listener with the sectionName and port of "
+                                    "the parentRef",
+                                    p->gateway->meta.full_name));
+    }
+    listener_set allowing = keep_allowing(a, r, p->gateway, selected);
+    if (allowing == 0) {
+        return VERDICT("False", "NotAllowedByListeners",
+                       arena_printf(a->arena,
+                                    "no listener of Gateway %s lets HTTPRoutes of namespace %s in "
+                                    "(allowedRoutes)",
+                                    p->gateway->meta.full_name, r->meta.namespace));
+    }
+    if (attach_route(a, r, p->gateway, allowing) == 0) {
+        return VERDICT("False", "NoMatchingListenerHostname",
+                       arena_printf(a->arena,
+                                    "no hostname of the route is one of a listener of Gateway %s "
+                                    "that lets it in",
+                                    p->gateway->meta.full_name));
+    }
+    if (r->is_wholly_unsupported) {
+        return VERDICT("False", "UnsupportedValue",
+                       arena_printf(a->arena,
+                                    "no rule can be carried out, requests are answered "
+                                    "500: %s",
+                                    r->unsupported));
+    }
+    return VERDICT("True", "Accepted", "the route is attached");
+}
+
+static int compare_routes(const void *x, const void *y)
+{
+    return meta_compare(&((const struct at_route *)x)->meta, &((const struct at_route *)y)->meta);
+}
+
+void route_run(struct attach *a)
+{
+    const json_t **objects = collect(a, MODEL_HTTP_ROUTE, &a->n_routes);
+    a->routes = ARENA_ARRAY(a->arena, struct at_route, a->n_routes);
+    for (uint32_t i = 0; i < a->n_routes; i++) {
+        meta_read(a, &a->routes[i].meta, objects[i]);
+    }
+    qsort(a->routes, a->n_routes, sizeof(a->routes[0]), compare_routes);
+    for (uint32_t i = 0; i < a->n_routes; i++) {
+        struct at_route *r = &a->routes[i];
+        find_parents(a, r);
+        if (r->n_parents > 0) {
+            rule_run(a, r);
+        }
+        for (uint32_t j = 0; j < r->n_parents; j++) {
+            r->parents[j].accepted = judge_parent(a, r, &r->parents[j]);
+        }
+    }
+}

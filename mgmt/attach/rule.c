@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules of an HTTPRoute. A rule with something that this release cannot do is never served without
+ * it: requests that match it are answered 500, and the route's status names the rule. (The
+ * specification calls such a rule dropped.)
+ */
+#include "attach/attach_priv.h"
+
+#include "model/text.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char *lower(struct attach *a, const char *text)
+{
+    char *copy = arena_strdup(a->arena, text);
+    for (char *p = copy; *p != '\0'; p++) {
+        *p = (char)tolower((unsigned char)*p);
+    }
+    return copy;
+}
+
+/* Header or query parameter conditions. Of two with the same name only the first counts. False: one
+ * is a regular expression. */
+static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
+                       const struct plan_pair **ret_pairs, uint32_t *ret_n)
+{
+    struct plan_pair *pairs = ARENA_ARRAY(a->arena, struct plan_pair, json_array_size(list));
+    uint32_t n = 0;
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (strcmp(text_at(item, "type"), "RegularExpression") == 0) {
+            return false;
+        }
+        const char *name = text_at(item, "name");
+        name = is_header ? lower(a, name) : name;
+        bool is_known = false;
+        for (uint32_t j = 0; j < n; j++) {
+            is_known |= strcmp(pairs[j].name, name) == 0;
+        }
+        if (!is_known) {
+            pairs[n++] = (struct plan_pair){
+                .name = name, .value = text_at(item, "value"), .type = PLAN_MATCH_EXACT};
+        }
+    }
+    *ret_pairs = pairs;
+    *ret_n = n;
+    return true;
+}
+
+/* "/a/" as a prefix takes what "/a" takes. */
+static const char *prefix_path(struct attach *a, const char *path)
+{
+    char *copy = arena_strdup(a->arena, path);
+    size_t n = strlen(copy);
+    while (n > 1 && copy[n - 1] == '/') {
+        copy[--n] = '\0';
+    }
+    return copy;
+}
+
+/* False: it has a regular expression. */
+static bool read_match(struct attach *a, const json_t *json, struct plan_match *ret)
+{
+    const json_t *path = json_object_get(json, "path");
+    const char *type = text_at(path, "type");
+    const char *method = text_at(json, "method");
+    const char *value = path != NULL ? text_at(path, "value") : "/";
+    if (strcmp(type, "RegularExpression") == 0) {
+        return false;
+    }
+    bool is_exact = strcmp(type, "Exact") == 0;
+    *ret = (struct plan_match){
+        .path_type = is_exact ? PLAN_MATCH_EXACT : PLAN_MATCH_PREFIX,
+        .path = is_exact ? value : prefix_path(a, value),
+        .method = method[0] != '\0' ? method : NULL,
+    };
+    return read_pairs(a, json_object_get(json, "headers"), true, &ret->headers, &ret->n_headers) &&
+           read_pairs(a, json_object_get(json, "queryParams"), false, &ret->queries,
+                      &ret->n_queries);
+}
+
+/* The matches that can be told; *ret_why says so if one cannot. */
+static void read_matches(struct attach *a, const json_t *json, struct plan_rule *rule,
+                         const char **ret_why)
+{
+    const json_t *list = json_object_get(json, "matches");
+    size_t n = json_array_size(list);
+    struct plan_match *matches = ARENA_ARRAY(a->arena, struct plan_match, n > 0 ? n : 1);
+    if (n == 0) {
+        matches[rule->n_matches++] =
+            (struct plan_match){.path_type = PLAN_MATCH_PREFIX, .path = "/"};
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (read_match(a, json_array_get(list, i), &matches[rule->n_matches])) {
+            rule->n_matches++;
+        } else {
+            *ret_why = arena_printf(a->arena, "matches[%zu] has a RegularExpression", i);
+        }
+    }
+    rule->matches = matches;
+}
+
+static uint32_t read_timeout(const json_t *json, const char *key)
+{
+    uint64_t ms;
+    if (!text_parse_duration(text_at(json_object_get(json, "timeouts"), key), &ms)) {
+        return 0;
+    }
+    return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void read_backends(struct attach *a, const struct at_route *r, const json_t *json,
+                          struct plan_rule *rule, const char **ret_unresolved,
+                          enum plan_backend_fault *ret_fault, const char **ret_why)
+{
+    const json_t *refs = json_object_get(json, "backendRefs");
+    rule->n_backends = (uint32_t)json_array_size(refs);
+    struct plan_backend *list = ARENA_ARRAY(a->arena, struct plan_backend, rule->n_backends);
+    for (uint32_t i = 0; i < rule->n_backends; i++) {
+        const char *why = NULL;
+        list[i] = backend_run(a, r, json_array_get(refs, i), &why);
+        if (list[i].fault == PLAN_BACKEND_UNSUPPORTED_FILTER) {
+            *ret_why = arena_printf(a->arena, "backendRefs[%u]: %s", i, why);
+        } else if (list[i].fault != PLAN_BACKEND_OK && *ret_unresolved == NULL) {
+            *ret_unresolved =
+                arena_printf(a->arena, "rules[%u].backendRefs[%u]: %s", rule->index, i, why);
+            *ret_fault = list[i].fault;
+        }
+    }
+    rule->backends = list;
+}
+
+/* One rule; *ret_why: what is not supported in it, or NULL. */
+static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
+                      struct plan_rule *rule, const char **ret_why)
+{
+    const char *name = text_at(json, "name");
+    const char *unresolved = NULL;
+    enum plan_backend_fault fault = PLAN_BACKEND_OK;
+    rule->name = name[0] != '\0' ? name : NULL;
+    rule->request_timeout_ms = read_timeout(json, "request");
+    rule->backend_request_timeout_ms = read_timeout(json, "backendRequest");
+    read_backends(a, r, json, rule, &unresolved, &fault, ret_why);
+    if (unresolved != NULL && strcmp(r->resolved.status, "True") == 0) {
+        r->resolved = VERDICT("False", plan_backend_fault_reason(fault), unresolved);
+    }
+    const char *whole = NULL; /* what makes the whole rule impossible */
+    filter_run(a, json_object_get(json, "filters"), rule, &whole);
+    read_matches(a, json, rule, &whole);
+    static const char *const members[] = {"retry", "sessionPersistence"};
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (json_object_get(json, members[i]) != NULL) {
+            whole = arena_printf(a->arena, "%s is not supported", members[i]);
+        }
+    }
+    if (whole != NULL) {
+        rule->fault = PLAN_RULE_UNSUPPORTED;
+        rule->n_filters = rule->n_backends = 0;
+        *ret_why = whole;
+    }
+}
+
+void rule_run(struct attach *a, struct at_route *r)
+{
+    const json_t *list = at_path(r->meta.obj, "spec", "rules");
+    size_t n = json_array_size(list);
+    size_t n_unsupported = 0;
+    r->rules = ARENA_ARRAY(a->arena, struct plan_rule, n);
+    r->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
+    for (size_t i = 0; i < n; i++) {
+        struct plan_rule *rule = &r->rules[r->n_rules];
+        const char *why = NULL;
+        *rule = (struct plan_rule){.index = (uint32_t)i};
+        read_rule(a, r, json_array_get(list, i), rule, &why);
+        if (why != NULL) {
+            n_unsupported++;
+            r->unsupported =
+                arena_printf(a->arena, "%s%srules[%zu]: %s", r->unsupported ? r->unsupported : "",
+                             r->unsupported ? "; " : "", i, why);
+        }
+        r->n_rules += rule->n_matches > 0;
+    }
+    r->is_wholly_unsupported = n > 0 && n_unsupported == n;
+}

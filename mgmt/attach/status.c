@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks everything that has a status of ours. See attach_status_foreach(). */
+#include "attach/status.h"
+
+#include <string.h>
+
+/* The object as the source has it now; NULL if it is gone or another one of the same name. */
+static const json_t *current(const struct attach_status_input *in, enum model_type_id type,
+                             const struct at_meta *meta)
+{
+    const char *namespace = meta->namespace[0] != '\0' ? meta->namespace : NULL;
+    const json_t *obj = in->source->get(in->source->ctx, model_type(type), namespace, meta->name);
+    const json_t *uid = at_path(obj, "metadata", "uid");
+    bool is_same = obj != NULL && (uid == NULL || strcmp(json_string_value(uid), meta->uid) == 0);
+    return is_same ? obj : NULL;
+}
+
+/* Hands a status on. */
+static int tell(attach_status_fn fn, void *arg, enum model_type_id type, const struct at_meta *meta,
+                const json_t *obj, json_t *status, enum attach_finalizer finalizer)
+{
+    const json_t *old = json_object_get(obj, "status");
+    struct attach_status s = {
+        .type = model_type(type),
+        .namespace = meta->namespace[0] != '\0' ? meta->namespace : NULL,
+        .name = meta->name,
+        .uid = meta->uid,
+        .status = status,
+        .differs = old == NULL || !json_equal(old, status),
+        .finalizer = finalizer,
+    };
+    int rc = fn(arg, &s);
+    json_decref(status);
+    return rc;
+}
+
+static enum attach_finalizer class_finalizer(const struct at_class *c, const json_t *obj)
+{
+    bool has = false;
+    size_t i;
+    const json_t *item;
+    json_array_foreach(at_path(obj, "metadata", "finalizers"), i, item)
+    {
+        has |= strcmp(json_string_value(item), ATTACH_CLASS_FINALIZER) == 0;
+    }
+    if (has == c->in_use) {
+        return ATTACH_FINALIZER_KEEP;
+    }
+    return c->in_use ? ATTACH_FINALIZER_ADD : ATTACH_FINALIZER_REMOVE;
+}
+
+static int tell_classes(const struct attach *a, const struct attach_status_input *in,
+                        attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_classes && rc == 0; i++) {
+        const struct at_class *c = &a->classes[i];
+        const json_t *obj = current(in, MODEL_GATEWAY_CLASS, &c->meta);
+        if (obj != NULL) {
+            rc = tell(fn, arg, MODEL_GATEWAY_CLASS, &c->meta, obj,
+                      status_of_class(a, c, obj, in->now), class_finalizer(c, obj));
+        }
+    }
+    return rc;
+}
+
+static int tell_gateways(const struct attach *a, const struct attach_status_input *in,
+                         attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_gateways && rc == 0; i++) {
+        const struct at_gateway *g = &a->gateways[i];
+        const json_t *obj = current(in, MODEL_GATEWAY, &g->meta);
+        if (obj != NULL) {
+            bool is_served = in->is_served != NULL &&
+                             in->is_served(in->is_served_arg, &a->plan.gateways[g->index]);
+            rc = tell(fn, arg, MODEL_GATEWAY, &g->meta, obj,
+                      status_of_gateway(a, g, obj, in->now, is_served), ATTACH_FINALIZER_KEEP);
+        }
+    }
+    return rc;
+}
+
+static int tell_routes(const struct attach *a, const struct attach_status_input *in,
+                       attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_routes && rc == 0; i++) {
+        const struct at_route *r = &a->routes[i];
+        const json_t *obj = current(in, MODEL_HTTP_ROUTE, &r->meta);
+        json_t *status = obj != NULL ? status_of_route(a, r, obj, in->now) : NULL;
+        if (status != NULL) {
+            rc = tell(fn, arg, MODEL_HTTP_ROUTE, &r->meta, obj, status, ATTACH_FINALIZER_KEEP);
+        }
+    }
+    return rc;
+}
+
+int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
+                          attach_status_fn fn, void *arg)
+{
+    int rc = tell_classes(a, in, fn, arg);
+    rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
+    return rc != 0 ? rc : tell_routes(a, in, fn, arg);
+}

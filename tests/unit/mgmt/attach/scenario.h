@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scenarios: a YAML file whose first document says what is expected,
+ *
+ *   plan: |       text of plan_dump(), may be left out
+ *   status: |     text of scenario_statuses(), may be left out
+ *
+ * and whose other documents are the objects, as a user writes them.
+ */
+#pragma once
+
+#include "attach/attach.h"
+
+#include <jansson.h>
+
+/* Objects as an object_source. */
+struct scenario {
+    json_t *objects; /* array: normalized, defaulted, valid, of the stored version */
+    json_t *expected;
+    struct object_source source;
+};
+
+/* Reads the file; the test ends if an object is not valid. */
+void scenario_open(struct scenario *s, const char *file);
+void scenario_close(struct scenario *s);
+
+/* The object "Kind namespace/name" or "Kind name", to change it; NULL: there is none. */
+json_t *scenario_find(struct scenario *s, const char *which);
+
+/* Adds a copy of the object with defaults; the test ends if it is not valid. */
+void scenario_add(struct scenario *s, const json_t *object);
+
+/* Writes the wanted statuses into the objects, as reconcile does. `served`: every Gateway is.
+ * Returns how many differed. */
+int scenario_reconcile(struct scenario *s, bool served, const char *now);
+
+/* The plan and the statuses (as they stand in the objects) as text; freed by the caller. */
+char *scenario_plan(struct scenario *s);
+char *scenario_statuses(struct scenario *s);
+
+/* Opens, reconciles unserved and then served, and compares with what is expected. */
+void scenario_check(const char *file);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attach: scenarios from files, and what changes from one run to the next. */
+#include "fixture.h"
+#include "scenario.h"
+
+TEST(first_example_of_the_overview_attaches_and_only_that)
+{
+    scenario_check("overview-1.yaml");
+}
+
+TEST(second_example_of_the_overview_takes_in_labelled_namespaces)
+{
+    scenario_check("overview-2.yaml");
+}
+
+TEST(teams_share_a_gateway_and_one_has_its_own)
+{
+    scenario_check("teams.yaml");
+}
+
+TEST(parent_references_select_listeners_by_name_and_port)
+{
+    scenario_check("parents.yaml");
+}
+
+TEST(hostnames_of_listener_and_route_intersect)
+{
+    scenario_check("hostnames.yaml");
+}
+
+TEST(a_wrong_listener_says_why_and_leaves_the_others_alone)
+{
+    scenario_check("listeners.yaml");
+}
+
+TEST(a_wrong_backend_says_why_and_keeps_its_share)
+{
+    scenario_check("backends.yaml");
+}
+
+TEST(rules_are_typed_and_never_served_without_a_part)
+{
+    scenario_check("rules.yaml");
+}
+
+TEST(addresses_are_given_kept_shared_and_refused)
+{
+    scenario_check("addresses.yaml");
+}
+
+TEST(classes_of_others_are_left_alone)
+{
+    scenario_check("classes.yaml");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        T(first_example_of_the_overview_attaches_and_only_that),
+        T(second_example_of_the_overview_takes_in_labelled_namespaces),
+        T(teams_share_a_gateway_and_one_has_its_own),
+        T(parent_references_select_listeners_by_name_and_port),
+        T(hostnames_of_listener_and_route_intersect),
+        T(a_wrong_listener_says_why_and_leaves_the_others_alone),
+        T(a_wrong_backend_says_why_and_keeps_its_share),
+        T(rules_are_typed_and_never_served_without_a_part),
+        T(addresses_are_given_kept_shared_and_refused),
+        T(classes_of_others_are_left_alone),
+    };
+    if (model_init() != 0) {
+        return 1;
+    }
+    int rc = unit_run("mgmt/attach", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+    model_done();
+    return rc;
+}
