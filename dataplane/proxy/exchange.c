@@ -164,7 +164,7 @@ void exchange_begin(struct proxy_conn *c)
         answer(c, 503, (struct slice){NULL, 0});
         return;
     }
-    *e = (struct exchange){.proxy = p, .client = c, .image = p->image};
+    *e = (struct exchange){.proxy = p, .client = c, .image = p->image, .begin_us = p->core->now_us};
     e->timer.on_expire = exchange_on_timer;
     c->exchange = e;
     wheel_disarm(&p->core->wheel, &c->timer);

@@ -66,16 +66,7 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     answer_end(e, end, why, fault);
 }
 
-/* The connection is open: the head, and what there is of the body. */
-static void send_request(struct exchange *e)
-{
-    if (!exchange_forward_head(e)) {
-        exchange_answer(e, STAT_proxy_end_no_buffer, 503);
-        return;
-    }
-    exchange_note_progress(e);
-    exchange_pump_request(e);
-}
+static void send_request(struct exchange *e);
 
 static void on_writable(struct h1_client *h)
 {
@@ -96,17 +87,34 @@ static const struct h1_client_ops backend_ops = {.on_writable = on_writable,
                                                  .on_body = on_body,
                                                  .on_end = on_end};
 
-static void arm_timer(struct exchange *e, uint64_t deadline_us)
-{
-    wheel_disarm(&e->proxy->core->wheel, &e->timer);
-    wheel_arm(&e->proxy->core->wheel, &e->timer, deadline_us);
-}
-
 /* A client that waits for 100 before it sends its body. */
 static bool is_waiting_for_continue(const struct exchange *e)
 {
     return e->client->h1.request->head.is_expecting_continue && !e->has_continue &&
            !e->has_body_moved && !e->has_response_head;
+}
+
+/* When the rule's own time limits are over (GEP-1742: `request` for all of it, `backendRequest` for
+ * one try); UINT64_MAX: it has none. */
+static uint64_t rule_deadline(const struct exchange *e)
+{
+    const struct image_rule *rule = &e->image.view->rules[e->route.rule];
+    uint64_t deadline_us = UINT64_MAX;
+    if (rule->request_timeout_ms != 0)
+        deadline_us = e->begin_us + (uint64_t)rule->request_timeout_ms * 1000;
+    if (rule->backend_request_timeout_ms != 0) {
+        uint64_t try_us = e->asked_us + (uint64_t)rule->backend_request_timeout_ms * 1000;
+        deadline_us = try_us < deadline_us ? try_us : deadline_us;
+    }
+    return deadline_us;
+}
+
+/* Lets the timer look at the exchange then, or when the rule's limit is over. */
+static void arm_timer(struct exchange *e, uint64_t deadline_us)
+{
+    uint64_t rule_us = rule_deadline(e);
+    wheel_disarm(&e->proxy->core->wheel, &e->timer);
+    wheel_arm(&e->proxy->core->wheel, &e->timer, rule_us < deadline_us ? rule_us : deadline_us);
 }
 
 /* When the timer has something to look at next. */
@@ -117,6 +125,19 @@ static uint64_t next_deadline(const struct exchange *e)
     if (is_waiting_for_continue(e))
         ms = PROXY_CONTINUE_MS;
     return e->proxy->core->now_us + (uint64_t)ms * 1000;
+}
+
+/* The connection is open: the head, and what there is of the body. */
+static void send_request(struct exchange *e)
+{
+    if (!exchange_forward_head(e)) {
+        exchange_answer(e, STAT_proxy_end_no_buffer, 503);
+        return;
+    }
+    exchange_note_progress(e);
+    if (is_waiting_for_continue(e))
+        arm_timer(e, next_deadline(e));
+    exchange_pump_request(e);
 }
 
 void exchange_try(struct exchange *e)
@@ -139,6 +160,7 @@ void exchange_try(struct exchange *e)
         return;
     }
     exchange_note_progress(e);
+    e->asked_us = e->proxy->core->now_us;
     arm_timer(e, next_deadline(e));
     if (upstream_conn_h1(e->backend)->phase == H1_CLIENT_READY)
         send_request(e);
@@ -181,6 +203,10 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct exchange *e = container_of(timer, struct exchange, timer);
     const struct proxy_config *config = &e->proxy->config;
     ASSERT(e->backend != NULL);
+    if (now_us >= rule_deadline(e)) {
+        end_by_timeout(e, false);
+        return;
+    }
     if (is_waiting_for_continue(e) && e->has_request_head) {
         send_continue(e);
         return;

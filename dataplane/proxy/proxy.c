@@ -81,22 +81,23 @@ void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
 }
 
 /* Closes the connection if nobody listens on its address any more. */
-static bool close_unbound(struct proxy *p, struct proxy_conn *c)
+static void close_unbound(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
     if (!c->is_open || c->h1.is_closing ||
         route_bind_find(p->image.view, &c->addrs.local, c->addrs.local_port, &bind))
-        return false;
+        return;
     stat_inc(p->core, STAT_proxy_conns_unbound);
     h1_server_close(&c->h1);
-    return true;
 }
 
 unsigned proxy_poll(struct proxy *p)
 {
     unsigned did = upstream_poll(p->upstream);
-    for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++)
-        did += close_unbound(p, pool_at(&p->conns, p->walk++));
+    for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++) {
+        close_unbound(p, pool_at(&p->conns, p->walk++));
+        did++;
+    }
     return did;
 }
 

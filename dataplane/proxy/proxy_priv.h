@@ -51,6 +51,8 @@ struct exchange {
     bool has_continue;      /* a 100 went to the client */
     bool has_response_head; /* the final head went to the client */
     uint64_t progress_us;   /* when something moved last */
+    uint64_t begin_us;      /* when the request's head was there */
+    uint64_t asked_us;      /* when this try began */
     struct wheel_timer timer;
     struct upstream_conn_id failed; /* the endpoint of the first try */
 };

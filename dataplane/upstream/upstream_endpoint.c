@@ -89,12 +89,12 @@ unsigned upstream_poll(struct upstream *u)
         if (u->change_wanted == u->change)
             return 0;
     }
-    unsigned closed = 0;
+    unsigned did = 1; /* so that nobody sleeps in the middle of a walk */
     for (unsigned i = 0; i < WALK_BUCKETS_PER_POLL && u->walk <= u->buckets_mask; i++)
-        closed += purge_bucket(u, &u->buckets[u->walk++]);
+        did += purge_bucket(u, &u->buckets[u->walk++]);
     if (u->walk > u->buckets_mask) {
         u->walk = 0;
         u->change = u->change_wanted;
     }
-    return closed;
+    return did;
 }

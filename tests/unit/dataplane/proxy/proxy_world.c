@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See proxy_world.h. */
+#include "proxy_world.h"
+
+#include "base/assert.h"
+#include "compile/image_builder.h"
+#include "core/rcu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint8_t vip[4] = {198, 18, 0, 1};
+
+static void rule(struct image_builder *b, uint16_t index)
+{
+    uint32_t at = image_builder_rule(b, index);
+    ASSERT(at != IMAGE_NONE);
+}
+
+static void match(struct image_builder *b, const char *path)
+{
+    int error = image_builder_match(
+        b, &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path = path});
+    ASSERT(error == 0);
+}
+
+static void add_filters(struct image_builder *b)
+{
+    static const struct image_header_op_spec request_ops[] = {
+        {IMAGE_HEADER_SET, "X-Set", "1"},
+        {IMAGE_HEADER_ADD, "X-Add", "2"},
+        {IMAGE_HEADER_REMOVE, "X-Remove", NULL},
+    };
+    static const struct image_header_op_spec response_ops[] = {
+        {IMAGE_HEADER_SET, "Server", "sluice"},
+        {IMAGE_HEADER_REMOVE, "X-Secret", NULL},
+    };
+    rule(b, 4);
+    image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, request_ops, 3);
+    image_builder_headers(b, IMAGE_FILTER_RESPONSE_HEADERS, response_ops, 2);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/headers");
+    rule(b, 5);
+    image_builder_redirect(b, &(struct image_redirect_spec){.hostname = "to.example",
+                                                            .scheme = IMAGE_SCHEME_HTTPS,
+                                                            .status = 302});
+    match(b, "/redirect");
+    rule(b, 6);
+    image_builder_rewrite(b, &(struct image_rewrite_spec){.hostname = "inner.example",
+                                                          .path = "/new",
+                                                          .path_edit = IMAGE_PATH_REPLACE_PREFIX});
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/rewrite");
+    rule(b, 7);
+    image_builder_timeouts(b, 3000, 0);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/three-seconds");
+    rule(b, 8);
+    image_builder_timeouts(b, 10000, 1000);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/one-second");
+}
+
+static void pin(void *owner)
+{
+    ((struct world *)owner)->pins++;
+}
+
+static void unpin(void *owner)
+{
+    struct world *w = owner;
+    ASSERT(w->pins > 0);
+    w->pins--;
+}
+
+void world_publish(struct world *w, uint16_t port)
+{
+    struct image_builder *b = image_builder_new();
+    struct ip_addr addr = ip_addr_from_v4(vip);
+    uint32_t listener = image_builder_listener(b, "ns/gw/http", "", IMAGE_PROTOCOL_HTTP, 80);
+    image_builder_bind(b, &addr, port, listener);
+    image_builder_route(b, "ns/route", 1);
+    rule(b, 0);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/");
+    rule(b, 1);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    image_builder_backend(b, "ns/two:80", 2, 3);
+    match(b, "/two");
+    rule(b, 2);
+    image_builder_backend(b, "ns/none:80", 9, 1);
+    match(b, "/none");
+    rule(b, 3);
+    image_builder_rule_fault(b);
+    match(b, "/fault");
+    add_filters(b);
+    int error = image_builder_attach(b, listener, "www.example");
+    ASSERT(error == 0);
+    void *data;
+    size_t len;
+    static uint64_t generation;
+    error = image_builder_finish(b, ++generation, &data, &len);
+    ASSERT(error == 0 && image_check(data, len, NULL) == IMAGE_FAULT_OK);
+    image_builder_free(b);
+    ASSERT(w->pins == 0); /* one image at a time is enough here */
+    free(w->image);
+    w->image = data;
+    image_view_init(&w->view, data);
+    proxy_set_image(
+        w->proxy, &(struct proxy_image){.view = &w->view, .owner = w, .pin = pin, .unpin = unpin});
+}
+
+static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
+                                struct stream **ret_stream)
+{
+    struct world *w = owner;
+    if (w->refuse != TCP_OPEN_OK)
+        return w->refuse;
+    ASSERT(w->n_backends < WORLD_STREAMS_MAX);
+    struct world_backend *b = &w->backends[w->n_backends++];
+    *b = (struct world_backend){.args = *args};
+    fake_stream_init(&b->f, w->out_room);
+    if (!w->is_opening_held)
+        b->f.events = STREAM_WRITABLE;
+    *ret_stream = &b->f.stream;
+    return TCP_OPEN_OK;
+}
+
+void world_init(struct world *w, const struct proxy_config *config)
+{
+    static const uint8_t two[] = {1, 2};
+    struct proxy_config small;
+    proxy_config_default(&small, 32);
+    memset(w, 0, sizeof(*w));
+    core_init(
+        &w->core,
+        &(struct core_config){
+            .now_us = 1000000, .workers = 1, .socket = -1, .stats = &w->stats, .rng_seed = 7});
+    w->rcu = rcu_new(1);
+    w->table = endpoint_table_new(w->rcu);
+    w->out_room = SIZE_MAX;
+    w->proxy = proxy_new(&w->core, w->table, config != NULL ? config : &small);
+    proxy_upcalls(w->proxy, &w->upcalls);
+    proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w});
+    world_publish(w, 80);
+    world_endpoints(w, 1, two, 2, ENDPOINT_READY | ENDPOINT_SERVING);
+}
+
+void world_done(struct world *w)
+{
+    proxy_done(w->proxy);
+    ASSERT(w->pins == 0 && w->core.wheel.armed == 0);
+    for (unsigned i = 0; i < w->n_clients; i++) {
+        ASSERT(w->clients[i].is_released);
+        fake_stream_done(&w->clients[i]);
+    }
+    for (unsigned i = 0; i < w->n_backends; i++) {
+        ASSERT(w->backends[i].f.is_released);
+        fake_stream_done(&w->backends[i].f);
+    }
+    endpoint_table_free(w->table);
+    rcu_free(w->rcu);
+    core_done(&w->core);
+    free(w->image);
+}
+
+struct fake_stream *world_connect(struct world *w)
+{
+    ASSERT(w->n_clients < WORLD_STREAMS_MAX);
+    struct fake_stream *f = &w->clients[w->n_clients++];
+    fake_stream_init(f, w->out_room);
+    f->addrs = (struct stream_addrs){.local = ip_addr_from_v4(vip),
+                                     .remote = ip_addr_from_v4((uint8_t[]){192, 0, 2, 7}),
+                                     .local_port = 80,
+                                     .remote_port = 4711};
+    uint32_t bind = 0;
+    bool is_taken = w->upcalls.listen(w->upcalls.owner, &f->addrs.local, 80, &bind) &&
+                    w->upcalls.accept(w->upcalls.owner, &f->stream, bind);
+    if (!is_taken)
+        f->is_released = true;
+    return f;
+}
+
+/* Answers each whole request head (bodies by Content-Length are skipped by what follows being no
+ * head: good enough for requests without a body). */
+static bool answer_by_itself(struct world_backend *b)
+{
+    struct slice all = fake_stream_written(&b->f);
+    if (b->f.is_released || all.len == b->parsed)
+        return false;
+    const uint8_t *end = memmem(all.ptr + b->parsed, all.len - b->parsed, "\r\n\r\n", 4);
+    if (end == NULL)
+        return false;
+    b->parsed = (size_t)(end - all.ptr) + 4;
+    fake_stream_push(&b->f, SLICE_LIT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    return true;
+}
+
+void world_run(struct world *w)
+{
+    bool is_moving = true;
+    for (unsigned round = 0; is_moving; round++) {
+        ASSERT(round < 100000);
+        is_moving = false;
+        for (unsigned i = 0; i < w->n_clients; i++)
+            is_moving |= fake_stream_dispatch(&w->clients[i]);
+        for (unsigned i = 0; i < w->n_backends; i++) {
+            is_moving |= fake_stream_dispatch(&w->backends[i].f);
+            if (!w->is_manual)
+                is_moving |= answer_by_itself(&w->backends[i]);
+        }
+        is_moving |= proxy_poll(w->proxy) > 0;
+    }
+}
+
+void world_wait(struct world *w, unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i += 10) {
+        w->core.now_us += 10 * 1000;
+        wheel_run(&w->core.wheel, w->core.now_us, 1000);
+        world_run(w);
+    }
+}
+
+void world_say(struct world *w, struct fake_stream *client, const char *text)
+{
+    fake_stream_push(client, slice_of_str(text));
+    world_run(w);
+}
+
+const char *world_got(struct world *w, struct fake_stream *client)
+{
+    static char text[65536];
+    struct slice all = fake_stream_written(client);
+    ASSERT(all.len < sizeof(text));
+    if (all.len > 0)
+        memcpy(text, all.ptr, all.len);
+    text[all.len] = '\0';
+    fake_stream_take(client, all.len);
+    world_run(w);
+    return text;
+}
+
+struct world_backend *world_last(struct world *w)
+{
+    ASSERT(w->n_backends > 0);
+    return &w->backends[w->n_backends - 1];
+}
+
+const char *world_asked(struct world_backend *b)
+{
+    static char text[65536];
+    struct slice all = fake_stream_written(&b->f);
+    ASSERT(all.len < sizeof(text));
+    if (all.len > 0)
+        memcpy(text, all.ptr, all.len);
+    text[all.len] = '\0';
+    return text;
+}
+
+void world_reply(struct world *w, struct world_backend *b, const char *text)
+{
+    fake_stream_push(&b->f, slice_of_str(text));
+    world_run(w);
+}
+
+void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsigned n,
+                     uint32_t flags)
+{
+    static uint64_t version;
+    struct endpoint_record *r = calloc(1, sizeof(*r) + n * sizeof(struct endpoint));
+    r->group = group;
+    r->count = n;
+    r->version = ++version;
+    for (unsigned i = 0; i < n; i++) {
+        r->endpoints[i].addr = ip_addr_from_v4((uint8_t[]){10, 0, 0, last[i]});
+        r->endpoints[i].port = 8080;
+        r->endpoints[i].weight = 1;
+        r->endpoints[i].flags = flags;
+    }
+    enum endpoints_fault fault;
+    bool is_put = endpoint_table_put(w->table, r, &fault);
+    ASSERT(is_put && fault == ENDPOINTS_FAULT_OK);
+    free(r);
+    rcu_quiescent(w->rcu, 0);
+    endpoint_table_reap(w->table);
+}
+
+uint64_t world_stat(const struct world *w, enum stat_id id)
+{
+    return w->stats.counters[id];
+}

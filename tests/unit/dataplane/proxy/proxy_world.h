@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A proxy with nothing real around it: client and backend streams in memory, an image from the
+ * builder, time that the test moves. Clients push bytes and read answers; backends are played by
+ * the test, or by an automaton that answers each request with what it got.
+ *
+ * The image: port 80 of 198.18.0.1; / -> group 1; /two -> groups 1 and 2 by weight 1:3; /none ->
+ * group 9 (no endpoints); /fault -> a fault; /redirect -> 302; /headers -> header filters; /rewrite
+ * -> URL rewrite;
+ * /three-seconds, /one-second -> group 1 with time limits; host other.example has no route. Endpoints: group 1 = 10.0.0.1:8080 and
+ * 10.0.0.2:8080.
+ */
+#pragma once
+
+#include "abi/image.h"
+#include "core/core.h"
+#include "core/endpoint_table.h"
+#include "fake_stream.h"
+#include "proxy/proxy.h"
+
+#include <stdbool.h>
+
+#define WORLD_STREAMS_MAX 64
+
+/* A backend connection and what plays its other end. */
+struct world_backend {
+    struct fake_stream f;
+    struct tcp_open_args args;
+    size_t parsed; /* of what was written, already answered */
+};
+
+struct world {
+    struct stats_worker stats;
+    struct core core;
+    struct rcu *rcu;
+    struct endpoint_table *table;
+    struct proxy *proxy;
+    void *image;
+    struct image_view view;
+    unsigned pins;
+    struct tcp_upcalls upcalls;
+    struct fake_stream clients[WORLD_STREAMS_MAX];
+    unsigned n_clients;
+    struct world_backend backends[WORLD_STREAMS_MAX];
+    unsigned n_backends;
+    size_t out_room;            /* of new streams */
+    bool is_manual;             /* backends do nothing by themselves */
+    bool is_opening_held;       /* new backend connections stay unestablished */
+    enum tcp_open_fault refuse; /* what an open gives */
+};
+
+/* Makes it. `config` may be NULL: small defaults. */
+void world_init(struct world *w, const struct proxy_config *config);
+
+/* Ends it: everything must be back in its pool. */
+void world_done(struct world *w);
+
+/* A client connects; the stream belongs to the proxy from now on. */
+struct fake_stream *world_connect(struct world *w);
+
+/* The client says something; then all goes on until nothing moves any more. */
+void world_say(struct world *w, struct fake_stream *client, const char *text);
+
+/* Delivers events, lets automatic backends answer, until nothing moves. */
+void world_run(struct world *w);
+
+/* Time passes, in steps of 10 ms. */
+void world_wait(struct world *w, unsigned ms);
+
+/* What the client has got so far, as text; takes it out of the stream. */
+const char *world_got(struct world *w, struct fake_stream *client);
+
+/* The newest backend connection, which the test plays. */
+struct world_backend *world_last(struct world *w);
+
+/* What the backend has got so far and not taken, as text. */
+const char *world_asked(struct world_backend *b);
+
+/* The backend answers. */
+void world_reply(struct world *w, struct world_backend *b, const char *text);
+
+/* Puts the group's endpoints: 10.0.0.<n> port 8080, with these flags, for each n of `last`. */
+void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsigned n,
+                     uint32_t flags);
+
+/* A new image that listens on this port in place of 80, or on 80 again. */
+void world_publish(struct world *w, uint16_t port);
+
+/* A counter. */
+uint64_t world_stat(const struct world *w, enum stat_id id);
