@@ -200,6 +200,26 @@ static enum upstream_result count_failure(struct upstream *u, enum upstream_resu
     return r;
 }
 
+static void close_oldest_idle(struct upstream *u)
+{
+    struct list_node *first = list_peek_front(&u->ages);
+    ASSERT(first != NULL);
+    upstream_close_idle(u, container_of(first, struct upstream_conn, age_link),
+                        STAT_upstream_closed_idle_limit);
+}
+
+/* A new connection to `id` will be needed, and a pool is empty: an idle one to elsewhere goes. */
+static void make_room(struct upstream *u, const struct upstream_ask *ask,
+                      const struct upstream_conn_id *id)
+{
+    bool is_full = u->conns.used == u->conns.capacity || u->endpoints.used == u->endpoints.capacity;
+    if (!is_full || u->idle == 0)
+        return;
+    const struct upstream_endpoint *e = upstream_endpoint_find(u, id);
+    if (e == NULL || e->idle == 0 || ask->is_fresh)
+        close_oldest_idle(u);
+}
+
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
                                   const struct h1_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn)
@@ -208,6 +228,7 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     enum upstream_result r = upstream_pick(u, ask, &id);
     if (r != UPSTREAM_OK)
         return count_failure(u, r);
+    make_room(u, ask, &id);
     struct upstream_endpoint *e = upstream_endpoint_get(u, &id);
     if (e == NULL)
         return count_failure(u, UPSTREAM_NO_CONN);
@@ -222,16 +243,6 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     become_busy(u, c, ops, owner);
     *ret_conn = c;
     return UPSTREAM_OK;
-}
-
-/* Makes room: the one that has been idle longest goes. */
-static void limit_idle(struct upstream *u)
-{
-    if (u->idle <= u->config.idle_max)
-        return;
-    struct list_node *first = list_peek_front(&u->ages);
-    upstream_close_idle(u, container_of(first, struct upstream_conn, age_link),
-                        STAT_upstream_closed_idle_limit);
 }
 
 void upstream_put(struct upstream *u, struct upstream_conn *c)
@@ -254,7 +265,8 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
     c->endpoint->idle++;
     u->idle++;
     u->core->stats->counters[STAT_upstream_idle_now]++;
-    limit_idle(u);
+    if (u->idle > u->config.idle_max)
+        close_oldest_idle(u);
     if (!wheel_timer_is_armed(&u->idle_timer))
         arm_idle_timer(u);
 }

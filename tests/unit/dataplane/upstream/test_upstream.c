@@ -207,6 +207,33 @@ TEST(idle_connections_are_limited_and_the_longest_unused_go_first)
     end();
 }
 
+TEST(an_idle_connection_makes_room_for_one_that_is_needed)
+{
+    static const struct row here[] = {{1, 1, READY}};
+    static const struct row there[] = {{2, 1, READY}};
+    static const struct upstream_config one = {.conns_max = 1,
+                                               .endpoints_max = 1,
+                                               .idle_max = 1,
+                                               .idle_per_endpoint_max = 1,
+                                               .busy_per_endpoint_max = 1,
+                                               .idle_timeout_ms = 1000,
+                                               .connect_timeout_ms = 1};
+    enum upstream_result why;
+    begin(&one);
+    put_group(here, 1);
+    struct upstream_conn *c = get(&why);
+    answer_and_put(c);
+    CHECK(get(&why) == c); /* reused */
+    answer_and_put(c);
+    put_group(there, 1);
+    c = get(&why);
+    REQUIRE(c != NULL);
+    CHECK_EQ(upstream_conn_id(c)->addr.bytes[15], 2);
+    CHECK_EQ(upstream_idle_count(u), 0);
+    answer_and_put(c);
+    end();
+}
+
 TEST(limits_are_answers)
 {
     static const struct row rows[] = {{1, 1, READY}};
@@ -243,4 +270,5 @@ TEST(limits_are_answers)
 
 UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
-          T(idle_connections_are_limited_and_the_longest_unused_go_first), T(limits_are_answers))
+          T(idle_connections_are_limited_and_the_longest_unused_go_first),
+          T(an_idle_connection_makes_room_for_one_that_is_needed), T(limits_are_answers))
