@@ -58,15 +58,15 @@
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
-#define IMAGE_BYTES_MAX (256u << 20)  /* an image is mapped twice while it changes */
-#define IMAGE_STRING_BYTES_MAX 65536u /* header values are 4096 at most; paths 1024 */
-#define IMAGE_DEPTH_MAX 1024u         /* labels on one way down: a path of 1024 bytes has 1024 */
-#define IMAGE_PROBES_MAX 32u          /* slots looked at before a key is known to be absent */
-#define IMAGE_BACKENDS_PER_RULE_MAX 16u
-#define IMAGE_FILTERS_PER_RULE_MAX 16u
-#define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* 16 each of set, add, remove */
-#define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* 16 headers, 16 query parameters */
-#define IMAGE_WEIGHT_MAX 1000000u           /* of one backend, as Gateway API says */
+#define IMAGE_BYTES_MAX (256u << 20)        /* an image is mapped twice while it changes */
+#define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
+#define IMAGE_DEPTH_MAX 1024u               /* labels on one way down: a path of 1024 slashes */
+#define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
+#define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
+#define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
+#define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
+#define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
+#define IMAGE_WEIGHT_MAX 1000000u           /* Gateway API: weight of a backend */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
