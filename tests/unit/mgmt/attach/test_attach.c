@@ -2,6 +2,7 @@
 /* Attach: scenarios from files, and what changes from one run to the next. */
 #include "fixture.h"
 #include "scenario.h"
+#include "test_change.h"
 
 TEST(first_example_of_the_overview_attaches_and_only_that)
 {
@@ -66,6 +67,20 @@ int main(int argc, char **argv)
         T(rules_are_typed_and_never_served_without_a_part),
         T(addresses_are_given_kept_shared_and_refused),
         T(classes_of_others_are_left_alone),
+        T(a_route_comes_and_goes_with_the_label_of_its_namespace),
+        T(programmed_waits_until_every_worker_has_confirmed),
+        T(every_condition_carries_the_generation_that_was_seen),
+        T(what_other_controllers_wrote_is_kept),
+        T(a_route_that_leaves_us_loses_our_entry),
+        T(a_gateway_keeps_its_address_when_an_older_one_comes),
+        T(a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it),
+        T(a_class_has_the_finalizer_while_gateways_use_it),
+        T(features_are_told_in_alphabetical_order),
+        T(the_order_of_the_objects_does_not_matter),
+        T(an_object_that_is_being_deleted_serves_no_more),
+        T(a_route_loses_its_grant_and_gets_it_back),
+        T(messages_say_what_to_do),
+        T(damaged_objects_never_crash_a_run),
     };
     if (model_init() != 0) {
         return 1;

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attach over time: what one run after another does to plan and statuses. */
+#include "test_change.h"
+
+#include "fixture.h"
+#include "model/types.h"
+#include "scenario.h"
+
+#define T0 "2026-11-23T09:00:00Z"
+#define T1 "2026-11-23T09:00:01Z"
+#define T2 "2026-11-23T09:00:02Z"
+
+static json_t *member(const json_t *object, const char *key)
+{
+    return json_object_get(object, key);
+}
+
+static json_t *status_of(struct scenario *s, const char *which)
+{
+    json_t *object = scenario_find(s, which);
+    REQUIRE(object != NULL);
+    return member(object, "status");
+}
+
+/* The condition of a type in `from.conditions`. */
+static const json_t *condition(const json_t *from, const char *type)
+{
+    size_t i;
+    const json_t *c;
+    json_array_foreach(member(from, "conditions"), i, c)
+    {
+        if (strcmp(json_string_value(member(c, "type")), type) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static const char *field(const json_t *from, const char *type, const char *key)
+{
+    const char *text = json_string_value(member(condition(from, type), key));
+    return text != NULL ? text : "";
+}
+
+/* The first parent entry of a route. */
+static json_t *parent(struct scenario *s, const char *which)
+{
+    return json_array_get(member(status_of(s, which), "parents"), 0);
+}
+
+static bool plan_has(struct scenario *s, const char *line)
+{
+    char *text = scenario_plan(s);
+    bool has = strstr(text, line) != NULL;
+    free(text);
+    return has;
+}
+
+void a_route_comes_and_goes_with_the_label_of_its_namespace(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-2.yaml");
+    json_t *labels = member(member(scenario_find(&s, "Namespace hidden"), "metadata"), "labels");
+    CHECK(!plan_has(&s, "route hidden/app on any"));
+    json_object_set_new(labels, "expose-apps", json_string("true"));
+    CHECK(plan_has(&s, "route hidden/app on any"));
+    scenario_reconcile(&s, true, T0);
+    CHECK_STR(field(parent(&s, "HTTPRoute hidden/app"), "Accepted", "status"), "True");
+
+    json_object_del(labels, "expose-apps");
+    CHECK(!plan_has(&s, "route hidden/app on any"));
+    scenario_reconcile(&s, true, T1);
+    const json_t *p = parent(&s, "HTTPRoute hidden/app");
+    CHECK_STR(field(p, "Accepted", "reason"), "NotAllowedByListeners");
+    CHECK_STR(field(p, "Accepted", "lastTransitionTime"), T1);
+    CHECK_STR(field(p, "ResolvedRefs", "lastTransitionTime"), T0);
+    scenario_close(&s);
+}
+
+void programmed_waits_until_every_worker_has_confirmed(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    static const char gateway[] = "Gateway gateway-api-example-ns1/foo-gateway";
+    CHECK(scenario_reconcile(&s, false, T0) > 0);
+    CHECK_STR(field(status_of(&s, gateway), "Programmed", "status"), "Unknown");
+    CHECK_STR(field(status_of(&s, gateway), "Programmed", "reason"), "Pending");
+    const json_t *listener = json_array_get(member(status_of(&s, gateway), "listeners"), 0);
+    CHECK_STR(field(listener, "Programmed", "status"), "Unknown");
+    CHECK_EQ(scenario_reconcile(&s, false, T1), 0);
+
+    CHECK_EQ(scenario_reconcile(&s, true, T2), 1);
+    CHECK_STR(field(status_of(&s, gateway), "Programmed", "status"), "True");
+    CHECK_STR(field(status_of(&s, gateway), "Programmed", "lastTransitionTime"), T2);
+    CHECK_STR(field(status_of(&s, gateway), "Accepted", "lastTransitionTime"), T0);
+    scenario_close(&s);
+}
+
+void every_condition_carries_the_generation_that_was_seen(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    static const char route[] = "HTTPRoute gateway-api-example-ns2/my-route";
+    json_object_set_new(member(scenario_find(&s, route), "metadata"), "generation",
+                        json_integer(7));
+    scenario_reconcile(&s, true, T0);
+    const json_t *accepted = condition(parent(&s, route), "Accepted");
+    CHECK_EQ(json_integer_value(member(accepted, "observedGeneration")), 7);
+    json_object_set_new(member(scenario_find(&s, route), "metadata"), "generation",
+                        json_integer(8));
+    CHECK_EQ(scenario_reconcile(&s, true, T1), 1);
+    accepted = condition(parent(&s, route), "Accepted");
+    CHECK_EQ(json_integer_value(member(accepted, "observedGeneration")), 8);
+    CHECK_STR(field(parent(&s, route), "Accepted", "lastTransitionTime"), T0);
+    scenario_close(&s);
+}
+
+void what_other_controllers_wrote_is_kept(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    static const char route[] = "HTTPRoute gateway-api-example-ns2/my-route";
+    json_t *theirs = json_pack("{s:{s:s}, s:s, s:[{s:s, s:s}]}", "parentRef", "name", "their-gw",
+                               "controllerName", "example.com/theirs", "conditions", "type",
+                               "Accepted", "status", "True");
+    json_t *stale = json_pack("{s:{s:s}, s:s, s:[]}", "parentRef", "name", "left-long-ago",
+                              "controllerName", ATTACH_CONTROLLER_NAME, "conditions");
+    json_object_set_new(scenario_find(&s, route), "status",
+                        json_pack("{s:[O, o]}", "parents", theirs, stale));
+    scenario_reconcile(&s, true, T0);
+    const json_t *parents = member(status_of(&s, route), "parents");
+    CHECK_EQ(json_array_size(parents), 2);
+    CHECK(json_equal(json_array_get(parents, 0), theirs));
+    CHECK_STR(field(json_array_get(parents, 1), "Accepted", "status"), "True");
+    json_decref(theirs);
+
+    /* A condition of another's type on our Gateway. */
+    static const char gateway[] = "Gateway gateway-api-example-ns1/foo-gateway";
+    json_t *foreign = json_pack("{s:s, s:s}", "type", "example.com/Audited", "status", "True");
+    json_array_insert(member(status_of(&s, gateway), "conditions"), 0, foreign);
+    json_object_set_new(member(scenario_find(&s, gateway), "metadata"), "generation",
+                        json_integer(2));
+    scenario_reconcile(&s, true, T1);
+    CHECK(json_equal(json_array_get(member(status_of(&s, gateway), "conditions"), 0), foreign));
+    json_decref(foreign);
+    scenario_close(&s);
+}
+
+void a_route_that_leaves_us_loses_our_entry(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    static const char route[] = "HTTPRoute gateway-api-example-ns2/my-route";
+    scenario_reconcile(&s, true, T0);
+    CHECK_EQ(json_array_size(member(status_of(&s, route), "parents")), 1);
+    fixture_set_new(scenario_find(&s, route), "spec.parentRefs[0].name", json_string("elsewhere"));
+    scenario_reconcile(&s, true, T1);
+    CHECK_EQ(json_array_size(member(status_of(&s, route), "parents")), 0);
+    CHECK_EQ(scenario_reconcile(&s, true, T2), 0);
+    scenario_close(&s);
+}
+
+void a_gateway_keeps_its_address_when_an_older_one_comes(void)
+{
+    struct scenario s;
+    scenario_open(&s, "teams.yaml");
+    scenario_reconcile(&s, true, T0);
+    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    json_t *older = json_deep_copy(scenario_find(&s, "Gateway infra/second-gw"));
+    fixture_set_new(older, "metadata.name", json_string("oldest-gw"));
+    fixture_set_new(older, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
+    json_object_del(older, "status");
+    scenario_add(&s, older);
+    json_decref(older);
+    CHECK(plan_has(&s, "gateway infra/oldest-gw 192.0.2.19\n"));
+    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    CHECK(plan_has(&s, "gateway infra/second-gw 192.0.2.17\n"));
+    scenario_close(&s);
+}
+
+void a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    scenario_reconcile(&s, true, T0);
+    fixture_set_new(scenario_find(&s, "AddressPool public"), "spec.addresses[0]",
+                    json_string("192.0.2.100"));
+    CHECK(plan_has(&s, "foo-gateway 192.0.2.100\n"));
+    scenario_close(&s);
+}
+
+/* Collects what is asked for the class's finalizer. */
+static int note_finalizer(void *arg, const struct attach_status *status)
+{
+    if (status->type == model_type(MODEL_GATEWAY_CLASS)) {
+        *(enum attach_finalizer *)arg = status->finalizer;
+    }
+    return 0;
+}
+
+static enum attach_finalizer wanted_finalizer(struct scenario *s)
+{
+    struct attach *a = NULL;
+    struct attach_input in = {.source = &s->source};
+    REQUIRE(attach_run(&in, &a) == 0);
+    struct attach_status_input status = {.source = &s->source, .now = T0};
+    enum attach_finalizer finalizer = ATTACH_FINALIZER_KEEP;
+    attach_status_foreach(a, &status, note_finalizer, &finalizer);
+    attach_free(a);
+    return finalizer;
+}
+
+void a_class_has_the_finalizer_while_gateways_use_it(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    json_t *class = scenario_find(&s, "GatewayClass foo-lb");
+    CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_ADD);
+    json_object_set_new(member(class, "metadata"), "finalizers",
+                        json_pack("[s]", ATTACH_CLASS_FINALIZER));
+    CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
+    fixture_set_new(scenario_find(&s, "Gateway gateway-api-example-ns1/foo-gateway"),
+                    "spec.gatewayClassName", json_string("another"));
+    CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_REMOVE);
+    json_object_del(member(class, "metadata"), "finalizers");
+    CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
+    scenario_close(&s);
+}
+
+void features_are_told_in_alphabetical_order(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    scenario_reconcile(&s, true, T0);
+    const json_t *features = member(status_of(&s, "GatewayClass foo-lb"), "supportedFeatures");
+    CHECK(json_array_size(features) > 10);
+    for (size_t i = 1; i < json_array_size(features); i++) {
+        CHECK(strcmp(json_string_value(member(json_array_get(features, i - 1), "name")),
+                     json_string_value(member(json_array_get(features, i), "name"))) < 0);
+    }
+    scenario_close(&s);
+}
+
+void the_order_of_the_objects_does_not_matter(void)
+{
+    static const char *const files[] = {"teams.yaml", "backends.yaml", "addresses.yaml",
+                                        "rules.yaml", "listeners.yaml"};
+    for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+        struct scenario s;
+        scenario_open(&s, files[f]);
+        char *forward = scenario_plan(&s);
+        json_t *reversed = json_array();
+        for (size_t i = json_array_size(s.objects); i-- > 0;) {
+            json_array_append(reversed, json_array_get(s.objects, i));
+        }
+        json_decref(s.objects);
+        s.objects = reversed;
+        char *backward = scenario_plan(&s);
+        CHECK_STR(backward, forward);
+        free(forward);
+        free(backward);
+        scenario_close(&s);
+    }
+}
+
+void an_object_that_is_being_deleted_serves_no_more(void)
+{
+    struct scenario s;
+    scenario_open(&s, "teams.yaml");
+    json_object_set_new(member(scenario_find(&s, "HTTPRoute b/app"), "metadata"),
+                        "deletionTimestamp", json_string(T0));
+    CHECK(!plan_has(&s, "route b/app"));
+    CHECK(plan_has(&s, "route a/app"));
+    json_object_set_new(member(scenario_find(&s, "Gateway infra/shared-gw"), "metadata"),
+                        "deletionTimestamp", json_string(T0));
+    CHECK(!plan_has(&s, "gateway infra/shared-gw"));
+    scenario_close(&s);
+}
+
+void a_route_loses_its_grant_and_gets_it_back(void)
+{
+    struct scenario s;
+    scenario_open(&s, "backends.yaml");
+    json_t *grant = scenario_find(&s, "ReferenceGrant shared/open");
+    CHECK(plan_has(&s, "group shared/open:80\n"));
+    fixture_set_new(grant, "spec.from[0].namespace", json_string("another"));
+    CHECK(!plan_has(&s, "group shared/open:80\n"));
+    scenario_reconcile(&s, true, T0);
+    const json_t *p = parent(&s, "HTTPRoute ns/r5-granted");
+    CHECK_STR(field(p, "ResolvedRefs", "reason"), "RefNotPermitted");
+    CHECK_STR(field(p, "ResolvedRefs", "message"),
+              "rules[0].backendRefs[0]: no ReferenceGrant in shared lets HTTPRoutes of ns use "
+              "Service open");
+    fixture_set_new(grant, "spec.from[0].namespace", json_string("ns"));
+    CHECK(plan_has(&s, "group shared/open:80\n"));
+    scenario_close(&s);
+}
+
+void messages_say_what_to_do(void)
+{
+    struct scenario s;
+    scenario_open(&s, "rules.yaml");
+    scenario_reconcile(&s, true, T0);
+    CHECK_STR(field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
+              "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: type "
+              "ExtensionRef is not supported");
+    const char *dropped = field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
+    CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);
+    CHECK(strstr(dropped, "rules[1]: matches[0] has a RegularExpression") != NULL);
+    CHECK(strstr(dropped, "rules[5]: retry is not supported") != NULL);
+    scenario_close(&s);
+    scenario_open(&s, "addresses.yaml");
+    scenario_reconcile(&s, true, T0);
+    CHECK_STR(field(status_of(&s, "Gateway ns/g3-collides"), "Programmed", "message"),
+              "spec.addresses[0]: 192.0.2.5 cannot be used: Gateway ns/g1-asks has it, and their "
+              "listeners cannot be told apart");
+    scenario_close(&s);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of test_change.c and test_damage.c, run by test_attach.c. */
+#pragma once
+
+void a_route_comes_and_goes_with_the_label_of_its_namespace(void);
+void programmed_waits_until_every_worker_has_confirmed(void);
+void every_condition_carries_the_generation_that_was_seen(void);
+void what_other_controllers_wrote_is_kept(void);
+void a_route_that_leaves_us_loses_our_entry(void);
+void a_gateway_keeps_its_address_when_an_older_one_comes(void);
+void a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it(void);
+void a_class_has_the_finalizer_while_gateways_use_it(void);
+void features_are_told_in_alphabetical_order(void);
+void the_order_of_the_objects_does_not_matter(void);
+void an_object_that_is_being_deleted_serves_no_more(void);
+void a_route_loses_its_grant_and_gets_it_back(void);
+void messages_say_what_to_do(void);
+void damaged_objects_never_crash_a_run(void);
