@@ -19,8 +19,9 @@
  * generation, &data, &len);
  *
  * Two kinds of failure. What image_check() would refuse is refused here by -EINVAL (or IMAGE_NONE
- * for an index) without any trace in the image: the caller goes on with the next object. A limit or
- * the lack of memory is final: every later call gives it, and so does finish.
+ * for an index) without any trace in the image: the caller goes on with the next object. So is one
+ * interface, address or egress route too many, by -ENOSPC. Another limit or the lack of memory is
+ * final: every later call gives it, and so does finish.
  *
  * Owner: the caller. Thread: any, one at a time. Cost: finish sorts, all else is amortized O(1) in
  * the number of objects. Strings are copied.

@@ -6,11 +6,18 @@
 
 #include <errno.h>
 
+/* A full network section refuses one more without harm to the rest. */
+static bool is_full(const struct image_vec *vec)
+{
+    return vec->count == vec->count_max;
+}
+
 uint32_t image_builder_interface(struct image_builder *b, const char *name, uint16_t port,
                                  uint16_t vlan, uint16_t mtu)
 {
     struct image_interface entry = {.port = port, .vlan = vlan, .mtu = mtu};
-    if (!image_arg_is(name, IMAGE_TEXT_NAME) || !image_is_interface(&entry))
+    if (!image_arg_is(name, IMAGE_TEXT_NAME) || !image_is_interface(&entry) ||
+        is_full(SECTION(b, INTERFACES)))
         return IMAGE_NONE;
     const struct image_interface *all = ENTRIES(b, INTERFACES, const struct image_interface);
     for (uint32_t i = 0; i < SECTION(b, INTERFACES)->count; i++) {
@@ -35,6 +42,8 @@ int image_builder_address(struct image_builder *b, const struct image_address *a
         if (ip_addr_eq(&all[i].addr, &address->addr))
             return -EEXIST;
     }
+    if (is_full(SECTION(b, ADDRESSES)))
+        return -ENOSPC;
     struct image_address *e = image_vec_push(b, SECTION(b, ADDRESSES));
     if (e == NULL)
         return b->error;
@@ -46,6 +55,8 @@ int image_builder_egress(struct image_builder *b, const struct image_egress *egr
 {
     if (!image_is_egress(egress) || egress->interface >= SECTION(b, INTERFACES)->count)
         return -EINVAL;
+    if (is_full(SECTION(b, EGRESS)))
+        return -ENOSPC;
     struct image_egress *e = image_vec_push(b, SECTION(b, EGRESS));
     if (e == NULL)
         return b->error;

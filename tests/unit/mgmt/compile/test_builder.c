@@ -247,7 +247,136 @@ TEST(ten_thousand_routes_cost_a_request_no_more_probes_than_ten)
     }
 }
 
-UNIT_MAIN("image_builder", T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
+TEST(one_interface_or_address_too_many_is_refused_alone)
+{
+    struct image_builder *b = begin();
+    for (uint32_t i = 0; i < 64; i++)
+        REQUIRE(image_builder_interface(b, "i", 0, (uint16_t)i, 0) == i);
+    CHECK_EQ(image_builder_interface(b, "i", 1, 0, 0), IMAGE_NONE);
+    struct image_address address = {.addr = vip, .prefix_len = 120};
+    struct image_egress egress = {.prefix = vip, .prefix_len = 128, .gateway = vip};
+    for (unsigned i = 0; i < 4096; i++) {
+        memcpy(&address.addr.bytes[14], &i, 2);
+        REQUIRE(image_builder_address(b, &address) == 0);
+        if (i < 1024)
+            REQUIRE(image_builder_egress(b, &egress) == 0);
+    }
+    CHECK_EQ(image_builder_address(b, &address), -EEXIST);
+    address.addr.bytes[13]++;
+    CHECK_EQ(image_builder_address(b, &address), -ENOSPC);
+    CHECK_EQ(image_builder_egress(b, &egress), -ENOSPC);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_addresses, 4096);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(more_listeners_than_the_format_holds_end_the_build)
+{
+    struct image_builder *b = begin();
+    void *data = NULL;
+    size_t len;
+    for (unsigned i = 1; i < 65536; i++)
+        REQUIRE(image_builder_listener(b, "l", NULL, IMAGE_PROTOCOL_HTTP, 80) == i);
+    CHECK_EQ(image_builder_listener(b, "l", NULL, IMAGE_PROTOCOL_HTTP, 80), IMAGE_NONE);
+    CHECK_EQ(image_builder_route(b, "n/r", 1), -E2BIG);
+    CHECK_EQ(image_builder_finish(b, 1, &data, &len), -E2BIG);
+    CHECK(data == NULL);
+    image_builder_free(b);
+}
+
+/* A route with as many hostnames as `pick` chooses of "h0", "h1", ... */
+static struct image_view many_hosts(struct image_builder *b, unsigned n, bool (*pick)(unsigned i),
+                                    void **ret_data)
+{
+    size_t len;
+    begin_rule(b);
+    REQUIRE(image_builder_match(b, &everything) == 0);
+    for (unsigned i = 0, found = 0; found < n; i++) {
+        char host[16];
+        if (!pick(i))
+            continue;
+        snprintf(host, sizeof(host), "h%u", i);
+        REQUIRE(image_builder_attach(b, 0, host) == 0);
+        found++;
+    }
+    return finish(b, ret_data, &len);
+}
+
+/* Hosts of listener 0, whose trie is node 0, that want the same of 128 slots under seed 0. */
+static bool wants_slot_5(unsigned i)
+{
+    char host[16];
+    snprintf(host, sizeof(host), "h%u", i);
+    return (image_edge_hash(0, 0, slice_of_str(host)) & 127) == 5;
+}
+
+/* Hosts that crowd the first 8 of 128 slots under each seed that is tried on a table of that size. */
+static bool wants_one_of_8_slots(unsigned i)
+{
+    char host[16];
+    snprintf(host, sizeof(host), "h%u", i);
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        if ((image_edge_hash(seed, 0, slice_of_str(host)) & 127) >= 8)
+            return false;
+    }
+    return true;
+}
+
+TEST(names_chosen_to_collide_get_another_seed)
+{
+    struct image_builder *b = begin();
+    void *data;
+    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 8, wants_slot_5, &data);
+    CHECK_EQ(v.n_node_slots, 128);
+    CHECK(v.header->hash_seed != 0);
+    CHECK(longest_probe(&v) <= IMAGE_PROBES_MAX);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(names_that_collide_under_every_seed_get_a_larger_table)
+{
+    struct image_builder *b = begin();
+    void *data;
+    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 16, wants_one_of_8_slots, &data);
+    CHECK(v.n_node_slots > 128);
+    CHECK(longest_probe(&v) <= IMAGE_PROBES_MAX);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(many_addresses_are_bound_and_found)
+{
+    struct image_builder *b = begin();
+    void *data;
+    size_t len;
+    for (unsigned i = 1; i < 5000; i++) {
+        struct ip_addr addr = vip;
+        memcpy(&addr.bytes[14], &i, 2);
+        REQUIRE(image_builder_bind(b, &addr, (uint16_t)(1 + i % 3), 0) == 0);
+    }
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_binds, 5000);
+    for (unsigned i = 1; i < 5000; i += 7) {
+        struct ip_addr addr = vip;
+        uint32_t bind;
+        memcpy(&addr.bytes[14], &i, 2);
+        CHECK(route_bind_find(&v, &addr, (uint16_t)(1 + i % 3), &bind));
+        CHECK(!route_bind_find(&v, &addr, (uint16_t)(1 + (i + 1) % 3), &bind));
+    }
+    free(data);
+    image_builder_free(b);
+}
+
+UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone),
+          T(more_listeners_than_the_format_holds_end_the_build),
+          T(names_chosen_to_collide_get_another_seed),
+          T(names_that_collide_under_every_seed_get_a_larger_table),
+          T(many_addresses_are_bound_and_found),
+          T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(filters_that_would_break_a_message_are_refused),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),
