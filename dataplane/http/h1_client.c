@@ -80,7 +80,7 @@ static bool get_response(struct h1_client *c)
 }
 
 /* A whole head: informational or final. */
-static void take_head(struct h1_client *c)
+static void take_head(struct h1_client *c, const bool *is_over)
 {
     struct http_head_buf *buf = c->response;
     enum http_fault fault =
@@ -101,6 +101,8 @@ static void take_head(struct h1_client *c)
                         buf->head.length);
     }
     c->ops->on_response(c);
+    if (!*is_over && !is_informational)
+        put_response(c);
 }
 
 /* ASKING: reads heads until the final one. False: more must arrive, or it is over. */
@@ -121,7 +123,7 @@ static bool read_heads(struct h1_client *c, const bool *is_over)
         if (state == H1_HEAD_BAD)
             end_by_fault(c, fault);
         else if (state == H1_HEAD_WHOLE)
-            take_head(c);
+            take_head(c, is_over);
         if (state != H1_HEAD_WHOLE || *is_over)
             return false;
     }
@@ -271,7 +273,6 @@ enum http_fault h1_client_body_fault(const struct h1_client *c)
 bool h1_client_finish(struct h1_client *c)
 {
     ASSERT(c->phase == H1_CLIENT_ASKING && h1_client_body_is_done(c));
-    put_response(c);
     bool is_clean = stream_readable(c->stream) == 0 && !stream_is_eof(c->stream);
     if (!h1_client_is_sent(c) || !c->is_keep_alive || !is_clean)
         return false;
@@ -283,5 +284,6 @@ void check_h1_client(const struct h1_client *c)
 {
     ASSERT(c->stream != NULL);
     ASSERT(c->phase == H1_CLIENT_ASKING || c->response == NULL);
+    ASSERT(!c->is_final_head || c->phase == H1_CLIENT_ASKING || c->in.is_done);
     ASSERT(!c->is_final_head || c->is_response_begun);
 }

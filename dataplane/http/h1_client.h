@@ -40,7 +40,8 @@ enum h1_client_end {
 struct h1_client_ops {
     /* Room to write: established, or room again after less was taken than given. */
     void (*on_writable)(struct h1_client *c);
-    /* An informational head (1xx) or the final head is there: c->response->head. */
+    /* An informational head (1xx) or the final head is there: c->response->head, for use in this
+     * callback only: a long body does not hold a buffer. */
     void (*on_response)(struct h1_client *c);
     /* More of the response's body, or its end, may be there: see h1_client_body_ready(). Also comes
      * once right after the final on_response. */
@@ -55,7 +56,7 @@ struct h1_client {
     const struct http_env *env;
     const struct h1_client_ops *ops; /* the owner may change: pool, exchange */
     void *owner;
-    struct http_head_buf *response; /* from its first byte to the end of the exchange */
+    struct http_head_buf *response; /* from its first byte until on_response of the final head */
     struct h1_body_in in;
     struct h1_body_out out;
     enum h1_client_phase phase;
@@ -115,7 +116,7 @@ bool h1_client_body_is_done(const struct h1_client *c);
 /* HTTP_FAULT_none, or why the rest of the response can never be read. */
 enum http_fault h1_client_body_fault(const struct h1_client *c);
 
-/* After a complete exchange: gives the response buffer back. True: the connection is READY for
+/* After a complete exchange. True: the connection is READY for
  * another request; false: it must be let go by h1_client_abort() or _close(). */
 bool h1_client_finish(struct h1_client *c);
 

@@ -62,6 +62,9 @@ void h1_server_refuse(struct h1_server *s, enum http_fault fault)
     s->env->on_fault(s->env->owner, fault, false);
     s->is_closing = true;
     put_request(s); /* what it says is not to be believed */
+    s->is_head_request = false;
+    s->is_modern = false;
+    s->is_willing = false;
     set_phase(s, H1_SERVER_EXCHANGE);
     if (!h1_server_put_refusal(s, fault))
         end(s);
@@ -112,6 +115,9 @@ void h1_server_begin(struct h1_server *s)
     const struct http_head *head = &s->request->head;
     h1_body_in_init(&s->in, head->body, head->length);
     s->is_owed = true;
+    s->is_head_request = head->method == HTTP_HEAD;
+    s->is_modern = head->version_minor > 0;
+    s->is_willing = head->is_keep_alive;
     s->is_head_sent = false;
     s->is_body_dropped = false;
     s->requests++;
@@ -269,6 +275,12 @@ void h1_server_timeout(struct h1_server *s)
     } else if (s->phase == H1_SERVER_DRAIN) {
         end(s);
     }
+}
+
+void h1_server_drop_head(struct h1_server *s)
+{
+    ASSERT(s->phase == H1_SERVER_EXCHANGE);
+    put_request(s);
 }
 
 size_t h1_server_body_ready(struct h1_server *s)

@@ -56,7 +56,7 @@ struct h1_server {
     const struct http_env *env;
     const struct h1_server_ops *ops;
     void *owner;
-    struct http_head_buf *request; /* HEAD and EXCHANGE */
+    struct http_head_buf *request; /* HEAD, and EXCHANGE until h1_server_drop_head() */
     struct h1_body_in in;
     struct h1_body_out out;
     enum h1_server_phase phase;
@@ -64,6 +64,9 @@ struct h1_server {
     bool is_owed;         /* a response is owed: on_request came, and it is not finished */
     bool is_finishing;    /* the response is complete, and what is left of it waits for room */
     bool is_head_sent;    /* of the final response */
+    bool is_head_request; /* the request's method is HEAD */
+    bool is_modern;       /* HTTP/1.1: understands chunks and informational answers */
+    bool is_willing;      /* the client is willing to go on after this exchange */
     bool is_body_dropped; /* this response has no body, whatever is written */
     bool is_closing;      /* the connection ends after this exchange */
     uint32_t drained_bytes;
@@ -74,6 +77,10 @@ struct h1_server {
  * so call it from the accept callback. */
 void h1_server_init(struct h1_server *s, struct stream *stream, const struct http_env *env,
                     const struct h1_server_ops *ops, void *owner);
+
+/* The request's head is needed no more: gives its buffer back before the exchange ends, so that a
+ * long response does not hold it. */
+void h1_server_drop_head(struct h1_server *s);
 
 /* --- the request's body ------------------------------------------------------------------- */
 

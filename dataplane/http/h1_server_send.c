@@ -6,14 +6,7 @@
 
 bool h1_server_will_keep(const struct h1_server *s)
 {
-    bool is_willing = s->request != NULL && s->request->head.is_keep_alive;
-    return is_willing && !s->is_closing;
-}
-
-/* Only HTTP/1.1 clients understand chunks and informational answers. */
-static bool is_modern(const struct h1_server *s)
-{
-    return s->request != NULL && s->request->head.version_minor > 0;
+    return s->is_willing && !s->is_closing;
 }
 
 static void put_status_line(struct h1_text *t, uint16_t status, struct slice reason)
@@ -50,15 +43,14 @@ static void put_head(const struct h1_server *s, struct h1_text *t, const struct 
         h1_text_put_framing(t, body, r->length);
     if (!h1_server_will_keep(s))
         h1_text_put(t, SLICE_LIT("Connection: close\r\n"));
-    else if (!is_modern(s))
+    else if (!s->is_modern)
         h1_text_put(t, SLICE_LIT("Connection: keep-alive\r\n"));
     h1_text_put(t, SLICE_LIT("\r\n"));
 }
 
 static bool is_bodiless(const struct h1_server *s, uint16_t status)
 {
-    bool is_head = s->request != NULL && s->request->head.method == HTTP_HEAD;
-    return is_head || status == 204 || status == 304;
+    return s->is_head_request || status == 204 || status == 304;
 }
 
 /* How a body of that kind goes to this client; one that ends with the connection closes it. */
@@ -66,7 +58,7 @@ static enum http_body choose_body(struct h1_server *s, const struct h1_response 
 {
     if (r->body == HTTP_BODY_LENGTH || r->body == HTTP_BODY_NONE)
         return r->body;
-    if (is_modern(s))
+    if (s->is_modern)
         return HTTP_BODY_CHUNKED;
     if (!is_bodiless(s, r->status))
         s->is_closing = true;
@@ -77,7 +69,7 @@ bool h1_server_send_informational(struct h1_server *s, const struct h1_response 
 {
     ASSERT(s->is_owed && !s->is_head_sent);
     ASSERT(r->status >= 100 && r->status < 200 && r->status != 101);
-    if (!is_modern(s))
+    if (!s->is_modern)
         return true;
     struct h1_text t;
     t.len = 0;

@@ -90,8 +90,8 @@ static const struct h1_client_ops backend_ops = {.on_writable = on_writable,
 /* A client that waits for 100 before it sends its body. */
 static bool is_waiting_for_continue(const struct exchange *e)
 {
-    return e->client->h1.request->head.is_expecting_continue && !e->has_continue &&
-           !e->has_body_moved && !e->has_response_head;
+    return !e->has_response_head && !e->has_continue && !e->has_body_moved &&
+           e->client->h1.request->head.is_expecting_continue;
 }
 
 /* When the rule's own time limits are over (GEP-1742: `request` for all of it, `backendRequest` for

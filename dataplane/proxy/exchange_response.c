@@ -55,6 +55,7 @@ void exchange_on_response(struct h1_client *h)
     if (head->status < 200)
         return;
     e->has_response_head = true;
+    h1_server_drop_head(&e->client->h1);
     struct core *core = e->proxy->core;
     if (head->status < 600)
         stat_inc(core, STAT_proxy_responses_2xx + (head->status / 100 - 2));

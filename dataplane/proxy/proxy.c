@@ -13,7 +13,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
     *config = (struct proxy_config){
         .conns_max = conns_max,
         .exchanges_max = conns_max / 2 + 1,
-        .head_bufs_max = conns_max + 64,
+        .head_bufs_max = conns_max / 4 + 64,
         .keep_alive_ms = 75 * 1000,
         .head_ms = 15 * 1000,
         .body_ms = 60 * 1000,

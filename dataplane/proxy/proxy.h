@@ -25,14 +25,14 @@ struct image_view;
 struct proxy;
 
 struct proxy_config {
-    uint32_t conns_max;     /* client connections of this worker */
-    uint32_t exchanges_max; /* requests under way */
-    uint32_t head_bufs_max; /* about 26 KiB each; an exchange that has its response holds two */
-    uint32_t keep_alive_ms; /* a client connection without a request */
-    uint32_t head_ms;       /* from the first byte of a head to its end */
-    uint32_t body_ms;       /* a client that owes body bytes, or room for the response */
-    uint32_t response_ms;   /* a backend that owes bytes of its response, or takes none */
-    uint32_t drain_ms;      /* a closing connection whose client still sends */
+    uint32_t conns_max;             /* client connections of this worker */
+    uint32_t exchanges_max;         /* requests under way */
+    uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until its response begins */
+    uint32_t keep_alive_ms;         /* a client connection without a request */
+    uint32_t head_ms;               /* from the first byte of a head to its end */
+    uint32_t body_ms;               /* a client that owes body bytes, or room for the response */
+    uint32_t response_ms;           /* a backend that owes bytes of its response, or takes none */
+    uint32_t drain_ms;              /* a closing connection whose client still sends */
     uint32_t requests_per_conn_max; /* then the connection is closed in good order; 0: no limit */
     struct upstream_config upstream;
 };
