@@ -21,10 +21,12 @@ static bool describe(const struct net_options *options, unsigned index, unsigned
                              options->iface);
     if (options->queues != 0)
         queues = options->queues;
+    if (options->mtu != 0)
+        mtu = options->mtu;
     *ret = (struct net_device){
         .eal_option = "--vdev",
         .queues = (uint16_t)queues,
-        .mtu = options->mtu != 0 ? options->mtu : mtu,
+        .mtu = mtu < NET_MTU_MAX ? mtu : NET_MTU_MAX,
         .has_paired_queues = true,
     };
     snprintf(ret->dpdk_name, sizeof(ret->dpdk_name), "net_af_xdp%u", index);

@@ -26,6 +26,10 @@ struct rte_mempool;
     1024u /* of a queue: two polls' worth of a burst storm; devices may round                      \
            */
 
+/* Largest MTU: a frame with two VLAN tags must fit into one packet buffer. */
+#define NET_MTU_MAX 2026u
+#define NET_MTU_MIN 1280u /* what IPv6 needs (RFC 8200, section 5) */
+
 struct net_fault {
     char text[200];
 };
@@ -37,7 +41,7 @@ struct net_options {
     char iface[16];  /* af_xdp: the kernel's interface to attach to; tap: the one to make */
     char pci[32];    /* pci: the address, 0000:00:05.0 */
     uint16_t queues; /* 0: as many as the device and the workers have use for */
-    uint16_t mtu;    /* 0: the interface's, else 1500 */
+    uint16_t mtu;    /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
 };
 
 /* A device before DPDK has it. */

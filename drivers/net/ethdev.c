@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MTU_MIN 1280u /* what IPv6 needs (RFC 8200, section 5) */
-
 bool net_fault_set(struct net_fault *ret_fault, const char *format, ...)
 {
     va_list args;
@@ -149,7 +147,8 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
         net_port_close(options, device, &setup);
         return false;
     }
-    if (rte_eth_dev_get_mtu(port, &setup.info.mtu) != 0 || setup.info.mtu < MTU_MIN)
+    if (rte_eth_dev_get_mtu(port, &setup.info.mtu) != 0 || setup.info.mtu < NET_MTU_MIN ||
+        setup.info.mtu > device->mtu)
         setup.info.mtu = device->mtu;
     ensure_mac(port, index, &setup.info.mac);
     open_multicast(port);

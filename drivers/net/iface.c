@@ -26,9 +26,9 @@ uint16_t iface_mtu(const char *name)
 {
     struct ifreq request = {0};
     snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-    if (!ask(SIOCGIFMTU, &request) || request.ifr_mtu > UINT16_MAX)
+    if (!ask(SIOCGIFMTU, &request) || request.ifr_mtu <= 0)
         return 0;
-    return (uint16_t)request.ifr_mtu;
+    return request.ifr_mtu < UINT16_MAX ? (uint16_t)request.ifr_mtu : UINT16_MAX;
 }
 
 unsigned iface_rx_queues(const char *name)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* The interface's MTU; 0: there is no such interface. */
+/* The interface's MTU (65535 if it is larger); 0: there is no such interface. */
 uint16_t iface_mtu(const char *name);
 
 /* How many receive queues it has; 0: there is no such interface. */

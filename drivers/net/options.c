@@ -30,7 +30,8 @@ struct key {
     const char *name;
     char *text; /* either text of `bytes` */
     size_t bytes;
-    uint16_t *number; /* or a number up to `max` */
+    uint16_t *number; /* or a number from `min` to `max` */
+    unsigned long min;
     unsigned long max;
     bool is_given;
 };
@@ -60,9 +61,9 @@ static bool take_number(const struct key *key, const char *value, struct net_fau
 {
     char *end;
     unsigned long number = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || number == 0 || number > key->max)
-        return net_fault_set(ret_fault, "%s=%s: a number from 1 to %lu", key->name, value,
-                             key->max);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < key->min || number > key->max)
+        return net_fault_set(ret_fault, "%s=%s: a number from %lu to %lu", key->name, value,
+                             key->min, key->max);
     *key->number = (uint16_t)number;
     return true;
 }
@@ -94,8 +95,8 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         {.name = "driver", .text = o.driver, .bytes = sizeof(o.driver)},
         {.name = "iface", .text = o.iface, .bytes = sizeof(o.iface)},
         {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
-        {.name = "queues", .number = &o.queues, .max = PORT_QUEUES_MAX},
-        {.name = "mtu", .number = &o.mtu, .max = 9600},
+        {.name = "queues", .number = &o.queues, .min = 1, .max = PORT_QUEUES_MAX},
+        {.name = "mtu", .number = &o.mtu, .min = NET_MTU_MIN, .max = NET_MTU_MAX},
     };
     char copy[256];
     if (strlen(text) >= sizeof(copy))

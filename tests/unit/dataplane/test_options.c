@@ -45,7 +45,7 @@ TEST(the_smallest_command_line_takes_the_defaults)
 
 TEST(every_option_arrives)
 {
-    REQUIRE(parse(DIRS PORT "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=9000 --workers 3 "
+    REQUIRE(parse(DIRS PORT "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
                             "--idle poll --mem 1024 --conns 100 --cores 4-6,9"));
     CHECK_EQ(o.workers, 3);
     CHECK_EQ(o.idle, IDLE_POLL);
@@ -56,7 +56,7 @@ TEST(every_option_arrives)
     CHECK_EQ(o.cpus[3], 9);
     CHECK_STR(o.ports[1].pci, "05:00.1");
     CHECK_EQ(o.ports[1].queues, 4);
-    CHECK_EQ(o.ports[1].mtu, 9000);
+    CHECK_EQ(o.ports[1].mtu, 2000);
 }
 
 TEST(help_and_version_need_nothing_else)
