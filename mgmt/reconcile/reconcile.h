@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From objects to traffic and back to status: the one place where the store, attach, compile and publish meet.
+ *
+ *   store commit -> run in the next round of the loop (many commits, one run):
+ *     attach_run -> endpoint records that changed -> image, published if its content changed -> statuses that differ
+ *   GENERATION   -> statuses again: Programmed becomes True for the Gateways that this image carries
+ *
+ * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US), so that a restart of
+ * mgmtd beside a serving dataplane neither publishes what is served already nor takes Programmed away for a moment.
+ *
+ * Owner: the daemon. Thread: the loop's. Bound: RECONCILE_UNACKNOWLEDGED_MAX images on their way.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RECONCILE_START_WAIT_US 2000000u
+#define RECONCILE_UNACKNOWLEDGED_MAX                                                               \
+    64u /* further changes wait for an answer, then go as one image */
+
+struct loop;
+struct reconcile;
+struct store;
+
+struct reconcile_config {
+    struct loop *loop;
+    struct store *store;
+    const char *run_dir;         /* where the dataplane's socket is */
+    const char *controller_name; /* NULL: the default one */
+};
+
+/* What an operator wants to know at a glance. */
+struct reconcile_state {
+    bool is_connected;             /* to a dataplane */
+    uint64_t generation_published; /* the latest; 0: none */
+    uint64_t generation_served;    /* by every worker */
+    uint64_t runs;
+    uint64_t images_refused; /* by the dataplane: a bug of ours */
+    uint64_t run_us_last;    /* how long the last run took */
+};
+
+/* Makes it and begins. -ENOMEM or as publish_new(). */
+int reconcile_new(const struct reconcile_config *config, struct reconcile **ret);
+
+/* Ends; the dataplane serves on. NULL is fine. */
+void reconcile_free(struct reconcile *r);
+
+/* The state now. */
+void reconcile_state(const struct reconcile *r, struct reconcile_state *ret);
+
+/* The image of the latest run, borrowed until the loop goes on; NULL: there was none yet. For explain. */
+const void *reconcile_image(const struct reconcile *r);
