@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 (FIPS 180-4) and constant-time comparison for who must not know the library. Pure; thread:
+ * any. */
+#pragma once
+
+#include "base/slice.h"
+
+#define DIGEST_BYTES 32u
+
+/* SHA-256 of `n` slices one after the other. False: the library failed, which it does only when
+ * memory is gone. */
+bool digest_sha256(const struct slice *v, unsigned n, uint8_t ret[DIGEST_BYTES]);
+
+/* Are `len` bytes the same? Takes the same time wherever they differ. */
+bool digest_is_same(const void *a, const void *b, size_t len);

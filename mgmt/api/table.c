@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables, as `kubectl get` shows them: name, what the object's conditions say, and age. */
+#include "api/api_priv.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+bool table_is_wanted(const struct http_head *head)
+{
+    struct slice accept;
+    if (!http_head_find(head, "accept", &accept))
+        return false;
+    /* Clients name their first choice first: "application/json;as=Table;...,application/json". */
+    const uint8_t *comma = memchr(accept.ptr, ',', accept.len);
+    size_t len = comma != NULL ? (size_t)(comma - accept.ptr) : accept.len;
+    return memmem(accept.ptr, len, "as=Table", 8) != NULL &&
+           memmem(accept.ptr, len, "v=v1", 4) != NULL;
+}
+
+static json_t *column(const char *name, const char *format, const char *description)
+{
+    return json_pack("{s:s,s:s,s:s,s:s,s:i}", "name", name, "type", "string", "format", format,
+                     "description", description, "priority", 0);
+}
+
+static bool has_conditions(const struct resource_type *type)
+{
+    return type->has_status && strcmp(type->group, "gateway.networking.k8s.io") == 0;
+}
+
+json_t *table_columns(const struct resource_type *type)
+{
+    json_t *columns = json_array();
+    json_array_append_new(columns, column("Name", "name", "Name of the object"));
+    if (has_conditions(type)) {
+        json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
+        json_array_append_new(columns, column("Programmed", "", "Is it in effect?"));
+    }
+    json_array_append_new(columns, column("Age", "", "Time since it was created"));
+    return columns;
+}
+
+/* The condition's status; of routes, of all parents that have it, with commas. */
+static json_t *condition_cell(const json_t *object, const char *wanted)
+{
+    char text[128] = "";
+    const json_t *status = json_object_get(object, "status");
+    const json_t *parents = json_object_get(status, "parents");
+    size_t n = json_is_array(parents) ? json_array_size(parents) : 1;
+    for (size_t p = 0; p < n; p++) {
+        const json_t *holder = json_is_array(parents) ? json_array_get(parents, p) : status;
+        const json_t *condition;
+        size_t i;
+        json_array_foreach(json_object_get(holder, "conditions"), i, condition)
+        {
+            const char *type = json_string_value(json_object_get(condition, "type"));
+            const char *value = json_string_value(json_object_get(condition, "status"));
+            size_t len = strlen(text);
+            if (type != NULL && value != NULL && strcmp(type, wanted) == 0)
+                snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? "," : "", value);
+        }
+    }
+    return json_string(text);
+}
+
+static json_t *age_cell(const json_t *object)
+{
+    struct tm parts = {0};
+    const char *created = meta_text(object, "creationTimestamp");
+    if (strptime(created, "%Y-%m-%dT%H:%M:%SZ", &parts) == NULL)
+        return json_string("<unknown>");
+    long long s = (long long)(time(NULL) - timegm(&parts));
+    if (s < 120)
+        return json_sprintf("%llds", s > 0 ? s : 0);
+    if (s < 7200)
+        return json_sprintf("%lldm", s / 60);
+    return s < 172800 ? json_sprintf("%lldh", s / 3600) : json_sprintf("%lldd", s / 86400);
+}
+
+json_t *table_row(const struct resource_type *type, json_t *object)
+{
+    json_t *cells = json_array();
+    json_array_append_new(cells, json_string(meta_text(object, "name")));
+    if (has_conditions(type)) {
+        json_array_append_new(cells, condition_cell(object, "Accepted"));
+        json_array_append_new(cells, condition_cell(object, "Programmed"));
+    }
+    json_array_append_new(cells, age_cell(object));
+    return json_pack("{s:o,s:{s:s,s:s,s:O}}", "cells", cells, "object", "kind",
+                     "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1", "metadata",
+                     json_object_get(object, "metadata"));
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line, and its help. */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: sluice-mgmtd --run-dir DIR --state-dir DIR [options]\n"
+    "\n"
+    "The management plane of a Sluice appliance.\n"
+    "\n"
+    "  --run-dir DIR               where the dataplane's socket is\n"
+    "  --state-dir DIR             where everything that must last is kept\n"
+    "  --listen ADDR:PORT          where the API is served ([ADDR]:PORT for IPv6; default "
+    "[::]:8443)\n"
+    "  --bootstrap-token-file F    first boot: take the token from F, or write it to F (mode "
+    "0600)\n"
+    "  --controller-name NAME      the GatewayClasses that are ours\n"
+    "  --foreground                accepted; it always stays in the foreground\n"
+    "  --help                      this text\n";
+
+/* "192.0.2.1:8443", "[2001:db8::1]:8443", ":8443". */
+static bool parse_listen(const char *text, struct options *o)
+{
+    char addr[IP_ADDR_TEXT_MAX + 2];
+    const char *colon = strrchr(text, ':');
+    char *end = NULL;
+    if (colon == NULL || (size_t)(colon - text) >= sizeof(addr) || colon[1] == '\0')
+        return false;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port > UINT16_MAX)
+        return false;
+    o->listen_port = (uint16_t)port;
+    memcpy(addr, text, (size_t)(colon - text));
+    addr[colon - text] = '\0';
+    size_t len = strlen(addr);
+    if (len == 0)
+        return true;
+    bool is_bracketed = addr[0] == '[' && addr[len - 1] == ']';
+    if (is_bracketed)
+        addr[len - 1] = '\0';
+    return ip_addr_parse(is_bracketed ? addr + 1 : addr, &o->listen_addr);
+}
+
+static const struct option long_options[] = {
+    {"run-dir", required_argument, NULL, 'r'},
+    {"state-dir", required_argument, NULL, 's'},
+    {"listen", required_argument, NULL, 'l'},
+    {"bootstrap-token-file", required_argument, NULL, 'b'},
+    {"controller-name", required_argument, NULL, 'c'},
+    {"foreground", no_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* One option. 0, 1 or -EINVAL, as options_parse(). */
+static int take(int option, struct options *o)
+{
+    switch (option) {
+    case 'r':
+        o->run_dir = optarg;
+        return 0;
+    case 's':
+        o->state_dir = optarg;
+        return 0;
+    case 'b':
+        o->bootstrap_token_file = optarg;
+        return 0;
+    case 'c':
+        o->controller_name = optarg;
+        return 0;
+    case 'f':
+        return 0;
+    case 'l':
+        if (parse_listen(optarg, o))
+            return 0;
+        fprintf(stderr, "sluice-mgmtd: --listen wants ADDR:PORT, not %s\n", optarg);
+        return -EINVAL;
+    case 'h':
+        fputs(help, stdout);
+        return 1;
+    default:
+        return -EINVAL; /* getopt has said why */
+    }
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+    struct options o = {.listen_port = OPTIONS_PORT_DEFAULT};
+    int option;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        int result = take(option, &o);
+        if (result != 0)
+            return result;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "sluice-mgmtd: what is %s?\n", argv[optind]);
+        return -EINVAL;
+    }
+    if (o.run_dir == NULL || o.state_dir == NULL) {
+        fprintf(stderr, "sluice-mgmtd: --run-dir and --state-dir are needed; see --help\n");
+        return -EINVAL;
+    }
+    *ret = o;
+    return 0;
+}

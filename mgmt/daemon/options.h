@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice-mgmtd's command line. Owner: main(). Thread: one. */
+#pragma once
+
+#include "base/ip_addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTIONS_PORT_DEFAULT 8443u
+
+struct options {
+    const char *run_dir;
+    const char *state_dir;
+    const char *bootstrap_token_file; /* NULL: the token is only printed */
+    const char *controller_name;      /* NULL: the default one */
+    struct ip_addr listen_addr;       /* all zero: any */
+    uint16_t listen_port;
+};
+
+/* Reads it. 0; 1: help was asked for and printed; -EINVAL: it is wrong, and stderr says why. */
+int options_parse(int argc, char **argv, struct options *ret);
