@@ -14,7 +14,8 @@ struct telemetry;
 /* Makes the segment for `workers` workers. NULL: no memory, or the kernel refuses. */
 struct telemetry *telemetry_new(unsigned workers);
 
-/* Unmaps and closes it; whoever has its descriptor can still read the last values. NULL: nothing. */
+/* Unmaps and closes it; whoever has its descriptor can still read the last values. NULL: nothing.
+ */
 void telemetry_free(struct telemetry *t);
 
 /* The worker's counters; `worker` == workers: housekeeping's. */

@@ -37,9 +37,11 @@ const struct endpoint_group *endpoint_group_get(const struct endpoint_table *t, 
 /* A number that grows with each change of the table. Thread: any. Cost: a load. */
 uint64_t endpoint_table_change(const struct endpoint_table *t);
 
-/* Publishes a record that endpoints_check() accepted. *ret_fault is OK, or STALE: not newer than what this manager sent
- * before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is short: nothing changed, try
- * again after endpoint_table_reap(). Thread: housekeeping. */
+/*
+ * Publishes a record that endpoints_check() accepted. *ret_fault is OK, or STALE: not newer than
+ * what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is
+ * short: nothing changed, try again after endpoint_table_reap(). Thread: housekeeping.
+ */
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
                         enum endpoints_fault *ret_fault);
 

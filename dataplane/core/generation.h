@@ -65,8 +65,8 @@ struct generation *generation_current(const struct generation_set *s);
 uint64_t generation_number(const struct generation *g);
 const struct image_view *generation_view(const struct generation *g);
 
-/* The worker serves `g` from now on (NULL: nothing) and has let go of what it served before, but for
- * its pins. Thread: the worker's, at the end of the poll in which it moved. */
+/* The worker serves `g` from now on (NULL: nothing) and has let go of what it served before, but
+ * for its pins. Thread: the worker's, at the end of the poll in which it moved. */
 void generation_report(struct generation_set *s, unsigned worker, const struct generation *g);
 
 /* The worker's hold on `g`: what generation_pin() wants. */
