@@ -210,6 +210,7 @@ void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg)
     c->snd_wnd_max = c->snd_wnd;
     c->progress_ms = tcp_now_ms(c->tcp);
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
+    c->flags &= ~(uint32_t)TCP_F_SEND_SYN; /* its SYN came again in this round, before the ACK */
     tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, 0);
     tcp_conn_set_state(c, TCP_ESTABLISHED);
     tcp_arm_wait(c);
@@ -250,7 +251,6 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segment *seg)
     c->last_rx_ms = tcp_now_ms(t);
     take_syn(c, seg);
     if (is_acked) {
-        c->flags &= ~(uint32_t)TCP_F_SEND_SYN;
         tcp_establish(c, seg);
         tcp_program_ack(c);
     } else { /* simultaneous open */

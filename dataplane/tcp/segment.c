@@ -142,9 +142,22 @@ static void syn_options(const struct tcp_conn *c, bool is_answer, struct tcp_opt
     o->wscale = scale;
 }
 
-/* The options of any segment of this connection. */
-static void fill_options(const struct tcp_conn *c, uint8_t flags, struct tcp_options *o)
+/* How many SACK blocks fit beside `bytes` of payload: a segment is never longer than the path takes
+ * (RFC 6691). c->mss is counted with timestamps, without SACK. */
+static unsigned sack_room(const struct tcp_conn *c, uint32_t bytes)
 {
+    if (bytes == 0)
+        return TCP_SACK_BLOCKS_MAX;
+    uint32_t room = bytes < c->mss ? c->mss - bytes : 0;
+    return room < 4 ? 0 : RTE_MIN((room - 4) / 8, TCP_SACK_BLOCKS_MAX);
+}
+
+/* The options of any segment of this connection. Returns false if SACK was left out for want of
+ * room. */
+static bool fill_options(const struct tcp_conn *c, const struct tcp_outgoing *out,
+                         struct tcp_options *o)
+{
+    uint8_t flags = out->flags;
     if (flags & TCP_SYN)
         syn_options(c, (flags & TCP_ACK) != 0, o);
     else
@@ -153,8 +166,11 @@ static void fill_options(const struct tcp_conn *c, uint8_t flags, struct tcp_opt
         o->ts_value = tcp_ts_now(c);
         o->ts_echo = (flags & TCP_ACK) != 0 ? c->ts_recent : 0;
     }
-    if (c->oooq.head != NULL && (c->flags & TCP_F_SACK) != 0)
-        o->n_sack = (uint8_t)tcp_reasm_sack(c, o->sack, TCP_SACK_BLOCKS_MAX);
+    if (c->oooq.head == NULL || (c->flags & TCP_F_SACK) == 0)
+        return true;
+    unsigned room = sack_room(c, out->bytes);
+    o->n_sack = room == 0 ? 0 : (uint8_t)tcp_reasm_sack(c, o->sack, room);
+    return o->n_sack > 0;
 }
 
 /* The window field, rounded up so that it never tells less than before; rcv_adv follows. */
@@ -173,14 +189,14 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
 {
     struct tcp *t = c->tcp;
     struct tcp_options options = {0};
-    fill_options(c, o->flags, &options);
+    bool has_told_all = fill_options(c, o, &options);
     uint16_t window = tell_window(c, o->flags);
     struct rte_mbuf *m = new_header(t, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
     if (m == NULL)
         return false;
     if (o->bytes > 0)
         put_payload(t, m, o);
-    if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
+    if ((o->flags & TCP_ACK) != 0 && has_told_all) { /* the acknowledgement owed is paid */
         c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
         c->full_segments = 0;
         c->deadline_us[TCP_DEADLINE_DELACK] = 0;

@@ -60,5 +60,48 @@ TEST(an_active_open_sends_and_closes_first)
     world_free(w);
 }
 
+TEST(full_segments_leave_sack_to_an_acknowledgement_of_its_own)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 2000), 2000);
+    peer(w, SEG(.flags = A, .seq = 101, .ack = 1, .len = 100)); /* 1..100 is missing */
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1448);
+    EXPECT(w, .flags = A, .seq = 1449, .ack = 1, .len = 552, .n_sack = 1, .sack = {{101, 201}});
+    EXPECT_NONE(w);
+    CHECK_EQ(write_pattern(s, 2001, 1448), 1448);
+    peer(w, SEG(.flags = A, .seq = 301, .ack = 1, .len = 100));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 2001, .ack = 1, .len = 1448);
+    EXPECT(w, .flags = A, .seq = 3449, .ack = 1, .n_sack = 2, .sack = {{301, 401}, {101, 201}});
+    stream_abort(s);
+    stream_release(s);
+    run(w);
+    drop_all(w);
+    world_free(w);
+}
+
+TEST(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    peer(w, SEG(.flags = S, .seq = 0));
+    run(w);
+    EXPECT(w, .flags = S | A, .seq = 0, .ack = 1);
+    peer(w, SEG(.flags = S, .seq = 0));
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1));
+    run(w);
+    CHECK(w->accepted != NULL);
+    CHECK(conn(w->accepted)->state == TCP_ESTABLISHED);
+    stream_release(w->accepted);
+    run(w);
+    drop_all(w);
+    peer(w, SEG(.flags = R, .seq = 1));
+    run(w);
+    world_free(w);
+}
+
 UNIT_MAIN("tcp/transfer", T(a_passive_open_is_accepted_and_closed_by_the_peer),
-          T(an_active_open_sends_and_closes_first))
+          T(an_active_open_sends_and_closes_first),
+          T(full_segments_leave_sack_to_an_acknowledgement_of_its_own),
+          T(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless))
