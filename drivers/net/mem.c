@@ -118,6 +118,16 @@ unsigned mem_world_receive(const char *port_name, unsigned queue, struct rte_mbu
     return rte_ring_sc_dequeue_burst(ring, (void **)ret, max, NULL);
 }
 
+void mem_world_rings(const char *port_name, unsigned queue, struct rte_ring **ret_in,
+                     struct rte_ring **ret_out)
+{
+    char name[64];
+    device_name(port_name, name, sizeof(name));
+    *ret_in = find_ring(name, 'i', queue);
+    *ret_out = find_ring(name, 'o', queue);
+    ASSERT(*ret_in != NULL && *ret_out != NULL);
+}
+
 static void options_of(const char *name, unsigned queues, struct net_options *ret)
 {
     *ret = (struct net_options){.driver = "mem", .queues = (uint16_t)queues};

@@ -11,6 +11,7 @@
 #include "drivers/net/driver.h"
 
 struct rte_mbuf;
+struct rte_ring;
 
 /* Frames that a queue holds in each direction; what the port sends beyond it is dropped there. */
 #define MEM_QUEUE_FRAMES_MAX 1024u
@@ -21,6 +22,11 @@ bool mem_world_send(const char *port_name, unsigned queue, struct rte_mbuf *m);
 /* Takes what the port has sent by `queue`, at most `max` frames. Returns how many. */
 unsigned mem_world_receive(const char *port_name, unsigned queue, struct rte_mbuf **ret,
                            unsigned max);
+
+/* The rings behind a queue, for a world that moves many frames: *ret_in leads into the port, *ret_out
+ * out of it. Valid until the port is closed. */
+void mem_world_rings(const char *port_name, unsigned queue, struct rte_ring **ret_in,
+                     struct rte_ring **ret_out);
 
 /* Opens a mem port without an option text: `queues` pairs, MTU 1500. For tests. */
 bool mem_port_open(const char *name, unsigned index, unsigned queues, unsigned workers,
