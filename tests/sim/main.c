@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulator's command line; see README.md. */
+#include "sim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct arguments {
+    uint64_t first;
+    uint64_t seeds;
+    enum sim_world world;
+    bool is_verbose;
+    bool is_twice;
+};
+
+static const char usage[] =
+    "usage: sim [--first SEED] [--seeds N] [--world NAME] [--verbose] [--twice]\n"
+    "  --first    the first seed (1)\n"
+    "  --seeds    how many, one after the other (1)\n"
+    "  --world    all in this world, instead of the one that the seed picks\n"
+    "  --verbose  tells the story of each run, and its digest\n"
+    "  --twice    runs each seed twice: the digest must be the same\n"
+    "worlds:\n";
+
+static void print_usage(void)
+{
+    static const char *const helps[] = {
+#define X(name, help) help,
+        SIM_WORLD_LIST(X)
+#undef X
+    };
+    fputs(usage, stdout);
+    for (unsigned i = 0; i < SIM_WORLD_COUNT; i++)
+        printf("  %-12s %s\n", sim_world_name(i), helps[i]);
+}
+
+static bool find_world(const char *name, enum sim_world *ret)
+{
+    for (unsigned i = 0; i < SIM_WORLD_COUNT; i++) {
+        if (strcmp(name, sim_world_name(i)) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+    *a = (struct arguments){.first = 1, .seeds = 1, .world = SIM_WORLD_COUNT};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--verbose") == 0) {
+            a->is_verbose = true;
+        } else if (strcmp(argv[i], "--twice") == 0) {
+            a->is_twice = true;
+        } else if (strcmp(argv[i], "--first") == 0 && value != NULL) {
+            a->first = strtoull(value, NULL, 0);
+            i++;
+        } else if (strcmp(argv[i], "--seeds") == 0 && value != NULL) {
+            a->seeds = strtoull(value, NULL, 0);
+            i++;
+        } else if (strcmp(argv[i], "--world") == 0 && value != NULL &&
+                   find_world(value, &a->world)) {
+            i++;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_result(uint64_t seed, const struct sim_result *r)
+{
+    printf("seed %" PRIu64 " world %s: %s, %.3f s virtual, %" PRIu64 " steps, %" PRIu64
+           " frames, digest %016" PRIx64 ";",
+           seed, sim_world_name(r->world), r->is_good ? "good" : "FAILED",
+           (double)r->virtual_us / 1e6, r->steps, r->frames, r->digest);
+    for (unsigned i = 0; i < SIM_OUTCOME_COUNT; i++) {
+        if (r->outcomes[i] > 0)
+            printf(" %u %s", r->outcomes[i], sim_outcome_name(i));
+    }
+    putchar('\n');
+}
+
+/* Runs one seed; with --twice a second time. */
+static bool run_seed(const struct arguments *a, uint64_t seed, struct sim_result *ret)
+{
+    sim_run(seed, a->world, a->is_verbose, ret);
+    if (a->is_verbose)
+        print_result(seed, ret);
+    if (!ret->is_good) {
+        printf("seed %" PRIu64 " world %s: %s\n", seed, sim_world_name(ret->world), ret->failure);
+        return false;
+    }
+    if (!a->is_twice)
+        return true;
+    struct sim_result again;
+    sim_run(seed, a->world, false, &again);
+    if (again.digest == ret->digest && again.steps == ret->steps)
+        return true;
+    printf("seed %" PRIu64 ": a second run went another way (%016" PRIx64 ", %016" PRIx64 ")\n",
+           seed, ret->digest, again.digest);
+    return false;
+}
+
+/* Seconds of wall clock: for the progress line only. */
+static double wall_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a;
+    if (!parse(argc, argv, &a)) {
+        print_usage();
+        return 2;
+    }
+    sim_env_init();
+    double begin = wall_s();
+    double told = begin;
+    uint64_t failed = 0;
+    uint64_t outcomes[SIM_OUTCOME_COUNT] = {0};
+    for (uint64_t i = 0; i < a.seeds; i++) {
+        struct sim_result r;
+        failed += !run_seed(&a, a.first + i, &r);
+        for (unsigned o = 0; o < SIM_OUTCOME_COUNT; o++)
+            outcomes[o] += r.outcomes[o];
+        if (wall_s() - told > 5) {
+            told = wall_s();
+            printf("%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed, %.0f s\n", i + 1, a.seeds,
+                   failed, told - begin);
+            fflush(stdout);
+        }
+    }
+    printf("requests:");
+    for (unsigned o = 0; o < SIM_OUTCOME_COUNT; o++)
+        printf(" %" PRIu64 " %s", outcomes[o], sim_outcome_name(o));
+    printf("\nsim: %" PRIu64 " passed, %" PRIu64 " failed (%.1f s)\n", a.seeds - failed, failed,
+           wall_s() - begin);
+    return failed == 0 ? 0 : 1;
+}

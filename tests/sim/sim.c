@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The run: time moves from event to event, and stands still while anybody has something to do. Ends
+ * when every session is over and the appliance is empty; then the invariants are checked.
+ */
+#include "sim.h"
+
+#include "base/assert.h"
+
+#include <rte_mempool.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* No session may stand still for longer than all timeouts on the way together. */
+#define PATIENCE_US (300ull * 1000000)
+
+void sim_fail(struct sim *s, const char *format, ...)
+{
+    va_list args;
+    if (sim_has_failed(s))
+        return;
+    int n = snprintf(s->failure, sizeof(s->failure),
+                     "at %.6f s: ", (double)(s->now_us - SIM_START_US) / 1e6);
+    va_start(args, format);
+    vsnprintf(s->failure + n, sizeof(s->failure) - (size_t)n, format, args);
+    va_end(args);
+}
+
+void sim_note(struct sim *s, const char *format, ...)
+{
+    va_list args;
+    if (!s->is_verbose)
+        return;
+    printf("  %11.6f  ", (double)(s->now_us - SIM_START_US) / 1e6);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+}
+
+void sim_session_ended(struct sim *s)
+{
+    ASSERT(s->n_open > 0);
+    s->n_open--;
+}
+
+static bool listen_nowhere(void *owner, const struct ip_addr *local, uint16_t port,
+                           uint32_t *ret_bind)
+{
+    return false;
+}
+
+static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t port,
+                           uint32_t *ret_bind)
+{
+    *ret_bind = 0;
+    return port == SIM_BACKEND_PORT;
+}
+
+static void attach(struct sim *s, bool is_box, unsigned number)
+{
+    const struct port_setup *setup = is_box ? sim_box_port(number) : sim_host_port(number);
+    struct sim_port *p = &s->wires.ports[s->wires.n_ports++];
+    sim_port_attach(sim_port_name(is_box, number), is_box ? s->plan.box_queues : 1, p);
+    p->mac = setup->info.mac;
+    p->lan = is_box ? number : number < s->plan.n_clients ? 0 : 1;
+    p->mbufs = is_box ? sim_box_mbufs(s->plan.has_few_mbufs) : sim_host_mbufs();
+    p->is_awake = is_box ? &s->box.is_awake : &s->hosts[number].is_awake;
+}
+
+static void begin(struct sim *s)
+{
+    s->now_us = SIM_START_US;
+    s->rng = (struct rng){s->plan.seed ^ 0x706f6c6c};
+    ip_addr_parse("10.0.0.80", &s->vip4);
+    ip_addr_parse("fd00::80", &s->vip6);
+    sim_wires_init(&s->wires, &s->plan);
+    s->n_hosts = s->plan.n_clients + s->plan.n_backends;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct tcp_upcalls upcalls = {i < s->plan.n_clients ? listen_nowhere : listen_backend,
+                                      sim_server_accept, &s->hosts[i]};
+        attach(s, false, i);
+        sim_host_new(&s->hosts[i], s, i, sim_host_port(i), &upcalls);
+    }
+    attach(s, true, 0);
+    attach(s, true, 1);
+    sim_box_new(&s->box, s);
+    s->n_open = s->plan.n_sessions;
+    for (unsigned i = 0; i < s->plan.n_sessions; i++)
+        sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
+}
+
+/* Everybody does what there is to do now. */
+static void poll_all(struct sim *s)
+{
+    bool did = true;
+    for (unsigned round = 0; did; round++) {
+        did = false;
+        if (round == SIM_ROUNDS_MAX) {
+            sim_fail(s, "livelock: something has to do for ever without time passing");
+            return;
+        }
+        unsigned first = rng_below(&s->rng, s->n_hosts + 1);
+        for (unsigned i = 0; i <= s->n_hosts; i++) {
+            unsigned who = (first + i) % (s->n_hosts + 1);
+            bool *is_awake = who == s->n_hosts ? &s->box.is_awake : &s->hosts[who].is_awake;
+            if (!*is_awake)
+                continue;
+            *is_awake = who == s->n_hosts ? sim_box_poll(&s->box, s->now_us)
+                                          : sim_host_poll(&s->hosts[who], s->now_us);
+            did = true;
+            if (sim_has_failed(s))
+                return;
+        }
+        sim_wires_collect(&s->wires, s->now_us);
+        sim_wires_deliver(&s->wires, s->now_us);
+    }
+}
+
+/* Moves the clock to the next event and wakes whom it concerns. False: nothing will ever happen. */
+static bool advance(struct sim *s)
+{
+    uint64_t next = sim_wires_next_us(&s->wires);
+    uint64_t box = sim_box_next_us(&s->box);
+    next = box < next ? box : next;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        uint64_t host = sim_host_next_us(&s->hosts[i]);
+        next = host < next ? host : next;
+    }
+    if (next == UINT64_MAX)
+        return false;
+    if (next > s->now_us)
+        s->now_us = next;
+    else
+        s->now_us++; /* a timer that is due was left over by a budget */
+    s->box.is_awake = box <= s->now_us;
+    for (unsigned i = 0; i < s->n_hosts; i++)
+        s->hosts[i].is_awake = sim_host_next_us(&s->hosts[i]) <= s->now_us;
+    sim_wires_deliver(&s->wires, s->now_us);
+    s->steps++;
+    return true;
+}
+
+static void check_progress(struct sim *s)
+{
+    for (unsigned i = 0; i < s->plan.n_sessions; i++) {
+        const struct sim_client *c = &s->clients[i];
+        uint64_t begin_us = SIM_START_US + c->plan->start_us;
+        uint64_t since = c->progress_us > begin_us ? c->progress_us : begin_us;
+        if (!c->is_over && s->now_us > since + PATIENCE_US) {
+            sim_fail(s, "session %u stands still at request %u", i,
+                     c->plan->first_request + c->next_answer);
+            return;
+        }
+    }
+}
+
+/* Until all sessions are over. */
+static void run_sessions(struct sim *s)
+{
+    while (s->n_open > 0 && !sim_has_failed(s)) {
+        poll_all(s);
+        if (s->n_open == 0 || sim_has_failed(s))
+            break;
+        if (!advance(s))
+            sim_fail(s, "sessions are open and nothing will ever happen");
+        if (s->now_us > SIM_START_US + SIM_RUN_US_MAX)
+            sim_fail(s, "the run takes too long");
+        if (s->steps % 1024 == 0)
+            check_progress(s);
+    }
+}
+
+static bool hosts_are_empty(const struct sim *s)
+{
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        if (tcp_conn_count(s->hosts[i].tcp) > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Until the appliance is empty, on perfect wires. */
+static void run_down(struct sim *s)
+{
+    uint64_t end_us = s->now_us + SIM_DRAIN_US_MAX;
+    s->wires.is_perfect = true;
+    sim_box_settle(&s->box);
+    for (;;) {
+        poll_all(s);
+        bool is_empty = sim_box_is_empty(&s->box) && hosts_are_empty(s) && s->wires.n_heap == 0;
+        if (is_empty || sim_has_failed(s) || s->now_us > end_us || !advance(s))
+            break;
+    }
+}
+
+/* How each request ended, against how it may end. */
+static void check_requests(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->plan.n_requests; i++) {
+        const struct sim_request *q = &s->plan.requests[i];
+        if (q->outcome == SIM_OUTCOME_open)
+            sim_fail(s, "request %u has no end", i);
+        bool is_repeatable = strcmp(q->method, "POST") != 0 && strcmp(q->method, "PATCH") != 0;
+        if (q->seen > (is_repeatable ? 2u : 1u))
+            sim_fail(s, "request %u (%s) reached backends %u times", i, q->method, q->seen);
+        if (s->plan.is_strict && q->outcome != SIM_OUTCOME_complete)
+            sim_fail(s, "request %u (%s, order %s) is %s, status %u", i, q->method,
+                     sim_order_name(q->order), sim_outcome_name(q->outcome), q->status);
+    }
+}
+
+static void check_pools(struct sim *s)
+{
+    struct rte_mempool *pools[] = {sim_box_mbufs(s->plan.has_few_mbufs), sim_host_mbufs()};
+    static const char *const names[] = {"the appliance", "the hosts"};
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned left = rte_mempool_in_use_count(pools[i]);
+        if (left > 0)
+            sim_fail(s, "%u packet buffers of %s are lost", left, names[i]);
+    }
+}
+
+/* Everybody's counters that are not 0. */
+static void dump(const struct sim *s)
+{
+    printf("  the appliance\n");
+    sim_box_dump(&s->box);
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        printf("  host %u\n", i);
+        for (unsigned id = 0; id < STAT_COUNT; id++) {
+            if (s->hosts[i].stats.counters[id] != 0)
+                printf("    %s %lu\n", stat_name(id), s->hosts[i].stats.counters[id]);
+        }
+    }
+}
+
+static void end(struct sim *s)
+{
+    for (unsigned i = 0; i < s->plan.n_sessions; i++)
+        sim_client_stop(&s->clients[i]);
+    if (sim_has_failed(s) && s->is_verbose)
+        dump(s);
+    sim_box_free(&s->box);
+    for (unsigned i = 0; i < s->n_hosts; i++)
+        sim_host_free(&s->hosts[i]);
+    for (unsigned i = 0; i < s->wires.n_ports; i++)
+        sim_port_attach(sim_port_name(i >= s->n_hosts, i >= s->n_hosts ? i - s->n_hosts : i),
+                        s->wires.ports[i].queues, &s->wires.ports[i]);
+    check_pools(s);
+}
+
+static void sum_up(const struct sim *s, struct sim_result *ret)
+{
+    *ret = (struct sim_result){.is_good = !sim_has_failed(s),
+                               .digest = s->wires.digest,
+                               .virtual_us = s->now_us - SIM_START_US,
+                               .steps = s->steps,
+                               .frames = s->wires.n_delivered,
+                               .world = s->plan.world};
+    for (uint32_t i = 0; i < s->plan.n_requests; i++)
+        ret->outcomes[s->plan.requests[i].outcome]++;
+    memcpy(ret->failure, s->failure, sizeof(ret->failure));
+}
+
+void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret)
+{
+    static struct sim sim;
+    struct sim_frame *frames = sim.wires.frames;
+    memset(&sim, 0, sizeof(sim));
+    sim.wires.frames = frames;
+    sim.is_verbose = is_verbose;
+    sim_plan_make(&sim.plan, seed, world);
+    begin(&sim);
+    run_sessions(&sim);
+    if (!sim_has_failed(&sim))
+        run_down(&sim);
+    if (!sim_has_failed(&sim)) {
+        sim_box_check(&sim.box);
+        check_requests(&sim);
+    }
+    end(&sim);
+    sum_up(&sim, ret);
+}

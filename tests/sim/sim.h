@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run: a plan, wires, the appliance between two LANs, hosts, and the clock that moves from one
+ * event to the next. Single-threaded; all chance comes from the seed. See README.md.
+ */
+#pragma once
+
+#include "sim_box.h"
+#include "sim_client.h"
+#include "sim_host.h"
+#include "sim_plan.h"
+#include "sim_server.h"
+#include "sim_wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mempool;
+
+#define SIM_PORT 80u           /* where the appliance listens */
+#define SIM_BACKEND_PORT 8000u /* where backends listen */
+#define SIM_START_US 1000000u  /* the clock does not begin at 0 */
+
+struct sim {
+    struct sim_plan plan;
+    bool is_verbose;
+    uint64_t now_us;
+    struct rng rng; /* the order in which things are polled */
+    struct sim_wires wires;
+    struct sim_box box;
+    unsigned n_hosts;
+    struct sim_host hosts[SIM_HOSTS_MAX];
+    struct ip_addr vip4;
+    struct ip_addr vip6;
+    struct sim_client clients[SIM_SESSIONS_MAX];
+    unsigned n_open; /* sessions that are not over */
+    struct sim_server servers[SIM_SERVER_CONNS_MAX];
+    uint64_t steps;
+    char failure[512]; /* "": none; the first one stays */
+};
+
+/* What a run came to. */
+struct sim_result {
+    bool is_good;
+    uint64_t digest; /* of all frames, with their times */
+    uint64_t virtual_us;
+    uint64_t steps;
+    uint64_t frames;
+    uint32_t outcomes[SIM_OUTCOME_COUNT];
+    enum sim_world world;
+    char failure[512];
+};
+
+/* Starts DPDK, makes the ports and pools that all runs use. Once in the process. */
+void sim_env_init(void);
+
+/* Runs `seed`. `world` SIM_WORLD_COUNT: the one that the seed picks. */
+void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret);
+
+/* The run has failed: says why, the first time. It ends at the next step. */
+void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Has it? */
+static inline bool sim_has_failed(const struct sim *s)
+{
+    return s->failure[0] != '\0';
+}
+
+/* A line of the story, with --verbose. */
+void sim_note(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A session is over. */
+void sim_session_ended(struct sim *s);
+
+/* The pools: of all hosts, and of the appliance (many or few buffers). */
+struct rte_mempool *sim_host_mbufs(void);
+struct rte_mempool *sim_box_mbufs(bool few);
+
+/* How many buffers a pool has when none is out. */
+unsigned sim_pool_size(const struct rte_mempool *pool);
+
+/* The started port of host `number`, and of the appliance's LAN. */
+const struct port_setup *sim_host_port(unsigned number);
+const struct port_setup *sim_box_port(unsigned lan);
+
+/* The wire's end of a port, with no wire on it yet. Frames of an earlier run are thrown away. */
+void sim_port_attach(const char *name, unsigned queues, struct sim_port *ret);
+const char *sim_port_name(bool is_box, unsigned number);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The appliance: made, polled, ended. What it serves is made in sim_config.c. */
+#include "sim_box.h"
+
+#include "base/assert.h"
+#include "core/endpoint_table.h"
+#include "core/generation.h"
+#include "core/port_setup.h"
+#include "core/rcu.h"
+#include "sim.h"
+#include "sim_config.h"
+#include "worker.h"
+
+#include <rte_mbuf.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void release_image(void *owner, const void *image, size_t length)
+{
+    free((void *)(uintptr_t)image);
+}
+
+static struct worker *new_worker(struct sim_box *b, unsigned number)
+{
+    const struct sim_plan *plan = &b->sim->plan;
+    struct rte_mempool *mbufs = sim_box_mbufs(plan->has_few_mbufs);
+    struct worker_config config = {
+        .core = {.now_us = b->sim->now_us,
+                 .worker = (uint8_t)number,
+                 .workers = (uint8_t)plan->workers,
+                 .socket = SOCKET_ID_ANY,
+                 .mbufs = mbufs,
+                 .stats = &b->stats[number],
+                 .rng_seed = plan->seed * 7 + number,
+                 .hash_key = {plan->seed, ~plan->seed}},
+        .ports = b->hub,
+        .generations = b->generations,
+        .endpoints = b->endpoints,
+        .rcu = b->rcu,
+    };
+    worker_config_default(&config, plan->conns_max, sim_pool_size(mbufs), plan->workers);
+    struct worker *w = worker_new(&config);
+    ASSERT(w != NULL);
+    worker_set_unix_time(w, 1700000000);
+    return w;
+}
+
+void sim_box_new(struct sim_box *b, struct sim *sim)
+{
+    const struct sim_plan *plan = &sim->plan;
+    *b = (struct sim_box){.sim = sim,
+                          .rng = {plan->seed ^ 0x626f78},
+                          .n_workers = plan->workers,
+                          .is_awake = true,
+                          .images_left = plan->image_changes,
+                          .endpoints_left = plan->endpoint_changes,
+                          .next_image_us = UINT64_MAX,
+                          .next_endpoints_us = UINT64_MAX};
+    struct port_setup ports[2] = {*sim_box_port(0), *sim_box_port(1)};
+    for (unsigned i = 0; i < 2; i++) {
+        ports[i].n_rx_queues = (uint16_t)plan->box_queues;
+        ports[i].n_tx_queues = (uint16_t)plan->box_queues;
+        spread_init(&ports[i].spread, plan->workers);
+    }
+    b->hub = port_hub_new(ports, 2, plan->workers);
+    b->rcu = rcu_new(plan->workers);
+    b->generations = generation_set_new(plan->workers, release_image, b);
+    b->endpoints = endpoint_table_new(b->rcu);
+    b->stats = aligned_alloc(64, plan->workers * sizeof(*b->stats));
+    ASSERT(b->hub != NULL && b->rcu != NULL && b->generations != NULL && b->endpoints != NULL &&
+           b->stats != NULL);
+    memset(b->stats, 0, plan->workers * sizeof(*b->stats));
+    for (unsigned i = 0; i < b->n_workers; i++)
+        b->workers[i] = new_worker(b, i);
+    sim_config_begin(b);
+}
+
+bool sim_box_poll(struct sim_box *b, uint64_t now_us)
+{
+    bool did = sim_config_poll(b, now_us);
+    unsigned first = rng_below(&b->sim->rng, b->n_workers);
+    for (unsigned i = 0; i < b->n_workers; i++)
+        did |= worker_poll(b->workers[(first + i) % b->n_workers], now_us);
+    return did;
+}
+
+uint64_t sim_box_next_us(const struct sim_box *b)
+{
+    uint64_t next =
+        b->next_image_us < b->next_endpoints_us ? b->next_image_us : b->next_endpoints_us;
+    for (unsigned i = 0; i < b->n_workers; i++) {
+        uint64_t worker = worker_next_us(b->workers[i]);
+        next = worker < next ? worker : next;
+    }
+    return next;
+}
+
+void sim_box_settle(struct sim_box *b)
+{
+    b->next_image_us = UINT64_MAX;
+    b->next_endpoints_us = UINT64_MAX;
+}
+
+uint64_t sim_box_stat(const struct sim_box *b, enum stat_id id)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < b->n_workers; i++)
+        sum += b->stats[i].counters[id];
+    return sum;
+}
+
+bool sim_box_is_empty(const struct sim_box *b)
+{
+    for (unsigned i = 0; i < b->n_workers; i++) {
+        struct proxy_counts counts;
+        proxy_counts(worker_proxy(b->workers[i]), &counts);
+        if (counts.conns + counts.exchanges + counts.upstream_busy + counts.upstream_idle > 0 ||
+            tcp_conn_count(worker_tcp(b->workers[i])) > 0 ||
+            tcp_timewait_count(worker_tcp(b->workers[i])) > 0)
+            return false;
+    }
+    return true;
+}
+
+static void check_worker(struct sim_box *b, unsigned i)
+{
+    struct worker *w = b->workers[i];
+    struct sim *sim = b->sim;
+    struct proxy_counts counts;
+    proxy_counts(worker_proxy(w), &counts);
+    if (counts.conns + counts.exchanges + counts.upstream_busy + counts.upstream_idle > 0)
+        sim_fail(sim, "worker %u: %u connections, %u exchanges, %u busy, %u idle upstreams left", i,
+                 counts.conns, counts.exchanges, counts.upstream_busy, counts.upstream_idle);
+    if (counts.head_bufs > 0)
+        sim_fail(sim, "worker %u: %u head buffers left", i, counts.head_bufs);
+    if (tcp_conn_count(worker_tcp(w)) + tcp_timewait_count(worker_tcp(w)) > 0)
+        sim_fail(sim, "worker %u: %u tcp connections, %u in TIME_WAIT left", i,
+                 tcp_conn_count(worker_tcp(w)), tcp_timewait_count(worker_tcp(w)));
+}
+
+/* Old images are held by nobody, and every frame had its end. */
+static void check_whole(struct sim_box *b)
+{
+    generation_set_reap(b->generations);
+    if (generation_live_count(b->generations) != 1)
+        sim_fail(b->sim, "%u images are still pinned", generation_live_count(b->generations));
+    if (endpoint_table_reap(b->endpoints) != 0)
+        sim_fail(b->sim, "endpoint lists are still held");
+    uint64_t ends = 0;
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        const char *name = stat_name(id);
+        if (strncmp(name, "net_drop_rx_", 12) == 0 || strcmp(name, "net_rx_tcp") == 0 ||
+            strcmp(name, "net_rx_arp") == 0 || strcmp(name, "net_rx_nd") == 0 ||
+            strncmp(name, "net_rx_icmp", 11) == 0)
+            ends += sim_box_stat(b, id);
+    }
+    uint64_t begins = sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) -
+                      sim_box_stat(b, STAT_core_handoff_drop_full);
+    if (ends != begins)
+        sim_fail(b->sim, "%lu frames came in, %lu had an end", begins, ends);
+}
+
+void sim_box_check(struct sim_box *b)
+{
+    for (unsigned i = 0; i < b->n_workers; i++)
+        check_worker(b, i);
+    check_whole(b);
+}
+
+void sim_box_dump(const struct sim_box *b)
+{
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        if (sim_box_stat(b, id) != 0)
+            printf("    %s %lu\n", stat_name(id), sim_box_stat(b, id));
+    }
+}
+
+void sim_box_free(struct sim_box *b)
+{
+    for (unsigned i = 0; i < b->n_workers; i++)
+        worker_free(b->workers[i]);
+    endpoint_table_free(b->endpoints);
+    generation_set_free(b->generations);
+    rcu_free(b->rcu);
+    port_hub_free(b->hub);
+    free(b->stats);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The clients: an HTTP/1.1 client as small as can be on struct stream. */
+#include "sim_client.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACE_US 10000u       /* budgets of slow clients are filled up so often */
+#define CONTINUE_US 1000000u /* RFC 9110, section 10.1.1: do not wait for ever */
+#define REOPEN_US 1000u
+
+static void run(struct sim_client *c);
+static void on_eof(struct sim_client *c);
+
+/* A request that the session will not hear of any more. */
+static void end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome)
+{
+    ASSERT(c->requests[i].outcome == SIM_OUTCOME_open);
+    c->requests[i].outcome = outcome;
+}
+
+static void end_session(struct sim_client *c, bool is_abort)
+{
+    for (uint32_t i = c->next_answer; i < c->plan->n_requests; i++) {
+        bool is_coming = i == c->next_answer && (c->is_in_body || c->head.len > 0);
+        bool is_sent = i < c->next_send || (i == c->next_send && c->is_sending);
+        end_request(c, i,
+                    is_abort    ? SIM_OUTCOME_aborted
+                    : is_coming ? SIM_OUTCOME_broken
+                    : is_sent   ? SIM_OUTCOME_unanswered
+                                : SIM_OUTCOME_unsent);
+    }
+    wheel_disarm(&c->host->core.wheel, &c->timer);
+    if (c->stream != NULL)
+        stream_release(c->stream);
+    c->stream = NULL;
+    c->is_over = true;
+    sim_session_ended(c->sim);
+}
+
+void sim_client_stop(struct sim_client *c)
+{
+    if (!c->is_over)
+        end_session(c, false);
+}
+
+/* The connection ended. Goes on with another one if the appliance had announced it. */
+static void end_connection(struct sim_client *c)
+{
+    sim_note(c->sim, "request %u: connection ended: %s%s", c->requests[0].id + c->next_answer,
+             stream_end_name(stream_end(c->stream)), c->must_reopen ? ", as announced" : "");
+    bool is_between = !c->is_in_body && c->head.len == 0;
+    bool has_rest = c->next_answer < c->plan->n_requests;
+    if (!(c->must_reopen || c->may_reopen) || !is_between || !has_rest) {
+        end_session(c, false);
+        return;
+    }
+    stream_release(c->stream);
+    c->stream = NULL;
+    c->is_established = false;
+    c->must_reopen = c->may_reopen = false;
+    c->is_sending = false;
+    c->next_send = c->next_answer;
+    wheel_arm(&c->host->core.wheel, &c->timer, c->sim->now_us + REOPEN_US);
+}
+
+static void on_event(struct stream *s, unsigned events)
+{
+    struct sim_client *c = s->owner;
+    ASSERT(c->stream == s);
+    c->progress_us = c->sim->now_us;
+    if ((events & STREAM_WRITABLE) != 0)
+        c->is_established = true;
+    if ((events & STREAM_CLOSED) == 0)
+        run(c);
+    else if (stream_is_eof(s))
+        on_eof(c);
+    else
+        end_connection(c);
+}
+
+/* What the plan of a session says, for whoever looks for a fault. */
+static void note_session(struct sim_client *c)
+{
+    const struct sim_session *p = c->plan;
+    sim_note(c->sim,
+             "session of requests %u to %u: client %u%s%s%s, pipeline %u, think %u ms, read "
+             "%u/ms, write %u/ms, abort at %u",
+             p->first_request, p->first_request + p->n_requests - 1, p->client,
+             p->is_ip6 ? ", IPv6" : "", p->is_http10 ? ", HTTP/1.0" : "",
+             p->closes_half ? ", closes half" : "", p->pipeline, p->think_ms, p->read_pace,
+             p->write_pace, p->abort_at);
+    for (uint32_t i = c->next_answer; i < p->n_requests; i++) {
+        const struct sim_request *q = &c->requests[i];
+        sim_note(c->sim,
+                 "  request %u: %s %s, up %u (%u), down %u (%u), order %s at %u, delay %u ms%s",
+                 q->id, q->method, sim_target_path(q->target), q->up_bytes, q->up_mode,
+                 q->down_bytes, q->down_mode, sim_order_name(q->order), q->order_at, q->delay_ms,
+                 q->expects_continue ? ", expects continue" : "");
+    }
+}
+
+static void open_connection(struct sim_client *c)
+{
+    note_session(c);
+    struct tcp_open_args args = {.remote = c->plan->is_ip6 ? c->sim->vip6 : c->sim->vip4,
+                                 .remote_port = SIM_PORT};
+    enum tcp_open_fault fault = tcp_open(c->host->tcp, &args, &c->stream);
+    c->host->is_awake = true;
+    if (fault != TCP_OPEN_OK) {
+        c->stream = NULL;
+        end_session(c, false);
+        return;
+    }
+    c->stream->on_event = on_event;
+    c->stream->owner = c;
+}
+
+static void compose(struct sim_client *c, const struct sim_request *q)
+{
+    struct sim_out *o = &c->out;
+    char *at = (char *)o->stage;
+    at += sprintf(at, "%s %s%u HTTP/1.%d\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\n", q->method,
+                  sim_target_path(q->target), q->id, c->plan->is_http10 ? 0 : 1, q->id);
+    if (q->up_mode == SIM_BODY_LENGTH)
+        at += sprintf(at, "Content-Length: %u\r\n", q->up_bytes);
+    else if (q->up_mode == SIM_BODY_CHUNKED)
+        at += sprintf(at, "Transfer-Encoding: chunked\r\n");
+    if (q->expects_continue)
+        at += sprintf(at, "Expect: 100-continue\r\n");
+    at += sprintf(at, "\r\n");
+    o->stage_len = (size_t)(at - (char *)o->stage);
+    sim_out_begin(o, q->up_mode, sim_up_key(q->id), q->up_bytes, c->sim->plan.seed + q->id);
+    o->is_held = q->expects_continue;
+    c->hold_until_us = c->sim->now_us + CONTINUE_US;
+}
+
+/* May the next request leave? */
+static bool can_begin(const struct sim_client *c)
+{
+    return c->next_send < c->plan->n_requests && c->next_send >= c->next_answer &&
+           !c->must_reopen && !c->is_close_announced &&
+           c->next_send - c->next_answer < c->plan->pipeline && c->sim->now_us >= c->think_until_us;
+}
+
+/* Returns true if anything moved. */
+static bool send_some(struct sim_client *c)
+{
+    bool began = false;
+    if (!c->is_sending && can_begin(c)) {
+        compose(c, &c->requests[c->next_send]);
+        c->is_sending = began = true;
+    }
+    if (!c->is_sending)
+        return false;
+    size_t n = sim_out_pump(&c->out, c->stream, c->write_budget);
+    if (c->plan->write_pace != 0)
+        c->write_budget -= n;
+    if (sim_out_is_done(&c->out)) {
+        c->requests[c->next_send].sent_us = c->sim->now_us;
+        c->next_send++;
+        c->is_sending = false;
+    }
+    if (c->plan->closes_half && !c->has_shut && !c->is_sending &&
+        c->next_send == c->plan->n_requests) {
+        stream_shutdown(c->stream);
+        c->has_shut = true;
+    }
+    return n > 0 || began;
+}
+
+static void end_answer(struct sim_client *c)
+{
+    struct sim_request *q = &c->requests[c->next_answer];
+    bool is_planned = q->status == sim_target_status(q->target);
+    end_request(c, c->next_answer, is_planned ? SIM_OUTCOME_complete : SIM_OUTCOME_refused);
+    bool is_head = strcmp(q->method, "HEAD") == 0;
+    if (q->status == 200 && !is_head && c->in.bytes != q->down_bytes)
+        sim_fail(c->sim, "request %u: %lu bytes of body, not %u", q->id, c->in.bytes,
+                 q->down_bytes);
+    c->next_answer++;
+    c->is_in_body = false;
+    c->head.len = 0;
+    c->must_reopen = c->is_close_announced;
+    c->may_reopen = q->order == SIM_ORDER_early;
+    c->is_close_announced = false;
+    c->think_until_us = c->sim->now_us + c->plan->think_ms * 1000ull;
+    if (c->plan->think_ms != 0 && !wheel_timer_is_armed(&c->timer))
+        wheel_arm(&c->host->core.wheel, &c->timer, c->think_until_us);
+}
+
+static enum sim_body_mode mode_of_answer(struct sim_client *c, const struct sim_request *q,
+                                         long long *ret_length)
+{
+    const struct sim_head *h = &c->head;
+    *ret_length = sim_head_number(h, "Content-Length");
+    if (strcmp(q->method, "HEAD") == 0 || q->status == 204 || q->status == 304)
+        return SIM_BODY_NONE;
+    if (sim_head_has(h, "Transfer-Encoding", "chunked")) {
+        if (c->plan->is_http10)
+            sim_fail(c->sim, "request %u: chunks for a client of HTTP/1.0", q->id);
+        return SIM_BODY_CHUNKED;
+    }
+    return *ret_length >= 0 ? SIM_BODY_LENGTH : SIM_BODY_CLOSE;
+}
+
+/* A whole head is there. */
+static void begin_answer(struct sim_client *c)
+{
+    struct sim_request *q = &c->requests[c->next_answer];
+    unsigned status;
+    if (sscanf(c->head.text, "HTTP/1.%*1[01] %3u", &status) != 1) {
+        sim_fail(c->sim, "request %u: not a status line: %.40s", q->id, c->head.text);
+        return;
+    }
+    c->out.is_held = false;
+    if (status < 200) {
+        c->head.len = 0;
+        return;
+    }
+    q->status = (uint16_t)status;
+    long long length;
+    enum sim_body_mode mode = mode_of_answer(c, q, &length);
+    if (status == 200 && sim_head_number(&c->head, "X-Sim-Id") != q->id)
+        sim_fail(c->sim, "request %u: the answer of another", q->id);
+    if (status == 200 && length >= 0 && length != q->down_bytes)
+        sim_fail(c->sim, "request %u: Content-Length %lld, not %u", q->id, length, q->down_bytes);
+    sim_in_begin(&c->in, mode, sim_down_key(q->id), status == 200,
+                 length < 0 ? 0 : (uint64_t)length);
+    c->is_in_body = true;
+    c->is_close_announced = mode == SIM_BODY_CLOSE || c->plan->is_http10 ||
+                            sim_head_has(&c->head, "Connection", "close");
+    sim_note(c->sim, "request %u: status %u%s", q->id, status,
+             c->is_close_announced ? ", close" : "");
+}
+
+/* Takes what is there of a body. */
+static enum sim_in_status take_body(struct sim_client *c, size_t *budget)
+{
+    enum sim_in_status status = SIM_IN_MORE;
+    if (c->in.mode == SIM_BODY_NONE || (c->in.mode == SIM_BODY_LENGTH && c->in.bytes_total == 0))
+        return SIM_IN_DONE;
+    struct slice v;
+    while (status == SIM_IN_MORE && *budget > 0 && stream_peek(c->stream, &v, 1) > 0) {
+        size_t used;
+        status = sim_in_feed(&c->in, v.ptr, v.len < *budget ? v.len : *budget, &used);
+        stream_consume(c->stream, used);
+        *budget -= used;
+        if (used == 0)
+            break;
+    }
+    return status;
+}
+
+/* The appliance has ended its direction. */
+static void on_eof(struct sim_client *c)
+{
+    if (c->is_in_body && c->in.mode == SIM_BODY_CLOSE)
+        end_answer(c);
+    end_connection(c);
+}
+
+/* Returns true if anything moved; the session may be over then. */
+static bool read_some(struct sim_client *c)
+{
+    size_t budget = c->read_budget;
+    if (budget > 0 && !c->is_in_body && c->next_answer == c->next_send && !c->is_sending &&
+        stream_readable(c->stream) > 0) {
+        sim_fail(c->sim, "session %u: bytes that nobody asked for", c->plan->first_request);
+        return false;
+    }
+    enum sim_in_status status;
+    if (!c->is_in_body) {
+        status = sim_head_read(&c->head, c->stream, &budget);
+        if (status == SIM_IN_DONE)
+            begin_answer(c);
+    } else {
+        status = take_body(c, &budget);
+        if (status == SIM_IN_DONE)
+            end_answer(c);
+    }
+    if (status == SIM_IN_BAD)
+        sim_fail(c->sim, "session %u: answer %u is damaged", c->plan->first_request,
+                 c->next_answer);
+    size_t n = c->read_budget - budget;
+    c->answer_bytes += n;
+    if (c->plan->read_pace != 0)
+        c->read_budget = budget;
+    return n > 0 || status == SIM_IN_DONE;
+}
+
+/* Fills up what slow clients may read and write. */
+static void fill_budgets(struct sim_client *c)
+{
+    uint64_t ms = (c->sim->now_us - c->paced_us) / 1000;
+    c->paced_us += ms * 1000;
+    c->read_budget = c->plan->read_pace == 0 ? SIZE_MAX / 2 : c->plan->read_pace * ms;
+    c->write_budget = c->plan->write_pace == 0 ? SIZE_MAX / 2 : c->plan->write_pace * ms;
+}
+
+/* When the session wants to be woken although nothing happens on its stream. */
+static uint64_t wake_time(const struct sim_client *c)
+{
+    uint64_t now_us = c->sim->now_us;
+    uint64_t wake = UINT64_MAX;
+    if (c->plan->read_pace != 0 || c->plan->write_pace != 0)
+        wake = now_us + PACE_US;
+    if (c->think_until_us > now_us && c->think_until_us < wake)
+        wake = c->think_until_us;
+    if (c->is_sending && c->out.is_held && c->hold_until_us < wake)
+        wake = c->hold_until_us > now_us ? c->hold_until_us : now_us + 1;
+    return wake;
+}
+
+static void run(struct sim_client *c)
+{
+    if (c->is_sending && c->out.is_held && c->sim->now_us >= c->hold_until_us)
+        c->out.is_held = false;
+    bool has_moved = c->is_established;
+    while (has_moved && !sim_has_failed(c->sim)) {
+        has_moved = send_some(c);
+        has_moved |= read_some(c);
+        if (has_moved)
+            c->progress_us = c->sim->now_us;
+        if (c->plan->abort_at != 0 && c->answer_bytes >= c->plan->abort_at) {
+            stream_abort(c->stream);
+            end_session(c, true);
+            return;
+        }
+        if (c->next_answer == c->plan->n_requests && !c->is_in_body) {
+            end_session(c, false);
+            return;
+        }
+    }
+    if (c->is_established && stream_is_eof(c->stream)) {
+        on_eof(c);
+        return;
+    }
+    uint64_t wake = wake_time(c);
+    if (wake != UINT64_MAX)
+        wheel_arm(&c->host->core.wheel, &c->timer, wake);
+}
+
+static void on_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct sim_client *c = container_of(timer, struct sim_client, timer);
+    ASSERT(!c->is_over);
+    if (c->stream == NULL) {
+        open_connection(c);
+        return;
+    }
+    fill_budgets(c);
+    run(c);
+}
+
+void sim_client_init(struct sim_client *c, struct sim *sim, const struct sim_session *plan)
+{
+    *c = (struct sim_client){.sim = sim,
+                             .host = &sim->hosts[plan->client],
+                             .plan = plan,
+                             .requests = &sim->plan.requests[plan->first_request],
+                             .timer = {.on_expire = on_timer},
+                             .paced_us = sim->now_us};
+    fill_budgets(c);
+    c->progress_us = sim->now_us;
+    wheel_arm(&c->host->core.wheel, &c->timer, sim->now_us + plan->start_us);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client's session: one connection to the appliance (a new one when the appliance has said that
+ * it closes), requests as planned, answers checked byte by byte. Every request ends in one outcome.
+ */
+#pragma once
+
+#include "base/wheel.h"
+#include "sim_body.h"
+#include "sim_plan.h"
+
+struct sim;
+struct sim_host;
+
+struct sim_client {
+    struct sim *sim;
+    struct sim_host *host;
+    const struct sim_session *plan;
+    struct sim_request *requests; /* of this session */
+    struct wheel_timer timer;     /* start, pace, think, patience with 100-continue */
+    struct stream *stream;        /* NULL: not open */
+    bool is_over;
+    bool is_established;
+    bool has_shut;        /* our direction is ended */
+    bool must_reopen;     /* an answer said "Connection: close" */
+    bool may_reopen;      /* an answer came before its request was whole: the appliance may close */
+    uint32_t next_send;   /* the request that is being sent, or will be */
+    uint32_t next_answer; /* the request whose answer comes next */
+    bool is_sending;
+    bool is_in_body;
+    bool is_close_announced; /* by the answer that is coming */
+    uint64_t think_until_us;
+    uint64_t hold_until_us; /* for 100 (Continue) */
+    uint64_t paced_us;      /* pace budgets were filled up then */
+    size_t read_budget;
+    size_t write_budget;
+    uint64_t answer_bytes;
+    uint64_t progress_us; /* something moved then */
+    struct sim_out out;
+    struct sim_head head;
+    struct sim_in in;
+};
+
+/* Makes the session ready to start at its time. */
+void sim_client_init(struct sim_client *c, struct sim *sim, const struct sim_session *plan);
+
+/* Ends a session that is still open when the run gives up. */
+void sim_client_stop(struct sim_client *c);

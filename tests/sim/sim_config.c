@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configurations of the simulator. Every image has what the plan's requests need (sim_plan.h,
+ * SIM_TARGET_LIST); what changes from one to the next are weights, extra routes before and behind,
+ * an extra address. So a request may never notice a change.
+ */
+#include "sim_config.h"
+
+#include "base/assert.h"
+#include "compile/image_builder.h"
+#include "core/endpoint_table.h"
+#include "core/generation.h"
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTRA_ROUTES_MAX 12u
+
+static struct ip_addr addr_of(const char *text)
+{
+    struct ip_addr a;
+    bool is_good = ip_addr_parse(text, &a);
+    ASSERT(is_good);
+    return a;
+}
+
+static void add_address(struct image_builder *b, const char *text, uint8_t prefix_len, bool is_vip,
+                        uint16_t interface)
+{
+    struct image_address a = {addr_of(text), prefix_len, is_vip, interface};
+    int fault = image_builder_address(b, &a);
+    ASSERT(fault == 0);
+}
+
+static void add_network(struct sim_box *box, struct image_builder *b)
+{
+    uint32_t clients = image_builder_interface(b, "clients", 0, 0, 0);
+    uint32_t backends = image_builder_interface(b, "backends", 1, 0, 0);
+    ASSERT(clients == 0 && backends == 1);
+    add_address(b, "10.0.0.1", 96 + 24, false, 0);
+    add_address(b, "fd00:0::1", 64, false, 0);
+    add_address(b, "10.0.1.1", 96 + 24, false, 1);
+    add_address(b, "fd00:1::1", 64, false, 1);
+    add_address(b, "10.0.0.80", 128, true, 0);
+    add_address(b, "fd00:0::80", 128, true, 0);
+    if (rng_below(&box->rng, 2) == 0)
+        add_address(b, "10.0.0.81", 128, true, 0);
+}
+
+static void add_match(struct image_builder *b, const char *path)
+{
+    char prefix[64];
+    snprintf(prefix, sizeof(prefix), "%s", path);
+    size_t len = strlen(prefix);
+    if (len > 1 && prefix[len - 1] == '/')
+        prefix[len - 1] = '\0';
+    struct image_match_spec match = {.path_kind = IMAGE_PATH_PREFIX, .path = prefix};
+    int fault = image_builder_match(b, &match);
+    ASSERT(fault == 0);
+}
+
+/* A route of one rule. `weights`: of groups first_group, first_group + 1, ... */
+static void add_route(struct image_builder *b, uint32_t listener, const char *name,
+                      const char *path, uint32_t first_group, const uint32_t *weights, unsigned n)
+{
+    int fault = image_builder_route(b, name, 1);
+    ASSERT(fault == 0);
+    uint32_t rule = image_builder_rule(b, 0);
+    ASSERT(rule != IMAGE_NONE);
+    for (unsigned i = 0; i < n; i++) {
+        char backend[32];
+        snprintf(backend, sizeof(backend), "sim/svc-%u:80", first_group + i);
+        fault = image_builder_backend(b, backend, first_group + i, weights[i]);
+        ASSERT(fault == 0);
+    }
+    add_match(b, path);
+    fault = image_builder_attach(b, listener, "www.sim.test");
+    ASSERT(fault == 0);
+}
+
+static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint32_t listener,
+                             const char *prefix)
+{
+    uint32_t n = rng_below(&box->rng, EXTRA_ROUTES_MAX);
+    uint32_t weight = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        char name[32];
+        char path[32];
+        snprintf(name, sizeof(name), "sim/%s-%02u", prefix, i);
+        snprintf(path, sizeof(path), "/%s/%u/", prefix, i);
+        add_route(b, listener, name, path, SIM_GROUP_A, &weight, 1);
+    }
+}
+
+/* Routes in the order of their names, as precedence wants it. */
+static void add_routes(struct sim_box *box, struct image_builder *b)
+{
+    uint32_t listener = image_builder_listener(b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
+    ASSERT(listener != IMAGE_NONE);
+    struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
+    for (unsigned i = 0; i < 2; i++) {
+        int fault = image_builder_bind(b, &vips[i], SIM_PORT, listener);
+        ASSERT(fault == 0);
+    }
+    uint32_t one = 1;
+    uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};
+    add_extra_routes(box, b, listener, "extra");
+    add_route(b, listener, "sim/route-a", "/a/", SIM_GROUP_A, &one, 1);
+    add_route(b, listener, "sim/route-b", "/b/", SIM_GROUP_B1, two, 2);
+    add_route(b, listener, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
+    add_route(b, listener, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
+    add_extra_routes(box, b, listener, "then");
+}
+
+/* Publishes the next image. False: too many are alive. */
+static bool publish_image(struct sim_box *box)
+{
+    void *image;
+    size_t len;
+    struct image_fault_info info;
+    struct image_builder *b = image_builder_new();
+    ASSERT(b != NULL);
+    add_network(box, b);
+    add_routes(box, b);
+    int error = image_builder_finish(b, box->generation + 1, &image, &len);
+    ASSERT(error == 0);
+    image_builder_free(b);
+    if (image_check(image, len, &info) != IMAGE_FAULT_OK)
+        sim_fail(box->sim, "image refused: %s", image_fault_name(info.fault));
+    if (!generation_publish(box->generations, image, len)) {
+        free(image);
+        return false;
+    }
+    box->generation++;
+    sim_note(box->sim, "image %lu", box->generation);
+    return true;
+}
+
+/* Every backend for certain with `all`; else a part of them, at least one. */
+static void put_group(struct sim_box *box, uint32_t group, bool all)
+{
+    struct {
+        struct endpoint_record record;
+        struct endpoint endpoints[SIM_BACKENDS_MAX];
+    } r = {.record = {.group = group, .version = ++box->versions[group]}};
+    const struct sim_plan *plan = &box->sim->plan;
+    uint32_t sure = rng_below(&box->rng, plan->n_backends);
+    for (uint32_t i = 0; i < plan->n_backends && group != SIM_GROUP_EMPTY; i++) {
+        bool is_ready = all || i == sure || rng_below(&box->rng, 2) == 0;
+        bool is_leaving = !is_ready && rng_below(&box->rng, 2) == 0;
+        if (!is_ready && !is_leaving)
+            continue;
+        const struct sim_host *host = &box->sim->hosts[plan->n_clients + i];
+        bool is_ip6 = (group + i + plan->seed) % 3 == 0;
+        r.endpoints[r.record.count++] =
+            (struct endpoint){.addr = is_ip6 ? host->addr6 : host->addr4,
+                              .port = SIM_BACKEND_PORT,
+                              .weight = 1,
+                              .flags = is_ready ? ENDPOINT_READY | ENDPOINT_SERVING
+                                                : ENDPOINT_SERVING | ENDPOINT_TERMINATING};
+    }
+    r.record.checksum = endpoints_checksum(r.endpoints, r.record.count);
+    enum endpoints_fault fault =
+        endpoints_check(&r, sizeof(r.record) + r.record.count * sizeof(struct endpoint));
+    bool is_put =
+        fault == ENDPOINTS_FAULT_OK && endpoint_table_put(box->endpoints, &r.record, &fault);
+    if (!is_put)
+        sim_fail(box->sim, "endpoints refused: %s", endpoints_fault_name(fault));
+    sim_note(box->sim, "group %u has %u endpoints", group, r.record.count);
+}
+
+/* When the next of `left` changes comes, so that they spread over the run. */
+static uint64_t next_change(struct sim_box *box, uint32_t left)
+{
+    if (left == 0)
+        return UINT64_MAX;
+    uint32_t mean_us = (uint32_t)(box->sim->plan.span_us / left) + 1;
+    return box->sim->now_us + 1 + rng_below(&box->rng, 2 * mean_us);
+}
+
+void sim_config_begin(struct sim_box *b)
+{
+    for (uint32_t group = SIM_GROUP_A; group < SIM_GROUP_END; group++)
+        put_group(b, group, true);
+    bool is_published = publish_image(b);
+    ASSERT(is_published);
+    b->next_image_us = next_change(b, b->images_left);
+    b->next_endpoints_us = next_change(b, b->endpoints_left);
+}
+
+bool sim_config_poll(struct sim_box *b, uint64_t now_us)
+{
+    bool did = false;
+    if (now_us >= b->next_image_us) {
+        did = publish_image(b);
+        b->images_left -= did;
+        b->next_image_us = next_change(b, b->images_left);
+    }
+    if (now_us >= b->next_endpoints_us) {
+        put_group(b, SIM_GROUP_A + rng_below(&b->rng, SIM_GROUP_EMPTY - SIM_GROUP_A), false);
+        b->endpoints_left--;
+        b->next_endpoints_us = next_change(b, b->endpoints_left);
+        did = true;
+    }
+    generation_set_reap(b->generations);
+    endpoint_table_reap(b->endpoints);
+    return did;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machines around the appliance. */
+#include "sim_host.h"
+
+#include "base/assert.h"
+#include "sim.h"
+
+#include <rte_mbuf.h>
+#include <stdio.h>
+
+#define RX_MAX 64u
+#define TIMERS_MAX 256u
+
+static const struct net_tcp_ops tcp_ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
+
+static void configure(struct sim_host *h)
+{
+    struct net_interface interface = {.port = 0};
+    struct net_address addresses[] = {{h->addr4, 96 + 24, 0, 0}, {h->addr6, 64, 0, 0}};
+    struct net_config config = {&interface, 1, addresses, 2, NULL, 0};
+    net_configure(h->net, &config);
+}
+
+void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
+                  const struct port_setup *port, const struct tcp_upcalls *upcalls)
+{
+    const struct sim_plan *plan = &sim->plan;
+    *h = (struct sim_host){.sim = sim, .number = number, .is_awake = true};
+    struct core_config core = {.now_us = sim->now_us,
+                               .workers = 1,
+                               .socket = SOCKET_ID_ANY,
+                               .mbufs = sim_host_mbufs(),
+                               .stats = &h->stats,
+                               .rng_seed = plan->seed * 31 + number,
+                               .hash_key = {plan->seed, number}};
+    struct tcp_config tcp = {.conns_max = 512,
+                             .timewaits_max = 512,
+                             .half_open_max = 256,
+                             .rx_window_bytes = plan->host_window_bytes,
+                             .tx_buffer_bytes = plan->host_buffer_bytes,
+                             .mbufs_low = 64};
+    unsigned lan = number < plan->n_clients ? 0 : 1;
+    char text[IP_ADDR_TEXT_MAX];
+    snprintf(text, sizeof(text), "10.0.%u.%u", lan, 10 + number);
+    ip_addr_parse(text, &h->addr4);
+    snprintf(text, sizeof(text), "fd00:%u::%u", lan, 10 + number);
+    ip_addr_parse(text, &h->addr6);
+    h->hub = port_hub_new(port, 1, 1);
+    ASSERT(h->hub != NULL);
+    core_init(&h->core, &core);
+    ports_join(h->hub, &h->core);
+    h->net = net_new(&h->core);
+    h->tcp = tcp_new(&h->core, h->net, &tcp, upcalls);
+    net_set_tcp(h->net, h->tcp, &tcp_ops);
+    configure(h);
+}
+
+bool sim_host_poll(struct sim_host *h, uint64_t now_us)
+{
+    struct rte_mbuf *burst[RX_MAX];
+    h->core.now_us = now_us;
+    unsigned n = port_rx(&h->core, burst, RX_MAX);
+    for (unsigned i = 0; i < n; i++)
+        net_input(h->net, burst[i]);
+    n += wheel_run(&h->core.wheel, now_us, TIMERS_MAX);
+    n += net_poll(h->net);
+    n += tcp_poll(h->tcp);
+    n += port_tx_flush(&h->core);
+    return n > 0;
+}
+
+uint64_t sim_host_next_us(const struct sim_host *h)
+{
+    return wheel_next_us(&h->core.wheel);
+}
+
+void sim_host_free(struct sim_host *h)
+{
+    tcp_done(h->tcp);
+    net_done(h->net);
+    ports_leave(&h->core);
+    core_done(&h->core);
+    port_hub_free(h->hub);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound of the simulator. */
+#pragma once
+
+#define SIM_CLIENTS_MAX 3u
+#define SIM_BACKENDS_MAX 4u
+#define SIM_HOSTS_MAX (SIM_CLIENTS_MAX + SIM_BACKENDS_MAX)
+#define SIM_WORKERS_MAX 2u
+#define SIM_SESSIONS_MAX 64u  /* client connections of a run */
+#define SIM_REQUESTS_MAX 512u /* of all sessions together */
+
+/* Frames on the wires at the same time; a full wire drops. */
+#define SIM_FRAMES_MAX 16384u
+#define SIM_FRAME_BYTES_MAX 1600u
+
+/* Packet buffers of all hosts, of an appliance that has enough, and of one that has not. */
+#define SIM_HOST_MBUFS 24575u
+#define SIM_BOX_MBUFS 8191u
+#define SIM_BOX_MBUFS_FEW 640u
+
+/* Rounds without time passing: more is a livelock. */
+#define SIM_ROUNDS_MAX 20000u
+
+/* A whole run, in virtual time: beyond the sum of all timeouts a session can meet. */
+#define SIM_RUN_US_MAX (1800ull * 1000000)
+
+/* After the last session: idle connections time out, TIME_WAIT ends. */
+#define SIM_DRAIN_US_MAX (400ull * 1000000)

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a seed to a plan. Pure. */
+#include "sim_plan.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "base/rng.h"
+
+#include <string.h>
+
+const char *sim_world_name(enum sim_world world)
+{
+    static const char *const names[] = {
+#define X(name, help) #name,
+        SIM_WORLD_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)world < array_len(names));
+    return names[world];
+}
+
+const char *sim_order_name(enum sim_order order)
+{
+    static const char *const names[] = {
+#define X(name, is_excuse) #name,
+        SIM_ORDER_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)order < array_len(names));
+    return names[order];
+}
+
+const char *sim_outcome_name(enum sim_outcome outcome)
+{
+    static const char *const names[] = {
+#define X(name, help) #name,
+        SIM_OUTCOME_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)outcome < array_len(names));
+    return names[outcome];
+}
+
+bool sim_order_is_excuse(enum sim_order order)
+{
+    static const bool is_excuse[] = {
+#define X(name, excuse) excuse,
+        SIM_ORDER_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)order < array_len(is_excuse));
+    return is_excuse[order];
+}
+
+const char *sim_target_path(enum sim_target target)
+{
+    static const char *const paths[] = {
+#define X(name, path, status) path,
+        SIM_TARGET_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)target < array_len(paths));
+    return paths[target];
+}
+
+uint16_t sim_target_status(enum sim_target target)
+{
+    static const uint16_t statuses[] = {
+#define X(name, path, status) status,
+        SIM_TARGET_LIST(X)
+#undef X
+    };
+    ASSERT((unsigned)target < array_len(statuses));
+    return statuses[target];
+}
+
+/* True once in `n`. */
+static bool one_in(struct rng *r, uint32_t n)
+{
+    return rng_below(r, n) == 0;
+}
+
+static uint32_t between(struct rng *r, uint32_t low, uint32_t high)
+{
+    ASSERT(low <= high);
+    return low + rng_below(r, high - low + 1);
+}
+
+/* Sizes as they come in life: most small, few large, some of them at an edge. */
+static uint32_t size(struct rng *r, uint32_t big_max)
+{
+    static const uint32_t edges[] = {0,    1,    2,    1447,  1448,  1449,
+                                     2896, 4095, 4096, 16384, 65535, 65536};
+    switch (rng_below(r, 16)) {
+    case 0:
+        return edges[rng_below(r, array_len(edges))];
+    case 1:
+        return between(r, 0, big_max);
+    case 2:
+    case 3:
+        return between(r, 0, big_max < 100000 ? big_max : 100000);
+    default:
+        return between(r, 0, 4000);
+    }
+}
+
+struct traits {
+    bool loses, reorders, corrupts, churns, is_rude, is_short, has_two_workers;
+};
+
+static struct traits traits_of(enum sim_world world)
+{
+    struct traits all = {true, true, true, true, true, true, true};
+    switch (world) {
+    case SIM_WORLD_lossy:
+        return (struct traits){.loses = true};
+    case SIM_WORLD_reorder:
+        return (struct traits){.reorders = true};
+    case SIM_WORLD_corrupt:
+        return (struct traits){.corrupts = true};
+    case SIM_WORLD_churn:
+        return (struct traits){.churns = true};
+    case SIM_WORLD_rude:
+        return (struct traits){.is_rude = true};
+    case SIM_WORLD_exhaustion:
+        return (struct traits){.is_short = true};
+    case SIM_WORLD_two_workers:
+        return (struct traits){.has_two_workers = true};
+    case SIM_WORLD_everything:
+        return all;
+    default:
+        return (struct traits){0};
+    }
+}
+
+static void plan_wire(struct sim_wire_plan *w, struct rng *r, const struct traits *t)
+{
+    static const uint32_t grains[] = {1, 10, 50, 200};
+    w->delay_us = one_in(r, 4) ? between(r, 1000, 30000) : between(r, 5, 500);
+    w->jitter_us = one_in(r, 2) ? between(r, 0, 50) : 0;
+    w->grain_us = grains[rng_below(r, array_len(grains))];
+    if (t->loses && !one_in(r, 4))
+        w->loss = between(r, 100, one_in(r, 3) ? 50000 : 10000);
+    if (t->reorders) {
+        w->reorder = between(r, 1000, 100000);
+        w->reorder_us = between(r, 10, 20000);
+        w->duplicate = one_in(r, 2) ? between(r, 100, 30000) : 0;
+    }
+    if (t->corrupts)
+        w->corrupt = between(r, 100, 20000);
+}
+
+static void plan_order(struct sim_request *q, struct rng *r)
+{
+    static const uint8_t rude_orders[] = {
+        SIM_ORDER_close_after, SIM_ORDER_reset_head,   SIM_ORDER_reset_body,
+        SIM_ORDER_close_body,  SIM_ORDER_reset_upload, SIM_ORDER_hang,
+    };
+    q->order = rude_orders[rng_below(r, array_len(rude_orders))];
+    uint32_t bytes = q->order == SIM_ORDER_reset_upload ? q->up_bytes : q->down_bytes;
+    q->order_at = bytes > 0 ? rng_below(r, bytes) : 0;
+    if (q->order == SIM_ORDER_close_body && q->down_bytes == 0)
+        q->order = SIM_ORDER_close_after; /* there is no middle */
+    if (q->order == SIM_ORDER_reset_upload && q->up_bytes == 0)
+        q->order = SIM_ORDER_reset_head;
+    if (q->down_mode == SIM_BODY_CLOSE &&
+        (q->order == SIM_ORDER_close_body || q->order == SIM_ORDER_close_after))
+        q->down_mode = SIM_BODY_CHUNKED; /* an early end could not be told from the end */
+}
+
+static void plan_request(struct sim_plan *p, struct rng *r, const struct sim_session *s,
+                         uint32_t big_max, bool is_rude)
+{
+    static const char *const methods[] = {"GET", "GET",  "GET",    "POST",
+                                          "PUT", "HEAD", "DELETE", "PATCH"};
+    struct sim_request *q = &p->requests[p->n_requests];
+    *q = (struct sim_request){.id = p->n_requests,
+                              .method = methods[rng_below(r, array_len(methods))],
+                              .target = one_in(r, 12) ? rng_below(r, SIM_TARGET_COUNT)
+                                                      : rng_below(r, SIM_TARGET_no_backend)};
+    p->n_requests++;
+    bool has_body = strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0;
+    if (has_body && !one_in(r, 6)) {
+        q->up_bytes = size(r, big_max);
+        q->up_mode = !s->is_http10 && one_in(r, 2) ? SIM_BODY_CHUNKED : SIM_BODY_LENGTH;
+        q->expects_continue = !s->is_http10 && one_in(r, 8);
+    }
+    q->down_bytes = size(r, big_max);
+    q->down_mode = SIM_BODY_LENGTH + rng_below(r, one_in(r, 4) ? 3 : 2);
+    q->delay_ms = one_in(r, 5) ? between(r, 1, 400) : 0;
+    if (strcmp(q->method, "HEAD") == 0 && q->down_mode == SIM_BODY_CLOSE)
+        q->down_mode = SIM_BODY_LENGTH;
+    if (is_rude && one_in(r, 4))
+        plan_order(q, r);
+    else if (one_in(r, 10))
+        q->order = q->up_bytes > 0 && one_in(r, 2) ? SIM_ORDER_early : SIM_ORDER_say_close;
+}
+
+static void plan_session(struct sim_plan *p, struct rng *r, const struct traits *t)
+{
+    struct sim_session *s = &p->sessions[p->n_sessions];
+    *s = (struct sim_session){.first_request = p->n_requests,
+                              .n_requests = one_in(r, 3) ? 1 : between(r, 1, 10),
+                              .client = rng_below(r, p->n_clients),
+                              .is_ip6 = one_in(r, 3),
+                              .is_http10 = one_in(r, 12),
+                              .pipeline = one_in(r, 3) ? between(r, 2, 6) : 1,
+                              .start_us = rng_below(r, (uint32_t)p->span_us),
+                              .think_ms = one_in(r, 3) ? between(r, 0, 300) : 0};
+    if (s->is_http10)
+        s->n_requests = 1;
+    if (p->n_requests + s->n_requests > SIM_REQUESTS_MAX)
+        s->n_requests = SIM_REQUESTS_MAX - p->n_requests;
+    if (s->n_requests == 0)
+        return;
+    if (one_in(r, t->is_rude ? 3 : 8))
+        s->read_pace = between(r, 20, 2000);
+    if (one_in(r, t->is_rude ? 3 : 8))
+        s->write_pace = between(r, 20, 2000);
+    uint32_t big_max = one_in(r, 24) ? 3000000 : 200000;
+    if (s->read_pace != 0 || s->write_pace != 0)
+        big_max = 60000;
+    for (uint32_t i = 0; i < s->n_requests; i++)
+        plan_request(p, r, s, big_max, t->is_rude);
+    if (t->is_rude && one_in(r, 4))
+        s->abort_at = between(r, 1, 20000);
+    s->closes_half = one_in(r, 10);
+    p->n_sessions++;
+}
+
+void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
+{
+    struct rng r = {seed};
+    enum sim_world picked = rng_below(&r, SIM_WORLD_COUNT);
+    *p = (struct sim_plan){.seed = seed,
+                           .world = world == SIM_WORLD_COUNT ? picked : world,
+                           .workers = 1,
+                           .box_queues = 1,
+                           .conns_max = 256,
+                           .span_us = between(&r, 1000, 3000000)};
+    struct traits t = traits_of(p->world);
+    p->is_strict = !t.is_rude && !t.is_short;
+    p->n_clients = between(&r, 1, SIM_CLIENTS_MAX);
+    p->n_backends = between(&r, 2, SIM_BACKENDS_MAX);
+    p->host_window_bytes = 1u << between(&r, 14, 18);
+    p->host_buffer_bytes = 1u << between(&r, 14, 18);
+    if (t.has_two_workers) {
+        p->workers = 2;
+        p->box_queues = between(&r, 1, 2);
+    }
+    if (t.is_short) {
+        p->has_few_mbufs = !one_in(&r, 3);
+        p->conns_max = one_in(&r, 2) ? between(&r, 4, 12) : 256;
+    }
+    if (t.churns) {
+        p->image_changes = between(&r, 1, 30);
+        p->endpoint_changes = between(&r, 1, 60);
+    }
+    for (unsigned i = 0; i < array_len(p->wires); i++)
+        plan_wire(&p->wires[i], &r, &t);
+    uint32_t sessions = between(&r, 1, 30);
+    for (uint32_t i = 0; i < sessions; i++)
+        plan_session(p, &r, &t);
+    ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the seed decides before a run begins: the world's name, its wires, hosts, sizes, and every
+ * session and request with what is to happen to it. Pure: the same seed gives the same plan.
+ */
+#pragma once
+
+#include "sim_limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(name, help). A world is strict when nothing in it excuses a request that is not answered as
+ * planned. */
+#define SIM_WORLD_LIST(X)                                                                          \
+    X(clean, "perfect wires, well-behaved peers: every answer must come, and be right")            \
+    X(lossy, "frames are lost, both ways, up to one in twenty")                                    \
+    X(reorder, "frames overtake each other and come twice")                                        \
+    X(corrupt, "bytes change on the wire")                                                         \
+    X(churn, "new images and endpoints all the time, perfect wires: no request may fail")          \
+    X(rude, "clients abort, read slowly, send slowly; backends reset, hang, close early")          \
+    X(exhaustion, "the appliance has few packet buffers and few connections")                      \
+    X(two_workers, "two workers and a port whose queues say nothing about the flow")               \
+    X(everything, "all of it at once")
+
+enum sim_world {
+#define X(name, help) SIM_WORLD_##name,
+    SIM_WORLD_LIST(X)
+#undef X
+        SIM_WORLD_COUNT
+};
+
+/* One LAN's wires, in each direction of each host. Chances in a million. */
+struct sim_wire_plan {
+    uint32_t loss;
+    uint32_t duplicate;
+    uint32_t reorder; /* chance to be held back by reorder_us */
+    uint32_t corrupt;
+    uint32_t delay_us;
+    uint32_t jitter_us;
+    uint32_t reorder_us;
+    uint32_t grain_us; /* arrivals are rounded up to this: a NIC that collects before it tells */
+};
+
+enum sim_body_mode {
+    SIM_BODY_NONE,
+    SIM_BODY_LENGTH,
+    SIM_BODY_CHUNKED,
+    SIM_BODY_CLOSE, /* responses only: ends with the connection */
+};
+
+/* What a backend does to a request. X(name, does it excuse a request that is not answered). */
+#define SIM_ORDER_LIST(X)                                                                          \
+    X(answer, false)      /* as it should */                                                       \
+    X(say_close, false)   /* "Connection: close" */                                                \
+    X(early, false)       /* answers before it has read the body, reads it all the same */         \
+    X(close_after, true)  /* closes after the answer without a word: a race for the next */        \
+    X(reset_head, true)   /* resets instead of an answer */                                        \
+    X(reset_body, true)   /* resets in the middle of the body */                                   \
+    X(close_body, true)   /* closes in the middle of the body */                                   \
+    X(reset_upload, true) /* resets while the request's body comes */                              \
+    X(hang, true)         /* never answers */
+
+enum sim_order {
+#define X(name, is_excuse) SIM_ORDER_##name,
+    SIM_ORDER_LIST(X)
+#undef X
+        SIM_ORDER_COUNT
+};
+
+/* Where a request is meant to go, and what must come back. */
+#define SIM_TARGET_LIST(X)                                                                         \
+    X(group_a, "/a/", 200)                                                                         \
+    X(group_b, "/b/", 200) /* weighted over two groups */                                          \
+    X(no_backend, "/none/", 500)                                                                   \
+    X(no_endpoint, "/empty/", 503)                                                                 \
+    X(no_route, "/x/", 404)
+
+enum sim_target {
+#define X(name, path, status) SIM_TARGET_##name,
+    SIM_TARGET_LIST(X)
+#undef X
+        SIM_TARGET_COUNT
+};
+
+/* How a request ended, seen by its client. */
+#define SIM_OUTCOME_LIST(X)                                                                        \
+    X(open, "not ended")                                                                           \
+    X(complete, "answered as planned")                                                             \
+    X(refused, "answered by the appliance with an error of its own")                               \
+    X(broken, "the connection ended in the response")                                              \
+    X(unanswered, "the connection ended before the response")                                      \
+    X(unsent, "the connection ended before the request was sent")                                  \
+    X(aborted, "the client gave up, as planned")
+
+enum sim_outcome {
+#define X(name, help) SIM_OUTCOME_##name,
+    SIM_OUTCOME_LIST(X)
+#undef X
+        SIM_OUTCOME_COUNT
+};
+
+struct sim_request {
+    /* The plan. */
+    uint32_t id;
+    const char *method;
+    enum sim_target target;
+    enum sim_order order;
+    enum sim_body_mode up_mode;
+    enum sim_body_mode down_mode;
+    uint32_t up_bytes;
+    uint32_t down_bytes;
+    uint32_t order_at; /* bytes of body after which the order is carried out */
+    uint32_t delay_ms; /* before the backend answers */
+    bool expects_continue;
+    /* What happened. */
+    enum sim_outcome outcome;
+    uint16_t status;
+    uint32_t seen;  /* times a backend got its head */
+    uint32_t whole; /* times a backend got all of it */
+    uint64_t sent_us;
+};
+
+struct sim_session {
+    uint32_t first_request;
+    uint32_t n_requests;
+    uint32_t client; /* host */
+    bool is_ip6;
+    bool is_http10;    /* one request, no keep-alive */
+    bool closes_half;  /* ends its direction after the last request, before the answers */
+    uint32_t pipeline; /* requests under way at once */
+    uint64_t start_us;
+    uint32_t think_ms;  /* between answers and the next request */
+    uint32_t read_pace; /* bytes a millisecond; 0: as they come */
+    uint32_t write_pace;
+    uint32_t abort_at; /* bytes of responses after which the client resets; 0: never */
+};
+
+struct sim_plan {
+    uint64_t seed;
+    enum sim_world world;
+    bool is_strict;
+    uint32_t workers;
+    uint32_t box_queues; /* of the appliance's ports */
+    uint32_t n_clients;
+    uint32_t n_backends;
+    bool has_few_mbufs;
+    uint32_t conns_max; /* of the appliance's worker */
+    uint32_t host_window_bytes;
+    uint32_t host_buffer_bytes;
+    uint32_t image_changes;
+    uint32_t endpoint_changes;
+    uint64_t span_us;              /* sessions start and changes happen within it */
+    struct sim_wire_plan wires[2]; /* clients' LAN, backends' LAN */
+    uint32_t n_sessions;
+    struct sim_session sessions[SIM_SESSIONS_MAX];
+    uint32_t n_requests;
+    struct sim_request requests[SIM_REQUESTS_MAX];
+};
+
+/* Makes the plan of `seed`; `world` SIM_WORLD_COUNT: the seed picks one. */
+void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world);
+
+/* "two_workers" and so on. */
+const char *sim_world_name(enum sim_world world);
+const char *sim_order_name(enum sim_order order);
+const char *sim_outcome_name(enum sim_outcome outcome);
+
+/* The path prefix and the status that a target means. */
+const char *sim_target_path(enum sim_target target);
+uint16_t sim_target_status(enum sim_target target);
+
+/* May a request with this order be left without an answer? */
+bool sim_order_is_excuse(enum sim_order order);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A backend's connection: reads requests, checks their bodies byte by byte, and does with each what
+ * the plan orders. Which request it is says its field X-Sim-Id; the rest is looked up in the plan.
+ */
+#pragma once
+
+#include "base/wheel.h"
+#include "sim_body.h"
+#include "sim_plan.h"
+
+#define SIM_SERVER_CONNS_MAX 512u
+
+struct sim;
+struct sim_host;
+
+struct sim_server {
+    struct sim *sim;
+    struct sim_host *host;
+    struct stream *stream;       /* NULL: free */
+    struct wheel_timer timer;    /* the delay before an answer */
+    struct sim_request *request; /* NULL: none under way */
+    bool is_reading;             /* the request's body is not whole yet */
+    bool is_answering;           /* `out` is the answer */
+    bool is_ready;               /* the answer may begin */
+    bool is_hanging;
+    bool closes; /* after the answer */
+    struct sim_out out;
+    struct sim_head head;
+    struct sim_in in;
+};
+
+/* For tcp's upcalls: a connection to a backend. */
+bool sim_server_accept(void *host, struct stream *s, uint32_t bind);

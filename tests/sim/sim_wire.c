@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The wires: a heap of frames by their time. Owner: the simulator. Thread: its only one. */
+#include "sim_wire.h"
+
+#include "base/assert.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_FRAME UINT32_MAX
+#define ETHER_BYTES 14u
+#define COLLECT_MAX 64u
+
+void sim_wires_init(struct sim_wires *w, const struct sim_plan *plan)
+{
+    struct sim_frame *frames = w->frames;
+    if (frames == NULL)
+        frames = calloc(SIM_FRAMES_MAX, sizeof(*frames));
+    ASSERT(frames != NULL);
+    *w = (struct sim_wires){.plan = plan, .rng = {plan->seed ^ 0x77697265}, .frames = frames};
+    for (uint32_t i = 0; i < SIM_FRAMES_MAX; i++)
+        frames[i].next_free = i + 1 < SIM_FRAMES_MAX ? i + 1 : NO_FRAME;
+}
+
+static bool is_before(const struct sim_wires *w, uint32_t a, uint32_t b)
+{
+    const struct sim_frame *x = &w->frames[a];
+    const struct sim_frame *y = &w->frames[b];
+    return x->due_us != y->due_us ? x->due_us < y->due_us : x->serial < y->serial;
+}
+
+static void heap_push(struct sim_wires *w, uint32_t frame)
+{
+    uint32_t at = w->n_heap++;
+    for (; at > 0 && is_before(w, frame, w->heap[(at - 1) / 2]); at = (at - 1) / 2)
+        w->heap[at] = w->heap[(at - 1) / 2];
+    w->heap[at] = frame;
+}
+
+static uint32_t heap_pop(struct sim_wires *w)
+{
+    ASSERT(w->n_heap > 0);
+    uint32_t top = w->heap[0];
+    uint32_t last = w->heap[--w->n_heap];
+    uint32_t at = 0;
+    for (uint32_t child = 1; child < w->n_heap; child = 2 * at + 1) {
+        if (child + 1 < w->n_heap && is_before(w, w->heap[child + 1], w->heap[child]))
+            child++;
+        if (!is_before(w, w->heap[child], last))
+            break;
+        w->heap[at] = w->heap[child];
+        at = child;
+    }
+    w->heap[at] = last;
+    return top;
+}
+
+static bool happens(struct sim_wires *w, uint32_t in_a_million)
+{
+    return in_a_million > 0 && !w->is_perfect && rng_below(&w->rng, 1000000) < in_a_million;
+}
+
+static uint64_t due_time(struct sim_wires *w, const struct sim_wire_plan *plan, uint64_t now_us)
+{
+    uint64_t due = now_us + plan->delay_us;
+    if (plan->jitter_us > 0)
+        due += rng_below(&w->rng, plan->jitter_us + 1);
+    if (happens(w, plan->reorder))
+        due += 1 + rng_below(&w->rng, plan->reorder_us);
+    return (due + plan->grain_us - 1) / plan->grain_us * plan->grain_us;
+}
+
+static bool is_ip(const struct rte_mbuf *m)
+{
+    const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+    return m->data_len > ETHER_BYTES &&
+           ((bytes[12] == 0x08 && bytes[13] == 0x00) || (bytes[12] == 0x86 && bytes[13] == 0xdd));
+}
+
+/* One copy of the frame on its way to `port`. */
+static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned port,
+                        uint64_t now_us)
+{
+    const struct sim_wire_plan *plan = &w->plan->wires[w->ports[port].lan];
+    bool is_corrupt = happens(w, plan->corrupt);
+    if (happens(w, plan->loss) || (is_corrupt && !is_ip(m))) {
+        w->n_lost++;
+        return;
+    }
+    uint32_t index = w->first_free;
+    if (index == NO_FRAME || m->pkt_len > SIM_FRAME_BYTES_MAX) {
+        w->n_full++;
+        return;
+    }
+    struct sim_frame *f = &w->frames[index];
+    w->first_free = f->next_free;
+    f->due_us = due_time(w, plan, now_us);
+    f->serial = w->serial++;
+    f->len = (uint16_t)m->pkt_len;
+    f->port = (uint8_t)port;
+    f->queue = (uint8_t)rng_below(&w->rng, w->ports[port].queues);
+    const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, f->bytes);
+    if (bytes != f->bytes)
+        memcpy(f->bytes, bytes, f->len);
+    if (is_corrupt) {
+        uint32_t at = ETHER_BYTES + rng_below(&w->rng, f->len - ETHER_BYTES);
+        f->bytes[at] ^= (uint8_t)(1 + rng_below(&w->rng, 255));
+    }
+    heap_push(w, index);
+}
+
+/* A switch: to whoever has the MAC, or to all but the sender. */
+static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m, uint64_t now_us)
+{
+    const uint8_t *dst = rte_pktmbuf_mtod(m, const uint8_t *);
+    bool is_group = (dst[0] & 1) != 0;
+    w->n_sent++;
+    for (unsigned to = 0; to < w->n_ports; to++) {
+        const struct sim_port *p = &w->ports[to];
+        if (to == from || p->lan != w->ports[from].lan)
+            continue;
+        if (!is_group && memcmp(dst, p->mac.bytes, sizeof(p->mac)) != 0)
+            continue;
+        put_on_wire(w, m, to, now_us);
+        if (happens(w, w->plan->wires[p->lan].duplicate))
+            put_on_wire(w, m, to, now_us);
+    }
+}
+
+void sim_wires_collect(struct sim_wires *w, uint64_t now_us)
+{
+    for (unsigned from = 0; from < w->n_ports; from++) {
+        for (unsigned queue = 0; queue < w->ports[from].queues; queue++) {
+            struct rte_mbuf *burst[COLLECT_MAX];
+            unsigned n;
+            while ((n = rte_ring_sc_dequeue_burst(w->ports[from].out[queue], (void **)burst,
+                                                  COLLECT_MAX, NULL)) > 0) {
+                for (unsigned i = 0; i < n; i++) {
+                    forward(w, from, burst[i], now_us);
+                    rte_pktmbuf_free(burst[i]);
+                }
+            }
+        }
+    }
+}
+
+static bool deliver(struct sim_wires *w, const struct sim_frame *f)
+{
+    struct sim_port *p = &w->ports[f->port];
+    struct rte_mbuf *m = rte_pktmbuf_alloc(p->mbufs);
+    if (m == NULL)
+        return false;
+    char *at = rte_pktmbuf_append(m, f->len);
+    ASSERT(at != NULL);
+    memcpy(at, f->bytes, f->len);
+    *p->is_awake = true;
+    if (rte_ring_sp_enqueue(p->in[f->queue], m) == 0)
+        return true;
+    rte_pktmbuf_free(m);
+    return false;
+}
+
+unsigned sim_wires_deliver(struct sim_wires *w, uint64_t now_us)
+{
+    unsigned n = 0;
+    while (w->n_heap > 0 && w->frames[w->heap[0]].due_us <= now_us) {
+        uint32_t index = heap_pop(w);
+        struct sim_frame *f = &w->frames[index];
+        struct siphash_key key = {w->digest, now_us ^ (uint64_t)f->port << 56};
+        w->digest = siphash(&key, f->bytes, f->len);
+        if (deliver(w, f))
+            w->n_delivered++;
+        else
+            w->n_full++;
+        f->next_free = w->first_free;
+        w->first_free = index;
+        n++;
+    }
+    return n;
+}
+
+uint64_t sim_wires_next_us(const struct sim_wires *w)
+{
+    return w->n_heap == 0 ? UINT64_MAX : w->frames[w->heap[0]].due_us;
+}
