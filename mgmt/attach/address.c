@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which Gateway gets which address. In three rounds, each by age: addresses that are asked for;
- * those that a Gateway already has by its status, so that none changes under the clients' feet;
- * new ones from the pools. Two Gateways share an address only if both ask for it and all their
- * listeners can be told apart (Gateway API, "Compatible Listeners"); else the younger one's request
- * cannot be met.
+ * Which Gateway gets which address. In three rounds, each by age: those that a Gateway already has by
+ * its status, so that none changes under the clients' feet; those that are asked for; new ones from
+ * the pools. Two Gateways share an address only if both ask for it and all their listeners can be
+ * told apart (Gateway API, "Compatible Listeners"). So whatever a Gateway asks for, it takes nothing
+ * away from one that is there.
  */
 #include "attach/attach_priv.h"
-
-#include "model/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,87 +37,6 @@ static void give(struct at_gateway *g, const struct ip_addr *addr)
     g->addresses[at] = *addr;
 }
 
-static bool pool_serves(const struct at_pool *pool, const char *class)
-{
-    size_t i;
-    const json_t *name;
-    json_array_foreach(pool->classes, i, name)
-    {
-        if (strcmp(json_string_value(name), class) == 0) {
-            return true;
-        }
-    }
-    return json_array_size(pool->classes) == 0;
-}
-
-static bool in_range(const struct ip_addr *addr, const struct at_range *range)
-{
-    return memcmp(addr->bytes, range->first.bytes, 16) >= 0 &&
-           memcmp(addr->bytes, range->last.bytes, 16) <= 0;
-}
-
-/* The pool of the class that has the address; NULL: none. */
-static const struct at_pool *find_pool(const struct attach *a, const struct ip_addr *addr,
-                                       const char *class)
-{
-    for (uint32_t i = 0; i < a->n_pools; i++) {
-        const struct at_pool *pool = &a->pools[i];
-        for (uint32_t j = 0; pool_serves(pool, class) && j < pool->n_ranges; j++) {
-            if (in_range(addr, &pool->ranges[j])) {
-                return pool;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* One of the appliance's own addresses. */
-static bool is_own(const struct attach *a, const struct ip_addr *addr)
-{
-    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
-        const struct plan_interface *interface = &a->plan.interfaces[i];
-        for (uint32_t j = 0; j < interface->n_addresses; j++) {
-            if (ip_addr_eq(&interface->addresses[j].addr, addr)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* A neighbour's: the next hop of a static route. */
-static bool is_next_hop(const struct attach *a, const struct ip_addr *addr)
-{
-    for (uint32_t i = 0; i < a->plan.n_static_routes; i++) {
-        if (ip_addr_eq(&a->plan.static_routes[i].gateway, addr)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first or last address of an IPv4 network of ours: no host may have it. */
-static bool is_network_edge(const struct attach *a, const struct ip_addr *addr)
-{
-    for (uint32_t i = 0; ip_addr_is_v4(addr) && i < a->plan.n_interfaces; i++) {
-        const struct plan_interface *interface = &a->plan.interfaces[i];
-        for (uint32_t j = 0; j < interface->n_addresses; j++) {
-            const struct plan_prefix *p = &interface->addresses[j];
-            if (!ip_addr_is_v4(&p->addr) || p->length > 30 ||
-                !ip_addr_in_prefix(addr, &p->addr, 96u + p->length)) {
-                continue;
-            }
-            uint32_t host = (uint32_t)addr->bytes[12] << 24 | (uint32_t)addr->bytes[13] << 16 |
-                            (uint32_t)addr->bytes[14] << 8 | addr->bytes[15];
-            uint32_t mask = UINT32_MAX >> p->length;
-            if ((host & mask) == 0 || (host & mask) == mask) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* The Gateway other than `g` that has the address; NULL: it is free. */
 static const struct at_gateway *find_user(const struct attach *a, const struct at_gateway *g,
                                           const struct ip_addr *addr)
@@ -144,51 +61,9 @@ static bool are_compatible(const struct at_gateway *x, const struct at_gateway *
     return true;
 }
 
-/* Why `g` cannot have the address that it asks for; NULL: it can. */
-static const char *asked_fault(struct attach *a, const struct at_gateway *g,
-                               const struct ip_addr *addr)
-{
-    if (find_pool(a, addr, g->class->meta.name) == NULL && !is_own(a, addr)) {
-        return "it is in no AddressPool of the class and no address of an Interface";
-    }
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        const struct at_gateway *other = &a->gateways[i];
-        if (other != g && has_address(other, addr) && !are_compatible(other, g)) {
-            return arena_printf(a->arena,
-                                "Gateway %s has it, and their listeners cannot be told apart",
-                                other->meta.full_name);
-        }
-    }
-    return NULL;
-}
-
 static const json_t *asked_addresses(const struct at_gateway *g)
 {
     return at_path(g->meta.obj, "spec", "addresses");
-}
-
-/* Round one: what is asked for by value. */
-static void give_asked(struct attach *a, struct at_gateway *g)
-{
-    size_t i;
-    const json_t *item;
-    json_array_foreach(asked_addresses(g), i, item)
-    {
-        struct ip_addr addr;
-        const char *text = text_at(item, "value");
-        if (!ip_addr_parse(text, &addr)) {
-            continue;
-        }
-        const char *fault = asked_fault(a, g, &addr);
-        if (fault == NULL) {
-            give(g, &addr);
-        } else if (g->not_programmed.reason == NULL) {
-            g->not_programmed =
-                VERDICT("False", "AddressNotUsable",
-                        arena_printf(a->arena, "spec.addresses[%zu]: %s cannot be used: %s", i,
-                                     text, fault));
-        }
-    }
 }
 
 /* Is it left to us which addresses the Gateway gets? */
@@ -205,14 +80,76 @@ static bool is_ours_to_choose(const struct at_gateway *g)
     return json_array_size(asked_addresses(g)) == 0;
 }
 
+/* Why `g` cannot have the address that it asks for; NULL: it can. */
+static const char *asked_fault(struct attach *a, const struct at_gateway *g,
+                               const struct ip_addr *addr)
+{
+    if (pool_find(a, addr, g->class->meta.name) == NULL && !network_is_own(a, addr)) {
+        return "it is in no AddressPool of the class and no address of an Interface";
+    }
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        const struct at_gateway *other = &a->gateways[i];
+        if (other == g || !has_address(other, addr)) {
+            continue;
+        }
+        if (is_ours_to_choose(other)) {
+            return arena_printf(a->arena, "it was given to Gateway %s", other->meta.full_name);
+        }
+        if (!are_compatible(other, g)) {
+            return arena_printf(a->arena,
+                                "Gateway %s has it, and their listeners cannot be told apart",
+                                other->meta.full_name);
+        }
+    }
+    return NULL;
+}
+
+/* Does the Gateway have the address by its status? */
+static bool had_address(const struct at_gateway *g, const struct ip_addr *addr)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(at_path(g->meta.obj, "status", "addresses"), i, item)
+    {
+        struct ip_addr had;
+        if (ip_addr_parse(text_at(item, "value"), &had) && ip_addr_eq(&had, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is asked for by value: what it has already (is_kept), or all of it. */
+static void give_asked(struct attach *a, struct at_gateway *g, bool is_kept)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(asked_addresses(g), i, item)
+    {
+        struct ip_addr addr;
+        const char *text = text_at(item, "value");
+        if (!ip_addr_parse(text, &addr) || (is_kept && !had_address(g, &addr))) {
+            continue;
+        }
+        const char *fault = asked_fault(a, g, &addr);
+        if (fault == NULL) {
+            give(g, &addr);
+        } else if (!is_kept && g->not_programmed.reason == NULL) {
+            g->not_programmed =
+                VERDICT("False", "AddressNotUsable",
+                        arena_printf(a->arena, "spec.addresses[%zu]: %s cannot be used: %s", i,
+                                     text, fault));
+        }
+    }
+}
+
 static bool can_allocate(const struct attach *a, const struct at_gateway *g,
                          const struct ip_addr *addr)
 {
-    return find_user(a, g, addr) == NULL && !is_own(a, addr) && !is_next_hop(a, addr) &&
-           !is_network_edge(a, addr);
+    return find_user(a, g, addr) == NULL && network_can_give(a, addr);
 }
 
-/* Round two: what it has. */
+/* What it was given before, of addresses that are left to us. */
 static void give_kept(struct attach *a, struct at_gateway *g)
 {
     size_t i;
@@ -222,32 +159,19 @@ static void give_kept(struct attach *a, struct at_gateway *g)
         struct ip_addr addr;
         if (strcmp(text_at(item, "type"), "IPAddress") == 0 &&
             ip_addr_parse(text_at(item, "value"), &addr) &&
-            find_pool(a, &addr, g->class->meta.name) != NULL && can_allocate(a, g, &addr)) {
+            pool_find(a, &addr, g->class->meta.name) != NULL && can_allocate(a, g, &addr)) {
             give(g, &addr);
         }
     }
 }
 
-/* Moves behind the address that is in use. */
-static void range_advance(struct at_range *range)
-{
-    range->is_used_up = ip_addr_eq(&range->next, &range->last);
-    for (size_t i = 16; !range->is_used_up && i-- > 0 && ++range->next.bytes[i] == 0;) {
-    }
-}
-
-/* Gives the first free address of the range. What was found in use is not looked at again in this
- * run, so all Gateways together cost as many steps as addresses are in use. */
+/* Gives the first free address of the range. */
 static bool give_from_range(struct attach *a, struct at_gateway *g, struct at_range *range)
 {
-    while (!range->is_used_up) {
-        struct ip_addr addr = range->next;
-        bool is_free = can_allocate(a, g, &addr);
-        if (is_free) {
+    struct ip_addr addr;
+    while (pool_next(range, &addr)) {
+        if (can_allocate(a, g, &addr)) {
             give(g, &addr);
-        }
-        range_advance(range);
-        if (is_free) {
             return true;
         }
     }
@@ -279,7 +203,7 @@ static bool has_family(const struct at_gateway *g, bool want_v4)
     return false;
 }
 
-/* Round three: one of each family that the pools have. */
+/* One of each family that the pools have. */
 static void give_missing(struct attach *a, struct at_gateway *g)
 {
     if (is_ours_to_choose(g)) {
@@ -310,11 +234,13 @@ static void run_round(struct attach *a, uint32_t round)
         if (!has_class(g)) {
             continue;
         }
-        if (round == 0) {
-            give_asked(a, g);
-        } else if (round == 1 && is_ours_to_choose(g)) {
+        if (round < 2) {
+            give_asked(a, g, round == 0);
+        }
+        if (round == 0 && is_ours_to_choose(g)) {
             give_kept(a, g);
-        } else if (round == 2) {
+        }
+        if (round == 2) {
             give_missing(a, g);
         }
     }
@@ -330,32 +256,9 @@ static int compare_addresses(const void *x, const void *y)
 static uint32_t find_interface(const struct attach *a, const struct at_gateway *g,
                                const struct ip_addr *addr)
 {
-    const struct at_pool *pool = find_pool(a, addr, g->class->meta.name);
-    if (pool != NULL && pool->interface != PLAN_NONE) {
-        return pool->interface;
-    }
-    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
-        const struct plan_interface *interface = &a->plan.interfaces[i];
-        for (uint32_t j = 0; j < interface->n_addresses; j++) {
-            const struct plan_prefix *p = &interface->addresses[j];
-            bool is_v4 = ip_addr_is_v4(&p->addr);
-            if (is_v4 == ip_addr_is_v4(addr) &&
-                ip_addr_in_prefix(addr, &p->addr, p->length + (is_v4 ? 96u : 0u))) {
-                return i;
-            }
-        }
-    }
-    return PLAN_NONE;
-}
-
-/* Is at least one of its listeners served? */
-static bool is_served(const struct at_gateway *g)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        any |= g->listeners[i].fault == PLAN_LISTENER_OK;
-    }
-    return any && strcmp(g->accepted.status, "True") == 0;
+    const struct at_pool *pool = pool_find(a, addr, g->class->meta.name);
+    bool is_said = pool != NULL && pool->interface != PLAN_NONE;
+    return is_said ? pool->interface : network_interface_of(a, addr);
 }
 
 /* All addresses of all served Gateways but the interfaces' own, each once. */
@@ -366,9 +269,9 @@ static void list_addresses(struct attach *a)
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         const struct at_gateway *g = &a->gateways[i];
-        for (uint32_t j = 0; is_served(g) && j < g->n_addresses; j++) {
+        for (uint32_t j = 0; gateway_is_servable(g) && j < g->n_addresses; j++) {
             const struct ip_addr *addr = &g->addresses[j];
-            if (!is_own(a, addr)) {
+            if (!network_is_own(a, addr)) {
                 list[n++] =
                     (struct plan_address){.addr = *addr, .interface = find_interface(a, g, addr)};
             }

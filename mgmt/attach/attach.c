@@ -22,6 +22,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     a->grants = collect(a, MODEL_REFERENCE_GRANT, &a->n_grants);
     group_init(a);
     network_run(a);
+    pool_run(a);
     class_run(a);
     gateway_run(a);
     address_run(a);

@@ -134,9 +134,10 @@ struct attach {
     uint32_t n_slices;
     uint32_t n_grants;
     uint32_t n_groups;
-    struct at_class *classes;    /* ours */
-    struct at_gateway *gateways; /* of our classes */
-    struct at_route *routes;     /* all HTTPRoutes */
+    struct at_class *classes;             /* ours */
+    struct at_gateway *gateways;          /* of our classes, by age */
+    struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
+    struct at_route *routes;              /* all HTTPRoutes */
     struct at_pool *pools;
     struct at_slice *slices;
     const json_t **grants;
@@ -163,6 +164,9 @@ int meta_compare(const struct at_meta *x, const struct at_meta *y);
 /* All objects of a type that are not being deleted, as an arena array. */
 const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n);
 
+/* The same for a cluster-scoped type, sorted by name. */
+const json_t **collect_by_name(struct attach *a, enum model_type_id type, uint32_t *ret_n);
+
 /* One object, held; NULL: there is none. */
 const json_t *find_object(struct attach *a, enum model_type_id type, const char *namespace,
                           const char *name);
@@ -174,12 +178,16 @@ const json_t *find_object(struct attach *a, enum model_type_id type, const char 
 
 /* ---- the steps of a run, in this order ---- */
 
-/* Interfaces, static routes, pools. */
+/* Interfaces and static routes. */
 void network_run(struct attach *a);
+/* Address pools; before: network_run(). */
+void pool_run(struct attach *a);
 /* Our GatewayClasses. */
 void class_run(struct attach *a);
 /* Gateways of these classes and their listeners. */
 void gateway_run(struct attach *a);
+/* One of them; NULL: it is not there or not ours. O(log Gateways). */
+struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name);
 /* Addresses for the Gateways, and struct plan's list of them; before: gateway_run(). */
 void address_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(). */
@@ -203,6 +211,31 @@ const struct protocol *protocol_find(const char *name);
 
 /* Could both listeners be told apart on one address? */
 bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y);
+
+/* Can something be served on the Gateway, once it has an address? */
+bool gateway_is_servable(const struct at_gateway *g);
+
+/* Is it one of the appliance's own addresses? */
+bool network_is_own(const struct attach *a, const struct ip_addr *addr);
+
+/* Could a Gateway be given the address: no interface's, no next hop's, no network's first or last? */
+bool network_can_give(const struct attach *a, const struct ip_addr *addr);
+
+/* The interface with this name, or PLAN_NONE. */
+uint32_t network_interface_named(const struct attach *a, const char *name);
+
+/* The interface whose prefix holds the address, or PLAN_NONE. */
+uint32_t network_interface_of(const struct attach *a, const struct ip_addr *addr);
+
+/* May Gateways of the class have addresses of the pool? */
+bool pool_serves(const struct at_pool *pool, const char *class);
+
+/* The pool of the class that has the address; NULL: none. */
+const struct at_pool *pool_find(const struct attach *a, const struct ip_addr *addr,
+                                const char *class);
+
+/* The next address of the range that was not looked at in this run; false: there is none. */
+bool pool_next(struct at_range *range, struct ip_addr *ret);
 
 /* Judges the listeners of a Gateway. */
 void listener_run(struct attach *a, struct at_gateway *g);

@@ -2,6 +2,7 @@
 /* Our GatewayClasses and the Gateways of them: which are accepted. */
 #include "attach/attach_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,36 @@ static int compare_gateways(const void *x, const void *y)
                         &((const struct at_gateway *)y)->meta);
 }
 
+static int compare_full_names(const void *x, const void *y)
+{
+    const struct at_gateway *const *a = x;
+    const struct at_gateway *const *b = y;
+    return strcmp((*a)->meta.full_name, (*b)->meta.full_name);
+}
+
+struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name)
+{
+    char full_name[512];
+    int n = snprintf(full_name, sizeof(full_name), "%s/%s", namespace, name);
+    if (n < 0 || (size_t)n >= sizeof(full_name) || a->n_gateways == 0) {
+        return NULL;
+    }
+    struct at_gateway key = {.meta.full_name = full_name};
+    const struct at_gateway *wanted = &key;
+    struct at_gateway **found = bsearch(&wanted, a->gateways_by_name, a->n_gateways,
+                                        sizeof(a->gateways_by_name[0]), compare_full_names);
+    return found != NULL ? *found : NULL;
+}
+
+bool gateway_is_servable(const struct at_gateway *g)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        any |= g->listeners[i].fault == PLAN_LISTENER_OK;
+    }
+    return any && strcmp(g->accepted.status, "True") == 0;
+}
+
 static void judge(struct attach *a, struct at_gateway *g)
 {
     g->accepted = judge_spec(a, g);
@@ -143,8 +174,11 @@ void gateway_run(struct attach *a)
         }
     }
     qsort(a->gateways, a->n_gateways, sizeof(a->gateways[0]), compare_gateways);
+    a->gateways_by_name = ARENA_ARRAY(a->arena, struct at_gateway *, a->n_gateways);
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         a->gateways[i].index = i;
+        a->gateways_by_name[i] = &a->gateways[i];
         judge(a, &a->gateways[i]);
     }
+    qsort(a->gateways_by_name, a->n_gateways, sizeof(a->gateways_by_name[0]), compare_full_names);
 }

@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interfaces, static routes and address pools. Values are valid: the model checked them. */
+/* Interfaces and static routes, and what may be said of an address on them. Values are valid: the model checked them. */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
 #include "model/text.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static int compare_names(const void *x, const void *y)
-{
-    const json_t *const *a = x;
-    const json_t *const *b = y;
-    return strcmp(text_at(json_object_get(*a, "metadata"), "name"),
-                  text_at(json_object_get(*b, "metadata"), "name"));
-}
-
-/* Objects of a cluster-scoped type by name. */
-static const json_t **collect_by_name(struct attach *a, enum model_type_id type, uint32_t *ret_n)
-{
-    const json_t **objects = collect(a, type, ret_n);
-    if (*ret_n > 0) {
-        qsort(objects, *ret_n, sizeof(objects[0]), compare_names);
-    }
-    return objects;
-}
 
 static struct plan_prefix read_prefix(const char *text)
 {
@@ -55,8 +36,7 @@ static struct plan_interface read_interface(struct attach *a, const json_t *obj)
     return i;
 }
 
-/* The interface with this name, or PLAN_NONE. */
-static uint32_t find_interface(const struct attach *a, const char *name)
+uint32_t network_interface_named(const struct attach *a, const char *name)
 {
     for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
         if (strcmp(a->plan.interfaces[i].name, name) == 0) {
@@ -88,7 +68,7 @@ static void read_static_routes(struct attach *a)
         const char *gateway = text_at(spec, "gateway");
         list[i].name = text_at(json_object_get(objects[i], "metadata"), "name");
         list[i].destination = read_prefix(text_at(spec, "destination"));
-        list[i].interface = find_interface(a, text_at(spec, "interface"));
+        list[i].interface = network_interface_named(a, text_at(spec, "interface"));
         if (gateway[0] != '\0') {
             bool ok = ip_addr_parse(gateway, &list[i].gateway);
             ASSERT(ok);
@@ -98,44 +78,72 @@ static void read_static_routes(struct attach *a)
     a->plan.n_static_routes = n;
 }
 
-static struct at_range read_range(const char *text)
+bool network_is_own(const struct attach *a, const struct ip_addr *addr)
 {
-    struct at_range r = {0};
-    bool ok = text_parse_range(text, &r.first, &r.last);
-    ASSERT(ok);
-    r.next = r.first;
-    return r;
+    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
+        const struct plan_interface *interface = &a->plan.interfaces[i];
+        for (uint32_t j = 0; j < interface->n_addresses; j++) {
+            if (ip_addr_eq(&interface->addresses[j].addr, addr)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
-static struct at_pool read_pool(struct attach *a, const json_t *obj)
+/* Is the address on the prefix's link? */
+static bool is_within(const struct ip_addr *addr, const struct plan_prefix *p)
 {
-    const json_t *spec = json_object_get(obj, "spec");
-    const json_t *ranges = json_object_get(spec, "addresses");
-    struct at_pool p = {
-        .name = text_at(json_object_get(obj, "metadata"), "name"),
-        .classes = json_object_get(spec, "gatewayClassNames"),
-        .interface = find_interface(a, text_at(spec, "interface")),
-        .n_ranges = (uint32_t)json_array_size(ranges),
-    };
-    p.ranges = ARENA_ARRAY(a->arena, struct at_range, p.n_ranges);
-    for (uint32_t i = 0; i < p.n_ranges; i++) {
-        p.ranges[i] = read_range(json_string_value(json_array_get(ranges, i)));
-    }
-    return p;
+    bool is_v4 = ip_addr_is_v4(&p->addr);
+    return is_v4 == ip_addr_is_v4(addr) &&
+           ip_addr_in_prefix(addr, &p->addr, p->length + (is_v4 ? 96u : 0u));
 }
 
-static void read_pools(struct attach *a)
+/* The first or last address of an IPv4 network: no host may have it (RFC 3021 excepts /31). */
+static bool is_edge(const struct ip_addr *addr, const struct plan_prefix *p)
 {
-    const json_t **objects = collect_by_name(a, MODEL_ADDRESS_POOL, &a->n_pools);
-    a->pools = ARENA_ARRAY(a->arena, struct at_pool, a->n_pools);
-    for (uint32_t i = 0; i < a->n_pools; i++) {
-        a->pools[i] = read_pool(a, objects[i]);
+    if (!ip_addr_is_v4(&p->addr) || p->length > 30 || !is_within(addr, p)) {
+        return false;
     }
+    uint32_t host = (uint32_t)addr->bytes[12] << 24 | (uint32_t)addr->bytes[13] << 16 |
+                    (uint32_t)addr->bytes[14] << 8 | addr->bytes[15];
+    uint32_t mask = UINT32_MAX >> p->length;
+    return (host & mask) == 0 || (host & mask) == mask;
+}
+
+bool network_can_give(const struct attach *a, const struct ip_addr *addr)
+{
+    for (uint32_t i = 0; i < a->plan.n_static_routes; i++) {
+        if (ip_addr_eq(&a->plan.static_routes[i].gateway, addr)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
+        const struct plan_interface *interface = &a->plan.interfaces[i];
+        for (uint32_t j = 0; j < interface->n_addresses; j++) {
+            if (is_edge(addr, &interface->addresses[j])) {
+                return false;
+            }
+        }
+    }
+    return !network_is_own(a, addr);
+}
+
+uint32_t network_interface_of(const struct attach *a, const struct ip_addr *addr)
+{
+    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
+        const struct plan_interface *interface = &a->plan.interfaces[i];
+        for (uint32_t j = 0; j < interface->n_addresses; j++) {
+            if (is_within(addr, &interface->addresses[j])) {
+                return i;
+            }
+        }
+    }
+    return PLAN_NONE;
 }
 
 void network_run(struct attach *a)
 {
     read_interfaces(a);
     read_static_routes(a);
-    read_pools(a);
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const char *text_at(const json_t *object, const char *key)
@@ -90,4 +91,21 @@ const json_t *find_object(struct attach *a, enum model_type_id type, const char 
         hold(a, obj);
     }
     return obj;
+}
+
+static int compare_names(const void *x, const void *y)
+{
+    const json_t *const *a = x;
+    const json_t *const *b = y;
+    return strcmp(text_at(json_object_get(*a, "metadata"), "name"),
+                  text_at(json_object_get(*b, "metadata"), "name"));
+}
+
+const json_t **collect_by_name(struct attach *a, enum model_type_id type, uint32_t *ret_n)
+{
+    const json_t **objects = collect(a, type, ret_n);
+    if (*ret_n > 0) {
+        qsort(objects, *ret_n, sizeof(objects[0]), compare_names);
+    }
+    return objects;
 }

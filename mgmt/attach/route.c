@@ -16,17 +16,6 @@
 /* A bit a listener: a Gateway has at most 64. */
 typedef uint64_t listener_set;
 
-static struct at_gateway *find_gateway(struct attach *a, const char *namespace, const char *name)
-{
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        if (strcmp(a->gateways[i].meta.name, name) == 0 &&
-            strcmp(a->gateways[i].meta.namespace, namespace) == 0) {
-            return &a->gateways[i];
-        }
-    }
-    return NULL;
-}
-
 /* The parentRefs that name Gateways of ours. */
 static void find_parents(struct attach *a, struct at_route *r)
 {
@@ -40,7 +29,7 @@ static void find_parents(struct attach *a, struct at_route *r)
         struct at_gateway *g = NULL;
         if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) == 0 &&
             strcmp(text_at(ref, "kind"), "Gateway") == 0) {
-            g = find_gateway(a, namespace[0] != '\0' ? namespace : r->meta.namespace,
+            g = gateway_find(a, namespace[0] != '\0' ? namespace : r->meta.namespace,
                              text_at(ref, "name"));
         }
         if (g != NULL) {

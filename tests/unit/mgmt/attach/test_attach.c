@@ -73,6 +73,7 @@ int main(int argc, char **argv)
         T(what_other_controllers_wrote_is_kept),
         T(a_route_that_leaves_us_loses_our_entry),
         T(a_gateway_keeps_its_address_when_an_older_one_comes),
+        T(nobody_takes_an_address_that_another_gateway_has),
         T(a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it),
         T(a_class_has_the_finalizer_while_gateways_use_it),
         T(features_are_told_in_alphabetical_order),

@@ -178,6 +178,40 @@ void a_gateway_keeps_its_address_when_an_older_one_comes(void)
     scenario_close(&s);
 }
 
+void nobody_takes_an_address_that_another_gateway_has(void)
+{
+    struct scenario s;
+    scenario_open(&s, "teams.yaml");
+    scenario_reconcile(&s, true, T0);
+    json_t *thief = json_deep_copy(scenario_find(&s, "Gateway infra/second-gw"));
+    fixture_set_new(thief, "metadata.name", json_string("thief"));
+    fixture_set_new(thief, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
+    fixture_set_new(thief, "spec.addresses", json_pack("[{s:s}]", "value", "192.0.2.16"));
+    json_object_del(thief, "status");
+    scenario_add(&s, thief);
+    json_decref(thief);
+    scenario_reconcile(&s, true, T1);
+    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    CHECK(plan_has(&s, "gateway infra/thief\n"));
+    CHECK_STR(field(status_of(&s, "Gateway infra/thief"), "Programmed", "message"),
+              "spec.addresses[0]: 192.0.2.16 cannot be used: it was given to Gateway "
+              "infra/shared-gw");
+    scenario_close(&s);
+
+    /* Also not an older one that asks later than a younger one. */
+    scenario_open(&s, "addresses.yaml");
+    scenario_reconcile(&s, true, T0);
+    json_t *older = json_deep_copy(scenario_find(&s, "Gateway ns/g1-asks"));
+    fixture_set_new(older, "metadata.name", json_string("g0"));
+    fixture_set_new(older, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
+    json_object_del(older, "status");
+    scenario_add(&s, older);
+    json_decref(older);
+    CHECK(plan_has(&s, "gateway ns/g1-asks 192.0.2.5\n"));
+    CHECK(plan_has(&s, "gateway ns/g0\n"));
+    scenario_close(&s);
+}
+
 void a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it(void)
 {
     struct scenario s;

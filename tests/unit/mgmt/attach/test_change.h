@@ -8,6 +8,7 @@ void every_condition_carries_the_generation_that_was_seen(void);
 void what_other_controllers_wrote_is_kept(void);
 void a_route_that_leaves_us_loses_our_entry(void);
 void a_gateway_keeps_its_address_when_an_older_one_comes(void);
+void nobody_takes_an_address_that_another_gateway_has(void);
 void a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it(void);
 void a_class_has_the_finalizer_while_gateways_use_it(void);
 void features_are_told_in_alphabetical_order(void);
