@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 (FIPS 180-4) and constant-time comparison for who must not know the library. Pure; thread:
- * any. */
+/* SHA-256 (FIPS 180-4) and constant-time comparison for who must not know the library. Pure;
+ * thread: any. */
 #pragma once
 
 #include "base/slice.h"

@@ -19,7 +19,8 @@ static unsigned op_peek(struct stream *s, struct slice *ret, unsigned n_max)
     return 1;
 }
 
-/* Room again: decrypts at once, so that a reader in a loop goes on; who stopped is told by the kick. */
+/* Room again: decrypts at once, so that a reader in a loop goes on; who stopped is told by the
+ * kick. */
 static void op_consume(struct stream *s, size_t bytes)
 {
     struct tls_stream *t = tls_of(s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what a client sent to what may be stored: names and versions against the URL, what belongs to
- * the server, defaults, validation. Unknown fields are refused unless the client says otherwise. */
+/* From what a client sent to what may be stored: names and versions against the URL, what belongs
+ * to the server, defaults, validation. Unknown fields are refused unless told
+ * otherwise. */
 #include "api/api_priv.h"
 
 #include "base/assert.h"

@@ -5,8 +5,8 @@
  * merge and JSON patch, delete, watch, /status, dry run, Status errors, change sets; what is served
  * is what the model knows. A change that was answered 2xx is on the disk.
  *
- * Way of a request (the files in this order): conn -> target -> auth -> role -> body -> get, write or
- * watch -> status or feed -> conn; audit on the way out.
+ * Way of a request (the files in this order): conn -> target -> auth -> role -> body -> get, write
+ * or watch -> status or feed -> conn; audit on the way out.
  *
  * Owner: the daemon. Thread: the mgmt loop; nothing here blocks but for the disk and for one
  * argon2id at a client's first request.
@@ -47,7 +47,8 @@
 #define API_WATCH_S_MAX 3600u
 /* Paths that others register. */
 #define API_EXTRAS_MAX 16u
-/* Wrong tokens from one source (IPv6: one /64) in a row; then one more every API_LOGIN_REFILL_MS. */
+/* Wrong tokens from one source (IPv6: one /64) in a row; then one more every API_LOGIN_REFILL_MS.
+ */
 #define API_LOGIN_FAILURES_MAX 10u
 #define API_LOGIN_REFILL_MS 6000u
 /* Sources that are counted; the one that was quiet longest is forgotten. */
@@ -118,8 +119,8 @@ void api_stats(const struct api *api, struct api_stats *ret);
 const char *api_role_name(enum api_role role);
 
 /*
- * First boot: if there is no Token yet, makes one for an infrastructure-provider, named "bootstrap".
- * `file` (may be NULL): if it is there, its first line is the token, at least
+ * First boot: if there is no Token yet, makes one for an infrastructure-provider, named
+ * "bootstrap". `file` (may be NULL): if it is there, its first line is the token, at least
  * API_BOOTSTRAP_BYTES_MIN long; if not, the token is written to it, mode 0600. Prints a token that
  * it made on `console` (a FILE *), once. Errors: negative errno, *ret_error says what failed.
  */

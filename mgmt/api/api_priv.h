@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the API share. One struct api_conn is one connection; it has one request at a
- * time, whose state is its struct api_call. Words: a target is what a URL names; a feed is an answer
- * that is made piece by piece while it is sent (lists and watches), so that no answer is ever held
- * whole.
+ * time, whose state is its struct api_call. Words: a target is what a URL names; a feed is an
+ * answer that is made piece by piece while it is sent (lists and watches), so that no answer is
+ * ever held whole.
  */
 #pragma once
 
@@ -265,8 +265,8 @@ bool check_preconditions(struct api_call *call, const struct resource_type *type
 
 /*
  * Checks names and versions against the URL, fills in defaults, validates; changes `object` in
- * place. `old`: what is there; NULL: a new one. `prefix` comes before the field paths ("items[3].").
- * False and an answer in `call`.
+ * place. `old`: what is there; NULL: a new one. `prefix` comes before the field paths
+ * ("items[3]."). False and an answer in `call`.
  */
 bool admit(struct api_call *call, const struct resource_type *type, const char *namespace_,
            json_t *object, const json_t *old, const char *prefix);

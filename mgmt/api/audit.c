@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The audit log: a JSON line for each request that changed something or was refused for who asked.
- * Append-only, written before the answer goes out. It names objects and never shows what is in them.
+ * Append-only, written before the answer goes out. It names objects and never shows what is in
+ * them.
  */
 #include "api/api_priv.h"
 

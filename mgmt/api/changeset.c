@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Change sets: POST of a List to /apis/sluice.internal/v1/changesets. Each item is made to be as it
- * says, created or replaced; all of them in one transaction, or none. Namespaces go first, so that a
- * whole installation may stand in any order. The answer is the List as it was stored.
+ * says, created or replaced; all of them in one transaction, or none. Namespaces go first, so that
+ * a whole installation may stand in any order. The answer is the List as it was stored.
  */
 #include "api/api_priv.h"
 

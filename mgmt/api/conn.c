@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection: reads a request's head, lets the earlier stations say who and what it is, collects
- * the body only then and only within its bound, has it done, and sends the answer piece by piece.
+ * One connection: reads a request's head, lets the earlier stations say who and what it is,
+ * collects the body only then and only within its bound, has it done, and sends the answer piece by
+ * piece.
  */
 #include "api/api_priv.h"
 

@@ -4,9 +4,9 @@
  * forbidden; there are no rows that forbid.
  *
  *   Ian (infrastructure-provider)   everything
- *   Chihiro (cluster-operator)      Gateways and all that teams need; reads classes; never the ports
+ *   Chihiro (cluster-operator)      Gateways and all that teams need; reads classes; no ports
  *   Ana (application-developer)     routes and services, in her namespaces; not one look elsewhere
- *   controller                      what a cluster's mirror writes; never the appliance's own objects
+ *   controller                      what a cluster's mirror writes; not the appliance itself
  */
 #include "api/api_priv.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What method and path name: Kubernetes' URL scheme. Nothing in a path needs percent-encoding: a name
- * that has one is no name. */
+/* What method and path name: Kubernetes' URL scheme. Nothing in a path needs percent-encoding: a
+ * name that has one is no name. */
 #include "api/api_priv.h"
 
 #include "base/assert.h"

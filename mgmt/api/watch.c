@@ -2,8 +2,8 @@
 /*
  * watch: what is there (if no resourceVersion was given), then each change as a line of JSON, as it
  * comes. A watch holds no queue: it has a cursor into the store's log of changes. Who reads too
- * slowly falls out of the log's end and is told 410, or is cut off when he takes nothing at all; so a
- * slow client costs nothing and stops nobody.
+ * slowly falls out of the log's end and is told 410, or is cut off when he takes nothing at all; so
+ * a slow client costs nothing and stops nobody.
  */
 #include "api/api_priv.h"
 
@@ -38,7 +38,8 @@ static json_t *shown(const struct feed *feed, json_t *stored)
                      table_row(feed->type, stored));
 }
 
-/* What a change is to this watch: an object may come into its selection, or leave it. NULL: nothing. */
+/* What a change is to this watch: an object may come into its selection, or leave it. NULL:
+ * nothing. */
 static const char *event_type(const struct feed *feed, const struct store_change *c)
 {
     bool was_in = c->old != NULL && feed_takes(feed, c->old);

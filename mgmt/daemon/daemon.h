@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of mgmtd share while it runs, and the order in which they are made: a row a part in
- * main.c, init down the list, done up. A part is made when all above it are there.
+ * What the parts of mgmtd share while it runs, and the order in which they are made: a row a part
+ * in main.c, init down the list, done up. A part is made when all above it are there.
  *
  * Owner: main(). Thread: the loop's.
  */
@@ -21,5 +21,5 @@ struct daemon {
     struct store *store;
     struct tls_context *tls;
     struct api *api;
-    struct reconcile *reconcile; /* of reconcile.c */
+    struct reconcile *reconcile;
 };

@@ -10,6 +10,8 @@
 #include "cert/cert.h"
 #include "loop/loop.h"
 #include "model/model.h"
+#include "reconcile/explain.h"
+#include "reconcile/reconcile.h"
 #include "store/store.h"
 #include "tls/tls.h"
 
@@ -215,12 +217,45 @@ static void done_api(struct daemon *d)
         api_free(d->api);
 }
 
+/* ---- from objects to traffic ---- */
+
+static int init_reconcile(struct daemon *d)
+{
+    struct reconcile_config config = {
+        .loop = d->loop,
+        .store = d->store,
+        .run_dir = d->options.run_dir,
+        .controller_name = d->options.controller_name,
+    };
+    int error = reconcile_new(&config, &d->reconcile);
+    return error != 0 ? complain(error, "the dataplane's socket", "") : 0;
+}
+
+static void done_reconcile(struct daemon *d)
+{
+    reconcile_free(d->reconcile);
+}
+
+static int init_explain(struct daemon *d)
+{
+    int error = explain_register(d->api, d->reconcile);
+    return error != 0 ? complain(error, "explain", "") : 0;
+}
+
+static void done_nothing(struct daemon *d)
+{
+}
+
 /* ---- all ---- */
 
 static const struct part parts[] = {
-    {"loop", init_loop, done_loop},    {"model", init_model, done_model},
-    {"store", init_store, done_store}, {"tls", init_tls, done_tls},
+    {"loop", init_loop, done_loop},
+    {"model", init_model, done_model},
+    {"store", init_store, done_store},
+    {"tls", init_tls, done_tls},
+    {"reconcile", init_reconcile, done_reconcile},
     {"api", init_api, done_api},
+    {"explain", init_explain, done_nothing},
 };
 
 int main(int argc, char **argv)

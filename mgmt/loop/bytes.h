@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ring of bytes: what a socket stream has received and not consumed, or taken and not sent. Owner:
- * its connection. Invariant: at + n never wraps twice, n <= BYTES_CAPACITY. */
+/* A ring of bytes: what a socket stream has received and not consumed, or taken and not sent.
+ * Owner: its connection. Invariant: at + n never wraps twice, n <= BYTES_CAPACITY. */
 #pragma once
 
 #include "base/slice.h"
