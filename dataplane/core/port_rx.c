@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Receiving: station 1 of the path. Own queues first; each frame stays, goes to the worker that
- * owns its flow, or is copied to all (ARP, ND). Then what the others passed on. Order within a flow
+ * owns its flow (an ICMP error: the flow that it quotes), or is copied to all (ARP, ND). Then what the others passed on. Order within a flow
  * is kept: its frames come by one queue and one ring. Owner, thread: the worker.
  */
 #include "core/port_priv.h"
@@ -77,12 +77,14 @@ static bool stays(struct core *c, const struct port_setup *port, struct rte_mbuf
         copy_to_all(c, m);
         return true;
     case SPREAD_FLOW:
+        if (port->info.has_rss)
+            return true;
+        break;
+    case SPREAD_QUOTE:
         break;
     case SPREAD_STAY:
         return true;
     }
-    if (port->info.has_rss)
-        return true;
     unsigned owner = spread_worker(&port->spread, &tuple);
     if (owner == c->worker)
         return true;

@@ -2,7 +2,7 @@
 /*
  * Headers to tuple to worker. Reads at most the bytes it is given: a frame whose headers do not lie
  * in them stays where it arrived, and net counts what is wrong with it. RFC 8200 section 4.1 (order
- * of extension headers), RFC 4861 (types 133-137).
+ * of extension headers), RFC 4861 (types 133-137), RFC 792 and 4443 (what an error quotes).
  */
 #include "core/spread.h"
 
@@ -18,12 +18,17 @@
 #define ETHER_QINQ 0x88a8u
 #define ETHER_IP6 0x86ddu
 #define PROTO_HOP_BY_HOP 0u
+#define PROTO_ICMP4 1u
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 #define PROTO_ROUTING 43u
 #define PROTO_FRAGMENT 44u
 #define PROTO_ICMP6 58u
 #define PROTO_DESTINATION 60u
+#define ICMP4_UNREACHABLE 3u
+#define ICMP4_TIME 11u
+#define ICMP4_PARAMETER 12u
+#define ICMP6_ERROR_LAST 4u
 #define ND_FIRST 133u
 #define ND_LAST 137u
 
@@ -59,6 +64,51 @@ static enum spread_class with_ports(const uint8_t *frame, size_t len, size_t at,
     return SPREAD_FLOW;
 }
 
+/* The tuple of a quoted packet's flow in the other direction. `at`: its addresses, source first;
+ * `ports`: its transport header, of which an ICMP error quotes 8 bytes at least. */
+static enum spread_class quoted(const uint8_t *frame, size_t len, size_t at, unsigned words,
+                                size_t ports, struct spread_tuple *t)
+{
+    if (ports + 4 > len)
+        return SPREAD_STAY;
+    t->n = 0;
+    tuple_add(t, frame + at + 4 * words, words);
+    tuple_add(t, frame + at, words);
+    t->words[t->n++] = (uint32_t)read16(frame + ports + 2) << 16 | read16(frame + ports);
+    return SPREAD_QUOTE;
+}
+
+/* An ICMP message at `at`: an error quotes the packet that it is about (RFC 792). */
+static enum spread_class classify_icmp4(const uint8_t *frame, size_t len, size_t at,
+                                        struct spread_tuple *t)
+{
+    if (at + 8 + 20 > len)
+        return SPREAD_STAY;
+    uint8_t type = frame[at];
+    const uint8_t *ip = frame + at + 8;
+    size_t header_bytes = (size_t)(ip[0] & 0x0f) * 4;
+    bool is_error = type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
+    if (!is_error || ip[0] >> 4 != 4 || header_bytes < 20 || (read16(ip + 6) & 0x1fff) != 0 ||
+        (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+        return SPREAD_STAY;
+    return quoted(frame, len, at + 8 + 12, 1, at + 8 + header_bytes, t);
+}
+
+/* The same for ICMPv6 (RFC 4443); a quote with extension headers is nothing that we sent. */
+static enum spread_class classify_icmp6(const uint8_t *frame, size_t len, size_t at,
+                                        struct spread_tuple *t)
+{
+    uint8_t type = frame[at];
+    if (type >= ND_FIRST && type <= ND_LAST)
+        return SPREAD_LEARN;
+    if (type == 0 || type > ICMP6_ERROR_LAST || at + 8 + 40 > len)
+        return SPREAD_STAY;
+    const uint8_t *ip = frame + at + 8;
+    if (ip[0] >> 4 != 6 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
+        return SPREAD_STAY;
+    return quoted(frame, len, at + 8 + 8, 4, at + 8 + 40, t);
+}
+
 static enum spread_class classify_ip4(const uint8_t *frame, size_t len, size_t at,
                                       struct spread_tuple *t)
 {
@@ -66,10 +116,14 @@ static enum spread_class classify_ip4(const uint8_t *frame, size_t len, size_t a
         return SPREAD_STAY;
     const uint8_t *ip = frame + at;
     size_t header_bytes = (size_t)(ip[0] & 0x0f) * 4;
-    if (ip[0] >> 4 != 4 || header_bytes < 20 || (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+    if (ip[0] >> 4 != 4 || header_bytes < 20)
+        return SPREAD_STAY;
+    bool is_fragment = (read16(ip + 6) & 0x3fff) != 0; /* more fragments, or an offset */
+    if (ip[9] == PROTO_ICMP4 && !is_fragment)
+        return classify_icmp4(frame, len, at + header_bytes, t);
+    if (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP)
         return SPREAD_STAY;
     tuple_add(t, ip + 12, 2);
-    bool is_fragment = (read16(ip + 6) & 0x3fff) != 0; /* more fragments, or an offset */
     return is_fragment ? SPREAD_FLOW : with_ports(frame, len, at + header_bytes, t);
 }
 
@@ -89,7 +143,7 @@ static enum spread_class classify_ip6(const uint8_t *frame, size_t len, size_t a
         if (next == PROTO_FRAGMENT)
             return frame[at] == PROTO_TCP || frame[at] == PROTO_UDP ? SPREAD_FLOW : SPREAD_STAY;
         if (next == PROTO_ICMP6)
-            return frame[at] >= ND_FIRST && frame[at] <= ND_LAST ? SPREAD_LEARN : SPREAD_STAY;
+            return classify_icmp6(frame, len, at, t);
         if (next != PROTO_HOP_BY_HOP && next != PROTO_ROUTING && next != PROTO_DESTINATION)
             return SPREAD_STAY;
         next = frame[at];

@@ -37,6 +37,8 @@ struct spread_tuple {
 enum spread_class {
     SPREAD_STAY,  /* neither TCP nor UDP: the receiving worker handles it */
     SPREAD_FLOW,  /* belongs to the worker of its tuple */
+    SPREAD_QUOTE, /* an ICMP error: belongs to the worker of the flow that it quotes; no device
+                     spreads these so */
     SPREAD_LEARN, /* ARP or neighbour discovery: every worker learns from it */
 };
 
@@ -53,7 +55,8 @@ void spread_init_device(struct spread *s, const uint8_t key[SPREAD_KEY_BYTES],
                         const uint8_t *worker_of, unsigned n_buckets);
 
 /* Reads an ethernet frame's first `len` bytes. For SPREAD_FLOW *ret is its tuple; a fragment's has
- * no ports, also the first one's, so that all of a packet meet at one worker. */
+ * no ports, also the first one's, so that all of a packet meet at one worker. For SPREAD_QUOTE it
+ * is the tuple of the quoted flow as we receive it: the quote is of what we sent. */
 enum spread_class spread_classify(const uint8_t *frame, size_t len, struct spread_tuple *ret);
 
 /* The tuple of a flow as it is seen on the wire; both addresses are of one family. */

@@ -256,6 +256,26 @@ TEST(icmp_stays_with_the_worker_that_received_it)
     rig_down();
 }
 
+TEST(an_icmp_error_reaches_the_owner_of_the_flow_that_it_quotes)
+{
+    uint8_t icmp[70] = "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0"
+                       "\x45\0\0\x38\0\0\x40\0\x40\1\0\0\xc0\0\2\x63\xc0\0\2\2"
+                       "\3\4\0\0\0\0\5\0"
+                       "\x45\0\0\x28\0\0\x40\0\x40\6\0\0\xc0\0\2\2\xc0\0\2\1\0\x50";
+    struct rte_mbuf *got[128];
+    uint16_t port = 1000;
+    rig_up(2, 1);
+    while (owner_of(port) != 1)
+        port++;
+    icmp[64] = (uint8_t)(port >> 8);
+    icmp[65] = (uint8_t)port;
+    world_send(0, frame_of(icmp, sizeof(icmp)));
+    CHECK_EQ(port_rx(&rig.core[0], got, 128), 0);
+    REQUIRE(port_rx(&rig.core[1], got, 128) == 1);
+    rte_pktmbuf_free(got[0]);
+    rig_down();
+}
+
 TEST(a_worker_without_a_send_queue_sends_through_another)
 {
     struct rte_mbuf *got[8];
@@ -379,6 +399,7 @@ UNIT_MAIN("port", T(ports_say_what_they_are),
           T(three_workers_on_one_queue_get_their_own_flows_in_order),
           T(one_worker_serves_four_queues), T(arp_and_nd_reach_every_worker_but_one_may_answer),
           T(icmp_stays_with_the_worker_that_received_it),
+          T(an_icmp_error_reaches_the_owner_of_the_flow_that_it_quotes),
           T(a_worker_without_a_send_queue_sends_through_another),
           T(frames_for_a_full_ring_are_dropped_and_counted),
           T(frames_that_the_device_does_not_take_are_dropped_and_counted),

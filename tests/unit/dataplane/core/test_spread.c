@@ -158,6 +158,53 @@ TEST(arp_and_neighbour_discovery_are_to_learn_from)
     }
 }
 
+/* The tuple of 66.9.149.187:2794 -> 161.142.100.80:1766, as a frame of it would give. */
+static void flow_tuple(struct spread_tuple *ret)
+{
+    struct frame f = {.len = 0};
+    ADD(&f, MACS "\x08\0" IP4("\0\0", "\6") PORTS);
+    CHECK_EQ(classify(&f, ret), SPREAD_FLOW);
+}
+
+TEST(an_icmp_error_goes_where_the_flow_goes_that_it_quotes)
+{
+    struct spread_tuple want;
+    struct spread_tuple t;
+    flow_tuple(&want);
+    for (unsigned type = 0; type < 256; type++) {
+        struct frame f = {.len = 0};
+        ADD(&f, MACS "\x08\0" IP4("\0\0", "\1") "\0\4\0\0\0\0\5\0");
+        f.bytes[34] = (uint8_t)type;
+        /* What we sent: from 161.142.100.80:1766. */
+        ADD(&f, "\x45\0\0\x28\0\0\x40\0\x40\6\0\0"
+                "\xa1\x8e\x64\x50\x42\x09\x95\xbb"
+                "\x06\xe6\x0a\xea\0\0\0\0");
+        bool is_error = type == 3 || type == 11 || type == 12;
+        CHECK_EQ(classify(&f, &t), is_error ? SPREAD_QUOTE : SPREAD_STAY);
+        CHECK(!is_error || (t.n == want.n && memcmp(t.words, want.words, 12) == 0));
+    }
+}
+
+TEST(an_icmpv6_error_goes_where_the_flow_goes_that_it_quotes)
+{
+    struct frame flow = {.len = 0};
+    struct frame error = {.len = 0};
+    struct spread_tuple want;
+    struct spread_tuple t;
+    ADD(&flow, MACS "\x86\xdd" IP6("\6") PORTS);
+    CHECK_EQ(classify(&flow, &want), SPREAD_FLOW);
+    ADD(&error, MACS "\x86\xdd" IP6("\x3a") "\2\0\0\0\0\0\5\0");
+    ADD(&error, "\x60\0\0\0\0\x20\6\x40"
+                "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
+                "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+                "\x06\xe6\x0a\xea\0\0\0\0");
+    CHECK_EQ(classify(&error, &t), SPREAD_QUOTE);
+    CHECK_EQ(t.n, want.n);
+    CHECK(memcmp(t.words, want.words, 36) == 0);
+    for (error.len = 54; error.len < 106; error.len++) /* the quote is cut */
+        CHECK_EQ(classify(&error, &t), SPREAD_STAY);
+}
+
 TEST(other_protocols_and_cut_frames_stay_where_they_are)
 {
     struct frame icmp = {.len = 0};
@@ -193,6 +240,7 @@ TEST(random_bytes_never_read_past_the_end)
         memmove(tail, bytes, len);
         enum spread_class class = spread_classify(tail, len, &t);
         CHECK(class != SPREAD_FLOW || t.n == 2 || t.n == 3 || t.n == 8 || t.n == 9);
+        CHECK(class != SPREAD_QUOTE || t.n == 3 || t.n == 9);
     }
 }
 
@@ -201,5 +249,7 @@ UNIT_MAIN("spread", T(the_published_vectors_give_their_buckets),
           T(all_fragments_of_a_packet_meet_at_one_worker),
           T(ports_are_found_behind_ipv6_extension_headers),
           T(arp_and_neighbour_discovery_are_to_learn_from),
+          T(an_icmp_error_goes_where_the_flow_goes_that_it_quotes),
+          T(an_icmpv6_error_goes_where_the_flow_goes_that_it_quotes),
           T(other_protocols_and_cut_frames_stay_where_they_are),
           T(random_bytes_never_read_past_the_end))
