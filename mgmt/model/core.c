@@ -124,10 +124,9 @@ static size_t check_data(const json_t *map, const char *field, bool is_base64,
         if (!is_data_key(key)) {
             char path[MODEL_PATH_MAX];
             snprintf(path, sizeof(path), "%s[%s]", field, key);
-            model_error_add(e, MODEL_INVALID, path,
-                            "Invalid value: \"%.80s\": a valid config key must consist of "
-                            "alphanumeric characters, '-', '_' or '.'",
-                            key);
+            model_error_invalid_key(e, path, key,
+                                    "a valid config key must consist of alphanumeric "
+                                    "characters, '-', '_' or '.'");
         }
         bytes += is_base64 ? json_string_length(value) / 4 * 3 : json_string_length(value);
     }
@@ -195,8 +194,7 @@ void core_check_config_map(const json_t *obj, const json_t *old, struct model_er
         if (json_object_get(data, key) != NULL) {
             char path[MODEL_PATH_MAX];
             snprintf(path, sizeof(path), "binaryData[%s]", key);
-            model_error_add(e, MODEL_INVALID, path,
-                            "Invalid value: \"%.80s\": duplicate of key present in data", key);
+            model_error_invalid_key(e, path, key, "duplicate of key present in data");
         }
     }
     static const char *const fields[] = {"immutable", "data", "binaryData"};

@@ -2,8 +2,12 @@
 /* Errors in a cluster's words. See errors.h. */
 #include "model/errors.h"
 
+#include "model/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 void model_error_add(struct model_errors *e, enum model_reason reason, const char *field,
                      const char *format, ...)
@@ -15,18 +19,33 @@ void model_error_add(struct model_errors *e, enum model_reason reason, const cha
     struct model_error *item = &e->items[e->n++];
     item->reason = reason;
     snprintf(item->field, sizeof(item->field), "%s", field);
+    text_trim(item->field);
     va_list args;
     va_start(args, format);
     vsnprintf(item->message, sizeof(item->message), format, args);
     va_end(args);
+    text_trim(item->message);
+}
+
+/* Escaped to ASCII, so that it can be cut anywhere. */
+static const char *key_text(const char *key, char buf[MODEL_VALUE_TEXT_MAX])
+{
+    json_t *value = json_string(key);
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    snprintf(buf, MODEL_VALUE_TEXT_MAX, "%s", text != NULL ? text : "\"\"");
+    if (text != NULL && strlen(text) >= MODEL_VALUE_TEXT_MAX) {
+        snprintf(buf + MODEL_VALUE_TEXT_MAX - 5, 5, "...\"");
+    }
+    free(text);
+    json_decref(value);
+    return buf;
 }
 
 const char *model_value_text(const json_t *value, char buf[MODEL_VALUE_TEXT_MAX])
 {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        snprintf(buf, MODEL_VALUE_TEXT_MAX, "\"%.80s\"", json_string_value(value));
-        break;
+        return key_text(json_string_value(value), buf);
     case JSON_INTEGER:
         snprintf(buf, MODEL_VALUE_TEXT_MAX, "%lld", (long long)json_integer_value(value));
         break;
@@ -56,6 +75,13 @@ void model_error_invalid(struct model_errors *e, const char *field, const json_t
     char text[MODEL_VALUE_TEXT_MAX];
     model_error_add(e, MODEL_INVALID, field, "Invalid value: %s: %s", model_value_text(value, text),
                     detail);
+}
+
+void model_error_invalid_key(struct model_errors *e, const char *field, const char *key,
+                             const char *detail)
+{
+    char text[MODEL_VALUE_TEXT_MAX];
+    model_error_add(e, MODEL_INVALID, field, "Invalid value: %s: %s", key_text(key, text), detail);
 }
 
 void model_error_required(struct model_errors *e, const char *field, const char *name)

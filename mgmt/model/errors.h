@@ -20,6 +20,10 @@ const char *model_value_text(const json_t *value, char buf[MODEL_VALUE_TEXT_MAX]
 void model_error_invalid(struct model_errors *e, const char *field, const json_t *value,
                          const char *detail);
 
+/* The same for the key of a map. */
+void model_error_invalid_key(struct model_errors *e, const char *field, const char *key,
+                             const char *detail);
+
 /* "Required value". */
 void model_error_required(struct model_errors *e, const char *field, const char *name);
 

@@ -73,8 +73,7 @@ static void check_labels(const json_t *meta, struct model_errors *e)
     json_object_foreach(json_object_get(meta, "labels"), key, value)
     {
         if (!text_is_qualified_name(key)) {
-            model_error_add(e, MODEL_INVALID, "metadata.labels",
-                            "Invalid value: \"%.80s\": " QUALIFIED_HELP, key);
+            model_error_invalid_key(e, "metadata.labels", key, QUALIFIED_HELP);
         }
         if (!text_is_label_value(json_string_value(value))) {
             model_error_invalid(e, "metadata.labels", value, LABEL_VALUE_HELP);
@@ -104,8 +103,7 @@ static void check_annotations(const json_t *meta, struct model_errors *e)
     json_object_foreach(json_object_get(meta, "annotations"), key, value)
     {
         if (!is_annotation_key(key)) {
-            model_error_add(e, MODEL_INVALID, "metadata.annotations",
-                            "Invalid value: \"%.80s\": " QUALIFIED_HELP, key);
+            model_error_invalid_key(e, "metadata.annotations", key, QUALIFIED_HELP);
         }
         bytes += strlen(key) + json_string_length(value);
     }

@@ -144,3 +144,20 @@ char *text_base64_decode(const char *text)
     out[at] = '\0';
     return (char *)out;
 }
+
+void text_trim(char *text)
+{
+    size_t n = strlen(text);
+    size_t start = n;
+    while (start > 0 && n - start < 4 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) {
+        start--;
+    }
+    if (start == 0) {
+        return;
+    }
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (n - start + 1 < need) {
+        text[start - 1] = '\0';
+    }
+}

@@ -47,3 +47,5 @@ bool text_is_base64(const char *text);
 char *text_base64_decode(const char *text);
 /* Characters of a UTF-8 text. */
 size_t text_characters(const char *text);
+/* Takes away the beginning of a last character whose end was cut off: it stays valid UTF-8. */
+void text_trim(char *text);

@@ -3,6 +3,7 @@
 #include "model/walk.h"
 
 #include "base/assert.h"
+#include "model/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +61,7 @@ static bool next_field(struct walk *w, struct frame *f, struct walk_at *ret)
     const char *open = is_map ? "[" : (f->path_length > 0 ? "." : "");
     snprintf(w->path + f->path_length, MODEL_PATH_MAX - f->path_length, "%s%s%s", open, key,
              is_map ? "]" : "");
+    text_trim(w->path);
     f->iter = json_object_iter_next(f->value, f->iter);
     return true;
 }

@@ -312,6 +312,37 @@ TEST(many_errors_are_counted_but_not_kept)
     json_decref(obj);
 }
 
+TEST(messages_are_valid_utf8_wherever_they_are_cut)
+{
+    char long_text[1024] = "";
+    for (size_t n = 0; n < 300; n++) {
+        memcpy(long_text + 3 * n, "\xe2\x82\xac", 4); /* a euro sign, three bytes */
+        if (n < 20 || n % 7 == 0) {
+            json_t *obj = take_valid("HTTPRoute/my-route");
+            json_t *labels = json_object();
+            json_object_set_new(labels, long_text,
+                                n % 2 == 0 ? json_string(long_text) : json_integer(1));
+            json_object_set(json_object_get(obj, "metadata"), "annotations", labels);
+            json_object_set_new(json_object_get(obj, "metadata"), "labels", labels);
+            json_object_set_new(obj, long_text, json_true());
+            fixture_set_new(obj, "spec.rules[0].matches[0].path.value", json_string(long_text));
+            for (int pass = 0; pass < 2; pass++) {
+                memset(&errors, 0, sizeof(errors));
+                CHECK_EQ(model_validate(type_of(obj), obj, NULL, &errors), -EINVAL);
+                for (size_t i = 0; i < errors.n; i++) {
+                    json_t *field = json_string(errors.items[i].field);
+                    json_t *message = json_string(errors.items[i].message);
+                    CHECK(field != NULL && message != NULL);
+                    json_decref(field);
+                    json_decref(message);
+                }
+                json_object_del(obj, long_text); /* then the rest is looked at */
+            }
+            json_decref(obj);
+        }
+    }
+}
+
 TEST(a_pattern_made_for_backtracking_takes_no_time)
 {
     json_t *obj = take_valid("HTTPRoute/full");
@@ -389,6 +420,7 @@ static int run(int argc, char **argv)
         T(a_generation_grows_with_the_spec_only),
         T(resources_are_found_by_url_and_by_kind),
         T(many_errors_are_counted_but_not_kept),
+        T(messages_are_valid_utf8_wherever_they_are_cut),
         T(a_pattern_made_for_backtracking_takes_no_time),
         T(ranges_of_addresses_are_read),
         T(durations_are_read),
