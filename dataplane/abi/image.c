@@ -116,6 +116,25 @@ uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct sli
     return IMAGE_NONE;
 }
 
+uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct slice value)
+{
+    if (v->n_guard_slots == 0)
+        return IMAGE_NONE;
+    uint64_t hash = image_edge_hash(v->header->hash_seed, guard, value);
+    uint32_t mask = v->n_guard_slots - 1;
+    for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
+        const struct image_slot *slot = &v->guard_slots[((uint32_t)hash + i) & mask];
+        if (slot->node == IMAGE_NONE)
+            return IMAGE_NONE;
+        if (slot->tag != (uint32_t)(hash >> 32))
+            continue;
+        const struct image_answer *answer = &v->answers[slot->node];
+        if (answer->guard == guard && slice_eq(image_text(v, answer->value), value))
+            return slot->node;
+    }
+    return IMAGE_NONE;
+}
+
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port)
 {
     if (v->n_bind_slots == 0)

@@ -43,6 +43,12 @@
  * (parent, label). A label is a part between dots, from the last to the first, or a path segment.
  * So a lookup costs a probe a label, whatever the number of routes, and one walk finds the exact
  * entry and, on the way, every wildcard or prefix that holds.
+ *
+ * A path with many matches has guards, so that not all of them need to be asked: a guard is a
+ * question to the request ("which method?", "what is header x?"), and each match hangs on one
+ * answer to one guard, which it needs in order to hold:
+ *
+ *   path --> its guards --(guard, the request's answer)--guard_slots--> answer --> answer_matches
  */
 #pragma once
 
@@ -66,7 +72,9 @@
 #define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
-#define IMAGE_WEIGHT_MAX 1000000u           /* Gateway API: weight of a backend */
+#define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
+#define IMAGE_ANSWER_BYTES_MAX 1024u /* of a guarded condition; others are asked one by one */
+#define IMAGE_WEIGHT_MAX 1000000u    /* Gateway API: weight of a backend */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
@@ -86,6 +94,10 @@
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
     X(MATCHES, matches, struct image_match, 1u << 22, "conditions of rules, by path")              \
     X(PREDICATES, predicates, struct image_predicate, 1u << 22, "header and query conditions")     \
+    X(GUARDS, guards, struct image_guard, 1u << 20, "questions that tell a path's matches apart")  \
+    X(GUARD_SLOTS, guard_slots, struct image_slot, 1u << 23, "hash table of guard answers")        \
+    X(ANSWERS, answers, struct image_answer, 1u << 22, "answers to guards that lead to matches")   \
+    X(ANSWER_MATCHES, answer_matches, uint32_t, 1u << 22, "matches by answer")                     \
     X(RULES, rules, struct image_rule, 1u << 20, "what to do, by route")                           \
     X(FILTERS, filters, struct image_filter, 1u << 22, "filters of rules")                         \
     X(HEADER_OPS, header_ops, struct image_header_op, 1u << 22, "of header modifiers")             \
@@ -207,7 +219,7 @@ struct image_node {
  */
 struct image_slot {
     uint32_t tag;  /* upper half of the hash */
-    uint32_t node; /* the child; IMAGE_NONE: free (and tag 0) */
+    uint32_t node; /* the child, or the answer; IMAGE_NONE: free (and tag 0) */
 };
 
 struct image_host {
@@ -225,7 +237,9 @@ struct image_path {
     struct image_string text;
     uint32_t first_match; /* matches of this path, the most preferred first */
     uint32_t n_matches;   /* at least 1 */
-    uint32_t kind;        /* enum image_path_kind */
+    uint16_t kind;        /* enum image_path_kind */
+    uint16_t n_guards;    /* 0: no more than IMAGE_UNGUARDED_MATCHES_MAX matches, or one by one */
+    uint32_t first_guard; /* guards of this path */
 };
 
 /*
@@ -242,6 +256,7 @@ struct image_match {
     struct image_string method; /* empty: any */
     uint16_t index;             /* place in the rule's list of matches */
     uint16_t reserved;
+    uint32_t answer; /* what it hangs on; IMAGE_NONE: its path has no guards */
 };
 
 enum image_predicate_kind {
@@ -254,6 +269,30 @@ struct image_predicate {
     struct image_string value;
     uint16_t kind; /* enum image_predicate_kind */
     uint16_t reserved;
+};
+
+enum image_guard_kind {
+    IMAGE_GUARD_NONE = 0,   /* for matches that hang on nothing; the answer is empty */
+    IMAGE_GUARD_HEADER = 1, /* the combined value of header `name` */
+    IMAGE_GUARD_QUERY = 2,  /* the first value of query parameter `name`, decoded */
+    IMAGE_GUARD_METHOD = 3, /* the method; `name` is empty */
+};
+
+/* A question. No two of a path are the same. */
+struct image_guard {
+    uint32_t path;
+    struct image_string name;
+    uint16_t kind; /* enum image_guard_kind */
+    uint16_t reserved;
+};
+
+/* An answer that some matches need: they have just this predicate or method. Found in guard_slots
+ * under image_edge_hash(guard, value), with the rules of struct image_slot. */
+struct image_answer {
+    uint32_t guard;
+    struct image_string value; /* at most IMAGE_ANSWER_BYTES_MAX */
+    uint32_t first;            /* in answer_matches: indices of matches, growing */
+    uint32_t count;            /* at least 1 */
 };
 
 /*
@@ -366,9 +405,11 @@ static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
 static_assert(sizeof(struct image_node) == 24, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 16, "no hidden padding");
-static_assert(sizeof(struct image_path) == 20, "no hidden padding");
-static_assert(sizeof(struct image_match) == 28, "no hidden padding");
+static_assert(sizeof(struct image_path) == 24, "no hidden padding");
+static_assert(sizeof(struct image_match) == 32, "no hidden padding");
 static_assert(sizeof(struct image_predicate) == 20, "no hidden padding");
+static_assert(sizeof(struct image_guard) == 16, "no hidden padding");
+static_assert(sizeof(struct image_answer) == 20, "no hidden padding");
 static_assert(sizeof(struct image_rule) == 32, "no hidden padding");
 static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
 static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
@@ -499,6 +540,9 @@ uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_
 
 /* The child of `parent` by `label`; IMAGE_NONE: there is none. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct slice label);
+
+/* The answer `value` to a guard; IMAGE_NONE: no match needs it. At most IMAGE_PROBES_MAX probes. */
+uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct slice value);
 
 /* The bind of an address and port; IMAGE_NONE: there is none. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port);

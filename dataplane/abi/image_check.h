@@ -31,6 +31,11 @@ static inline bool image_is_range(uint32_t first, uint32_t count, uint32_t n)
     return first <= n && count <= n - first;
 }
 
+static inline bool image_is_power_of_two(uint32_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
 /* Is `index` a root of a trie of that kind? */
 static inline bool image_is_root(const struct image_view *v, uint32_t index,
                                  enum image_node_kind kind)
@@ -71,6 +76,16 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 enum image_fault image_local_route(const struct image_view *v, uint32_t i);
 enum image_fault image_cross_route(const struct image_view *v, uint32_t i);
 enum image_fault image_whole_routes(const struct image_view *v);
+
+/* Guards of paths with many matches. */
+enum image_fault image_local_guard(const struct image_view *v, uint32_t i);
+enum image_fault image_cross_guard(const struct image_view *v, uint32_t i);
+enum image_fault image_local_guard_slot(const struct image_view *v, uint32_t i);
+enum image_fault image_whole_guard_slots(const struct image_view *v);
+enum image_fault image_local_answer(const struct image_view *v, uint32_t i);
+enum image_fault image_cross_answer(const struct image_view *v, uint32_t i);
+enum image_fault image_whole_answers(const struct image_view *v);
+enum image_fault image_local_answer_match(const struct image_view *v, uint32_t i);
 
 /* Filters and their parameters. */
 enum image_fault image_local_filter(const struct image_view *v, uint32_t i);

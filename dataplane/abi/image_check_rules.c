@@ -14,6 +14,8 @@ enum image_fault image_local_path(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_VALUE;
     if (e->n_matches == 0 || !image_is_range(e->first_match, e->n_matches, v->n_matches))
         return IMAGE_FAULT_INDEX;
+    if (!image_is_range(e->first_guard, e->n_guards, v->n_guards))
+        return IMAGE_FAULT_INDEX;
     return e->text.length == 0 ? IMAGE_FAULT_TEXT : image_check_text(v, e->text, IMAGE_TEXT_PATH);
 }
 
@@ -21,8 +23,9 @@ enum image_fault image_cross_path(const struct image_view *v, uint32_t i)
 {
     const struct image_path *e = &v->paths[i];
     struct slice text = image_text(v, e->text);
-    uint32_t expected = i == 0 ? 0 : e[-1].first_match + e[-1].n_matches;
-    if (e->first_match != expected)
+    uint32_t match = i == 0 ? 0 : e[-1].first_match + e[-1].n_matches;
+    uint32_t guard = i == 0 ? 0 : e[-1].first_guard + e[-1].n_guards;
+    if (e->first_match != match || e->first_guard != guard)
         return IMAGE_FAULT_OWNER;
     if (e->kind == IMAGE_PATH_PREFIX && text.len > 1 && text.ptr[text.len - 1] == '/')
         return IMAGE_FAULT_TEXT;
@@ -37,10 +40,15 @@ enum image_fault image_whole_paths(const struct image_view *v)
         if (e->kind == IMAGE_NODE_PATHS)
             values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
     }
-    uint32_t end = 0;
-    if (v->n_paths != 0)
-        end = v->paths[v->n_paths - 1].first_match + v->paths[v->n_paths - 1].n_matches;
-    return values == v->n_paths && end == v->n_matches ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+    uint32_t matches = 0, guards = 0;
+    if (v->n_paths != 0) {
+        const struct image_path *last = &v->paths[v->n_paths - 1];
+        matches = last->first_match + last->n_matches;
+        guards = last->first_guard + last->n_guards;
+    }
+    return values == v->n_paths && matches == v->n_matches && guards == v->n_guards
+               ? IMAGE_FAULT_OK
+               : IMAGE_FAULT_OWNER;
 }
 
 enum image_fault image_local_match(const struct image_view *v, uint32_t i)
@@ -48,7 +56,8 @@ enum image_fault image_local_match(const struct image_view *v, uint32_t i)
     const struct image_match *e = &v->matches[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->path >= v->n_paths || e->rule >= v->n_rules)
+    if (e->path >= v->n_paths || e->rule >= v->n_rules ||
+        (e->answer != IMAGE_NONE && e->answer >= v->n_answers))
         return IMAGE_FAULT_INDEX;
     uint32_t n = (uint32_t)e->n_headers + e->n_queries;
     if (n > IMAGE_PREDICATES_PER_MATCH_MAX)
@@ -66,6 +75,8 @@ enum image_fault image_cross_match(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_OWNER;
     if (i > path->first_match && image_match_order(&e[-1], e) >= 0)
         return IMAGE_FAULT_ORDER;
+    if ((e->answer == IMAGE_NONE) != (path->n_guards == 0))
+        return IMAGE_FAULT_OWNER;
     for (uint32_t k = 0; k < (uint32_t)e->n_headers + e->n_queries; k++) {
         uint16_t kind = k < e->n_headers ? IMAGE_PREDICATE_HEADER : IMAGE_PREDICATE_QUERY;
         if (v->predicates[e->first_predicate + k].kind != kind)

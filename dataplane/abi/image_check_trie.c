@@ -7,11 +7,6 @@
 
 #define VALUE_KIND_UNLESS(cond) ((cond) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE_KIND)
 
-static bool is_power_of_two(uint32_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
@@ -32,7 +27,7 @@ enum image_fault image_cross_bind(const struct image_view *v, uint32_t i)
 
 enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i)
 {
-    if (!is_power_of_two(v->n_bind_slots))
+    if (!image_is_power_of_two(v->n_bind_slots))
         return IMAGE_FAULT_HASH;
     uint32_t bind = v->bind_slots[i];
     return bind == IMAGE_NONE || bind < v->n_binds ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
@@ -201,7 +196,7 @@ enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
 enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i)
 {
     const struct image_slot *e = &v->node_slots[i];
-    if (!is_power_of_two(v->n_node_slots))
+    if (!image_is_power_of_two(v->n_node_slots))
         return IMAGE_FAULT_HASH;
     if (e->node == IMAGE_NONE)
         return e->tag == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;

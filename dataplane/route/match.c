@@ -10,6 +10,7 @@
  *   3. Within a hostname the path: exact, longest prefix. When no match of a path holds, the next.
  *   4. Within a path the matches lie in order: method, number of headers, number of query
  *      parameters, older route, route's name, rule, match. The first that holds takes the request.
+ *      Where there are many, guards (abi/image.h) lead to those that can hold.
  */
 #include "route/route_priv.h"
 
@@ -37,16 +38,55 @@ bool route_bind_find(const struct image_view *v, const struct ip_addr *local, ui
     return true;
 }
 
+static bool holds(const struct image_view *v, uint32_t match, const struct route_request *request)
+{
+    enum route_loss loss;
+    uint32_t predicate;
+    return route_match_holds(v, &v->matches[match], request, &loss, &predicate);
+}
+
+/* The first match that hangs on an answer, holds, and comes before `best`; else `best`. */
+static uint32_t match_in_answer(const struct image_view *v, const struct image_answer *answer,
+                                const struct route_request *request, uint32_t best)
+{
+    for (uint32_t i = 0; i < answer->count; i++) {
+        uint32_t match = v->answer_matches[answer->first + i];
+        if (match >= best)
+            break;
+        if (holds(v, match, request))
+            return match;
+    }
+    return best;
+}
+
+/* Matches stand in the order of precedence, so of those that the guards lead to the one with the
+ * lowest index is the one that asking all in turn would find. */
+static uint32_t match_by_guards(const struct image_view *v, const struct image_path *path,
+                                const struct route_request *request)
+{
+    uint32_t best = IMAGE_NONE;
+    for (uint32_t i = 0; i < path->n_guards; i++) {
+        uint8_t buf[IMAGE_ANSWER_BYTES_MAX];
+        uint32_t guard = path->first_guard + i;
+        struct slice value;
+        if (!route_guard_answer(v, &v->guards[guard], request, buf, &value))
+            continue;
+        uint32_t answer = image_answer_find(v, guard, value);
+        if (answer != IMAGE_NONE)
+            best = match_in_answer(v, &v->answers[answer], request, best);
+    }
+    return best;
+}
+
 /* The first match of a path that holds; IMAGE_NONE: none. */
 static uint32_t match_in_path(const struct image_view *v, const struct image_path *path,
                               const struct route_request *request)
 {
-    enum route_loss loss;
-    uint32_t predicate;
+    if (path->n_guards != 0)
+        return match_by_guards(v, path, request);
     for (uint32_t i = 0; i < path->n_matches; i++) {
-        uint32_t match = path->first_match + i;
-        if (route_match_holds(v, &v->matches[match], request, &loss, &predicate))
-            return match;
+        if (holds(v, path->first_match + i, request))
+            return path->first_match + i;
     }
     return IMAGE_NONE;
 }

@@ -89,6 +89,73 @@ static bool query_holds(const struct image_view *v, const struct image_predicate
     return false;
 }
 
+/* Appends to a text in `buf`; false: it is too long for an answer. */
+static bool append(uint8_t *buf, struct slice *text, struct slice more)
+{
+    if (more.len > IMAGE_ANSWER_BYTES_MAX - text->len)
+        return false;
+    if (more.len != 0)
+        memcpy(buf + text->len, more.ptr, more.len);
+    *text = slice_of(buf, text->len + more.len);
+    return true;
+}
+
+/* The combined value, as header_holds() compares it. */
+static bool header_answer(const struct route_request *request, struct slice name, uint8_t *buf,
+                          struct slice *ret)
+{
+    bool is_found = false;
+    *ret = slice_of(buf, 0);
+    for (uint32_t i = 0; i < request->n_fields; i++) {
+        if (!slice_eq_nocase(request->fields[i].name, name))
+            continue;
+        if (is_found && !append(buf, ret, SLICE_LIT(", ")))
+            return false;
+        if (!append(buf, ret, request->fields[i].value))
+            return false;
+        is_found = true;
+    }
+    return is_found;
+}
+
+/* The first value, decoded, as query_holds() compares it. */
+static bool query_answer(const struct route_request *request, struct slice name, uint8_t *buf,
+                         struct slice *ret)
+{
+    struct slice rest = request->query;
+    while (rest.len != 0) {
+        struct slice value = take_until(&rest, '&');
+        struct slice key = take_until(&value, '=');
+        if (!is_decoded_eq(key, name))
+            continue;
+        *ret = slice_of(buf, 0);
+        while (value.len != 0) {
+            uint8_t byte = decode_byte(&value);
+            if (!append(buf, ret, slice_of(&byte, 1)))
+                return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+bool route_guard_answer(const struct image_view *v, const struct image_guard *guard,
+                        const struct route_request *request, uint8_t *buf, struct slice *ret)
+{
+    switch (guard->kind) {
+    case IMAGE_GUARD_HEADER:
+        return header_answer(request, image_text(v, guard->name), buf, ret);
+    case IMAGE_GUARD_QUERY:
+        return query_answer(request, image_text(v, guard->name), buf, ret);
+    case IMAGE_GUARD_METHOD:
+        *ret = request->method;
+        return request->method.len <= IMAGE_ANSWER_BYTES_MAX;
+    default:
+        *ret = slice_of(buf, 0);
+        return true;
+    }
+}
+
 bool route_match_holds(const struct image_view *v, const struct image_match *match,
                        const struct route_request *request, enum route_loss *ret_loss,
                        uint32_t *ret_predicate)

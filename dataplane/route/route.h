@@ -4,8 +4,8 @@
  * same function answers for a worker, for `explain` in mgmt, and for the tests.
  *
  * Owner: none. Thread: any, on an image that image_check() accepted. Cost: does not grow with the
- * number of listeners, hosts and paths: a probe a label, see abi/image.h; matches of the very same
- * listener, hostname and path are asked one after the other. Order of precedence: see match.c.
+ * number of listeners, hosts, paths and matches: a probe a label, and for the matches of one path a
+ * probe a guard; see abi/image.h. Order of precedence: see match.c.
  */
 #pragma once
 

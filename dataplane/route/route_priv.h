@@ -31,3 +31,8 @@ uint32_t route_walk_next(struct route_walk *w);
 bool route_match_holds(const struct image_view *v, const struct image_match *match,
                        const struct route_request *request, enum route_loss *ret_loss,
                        uint32_t *ret_predicate);
+
+/* What a request answers to a guard: `*ret` points into the request or into `buf`, which has
+ * IMAGE_ANSWER_BYTES_MAX bytes. False: nothing, or more than any match can need. */
+bool route_guard_answer(const struct image_view *v, const struct image_guard *guard,
+                        const struct route_request *request, uint8_t *buf, struct slice *ret);

@@ -30,6 +30,11 @@ struct image_builder *image_builder_new(void)
                                        .count_max = matches_max};
     b->attached = (struct image_vec){.entry_size = sizeof(uint32_t),
                                      .count_max = SECTION(b, HOSTS)->count_max};
+    b->conditions = (struct image_vec){
+        .entry_size = sizeof(struct builder_condition),
+        .count_max = matches_max,
+    };
+    b->chosen = b->conditions;
     return b;
 }
 
@@ -43,6 +48,8 @@ void image_builder_free(struct image_builder *b)
     free(b->matches.bytes);
     free(b->placements.bytes);
     free(b->attached.bytes);
+    free(b->conditions.bytes);
+    free(b->chosen.bytes);
     free(b->by_text.slots);
     free(b->by_edge.slots);
     free(b->by_bind.slots);
@@ -227,6 +234,8 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     struct image_section table[IMAGE_SECTION_COUNT];
     uint64_t seed = 0;
     int error = b->error != 0 ? b->error : image_builder_order(b);
+    if (error == 0)
+        error = image_builder_guard(b);
     if (error == 0)
         error = image_builder_hash(b, &seed);
     if (error != 0)

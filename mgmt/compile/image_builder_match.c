@@ -91,6 +91,7 @@ int image_builder_match(struct image_builder *b, const struct image_match_spec *
     struct builder_match match = {.path_kind = spec->path_kind};
     match.entry = (struct image_match){
         .path = IMAGE_NONE,
+        .answer = IMAGE_NONE,
         .rule = rule,
         .first_predicate = SECTION(b, PREDICATES)->count,
         .n_headers = (uint16_t)spec->n_headers,

@@ -36,6 +36,15 @@ struct builder_placement {
     uint32_t match;
 };
 
+/* A condition of a match: an answer to a question (see struct image_guard). */
+struct builder_condition {
+    uint32_t kind; /* enum image_guard_kind */
+    struct image_string name;
+    struct image_string value;
+    uint32_t match;
+    uint32_t rivals; /* matches of the same path that need the same answer */
+};
+
 struct image_builder {
     int error; /* final; negative errno */
     struct image_vec sections[IMAGE_SECTION_COUNT + 1];
@@ -43,6 +52,8 @@ struct image_builder {
     struct image_vec matches;    /* struct builder_match */
     struct image_vec placements; /* struct builder_placement */
     struct image_vec attached;   /* uint32_t for each host: the route that came to it last */
+    struct image_vec conditions; /* struct builder_condition: of the path that gets its guards */
+    struct image_vec chosen;     /* struct builder_condition: one for each of its matches */
     struct image_index by_text;  /* texts */
     struct image_index by_edge;  /* nodes but roots, by parent and label */
     struct image_index by_bind;  /* binds */
@@ -113,3 +124,6 @@ int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);
 
 /* Writes MATCHES from the placements, and each path's part of them. */
 int image_builder_order(struct image_builder *b);
+
+/* Writes the guards of paths with many matches; after image_builder_order(). */
+int image_builder_guard(struct image_builder *b);

@@ -141,23 +141,51 @@ static uint32_t free_slot(const struct image_vec *vec, size_t node_offset, uint6
     return IMAGE_NONE;
 }
 
+/* Puts an index into a table of struct image_slot. False: there is no place near enough. */
+static bool place_slot(struct image_vec *vec, uint64_t hash, uint32_t index)
+{
+    uint32_t at = free_slot(vec, offsetof(struct image_slot, node), hash);
+    if (at == IMAGE_NONE)
+        return false;
+    struct image_slot *slots = (struct image_slot *)(void *)vec->bytes;
+    slots[at] = (struct image_slot){(uint32_t)(hash >> 32), index};
+    return true;
+}
+
+/* A free slot has tag 0. */
+static void clear_free_tags(struct image_vec *vec)
+{
+    struct image_slot *slots = (struct image_slot *)(void *)vec->bytes;
+    for (uint32_t i = 0; i < vec->count; i++) {
+        if (slots[i].node == IMAGE_NONE)
+            slots[i].tag = 0;
+    }
+}
+
 static bool fill_node_slots(struct image_builder *b, uint64_t seed)
 {
-    struct image_slot *slots = ENTRIES(b, NODE_SLOTS, struct image_slot);
     for (uint32_t i = 0; i < SECTION(b, NODES)->count; i++) {
         const struct image_node *node = node_at(b, i);
         if (node->parent == IMAGE_NONE)
             continue;
         uint64_t hash = image_edge_hash(seed, node->parent, image_builder_text(b, node->label));
-        uint32_t slot = free_slot(SECTION(b, NODE_SLOTS), offsetof(struct image_slot, node), hash);
-        if (slot == IMAGE_NONE)
+        if (!place_slot(SECTION(b, NODE_SLOTS), hash, i))
             return false;
-        slots[slot] = (struct image_slot){(uint32_t)(hash >> 32), i};
     }
-    for (uint32_t i = 0; i < SECTION(b, NODE_SLOTS)->count; i++) {
-        if (slots[i].node == IMAGE_NONE)
-            slots[i].tag = 0;
+    clear_free_tags(SECTION(b, NODE_SLOTS));
+    return true;
+}
+
+static bool fill_guard_slots(struct image_builder *b, uint64_t seed)
+{
+    const struct image_answer *answers = ENTRIES(b, ANSWERS, const struct image_answer);
+    for (uint32_t i = 0; i < SECTION(b, ANSWERS)->count; i++) {
+        uint64_t hash =
+            image_edge_hash(seed, answers[i].guard, image_builder_text(b, answers[i].value));
+        if (!place_slot(SECTION(b, GUARD_SLOTS), hash, i))
+            return false;
     }
+    clear_free_tags(SECTION(b, GUARD_SLOTS));
     return true;
 }
 
@@ -184,24 +212,41 @@ static uint32_t table_size(uint32_t keys)
     return size;
 }
 
+struct table {
+    enum image_section_type section;
+    uint32_t size;
+    bool (*fill)(struct image_builder *b, uint64_t seed);
+};
+
+#define TABLES 3u
+
+/* Empties and fills all tables. Returns the first that has a key too far from home; TABLES: none. */
+static uint32_t fill_tables(struct image_builder *b, const struct table *tables, uint64_t seed)
+{
+    for (uint32_t i = 0; i < TABLES; i++) {
+        if (resize_slots(b, &b->sections[tables[i].section], tables[i].size) != 0 ||
+            !tables[i].fill(b, seed))
+            return i;
+    }
+    return TABLES;
+}
+
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed)
 {
-    uint32_t n_nodes = table_size(b->by_edge.used);
-    uint32_t n_binds = table_size(SECTION(b, BINDS)->count);
+    struct table tables[TABLES] = {
+        {IMAGE_SECTION_NODE_SLOTS, table_size(b->by_edge.used), fill_node_slots},
+        {IMAGE_SECTION_BIND_SLOTS, table_size(SECTION(b, BINDS)->count), fill_bind_slots},
+        {IMAGE_SECTION_GUARD_SLOTS, table_size(SECTION(b, ANSWERS)->count), fill_guard_slots},
+    };
     for (uint64_t seed = 0;; seed++) {
-        int error = resize_slots(b, SECTION(b, NODE_SLOTS), n_nodes);
-        if (error == 0)
-            error = resize_slots(b, SECTION(b, BIND_SLOTS), n_binds);
-        if (error != 0)
-            return error;
-        bool is_nodes = fill_node_slots(b, seed);
-        if (is_nodes && fill_bind_slots(b, seed)) {
+        uint32_t crowded = fill_tables(b, tables, seed);
+        if (b->error != 0)
+            return b->error;
+        if (crowded == TABLES) {
             *ret_seed = seed;
             return 0;
         }
-        if (seed % SEEDS_PER_SIZE == SEEDS_PER_SIZE - 1) {
-            n_nodes = is_nodes ? n_nodes : 2 * n_nodes;
-            n_binds = is_nodes ? 2 * n_binds : n_binds;
-        }
+        if (seed % SEEDS_PER_SIZE == SEEDS_PER_SIZE - 1)
+            tables[crowded].size *= 2;
     }
 }

@@ -79,6 +79,35 @@ static void add_rest(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
 }
 
+/* So many matches of one path that it gets guards of every kind. */
+static void add_crowd(struct image_builder *b, uint32_t listener)
+{
+    static const struct image_pair one = {"version", "one"}, two = {"version", "two"},
+                                   yes = {"debug", "yes"};
+    static const struct {
+        const char *method;
+        const struct image_pair *header, *query;
+    } rows[] = {
+        {NULL, &one, NULL},  {NULL, &two, NULL},  {"PUT", &one, NULL},  {NULL, NULL, &yes},
+        {"PUT", NULL, &yes}, {"GET", NULL, NULL}, {"POST", NULL, NULL}, {"GET", &two, &yes},
+        {NULL, NULL, NULL},  {NULL, &two, &yes},
+    };
+    REQUIRE(image_builder_route(b, "c/crowd", 3000) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    for (uint16_t i = 0; i < array_len(rows); i++) {
+        struct image_match_spec match = {.path_kind = IMAGE_PATH_PREFIX,
+                                         .path = "/crowd",
+                                         .method = rows[i].method,
+                                         .headers = rows[i].header,
+                                         .n_headers = rows[i].header != NULL,
+                                         .queries = rows[i].query,
+                                         .n_queries = rows[i].query != NULL,
+                                         .index = i};
+        REQUIRE(image_builder_match(b, &match) == 0);
+    }
+    REQUIRE(image_builder_attach(b, listener, NULL) == 0);
+}
+
 void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
@@ -93,6 +122,7 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_bind(b, &vip6, 80, all) == 0);
     add_shop(b, wild);
     add_rest(b, all);
+    add_crowd(b, all);
     void *data;
     REQUIRE(image_builder_finish(b, 7, &data, ret_len) == 0);
     image_builder_free(b);
@@ -132,7 +162,8 @@ void use_image(const void *data)
 {
     static const char *const hosts[] = {"shop.example.com", "x.shop.example.com", "y.example.com",
                                         "z.org", ""};
-    static const char *const paths[] = {"/", "/shop/cart/1", "/shop/cart", "/shop/carts", "*"};
+    static const char *const paths[] = {"/", "/shop/cart/1", "/shop/cart", "/shop/carts",
+                                        "*", "/crowd/1"};
     static const struct route_field fields[] = {
         {{(const uint8_t *)"version", 7}, {(const uint8_t *)"two", 3}}};
     struct image_view v;

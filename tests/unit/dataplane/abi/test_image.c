@@ -36,8 +36,9 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_interfaces, 2);
     CHECK_EQ(v.n_addresses, 3);
     CHECK_EQ(v.n_binds, 2);
-    CHECK_EQ(v.n_routes, 2);
-    CHECK_EQ(v.n_rules, 3);
+    CHECK_EQ(v.n_routes, 3);
+    CHECK_EQ(v.n_rules, 4);
+    CHECK_EQ(v.n_guards, 4); /* one of each kind */
     CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
     use_image(data);
     free(data);

@@ -39,16 +39,17 @@ static uint32_t make_pairs(struct ref_pair *pairs, struct rng *rng)
     return n;
 }
 
-static void make_match(struct ref_match *m, struct rng *rng)
+static void make_match(struct ref_match *m, struct rng *rng, bool is_crowded)
 {
     m->is_exact = rng_below(rng, 3) == 0;
-    m->path = ONE_OF(rng, paths);
+    m->path = one_of(rng, paths, is_crowded ? 2 : array_len(paths));
     m->method = rng_below(rng, 3) == 0 ? ONE_OF(rng, methods) : NULL;
     m->n_headers = make_pairs(m->headers, rng);
     m->n_queries = make_pairs(m->queries, rng);
 }
 
-static void make_route(struct ref_route *r, struct rng *rng, uint32_t n_listeners, uint32_t index)
+static void make_route(struct ref_route *r, struct rng *rng, uint32_t n_listeners, uint32_t index,
+                       bool is_crowded)
 {
     snprintf(r->name, sizeof(r->name), "n%u/r%u", rng_below(rng, 3), index);
     r->created_s = rng_below(rng, 4);
@@ -56,24 +57,24 @@ static void make_route(struct ref_route *r, struct rng *rng, uint32_t n_listener
     r->n_hostnames = 1 + rng_below(rng, REF_HOSTNAMES_MAX);
     uint32_t first = rng_below(rng, array_len(hostnames));
     for (uint32_t i = 0; i < r->n_hostnames; i++)
-        r->hostnames[i] = hostnames[(first + i * 5) % array_len(hostnames)];
+        r->hostnames[i] = hostnames[(is_crowded ? i : first + i * 5) % array_len(hostnames)];
     r->n_matches = 1 + rng_below(rng, REF_MATCHES_MAX);
     for (uint32_t i = 0; i < r->n_matches; i++)
-        make_match(&r->matches[i], rng);
+        make_match(&r->matches[i], rng, is_crowded);
 }
 
-void ref_table_make(struct ref_table *t, struct rng *rng)
+void ref_table_make(struct ref_table *t, struct rng *rng, bool is_crowded)
 {
     memset(t, 0, sizeof(*t));
-    t->n_listeners = 1 + rng_below(rng, REF_LISTENERS_MAX);
+    t->n_listeners = is_crowded ? 1 : 1 + rng_below(rng, REF_LISTENERS_MAX);
     uint32_t first = rng_below(rng, array_len(hostnames));
     for (uint32_t i = 0; i < t->n_listeners; i++)
-        t->listeners[i] = rng_below(rng, 2) && i == 0
+        t->listeners[i] = i == 0 && (is_crowded || rng_below(rng, 2))
                               ? ""
                               : hostnames[1 + (first + i) % (array_len(hostnames) - 1)];
     t->n_routes = 1 + rng_below(rng, REF_ROUTES_MAX);
     for (uint32_t i = 0; i < t->n_routes; i++)
-        make_route(&t->routes[i], rng, t->n_listeners, i);
+        make_route(&t->routes[i], rng, t->n_listeners, i, is_crowded);
 }
 
 void ref_request_make(struct ref_request *r, struct rng *rng)

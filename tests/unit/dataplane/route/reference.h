@@ -67,8 +67,9 @@ struct ref_answer {
     uint32_t match;
 };
 
-/* A table and a request by chance, from small sets of words, so that they meet often. */
-void ref_table_make(struct ref_table *t, struct rng *rng);
+/* A table and a request by chance, from small sets of words, so that they meet often. Crowded: all
+ * routes have the same few hostnames and paths. */
+void ref_table_make(struct ref_table *t, struct rng *rng, bool is_crowded);
 void ref_request_make(struct ref_request *r, struct rng *rng);
 
 /* Which match takes the request, found by looking at all. */

@@ -348,6 +348,42 @@ TEST(names_that_collide_under_every_seed_get_a_larger_table)
     image_builder_free(b);
 }
 
+TEST(a_thousand_routes_that_differ_in_a_header_cost_one_question)
+{
+    struct image_builder *b = begin();
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[16], value[16];
+        snprintf(name, sizeof(name), "n/r%04u", i);
+        snprintf(value, sizeof(value), "team-%u", i);
+        struct image_pair headers[] = {{"x-stage", "preview"}, {"x-team", value}};
+        struct image_match_spec match = everything;
+        match.headers = headers;
+        match.n_headers = 2;
+        REQUIRE(image_builder_route(b, name, 1) == 0);
+        REQUIRE(image_builder_rule(b, 0) == i);
+        REQUIRE(image_builder_match(b, &match) == 0);
+        REQUIRE(image_builder_attach(b, 0, NULL) == 0);
+    }
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_guards, 1);
+    CHECK_EQ(v.n_answers, 1000);
+    struct route_field fields[] = {{SLICE_LIT("X-Team"), SLICE_LIT("team-777")},
+                                   {SLICE_LIT("x-stage"), SLICE_LIT("preview")}};
+    struct route_request request = {
+        .path = SLICE_LIT("/"), .method = SLICE_LIT("GET"), .fields = fields, .n_fields = 2};
+    struct route_result result;
+    route_match(&v, &request, &result);
+    CHECK_EQ(result.outcome, ROUTE_OUTCOME_RULE);
+    CHECK_EQ(result.rule, 777);
+    request.n_fields = 1;
+    route_match(&v, &request, &result);
+    CHECK_EQ(result.outcome, ROUTE_OUTCOME_NO_RULE);
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(many_addresses_are_bound_and_found)
 {
     struct image_builder *b = begin();
@@ -375,6 +411,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(more_listeners_than_the_format_holds_end_the_build),
           T(names_chosen_to_collide_get_another_seed),
           T(names_that_collide_under_every_seed_get_a_larger_table),
+          T(a_thousand_routes_that_differ_in_a_header_cost_one_question),
           T(many_addresses_are_bound_and_found),
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(filters_that_would_break_a_message_are_refused),
