@@ -202,8 +202,7 @@ static void check_requests(struct sim *s)
         const struct sim_request *q = &s->plan.requests[i];
         if (q->outcome == SIM_OUTCOME_open)
             sim_fail(s, "request %u has no end", i);
-        bool is_repeatable = strcmp(q->method, "POST") != 0 && strcmp(q->method, "PATCH") != 0;
-        if (q->seen > (is_repeatable ? 2u : 1u))
+        if (q->seen > (sim_is_repeatable(q) ? 2u : 1u))
             sim_fail(s, "request %u (%s) reached backends %u times", i, q->method, q->seen);
         if (s->plan.is_strict && q->outcome != SIM_OUTCOME_complete)
             sim_fail(s, "request %u (%s, order %s) is %s, status %u", i, q->method,

@@ -80,9 +80,11 @@ bool sim_box_poll(struct sim_box *b, uint64_t now_us)
 {
     bool did = sim_config_poll(b, now_us);
     unsigned first = rng_below(&b->sim->rng, b->n_workers);
+    uint64_t passed = sim_box_stat(b, STAT_core_handoff_rx_out);
     for (unsigned i = 0; i < b->n_workers; i++)
         did |= worker_poll(b->workers[(first + i) % b->n_workers], now_us);
-    return did;
+    /* A frame passed on in this round waits for a worker that was polled before. */
+    return did || sim_box_stat(b, STAT_core_handoff_rx_out) != passed;
 }
 
 uint64_t sim_box_next_us(const struct sim_box *b)
@@ -139,7 +141,54 @@ static void check_worker(struct sim_box *b, unsigned i)
                  tcp_conn_count(worker_tcp(w)), tcp_timewait_count(worker_tcp(w)));
 }
 
-/* Old images are held by nobody, and every frame had its end. */
+/* The sum of all counters whose names begin like this. */
+static uint64_t stat_family(const struct sim_box *b, const char *prefix)
+{
+    uint64_t sum = 0;
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        if (strncmp(stat_name(id), prefix, strlen(prefix)) == 0)
+            sum += sim_box_stat(b, id);
+    }
+    return sum;
+}
+
+/* What began has ended, and in one counter. */
+static void check_balance(struct sim_box *b, const char *what, uint64_t begun, uint64_t ended)
+{
+    if (begun != ended)
+        sim_fail(b->sim, "%lu %s began, %lu ended", begun, what, ended);
+}
+
+static void check_counters(struct sim_box *b)
+{
+    check_balance(b, "received frames",
+                  sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) -
+                      sim_box_stat(b, STAT_core_handoff_drop_full),
+                  stat_family(b, "net_drop_rx_") + sim_box_stat(b, STAT_net_rx_tcp) +
+                      sim_box_stat(b, STAT_net_rx_arp) + sim_box_stat(b, STAT_net_rx_nd) +
+                      stat_family(b, "net_rx_icmp"));
+    check_balance(b, "segments", sim_box_stat(b, STAT_net_rx_tcp),
+                  sim_box_stat(b, STAT_tcp_rx_fast) + sim_box_stat(b, STAT_tcp_rx_slow) +
+                      sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_timewait) +
+                      stat_family(b, "tcp_drop_"));
+    check_balance(b, "tcp connections",
+                  sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_opens),
+                  stat_family(b, "tcp_end_"));
+    check_balance(b, "requests", sim_box_stat(b, STAT_proxy_requests),
+                  stat_family(b, "proxy_end_"));
+    check_balance(b, "backend connections", sim_box_stat(b, STAT_upstream_opened),
+                  stat_family(b, "upstream_closed_") + sim_box_stat(b, STAT_upstream_aborted) +
+                      sim_box_stat(b, STAT_upstream_broken));
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        const char *name = stat_name(id);
+        size_t len = strlen(name);
+        if (len > 4 && strcmp(name + len - 4, "_now") == 0 && id != STAT_net_neighbours_now &&
+            sim_box_stat(b, id) != 0)
+            sim_fail(b->sim, "%s is %lu", name, sim_box_stat(b, id));
+    }
+}
+
+/* Old images and endpoint lists are held by nobody. */
 static void check_whole(struct sim_box *b)
 {
     generation_set_reap(b->generations);
@@ -147,18 +196,7 @@ static void check_whole(struct sim_box *b)
         sim_fail(b->sim, "%u images are still pinned", generation_live_count(b->generations));
     if (endpoint_table_reap(b->endpoints) != 0)
         sim_fail(b->sim, "endpoint lists are still held");
-    uint64_t ends = 0;
-    for (unsigned id = 0; id < STAT_COUNT; id++) {
-        const char *name = stat_name(id);
-        if (strncmp(name, "net_drop_rx_", 12) == 0 || strcmp(name, "net_rx_tcp") == 0 ||
-            strcmp(name, "net_rx_arp") == 0 || strcmp(name, "net_rx_nd") == 0 ||
-            strncmp(name, "net_rx_icmp", 11) == 0)
-            ends += sim_box_stat(b, id);
-    }
-    uint64_t begins = sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) -
-                      sim_box_stat(b, STAT_core_handoff_drop_full);
-    if (ends != begins)
-        sim_fail(b->sim, "%lu frames came in, %lu had an end", begins, ends);
+    check_counters(b);
 }
 
 void sim_box_check(struct sim_box *b)

@@ -49,14 +49,22 @@ void sim_client_stop(struct sim_client *c)
         end_session(c, false);
 }
 
-/* The connection ended. Goes on with another one if the appliance had announced it. */
+/* May the session go on with another connection? When the appliance had announced that it closes;
+ * or might close, and the next request did nothing yet or may do it twice. */
+static bool can_reopen(const struct sim_client *c)
+{
+    const struct sim_request *next = &c->requests[c->next_answer];
+    if (c->next_answer == c->plan->n_requests || c->is_in_body || c->head.len > 0)
+        return false;
+    return c->must_reopen || (c->may_reopen && (next->seen == 0 || sim_is_repeatable(next)));
+}
+
+/* The connection ended. */
 static void end_connection(struct sim_client *c)
 {
     sim_note(c->sim, "request %u: connection ended: %s%s", c->requests[0].id + c->next_answer,
              stream_end_name(stream_end(c->stream)), c->must_reopen ? ", as announced" : "");
-    bool is_between = !c->is_in_body && c->head.len == 0;
-    bool has_rest = c->next_answer < c->plan->n_requests;
-    if (!(c->must_reopen || c->may_reopen) || !is_between || !has_rest) {
+    if (!can_reopen(c)) {
         end_session(c, false);
         return;
     }

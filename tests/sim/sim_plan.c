@@ -52,6 +52,11 @@ bool sim_order_is_excuse(enum sim_order order)
     return is_excuse[order];
 }
 
+bool sim_is_repeatable(const struct sim_request *q)
+{
+    return strcmp(q->method, "POST") != 0 && strcmp(q->method, "PATCH") != 0;
+}
+
 const char *sim_target_path(enum sim_target target)
 {
     static const char *const paths[] = {

@@ -170,5 +170,8 @@ const char *sim_outcome_name(enum sim_outcome outcome);
 const char *sim_target_path(enum sim_target target);
 uint16_t sim_target_status(enum sim_target target);
 
+/* May the request be sent twice without harm (RFC 9110, section 9.2.2)? */
+bool sim_is_repeatable(const struct sim_request *q);
+
 /* May a request with this order be left without an answer? */
 bool sim_order_is_excuse(enum sim_order order);
