@@ -12,6 +12,7 @@
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 
+/* Behind an ethernet header of 14 bytes nothing is aligned to 4. */
 struct wire_header {
     be16_t src_port;
     be16_t dst_port;
@@ -22,7 +23,7 @@ struct wire_header {
     be16_t window;
     be16_t cksum;
     be16_t urgent;
-};
+} __attribute__((packed));
 
 static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
 
