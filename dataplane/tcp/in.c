@@ -124,6 +124,10 @@ static bool step_one_sequence(struct tcp_conn *c, const struct tcp_segment *seg)
     if (c->state == TCP_SYN_RCVD && (seg->flags & TCP_SYN) != 0 && first == -1) {
         c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
         tcp_program_output(c);
+    } else if (seg->len > 0 && last < 0 && c->state >= TCP_ESTABLISHED) {
+        struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, seg->len)};
+        stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, seg->len);
+        tcp_output_ack(c, &again);
     } else if (len == 0) {
         tcp_challenge_ack(c); /* limited: two confused peers must not talk forever */
     } else {

@@ -31,13 +31,14 @@ static void send_syn(struct tcp_conn *c)
                          c->tcp->core->now_us + tcp_rtt_timeout_us(&c->rtt, c->probes));
 }
 
-/* An acknowledgement alone. */
-static void send_ack(struct tcp_conn *c)
+void tcp_output_ack(struct tcp_conn *c, const struct tcp_sack_block *duplicate)
 {
-    struct tcp_outgoing o = {.seq = c->snd_nxt, .flags = TCP_ACK};
+    struct tcp_outgoing o = {.seq = c->snd_nxt, .flags = TCP_ACK, .duplicate = duplicate};
     stat_inc(c->tcp->core, STAT_tcp_tx_acks);
-    if (!tcp_segment_send(c, &o))
-        tcp_program_starved(c);
+    if (tcp_segment_send(c, &o))
+        return;
+    c->flags |= TCP_F_ACK_NOW; /* owed until there are mbufs again */
+    tcp_program_starved(c);
 }
 
 void tcp_output_keepalive(struct tcp_conn *c)
@@ -221,7 +222,7 @@ void tcp_output(struct tcp_conn *c)
         tcp_program_output(c);
     }
     if (c->flags & TCP_F_ACK_NOW)
-        send_ack(c);
+        tcp_output_ack(c, NULL);
     if (c->flags & TCP_F_WINDOW_SHORT)
         tcp_program_starved(c);
     tcp_recovery_arm(c);

@@ -87,8 +87,8 @@ uint32_t tcp_tlp_timeout_us(uint32_t srtt_us, bool is_single)
     if (srtt_us == 0)
         return TCP_RTO_INITIAL_US;
     uint64_t timeout_us = 2ULL * srtt_us + (is_single ? TCP_PEER_DELACK_US_MAX : 0);
-    /* Two ticks of grace: on a LAN with 50 us of RTT the peer's scheduler is what we wait for. */
-    if (timeout_us < 10000)
-        timeout_us = 10000;
+    /* A floor: on a LAN with 50 us of RTT it is the peer's scheduler that we wait for. */
+    if (timeout_us < 2000)
+        timeout_us = 2000;
     return timeout_us > TCP_RTO_US_MAX ? TCP_RTO_US_MAX : (uint32_t)timeout_us;
 }

@@ -113,9 +113,10 @@ static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
         uint32_t cut = (uint32_t)old < seg->len ? (uint32_t)old : seg->len;
         stat_add(core, STAT_tcp_rx_duplicate_bytes, cut);
         rte_pktmbuf_adj(seg->m, (uint16_t)cut);
-        seg->seq = seq_add(seg->seq, cut);
+        struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, cut)};
+        seg->seq = again.end;
         seg->len -= cut;
-        tcp_program_ack(c);
+        tcp_output_ack(c, &again);
     }
     int32_t beyond = seq_diff(seq_add(seg->seq, seg->len), c->rcv_adv);
     if (beyond > 0) {
@@ -152,9 +153,10 @@ void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
     struct rte_mbuf *m = seg->m;
     seg->m = NULL;
     if (!is_in_order) {
+        struct tcp_sack_block all = {seg->seq, seq_add(seg->seq, seg->len)};
+        bool is_new = tcp_reasm_insert(c, m, seg->seq);
         stat_inc(c->tcp->core, STAT_tcp_rx_out_of_order);
-        tcp_reasm_insert(c, m, seg->seq);
-        tcp_program_ack(c); /* at once: it tells the sender of the gap (RFC 5681, 4.2) */
+        tcp_output_ack(c, is_new ? NULL : &all); /* each one: it tells of the gaps */
         return;
     }
     bool had_gap = c->oooq.head != NULL;

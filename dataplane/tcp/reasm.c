@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments ahead of a gap: mbufs in the order of their numbers, no two overlapping, the first
- * number of each in m->hash.usr (free for us to use while we own the mbuf). What is there already
+ * Segments ahead of a gap: mbufs in the order of their numbers, no two overlapping. While an mbuf is
+ * ours its m->hash.usr is its first number and its m->tx_offload tells when it came: the how-manieth. What is there already
  * wins over what comes later. Bounded by make_place() in rcvq.c; the last is thrown away first: it
  * is needed last.
  */
@@ -76,18 +76,19 @@ static bool coalesce(struct tcp_conn *c, struct rte_mbuf *before, const struct r
     return tcp_mbufq_append_tail(&c->oooq, all) == all.len;
 }
 
-void tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
+bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
 {
     struct tcp_mbufq *q = &c->oooq;
     ASSERT_HOT(seq_gt(seq, c->rcv_nxt) && m->next == NULL);
     m->hash.usr = seq.v;
-    c->sack_latest = seq;
+    m->tx_offload = ++c->tcp->ooo_arrivals;
     struct rte_mbuf *before = place_for(q, seq);
     int32_t covered = before == NULL ? 0 : seq_diff(end_of(before), seq);
     if (covered >= (int32_t)m->data_len) {
         stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, m->data_len);
+        before->tx_offload = m->tx_offload; /* its range is what this segment is about */
         rte_pktmbuf_free(m);
-        return;
+        return false;
     }
     if (covered > 0)
         cut_front(m, (uint32_t)covered);
@@ -97,10 +98,13 @@ void tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
     if (*next != NULL && seq_gt(end_of(m), first_of(*next)))
         rte_pktmbuf_trim(m, (uint16_t)seq_diff(end_of(m), first_of(*next)));
     ASSERT_HOT(m->data_len > 0);
-    if (coalesce(c, before, m))
+    if (coalesce(c, before, m)) {
+        before->tx_offload = m->tx_offload;
         rte_pktmbuf_free(m);
-    else
+    } else {
         link_behind(q, before, m);
+    }
+    return true;
 }
 
 void tcp_reasm_advance(struct tcp_conn *c)
@@ -115,39 +119,50 @@ void tcp_reasm_advance(struct tcp_conn *c)
         }
         if (old > 0)
             cut_front(m, (uint32_t)old);
+        m->tx_offload = 0;
         tcp_rcvq_append(c, m);
     }
     ASSERT_HOT(q->head == NULL || seq_gt(first_of(q->head), c->rcv_nxt));
 }
 
+/* A range and when its youngest part came. */
+struct range {
+    struct tcp_sack_block block;
+    uint64_t arrival;
+};
+
 /* The range that begins with `m`; *ret_next: the first mbuf behind it. */
-static struct tcp_sack_block range_at(struct rte_mbuf *m, struct rte_mbuf **ret_next)
+static struct range range_at(struct rte_mbuf *m, struct rte_mbuf **ret_next)
 {
-    struct tcp_sack_block b = {first_of(m), end_of(m)};
-    for (m = m->next; m != NULL && seq_eq(first_of(m), b.end); m = m->next)
-        b.end = end_of(m);
+    struct range r = {{first_of(m), end_of(m)}, m->tx_offload};
+    for (m = m->next; m != NULL && seq_eq(first_of(m), r.block.end); m = m->next) {
+        r.block.end = end_of(m);
+        if (m->tx_offload > r.arrival)
+            r.arrival = m->tx_offload;
+    }
     *ret_next = m;
-    return b;
+    return r;
 }
 
 unsigned tcp_reasm_sack(const struct tcp_conn *c, struct tcp_sack_block *ret, unsigned n_max)
 {
+    struct range best[TCP_SACK_BLOCKS_MAX];
     unsigned n = 0;
-    struct rte_mbuf *m = c->oooq.head;
-    while (m != NULL) {
-        struct tcp_sack_block b = range_at(m, &m);
-        ASSERT_HOT(seq_lt(b.start, b.end) && seq_gt(b.start, c->rcv_nxt));
-        bool is_latest = seq_le(b.start, c->sack_latest) && seq_lt(c->sack_latest, b.end);
-        if (is_latest && n > 0) { /* RFC 2018, section 4: the one that changed last is first */
-            if (n == n_max)
-                n--;
-            memmove(ret + 1, ret, n * sizeof(*ret));
-            ret[0] = b;
-            n++;
-        } else if (n < n_max) {
-            ret[n++] = b;
-        }
+    ASSERT_HOT(n_max <= TCP_SACK_BLOCKS_MAX);
+    for (struct rte_mbuf *m = c->oooq.head; m != NULL;) {
+        struct range r = range_at(m, &m);
+        ASSERT_HOT(seq_lt(r.block.start, r.block.end) && seq_gt(r.block.start, c->rcv_nxt));
+        unsigned at = n;
+        while (at > 0 && r.arrival > best[at - 1].arrival)
+            at--;
+        if (at == n_max)
+            continue;
+        n = n < n_max ? n + 1 : n;
+        memmove(&best[at + 1], &best[at], (n - at - 1) * sizeof(best[0]));
+        best[at] = r;
     }
+    for (unsigned i = 0; i < n; i++)
+        ret[i] = best[i].block;
     return n;
 }
 

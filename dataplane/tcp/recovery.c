@@ -140,6 +140,19 @@ void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
     tcp_program_output(c);
 }
 
+/* In recovery: the acknowledgement of the only retransmission may be what is lost. The lowest
+ * segment in flight goes again; its answer tells all (as RFC 6675's rescue retransmission, and as
+ * RFC 9002's probe timeout, which runs in recovery too). */
+static void rescue(struct tcp_conn *c)
+{
+    struct tcp_sent *s = tcp_board_first(&c->board);
+    c->flags |= TCP_F_TLP | TCP_F_TLP_RESENT;
+    c->tlp_end = seq_add(c->snd_una, 1);
+    if (s->place == TCP_SENT_IN_FLIGHT && tcp_output_again(c, s))
+        stat_inc(c->tcp->core, STAT_tcp_tlp);
+    tcp_recovery_arm(c);
+}
+
 /* RFC 8985, 7.3: new data if there is some and the peer takes it, else the last segment again. */
 void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
 {
@@ -148,6 +161,10 @@ void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
     struct tcp_sent *last = tcp_board_last(&c->board);
     if (last == NULL)
         return;
+    if (is_recovering(c)) {
+        rescue(c);
+        return;
+    }
     bool is_new = tcp_output_new(c, c->mss, false);
     bool is_sent = is_new || (last->place == TCP_SENT_IN_FLIGHT && tcp_output_again(c, last));
     if (is_sent) {
@@ -215,12 +232,11 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     tcp_recovery_arm(c);
 }
 
-/* Is a tail-loss probe the right thing to wait for? RFC 8985, 7.2. */
+/* Is a probe the right thing to wait for? RFC 8985, 7.2, and in fast recovery too: see rescue(). */
 static bool may_probe_tail(const struct tcp_conn *c)
 {
-    return (c->flags & TCP_F_SACK) != 0 && !is_recovering(c) && c->board.sacked_count == 0 &&
-           (c->flags & TCP_F_TLP) == 0 && c->backoff == 0 && c->rtt.srtt_us != 0 &&
-           c->snd_wnd != 0 && c->board.in_flight_bytes > 0;
+    return (c->flags & (TCP_F_SACK | TCP_F_LOSS | TCP_F_TLP)) == TCP_F_SACK && c->backoff == 0 &&
+           c->rtt.srtt_us != 0 && c->snd_wnd != 0 && c->board.in_flight_bytes > 0;
 }
 
 /* When the one sent last was sent. */
@@ -251,7 +267,8 @@ static void arm_in_flight(struct tcp_conn *c)
         base_us = last_us; /* 7.3: the timeout waits for the probe's answer */
     uint64_t rto_us = base_us + tcp_rtt_timeout_us(&c->rtt, c->backoff);
     if (may_probe_tail(c)) {
-        bool is_single = c->board.in_flight.next->next == &c->board.in_flight;
+        /* What fills a gap is acknowledged at once (RFC 5681, 4.2). */
+        bool is_single = c->board.in_flight.next->next == &c->board.in_flight && !is_recovering(c);
         uint64_t tlp_us = last_us + tcp_tlp_timeout_us(c->rtt.srtt_us, is_single);
         if (tlp_us < rto_us) {
             arm(c, TCP_RETRANSMIT_TLP, tlp_us);

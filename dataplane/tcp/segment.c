@@ -153,9 +153,9 @@ static unsigned sack_room(const struct tcp_conn *c, uint32_t bytes)
     return room < 4 ? 0 : RTE_MIN((room - 4) / 8, TCP_SACK_BLOCKS_MAX);
 }
 
-/* The options of any segment of this connection. Returns false if SACK was left out for want of
- * room. */
-static bool fill_options(const struct tcp_conn *c, const struct tcp_outgoing *out,
+/* The options of any segment of this connection. Full segments tell no SACK: what comes out of order
+ * was acknowledged as it came. */
+static void fill_options(const struct tcp_conn *c, const struct tcp_outgoing *out,
                          struct tcp_options *o)
 {
     uint8_t flags = out->flags;
@@ -167,11 +167,11 @@ static bool fill_options(const struct tcp_conn *c, const struct tcp_outgoing *ou
         o->ts_value = tcp_ts_now(c);
         o->ts_echo = (flags & TCP_ACK) != 0 ? c->ts_recent : 0;
     }
-    if (c->oooq.head == NULL || (c->flags & TCP_F_SACK) == 0)
-        return true;
-    unsigned room = sack_room(c, out->bytes);
-    o->n_sack = room == 0 ? 0 : (uint8_t)tcp_reasm_sack(c, o->sack, room);
-    return o->n_sack > 0;
+    unsigned room = (c->flags & TCP_F_SACK) != 0 ? sack_room(c, out->bytes) : 0;
+    if (out->duplicate != NULL && room > 0)
+        o->sack[o->n_sack++] = *out->duplicate;
+    if (c->oooq.head != NULL && room > o->n_sack)
+        o->n_sack = (uint8_t)(o->n_sack + tcp_reasm_sack(c, o->sack + o->n_sack, room - o->n_sack));
 }
 
 /* The window field, rounded up so that it never tells less than before; rcv_adv follows. */
@@ -190,14 +190,14 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
 {
     struct tcp *t = c->tcp;
     struct tcp_options options = {0};
-    bool has_told_all = fill_options(c, o, &options);
+    fill_options(c, o, &options);
     uint16_t window = tell_window(c, o->flags);
     struct rte_mbuf *m = new_header(t, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
     if (m == NULL)
         return false;
     if (o->bytes > 0)
         put_payload(t, m, o);
-    if ((o->flags & TCP_ACK) != 0 && has_told_all) { /* the acknowledgement owed is paid */
+    if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
         c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
         c->full_segments = 0;
         c->deadline_us[TCP_DEADLINE_DELACK] = 0;

@@ -42,10 +42,11 @@ struct tcp {
     uint64_t rst_window_us;   /* when the present second of resets began */
     uint32_t rst_count;       /* sent in it */
     uint32_t half_open;
-    uint32_t mbufs_free;  /* at short_at_us */
-    uint32_t port_next;   /* perturbs the search of source ports (RFC 6056) */
-    uint16_t mbuf_bytes;  /* what an mbuf costs, whatever it carries */
-    bool is_zero_copy_tx; /* all ports send chained mbufs */
+    uint32_t mbufs_free;   /* at short_at_us */
+    uint64_t ooo_arrivals; /* segments put aside so far: which came last */
+    uint32_t port_next;    /* perturbs the search of source ports (RFC 6056) */
+    uint16_t mbuf_bytes;   /* what an mbuf costs, whatever it carries */
+    bool is_zero_copy_tx;  /* all ports send chained mbufs */
 };
 
 /* now in the unit of a field that ends in _ms. */
@@ -176,13 +177,15 @@ void tcp_rcvq_on_consumed(struct tcp_conn *c);
 
 /* reasm.c */
 
-/* Puts a segment ahead of rcv_nxt aside; takes `m`, whose first byte is `seq`. */
-void tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq);
+/* Puts a segment ahead of rcv_nxt aside; takes `m`, whose first byte is `seq`. False: all of it was
+ * there already. */
+bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq);
 
 /* Moves what has become in-order to the receive queue. */
 void tcp_reasm_advance(struct tcp_conn *c);
 
-/* The ranges put aside as SACK blocks, the one with `latest` first. Returns how many. */
+/* The ranges put aside as SACK blocks, the one that changed last first (RFC 2018, section 4).
+ * Returns how many. Cost: O(mbufs put aside). */
 unsigned tcp_reasm_sack(const struct tcp_conn *c, struct tcp_sack_block *ret, unsigned n_max);
 
 /* Throws away the last mbuf put aside, to make room. False: there is none. */
@@ -217,6 +220,7 @@ struct tcp_outgoing {
     uint16_t bytes;
     struct rte_mbuf *data; /* where the payload begins; NULL: none */
     uint16_t offset;
+    const struct tcp_sack_block *duplicate; /* to tell as D-SACK; NULL: none */
 };
 
 /* Builds the segment with this connection's acknowledgement, window and options and hands it to
@@ -241,6 +245,10 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced);
 
 /* Sends the record again. False: no mbuf. */
 bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s);
+
+/* An acknowledgement at once: where each one tells the sender something (RFC 5681, 4.2).
+ * `duplicate`: NULL, or what came that was here before (D-SACK, RFC 2883). */
+void tcp_output_ack(struct tcp_conn *c, const struct tcp_sack_block *duplicate);
 
 /* An acknowledgement that is no answer to anything: seq one below, to make the peer speak. */
 void tcp_output_keepalive(struct tcp_conn *c);

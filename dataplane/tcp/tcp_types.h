@@ -139,7 +139,6 @@ struct tcp_conn {
     struct tcp_rack rack;
     seq_t tlp_end;
     seq_t snd_wl1;
-    seq_t sack_latest;  /* of the segment put aside last */
     uint8_t end;        /* enum stream_end */
     uint8_t generation; /* of this use of the pool's object */
     uint8_t dupacks;    /* peers without SACK */
@@ -149,7 +148,7 @@ struct tcp_conn {
     seq_t last_ack_sent;
     uint32_t challenge_ms;
     struct tcp_tuple tuple;
-    struct tcp_mbufq oooq;   /* out of order; each mbuf's number is in hash.usr */
+    struct tcp_mbufq oooq;   /* out of order; see reasm.c */
     struct list_node ready;  /* on tcp.ready while events != 0 */
     struct list_node output; /* on tcp.outputs or tcp.starved */
     struct wheel_timer timer;
