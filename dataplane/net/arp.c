@@ -88,14 +88,16 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     return STAT_net_rx_arp;
 }
 
-static void learn(struct net *n, const struct net_frame *f, const struct wire_arp *arp, bool for_us)
+/* `may_create`: the sender is worth a place of its own, not only news of one that has it. */
+static void learn(struct net *n, const struct net_frame *f, const struct wire_arp *arp,
+                  bool may_create)
 {
     bool is_request = be16_host(arp->operation) == ARP_REQUEST;
     struct neighbour_news news = {.addr = ip_addr_from_v4(arp->sender_ip),
                                   .mac = arp->sender_mac,
                                   .is_answer = !is_request && !f->is_multicast,
                                   .may_override = true,
-                                  .may_create = is_request && for_us};
+                                  .may_create = may_create};
     neighbour_learn(n, f->iface, &news);
 }
 
@@ -115,8 +117,10 @@ void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     struct ip_addr sender = ip_addr_from_v4(arp.sender_ip);
     struct ip_addr target = ip_addr_from_v4(arp.target_ip);
     bool for_us = net_is_on_iface(n, f->iface, &target);
+    bool is_request = be16_host(arp.operation) == ARP_REQUEST;
+    /* Who asks for us will be spoken to; so will who answers another worker of ours. */
     if (net_is_neighbour(n, f->iface, &sender))
-        learn(n, f, &arp, for_us);
-    if (for_us && may_answer && be16_host(arp.operation) == ARP_REQUEST)
+        learn(n, f, &arp, for_us && (is_request || !may_answer));
+    if (for_us && may_answer && is_request)
         reply(n, f->iface, &arp);
 }

@@ -195,7 +195,9 @@ static void advertise(struct net *n, const struct net_packet *p, const struct nd
     stat_inc(n->core, send_nd(n, &msg) ? STAT_net_nd_adverts : STAT_net_answer_no_mbuf);
 }
 
-static void learn(struct net *n, const struct net_packet *p, const struct nd_heard *h, bool for_us)
+/* `may_create`: the speaker is worth a place of its own, not only news of one that has it. */
+static void learn(struct net *n, const struct net_packet *p, const struct nd_heard *h,
+                  bool may_create)
 {
     bool is_solicit = h->nd.type == ICMP6_SOLICIT;
     uint32_t flags = is_solicit ? ND_FLAG_OVERRIDE : be32_host(h->nd.flags);
@@ -203,7 +205,7 @@ static void learn(struct net *n, const struct net_packet *p, const struct nd_hea
                                   .mac = h->mac,
                                   .is_answer = (flags & ND_FLAG_SOLICITED) != 0,
                                   .may_override = (flags & ND_FLAG_OVERRIDE) != 0,
-                                  .may_create = is_solicit && for_us};
+                                  .may_create = may_create};
     neighbour_learn(n, p->frame.iface, &news);
 }
 
@@ -221,8 +223,11 @@ void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         h.mac = p->frame.src_mac;
         h.has_mac = (be32_host(h.nd.flags) & ND_FLAG_SOLICITED) != 0;
     }
+    bool is_solicit = h.nd.type == ICMP6_SOLICIT;
+    /* An answer that another worker of ours has asked for: this one will speak to it too. */
+    bool is_shared = !is_solicit && !may_answer && (be32_host(h.nd.flags) & ND_FLAG_SOLICITED) != 0;
     if (h.has_mac && !ip_addr_is_zero(speaker(p, &h)))
-        learn(n, p, &h, for_us);
-    if (for_us && may_answer && h.nd.type == ICMP6_SOLICIT)
+        learn(n, p, &h, (is_solicit && for_us) || is_shared);
+    if (for_us && may_answer && is_solicit)
         advertise(n, p, &h);
 }

@@ -10,9 +10,10 @@
  * push out the neighbours that answer. */
 #define NET_NEIGHBOURS_UNRESOLVED_MAX 256u
 
-/* Packets that wait for one neighbour: an initial window's worth would be 10; a SYN, its
- * retransmission and a reset or two are what really waits. RFC 4861, section 7.2.2 asks for one. */
-#define NET_NEIGHBOUR_QUEUE_MAX 4u
+/* Packets that wait for one neighbour: a burst of requests opens that many connections to a backend
+ * at once, and a SYN that is dropped here costs its request a second. RFC 4861, section 7.2.2 asks
+ * for one. */
+#define NET_NEIGHBOUR_QUEUE_MAX 32u
 
 /* Requests before giving up, and before forgetting one that was known (RFC 4861, section 10:
  * MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT). */

@@ -113,6 +113,18 @@ TEST(a_copy_is_learned_from_but_not_answered)
     net_down(f);
 }
 
+TEST(an_answer_to_another_worker_is_learned_by_this_one_too)
+{
+    struct net_fixture *f = net_up(1);
+    struct packet p = arp(MAC_US, 2, MAC_PEER, PEER4, US4);
+    net_receive_copy(f, &p);
+    p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED, PEER6, MAC_PEER);
+    net_receive_copy(f, &p);
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 2);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
 TEST(nobody_can_claim_our_address)
 {
     struct net_fixture *f = net_up(0);
@@ -421,8 +433,10 @@ UNIT_MAIN("net/neighbour", T(an_arp_request_for_us_is_answered),
           T(an_arp_request_for_a_vip_is_answered_but_not_for_another_interface),
           T(an_answer_leaves_by_the_vlan_that_the_question_came_from),
           T(an_arp_probe_for_our_address_is_answered_and_nothing_is_learned),
-          T(a_copy_is_learned_from_but_not_answered), T(nobody_can_claim_our_address),
-          T(a_group_mac_is_nobodys), T(an_answer_that_nobody_asked_for_is_not_learned),
+          T(a_copy_is_learned_from_but_not_answered),
+          T(an_answer_to_another_worker_is_learned_by_this_one_too),
+          T(nobody_can_claim_our_address), T(a_group_mac_is_nobodys),
+          T(an_answer_that_nobody_asked_for_is_not_learned),
           T(packets_wait_for_the_arp_answer_and_leave_in_order),
           T(packets_wait_for_the_advertisement), T(what_is_not_on_link_goes_to_the_gateway),
           T(a_request_is_repeated_and_then_given_up),
