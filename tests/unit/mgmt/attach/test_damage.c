@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random damage to valid objects: whatever the model lets through, a run must not crash on it, its
- * plan must be sound, and its statuses must be valid objects again.
+ * plan must be sound, the dataplane must take the image made of it, and its statuses must be valid
+ * objects again.
  */
 #include "test_change.h"
 
+#include "abi/image.h"
+#include "compile/compile.h"
 #include "fixture.h"
 #include "scenario.h"
 
@@ -151,6 +154,26 @@ static void check_plan(const struct plan *p)
     }
 }
 
+/* The dataplane takes the image that is made of the plan. */
+static void check_image(const struct plan *p)
+{
+    static const char *const ports[] = {"port0", "port1"};
+    uint32_t *ids = calloc(p->n_groups + 1, sizeof(ids[0]));
+    REQUIRE(ids != NULL);
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        ids[i] = i;
+    }
+    struct compile_input in = {
+        .plan = p, .group_ids = ids, .port_names = ports, .n_ports = 2, .generation = 1};
+    void *image = NULL;
+    size_t len = 0;
+    REQUIRE(compile_image(&in, &image, &len) == 0);
+    struct image_fault_info info;
+    CHECK_EQ(image_check(image, len, &info), IMAGE_FAULT_OK);
+    free(image);
+    free(ids);
+}
+
 /* With random damage: as many objects of it as are still valid go into a run. */
 static void run_damaged(const struct scenario *whole, uint32_t *ret_refused)
 {
@@ -172,6 +195,7 @@ static void run_damaged(const struct scenario *whole, uint32_t *ret_refused)
     struct attach_input in = {.source = &s.source};
     REQUIRE(attach_run(&in, &a) == 0);
     check_plan(attach_plan(a));
+    check_image(attach_plan(a));
     attach_free(a);
     scenario_reconcile(&s, false, "2026-11-23T09:00:00Z");
     for (size_t i = 0; i < json_array_size(s.objects); i++) {
@@ -189,6 +213,11 @@ void damaged_objects_never_crash_a_run(void)
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         struct scenario s;
         scenario_open(&s, files[f]);
+        struct attach *a = NULL;
+        struct attach_input in = {.source = &s.source};
+        REQUIRE(attach_run(&in, &a) == 0);
+        check_image(attach_plan(a));
+        attach_free(a);
         for (uint32_t i = 0; i < DAMAGE_ROUNDS; i++) {
             run_damaged(&s, &refused);
         }
