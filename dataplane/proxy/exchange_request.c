@@ -6,16 +6,22 @@
  *   X-Forwarded-For    the client's address, behind what came
  *   X-Forwarded-Proto  how the client reached us; what came is replaced
  *   X-Forwarded-Host   the Host that the client sent, unless one came
+ *
+ * An HTTP/1.0 request without Host was for the address that it came to (RFC 9112, section 3.3): that
+ * is its Host, because HTTP/1.1 backends want one.
  */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 #include "route/filter.h"
+
+#include <stdio.h>
 
 enum { FORWARDED_FOR_BYTES_MAX = 2048 };
 
 /* What has to stay in memory while the head is put together. */
 struct request_text {
     char client[IP_ADDR_TEXT_MAX];
+    char local[IP_ADDR_TEXT_MAX + 8]; /* brackets, colon, port */
     uint8_t forwarded_for[FORWARDED_FOR_BYTES_MAX];
     uint8_t path[HTTP_TARGET_BYTES_MAX + IMAGE_STRING_BYTES_MAX / 16];
     struct field_list fields;
@@ -52,11 +58,26 @@ static void add_forwarded(struct exchange *e, struct request_text *t)
         field_list_add(&t->fields, SLICE_LIT("X-Forwarded-Host"), head->authority);
 }
 
-/* Host as the header filter sets it, or as it came. */
-static struct slice choose_authority(const struct http_head *head, const struct image_view *v,
-                                     const struct image_filter *filter)
+/* The address that the client spoke to, as an authority. */
+static struct slice local_authority(const struct stream_addrs *addrs, struct request_text *t)
 {
-    struct slice authority = head->authority;
+    char ip[IP_ADDR_TEXT_MAX];
+    bool is_v4 = ip_addr_is_v4(&addrs->local);
+    ip_addr_format(&addrs->local, ip);
+    int n = snprintf(t->local, sizeof(t->local), is_v4 ? "%s:%u" : "[%s]:%u", ip,
+                     (unsigned)addrs->local_port);
+    ASSERT(n > 0 && (size_t)n < sizeof(t->local));
+    return slice_of(t->local, (size_t)n);
+}
+
+/* Host as the header filter sets it, or as it came. */
+static struct slice choose_authority(const struct exchange *e, const struct image_filter *filter,
+                                     struct request_text *t)
+{
+    const struct image_view *v = e->image.view;
+    struct slice authority = e->client->h1.request->head.authority;
+    if (authority.len == 0)
+        authority = local_authority(&e->client->addrs, t);
     for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
         const struct image_header_op *op = &v->header_ops[filter->first + i];
         if (op->kind == IMAGE_HEADER_SET &&
@@ -104,7 +125,7 @@ bool exchange_forward_head(struct exchange *e)
                            .path = head->path,
                            .query = head->query,
                            .has_query = head->has_query,
-                           .authority = choose_authority(head, v, filter),
+                           .authority = choose_authority(e, filter, &t),
                            .fields = t.fields.fields,
                            .body = head->body,
                            .length = head->length};

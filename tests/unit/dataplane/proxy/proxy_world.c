@@ -96,6 +96,12 @@ void world_publish(struct world *w, uint16_t port)
     add_filters(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
+    image_builder_route(b, "ns/without-host", 2);
+    rule(b, 0);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/any");
+    error = image_builder_attach(b, listener, NULL);
+    ASSERT(error == 0);
     void *data;
     size_t len;
     static uint64_t generation;

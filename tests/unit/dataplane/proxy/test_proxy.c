@@ -243,6 +243,18 @@ TEST(http_1_0_clients_get_no_chunks_and_a_close)
     world_done(&w);
 }
 
+TEST(an_http_1_0_request_without_host_goes_by_the_address_that_it_came_to)
+{
+    world_init(&w, NULL);
+    w.is_manual = true;
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, "GET /any HTTP/1.0\r\n\r\n");
+    CHECK_STR(world_asked(world_last(&w)),
+              "GET /any HTTP/1.1\r\nHost: 198.18.0.1:80\r\nX-Forwarded-For: 192.0.2.7\r\n"
+              "X-Forwarded-Proto: http\r\n\r\n");
+    world_done(&w);
+}
+
 TEST(a_body_until_close_becomes_chunks)
 {
     world_init(&w, NULL);
@@ -681,7 +693,9 @@ UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
           T(a_backend_that_never_says_100_does_not_stop_a_client_that_waits_for_it),
           T(a_refusal_instead_of_100_ends_the_connection_after_it),
           T(an_early_answer_reaches_a_client_that_is_still_sending),
-          T(http_1_0_clients_get_no_chunks_and_a_close), T(a_body_until_close_becomes_chunks),
+          T(http_1_0_clients_get_no_chunks_and_a_close),
+          T(an_http_1_0_request_without_host_goes_by_the_address_that_it_came_to),
+          T(a_body_until_close_becomes_chunks),
           T(a_request_on_a_dead_idle_connection_is_tried_once_more),
           T(what_is_not_idempotent_or_has_sent_a_body_is_not_tried_again),
           T(a_refused_connection_is_tried_on_another_endpoint),
