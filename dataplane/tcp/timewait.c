@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TIME_WAIT records. A peer's FIN that comes again is acknowledged, but does not start the wait
- * anew as RFC 9293 has it: records expire in the order of the ring, and a peer that still repeats
- * its FIN 30 s after our acknowledgement repeats it for nobody.
+ * TIME_WAIT records. A peer's FIN that comes again is acknowledged and starts the wait anew (RFC
+ * 9293, 3.10.7.4), but in its second half only: the record moves to the ring's end and leaves its
+ * old place dead, so whoever repeats FINs must not be able to fill the ring with them.
  */
 #include "tcp/timewait.h"
 
@@ -52,31 +52,54 @@ static uint32_t take_index(struct tcp *t)
     return index;
 }
 
-void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, tcp_entry_t old)
+/* Puts a record at the ring's end and into the table in the place of `old`. */
+static void add_record(struct tcp *t, const struct tcp_timewait *record, tcp_entry_t old)
 {
     uint32_t index = take_index(t);
     struct tcp_timewait *w = &t->timewaits.ring[index];
+    uint8_t generation = (uint8_t)(w->generation + 1);
+    ASSERT(!w->is_live);
+    *w = *record;
+    w->generation = generation;
+    w->is_live = true;
+    w->expires_ms = tcp_now_ms(t) + TCP_TIMEWAIT_US_MAX / 1000;
+    tcp_table_replace(&t->table, tcp_table_hash(&t->table, &w->tuple), old,
+                      tcp_entry(index, generation, true));
+    t->timewaits.live++;
+    t->core->stats->counters[STAT_tcp_timewait_now] = t->timewaits.live;
+    if (!wheel_timer_is_armed(&t->timewaits.timer))
+        wheel_arm(&t->core->wheel, &t->timewaits.timer,
+                  expires_us(t, &t->timewaits.ring[t->timewaits.head]));
+}
+
+/* The wait begins anew. When the ring is full and this is the oldest, it stays as it is. */
+static void restart(struct tcp *t, uint32_t index)
+{
+    struct tcp_timewaits *all = &t->timewaits;
+    struct tcp_timewait *w = &all->ring[index];
+    if ((int32_t)(w->expires_ms - tcp_now_ms(t)) > (int32_t)(TCP_TIMEWAIT_US_MAX / 2000) ||
+        all->count == all->capacity)
+        return;
+    struct tcp_timewait record = *w;
+    w->is_live = false;
+    all->live--;
+    add_record(t, &record, tcp_entry(index, record.generation, true));
+}
+
+void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, tcp_entry_t old)
+{
     uint32_t window = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
-    *w = (struct tcp_timewait){
+    struct tcp_timewait record = {
         .tuple = c->tuple,
         .snd_nxt = c->snd_nxt,
         .rcv_nxt = c->rcv_nxt,
         .ts_recent = c->ts_recent,
         .ts_offset = c->ts_offset,
-        .expires_ms = tcp_now_ms(t) + TCP_TIMEWAIT_US_MAX / 1000,
         .window = window > UINT16_MAX ? UINT16_MAX : (uint16_t)window,
-        .generation = (uint8_t)(w->generation + 1),
         .has_timestamps = (c->flags & TCP_F_TIMESTAMPS) != 0,
-        .is_live = true,
     };
-    tcp_table_replace(&t->table, tcp_table_hash(&t->table, &c->tuple), old,
-                      tcp_entry(index, w->generation, true));
-    t->timewaits.live++;
-    t->core->stats->counters[STAT_tcp_timewait_now] = t->timewaits.live;
+    add_record(t, &record, old);
     stat_inc(t->core, STAT_tcp_timewaits);
-    if (!wheel_timer_is_armed(&t->timewaits.timer))
-        wheel_arm(&t->core->wheel, &t->timewaits.timer,
-                  expires_us(t, &t->timewaits.ring[t->timewaits.head]));
 }
 
 void tcp_timewait_on_timer(struct wheel_timer *timer, uint64_t now_us)
@@ -125,5 +148,7 @@ bool tcp_timewait_input(struct tcp *t, uint32_t index, const struct tcp_segment 
         .ts_echo = w->ts_recent,
     };
     tcp_bare_send(t, &w->tuple, w->snd_nxt, w->rcv_nxt, TCP_ACK, w->window, &o);
+    if (seg->flags & TCP_FIN)
+        restart(t, index);
     return false;
 }
