@@ -23,8 +23,8 @@ bool mem_world_send(const char *port_name, unsigned queue, struct rte_mbuf *m);
 unsigned mem_world_receive(const char *port_name, unsigned queue, struct rte_mbuf **ret,
                            unsigned max);
 
-/* The rings behind a queue, for a world that moves many frames: *ret_in leads into the port, *ret_out
- * out of it. Valid until the port is closed. */
+/* The rings behind a queue, for a world that moves many frames: *ret_in leads into the port,
+ * *ret_out out of it. Valid until the port is closed. */
 void mem_world_rings(const char *port_name, unsigned queue, struct rte_ring **ret_in,
                      struct rte_ring **ret_out);
 

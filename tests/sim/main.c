@@ -142,7 +142,7 @@ int main(int argc, char **argv)
     printf("requests:");
     for (unsigned o = 0; o < SIM_OUTCOME_COUNT; o++)
         printf(" %" PRIu64 " %s", outcomes[o], sim_outcome_name(o));
-    printf("\nsim: %" PRIu64 " passed, %" PRIu64 " failed (%.1f s)\n", a.seeds - failed, failed,
-           wall_s() - begin);
+    printf("\n%.1f s\nsim: %" PRIu64 " passed, %" PRIu64 " failed\n", wall_s() - begin,
+           a.seeds - failed, failed);
     return failed == 0 ? 0 : 1;
 }

@@ -60,7 +60,7 @@ struct net_fixture {
 /* The fixture, fresh: no neighbours known, announcements done and forgotten. */
 struct net_fixture *net_up(uint8_t worker);
 
-/* Ends it; nothing may be left: no mbuf, no timer, no neighbour. Adds its counters to the totals. */
+/* Ends it; nothing may be left: no mbuf, no timer, no neighbour. Its counters join the totals. */
 void net_down(struct net_fixture *f);
 
 /* The sum of a counter over all fixtures so far. */
