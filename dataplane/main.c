@@ -12,6 +12,7 @@
 #include "housekeeping.h"
 #include "loop.h"
 #include "options.h"
+#include "packets.h"
 #include "telemetry.h"
 #include "worker.h"
 
@@ -31,13 +32,6 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 100 /* how long it sleeps at most when nobody speaks to it */
-#define MBUF_CACHE 256u     /* packets that a worker takes from the shared pool at once */
-
-/* Bytes that a packet buffer takes in the pool: data, headroom, struct rte_mbuf, pool header. DPDK
- * lets none cross a page, so without hugepages each takes a page of its own (which AF_XDP needs:
- * the kernel takes no frame that lies across two pages). */
-#define MBUF_BYTES (MBUF_DATA_BYTES + RTE_PKTMBUF_HEADROOM + sizeof(struct rte_mbuf) + 64)
-#define MBUF_BYTES_SMALL_PAGE 4096u
 
 static volatile sig_atomic_t is_stopping;
 
@@ -117,14 +111,11 @@ static bool start_eal(struct dataplane *d)
     return true;
 }
 
-/* Three quarters of the memory are packets; the rest is for devices and fragmentation. */
 static bool make_packets(struct dataplane *d)
 {
-    uint64_t each = rte_eal_has_hugepages() ? MBUF_BYTES : MBUF_BYTES_SMALL_PAGE;
-    d->n_mbufs = (uint32_t)(((uint64_t)d->options.mem_mb << 20) / 4 * 3 / each);
-    d->mbufs = rte_pktmbuf_pool_create("mbufs", d->n_mbufs, MBUF_CACHE, 0,
-                                       MBUF_DATA_BYTES + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
-    return d->mbufs != NULL || say("no memory for packets", rte_strerror(rte_errno));
+    struct net_fault fault;
+    return packets_make(&d->options, &d->mbufs, &d->n_mbufs, &fault) ||
+           say("cannot start", fault.text);
 }
 
 static bool open_ports(struct dataplane *d)

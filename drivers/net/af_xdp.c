@@ -39,5 +39,6 @@ extern const struct net_driver net_driver_af_xdp;
 const struct net_driver net_driver_af_xdp = {
     .name = "af_xdp",
     .help = "iface=NAME[,queues=N][,mtu=BYTES]: a kernel interface by AF_XDP",
+    .needs_packed_pool = true,
     .describe = describe,
 };

@@ -56,8 +56,10 @@ struct net_device {
 
 struct net_driver {
     const char *name;
-    const char *help;  /* the options that it takes, for the usage text */
-    bool may_have_rss; /* a real NIC; everything else is spread in software */
+    const char *help;       /* the options that it takes, for the usage text */
+    bool may_have_rss;      /* a real NIC; everything else is spread in software */
+    bool has_dma;           /* reads packets by physical addresses: none may lie across two pages */
+    bool needs_packed_pool; /* takes the packets to lie in one piece without gaps */
     /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */
     bool (*describe)(const struct net_options *options, unsigned index, unsigned workers,
                      struct net_device *ret, struct net_fault *ret_fault);

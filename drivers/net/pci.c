@@ -46,5 +46,6 @@ const struct net_driver net_driver_pci = {
     .name = "pci",
     .help = "pci=DDDD:BB:DD.F[,queues=N][,mtu=BYTES]: a NIC bound to vfio-pci",
     .may_have_rss = true,
+    .has_dma = true,
     .describe = describe,
 };
