@@ -103,6 +103,7 @@ uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct sli
         return IMAGE_NONE;
     uint64_t hash = image_edge_hash(v->header->hash_seed, parent, label);
     uint32_t mask = v->n_node_slots - 1;
+    ASSERT_HOT((v->n_node_slots & mask) == 0);
     for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
         const struct image_slot *slot = &v->node_slots[((uint32_t)hash + i) & mask];
         if (slot->node == IMAGE_NONE)
@@ -122,6 +123,7 @@ uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct sl
         return IMAGE_NONE;
     uint64_t hash = image_edge_hash(v->header->hash_seed, guard, value);
     uint32_t mask = v->n_guard_slots - 1;
+    ASSERT_HOT((v->n_guard_slots & mask) == 0 && guard < v->n_guards);
     for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
         const struct image_slot *slot = &v->guard_slots[((uint32_t)hash + i) & mask];
         if (slot->node == IMAGE_NONE)
@@ -141,6 +143,7 @@ uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr,
         return IMAGE_NONE;
     uint64_t hash = image_bind_hash(v->header->hash_seed, addr, port);
     uint32_t mask = v->n_bind_slots - 1;
+    ASSERT_HOT((v->n_bind_slots & mask) == 0);
     for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
         uint32_t bind = v->bind_slots[((uint32_t)hash + i) & mask];
         if (bind == IMAGE_NONE)

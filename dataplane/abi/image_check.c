@@ -6,8 +6,6 @@
  */
 #include "abi/image_check.h"
 
-#include "base/assert.h"
-
 struct section_size {
     uint32_t entry_size;
     uint32_t count_max;

@@ -31,6 +31,7 @@ static inline bool image_is_range(uint32_t first, uint32_t count, uint32_t n)
     return first <= n && count <= n - first;
 }
 
+/* Could it be the size of a hash table? */
 static inline bool image_is_power_of_two(uint32_t n)
 {
     return n != 0 && (n & (n - 1)) == 0;

@@ -50,6 +50,7 @@ static uint32_t match_in_answer(const struct image_view *v, const struct image_a
                                 const struct route_request *request, uint32_t best)
 {
     for (uint32_t i = 0; i < answer->count; i++) {
+        ASSERT_HOT(answer->first + i < v->n_answer_matches);
         uint32_t match = v->answer_matches[answer->first + i];
         if (match >= best)
             break;

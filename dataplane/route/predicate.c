@@ -12,6 +12,8 @@
  */
 #include "route/route_priv.h"
 
+#include "base/assert.h"
+
 static bool header_holds(const struct image_view *v, const struct image_predicate *predicate,
                          const struct route_request *request)
 {
@@ -46,6 +48,7 @@ static int hex_digit(uint8_t c)
 /* Takes one byte off the front of an encoded text; its length is not 0. */
 static uint8_t decode_byte(struct slice *encoded)
 {
+    ASSERT_HOT(encoded->len != 0);
     uint8_t c = encoded->ptr[0];
     int high = c == '%' && encoded->len > 2 ? hex_digit(encoded->ptr[1]) : -1;
     int low = high >= 0 ? hex_digit(encoded->ptr[2]) : -1;
@@ -92,6 +95,7 @@ static bool query_holds(const struct image_view *v, const struct image_predicate
 /* Appends to a text in `buf`; false: it is too long for an answer. */
 static bool append(uint8_t *buf, struct slice *text, struct slice more)
 {
+    ASSERT(text->len <= IMAGE_ANSWER_BYTES_MAX);
     if (more.len > IMAGE_ANSWER_BYTES_MAX - text->len)
         return false;
     if (more.len != 0)
@@ -166,6 +170,7 @@ bool route_match_holds(const struct image_view *v, const struct image_match *mat
     }
     for (uint32_t i = 0; i < (uint32_t)match->n_headers + match->n_queries; i++) {
         uint32_t index = match->first_predicate + i;
+        ASSERT_HOT(index < v->n_predicates);
         const struct image_predicate *predicate = &v->predicates[index];
         bool is_header = predicate->kind == IMAGE_PREDICATE_HEADER;
         if (is_header ? header_holds(v, predicate, request) : query_holds(v, predicate, request))

@@ -47,6 +47,7 @@ void route_walk_path(struct route_walk *w, const struct image_view *v, uint32_t 
 uint32_t route_walk_next(struct route_walk *w)
 {
     while (w->node != IMAGE_NONE) {
+        ASSERT_HOT(w->node < w->v->n_nodes);
         const struct image_node *node = &w->v->nodes[w->node];
         uint32_t value = IMAGE_NONE;
         if (w->is_exact_next) {

@@ -59,6 +59,7 @@ static int push_filter(struct image_builder *b, enum image_filter_type type, uin
     if (e == NULL)
         return b->error;
     *e = (struct image_filter){.type = (uint16_t)type, .first = first, .count = count};
+    ASSERT(image_builder_last_rule(b)->n_filters < IMAGE_FILTERS_PER_RULE_MAX);
     image_builder_last_rule(b)->n_filters++;
     return 0;
 }

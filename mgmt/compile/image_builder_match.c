@@ -63,6 +63,7 @@ static bool push_pairs(struct image_builder *b, const struct image_pair *pairs, 
     for (uint32_t i = 0; i < n; i++) {
         uint8_t lower[NAME_BYTES_MAX];
         struct slice name = image_arg(pairs[i].name);
+        ASSERT(name.len <= sizeof(lower)); /* is_match() looked */
         for (size_t k = 0; k < name.len; k++)
             lower[k] = ascii_lower(name.ptr[k]);
         if (kind == IMAGE_PREDICATE_HEADER)

@@ -126,6 +126,7 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     uint32_t bind = bind_of(b, addr, port);
     if (bind == IMAGE_NONE)
         return b->error;
+    ASSERT(bind < SECTION(b, BINDS)->count);
     uint32_t root = ENTRIES(b, BINDS, const struct image_bind)[bind].root;
     struct image_string hostname =
         ENTRIES(b, LISTENERS, const struct image_listener)[listener].hostname;

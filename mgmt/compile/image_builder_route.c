@@ -3,6 +3,7 @@
 #include "compile/image_builder_priv.h"
 
 #include "abi/endpoints.h"
+#include "base/assert.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -104,6 +105,7 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
 /* The host of a listener, made if it is not there; IMAGE_NONE: b->error is set. */
 static uint32_t host_of(struct image_builder *b, uint32_t listener, struct image_string name)
 {
+    ASSERT(listener < SECTION(b, LISTENERS)->count);
     uint32_t hosts = ENTRIES(b, LISTENERS, const struct image_listener)[listener].root;
     uint32_t *value = image_builder_host_value(b, hosts, name);
     if (value == NULL || *value != IMAGE_NONE)
@@ -123,6 +125,7 @@ static uint32_t host_of(struct image_builder *b, uint32_t listener, struct image
 /* The path of a host, made if it is not there; IMAGE_NONE: b->error is set. */
 static uint32_t path_of(struct image_builder *b, uint32_t host, const struct builder_match *match)
 {
+    ASSERT(host < SECTION(b, HOSTS)->count);
     uint32_t root = ENTRIES(b, HOSTS, const struct image_host)[host].root;
     uint32_t *value = image_builder_path_value(b, root, match->path, match->path_kind);
     if (value == NULL || *value != IMAGE_NONE)
@@ -151,6 +154,7 @@ int image_builder_attach(struct image_builder *b, uint32_t listener, const char 
         return b->error;
     uint32_t route = SECTION(b, ROUTES)->count - 1;
     uint32_t *attached = (uint32_t *)(void *)b->attached.bytes;
+    ASSERT(b->attached.count == SECTION(b, HOSTS)->count);
     if (attached[host] == route)
         return -EEXIST;
     attached[host] = route;
@@ -196,5 +200,6 @@ int image_builder_order(struct image_builder *b)
         }
         paths[e->path].n_matches++;
     }
+    ASSERT(SECTION(b, MATCHES)->count == n);
     return 0;
 }

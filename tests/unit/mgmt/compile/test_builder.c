@@ -313,7 +313,7 @@ static bool wants_slot_5(unsigned i)
     return (image_edge_hash(0, 0, slice_of_str(host)) & 127) == 5;
 }
 
-/* Hosts that crowd the first 8 of 128 slots under each seed that is tried on a table of that size. */
+/* Hosts that crowd the first 8 of 128 slots under each seed that is tried on such a table. */
 static bool wants_one_of_8_slots(unsigned i)
 {
     char host[16];

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract 1a, the route image: everything a worker needs to know of the configuration, as one
+ * contiguous, position-independent, read-only range of bytes. mgmtd writes it (image_builder), the
+ * dataplane's housekeeping core checks it whole (image_check) before a worker sees it, workers and
+ * `explain` read it through struct image_view. This header is the bytes, image.h what can be done
+ * with them. Host byte order: both ends are one box. A length or offset is 32 bits; an index counts
+ * entries of the section it points into; IMAGE_NONE is no index.
+ *
+ *   OFFSET            SIZE              DESCRIPTION
+ *   0                 64                struct image_header
+ *   64                n_sections * 16   struct image_section: all sections, in the order of
+ *                                       IMAGE_SECTION_LIST, each once, empty or not
+ *   first multiple    count *           the first section's entries; the next section begins at the
+ *   of 8 after that   entry_size        first multiple of 8 after it, and so on; gaps are zero; the
+ *                                       image ends where the last section ends, rounded up to 8
+ *
+ * struct image_header
+ *   0    4   magic               "SLIM"
+ *   4    4   version             of this format: IMAGE_VERSION, any other is refused
+ *   8    8   generation          grows with each publication; at least 1
+ *   16   8   length              of the whole image in bytes
+ *   24   8   checksum            of everything but this field
+ *   32   8   content_checksum    of everything but generation and both checksums: the same
+ *                                configuration has the same, whenever it was published
+ *   40   8   hash_seed           of all hash tables in the image
+ *   48   4   n_sections          IMAGE_SECTION_COUNT
+ *   52   12  reserved            zero
+ *
+ * struct image_section
+ *   0    4   type                enum image_section_type; an unknown one is refused (regular
+ *                                expressions will be new types and a new version)
+ *   4    4   entry_size          bytes of one entry; must be ours
+ *   8    4   offset              from the beginning of the image
+ *   12   4   count               entries
+ *
+ * How a request finds its rule:
+ *
+ *   local address, port --bind_slots--> bind --root--> trie of listener hostnames --> listener
+ *   listener --root--> trie of route hostnames --> host --root--> trie of paths --> path
+ *   path --> its matches in order of precedence --> rule --> filters, backends
+ *
+ * All three tries are one structure (struct image_node): an edge is found by one hash probe on
+ * (parent, label). A label is a part between dots, from the last to the first, or a path segment.
+ * So a lookup costs a probe a label, whatever the number of routes, and one walk finds the exact
+ * entry and, on the way, every wildcard or prefix that holds.
+ *
+ * A path with many matches has guards, so that not all of them need to be asked: a guard is a
+ * question to the request ("which method?", "what is header x?"), and each match hangs on one
+ * answer to one guard, which it needs in order to hold:
+ *
+ *   path --> its guards --(guard, the request's answer)--guard_slots--> answer --> answer_matches
+ */
+#pragma once
+
+#include "base/ip_addr.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
+#define IMAGE_VERSION 1u
+#define IMAGE_NONE UINT32_MAX
+#define IMAGE_ALIGN 8u
+
+#define IMAGE_BYTES_MAX (256u << 20)        /* an image is mapped twice while it changes */
+#define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
+#define IMAGE_DEPTH_MAX 1024u               /* labels on one way down: a path of 1024 slashes */
+#define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
+#define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
+#define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
+#define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
+#define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
+#define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
+#define IMAGE_ANSWER_BYTES_MAX 1024u /* of a guarded condition; others are asked one by one */
+#define IMAGE_WEIGHT_MAX 1000000u    /* Gateway API: weight of a backend */
+
+/*
+ * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
+ * order in the image. An entry may point forward and backward; each is checked.
+ */
+#define IMAGE_SECTION_LIST(X)                                                                      \
+    X(STRINGS, strings, uint8_t, IMAGE_BYTES_MAX, "bytes that the others name; not terminated")    \
+    X(INTERFACES, interfaces, struct image_interface, 64, "L3 interfaces")                         \
+    X(ADDRESSES, addresses, struct image_address, 4096, "local addresses and VIPs")                \
+    X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
+    X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
+    X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
+    X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
+    X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
+    X(NODE_SLOTS, node_slots, struct image_slot, 1u << 24, "hash table of the tries' edges")       \
+    X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
+    X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
+    X(MATCHES, matches, struct image_match, 1u << 22, "conditions of rules, by path")              \
+    X(PREDICATES, predicates, struct image_predicate, 1u << 22, "header and query conditions")     \
+    X(GUARDS, guards, struct image_guard, 1u << 20, "questions that tell a path's matches apart")  \
+    X(GUARD_SLOTS, guard_slots, struct image_slot, 1u << 23, "hash table of guard answers")        \
+    X(ANSWERS, answers, struct image_answer, 1u << 22, "answers to guards that lead to matches")   \
+    X(ANSWER_MATCHES, answer_matches, uint32_t, 1u << 22, "matches by answer")                     \
+    X(RULES, rules, struct image_rule, 1u << 20, "what to do, by route")                           \
+    X(FILTERS, filters, struct image_filter, 1u << 22, "filters of rules")                         \
+    X(HEADER_OPS, header_ops, struct image_header_op, 1u << 22, "of header modifiers")             \
+    X(REDIRECTS, redirects, struct image_redirect, 1u << 20, "of RequestRedirect")                 \
+    X(REWRITES, rewrites, struct image_rewrite, 1u << 20, "of URLRewrite")                         \
+    X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
+    X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")
+
+enum image_section_type {
+    IMAGE_SECTION_BEFORE_FIRST, /* 0 is no type */
+#define X(name, member, type, max, help) IMAGE_SECTION_##name,
+    IMAGE_SECTION_LIST(X)
+#undef X
+        IMAGE_SECTION_AFTER_LAST
+};
+
+#define IMAGE_SECTION_COUNT ((uint32_t)IMAGE_SECTION_AFTER_LAST - 1)
+
+struct image_header {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t generation;
+    uint64_t length;
+    uint64_t checksum;
+    uint64_t content_checksum;
+    uint64_t hash_seed;
+    uint32_t n_sections;
+    uint32_t reserved[3];
+};
+
+struct image_section {
+    uint32_t type;
+    uint32_t entry_size;
+    uint32_t offset;
+    uint32_t count;
+};
+
+/* Bytes of the STRINGS section. Length 0: empty or absent, offset 0. */
+struct image_string {
+    uint32_t offset;
+    uint32_t length;
+};
+
+/* As struct net_interface, and the name of the Interface object. */
+struct image_interface {
+    uint16_t port; /* index, see core/port.h */
+    uint16_t vlan; /* 0: untagged; at most 4094 */
+    uint16_t mtu;  /* 0: the port's; else 576..65535 */
+    uint16_t reserved;
+    struct image_string name;
+};
+
+/* As struct net_address, byte for byte. */
+struct image_address {
+    struct ip_addr addr;
+    uint8_t prefix_len; /* of the mapped form: an IPv4 /24 is 120; a VIP has 128 */
+    uint8_t is_vip;     /* 0 or 1 */
+    uint16_t interface; /* index into interfaces */
+};
+
+/* As struct net_route, byte for byte. */
+struct image_egress {
+    struct ip_addr prefix; /* bits after prefix_len are zero */
+    uint8_t prefix_len;    /* of the mapped form */
+    uint8_t reserved;
+    uint16_t interface;
+    struct ip_addr gateway; /* of the same family, on-link; zero: so is the whole prefix */
+};
+
+/* A local address and TCP port. No two are the same. */
+struct image_bind {
+    struct ip_addr addr;
+    uint16_t port; /* host order, not 0 */
+    uint16_t reserved;
+    uint32_t root; /* of the trie of listener hostnames; two binds may share one */
+};
+
+enum image_protocol {
+    IMAGE_PROTOCOL_HTTP = 1,
+};
+
+struct image_listener {
+    struct image_string name;     /* "namespace/gateway/listener" */
+    struct image_string hostname; /* as configured; empty: all */
+    uint32_t root;                /* of the trie of route hostnames */
+    uint16_t port;
+    uint8_t protocol; /* enum image_protocol */
+    uint8_t reserved;
+};
+
+/* What a trie is made of, and what its values are. */
+enum image_node_kind {
+    IMAGE_NODE_LISTENERS = 1, /* labels of a host from the right; values: listeners */
+    IMAGE_NODE_HOSTS = 2,     /* labels of a host from the right; values: hosts */
+    IMAGE_NODE_PATHS = 3,     /* segments of a path from the left; values: paths */
+};
+
+/*
+ * A node of a trie. A root has no parent, no label and depth 0. A node stands after its parent, so
+ * there are no cycles. "*.example.com" is `subtree` of the node com, example, and holds below that
+ * node only; no hostname at all is `subtree` of the root. A path prefix "/a/b" is `subtree` of the
+ * node a, b, and holds at that node and below; "/" is `subtree` of the root. A slash at the end is
+ * an empty last segment: "/" exactly is `exact` of the root's child with the empty label.
+ */
+struct image_node {
+    struct image_string label;
+    uint32_t parent;  /* IMAGE_NONE: a root */
+    uint32_t exact;   /* value for what ends here; IMAGE_NONE: none */
+    uint32_t subtree; /* value for what lies below (see above); IMAGE_NONE: none */
+    uint8_t kind;     /* enum image_node_kind, the parent's */
+    uint8_t reserved;
+    uint16_t depth; /* the parent's plus one */
+};
+
+/*
+ * One place in the hash table of edges; its count is a power of two. An edge stands in one of
+ * the IMAGE_PROBES_MAX places from image_edge_hash() on (wrapping around), without a free place
+ * before it.
+ */
+struct image_slot {
+    uint32_t tag;  /* upper half of the hash */
+    uint32_t node; /* the child, or the answer; IMAGE_NONE: free (and tag 0) */
+};
+
+struct image_host {
+    struct image_string name; /* "a.example.com", "*.example.com", or empty: all; lower case */
+    uint32_t listener;
+    uint32_t root; /* of the trie of paths */
+};
+
+enum image_path_kind {
+    IMAGE_PATH_EXACT = 1,
+    IMAGE_PATH_PREFIX = 2, /* by segment; no slash at the end of `text` but for "/" itself */
+};
+
+struct image_path {
+    struct image_string text;
+    uint32_t first_match; /* matches of this path, the most preferred first */
+    uint32_t n_matches;   /* at least 1 */
+    uint16_t kind;        /* enum image_path_kind */
+    uint16_t n_guards;    /* 0: no more than IMAGE_UNGUARDED_MATCHES_MAX matches, or one by one */
+    uint32_t first_guard; /* guards of this path */
+};
+
+/*
+ * What must hold besides listener, host and path. Within a path in this order: with a method first,
+ * more headers, more query parameters, lower rule (so: older route, route name, rule's place),
+ * lower index.
+ */
+struct image_match {
+    uint32_t path;
+    uint32_t rule;
+    uint32_t first_predicate; /* headers first, then query parameters */
+    uint16_t n_headers;
+    uint16_t n_queries;
+    struct image_string method; /* empty: any */
+    uint16_t index;             /* place in the rule's list of matches */
+    uint16_t reserved;
+    uint32_t answer; /* what it hangs on; IMAGE_NONE: its path has no guards */
+};
+
+enum image_predicate_kind {
+    IMAGE_PREDICATE_HEADER = 1, /* name without case, combined value is the same bytes */
+    IMAGE_PREDICATE_QUERY = 2,  /* name and first value are the same bytes, both decoded */
+};
+
+struct image_predicate {
+    struct image_string name; /* of a header: lower case */
+    struct image_string value;
+    uint16_t kind; /* enum image_predicate_kind */
+    uint16_t reserved;
+};
+
+enum image_guard_kind {
+    IMAGE_GUARD_NONE = 0,   /* for matches that hang on nothing; the answer is empty */
+    IMAGE_GUARD_HEADER = 1, /* the combined value of header `name` */
+    IMAGE_GUARD_QUERY = 2,  /* the first value of query parameter `name`, decoded */
+    IMAGE_GUARD_METHOD = 3, /* the method; `name` is empty */
+};
+
+/* A question. No two of a path are the same. */
+struct image_guard {
+    uint32_t path;
+    struct image_string name;
+    uint16_t kind; /* enum image_guard_kind */
+    uint16_t reserved;
+};
+
+/* An answer that some matches need: they have just this predicate or method. Found in guard_slots
+ * under image_edge_hash(guard, value), with the rules of struct image_slot. */
+struct image_answer {
+    uint32_t guard;
+    struct image_string value; /* at most IMAGE_ANSWER_BYTES_MAX */
+    uint32_t first;            /* in answer_matches: indices of matches, growing */
+    uint32_t count;            /* at least 1 */
+};
+
+/*
+ * An action. A redirect among the filters answers. Otherwise one of the backends is chosen by
+ * weight; when there is none, or all weights are zero, the answer is 500.
+ */
+struct image_rule {
+    uint32_t route;
+    uint16_t index;        /* place in the route's list of rules */
+    uint16_t fault_status; /* 500: the rule cannot be carried out as written; 0: it can */
+    uint32_t first_filter;
+    uint16_t n_filters;
+    uint16_t n_backends;
+    uint32_t first_backend;
+    uint32_t weight_total;               /* sum of the backends' weights */
+    uint32_t request_timeout_ms;         /* 0: none */
+    uint32_t backend_request_timeout_ms; /* 0: none */
+};
+
+/*
+ * How to add a filter: a line here, a section of its parameters, a case in check_filter(), and a
+ * new IMAGE_VERSION. At most one of each type in a rule; never a redirect with a rewrite.
+ */
+enum image_filter_type {
+    IMAGE_FILTER_REQUEST_HEADERS = 1,  /* entries: header_ops */
+    IMAGE_FILTER_RESPONSE_HEADERS = 2, /* entries: header_ops */
+    IMAGE_FILTER_REDIRECT = 3,         /* entry: redirects */
+    IMAGE_FILTER_REWRITE = 4,          /* entry: rewrites */
+};
+
+struct image_filter {
+    uint16_t type; /* enum image_filter_type */
+    uint16_t reserved;
+    uint32_t first; /* of its entries in the section that the type says */
+    uint32_t count;
+};
+
+enum image_header_op_kind {
+    IMAGE_HEADER_SET = 1,    /* the only value from now on */
+    IMAGE_HEADER_ADD = 2,    /* one more value */
+    IMAGE_HEADER_REMOVE = 3, /* value empty */
+};
+
+struct image_header_op {
+    struct image_string name; /* a token, as configured */
+    struct image_string value;
+    uint32_t kind; /* enum image_header_op_kind */
+};
+
+/* What becomes of the path in a redirect or rewrite. */
+enum image_path_edit {
+    IMAGE_PATH_KEEP = 0,
+    IMAGE_PATH_REPLACE_FULL = 1,   /* the path becomes `path`; the query stays */
+    IMAGE_PATH_REPLACE_PREFIX = 2, /* the matched prefix becomes `path` */
+};
+
+enum image_scheme {
+    IMAGE_SCHEME_KEEP = 0,
+    IMAGE_SCHEME_HTTP = 1,
+    IMAGE_SCHEME_HTTPS = 2,
+};
+
+struct image_redirect {
+    struct image_string hostname; /* empty: the request's */
+    struct image_string path;
+    uint16_t status;   /* 301, 302, 303, 307, 308 */
+    uint16_t port;     /* 0: by scheme if that is set, else the listener's */
+    uint8_t scheme;    /* enum image_scheme */
+    uint8_t path_edit; /* enum image_path_edit */
+    uint16_t reserved;
+};
+
+struct image_rewrite {
+    struct image_string hostname; /* empty: keep */
+    struct image_string path;
+    uint8_t path_edit; /* enum image_path_edit */
+    uint8_t reserved[3];
+};
+
+struct image_backend {
+    struct image_string name; /* "namespace/service:port", for logs and explain */
+    uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
+    uint32_t weight;
+    uint16_t fault_status; /* with no group: 500; else 0 */
+    uint16_t reserved;
+};
+
+/* Sorted by precedence: oldest first, then by name; no two are the same. */
+struct image_route {
+    int64_t created_s;        /* creationTimestamp, seconds since 1970 */
+    struct image_string name; /* "namespace/name" */
+    uint32_t first_rule;      /* rules of the route in their order */
+    uint32_t n_rules;
+};
+
+static_assert(sizeof(struct image_header) == 64, "the table above says 64");
+static_assert(offsetof(struct image_header, generation) == 8, "the table above");
+static_assert(offsetof(struct image_header, length) == 16, "the table above");
+static_assert(offsetof(struct image_header, checksum) == 24, "the table above");
+static_assert(offsetof(struct image_header, content_checksum) == 32, "the table above");
+static_assert(offsetof(struct image_header, hash_seed) == 40, "the table above");
+static_assert(offsetof(struct image_header, n_sections) == 48, "the table above");
+static_assert(sizeof(struct image_section) == 16, "the table above says 16");
+static_assert(offsetof(struct image_section, offset) == 8, "the table above");
+static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
+static_assert(sizeof(struct image_address) == 20, "no hidden padding");
+static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
+static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
+static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
+static_assert(sizeof(struct image_node) == 24, "no hidden padding");
+static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
+static_assert(sizeof(struct image_host) == 16, "no hidden padding");
+static_assert(sizeof(struct image_path) == 24, "no hidden padding");
+static_assert(sizeof(struct image_match) == 32, "no hidden padding");
+static_assert(sizeof(struct image_predicate) == 20, "no hidden padding");
+static_assert(sizeof(struct image_guard) == 16, "no hidden padding");
+static_assert(sizeof(struct image_answer) == 20, "no hidden padding");
+static_assert(sizeof(struct image_rule) == 32, "no hidden padding");
+static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
+static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
+static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
+static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 20, "no hidden padding");
+static_assert(sizeof(struct image_route) == 24, "no hidden padding");
