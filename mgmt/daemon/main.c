@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define PEM_BYTES_MAX 65536u
+#define LAST_ROUNDS 8
 
 struct part {
     const char *name;
@@ -67,8 +68,11 @@ static int init_loop(struct daemon *d)
     return error != 0 ? complain(error, "signals", "") : 0;
 }
 
+/* Connections that were let go end in the loop: a few rounds are theirs. */
 static void done_loop(struct daemon *d)
 {
+    for (int i = 0; d->loop != NULL && i < LAST_ROUNDS; i++)
+        loop_round(d->loop, 0);
     if (signal_io.loop != NULL) {
         loop_io_remove(&signal_io);
         close(signal_io.fd);
