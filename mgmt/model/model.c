@@ -87,11 +87,6 @@ const json_t *model_type_schema(const struct resource_type *type)
     return json_object_get(file_of(type), "schema");
 }
 
-const json_t *model_type_columns(const struct resource_type *type)
-{
-    return json_object_get(file_of(type), "columns");
-}
-
 int model_validate(const struct resource_type *type, const json_t *obj, const json_t *old,
                    struct model_errors *ret_errors)
 {
@@ -115,24 +110,4 @@ int model_validate(const struct resource_type *type, const json_t *obj, const js
     check_rules(model_schema(type), obj, old, ret_errors);
     core_check(id, obj, old, ret_errors);
     return ret_errors->n + ret_errors->n_more > before ? -EINVAL : 0;
-}
-
-bool model_spec_differs(const struct resource_type *type, const json_t *a, const json_t *b)
-{
-    const json_t *pair[2] = {a, b};
-    for (size_t i = 0; i < 2; i++) {
-        const char *key;
-        json_t *value;
-        json_object_foreach((json_t *)(uintptr_t)pair[i], key, value)
-        {
-            if (strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 &&
-                strcmp(key, "apiVersion") != 0) {
-                const json_t *other = json_object_get(pair[1 - i], key);
-                if (other == NULL || !json_equal(value, other)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
 }

@@ -45,9 +45,7 @@ struct resource_type {
     const char *list_kind;
     const char *short_names[4]; /* NULL-terminated */
     bool namespaced;
-    bool has_status;     /* has the /status subresource: writes elsewhere leave status alone */
-    bool has_generation; /* metadata.generation grows when anything but metadata and status changes
-                          */
+    bool has_status; /* has the /status subresource: writes elsewhere leave status alone */
     const struct resource_type *stored; /* itself, or the version under which the store keeps it */
 };
 
@@ -104,9 +102,6 @@ const struct resource_type *model_type_find_kind(const char *api_version, const 
 /* The OpenAPI v3 schema of the whole object, with `spec`, `status`, as embedded. Borrowed. */
 const json_t *model_type_schema(const struct resource_type *type);
 
-/* What `kubectl get` shows of it: the CRD's additionalPrinterColumns. Borrowed array. */
-const json_t *model_type_columns(const struct resource_type *type);
-
 /*
  * Brings a decoded object into the one form that is stored: drops metadata.managedFields and
  * metadata.selfLink, `null` where the field may not be null, and turns Secret.stringData into data.
@@ -130,9 +125,6 @@ int model_default(const struct resource_type *type, json_t *obj);
  */
 int model_validate(const struct resource_type *type, const json_t *obj, const json_t *old,
                    struct model_errors *ret_errors);
-
-/* Do the two differ in anything but metadata and status? Then metadata.generation grows. */
-bool model_spec_differs(const struct resource_type *type, const json_t *a, const json_t *b);
 
 /* "FieldValueInvalid" and so on. */
 const char *model_reason_name(enum model_reason reason);

@@ -8,11 +8,9 @@
 
 enum { CLUSTER, NAMESPACED };
 enum { NO_STATUS, STATUS };
-enum { NO_GENERATION, GENERATION };
 
 static const struct resource_type types[MODEL_TYPE_COUNT] = {
-#define TYPE(id, group_, version_, kind_, plural_, singular_, short_, scope, status, gen, as,      \
-             file)                                                                                 \
+#define TYPE(id, group_, version_, kind_, plural_, singular_, short_, scope, status, as, file)     \
     [MODEL_##id] = {                                                                               \
         .group = group_,                                                                           \
         .version = version_,                                                                       \
@@ -24,7 +22,6 @@ static const struct resource_type types[MODEL_TYPE_COUNT] = {
         .short_names = {short_},                                                                   \
         .namespaced = (scope) == NAMESPACED,                                                       \
         .has_status = (status) == STATUS,                                                          \
-        .has_generation = (gen) == GENERATION,                                                     \
         .stored = &types[MODEL_##as],                                                              \
     },
 #include "model/types.def"
@@ -32,7 +29,7 @@ static const struct resource_type types[MODEL_TYPE_COUNT] = {
 };
 
 static const char *const schema_names[MODEL_TYPE_COUNT] = {
-#define TYPE(id, group, version, kind, plural, singular, short_, scope, status, gen, as, file)     \
+#define TYPE(id, group, version, kind, plural, singular, short_, scope, status, as, file)          \
     [MODEL_##id] = file,
 #include "model/types.def"
 #undef TYPE
