@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The builder's life and the finished layout. See image_builder.h; image_builder_priv.h says what is
- * where. */
+/* The builder's life and the finished layout. See image_builder.h; image_builder_priv.h says what
+ * is where. */
 #include "compile/image_builder_priv.h"
 
 #include "base/assert.h"

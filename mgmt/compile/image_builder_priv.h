@@ -3,7 +3,7 @@
  * Private to image_builder*.c: one growing array a section, in the layout of the image from the
  * beginning; what needs the whole (matches in order, guards, hash tables) is made by finish.
  *
- *   image_builder.c        life, finish           image_builder_net.c    interfaces, listeners, binds
+ *   image_builder.c        life, finish           image_builder_net.c    interfaces, binds
  *   image_builder_store.c  arrays, strings        image_builder_route.c  routes, rules, hostnames
  *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
