@@ -161,7 +161,7 @@ void meta_read(struct attach *a, struct at_meta *ret, const json_t *obj);
 /* By age, then by "namespace/name": the specification's order of precedence. */
 int meta_compare(const struct at_meta *x, const struct at_meta *y);
 
-/* All objects of a type that are not being deleted, as an arena array. */
+/* All objects of a type that are not being deleted (GatewayClasses: all), as an arena array. */
 const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n);
 
 /* The same for a cluster-scoped type, sorted by name. */

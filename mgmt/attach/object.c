@@ -50,6 +50,7 @@ int meta_compare(const struct at_meta *x, const struct at_meta *y)
 /* A growing array in the arena. */
 struct collection {
     struct attach *attach;
+    bool with_going; /* also those that are being deleted */
     const json_t **items;
     uint32_t n;
     uint32_t room;
@@ -58,7 +59,8 @@ struct collection {
 static int add_object(void *arg, const json_t *obj)
 {
     struct collection *c = arg;
-    if (json_object_get(json_object_get(obj, "metadata"), "deletionTimestamp") != NULL) {
+    bool is_going = at_path(obj, "metadata", "deletionTimestamp") != NULL;
+    if (is_going && !c->with_going) {
         return 0;
     }
     if (c->n == c->room) {
@@ -77,7 +79,8 @@ static int add_object(void *arg, const json_t *obj)
 
 const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n)
 {
-    struct collection c = {.attach = a};
+    /* A class that is being deleted serves on until the last Gateway is gone: so its finalizer. */
+    struct collection c = {.attach = a, .with_going = type == MODEL_GATEWAY_CLASS};
     a->source->foreach(a->source->ctx, model_type(type), NULL, add_object, &c);
     *ret_n = c.n;
     return c.items;

@@ -253,6 +253,9 @@ void a_class_has_the_finalizer_while_gateways_use_it(void)
     json_object_set_new(member(class, "metadata"), "finalizers",
                         json_pack("[s]", ATTACH_CLASS_FINALIZER));
     CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
+    json_object_set_new(member(class, "metadata"), "deletionTimestamp", json_string(T0));
+    CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
+    CHECK(plan_has(&s, "listener prod-web HTTP 80 any served"));
     fixture_set_new(scenario_find(&s, "Gateway gateway-api-example-ns1/foo-gateway"),
                     "spec.gatewayClassName", json_string("another"));
     CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_REMOVE);
