@@ -59,25 +59,18 @@ int groups_publish(struct group_table *table, struct publish *publish, const str
 }
 
 struct unused {
-    const struct plan *plan;
-    char **names; /* copies: releasing changes what is walked */
+    bool is_used[ENDPOINT_GROUPS_MAX]; /* by id */
+    char **names;                      /* copies: releasing changes what is walked */
     uint32_t *ids;
     size_t n;
     size_t size;
     bool is_out_of_memory;
 };
 
-static int compare_group(const void *key, const void *member)
-{
-    return strcmp(key, ((const struct plan_group *)member)->name);
-}
-
 static void collect_unused(void *arg, const char *name, uint32_t id)
 {
     struct unused *u = arg;
-    if (u->is_out_of_memory ||
-        (u->plan->n_groups > 0 && bsearch(name, u->plan->groups, u->plan->n_groups,
-                                          sizeof(u->plan->groups[0]), compare_group)))
+    if (u->is_out_of_memory || u->is_used[id])
         return;
     if (u->n == u->size) {
         u->size = u->size != 0 ? u->size * 2 : 16;
@@ -113,12 +106,20 @@ static int release_all(struct group_table *table, struct publish *publish, struc
 int groups_release(struct group_table *table, struct publish *publish, struct store *store,
                    const struct plan *plan)
 {
-    struct unused u = {.plan = plan};
-    store_group_foreach(store, collect_unused, &u);
-    int result = u.n > 0 ? release_all(table, publish, store, &u) : 0;
-    for (size_t i = 0; i < u.n; i++)
-        free(u.names[i]);
-    free(u.names);
-    free(u.ids);
+    struct unused *u = calloc(1, sizeof(*u));
+    if (u == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        uint32_t id;
+        if (store_group_find(store, plan->groups[i].name, &id) == 0)
+            u->is_used[id] = true;
+    }
+    store_group_foreach(store, collect_unused, u);
+    int result = u->n > 0 ? release_all(table, publish, store, u) : 0;
+    for (size_t i = 0; i < u->n; i++)
+        free(u->names[i]);
+    free(u->names);
+    free(u->ids);
+    free(u);
     return result;
 }
