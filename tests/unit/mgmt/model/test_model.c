@@ -354,6 +354,34 @@ static void check_range(const char *text, const char *first, const char *last)
     CHECK_STR(ip_addr_format(&b, buf), last);
 }
 
+TEST(names_and_labels_follow_the_cluster)
+{
+    char label[65];
+    memset(label, 'a', 64);
+    label[64] = '\0';
+    CHECK(!text_is_dns_label(label) && !text_is_label_value(label));
+    label[63] = '\0';
+    CHECK(text_is_dns_label(label) && text_is_label_value(label));
+    CHECK(text_is_dns_label("a-1") && text_is_dns_label("1a"));
+    CHECK(!text_is_dns_label("") && !text_is_dns_label("-a") && !text_is_dns_label("a-"));
+    CHECK(!text_is_dns_label("a.b") && !text_is_dns_label("A"));
+    CHECK(text_is_dns_1035_label("a1") && !text_is_dns_1035_label("1a"));
+    CHECK(text_is_dns_subdomain("a.b-c.d") && !text_is_dns_subdomain("a..b"));
+    CHECK(!text_is_dns_subdomain(".a") && !text_is_dns_subdomain("a."));
+    CHECK(text_is_hostname("*.a.b") && text_is_hostname("a") && !text_is_hostname("*"));
+    CHECK(!text_is_hostname("a.*.b") && !text_is_hostname("*.*.b"));
+    CHECK(text_is_qualified_name("example.com/A_b.c") && text_is_qualified_name("a"));
+    CHECK(!text_is_qualified_name("/a") && !text_is_qualified_name("a/"));
+    CHECK(!text_is_qualified_name("a/b/c") && !text_is_qualified_name("A.com/b"));
+    CHECK(text_is_label_value("") && text_is_label_value("A_b.c-1"));
+    CHECK(!text_is_label_value("_a") && !text_is_label_value("a b"));
+    CHECK(text_is_port_name("http-1") && !text_is_port_name("80"));
+    CHECK(!text_is_port_name("a--b") && !text_is_port_name("sixteen-letters-"));
+    CHECK(text_is_base64("") && text_is_base64("Zm9v") && text_is_base64("Zm8="));
+    CHECK(!text_is_base64("Zm9") && !text_is_base64("Z===") && !text_is_base64("Zm9\n"));
+    CHECK_EQ(text_characters("\xe2\x82\xac\x31"), 2);
+}
+
 TEST(ranges_of_addresses_are_read)
 {
     check_range("192.0.2.7", "192.0.2.7", "192.0.2.7");
@@ -405,6 +433,7 @@ static int run(int argc, char **argv)
         T(many_errors_are_counted_but_not_kept),
         T(messages_are_valid_utf8_wherever_they_are_cut),
         T(a_pattern_made_for_backtracking_takes_no_time),
+        T(names_and_labels_follow_the_cluster),
         T(ranges_of_addresses_are_read),
         T(durations_are_read),
         T(times_are_read),
