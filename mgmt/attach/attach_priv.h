@@ -245,7 +245,7 @@ bool listener_allows(struct attach *a, const struct at_gateway *g, const struct 
                      const char *kind, const char *namespace);
 
 /* Does the selector (matchLabels, matchExpressions) select these labels? */
-bool selector_matches(const json_t *selector, const json_t *labels);
+bool selector_selects(const json_t *selector, const json_t *labels);
 
 /* Judges a listener's certificateRefs; false with a verdict if one is not usable. */
 bool certificate_check(struct attach *a, const struct at_gateway *g, const json_t *tls,

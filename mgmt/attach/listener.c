@@ -158,7 +158,7 @@ static bool allows_namespace(struct attach *a, const struct at_gateway *g,
         own = json_pack("{s:s}", "kubernetes.io/metadata.name", namespace);
         labels = own;
     }
-    bool matches = selector_matches(json_object_get(rule, "selector"), labels);
+    bool matches = selector_selects(json_object_get(rule, "selector"), labels);
     json_decref(own);
     return matches;
 }

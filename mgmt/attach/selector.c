@@ -36,7 +36,7 @@ static bool expression_matches(const json_t *expression, const json_t *labels)
     return strcmp(relation, "DoesNotExist") == 0 && label == NULL;
 }
 
-bool selector_matches(const json_t *selector, const json_t *labels)
+bool selector_selects(const json_t *selector, const json_t *labels)
 {
     if (selector == NULL) {
         return false;
