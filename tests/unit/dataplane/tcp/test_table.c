@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flow table against a list that remembers everything. */
+#include "base/rng.h"
+#include "tcp/table.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOWS 512u
+
+static struct tcp_tuple tuples[FLOWS];
+
+static const struct tcp_tuple *tuple_of(const void *owner, tcp_entry_t e)
+{
+    return &tuples[tcp_entry_index(e)];
+}
+
+static void make(struct tcp_table *t, uint32_t buckets)
+{
+    static const struct siphash_key key = {7, 8};
+    struct tcp_bucket *memory = aligned_alloc(64, buckets * sizeof(*memory));
+    memset(memory, 0, buckets * sizeof(*memory));
+    tcp_table_init(t, memory, buckets, &key, tuple_of, NULL);
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        memset(&tuples[i], 0, sizeof(tuples[i]));
+        tuples[i].local_port = (uint16_t)i;
+        tuples[i].remote_port = (uint16_t)(i * 7);
+    }
+}
+
+TEST(what_was_inserted_is_found_until_it_is_removed)
+{
+    struct tcp_table t;
+    make(&t, tcp_table_buckets(FLOWS));
+    bool is_in[FLOWS] = {false};
+    struct rng rng = {42};
+    uint32_t used = 0;
+    for (unsigned step = 0; step < 100000; step++) {
+        uint32_t i = rng_below(&rng, FLOWS);
+        uint64_t hash = tcp_table_hash(&t, &tuples[i]);
+        tcp_entry_t e = tcp_table_find(&t, hash, &tuples[i]);
+        CHECK((e.v != TCP_ENTRY_NONE.v) == is_in[i]);
+        if (is_in[i]) {
+            tcp_table_remove(&t, hash, e);
+            used--;
+        } else {
+            REQUIRE(tcp_table_insert(&t, hash, tcp_entry(i, (uint8_t)step, false)));
+            used++;
+        }
+        is_in[i] = !is_in[i];
+        CHECK_EQ(t.used, used);
+    }
+    free(t.buckets);
+}
+
+TEST(a_full_neighbourhood_refuses_and_recovers)
+{
+    struct tcp_table t;
+    make(&t, TCP_TABLE_PROBES);
+    uint32_t n = 0;
+    while (tcp_table_insert(&t, tcp_table_hash(&t, &tuples[n]), tcp_entry(n, 0, false)))
+        n++;
+    CHECK_EQ(n, TCP_TABLE_PROBES * TCP_TABLE_PLACES);
+    for (uint32_t i = 0; i < n; i++)
+        CHECK_EQ(tcp_entry_index(tcp_table_find(&t, tcp_table_hash(&t, &tuples[i]), &tuples[i])),
+                 i);
+    for (uint32_t i = 0; i < n; i++)
+        tcp_table_remove(&t, tcp_table_hash(&t, &tuples[i]), tcp_entry(i, 0, false));
+    for (uint32_t i = 0; i <= t.mask; i++)
+        CHECK_EQ(t.buckets[i].passed, 0);
+    CHECK_EQ(t.used, 0);
+    free(t.buckets);
+}
+
+TEST(an_entry_is_replaced_in_its_place)
+{
+    struct tcp_table t;
+    make(&t, 64);
+    uint64_t hash = tcp_table_hash(&t, &tuples[3]);
+    tcp_entry_t conn = tcp_entry(3, 5, false), timewait = tcp_entry(3, 9, true);
+    REQUIRE(tcp_table_insert(&t, hash, conn));
+    tcp_table_replace(&t, hash, conn, timewait);
+    tcp_entry_t e = tcp_table_find(&t, hash, &tuples[3]);
+    CHECK(tcp_entry_is_timewait(e));
+    CHECK_EQ(tcp_entry_generation(e), 9);
+    CHECK_EQ(t.used, 1);
+    free(t.buckets);
+}
+
+TEST(tables_are_sized_for_half_load)
+{
+    CHECK_EQ(tcp_table_buckets(1), 4);
+    CHECK_EQ(tcp_table_buckets(16), 4);
+    CHECK_EQ(tcp_table_buckets(17), 8);
+    CHECK_EQ(tcp_table_buckets(1 << 20), 1 << 18);
+}
+
+UNIT_MAIN("tcp/table", T(what_was_inserted_is_found_until_it_is_removed),
+          T(a_full_neighbourhood_refuses_and_recovers), T(an_entry_is_replaced_in_its_place),
+          T(tables_are_sized_for_half_load))
