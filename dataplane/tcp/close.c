@@ -38,7 +38,7 @@ void tcp_abort(struct tcp_conn *c, enum stream_end end)
 static void enter_timewait(struct tcp_conn *c)
 {
     if (c->flags & TCP_F_ACK_NOW) {
-        struct tcp_outgoing o = {.seq = c->snd_nxt, .flags = TCP_ACK};
+        struct tcp_outgoing o = {.seq = tcp_acceptable_seq(c), .flags = TCP_ACK};
         tcp_segment_send(c, &o); /* lost for want of an mbuf: the record answers the next FIN */
     }
     tcp_conn_end_in_timewait(c);

@@ -31,9 +31,16 @@ static void send_syn(struct tcp_conn *c)
                          c->tcp->core->now_us + tcp_rtt_timeout_us(&c->rtt, c->probes));
 }
 
+seq_t tcp_acceptable_seq(const struct tcp_conn *c)
+{
+    seq_t edge = seq_add(c->snd_una, c->snd_wnd);
+    return seq_lt(edge, c->snd_nxt) ? edge : c->snd_nxt;
+}
+
 void tcp_output_ack(struct tcp_conn *c, const struct tcp_sack_block *duplicate)
 {
-    struct tcp_outgoing o = {.seq = c->snd_nxt, .flags = TCP_ACK, .duplicate = duplicate};
+    struct tcp_outgoing o = {
+        .seq = tcp_acceptable_seq(c), .flags = TCP_ACK, .duplicate = duplicate};
     stat_inc(c->tcp->core, STAT_tcp_tx_acks);
     if (tcp_segment_send(c, &o))
         return;

@@ -38,7 +38,8 @@ void tcp_rst_send(struct tcp_conn *c)
     ASSERT_HOT(c->state > TCP_CLOSED);
     static const struct tcp_options none;
     stat_inc(c->tcp->core, STAT_tcp_tx_rst);
-    tcp_bare_send(c->tcp, &c->tuple, c->snd_nxt, c->rcv_nxt, TCP_RST | TCP_ACK, 0, &none);
+    tcp_bare_send(c->tcp, &c->tuple, tcp_acceptable_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0,
+                  &none);
 }
 
 void tcp_challenge_ack(struct tcp_conn *c)

@@ -102,7 +102,32 @@ TEST(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless)
     world_free(w);
 }
 
+TEST(what_goes_out_beside_a_window_probe_lies_in_the_peers_window)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 50));
+    peer(w, SEG(.flags = A, .seq = 51, .ack = 1, .len = 50, .has_window = true, .window = 0));
+    CHECK_EQ(write_pattern(s, 1, 500), 500);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 101);
+    pass(w, 3000000);
+    CHECK(stat(w, STAT_tcp_window_probes) > 0);
+    drop_all(w);
+    peer(w, SEG(.flags = A, .seq = 101, .ack = 1, .len = 100, .has_window = true, .window = 0));
+    pass(w, 100000);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 201);
+    drop_all(w);
+    CHECK_EQ(read_pattern(s, 1), 200);
+    stream_abort(s);
+    stream_release(s);
+    EXPECT(w, .flags = R | A, .seq = 1, .ack = 201);
+    run(w);
+    world_free(w);
+}
+
 UNIT_MAIN("tcp/transfer", T(a_passive_open_is_accepted_and_closed_by_the_peer),
           T(an_active_open_sends_and_closes_first),
           T(full_segments_leave_sack_to_an_acknowledgement_of_its_own),
-          T(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless))
+          T(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless),
+          T(what_goes_out_beside_a_window_probe_lies_in_the_peers_window))
