@@ -54,6 +54,7 @@ void sim_out_begin(struct sim_out *o, enum sim_body_mode mode, uint32_t key, uin
     o->cut_at = UINT64_MAX;
     o->is_last_staged = mode == SIM_BODY_NONE;
     o->is_held = false;
+    o->has_extras = false;
     o->rng = (struct rng){seed};
     o->stage_pos = 0;
 }
@@ -63,20 +64,23 @@ static void stage_piece(struct sim_out *o)
 {
     bool is_cut = o->cut_at < o->bytes_total;
     uint64_t left = (is_cut ? o->cut_at : o->bytes_total) - o->bytes_sent;
-    size_t room = sizeof(o->stage) - 32;
+    size_t room = sizeof(o->stage) - 64;
     size_t n = left < room ? (size_t)left : room;
     char *at = (char *)o->stage;
     if (o->mode == SIM_BODY_CHUNKED) {
         if (n > 1)
             n = 1 + rng_below(&o->rng, (uint32_t)n);
         if (n > 0)
-            at += sprintf(at, "%zx\r\n", n);
+            at += sprintf(at, o->has_extras ? "%zx;sim=\"1 2\"\r\n" : "%zx\r\n", n);
     }
     sim_pattern_fill(o->key, o->bytes_sent, (uint8_t *)at, n);
     at += n;
     o->bytes_sent += n;
     if (o->mode == SIM_BODY_CHUNKED && !(is_cut && n == left))
-        at += sprintf(at, n > 0 ? "\r\n" : "0\r\n\r\n");
+        at += sprintf(at, "%s",
+                      n > 0           ? "\r\n"
+                      : o->has_extras ? "0\r\nX-Sim-Last: 1\r\n\r\n"
+                                      : "0\r\n\r\n");
     o->is_last_staged = o->mode == SIM_BODY_CHUNKED && !is_cut ? n == 0 : n == left;
     o->stage_len = (size_t)(at - (char *)o->stage);
     o->stage_pos = 0;
@@ -129,7 +133,19 @@ static bool take_content(struct sim_in *in, const uint8_t *bytes, size_t len, ui
     return true;
 }
 
-enum chunk_step { CHUNK_SIZE, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_CR, CHUNK_LF, LAST_CR, LAST_LF };
+/* TRAILER: inside a field line behind the last chunk. */
+enum chunk_step {
+    CHUNK_SIZE,
+    CHUNK_EXTENSION,
+    CHUNK_SIZE_LF,
+    CHUNK_DATA,
+    CHUNK_CR,
+    CHUNK_LF,
+    LAST_CR,
+    LAST_LF,
+    TRAILER,
+    TRAILER_LF
+};
 
 /* One byte of a chunk-size line. */
 static enum sim_in_status feed_size(struct sim_in *in, uint8_t c)
@@ -142,22 +158,26 @@ static enum sim_in_status feed_size(struct sim_in *in, uint8_t c)
         in->digits++;
         return SIM_IN_MORE;
     }
-    if (c != '\r' || in->digits == 0)
+    if ((c != '\r' && c != ';') || in->digits == 0)
         return SIM_IN_BAD;
-    in->step = CHUNK_SIZE_LF;
+    in->step = c == ';' ? CHUNK_EXTENSION : CHUNK_SIZE_LF;
     return SIM_IN_MORE;
 }
 
 /* One byte of framing. */
 static enum sim_in_status feed_frame(struct sim_in *in, uint8_t c)
 {
-    static const uint8_t wanted[] = {[CHUNK_SIZE_LF] = '\n',
-                                     [CHUNK_CR] = '\r',
-                                     [CHUNK_LF] = '\n',
-                                     [LAST_CR] = '\r',
-                                     [LAST_LF] = '\n'};
+    static const uint8_t wanted[] = {
+        [CHUNK_SIZE_LF] = '\n', [CHUNK_CR] = '\r', [CHUNK_LF] = '\n',
+        [LAST_CR] = '\r',       [LAST_LF] = '\n',  [TRAILER_LF] = '\n'};
     if (in->step == CHUNK_SIZE)
         return feed_size(in, c);
+    if (in->step == CHUNK_EXTENSION || in->step == TRAILER || (in->step == LAST_CR && c != '\r')) {
+        bool is_extension = in->step == CHUNK_EXTENSION;
+        in->step = c != '\r' ? (is_extension ? CHUNK_EXTENSION : TRAILER)
+                             : (is_extension ? CHUNK_SIZE_LF : TRAILER_LF);
+        return SIM_IN_MORE;
+    }
     if (c != wanted[in->step])
         return SIM_IN_BAD;
     switch (in->step) {
@@ -168,6 +188,9 @@ static enum sim_in_status feed_frame(struct sim_in *in, uint8_t c)
         in->step = CHUNK_SIZE;
         in->digits = 0;
         in->chunk_left = 0;
+        return SIM_IN_MORE;
+    case TRAILER_LF:
+        in->step = LAST_CR;
         return SIM_IN_MORE;
     case LAST_LF:
         return SIM_IN_DONE;

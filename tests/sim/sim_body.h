@@ -10,6 +10,9 @@
 #include "core/stream.h"
 #include "sim_plan.h"
 
+/* A head of a simulated client or backend: what plans put into it, and what the appliance adds. */
+#define SIM_HEAD_BYTES_MAX 8192u
+
 /* Fills `len` bytes as they stand at `offset` of the body `key`. */
 void sim_pattern_fill(uint32_t key, uint64_t offset, uint8_t *ret, size_t len);
 
@@ -36,9 +39,10 @@ struct sim_out {
     bool is_last_staged; /* the end of the body, or of what is sent of it, is in stage */
     bool is_held;        /* after the head: wait (100-continue) */
     struct rng rng;      /* sizes of chunks */
+    bool has_extras;     /* chunk extensions and a trailer */
     size_t stage_len;
     size_t stage_pos;
-    uint8_t stage[4096]; /* the head, then a piece of the body at a time */
+    uint8_t stage[SIM_HEAD_BYTES_MAX]; /* the head, then a piece of the body at a time */
 };
 
 /* Begins a message: the head is in `stage` already, stage_len long. */
@@ -80,7 +84,7 @@ enum sim_in_status sim_in_feed(struct sim_in *in, const uint8_t *bytes, size_t l
 /* A head on its way in. */
 struct sim_head {
     size_t len;
-    char text[4096]; /* NUL-terminated once it is complete */
+    char text[SIM_HEAD_BYTES_MAX]; /* NUL-terminated once it is complete */
 };
 
 /* Moves bytes from `s` up to the end of a head. SIM_IN_DONE: text holds all of it. SIM_IN_BAD: too

@@ -208,6 +208,11 @@ void sim_box_check(struct sim_box *b)
 
 void sim_box_dump(const struct sim_box *b)
 {
+    static char text[65536];
+    for (unsigned i = 0; i < b->n_workers; i++) {
+        tcp_dump(worker_tcp(b->workers[i]), text, sizeof(text));
+        fputs(text, stdout);
+    }
     for (unsigned id = 0; id < STAT_COUNT; id++) {
         if (sim_box_stat(b, id) != 0)
             printf("    %s %lu\n", stat_name(id), sim_box_stat(b, id));

@@ -30,6 +30,7 @@ struct sim_box {
     struct stats_worker *stats; /* of each worker */
     bool is_awake;
     uint64_t generation;
+    bool has_vip6; /* the current image has */
     uint64_t versions[SIM_GROUP_END];
     uint32_t images_left; /* changes that are still to come */
     uint32_t endpoints_left;

@@ -56,7 +56,9 @@ static bool can_reopen(const struct sim_client *c)
     const struct sim_request *next = &c->requests[c->next_answer];
     if (c->next_answer == c->plan->n_requests || c->is_in_body || c->head.len > 0)
         return false;
-    return c->must_reopen || (c->may_reopen && (next->seen == 0 || sim_is_repeatable(next)));
+    bool is_resting = c->is_established && !c->is_sending && c->next_send == c->next_answer;
+    return c->must_reopen || is_resting ||
+           (c->may_reopen && (next->seen == 0 || sim_is_repeatable(next)));
 }
 
 /* The connection ended. */
@@ -74,6 +76,8 @@ static void end_connection(struct sim_client *c)
     c->must_reopen = c->may_reopen = false;
     c->is_sending = false;
     c->next_send = c->next_answer;
+    if (++c->reopens > SIM_REOPENS_MAX)
+        sim_fail(c->sim, "session %u is closed again and again", c->plan->first_request);
     wheel_arm(&c->host->core.wheel, &c->timer, c->sim->now_us + REOPEN_US);
 }
 
@@ -141,9 +145,10 @@ static void compose(struct sim_client *c, const struct sim_request *q)
         at += sprintf(at, "Transfer-Encoding: chunked\r\n");
     if (q->expects_continue)
         at += sprintf(at, "Expect: 100-continue\r\n");
-    at += sprintf(at, "\r\n");
+    at += sprintf(at, "X-Sim-Pad: %0*u\r\n\r\n", (int)q->pad_bytes, 0);
     o->stage_len = (size_t)(at - (char *)o->stage);
     sim_out_begin(o, q->up_mode, sim_up_key(q->id), q->up_bytes, c->sim->plan.seed + q->id);
+    o->has_extras = q->has_extras;
     o->is_held = q->expects_continue;
     c->hold_until_us = c->sim->now_us + CONTINUE_US;
 }
@@ -185,10 +190,10 @@ static bool send_some(struct sim_client *c)
 static void end_answer(struct sim_client *c)
 {
     struct sim_request *q = &c->requests[c->next_answer];
-    bool is_planned = q->status == sim_target_status(q->target);
+    bool is_planned = q->status == sim_request_status(q);
     end_request(c, c->next_answer, is_planned ? SIM_OUTCOME_complete : SIM_OUTCOME_refused);
     bool is_head = strcmp(q->method, "HEAD") == 0;
-    if (q->status == 200 && !is_head && c->in.bytes != q->down_bytes)
+    if (q->status / 100 == 2 && !is_head && c->in.bytes != q->down_bytes)
         sim_fail(c->sim, "request %u: %lu bytes of body, not %u", q->id, c->in.bytes,
                  q->down_bytes);
     c->next_answer++;
@@ -234,7 +239,7 @@ static void begin_answer(struct sim_client *c)
     q->status = (uint16_t)status;
     long long length;
     enum sim_body_mode mode = mode_of_answer(c, q, &length);
-    if (status == 200 && sim_head_number(&c->head, "X-Sim-Id") != q->id)
+    if (status / 100 == 2 && sim_head_number(&c->head, "X-Sim-Id") != q->id)
         sim_fail(c->sim, "request %u: the answer of another", q->id);
     if (status == 200 && length >= 0 && length != q->down_bytes)
         sim_fail(c->sim, "request %u: Content-Length %lld, not %u", q->id, length, q->down_bytes);

@@ -21,9 +21,10 @@ struct sim_client {
     struct stream *stream;        /* NULL: not open */
     bool is_over;
     bool is_established;
-    bool has_shut;        /* our direction is ended */
-    bool must_reopen;     /* an answer said "Connection: close" */
-    bool may_reopen;      /* an answer came before its request was whole: the appliance may close */
+    bool has_shut;    /* our direction is ended */
+    bool must_reopen; /* an answer said "Connection: close" */
+    bool may_reopen;  /* an answer came before its request was whole: the appliance may close */
+    uint32_t reopens;
     uint32_t next_send;   /* the request that is being sent, or will be */
     uint32_t next_answer; /* the request whose answer comes next */
     bool is_sending;

@@ -44,7 +44,8 @@ static void add_network(struct sim_box *box, struct image_builder *b)
     add_address(b, "10.0.1.1", 96 + 24, false, 1);
     add_address(b, "fd00:1::1", 64, false, 1);
     add_address(b, "10.0.0.80", 128, true, 0);
-    add_address(b, "fd00:0::80", 128, true, 0);
+    if (box->has_vip6)
+        add_address(b, "fd00:0::80", 128, true, 0);
     if (rng_below(&box->rng, 2) == 0)
         add_address(b, "10.0.0.81", 128, true, 0);
 }
@@ -100,7 +101,7 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     uint32_t listener = image_builder_listener(b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
     ASSERT(listener != IMAGE_NONE);
     struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
         int fault = image_builder_bind(b, &vips[i], SIM_PORT, listener);
         ASSERT(fault == 0);
     }
@@ -122,6 +123,8 @@ static bool publish_image(struct sim_box *box)
     struct image_fault_info info;
     struct image_builder *b = image_builder_new();
     ASSERT(b != NULL);
+    box->has_vip6 =
+        !box->sim->plan.moves_vip6 || box->generation == 0 || rng_below(&box->rng, 2) == 0;
     add_network(box, b);
     add_routes(box, b);
     int error = image_builder_finish(b, box->generation + 1, &image, &len);
@@ -138,12 +141,24 @@ static bool publish_image(struct sim_box *box)
     return true;
 }
 
+/* Nobody has the address, or nobody listens on the port. */
+static struct endpoint dead_end(const struct sim_box *box, uint32_t group)
+{
+    const struct sim_plan *plan = &box->sim->plan;
+    bool is_nobody = (plan->seed + group) % 2 == 0;
+    return (struct endpoint){.addr = is_nobody ? addr_of("10.0.1.250")
+                                               : box->sim->hosts[plan->n_clients].addr4,
+                             .port = SIM_BACKEND_PORT + 1,
+                             .weight = 1,
+                             .flags = ENDPOINT_READY | ENDPOINT_SERVING};
+}
+
 /* Every backend for certain with `all`; else a part of them, at least one. */
 static void put_group(struct sim_box *box, uint32_t group, bool all)
 {
     struct {
         struct endpoint_record record;
-        struct endpoint endpoints[SIM_BACKENDS_MAX];
+        struct endpoint endpoints[SIM_BACKENDS_MAX + 1];
     } r = {.record = {.group = group, .version = ++box->versions[group]}};
     const struct sim_plan *plan = &box->sim->plan;
     uint32_t sure = rng_below(&box->rng, plan->n_backends);
@@ -161,6 +176,8 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
                               .flags = is_ready ? ENDPOINT_READY | ENDPOINT_SERVING
                                                 : ENDPOINT_SERVING | ENDPOINT_TERMINATING};
     }
+    if (plan->has_dead_ends && group != SIM_GROUP_EMPTY)
+        r.endpoints[r.record.count++] = dead_end(box, group);
     r.record.checksum = endpoints_checksum(r.endpoints, r.record.count);
     enum endpoints_fault fault =
         endpoints_check(&r, sizeof(r.record) + r.record.count * sizeof(struct endpoint));

@@ -6,6 +6,7 @@
 #define SIM_BACKENDS_MAX 4u
 #define SIM_HOSTS_MAX (SIM_CLIENTS_MAX + SIM_BACKENDS_MAX)
 #define SIM_WORKERS_MAX 2u
+#define SIM_REOPENS_MAX 64u   /* connections of one session */
 #define SIM_SESSIONS_MAX 64u  /* client connections of a run */
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
@@ -17,6 +18,9 @@
 #define SIM_HOST_MBUFS 24575u
 #define SIM_BOX_MBUFS 8191u
 #define SIM_BOX_MBUFS_FEW 640u
+
+/* Longer, and a client's next request may meet the appliance's end of the connection on its way. */
+#define SIM_THINK_MS_MAX 74000u
 
 /* Rounds without time passing: more is a livelock. */
 #define SIM_ROUNDS_MAX 20000u

@@ -68,15 +68,16 @@ const char *sim_target_path(enum sim_target target)
     return paths[target];
 }
 
-uint16_t sim_target_status(enum sim_target target)
+uint16_t sim_request_status(const struct sim_request *q)
 {
     static const uint16_t statuses[] = {
 #define X(name, path, status) status,
         SIM_TARGET_LIST(X)
 #undef X
     };
-    ASSERT((unsigned)target < array_len(statuses));
-    return statuses[target];
+    ASSERT((unsigned)q->target < array_len(statuses));
+    uint16_t status = statuses[q->target];
+    return status == 200 && q->order == SIM_ORDER_no_content ? 204 : status;
 }
 
 /* True once in `n`. */
@@ -111,11 +112,12 @@ static uint32_t size(struct rng *r, uint32_t big_max)
 
 struct traits {
     bool loses, reorders, corrupts, churns, is_rude, is_short, has_two_workers;
+    bool rests, has_dead_ends, is_narrow, moves;
 };
 
 static struct traits traits_of(enum sim_world world)
 {
-    struct traits all = {true, true, true, true, true, true, true};
+    struct traits all = {true, true, true, true, true, true, true, true, true, true, true};
     switch (world) {
     case SIM_WORLD_lossy:
         return (struct traits){.loses = true};
@@ -125,6 +127,14 @@ static struct traits traits_of(enum sim_world world)
         return (struct traits){.corrupts = true};
     case SIM_WORLD_churn:
         return (struct traits){.churns = true};
+    case SIM_WORLD_idle:
+        return (struct traits){.rests = true};
+    case SIM_WORLD_dead_ends:
+        return (struct traits){.has_dead_ends = true};
+    case SIM_WORLD_narrow:
+        return (struct traits){.is_narrow = true};
+    case SIM_WORLD_moves:
+        return (struct traits){.churns = true, .moves = true};
     case SIM_WORLD_rude:
         return (struct traits){.is_rude = true};
     case SIM_WORLD_exhaustion:
@@ -153,6 +163,8 @@ static void plan_wire(struct sim_wire_plan *w, struct rng *r, const struct trait
     }
     if (t->corrupts)
         w->corrupt = between(r, 100, 20000);
+    if (t->is_narrow)
+        w->path_mtu = between(r, 1280, 1499);
 }
 
 static void plan_order(struct sim_request *q, struct rng *r)
@@ -198,7 +210,15 @@ static void plan_request(struct sim_plan *p, struct rng *r, const struct sim_ses
     if (is_rude && one_in(r, 4))
         plan_order(q, r);
     else if (one_in(r, 10))
-        q->order = q->up_bytes > 0 && one_in(r, 2) ? SIM_ORDER_early : SIM_ORDER_say_close;
+        q->order = SIM_ORDER_say_close + rng_below(r, SIM_ORDER_early - SIM_ORDER_answer);
+    if (q->order == SIM_ORDER_early && q->up_bytes == 0)
+        q->order = SIM_ORDER_answer;
+    if (q->order == SIM_ORDER_no_content) {
+        q->down_bytes = 0;
+        q->down_mode = SIM_BODY_NONE;
+    }
+    q->pad_bytes = one_in(r, 10) ? between(r, 1, 6000) : 0;
+    q->has_extras = one_in(r, 4);
 }
 
 static void plan_session(struct sim_plan *p, struct rng *r, const struct traits *t)
@@ -218,6 +238,8 @@ static void plan_session(struct sim_plan *p, struct rng *r, const struct traits 
         s->n_requests = SIM_REQUESTS_MAX - p->n_requests;
     if (s->n_requests == 0)
         return;
+    if (t->rests && one_in(r, 2))
+        s->think_ms = between(r, 300, 100000);
     if (one_in(r, t->is_rude ? 3 : 8))
         s->read_pace = between(r, 20, 2000);
     if (one_in(r, t->is_rude ? 3 : 8))
@@ -244,7 +266,12 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
                            .conns_max = 256,
                            .span_us = between(&r, 1000, 3000000)};
     struct traits t = traits_of(p->world);
-    p->is_strict = !t.is_rude && !t.is_short;
+    p->is_short = t.is_short;
+    p->is_rude = t.is_rude;
+    p->has_races = t.is_rude || t.rests;
+    p->has_dead_ends = t.has_dead_ends;
+    p->moves_vip6 = t.moves;
+    p->backend_idle_ms = t.rests ? between(&r, 100, 8000) : 0;
     p->n_clients = between(&r, 1, SIM_CLIENTS_MAX);
     p->n_backends = between(&r, 2, SIM_BACKENDS_MAX);
     p->host_window_bytes = 1u << between(&r, 14, 18);
@@ -264,6 +291,10 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     for (unsigned i = 0; i < array_len(p->wires); i++)
         plan_wire(&p->wires[i], &r, &t);
     uint32_t sessions = between(&r, 1, 30);
+    if (one_in(&r, 8)) { /* a storm */
+        sessions = SIM_SESSIONS_MAX;
+        p->span_us = between(&r, 1, 1000);
+    }
     for (uint32_t i = 0; i < sessions; i++)
         plan_session(p, &r, &t);
     ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);

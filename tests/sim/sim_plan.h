@@ -10,14 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(name, help). A world is strict when nothing in it excuses a request that is not answered as
- * planned. */
+/* X(name, help) */
 #define SIM_WORLD_LIST(X)                                                                          \
     X(clean, "perfect wires, well-behaved peers: every answer must come, and be right")            \
     X(lossy, "frames are lost, both ways, up to one in twenty")                                    \
     X(reorder, "frames overtake each other and come twice")                                        \
     X(corrupt, "bytes change on the wire")                                                         \
     X(churn, "new images and endpoints all the time, perfect wires: no request may fail")          \
+    X(idle, "connections rest so long that one side or the other closes them")                     \
+    X(dead_ends, "one endpoint of each group refuses or is not there: another must answer")        \
+    X(narrow, "a hop on the way takes shorter packets only, and says so by ICMP")                  \
+    X(moves, "an address comes and goes: its connections end, all others do not notice")           \
     X(rude, "clients abort, read slowly, send slowly; backends reset, hang, close early")          \
     X(exhaustion, "the appliance has few packet buffers and few connections")                      \
     X(two_workers, "two workers and a port whose queues say nothing about the flow")               \
@@ -39,6 +42,7 @@ struct sim_wire_plan {
     uint32_t delay_us;
     uint32_t jitter_us;
     uint32_t reorder_us;
+    uint32_t path_mtu; /* longer packets are dropped, and the sender is told; 0: no such hop */
     uint32_t grain_us; /* arrivals are rounded up to this: a NIC that collects before it tells */
 };
 
@@ -53,6 +57,8 @@ enum sim_body_mode {
 #define SIM_ORDER_LIST(X)                                                                          \
     X(answer, false)      /* as it should */                                                       \
     X(say_close, false)   /* "Connection: close" */                                                \
+    X(hints, false)       /* 103 first, then the answer */                                         \
+    X(no_content, false)  /* 204 */                                                                \
     X(early, false)       /* answers before it has read the body, reads it all the same */         \
     X(close_after, true)  /* closes after the answer without a word: a race for the next */        \
     X(reset_head, true)   /* resets instead of an answer */                                        \
@@ -110,8 +116,10 @@ struct sim_request {
     enum sim_body_mode down_mode;
     uint32_t up_bytes;
     uint32_t down_bytes;
-    uint32_t order_at; /* bytes of body after which the order is carried out */
-    uint32_t delay_ms; /* before the backend answers */
+    uint32_t order_at;  /* bytes of body after which the order is carried out */
+    uint32_t delay_ms;  /* before the backend answers */
+    uint32_t pad_bytes; /* of a field that makes the head long, both ways */
+    bool has_extras;    /* chunk extensions and a trailer, both ways */
     bool expects_continue;
     /* What happened. */
     enum sim_outcome outcome;
@@ -139,7 +147,12 @@ struct sim_session {
 struct sim_plan {
     uint64_t seed;
     enum sim_world world;
-    bool is_strict;
+    bool is_short;  /* of buffers or connections: any request may be refused */
+    bool is_rude;   /* some requests have orders that are an excuse */
+    bool has_races; /* backends close without a word: what must not be sent twice may fail */
+    bool has_dead_ends;
+    bool moves_vip6;          /* images come with and without the IPv6 address */
+    uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
     uint32_t workers;
     uint32_t box_queues; /* of the appliance's ports */
     uint32_t n_clients;
@@ -166,9 +179,11 @@ const char *sim_world_name(enum sim_world world);
 const char *sim_order_name(enum sim_order order);
 const char *sim_outcome_name(enum sim_outcome outcome);
 
-/* The path prefix and the status that a target means. */
+/* The path prefix that a target means. */
 const char *sim_target_path(enum sim_target target);
-uint16_t sim_target_status(enum sim_target target);
+
+/* The status that the request is to be answered with. */
+uint16_t sim_request_status(const struct sim_request *q);
 
 /* May the request be sent twice without harm (RFC 9110, section 9.2.2)? */
 bool sim_is_repeatable(const struct sim_request *q);

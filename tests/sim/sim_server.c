@@ -37,8 +37,12 @@ static void on_event(struct stream *s, unsigned events)
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct sim_server *c = container_of(timer, struct sim_server, timer);
-    c->is_ready = true;
     c->host->is_awake = true;
+    if (c->request == NULL) {
+        close_connection(c);
+        return;
+    }
+    c->is_ready = true;
     run(c);
 }
 
@@ -71,6 +75,7 @@ static void begin_request(struct sim_server *c)
     check_head(c, q);
     q->seen++;
     c->request = q;
+    wheel_disarm(&c->host->core.wheel, &c->timer);
     long long length = sim_head_number(&c->head, "Content-Length");
     enum sim_body_mode mode = sim_head_has(&c->head, "Transfer-Encoding", "chunked")
                                   ? SIM_BODY_CHUNKED
@@ -96,7 +101,11 @@ static void begin_answer(struct sim_server *c)
     struct sim_out *o = &c->out;
     char *at = (char *)o->stage;
     bool is_head = strcmp(q->method, "HEAD") == 0;
-    at += sprintf(at, "HTTP/1.1 200 OK\r\nX-Sim-Id: %u\r\n", q->id);
+    if (q->order == SIM_ORDER_hints)
+        at += sprintf(at, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+    at += sprintf(at, "HTTP/1.1 %s\r\nX-Sim-Id: %u\r\nX-Sim-Pad: %0*u\r\n",
+                  q->order == SIM_ORDER_no_content ? "204 No Content" : "200 OK", q->id,
+                  (int)q->pad_bytes, 0);
     if (q->down_mode == SIM_BODY_LENGTH)
         at += sprintf(at, "Content-Length: %u\r\n", q->down_bytes);
     else if (q->down_mode == SIM_BODY_CHUNKED)
@@ -107,6 +116,7 @@ static void begin_answer(struct sim_server *c)
     o->stage_len = (size_t)(at - (char *)o->stage);
     sim_out_begin(o, is_head ? SIM_BODY_NONE : q->down_mode, sim_down_key(q->id), q->down_bytes,
                   c->sim->plan.seed - q->id);
+    o->has_extras = q->has_extras;
     if ((q->order == SIM_ORDER_reset_body || q->order == SIM_ORDER_close_body) && !is_head)
         o->cut_at = q->order_at;
     c->closes = q->order == SIM_ORDER_say_close || q->order == SIM_ORDER_close_after ||
@@ -170,6 +180,9 @@ static bool end_answer(struct sim_server *c)
     c->is_answering = false;
     c->request = NULL;
     c->head.len = 0;
+    if (c->sim->plan.backend_idle_ms > 0)
+        wheel_arm(&c->host->core.wheel, &c->timer,
+                  c->sim->now_us + c->sim->plan.backend_idle_ms * 1000ull);
     return true;
 }
 

@@ -18,7 +18,7 @@ struct sim_server {
     struct sim *sim;
     struct sim_host *host;
     struct stream *stream;       /* NULL: free */
-    struct wheel_timer timer;    /* the delay before an answer */
+    struct wheel_timer timer;    /* the delay before an answer, or the end of a long rest */
     struct sim_request *request; /* NULL: none under way */
     bool is_reading;             /* the request's body is not whole yet */
     bool is_answering;           /* `out` is the answer */

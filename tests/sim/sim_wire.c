@@ -3,6 +3,7 @@
 #include "sim_wire.h"
 
 #include "base/assert.h"
+#include "sim_icmp.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -79,28 +80,56 @@ static bool is_ip(const struct rte_mbuf *m)
            ((bytes[12] == 0x08 && bytes[13] == 0x00) || (bytes[12] == 0x86 && bytes[13] == 0xdd));
 }
 
+/* A free frame on its way to `port`, its bytes still to be filled in; NULL: the wire is full. */
+static struct sim_frame *new_frame(struct sim_wires *w, unsigned port, uint64_t now_us)
+{
+    uint32_t index = w->first_free;
+    if (index == NO_FRAME) {
+        w->n_full++;
+        return NULL;
+    }
+    struct sim_frame *f = &w->frames[index];
+    w->first_free = f->next_free;
+    f->due_us = due_time(w, &w->plan->wires[w->ports[port].lan], now_us);
+    f->serial = w->serial++;
+    f->port = (uint8_t)port;
+    f->queue = (uint8_t)rng_below(&w->rng, w->ports[port].queues);
+    heap_push(w, index);
+    return f;
+}
+
+/* Does a hop on the way not take it? Then the sender is told. */
+static bool is_too_big(struct sim_wires *w, const struct rte_mbuf *m, unsigned from,
+                       uint64_t now_us)
+{
+    unsigned lan = w->ports[from].lan;
+    uint32_t mtu = w->plan->wires[lan].path_mtu;
+    if (mtu == 0 || m->pkt_len <= ETHER_BYTES + mtu || !is_ip(m))
+        return false;
+    uint8_t bytes[SIM_FRAME_BYTES_MAX];
+    struct sim_frame *f = new_frame(w, from, now_us);
+    w->n_lost++;
+    if (f != NULL && m->pkt_len <= sizeof(bytes))
+        f->len = sim_too_big(rte_pktmbuf_read(m, 0, m->pkt_len, bytes), (uint16_t)m->pkt_len, lan,
+                             (uint16_t)mtu, f->bytes);
+    return true;
+}
+
 /* One copy of the frame on its way to `port`. */
 static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned port,
                         uint64_t now_us)
 {
     const struct sim_wire_plan *plan = &w->plan->wires[w->ports[port].lan];
     bool is_corrupt = happens(w, plan->corrupt);
+    ASSERT(m->pkt_len <= SIM_FRAME_BYTES_MAX);
     if (happens(w, plan->loss) || (is_corrupt && !is_ip(m))) {
         w->n_lost++;
         return;
     }
-    uint32_t index = w->first_free;
-    if (index == NO_FRAME || m->pkt_len > SIM_FRAME_BYTES_MAX) {
-        w->n_full++;
+    struct sim_frame *f = new_frame(w, port, now_us);
+    if (f == NULL)
         return;
-    }
-    struct sim_frame *f = &w->frames[index];
-    w->first_free = f->next_free;
-    f->due_us = due_time(w, plan, now_us);
-    f->serial = w->serial++;
     f->len = (uint16_t)m->pkt_len;
-    f->port = (uint8_t)port;
-    f->queue = (uint8_t)rng_below(&w->rng, w->ports[port].queues);
     const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, f->bytes);
     if (bytes != f->bytes)
         memcpy(f->bytes, bytes, f->len);
@@ -108,7 +137,6 @@ static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned 
         uint32_t at = ETHER_BYTES + rng_below(&w->rng, f->len - ETHER_BYTES);
         f->bytes[at] ^= (uint8_t)(1 + rng_below(&w->rng, 255));
     }
-    heap_push(w, index);
 }
 
 /* A switch: to whoever has the MAC, or to all but the sender. */
@@ -117,6 +145,8 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
     const uint8_t *dst = rte_pktmbuf_mtod(m, const uint8_t *);
     bool is_group = (dst[0] & 1) != 0;
     w->n_sent++;
+    if (is_too_big(w, m, from, now_us))
+        return;
     for (unsigned to = 0; to < w->n_ports; to++) {
         const struct sim_port *p = &w->ports[to];
         if (to == from || p->lan != w->ports[from].lan)
