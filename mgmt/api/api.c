@@ -6,8 +6,6 @@
 #include "base/container.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,21 +55,16 @@ static void pump_watches(struct loop_task *task)
     }
 }
 
-static int open_audit(const char *state_dir)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s/audit.log", state_dir) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    return fd < 0 ? -errno : fd;
-}
-
 static int start(struct api *api, const struct api_config *config, const char **ret_error)
 {
     *ret_error = "the audit log cannot be opened";
-    api->audit_fd = open_audit(config->state_dir);
-    if (api->audit_fd < 0)
-        return api->audit_fd;
+    if (asprintf(&api->audit_path, "%s/audit.log", config->state_dir) < 0) {
+        api->audit_path = NULL;
+        return -ENOMEM;
+    }
+    int error = audit_open(api);
+    if (error != 0)
+        return error;
     *ret_error = "the kernel gives no random bytes";
     if (getrandom(api->auth.key, DIGEST_BYTES, 0) != DIGEST_BYTES)
         return -EIO;
@@ -84,6 +77,16 @@ static int start(struct api *api, const struct api_config *config, const char **
     };
     *ret_error = "the API's address cannot be listened on";
     return sock_listen(api->loop, &listen, &api->listener);
+}
+
+/* What start() took. */
+static void release(struct api *api)
+{
+    if (api->audit_fd >= 0)
+        close(api->audit_fd);
+    free(api->audit_path);
+    explicit_bzero(api, sizeof(*api)); /* the key and the digests of tokens */
+    free(api);
 }
 
 int api_new(const struct api_config *config, struct api **ret, const char **ret_error)
@@ -105,9 +108,7 @@ int api_new(const struct api_config *config, struct api **ret, const char **ret_
     list_init(&api->watches);
     int error = start(api, config, ret_error);
     if (error != 0) {
-        if (api->audit_fd >= 0)
-            close(api->audit_fd);
-        free(api);
+        release(api);
         return error;
     }
     store_listen(api->store, &api->on_store);
@@ -125,9 +126,7 @@ void api_free(struct api *api)
         conn_abort(container_of(it, struct api_conn, link));
     }
     sock_listener_close(api->listener);
-    close(api->audit_fd);
-    explicit_bzero(&api->auth, sizeof(api->auth));
-    free(api);
+    release(api);
 }
 
 uint16_t api_port(const struct api *api)

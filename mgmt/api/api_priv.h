@@ -41,6 +41,8 @@ enum target_kind {
     TARGET_GROUPS,        /* /apis */
     TARGET_GROUP,         /* /apis/<group> */
     TARGET_RESOURCES,     /* /api/v1, /apis/<group>/<version> */
+    TARGET_OPENAPI_INDEX, /* /openapi/v3 */
+    TARGET_OPENAPI,       /* /openapi/v3/<as for resources> */
     TARGET_CHANGESET,
     TARGET_EXTRA,
 };
@@ -102,6 +104,7 @@ struct api_call {
     struct identity who;
     struct ip_addr source;
     json_t *body;
+    bool is_strategic;   /* the body is a strategic merge patch */
     const char *warning; /* for the Warning field; NULL: none */
     bool is_dry_run;
     /* the answer */
@@ -160,7 +163,9 @@ struct api {
     struct api_extra extras[API_EXTRAS_MAX];
     unsigned extras_n;
     size_t bodies_bytes;
-    int audit_fd;
+    char *audit_path;
+    int audit_fd; /* -1: not open */
+    uint64_t audit_bytes;
     struct auth auth;
     struct api_stats stats;
     struct model_errors errors; /* scratch of one request: too big for a stack */
@@ -243,6 +248,7 @@ bool body_parse(struct api_call *call, const struct http_head *head, const uint8
 /* Does what the target says and answers. */
 void call_run(struct api_call *call, const struct http_head *head);
 void discovery_run(struct api_call *call);
+void openapi_run(struct api_call *call);
 void get_run(struct api_call *call);
 void list_run(struct api_call *call);
 void watch_run(struct api_call *call);
@@ -297,6 +303,10 @@ int remove_if_finished(struct store_txn *txn, const struct resource_type *type, 
 
 /* RFC 7386. `target` is changed in place. -ENOMEM. */
 int patch_merge(json_t *target, json_t *patch);
+
+/* Kubernetes' strategic merge patch, for the core kinds that have lists with merge keys. As
+ * patch_merge(). */
+int patch_strategic(json_t *target, json_t *patch);
 
 /* RFC 6902: a new document. -EINVAL with *ret_error (static) if an operation does not apply. */
 int patch_json(const json_t *target, const json_t *operations, json_t **ret,
@@ -362,6 +372,9 @@ void call_fail_invalid(struct api_call *call, const struct resource_type *type, 
                        const struct model_errors *errors, const char *prefix);
 
 /* ---- audit.c ---- */
+
+/* Opens api->audit_path. Negative errno. */
+int audit_open(struct api *api);
 
 /* One line for what changed something, or was refused. */
 void audit_write(struct api_call *call);

@@ -14,6 +14,7 @@
 #define YAML_TYPE "application/yaml"
 #define MERGE_PATCH_TYPE "application/merge-patch+json"
 #define JSON_PATCH_TYPE "application/json-patch+json"
+#define STRATEGIC_PATCH_TYPE "application/strategic-merge-patch+json"
 
 /* The type without parameters. */
 static struct slice media_type(const struct http_head *head)
@@ -34,13 +35,26 @@ static bool is_type(struct slice type, const char *name)
     return slice_eq_nocase(type, slice_of_str(name));
 }
 
+/* Kinds that a cluster has as CRDs know no strategic merge there, so clients do not ask for it. */
+static bool has_strategic_merge(const struct resource_type *type)
+{
+    return type->group[0] == '\0' || strcmp(type->group, "discovery.k8s.io") == 0;
+}
+
+static bool is_patch_type(struct api_call *call, struct slice type)
+{
+    const struct resource_type *kind = call->target.type;
+    call->is_strategic =
+        kind != NULL && has_strategic_merge(kind) && is_type(type, STRATEGIC_PATCH_TYPE);
+    return call->is_strategic || is_type(type, MERGE_PATCH_TYPE) || is_type(type, JSON_PATCH_TYPE);
+}
+
 bool body_check_type(struct api_call *call, const struct http_head *head)
 {
     struct slice type = media_type(head);
     bool is_patch = head->method == HTTP_PATCH;
-    bool is_taken = is_patch
-                        ? is_type(type, MERGE_PATCH_TYPE) || is_type(type, JSON_PATCH_TYPE)
-                        : type.len == 0 || is_type(type, JSON_TYPE) || is_type(type, YAML_TYPE);
+    bool is_document = type.len == 0 || is_type(type, JSON_TYPE) || is_type(type, YAML_TYPE);
+    bool is_taken = is_patch ? is_patch_type(call, type) : is_document;
     if (!is_taken)
         api_call_fail(call, 415, "UnsupportedMediaType",
                       "the body of the request was in an unknown format - accepted media types"

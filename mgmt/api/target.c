@@ -128,6 +128,24 @@ static bool find_versioned(struct target *t, const struct path *p, unsigned i)
     return find_objects(t, p, i + 1);
 }
 
+/* /openapi/v3, and behind it the path of a group and version. */
+static bool find_openapi(struct target *t, const struct path *p)
+{
+    if (!is_at(p, 1, "v3"))
+        return false;
+    t->kind = TARGET_OPENAPI_INDEX;
+    if (p->n == 2)
+        return true;
+    bool is_core = is_at(p, 2, "api") && p->n == 4;
+    if (!is_core && !(is_at(p, 2, "apis") && p->n == 5))
+        return false;
+    t->kind = TARGET_OPENAPI;
+    if (!is_core)
+        snprintf(t->group, sizeof(t->group), "%s", p->segments[3]);
+    snprintf(t->version, sizeof(t->version), "%.63s", p->segments[p->n - 1]);
+    return is_group_version(t->group, t->version);
+}
+
 static bool find_path(struct target *t, const struct path *p)
 {
     if (p->n == 1 && (is_at(p, 0, "livez") || is_at(p, 0, "readyz") || is_at(p, 0, "healthz")))
@@ -138,6 +156,8 @@ static bool find_path(struct target *t, const struct path *p)
         t->kind = TARGET_CORE_VERSIONS;
     else if (p->n == 1 && is_at(p, 0, "apis"))
         t->kind = TARGET_GROUPS;
+    else if (is_at(p, 0, "openapi"))
+        return find_openapi(t, p);
     else if (is_at(p, 0, "api"))
         return find_versioned(t, p, 1);
     else if (!is_at(p, 0, "apis") || !is_group(p->segments[1]))

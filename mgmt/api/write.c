@@ -160,13 +160,15 @@ static json_t *wanted_object(struct api_call *call, json_t *old)
         error = patch_json(seen, call->body, &fresh, &error_text);
     } else {
         fresh = json_deep_copy(seen);
-        error = fresh != NULL ? patch_merge(fresh, call->body) : -ENOMEM;
+        error = fresh == NULL        ? -ENOMEM
+                : call->is_strategic ? patch_strategic(fresh, call->body)
+                                     : patch_merge(fresh, call->body);
     }
     json_decref(seen);
     if (error == 0 && json_is_object(fresh))
         return fresh;
     json_decref(fresh);
-    if (error == 0 || error == -EINVAL)
+    if (error != -ENOMEM)
         api_call_fail(call, 422, "Invalid", "the patch cannot be applied: %s",
                       error == 0 ? "its result is no object" : error_text);
     else

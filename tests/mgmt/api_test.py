@@ -273,9 +273,32 @@ def patches_follow_their_rfcs(m, c):
     c.refused(400, "BadRequest", "PATCH", maps(name="a"), [1], MERGE)
     c.refused(400, "BadRequest", "PATCH", maps(name="a"), {"metadata": {"name": "b"}}, MERGE)
     assert c.ok("GET", maps(name="a"))["data"] == said["data"]
-    for kind in ("application/strategic-merge-patch+json", "application/apply-patch+yaml", "application/json",
+    for kind in ("application/apply-patch+yaml", "application/json",
                  "text/x"):
         c.refused(415, "UnsupportedMediaType", "PATCH", maps(name="a"), {"data": {}}, kind)
+
+
+@test
+def strategic_merge_is_for_core_kinds(m, c):
+    strategic = "application/strategic-merge-patch+json"
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+               "spec": {"ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]}}
+    path = "/api/v1/namespaces/apps/services"
+    c.ok("POST", path, service)
+    said = c.ok("PATCH", path + "/s", {"spec": {"ports": [{"port": 80, "$patch": "delete"},
+                                                          {"name": "c", "port": 82}]}}, strategic)
+    assert [p["port"] for p in said["spec"]["ports"]] == [81, 82], said
+    c.ok("POST", routes(), route("r"))
+    c.refused(415, "UnsupportedMediaType", "PATCH", routes(name="r"), {}, strategic)
+
+
+@test
+def openapi_has_every_kind_and_says_that_fields_are_checked(m, c):
+    for path, entry in c.ok("GET", "/openapi/v3")["paths"].items():
+        document = c.ok("GET", entry["serverRelativeURL"])
+        assert document["openapi"].startswith("3.") and document["components"]["schemas"]
+        patches = [o["patch"] for o in document["paths"].values() if "patch" in o]
+        assert patches and all("fieldValidation" in [p["name"] for p in o["parameters"]] for o in patches), path
 
 
 @test
@@ -660,6 +683,17 @@ def the_audit_log_says_who_did_what_and_no_secrets(m, c):
         assert hidden not in text, hidden
     assert os.stat(os.path.join(m.state_dir, "audit.log")).st_mode & 0o77 == 0
     assert os.stat(m.token_file).st_mode & 0o77 == 0
+
+
+@test
+def a_full_audit_log_makes_room_and_is_kept(m, c):
+    path = os.path.join(m.state_dir, "audit.log")
+    m.stop()
+    os.truncate(path, 64 << 20)
+    m.start()
+    c.close()
+    c.ok("POST", maps(), config_map("a"))
+    assert os.path.getsize(path) < 1000 and os.path.getsize(path + ".1") == 64 << 20
 
 
 # ---- durability

@@ -6,6 +6,8 @@ void merge_patch_does_the_examples_of_its_rfc(void);
 void merge_patch_as_deep_as_a_body_may_be(void);
 void json_patch_does_each_operation(void);
 void json_patch_refuses_what_does_not_apply(void);
+void strategic_merge_knows_lists_with_keys(void);
+void strategic_merge_of_too_many_elements_is_refused(void);
 
 void each_role_has_just_its_rights(void);
 void developer_sees_nothing_without_a_namespace(void);

@@ -135,3 +135,45 @@ void json_patch_refuses_what_does_not_apply(void)
     check_same(target, "{\"a\":1,\"l\":[1,2]}");
     json_decref(target);
 }
+
+void strategic_merge_knows_lists_with_keys(void)
+{
+    static const char *const rows[][3] = {
+        {"{\"ports\":[{\"port\":80,\"name\":\"a\"},{\"port\":81}]}",
+         "{\"$setElementOrder/ports\":[{\"port\":82}],\"ports\":[{\"port\":82},"
+         "{\"port\":81,\"$patch\":\"delete\"},{\"port\":80,\"name\":\"b\"}]}",
+         "{\"ports\":[{\"port\":80,\"name\":\"b\"},{\"port\":82}]}"},
+        {"{\"finalizers\":[\"a\",\"b\"]}", "{\"finalizers\":[\"b\",\"c\"]}",
+         "{\"finalizers\":[\"a\",\"b\",\"c\"]}"},
+        {"{\"finalizers\":[\"a\",\"b\"]}",
+         "{\"$deleteFromPrimitiveList/finalizers\":[\"a\",\"x\"]}", "{\"finalizers\":[\"b\"]}"},
+        {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"x\":null,\"z\":3}}", "{\"a\":{\"y\":2,\"z\":3}}"},
+        {"{\"a\":{\"x\":1}}", "{\"a\":{\"$patch\":\"replace\",\"z\":3}}", "{\"a\":{\"z\":3}}"},
+        {"{\"a\":{\"x\":1}}", "{\"a\":{\"$patch\":\"delete\"}}", "{}"},
+        {"{\"l\":[1,2]}", "{\"l\":[3]}", "{\"l\":[3]}"},
+        {"{}", "{\"ports\":[{\"port\":1,\"$patch\":\"delete\"}]}", "{\"ports\":[]}"},
+        {"{\"ports\":[{\"port\":1}]}",
+         "{\"ports\":[{\"port\":1,\"x\":1},{\"port\":1,\"$patch\":\"delete\"}]}", "{\"ports\":[]}"},
+        {"{\"ports\":7}", "{\"ports\":[5,5]}", "{\"ports\":[5,5]}"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *target = json(rows[i][0]);
+        json_t *patch = json(rows[i][1]);
+        CHECK_EQ(patch_strategic(target, patch), 0);
+        check_same(target, rows[i][2]);
+        json_decref(target);
+        json_decref(patch);
+    }
+}
+
+void strategic_merge_of_too_many_elements_is_refused(void)
+{
+    json_t *elements = json_array();
+    for (int i = 0; i < (int)API_DEPTH_MAX * 2; i++)
+        json_array_append_new(elements, json_pack("{s:i,s:i}", "port", i, "x", 1));
+    json_t *target = json_pack("{s:o}", "ports", json_deep_copy(elements));
+    json_t *patch = json_pack("{s:o}", "ports", elements);
+    CHECK_EQ(patch_strategic(target, patch), -EINVAL);
+    json_decref(target);
+    json_decref(patch);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of rights, said a second time and in other words: per role and resource R, W or nothing,
- * everywhere (RW) or in the token's own namespaces (rw). */
+/* The table of rights, said a second time and in other words: per role and resource R, W or
+ * nothing, everywhere (RW) or in the token's own namespaces (rw). */
 #include "test_api.h"
 
 #include "api/api_priv.h"
