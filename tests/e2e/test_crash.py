@@ -72,21 +72,23 @@ def mgmtd_killed_amid_changes_leaves_the_dataplane_serving_and_takes_up_again(l)
         running.require_clean(at_least=200)
 
 
+def is_answered(l, address):
+    """One request that does not wait long: a SYN to nobody would be sent again only after a second."""
+    return l.curl(f"http://{HOST}/", "--connect-timeout", "0.1", address=address, timeout=1)[0] == 200
+
+
 @suite.test("#4")
 def the_dataplane_serves_again_within_two_seconds_before_mgmtd_is_started(l):
     address = objects.gateway_address(l, NS1, "foo-gateway")
     objects.wait_answer(l, address, HOST, BOTH)
     l.appliance.mgmtd.kill()
     l.appliance.dataplane.kill()
-    assert objects.answers(l, address, HOST) == 0, "nobody can answer now"
-    with load.Load(l, address, HOST, connections=2, rate=100) as running:
-        time.sleep(0.3)
-        started = time.time()
-        l.appliance.start_dataplane(wait=False)
-        suite.eventually(lambda: objects.answers(l, address, HOST) in BOTH, "it serves from the image on disk", 10)
-        time.sleep(0.5)
-        counts = running.end()
-    took = counts["failures_to"] - started
+    assert not is_answered(l, address), "nobody can answer now"
+    started = time.monotonic()
+    l.appliance.start_dataplane(wait=False)
+    suite.eventually(lambda: is_answered(l, address), "it serves from the image on disk", 10)
+    took = time.monotonic() - started
+    print(f"         served {took:.2f} s after the start", flush=True)
     assert took < BACK_LIMIT_S, f"it took {took:.2f} s"
     assert l.appliance.generation() > 0
     for path, wanted in (("/login", "backend-1"), ("/", BOTH)):
