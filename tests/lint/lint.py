@@ -18,9 +18,6 @@ FUNCTION_LINES_MAX = 70
 FORMATTER_VERSION = "14"
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
 FUNCTION_HEAD = re.compile(r"^[A-Za-z_][\w\s\*,]*?\b(\w+)\s*\(")
-DEFINITION = re.compile(r"^(?!static|typedef|return)[A-Za-z_][\w \*]*?[ \*](\w+)\([^;{}]*\)\n\{", re.MULTILINE)
-PROGRAMS = [("dataplane/", "drivers/"),  # what is linked together
-            ("mgmt/", "dataplane/base/", "dataplane/abi/", "dataplane/tls/", "dataplane/http/", "dataplane/route/")]
 NO_FUNCTION = ("static", "#", "typedef", "return", "if", "_Static_assert", "static_assert", "struct {")
 
 
@@ -71,22 +68,6 @@ def functions_fit_on_a_screen():
     return bad
 
 
-def no_name_is_defined_twice():
-    """Archives hide it: the linker takes the first of two functions of one name, whoever meant the other."""
-    bad = []
-    for program in PROGRAMS:
-        at = {}
-        for f in tree.files(".c"):
-            if not f.startswith(program):
-                continue
-            text = "\n".join(tree.lines(f))
-            for found in DEFINITION.finditer(text):
-                at.setdefault(found[1], []).append(f"{f}:{text.count(chr(10), 0, found.start()) + 1}")
-        bad += [f"{places[0]}: {name}() is defined in {places[1]} too" for name, places in at.items()
-                if len(places) > 1 and name != "main"]
-    return bad
-
-
 def header_functions_have_a_comment():
     bad = []
     for f in tree.files(".h"):
@@ -125,7 +106,6 @@ CHECKS = [
     sources_carry_their_licence,
     lines_fit_in_100_columns,
     functions_fit_on_a_screen,
-    no_name_is_defined_twice,
     header_functions_have_a_comment,
     folders_have_a_readme,
     sources_hold_nothing_unfinished,
