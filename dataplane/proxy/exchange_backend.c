@@ -2,11 +2,11 @@
 /*
  * An exchange's backend connection: got, used, lost, tried again, timed.
  *
- * When is a second try harmless? When the backend cannot have acted on the first: the connection was
- * never established; or when acting twice is the same as once: the method is idempotent, and the
- * connection was a reused one that ended without a byte of an answer, as happens when a backend
- * closes an idle connection at the moment that we use it (RFC 9112, section 9.3.1). In both cases only
- * while nothing of a body has left the client's stream, since we keep no copy.
+ * When is a second try harmless? When the backend cannot have acted on the first: the connection
+ * was never established; or when acting twice is the same as once: the method is idempotent, and
+ * the connection was a reused one that ended without a byte of an answer, as happens when a backend
+ * closes an idle connection at the moment that we use it (RFC 9112, section 9.3.1). In both cases
+ * only while nothing of a body has left the client's stream, since we keep no copy.
  */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
@@ -147,10 +147,6 @@ void exchange_try(struct exchange *e)
     bool is_elsewhere = e->tries > 0 && !ip_addr_is_zero(&e->failed.addr);
     ask.avoid = is_elsewhere ? &e->failed : NULL;
     enum upstream_result r = upstream_get(e->proxy->upstream, &ask, &backend_ops, e, &e->backend);
-    if (r == UPSTREAM_NO_ENDPOINT && ask.avoid != NULL) { /* it is the only one */
-        ask.avoid = NULL;
-        r = upstream_get(e->proxy->upstream, &ask, &backend_ops, e, &e->backend);
-    }
     e->tries++;
     if (r != UPSTREAM_OK) {
         e->backend = NULL;

@@ -7,8 +7,8 @@
  *   X-Forwarded-Proto  how the client reached us; what came is replaced
  *   X-Forwarded-Host   the Host that the client sent, unless one came
  *
- * An HTTP/1.0 request without Host was for the address that it came to (RFC 9112, section 3.3): that
- * is its Host, because HTTP/1.1 backends want one.
+ * An HTTP/1.0 request without Host was for the address that it came to (RFC 9112, section 3.3):
+ * that is its Host, because HTTP/1.1 backends want one.
  */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"

@@ -78,7 +78,6 @@ unsigned proxy_poll(struct proxy *p);
 /* Resets every connection and gives everything back. */
 void proxy_done(struct proxy *p);
 
-/* For tests and gauges. */
 struct proxy_counts {
     uint32_t conns;
     uint32_t exchanges;
@@ -86,4 +85,6 @@ struct proxy_counts {
     uint32_t upstream_busy;
     uint32_t upstream_idle;
 };
+
+/* What is out of the pools now. For tests and gauges. */
 void proxy_counts(const struct proxy *p, struct proxy_counts *ret);

@@ -81,8 +81,8 @@ void proxy_conn_arm_rest(struct proxy_conn *c);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
-/* Ends it, counted as `why`: lets the backend connection go (`is_reusable`: into the pool), unpins the image, frees.
- * The client connection is the caller's business, afterwards. */
+/* Ends it, counted as `why`: lets the backend connection go (`is_reusable`: into the pool), unpins
+ * the image, frees. The client connection is the caller's business, afterwards. */
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable);
 /* Ends it with an answer of our own. The last thing a caller does. */
 void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status);
@@ -114,7 +114,7 @@ struct field_list {
     bool is_full;
     struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 4];
 };
-/* End-to-end fields of a head that `filter` (may be NULL) does not drop, and `skip` does not name. */
+/* End-to-end fields of a head that `filter` (may be NULL) does not drop and `skip` does not name. */
 void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
                      const struct image_filter *filter, const enum http_known *skip,
                      unsigned n_skip);

@@ -46,11 +46,12 @@ struct upstream_conn;
 /* The part that the user of a connection works with. */
 struct h1_client *upstream_conn_h1(struct upstream_conn *c);
 
-/* Where it leads. */
 struct upstream_conn_id {
     struct ip_addr addr;
     uint16_t port;
 };
+
+/* Where it leads. */
 const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
 
 /* Has it answered a request before? Then a request that dies without a byte of an answer may be
@@ -84,8 +85,9 @@ void upstream_done(struct upstream *u);
 /* What is wanted. */
 struct upstream_ask {
     uint32_t group;
-    bool is_fresh;                        /* never an idle connection: it is a second try */
-    const struct upstream_conn_id *avoid; /* an endpoint that just failed; NULL: none */
+    bool is_fresh; /* never an idle connection: it is a second try */
+    const struct upstream_conn_id
+        *avoid; /* it just failed: only if it is the only one; NULL: none */
 };
 
 /*

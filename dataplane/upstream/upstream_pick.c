@@ -64,18 +64,34 @@ static uint32_t busy_of(const struct upstream *u, const struct endpoint *e)
     return known != NULL ? known->busy : 0;
 }
 
-enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
+/* Who may be drawn from: READY ones, else those that still serve; and without the one to avoid,
+ * unless that is the only one. Returns their weight; 0: nobody. */
+static uint64_t choose_field(const struct endpoint_group *g, struct upstream_ask *ask,
+                             bool *ret_is_last_resort)
+{
+    for (;;) {
+        for (int last_resort = 0; last_resort < 2; last_resort++) {
+            uint64_t total = total_weight(g, ask, last_resort);
+            *ret_is_last_resort = last_resort;
+            if (total > 0)
+                return total;
+        }
+        if (ask->avoid == NULL)
+            return 0;
+        ask->avoid = NULL;
+    }
+}
+
+enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *wanted,
                                    struct upstream_conn_id *ret)
 {
-    const struct endpoint_group *g = endpoint_group_get(u->table, ask->group);
+    const struct endpoint_group *g = endpoint_group_get(u->table, wanted->group);
     if (g == NULL)
         return UPSTREAM_NO_ENDPOINT;
-    bool is_last_resort = false;
-    uint64_t total = total_weight(g, ask, false);
-    if (total == 0) {
-        is_last_resort = true;
-        total = total_weight(g, ask, true);
-    }
+    struct upstream_ask field = *wanted;
+    const struct upstream_ask *ask = &field;
+    bool is_last_resort;
+    uint64_t total = choose_field(g, &field, &is_last_resort);
     if (total == 0)
         return UPSTREAM_NO_ENDPOINT;
     ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */

@@ -10,8 +10,8 @@
 #include "upstream/upstream.h"
 
 /*
- * One address and port with at least one connection. Reached by the hash table `buckets`; lives from
- * the first connection to the last.
+ * One address and port with at least one connection. Reached by the hash table `buckets`; lives
+ * from the first connection to the last.
  *
  * Invariants: busy + idle >= 1; `idle_conns` has `idle` entries.
  */
