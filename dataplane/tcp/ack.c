@@ -8,12 +8,12 @@
 
 #include <rte_mbuf.h>
 
-/* RFC 9293, 3.10.7.4, as Linux words it: a newer segment, or the same with more window. */
+/* RFC 9293, 3.10.7.4: a newer segment than the one that told the window last. WL2 need not be kept:
+ * it is at or below SND.UNA, and so at or below any acknowledgement that comes here. */
 static bool update_window(struct tcp_conn *c, const struct tcp_segment *seg)
 {
     uint32_t window = (uint32_t)seg->window << c->snd_wscale;
-    bool is_newer = seq_gt(seg->ack, c->snd_una) || seq_gt(seg->seq, c->snd_wl1) ||
-                    (seq_eq(seg->seq, c->snd_wl1) && window > c->snd_wnd);
+    bool is_newer = seq_gt(seg->ack, c->snd_una) || seq_ge(seg->seq, c->snd_wl1);
     if (!is_newer)
         return false;
     bool has_changed = window != c->snd_wnd;

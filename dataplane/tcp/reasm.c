@@ -95,8 +95,14 @@ bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
     struct rte_mbuf **next = before == NULL ? &q->head : &before->next;
     while (*next != NULL && seq_ge(end_of(m), end_of(*next))) /* swallowed whole by the new one */
         unlink_behind(q, before);
-    if (*next != NULL && seq_gt(end_of(m), first_of(*next)))
-        rte_pktmbuf_trim(m, (uint16_t)seq_diff(end_of(m), first_of(*next)));
+    int32_t overlap = *next == NULL ? 0 : seq_diff(end_of(m), first_of(*next));
+    if (overlap >= (int32_t)m->data_len) { /* the one before and this one hold it together */
+        stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, m->data_len);
+        rte_pktmbuf_free(m);
+        return false;
+    }
+    if (overlap > 0)
+        rte_pktmbuf_trim(m, (uint16_t)overlap);
     ASSERT_HOT(m->data_len > 0);
     if (coalesce(c, before, m)) {
         before->tx_offload = m->tx_offload;

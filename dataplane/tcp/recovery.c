@@ -104,8 +104,10 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
     if ((c->flags & TCP_F_SACK) == 0 && is_dupack)
         delivered += c->mss;
     if (c->flags & TCP_F_RECOVERY) {
-        tcp_cc_on_recovery_ack(&c->cc, delivered, pipe_bytes(c), d->una_bytes > 0 && lost == 0,
-                               c->mss);
+        uint32_t pipe = pipe_bytes(c);
+        tcp_cc_on_recovery_ack(&c->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
+        if ((c->flags & TCP_F_SACK) == 0 && lost > 0 && c->cc.cwnd_bytes < pipe + c->mss)
+            c->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
         return;
     }
     bool was_limited = (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS)) != 0;
