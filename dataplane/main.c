@@ -29,9 +29,14 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 100 /* how long it sleeps at most when nobody speaks to it */
+
+/* How long a process that was killed may take to be gone: tens of ms were seen with 256 MB. */
+#define LOCK_WAIT_MS_MAX 1500u
+#define LOCK_STEP_MS 10u
 
 static volatile sig_atomic_t is_stopping;
 
@@ -73,6 +78,21 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Takes the lock. One that was killed a moment ago holds it until the kernel has taken down its
+ * memory and sockets, so whoever restarts it at once must not be turned away. */
+static bool wait_for_lock(int fd)
+{
+    const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000};
+    for (unsigned waited_ms = 0; waited_ms <= LOCK_WAIT_MS_MAX; waited_ms += LOCK_STEP_MS) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK || is_stopping)
+            return false;
+        nanosleep(&step, NULL);
+    }
+    return false;
+}
+
 /* Two processes on one directory would take each other's sockets, files and ports. mgmtd uses the
  * same directories, so the lock is a file of our own. The kernel lets go of it when we end. */
 static bool lock_dir(const char *path, int *ret_fd)
@@ -87,7 +107,7 @@ static bool lock_dir(const char *path, int *ret_fd)
     close(dir);
     if (fd < 0)
         return say(path, strerror(fault));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!wait_for_lock(fd)) {
         close(fd);
         return say(path, "another dataplane uses this directory");
     }
