@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Receiving: station 1 of the path. Own queues first; each frame stays, goes to the worker that
- * owns its flow (an ICMP error: the flow that it quotes), or is copied to all (ARP, ND). Then what the others passed on. Order within a flow
- * is kept: its frames come by one queue and one ring. Owner, thread: the worker.
+ * owns its flow (an ICMP error: the flow that it quotes), or is copied to all (ARP, ND). Then what
+ * the others passed on. Order within a flow is kept: its frames come by one queue and one ring.
+ * Owner, thread: the worker.
  */
 #include "core/port_priv.h"
 
