@@ -114,7 +114,7 @@ struct field_list {
     bool is_full;
     struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 4];
 };
-/* End-to-end fields of a head that `filter` (may be NULL) does not drop and `skip` does not name. */
+/* End-to-end fields of a head that `filter` (may be NULL) does not drop, nor `skip` name. */
 void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
                      const struct image_filter *filter, const enum http_known *skip,
                      unsigned n_skip);
