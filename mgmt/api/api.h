@@ -53,8 +53,8 @@
 #define API_LOGIN_REFILL_MS 6000u
 /* Sources that are counted; the one that was quiet longest is forgotten. */
 #define API_LOGIN_SOURCES_MAX 1024u
-/* The audit log: a file of this size is renamed to audit.log.1 and so on, this many are kept. A line
- * has about 250 bytes: two million changes. */
+/* The audit log: a file of this size is renamed to audit.log.1 and so on, this many are kept. A
+ * line has about 250 bytes: two million changes. */
 #define API_AUDIT_BYTES_MAX (64u * 1024u * 1024u)
 #define API_AUDIT_FILES_MAX 8u
 /* Tokens that were verified and need no argon2id again. */
