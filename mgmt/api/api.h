@@ -92,19 +92,24 @@ struct api_config {
     uint16_t port;
 };
 
-/* Counters; each only grows, but for the last two. */
+/* What the API counts: X(name, kind, help). A counter only grows, a gauge is what is now. */
+#define API_STATS_LIST(X)                                                                          \
+    X(requests, counter, "requests whose head was understood")                                     \
+    X(failures, counter, "requests answered 4xx or 5xx")                                           \
+    X(logins_failed, counter, "wrong, expired or unknown tokens")                                  \
+    X(logins_limited, counter, "tokens not looked at: too many wrong ones from there")             \
+    X(watches_slow, counter, "watches ended: the client did not take its events")                  \
+    X(bodies_refused, counter, "bodies that were too large, or too many at once")                  \
+    X(faults, counter, "requests that are no HTTP")                                                \
+    X(conns_refused, counter, "connections above the limit")                                       \
+    X(audit_lost, counter, "lines of the audit log that could not be written")                     \
+    X(conns, gauge, "connections that are open")                                                   \
+    X(watches, gauge, "watches that are open")
+
 struct api_stats {
-    uint64_t requests;
-    uint64_t failures;       /* answered 4xx or 5xx */
-    uint64_t logins_failed;  /* wrong, expired or unknown tokens */
-    uint64_t logins_limited; /* 429 for too many of these */
-    uint64_t watches_slow;   /* cut off: the client did not take its events */
-    uint64_t bodies_refused; /* 413 and 503 */
-    uint64_t faults;         /* requests that are no HTTP */
-    uint64_t conns_refused;  /* above API_CONNS_MAX */
-    uint64_t audit_lost;     /* lines that could not be written */
-    unsigned conns;
-    unsigned watches;
+#define X(name, kind, help) uint64_t name;
+    API_STATS_LIST(X)
+#undef X
 };
 
 /* Opens the audit log and listens. Negative errno; *ret_error says what failed (static). */

@@ -4,6 +4,7 @@
  * Boot order is data: each row makes one part and can take it down again.
  */
 #include "daemon/daemon.h"
+#include "daemon/metrics.h"
 
 #include "api/api.h"
 #include "base/container.h"
@@ -240,10 +241,12 @@ static void done_reconcile(struct daemon *d)
     reconcile_free(d->reconcile);
 }
 
-static int init_explain(struct daemon *d)
+static int init_paths(struct daemon *d)
 {
     int error = explain_register(d->api, d->reconcile);
-    return error != 0 ? complain(error, "explain", "") : 0;
+    if (error == 0)
+        error = metrics_register(d);
+    return error != 0 ? complain(error, "paths of the API", "") : 0;
 }
 
 static void done_nothing(struct daemon *d)
@@ -259,7 +262,7 @@ static const struct part parts[] = {
     {"tls", init_tls, done_tls},
     {"reconcile", init_reconcile, done_reconcile},
     {"api", init_api, done_api},
-    {"explain", init_explain, done_nothing},
+    {"paths", init_paths, done_nothing},
 };
 
 int main(int argc, char **argv)

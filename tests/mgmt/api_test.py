@@ -109,6 +109,16 @@ def unknown_paths_are_404_and_wrong_methods_405(m, c):
         assert status == 405 and headers["Allow"] and json.loads(text)["reason"] == "MethodNotAllowed", (method, path)
 
 
+@test
+def metrics_are_openmetrics_for_providers_and_operators(m, c):
+    status, headers, text = c.raw("GET", "/metrics")
+    lines = text.decode().splitlines()
+    assert status == 200 and headers["Content-Type"].startswith("application/openmetrics-text") and lines[-1] == "# EOF"
+    values = dict(line.split() for line in lines if not line.startswith("#"))
+    assert int(values["sluice_api_requests_total"]) >= 2 and int(values["sluice_api_conns"]) >= 1, values
+    issue(m, "ana", "application-developer", "apps").refused(403, "Forbidden", "GET", "/metrics")
+
+
 # ---- create, get, list, update, delete
 
 
