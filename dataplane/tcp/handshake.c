@@ -235,6 +235,10 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segment *seg)
     if (has_ack && !is_acked) { /* first */
         stat_inc(t->core, STAT_tcp_drop_handshake);
         tcp_rst_reply(t, seg);
+        /* The peer's end of a connection of long ago, which the reset clears away: no need to wait
+         * a second for the next try. Once: else a stranger could make us send. */
+        if ((seg->flags & TCP_RST) == 0 && c->probes == 0)
+            tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, t->core->now_us + TCP_SYN_AGAIN_US);
         return;
     }
     if (seg->flags & TCP_RST) { /* second: believed only with the right acknowledgement */

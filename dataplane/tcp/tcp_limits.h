@@ -15,6 +15,7 @@
 
 #define TCP_CONNECT_TIMEOUT_MS 10000u /* default of an active open */
 #define TCP_SYN_RETRIES_MAX 5u        /* SYN-ACKs sent again: 31 s for a half-open connection */
+#define TCP_SYN_AGAIN_US 2000u /* to a peer that answered for an old connection and was reset */
 #define TCP_USER_TIMEOUT_US_MAX 120000000u /* no progress for so long: the peer is gone */
 #define TCP_LINGER_US_MAX 30000000u   /* after release: to send the rest and see the peer's FIN */
 #define TCP_TIMEWAIT_US_MAX 30000000u /* 2 MSL of 15 s: longer than any queue on the way holds */

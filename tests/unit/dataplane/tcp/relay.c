@@ -110,9 +110,11 @@ static void on_event(struct stream *s, unsigned events)
     if (events & STREAM_CLOSED) {
         struct flow *other = f->other;
         if (stream_end(s) != STREAM_END_ORDERLY) {
-            printf("port %u: %s\n", f->port, stream_end_name(stream_end(s)));
             if (other != NULL)
                 stream_abort(other->s);
+        } else if (other != NULL && !other->is_shut) {
+            other->is_shut = true;
+            stream_shutdown(other->s);
         }
         end_flow(f);
         return;
@@ -159,7 +161,6 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
     struct stream *to;
     enum tcp_open_fault fault = tcp_open(tcp, &args, &to);
     if (fault != TCP_OPEN_OK) {
-        printf("open: fault %d\n", (int)fault);
         free(f);
         return false;
     }

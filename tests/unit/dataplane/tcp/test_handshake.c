@@ -255,6 +255,28 @@ TEST(a_reset_refuses_an_open_only_with_the_right_ack)
     world_free(w);
 }
 
+TEST(a_peer_that_remembers_an_old_connection_is_reset_and_asked_again_soon)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = open_one(w);
+    peer(w, SEG(.flags = A, .seq = 900, .ack = 9000)); /* from its TIME_WAIT */
+    EXPECT(w, .flags = R, .seq = 9000);
+    pass(w, 3000);
+    EXPECT(w, .flags = S);
+    peer(w, SEG(.flags = A, .seq = 900, .ack = 9000));
+    EXPECT(w, .flags = R, .seq = 9000);
+    pass(w, 3000);
+    EXPECT_NONE(w); /* once */
+    peer(w, SEG(.flags = S | A, .ack = 1));
+    run(w);
+    CHECK_EQ(seen, STREAM_WRITABLE);
+    drop_all(w);
+    stream_abort(s);
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
 TEST(an_open_without_answer_times_out)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -373,7 +395,9 @@ UNIT_MAIN(
     T(data_with_the_third_segment_is_told_right_after_the_accept),
     T(half_open_connections_have_a_limit), T(an_empty_connection_pool_drops_syns_and_refuses_opens),
     T(short_memory_refuses_both_kinds_of_open), T(an_active_open_is_established_by_the_syn_ack),
-    T(a_reset_refuses_an_open_only_with_the_right_ack), T(an_open_without_answer_times_out),
+    T(a_reset_refuses_an_open_only_with_the_right_ack),
+    T(a_peer_that_remembers_an_old_connection_is_reset_and_asked_again_soon),
+    T(an_open_without_answer_times_out),
     T(an_unreachable_destination_ends_the_open_when_the_quote_is_ours),
     T(no_way_and_no_port_are_answers), T(source_ports_towards_one_destination_are_all_different),
     T(both_may_open_at_once), T(what_is_written_before_the_open_is_answered_goes_out_then))
