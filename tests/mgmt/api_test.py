@@ -432,6 +432,44 @@ def a_gone_watcher_leaves_nothing(m, c):
     assert open_files < 40, open_files
 
 
+# ---- limits
+
+
+@test
+def watches_have_a_limit_and_the_rest_works_on(m, c):
+    start = version(c.ok("GET", maps()))
+    watches = [c.watch(maps(), resourceVersion=start, timeoutSeconds=60) for _ in range(256)]
+    c.refused(429, "TooManyRequests", "GET", f"{maps()}?watch=1")
+    c.ok("POST", maps(), config_map("a"))
+    assert all(w.next()[0] == "ADDED" for w in watches)
+    watches.pop().close()
+    deadline = time.monotonic() + 5
+    while c.raw("GET", f"{maps()}?watch=1&timeoutSeconds=1")[0] != 200:
+        assert time.monotonic() < deadline, "a closed watch still counts"
+    for w in watches:
+        w.close()
+
+
+@test
+def connections_have_a_limit_and_those_that_are_there_work_on(m, c):
+    c.ok("GET", "/api")
+    idle = [socket.create_connection((mgmtd.HOST, m.port), timeout=5) for _ in range(530)]
+    time.sleep(0.5)
+    metrics = c.raw("GET", "/metrics")[2].decode()
+    refused = int(metrics.split("sluice_api_conns_refused_total ")[1].split()[0])
+    assert 15 <= refused <= 25, refused
+    for s in idle:
+        s.close()
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            assert m.client().raw("GET", "/api")[0] == 200
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "no room again"
+            time.sleep(0.1)
+
+
 # ---- bad input
 
 

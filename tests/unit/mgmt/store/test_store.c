@@ -296,6 +296,32 @@ TEST(transaction_has_a_limit_of_changes)
     fixture_close(store);
 }
 
+TEST(store_has_a_limit_of_objects)
+{
+    struct store *store = fixture_open();
+    char name[16];
+    unsigned i = 0;
+    int error = 0;
+    while (error == 0) {
+        struct store_txn *txn = NULL;
+        REQUIRE(store_begin(store, &txn) == 0);
+        for (unsigned end = i + STORE_TXN_CHANGES_MAX; error == 0 && i < end; i++) {
+            snprintf(name, sizeof(name), "p%06u", i);
+            json_t *o = object_of("a", name, 1);
+            error = store_put(txn, PODS, o, NULL);
+            json_decref(o);
+        }
+        CHECK_EQ(store_commit(txn), 0);
+    }
+    CHECK_EQ(error, -ENOSPC);
+    CHECK_EQ(store_count(store, PODS), STORE_OBJECTS_MAX);
+    CHECK_EQ(put_one(store, "a", "p000000", 2), 0); /* what is there may change */
+    CHECK_EQ(remove_one(store, "a", "p000001"), 0);
+    CHECK_EQ(put_one(store, "a", "x", 2), 0);
+    CHECK_EQ(put_one(store, "a", "y", 2), -ENOSPC);
+    fixture_close(store);
+}
+
 TEST(object_above_the_size_limit_is_refused)
 {
     struct store *store = fixture_open();
@@ -451,8 +477,8 @@ UNIT_MAIN("mgmt/store", T(new_object_gets_uid_time_generation_and_version),
           T(object_that_came_and_went_in_a_transaction_is_no_event),
           T(object_made_anew_has_another_uid), T(changes_are_told_in_order_with_old_and_new),
           T(oldest_changes_are_forgotten_at_the_limit), T(transaction_has_a_limit_of_changes),
-          T(object_above_the_size_limit_is_refused), T(bad_names_are_refused),
-          T(listeners_hear_each_commit_once_and_no_empty_ones),
+          T(store_has_a_limit_of_objects), T(object_above_the_size_limit_is_refused),
+          T(bad_names_are_refused), T(listeners_hear_each_commit_once_and_no_empty_ones),
           T(values_are_kept_replaced_and_removed), T(group_ids_are_for_life_and_not_given_on_early),
           T(released_group_ids_come_back_longest_released_first_when_all_are_used),
           T(failed_write_leaves_memory_as_it_was),
