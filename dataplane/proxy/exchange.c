@@ -24,6 +24,16 @@ void exchange_note_progress(struct exchange *e)
     e->progress_us = e->proxy->core->now_us;
 }
 
+void check_exchange(const struct exchange *e)
+{
+    ASSERT(e->client->exchange == e && e->client->is_open);
+    ASSERT(e->client->h1.phase == H1_SERVER_EXCHANGE);
+    ASSERT(!e->has_response_head || e->has_request_head);
+    ASSERT(!e->has_request_head || e->backend != NULL);
+    ASSERT(!e->has_body_moved || e->has_request_head);
+    ASSERT(e->tries <= PROXY_TRIES_MAX);
+}
+
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
 {
     struct proxy *p = e->proxy;

@@ -149,6 +149,7 @@ static void end_by_body_fault(struct exchange *e, enum http_fault fault)
 
 void exchange_pump_request(struct exchange *e)
 {
+    check_exchange(e);
     struct h1_server *from = &e->client->h1;
     struct h1_client *to = upstream_conn_h1(e->backend);
     ASSERT(e->has_request_head && to->phase == H1_CLIENT_ASKING);

@@ -73,6 +73,7 @@ static void complete(struct exchange *e)
 
 void exchange_pump_response(struct exchange *e)
 {
+    check_exchange(e);
     struct h1_client *from = upstream_conn_h1(e->backend);
     ASSERT(e->has_response_head && from->is_final_head);
     size_t moved = h1_move_response(&e->client->h1, from);

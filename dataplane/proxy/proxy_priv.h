@@ -36,7 +36,8 @@ struct proxy_conn {
  * A request and its response. Reached from its client connection, and (as owner) from its backend
  * connection; lives from on_request to one of exchange_end()'s callers.
  *
- * Invariants: has_response_head implies backend != NULL; backend == NULL only within a callback.
+ * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend ==
+ * NULL only within a callback; while there is an exchange its client's own timer is off.
  */
 struct exchange {
     struct proxy *proxy;
@@ -88,6 +89,8 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable);
 void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status);
 /* Ends it by cutting the client off. The last thing a caller does. */
 void exchange_cut(struct exchange *e, enum stat_id why);
+/* Asserts the invariants above. */
+void check_exchange(const struct exchange *e);
 /* Something moved. */
 void exchange_note_progress(struct exchange *e);
 
