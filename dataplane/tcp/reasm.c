@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments ahead of a gap: mbufs in the order of their numbers, no two overlapping. While an mbuf is
- * ours its m->hash.usr is its first number and its m->tx_offload tells when it came: the how-manieth. What is there already
- * wins over what comes later. Bounded by make_place() in rcvq.c; the last is thrown away first: it
- * is needed last.
+ * Segments ahead of a gap: mbufs in the order of their numbers, no two overlapping. While an mbuf
+ * lies here its m->hash.usr is its first number, and its m->tx_offload counts arrivals: the larger,
+ * the later. What is there already wins over what comes later. Bounded by make_place() in rcvq.c;
+ * the last is thrown away first: it is needed last.
  */
 #include "base/assert.h"
 #include "tcp/tcp_priv.h"

@@ -153,8 +153,8 @@ static unsigned sack_room(const struct tcp_conn *c, uint32_t bytes)
     return room < 4 ? 0 : RTE_MIN((room - 4) / 8, TCP_SACK_BLOCKS_MAX);
 }
 
-/* The options of any segment of this connection. Full segments tell no SACK: what comes out of order
- * was acknowledged as it came. */
+/* The options of any segment of this connection. Full segments tell no SACK: what comes out of
+ * order was acknowledged as it came. */
 static void fill_options(const struct tcp_conn *c, const struct tcp_outgoing *out,
                          struct tcp_options *o)
 {

@@ -7,9 +7,9 @@
 
 #include <rte_mbuf.h>
 
-/* A segment in flight needs a record and, but for probes, mbufs: two records for each mbuf are
- * never the first to run out. */
-#define RECORDS_PER_MBUF 2u
+/* A segment in flight needs a record, and its bytes lie in mbufs: with a record for each mbuf of
+ * the pool it takes many tiny segments to run out of records first. */
+#define RECORDS_PER_MBUF 1u
 
 /* A pool in the worker's memory. */
 static void make_pool(struct core *core, struct pool *p, uint32_t bytes, uint32_t n,

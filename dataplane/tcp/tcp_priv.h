@@ -236,8 +236,8 @@ void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_
 /* Sends what may be sent: SYN, retransmissions, data, FIN, acknowledgement. */
 void tcp_output(struct tcp_conn *c);
 
-/* The number of a segment without text: snd_nxt, but never beyond the peer's window. With a probe of
- * a closed window under way the peer would drop it, and with it the acknowledgement or the reset
+/* The number of a segment without text: snd_nxt, but never beyond the peer's window. With a probe
+ * of a closed window under way the peer would drop it, and with it the acknowledgement or the reset
  * that it carries. */
 seq_t tcp_acceptable_seq(const struct tcp_conn *c);
 
