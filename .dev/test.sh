@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
-TEST_PARTS="lint unit asan sim mgmt e2e"
+TEST_PARTS="lint unit sim mgmt e2e asan asan_mgmt asan_e2e"
 SIM_SEEDS=${SIM_SEEDS:-1000}
 
 part_lint() {
@@ -25,12 +25,23 @@ part_asan() {
         meson_tests build-asan 10
 }
 
+part_asan_mgmt() {
+    dev_build asan
+    exec python3 "$TOP/tests/mgmt/api_test.py" "$TOP/build-asan"
+}
+
+# What needs no more time under the sanitizers than we have.
+part_asan_e2e() {
+    dev_build asan
+    SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash
+}
+
 part_sim() {
     exec "$TOP/build/tests/sim/sim" --seeds "$SIM_SEEDS"
 }
 
 part_mgmt() {
-    exec python3 "$TOP/tests/mgmt/run.py"
+    exec python3 "$TOP/tests/mgmt/api_test.py"
 }
 
 part_e2e() {
@@ -44,7 +55,8 @@ part_limit() {
     unit) echo 300 ;;
     asan) echo 900 ;;
     sim) echo 600 ;;
-    mgmt) echo 300 ;;
+    mgmt | asan_mgmt) echo 300 ;;
+    asan_e2e) echo 400 ;;
     e2e) echo 1200 ;;
     esac
 }

@@ -9,6 +9,9 @@ import process
 
 API_ADDRESS, API_PORT = "198.18.3.1", 8443
 READY_LIMIT_S = 20
+COMPLAINTS = ("ERROR: ", "runtime error", "assertion", "Sanitizer")
+SANITIZERS = {"LSAN_OPTIONS": "print_suppressions=0:suppressions=" + os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "leaks.supp"), "UBSAN_OPTIONS": "print_stacktrace=1"}
 PORTS = ("p0", "p1")
 
 
@@ -42,7 +45,7 @@ class Appliance:
                 self.state_dir, "--workers", str(self.workers), "--idle", "adaptive"]
         for port in PORTS:
             argv += ["--port", f"name={port},driver=af_xdp,iface={port}"]
-        self.dataplane = self.lab.start("dataplane", "appliance", *argv)
+        self.dataplane = self.lab.start("dataplane", "appliance", *argv, environment=SANITIZERS)
         if wait:
             self.dataplane.wait_ready(lambda: control.hello(self.run_dir), "WELCOME", READY_LIMIT_S)
 
@@ -50,9 +53,21 @@ class Appliance:
         self.mgmtd = self.lab.start(
             "mgmtd", "appliance", self.program("mgmt", "daemon", "sluice-mgmtd"), "--run-dir", self.run_dir,
             "--state-dir", self.state_dir, "--listen", f"{API_ADDRESS}:{API_PORT}",
-            "--bootstrap-token-file", self.token_file)
+            "--bootstrap-token-file", self.token_file, environment=SANITIZERS)
         if wait:
             self.mgmtd.wait_ready(self.is_api_ready, "/readyz", READY_LIMIT_S)
+
+    def end_in_good_order(self):
+        """Tells both to end. AssertionError if one ended before, ends badly, or complained on its way."""
+        for p in (self.mgmtd, self.dataplane):
+            if p is None:
+                continue
+            assert p.is_running(), f"{p.name} ended by itself with status {p.popen.returncode}\n{p.log_end()}"
+            status = p.end()
+            with open(p.log, errors="replace") as f:
+                said = f.read()
+            assert status == 0, f"{p.name} ended with status {status}\n{p.log_end()}"
+            assert not any(c in said for c in COMPLAINTS), f"{p.name} complained:\n{said[-3000:]}"
 
     def is_api_ready(self):
         try:

@@ -44,6 +44,12 @@ def eventually(check, what, limit_s=ANSWER_WAIT_S):
         time.sleep(0.05)
 
 
+@test("#5")
+def both_programs_end_in_good_order(l):
+    """After each file: nothing crashed, asserted, leaked or was complained about by a sanitizer on the way."""
+    l.appliance.end_in_good_order()
+
+
 def tests_of(module):
     """In the order of the file."""
     found = [f for f in vars(module).values() if callable(f) and hasattr(f, "rows")]
@@ -91,6 +97,7 @@ class Runner:
                     done += 1
                     if not self.one(t, l):
                         tell_logs(l)
+                self.one(both_programs_end_in_good_order, l)
         except cleanup.Ended:
             raise
         except Exception:
