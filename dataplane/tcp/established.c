@@ -18,7 +18,7 @@ static bool is_predicted(const struct tcp_conn *c, const struct tcp_segment *seg
         return false;
     if (seq_lt(seg->ack, c->snd_una) || seq_gt(seg->ack, c->snd_nxt))
         return false;
-    if ((c->flags & TCP_F_OWNED) == 0)
+    if ((c->flags & (TCP_F_OWNED | TCP_F_FIN_AHEAD)) != TCP_F_OWNED)
         return false;
     if (c->flags & TCP_F_TIMESTAMPS) {
         if (!seg->options.has_timestamps)

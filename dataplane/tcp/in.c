@@ -193,15 +193,34 @@ static bool step_seven_text(struct tcp_conn *c, struct tcp_segment *seg)
     return true;
 }
 
+/* A FIN that overtook data is kept in mind: else it would have to be sent again, and a lone FIN is
+ * sent again late. */
+static void remember_fin(struct tcp_conn *c, seq_t fin)
+{
+    tcp_program_ack(c); /* it tells of the gap */
+    if (seq_gt(fin, c->rcv_adv))
+        return; /* behind what we take */
+    c->fin_ahead = fin;
+    c->flags |= TCP_F_FIN_AHEAD;
+}
+
 /* Eighth: the FIN, when all before it is here. */
 static void step_eight_fin(struct tcp_conn *c, const struct tcp_segment *seg, seq_t fin)
 {
-    if ((seg->flags & TCP_FIN) == 0 || c->state == TCP_CLOSED)
+    bool has_fin = (seg->flags & TCP_FIN) != 0;
+    if (c->state == TCP_CLOSED)
         return;
-    if (c->flags & TCP_F_FIN_RCVD)
+    if (has_fin && (c->flags & TCP_F_FIN_RCVD) != 0) {
         tcp_program_ack(c); /* again: ours was lost */
-    else if (seq_eq(fin, c->rcv_nxt))
-        tcp_on_fin_received(c);
+        return;
+    }
+    if (has_fin && seq_gt(fin, c->rcv_nxt))
+        remember_fin(c, fin);
+    bool is_due = (c->flags & TCP_F_FIN_AHEAD) != 0 && seq_eq(c->fin_ahead, c->rcv_nxt);
+    if (!is_due && !(has_fin && seq_eq(fin, c->rcv_nxt)))
+        return;
+    c->flags &= ~(uint32_t)TCP_F_FIN_AHEAD;
+    tcp_on_fin_received(c);
 }
 
 /* RFC 9293, 3.10.7.4. */

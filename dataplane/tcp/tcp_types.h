@@ -64,6 +64,8 @@ enum tcp_conn_flag {
     TCP_F_PROBE = 1u << 16,        /* the first record was sent into a closed window */
     TCP_F_STARVED = 1u << 17,      /* on tcp.starved, not on tcp.outputs */
     TCP_F_WSCALE = 1u << 19,       /* agreed upon in the handshake */
+    TCP_F_FIN_AHEAD =
+        1u << 20, /* the peer's FIN was seen at fin_ahead; data before it is missing */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };
 
@@ -146,6 +148,7 @@ struct tcp_conn {
     uint32_t progress_ms; /* when snd_una moved last, or something was first in flight */
     uint32_t ts_recent_ms;
     seq_t last_ack_sent;
+    seq_t fin_ahead; /* with TCP_F_FIN_AHEAD: the number of the peer's FIN */
     uint32_t challenge_ms;
     struct tcp_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */

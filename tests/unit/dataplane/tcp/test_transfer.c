@@ -126,8 +126,33 @@ TEST(what_goes_out_beside_a_window_probe_lies_in_the_peers_window)
     world_free(w);
 }
 
+TEST(a_fin_that_overtakes_its_data_is_kept_in_mind)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = A | F, .seq = 301, .ack = 1));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1);
+    peer(w, SEG(.flags = A, .seq = 101, .ack = 1, .len = 200));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{101, 301}});
+    CHECK(!stream_is_eof(s));
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 100));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 302);
+    CHECK_EQ(read_pattern(s, 1), 300);
+    CHECK(stream_is_eof(s));
+    stream_release(s);
+    run(w);
+    EXPECT(w, .flags = A | F, .seq = 1, .ack = 302);
+    peer(w, SEG(.flags = A, .seq = 302, .ack = 2));
+    run(w);
+    world_free(w);
+}
+
 UNIT_MAIN("tcp/transfer", T(a_passive_open_is_accepted_and_closed_by_the_peer),
           T(an_active_open_sends_and_closes_first),
           T(full_segments_leave_sack_to_an_acknowledgement_of_its_own),
           T(a_syn_that_comes_again_in_the_round_of_its_ack_is_harmless),
-          T(what_goes_out_beside_a_window_probe_lies_in_the_peers_window))
+          T(what_goes_out_beside_a_window_probe_lies_in_the_peers_window),
+          T(a_fin_that_overtakes_its_data_is_kept_in_mind))
