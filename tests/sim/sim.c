@@ -220,6 +220,49 @@ static bool is_excused(const struct sim *s, const struct sim_session *session,
     return s->plan.has_races && (q->up_bytes > 0 || !sim_is_repeatable(q));
 }
 
+/* An upper bound for how long a request may take in a calm world: slow start and windows of the
+ * hosts, over both LANs one after the other, and what the plan waits for. */
+static uint64_t patience_us(const struct sim *s, const struct sim_request *q)
+{
+    uint64_t rtt_us = 1000;
+    for (unsigned lan = 0; lan < 2; lan++) {
+        const struct sim_wire_plan *w = &s->plan.wires[lan];
+        rtt_us += 2 * (w->delay_us + w->jitter_us + w->grain_us);
+    }
+    uint32_t window = s->plan.host_window_bytes < s->plan.host_buffer_bytes
+                          ? s->plan.host_window_bytes
+                          : s->plan.host_buffer_bytes;
+    uint64_t rounds = 30 + 2 * ((uint64_t)q->up_bytes + q->down_bytes) / window;
+    return q->delay_ms * 1000ull + rounds * rtt_us;
+}
+
+/* In a calm world nothing waits for a timer that should not have to. */
+static void check_calm(struct sim *s, const struct sim_session *session,
+                       const struct sim_request *q)
+{
+    bool is_slow = session->read_pace != 0 || session->write_pace != 0 || session->pipeline > 1;
+    if (!s->plan.is_calm || is_slow || s->wires.n_full > 0)
+        return;
+    uint64_t patience = patience_us(s, q) + (q->expects_continue ? 1000000 : 0);
+    if (q->took_us > patience)
+        sim_fail(s, "request %u took %lu us, more than %lu", q->id, q->took_us, patience);
+}
+
+/* Without a loss nothing is sent again, by nobody; but for what a closed window was probed with. */
+static void check_retransmits(struct sim *s)
+{
+    if (!s->plan.is_calm || s->wires.n_full > 0)
+        return;
+    uint64_t n = sim_box_stat(&s->box, STAT_tcp_retransmits);
+    uint64_t probes = sim_box_stat(&s->box, STAT_tcp_window_probes);
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        n += s->hosts[i].stats.counters[STAT_tcp_retransmits];
+        probes += s->hosts[i].stats.counters[STAT_tcp_window_probes];
+    }
+    if (n > probes)
+        sim_fail(s, "%lu segments were sent again, though nothing was lost", n);
+}
+
 static void check_session(struct sim *s, const struct sim_session *session)
 {
     bool is_cut = false;
@@ -230,8 +273,10 @@ static void check_session(struct sim *s, const struct sim_session *session)
             sim_fail(s, "request %u has no end", i);
         if (q->seen > (sim_is_repeatable(q) ? 2u : 1u))
             sim_fail(s, "request %u (%s) reached backends %u times", i, q->method, q->seen);
-        if (q->outcome == SIM_OUTCOME_complete)
+        if (q->outcome == SIM_OUTCOME_complete) {
+            check_calm(s, session, q);
             continue;
+        }
         if (!is_excused(s, session, q, is_cut))
             sim_fail(s, "request %u (%s, order %s) is %s, status %u", i, q->method,
                      sim_order_name(q->order), sim_outcome_name(q->outcome), q->status);
@@ -317,6 +362,7 @@ void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_re
         sim_box_check(&sim.box);
         for (uint32_t i = 0; i < sim.plan.n_sessions; i++)
             check_session(&sim, &sim.plan.sessions[i]);
+        check_retransmits(&sim);
     }
     end(&sim);
     sum_up(&sim, ret);

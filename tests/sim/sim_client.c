@@ -167,6 +167,7 @@ static bool send_some(struct sim_client *c)
     bool began = false;
     if (!c->is_sending && can_begin(c)) {
         compose(c, &c->requests[c->next_send]);
+        c->requests[c->next_send].begun_us = c->sim->now_us;
         c->is_sending = began = true;
     }
     if (!c->is_sending)
@@ -175,7 +176,6 @@ static bool send_some(struct sim_client *c)
     if (c->plan->write_pace != 0)
         c->write_budget -= n;
     if (sim_out_is_done(&c->out)) {
-        c->requests[c->next_send].sent_us = c->sim->now_us;
         c->next_send++;
         c->is_sending = false;
     }
@@ -192,6 +192,7 @@ static void end_answer(struct sim_client *c)
     struct sim_request *q = &c->requests[c->next_answer];
     bool is_planned = q->status == sim_request_status(q);
     end_request(c, c->next_answer, is_planned ? SIM_OUTCOME_complete : SIM_OUTCOME_refused);
+    q->took_us = c->sim->now_us - q->begun_us;
     bool is_head = strcmp(q->method, "HEAD") == 0;
     if (q->status / 100 == 2 && !is_head && c->in.bytes != q->down_bytes)
         sim_fail(c->sim, "request %u: %lu bytes of body, not %u", q->id, c->in.bytes,

@@ -266,6 +266,8 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
                            .conns_max = 256,
                            .span_us = between(&r, 1000, 3000000)};
     struct traits t = traits_of(p->world);
+    p->is_calm = !t.loses && !t.reorders && !t.corrupts && !t.is_rude && !t.is_short &&
+                 !t.has_dead_ends && !t.is_narrow && !t.moves;
     p->is_short = t.is_short;
     p->is_rude = t.is_rude;
     p->has_races = t.is_rude || t.rests;
@@ -279,6 +281,8 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     if (t.has_two_workers) {
         p->workers = 2;
         p->box_queues = between(&r, 1, 2);
+        p->mixes_queues = p->box_queues > 1 && one_in(&r, 2);
+        p->is_calm &= !p->mixes_queues;
     }
     if (t.is_short) {
         p->has_few_mbufs = !one_in(&r, 3);

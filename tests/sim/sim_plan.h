@@ -124,9 +124,10 @@ struct sim_request {
     /* What happened. */
     enum sim_outcome outcome;
     uint16_t status;
-    uint32_t seen;  /* times a backend got its head */
-    uint32_t whole; /* times a backend got all of it */
-    uint64_t sent_us;
+    uint32_t seen;     /* times a backend got its head */
+    uint32_t whole;    /* times a backend got all of it */
+    uint64_t begun_us; /* its first byte was written */
+    uint64_t took_us;  /* from then to the last byte of its answer */
 };
 
 struct sim_session {
@@ -147,6 +148,7 @@ struct sim_session {
 struct sim_plan {
     uint64_t seed;
     enum sim_world world;
+    bool is_calm;   /* nothing is lost, late or turned away: nothing may be sent again or wait */
     bool is_short;  /* of buffers or connections: any request may be refused */
     bool is_rude;   /* some requests have orders that are an excuse */
     bool has_races; /* backends close without a word: what must not be sent twice may fail */
@@ -154,6 +156,7 @@ struct sim_plan {
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
     uint32_t workers;
+    bool mixes_queues;   /* each frame by any of them; else each flow by one */
     uint32_t box_queues; /* of the appliance's ports */
     uint32_t n_clients;
     uint32_t n_backends;

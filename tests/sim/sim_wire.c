@@ -63,14 +63,20 @@ static bool happens(struct sim_wires *w, uint32_t in_a_million)
     return in_a_million > 0 && !w->is_perfect && rng_below(&w->rng, 1000000) < in_a_million;
 }
 
-static uint64_t due_time(struct sim_wires *w, const struct sim_wire_plan *plan, uint64_t now_us)
+/* Frames to a port arrive in their order, but for those that the plan holds back. */
+static uint64_t due_time(struct sim_wires *w, struct sim_port *port, uint64_t now_us)
 {
+    const struct sim_wire_plan *plan = &w->plan->wires[port->lan];
     uint64_t due = now_us + plan->delay_us;
     if (plan->jitter_us > 0)
         due += rng_below(&w->rng, plan->jitter_us + 1);
+    due = (due + plan->grain_us - 1) / plan->grain_us * plan->grain_us;
     if (happens(w, plan->reorder))
-        due += 1 + rng_below(&w->rng, plan->reorder_us);
-    return (due + plan->grain_us - 1) / plan->grain_us * plan->grain_us;
+        return due + 1 + rng_below(&w->rng, plan->reorder_us);
+    if (due < port->last_due_us)
+        due = port->last_due_us;
+    port->last_due_us = due;
+    return due;
 }
 
 static bool is_ip(const struct rte_mbuf *m)
@@ -90,10 +96,9 @@ static struct sim_frame *new_frame(struct sim_wires *w, unsigned port, uint64_t 
     }
     struct sim_frame *f = &w->frames[index];
     w->first_free = f->next_free;
-    f->due_us = due_time(w, &w->plan->wires[w->ports[port].lan], now_us);
+    f->due_us = due_time(w, &w->ports[port], now_us);
     f->serial = w->serial++;
     f->port = (uint8_t)port;
-    f->queue = (uint8_t)rng_below(&w->rng, w->ports[port].queues);
     heap_push(w, index);
     return f;
 }
@@ -176,6 +181,19 @@ void sim_wires_collect(struct sim_wires *w, uint64_t now_us)
     }
 }
 
+/* By which queue of the port: its flow's, as on a veth whose sender stays on its core, or any. */
+static unsigned queue_of(struct sim_wires *w, const struct sim_frame *f)
+{
+    const struct siphash_key key = {w->plan->seed, 0};
+    unsigned queues = w->ports[f->port].queues;
+    if (queues == 1)
+        return 0;
+    if (w->plan->mixes_queues || f->len < 58)
+        return rng_below(&w->rng, queues);
+    bool is_ip4 = f->bytes[12] == 0x08; /* addresses and ports, where there are any */
+    return (unsigned)(siphash(&key, f->bytes + (is_ip4 ? 26 : 22), is_ip4 ? 12 : 36) % queues);
+}
+
 static bool deliver(struct sim_wires *w, const struct sim_frame *f)
 {
     struct sim_port *p = &w->ports[f->port];
@@ -186,7 +204,7 @@ static bool deliver(struct sim_wires *w, const struct sim_frame *f)
     ASSERT(at != NULL);
     memcpy(at, f->bytes, f->len);
     *p->is_awake = true;
-    if (rte_ring_sp_enqueue(p->in[f->queue], m) == 0)
+    if (rte_ring_sp_enqueue(p->in[queue_of(w, f)], m) == 0)
         return true;
     rte_pktmbuf_free(m);
     return false;

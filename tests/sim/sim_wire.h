@@ -29,7 +29,8 @@ struct sim_port {
     struct rte_mempool *mbufs;
     struct rte_ring *in[SIM_QUEUES_MAX]; /* to the port */
     struct rte_ring *out[SIM_QUEUES_MAX];
-    bool *is_awake; /* of whoever polls it: set when a frame arrives */
+    uint64_t last_due_us; /* of the frames on their way to the port */
+    bool *is_awake;       /* of whoever polls it: set when a frame arrives */
 };
 
 struct sim_frame {
@@ -38,7 +39,6 @@ struct sim_frame {
     uint32_t next_free;
     uint16_t len;
     uint8_t port; /* where it goes */
-    uint8_t queue;
     uint8_t bytes[SIM_FRAME_BYTES_MAX];
 };
 
