@@ -36,8 +36,8 @@ struct proxy_conn {
  * A request and its response. Reached from its client connection, and (as owner) from its backend
  * connection; lives from on_request to one of exchange_end()'s callers.
  *
- * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend ==
- * NULL only within a callback; while there is an exchange its client's own timer is off.
+ * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend
+ * == NULL only within a callback; while there is an exchange its client's own timer is off.
  */
 struct exchange {
     struct proxy *proxy;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which Gateway gets which address. In three rounds, each by age: those that a Gateway already has by
- * its status, so that none changes under the clients' feet; those that are asked for; new ones from
- * the pools. Two Gateways share an address only if both ask for it and all their listeners can be
- * told apart (Gateway API, "Compatible Listeners"). So whatever a Gateway asks for, it takes nothing
- * away from one that is there.
+ * Which Gateway gets which address. In three rounds, each by age: those that a Gateway already has
+ * by its status, so that none changes under the clients' feet; those that are asked for; new ones
+ * from the pools. Two Gateways share an address only if both ask for it and all their listeners can
+ * be told apart (Gateway API, "Compatible Listeners"). So whatever a Gateway asks for, it takes
+ * nothing away from one that is there.
  */
 #include "attach/attach_priv.h"
 

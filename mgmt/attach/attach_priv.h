@@ -218,7 +218,8 @@ bool gateway_is_servable(const struct at_gateway *g);
 /* Is it one of the appliance's own addresses? */
 bool network_is_own(const struct attach *a, const struct ip_addr *addr);
 
-/* Could a Gateway be given the address: no interface's, no next hop's, no network's first or last? */
+/* Could a Gateway be given the address: no interface's, no next hop's, no network's first or last?
+ */
 bool network_can_give(const struct attach *a, const struct ip_addr *addr);
 
 /* The interface with this name, or PLAN_NONE. */

@@ -110,8 +110,8 @@ static uint32_t add_slice(const json_t *slice, const char *port_name, struct end
     return n;
 }
 
-/* Sorted, each once: while slices are rebuilt an endpoint may be in two; then what either says of it
- * holds. */
+/* Sorted, each once: while slices are rebuilt an endpoint may be in two; then what either says of
+ * it holds. */
 static uint32_t sort_endpoints(struct endpoint *list, uint32_t n)
 {
     uint32_t kept = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interfaces and static routes, and what may be said of an address on them. Values are valid: the model checked them. */
+/* Interfaces and static routes, and what may be said of an address on them. Values are valid: the
+ * model checked them. */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"

@@ -14,7 +14,10 @@
 struct pattern;
 struct pattern_cache;
 
+/* An empty cache; NULL: no memory. */
 struct pattern_cache *pattern_cache_new(void);
+
+/* Frees it with all patterns. NULL is fine. */
 void pattern_cache_free(struct pattern_cache *cache);
 
 /* The compiled form of `text` (which must outlive the cache). A pattern that does not compile is

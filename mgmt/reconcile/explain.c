@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Explain review between the API and compile's explain_request(). Owner: the daemon; thread: the loop's. */
+/* The Explain review between the API and compile's explain_request(). Owner: the daemon; thread:
+ * the loop's. */
 #include "reconcile/explain.h"
 
 #include "api/api.h"

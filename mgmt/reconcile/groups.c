@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoint groups: an id for life each, and only the lists that changed on the wire. Owner: reconcile; thread: the
- * loop's; cost of a run: the endpoints of the plan, once.
+ * Endpoint groups: an id for life each, and only the lists that changed on the wire. Owner:
+ * reconcile; thread: the loop's; cost of a run: the endpoints of the plan, once.
  */
 #include "reconcile/reconcile_priv.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The run, and what starts one. Owner: the daemon; thread: the loop's. See reconcile.h for the way. */
+/* The run, and what starts one. Owner: the daemon; thread: the loop's. See reconcile.h for the way.
+ */
 #include "reconcile/reconcile.h"
 
 #include "abi/image.h"

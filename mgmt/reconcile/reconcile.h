@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From objects to traffic and back to status: the one place where the store, attach, compile and publish meet.
+ * From objects to traffic and back to status: the one place where the store, attach, compile and
+ * publish meet.
  *
  *   store commit -> run in the next round of the loop (many commits, one run):
- *     attach_run -> endpoint records that changed -> image, published if its content changed -> statuses that differ
- *   GENERATION   -> statuses again: Programmed becomes True for the Gateways that this image carries
+ *     attach_run -> endpoint records that changed -> image, published if its content changed
+ *                -> statuses that differ
+ *   GENERATION   -> statuses again: Programmed becomes True for the Gateways of this image
  *
- * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US), so that a restart of
- * mgmtd beside a serving dataplane neither publishes what is served already nor takes Programmed away for a moment.
+ * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US),
+ * so that a restart of mgmtd beside a serving dataplane neither publishes what is served already
+ * nor takes Programmed away for a moment.
  *
  * Owner: the daemon. Thread: the loop's. Bound: RECONCILE_UNACKNOWLEDGED_MAX images on their way.
  */
@@ -50,5 +53,6 @@ void reconcile_free(struct reconcile *r);
 /* The state now. */
 void reconcile_state(const struct reconcile *r, struct reconcile_state *ret);
 
-/* The image of the latest run, borrowed until the loop goes on; NULL: there was none yet. For explain. */
+/* The image of the latest run, borrowed until the loop goes on; NULL: there was none yet. For
+ * explain. */
 const void *reconcile_image(const struct reconcile *r);

@@ -23,8 +23,9 @@ struct group_table {
 };
 
 /*
- * Gives every group of the plan its id for life: ret_ids[i] is the id of plan->groups[i]; IMAGE-wide ids of
- * abi/endpoints.h. Writes to the store only if a group is new. -ENOSPC: more groups than there are ids.
+ * Gives every group of the plan its id for life: ret_ids[i] is the id of plan->groups[i];
+ * IMAGE-wide ids of abi/endpoints.h. Writes to the store only if a group is new. -ENOSPC: more
+ * groups than there are ids.
  */
 int groups_number(struct store *store, const struct plan *plan, uint32_t *ret_ids);
 
@@ -32,13 +33,13 @@ int groups_number(struct store *store, const struct plan *plan, uint32_t *ret_id
 int groups_publish(struct group_table *table, struct publish *publish, const struct plan *plan,
                    const uint32_t *ids);
 
-/* Every worker serves an image made of `plan`: groups that it does not name are told to be empty, and their ids are
- * released (the store gives them out again last of all). */
+/* Every worker serves an image made of `plan`: groups that it does not name are told to be empty,
+ * and their ids are released (the store gives them out again last of all). */
 int groups_release(struct group_table *table, struct publish *publish, struct store *store,
                    const struct plan *plan);
 
 /* ---- statuses (status.c) ---- */
 
-/* Writes the statuses that differ, and the finalizers that attach wants, in one transaction. `served` maps a Gateway's
- * uid to the generation that every worker serves. */
+/* Writes the statuses that differ, and the finalizers that attach wants, in one transaction.
+ * `served` maps a Gateway's uid to the generation that every worker serves. */
 int statuses_write(struct store *store, const struct attach *attach, const json_t *served);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wanted statuses into the store: only what differs, all in one transaction. Owner: reconcile; thread: the loop's. */
+/* Wanted statuses into the store: only what differs, all in one transaction. Owner: reconcile;
+ * thread: the loop's. */
 #include "reconcile/reconcile_priv.h"
 
 #include <errno.h>

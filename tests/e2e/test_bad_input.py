@@ -149,7 +149,8 @@ def invalid_yaml_is_refused_by_sluicectl_with_its_line(l):
     path = os.path.join(l.dir, "bad.yaml")
     for text, word in (("a: [1, 2\nb: }\n", "bad.yaml:2:"), ("kind: HTTPRoute\n\tname: x\n", "bad.yaml:2:"),
                        ("just text\n", "bad.yaml"),
-                       ("a: &x [*x]\n", "bad.yaml"), ("kind: Nothing\napiVersion: none/v1\nmetadata: {name: x}\n", "Nothing")):
+                       ("a: &x [*x]\n", "bad.yaml"),
+                       ("kind: Nothing\napiVersion: none/v1\nmetadata: {name: x}\n", "Nothing")):
         with open(path, "w") as f:
             f.write(text)
         done = l.appliance.ctl("apply", "-f", path, check=False)

@@ -22,7 +22,8 @@ def prepare(l):
 
 def rule_with_sign(n):
     """my-route's rule, with a response header that tells which change is in effect."""
-    sign = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "X-Change", "value": str(n)}]}}
+    sign = {"type": "ResponseHeaderModifier",
+            "responseHeaderModifier": {"set": [{"name": "X-Change", "value": str(n)}]}}
     return {"spec": {"rules": [{**objects.to("foo-svc"), "filters": [sign]}]}}
 
 
@@ -78,7 +79,8 @@ def a_thousand_endpoint_changes_in_a_row_fail_no_request(l):
 def applying_the_same_objects_again_changes_nothing(l):
     address = objects.gateway_address(l, NS1, "foo-gateway")
     l.appliance.apply(*[objects.example(m) for m in objects.OVERVIEW])
-    suite.eventually(lambda: "x-change" not in l.curl(f"http://{HOST}/", address=address)[1], "my-route is as in the file")
+    suite.eventually(lambda: "x-change" not in l.curl(f"http://{HOST}/", address=address)[1],
+                     "my-route is as in the file")
     before = l.appliance.api.get("HTTPRoute", "my-route", NS2)["metadata"]["resourceVersion"]
     generation = l.appliance.generation()
     l.appliance.apply(*[objects.example(m) for m in objects.OVERVIEW])

@@ -64,7 +64,8 @@ def mgmtd_killed_amid_changes_leaves_the_dataplane_serving_and_takes_up_again(l)
         for n in range(6):
             for i in range(10 + n):
                 api.patch("EndpointSlice", "foo-svc-1", {"metadata": {"annotations": {"n": f"{n}.{i}"}}}, objects.NS2)
-                api.patch("HTTPRoute", "foo-route", {"spec": {"hostnames": [HOST, f"n{n}-{i}.example.com"]}}, objects.NS2)
+                hosts = [HOST, f"n{n}-{i}.example.com"]
+                api.patch("HTTPRoute", "foo-route", {"spec": {"hostnames": hosts}}, objects.NS2)
             l.appliance.mgmtd.kill()
             l.appliance.start_mgmtd()
             api = l.appliance.api

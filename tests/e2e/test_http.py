@@ -38,8 +38,8 @@ def status_of(answer):
 
 @suite.test("S19")
 def keep_alive_carries_many_requests_on_one_connection(l):
-    done = l["client"].run("curl", "-sS", "-o", "/dev/null", "-w", "%{num_connects}\n", "--resolve", f"{HOST}:80:{l.vip}",
-                           f"http://{HOST}/echo?[1-20]", timeout=30)
+    done = l["client"].run("curl", "-sS", "-o", "/dev/null", "-w", "%{num_connects}\n", "--resolve",
+                           f"{HOST}:80:{l.vip}", f"http://{HOST}/echo?[1-20]", timeout=30)
     assert [int(n) for n in done.stdout.split()] == [1] + [0] * 19, done.stdout
 
 
@@ -63,7 +63,8 @@ def head_has_the_headers_and_no_body(l):
 
 @suite.test("S19")
 def expect_100_continue_is_answered_before_the_body_is_sent(l):
-    head = f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    head = (f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n"
+            "Connection: close\r\n\r\n")
     with l["client"].connect(l.vip, 80) as sock:
         sock.settimeout(5)
         first = backend.request_bytes(sock, head.encode(), lambda got: b"\r\n\r\n" in got)
@@ -128,7 +129,8 @@ def ambiguous_requests_are_400_and_the_connection_ends(l):
     host = f"Host: {HOST}\r\n"
     for what, raw in {
         "two lengths": f"POST / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "length with chunked": f"POST / HTTP/1.1\r\n{host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "length with chunked":
+            f"POST / HTTP/1.1\r\n{host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "bare LF": f"GET / HTTP/1.1\n{host}\r\n",
         "bare CR": f"GET / HTTP/1.1\r\n{host}A: b\rc\r\n\r\n",
         "obs-fold": f"GET / HTTP/1.1\r\n{host}A: b\r\n c\r\n\r\n",
@@ -165,8 +167,8 @@ def an_upgrade_is_not_taken_and_the_request_is_answered_as_it_is(l):
 
 @suite.test("S19")
 def hop_by_hop_headers_stay_on_their_hop(l):
-    asked = backend.echoed(ask(l, "/echo", "-H", "Connection: keep-alive, X-Mine", "-H", "X-Mine: 1", "-H", "Keep-Alive: 5",
-                               "-H", "TE: trailers", "-H", "Proxy-Connection: keep-alive")[2])
+    asked = backend.echoed(ask(l, "/echo", "-H", "Connection: keep-alive, X-Mine", "-H", "X-Mine: 1",
+                               "-H", "Keep-Alive: 5", "-H", "TE: trailers", "-H", "Proxy-Connection: keep-alive")[2])
     names = {n.lower() for n, _ in asked["headers"]}
     assert not names & {"x-mine", "keep-alive", "proxy-connection"}, names
 
@@ -197,6 +199,6 @@ def a_client_that_goes_away_harms_nobody(l):
 
 @suite.test("S19")
 def wrk_s_hundred_connections_see_no_error(l):
-    done = l["client"].run("wrk", "-t", "1", "-c", "100", "-d", "3", "-H", f"Host: {HOST}", f"http://{l.vip}/status/200",
-                           timeout=30)
-    assert "requests in" in done.stdout and "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
+    said = l["client"].run("wrk", "-t", "1", "-c", "100", "-d", "3", "-H", f"Host: {HOST}",
+                           f"http://{l.vip}/status/200", timeout=30).stdout
+    assert "requests in" in said and "Socket errors" not in said and "Non-2xx" not in said, said

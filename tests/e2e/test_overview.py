@@ -57,8 +57,11 @@ def the_same_route_from_a_third_namespace_is_refused_and_its_status_says_why(l):
     api.put(objects.service(THIRD, "foo-svc"))
     api.put(objects.slice_of(THIRD, "foo-svc", labs.backend_address(3)))
     api.put(objects.route(THIRD, "my-route", [f"{NS1}/foo-gateway"], [objects.to("foo-svc")]))
-    said = suite.eventually(lambda: (c := objects.parent_condition(l, THIRD, "my-route", "Accepted"))["status"] == "False"
-                            and c, "the route from the third namespace is refused")
+
+    def refusal():
+        said = objects.parent_condition(l, THIRD, "my-route", "Accepted")
+        return said if said["status"] == "False" else None
+    said = suite.eventually(refusal, "the route from the third namespace is refused")
     assert said["reason"] == "NotAllowedByListeners" and said["message"], said
     assert objects.attached_routes(l, NS1, "foo-gateway") == {"prod-web": 1}
     seen = {objects.answers(l, foo_address(l), "foo.example.com") for _ in range(20)}

@@ -26,7 +26,8 @@ def prepare(l):
 
 def put_route(l, name, host, *rules):
     l.appliance.api.put(objects.route(NS, name, [f"{NS}/gw"], list(rules), host))
-    suite.eventually(lambda: objects.parent_condition(l, NS, name, "Accepted")["status"] == "True", f"{name} is accepted")
+    suite.eventually(lambda: objects.parent_condition(l, NS, name, "Accepted")["status"] == "True",
+                     f"{name} is accepted")
 
 
 def who(l, host, path="/", *options):
@@ -50,8 +51,8 @@ def the_most_specific_match_wins_whatever_the_order_of_the_rules(l):
               objects.matching({**path, "method": "POST"}, objects.to("app-3")),
               objects.matching({**path, "headers": [{"name": "x-team", "value": "red"}]}, objects.to("app-1")))
     suite.eventually(lambda: who(l, "order.example") == "backend-1", "the route serves")
-    for wanted, options in (("backend-1", ["/b"]), ("backend-2", ["/a"]), ("backend-2", ["/a/b"]), ("backend-1", ["/ab"]),
-                            ("backend-3", ["/a/exact"]), ("backend-2", ["/a/exact/"]), ("backend-3", ["/a", "-d", "x"]),
+    for wanted, options in (("backend-1", ["/b"]), ("backend-2", ["/a"]), ("backend-2", ["/a/b"]),
+                            ("backend-1", ["/ab"]), ("backend-3", ["/a/exact"]), ("backend-2", ["/a/exact/"]), ("backend-3", ["/a", "-d", "x"]),
                             ("backend-1", ["/a", "-H", "X-Team: red"]), ("backend-2", ["/a", "-H", "X-Team: blue"]),
                             ("backend-3", ["/a", "-d", "x", "-H", "x-team: red"])):
         assert who(l, "order.example", *options) == wanted, (options, who(l, "order.example", *options), wanted)
@@ -117,7 +118,8 @@ def a_backend_in_another_namespace_needs_a_reference_grant(l):
 @suite.test("S4")
 def redirects_and_rewrites_do_what_the_route_says(l):
     put_route(l, "redirect", "old.example",
-              {"filters": [{"type": "RequestRedirect", "requestRedirect": {"hostname": "new.example", "statusCode": 301}}]})
+              {"filters": [{"type": "RequestRedirect",
+                            "requestRedirect": {"hostname": "new.example", "statusCode": 301}}]})
     suite.eventually(lambda: who(l, "old.example") == 301, "the redirect serves")
     _, headers, _ = l.curl("http://old.example/a?b=c", address="198.18.0.140")
     assert headers["location"] == "http://new.example/a?b=c", headers

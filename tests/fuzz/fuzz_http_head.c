@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request and response heads: whatever is accepted keeps inside of the bytes and has no line ends in it. */
+/* Request and response heads: whatever is accepted keeps inside of the bytes and has no line ends
+ * in it. */
 #include "base/assert.h"
 #include "fuzz.h"
 #include "http/http.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The telemetry reader: values by name, and nothing read out of bounds whatever the segment says. */
+/* The telemetry reader: values by name, and nothing read out of bounds whatever the segment says.
+ */
 #include "abi/stats_read.h"
 #include "unit.h"
 

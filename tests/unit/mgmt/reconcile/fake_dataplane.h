@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A dataplane of the test's own behind a real control socket: it keeps what it was sent and answers when it is told to.
- * Runs the loop of the code under test while it waits, at most FAKE_ROUNDS_MAX rounds.
+ * A dataplane of the test's own behind a real control socket: it keeps what it was sent and answers
+ * when it is told to. Runs the loop of the code under test while it waits, at most FAKE_ROUNDS_MAX
+ * rounds.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Store, attach, compile, publish and status together, against a dataplane of the test's own: what is published when, and
- * that no status says more than what was acknowledged.
+ * Store, attach, compile, publish and status together, against a dataplane of the test's own: what
+ * is published when, and that no status says more than what was acknowledged.
  */
 #include "fake_dataplane.h"
 #include "loop/loop.h"
