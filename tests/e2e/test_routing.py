@@ -52,7 +52,8 @@ def the_most_specific_match_wins_whatever_the_order_of_the_rules(l):
               objects.matching({**path, "headers": [{"name": "x-team", "value": "red"}]}, objects.to("app-1")))
     suite.eventually(lambda: who(l, "order.example") == "backend-1", "the route serves")
     for wanted, options in (("backend-1", ["/b"]), ("backend-2", ["/a"]), ("backend-2", ["/a/b"]),
-                            ("backend-1", ["/ab"]), ("backend-3", ["/a/exact"]), ("backend-2", ["/a/exact/"]), ("backend-3", ["/a", "-d", "x"]),
+                            ("backend-1", ["/ab"]), ("backend-3", ["/a/exact"]),
+                            ("backend-2", ["/a/exact/"]), ("backend-3", ["/a", "-d", "x"]),
                             ("backend-1", ["/a", "-H", "X-Team: red"]), ("backend-2", ["/a", "-H", "X-Team: blue"]),
                             ("backend-3", ["/a", "-d", "x", "-H", "x-team: red"])):
         assert who(l, "order.example", *options) == wanted, (options, who(l, "order.example", *options), wanted)
