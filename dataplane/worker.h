@@ -56,7 +56,11 @@ void worker_set_unix_time(struct worker *w, uint64_t unix_s);
 /* Ends the worker: connections vanish without a word, every packet and all memory is given back. */
 void worker_free(struct worker *w);
 
-/* The parts, for tests and dumps. */
+/* Its core, for tests and dumps. */
 struct core *worker_core(struct worker *w);
+
+/* Its TCP, for tests and dumps. */
 struct tcp *worker_tcp(struct worker *w);
+
+/* Its proxy, for tests and dumps. */
 struct proxy *worker_proxy(struct worker *w);

@@ -76,6 +76,8 @@ enum endpoints_fault endpoints_check(const void *record, size_t len);
 /* The checksum that the record should carry. */
 uint64_t endpoints_checksum(const struct endpoint *endpoints, uint32_t count);
 
-/* "STALE" and so on, and the sentence that explains it. */
+/* "STALE" and so on; pure. */
 const char *endpoints_fault_name(enum endpoints_fault fault);
+
+/* The sentence that explains the fault; pure. */
 const char *endpoints_fault_help(enum endpoints_fault fault);

@@ -159,23 +159,34 @@ enum image_text_kind {
  * builds an image asks this first: one bad string spoils the whole image. */
 bool image_is_text(struct slice text, enum image_text_kind kind);
 
-/* Are an entry's values possible, whatever its strings and indices? As image_is_text(), for whoever
- * builds. */
+/* Are the VLAN and MTU possible, whatever the entry's strings and indices? As image_is_text(),
+ * for whoever builds. */
 bool image_is_interface(const struct image_interface *e);
+
+/* Is it an address that a host can have, with a prefix length of its family (128 for a VIP)? */
 bool image_is_address(const struct image_address *e);
+
+/* Has the prefix no bits behind its length, and the gateway, if any, the same family? */
 bool image_is_egress(const struct image_egress *e);
+
+/* Is the status one of a redirect, and the scheme known? */
 bool image_is_redirect(const struct image_redirect *e);
 
-/* Precedence: below 0 when a comes before b, 0 only for the same. */
+/* Precedence of two matches of a path: below 0 when a comes before b, 0 only for the same. */
 int image_match_order(const struct image_match *a, const struct image_match *b);
+
+/* Precedence of two routes, by age, then name: below 0 when a comes before b, 0 only for the
+ * same. */
 int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
                       struct slice name_b);
 
 /* Does the field frame a message or belong to one connection? Filters may not touch those. */
 bool image_is_framing_field(struct slice name);
 
-/* "CHECKSUM" and so on, and the sentence that explains it. */
+/* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);
+
+/* The sentence that explains the fault; pure. */
 const char *image_fault_help(enum image_fault fault);
 
 /* "STRINGS" and so on; "HEADER" for 0. */

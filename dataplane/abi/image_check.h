@@ -44,54 +44,134 @@ static inline bool image_is_root(const struct image_view *v, uint32_t index,
     return v->nodes[index].parent == IMAGE_NONE && v->nodes[index].kind == kind;
 }
 
-/* Network sections. */
+/* ---- network ---- */
+
+/* Its VLAN and MTU are possible, no interface before it is the same, its name is text. */
 enum image_fault image_local_interface(const struct image_view *v, uint32_t i);
+
+/* Its interface exists, a host can have it, no address before it is the same. */
 enum image_fault image_local_address(const struct image_view *v, uint32_t i);
+
+/* Its interface exists, its prefix and gateway are possible. */
 enum image_fault image_local_egress(const struct image_view *v, uint32_t i);
 
-/* Binds, listeners, hosts, tries. */
+/* ---- binds, listeners, hosts, tries ---- */
+
+/* It has an address and a port, and its root is a node. */
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
+
+/* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
 enum image_fault image_cross_bind(const struct image_view *v, uint32_t i);
+
+/* Slots are a power of two; this one is empty or leads to a bind. */
 enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i);
+
+/* As many slots are used as there are binds: no slot leads elsewhere. */
 enum image_fault image_whole_bind_slots(const struct image_view *v);
+
+/* Protocol and port are possible, its root is a node, its name and hostname are text. */
 enum image_fault image_local_listener(const struct image_view *v, uint32_t i);
+
+/* Its root is one of a trie of hosts. */
 enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);
+
+/* Its kind is known, its values exist, it stands behind its parent and one level deeper. */
 enum image_fault image_local_node(const struct image_view *v, uint32_t i);
+
+/* A lookup of its label finds it, and its values are at home under its name. */
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i);
+
+/* Slots are a power of two; this one is empty or leads to a node. */
 enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i);
+
+/* As many slots are used as there are nodes with a parent: no slot leads elsewhere. */
 enum image_fault image_whole_node_slots(const struct image_view *v);
+
+/* Its listener and root exist, its name is a hostname. */
 enum image_fault image_local_host(const struct image_view *v, uint32_t i);
+
+/* Its root is one of a trie of paths. */
 enum image_fault image_cross_host(const struct image_view *v, uint32_t i);
+
+/* As many nodes have a host for a value as there are hosts: each can be reached. */
 enum image_fault image_whole_hosts(const struct image_view *v);
 
-/* Paths, matches, predicates, rules, routes, backends. */
+/* ---- paths, matches, predicates, rules, routes, backends ---- */
+
+/* Its kind is known, it has matches, its lists exist, its text is a path. */
 enum image_fault image_local_path(const struct image_view *v, uint32_t i);
+
+/* Its matches and guards begin where those of the path before it end; no prefix ends in a slash. */
 enum image_fault image_cross_path(const struct image_view *v, uint32_t i);
+
+/* Each path is the value of a node; the paths' lists end where all matches and guards end. */
 enum image_fault image_whole_paths(const struct image_view *v);
+
+/* Its path, rule, answer and predicates exist, its method is a token. */
 enum image_fault image_local_match(const struct image_view *v, uint32_t i);
+
+/* Its path lists it, after those of higher precedence; its predicates are headers, then queries. */
 enum image_fault image_cross_match(const struct image_view *v, uint32_t i);
+
+/* Its kind is known, its name and value are such text as the kind wants. */
 enum image_fault image_local_predicate(const struct image_view *v, uint32_t i);
+
+/* Its route, filters and backends exist and are not too many, its fault status is known. */
 enum image_fault image_local_rule(const struct image_view *v, uint32_t i);
+
+/* Its route lists it in order, its backends' weights add up, its filters go together. */
 enum image_fault image_cross_rule(const struct image_view *v, uint32_t i);
+
+/* Its weight is within the limit; it has a group, or the status that is answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
+
+/* Its rules exist, its name is text. */
 enum image_fault image_local_route(const struct image_view *v, uint32_t i);
+
+/* Its rules begin where those of the route before it end, and it comes after it by precedence. */
 enum image_fault image_cross_route(const struct image_view *v, uint32_t i);
+
+/* The routes' rules end where all rules end. */
 enum image_fault image_whole_routes(const struct image_view *v);
 
-/* Guards of paths with many matches. */
+/* ---- guards of paths with many matches ---- */
+
+/* Its kind is known, its path exists, and it has a name if its kind has one. */
 enum image_fault image_local_guard(const struct image_view *v, uint32_t i);
+
+/* Its path lists it. */
 enum image_fault image_cross_guard(const struct image_view *v, uint32_t i);
+
+/* Slots are a power of two; this one is empty or leads to an answer. */
 enum image_fault image_local_guard_slot(const struct image_view *v, uint32_t i);
+
+/* As many slots are used as there are answers: no slot leads elsewhere. */
 enum image_fault image_whole_guard_slots(const struct image_view *v);
+
+/* Its guard and matches exist, its value is text within the limit. */
 enum image_fault image_local_answer(const struct image_view *v, uint32_t i);
+
+/* Its matches name it, in order, and hold only for requests that give it; a lookup finds it. */
 enum image_fault image_cross_answer(const struct image_view *v, uint32_t i);
+
+/* The answers list each guarded match once. */
 enum image_fault image_whole_answers(const struct image_view *v);
+
+/* It is the index of a match. */
 enum image_fault image_local_answer_match(const struct image_view *v, uint32_t i);
 
-/* Filters and their parameters. */
+/* ---- filters and their parameters ---- */
+
+/* Its type is known, and it has as many parameters as the type allows. */
 enum image_fault image_local_filter(const struct image_view *v, uint32_t i);
+
+/* It sets, adds or removes a field that does not frame a message; name and value are text. */
 enum image_fault image_local_header_op(const struct image_view *v, uint32_t i);
+
+/* Status and scheme are possible, its hostname has no wildcard, its path fits the edit. */
 enum image_fault image_local_redirect(const struct image_view *v, uint32_t i);
+
+/* Its hostname has no wildcard, its path fits the edit. */
 enum image_fault image_local_rewrite(const struct image_view *v, uint32_t i);
 
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */

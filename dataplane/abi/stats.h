@@ -52,6 +52,8 @@ struct stats_worker {
 
 _Static_assert(sizeof(struct stats_header) == 64, "the table above says 64");
 
-/* Name and one-line help of a counter; pure. */
+/* Name of a counter, as it is shown; pure. */
 const char *stat_name(enum stat_id id);
+
+/* One line of help on a counter; pure. */
 const char *stat_help(enum stat_id id);

@@ -14,9 +14,11 @@
 /* Prints "file:line: function: assertion `text` failed" to stderr and aborts. Thread: any. */
 noreturn void assert_fail(const char *text, const char *file, int line, const char *function);
 
+/* What must hold if there is no bug of ours. Stays in release. */
 #define ASSERT(cond)                                                                               \
     (__builtin_expect(!!(cond), 1) ? (void)0 : assert_fail(#cond, __FILE__, __LINE__, __func__))
 
+/* As ASSERT(), for where each packet passes: only in debug, sanitizer and simulator builds. */
 #ifdef SLUICE_ASSERT_HOT
 #define ASSERT_HOT(cond) ASSERT(cond)
 #else

@@ -45,8 +45,10 @@ uint64_t endpoint_table_change(const struct endpoint_table *t);
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
                         enum endpoints_fault *ret_fault);
 
-/* A new manager counts versions anew, of all groups or of one. Thread: housekeeping. */
+/* A new manager counts versions anew, of all groups. Thread: housekeeping. */
 void endpoint_table_forget_versions(struct endpoint_table *t);
+
+/* The same for one group. Thread: housekeeping. */
 void endpoint_table_forget_version(struct endpoint_table *t, uint32_t group);
 
 /* Frees the lists that every worker has let go. Returns how many still wait. Thread: housekeeping.

@@ -61,8 +61,10 @@ unsigned generation_live_count(const struct generation_set *s);
 /* The current one; NULL: none yet. Thread: any. Cost: a load. */
 struct generation *generation_current(const struct generation_set *s);
 
-/* Its number, and its image as typed pointers. */
+/* Its number. */
 uint64_t generation_number(const struct generation *g);
+
+/* Its image as typed pointers. */
 const struct image_view *generation_view(const struct generation *g);
 
 /* The worker serves `g` from now on (NULL: nothing) and has let go of what it served before, but
@@ -75,4 +77,6 @@ struct generation_pins *generation_pins_of(struct generation *g, unsigned worker
 /* Keeps the image in memory until the unpin. Thread: the worker's. Only on the generation that the
  * worker serves, or on one that it has pinned. */
 void generation_pin(struct generation_pins *pins);
+
+/* Lets go of one pin. Thread: the worker's. */
 void generation_unpin(struct generation_pins *pins);

@@ -105,9 +105,13 @@ void h1_client_end_request(struct h1_client *c);
 /* Is everything of the request with the stream? */
 bool h1_client_is_sent(const struct h1_client *c);
 
-/* The response's body: the same as for h1_server. */
+/* How many bytes of the response's body can be read now. The same as for h1_server. */
 size_t h1_client_body_ready(struct h1_client *c);
+
+/* Up to `n_max` pieces of them, in place; returns how many. */
 unsigned h1_client_body_peek(struct h1_client *c, struct slice *ret, unsigned n_max);
+
+/* The first `bytes` of them are done with. */
 void h1_client_body_consume(struct h1_client *c, size_t bytes);
 
 /* Has the whole response been consumed? */
@@ -120,8 +124,10 @@ enum http_fault h1_client_body_fault(const struct h1_client *c);
  * another request; false: it must be let go by h1_client_abort() or _close(). */
 bool h1_client_finish(struct h1_client *c);
 
-/* Lets go in good order (FIN after what is queued) or by a reset. No callback comes. */
+/* Lets go in good order (FIN after what is queued). No callback comes. */
 void h1_client_close(struct h1_client *c);
+
+/* Lets go by a reset. No callback comes. */
 void h1_client_abort(struct h1_client *c);
 
 /* Asserts the invariants of a connection. */

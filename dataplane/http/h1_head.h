@@ -25,6 +25,8 @@ struct h1_text {
 
 /* Appends; sets is_full instead when it does not fit. */
 void h1_text_put(struct h1_text *t, struct slice v);
+
+/* As h1_text_put(), the number in decimal. */
 void h1_text_put_number(struct h1_text *t, uint64_t v);
 
 /* "name: value" CR LF for each. */

@@ -137,9 +137,13 @@ enum http_fault {
         HTTP_FAULT_COUNT
 };
 
-/* Name ("bare_cr"), status for the client (400), and text of a fault; pure. */
+/* Name of a fault ("bare_cr"); pure. */
 const char *http_fault_name(enum http_fault fault);
+
+/* Status for the client (400); pure. */
 uint16_t http_fault_status(enum http_fault fault);
+
+/* The sentence that explains it; pure. */
 const char *http_fault_text(enum http_fault fault);
 
 /* How a body is delimited (RFC 9112, section 6.3). */

@@ -115,12 +115,16 @@ bool nd_announce(struct net *n, const struct net_iface *iface, const struct ip_a
 bool nd_is_group_of_ours(const struct net *n, const struct net_iface *iface,
                          const struct ip_addr *group);
 
-/* ip4_in.c, ip6_in.c: `m` starts at the IP header. */
+/* ip4_in.c: `m` starts at the IPv4 header. */
 void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m);
+
+/* ip6_in.c: `m` starts at the IPv6 header. */
 void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m);
 
-/* icmp4.c, icmp6.c: `m` starts at the ICMP header and ends with the IP packet. */
+/* icmp4.c: `m` starts at the ICMP header and ends with the IP packet. */
 void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+
+/* icmp6.c: `m` starts at the ICMPv6 header and ends with the IP packet. */
 void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 
 /* icmp_error.c: an error that quotes a packet of ours: `quote` bytes of `m` lie before the quoted
@@ -128,9 +132,11 @@ void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
                       uint32_t mtu);
 
-/* ip4_in.c, ip6_in.c: may it be the sender of a packet to us? Not a group, not unspecified, not
- * loopback, not ourselves. */
+/* ip4_in.c: may it be the sender of a packet to us? Not a group, not unspecified, not loopback,
+ * not ourselves. */
 bool ip4_is_sender(const struct net *n, const struct ip_addr *src);
+
+/* ip6_in.c: the same for IPv6, on this interface. */
 bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const struct ip_addr *src);
 
 /* output.c: like net_output(), where interface and next hop are known. */

@@ -109,6 +109,8 @@ void exchange_pump_response(struct exchange *e);
 /* exchange_backend.c */
 /* Gets a connection and sends the request as soon as it is open. May end the exchange. */
 void exchange_try(struct exchange *e);
+
+/* A time limit is over, or the wait for the backend's 100-continue. May end the exchange. */
 void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us);
 
 /* forward_fields.c: which fields go on, after the rule's filter of header type. */
@@ -124,4 +126,6 @@ void field_list_take(struct field_list *l, const struct http_head *head, const s
 /* What `filter` sets and adds. */
 void field_list_add_ops(struct field_list *l, const struct image_view *v,
                         const struct image_filter *filter);
+
+/* One field more; sets is_full instead when there is no room. */
 void field_list_add(struct field_list *l, struct slice name, struct slice value);

@@ -28,6 +28,8 @@ typedef void (*route_candidate_fn)(void *arg, const struct route_candidate *cand
 void route_explain(const struct image_view *v, const struct route_request *request,
                    struct route_result *ret, route_candidate_fn fn, void *arg);
 
-/* "HEADER" and so on, and the sentence that explains it. */
+/* "HEADER" and so on; pure. */
 const char *route_loss_name(enum route_loss loss);
+
+/* The sentence that explains it; pure. */
 const char *route_loss_help(enum route_loss loss);

@@ -37,15 +37,19 @@ static inline tcp_entry_t tcp_entry(uint32_t index, uint8_t generation, bool is_
                          (uint32_t)is_timewait << 31};
 }
 
-/* The parts of an entry. */
+/* Which record. */
 static inline uint32_t tcp_entry_index(tcp_entry_t e)
 {
     return e.v & 0xffffffu;
 }
+
+/* Which use of the record: an old entry does not lead to its next one. */
 static inline uint8_t tcp_entry_generation(tcp_entry_t e)
 {
     return (e.v >> 24) & TCP_ENTRY_GENERATION_MASK;
 }
+
+/* Is it a compact TIME_WAIT record, not a connection? */
 static inline bool tcp_entry_is_timewait(tcp_entry_t e)
 {
     return (e.v >> 31) != 0;

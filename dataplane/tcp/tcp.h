@@ -104,8 +104,10 @@ void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e);
 /* An address is ours no longer (image change): connections on it are reset and counted. */
 void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr);
 
-/* How many connections there are, and compact TIME_WAIT records. For tests and gauges. */
+/* How many connections there are. For tests and gauges. */
 uint32_t tcp_conn_count(const struct tcp *t);
+
+/* How many compact TIME_WAIT records there are. For tests and gauges. */
 uint32_t tcp_timewait_count(const struct tcp *t);
 
 /* Text about every connection, a line each (state, addresses, windows, queues, RTT, losses), as

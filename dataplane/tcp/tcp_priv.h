@@ -140,9 +140,13 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg);
 /* The scoreboard learned something (or RACK's window ended): what is lost, how much may be sent. */
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack);
 
-/* RACK's reordering window ended, the probe or the retransmission timer expired. */
+/* RACK's reordering window ended. */
 void tcp_recovery_on_reorder_timer(struct tcp_conn *c);
+
+/* The tail loss probe's timer expired. */
 void tcp_recovery_on_tlp_timer(struct tcp_conn *c);
+
+/* The retransmission timer expired. */
 void tcp_recovery_on_rto(struct tcp_conn *c);
 
 /* Arms the retransmission deadline by what is in flight and queued now. Idempotent. */

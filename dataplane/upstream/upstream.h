@@ -115,6 +115,8 @@ void upstream_drop(struct upstream *u, struct upstream_conn *c);
  * bounded number each time. Called once a poll; returns how many things it did. */
 unsigned upstream_poll(struct upstream *u);
 
-/* For tests and gauges. */
+/* How many connections are not idle. For tests and gauges. */
 uint32_t upstream_busy_count(const struct upstream *u);
+
+/* How many connections wait for a request. For tests and gauges. */
 uint32_t upstream_idle_count(const struct upstream *u);

@@ -74,6 +74,7 @@ enum api_role {
         API_ROLES
 };
 
+/* Sets of roles are bits. */
 #define API_ROLE_BIT(role) (1u << (role))
 #define API_ROLES_ALL ((1u << API_ROLES) - 1u)
 

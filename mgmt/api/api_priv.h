@@ -247,14 +247,32 @@ bool body_parse(struct api_call *call, const struct http_head *head, const uint8
 
 /* Does what the target says and answers. */
 void call_run(struct api_call *call, const struct http_head *head);
+
+/* Answers which groups, versions and resources there are, /version among them. */
 void discovery_run(struct api_call *call);
+
+/* GET of the OpenAPI documents. */
 void openapi_run(struct api_call *call);
+
+/* GET of one object. */
 void get_run(struct api_call *call);
+
+/* GET of a collection. */
 void list_run(struct api_call *call);
+
+/* GET of a collection's changes as they come. */
 void watch_run(struct api_call *call);
+
+/* POST of an object. */
 void create_run(struct api_call *call);
+
+/* PUT or PATCH of an object or its status. */
 void update_run(struct api_call *call);
+
+/* DELETE of one object. */
 void delete_run(struct api_call *call);
+
+/* POST of many objects, all applied or none. */
 void changeset_run(struct api_call *call);
 
 /* Is it the type of the API's own tokens? */

@@ -102,8 +102,10 @@ typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
 int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg);
 
-/* "BackendNotFound", "HostnameConflict" and so on; "" for none. */
+/* "BackendNotFound" and so on; "" for none. */
 const char *plan_backend_fault_reason(enum plan_backend_fault fault);
+
+/* "HostnameConflict" and so on; "" for none. */
 const char *plan_listener_fault_reason(enum plan_listener_fault fault);
 
 /* The plan as text, for diagnostics and tests. */

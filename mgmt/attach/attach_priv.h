@@ -147,9 +147,13 @@ struct attach {
 
 /* ---- reading objects (object.c) ---- */
 
-/* A member of an object, NULL if it is not there; a text, "" if not there; a number, 0 if not. */
+/* A text of an object; "" if it is not there. */
 const char *text_at(const json_t *object, const char *key);
+
+/* A number of an object; 0 if it is not there. */
 int64_t int_at(const json_t *object, const char *key);
+
+/* The member `second` of the member `first`; NULL if one is not there. */
 const json_t *at_path(const json_t *object, const char *first, const char *second);
 
 /* Keeps a reference to the object as long as `a` lives. */
@@ -173,6 +177,7 @@ const json_t *find_object(struct attach *a, enum model_type_id type, const char 
 
 /* ---- verdicts ---- */
 
+/* A verdict as a value; the texts must outlive it. */
 #define VERDICT(status_, reason_, message_)                                                        \
     ((struct verdict){.status = (status_), .reason = (reason_), .message = (message_)})
 

@@ -121,7 +121,11 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
  * headers. Refused whole or added whole; no operations: nothing is added. */
 int image_builder_headers(struct image_builder *b, enum image_filter_type type,
                           const struct image_header_op_spec *ops, uint32_t n_ops);
+
+/* A redirect as a filter of the rule begun last. */
 int image_builder_redirect(struct image_builder *b, const struct image_redirect_spec *spec);
+
+/* A rewrite as a filter of the rule begun last. */
 int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_spec *spec);
 
 /* A match of the rule begun last; after its filters. Refused whole or added whole. */

@@ -107,8 +107,10 @@ static inline bool image_arg_is(const char *text, enum image_text_kind kind)
     return s.len <= IMAGE_STRING_BYTES_MAX && image_is_text(s, kind);
 }
 
-/* The route and rule begun last; NULL: none. Valid until the next. */
+/* The route begun last; NULL: none. Valid until the next. */
 struct image_route *image_builder_last_route(const struct image_builder *b);
+
+/* The rule begun last; NULL: none. Valid until the next. */
 struct image_rule *image_builder_last_rule(const struct image_builder *b);
 
 /* Does a filter of the rule replace the matched prefix? */
@@ -117,10 +119,12 @@ bool image_builder_replaces_prefix(const struct image_builder *b, const struct i
 /* A new root of a trie; IMAGE_NONE: b->error is set. */
 uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind);
 
-/* The field of a node where the value of a hostname or path belongs, in the trie of `root`; nodes
- * are made where they are missing. Valid until the next node. NULL: b->error is set. */
+/* The field of a node where the value of a hostname belongs, in the trie of `root`; nodes are
+ * made where they are missing. Valid until the next node. NULL: b->error is set. */
 uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
                                    struct image_string host);
+
+/* The same for a path. */
 uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
                                    enum image_path_kind kind);
 

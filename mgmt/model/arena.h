@@ -27,5 +27,6 @@ char *arena_strdup(struct arena *a, const char *text);
 /* A formatted text. */
 __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const char *format, ...);
 
+/* One zeroed item of that type, and an array of them. */
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_alloc((a), (count), sizeof(type)))

@@ -16,8 +16,14 @@ void core_default(enum model_type_id id, json_t *obj);
 void core_check(enum model_type_id id, const json_t *obj, const json_t *old,
                 struct model_errors *e);
 
-/* One file a family; called by core_check(). */
+/* Rules of Service. One file a family; called by core_check(). */
 void core_check_service(const json_t *obj, struct model_errors *e);
+
+/* Rules of EndpointSlice. */
 void core_check_endpoint_slice(const json_t *obj, const json_t *old, struct model_errors *e);
+
+/* Rules of Secret. */
 void core_check_secret(const json_t *obj, const json_t *old, struct model_errors *e);
+
+/* Rules of ConfigMap. */
 void core_check_config_map(const json_t *obj, const json_t *old, struct model_errors *e);

@@ -88,8 +88,10 @@ int model_init(void);
 /* Gives back what model_init() took. */
 void model_done(void);
 
-/* All served resources, in the order of discovery: 0 <= i < model_type_count(). */
+/* How many resources are served. */
 size_t model_type_count(void);
+
+/* The i-th of them in the order of discovery: 0 <= i < model_type_count(). */
 const struct resource_type *model_type_at(size_t i);
 
 /* The resource of a URL: group ("" for core), version, plural. NULL: not served. */

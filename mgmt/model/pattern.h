@@ -14,7 +14,7 @@
 struct pattern;
 struct pattern_cache;
 
-/* An empty cache; NULL: no memory. */
+/* An empty cache. */
 struct pattern_cache *pattern_cache_new(void);
 
 /* Frees it with all patterns. NULL is fine. */

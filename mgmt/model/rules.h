@@ -24,8 +24,10 @@ struct rule {
 /* The rule with this message, or NULL. */
 const struct rule *rule_find(const char *message);
 
-/* All of them, for the test that none is unused. */
+/* The i-th rule, for the test that none is unused. */
 const struct rule *rule_at(size_t i);
+
+/* How many there are. */
 size_t rule_count(void);
 
 /* The functions named in rules.def. */

@@ -179,12 +179,22 @@ void store_log_notify(struct store *store, const struct store_change *changes, s
 
 /* ---- store_value.c, store_group.c: their part of a transaction ---- */
 
-/* Makes room, so that the commit below cannot fail. */
+/* Makes room for the transaction's values, so that the commit cannot fail. -ENOMEM: no memory. */
 int store_value_reserve(struct store_txn *txn);
+
+/* Puts the transaction's values into the store. Cannot fail. */
 void store_value_commit(struct store_txn *txn);
+
+/* Frees the transaction's values. */
 void store_value_drop(struct store_txn *txn);
+
+/* Makes room for the transaction's groups, so that the commit cannot fail. -ENOMEM: no memory. */
 int store_group_reserve(struct store_txn *txn);
+
+/* Puts the transaction's groups into the store. Cannot fail. */
 void store_group_commit(struct store_txn *txn);
+
+/* Frees the transaction's groups. */
 void store_group_drop(struct store_txn *txn);
 
 /* Frees every row of a table, and the table. */

@@ -73,18 +73,12 @@ def header_functions_have_a_comment():
     for f in tree.files(".h"):
         if f.startswith("tests/"):
             continue
-        group = False  # a comment above the first of several that belong together covers them all
+        above = ""
         for n, line in enumerate(tree.lines(f), 1):
-            above = tree.lines(f)[n - 2].rstrip() if n > 1 else ""
-            if not line.strip():
-                group = False
             starts = FUNCTION_HEAD.match(line)
-            if not starts or (line.startswith(NO_FUNCTION) and not line.startswith("static inline")):
-                continue
-            if above.endswith("*/"):
-                group = True
-            if not group:
-                bad.append(f"{f}:{n}: {starts[1]}() has no comment above it")
+            if starts and not line.startswith(NO_FUNCTION) and not above.endswith("*/"):
+                bad.append(f"{f}:{n}: {starts[1]}() has no comment that ends right above it")
+            above = line.rstrip()
     return bad
 
 
