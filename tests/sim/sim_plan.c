@@ -221,6 +221,14 @@ static void plan_request(struct sim_plan *p, struct rng *r, const struct sim_ses
     q->has_extras = one_in(r, 4);
 }
 
+/* So long that the next request meets the backend's end of the connection on its way: it comes to
+ * the appliance before that, and to the backend after. */
+static uint32_t racing_think_ms(const struct sim_plan *p)
+{
+    uint32_t way_ms = (2 * p->wires[0].delay_us + p->wires[1].delay_us) / 1000;
+    return p->backend_idle_ms > way_ms ? p->backend_idle_ms - way_ms : 0;
+}
+
 static void plan_session(struct sim_plan *p, struct rng *r, const struct traits *t)
 {
     struct sim_session *s = &p->sessions[p->n_sessions];
@@ -239,7 +247,7 @@ static void plan_session(struct sim_plan *p, struct rng *r, const struct traits 
     if (s->n_requests == 0)
         return;
     if (t->rests && one_in(r, 2))
-        s->think_ms = between(r, 300, 100000);
+        s->think_ms = one_in(r, 2) ? between(r, 300, 100000) : racing_think_ms(p);
     if (one_in(r, t->is_rude ? 3 : 8))
         s->read_pace = between(r, 20, 2000);
     if (one_in(r, t->is_rude ? 3 : 8))
@@ -278,7 +286,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     p->n_backends = between(&r, 2, SIM_BACKENDS_MAX);
     p->host_window_bytes = 1u << between(&r, 14, 18);
     p->host_buffer_bytes = 1u << between(&r, 14, 18);
-    if (t.has_two_workers) {
+    if (t.has_two_workers || one_in(&r, 4)) {
         p->workers = 2;
         p->box_queues = between(&r, 1, 2);
         p->mixes_queues = p->box_queues > 1 && one_in(&r, 2);

@@ -12,6 +12,7 @@
 
 #define NO_FRAME UINT32_MAX
 #define ETHER_BYTES 14u
+#define ETHER_FRAME_BYTES_MIN 60u /* a shorter one is padded (IEEE 802.3) */
 #define COLLECT_MAX 64u
 
 void sim_wires_init(struct sim_wires *w, const struct sim_plan *plan)
@@ -138,6 +139,8 @@ static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned 
     const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, f->bytes);
     if (bytes != f->bytes)
         memcpy(f->bytes, bytes, f->len);
+    for (; f->len < ETHER_FRAME_BYTES_MIN; f->len++)
+        f->bytes[f->len] = 0xa5;
     if (is_corrupt) {
         uint32_t at = ETHER_BYTES + rng_below(&w->rng, f->len - ETHER_BYTES);
         f->bytes[at] ^= (uint8_t)(1 + rng_below(&w->rng, 255));
