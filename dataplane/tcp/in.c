@@ -98,14 +98,31 @@ static void input_without_conn(struct tcp *t, const struct tcp_segment *seg, boo
         tcp_rst_reply(t, seg);
 }
 
+/* Both opened at once (3.5, figure 8): the peer's SYN again, now with the acknowledgement of ours.
+ * Answered by a SYN-ACK it would be answered likewise, without end. */
+static bool ends_simultaneous_open(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    if (c->state != TCP_SYN_RCVD || (c->flags & TCP_F_ACTIVE) == 0 ||
+        (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK) ||
+        !seq_eq(seq_add(seg->seq, 1), c->rcv_nxt) || !seq_eq(seg->ack, c->snd_nxt))
+        return false;
+    seg->flags &= (uint8_t)~TCP_SYN;
+    seg->seq = c->rcv_nxt;
+    seg->window = (uint16_t)(seg->window >> c->snd_wscale); /* in a SYN it is not scaled */
+    tcp_program_ack(c);
+    return true;
+}
+
 /* First: is any of it in the window? RFC 9293, table 6. Else an acknowledgement, and no more. */
-static bool step_one_sequence(struct tcp_conn *c, const struct tcp_segment *seg)
+static bool step_one_sequence(struct tcp_conn *c, struct tcp_segment *seg)
 {
     uint32_t len = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
     int32_t window = seq_diff(c->rcv_adv, c->rcv_nxt);
     int32_t first = seq_diff(seg->seq, c->rcv_nxt);
-    int32_t last = first + (int32_t)len - 1;
+    int32_t last = seq_diff(seq_add(seg->seq, len - 1), c->rcv_nxt); /* wraps as numbers do */
     ASSERT_HOT(window >= 0);
+    if (ends_simultaneous_open(c, seg))
+        return true;
     bool is_in;
     if (len == 0)
         is_in = window == 0 ? first == 0 : first >= 0 && first < window;
@@ -121,7 +138,7 @@ static bool step_one_sequence(struct tcp_conn *c, const struct tcp_segment *seg)
     stat_inc(c->tcp->core, STAT_tcp_drop_sequence);
     if (seg->flags & TCP_RST)
         return false;
-    if (c->state == TCP_SYN_RCVD && (seg->flags & TCP_SYN) != 0 && first == -1) {
+    if (c->state == TCP_SYN_RCVD && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && first == -1) {
         c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
         tcp_program_output(c);
     } else if (seg->len > 0 && last < 0 && c->state >= TCP_ESTABLISHED) {
@@ -167,7 +184,8 @@ static bool step_five_ack(struct tcp_conn *c, const struct tcp_segment *seg)
         return false;
     }
     if (c->state == TCP_SYN_RCVD) {
-        if (!seq_eq(seg->ack, c->snd_nxt)) {
+        bool is_sent = !seq_eq(c->snd_nxt, c->snd_una); /* our SYN may wait for this round's end */
+        if (!is_sent || !seq_eq(seg->ack, c->snd_nxt)) {
             stat_inc(c->tcp->core, STAT_tcp_drop_handshake);
             tcp_rst_reply(c->tcp, seg);
             return false;

@@ -33,6 +33,8 @@ static void send_syn(struct tcp_conn *c)
 
 seq_t tcp_acceptable_seq(const struct tcp_conn *c)
 {
+    if (c->state < TCP_ESTABLISHED)
+        return c->snd_nxt; /* a SYN takes a number whatever the window is */
     seq_t edge = seq_add(c->snd_una, c->snd_wnd);
     return seq_lt(edge, c->snd_nxt) ? edge : c->snd_nxt;
 }
@@ -217,8 +219,11 @@ void tcp_output(struct tcp_conn *c)
     ASSERT_HOT(c->state > TCP_CLOSED);
     if (c->flags & TCP_F_SEND_SYN)
         send_syn(c);
-    if (c->state < TCP_ESTABLISHED)
+    if (c->state < TCP_ESTABLISHED) {
+        if (c->state == TCP_SYN_RCVD && (c->flags & TCP_F_ACK_NOW) != 0)
+            tcp_output_ack(c, NULL); /* what is out of its window is answered there too */
         return;
+    }
     tcp_sndq_wake(c);
     unsigned sent = 0;
     c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;

@@ -78,7 +78,7 @@ unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_
     return the_world->no_port ? 1 : dst_port % 3 == 0 ? 0 : 1;
 }
 
-static void on_event(struct stream *s, unsigned what)
+void world_on_event(struct stream *s, unsigned what)
 {
     the_world->events |= what;
     the_world->event_calls++;
@@ -98,7 +98,7 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
     the_world->accepts++;
     if (the_world->refuses)
         return false;
-    s->on_event = on_event;
+    s->on_event = world_on_event;
     the_world->accepted = s;
     return true;
 }
@@ -346,7 +346,7 @@ struct stream *world_connect(struct world *w)
     struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
     struct stream *s = NULL;
     REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = on_event;
+    s->on_event = world_on_event;
     struct stream_addrs addrs;
     stream_addrs(s, &addrs);
     w->local_port = addrs.local_port;

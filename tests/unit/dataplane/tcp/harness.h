@@ -128,6 +128,9 @@ size_t write_pattern(struct stream *s, uint32_t from, size_t n);
  * different. */
 long read_pattern(struct stream *s, uint32_t from);
 
+/* Notes events; a script that opens by itself sets it. */
+void world_on_event(struct stream *s, unsigned what);
+
 /* The events since last asked. */
 unsigned events(struct world *w);
 
