@@ -5,6 +5,7 @@
  * down in the reverse order. Nothing below knows of anything here.
  */
 #include "base/assert.h"
+#include "base/container.h"
 #include "core/endpoint_table.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
@@ -57,6 +58,8 @@ struct dataplane {
     struct endpoint_table *endpoints;
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
+    uint64_t began_us;
+    char took[256]; /* "eal 0.140, ..." for the line that says ready */
 };
 
 static bool say(const char *what, const char *why)
@@ -214,14 +217,57 @@ static bool make_workers(struct dataplane *d)
     return true;
 }
 
-static bool start(struct dataplane *d)
+/* The workers' clock does not go before the EAL is there. */
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool make_telemetry(struct dataplane *d)
 {
     d->telemetry = telemetry_new(d->options.workers);
-    if (d->telemetry == NULL)
-        return say("no telemetry segment", strerror(errno));
+    return d->telemetry != NULL || say("no telemetry segment", strerror(errno));
+}
+
+static bool lock_dirs(struct dataplane *d)
+{
     return lock_dir(d->options.run_dir, &d->run_lock) &&
-           lock_dir(d->options.state_dir, &d->state_lock) && start_eal(d) && make_packets(d) &&
-           open_ports(d) && make_shared(d) && make_housekeeping(d) && make_workers(d);
+           lock_dir(d->options.state_dir, &d->state_lock);
+}
+
+static const struct stage {
+    const char *name;
+    bool (*make)(struct dataplane *d);
+} stages[] = {
+    {"telemetry", make_telemetry},
+    {"locks", lock_dirs}, /* what the one before left may still be on its way out */
+    {"eal", start_eal},   /* 100 ms of it measure the CPU's clock */
+    {"packets", make_packets},
+    {"ports", open_ports},
+    {"shared", make_shared},
+    {"state", make_housekeeping}, /* reads the last good image and the endpoints */
+    {"workers", make_workers},
+};
+
+/* Goes through the stages; `d->took` tells how long each was, because a restart is an outage. */
+static bool start(struct dataplane *d)
+{
+    size_t len = 0;
+    uint64_t before_us = clock_us();
+    d->began_us = before_us;
+    for (size_t i = 0; i < array_len(stages); i++) {
+        if (!stages[i].make(d))
+            return false;
+        uint64_t now_us = clock_us();
+        len +=
+            (size_t)snprintf(d->took + len, sizeof(d->took) - len, "%s%s %.3f", i > 0 ? ", " : "",
+                             stages[i].name, (double)(now_us - before_us) / 1e6);
+        ASSERT(len < sizeof(d->took));
+        before_us = now_us;
+    }
+    return true;
 }
 
 /* Starts the workers' loops and keeps house until a signal comes. */
@@ -232,7 +278,8 @@ static void run(struct dataplane *d)
         int fault = rte_eal_remote_launch(loop_run, &d->loops[i], 1 + i);
         ASSERT(fault == 0);
     }
-    fprintf(stderr, "sluice-dataplane: ready, %u workers, %u ports\n", workers, d->options.n_ports);
+    fprintf(stderr, "sluice-dataplane: ready, %u workers, %u ports, after %.3f s: %s\n", workers,
+            d->options.n_ports, (double)(clock_us() - d->began_us) / 1e6, d->took);
     while (!is_stopping)
         housekeeping_poll(d->housekeeping, HOUSEKEEPING_MS);
     for (unsigned i = 0; i < workers; i++)

@@ -3,6 +3,7 @@
 #include "packets.h"
 
 #include "base/assert.h"
+#include "core/pages.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -39,6 +40,27 @@ static uint32_t bytes_each(unsigned flags)
     return has_gaps ? PAGE_BYTES : each;
 }
 
+static void unmap(struct rte_mempool_memhdr *piece, void *arg)
+{
+    pages_unmap(piece->addr, piece->len);
+}
+
+/* Gives the pool its memory: the EAL's, unless that has small pages only and nobody needs it. */
+static bool populate(struct rte_mempool *pool, unsigned flags)
+{
+    if ((flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0 || rte_eal_has_hugepages())
+        return rte_mempool_populate_default(pool) >= 0;
+    size_t bytes = (size_t)pool->size * (pool->header_size + pool->elt_size + pool->trailer_size);
+    void *memory = pages_map(bytes);
+    if (memory == NULL)
+        return false;
+    if (rte_mempool_populate_virt(pool, memory, bytes, PAGE_BYTES, unmap, NULL) == (int)pool->size)
+        return true;
+    if (pool->nb_mem_chunks == 0) /* else it goes with the pool */
+        pages_unmap(memory, bytes);
+    return false;
+}
+
 static struct rte_mempool *make_pool(uint32_t n, unsigned flags)
 {
     struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = ROOM_BYTES};
@@ -52,7 +74,7 @@ static struct rte_mempool *make_pool(uint32_t n, unsigned flags)
         return NULL;
     }
     rte_pktmbuf_pool_init(pool, &room);
-    if (rte_mempool_populate_default(pool) < 0) {
+    if (!populate(pool, flags)) {
         rte_mempool_free(pool);
         return NULL;
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A worker's memory while it is being made: from DPDK's heap where hugepages are (fewer TLB
- * misses), else from the C library. Thread: whoever makes or ends the worker, never the loop.
+ * misses), else large blocks from pages.h and small ones from the C library. Thread: whoever makes
+ * or ends the worker, never the loop.
  */
 #include "core/core.h"
 
 #include "base/assert.h"
+#include "core/pages.h"
 
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -13,10 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum memory_home { MEMORY_DPDK, MEMORY_PAGES, MEMORY_LIBC };
+
 /* In front of each block, a cache line of its own so that the block is aligned. */
 struct memory_block {
     _Alignas(64) struct list_node link;
-    bool is_huge;
+    size_t bytes; /* with this */
+    enum memory_home home;
 };
 
 static_assert(sizeof(struct memory_block) == 64, "blocks stay aligned to cache lines");
@@ -41,22 +46,56 @@ void core_init(struct core *c, const struct core_config *config)
     wheel_init(&c->wheel, config->now_us);
 }
 
-/* A zeroed block from the best place there is; NULL: none anywhere. */
+/* With the address sanitizer all come from the C library, so that it sees where each ends. */
+#ifdef __SANITIZE_ADDRESS__
+#define LARGE_BYTES SIZE_MAX
+#else
+#define LARGE_BYTES PAGES_HUGE_BYTES
+#endif
+
+static enum memory_home home_of(size_t bytes)
+{
+    if (rte_eal_has_hugepages())
+        return MEMORY_DPDK;
+    return bytes >= LARGE_BYTES ? MEMORY_PAGES : MEMORY_LIBC;
+}
+
+/* A zeroed block from the best place there is; NULL: none anywhere. The loop shall not meet a page
+ * for the first time, so all are touched here. */
 static struct memory_block *block_new(size_t bytes, int socket)
 {
+    enum memory_home home = home_of(bytes);
     struct memory_block *block = NULL;
-    bool is_huge = rte_eal_has_hugepages() != 0;
-    if (is_huge)
+    if (home == MEMORY_DPDK)
         block = rte_zmalloc_socket("core", bytes, 64, socket);
+    if (home == MEMORY_PAGES)
+        block = pages_map(bytes);
     if (block == NULL) {
-        is_huge = false;
+        home = MEMORY_LIBC;
         block = aligned_alloc(64, bytes);
-        if (block == NULL)
-            return NULL;
-        memset(block, 0, bytes);
     }
-    block->is_huge = is_huge;
+    if (block == NULL)
+        return NULL;
+    if (home != MEMORY_DPDK)
+        memset(block, 0, bytes);
+    block->bytes = bytes;
+    block->home = home;
     return block;
+}
+
+static void block_free(struct memory_block *block)
+{
+    switch (block->home) {
+    case MEMORY_DPDK:
+        rte_free(block);
+        break;
+    case MEMORY_PAGES:
+        pages_unmap(block, block->bytes);
+        break;
+    case MEMORY_LIBC:
+        free(block);
+        break;
+    }
 }
 
 void *core_memory(struct core *c, size_t bytes, const char *what)
@@ -76,11 +115,6 @@ void *core_memory(struct core *c, size_t bytes, const char *what)
 void core_done(struct core *c)
 {
     struct list_node *node;
-    while ((node = list_take_front(&c->memory)) != NULL) {
-        struct memory_block *block = container_of(node, struct memory_block, link);
-        if (block->is_huge)
-            rte_free(block);
-        else
-            free(block);
-    }
+    while ((node = list_take_front(&c->memory)) != NULL)
+        block_free(container_of(node, struct memory_block, link));
 }
