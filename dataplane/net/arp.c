@@ -15,6 +15,7 @@ static bool send_arp(struct net *n, const struct net_iface *iface, const struct 
                      const struct wire_arp *content)
 {
     void *body;
+    ASSERT_HOT(!ether_mac_is_nobody(&iface->mac));
     struct rte_mbuf *m = output_new(n, sizeof(struct wire_arp), &body);
     if (m == NULL)
         return false;
@@ -54,6 +55,8 @@ bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_
 static void reply(struct net *n, const struct net_iface *iface, const struct wire_arp *request)
 {
     struct wire_arp arp = {.operation = be16(ARP_REPLY), .target_mac = request->sender_mac};
+    ASSERT_HOT(be16_host(request->operation) == ARP_REQUEST);
+    ASSERT_HOT(!ether_mac_is_nobody(&request->sender_mac)); /* judge() */
     memcpy(arp.sender_ip, request->target_ip, 4);
     memcpy(arp.target_ip, request->sender_ip, 4);
     stat_inc(n->core, send_arp(n, iface, &request->sender_mac, &arp) ? STAT_net_arp_replies
@@ -93,6 +96,7 @@ static void learn(struct net *n, const struct net_frame *f, const struct wire_ar
                   bool may_create)
 {
     bool is_request = be16_host(arp->operation) == ARP_REQUEST;
+    ASSERT_HOT(is_request || be16_host(arp->operation) == ARP_REPLY);
     struct neighbour_news news = {.addr = ip_addr_from_v4(arp->sender_ip),
                                   .mac = arp->sender_mac,
                                   .is_answer = !is_request && !f->is_multicast,

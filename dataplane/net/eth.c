@@ -78,6 +78,7 @@ void net_input(struct net *n, struct rte_mbuf *m)
 void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,
                 uint16_t type, struct rte_mbuf *m)
 {
+    ASSERT_HOT(iface->port < port_count(n->core) && iface->vlan < VLAN_IDS);
     if (iface->vlan != 0) {
         struct wire_vlan_tag *tag = (void *)rte_pktmbuf_prepend(m, sizeof(*tag));
         ASSERT(tag != NULL); /* NET_HEADER_BYTES */

@@ -14,6 +14,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         return;
     }
     struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
+    ASSERT_HOT(icmp->type == ICMP4_ECHO && net_is_local(n, &p->dst));
     icmp->type = ICMP4_ECHO_REPLY;
     icmp->cksum = (be16_t){0};
     icmp->cksum = cksum_close(cksum_add_mbuf(0, m, 0));

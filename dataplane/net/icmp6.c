@@ -18,6 +18,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         return;
     }
     struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
+    ASSERT_HOT(icmp->type == ICMP6_ECHO);
     icmp->type = ICMP6_ECHO_REPLY;
     icmp->cksum = (be16_t){0};
     uint32_t sum = cksum_add_pseudo(0, &p->dst, &p->src, IPPROTO_NUM_ICMP6, m->pkt_len);

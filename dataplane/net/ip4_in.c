@@ -69,6 +69,8 @@ void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
                            .tos = ip.tos};
     net_mbuf_cut(m, be16_host(ip.total_bytes)); /* a short frame is padded to 60 bytes */
     rte_pktmbuf_adj(m, (uint16_t)((ip.version_ihl & 0xfu) * 4));
+    ASSERT_HOT(m->pkt_len == be16_host(ip.total_bytes) - (ip.version_ihl & 0xfu) * 4);
+    ASSERT_HOT(!ip_addr_eq(&p.src, &p.dst));
     if (ip.proto == IPPROTO_NUM_TCP)
         net_deliver_tcp(n, &p, m);
     else if (ip.proto == IPPROTO_NUM_ICMP4)

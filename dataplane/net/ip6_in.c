@@ -135,6 +135,8 @@ void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     bool is_group = p.dst.bytes[0] == 0xff;
     bool has_sender = !ip_addr_is_zero(&p.src); /* only a probe of ND has none */
     rte_pktmbuf_adj(m, (uint16_t)w.offset);
+    ASSERT_HOT(m->pkt_len == be16_host(ip.payload_bytes) + sizeof(ip) - w.offset);
+    ASSERT_HOT(!ip_addr_eq(&p.src, &p.dst));
     if (w.proto == IPPROTO_NUM_TCP && !is_group && has_sender)
         net_deliver_tcp(n, &p, m);
     else if (w.proto == IPPROTO_NUM_ICMP6)

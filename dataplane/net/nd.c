@@ -27,6 +27,7 @@ static struct ip_addr solicited_node(const struct ip_addr *addr)
 static struct ether_mac group_mac(const struct ip_addr *group)
 {
     struct ether_mac mac = {{0x33, 0x33}};
+    ASSERT_HOT(group->bytes[0] == 0xff);
     memcpy(&mac.bytes[2], &group->bytes[12], 4);
     return mac;
 }
@@ -62,6 +63,8 @@ static bool send_nd(struct net *n, const struct nd_message *msg)
         struct wire_nd_lladdr_option option;
     } * body;
     void *start;
+    ASSERT_HOT(msg->target.bytes[0] != 0xff && !ip_addr_is_v4(&msg->target));
+    ASSERT_HOT(!ip_addr_is_zero(&msg->src) && !ip_addr_is_zero(&msg->dst));
     struct rte_mbuf *m = output_new(n, sizeof(*body), &start);
     if (m == NULL)
         return false;
@@ -181,6 +184,8 @@ static enum stat_id judge(struct net *n, const struct net_packet *p, const struc
 static void advertise(struct net *n, const struct net_packet *p, const struct nd_heard *h)
 {
     bool is_probe = ip_addr_is_zero(&p->src); /* somebody wants our address: defend it */
+    ASSERT_HOT(net_is_on_iface(n, p->frame.iface, &h->target));
+    ASSERT_HOT(!is_probe || !h->has_mac); /* read_message() */
     struct nd_message msg = {.iface = p->frame.iface,
                              .src = h->target,
                              .dst = is_probe ? all_nodes : p->src,

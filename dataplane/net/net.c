@@ -105,6 +105,7 @@ void net_configure(struct net *n, const struct net_config *config)
     build_ifaces(n, n->spare, config);
     local_build(&n->spare->local, config->addresses, config->n_addresses);
     path_build(&n->spare->paths, config);
+    ASSERT(n->spare != n->now);
     n->now = n->spare;
     n->spare = then;
     neighbour_prune(n);
@@ -203,6 +204,7 @@ void net_mbuf_cut(struct rte_mbuf *m, uint32_t bytes)
     seg->next = NULL;
     m->pkt_len = bytes;
     m->nb_segs = 1;
+    ASSERT_HOT(left <= UINT16_MAX);
     for (seg = m; seg->next != NULL; seg = seg->next)
         m->nb_segs++;
 }

@@ -81,6 +81,8 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
                struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                uint8_t proto, uint8_t tos)
 {
+    ASSERT_HOT(iface == &n->now->ifaces[iface->index]);
+    ASSERT_HOT(ip_addr_is_v4(next_hop) == ip_addr_is_v4(dst) && !ip_addr_is_zero(next_hop));
     const struct port_info *port = port_info(n->core, iface->port);
     uint32_t header = ip_addr_is_v4(dst) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
     if (m->pkt_len + header > iface->mtu) {

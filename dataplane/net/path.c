@@ -96,6 +96,7 @@ static void link_parents(struct path_table *t, uint32_t n)
             parent = t->entries[parent].parent;
         struct path_entry copy = *e;
         copy.parent = parent;
+        ASSERT(parent == PATH_NONE || parent < t->n);
         t->entries[t->n++] = copy;
     }
 }

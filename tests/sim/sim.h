@@ -69,6 +69,9 @@ static inline bool sim_has_failed(const struct sim *s)
 /* A line of the story, with --verbose. */
 void sim_note(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The invariants of a run whose sessions are over and whose appliance is empty (sim_check.c). */
+void sim_check(struct sim *s);
+
 /* A session is over. */
 void sim_session_ended(struct sim *s);
 

@@ -15,10 +15,8 @@
 #define REOPEN_US 1000u
 
 static void run(struct sim_client *c);
-static void on_eof(struct sim_client *c);
 
-/* A request that the session will not hear of any more. */
-static void end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome)
+void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome)
 {
     ASSERT(c->requests[i].outcome == SIM_OUTCOME_open);
     c->requests[i].outcome = outcome;
@@ -29,11 +27,11 @@ static void end_session(struct sim_client *c, bool is_abort)
     for (uint32_t i = c->next_answer; i < c->plan->n_requests; i++) {
         bool is_coming = i == c->next_answer && (c->is_in_body || c->head.len > 0);
         bool is_sent = i < c->next_send || (i == c->next_send && c->is_sending);
-        end_request(c, i,
-                    is_abort    ? SIM_OUTCOME_aborted
-                    : is_coming ? SIM_OUTCOME_broken
-                    : is_sent   ? SIM_OUTCOME_unanswered
-                                : SIM_OUTCOME_unsent);
+        sim_client_end_request(c, i,
+                               is_abort    ? SIM_OUTCOME_aborted
+                               : is_coming ? SIM_OUTCOME_broken
+                               : is_sent   ? SIM_OUTCOME_unanswered
+                                           : SIM_OUTCOME_unsent);
     }
     wheel_disarm(&c->host->core.wheel, &c->timer);
     if (c->stream != NULL)
@@ -79,6 +77,13 @@ static void end_connection(struct sim_client *c)
     if (++c->reopens > SIM_REOPENS_MAX)
         sim_fail(c->sim, "session %u is closed again and again", c->plan->first_request);
     wheel_arm(&c->host->core.wheel, &c->timer, c->sim->now_us + REOPEN_US);
+}
+
+/* The appliance has ended its direction. */
+static void on_eof(struct sim_client *c)
+{
+    sim_client_end_body(c);
+    end_connection(c);
 }
 
 static void on_event(struct stream *s, unsigned events)
@@ -187,127 +192,6 @@ static bool send_some(struct sim_client *c)
     return n > 0 || began;
 }
 
-static void end_answer(struct sim_client *c)
-{
-    struct sim_request *q = &c->requests[c->next_answer];
-    bool is_planned = q->status == sim_request_status(q);
-    end_request(c, c->next_answer, is_planned ? SIM_OUTCOME_complete : SIM_OUTCOME_refused);
-    q->took_us = c->sim->now_us - q->begun_us;
-    bool is_head = strcmp(q->method, "HEAD") == 0;
-    if (q->status / 100 == 2 && !is_head && c->in.bytes != q->down_bytes)
-        sim_fail(c->sim, "request %u: %lu bytes of body, not %u", q->id, c->in.bytes,
-                 q->down_bytes);
-    c->next_answer++;
-    c->is_in_body = false;
-    c->head.len = 0;
-    c->must_reopen = c->is_close_announced;
-    c->may_reopen = q->order == SIM_ORDER_early;
-    c->is_close_announced = false;
-    c->think_until_us = c->sim->now_us + c->plan->think_ms * 1000ull;
-    if (c->plan->think_ms != 0 && !wheel_timer_is_armed(&c->timer))
-        wheel_arm(&c->host->core.wheel, &c->timer, c->think_until_us);
-}
-
-static enum sim_body_mode mode_of_answer(struct sim_client *c, const struct sim_request *q,
-                                         long long *ret_length)
-{
-    const struct sim_head *h = &c->head;
-    *ret_length = sim_head_number(h, "Content-Length");
-    if (strcmp(q->method, "HEAD") == 0 || q->status == 204 || q->status == 304)
-        return SIM_BODY_NONE;
-    if (sim_head_has(h, "Transfer-Encoding", "chunked")) {
-        if (c->plan->is_http10)
-            sim_fail(c->sim, "request %u: chunks for a client of HTTP/1.0", q->id);
-        return SIM_BODY_CHUNKED;
-    }
-    return *ret_length >= 0 ? SIM_BODY_LENGTH : SIM_BODY_CLOSE;
-}
-
-/* A whole head is there. */
-static void begin_answer(struct sim_client *c)
-{
-    struct sim_request *q = &c->requests[c->next_answer];
-    unsigned status;
-    if (sscanf(c->head.text, "HTTP/1.%*1[01] %3u", &status) != 1) {
-        sim_fail(c->sim, "request %u: not a status line: %.40s", q->id, c->head.text);
-        return;
-    }
-    c->out.is_held = false;
-    if (status < 200) {
-        c->head.len = 0;
-        return;
-    }
-    q->status = (uint16_t)status;
-    long long length;
-    enum sim_body_mode mode = mode_of_answer(c, q, &length);
-    if (status / 100 == 2 && sim_head_number(&c->head, "X-Sim-Id") != q->id)
-        sim_fail(c->sim, "request %u: the answer of another", q->id);
-    if (status == 200 && length >= 0 && length != q->down_bytes)
-        sim_fail(c->sim, "request %u: Content-Length %lld, not %u", q->id, length, q->down_bytes);
-    sim_in_begin(&c->in, mode, sim_down_key(q->id), status == 200,
-                 length < 0 ? 0 : (uint64_t)length);
-    c->is_in_body = true;
-    c->is_close_announced = mode == SIM_BODY_CLOSE || c->plan->is_http10 ||
-                            sim_head_has(&c->head, "Connection", "close");
-    sim_note(c->sim, "request %u: status %u%s", q->id, status,
-             c->is_close_announced ? ", close" : "");
-}
-
-/* Takes what is there of a body. */
-static enum sim_in_status take_body(struct sim_client *c, size_t *budget)
-{
-    enum sim_in_status status = SIM_IN_MORE;
-    if (c->in.mode == SIM_BODY_NONE || (c->in.mode == SIM_BODY_LENGTH && c->in.bytes_total == 0))
-        return SIM_IN_DONE;
-    struct slice v;
-    while (status == SIM_IN_MORE && *budget > 0 && stream_peek(c->stream, &v, 1) > 0) {
-        size_t used;
-        status = sim_in_feed(&c->in, v.ptr, v.len < *budget ? v.len : *budget, &used);
-        stream_consume(c->stream, used);
-        *budget -= used;
-        if (used == 0)
-            break;
-    }
-    return status;
-}
-
-/* The appliance has ended its direction. */
-static void on_eof(struct sim_client *c)
-{
-    if (c->is_in_body && c->in.mode == SIM_BODY_CLOSE)
-        end_answer(c);
-    end_connection(c);
-}
-
-/* Returns true if anything moved; the session may be over then. */
-static bool read_some(struct sim_client *c)
-{
-    size_t budget = c->read_budget;
-    if (budget > 0 && !c->is_in_body && c->next_answer == c->next_send && !c->is_sending &&
-        stream_readable(c->stream) > 0) {
-        sim_fail(c->sim, "session %u: bytes that nobody asked for", c->plan->first_request);
-        return false;
-    }
-    enum sim_in_status status;
-    if (!c->is_in_body) {
-        status = sim_head_read(&c->head, c->stream, &budget);
-        if (status == SIM_IN_DONE)
-            begin_answer(c);
-    } else {
-        status = take_body(c, &budget);
-        if (status == SIM_IN_DONE)
-            end_answer(c);
-    }
-    if (status == SIM_IN_BAD)
-        sim_fail(c->sim, "session %u: answer %u is damaged", c->plan->first_request,
-                 c->next_answer);
-    size_t n = c->read_budget - budget;
-    c->answer_bytes += n;
-    if (c->plan->read_pace != 0)
-        c->read_budget = budget;
-    return n > 0 || status == SIM_IN_DONE;
-}
-
 /* Fills up what slow clients may read and write. */
 static void fill_budgets(struct sim_client *c)
 {
@@ -338,7 +222,7 @@ static void run(struct sim_client *c)
     bool has_moved = c->is_established;
     while (has_moved && !sim_has_failed(c->sim)) {
         has_moved = send_some(c);
-        has_moved |= read_some(c);
+        has_moved |= sim_client_read(c);
         if (has_moved)
             c->progress_us = c->sim->now_us;
         if (c->plan->abort_at != 0 && c->answer_bytes >= c->plan->abort_at) {

@@ -47,3 +47,13 @@ void sim_client_init(struct sim_client *c, struct sim *sim, const struct sim_ses
 
 /* Ends a session that is still open when the run gives up. */
 void sim_client_stop(struct sim_client *c);
+
+/* A request that the session will not hear of any more. For sim_client*.c. */
+void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome);
+
+/* Takes what is there of answers, as far as the client's pace allows. Returns true if anything
+ * moved. For sim_client.c. */
+bool sim_client_read(struct sim_client *c);
+
+/* The appliance has ended its direction: so ends a body that nothing else ends. For sim_client.c. */
+void sim_client_end_body(struct sim_client *c);

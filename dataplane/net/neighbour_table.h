@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table below the neighbour state machine: places, not states. Private to neighbour*.c. */
+#pragma once
+
+#include "net/net_priv.h"
+
+/* The neighbour; NULL: not known. */
+struct neighbour *neighbour_lookup(struct net *n, const struct net_iface *iface,
+                                   const struct ip_addr *addr);
+
+/* A new one in INCOMPLETE, its timer not yet armed; another makes place if it must. */
+struct neighbour *neighbour_add(struct net *n, const struct net_iface *iface,
+                                const struct ip_addr *addr, wheel_fn on_expire);
+
+/* Forgets `e`; what waited for it is dropped for the reason given. */
+void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why);
+
+/* The interface that it is on; NULL: the configuration has it no more. */
+const struct net_iface *neighbour_iface(const struct net *n, const struct neighbour *e);
+
+/* Asserts what must hold between any two calls. */
+void neighbour_check(const struct neighbour *e);

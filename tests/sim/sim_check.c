@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How each request ended, against how it may end: what the plan promised, what in the plan excuses
+ * another end, and what a calm world does not allow.
+ */
+#include "sim.h"
+
+#include <string.h>
+
+/* A cut answer resets the connection, and with it what the client has not read of those before. */
+static bool has_poison(const struct sim *s, const struct sim_session *session)
+{
+    for (uint32_t i = 0; i < session->n_requests && session->pipeline > 1; i++) {
+        if (sim_order_is_excuse(s->plan.requests[session->first_request + i].order))
+            return true;
+    }
+    return false;
+}
+
+/* May the request have ended otherwise than planned? `is_cut`: one before it in its session did. */
+static bool is_excused(const struct sim *s, const struct sim_session *session,
+                       const struct sim_request *q, bool is_cut)
+{
+    if (s->plan.is_short || session->abort_at != 0 || is_cut || sim_order_is_excuse(q->order))
+        return true;
+    if ((s->plan.moves_vip6 && session->is_ip6) || has_poison(s, session))
+        return true;
+    if (s->plan.has_races && session->think_ms > SIM_THINK_MS_MAX)
+        return true;
+    /* A backend that closes without a word races with the next request, which the appliance may
+     * not send again if it has a body or must not be repeated. */
+    return s->plan.has_races && (q->up_bytes > 0 || !sim_is_repeatable(q));
+}
+
+/* An upper bound for how long a request may take in a calm world: slow start and windows of the
+ * hosts, over both LANs one after the other, and what the plan waits for. */
+static uint64_t patience_us(const struct sim *s, const struct sim_request *q)
+{
+    uint64_t rtt_us = 1000;
+    for (unsigned lan = 0; lan < 2; lan++) {
+        const struct sim_wire_plan *w = &s->plan.wires[lan];
+        rtt_us += 2 * (w->delay_us + w->jitter_us + w->grain_us);
+    }
+    uint32_t window = s->plan.host_window_bytes < s->plan.host_buffer_bytes
+                          ? s->plan.host_window_bytes
+                          : s->plan.host_buffer_bytes;
+    uint64_t rounds = 30 + 2 * ((uint64_t)q->up_bytes + q->down_bytes) / window;
+    return q->delay_ms * 1000ull + rounds * rtt_us;
+}
+
+/* In a calm world nothing waits for a timer that should not have to. */
+static void check_calm(struct sim *s, const struct sim_session *session,
+                       const struct sim_request *q)
+{
+    bool is_slow = session->read_pace != 0 || session->write_pace != 0 || session->pipeline > 1;
+    if (!s->plan.is_calm || is_slow || s->wires.n_full > 0)
+        return;
+    uint64_t patience = patience_us(s, q) + (q->expects_continue ? 1000000 : 0);
+    if (q->took_us > patience)
+        sim_fail(s, "request %u took %lu us, more than %lu", q->id, q->took_us, patience);
+}
+
+/* Without a loss nothing is sent again, by nobody; but for what a closed window was probed with. */
+static void check_retransmits(struct sim *s)
+{
+    if (!s->plan.is_calm || s->wires.n_full > 0)
+        return;
+    uint64_t n = sim_box_stat(&s->box, STAT_tcp_retransmits);
+    uint64_t probes = sim_box_stat(&s->box, STAT_tcp_window_probes);
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        n += s->hosts[i].stats.counters[STAT_tcp_retransmits];
+        probes += s->hosts[i].stats.counters[STAT_tcp_window_probes];
+    }
+    if (n > probes)
+        sim_fail(s, "%lu segments were sent again, though nothing was lost", n);
+}
+
+static void check_session(struct sim *s, const struct sim_session *session)
+{
+    bool is_cut = false;
+    for (uint32_t i = session->first_request; i < session->first_request + session->n_requests;
+         i++) {
+        const struct sim_request *q = &s->plan.requests[i];
+        if (q->outcome == SIM_OUTCOME_open)
+            sim_fail(s, "request %u has no end", i);
+        if (q->seen > (sim_is_repeatable(q) ? 2u : 1u))
+            sim_fail(s, "request %u (%s) reached backends %u times", i, q->method, q->seen);
+        if (q->outcome == SIM_OUTCOME_complete) {
+            check_calm(s, session, q);
+            continue;
+        }
+        if (!is_excused(s, session, q, is_cut))
+            sim_fail(s, "request %u (%s, order %s) is %s, status %u", i, q->method,
+                     sim_order_name(q->order), sim_outcome_name(q->outcome), q->status);
+        is_cut = true;
+    }
+}
+
+void sim_check(struct sim *s)
+{
+    sim_box_check(&s->box);
+    for (uint32_t i = 0; i < s->plan.n_sessions; i++)
+        check_session(s, &s->plan.sessions[i]);
+    check_retransmits(s);
+}
