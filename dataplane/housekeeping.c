@@ -55,6 +55,7 @@ static bool on_hello(struct housekeeping *h, struct control_peer *peer,
     struct control_welcome welcome = {
         .generation = h->served.generation,
         .image_checksum = h->served.content_checksum,
+        .generation_newest = h->newest_generation,
         .workers = h->workers,
         .n_ports = h->n_ports,
     };

@@ -62,9 +62,11 @@ struct control_hello {
 };
 
 struct control_welcome {
-    uint64_t generation;     /* that every worker serves now; 0: none yet */
-    uint64_t image_checksum; /* content checksum of that image; the same content need not be sent
+    uint64_t generation;        /* that every worker serves now; 0: none yet */
+    uint64_t image_checksum;    /* content checksum of that image; the same content need not be sent
                                 again */
+    uint64_t generation_newest; /* accepted; above `generation` while workers have yet to take it:
+                                   the next one must be greater than this */
     uint32_t workers;
     uint32_t n_ports; /* <= CONTROL_PORTS_MAX */
     /* In the order of their indices: what Interface objects call a port, the image calls by its
@@ -90,5 +92,5 @@ struct control_generation {
 };
 
 _Static_assert(sizeof(struct control_msg) == 24, "wire layout");
-_Static_assert(sizeof(struct control_welcome) == 536, "wire layout");
+_Static_assert(sizeof(struct control_welcome) == 544, "wire layout");
 _Static_assert(sizeof(struct control_result) == 184, "wire layout");

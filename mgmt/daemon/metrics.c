@@ -52,6 +52,10 @@ static void put_rest(FILE *to, const struct daemon *d)
         {"reconcile_runs", "counter", "times that objects became an image", r.runs},
         {"reconcile_images_refused", "counter", "images that the dataplane refused",
          r.images_refused},
+        {"reconcile_failures", "counter", "what failed or was refused, and was tried again",
+         r.failures},
+        {"reconcile_left_out", "gauge", "things that the latest image leaves out", r.left_out},
+        {"reconcile_image_bytes", "gauge", "size of the latest image", r.image_bytes},
         {"reconcile_run_us_last", "gauge", "microseconds of the latest run", r.run_us_last},
     };
     for (size_t i = 0; i < array_len(all); i++)

@@ -58,6 +58,12 @@ int groups_publish(struct group_table *table, struct publish *publish, const str
     return 0;
 }
 
+void groups_forget(struct group_table *table, uint64_t group)
+{
+    if (group < ENDPOINT_GROUPS_MAX)
+        table->sent[group] = 0;
+}
+
 struct unused {
     bool is_used[ENDPOINT_GROUPS_MAX]; /* by id */
     char **names;                      /* copies: releasing changes what is walked */

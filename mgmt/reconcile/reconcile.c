@@ -8,18 +8,14 @@
 #include "compile/compile.h"
 #include "loop/loop.h"
 #include "publish/publish.h"
+#include "reconcile/carried.h"
+#include "reconcile/pace.h"
 #include "reconcile/reconcile_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* An image on its way: which Gateways, at which generation, it carries. */
-struct unacknowledged {
-    uint64_t generation;
-    json_t *gateways; /* uid -> metadata.generation */
-};
 
 struct reconcile {
     struct loop *loop;
@@ -29,70 +25,33 @@ struct reconcile {
     struct store_listener listener;
     struct loop_task task;
     struct wheel_timer start_wait;
-    bool is_started; /* WELCOME came, or it was not waited for any longer */
+    struct pace pace;
+    bool is_started;        /* WELCOME came, or it was not waited for any longer */
+    bool is_plan_published; /* the latest image that was published carries the plan of `attach` */
     struct attach *attach;
     void *image; /* of the latest run; NULL: none */
     size_t image_length;
     uint64_t content_published; /* content checksum of the latest image that was published */
     uint32_t n_ports;
     char ports[CONTROL_PORTS_MAX][CONTROL_PORT_NAME_BYTES]; /* the dataplane's, by index */
-    json_t *served; /* uid -> metadata.generation that every worker serves */
-    unsigned n_unacknowledged;
-    struct unacknowledged unacknowledged[RECONCILE_UNACKNOWLEDGED_MAX]; /* oldest first */
+    struct carried carried;
+    char *notes; /* what the latest image left out, one a line; NULL: nothing */
     struct reconcile_state state;
     struct group_table groups;
 };
 
-static void complain(const char *what, int error)
+/* Says what failed, and sees to another attempt. */
+static void complain(struct reconcile *r, const char *what, int error)
 {
-    fprintf(stderr, "sluice-mgmtd: %s: %s\n", what, strerror(-error));
+    uint64_t pause_us = pace_on_failure(&r->pace);
+    r->state.failures++;
+    fprintf(stderr, "sluice-mgmtd: %s: %s; next attempt within %u ms\n", what, strerror(-error),
+            (unsigned)(pause_us / 1000u));
 }
 
-/* ---- what an image carries ---- */
-
-static json_t *gateways_of(const struct plan *plan)
-{
-    json_t *gateways = json_object();
-    for (uint32_t i = 0; i < plan->n_gateways; i++)
-        json_object_set_new(gateways, plan->gateways[i].uid,
-                            json_integer(plan->gateways[i].generation));
-    return gateways;
-}
-
-static void drop_unacknowledged(struct reconcile *r, unsigned n)
-{
-    ASSERT(n <= r->n_unacknowledged);
-    for (unsigned i = 0; i < n; i++)
-        json_decref(r->unacknowledged[i].gateways);
-    r->n_unacknowledged -= n;
-    memmove(r->unacknowledged, r->unacknowledged + n,
-            r->n_unacknowledged * sizeof(r->unacknowledged[0]));
-}
-
-/* Remembers that the image of `generation` carries the plan of this run. */
-static void remember(struct reconcile *r, uint64_t generation)
-{
-    unsigned n = r->n_unacknowledged;
-    if (n > 0 && r->unacknowledged[n - 1].generation == generation)
-        json_decref(r->unacknowledged[--r->n_unacknowledged]
-                        .gateways); /* the newer plan has the same image */
-    ASSERT(r->n_unacknowledged < RECONCILE_UNACKNOWLEDGED_MAX);
-    struct unacknowledged *u = &r->unacknowledged[r->n_unacknowledged++];
-    u->generation = generation;
-    u->gateways = gateways_of(attach_plan(r->attach));
-}
-
-/* Moves what every worker serves by now from "on its way" to "served". */
 static void acknowledge(struct reconcile *r, uint64_t generation)
 {
-    unsigned n = 0;
-    while (n < r->n_unacknowledged && r->unacknowledged[n].generation <= generation) {
-        /* Only Gateways of the latest image count: those that are gone must not pile up. */
-        json_decref(r->served);
-        r->served = json_incref(r->unacknowledged[n].gateways);
-        n++;
-    }
-    drop_unacknowledged(r, n);
+    carried_acknowledge(&r->carried, generation);
     if (generation > r->state.generation_served)
         r->state.generation_served = generation;
 }
@@ -109,7 +68,35 @@ static int attach_anew(struct reconcile *r)
         return result;
     attach_free(r->attach);
     r->attach = attach;
+    r->is_plan_published = false;
     return 0;
+}
+
+/* What one image leaves out. */
+struct notes {
+    FILE *to;
+    unsigned n;
+};
+
+static void on_note(void *arg, const char *text)
+{
+    struct notes *notes = arg;
+    if (notes->to != NULL && notes->n < RECONCILE_NOTES_MAX)
+        fprintf(notes->to, "sluice-mgmtd: not in the image: %s\n", text);
+    notes->n++;
+}
+
+/* Says what is left out, once: not again with each image that leaves out the same. Takes `text`. */
+static void keep_notes(struct reconcile *r, char *text, unsigned n)
+{
+    if (text != NULL && (r->notes == NULL || strcmp(text, r->notes) != 0)) {
+        fputs(text, stderr);
+        if (n > RECONCILE_NOTES_MAX)
+            fprintf(stderr, "sluice-mgmtd: not in the image: %u more\n", n - RECONCILE_NOTES_MAX);
+    }
+    free(r->notes);
+    r->notes = text;
+    r->state.left_out = n;
 }
 
 static int compile_anew(struct reconcile *r, const uint32_t *group_ids)
@@ -123,33 +110,47 @@ static int compile_anew(struct reconcile *r, const uint32_t *group_ids)
         .port_names = ports,
         .n_ports = r->n_ports,
         .generation = r->state.generation_published + 1,
+        .on_note = on_note,
     };
+    char *text = NULL;
+    size_t text_bytes = 0;
+    struct notes notes = {.to = open_memstream(&text, &text_bytes)};
+    input.arg = &notes;
     void *image;
     size_t length;
     int result = compile_image(&input, &image, &length);
+    if (notes.to != NULL && fclose(notes.to) == 0)
+        keep_notes(r, text, notes.n);
     if (result != 0)
         return result;
     free(r->image);
     r->image = image;
     r->image_length = length;
+    r->state.image_bytes = length;
     return 0;
 }
 
-/* Publishes the image of this run unless the dataplane has its content already. */
+/* Publishes the image of this run, unless the dataplane has its content already, or has too many to
+ * answer for. */
 static int publish_anew(struct reconcile *r)
 {
     const struct image_header *header = r->image;
+    const struct plan *plan = attach_plan(r->attach);
     if (header->content_checksum == r->content_published) {
-        remember(r, r->state.generation_published);
+        carried_remember(&r->carried, r->state.generation_published, plan);
         acknowledge(r, r->state.generation_served);
+        r->is_plan_published = true;
         return 0;
     }
+    if (carried_is_full(&r->carried))
+        return 0; /* the next answer starts a run */
     int result = publish_image(r->publish, header->generation, r->image, r->image_length);
     if (result != 0)
         return result;
     r->content_published = header->content_checksum;
     r->state.generation_published = header->generation;
-    remember(r, header->generation);
+    carried_remember(&r->carried, header->generation, plan);
+    r->is_plan_published = true;
     return 0;
 }
 
@@ -170,23 +171,33 @@ static int publish_all(struct reconcile *r)
     return result;
 }
 
+static void write_statuses(struct reconcile *r)
+{
+    if (r->attach == NULL)
+        return;
+    int result = statuses_write(r->store, r->attach, r->carried.served);
+    if (result != 0)
+        complain(r, "statuses could not be written", result);
+}
+
 static void run(struct loop_task *task)
 {
     struct reconcile *r = container_of(task, struct reconcile, task);
-    /* An answer that is overdue starts the next run; until then changes add up. */
-    if (!r->is_started || r->n_unacknowledged == RECONCILE_UNACKNOWLEDGED_MAX)
+    if (!r->is_started)
         return;
-    uint64_t begin_us = loop_now_us(r->loop);
+    uint64_t begin_us = pace_clock_us();
     int result = attach_anew(r);
+    if (result != 0)
+        complain(r, "the objects could not be looked at", result);
     if (result == 0 && publish_is_connected(r->publish)) {
         result = publish_all(r);
         if (result != 0)
-            complain("the dataplane could not be told of a change", result);
+            complain(r, "the dataplane could not be told of a change", result);
     }
-    if (r->attach != NULL && (result = statuses_write(r->store, r->attach, r->served)) != 0)
-        complain("statuses could not be written", result);
+    write_statuses(r);
     r->state.runs++;
-    r->state.run_us_last = loop_now_us(r->loop) - begin_us;
+    r->state.run_us_last = pace_clock_us() - begin_us;
+    pace_on_run(&r->pace, r->state.run_us_last);
 }
 
 /* ---- what starts a run ---- */
@@ -196,7 +207,7 @@ static void on_commit(struct store_listener *listener, const struct store_change
     struct reconcile *r = container_of(listener, struct reconcile, listener);
     for (size_t i = 0; i < n; i++) {
         if (!changes[i].is_status_only) {
-            loop_task_program(r->loop, &r->task);
+            pace_program_run(&r->pace);
             return;
         }
     }
@@ -206,7 +217,7 @@ static void start(struct reconcile *r)
 {
     r->is_started = true;
     loop_timer_disarm(r->loop, &r->start_wait);
-    loop_task_program(r->loop, &r->task);
+    pace_program_run(&r->pace);
 }
 
 static void on_start_wait(struct wheel_timer *timer, uint64_t now_us)
@@ -217,14 +228,19 @@ static void on_start_wait(struct wheel_timer *timer, uint64_t now_us)
 static void on_connected(void *owner, const struct control_welcome *welcome, int telemetry_fd)
 {
     struct reconcile *r = owner;
+    uint64_t newest = welcome->generation > welcome->generation_newest ? welcome->generation
+                                                                       : welcome->generation_newest;
     memset(&r->groups, 0, sizeof(r->groups));
-    drop_unacknowledged(r, r->n_unacknowledged);
+    carried_forget_all(&r->carried);
     r->n_ports = welcome->n_ports <= CONTROL_PORTS_MAX ? welcome->n_ports : CONTROL_PORTS_MAX;
     memcpy(r->ports, welcome->port_names, sizeof(r->ports));
     for (uint32_t i = 0; i < CONTROL_PORTS_MAX; i++)
         r->ports[i][CONTROL_PORT_NAME_BYTES - 1] = '\0';
-    r->content_published = welcome->generation != 0 ? welcome->image_checksum : 0;
-    r->state.generation_published = welcome->generation;
+    /* What a manager before us published and not every worker serves yet, we know nothing of: ours
+     * goes over it. */
+    bool is_known = welcome->generation != 0 && welcome->generation == newest;
+    r->content_published = is_known ? welcome->image_checksum : 0;
+    r->state.generation_published = newest;
     r->state.generation_served = welcome->generation;
     r->state.is_connected = true;
     start(r);
@@ -239,31 +255,50 @@ static void on_disconnected(void *owner)
 static void on_generation(void *owner, uint64_t generation)
 {
     struct reconcile *r = owner;
-    bool was_full = r->n_unacknowledged == RECONCILE_UNACKNOWLEDGED_MAX;
     acknowledge(r, generation);
-    if (was_full)
-        loop_task_program(r->loop, &r->task); /* for changes that waited for this answer */
+    if (generation > r->state.generation_published)
+        r->state.generation_published = generation; /* of a manager before us */
     if (r->attach == NULL)
         return;
-    int result = statuses_write(r->store, r->attach, r->served);
-    if (result == 0 && generation == r->state.generation_published)
-        result = groups_release(&r->groups, r->publish, r->store, attach_plan(r->attach));
+    write_statuses(r);
+    if (!r->is_plan_published) {
+        pace_program_run(&r->pace); /* the latest plan waited for this answer */
+        return;
+    }
+    if (generation != r->state.generation_published)
+        return;
+    pace_on_success(&r->pace);
+    int result = groups_release(&r->groups, r->publish, r->store, attach_plan(r->attach));
     if (result != 0)
-        complain("what the dataplane serves could not be written down", result);
+        complain(r, "ids of backends could not be released", result);
 }
 
+static void on_image_refused(struct reconcile *r)
+{
+    r->state.images_refused++;
+    r->content_published = 0;
+    r->is_plan_published = false;
+    carried_forget_unacknowledged(&r->carried);
+}
+
+/* What serves goes on serving. What was refused goes again after a pause: an image under a higher
+ * number, a list because the dataplane may only have been too busy for it. */
 static void on_refused(void *owner, const struct control_result *refusal)
 {
     struct reconcile *r = owner;
-    fprintf(stderr, "sluice-mgmtd: the dataplane refused %s %llu at offset %llu: %s\n",
-            refusal->type == CONTROL_PUBLISH ? "the image of generation" : "endpoints of group",
+    bool is_image = refusal->type == CONTROL_PUBLISH;
+    uint64_t pause_us = pace_on_failure(&r->pace);
+    r->state.failures++;
+    if (is_image)
+        on_image_refused(r);
+    else
+        groups_forget(&r->groups, refusal->subject);
+    fprintf(stderr,
+            "sluice-mgmtd: the dataplane refused %s %llu at offset %llu: %s; next attempt within "
+            "%u ms\n",
+            is_image ? "the image of generation" : "endpoints of group",
             (unsigned long long)refusal->subject, (unsigned long long)refusal->offset,
-            refusal->text);
-    if (refusal->type != CONTROL_PUBLISH)
-        return;
-    r->state.images_refused++;
-    r->content_published = 0;
-    drop_unacknowledged(r, r->n_unacknowledged);
+            refusal->text, (unsigned)(pause_us / 1000u));
 }
 
 /* ---- life ---- */
@@ -283,17 +318,19 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     r->loop = config->loop;
     r->store = config->store;
     r->controller_name = strdup(name);
-    r->served = json_object();
-    int result = r->controller_name == NULL || r->served == NULL
+    int result = carried_init(&r->carried);
+    if (result == 0)
+        result = r->controller_name == NULL
                      ? -ENOMEM
                      : publish_new(r->loop, config->run_dir, &upcalls, &r->publish);
     if (result != 0) {
-        json_decref(r->served);
+        carried_done(&r->carried);
         free(r->controller_name);
         free(r);
         return result;
     }
     r->task.run = run;
+    pace_init(&r->pace, r->loop, &r->task);
     r->listener.on_commit = on_commit;
     r->start_wait.on_expire = on_start_wait;
     store_listen(r->store, &r->listener);
@@ -309,9 +346,10 @@ void reconcile_free(struct reconcile *r)
     publish_free(r->publish);
     store_unlisten(r->store, &r->listener);
     loop_timer_disarm(r->loop, &r->start_wait);
+    pace_done(&r->pace);
     loop_task_cancel(r->loop, &r->task);
-    drop_unacknowledged(r, r->n_unacknowledged);
-    json_decref(r->served);
+    carried_done(&r->carried);
+    free(r->notes);
     attach_free(r->attach);
     free(r->image);
     free(r->controller_name);

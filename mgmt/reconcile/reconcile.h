@@ -12,6 +12,9 @@
  * so that a restart of mgmtd beside a serving dataplane neither publishes what is served already
  * nor takes Programmed away for a moment.
  *
+ * What fails or is refused is said on stderr, counted, and tried again (reconcile/pace.h); what
+ * serves goes on serving.
+ *
  * Owner: the daemon. Thread: the loop's. Bound: RECONCILE_UNACKNOWLEDGED_MAX images on their way.
  */
 #pragma once
@@ -20,8 +23,7 @@
 #include <stdint.h>
 
 #define RECONCILE_START_WAIT_US 2000000u
-#define RECONCILE_UNACKNOWLEDGED_MAX                                                               \
-    64u /* further changes wait for an answer, then go as one image */
+#define RECONCILE_NOTES_MAX 64u /* sentences about what an image leaves out that one run logs */
 
 struct loop;
 struct reconcile;
@@ -41,6 +43,9 @@ struct reconcile_state {
     uint64_t generation_served;    /* by every worker */
     uint64_t runs;
     uint64_t images_refused; /* by the dataplane: a bug of ours */
+    uint64_t failures;       /* of runs, and what was refused: each was tried again */
+    uint64_t left_out;       /* things that the latest image has no room or no means for */
+    uint64_t image_bytes;    /* of the latest image */
     uint64_t run_us_last;    /* how long the last run took */
 };
 

@@ -33,6 +33,9 @@ int groups_number(struct store *store, const struct plan *plan, uint32_t *ret_id
 int groups_publish(struct group_table *table, struct publish *publish, const struct plan *plan,
                    const uint32_t *ids);
 
+/* The list of a group was refused: the next groups_publish() sends it again. */
+void groups_forget(struct group_table *table, uint64_t group);
+
 /* Every worker serves an image made of `plan`: groups that it does not name are told to be empty,
  * and their ids are released (the store gives them out again last of all). */
 int groups_release(struct group_table *table, struct publish *publish, struct store *store,

@@ -89,6 +89,7 @@ void fake_welcome(struct fake_dataplane *f, uint64_t generation, uint64_t conten
 {
     struct control_welcome welcome = {.generation = generation,
                                       .image_checksum = content_checksum,
+                                      .generation_newest = f->generation,
                                       .workers = 1,
                                       .n_ports = 1,
                                       .port_names = {"p0"}};
@@ -117,10 +118,20 @@ void fake_serve(struct fake_dataplane *f, uint64_t generation)
     fake_rounds(f, 5);
 }
 
-void fake_refuse(struct fake_dataplane *f)
+static void refuse(struct fake_dataplane *f, uint32_t type, uint64_t subject)
 {
     struct control_result body = {
-        .type = CONTROL_PUBLISH, .fault = 1, .subject = f->generation, .text = "a test refuses it"};
+        .type = type, .fault = 1, .subject = subject, .text = "a test refuses it"};
     REQUIRE(control_send(f->peer, CONTROL_RESULT, 1, &body, sizeof(body), -1) == 0);
     fake_rounds(f, 5);
+}
+
+void fake_refuse(struct fake_dataplane *f)
+{
+    refuse(f, CONTROL_PUBLISH, f->generation);
+}
+
+void fake_refuse_record(struct fake_dataplane *f)
+{
+    refuse(f, CONTROL_ENDPOINTS, f->last_group);
 }

@@ -36,7 +36,8 @@ void fake_open(struct fake_dataplane *f, struct loop *loop, const char *dir);
 /* Closes the socket and removes it from `dir`. */
 void fake_close(struct fake_dataplane *f, const char *dir);
 
-/* Takes a manager's connection and its HELLO, and says WELCOME with what it serves. */
+/* Takes a manager's connection and its HELLO, and says WELCOME with what it serves; the newest that
+ * it accepted is f->generation. */
 void fake_welcome(struct fake_dataplane *f, uint64_t generation, uint64_t content_checksum);
 
 /* Runs the loop for `n` rounds and takes what comes meanwhile. */
@@ -50,3 +51,6 @@ void fake_serve(struct fake_dataplane *f, uint64_t generation);
 
 /* Refuses the latest image. */
 void fake_refuse(struct fake_dataplane *f);
+
+/* Refuses the latest record. */
+void fake_refuse_record(struct fake_dataplane *f);

@@ -5,15 +5,22 @@
  */
 #include "fake_dataplane.h"
 #include "loop/loop.h"
+#include "reconcile/carried.h"
+#include "reconcile/pace.h"
 #include "reconcile/reconcile.h"
 #include "store/resource.h"
 #include "store/store.h"
 #include "unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+/* Of 1 ms at most: longer than the first pause before another attempt. */
+#define WAIT_ROUNDS 700
 
 #define CLASS "gatewayclasses.gateway.networking.k8s.io"
 #define GATEWAY "gateways.gateway.networking.k8s.io"
@@ -276,6 +283,182 @@ TEST(a_refused_image_is_counted_and_never_called_programmed)
     end();
 }
 
+TEST(a_refused_image_goes_again_under_a_higher_number)
+{
+    struct reconcile_state state;
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    put_all();
+    fake_wait_image(&w.dataplane, 0);
+    fake_rounds(&w.dataplane, 10);
+    uint64_t refused = w.dataplane.generation;
+    fake_refuse(&w.dataplane);
+    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    CHECK(w.dataplane.generation > refused);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    reconcile_state(w.reconcile, &state);
+    CHECK_EQ(state.images_refused, 1);
+    CHECK_EQ(state.failures, 1);
+    end();
+}
+
+TEST(a_refused_list_of_endpoints_goes_again)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    unsigned records = w.dataplane.records;
+    unsigned images = w.dataplane.images;
+    fake_refuse_record(&w.dataplane);
+    fake_serve(&w.dataplane, w.dataplane.generation); /* which says nothing of the list */
+    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    CHECK_EQ(w.dataplane.records, records + 1);
+    CHECK_EQ(w.dataplane.images, images);
+    end();
+}
+
+TEST(an_image_that_the_manager_before_us_left_on_its_way_is_gone_over_and_not_taken_for_ours)
+{
+    begin();
+    put_all();
+    w.dataplane.generation = 9; /* accepted; the workers still serve 7 */
+    fake_welcome(&w.dataplane, 7, 4711);
+    fake_wait_image(&w.dataplane, 9);
+    CHECK_EQ(w.dataplane.generation, 10);
+    fake_serve(&w.dataplane, 9);
+    CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
+    fake_serve(&w.dataplane, 10);
+    CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    end();
+}
+
+/* A Gateway's object with another port: another image. */
+static void put_gateway_port(unsigned port)
+{
+    char json[sizeof(gateway_json) + 8];
+    const char *at = strstr(gateway_json, ":80,");
+    snprintf(json, sizeof(json), "%.*s:%u%s", (int)(at - gateway_json), gateway_json, port, at + 3);
+    put(GATEWAY, json);
+}
+
+TEST(a_dataplane_that_stands_still_gets_few_images_and_the_last_one_in_the_end)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    unsigned before = w.dataplane.images;
+    for (unsigned i = 1; i <= 3 * RECONCILE_UNACKNOWLEDGED_MAX; i++) {
+        put_gateway_port(8000 + i);
+        fake_rounds(&w.dataplane, 5);
+    }
+    CHECK_EQ(w.dataplane.images, before + RECONCILE_UNACKNOWLEDGED_MAX);
+    CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
+    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    CHECK_EQ(w.dataplane.images, before + RECONCILE_UNACKNOWLEDGED_MAX + 1);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    end();
+}
+
+TEST(ids_of_backends_stay_while_the_image_without_them_has_not_been_sent)
+{
+    uint32_t id;
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    for (unsigned i = 1; i <= RECONCILE_UNACKNOWLEDGED_MAX; i++) {
+        put_gateway_port(8000 + i);
+        fake_rounds(&w.dataplane, 5);
+    }
+    drop(ROUTE, "a", "r"); /* there is no room for this image yet */
+    fake_rounds(&w.dataplane, 5);
+    uint64_t with_backend = w.dataplane.generation;
+    struct control_generation body = {.generation = with_backend};
+    REQUIRE(control_send(w.dataplane.peer, CONTROL_GENERATION, 0, &body, sizeof(body), -1) == 0);
+    fake_wait_image(&w.dataplane, with_backend);
+    CHECK_EQ(store_group_find(w.store, "a/svc:80", &id), 0);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK(store_group_find(w.store, "a/svc:80", &id) != 0);
+    end();
+}
+
+TEST(statuses_that_a_full_disk_kept_from_being_written_are_written_later)
+{
+    struct rlimit old;
+    signal(SIGXFSZ, SIG_IGN);
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    put_all();
+    fake_wait_image(&w.dataplane, 0);
+    fake_rounds(&w.dataplane, 10);
+    getrlimit(RLIMIT_FSIZE, &old);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 8192, .rlim_max = old.rlim_max});
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
+    setrlimit(RLIMIT_FSIZE, &old);
+    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    end();
+}
+
+static unsigned pace_runs;
+
+static void count_run(struct loop_task *task)
+{
+    pace_runs++;
+}
+
+TEST(failures_are_tried_again_ever_more_seldom_and_never_forgotten)
+{
+    struct loop *loop;
+    struct loop_task task = {.run = count_run};
+    struct pace pace;
+    uint64_t pause_us = 0;
+    REQUIRE(loop_new(&loop) == 0);
+    pace_init(&pace, loop, &task);
+    for (unsigned i = 0; i < 12; i++) {
+        uint64_t next_us = pace_on_failure(&pace);
+        CHECK(next_us == RECONCILE_RETRY_MAX_US || next_us > pause_us);
+        CHECK_EQ(pace_on_failure(&pace), next_us); /* those of one pause count as one */
+        loop_timer_disarm(loop, &pace.retry);      /* as if it had passed */
+        pause_us = next_us;
+    }
+    CHECK_EQ(pause_us, RECONCILE_RETRY_MAX_US);
+    pace_on_success(&pace);
+    CHECK_EQ(pace_on_failure(&pace), RECONCILE_RETRY_US);
+    pace_on_success(&pace); /* of something else: the attempt stays due */
+    CHECK(wheel_timer_is_armed(&pace.retry));
+    pace_done(&pace);
+    loop_free(loop);
+}
+
+TEST(a_long_run_is_followed_by_rest_in_which_changes_add_up)
+{
+    struct loop *loop;
+    struct loop_task task = {.run = count_run};
+    struct pace pace;
+    pace_runs = 0;
+    REQUIRE(loop_new(&loop) == 0);
+    pace_init(&pace, loop, &task);
+    pace_on_run(&pace, RECONCILE_RUN_SHORT_US - 1);
+    pace_program_run(&pace);
+    loop_round(loop, 0);
+    CHECK_EQ(pace_runs, 1);
+    uint64_t begin_us = pace_clock_us();
+    pace_on_run(&pace, RECONCILE_RUN_SHORT_US);
+    for (unsigned i = 0; i < 100 && pace_runs == 1; i++) {
+        pace_program_run(&pace);
+        loop_round(loop, 10000);
+    }
+    CHECK_EQ(pace_runs, 2);
+    CHECK(pace_clock_us() - begin_us >= RECONCILE_REST_FACTOR * RECONCILE_RUN_SHORT_US);
+    pace_done(&pace);
+    loop_free(loop);
+}
+
 TEST(the_finalizer_of_a_class_holds_while_a_gateway_uses_it)
 {
     begin();
@@ -309,11 +492,19 @@ TEST(the_id_of_a_group_is_released_when_nobody_serves_it)
     end();
 }
 
-UNIT_MAIN("mgmt/reconcile", T(programmed_is_said_only_after_every_worker_serves_it),
-          T(an_endpoint_change_sends_a_record_and_no_image),
-          T(a_restart_beside_a_serving_dataplane_changes_nothing),
-          T(a_dataplane_that_lost_everything_gets_everything),
-          T(a_gateways_new_generation_waits_for_its_own_image),
-          T(a_refused_image_is_counted_and_never_called_programmed),
-          T(the_finalizer_of_a_class_holds_while_a_gateway_uses_it),
-          T(the_id_of_a_group_is_released_when_nobody_serves_it))
+UNIT_MAIN(
+    "mgmt/reconcile", T(programmed_is_said_only_after_every_worker_serves_it),
+    T(an_endpoint_change_sends_a_record_and_no_image),
+    T(a_restart_beside_a_serving_dataplane_changes_nothing),
+    T(a_dataplane_that_lost_everything_gets_everything),
+    T(a_gateways_new_generation_waits_for_its_own_image),
+    T(a_refused_image_is_counted_and_never_called_programmed),
+    T(a_refused_image_goes_again_under_a_higher_number), T(a_refused_list_of_endpoints_goes_again),
+    T(an_image_that_the_manager_before_us_left_on_its_way_is_gone_over_and_not_taken_for_ours),
+    T(a_dataplane_that_stands_still_gets_few_images_and_the_last_one_in_the_end),
+    T(ids_of_backends_stay_while_the_image_without_them_has_not_been_sent),
+    T(statuses_that_a_full_disk_kept_from_being_written_are_written_later),
+    T(failures_are_tried_again_ever_more_seldom_and_never_forgotten),
+    T(a_long_run_is_followed_by_rest_in_which_changes_add_up),
+    T(the_finalizer_of_a_class_holds_while_a_gateway_uses_it),
+    T(the_id_of_a_group_is_released_when_nobody_serves_it))
