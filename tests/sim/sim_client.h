@@ -55,5 +55,6 @@ void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome o
  * moved. For sim_client.c. */
 bool sim_client_read(struct sim_client *c);
 
-/* The appliance has ended its direction: so ends a body that nothing else ends. For sim_client.c. */
+/* The appliance has ended its direction: so ends a body that nothing else ends. For
+ * sim_client.c. */
 void sim_client_end_body(struct sim_client *c);
