@@ -27,6 +27,10 @@ struct worker {
     struct proxy *proxy; /* with its upstream */
 };
 
+/* Clients and backends behind a box that forgets idle flows: two minutes keep most of them open,
+ * and a peer that is gone holds its connection no longer than three. */
+#define KEEPALIVE_MS 120000u
+
 void worker_config_default(struct worker_config *config, uint32_t conns_max, uint32_t mbufs,
                            unsigned workers)
 {
@@ -34,10 +38,12 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
     proxy_config_default(&config->proxy, conns_max);
     /* A client connection may need one to a backend. */
     uint32_t conns_all = conns_max + config->proxy.upstream.conns_max;
+    config->hop_limit = NET_HOP_LIMIT;
     config->tcp = (struct tcp_config){
         .conns_max = conns_all,
         .timewaits_max = 2 * conns_all,
         .half_open_max = conns_all / 2 + 1,
+        .keepalive_ms = KEEPALIVE_MS,
         .rx_window_bytes = 256 * 1024,
         .tx_buffer_bytes = 256 * 1024,
         .mbufs_low = mbufs / 8,
@@ -64,6 +70,7 @@ struct worker *worker_new(const struct worker_config *config)
     core_init(&w->core, &config->core);
     ports_join(config->ports, &w->core);
     w->net = net_new(&w->core);
+    net_set_hop_limit(w->net, config->hop_limit);
     w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
 
     struct tcp_upcalls upcalls;

@@ -31,6 +31,7 @@ struct worker_config {
     struct generation_set *generations;
     struct endpoint_table *endpoints;
     struct rcu *rcu;
+    uint8_t hop_limit; /* of what we send (TTL) */
     struct tcp_config tcp;
     struct proxy_config proxy;
 };

@@ -170,3 +170,13 @@ void neighbour_learn(struct net *n, const struct net_iface *iface,
     }
     neighbour_check(e);
 }
+
+void neighbour_doubt(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    struct neighbour *e = neighbour_lookup(n, iface, addr);
+    if (e == NULL || e->state == NEIGHBOUR_INCOMPLETE || e->state == NEIGHBOUR_PROBE)
+        return;
+    set_state(n, e, NEIGHBOUR_PROBE);
+    ask(n, iface, e);
+    neighbour_check(e);
+}

@@ -82,6 +82,9 @@ void neighbour_send(struct net *n, const struct net_iface *iface, const struct i
 void neighbour_learn(struct net *n, const struct net_iface *iface,
                      const struct neighbour_news *news);
 
+/* TCP doubts that it is there: unless that is being found out already, it is asked at once. */
+void neighbour_doubt(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
 /* Forgets whoever is on no interface and in no on-link prefix of the new configuration. */
 void neighbour_prune(struct net *n);
 

@@ -21,6 +21,7 @@ struct net *net_new(struct core *core)
 {
     struct net *n = core_memory(core, sizeof(*n), "net");
     n->core = core;
+    n->hop_limit = NET_HOP_LIMIT;
     n->now = core_memory(core, sizeof(*n->now), "net tables");
     n->spare = core_memory(core, sizeof(*n->spare), "net tables");
     memset(n->now->iface_of, IFACE_NONE, sizeof(n->now->iface_of));
@@ -142,10 +143,43 @@ unsigned net_poll(struct net *n)
     return sent;
 }
 
+/* The last address of an IPv4 prefix means all in it (RFC 1122, 3.2.1.3); /31 and /32 have none. */
+static bool is_broadcast_of(const struct path_entry *e, const struct ip_addr *dst)
+{
+    uint32_t host_bits = 128u - e->prefix_len;
+    uint32_t low = (uint32_t)dst->bytes[12] << 24 | (uint32_t)dst->bytes[13] << 16 |
+                   (uint32_t)dst->bytes[14] << 8 | dst->bytes[15];
+    uint32_t mask = host_bits >= 32 ? UINT32_MAX : (1u << host_bits) - 1;
+    return e->is_on_link && host_bits > 1 && (low & mask) == mask;
+}
+
+/* One that a connection can lead to: no group, no broadcast, not nobody, not every host itself. */
+static bool is_host(const struct path_entry *e, const struct ip_addr *dst)
+{
+    static const struct ip_addr loopback = {{[15] = 1}};
+    if (!ip_addr_is_v4(dst))
+        return dst->bytes[0] != 0xff && !ip_addr_is_zero(dst) && !ip_addr_eq(dst, &loopback);
+    uint8_t first = dst->bytes[12];
+    return first != 0 && first != 127 && first < 224 && !is_broadcast_of(e, dst);
+}
+
+void net_set_hop_limit(struct net *n, uint8_t hop_limit)
+{
+    ASSERT(hop_limit > 0);
+    n->hop_limit = hop_limit;
+}
+
+void net_doubt(struct net *n, const struct ip_addr *dst)
+{
+    struct net_path path;
+    if (net_path_find(n, dst, &path))
+        neighbour_doubt(n, &n->now->ifaces[path.interface], &path.next_hop);
+}
+
 bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret)
 {
     const struct path_entry *e = path_find(&n->now->paths, dst);
-    if (e == NULL)
+    if (e == NULL || !is_host(e, dst))
         return false;
     const struct net_iface *iface = &n->now->ifaces[e->interface];
     *ret = (struct net_path){.interface = e->interface,

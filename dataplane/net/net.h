@@ -22,6 +22,8 @@ struct tcp;
 #define NET_ADDRESSES_MAX 4096u
 #define NET_ROUTES_MAX 1024u
 
+#define NET_HOP_LIMIT 64u /* of packets, until net_set_hop_limit(): RFC 1700, IANA */
+
 /* Headroom that net_output() needs: ethernet 14, VLAN tag 4, IPv6 40, rounded up. */
 #define NET_HEADER_BYTES 64u
 
@@ -125,8 +127,16 @@ struct net_path {
     struct ip_addr source; /* of the same family as the destination; zero when there is none */
 };
 
-/* Looks the way up; false: no route. Pure with respect to the wire. */
+/* Looks the way up; false: no route, or `dst` is no host (a group, a broadcast, nobody). Pure with
+ * respect to the wire. */
 bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret);
+
+/* Advice of tcp: the way to `dst` seems dead. The next hop is asked at once whether it is there, and
+ * forgotten if not (RFC 9293, 3.8.3; RFC 4861, 7.3.3). */
+void net_doubt(struct net *n, const struct ip_addr *dst);
+
+/* The hop limit (TTL) of TCP segments from now on; 64 at first. */
+void net_set_hop_limit(struct net *n, uint8_t hop_limit);
 
 /* Is it an address of ours (VIPs too)? */
 bool net_is_local(const struct net *n, const struct ip_addr *addr);

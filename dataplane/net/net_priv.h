@@ -51,6 +51,7 @@ struct net {
     struct net_tables *spare; /* what net_configure() builds into */
     struct neighbour_table neighbours;
     struct bucket echo;
+    uint8_t hop_limit; /* of what tcp sends */
     struct wheel_timer announce_timer;
     uint32_t announce_next;                         /* position in now->local; n: nothing to do */
     uint8_t announce_left[NET_ADDRESSES_MAX];       /* of the address at the same position */

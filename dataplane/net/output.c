@@ -11,8 +11,6 @@
 #include <rte_tcp.h>
 #include <string.h>
 
-#define HOP_LIMIT 64u /* RFC 1700; IANA, IP option numbers */
-
 static bool put_ip4(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                     uint8_t proto, uint8_t tos, uint8_t ttl)
 {
@@ -97,7 +95,7 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
         tcp_cksum(m, port, src, dst);
     if (port->has_tx_ip4_cksum && ip_addr_is_v4(dst))
         m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-    bool has_room = output_ip_header(m, src, dst, proto, tos, HOP_LIMIT);
+    bool has_room = output_ip_header(m, src, dst, proto, tos, n->hop_limit);
     ASSERT(has_room);
     neighbour_send(n, iface, next_hop, m);
 }

@@ -50,6 +50,8 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
         .ts_offset = tcp_ts_offset(&t->core->hash_key, tuple),
     };
+    *tcp_rare_of(c) = (struct tcp_rare){.keepalive_ms = t->config.keepalive_ms,
+                                        .user_timeout_ms = TCP_USER_TIMEOUT_MS};
     tcp_rtt_init(&c->rtt);
     tcp_rack_init(&c->rack);
     if (!tcp_table_insert(&t->table, tcp_table_hash(&t->table, tuple), entry_of(c))) {

@@ -148,11 +148,24 @@ static enum tcp_open_fault refuse_open(struct tcp *t, enum tcp_open_fault fault,
     return fault;
 }
 
+/* Way and source of an active open: the route's, or the one asked for if it is ours. */
+static bool find_path(struct tcp *t, const struct tcp_open_args *args, struct net_path *ret)
+{
+    if (!net_path_find(t->net, &args->remote, ret))
+        return false;
+    if (!ip_addr_is_zero(&args->local)) {
+        ret->source = args->local;
+        return net_is_local(t->net, &args->local) &&
+               ip_addr_is_v4(&args->local) == ip_addr_is_v4(&args->remote);
+    }
+    return !ip_addr_is_zero(&ret->source);
+}
+
 enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
                              struct stream **ret_stream)
 {
     struct net_path path;
-    if (!net_path_find(t->net, &args->remote, &path) || ip_addr_is_zero(&path.source))
+    if (!find_path(t, args, &path))
         return refuse_open(t, TCP_OPEN_NO_ROUTE, STAT_tcp_open_no_route);
     if (tcp_mbufs_are_short(t, t->config.mbufs_low))
         return refuse_open(t, TCP_OPEN_NO_MBUF, STAT_tcp_open_no_mbuf);

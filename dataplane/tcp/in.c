@@ -78,6 +78,7 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
     seg->seq = (seq_t){be32_host(h->seq)};
     seg->ack = (seq_t){be32_host(h->ack)};
     seg->window = be16_host(h->window);
+    seg->urgent = be16_host(h->urgent);
     seg->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
     rte_pktmbuf_adj(m, (uint16_t)header_bytes);
     seg->len = m->data_len;
@@ -130,9 +131,10 @@ static bool step_one_sequence(struct tcp_conn *c, struct tcp_segment *seg)
         is_in = (first >= 0 && first < window) || (first < 0 && last >= 0 && window > 0);
     if (is_in)
         return true;
-    /* A full window still takes the acknowledgement of a segment in sequence (3.10.7.4). */
-    if (window == 0 && first == 0 && (seg->flags & (TCP_SYN | TCP_RST)) == 0) {
-        tcp_program_ack(c);
+    /* A full window still takes ACK, RST and URG of a segment in sequence (3.10.7.4). */
+    if (window == 0 && first == 0 && (seg->flags & TCP_SYN) == 0) {
+        if ((seg->flags & TCP_RST) == 0)
+            tcp_program_ack(c);
         return true;
     }
     stat_inc(c->tcp->core, STAT_tcp_drop_sequence);
@@ -261,7 +263,8 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     }
     if (!step_five_ack(c, seg))
         return;
-    /* sixth, the urgent bit: urgent data is data */
+    if ((seg->flags & TCP_URG) != 0 && (c->flags & TCP_F_FIN_RCVD) == 0) /* sixth */
+        tcp_urgent_input(c, seq_add(seg->seq, seg->urgent));
     if (!step_seven_text(c, seg))
         return;
     step_eight_fin(c, seg, fin);

@@ -8,6 +8,7 @@
  * (after a timeout; likewise). At most one flag is set.
  */
 #include "base/assert.h"
+#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 #define DUPLICATE_THRESHOLD 3u
@@ -187,7 +188,7 @@ static bool is_user_timeout(const struct tcp_conn *c)
     uint32_t since_ms = c->snd_wnd == 0 && (int32_t)(c->last_rx_ms - c->progress_ms) > 0
                             ? c->last_rx_ms
                             : c->progress_ms;
-    return tcp_now_ms(c->tcp) - since_ms > TCP_USER_TIMEOUT_US_MAX / 1000;
+    return tcp_now_ms(c->tcp) - since_ms > tcp_rare_of(c)->user_timeout_ms;
 }
 
 /* Nothing in flight, something to send, no window: ask with one byte (RFC 9293, 3.8.6.1). */
@@ -222,6 +223,8 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
             tcp_output_again(c, first);
     } else {
         stat_inc(core, STAT_tcp_rto);
+        if (c->backoff == TCP_R1_TIMEOUTS)
+            net_doubt(c->tcp->net, &c->tuple.remote);
         bool is_first = (c->flags & TCP_F_LOSS) == 0;
         tcp_board_lose_all(&c->board);
         tcp_cc_on_timeout(&c->cc, is_first, c->mss);

@@ -123,10 +123,10 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
 }
 
 /* To net; counts the segment. */
-static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple)
+static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos)
 {
     stat_inc(t->core, STAT_tcp_tx_segments);
-    net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, 0);
+    net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos);
 }
 
 /* What our SYN offers; a SYN-ACK repeats what was agreed upon. */
@@ -186,6 +186,17 @@ static uint16_t tell_window(struct tcp_conn *c, uint8_t flags)
     return (uint16_t)field;
 }
 
+/* URG and its field, if urgent bytes lie behind `seq`. */
+static void put_urgent(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
+{
+    struct wire_header *h = rte_pktmbuf_mtod(m, struct wire_header *);
+    uint16_t field = tcp_urgent_field(c, seq);
+    if (field == 0 || (h->flags & TCP_SYN) != 0)
+        return;
+    h->flags |= TCP_URG;
+    h->urgent = be16(field);
+}
+
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
 {
     struct tcp *t = c->tcp;
@@ -195,6 +206,8 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
     struct rte_mbuf *m = new_header(t, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
     if (m == NULL)
         return false;
+    if (c->flags & TCP_F_URGENT_OUT)
+        put_urgent(c, m, o->seq);
     if (o->bytes > 0)
         put_payload(t, m, o);
     if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
@@ -203,7 +216,7 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
         c->deadline_us[TCP_DEADLINE_DELACK] = 0;
         c->last_ack_sent = c->rcv_nxt;
     }
-    hand_over(t, m, &c->tuple);
+    hand_over(t, m, &c->tuple, c->tos);
     return true;
 }
 
@@ -212,5 +225,5 @@ void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_
 {
     struct rte_mbuf *m = new_header(t, tuple, seq, ack, flags, window, options);
     if (m != NULL)
-        hand_over(t, m, tuple);
+        hand_over(t, m, tuple, 0);
 }

@@ -53,6 +53,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
     t->is_zero_copy_tx = all_ports_chain(core);
     make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
+    t->rares = core_memory(core, sizeof(*t->rares) * config->conns_max, "tcp settings");
     make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
               "tcp segments in flight");
     uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);

@@ -30,6 +30,7 @@ struct tcp_config {
     uint32_t half_open_max; /* passive opens not yet established; beyond: SYN dropped and counted */
     uint32_t rx_window_bytes; /* receive window of a connection */
     uint32_t tx_buffer_bytes; /* send queue of a connection */
+    uint32_t keepalive_ms;    /* what connections begin with, see tcp_set_keepalive(); 0: off */
     uint32_t mbufs_low; /* mbufs left in the pool below which windows shrink and new connections are
                            refused */
 };
@@ -75,11 +76,12 @@ struct tcp_open_args {
     struct ip_addr remote;
     uint16_t remote_port;
     uint32_t connect_timeout_ms; /* 0: the default */
+    struct ip_addr local; /* an address of ours of the same family; zero: as the route says */
 };
 
 #define TCP_OPEN_LIST(X)                                                                           \
     X(OK, "SYN sent")                                                                              \
-    X(NO_ROUTE, "no interface leads to the address")                                               \
+    X(NO_ROUTE, "no interface leads to the address, or the local one is not ours")                 \
     X(NO_PORT, "every source port towards this destination is in use")                             \
     X(NO_CONN, "the connection pool is empty")                                                     \
     X(NO_MBUF, "memory is short")

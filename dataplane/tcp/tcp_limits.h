@@ -13,14 +13,16 @@
 #define TCP_PEER_DELACK_US_MAX 200000u /* what a peer may wait: part of a lone tail-loss probe */
 #define TCP_MIN_RTT_WINDOW_MS 10000u   /* a minimum older than this is forgotten */
 
-#define TCP_CONNECT_TIMEOUT_MS 10000u /* default of an active open */
-#define TCP_SYN_RETRIES_MAX 5u        /* SYN-ACKs sent again: 31 s for a half-open connection */
+#define TCP_CONNECT_TIMEOUT_MS 190000u /* default of an active open: 3 minutes of SYNs (3.8.3) */
+#define TCP_SYN_RETRIES_MAX 8u         /* SYNs sent again, within the connect timeout */
+#define TCP_SYN_ACK_RETRIES_MAX 5u     /* 31 s: the listener gives up sooner, half-opens are few */
+#define TCP_R1_TIMEOUTS 3u             /* so many in a row, and the next hop is doubted (3.8.3) */
 #define TCP_SYN_AGAIN_US 2000u /* to a peer that answered for an old connection and was reset */
-#define TCP_USER_TIMEOUT_US_MAX 120000000u /* no progress for so long: the peer is gone */
+#define TCP_USER_TIMEOUT_MS 120000u   /* no progress for so long: the peer is gone; a default */
 #define TCP_LINGER_US_MAX 30000000u   /* after release: to send the rest and see the peer's FIN */
 #define TCP_TIMEWAIT_US_MAX 30000000u /* 2 MSL of 15 s: longer than any queue on the way holds */
 
-#define TCP_KEEPALIVE_IDLE_US 120000000u /* silence after which the peer is asked */
+#define TCP_KEEPALIVE_IDLE_MS_USUAL 7200000u /* two hours (3.8.4), for who has no better idea */
 #define TCP_KEEPALIVE_INTERVAL_US 15000000u
 #define TCP_KEEPALIVE_PROBES_MAX 4u
 

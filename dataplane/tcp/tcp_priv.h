@@ -9,6 +9,7 @@
  *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
  *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
+ *   settings.c     knobs, urgent
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
  *   pure: options rtt sack rack cc cc_cubic iss; tables: table timewait ports; check dump
  */
@@ -26,13 +27,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What few connections need, in a row beside the pool: a connection stays within eight lines. */
+struct tcp_rare {
+    uint32_t keepalive_ms; /* silence after which the peer is asked; 0: never */
+    uint32_t user_timeout_ms;
+    seq_t snd_up; /* with TCP_F_URGENT_OUT: behind the last urgent byte */
+    seq_t rcv_up; /* with TCP_F_URGENT_IN: likewise, the peer's */
+};
+
 struct tcp {
     struct core *core;
     struct net *net;
     struct tcp_config config;
     struct tcp_upcalls upcalls;
-    struct pool conns;   /* struct tcp_conn */
-    struct pool records; /* struct tcp_sent */
+    struct pool conns;      /* struct tcp_conn */
+    struct tcp_rare *rares; /* at the index of the connection */
+    struct pool records;    /* struct tcp_sent */
     struct tcp_table table;
     struct tcp_timewaits timewaits;
     struct list_node ready;   /* connections with events */
@@ -55,11 +65,25 @@ static inline uint32_t tcp_now_ms(const struct tcp *t)
     return (uint32_t)(t->core->now_us / 1000);
 }
 
+/* What is kept apart of a connection. */
+static inline struct tcp_rare *tcp_rare_of(const struct tcp_conn *c)
+{
+    return &c->tcp->rares[pool_index(&c->tcp->conns, c)];
+}
+
 /* The connection that embeds the stream. */
 static inline struct tcp_conn *tcp_conn_of(const struct stream *s)
 {
     return (struct tcp_conn *)(uintptr_t)s;
 }
+
+/* settings.c */
+
+/* The urgent field of a segment that begins at `seq`, while TCP_F_URGENT_OUT; 0: without URG. */
+uint16_t tcp_urgent_field(struct tcp_conn *c, seq_t seq);
+
+/* Sixth: the peer's urgent bytes end before `up`. */
+void tcp_urgent_input(struct tcp_conn *c, seq_t up);
 
 /* conn.c */
 

@@ -66,6 +66,9 @@ enum tcp_conn_flag {
     TCP_F_WSCALE = 1u << 19,       /* agreed upon in the handshake */
     TCP_F_FIN_AHEAD =
         1u << 20, /* the peer's FIN was seen at fin_ahead; data before it is missing */
+    TCP_F_URGENT_OUT = 1u << 21,   /* the peer has yet to get urgent bytes */
+    TCP_F_URGENT_IN = 1u << 22,    /* the peer told of urgent bytes */
+    TCP_F_URGENT_WATCH = 1u << 23, /* STREAM_URGENT is wanted */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };
 
@@ -144,6 +147,7 @@ struct tcp_conn {
     uint8_t end;        /* enum stream_end */
     uint8_t generation; /* of this use of the pool's object */
     uint8_t dupacks;    /* peers without SACK */
+    uint8_t tos;        /* of what is sent */
     uint32_t snd_wnd_max;
     uint32_t progress_ms; /* when snd_una moved last, or something was first in flight */
     uint32_t ts_recent_ms;
@@ -170,6 +174,7 @@ struct tcp_segment {
     seq_t ack;
     uint32_t len;    /* of the payload */
     uint16_t window; /* unscaled */
+    uint16_t urgent; /* with URG: how far behind seq the urgent bytes end */
     uint8_t flags;   /* enum tcp_wire_flag */
     struct tcp_options options;
 };

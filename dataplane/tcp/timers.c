@@ -6,6 +6,7 @@
  * segment.
  */
 #include "base/assert.h"
+#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 /* Arms the wheel for the nearest deadline. */
@@ -33,19 +34,22 @@ void tcp_arm_wait(struct tcp_conn *c)
 {
     uint64_t now_us = c->tcp->core->now_us;
     bool is_lingering = (c->flags & TCP_F_OWNED) == 0 && (c->flags & TCP_F_SHUTDOWN) != 0;
-    tcp_deadline_set(c, TCP_DEADLINE_WAIT,
-                     now_us + (is_lingering ? TCP_LINGER_US_MAX : TCP_KEEPALIVE_IDLE_US));
+    uint64_t keepalive_us = tcp_rare_of(c)->keepalive_ms * 1000ULL;
+    uint64_t wait_us = is_lingering ? TCP_LINGER_US_MAX : keepalive_us;
+    tcp_deadline_set(c, TCP_DEADLINE_WAIT, wait_us == 0 ? 0 : now_us + wait_us);
 }
 
 /* SYN or SYN-ACK again, or the end. */
 static void on_syn_timer(struct tcp_conn *c)
 {
     ASSERT(c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD);
-    if (c->probes >= TCP_SYN_RETRIES_MAX) {
+    bool is_active = (c->flags & TCP_F_ACTIVE) != 0;
+    if (c->probes >= (is_active ? TCP_SYN_RETRIES_MAX : TCP_SYN_ACK_RETRIES_MAX)) {
         tcp_conn_end(c, STREAM_END_TIMEOUT);
         return;
     }
-    c->probes++;
+    if (++c->probes == TCP_R1_TIMEOUTS)
+        net_doubt(c->tcp->net, &c->tuple.remote);
     stat_inc(c->tcp->core, STAT_tcp_syn_retransmits);
     c->flags |= TCP_F_SEND_SYN;
     tcp_program_output(c);
@@ -72,14 +76,19 @@ static void on_retransmit(struct tcp_conn *c)
     }
 }
 
-/* Is the peer still there? RFC 9293, 3.8.4: asked only after long silence. */
+/* Is the peer still there? RFC 9293, 3.8.4: asked only after long silence, and only when nothing is
+ * unacknowledged (else the retransmission timer asks). */
 static void on_keepalive(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
+    uint64_t wait_us = tcp_rare_of(c)->keepalive_ms * 1000ULL;
     uint64_t idle_us = (uint64_t)(tcp_now_ms(t) - c->last_rx_ms) * 1000;
-    if (idle_us < TCP_KEEPALIVE_IDLE_US) {
+    if (wait_us == 0)
+        return;
+    if (idle_us < wait_us || !seq_eq(c->snd_una, c->snd_nxt)) {
         c->probes = 0;
-        tcp_deadline_set(c, TCP_DEADLINE_WAIT, t->core->now_us + TCP_KEEPALIVE_IDLE_US - idle_us);
+        uint64_t rest_us = idle_us < wait_us ? wait_us - idle_us : wait_us;
+        tcp_deadline_set(c, TCP_DEADLINE_WAIT, t->core->now_us + rest_us);
         return;
     }
     if (c->probes >= TCP_KEEPALIVE_PROBES_MAX) {

@@ -140,6 +140,42 @@ TEST(the_way_tells_source_and_mtu)
     net_down(f);
 }
 
+TEST(no_way_leads_to_what_is_not_a_host)
+{
+    static const char *const nobody[] = {
+        "224.0.0.1", "239.1.2.3",   "255.255.255.255",
+        "0.0.0.0",   "0.1.2.3",     "127.0.0.1",
+        "240.0.0.1", "192.0.2.255", /* all of a prefix of ours */
+        "ff02::1",   "ff0e::1",     "::",
+        "::1",
+    };
+    struct net_fixture *f = net_up(0); /* it has default routes */
+    struct net_path path;
+    for (unsigned i = 0; i < array_len(nobody); i++) {
+        struct ip_addr dst = addr_of(nobody[i]);
+        CHECK(!net_path_find(f->net, &dst, &path));
+    }
+    struct ip_addr far = addr_of("203.0.112.255"); /* may be a host of somebody else's prefix */
+    CHECK(net_path_find(f->net, &far, &path));
+    net_down(f);
+}
+
+TEST(the_hop_limit_can_be_set)
+{
+    struct net_fixture *f = net_up(0);
+    struct packet p = packet_eth(MAC_US, MAC_PEER);
+    packet_arp(&p, 1, MAC_PEER, PEER4, US4);
+    net_receive(f, &p, 0);
+    net_forget_sent(f);
+    net_send(f, PEER4, 20);
+    net_set_hop_limit(f->net, 9);
+    net_send(f, PEER4, 20);
+    REQUIRE(f->n_sent == 2);
+    CHECK_EQ(f->sent[0].bytes[14 + 8], NET_HOP_LIMIT);
+    CHECK_EQ(f->sent[1].bytes[14 + 8], 9);
+    net_down(f);
+}
+
 /* A chained segment with the checksum asked for: header and odd-sized payload apart. */
 static void send_chained(struct net_fixture *f, const char *src, const char *dst)
 {
@@ -215,7 +251,8 @@ TEST(ip6_out_is_right_too)
     net_down(f);
 }
 
-UNIT_MAIN("net/config", T(a_new_address_is_announced_twice_by_worker_0),
+UNIT_MAIN("net/config", T(no_way_leads_to_what_is_not_a_host), T(the_hop_limit_can_be_set),
+          T(a_new_address_is_announced_twice_by_worker_0),
           T(a_new_ip6_address_is_announced_to_all_nodes), T(other_workers_announce_nothing),
           T(many_new_addresses_are_announced_a_few_at_a_time),
           T(tcp_hears_of_an_address_that_is_gone),

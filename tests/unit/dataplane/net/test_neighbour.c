@@ -65,6 +65,25 @@ TEST(an_arp_request_for_us_is_answered)
     net_down(f);
 }
 
+TEST(a_neighbour_that_tcp_doubts_is_asked_at_once_and_forgotten_if_silent)
+{
+    struct net_fixture *f = net_up(0);
+    struct ip_addr peer4 = addr_of(PEER4);
+    net_doubt(f->net, &peer4); /* of one that nobody knows there is nothing to doubt */
+    CHECK_EQ(f->n_sent, 0);
+    struct packet p = arp(MAC_ALL, 1, MAC_PEER, PEER4, US4);
+    net_receive(f, &p, 0);
+    net_forget_sent(f);
+    net_doubt(f->net, &peer4);
+    net_doubt(f->net, &peer4); /* once is enough */
+    CHECK_EQ(f->n_sent, 1);
+    CHECK(was_sent_to(f, 0, MAC_PEER));
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_PROBE);
+    net_wait_ms(f, 4000);
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 0);
+    net_down(f);
+}
+
 TEST(an_arp_request_for_a_vip_is_answered_but_not_for_another_interface)
 {
     struct net_fixture *f = net_up(0);
@@ -429,7 +448,8 @@ TEST(without_mbufs_a_question_is_left_unanswered_and_counted)
     rte_mempool_free(none);
 }
 
-UNIT_MAIN("net/neighbour", T(an_arp_request_for_us_is_answered),
+UNIT_MAIN("net/neighbour", T(a_neighbour_that_tcp_doubts_is_asked_at_once_and_forgotten_if_silent),
+          T(an_arp_request_for_us_is_answered),
           T(an_arp_request_for_a_vip_is_answered_but_not_for_another_interface),
           T(an_answer_leaves_by_the_vlan_that_the_question_came_from),
           T(an_arp_probe_for_our_address_is_answered_and_nothing_is_learned),

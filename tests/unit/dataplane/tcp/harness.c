@@ -56,8 +56,20 @@ void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
     CHECK(ip_addr_eq(src, &the_world->local));
     CHECK(ip_addr_eq(dst, &the_world->remote));
     CHECK(rte_pktmbuf_headroom(m) >= NET_HEADER_BYTES);
+    the_world->tos = tos;
     REQUIRE(the_world->n_out < array_len(the_world->out));
     the_world->out[the_world->n_out++] = m;
+}
+
+bool net_is_local(const struct net *n, const struct ip_addr *addr)
+{
+    return ip_addr_eq(addr, &the_world->local);
+}
+
+void net_doubt(struct net *n, const struct ip_addr *dst)
+{
+    CHECK(ip_addr_eq(dst, &the_world->remote));
+    the_world->doubts++;
 }
 
 unsigned port_count(const struct core *c)
@@ -218,6 +230,7 @@ void peer(struct world *w, struct seg s)
         .offset = (uint8_t)(bytes / 4 << 4),
         .flags = s.flags,
         .window = be16((uint16_t)(s.has_window ? s.window : w->config.peer_window)),
+        .urgent = be16(s.urgent),
     };
     tcp_options_build((uint8_t *)(h + 1), &o);
     uint8_t *data = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)s.len);
@@ -271,7 +284,8 @@ bool take(struct world *w, struct seg *ret)
     struct seg s = {.flags = h->flags & (uint8_t)~P,
                     .seq = be32_host(h->seq) - w->our_iss,
                     .len = m->pkt_len - header_bytes,
-                    .window = be16_host(h->window)};
+                    .window = be16_host(h->window),
+                    .urgent = be16_host(h->urgent)};
     s.ack = (s.flags & A) != 0 ? be32_host(h->ack) - w->config.peer_iss : 0;
     CHECK(tcp_options_parse((const uint8_t *)(h + 1), header_bytes - 20, &s.options));
     if (s.options.has_timestamps)

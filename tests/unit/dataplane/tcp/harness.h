@@ -35,6 +35,7 @@ struct seg {
     bool any_seq;    /* EXPECT: do not compare */
     uint8_t n_sack;
     uint32_t sack[4][2];
+    uint16_t urgent;            /* peer, take: the field that URG is about */
     struct tcp_options options; /* EXPECT fills what it got */
     bool no_timestamps;         /* peer: leave them out */
 };
@@ -79,6 +80,8 @@ struct world {
     bool no_port;   /* no source port's replies come to this worker */
     bool listening; /* on port 80 */
     uint16_t mtu;
+    uint8_t tos;     /* of the last segment sent */
+    unsigned doubts; /* calls of net_doubt() */
     unsigned events; /* seen since last asked */
     unsigned event_calls;
     void (*on_event)(struct stream *s, unsigned events); /* extra reaction */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ends in every order, release, linger, TIME_WAIT. */
 #include "harness.h"
+#include "tcp/settings.h"
 #include "unit.h"
 
 TEST(both_close_at_once)
@@ -292,6 +293,7 @@ TEST(a_silent_peer_is_asked_and_then_given_up)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
     struct stream *s = world_accept(w);
+    tcp_set_keepalive(s, 120000);
     pass(w, 119000000);
     EXPECT_NONE(w);
     pass(w, 2000000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Corners of RFC 9293, 3.10.7: every kind of segment in every state, and the edges of numbers. */
 #include "harness.h"
+#include "tcp/settings.h"
 #include "unit.h"
 
 #include <rte_mbuf.h>
@@ -95,7 +96,189 @@ TEST(numbers_half_a_circle_away_are_outside_of_every_window)
     finish(w, s);
 }
 
+TEST(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    for (unsigned i = 0; i < 300; i++) { /* five hours */
+        w->core.now_us += 60000000;
+        run(w);
+    }
+    EXPECT_NONE(w);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    finish(w, s);
+}
+
+TEST(keepalive_waits_while_something_is_unacknowledged)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    tcp_set_keepalive(s, 5000);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    pass(w, 60000000);
+    CHECK_EQ(stat(w, STAT_tcp_keepalive_probes), 0);
+    CHECK(stat(w, STAT_tcp_rto) > 2);
+    drop_all(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
+    run(w);
+    pass(w, 11000000);
+    EXPECT(w, .flags = A, .seq = 10, .ack = 1); /* no byte in it */
+    CHECK_EQ(stat(w, STAT_tcp_keepalive_probes), 1);
+    tcp_set_keepalive(s, 0);
+    pass(w, 60000000);
+    EXPECT_NONE(w);
+    finish(w, s);
+}
+
+TEST(the_owner_says_how_long_silence_may_last)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    tcp_set_user_timeout(s, 3000);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    pass(w, 2900000);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    pass(w, 6000000);
+    CHECK_EQ(stream_end(s), STREAM_END_TIMEOUT);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(many_timeouts_make_the_next_hop_doubtful)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    pass(w, 1200000);
+    CHECK_EQ(w->doubts, 0);
+    pass(w, 3000000);
+    CHECK_EQ(w->doubts, 1);
+    pass(w, 100000000);
+    CHECK_EQ(w->doubts, 1);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN); /* R2 is beyond 100 s (SHLD-11) */
+    pass(w, 60000000);
+    CHECK_EQ(stream_end(s), STREAM_END_TIMEOUT);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(an_open_without_a_timeout_of_its_own_tries_for_three_minutes)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct tcp_open_args args = {.remote = w->remote, .remote_port = 9};
+    struct stream *s = NULL;
+    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
+    s->on_event = world_on_event;
+    w->local_port = conn(s)->tuple.local_port;
+    w->remote_port = 9;
+    pass(w, 180000000);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    pass(w, 4000000);
+    CHECK_EQ(stat(w, STAT_tcp_syn_retransmits), TCP_SYN_RETRIES_MAX);
+    CHECK_EQ(w->doubts, 1);
+    pass(w, 7000000);
+    CHECK_EQ(stream_end(s), STREAM_END_TIMEOUT);
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
+TEST(an_open_may_name_its_local_address)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct tcp_open_args args = {.remote = w->remote, .remote_port = 9, .local = w->remote};
+    struct stream *s = NULL;
+    CHECK_EQ(tcp_open(w->tcp, &args, &s), TCP_OPEN_NO_ROUTE); /* not ours */
+    args.local = w->local;
+    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
+    CHECK(ip_addr_eq(&conn(s)->tuple.local, &w->local));
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
+TEST(the_diffserv_field_is_the_owners_and_ecn_is_not)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(w->tos, 0);
+    tcp_set_tos(s, 0xbb);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    run(w);
+    CHECK_EQ(w->tos, 0xb8);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(urgent_bytes_are_told_of_at_once_even_with_a_closed_window)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    tcp_watch_urgent(s);
+    peer(w, SEG(.flags = A | TCP_URG, .seq = 1, .ack = 1, .len = 10, .urgent = 60000));
+    run(w);
+    CHECK_EQ(events(w), STREAM_READABLE | STREAM_URGENT);
+    CHECK_EQ(tcp_urgent_bytes(s), 60000); /* most are yet to come */
+    CHECK_EQ(read_pattern(s, 1), 10);
+    CHECK_EQ(tcp_urgent_bytes(s), 59990);
+    peer(w, SEG(.flags = A | TCP_URG, .seq = 11, .ack = 1, .urgent = 100)); /* not further */
+    run(w);
+    CHECK_EQ(events(w), 0);
+    conn(s)->rcv_adv = conn(s)->rcv_nxt; /* closed */
+    peer(w, SEG(.flags = A | TCP_URG, .seq = 11, .ack = 1, .len = 1, .urgent = 65000));
+    run(w);
+    CHECK_EQ(events(w), STREAM_URGENT);
+    CHECK_EQ(tcp_urgent_bytes(s), 65000);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(urgent_bytes_of_ours_carry_the_pointer_until_they_are_acknowledged)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    struct seg g;
+    CHECK_EQ(write_pattern(s, 1, 2000), 2000);
+    tcp_write_urgent(s);
+    CHECK_EQ(write_pattern(s, 2001, 2000), 2000);
+    run(w);
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.flags, A | TCP_URG);
+    CHECK_EQ(g.urgent, 2000); /* the first byte that is not urgent (3.8.5) */
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.flags, A | TCP_URG);
+    CHECK_EQ(g.seq + g.urgent, 2001);
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.flags, A);
+    CHECK_EQ(g.urgent, 0);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 4001));
+    CHECK_EQ(write_pattern(s, 4001, 10), 10);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 4001, .ack = 1, .len = 10);
+    CHECK_EQ(conn(s)->flags & TCP_F_URGENT_OUT, 0);
+    finish(w, s);
+}
+
+TEST(a_reset_with_text_is_believed_while_the_window_is_closed)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    conn(s)->rcv_adv = conn(s)->rcv_nxt;
+    peer(w, SEG(.flags = R | A, .seq = 1, .ack = 1, .len = 20));
+    run(w);
+    CHECK_EQ(stream_end(s), STREAM_END_RESET);
+    finish(w, s);
+}
+
 UNIT_MAIN("tcp/corners", T(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn),
           T(a_half_open_connection_answers_what_is_not_its_own),
           T(an_ack_in_the_round_of_the_syn_establishes_nothing),
+          T(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it),
+          T(keepalive_waits_while_something_is_unacknowledged),
+          T(the_owner_says_how_long_silence_may_last), T(many_timeouts_make_the_next_hop_doubtful),
+          T(an_open_without_a_timeout_of_its_own_tries_for_three_minutes),
+          T(an_open_may_name_its_local_address), T(the_diffserv_field_is_the_owners_and_ecn_is_not),
+          T(urgent_bytes_are_told_of_at_once_even_with_a_closed_window),
+          T(urgent_bytes_of_ours_carry_the_pointer_until_they_are_acknowledged),
+          T(a_reset_with_text_is_believed_while_the_window_is_closed),
           T(numbers_half_a_circle_away_are_outside_of_every_window))

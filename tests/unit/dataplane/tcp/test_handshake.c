@@ -63,7 +63,7 @@ TEST(the_syn_ack_is_sent_again_and_given_up)
     peer(w, SEG(.flags = S));
     run(w);
     EXPECT(w, .flags = S | A, .ack = 1);
-    for (unsigned i = 0; i < TCP_SYN_RETRIES_MAX; i++) {
+    for (unsigned i = 0; i < TCP_SYN_ACK_RETRIES_MAX; i++) {
         pass(w, (1000000ull << i) + 2000);
         EXPECT(w, .flags = S | A, .ack = 1);
         EXPECT_NONE(w);
@@ -225,7 +225,8 @@ static void note(struct stream *s, unsigned what)
 /* Opens and hands out the SYN; `seen` collects events. */
 static struct stream *open_one(struct world *w)
 {
-    struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
+    struct tcp_open_args args = {
+        .remote = w->remote, .remote_port = w->remote_port, .connect_timeout_ms = 10000};
     struct stream *s = NULL;
     seen = 0;
     REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);

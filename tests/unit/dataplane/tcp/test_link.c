@@ -111,6 +111,15 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
     return true;
 }
 
+bool net_is_local(const struct net *n, const struct ip_addr *addr)
+{
+    return ip_addr_eq(addr, &n->addr);
+}
+
+void net_doubt(struct net *n, const struct ip_addr *dst)
+{
+}
+
 /* Onto the line: a copy, as a wire makes one. */
 static void transmit(struct link *l, const struct rte_mbuf *m, const struct ip_addr *src,
                      const struct ip_addr *dst, struct rte_mempool *pool)
