@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 #include "base/siphash.h"
 
 #include <stdbool.h>
@@ -53,22 +54,14 @@ uint64_t endpoints_checksum(const struct endpoint *endpoints, uint32_t count)
 
 const char *endpoints_fault_name(enum endpoints_fault fault)
 {
-    static const char *const names[] = {
-#define X(name, help) #name,
-        ENDPOINTS_FAULT_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {ENDPOINTS_FAULT_LIST(X_NAME)};
     ASSERT((unsigned)fault < array_len(names));
     return names[fault];
 }
 
 const char *endpoints_fault_help(enum endpoints_fault fault)
 {
-    static const char *const helps[] = {
-#define X(name, help) help,
-        ENDPOINTS_FAULT_LIST(X)
-#undef X
-    };
+    static const char *const helps[] = {ENDPOINTS_FAULT_LIST(X_TEXT)};
     ASSERT((unsigned)fault < array_len(helps));
     return helps[fault];
 }

@@ -6,19 +6,12 @@
 #include "abi/image.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 #include "base/siphash.h"
 
-static const char *const fault_names[] = {
-#define X(name, help) #name,
-    IMAGE_FAULT_LIST(X)
-#undef X
-};
+static const char *const fault_names[] = {IMAGE_FAULT_LIST(X_NAME)};
 
-static const char *const fault_helps[] = {
-#define X(name, help) help,
-    IMAGE_FAULT_LIST(X)
-#undef X
-};
+static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,

@@ -4,14 +4,11 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 
 const char *stream_end_name(enum stream_end end)
 {
-    static const char *const names[] = {
-#define X(name, help) #name,
-        STREAM_END_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {STREAM_END_LIST(X_NAME)};
     ASSERT((unsigned)end < array_len(names));
     return names[end];
 }

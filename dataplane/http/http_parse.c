@@ -74,6 +74,16 @@ static enum http_fault delimit(const struct http_field_facts *facts, struct http
     return HTTP_FAULT_none;
 }
 
+/* What follows the first line, to the end of the head. */
+static enum http_fault parse_rest(struct http_cursor *c, struct http_field_facts *ret_facts,
+                                  struct http_head *head)
+{
+    enum http_fault fault = http_fields_parse(c, head, ret_facts);
+    if (fault == HTTP_FAULT_none && c->p != c->end)
+        fault = HTTP_FAULT_head_cut;
+    return fault == HTTP_FAULT_none ? delimit(ret_facts, head) : fault;
+}
+
 /* Everything but the fields, which http_fields_parse() writes anyway: 4 KiB not touched. */
 static void clear_head(struct http_head *head)
 {
@@ -91,11 +101,7 @@ enum http_fault http_parse_request(uint8_t *bytes, size_t len, struct http_head 
     struct slice target;
     enum http_fault fault = parse_request_line(&c, ret, &target);
     if (fault == HTTP_FAULT_none)
-        fault = http_fields_parse(&c, ret, &facts);
-    if (fault == HTTP_FAULT_none && c.p != c.end)
-        fault = HTTP_FAULT_head_cut;
-    if (fault == HTTP_FAULT_none)
-        fault = delimit(&facts, ret);
+        fault = parse_rest(&c, &facts, ret);
     if (fault == HTTP_FAULT_none)
         fault = http_target_parse(target, &facts, ret);
     if (ret->version_minor == 0)
@@ -137,11 +143,7 @@ enum http_fault http_parse_response(uint8_t *bytes, size_t len, bool is_head, st
     struct http_field_facts facts;
     enum http_fault fault = parse_status_line(&c, ret);
     if (fault == HTTP_FAULT_none)
-        fault = http_fields_parse(&c, ret, &facts);
-    if (fault == HTTP_FAULT_none && c.p != c.end)
-        fault = HTTP_FAULT_head_cut;
-    if (fault == HTTP_FAULT_none)
-        fault = delimit(&facts, ret);
+        fault = parse_rest(&c, &facts, ret);
     if (fault != HTTP_FAULT_none)
         return fault;
     ret->is_bodiless = is_head || ret->status < 200 || ret->status == 204 || ret->status == 304;

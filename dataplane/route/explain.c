@@ -9,18 +9,11 @@
 #include "route/route_priv.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 
-static const char *const loss_names[] = {
-#define X(name, help) #name,
-    ROUTE_LOSS_LIST(X)
-#undef X
-};
+static const char *const loss_names[] = {ROUTE_LOSS_LIST(X_NAME)};
 
-static const char *const loss_helps[] = {
-#define X(name, help) help,
-    ROUTE_LOSS_LIST(X)
-#undef X
-};
+static const char *const loss_helps[] = {ROUTE_LOSS_LIST(X_TEXT)};
 
 const char *route_loss_name(enum route_loss loss)
 {

@@ -15,12 +15,9 @@
 #include "route/route_priv.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 
-static const char *const outcome_names[] = {
-#define X(name, help) #name,
-    ROUTE_OUTCOME_LIST(X)
-#undef X
-};
+static const char *const outcome_names[] = {ROUTE_OUTCOME_LIST(X_NAME)};
 
 const char *route_outcome_name(enum route_outcome outcome)
 {

@@ -3,6 +3,7 @@
 #include "tcp/tcp_priv.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 #include "core/port.h"
 
 #include <rte_mbuf.h>
@@ -119,11 +120,7 @@ uint32_t tcp_timewait_count(const struct tcp *t)
 
 const char *tcp_state_name(enum tcp_state state)
 {
-    static const char *const names[] = {
-#define X(name) #name,
-        TCP_STATE_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {TCP_STATE_LIST(X_NAME)};
     ASSERT((unsigned)state < array_len(names));
     return names[state];
 }

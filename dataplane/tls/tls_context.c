@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -19,11 +20,7 @@ static const char groups[] = "X25519:P-256:P-384";
 
 const char *tls_fault_name(enum tls_fault fault)
 {
-    static const char *const names[] = {
-#define X(name, help) #name,
-        TLS_FAULT_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {TLS_FAULT_LIST(X_NAME)};
     ASSERT((unsigned)fault < array_len(names));
     return names[fault];
 }

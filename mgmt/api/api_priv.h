@@ -385,6 +385,9 @@ void call_fail_store(struct api_call *call, int error);
 /* 404 for an object that is not there. */
 void call_fail_missing(struct api_call *call, const struct resource_type *type, const char *name);
 
+/* The object that the URL names, the store's. NULL: there is none, and that is answered. */
+json_t *call_find_object(struct api_call *call);
+
 /* Answers with what the model found wrong. */
 void call_fail_invalid(struct api_call *call, const struct resource_type *type, const char *name,
                        const struct model_errors *errors, const char *prefix);

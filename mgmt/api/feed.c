@@ -262,14 +262,10 @@ char *feed_next(struct feed *feed)
 void get_run(struct api_call *call)
 {
     const struct target *t = &call->target;
-    char resource[RESOURCE_NAME_BYTES_MAX];
     struct api_conn *conn = call_conn(call);
-    json_t *object =
-        store_get(call->api->store, resource_name(t->type, resource), t->namespace_, t->name);
-    if (object == NULL) {
-        call_fail_missing(call, t->type, t->name);
+    json_t *object = call_find_object(call);
+    if (object == NULL)
         return;
-    }
     if (!table_is_wanted(&conn->http.request->head)) {
         api_call_answer(call, 200, object_as(t->type, object));
         return;

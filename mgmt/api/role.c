@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,11 +67,7 @@ static const struct right rights[] = {
 
 const char *api_role_name(enum api_role role)
 {
-    static const char *const names[] = {
-#define X(name, text, help) text,
-        API_ROLE_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {API_ROLE_LIST(X_TEXT)};
     ASSERT((unsigned)role < API_ROLES);
     return names[role];
 }

@@ -90,6 +90,17 @@ void call_fail_missing(struct api_call *call, const struct resource_type *type, 
                    resource_name(type, resource), name);
 }
 
+json_t *call_find_object(struct api_call *call)
+{
+    const struct target *t = &call->target;
+    char resource[RESOURCE_NAME_BYTES_MAX];
+    json_t *found =
+        store_get(call->api->store, resource_name(t->type, resource), t->namespace_, t->name);
+    if (found == NULL)
+        call_fail_missing(call, t->type, t->name);
+    return found;
+}
+
 static json_t *causes_of(const struct model_errors *errors, const char *prefix)
 {
     json_t *causes = json_array();

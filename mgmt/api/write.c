@@ -236,14 +236,10 @@ static bool check_providers(struct api_call *call, const struct store_txn *txn)
 void update_run(struct api_call *call)
 {
     const struct target *t = &call->target;
-    char resource[RESOURCE_NAME_BYTES_MAX];
     json_t *answer = NULL;
-    json_t *old =
-        store_get(call->api->store, resource_name(t->type, resource), t->namespace_, t->name);
-    if (old == NULL) {
-        call_fail_missing(call, t->type, t->name);
+    json_t *old = call_find_object(call);
+    if (old == NULL)
         return;
-    }
     json_t *wanted = wanted_object(call, old);
     if (wanted != NULL && t->is_status &&
         check_preconditions(call, t->type, old, meta_text(wanted, "uid"),
@@ -287,14 +283,10 @@ static json_t *deleted_answer(const struct target *t, json_t *last)
 void delete_run(struct api_call *call)
 {
     const struct target *t = &call->target;
-    char resource[RESOURCE_NAME_BYTES_MAX];
     json_t *last = NULL;
-    json_t *old =
-        store_get(call->api->store, resource_name(t->type, resource), t->namespace_, t->name);
-    if (old == NULL) {
-        call_fail_missing(call, t->type, t->name);
+    json_t *old = call_find_object(call);
+    if (old == NULL)
         return;
-    }
     struct store_txn *txn = read_delete_options(call, old) ? begin(call) : NULL;
     if (txn == NULL)
         return;

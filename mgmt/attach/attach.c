@@ -3,6 +3,7 @@
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,22 +51,14 @@ void attach_free(struct attach *a)
 
 const char *plan_backend_fault_reason(enum plan_backend_fault fault)
 {
-    static const char *const reasons[] = {
-#define X(name, reason) reason,
-        PLAN_BACKEND_FAULT_LIST(X)
-#undef X
-    };
+    static const char *const reasons[] = {PLAN_BACKEND_FAULT_LIST(X_TEXT)};
     ASSERT((size_t)fault < sizeof(reasons) / sizeof(reasons[0]));
     return reasons[fault];
 }
 
 const char *plan_listener_fault_reason(enum plan_listener_fault fault)
 {
-    static const char *const reasons[] = {
-#define X(name, reason) reason,
-        PLAN_LISTENER_FAULT_LIST(X)
-#undef X
-    };
+    static const char *const reasons[] = {PLAN_LISTENER_FAULT_LIST(X_TEXT)};
     ASSERT((size_t)fault < sizeof(reasons) / sizeof(reasons[0]));
     return reasons[fault];
 }

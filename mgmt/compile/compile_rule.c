@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 #include "http/http.h"
 
 #include <errno.h>
@@ -12,11 +13,7 @@
 
 #define PATH_BYTES 4096u /* a path of 1024 bytes, each of them encoded, and its slash */
 
-static const char *const backend_faults[] = {
-#define X(name, reason) reason,
-    PLAN_BACKEND_FAULT_LIST(X)
-#undef X
-};
+static const char *const backend_faults[] = {PLAN_BACKEND_FAULT_LIST(X_TEXT)};
 
 static void add_backend(struct compile *c, const struct plan_backend *backend)
 {

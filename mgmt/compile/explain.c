@@ -3,6 +3,7 @@
 #include "compile/explain_priv.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 #include "route/filter.h"
 
 #include <stdio.h>
@@ -107,11 +108,7 @@ static void describe_rule(const struct explanation *e, json_t *status)
 
 static json_t *describe(struct explanation *e)
 {
-    static const char *const helps[] = {
-#define X(name, help) help,
-        ROUTE_OUTCOME_LIST(X)
-#undef X
-    };
+    static const char *const helps[] = {ROUTE_OUTCOME_LIST(X_TEXT)};
     char address[IP_ADDR_TEXT_MAX];
     e->candidates = json_array();
     route_explain(&e->view, &e->match, &e->result, explain_candidate, e);

@@ -2,6 +2,8 @@
 /* Types, strings, integers and enums against their schema. See check_priv.h. */
 #include "model/check_priv.h"
 
+#include "base/names.h"
+
 #include "model/errors.h"
 #include "model/text.h"
 
@@ -119,11 +121,7 @@ static bool has_format(enum schema_format format, const char *text)
 
 static const char *format_name(enum schema_format format)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        SCHEMA_FORMAT_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {SCHEMA_FORMAT_LIST(X_TEXT)};
     return names[format];
 }
 

@@ -2,6 +2,8 @@
 /* Errors in a cluster's words. See errors.h. */
 #include "model/errors.h"
 
+#include "base/names.h"
+
 #include "model/text.h"
 
 #include <stdarg.h>
@@ -99,10 +101,6 @@ void model_error_duplicate(struct model_errors *e, const char *field, const char
 
 const char *model_reason_name(enum model_reason reason)
 {
-    static const char *const names[] = {
-#define X(name, text) text,
-        MODEL_REASON_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {MODEL_REASON_LIST(X_TEXT)};
     return (size_t)reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "";
 }

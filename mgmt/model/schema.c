@@ -6,6 +6,7 @@
 #include "model/schema.h"
 
 #include "base/assert.h"
+#include "base/names.h"
 #include "model/rules.h"
 
 #include <stdlib.h>
@@ -52,11 +53,7 @@ static void on_type(struct compiler *c, struct schema *s, const json_t *v)
 
 static void on_format(struct compiler *c, struct schema *s, const json_t *v)
 {
-    static const char *const formats[] = {
-#define X(name, text) text,
-        SCHEMA_FORMAT_LIST(X)
-#undef X
-    };
+    static const char *const formats[] = {SCHEMA_FORMAT_LIST(X_TEXT)};
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         if (strcmp(formats[i], json_string_value(v)) == 0) {
             s->format = (enum schema_format)i;

@@ -4,6 +4,8 @@ import http.client
 import json
 import ssl
 
+import kept
+
 CORE, GATEWAY, DISCOVERY, SLUICE = "/api/v1", "/apis/gateway.networking.k8s.io/v1", "/apis/discovery.k8s.io/v1", \
     "/apis/sluice.internal/v1"
 KINDS = {  # kind: (prefix, plural, is namespaced)
@@ -38,7 +40,7 @@ def path(kind, namespace=None, name=None):
     return f"{prefix}{where}/{plural}" + (f"/{name}" if name else "")
 
 
-class Api:
+class Api(kept.Kept):
     """One client. Connects again when the server closed the connection between requests."""
 
     def __init__(self, namespace, host, port, token, ca_file):
@@ -46,40 +48,16 @@ class Api:
         self.host, self.port = host, port
         self.token = token
         self.context = ssl.create_default_context(cafile=ca_file)
-        self.connection = None
 
     def connect(self):
         raw = self.namespace.connect(self.host, self.port, timeout=30)
         self.connection = http.client.HTTPConnection("localhost")
         self.connection.sock = self.context.wrap_socket(raw, server_hostname="localhost")
 
-    def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
-
     def raw(self, method, url, body=None, content_type="application/json", token=None):
         """(status, headers, body) of one request; `body` is bytes or what JSON can say."""
-        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {token or self.token}", "Host": "localhost"}
-        if data is not None:
-            headers["Content-Type"] = content_type
-        for attempt in (1, 2):
-            fresh = self.connection is None
-            try:
-                if fresh:
-                    self.connect()
-                self.connection.request(method, url, data, headers)
-                answer = self.connection.getresponse()
-                text = answer.read()
-                if answer.will_close:
-                    self.close()
-                return answer.status, answer.headers, text
-            except (OSError, http.client.HTTPException):
-                self.close()
-                if fresh or attempt == 2:
-                    raise
-        raise AssertionError("not reached")
+        return self.request(method, url, body, headers, content_type)
 
     def call(self, method, url, body=None, content_type="application/json"):
         """The decoded answer; Refused for anything but 2xx."""

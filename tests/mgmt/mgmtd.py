@@ -8,8 +8,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
+import kept  # noqa: E402 (its folder is known only now)
 
 START_LIMIT_S = 30
 HOST = "127.0.0.1"
@@ -88,11 +92,10 @@ class Mgmtd:
         return Client(self, self.token if token == "" else token)
 
 
-class Client:
+class Client(kept.Kept):
     def __init__(self, mgmtd, token):
         self.mgmtd = mgmtd
         self.token = token
-        self.connection = None
 
     def connect(self):
         context = ssl.create_default_context(cafile=self.mgmtd.ca_file)
@@ -100,39 +103,15 @@ class Client:
         self.connection.connect()
         return self.connection
 
-    def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
-
-    def headers(self, content_type=None, **more):
+    def headers(self, **more):
         headers = {k.replace("_", "-"): v for k, v in more.items()}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        if content_type:
-            headers["Content-Type"] = content_type
         return headers
 
     def raw(self, method, path, body=None, content_type="application/json", **headers):
         """(status, headers, bytes) of one request on a kept connection."""
-        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-        for attempt in (1, 2):
-            fresh = self.connection is None
-            try:
-                if fresh:
-                    self.connect()
-                self.connection.request(method, path, data,
-                                        self.headers(content_type if data is not None else None, **headers))
-                answer = self.connection.getresponse()
-                text = answer.read()
-                if answer.will_close:
-                    self.close()
-                return answer.status, answer.headers, text
-            except (OSError, http.client.HTTPException):
-                self.close()
-                if fresh or attempt == 2:
-                    raise
-        raise AssertionError("not reached")
+        return self.request(method, path, body, self.headers(**headers), content_type)
 
     def call(self, method, path, body=None, content_type="application/json", **headers):
         """(status, decoded body)."""

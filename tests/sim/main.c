@@ -2,6 +2,8 @@
 /* The simulator's command line; see README.md. */
 #include "sim.h"
 
+#include "base/names.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +29,7 @@ static const char usage[] =
 
 static void print_usage(void)
 {
-    static const char *const helps[] = {
-#define X(name, help) help,
-        SIM_WORLD_LIST(X)
-#undef X
-    };
+    static const char *const helps[] = {SIM_WORLD_LIST(X_TEXT)};
     fputs(usage, stdout);
     for (unsigned i = 0; i < SIM_WORLD_COUNT; i++)
         printf("  %-12s %s\n", sim_world_name(i), helps[i]);

@@ -4,39 +4,28 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/names.h"
 #include "base/rng.h"
 
 #include <string.h>
 
 const char *sim_world_name(enum sim_world world)
 {
-    static const char *const names[] = {
-#define X(name, help) #name,
-        SIM_WORLD_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {SIM_WORLD_LIST(X_NAME)};
     ASSERT((unsigned)world < array_len(names));
     return names[world];
 }
 
 const char *sim_order_name(enum sim_order order)
 {
-    static const char *const names[] = {
-#define X(name, is_excuse) #name,
-        SIM_ORDER_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {SIM_ORDER_LIST(X_NAME)};
     ASSERT((unsigned)order < array_len(names));
     return names[order];
 }
 
 const char *sim_outcome_name(enum sim_outcome outcome)
 {
-    static const char *const names[] = {
-#define X(name, help) #name,
-        SIM_OUTCOME_LIST(X)
-#undef X
-    };
+    static const char *const names[] = {SIM_OUTCOME_LIST(X_NAME)};
     ASSERT((unsigned)outcome < array_len(names));
     return names[outcome];
 }
@@ -44,7 +33,7 @@ const char *sim_outcome_name(enum sim_outcome outcome)
 bool sim_order_is_excuse(enum sim_order order)
 {
     static const bool is_excuse[] = {
-#define X(name, excuse) excuse,
+#define X(name, is_excuse) is_excuse,
         SIM_ORDER_LIST(X)
 #undef X
     };
@@ -59,11 +48,7 @@ bool sim_is_repeatable(const struct sim_request *q)
 
 const char *sim_target_path(enum sim_target target)
 {
-    static const char *const paths[] = {
-#define X(name, path, status) path,
-        SIM_TARGET_LIST(X)
-#undef X
-    };
+    static const char *const paths[] = {SIM_TARGET_LIST(X_TEXT)};
     ASSERT((unsigned)target < array_len(paths));
     return paths[target];
 }
