@@ -107,3 +107,14 @@ def after_the_dataplane_s_restart_changes_take_effect_again(l):
                                       "after.example.com"))
     objects.wait_answer(l, address, "after.example.com", "backend-1", limit_s=10)
     assert objects.gateway_address(l, NS1, "foo-gateway") == address
+
+
+@suite.test("#2")
+def sluicectl_stats_prints_name_value_lines_also_while_mgmtd_is_down(l):
+    l.appliance.mgmtd.kill()
+    said = l.appliance.ctl("stats").stdout
+    l.appliance.start_mgmtd()
+    counters = dict(line.split() for line in said.splitlines() if line and not line.startswith("#"))
+    for name in ("core_rx_packets", "core_polls_busy", "core_cycles_total", "core_cycles_busy", "core_cycles_io",
+                 "proxy_requests"):
+        assert int(counters[name]) > 0, (name, said[:500])

@@ -91,7 +91,7 @@ class Appliance:
         """sluicectl, as an operator calls it from the management network."""
         done = self.lab["admin"].run(
             self.program("mgmt", "ctl", "sluicectl"), "--server", f"https://{API_ADDRESS}:{API_PORT}", "--token-file",
-            self.token_file, "--ca-file", self.ca_file, *args, input=input, timeout=timeout)
+            self.token_file, "--ca-file", self.ca_file, "--run-dir", self.run_dir, *args, input=input, timeout=timeout)
         if check and done.returncode != 0:
             raise process.Failed(f"sluicectl {' '.join(args)}: {done.stderr.strip() or done.stdout.strip()}")
         return done
