@@ -197,6 +197,7 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->n_ports = config->n_ports;
     h->endpoints = config->endpoints;
     h->stats = config->stats;
+    h->mbufs = config->mbufs;
     h->telemetry_fd = config->telemetry_fd;
     for (unsigned i = 0; i < config->n_ports; i++)
         snprintf(h->port_names[i], sizeof(h->port_names[i]), "%s", config->port_names[i]);
@@ -217,6 +218,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     unsigned handled = control_server_poll(h->server, housekeeping_timeout_ms(h, timeout_ms));
     endpoint_table_reap(h->endpoints);
     housekeeping_follow(h);
+    housekeeping_set_gauges(h);
     housekeeping_sync(h);
     return handled;
 }

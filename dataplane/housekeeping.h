@@ -27,6 +27,7 @@ struct housekeeping_config {
     struct endpoint_table *endpoints;
     struct rcu *rcu;
     struct stats_worker *stats; /* housekeeping's own block */
+    struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
 };
 

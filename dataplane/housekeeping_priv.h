@@ -36,6 +36,7 @@ struct housekeeping {
     char port_names[CONTROL_PORTS_MAX][CONTROL_PORT_NAME_BYTES];
     struct endpoint_table *endpoints;
     struct stats_worker *stats;
+    struct rte_mempool *mbufs; /* NULL: none */
     int telemetry_fd;
     struct generation_set *generations;
     struct state_dir *state;
@@ -66,6 +67,9 @@ void housekeeping_note_log(struct housekeeping *h, const struct endpoint_log_fou
 
 /* Frees old images, publishes one that waits, and tells the manager when all workers have moved. */
 void housekeeping_follow(struct housekeeping *h);
+
+/* Sets the gauges that workers do not keep: images, holds on them, mbufs. */
+void housekeeping_set_gauges(struct housekeeping *h);
 
 /* Brings endpoints to the disk when it is time. */
 void housekeeping_sync(struct housekeeping *h);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <rte_mempool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -25,9 +26,13 @@ void housekeeping_wait_us(unsigned us)
     nanosleep(&wait, NULL);
 }
 
-static void set_gauge(struct housekeeping *h)
+void housekeeping_set_gauges(struct housekeeping *h)
 {
-    h->stats->counters[STAT_core_generations_now] = generation_live_count(h->generations);
+    uint64_t *counters = h->stats->counters;
+    counters[STAT_core_generations_now] = generation_live_count(h->generations);
+    counters[STAT_core_pins_now] = generation_pin_count(h->generations);
+    if (h->mbufs != NULL)
+        counters[STAT_core_mbufs_now] = rte_mempool_in_use_count(h->mbufs);
 }
 
 /* Gives the image to the workers; false: no place is free. */
@@ -38,7 +43,6 @@ static bool try_publish(struct housekeeping *h, const struct image_map *image)
         return false;
     h->published = (struct generation_mark){.generation = header->generation,
                                             .content_checksum = header->content_checksum};
-    set_gauge(h);
     return true;
 }
 
@@ -106,8 +110,7 @@ void housekeeping_note_log(struct housekeeping *h, const struct endpoint_log_fou
 
 void housekeeping_follow(struct housekeeping *h)
 {
-    if (generation_set_reap(h->generations) > 0)
-        set_gauge(h);
+    generation_set_reap(h->generations);
     if (h->waiting.data != NULL && try_publish(h, &h->waiting))
         h->waiting = (struct image_map){0};
     if (h->served.generation == h->published.generation ||

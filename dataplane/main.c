@@ -174,6 +174,7 @@ static bool make_housekeeping(struct dataplane *d)
         .n_ports = o->n_ports,
         .endpoints = d->endpoints,
         .stats = telemetry_block(d->telemetry, o->workers),
+        .mbufs = d->mbufs,
         .telemetry_fd = telemetry_fd(d->telemetry),
     };
     for (unsigned i = 0; i < o->n_ports; i++)

@@ -175,6 +175,7 @@ static unsigned run_timers(struct worker *w)
 /* Tells housekeeping what this worker still looks at. */
 static void report(struct worker *w)
 {
+    w->core.stats->counters[STAT_core_timers_now] = w->core.wheel.armed;
     generation_report(w->generations, w->core.worker, w->generation);
     rcu_quiescent(w->rcu, w->core.worker);
 }

@@ -135,6 +135,16 @@ unsigned generation_live_count(const struct generation_set *s)
     return n;
 }
 
+uint64_t generation_pin_count(const struct generation_set *s)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < GENERATIONS_MAX; i++) {
+        for (unsigned worker = 0; worker < s->workers; worker++)
+            n += __atomic_load_n(&s->places[i].pins[worker].n, __ATOMIC_RELAXED);
+    }
+    return n;
+}
+
 struct generation *generation_current(const struct generation_set *s)
 {
     return __atomic_load_n(&s->current, __ATOMIC_ACQUIRE);

@@ -58,6 +58,9 @@ uint64_t generation_served(const struct generation_set *s);
 /* How many are alive. Thread: housekeeping. */
 unsigned generation_live_count(const struct generation_set *s);
 
+/* How many holds workers have on all of them; of a moment ago. Thread: housekeeping. */
+uint64_t generation_pin_count(const struct generation_set *s);
+
 /* The current one; NULL: none yet. Thread: any. Cost: a load. */
 struct generation *generation_current(const struct generation_set *s);
 

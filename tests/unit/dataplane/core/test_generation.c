@@ -86,9 +86,11 @@ TEST(an_old_image_goes_when_all_have_moved_and_nobody_pins_it)
     CHECK_EQ(generation_set_reap(s), 0); /* worker 2 serves it still */
     generation_report(s, 2, generation_current(s));
     CHECK_EQ(generation_set_reap(s), 0); /* worker 1 pins it */
+    CHECK_EQ(generation_pin_count(s), 2);
     generation_unpin(generation_pins_of(first, 1));
     CHECK_EQ(generation_set_reap(s), 0);
     CHECK_EQ(generation_live_count(s), 2);
+    CHECK_EQ(generation_pin_count(s), 1);
     generation_unpin(generation_pins_of(first, 1));
     CHECK_EQ(generation_set_reap(s), 1);
     CHECK_EQ(released_last, 1);
