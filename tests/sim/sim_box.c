@@ -159,6 +159,16 @@ static void check_balance(struct sim_box *b, const char *what, uint64_t begun, u
         sim_fail(b->sim, "%lu %s began, %lu ended", begun, what, ended);
 }
 
+/* A neighbour that is known has one; beyond that a worker has those of announcements, of TIME_WAIT
+ * and of idle backend connections, which find out late that they have nothing to do. */
+static void check_timers(struct sim_box *b)
+{
+    uint64_t timers = sim_box_stat(b, STAT_core_timers_now);
+    uint64_t neighbours = sim_box_stat(b, STAT_net_neighbours_now);
+    if (timers < neighbours || timers > neighbours + 3 * b->n_workers)
+        sim_fail(b->sim, "%lu timers are armed, %lu neighbours are known", timers, neighbours);
+}
+
 static void check_counters(struct sim_box *b)
 {
     check_balance(b, "received frames",
@@ -179,11 +189,12 @@ static void check_counters(struct sim_box *b)
     check_balance(b, "backend connections", sim_box_stat(b, STAT_upstream_opened),
                   stat_family(b, "upstream_closed_") + sim_box_stat(b, STAT_upstream_aborted) +
                       sim_box_stat(b, STAT_upstream_broken));
+    check_timers(b);
     for (unsigned id = 0; id < STAT_COUNT; id++) {
         const char *name = stat_name(id);
         size_t len = strlen(name);
         if (len > 4 && strcmp(name + len - 4, "_now") == 0 && id != STAT_net_neighbours_now &&
-            sim_box_stat(b, id) != 0)
+            id != STAT_core_timers_now && sim_box_stat(b, id) != 0)
             sim_fail(b->sim, "%s is %lu", name, sim_box_stat(b, id));
     }
 }

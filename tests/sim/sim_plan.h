@@ -24,8 +24,10 @@
     X(rude, "clients abort, read slowly, send slowly; backends reset, hang, close early")          \
     X(exhaustion, "the appliance has few packet buffers and few connections")                      \
     X(two_workers, "two workers and a port whose queues say nothing about the flow")               \
-    X(everything, "all of it at once")
+    X(everything, "all of it at once")                                                             \
+    X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")
 
+/* The one before SIM_WORLD_COUNT is for those who ask for it. */
 enum sim_world {
 #define X(name, help) SIM_WORLD_##name,
     SIM_WORLD_LIST(X)
