@@ -20,10 +20,27 @@ bool ip_addr_parse(const char *text, struct ip_addr *ret)
     return false;
 }
 
+/* Dotted decimal, as inet_ntop() writes it by way of printf(): each request carries one. */
+static void format_v4(const uint8_t bytes[4], char *to)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned v = bytes[i];
+        if (v >= 100)
+            *to++ = (char)('0' + v / 100);
+        if (v >= 10)
+            *to++ = (char)('0' + v / 10 % 10);
+        *to++ = (char)('0' + v % 10);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+}
+
 const char *ip_addr_format(const struct ip_addr *a, char buf[IP_ADDR_TEXT_MAX])
 {
-    const char *text = ip_addr_is_v4(a) ? inet_ntop(AF_INET, &a->bytes[12], buf, IP_ADDR_TEXT_MAX)
-                                        : inet_ntop(AF_INET6, a->bytes, buf, IP_ADDR_TEXT_MAX);
+    if (ip_addr_is_v4(a)) {
+        format_v4(&a->bytes[12], buf);
+        return buf;
+    }
+    const char *text = inet_ntop(AF_INET6, a->bytes, buf, IP_ADDR_TEXT_MAX);
     ASSERT(text == buf);
     return buf;
 }

@@ -104,15 +104,29 @@ void h1_text_put_number(struct h1_text *t, uint64_t v)
     h1_text_put(t, slice_of(text + at, sizeof(text) - at));
 }
 
+/* A line, whole or not at all. */
+static void put_field(struct h1_text *t, struct slice name, struct slice value)
+{
+    ASSERT_HOT(name.len > 0 && t->len <= sizeof(t->bytes));
+    size_t room = sizeof(t->bytes) - t->len;
+    if (name.len > room || value.len > room || name.len + value.len + 4 > room) {
+        t->is_full = true;
+        return;
+    }
+    uint8_t *to = t->bytes + t->len;
+    memcpy(to, name.ptr, name.len);
+    to += name.len;
+    memcpy(to, ": ", 2);
+    if (value.len > 0)
+        memcpy(to + 2, value.ptr, value.len);
+    memcpy(to + 2 + value.len, "\r\n", 2);
+    t->len += name.len + value.len + 4;
+}
+
 void h1_text_put_fields(struct h1_text *t, const struct http_field *fields, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        ASSERT_HOT(fields[i].name.len > 0);
-        h1_text_put(t, fields[i].name);
-        h1_text_put(t, SLICE_LIT(": "));
-        h1_text_put(t, fields[i].value);
-        h1_text_put(t, SLICE_LIT("\r\n"));
-    }
+    for (uint32_t i = 0; i < n; i++)
+        put_field(t, fields[i].name, fields[i].value);
 }
 
 void h1_text_put_framing(struct h1_text *t, enum http_body body, uint64_t length)

@@ -1,45 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RFC 1071: the sum does not depend on the byte order (section 2, B), so words are added as they
- * lie; it can be taken in wider words (section 2, C) and folded at the end. Pure.
+ * The checksum of what lies in several mbufs, and of what is on no wire. Pure.
  */
 #include "net/cksum.h"
 
 #include "base/assert.h"
 
 #include <rte_mbuf.h>
-#include <string.h>
-
-static uint32_t fold(uint64_t sum)
-{
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    uint32_t s = (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16);
-    s = (s & 0xffff) + (s >> 16);
-    ASSERT_HOT(s <= 0xffff);
-    return s;
-}
-
-uint32_t cksum_add(uint32_t sum, const void *data, size_t len)
-{
-    const uint8_t *p = data;
-    uint64_t wide = sum;
-    for (; len >= 4; len -= 4, p += 4) {
-        uint32_t word;
-        memcpy(&word, p, 4);
-        wide += word;
-    }
-    if (len >= 2) {
-        uint16_t word;
-        memcpy(&word, p, 2);
-        wide += word;
-        len -= 2;
-        p += 2;
-    }
-    if (len > 0) /* the odd byte is followed by a zero */
-        wide += *p;
-    return fold(wide);
-}
 
 /* A part that begins at an odd offset has its bytes in the other halves of the words. */
 static uint32_t swap_halves(uint32_t sum)
@@ -59,7 +26,7 @@ uint32_t cksum_add_mbuf(uint32_t sum, const struct rte_mbuf *m, uint32_t offset)
         }
         uint32_t len = m->data_len - offset;
         uint32_t part = cksum_add(0, rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), len);
-        sum = fold((uint64_t)sum + (is_odd ? swap_halves(part) : part));
+        sum = cksum_fold((uint64_t)sum + (is_odd ? swap_halves(part) : part));
         is_odd ^= len & 1;
         offset = 0;
     }

@@ -147,8 +147,8 @@ void tcp_conn_free(struct tcp_conn *c)
 
 bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve)
 {
-    if (t->short_at_us != t->core->now_us) {
-        t->short_at_us = t->core->now_us;
+    if (t->core->now_us >= t->mbufs_look_us) {
+        t->mbufs_look_us = t->core->now_us + TCP_MBUFS_LOOK_US;
         t->mbufs_free = rte_mempool_avail_count(t->core->mbufs);
     }
     return t->mbufs_free < reserve;

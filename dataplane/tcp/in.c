@@ -7,9 +7,10 @@
  */
 #include "base/assert.h"
 #include "base/be.h"
+#include "base/cksum.h"
 #include "tcp/tcp_priv.h"
 
-#include <rte_ip.h>
+#include <netinet/in.h>
 #include <rte_mbuf.h>
 
 /* Behind an ethernet header of 14 bytes nothing is aligned to 4. */
@@ -38,11 +39,10 @@ static bool checksum_is_right(const struct rte_mbuf *m, const struct ip_addr *sr
     const uint8_t *s = is_v4 ? &src->bytes[12] : src->bytes;
     const uint8_t *d = is_v4 ? &dst->bytes[12] : dst->bytes;
     be32_t tail[2] = {be32(m->pkt_len), be32(IPPROTO_TCP)};
-    uint32_t sum = __rte_raw_cksum(s, is_v4 ? 4 : 16, 0);
-    sum = __rte_raw_cksum(d, is_v4 ? 4 : 16, sum);
-    sum = __rte_raw_cksum(tail, sizeof(tail), sum);
-    sum = __rte_raw_cksum(rte_pktmbuf_mtod(m, const void *), m->data_len, sum);
-    return __rte_raw_cksum_reduce(sum) == 0xffff;
+    uint32_t sum = cksum_add(0, tail, sizeof(tail));
+    sum = cksum_add(sum, s, is_v4 ? 4 : 16);
+    sum = cksum_add(sum, d, is_v4 ? 4 : 16);
+    return cksum_is_good(cksum_add(sum, rte_pktmbuf_mtod(m, const void *), m->data_len));
 }
 
 /* One mbuf, whatever came: everything behind counts on it. */

@@ -50,7 +50,6 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->net = net;
     t->config = *config;
     t->upcalls = *upcalls;
-    t->short_at_us = UINT64_MAX;
     t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
     t->is_zero_copy_tx = all_ports_chain(core);
     make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");

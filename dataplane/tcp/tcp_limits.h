@@ -38,6 +38,7 @@
 #define TCP_INITIAL_WINDOW_SEGMENTS 10u /* RFC 6928 */
 #define TCP_CWND_BYTES_MAX (1u << 28)   /* arithmetic in cubic stays within 64 bits */
 
+#define TCP_MBUFS_LOOK_US 100u        /* in which a worker cannot take what it keeps in reserve */
 #define TCP_EVENTS_PER_POLL_MAX 256u  /* stream events and accepts: the rest waits a round */
 #define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
 #define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */

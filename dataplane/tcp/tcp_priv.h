@@ -48,11 +48,11 @@ struct tcp {
     struct list_node ready;   /* connections with events */
     struct list_node outputs; /* connections that may have something to send */
     struct list_node starved; /* connections that wait for mbufs or records */
-    uint64_t short_at_us;     /* of the last look at the pool: see tcp_mbufs_are_short() */
+    uint64_t mbufs_look_us;   /* when to look at the pool again: see tcp_mbufs_are_short() */
     uint64_t rst_window_us;   /* when the present second of resets began */
     uint32_t rst_count;       /* sent in it */
     uint32_t half_open;
-    uint32_t mbufs_free;   /* at short_at_us */
+    uint32_t mbufs_free;   /* at the last look */
     uint64_t ooo_arrivals; /* segments put aside so far: which came last */
     uint32_t port_next;    /* perturbs the search of source ports (RFC 6056) */
     uint16_t mbuf_bytes;   /* what an mbuf costs, whatever it carries */
@@ -112,7 +112,8 @@ const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e);
 /* The connection behind an entry that is not a TIME_WAIT record. */
 struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e);
 
-/* Are fewer than `reserve` mbufs left? The pool is asked once a round. */
+/* Are fewer than `reserve` mbufs left? The pool is asked every TCP_MBUFS_LOOK_US: the answer costs
+ * a cache miss for each lcore that there may be. */
 bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve);
 
 /* poll.c */

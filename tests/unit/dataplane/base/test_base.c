@@ -14,9 +14,25 @@ TEST(siphash_gives_the_papers_vector)
     CHECK(siphash(&key, input, sizeof(input)) == 0xa129ca6149be45e5ULL);
 }
 
+TEST(siphash_takes_every_length)
+{
+    /* The first of the reference implementation's vectors: the bytes 0, 1, 2, ... */
+    static const uint64_t first[] = {0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a,
+                                     0x85676696d7fb7e2d, 0xcf2794e0277187b7, 0x18765564cd99a68d,
+                                     0xcbc9466e58fee3ce, 0xab0200f58b01d137, 0x93f5f5799a932462,
+                                     0x9e0082df0ba9e4b0, 0x7a5dbbc594ddb9f3, 0xf4b32f46226bada7};
+    struct siphash_key key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+    uint8_t input[array_len(first)];
+    for (unsigned len = 0; len < array_len(first); len++) {
+        input[len] = (uint8_t)len;
+        CHECK(siphash(&key, input, len) == first[len]);
+    }
+}
+
 TEST(addresses_survive_text_and_back)
 {
-    static const char *const texts[] = {"198.18.0.1", "2001:db8::1", "::", "0.0.0.0"};
+    static const char *const texts[] = {
+        "198.18.0.1", "2001:db8::1", "::", "0.0.0.0", "255.255.255.255", "9.10.99.100"};
     for (unsigned i = 0; i < array_len(texts); i++) {
         struct ip_addr a;
         char buf[IP_ADDR_TEXT_MAX];
@@ -41,5 +57,5 @@ TEST(a_removed_node_is_on_no_list)
     CHECK(list_is_empty(&head));
 }
 
-UNIT_MAIN("base", T(siphash_gives_the_papers_vector), T(addresses_survive_text_and_back),
-          T(a_removed_node_is_on_no_list))
+UNIT_MAIN("base", T(siphash_gives_the_papers_vector), T(siphash_takes_every_length),
+          T(addresses_survive_text_and_back), T(a_removed_node_is_on_no_list))

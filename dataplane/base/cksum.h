@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The internet checksum (RFC 1071) of bytes in one piece. A `sum` is a one's complement sum of
+ * 16-bit words in the order of memory, folded to 16 bits; it starts at 0 and is closed by
+ * cksum_close(). Pure; thread: any.
+ */
+#pragma once
+
+#include "base/be.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Folds a sum of words of any width that divides 64 to 16 bits. */
+uint32_t cksum_fold(uint64_t sum);
+
+/* Adds `len` bytes at an even offset of what is summed. Cost: 3 instructions for each 8 bytes. */
+uint32_t cksum_add(uint32_t sum, const void *data, size_t len);
+
+/* The value for the checksum field: the complement. Over data that holds its right checksum it is
+ * 0. */
+static inline be16_t cksum_close(uint32_t sum)
+{
+    return (be16_t){(uint16_t)~sum};
+}
+
+/* Is the checksum inside the summed data right? */
+static inline bool cksum_is_good(uint32_t sum)
+{
+    return (uint16_t)sum == 0xffff;
+}
