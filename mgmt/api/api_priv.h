@@ -408,6 +408,15 @@ void conn_accept(void *owner, struct stream *s);
 /* Sends what can be sent. May end the connection: the last thing to do with it. */
 void conn_pump(struct api_conn *conn);
 
+/* Begins to send what the call has for an answer. */
+void conn_answer(struct api_conn *conn);
+
+/* What the connection waits for must come within this time; replaces what it waited for before. */
+void conn_arm(struct api_conn *conn, uint64_t delay_ms);
+
+/* Lets go of the request's body, also of one that is still on its way. */
+void conn_drop_body(struct api_conn *conn);
+
 /* Ends the connection at once and frees it. */
 void conn_abort(struct api_conn *conn);
 

@@ -18,11 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct sock *sock_of(const struct stream *s)
-{
-    return (struct sock *)(uintptr_t)s;
-}
-
 static enum stream_end end_of_errno(int error)
 {
     switch (error) {
@@ -55,8 +50,7 @@ static void close_fd(struct sock *s, bool by_reset)
     s->fd = -1;
 }
 
-/* The stream is over: nothing goes in or out any more. The owner hears of it by the task. */
-static void set_over(struct sock *s, enum stream_end end)
+void sock_set_over(struct sock *s, enum stream_end end)
 {
     ASSERT(end != STREAM_END_OPEN);
     if (s->state == SOCK_OVER)
@@ -84,7 +78,7 @@ static void update_wanted(struct sock *s)
     int error = s->io.loop == NULL ? loop_io_add(s->loop, &s->io, s->fd, wanted)
                                    : loop_io_want(&s->io, wanted);
     if (error != 0)
-        set_over(s, STREAM_END_NO_RESOURCES);
+        sock_set_over(s, STREAM_END_NO_RESOURCES);
 }
 
 /* Reads until the kernel has no more or `in` is full. Returns events. */
@@ -94,7 +88,7 @@ static unsigned fill(struct sock *s)
     while (!s->is_eof && bytes_room(&s->in) > 0) {
         struct iovec space[2];
         if (!bytes_reserve(&s->in)) {
-            set_over(s, STREAM_END_NO_RESOURCES);
+            sock_set_over(s, STREAM_END_NO_RESOURCES);
             return 0;
         }
         ssize_t n = readv(s->fd, space, (int)bytes_space(&s->in, space));
@@ -106,7 +100,7 @@ static unsigned fill(struct sock *s)
             events |= STREAM_READABLE;
         } else if (errno != EINTR) {
             if (errno != EAGAIN)
-                set_over(s, end_of_errno(errno));
+                sock_set_over(s, end_of_errno(errno));
             break;
         }
     }
@@ -130,7 +124,7 @@ static unsigned flush(struct sock *s)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN)
-            set_over(s, end_of_errno(errno));
+            sock_set_over(s, end_of_errno(errno));
         if (n < 0)
             break;
         bytes_consume(&s->out, (size_t)n);
@@ -149,7 +143,7 @@ static unsigned flush(struct sock *s)
 static void check_orderly(struct sock *s)
 {
     if (s->state == SOCK_OPEN && s->is_eof && s->in.n == 0 && s->is_shutdown)
-        set_over(s, STREAM_END_ORDERLY);
+        sock_set_over(s, STREAM_END_ORDERLY);
 }
 
 static void deliver(struct sock *s, unsigned events)
@@ -165,7 +159,7 @@ static void finish_connect(struct sock *s)
     if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
     if (error != 0) {
-        set_over(s, end_of_errno(error));
+        sock_set_over(s, end_of_errno(error));
         return;
     }
     loop_timer_disarm(s->loop, &s->timer);
@@ -183,7 +177,7 @@ static void on_hang_up(struct sock *s, uint32_t ready)
     socklen_t len = sizeof(error);
     if ((ready & EPOLLERR) != 0) {
         getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        set_over(s, end_of_errno(error));
+        sock_set_over(s, end_of_errno(error));
     } else if (bytes_room(&s->in) == 0 || s->is_eof) {
         loop_io_remove(&s->io);
     }
@@ -254,117 +248,8 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     if (s->is_released)
         sock_free(s); /* what is left of the output goes with a reset */
     else
-        set_over(s, STREAM_END_TIMEOUT);
+        sock_set_over(s, STREAM_END_TIMEOUT);
 }
-
-/* ---- struct stream_ops ---- */
-
-static unsigned op_peek(struct stream *stream, struct slice *ret, unsigned n_max)
-{
-    struct slice both[2];
-    unsigned n = bytes_peek(&sock_of(stream)->in, both);
-    if (n > n_max)
-        n = n_max;
-    memcpy(ret, both, n * sizeof(both[0]));
-    return n;
-}
-
-static void op_consume(struct stream *stream, size_t bytes)
-{
-    struct sock *s = sock_of(stream);
-    bytes_consume(&s->in, bytes);
-    loop_task_program(s->loop, &s->task); /* reads again, or finds that it is over */
-}
-
-static size_t op_readable(const struct stream *stream)
-{
-    return sock_of(stream)->in.n;
-}
-
-static bool op_is_eof(const struct stream *stream)
-{
-    const struct sock *s = sock_of(stream);
-    return s->is_eof && s->in.n == 0;
-}
-
-static size_t op_write_room(const struct stream *stream)
-{
-    const struct sock *s = sock_of(stream);
-    return s->state == SOCK_OPEN && !s->is_shutdown_wanted ? bytes_room(&s->out) : 0;
-}
-
-static size_t op_write(struct stream *stream, const struct slice *v, unsigned n)
-{
-    struct sock *s = sock_of(stream);
-    size_t taken = 0;
-    if (op_write_room(stream) > 0 && bytes_reserve(&s->out)) {
-        for (unsigned i = 0; i < n; i++) {
-            size_t part = bytes_append(&s->out, v[i]);
-            taken += part;
-            if (part < v[i].len) {
-                s->is_room_short = true;
-                break;
-            }
-        }
-        loop_task_program(s->loop, &s->task);
-    } else if (s->state == SOCK_OPEN || s->state == SOCK_CONNECTING) {
-        s->is_room_short = true;
-    }
-    return taken;
-}
-
-static void op_shutdown(struct stream *stream)
-{
-    struct sock *s = sock_of(stream);
-    s->is_shutdown_wanted = true;
-    loop_task_program(s->loop, &s->task);
-}
-
-static void op_abort(struct stream *stream)
-{
-    set_over(sock_of(stream), STREAM_END_ABORTED);
-}
-
-static void op_release(struct stream *stream)
-{
-    struct sock *s = sock_of(stream);
-    ASSERT(!s->is_released);
-    s->is_released = true;
-    if (s->state == SOCK_OPEN && s->in.n > 0)
-        set_over(s, STREAM_END_RESET);
-    else if (s->state == SOCK_OPEN)
-        s->state = SOCK_LINGER;
-    else if (s->state == SOCK_CONNECTING)
-        set_over(s, STREAM_END_ABORTED);
-    s->is_shutdown_wanted = true;
-    if (s->state == SOCK_LINGER)
-        loop_timer_arm(s->loop, &s->timer, SOCK_LINGER_MS_MAX * 1000ull);
-    loop_task_program(s->loop, &s->task);
-}
-
-static enum stream_end op_end(const struct stream *stream)
-{
-    return sock_of(stream)->end;
-}
-
-static void op_addrs(const struct stream *stream, struct stream_addrs *ret)
-{
-    *ret = sock_of(stream)->addrs;
-}
-
-static const struct stream_ops sock_ops = {
-    .peek = op_peek,
-    .consume = op_consume,
-    .readable = op_readable,
-    .is_eof = op_is_eof,
-    .write_room = op_write_room,
-    .write = op_write,
-    .shutdown = op_shutdown,
-    .abort = op_abort,
-    .release = op_release,
-    .end = op_end,
-    .addrs = op_addrs,
-};
 
 static void read_addr(const struct sockaddr_storage *from, struct ip_addr *ret, uint16_t *ret_port)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What sock.c (connections) and listener.c share.
+ * What sock.c (connections), sock_ops.c (what their owner calls) and listener.c share.
  *
  * A connection is in one of four states:
  *   CONNECTING  waits for the kernel's answer to connect(); only by sock_connect()
@@ -47,6 +47,12 @@ struct sock {
 /* A stream over a connected (or connecting) descriptor; takes `fd` in any case. NULL: no memory. */
 struct sock *sock_new(struct loop *loop, int fd, enum sock_state state,
                       struct sock_listener *listener);
+
+/* The stream is over: nothing goes in or out any more. The owner hears of it by the task. */
+void sock_set_over(struct sock *s, enum stream_end end);
+
+/* sock_ops.c: the calls of a stream. */
+extern const struct stream_ops sock_ops;
 
 /* A connection of the listener has gone. */
 void sock_listener_forget(struct sock_listener *listener);
