@@ -131,8 +131,8 @@ struct net_path {
  * respect to the wire. */
 bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret);
 
-/* Advice of tcp: the way to `dst` seems dead. The next hop is asked at once whether it is there, and
- * forgotten if not (RFC 9293, 3.8.3; RFC 4861, 7.3.3). */
+/* Advice of tcp: the way to `dst` seems dead. The next hop is asked at once whether it is there,
+ * and forgotten if not (RFC 9293, 3.8.3; RFC 4861, 7.3.3). */
 void net_doubt(struct net *n, const struct ip_addr *dst);
 
 /* The hop limit (TTL) of TCP segments from now on; 64 at first. */
