@@ -45,10 +45,11 @@ void pace_done(struct pace *p)
 void pace_program_run(struct pace *p)
 {
     uint64_t now_us = pace_clock_us();
-    if (now_us >= p->rest_until_us)
-        loop_task_program(p->loop, p->task);
-    else if (!wheel_timer_is_armed(&p->rest))
-        loop_timer_arm(p->loop, &p->rest, p->rest_until_us - now_us);
+    uint64_t wait_us = p->rest_until_us > now_us ? p->rest_until_us - now_us : 0;
+    if (wheel_timer_is_armed(&p->rest))
+        return;
+    loop_timer_arm(p->loop, &p->rest,
+                   wait_us > RECONCILE_GATHER_US ? wait_us : RECONCILE_GATHER_US);
 }
 
 void pace_on_run(struct pace *p, uint64_t run_us)

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* From a change to its run: the answer goes out first, and what comes right behind goes along. */
+#define RECONCILE_GATHER_US 1000u
 #define RECONCILE_RUN_SHORT_US 20000u /* nobody waits for the API long enough to notice */
 #define RECONCILE_REST_FACTOR                                                                      \
     3u /* rest for each time of a run: a quarter of the thread is reconcile's */
@@ -44,7 +46,7 @@ void pace_init(struct pace *p, struct loop *loop, struct loop_task *task);
 /* Disarms. */
 void pace_done(struct pace *p);
 
-/* Asks for a run: in this round, or at the end of the rest. */
+/* Asks for a run: at the end of the rest, and not before those who made the change have their answer. */
 void pace_program_run(struct pace *p);
 
 /* A run took `run_us`. */

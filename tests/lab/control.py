@@ -9,7 +9,7 @@ import struct
 MAGIC, VERSION, HELLO, WELCOME = 0x43434C53, 1, 1, 2
 STATS_MAGIC, STATS_VERSION, NAME_BYTES = 0x54534C53, 1, 64
 MESSAGE = struct.Struct("=IHHQII")
-WELCOME_BODY = struct.Struct("=QQII")
+WELCOME_BODY = struct.Struct("=QQQII")
 STATS_HEADER = struct.Struct("=7I")
 
 
@@ -43,7 +43,7 @@ def hello(run_dir, timeout=5):
         if level == socket.SOL_SOCKET and what == socket.SCM_RIGHTS:
             fds.frombytes(payload)
     assert len(fds) == 1, "a WELCOME carries the telemetry segment"
-    generation, checksum, workers, _ = WELCOME_BODY.unpack_from(data, MESSAGE.size)
+    generation, checksum, _, workers, _ = WELCOME_BODY.unpack_from(data, MESSAGE.size)
     return Welcome(generation, checksum, workers, Telemetry(fds[0]))
 
 
