@@ -27,7 +27,7 @@ part_asan() {
 
 part_asan_mgmt() {
     dev_build asan
-    exec python3 "$TOP/tests/mgmt/api_test.py" "$TOP/build-asan"
+    exec python3 "$TOP/tests/mgmt/run.py" "$TOP/build-asan"
 }
 
 # What needs no more time under the sanitizers than we have.
@@ -41,7 +41,7 @@ part_sim() {
 }
 
 part_mgmt() {
-    exec python3 "$TOP/tests/mgmt/api_test.py"
+    exec python3 "$TOP/tests/mgmt/run.py"
 }
 
 part_e2e() {

@@ -23,7 +23,11 @@ static bool read_field(struct feed *feed, const char *term, size_t len)
         if (len <= n || strncmp(term, fields[i], n) != 0)
             continue;
         n += term[n] == '=' ? 1 : 0;
-        if (len - n >= NAME_BYTES || (i == 1 && to[0] != '\0' && strncmp(to, term + n, len - n)))
+        if (len == n || len - n >= NAME_BYTES)
+            return false; /* an empty word would take away what the URL says */
+        bool is_said =
+            to[0] != '\0'; /* the URL's namespace is what the caller may see: never another */
+        if (is_said && (strlen(to) != len - n || memcmp(to, term + n, len - n) != 0))
             return false;
         memcpy(to, term + n, len - n);
         to[len - n] = '\0';

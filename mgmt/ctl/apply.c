@@ -51,7 +51,10 @@ static bool target_of(struct client *c, const struct ctl_options *o, json_t *obj
         json_object_set_new(json_object_get(object, "metadata"), "namespace",
                             json_string(namespace));
     }
-    return make_target(&r, namespace, name, t);
+    if (make_target(&r, namespace, name, t))
+        return true;
+    fprintf(stderr, "%s: metadata: there can be no such name or namespace\n", kind);
+    return false;
 }
 
 /* Carries over what belongs to the server, so that putting the manifest does not take it away. */
@@ -182,7 +185,9 @@ enum ctl_exit ctl_delete(struct client *c, const struct ctl_options *o)
         return CTL_FAILED;
     }
     const char *namespace = o->namespace != NULL ? o->namespace : "default";
-    if (!make_target(&r, namespace, o->words[1], &t))
+    if (!make_target(&r, namespace, o->words[1], &t)) {
+        fprintf(stderr, "sluicectl: there can be no such name or namespace\n");
         return CTL_USAGE;
+    }
     return delete_one(c, o, &t) ? CTL_DONE : CTL_FAILED;
 }

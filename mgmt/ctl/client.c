@@ -83,6 +83,7 @@ static void set_options(struct client *c, const char *method, const char *url, c
 {
     curl_easy_reset(c->curl); /* keeps the connection */
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
+    curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L); /* no name is a way up */
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*"); /* a box is managed directly */

@@ -57,6 +57,7 @@ int client_resource_find(struct client *c, const char *word, const char *api_ver
                          struct client_resource *ret);
 
 /* The URL path of a resource: of one object, or of the list when `name` is NULL; in all namespaces
- * when `namespace` is NULL. False: it does not fit. */
+ * when `namespace` is NULL. False: it does not fit,
+ * or a name is no name of anything (empty, dots). */
 bool client_resource_path(const struct client_resource *r, const char *namespace, const char *name,
                           char path[CLIENT_PATH_MAX]);

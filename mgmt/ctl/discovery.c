@@ -139,8 +139,9 @@ static bool append_segment(char path[CLIENT_PATH_MAX], const char *segment)
     static const char unreserved[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
     size_t len = strlen(path);
-    if (len + 2 > CLIENT_PATH_MAX)
-        return false;
+    bool is_dots = strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0;
+    if (len + 2 > CLIENT_PATH_MAX || segment[0] == '\0' || is_dots)
+        return false; /* an empty one or dots would name something else than an object */
     path[len++] = '/';
     for (const char *p = segment; *p != '\0'; p++) {
         bool is_plain = strchr(unreserved, *p) != NULL;

@@ -94,8 +94,11 @@ enum ctl_exit ctl_get(struct client *c, const struct ctl_options *o)
     }
     const char *name = o->n_words == 2 ? o->words[1] : NULL;
     const char *namespace = o->namespace != NULL ? o->namespace : "default";
-    if (!client_resource_path(&r, o->all_namespaces && name == NULL ? NULL : namespace, name, path))
+    if (!client_resource_path(&r, o->all_namespaces && name == NULL ? NULL : namespace, name,
+                              path)) {
+        fprintf(stderr, "sluicectl: there can be no such name or namespace\n");
         return CTL_USAGE;
+    }
     int status = client_call(c, "GET", path, NULL, NULL, &answer);
     if (status == 200)
         print_objects(o, &r, answer);

@@ -127,6 +127,16 @@ static bool parse_options(int argc, char **argv, struct ctl_options *o)
     return true;
 }
 
+/* Nothing that would end the header field which carries it. */
+static bool is_token(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    }
+    return true;
+}
+
 /* The token of a file, without white space around it. NULL: said on stderr. */
 static char *read_token(const char *file)
 {
@@ -139,9 +149,15 @@ static char *read_token(const char *file)
     }
     size_t n = fread(token, 1, TOKEN_BYTES_MAX, f);
     fclose(f);
+    bool is_whole = n < TOKEN_BYTES_MAX;
     while (n > 0 && strchr(" \t\r\n", token[n - 1]) != NULL)
         token[--n] = '\0';
-    return token;
+    if (is_whole && n > 0 && is_token(token, n))
+        return token;
+    fprintf(stderr, "sluicectl: %s: there is no token in it\n", file);
+    explicit_bzero(token, TOKEN_BYTES_MAX);
+    free(token);
+    return NULL;
 }
 
 static enum ctl_exit run_command(const struct command *command, const struct ctl_options *o)

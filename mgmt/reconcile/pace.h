@@ -46,7 +46,8 @@ void pace_init(struct pace *p, struct loop *loop, struct loop_task *task);
 /* Disarms. */
 void pace_done(struct pace *p);
 
-/* Asks for a run: at the end of the rest, and not before those who made the change have their answer. */
+/* Asks for a run: at the end of the rest, and not before those who made the change have their
+ * answer. */
 void pace_program_run(struct pace *p);
 
 /* A run took `run_us`. */

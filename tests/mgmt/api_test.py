@@ -862,21 +862,26 @@ def run_one(f, program):
         m.remove()
 
 
-def main():
+def run_all(tests, suite):
+    """(passed, failed) of those that the command line names; all, if it names none."""
     build = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build")
     program = os.path.join(build, "mgmt", "daemon", "sluice-mgmtd")
     wanted = sys.argv[2:]
-    failed = []
-    chosen = [f for f in TESTS if not wanted or f.__name__ in wanted]
+    failed = 0
+    chosen = [f for f in tests if not wanted or f.__name__ in wanted]
     for f in chosen:
         began = time.monotonic()
         good = run_one(f, program)
         print(f"{'ok    ' if good else 'FAILED'} {f.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
-        if not good:
-            failed.append(f.__name__)
-    print(f"mgmt/api: {len(chosen) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed or not chosen else 0
+        failed += not good
+    print(f"{suite}: {len(chosen) - failed} passed, {failed} failed")
+    return len(chosen) - failed, failed
+
+
+def main(tests, suite):
+    passed, failed = run_all(tests, suite)
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(TESTS, "mgmt/api"))
