@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Corners of RFC 9293, 3.10.7: every kind of segment in every state, and the edges of numbers. */
 #include "harness.h"
+#include "net/net.h"
 #include "tcp/settings.h"
 #include "unit.h"
 
@@ -270,7 +271,89 @@ TEST(a_reset_with_text_is_believed_while_the_window_is_closed)
     finish(w, s);
 }
 
-UNIT_MAIN("tcp/corners", T(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn),
+/* Takes every mbuf that is left; returns how many. */
+static unsigned hold_all(struct world *w, struct rte_mbuf **held)
+{
+    unsigned n = 0;
+    while ((held[n] = rte_pktmbuf_alloc(w->pool)) != NULL)
+        n++;
+    return n;
+}
+
+/* One step of a talk, answered as if the peer had got whatever was sent. With `is_dry` the pool has
+ * one mbuf, for what the peer sends, and none afterwards until some time has passed. */
+static void step(struct world *w, struct seg s, bool is_dry)
+{
+    static struct rte_mbuf *held[4096];
+    unsigned n = is_dry ? hold_all(w, held) : 0;
+    if (n > 0)
+        rte_pktmbuf_free(held[--n]);
+    peer(w, s);
+    w->core.now_us += 1000;
+    run(w);
+    for (; n > 0; n--)
+        rte_pktmbuf_free(held[n - 1]);
+    pass(w, 1500000); /* what was put off goes out */
+    drop_all(w);
+}
+
+TEST(the_pool_may_be_empty_at_any_step_of_a_connection)
+{
+    for (unsigned dry = 0; dry <= 5; dry++) {
+        struct world_config config = WORLD_DEFAULT;
+        config.mbufs = 511;
+        config.tcp.mbufs_low = 0;
+        struct world *w = world_new(&config);
+        step(w, SEG(.flags = S), dry == 0);
+        REQUIRE(w->knows_iss);
+        step(w, SEG(.flags = A, .seq = 1, .ack = 1), dry == 1);
+        REQUIRE(w->accepted != NULL);
+        step(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 700), dry == 2);
+        CHECK_EQ(read_pattern(w->accepted, 1), 700);
+        CHECK_EQ(write_pattern(w->accepted, 1, 100), 100);
+        step(w, SEG(.flags = A, .seq = 701, .ack = 1), dry == 3);
+        step(w, SEG(.flags = F | A, .seq = 701, .ack = 101), dry == 4);
+        CHECK(stream_is_eof(w->accepted));
+        stream_release(w->accepted);
+        run(w);
+        drop_all(w);
+        step(w, SEG(.flags = A, .seq = 702, .ack = 102), dry == 5);
+        CHECK_EQ(tcp_conn_count(w->tcp), 0);
+        CHECK_EQ(stat(w, STAT_tcp_end_orderly), 1);
+        world_free(w);
+    }
+}
+
+TEST(a_silly_mtu_cuts_segments_no_smaller_than_the_floor)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 3000), 3000);
+    run(w);
+    drop_all(w);
+    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
+                               .mtu = 68,
+                               .local = w->local,
+                               .remote = w->remote,
+                               .local_port = w->local_port,
+                               .remote_port = w->remote_port,
+                               .seq = w->our_iss + 1};
+    for (unsigned i = 0; i < 100; i++)
+        tcp_on_icmp_error(w->tcp, &e);
+    CHECK_EQ(conn(s)->path_mtu, TCP_PMTU_MIN_4);
+    CHECK_EQ(stat(w, STAT_tcp_icmp_too_big), 1);
+    e.mtu = 65535;
+    tcp_on_icmp_error(w->tcp, &e);
+    CHECK_EQ(conn(s)->path_mtu, TCP_PMTU_MIN_4);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = TCP_PMTU_MIN_4 - 52);
+    drop_all(w);
+    finish(w, s);
+}
+
+UNIT_MAIN("tcp/corners", T(the_pool_may_be_empty_at_any_step_of_a_connection),
+          T(a_silly_mtu_cuts_segments_no_smaller_than_the_floor),
+          T(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn),
           T(a_half_open_connection_answers_what_is_not_its_own),
           T(an_ack_in_the_round_of_the_syn_establishes_nothing),
           T(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it),
