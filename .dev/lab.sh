@@ -19,6 +19,7 @@ dev_lab() {
 }
 
 dev_bench() {
+    need_packages bench
     lab_ready
     exec python3 "$TOP/tests/bench/run.py" "$@"
 }

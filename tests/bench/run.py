@@ -17,6 +17,7 @@ import cleanup  # noqa: E402 (its folder is known only now)
 import lab as labs  # noqa: E402
 import mgmt as scale  # noqa: E402
 import objects  # noqa: E402
+import proxies  # noqa: E402
 
 HOST = "foo.example.com"
 SECONDS = 5
@@ -113,12 +114,21 @@ def mgmt(l, address):
     scale.mgmt(l, tell, lambda: change(l, address))
 
 
-BENCHES = {"keepalive": keepalive, "connections": connections, "download": download, "change": change}
+def http(l, address):
+    """Beside HAProxy and nginx."""
+    proxies.bench(l, address, RESULTS)
+
+
+RESULTS = []  # of benches with peers, for --json
+BENCHES = {"keepalive": keepalive, "connections": connections, "download": download, "change": change, "http": http}
 NAMED = {"mgmt": mgmt}
 
 
 def main(names):
     cleanup.end_on_signals()
+    json_file = None
+    if names[:1] == ["--json"]:
+        json_file, names = names[1], names[2:]
     unknown = set(names) - set(BENCHES) - set(NAMED)
     if unknown:
         sys.exit(f"no such bench: {', '.join(unknown)} (there are: {', '.join([*BENCHES, *NAMED])})")
@@ -131,6 +141,8 @@ def main(names):
                 {**BENCHES, **NAMED}[name](l, address)
     except cleanup.Ended:
         return 130
+    if json_file:
+        proxies.write(json_file, RESULTS)
     return 0
 
 
