@@ -42,7 +42,8 @@ void neighbour_check(const struct neighbour *e)
 struct neighbour *neighbour_lookup(struct net *n, const struct net_iface *iface,
                                    const struct ip_addr *addr)
 {
-    LIST_EACH (node, bucket_of(n, iface->port, iface->vlan, addr)) {
+    struct list_node *bucket = bucket_of(n, iface->port, iface->vlan, addr); /* hashed once */
+    LIST_EACH (node, bucket) {
         struct neighbour *e = container_of(node, struct neighbour, bucket_link);
         if (e->port == iface->port && e->vlan == iface->vlan && ip_addr_eq(&e->addr, addr))
             return e;
