@@ -73,8 +73,8 @@ static void begin(struct sim *s)
 {
     s->now_us = SIM_START_US;
     s->rng = (struct rng){s->plan.seed ^ 0x706f6c6c};
-    ip_addr_parse("10.0.0.80", &s->vip4);
-    ip_addr_parse("fd00::80", &s->vip6);
+    ip_addr_parse("198.18.0.80", &s->vip4);
+    ip_addr_parse("2001:db8::80", &s->vip6);
     sim_wires_init(&s->wires, &s->plan);
     s->n_hosts = s->plan.n_clients + s->plan.n_backends;
     for (unsigned i = 0; i < s->n_hosts; i++) {

@@ -39,15 +39,15 @@ static void add_network(struct sim_box *box, struct image_builder *b)
     uint32_t clients = image_builder_interface(b, "clients", 0, 0, 0);
     uint32_t backends = image_builder_interface(b, "backends", 1, 0, 0);
     ASSERT(clients == 0 && backends == 1);
-    add_address(b, "10.0.0.1", 96 + 24, false, 0);
-    add_address(b, "fd00:0::1", 64, false, 0);
-    add_address(b, "10.0.1.1", 96 + 24, false, 1);
-    add_address(b, "fd00:1::1", 64, false, 1);
-    add_address(b, "10.0.0.80", 128, true, 0);
+    add_address(b, "198.18.0.1", 96 + 24, false, 0);
+    add_address(b, "2001:db8:0::1", 64, false, 0);
+    add_address(b, "198.18.1.1", 96 + 24, false, 1);
+    add_address(b, "2001:db8:1::1", 64, false, 1);
+    add_address(b, "198.18.0.80", 128, true, 0);
     if (box->has_vip6)
-        add_address(b, "fd00:0::80", 128, true, 0);
+        add_address(b, "2001:db8:0::80", 128, true, 0);
     if (rng_below(&box->rng, 2) == 0)
-        add_address(b, "10.0.0.81", 128, true, 0);
+        add_address(b, "198.18.0.81", 128, true, 0);
 }
 
 static void add_match(struct image_builder *b, const char *path)
@@ -146,7 +146,7 @@ static struct endpoint dead_end(const struct sim_box *box, uint32_t group)
 {
     const struct sim_plan *plan = &box->sim->plan;
     bool is_nobody = (plan->seed + group) % 2 == 0;
-    return (struct endpoint){.addr = is_nobody ? addr_of("10.0.1.250")
+    return (struct endpoint){.addr = is_nobody ? addr_of("198.18.1.250")
                                                : box->sim->hosts[plan->n_clients].addr4,
                              .port = SIM_BACKEND_PORT + 1,
                              .weight = 1,

@@ -10,6 +10,8 @@
 
 #define RX_MAX 64u
 #define TIMERS_MAX 256u
+/* A peer may lose its last reset: a host that never asked would wait for it for ever. */
+#define HOST_KEEPALIVE_MS 120000u
 
 static const struct net_tcp_ops tcp_ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
 
@@ -38,12 +40,13 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
                              .half_open_max = 256,
                              .rx_window_bytes = plan->host_window_bytes,
                              .tx_buffer_bytes = plan->host_buffer_bytes,
-                             .mbufs_low = 64};
+                             .mbufs_low = 64,
+                             .keepalive_ms = HOST_KEEPALIVE_MS};
     unsigned lan = number < plan->n_clients ? 0 : 1;
     char text[IP_ADDR_TEXT_MAX];
-    snprintf(text, sizeof(text), "10.0.%u.%u", lan, 10 + number);
+    snprintf(text, sizeof(text), "198.18.%u.%u", lan, 10 + number);
     ip_addr_parse(text, &h->addr4);
-    snprintf(text, sizeof(text), "fd00:%u::%u", lan, 10 + number);
+    snprintf(text, sizeof(text), "2001:db8:%u::%u", lan, 10 + number);
     ip_addr_parse(text, &h->addr6);
     h->hub = port_hub_new(port, 1, 1);
     ASSERT(h->hub != NULL);

@@ -13,7 +13,7 @@ static struct ip_addr router_of(unsigned lan, bool is_v4)
 {
     char text[IP_ADDR_TEXT_MAX];
     struct ip_addr a;
-    snprintf(text, sizeof(text), is_v4 ? "10.0.%u.254" : "fd00:%u::254", lan);
+    snprintf(text, sizeof(text), is_v4 ? "198.18.%u.254" : "2001:db8:%u::254", lan);
     bool is_good = ip_addr_parse(text, &a);
     ASSERT(is_good);
     return a;
