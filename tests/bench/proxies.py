@@ -43,7 +43,8 @@ def tell(name, unit, value, rest, runs, into):
         spread = (max(value) - min(value)) / mine if mine else 0
         print(f"http_{name}_{unit} {mine:.5g} {peer} {its:.5g} ratio {mine / its:.3g} spread {spread:.0%}", flush=True)
         into.append({"name": f"http_{name}", "params": {"connections": 16, "seconds": SECONDS}, "unit": unit,
-                     "value": mine, "peer": peer, "peer_value": its, "ratio": mine / its, "spread": spread, "runs": runs})
+                     "value": mine, "peer": peer, "peer_value": its, "ratio": mine / its,
+                     "spread": spread, "runs": runs})
 
 
 def bench(l, address, into):

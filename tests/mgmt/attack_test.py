@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Attempts to get past the roles, the limits and the TLS of the API: python3 tests/mgmt/attack_test.py [BUILD] [NAME...]."""
+"""Attempts to get past the roles, the limits and the TLS of the API.
+
+    python3 tests/mgmt/attack_test.py [BUILD] [NAME...]
+"""
 import os
 import socket
 import ssl
@@ -36,9 +39,11 @@ def no_selector_leads_out_of_a_developer_s_namespaces(m, c):
     for ns in ("apps", "apps-2", "other"):
         c.ok("POST", routes(ns), route(f"in-{ns}"))
     ana = issue(m, "ana", "application-developer", "apps-2")
-    for selector in ("metadata.namespace%3D", "metadata.namespace%3D%3D", "metadata.namespace%3Dapps", "metadata.namespace%3Dother",
+    for selector in ("metadata.namespace%3D", "metadata.namespace%3D%3D", "metadata.namespace%3Dapps",
+                     "metadata.namespace%3Dother",
                      "metadata.namespace%3D%3Dapps", "metadata.namespace%3Dapps-2,metadata.namespace%3Dapps",
-                     "metadata.name%3Din-apps,metadata.namespace%3D%3D", "metadata.namespace%3Da", "metadata.namespace!%3Dapps-2",
+                     "metadata.name%3Din-apps,metadata.namespace%3D%3D", "metadata.namespace%3Da",
+                     "metadata.namespace!%3Dapps-2",
                      "metadata.namespace%3Dapps-2,metadata.namespace%3D%3D", "metadata.name%3D", "metadata.name%3D%3D"):
         status, said = ana.call("GET", f"{routes('apps-2')}?fieldSelector={selector}")
         assert status == 400 or set(names(said)) <= {"in-apps-2"}, (selector, said)
@@ -59,7 +64,8 @@ def no_spelling_of_a_path_leads_out_of_a_developer_s_namespaces(m, c):
                  f"{GATEWAY}/namespaces/other/httproutes/theirs",
                  f"{GATEWAY}/namespaces/other/httproutes/theirs/status", f"{GATEWAY}/namespaces/APPS/httproutes",
                  f"{GATEWAY}/namespaces/other/httproutes?namespace=apps", f"//apis/x{GATEWAY}/httproutes",
-                 f"{GATEWAY}/watch/namespaces/other/httproutes", f"{GATEWAY}/namespaces/other/httproutes#/namespaces/apps",
+                 f"{GATEWAY}/watch/namespaces/other/httproutes",
+                 f"{GATEWAY}/namespaces/other/httproutes#/namespaces/apps",
                  f"/apis/gateway.networking.k8s.io/v1/../../sluice.internal/v1/tokens", f"{SLUICE}/tokens/",
                  f"{SLUICE}//tokens", "/api/v1/namespaces/apps/secrets", "/api/v1/namespaces/apps/configmaps",
                  "/metrics", "/metrics?x", "//metrics", "/metrics/"):
@@ -91,7 +97,8 @@ def nobody_but_a_provider_makes_or_changes_tokens(m, c):
     for role in ("cluster-operator", "application-developer", "controller"):
         who = issue(m, f"t-{role}", role, *(["apps"] if role == "application-developer" else []))
         own = f"{SLUICE}/tokens/t-{role}"
-        for method, path, body in (("POST", f"{SLUICE}/tokens", api_test.token("k", "infrastructure-provider")), ("GET", own, None),
+        for method, path, body in (("POST", f"{SLUICE}/tokens", api_test.token("k", "infrastructure-provider")),
+                                   ("GET", own, None),
                                    ("PATCH", own, {"spec": {"role": "infrastructure-provider"}}), ("DELETE", own, None),
                                    ("PATCH", own + "/status", {"status": {}})):
             status, said = who.call(method, path, body, MERGE if method == "PATCH" else "application/json")
