@@ -26,7 +26,7 @@ def wrk(l, address, pid, size, options):
     """(requests a second, microseconds of the proxy's CPU a request)."""
     before = cpu_s(pid)
     out = l["client"].run("taskset", "-c", peers.REST, "wrk", "-t", "1", "-c", "16", "-d", str(SECONDS), *options,
-                          "-H", f"Host: {HOST}", f"http://{address}/files/{size}", timeout=SECONDS + 30).stdout
+                          "-H", f"Host: {HOST}", f"http://{address}:80/files/{size}", timeout=SECONDS + 30).stdout
     assert "Non-2xx" not in out, out
     requests = int(re.search(r"(\d+) requests in", out)[1])
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), 1e6 * (cpu_s(pid) - before) / max(1, requests)

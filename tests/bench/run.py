@@ -59,7 +59,7 @@ def seconds_of(text):
 def wrk(l, address, name, *options):
     with Cycles(l) as cycles:
         out = l["client"].run("wrk", "-t", "1", "-d", str(SECONDS), "--latency", *options, "-H", f"Host: {HOST}",
-                              f"http://{address}/", timeout=SECONDS + 30).stdout
+                              f"http://{address}:80/", timeout=SECONDS + 30).stdout
     requests = int(re.search(r"(\d+) requests in", out)[1])
     tell(f"{name}_rate", float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), "requests_a_second")
     for share in ("50", "99"):

@@ -200,5 +200,5 @@ def a_client_that_goes_away_harms_nobody(l):
 @suite.test("S19")
 def wrk_s_hundred_connections_see_no_error(l):
     said = l["client"].run("wrk", "-t", "1", "-c", "100", "-d", "3", "-H", f"Host: {HOST}",
-                           f"http://{l.vip}/status/200", timeout=30).stdout
+                           f"http://{l.vip}:80/status/200", timeout=30).stdout
     assert "requests in" in said and "Socket errors" not in said and "Non-2xx" not in said, said

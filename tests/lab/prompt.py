@@ -28,7 +28,7 @@ def resolved(words, vip):
             scheme, there, rest = w.partition("://")
             if there:
                 host, slash, path = rest.partition("/")
-                out += ["-H", f"Host: {host}", f"{scheme}://{vip}{slash or '/'}{path}"]
+                out += ["-H", f"Host: {host}", f"{scheme}://{vip}:80{slash or '/'}{path}"]
             else:
                 out.append(w)
         return out
