@@ -108,13 +108,15 @@ def nobody_but_a_provider_makes_or_changes_tokens(m, c):
 @test
 def credentials_count_only_as_one_bearer_token(m, c):
     good = m.token
-    for value in ("", "Bearer", "Bearer ", f"Basic {good}", good, f"Bearer {good}x", f"Bearer {good[:-1]}", f"Bearer {good} x",
+    for value in ("", "Bearer", "Bearer ", f"Basic {good}", good, f"Bearer {good}x", f"Bearer {good[:-1]}",
+                  f"Bearer {good} x",
                   "Bearer " + "a" * 5000, f"Bearer {good.upper()}", "Bearer slt1..", "Bearer slt1.bootstrap.",
                   "Bearer slt1.%s." % ("n" * 300), f"Bearer slt1.nobody.{good.split('.')[2]}"):
         status = m.client(token=None).raw("GET", "/apis", Authorization=value)[0]
         assert status in (400, 401, 429, 431), (value[:60], status)
     with m.client().connect().sock as sock:
-        sock.sendall(b"GET /apis HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nAuthorization: Bearer " + good.encode() +
+        sock.sendall(b"GET /apis HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n"
+                     b"Authorization: Bearer " + good.encode() +
                      b"\r\nConnection: close\r\n\r\n")
         assert b" 200 " not in sock.recv(65536).split(b"\r\n")[0]
 
@@ -123,10 +125,12 @@ def credentials_count_only_as_one_bearer_token(m, c):
 def what_only_the_server_says_cannot_be_said_by_others(m, c):
     forged = config_map("x", a="1")
     forged["metadata"].update(uid="11111111-1111-1111-1111-111111111111", creationTimestamp="2001-01-01T00:00:00Z",
-                              generation=99, deletionTimestamp="2001-01-01T00:00:00Z", deletionGracePeriodSeconds=0, selfLink="/x")
+                              generation=99, deletionTimestamp="2001-01-01T00:00:00Z", deletionGracePeriodSeconds=0,
+                              selfLink="/x")
     made = c.ok("POST", maps(), forged)
     meta = made["metadata"]
-    assert meta["uid"] != forged["metadata"]["uid"] and meta["creationTimestamp"] > "2020" and "deletionTimestamp" not in meta, meta
+    assert meta["uid"] != forged["metadata"]["uid"], meta
+    assert meta["creationTimestamp"] > "2020" and "deletionTimestamp" not in meta, meta
     assert meta.get("generation", 1) != 99
     other = {**made, "metadata": {**meta, "uid": "11111111-1111-1111-1111-111111111111"}}
     c.refused(409, "Conflict", "PUT", maps(name="x"), other)
@@ -150,7 +154,8 @@ def versions_that_cannot_be_are_no_versions_to_watch_from(m, c):
         status, _, text = c.raw("GET", f"{maps()}?watch=1&timeoutSeconds=1&resourceVersion={version}")
         assert status in (200, 400, 410, 504) and time.monotonic() - began < 10, (version, status)
         assert status != 200 or not text or b'"ERROR"' in text or version == "999999999", (version, text)
-    for query in ("limit=-1", "limit=99999999999999999999", "continue=%ff%00", "continue=" + "A" * 3000, "labelSelector=%28%28",
+    for query in ("limit=-1", "limit=99999999999999999999", "continue=%ff%00", "continue=" + "A" * 3000,
+                  "labelSelector=%28%28",
                   "labelSelector=" + "a," * 2000, "&" * 100, "a=b&" * 100, "watch=1&watch=0&timeoutSeconds=1"):
         status, _, _ = c.raw("GET", f"{maps()}?{query}")
         assert status in (200, 400, 410, 414, 431), (query[:60], status)
@@ -159,8 +164,10 @@ def versions_that_cannot_be_are_no_versions_to_watch_from(m, c):
 @test
 def odd_json_is_refused_or_kept_as_it_is(m, c):
     head = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},'
-    for tail in (b'"data":{"a":' + b"9" * 5000 + b"}}", b'"data":{"a":1e99999}}', b'"data":{"a":"\xff"}}', b'"data":{"a":"\\ud800"}}',
-                 b'"data":{"a":"\\u0000"}}', b'"data":' + b"[" * 100000, b'"data":' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+    for tail in (b'"data":{"a":' + b"9" * 5000 + b"}}", b'"data":{"a":1e99999}}', b'"data":{"a":"\xff"}}',
+                 b'"data":{"a":"\\ud800"}}',
+                 b'"data":{"a":"\\u0000"}}', b'"data":' + b"[" * 100000,
+                 b'"data":' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
                  b'"data":{"a":"1","a":"2"}}', b'"data":{"a\\u0000b":"1"}}', b'"data":{"a":-0}}', b'"data":{"a":NaN}}',
                  b'"data":{"a":"1"}}{}', b'"data":{"a":"1"}} x'):
         status, said = c.call("POST", maps(), head + tail)
@@ -172,7 +179,8 @@ def odd_json_is_refused_or_kept_as_it_is(m, c):
 
 
 def handshake(m, *options):
-    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{m.port}", *options], input=b"", capture_output=True,
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{m.port}", *options], input=b"",
+                          capture_output=True,
                           timeout=20)
     return (done.stdout + done.stderr).decode(errors="replace")
 
@@ -185,13 +193,15 @@ def tls_is_new_enough_and_nothing_else(m, c):
     for good in ("-tls1_2", "-tls1_3"):
         said = handshake(m, good)
         assert "Cipher is (NONE)" not in said and "Compression: NONE" in said, said[-1500:]
-    for weak in ("NULL:@SECLEVEL=0", "aNULL:@SECLEVEL=0", "3DES:@SECLEVEL=0", "AES128-SHA:@SECLEVEL=0", "AES256-GCM-SHA384:@SECLEVEL=0"):
+    for weak in ("NULL:@SECLEVEL=0", "aNULL:@SECLEVEL=0", "3DES:@SECLEVEL=0", "AES128-SHA:@SECLEVEL=0",
+                 "AES256-GCM-SHA384:@SECLEVEL=0"):
         said = handshake(m, "-tls1_2", "-cipher", weak)
         assert "Cipher is (NONE)" in said or "no cipher match" in said, (weak, said[-1500:])
     done = subprocess.run(["sh", "-c", f"(sleep 0.3; echo R; sleep 0.7) | timeout 10 openssl s_client -tls1_2 -connect "
                                        f"127.0.0.1:{m.port}"], capture_output=True, timeout=20)
     said = (done.stdout + done.stderr).decode(errors="replace")
-    assert "RENEGOTIATING" not in said or "no renegotiation" in said or "handshake failure" in said or ":error:" in said, said[-1500:]
+    refusals = ("no renegotiation", "handshake failure", ":error:")
+    assert "RENEGOTIATING" not in said or any(word in said for word in refusals), said[-1500:]
 
 
 @test

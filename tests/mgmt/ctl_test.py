@@ -19,13 +19,18 @@ def test(f):
     return f
 
 
+def in_apps(name):
+    return {**config_map(name), "metadata": {"name": name, "namespace": "apps"}}
+
+
 def program(m):
     return os.path.join(os.path.dirname(m.program), "..", "ctl", "sluicectl")
 
 
 def run(m, *args, given="", options=None, timeout=60):
     """(exit status, stdout, stderr)."""
-    options = options or ["--server", f"https://127.0.0.1:{m.port}", "--token-file", m.token_file, "--ca-file", m.ca_file]
+    options = options or ["--server", f"https://127.0.0.1:{m.port}", "--token-file", m.token_file,
+                          "--ca-file", m.ca_file]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
     data = given if isinstance(given, bytes) else given.encode()
     done = subprocess.run([program(m), *options, *args], input=data, capture_output=True, timeout=timeout, env=clean)
@@ -43,7 +48,8 @@ def must(m, status, wanted, *args, **more):
 
 @test
 def wrong_usage_is_status_2_and_says_what_is_wrong(m, c):
-    for args in ([], ["frobnicate"], ["get", "--bogus"], ["apply"], ["apply", "x.yaml"], ["delete"], ["delete", "configmap"],
+    for args in ([], ["frobnicate"], ["get", "--bogus"], ["apply"], ["apply", "x.yaml"], ["delete"],
+                 ["delete", "configmap"],
                  ["get"], ["explain"], ["explain", "GET"], ["get", "configmap", "-o", "xml"]):
         code, out, said = run(m, *args)
         assert code == USAGE and said and not out, (args, code, said)
@@ -80,7 +86,8 @@ def apply_takes_json_yaml_lists_and_the_line_ends_of_every_system(m, c):
     for given, wanted in ((yaml.format("lf"), ["lf"]), (yaml.format("crlf").replace("\n", "\r\n"), ["crlf"]),
                           ("\ufeff" + yaml.format("bom"), ["bom"]), (json.dumps(listed), ["l1", "l2"]),
                           (json.dumps(listed["items"][0], indent=2), ["l1"]),
-                          ("---\n# nothing\n---\n" + yaml.format("d1") + "---\n" + yaml.format("d2") + "...\n", ["d1", "d2"])):
+                          ("---\n# nothing\n---\n" + yaml.format("d1") + "---\n" + yaml.format("d2") + "...\n",
+                            ["d1", "d2"])):
         code, out, said = run(m, "apply", "-f", "-", given=given)
         assert code == DONE, (given, out, said)
         for name in wanted:
@@ -95,7 +102,8 @@ def what_cannot_be_read_is_refused_with_its_place_and_the_rest_is_said(m, c):
     must(m, FAILED, ":2:", "apply", "-f", "-", given="a: b\n c: {\n")
     must(m, FAILED, "No such file", "apply", "-f", "/nowhere")
     for given in ("just words", "[1, 2]", "{}", "kind: ConfigMap", '{"kind": 7}', '{"kind":"ConfigMap","metadata":7}',
-                  '{"kind":"List","items":[7]}', b"\xff\xfe\x00", b"a: \x80", '{"kind":"ConfigMap","metadata":{"name":"../../x"}}',
+                  '{"kind":"List","items":[7]}', b"\xff\xfe\x00", b"a: \x80",
+                   '{"kind":"ConfigMap","metadata":{"name":"../../x"}}',
                   '{"apiVersion":"v1","kind":"' + "K" * 5000 + '","metadata":{"name":"x"}}',
                   '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"' + "n" * 5000 + '"}}'):
         code, _, said = run(m, "apply", "-f", "-", given=given)
@@ -135,7 +143,7 @@ def get_and_delete_do_as_they_say(m, c):
 def a_file_of_thousands_of_objects_is_applied(m, c):
     path = os.path.join(m.dir, "many.yaml")
     with open(path, "w") as f:
-        f.write(manifests(*[{**config_map(f"m{n}"), "metadata": {"name": f"m{n}", "namespace": "apps"}} for n in range(MANY)]))
+        f.write(manifests(*[in_apps(f"m{n}") for n in range(MANY)]))
     code, out, said = run(m, "apply", "-f", path, timeout=200)
     assert code == DONE and out.count("created") == MANY, (code, out[-300:], said[-300:])
     code, out, said = run(m, "get", "configmaps", "-n", "apps", "-o", "name")
