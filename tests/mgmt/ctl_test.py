@@ -81,8 +81,7 @@ def manifests(*objects):
 @test
 def apply_takes_json_yaml_lists_and_the_line_ends_of_every_system(m, c):
     yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n  namespace: apps\ndata:\n  a: \"1\"\n"
-    listed = {"apiVersion": "v1", "kind": "List", "items": [{**config_map("l1"), "metadata": {"name": "l1", "namespace": "apps"}},
-                                                          {**config_map("l2"), "metadata": {"name": "l2", "namespace": "apps"}}]}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [in_apps("l1"), in_apps("l2")]}
     for given, wanted in ((yaml.format("lf"), ["lf"]), (yaml.format("crlf").replace("\n", "\r\n"), ["crlf"]),
                           ("\ufeff" + yaml.format("bom"), ["bom"]), (json.dumps(listed), ["l1", "l2"]),
                           (json.dumps(listed["items"][0], indent=2), ["l1"]),
