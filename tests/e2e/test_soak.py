@@ -19,6 +19,7 @@ CHURN = int(os.environ.get("SOAK_CHURN", "1000"))  # connections a second, where
 MIB = 1 << 20
 RSS_GROWTH_MAX = 8 * MIB
 # Idle backend connections end after 4 s, TIME_WAIT after 30, half-open ones after their last SYN-ACK.
+SENT_NOT_BACK_MAX = 2 * 32  # net_af_xdp takes back what was sent when it next sends: a burst a port may be out
 DRAIN_LIMIT_S = 150
 EMPTY = ("proxy_conns_now", "proxy_exchanges_now", "upstream_busy_now", "upstream_idle_now", "tcp_conns_now",
          "tcp_half_open_now", "tcp_timewait_now", "core_pins_now")
@@ -135,6 +136,6 @@ def whatever_clients_do_the_well_behaved_are_served_and_nothing_is_left_behind(l
     assert set(said["done"]) >= set(abuse.THREADS), said["done"]
     assert grown <= RSS_GROWTH_MAX, f"the dataplane grew by {grown / MIB:.1f} MiB"
     ended = time.monotonic()
-    require_empty(l, mbufs)
+    require_empty(l, mbufs + SENT_NOT_BACK_MAX)
     print(f"  empty {time.monotonic() - ended:.0f} s after the last client")
     require_balance(l.appliance.counters())
