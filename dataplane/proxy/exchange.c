@@ -139,7 +139,7 @@ static void follow_rule(struct exchange *e)
     if (redirect(e, rule))
         return;
     const struct image_backend *backend;
-    uint32_t chance = (uint32_t)(rng_next(&e->proxy->core->rng) >> 32);
+    uint32_t chance = even_next(&e->proxy->shares[e->route.rule % PROXY_SHARES]);
     if (!route_backend_pick(v, rule, chance, &backend) || backend->group == IMAGE_NONE) {
         exchange_answer(e, STAT_proxy_end_rule_fault, 500);
         return;

@@ -47,6 +47,8 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
     proxy_env_init(p);
+    for (unsigned i = 0; i < PROXY_SHARES; i++)
+        p->shares[i].state = rng_next(&core->rng);
     p->upstream = upstream_new(core, table, &p->env, &config->upstream);
     p->walk = config->conns_max;
     return p;

@@ -58,6 +58,10 @@ struct exchange {
     struct upstream_conn_id failed; /* the endpoint of the first try */
 };
 
+/* Sequences for choices by weight. Rules that share one only see each other's requests in between;
+ * one for all would let the order of the requests of several rules bend their weights. */
+#define PROXY_SHARES 256u
+
 struct proxy {
     struct core *core;
     struct proxy_config config;
@@ -67,7 +71,8 @@ struct proxy {
     struct pool conns;
     struct pool exchanges;
     struct pool head_bufs;
-    uint32_t walk; /* connections below this index know the current image */
+    struct even shares[PROXY_SHARES]; /* by the rule's number */
+    uint32_t walk;                    /* connections below this index know the current image */
 };
 
 /* proxy_env.c: head buffers and counters for http. */

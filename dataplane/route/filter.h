@@ -21,9 +21,9 @@ const struct image_filter *route_filter_find(const struct image_view *v,
                                              enum image_filter_type type);
 
 /*
- * Chooses a backend by weight. `chance` is any 32 random bits. False: the rule has none, all
- * weights are zero, or it has a fault: the answer is 500, as it is when the chosen backend's group
- * is IMAGE_NONE.
+ * Chooses a backend by weight. `chance` is from all 32-bit numbers alike: even_next(). False: the
+ * rule has none, all weights are zero, or it has a fault: the answer is 500, as it is when the
+ * chosen backend's group is IMAGE_NONE.
  */
 bool route_backend_pick(const struct image_view *v, const struct image_rule *rule, uint32_t chance,
                         const struct image_backend **ret);
