@@ -2,7 +2,7 @@
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
 TEST_PARTS="lint unit sim mgmt e2e asan asan_mgmt asan_e2e"
-SIM_SEEDS=${SIM_SEEDS:-1000}
+SIM_SEEDS=${SIM_SEEDS:-2000}
 
 part_lint() {
     exec python3 "$TOP/tests/lint/lint.py"
@@ -37,7 +37,7 @@ part_asan_e2e() {
 }
 
 part_sim() {
-    exec "$TOP/build/tests/sim/sim" --seeds "$SIM_SEEDS"
+    exec "$TOP/build/tests/sim/sim" --jobs "$(nproc)" --seeds "$SIM_SEEDS" "$@"
 }
 
 part_mgmt() {
@@ -61,17 +61,22 @@ part_limit() {
     esac
 }
 
-# run_part NAME: output to the terminal and to out/test/NAME.log; the last "N passed, N failed" counts.
+# run_part NAME [ARGUMENTS]: output to the terminal and to out/test/NAME.log; the last "N passed, N failed" counts.
+# With arguments of its own a part takes as long as it takes.
 run_part() {
-    log=$TOP/out/test/$1.log
+    part_name=$1
+    shift
+    log=$TOP/out/test/$part_name.log
     started=$(date +%s)
-    say "test: $1"
-    status=$TOP/out/test/$1.status
+    say "test: $part_name $*"
+    status=$TOP/out/test/$part_name.status
+    limit=$(part_limit "$part_name")
+    [ $# -eq 0 ] || limit=0
     {
         # --foreground: Ctrl-C reaches the part too; the parts that start processes are exec'd, so that
         # TERM reaches the program that cleans up after them
         part_rc=0
-        timeout --foreground -k 20 "$(part_limit "$1")" "$TOP/dev" test "--part=$1" 2>&1 || part_rc=$?
+        timeout --foreground -k 20 "$limit" "$TOP/dev" test "--part=$part_name" "$@" 2>&1 || part_rc=$?
         echo "$part_rc" >"$status"
     } | tee "$log"
     count=$(sed -n 's/^.*\b\([0-9]\{1,\}\) passed, \([0-9]\{1,\}\) failed$/\1 \2/p' "$log" | tail -n 1)
@@ -79,38 +84,45 @@ run_part() {
     part_passed=${count% *}
     part_failed=${count#* }
     if [ -z "$count" ]; then
-        say "$1 gave no count (exit status $rc): that is a failure"
+        say "$part_name gave no count (exit status $rc): that is a failure"
         part_passed=0
         part_failed=1
     elif [ "$rc" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
-        say "$1 ended with status $rc: that is a failure"
+        say "$part_name ended with status $rc: that is a failure"
         part_failed=1
     fi
-    say "test: $1 took $(($(date +%s) - started)) s: $part_passed passed, $part_failed failed"
+    say "test: $part_name took $(($(date +%s) - started)) s: $part_passed passed, $part_failed failed"
 }
 
 dev_test() {
     case ${1:-} in
     --part=*)
-        "part_${1#--part=}"
+        part_function=part_${1#--part=}
+        shift
+        "$part_function" "$@"
         return
         ;;
     esac
-    for part in "$@"; do
+    parts=
+    while [ $# -gt 0 ]; do
+        case $1 in -*) break ;; esac
         case " $TEST_PARTS " in
-        *" $part "*) ;;
-        *) die "no such part: $part (there are: $TEST_PARTS)" ;;
+        *" $1 "*) parts="$parts $1" ;;
+        *) die "no such part: $1 (there are: $TEST_PARTS)" ;;
         esac
+        shift
     done
-    [ $# -gt 0 ] || set -- $TEST_PARTS
+    # options are the part's own, as in './dev test sim --seeds 5000'
+    [ $# -eq 0 ] || [ "$(echo "$parts" | wc -w)" -eq 1 ] || die "options belong to one part: name it"
+    parts=${parts:-$TEST_PARTS}
     need_packages build lab fmt
     mkdir -p "$TOP/out/test"
     passed=0
     failed=0
     summary=
-    [ "$*" = lint ] || build_tree build
-    for part in "$@"; do
-        run_part "$part"
+    [ "$parts" = " lint" ] || build_tree build
+    for part in $parts; do
+        run_part "$part" "$@"
         passed=$((passed + part_passed))
         failed=$((failed + part_failed))
         summary="$summary $part=$part_passed/$((part_passed + part_failed))"

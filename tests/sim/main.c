@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulator's command line; see README.md. */
 #include "sim.h"
+#include "sim_jobs.h"
 
 #include "base/names.h"
 
@@ -8,20 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct arguments {
     uint64_t first;
     uint64_t seeds;
+    uint64_t jobs;
     enum sim_world world;
     bool is_verbose;
     bool is_twice;
 };
 
 static const char usage[] =
-    "usage: sim [--first SEED] [--seeds N] [--world NAME] [--verbose] [--twice]\n"
+    "usage: sim [--first SEED] [--seeds N] [--jobs N] [--world NAME] [--verbose] [--twice]\n"
     "  --first    the first seed (1)\n"
     "  --seeds    how many, one after the other (1)\n"
+    "  --jobs     processes among which the seeds are dealt out (1)\n"
     "  --world    all in this world, instead of the one that the seed picks\n"
     "  --verbose  tells the story of each run, and its digest\n"
     "  --twice    runs each seed twice: the digest must be the same\n"
@@ -46,29 +48,39 @@ static bool find_world(const char *name, enum sim_world *ret)
     return false;
 }
 
+/* The options that take a number. */
+static uint64_t *number_of(struct arguments *a, const char *option)
+{
+    if (strcmp(option, "--first") == 0)
+        return &a->first;
+    if (strcmp(option, "--seeds") == 0)
+        return &a->seeds;
+    return strcmp(option, "--jobs") == 0 ? &a->jobs : NULL;
+}
+
 static bool parse(int argc, char **argv, struct arguments *a)
 {
-    *a = (struct arguments){.first = 1, .seeds = 1, .world = SIM_WORLD_COUNT};
+    *a = (struct arguments){.first = 1, .seeds = 1, .jobs = 1, .world = SIM_WORLD_COUNT};
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        uint64_t *number = number_of(a, argv[i]);
+        char *end;
         if (strcmp(argv[i], "--verbose") == 0) {
             a->is_verbose = true;
         } else if (strcmp(argv[i], "--twice") == 0) {
             a->is_twice = true;
-        } else if (strcmp(argv[i], "--first") == 0 && value != NULL) {
-            a->first = strtoull(value, NULL, 0);
+        } else if (number != NULL) {
+            *number = strtoull(value, &end, 0);
+            if (*value == '\0' || *end != '\0')
+                return false;
             i++;
-        } else if (strcmp(argv[i], "--seeds") == 0 && value != NULL) {
-            a->seeds = strtoull(value, NULL, 0);
-            i++;
-        } else if (strcmp(argv[i], "--world") == 0 && value != NULL &&
-                   find_world(value, &a->world)) {
+        } else if (strcmp(argv[i], "--world") == 0 && find_world(value, &a->world)) {
             i++;
         } else {
             return false;
         }
     }
-    return true;
+    return a->seeds > 0 && a->jobs > 0 && a->jobs <= SIM_JOBS_MAX;
 }
 
 static void print_result(uint64_t seed, const struct sim_result *r)
@@ -85,8 +97,9 @@ static void print_result(uint64_t seed, const struct sim_result *r)
 }
 
 /* Runs one seed; with --twice a second time. */
-static bool run_seed(const struct arguments *a, uint64_t seed, struct sim_result *ret)
+static bool run_seed(const void *arguments, uint64_t seed, struct sim_result *ret)
 {
+    const struct arguments *a = arguments;
     sim_run(seed, a->world, a->is_verbose, ret);
     if (a->is_verbose)
         print_result(seed, ret);
@@ -105,14 +118,6 @@ static bool run_seed(const struct arguments *a, uint64_t seed, struct sim_result
     return false;
 }
 
-/* Seconds of wall clock: for the progress line only. */
-static double wall_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
     struct arguments a;
@@ -120,27 +125,11 @@ int main(int argc, char **argv)
         print_usage();
         return 2;
     }
-    sim_env_init();
-    double begin = wall_s();
-    double told = begin;
-    uint64_t failed = 0;
-    uint64_t outcomes[SIM_OUTCOME_COUNT] = {0};
-    for (uint64_t i = 0; i < a.seeds; i++) {
-        struct sim_result r;
-        failed += !run_seed(&a, a.first + i, &r);
-        for (unsigned o = 0; o < SIM_OUTCOME_COUNT; o++)
-            outcomes[o] += r.outcomes[o];
-        if (wall_s() - told > 5) {
-            told = wall_s();
-            printf("%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed, %.0f s\n", i + 1, a.seeds,
-                   failed, told - begin);
-            fflush(stdout);
-        }
-    }
+    struct sim_totals totals;
+    sim_jobs_run((unsigned)a.jobs, a.first, a.seeds, run_seed, &a, &totals);
     printf("requests:");
     for (unsigned o = 0; o < SIM_OUTCOME_COUNT; o++)
-        printf(" %" PRIu64 " %s", outcomes[o], sim_outcome_name(o));
-    printf("\n%.1f s\nsim: %" PRIu64 " passed, %" PRIu64 " failed\n", wall_s() - begin,
-           a.seeds - failed, failed);
-    return failed == 0 ? 0 : 1;
+        printf(" %" PRIu64 " %s", totals.outcomes[o], sim_outcome_name(o));
+    printf("\nsim: %" PRIu64 " passed, %" PRIu64 " failed\n", totals.passed, totals.failed);
+    return totals.failed == 0 && totals.passed == a.seeds ? 0 : 1;
 }

@@ -89,6 +89,7 @@ static void begin(struct sim *s)
     s->n_open = s->plan.n_sessions;
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
+    sim_crowd_init(&s->crowd, s);
 }
 
 /* Everybody does what there is to do now. */
@@ -105,7 +106,7 @@ static void poll_all(struct sim *s)
         for (unsigned i = 0; i <= s->n_hosts; i++) {
             unsigned who = (first + i) % (s->n_hosts + 1);
             bool *is_awake = who == s->n_hosts ? &s->box.is_awake : &s->hosts[who].is_awake;
-            if (!*is_awake)
+            if (!*is_awake || (who == s->n_hosts && s->troubles.naps > 0))
                 continue;
             *is_awake = who == s->n_hosts ? sim_box_poll(&s->box, s->now_us)
                                           : sim_host_poll(&s->hosts[who], s->now_us);
@@ -122,8 +123,10 @@ static void poll_all(struct sim *s)
 static bool advance(struct sim *s)
 {
     uint64_t next = sim_wires_next_us(&s->wires);
-    uint64_t box = sim_box_next_us(&s->box);
+    uint64_t box = s->troubles.naps > 0 ? UINT64_MAX : sim_box_next_us(&s->box);
+    uint64_t trouble = sim_trouble_next_us(s);
     next = box < next ? box : next;
+    next = trouble < next ? trouble : next;
     for (unsigned i = 0; i < s->n_hosts; i++) {
         uint64_t host = sim_host_next_us(&s->hosts[i]);
         next = host < next ? host : next;
@@ -137,6 +140,7 @@ static bool advance(struct sim *s)
     s->box.is_awake = box <= s->now_us;
     for (unsigned i = 0; i < s->n_hosts; i++)
         s->hosts[i].is_awake = sim_host_next_us(&s->hosts[i]) <= s->now_us;
+    sim_trouble_poll(s);
     sim_wires_deliver(&s->wires, s->now_us);
     s->steps++;
     return true;
@@ -163,6 +167,8 @@ static void run_sessions(struct sim *s)
         poll_all(s);
         if (s->n_open == 0 || sim_has_failed(s))
             break;
+        if (s->steps % SIM_DEEP_STEPS == 0)
+            sim_check_deep(s);
         if (!advance(s))
             sim_fail(s, "sessions are open and nothing will ever happen");
         if (s->now_us > SIM_START_US + SIM_RUN_US_MAX)
@@ -186,6 +192,7 @@ static void run_down(struct sim *s)
 {
     uint64_t end_us = s->now_us + SIM_DRAIN_US_MAX;
     s->wires.is_perfect = true;
+    sim_trouble_end(s);
     sim_box_settle(&s->box);
     for (;;) {
         poll_all(s);
@@ -231,8 +238,10 @@ static void dump(const struct sim *s)
 
 static void end(struct sim *s)
 {
+    sim_trouble_end(s);
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_stop(&s->clients[i]);
+    sim_crowd_stop(&s->crowd);
     if (s->is_verbose)
         dump(s);
     sim_box_free(&s->box);
@@ -257,9 +266,15 @@ static void sum_up(const struct sim *s, struct sim_result *ret)
     memcpy(ret->failure, s->failure, sizeof(ret->failure));
 }
 
+static struct sim sim;
+
+enum sim_world sim_world_now(void)
+{
+    return sim.plan.world;
+}
+
 void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret)
 {
-    static struct sim sim;
     struct sim_frame *frames = sim.wires.frames;
     memset(&sim, 0, sizeof(sim));
     sim.wires.frames = frames;

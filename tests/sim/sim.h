@@ -7,9 +7,11 @@
 
 #include "sim_box.h"
 #include "sim_client.h"
+#include "sim_crowd.h"
 #include "sim_host.h"
 #include "sim_plan.h"
 #include "sim_server.h"
+#include "sim_trouble.h"
 #include "sim_wire.h"
 
 #include <stdbool.h>
@@ -33,7 +35,9 @@ struct sim {
     struct ip_addr vip4;
     struct ip_addr vip6;
     struct sim_client clients[SIM_SESSIONS_MAX];
-    unsigned n_open; /* sessions that are not over */
+    struct sim_crowd crowd;
+    struct sim_troubles troubles;
+    unsigned n_open; /* sessions, and the crowd, that are not over */
     struct sim_server servers[SIM_SERVER_CONNS_MAX];
     uint64_t steps;
     char failure[512]; /* "": none; the first one stays */
@@ -57,6 +61,9 @@ void sim_env_init(void);
 /* Runs `seed`. `world` SIM_WORLD_COUNT: the one that the seed picks. */
 void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret);
 
+/* The world of the run under way, or of the last one. */
+enum sim_world sim_world_now(void);
+
 /* The run has failed: says why, the first time. It ends at the next step. */
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -71,6 +78,9 @@ void sim_note(struct sim *s, const char *format, ...) __attribute__((format(prin
 
 /* The invariants of a run whose sessions are over and whose appliance is empty (sim_check.c). */
 void sim_check(struct sim *s);
+
+/* The invariants of every connection of everybody, in the middle of a run (sim_check.c). */
+void sim_check_deep(struct sim *s);
 
 /* A session is over. */
 void sim_session_ended(struct sim *s);

@@ -40,6 +40,8 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
         .rcu = b->rcu,
     };
     worker_config_default(&config, plan->conns_max, sim_pool_size(mbufs), plan->workers);
+    if (plan->crowd.timewaits_max != 0)
+        config.tcp.timewaits_max = plan->crowd.timewaits_max;
     struct worker *w = worker_new(&config);
     ASSERT(w != NULL);
     worker_set_unix_time(w, 1700000000);

@@ -3,7 +3,10 @@
  * How each request ended, against how it may end: what the plan promised, what in the plan excuses
  * another end, and what a calm world does not allow.
  */
+#include "base/assert.h"
 #include "sim.h"
+#include "tcp/tcp_priv.h"
+#include "worker.h"
 
 #include <string.h>
 
@@ -96,9 +99,28 @@ static void check_session(struct sim *s, const struct sim_session *session)
     }
 }
 
+/* Every connection that there is, free ones left out: its numbers, queues and scoreboard. */
+static void check_conns(const struct tcp *t)
+{
+    ASSERT(t->half_open <= t->config.half_open_max && t->half_open <= t->conns.used);
+    ASSERT(t->timewaits.live <= t->timewaits.count && t->timewaits.count <= t->timewaits.capacity);
+    for (uint32_t i = 0; i < t->conns.capacity && t->conns.used > 0; i++)
+        check_tcp_conn_deep(pool_at(&t->conns, i));
+}
+
+void sim_check_deep(struct sim *s)
+{
+    for (unsigned i = 0; i < s->box.n_workers; i++)
+        check_conns(worker_tcp(s->box.workers[i]));
+    for (unsigned i = 0; i < s->n_hosts; i++)
+        check_conns(s->hosts[i].tcp);
+}
+
 void sim_check(struct sim *s)
 {
     sim_box_check(&s->box);
+    if (s->plan.crowd.n > 0)
+        sim_crowd_check(&s->crowd);
     for (uint32_t i = 0; i < s->plan.n_sessions; i++)
         check_session(s, &s->plan.sessions[i]);
     check_retransmits(s);

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,8 +33,11 @@ static noreturn void give_up(const char *what, const char *why)
     exit(2);
 }
 
+/* EAL ties the thread to a core; several of us may run at once, so it is freed again. */
 static void start_eal(void)
 {
+    cpu_set_t cpus;
+    bool knows_cpus = sched_getaffinity(0, sizeof(cpus), &cpus) == 0;
     char args[][32] = {"sim",      "--no-huge",      "-m", "384", "--no-shconf",
                        "--no-pci", "--no-telemetry", "-l", "0",   "--log-level=lib.*:warning"};
     char *argv[array_len(args) + 1] = {NULL};
@@ -41,6 +45,8 @@ static void start_eal(void)
         argv[i] = args[i];
     if (rte_eal_init(array_len(args), argv) < 0)
         give_up("EAL", rte_strerror(rte_errno));
+    if (knows_cpus && sched_setaffinity(0, sizeof(cpus), &cpus) != 0)
+        give_up("EAL", "the thread cannot be freed");
 }
 
 /* Without a cache an lcore: which buffers are left would depend on the past. */

@@ -35,7 +35,8 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
                                .stats = &h->stats,
                                .rng_seed = plan->seed * 31 + number,
                                .hash_key = {plan->seed, number}};
-    struct tcp_config tcp = {.conns_max = 512,
+    uint32_t crowd = number == SIM_CROWD_CLIENT ? plan->crowd.n : 0;
+    struct tcp_config tcp = {.conns_max = 512 + crowd,
                              .timewaits_max = 512,
                              .half_open_max = 256,
                              .rx_window_bytes = plan->host_window_bytes,

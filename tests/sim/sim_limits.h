@@ -10,6 +10,9 @@
 #define SIM_SESSIONS_MAX 64u  /* client connections of a run */
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
+#define SIM_TROUBLES_MAX 24u
+#define SIM_CROWD_MAX 10000u /* connections that rest */
+
 /* Frames on the wires at the same time; a full wire drops. */
 #define SIM_FRAMES_MAX 16384u
 #define SIM_FRAME_BYTES_MAX 1600u
@@ -24,6 +27,9 @@
 
 /* Rounds without time passing: more is a livelock. */
 #define SIM_ROUNDS_MAX 20000u
+
+/* Steps from one look at every connection's invariants to the next. */
+#define SIM_DEEP_STEPS 512u
 
 /* A whole run, in virtual time: beyond the sum of all timeouts a session can meet. */
 #define SIM_RUN_US_MAX (1800ull * 1000000)

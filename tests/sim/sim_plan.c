@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/names.h"
-#include "base/rng.h"
+#include "sim_world.h"
 
 #include <string.h>
 
@@ -21,6 +21,13 @@ const char *sim_order_name(enum sim_order order)
     static const char *const names[] = {SIM_ORDER_LIST(X_NAME)};
     ASSERT((unsigned)order < array_len(names));
     return names[order];
+}
+
+const char *sim_trouble_name(enum sim_trouble_kind kind)
+{
+    static const char *const names[] = {SIM_TROUBLE_LIST(X_NAME)};
+    ASSERT((unsigned)kind < array_len(names));
+    return names[kind];
 }
 
 const char *sim_outcome_name(enum sim_outcome outcome)
@@ -65,18 +72,6 @@ uint16_t sim_request_status(const struct sim_request *q)
     return status == 200 && q->order == SIM_ORDER_no_content ? 204 : status;
 }
 
-/* True once in `n`. */
-static bool one_in(struct rng *r, uint32_t n)
-{
-    return rng_below(r, n) == 0;
-}
-
-static uint32_t between(struct rng *r, uint32_t low, uint32_t high)
-{
-    ASSERT(low <= high);
-    return low + rng_below(r, high - low + 1);
-}
-
 /* Sizes as they come in life: most small, few large, some of them at an edge. */
 static uint32_t size(struct rng *r, uint32_t big_max)
 {
@@ -86,70 +81,13 @@ static uint32_t size(struct rng *r, uint32_t big_max)
     case 0:
         return edges[rng_below(r, array_len(edges))];
     case 1:
-        return between(r, 0, big_max);
+        return sim_between(r, 0, big_max);
     case 2:
     case 3:
-        return between(r, 0, big_max < 100000 ? big_max : 100000);
+        return sim_between(r, 0, big_max < 100000 ? big_max : 100000);
     default:
-        return between(r, 0, 4000);
+        return sim_between(r, 0, 4000);
     }
-}
-
-struct traits {
-    bool loses, reorders, corrupts, churns, is_rude, is_short, has_two_workers;
-    bool rests, has_dead_ends, is_narrow, moves;
-};
-
-static struct traits traits_of(enum sim_world world)
-{
-    struct traits all = {true, true, true, true, true, true, true, true, true, true, true};
-    switch (world) {
-    case SIM_WORLD_lossy:
-        return (struct traits){.loses = true};
-    case SIM_WORLD_reorder:
-        return (struct traits){.reorders = true};
-    case SIM_WORLD_corrupt:
-        return (struct traits){.corrupts = true};
-    case SIM_WORLD_churn:
-        return (struct traits){.churns = true};
-    case SIM_WORLD_idle:
-        return (struct traits){.rests = true};
-    case SIM_WORLD_dead_ends:
-        return (struct traits){.has_dead_ends = true};
-    case SIM_WORLD_narrow:
-        return (struct traits){.is_narrow = true};
-    case SIM_WORLD_moves:
-        return (struct traits){.churns = true, .moves = true};
-    case SIM_WORLD_rude:
-        return (struct traits){.is_rude = true};
-    case SIM_WORLD_exhaustion:
-        return (struct traits){.is_short = true};
-    case SIM_WORLD_two_workers:
-        return (struct traits){.has_two_workers = true};
-    case SIM_WORLD_everything:
-        return all;
-    default:
-        return (struct traits){0};
-    }
-}
-
-static void plan_wire(struct sim_wire_plan *w, struct rng *r, const struct traits *t)
-{
-    static const uint32_t grains[] = {1, 10, 50, 200};
-    w->delay_us = one_in(r, 4) ? between(r, 1000, 30000) : between(r, 5, 500);
-    w->jitter_us = one_in(r, 2) ? between(r, 0, 50) : 0;
-    w->grain_us = grains[rng_below(r, array_len(grains))];
-    if (t->loses && !one_in(r, 4))
-        w->loss = between(r, 100, one_in(r, 3) ? 50000 : 10000);
-    if (t->reorders) {
-        w->reorder = between(r, 1000, 100000);
-        w->reorder_us = between(r, 10, 20000);
-        w->duplicate = one_in(r, 2) ? between(r, 100, 30000) : 0;
-    }
-    if (t->corrupts)
-        w->corrupt = between(r, 100, 20000);
-    if (t->is_narrow)
-        w->path_mtu = between(r, 1280, 1499);
 }
 
 static void plan_order(struct sim_request *q, struct rng *r)
@@ -178,23 +116,23 @@ static void plan_request(struct sim_plan *p, struct rng *r, const struct sim_ses
     struct sim_request *q = &p->requests[p->n_requests];
     *q = (struct sim_request){.id = p->n_requests,
                               .method = methods[rng_below(r, array_len(methods))],
-                              .target = one_in(r, 12) ? rng_below(r, SIM_TARGET_COUNT)
-                                                      : rng_below(r, SIM_TARGET_no_backend)};
+                              .target = sim_one_in(r, 12) ? rng_below(r, SIM_TARGET_COUNT)
+                                                          : rng_below(r, SIM_TARGET_no_backend)};
     p->n_requests++;
     bool has_body = strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0;
-    if (has_body && !one_in(r, 6)) {
+    if (has_body && !sim_one_in(r, 6)) {
         q->up_bytes = size(r, big_max);
-        q->up_mode = !s->is_http10 && one_in(r, 2) ? SIM_BODY_CHUNKED : SIM_BODY_LENGTH;
-        q->expects_continue = !s->is_http10 && one_in(r, 8);
+        q->up_mode = !s->is_http10 && sim_one_in(r, 2) ? SIM_BODY_CHUNKED : SIM_BODY_LENGTH;
+        q->expects_continue = !s->is_http10 && sim_one_in(r, 8);
     }
     q->down_bytes = size(r, big_max);
-    q->down_mode = SIM_BODY_LENGTH + rng_below(r, one_in(r, 4) ? 3 : 2);
-    q->delay_ms = one_in(r, 5) ? between(r, 1, 400) : 0;
+    q->down_mode = SIM_BODY_LENGTH + rng_below(r, sim_one_in(r, 4) ? 3 : 2);
+    q->delay_ms = sim_one_in(r, 5) ? sim_between(r, 1, 400) : 0;
     if (strcmp(q->method, "HEAD") == 0 && q->down_mode == SIM_BODY_CLOSE)
         q->down_mode = SIM_BODY_LENGTH;
-    if (is_rude && one_in(r, 4))
+    if (is_rude && sim_one_in(r, 4))
         plan_order(q, r);
-    else if (one_in(r, 10))
+    else if (sim_one_in(r, 10))
         q->order = SIM_ORDER_say_close + rng_below(r, SIM_ORDER_early - SIM_ORDER_answer);
     if (q->order == SIM_ORDER_early && q->up_bytes == 0)
         q->order = SIM_ORDER_answer;
@@ -202,8 +140,8 @@ static void plan_request(struct sim_plan *p, struct rng *r, const struct sim_ses
         q->down_bytes = 0;
         q->down_mode = SIM_BODY_NONE;
     }
-    q->pad_bytes = one_in(r, 10) ? between(r, 1, 6000) : 0;
-    q->has_extras = one_in(r, 4);
+    q->pad_bytes = sim_one_in(r, 10) ? sim_between(r, 1, 6000) : 0;
+    q->has_extras = sim_one_in(r, 4);
 }
 
 /* So long that the next request meets the backend's end of the connection on its way: it comes to
@@ -214,37 +152,37 @@ static uint32_t racing_think_ms(const struct sim_plan *p)
     return p->backend_idle_ms > way_ms ? p->backend_idle_ms - way_ms : 0;
 }
 
-static void plan_session(struct sim_plan *p, struct rng *r, const struct traits *t)
+static void plan_session(struct sim_plan *p, struct rng *r, const struct sim_traits *t)
 {
     struct sim_session *s = &p->sessions[p->n_sessions];
     *s = (struct sim_session){.first_request = p->n_requests,
-                              .n_requests = one_in(r, 3) ? 1 : between(r, 1, 10),
+                              .n_requests = sim_one_in(r, 3) ? 1 : sim_between(r, 1, 10),
                               .client = rng_below(r, p->n_clients),
-                              .is_ip6 = one_in(r, 3),
-                              .is_http10 = one_in(r, 12),
-                              .pipeline = one_in(r, 3) ? between(r, 2, 6) : 1,
+                              .is_ip6 = sim_one_in(r, 3),
+                              .is_http10 = sim_one_in(r, 12),
+                              .pipeline = sim_one_in(r, 3) ? sim_between(r, 2, 6) : 1,
                               .start_us = rng_below(r, (uint32_t)p->span_us),
-                              .think_ms = one_in(r, 3) ? between(r, 0, 300) : 0};
+                              .think_ms = sim_one_in(r, 3) ? sim_between(r, 0, 300) : 0};
     if (s->is_http10)
         s->n_requests = 1;
     if (p->n_requests + s->n_requests > SIM_REQUESTS_MAX)
         s->n_requests = SIM_REQUESTS_MAX - p->n_requests;
     if (s->n_requests == 0)
         return;
-    if (t->rests && one_in(r, 2))
-        s->think_ms = one_in(r, 2) ? between(r, 300, 100000) : racing_think_ms(p);
-    if (one_in(r, t->is_rude ? 3 : 8))
-        s->read_pace = between(r, 20, 2000);
-    if (one_in(r, t->is_rude ? 3 : 8))
-        s->write_pace = between(r, 20, 2000);
-    uint32_t big_max = one_in(r, 24) ? 3000000 : 200000;
+    if (t->rests && sim_one_in(r, 2))
+        s->think_ms = sim_one_in(r, 2) ? sim_between(r, 300, 100000) : racing_think_ms(p);
+    if (sim_one_in(r, t->is_rude ? 3 : 8))
+        s->read_pace = sim_between(r, 20, 2000);
+    if (sim_one_in(r, t->is_rude ? 3 : 8))
+        s->write_pace = sim_between(r, 20, 2000);
+    uint32_t big_max = sim_one_in(r, 24) ? 3000000 : 200000;
     if (s->read_pace != 0 || s->write_pace != 0)
         big_max = 60000;
     for (uint32_t i = 0; i < s->n_requests; i++)
         plan_request(p, r, s, big_max, t->is_rude);
-    if (t->is_rude && one_in(r, 4))
-        s->abort_at = between(r, 1, 20000);
-    s->closes_half = one_in(r, 10);
+    if (t->is_rude && sim_one_in(r, 4))
+        s->abort_at = sim_between(r, 1, 20000);
+    s->closes_half = sim_one_in(r, 10);
     p->n_sessions++;
 }
 
@@ -278,44 +216,47 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
                            .workers = 1,
                            .box_queues = 1,
                            .conns_max = 256,
-                           .span_us = between(&r, 1000, 3000000)};
+                           .span_us = sim_between(&r, 1000, 3000000)};
     if (p->world == SIM_WORLD_steady) {
         plan_steady(p);
         return;
     }
-    struct traits t = traits_of(p->world);
+    struct sim_traits t = sim_world_traits(p->world);
     p->is_calm = !t.loses && !t.reorders && !t.corrupts && !t.is_rude && !t.is_short &&
-                 !t.has_dead_ends && !t.is_narrow && !t.moves;
+                 !t.has_dead_ends && !t.is_narrow && !t.moves && !t.is_crowded &&
+                 !t.has_nic_trouble && !t.naps && !t.lies;
     p->is_short = t.is_short;
     p->is_rude = t.is_rude;
     p->has_races = t.is_rude || t.rests;
     p->has_dead_ends = t.has_dead_ends;
     p->moves_vip6 = t.moves;
-    p->backend_idle_ms = t.rests ? between(&r, 100, 8000) : 0;
-    p->n_clients = between(&r, 1, SIM_CLIENTS_MAX);
-    p->n_backends = between(&r, 2, SIM_BACKENDS_MAX);
-    p->host_window_bytes = 1u << between(&r, 14, 18);
-    p->host_buffer_bytes = 1u << between(&r, 14, 18);
-    if (t.has_two_workers || one_in(&r, 4)) {
+    p->backend_idle_ms = t.rests ? sim_between(&r, 100, 8000) : 0;
+    p->n_clients = sim_between(&r, 1, SIM_CLIENTS_MAX);
+    p->n_backends = sim_between(&r, 2, SIM_BACKENDS_MAX);
+    p->host_window_bytes = 1u << sim_between(&r, 14, 18);
+    p->host_buffer_bytes = 1u << sim_between(&r, 14, 18);
+    if (t.has_two_workers || sim_one_in(&r, 4)) {
         p->workers = 2;
-        p->box_queues = between(&r, 1, 2);
-        p->mixes_queues = p->box_queues > 1 && one_in(&r, 2);
+        p->box_queues = sim_between(&r, 1, 2);
+        p->mixes_queues = p->box_queues > 1 && sim_one_in(&r, 2);
         p->is_calm &= !p->mixes_queues;
     }
     if (t.is_short) {
-        p->has_few_mbufs = !one_in(&r, 3);
-        p->conns_max = one_in(&r, 2) ? between(&r, 4, 12) : 256;
+        p->has_few_mbufs = !sim_one_in(&r, 3);
+        p->conns_max = sim_one_in(&r, 2) ? sim_between(&r, 4, 12) : 256;
     }
     if (t.churns) {
-        p->image_changes = between(&r, 1, 30);
-        p->endpoint_changes = between(&r, 1, 60);
+        p->image_changes = sim_between(&r, 1, t.is_hasty ? 150 : 30);
+        p->endpoint_changes = sim_between(&r, 1, t.is_hasty ? 1000 : 60);
     }
     for (unsigned i = 0; i < array_len(p->wires); i++)
-        plan_wire(&p->wires[i], &r, &t);
-    uint32_t sessions = between(&r, 1, 30);
-    if (one_in(&r, 8)) { /* a storm */
+        sim_plan_wire(&p->wires[i], &r, &t);
+    sim_plan_crowd(p, &r, &t);
+    sim_plan_troubles(p, &r, &t);
+    uint32_t sessions = sim_between(&r, 1, 30);
+    if (sim_one_in(&r, 8)) { /* a storm */
         sessions = SIM_SESSIONS_MAX;
-        p->span_us = between(&r, 1, 1000);
+        p->span_us = sim_between(&r, 1, 1000);
     }
     for (uint32_t i = 0; i < sessions; i++)
         plan_session(p, &r, &t);

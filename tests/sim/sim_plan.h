@@ -25,6 +25,11 @@
     X(exhaustion, "the appliance has few packet buffers and few connections")                      \
     X(two_workers, "two workers and a port whose queues say nothing about the flow")               \
     X(everything, "all of it at once")                                                             \
+    X(flows, "up to ten thousand idle connections beside all others, opened and closed in one go") \
+    X(nic, "a port's send queue stands still, packet buffers run out, in the middle of it all")    \
+    X(naps, "the workers are not run for 10 ms to 60 s, then all timers are due at once")          \
+    X(generations, "images and endpoints change at a high rate, on bad wires")                     \
+    X(liars, "peers shrink windows and take selective acknowledgements back")                      \
     X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")
 
 /* The one before SIM_WORLD_COUNT is for those who ask for it. */
@@ -46,6 +51,39 @@ struct sim_wire_plan {
     uint32_t reorder_us;
     uint32_t path_mtu; /* longer packets are dropped, and the sender is told; 0: no such hop */
     uint32_t grain_us; /* arrivals are rounded up to this: a NIC that collects before it tells */
+};
+
+/* What befalls a run from outside, for a while. X(name, help) */
+#define SIM_TROUBLE_LIST(X)                                                                        \
+    X(stall, "the send queue of the appliance's port on `lan` stands still; room for `amount`")    \
+    X(drain, "somebody holds all packet buffers of the appliance but `amount`")                    \
+    X(nap, "the appliance's workers are not run")                                                  \
+    X(shrink, "hosts on `lan` tell a window of 1/2^amount of theirs, or none")                     \
+    X(renege, "one in `amount` of the SACK blocks of hosts on `lan` says more than is true")
+
+enum sim_trouble_kind {
+#define X(name, help) SIM_TROUBLE_##name,
+    SIM_TROUBLE_LIST(X)
+#undef X
+        SIM_TROUBLE_COUNT
+};
+
+struct sim_trouble {
+    enum sim_trouble_kind kind;
+    uint64_t at_us; /* from the begin of the run */
+    uint64_t for_us;
+    uint32_t lan;
+    uint32_t amount;
+};
+
+/* Many connections of one client host that ask once and then rest. */
+struct sim_crowd_plan {
+    uint32_t n;            /* 0: no crowd */
+    uint64_t open_us;      /* when they open, from the begin of the run, */
+    uint64_t open_span_us; /* spread over so long */
+    uint64_t close_us; /* when they close, likewise; UINT64_MAX: they leave it to the appliance */
+    uint64_t close_span_us;
+    uint32_t timewaits_max; /* records of the appliance; 0: as many as it has by itself */
 };
 
 enum sim_body_mode {
@@ -151,7 +189,7 @@ struct sim_plan {
     uint64_t seed;
     enum sim_world world;
     bool is_calm;   /* nothing is lost, late or turned away: nothing may be sent again or wait */
-    bool is_short;  /* of buffers or connections: any request may be refused */
+    bool is_short;  /* of buffers, connections or time: any request may be refused */
     bool is_rude;   /* some requests have orders that are an excuse */
     bool has_races; /* backends close without a word: what must not be sent twice may fail */
     bool has_dead_ends;
@@ -168,6 +206,9 @@ struct sim_plan {
     uint32_t host_buffer_bytes;
     uint32_t image_changes;
     uint32_t endpoint_changes;
+    struct sim_crowd_plan crowd;
+    uint32_t n_troubles;
+    struct sim_trouble troubles[SIM_TROUBLES_MAX];
     uint64_t span_us;              /* sessions start and changes happen within it */
     struct sim_wire_plan wires[2]; /* clients' LAN, backends' LAN */
     uint32_t n_sessions;
@@ -181,6 +222,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world);
 
 /* "two_workers" and so on. */
 const char *sim_world_name(enum sim_world world);
+const char *sim_trouble_name(enum sim_trouble_kind kind);
 const char *sim_order_name(enum sim_order order);
 const char *sim_outcome_name(enum sim_outcome outcome);
 

@@ -141,6 +141,7 @@ static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned 
         memcpy(f->bytes, bytes, f->len);
     for (; f->len < ETHER_FRAME_BYTES_MIN; f->len++)
         f->bytes[f->len] = 0xa5;
+    sim_lie(&w->ports[port].lies, &w->rng, f->bytes, f->len); /* before: it makes checksums right */
     if (is_corrupt) {
         uint32_t at = ETHER_BYTES + rng_below(&w->rng, f->len - ETHER_BYTES);
         f->bytes[at] ^= (uint8_t)(1 + rng_below(&w->rng, 255));
@@ -170,7 +171,8 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
 void sim_wires_collect(struct sim_wires *w, uint64_t now_us)
 {
     for (unsigned from = 0; from < w->n_ports; from++) {
-        for (unsigned queue = 0; queue < w->ports[from].queues; queue++) {
+        for (unsigned queue = 0; queue < w->ports[from].queues && !w->ports[from].is_stalled;
+             queue++) {
             struct rte_mbuf *burst[COLLECT_MAX];
             unsigned n;
             while ((n = rte_ring_sc_dequeue_burst(w->ports[from].out[queue], (void **)burst,

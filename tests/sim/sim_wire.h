@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/siphash.h"
 #include "core/port.h"
+#include "sim_liar.h"
 #include "sim_limits.h"
 #include "sim_plan.h"
 
@@ -29,8 +30,11 @@ struct sim_port {
     struct rte_mempool *mbufs;
     struct rte_ring *in[SIM_QUEUES_MAX]; /* to the port */
     struct rte_ring *out[SIM_QUEUES_MAX];
-    uint64_t last_due_us; /* of the frames on their way to the port */
-    bool *is_awake;       /* of whoever polls it: set when a frame arrives */
+    uint64_t last_due_us;               /* of the frames on their way to the port */
+    bool *is_awake;                     /* of whoever polls it: set when a frame arrives */
+    struct sim_lies lies;               /* about what comes to the port */
+    bool is_stalled;                    /* nothing is taken from it */
+    unsigned n_fillers[SIM_QUEUES_MAX]; /* frames of nobody at the head of each send queue */
 };
 
 struct sim_frame {
