@@ -21,5 +21,11 @@ dev_lab() {
 dev_bench() {
     need_packages bench
     lab_ready
+    case ${1:-} in
+    goodput) # a bench with options and a network of its own
+        shift
+        exec python3 "$TOP/tests/bench/goodput.py" "$@"
+        ;;
+    esac
     exec python3 "$TOP/tests/bench/run.py" "$@"
 }

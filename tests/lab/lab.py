@@ -77,11 +77,14 @@ class Lab:
         os.makedirs(self.logs)
         self.dir = tempfile.mkdtemp(prefix=self.prefix + "-", dir=cleanup.RUN_ROOT)
         self.undo.add(self.dir, shutil.rmtree, self.dir)
-        for name in ["client", "switch", "appliance", "admin"] + [f"backend-{n + 1}" for n in range(self.n_backends)]:
+        for name in self.namespace_names():
             self.namespaces[name] = namespace.Namespace(self.prefix, name)
             self.undo.add(name, self.namespaces[name].remove)
         self.wire()
         self.appliance = appliance.Appliance(self, self.workers)
+
+    def namespace_names(self):
+        return ["client", "switch", "appliance", "admin"] + [f"backend-{n + 1}" for n in range(self.n_backends)]
 
     def __getitem__(self, name):
         """The namespace called so."""
@@ -121,10 +124,15 @@ class Lab:
         """(Re)starts the link with these options of tests/lab/impair."""
         if self.impair:
             self.impair.end()
+        self.impair = self.start_link("impair", "client", "wire-a", *options)
+
+    def start_link(self, name, near, far, *options):
+        """An impairment link between two interfaces of the switch's namespace; carries when this returns."""
         program = os.path.join(self.build, "tests", "lab", "impair", "impair")
-        self.impair = self.start("impair", "switch", program, *options, "client", "wire-a", pipe=True)
-        if self.impair.popen.stdout.readline() != b"ready\n":
-            raise process.Failed(f"impair: {self.impair.log_end()}")
+        link = self.start(name, "switch", program, *options, near, far, pipe=True)
+        if link.popen.stdout.readline() != b"ready\n":
+            raise process.Failed(f"{name}: {link.log_end()}")
+        return link
 
     def start(self, name, where, *argv, environment=None, pipe=False):
         """Starts a program in a namespace; it ends with the lab."""

@@ -42,11 +42,11 @@ struct impair_verdict impair_decide(const struct impair_config *c, unsigned dire
                                     uint64_t number)
 {
     assert(direction <= 1);
-    assert(c->loss_ppm <= IMPAIR_MILLION && c->reorder_ppm <= IMPAIR_MILLION);
+    assert(c->loss_ppm[direction] <= IMPAIR_MILLION && c->reorder_ppm <= IMPAIR_MILLION);
     struct impair_verdict v = {.delay_us = c->delay_us};
     if (number < c->from_frame)
         return v;
-    v.is_lost = happens(c, direction, number, DRAW_LOSS, c->loss_ppm);
+    v.is_lost = happens(c, direction, number, DRAW_LOSS, c->loss_ppm[direction]);
     v.is_duplicated = happens(c, direction, number, DRAW_DUPLICATE, c->duplicate_ppm);
     v.is_corrupted = happens(c, direction, number, DRAW_CORRUPT, c->corrupt_ppm);
     v.is_reordered = happens(c, direction, number, DRAW_REORDER, c->reorder_ppm);

@@ -17,7 +17,7 @@
 
 struct impair_config {
     uint64_t seed;
-    uint32_t loss_ppm;
+    uint32_t loss_ppm[2]; /* by direction */
     uint32_t duplicate_ppm;
     uint32_t corrupt_ppm;
     uint32_t reorder_ppm;

@@ -10,11 +10,13 @@
 
 #define US_PER_MS 1000.0
 #define SEED_DEFAULT 1u
+#define LOSS_AS_THERE UINT32_MAX /* loss_back was not given */
 
 /* X(name, what a unit of it is, help) */
 #define OPTION_LIST(X)                                                                             \
     X(seed, "N", "decides everything (1)")                                                         \
     X(loss, "PERCENT", "frames that vanish")                                                       \
+    X(loss_back, "PERCENT", "of those from the second interface to the first (as loss)")           \
     X(duplicate, "PERCENT", "frames that arrive twice")                                            \
     X(corrupt, "PERCENT", "frames with one bit flipped")                                           \
     X(reorder, "PERCENT", "frames that later ones overtake")                                       \
@@ -51,7 +53,10 @@ static void set_option(struct impair_config *c, int option, double value)
         c->seed = (uint64_t)value;
         break;
     case OPTION_loss:
-        c->loss_ppm = ppm(value);
+        c->loss_ppm[0] = ppm(value);
+        break;
+    case OPTION_loss_back:
+        c->loss_ppm[1] = ppm(value);
         break;
     case OPTION_duplicate:
         c->duplicate_ppm = ppm(value);
@@ -82,8 +87,8 @@ static void set_option(struct impair_config *c, int option, double value)
 
 static bool is_percent(int option)
 {
-    return option == OPTION_loss || option == OPTION_duplicate || option == OPTION_corrupt ||
-           option == OPTION_reorder;
+    return option == OPTION_loss || option == OPTION_loss_back || option == OPTION_duplicate ||
+           option == OPTION_corrupt || option == OPTION_reorder;
 }
 
 bool impair_options_parse(int argc, char **argv, struct impair_options *ret)
@@ -94,6 +99,7 @@ bool impair_options_parse(int argc, char **argv, struct impair_options *ret)
 #undef X
             {0}};
     struct impair_options o = {.config = {.seed = SEED_DEFAULT, .reorder_us = 1000}};
+    o.config.loss_ppm[1] = LOSS_AS_THERE;
     int option;
     while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
         char *end = NULL;
@@ -109,6 +115,8 @@ bool impair_options_parse(int argc, char **argv, struct impair_options *ret)
         }
         set_option(&o.config, option, value);
     }
+    if (o.config.loss_ppm[1] == LOSS_AS_THERE)
+        o.config.loss_ppm[1] = o.config.loss_ppm[0];
     if (argc - optind != 2) {
         print_usage(argv[0]);
         return false;

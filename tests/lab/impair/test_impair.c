@@ -12,7 +12,7 @@
 TEST(the_same_seed_gives_the_same_verdicts)
 {
     struct impair_config c = {.seed = 7,
-                              .loss_ppm = 50000,
+                              .loss_ppm = {50000, 50000},
                               .duplicate_ppm = 50000,
                               .corrupt_ppm = 50000,
                               .reorder_ppm = 50000,
@@ -27,8 +27,8 @@ TEST(the_same_seed_gives_the_same_verdicts)
 
 TEST(another_seed_or_direction_gives_others)
 {
-    struct impair_config a = {.seed = 1, .loss_ppm = 500000};
-    struct impair_config b = {.seed = 2, .loss_ppm = 500000};
+    struct impair_config a = {.seed = 1, .loss_ppm = {500000, 500000}};
+    struct impair_config b = {.seed = 2, .loss_ppm = {500000, 500000}};
     unsigned by_seed = 0;
     unsigned by_direction = 0;
     for (uint64_t n = 0; n < 1000; n++) {
@@ -39,10 +39,19 @@ TEST(another_seed_or_direction_gives_others)
     CHECK(by_direction > 400 && by_direction < 600);
 }
 
+TEST(a_direction_has_a_loss_of_its_own)
+{
+    struct impair_config c = {.seed = 4, .loss_ppm = {0, IMPAIR_MILLION}};
+    for (uint64_t n = 0; n < 1000; n++) {
+        CHECK(!impair_decide(&c, 0, n).is_lost);
+        CHECK(impair_decide(&c, 1, n).is_lost);
+    }
+}
+
 TEST(chances_come_out_as_asked)
 {
     struct impair_config c = {.seed = 3,
-                              .loss_ppm = 10000,
+                              .loss_ppm = {10000, 10000},
                               .duplicate_ppm = 20000,
                               .corrupt_ppm = 30000,
                               .reorder_ppm = 40000};
@@ -65,15 +74,16 @@ TEST(chances_come_out_as_asked)
 
 TEST(turning_one_mishap_on_does_not_move_the_others)
 {
-    struct impair_config alone = {.seed = 5, .loss_ppm = 100000};
-    struct impair_config both = {.seed = 5, .loss_ppm = 100000, .reorder_ppm = 300000};
+    struct impair_config alone = {.seed = 5, .loss_ppm = {100000, 100000}};
+    struct impair_config both = {.seed = 5, .loss_ppm = {100000, 100000}, .reorder_ppm = 300000};
     for (uint64_t n = 0; n < 1000; n++)
         CHECK(impair_decide(&alone, 0, n).is_lost == impair_decide(&both, 0, n).is_lost);
 }
 
 TEST(nothing_happens_before_the_first_frame_asked_for)
 {
-    struct impair_config c = {.seed = 1, .loss_ppm = IMPAIR_MILLION, .from_frame = 10};
+    struct impair_config c = {
+        .seed = 1, .loss_ppm = {IMPAIR_MILLION, IMPAIR_MILLION}, .from_frame = 10};
     CHECK(!impair_decide(&c, 0, 9).is_lost);
     CHECK(impair_decide(&c, 0, 10).is_lost);
 }
@@ -136,8 +146,8 @@ TEST(a_full_queue_takes_no_more_until_a_frame_leaves)
 }
 
 UNIT_MAIN("lab/impair", T(the_same_seed_gives_the_same_verdicts),
-          T(another_seed_or_direction_gives_others), T(chances_come_out_as_asked),
-          T(turning_one_mishap_on_does_not_move_the_others),
+          T(another_seed_or_direction_gives_others), T(a_direction_has_a_loss_of_its_own),
+          T(chances_come_out_as_asked), T(turning_one_mishap_on_does_not_move_the_others),
           T(nothing_happens_before_the_first_frame_asked_for),
           T(corruption_flips_one_bit_behind_the_ethernet_header),
           T(frames_leave_by_due_time_then_by_arrival),

@@ -2,12 +2,14 @@
 /*
  * tcp against the kernel's TCP on a real port, without proxy and images: a program to play with.
  *
- *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80
+ *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES]
  *
  *   port 7     echo            port 9    takes everything, then closes
- *   port 19    sends 64 MiB    port 80   relays to the backend given last, moving mbufs
+ *   port 19    sends until the client closes
+ *   port 80    relays to the backend, moving mbufs
  *
- * Prints counters at the end (SIGINT, SIGTERM).
+ * BUFFER_BYTES is the receive window and the send buffer of each connection. Prints counters at the
+ * end (SIGINT, SIGTERM). The goodput bench (tests/bench) measures our TCP with it.
  */
 #include "base/container.h"
 #include "core/core.h"
@@ -25,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SOURCE_BYTES (64u << 20)
 #define MBUFS 32767u
+#define BUFFER_BYTES_USUAL (256u * 1024u) /* as worker_config_default() has it */
 
 struct flow {
     struct stream *s;
@@ -66,7 +68,7 @@ static void end_flow(struct flow *f)
 static void source_more(struct flow *f)
 {
     static uint8_t bytes[65536];
-    while (f->sent < SOURCE_BYTES) {
+    for (;;) {
         uint32_t from = f->sent % sizeof(bytes);
         for (uint32_t i = from; i < sizeof(bytes) && bytes[sizeof(bytes) - 1] == 0; i++)
             bytes[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + 1);
@@ -76,9 +78,6 @@ static void source_more(struct flow *f)
         if (n < v.len)
             return;
     }
-    if (!f->is_shut)
-        stream_shutdown(f->s);
-    f->is_shut = true;
 }
 
 static void move_and_close(struct flow *from, struct flow *to)
@@ -126,7 +125,10 @@ static void on_event(struct stream *s, unsigned events)
         echo(f);
     } else if (f->port == 19) {
         stream_consume(s, stream_readable(s));
-        source_more(f);
+        if (stream_is_eof(s))
+            stream_shutdown(s);
+        else
+            source_more(f);
     } else {
         stream_consume(s, stream_readable(s));
         if (stream_is_eof(s))
@@ -231,8 +233,9 @@ static void configure(struct net *net, const char *address)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
+    uint32_t buffer_bytes = argc == 5 ? (uint32_t)atoi(argv[4]) : BUFFER_BYTES_USUAL;
     char *colon = strrchr(argv[3], ':');
     if (colon == NULL)
         return 2;
@@ -258,8 +261,8 @@ int main(int argc, char **argv)
                   &(struct tcp_config){.conns_max = 4096,
                                        .timewaits_max = 8192,
                                        .half_open_max = 1024,
-                                       .rx_window_bytes = 256 * 1024,
-                                       .tx_buffer_bytes = 256 * 1024,
+                                       .rx_window_bytes = buffer_bytes,
+                                       .tx_buffer_bytes = buffer_bytes,
                                        .mbufs_low = MBUFS / 8},
                   &(struct tcp_upcalls){on_listen, on_accept, NULL});
     static const struct net_tcp_ops ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
