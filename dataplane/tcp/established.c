@@ -42,6 +42,7 @@ bool tcp_fast_path(struct tcp_conn *c, struct tcp_segment *seg)
     ASSERT_HOT(is_acked); /* the numbers were looked at above */
     if (is_acked && seg->len > 0)
         tcp_text_input(c, seg);
+    ASSERT_HOT(!seg->is_ack_due); /* neither old nor out of order */
     stat_inc(core, STAT_tcp_rx_fast);
     return true;
 }

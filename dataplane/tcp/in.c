@@ -28,6 +28,16 @@ struct wire_header {
 
 static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
 
+/* A timestamp that came longer ago says nothing: the peer's clock may have gone round (RFC 7323,
+ * 5.5). */
+#define TS_RECENT_MS_MAX (24u * 24 * 3600 * 1000)
+
+/* The numbers that a segment takes. */
+static uint32_t seq_len(const struct tcp_segment *seg)
+{
+    return seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
+}
+
 /* The sum over pseudo header and segment is all ones when nothing was damaged. */
 static bool checksum_is_right(const struct rte_mbuf *m, const struct ip_addr *src,
                               const struct ip_addr *dst)
@@ -114,68 +124,85 @@ static bool ends_simultaneous_open(struct tcp_conn *c, struct tcp_segment *seg)
     return true;
 }
 
-/* First: is any of it in the window? RFC 9293, table 6. Else an acknowledgement, and no more. */
-static bool step_one_sequence(struct tcp_conn *c, struct tcp_segment *seg)
+/* Is any of it in the window? RFC 9293, table 6. */
+static bool is_in_window(const struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    uint32_t len = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
+    uint32_t len = seq_len(seg);
     int32_t window = seq_diff(c->rcv_adv, c->rcv_nxt);
     int32_t first = seq_diff(seg->seq, c->rcv_nxt);
     int32_t last = seq_diff(seq_add(seg->seq, len - 1), c->rcv_nxt); /* wraps as numbers do */
     ASSERT_HOT(window >= 0);
-    if (ends_simultaneous_open(c, seg))
-        return true;
-    bool is_in;
     if (len == 0)
-        is_in = window == 0 ? first == 0 : first >= 0 && first < window;
-    else
-        is_in = (first >= 0 && first < window) || (first < 0 && last >= 0 && window > 0);
-    if (is_in)
+        return window == 0 ? first == 0 : first >= 0 && first < window;
+    return (first >= 0 && first < window) || (first < 0 && last >= 0 && window > 0);
+}
+
+/* What is not acceptable is answered by an acknowledgement (3.10.7.4). At once if it tells of data
+ * that came twice; limited where two confused peers could talk forever, or a stranger listens (RFC
+ * 5961, 4.2 and 7). */
+static void answer_unacceptable(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    bool is_syn_again =
+        (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_eq(seq_add(seg->seq, 1), c->rcv_nxt);
+    if (seg->flags & TCP_RST)
+        return;
+    if (c->state == TCP_SYN_RCVD && is_syn_again) {
+        c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
+        tcp_program_output(c);
+    } else if ((seg->flags & TCP_SYN) != 0 || seq_len(seg) == 0) {
+        tcp_challenge_ack(c);
+    } else if (seg->len > 0 && seq_le(seq_add(seg->seq, seg->len), c->rcv_nxt) &&
+               c->state >= TCP_ESTABLISHED) {
+        struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, seg->len)};
+        stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, seg->len);
+        tcp_output_ack(c, &again);
+    } else {
+        tcp_program_ack(c);
+    }
+}
+
+/* First, for connections with timestamps: is it older than what came before? RFC 7323, 5.3, R1;
+ * resets are never judged so. */
+static bool step_one_paws(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || (seg->flags & TCP_RST) != 0)
+        return true;
+    int32_t ahead = (int32_t)(seg->options.ts_value - c->ts_recent);
+    bool is_known = tcp_now_ms(c->tcp) - c->ts_recent_ms < TS_RECENT_MS_MAX;
+    if (seg->options.has_timestamps && (ahead >= 0 || !is_known))
+        return true;
+    stat_inc(c->tcp->core, STAT_tcp_drop_paws);
+    if (seg->options.has_timestamps) /* 3.2: once agreed upon, without is dropped silently */
+        answer_unacceptable(c, seg);
+    return false;
+}
+
+/* First, for all: is any of it in the window? Else an acknowledgement, and no more. */
+static bool step_one_sequence(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    if (ends_simultaneous_open(c, seg) || is_in_window(c, seg))
         return true;
     /* A full window still takes ACK, RST and URG of a segment in sequence (3.10.7.4). */
-    if (window == 0 && first == 0 && (seg->flags & TCP_SYN) == 0) {
+    if (seq_eq(c->rcv_adv, c->rcv_nxt) && seq_eq(seg->seq, c->rcv_nxt) &&
+        (seg->flags & TCP_SYN) == 0) {
         if ((seg->flags & TCP_RST) == 0)
             tcp_program_ack(c);
         return true;
     }
     stat_inc(c->tcp->core, STAT_tcp_drop_sequence);
-    if (seg->flags & TCP_RST)
-        return false;
-    if (c->state == TCP_SYN_RCVD && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && first == -1) {
-        c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
-        tcp_program_output(c);
-    } else if (seg->len > 0 && last < 0 && c->state >= TCP_ESTABLISHED) {
-        struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, seg->len)};
-        stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, seg->len);
-        tcp_output_ack(c, &again);
-    } else if (len == 0) {
-        tcp_challenge_ack(c); /* limited: two confused peers must not talk forever */
-    } else {
-        tcp_program_ack(c);
-    }
+    answer_unacceptable(c, seg);
     return false;
 }
 
-/* RFC 7323, section 5.3, R1 and R3: an old timestamp is an old segment. */
-static bool step_one_paws(struct tcp_conn *c, const struct tcp_segment *seg)
+/* RFC 7323, 5.3, R3 and 4.3: the timestamp to echo is that of the segment that the last
+ * acknowledgement waited for. */
+static void note_timestamp(struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || (seg->flags & TCP_RST) != 0)
-        return true;
-    if (!seg->options.has_timestamps) { /* 3.2: once agreed upon, without is dropped */
-        stat_inc(c->tcp->core, STAT_tcp_drop_paws);
-        return false;
-    }
-    int32_t ahead = (int32_t)(seg->options.ts_value - c->ts_recent);
-    uint32_t now_ms = tcp_now_ms(c->tcp);
-    if (ahead < 0 && now_ms - c->ts_recent_ms < 24u * 24 * 3600 * 1000) {
-        stat_inc(c->tcp->core, STAT_tcp_drop_paws);
-        tcp_program_ack(c);
-        return false;
-    }
-    if (seq_le(seg->seq, c->last_ack_sent)) {
-        c->ts_recent = seg->options.ts_value;
-        c->ts_recent_ms = now_ms;
-    }
-    return true;
+    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || (seg->flags & TCP_RST) != 0 ||
+        seq_gt(seg->seq, c->last_ack_sent))
+        return;
+    c->ts_recent = seg->options.ts_value;
+    c->ts_recent_ms = tcp_now_ms(c->tcp);
 }
 
 /* Fifth: what the acknowledgement means in each state. */
@@ -243,13 +270,23 @@ static void step_eight_fin(struct tcp_conn *c, const struct tcp_segment *seg, se
     tcp_on_fin_received(c);
 }
 
+/* Text and FIN of a segment share one acknowledgement (RFC 5681, 4.2: never more). */
+static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    if (!seg->is_ack_due || c->state <= TCP_CLOSED)
+        return;
+    bool has_again = seq_lt(seg->again.start, seg->again.end);
+    tcp_output_ack(c, has_again ? &seg->again : NULL);
+}
+
 /* RFC 9293, 3.10.7.4. */
 static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
 {
     struct core *core = c->tcp->core;
     seq_t fin = seq_add(seg->seq, seg->len);
-    if (!step_one_sequence(c, seg) || !step_one_paws(c, seg))
+    if (!step_one_paws(c, seg) || !step_one_sequence(c, seg))
         return;
+    note_timestamp(c, seg);
     c->last_rx_ms = tcp_now_ms(c->tcp);
     if (seg->flags & TCP_RST) { /* second */
         tcp_rst_input(c, seg);
@@ -268,6 +305,7 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     if (!step_seven_text(c, seg))
         return;
     step_eight_fin(c, seg, fin);
+    acknowledge(c, seg);
     stat_inc(core, STAT_tcp_rx_slow);
 }
 

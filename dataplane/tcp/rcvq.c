@@ -113,10 +113,10 @@ static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
         uint32_t cut = (uint32_t)old < seg->len ? (uint32_t)old : seg->len;
         stat_add(core, STAT_tcp_rx_duplicate_bytes, cut);
         rte_pktmbuf_adj(seg->m, (uint16_t)cut);
-        struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, cut)};
-        seg->seq = again.end;
+        seg->again = (struct tcp_sack_block){seg->seq, seq_add(seg->seq, cut)};
+        seg->is_ack_due = true;
+        seg->seq = seg->again.end;
         seg->len -= cut;
-        tcp_output_ack(c, &again);
     }
     int32_t beyond = seq_diff(seq_add(seg->seq, seg->len), c->rcv_adv);
     if (beyond > 0) {
@@ -129,10 +129,12 @@ static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
     return seg->len > 0;
 }
 
-/* Every second segment is acknowledged at once, one alone by the timer (RFC 9293, 3.8.6.3). */
-static void program_delayed_ack(struct tcp_conn *c)
+/* Every second segment is acknowledged at once, one alone by the timer (RFC 9293, 3.8.6.3). What
+ * is longer than the segments that we asked for was several of them. */
+static void program_delayed_ack(struct tcp_conn *c, uint32_t bytes)
 {
-    if (++c->full_segments >= 2) {
+    c->full_segments++;
+    if (c->full_segments >= 2 || bytes > tcp_mss_to_tell(c)) {
         tcp_program_ack(c);
         return;
     }
@@ -153,10 +155,10 @@ void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
     struct rte_mbuf *m = seg->m;
     seg->m = NULL;
     if (!is_in_order) {
-        struct tcp_sack_block all = {seg->seq, seq_add(seg->seq, seg->len)};
-        bool is_new = tcp_reasm_insert(c, m, seg->seq);
+        if (!tcp_reasm_insert(c, m, seg->seq))
+            seg->again = (struct tcp_sack_block){seg->seq, seq_add(seg->seq, seg->len)};
+        seg->is_ack_due = true; /* each one: it tells of the gaps (RFC 5681, 4.2) */
         stat_inc(c->tcp->core, STAT_tcp_rx_out_of_order);
-        tcp_output_ack(c, is_new ? NULL : &all); /* each one: it tells of the gaps */
         return;
     }
     bool had_gap = c->oooq.head != NULL;
@@ -165,7 +167,7 @@ void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
         tcp_reasm_advance(c);
         tcp_program_ack(c);
     } else {
-        program_delayed_ack(c);
+        program_delayed_ack(c, seg->len);
     }
     ASSERT_HOT(seq_le(c->rcv_nxt, c->rcv_adv));
 }

@@ -191,7 +191,8 @@ void tcp_arm_wait(struct tcp_conn *c);
 /* rcvq.c */
 
 /* RFC 9293, 3.10.7.4, step seven: takes the payload of a segment whose first number is at or below
- * rcv_nxt or ahead of it, within the window. */
+ * rcv_nxt or ahead of it, within the window. Sets seg->is_ack_due where the acknowledgement is not
+ * to wait for the round's end. */
 void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg);
 
 /* Appends in-order payload to the receive queue; takes seg->m. */

@@ -176,6 +176,8 @@ struct tcp_segment {
     uint16_t window; /* unscaled */
     uint16_t urgent; /* with URG: how far behind seq the urgent bytes end */
     uint8_t flags;   /* enum tcp_wire_flag */
+    bool is_ack_due; /* its acknowledgement tells the sender something: at once, and just one */
+    struct tcp_sack_block again; /* with is_ack_due: what was here before; empty: nothing */
     struct tcp_options options;
 };
 

@@ -95,7 +95,7 @@ TEST(what_came_before_is_told_as_duplicate)
     data(w, 1, 1000);
     EXPECT(w, .flags = A, .seq = 1, .ack = 2001, .n_sack = 1, .sack = {{1, 1001}});
     data(w, 1501, 1000);
-    EXPECT(w, .flags = A, .seq = 1, .ack = 2001, .n_sack = 1, .sack = {{1501, 2001}});
+    EXPECT(w, .flags = A, .seq = 1, .ack = 2501, .n_sack = 1, .sack = {{1501, 2001}});
     run(w);
     CHECK_EQ(read_pattern(s, 1), 2500);
     CHECK_EQ(stat(w, STAT_tcp_rx_duplicate_bytes), 1500);

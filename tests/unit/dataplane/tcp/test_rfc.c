@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sentences of the RFCs that no other test shows, as docs/rfc lists them: the receiving side. */
+#include "harness.h"
+#include "unit.h"
+
+static void finish(struct world *w, struct stream *s)
+{
+    stream_abort(s);
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
+/* A data segment of the peer. */
+static void data(struct world *w, uint32_t seq, uint32_t len)
+{
+    peer(w, SEG(.flags = A, .seq = seq, .ack = 1, .len = len));
+}
+
+/* The value of the peer's timestamp clock now. */
+static uint32_t peer_clock(const struct world *w)
+{
+    return (uint32_t)(w->core.now_us / 1000) + 77;
+}
+
+TEST(a_segment_is_acknowledged_once_whatever_it_brings)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    data(w, 1, 1000);
+    data(w, 501, 1000); /* half of it old, half of it new */
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1501, .n_sack = 1, .sack = {{501, 1001}});
+    pass(w, 100000);
+    EXPECT_NONE(w);
+    peer(w, SEG(.flags = F | A, .seq = 2001, .ack = 1, .len = 1000)); /* out of order, with FIN */
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1501, .n_sack = 1, .sack = {{2001, 3001}});
+    EXPECT_NONE(w);
+    peer(w, SEG(.flags = A, .seq = 1501, .ack = 1, .len = 500));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 3002);
+    EXPECT_NONE(w);
+    CHECK(read_pattern(s, 1) == 3000 && stream_is_eof(s));
+    finish(w, s);
+}
+
+TEST(a_fin_behind_data_that_came_before_is_acknowledged_once)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    data(w, 1, 500);
+    pass(w, 50000);
+    drop_all(w);
+    peer(w, SEG(.flags = F | A, .seq = 1, .ack = 1, .len = 500));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 502, .n_sack = 1, .sack = {{1, 501}});
+    EXPECT_NONE(w);
+    CHECK(read_pattern(s, 1) == 500 && stream_is_eof(s));
+    finish(w, s);
+}
+
+TEST(the_timestamp_is_judged_before_the_window)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = A, .seq = 1000000, .ack = 1, .len = 10, .is_old = true));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1);
+    peer(w, SEG(.flags = A, .seq = 1000000, .ack = 1, .len = 10, .no_timestamps = true));
+    run(w);
+    EXPECT_NONE(w);
+    CHECK_EQ(stat(w, STAT_tcp_drop_paws), 2);
+    CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 0);
+    peer(w, SEG(.flags = A, .seq = 1000000, .ack = 1, .len = 10));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1);
+    CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 1);
+    CHECK_EQ(conn(s)->ts_recent, peer_clock(w)); /* of the handshake, not of what was dropped */
+    finish(w, s);
+}
+
+TEST(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    data(w, 1, 1000);
+    pass(w, 50000);
+    drop_all(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 1000, .is_old = true));
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1001, .n_sack = 1, .sack = {{1, 1001}});
+    CHECK_EQ(stat(w, STAT_tcp_drop_paws), 1);
+    CHECK_EQ(read_pattern(s, 1), 1000);
+    finish(w, s);
+}
+
+TEST(a_timestamp_of_weeks_ago_judges_nothing)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    w->core.now_us += 25ull * 24 * 3600 * 1000000;
+    conn(s)->ts_recent = peer_clock(w) + 1000; /* the peer's clock has gone round meanwhile */
+    data(w, 1, 10);
+    CHECK_EQ(stream_readable(s), 10);
+    CHECK_EQ(conn(s)->ts_recent, peer_clock(w));
+    finish(w, s);
+}
+
+TEST(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    struct seg g = {0};
+    uint32_t first = peer_clock(w);
+    data(w, 1, 100);
+    w->core.now_us += 5000;
+    data(w, 101, 100); /* one acknowledgement for both: the earlier one's time (RFC 7323, 4.3) */
+    run(w);
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.options.ts_echo, first);
+    w->core.now_us += 5000;
+    data(w, 301, 100); /* out of order: still that of the last in order */
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.options.ts_echo, first);
+    w->core.now_us += 5000;
+    data(w, 201, 100); /* what fills the gap: its own */
+    run(w);
+    REQUIRE(take(w, &g));
+    CHECK_EQ(g.ack, 401);
+    CHECK_EQ(g.options.ts_echo, peer_clock(w));
+    finish(w, s);
+}
+
+TEST(timestamps_that_were_not_agreed_upon_are_ignored)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.has_timestamps = false;
+    struct world *w = world_new(&config);
+    struct stream *s = world_accept(w);
+    w->config.has_timestamps = true;
+    struct seg g = {0};
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 10, .is_old = true));
+    peer(w, SEG(.flags = A, .seq = 11, .ack = 1, .len = 10));
+    run(w);
+    CHECK_EQ(read_pattern(s, 1), 20);
+    REQUIRE(take(w, &g));
+    CHECK(!g.options.has_timestamps);
+    CHECK_EQ(stat(w, STAT_tcp_drop_paws), 0);
+    finish(w, s);
+}
+
+TEST(syns_out_of_the_window_are_challenged_at_a_rate)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    for (unsigned i = 0; i < 100; i++) {
+        peer(w, SEG(.flags = S, .seq = 0x40000000 + i));
+        run(w);
+    }
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1);
+    EXPECT_NONE(w);
+    CHECK_EQ(stat(w, STAT_tcp_tx_challenge), 1);
+    CHECK_EQ(stat(w, STAT_tcp_tx_challenge_limited), 99);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    finish(w, s);
+}
+
+TEST(resets_out_of_the_window_are_dropped_in_silence)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = R, .seq = 0));
+    peer(w, SEG(.flags = R, .seq = 0x40000000));
+    run(w);
+    EXPECT_NONE(w);
+    CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 2);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    finish(w, s);
+}
+
+TEST(a_segment_longer_than_our_mss_counts_as_several)
+{
+    struct world_config config = WORLD_DEFAULT;
+    struct world *w = world_new(&config);
+    struct stream *s = world_accept(w);
+    conn(s)->path_mtu = 600; /* as if LRO had put several of these together */
+    data(w, 1, 1400);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1401);
+    finish(w, s);
+}
+
+UNIT_MAIN("tcp/rfc", T(a_segment_is_acknowledged_once_whatever_it_brings),
+          T(a_fin_behind_data_that_came_before_is_acknowledged_once),
+          T(the_timestamp_is_judged_before_the_window),
+          T(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old),
+          T(a_timestamp_of_weeks_ago_judges_nothing),
+          T(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for),
+          T(timestamps_that_were_not_agreed_upon_are_ignored),
+          T(syns_out_of_the_window_are_challenged_at_a_rate),
+          T(resets_out_of_the_window_are_dropped_in_silence),
+          T(a_segment_longer_than_our_mss_counts_as_several))
