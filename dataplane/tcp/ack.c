@@ -28,13 +28,13 @@ static bool update_window(struct tcp_conn *c, const struct tcp_segment *seg)
  * room, not for congestion, so it is sent again without reducing anything. */
 static void resend_probe(struct tcp_conn *c)
 {
-    struct tcp_sent *first = tcp_board_first(&c->board);
+    struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if ((c->flags & TCP_F_PROBE) == 0 || c->snd_wnd == 0)
         return;
     c->flags &= ~(uint32_t)TCP_F_PROBE;
     c->backoff = 0;
     if (first != NULL && first->place == TCP_SENT_IN_FLIGHT)
-        tcp_board_lose(&c->board, first);
+        tcp_board_lose(&c->tx->board, first);
 }
 
 /* Takes acknowledged records and bytes away. */
@@ -44,7 +44,7 @@ static void take_acknowledged(struct tcp_conn *c, seq_t ack, struct tcp_delivery
     if (d->una_bytes == 0)
         return;
     struct tcp_sent *s;
-    while ((s = tcp_board_ack(&c->board, ack, d)) != NULL)
+    while ((s = tcp_board_ack(&c->tx->board, ack, d)) != NULL)
         pool_put(&c->tcp->records, s);
     bool is_fin_acked = (c->flags & TCP_F_FIN_SENT) != 0 && seq_eq(ack, c->snd_nxt);
     tcp_sndq_drop(c, d->una_bytes - is_fin_acked);
@@ -52,7 +52,7 @@ static void take_acknowledged(struct tcp_conn *c, seq_t ack, struct tcp_delivery
     c->progress_ms = tcp_now_ms(c->tcp);
     c->backoff = 0;
     c->flags &= ~(uint32_t)TCP_F_PROBE;
-    struct tcp_sent *first = tcp_board_first(&c->board);
+    struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if (first != NULL && first->bytes > 0) { /* if it was cut, its bytes begin the queue now */
         ASSERT_HOT(seq_eq(first->seq, ack) && c->sndq.head != NULL);
         first->data = c->sndq.head;
@@ -90,7 +90,7 @@ static void take_sacked(struct tcp_conn *c, const struct tcp_segment *seg, struc
     }
     ASSERT_HOT(n <= TCP_SACK_BLOCKS_MAX);
     for (unsigned i = 0; i < n; i++)
-        tcp_board_sack(&c->board, &sorted[i], d);
+        tcp_board_sack(&c->tx->board, &sorted[i], d);
 }
 
 /* Reads the ACK into `d`, and into RTT and RACK. */
@@ -107,7 +107,7 @@ static void read_ack(struct tcp_conn *c, const struct tcp_segment *seg, struct t
         take_sacked(c, seg, d);
     if (d->has_rtt)
         tcp_rtt_sample(&c->rtt, d->rtt_us, now_us);
-    tcp_rack_on_delivery(&c->rack, d);
+    tcp_rack_on_delivery(&c->tx->rack, d);
 }
 
 /* An old acknowledgement still tells of blocks that came since, but moves nothing. False: it is out
@@ -122,27 +122,34 @@ static bool is_plausible(struct tcp_conn *c, const struct tcp_segment *seg)
     return false;
 }
 
-bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg)
+/* What the ACK tells about what was sent. */
+static void learn(struct tcp_conn *c, const struct tcp_segment *seg, bool has_window_changed)
 {
-    if (!is_plausible(c, seg))
-        return false;
-    if (seq_lt(seg->ack, c->snd_una))
-        return true; /* overtaken by a later one: its text counts, it itself does not */
     bool was_outstanding = !seq_eq(c->snd_una, c->snd_nxt);
     bool is_same = seq_eq(seg->ack, c->snd_una);
-    bool has_window_changed = update_window(c, seg);
     struct tcp_delivery d;
     read_ack(c, seg, &d);
     resend_probe(c);
     if ((c->flags & TCP_F_SACK) != 0 && is_dsack(seg)) {
-        tcp_rack_on_dsack(&c->rack, c->snd_una, c->snd_nxt);
+        tcp_rack_on_dsack(&c->tx->rack, c->snd_una, c->snd_nxt);
         c->flags &= ~(uint32_t)TCP_F_TLP_RESENT; /* RFC 8985, 7.4: the probe was not needed */
     }
     bool is_dupack = was_outstanding && is_same && seg->len == 0 && !has_window_changed &&
                      (seg->flags & TCP_FIN) == 0;
     if (was_outstanding)
         tcp_recovery_on_ack(c, &d, is_dupack);
-    ASSERT_HOT(seq_le(c->snd_una, c->snd_nxt));
+}
+
+bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    if (!is_plausible(c, seg))
+        return false;
+    if (seq_lt(seg->ack, c->snd_una))
+        return true; /* overtaken by a later one: its text counts, it itself does not */
+    bool has_window_changed = update_window(c, seg);
+    if (c->tx != NULL)
+        learn(c, seg, has_window_changed);
+    ASSERT_HOT(seq_eq(c->snd_una, seg->ack));
     tcp_program_output(c);
     if ((c->flags & TCP_F_FIN_SENT) != 0 && seq_eq(c->snd_una, c->snd_nxt))
         tcp_on_fin_acked(c);

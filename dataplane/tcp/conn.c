@@ -49,11 +49,12 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         .progress_ms = tcp_now_ms(t),
         .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
         .ts_offset = tcp_ts_offset(&t->core->hash_key, tuple),
+        .kept_cwnd_bytes = TCP_CWND_BYTES_MAX,
+        .kept_ssthresh_bytes = TCP_CWND_BYTES_MAX,
     };
     *tcp_rare_of(c) = (struct tcp_rare){.keepalive_ms = t->config.keepalive_ms,
                                         .user_timeout_ms = TCP_USER_TIMEOUT_MS};
     tcp_rtt_init(&c->rtt);
-    tcp_rack_init(&c->rack);
     if (!tcp_table_insert(&t->table, tcp_table_hash(&t->table, tuple), entry_of(c))) {
         c->state = TCP_FREE;
         pool_put(&t->conns, c);
@@ -80,13 +81,7 @@ static void drop_queues(struct tcp_conn *c)
 {
     tcp_mbufq_clear(&c->sndq);
     tcp_mbufq_clear(&c->oooq);
-    c->next_data = NULL;
-    if (c->board.by_seq.next == NULL)
-        return; /* never initialized: the handshake did not come so far */
-    struct list_node *node;
-    while ((node = list_take_front(&c->board.by_seq)) != NULL)
-        pool_put(&c->tcp->records, container_of(node, struct tcp_sent, by_seq));
-    tcp_board_init(&c->board, c->snd_nxt);
+    tcp_sender_put(c);
 }
 
 /* What both kinds of end share. */

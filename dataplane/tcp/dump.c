@@ -30,8 +30,11 @@ static void add_conn(struct text *t, const struct tcp_conn *c)
         c->tuple.local_port, ip_addr_format(&c->tuple.remote, remote), c->tuple.remote_port);
     add(t, " mss %u snd_wnd %u rcv_wnd %d sndq %u rcvq %u oooq %u", c->mss, c->snd_wnd,
         seq_diff(c->rcv_adv, c->rcv_nxt), c->sndq.bytes, c->rcvq.bytes, c->oooq.bytes);
-    add(t, " cwnd %u ssthresh %u flight %u lost %u sacked %u", c->cc.cwnd_bytes,
-        c->cc.ssthresh_bytes, c->board.in_flight_bytes, c->board.lost_bytes, c->board.sacked_bytes);
+    const struct tcp_sender *x = c->tx;
+    if (x != NULL)
+        add(t, " cwnd %u ssthresh %u flight %u lost %u sacked %u", x->cc.cwnd_bytes,
+            x->cc.ssthresh_bytes, x->board.in_flight_bytes, x->board.lost_bytes,
+            x->board.sacked_bytes);
     add(t, " srtt_us %u min_rtt_us %u rto_us %u backoff %u timer %u flags %x\n", c->rtt.srtt_us,
         c->rtt.min_us, c->rtt.rto_us, c->backoff, c->retransmit_kind, c->flags);
 }

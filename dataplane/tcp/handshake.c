@@ -96,7 +96,6 @@ static void begin_sending(struct tcp_conn *c, seq_t iss)
     c->snd_una = iss;
     c->snd_nxt = iss;
     c->snd_end = seq_add(iss, 1); /* data begins behind the SYN */
-    tcp_board_init(&c->board, c->snd_end);
     c->flags |= TCP_F_SEND_SYN;
     tcp_program_output(c);
 }
@@ -132,7 +131,6 @@ void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bin
     c->path_mtu = usable_mtu(path.mtu);
     tcp_conn_set_state(c, TCP_SYN_RCVD);
     take_syn(c, seg);
-    tcp_cc_init(&c->cc, &tcp_cubic_ops, c->mss);
     seq_t iss = tcp_iss(&t->core->hash_key, &c->tuple, t->core->now_us);
     if (iss_after != NULL && seq_lt(iss, *iss_after))
         iss = *iss_after;
@@ -180,7 +178,6 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     c->path_mtu = usable_mtu(path.mtu);
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;
     tcp_set_mss(c);
-    tcp_cc_init(&c->cc, &tcp_cubic_ops, c->mss);
     tcp_conn_set_state(c, TCP_SYN_SENT);
     begin_sending(c, tcp_iss(&t->core->hash_key, &tuple, t->core->now_us));
     uint32_t timeout_ms = args->connect_timeout_ms;
@@ -211,9 +208,8 @@ void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg)
     struct core *core = c->tcp->core;
     sample_handshake_rtt(c);
     /* A SYN lost says something about the path (RFC 5681, 3.1; RFC 6928, 2). */
-    tcp_cc_init(&c->cc, &tcp_cubic_ops, c->mss);
     if (c->probes > 1)
-        c->cc.cwnd_bytes = c->mss;
+        c->kept_cwnd_bytes = c->mss;
     c->probes = 0;
     c->backoff = 0;
     c->snd_una = seg->ack;

@@ -34,12 +34,12 @@ static void lower_path_mtu(struct tcp_conn *c, uint16_t told)
     stat_inc(c->tcp->core, STAT_tcp_icmp_too_big);
     c->path_mtu = mtu;
     tcp_set_mss(c);
-    if (c->state < TCP_ESTABLISHED)
+    if (c->tx == NULL)
         return;
-    LIST_EACH_SAFE (node, next, &c->board.in_flight) {
+    LIST_EACH_SAFE (node, next, &c->tx->board.in_flight) {
         struct tcp_sent *s = container_of(node, struct tcp_sent, by_place);
         if (s->bytes > c->mss)
-            tcp_board_lose(&c->board, s);
+            tcp_board_lose(&c->tx->board, s);
     }
     ASSERT_HOT(c->mss > 0);
     tcp_program_output(c);

@@ -56,6 +56,12 @@ void tcp_output_keepalive(struct tcp_conn *c)
     tcp_segment_send(c, &o); /* no mbuf: the next probe tries again */
 }
 
+bool tcp_has_unsent(const struct tcp_conn *c)
+{
+    return seq_lt(c->snd_nxt, c->snd_end) ||
+           (c->flags & (TCP_F_SHUTDOWN | TCP_F_FIN_SENT)) == TCP_F_SHUTDOWN;
+}
+
 /* Is the FIN what comes after `sent` new bytes? */
 static bool fin_follows(const struct tcp_conn *c, uint32_t sent)
 {
@@ -82,11 +88,11 @@ static bool send_record(struct tcp_conn *c, const struct tcp_sent *s)
 /* The position of snd_nxt, moved off the end of an mbuf. */
 static void settle_next(struct tcp_conn *c)
 {
-    struct rte_mbuf *m = c->next_data;
-    while (m->next != NULL && c->next_offset == m->data_off + m->data_len) {
+    struct rte_mbuf *m = c->tx->next_data;
+    while (m->next != NULL && c->tx->next_offset == m->data_off + m->data_len) {
         m = m->next;
-        c->next_data = m;
-        c->next_offset = m->data_off;
+        c->tx->next_data = m;
+        c->tx->next_offset = m->data_off;
     }
 }
 
@@ -113,22 +119,22 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
     *s = (struct tcp_sent){.seq = c->snd_nxt, .bytes = (uint16_t)bytes, .has_fin = has_fin};
     if (bytes > 0) {
         settle_next(c);
-        s->data = c->next_data;
-        s->offset = c->next_offset;
+        s->data = c->tx->next_data;
+        s->offset = c->tx->next_offset;
     }
     if (!send_record(c, s)) {
         pool_put(&t->records, s);
         tcp_program_starved(c);
         return false;
     }
-    if (tcp_board_is_empty(&c->board))
+    if (tcp_board_is_empty(&c->tx->board))
         c->progress_ms = tcp_now_ms(t);
-    tcp_board_sent(&c->board, s, t->core->now_us);
+    tcp_board_sent(&c->tx->board, s, t->core->now_us);
     if (bytes > 0)
-        tcp_sndq_advance(&c->next_data, &c->next_offset, bytes);
+        tcp_sndq_advance(&c->tx->next_data, &c->tx->next_offset, bytes);
     c->snd_nxt = tcp_sent_end(s);
     c->flags |= has_fin ? TCP_F_FIN_SENT : 0;
-    tcp_cc_on_recovery_sent(&c->cc, bytes);
+    tcp_cc_on_recovery_sent(&c->tx->cc, bytes);
     stat_add(t->core, STAT_tcp_tx_bytes, bytes);
     return true;
 }
@@ -143,7 +149,7 @@ static bool cut_to_mss(struct tcp_conn *c, struct tcp_sent *s)
         stat_inc(c->tcp->core, STAT_tcp_tx_no_record);
         return false;
     }
-    tcp_board_split(&c->board, s, rest, c->mss);
+    tcp_board_split(&c->tx->board, s, rest, c->mss);
     rest->data = s->data;
     rest->offset = s->offset;
     tcp_sndq_advance(&rest->data, &rest->offset, s->bytes);
@@ -158,8 +164,8 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
         tcp_program_starved(c);
         return false;
     }
-    tcp_board_resent(&c->board, s, core->now_us);
-    tcp_cc_on_recovery_sent(&c->cc, s->bytes);
+    tcp_board_resent(&c->tx->board, s, core->now_us);
+    tcp_cc_on_recovery_sent(&c->tx->cc, s->bytes);
     stat_inc(core, STAT_tcp_retransmits);
     return true;
 }
@@ -167,10 +173,10 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
 /* May `bytes` more be in flight? One segment always may when nothing is. */
 static bool cwnd_allows(struct tcp_conn *c, uint32_t bytes)
 {
-    uint32_t pipe = c->board.in_flight_bytes;
-    uint32_t left = (c->flags & TCP_F_SACK) != 0 ? 0 : (uint32_t)c->dupacks * c->mss;
+    uint32_t pipe = c->tx->board.in_flight_bytes;
+    uint32_t left = (c->flags & TCP_F_SACK) != 0 ? 0 : (uint32_t)c->tx->dupacks * c->mss;
     pipe = pipe > left ? pipe - left : 0;
-    if (pipe == 0 || pipe + bytes <= c->cc.cwnd_bytes)
+    if (pipe == 0 || pipe + bytes <= c->tx->cc.cwnd_bytes)
         return true;
     c->flags |= TCP_F_CWND_LIMITED;
     return false;
@@ -187,14 +193,14 @@ static bool is_worth_sending(const struct tcp_conn *c, uint32_t bytes, uint32_t 
 static void restart_after_idle(struct tcp_conn *c)
 {
     uint32_t idle_ms = tcp_now_ms(c->tcp) - c->progress_ms;
-    if (tcp_board_is_empty(&c->board) && idle_ms > c->rtt.rto_us / 1000)
-        tcp_cc_on_idle(&c->cc, c->mss);
+    if (tcp_board_is_empty(&c->tx->board) && idle_ms > c->rtt.rto_us / 1000)
+        tcp_cc_on_idle(&c->tx->cc, c->mss);
 }
 
 /* One segment, if any may go. False: nothing more in this round. */
 static bool send_next(struct tcp_conn *c)
 {
-    struct tcp_sent *lost = tcp_board_next_lost(&c->board);
+    struct tcp_sent *lost = tcp_board_next_lost(&c->tx->board);
     if (lost != NULL) {
         uint32_t bytes = lost->bytes < c->mss ? lost->bytes : c->mss;
         return cwnd_allows(c, bytes) && tcp_output_again(c, lost);
@@ -214,6 +220,21 @@ static bool send_next(struct tcp_conn *c)
     return cwnd_allows(c, bytes) && tcp_output_new(c, bytes, false);
 }
 
+/* Lost and new segments, as many as windows and a round allow. */
+static void send_data(struct tcp_conn *c)
+{
+    if ((c->tx == NULL && !tcp_has_unsent(c)) || !tcp_sender_get(c))
+        return;
+    unsigned sent = 0;
+    c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
+    while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
+        sent++;
+    if (sent == TCP_BURST_SEGMENTS_MAX) {
+        c->flags |= TCP_F_CWND_LIMITED; /* what is left over would have grown the flight */
+        tcp_program_output(c);
+    }
+}
+
 void tcp_output(struct tcp_conn *c)
 {
     ASSERT_HOT(c->state > TCP_CLOSED);
@@ -225,17 +246,11 @@ void tcp_output(struct tcp_conn *c)
         return;
     }
     tcp_sndq_wake(c);
-    unsigned sent = 0;
-    c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
-    while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
-        sent++;
-    if (sent == TCP_BURST_SEGMENTS_MAX) {
-        c->flags |= TCP_F_CWND_LIMITED; /* what is left over would have grown the flight */
-        tcp_program_output(c);
-    }
+    send_data(c);
     if (c->flags & TCP_F_ACK_NOW)
         tcp_output_ack(c, NULL);
     if (c->flags & TCP_F_WINDOW_SHORT)
         tcp_program_starved(c);
+    tcp_sender_settle(c);
     tcp_recovery_arm(c);
 }

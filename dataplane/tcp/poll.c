@@ -35,13 +35,24 @@ void tcp_program_ack(struct tcp_conn *c)
     tcp_program_output(c);
 }
 
-void tcp_program_starved(struct tcp_conn *c)
+/* Onto a list of those that wait. */
+static void starve(struct tcp_conn *c, struct list_node *list)
 {
     ASSERT_HOT(c->state > TCP_CLOSED);
     if (list_is_linked(&c->output))
         return; /* starved already, or it will be found out when its output is due */
     c->flags |= TCP_F_STARVED;
-    list_push_back(&c->tcp->starved, &c->output);
+    list_push_back(list, &c->output);
+}
+
+void tcp_program_starved(struct tcp_conn *c)
+{
+    starve(c, &c->tcp->starved);
+}
+
+void tcp_program_waiting(struct tcp_conn *c)
+{
+    starve(c, &c->tcp->waiting);
 }
 
 /* Memory is there again: those that waited get another look. */

@@ -23,8 +23,8 @@ static bool is_recovering(const struct tcp_conn *c)
 /* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
 static uint32_t pipe_bytes(const struct tcp_conn *c)
 {
-    uint32_t left = (uint32_t)c->dupacks * c->mss;
-    return c->board.in_flight_bytes > left ? c->board.in_flight_bytes - left : 0;
+    uint32_t left = (uint32_t)c->tx->dupacks * c->mss;
+    return c->tx->board.in_flight_bytes > left ? c->tx->board.in_flight_bytes - left : 0;
 }
 
 static void enter_recovery(struct tcp_conn *c)
@@ -32,8 +32,8 @@ static void enter_recovery(struct tcp_conn *c)
     ASSERT_HOT(!is_recovering(c));
     c->flags |= TCP_F_RECOVERY;
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
-    c->recovery_end = c->snd_nxt;
-    tcp_cc_on_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
+    c->tx->recovery_end = c->snd_nxt;
+    tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
     stat_inc(c->tcp->core, STAT_tcp_recoveries);
 }
 
@@ -41,10 +41,10 @@ static void leave_recovery(struct tcp_conn *c)
 {
     ASSERT_HOT(is_recovering(c));
     if (c->flags & TCP_F_RECOVERY)
-        tcp_cc_on_recovered(&c->cc, c->mss);
+        tcp_cc_on_recovered(&c->tx->cc, c->mss);
     c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
-    c->dupacks = 0;
-    tcp_rack_on_recovered(&c->rack);
+    c->tx->dupacks = 0;
+    tcp_rack_on_recovered(&c->tx->rack);
 }
 
 /* RACK looks at the scoreboard; returns how much it found lost. Arms its window's end. */
@@ -53,7 +53,7 @@ static uint32_t detect_by_rack(struct tcp_conn *c)
     struct core *core = c->tcp->core;
     struct tcp_rack_input in = {core->now_us, c->rtt.min_us, c->rtt.srtt_us, is_recovering(c)};
     uint32_t lost = 0;
-    uint32_t wait_us = tcp_rack_detect(&c->rack, &c->board, &in, &lost);
+    uint32_t wait_us = tcp_rack_detect(&c->tx->rack, &c->tx->board, &in, &lost);
     if (wait_us > 0) {
         c->retransmit_kind = TCP_RETRANSMIT_REORDER;
         tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, core->now_us + wait_us);
@@ -67,34 +67,34 @@ static uint32_t detect_by_rack(struct tcp_conn *c)
 static uint32_t detect_by_duplicates(struct tcp_conn *c, const struct tcp_delivery *d,
                                      bool is_dupack)
 {
-    if (is_dupack && c->dupacks < UINT8_MAX)
-        c->dupacks++;
+    if (is_dupack && c->tx->dupacks < UINT8_MAX)
+        c->tx->dupacks++;
     else if (d->una_bytes > 0)
-        c->dupacks = 0;
-    bool is_partial =
-        d->una_bytes > 0 && (c->flags & TCP_F_RECOVERY) != 0 && seq_lt(c->snd_una, c->recovery_end);
-    bool is_third = c->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c);
-    struct tcp_sent *first = tcp_board_first(&c->board);
+        c->tx->dupacks = 0;
+    bool is_partial = d->una_bytes > 0 && (c->flags & TCP_F_RECOVERY) != 0 &&
+                      seq_lt(c->snd_una, c->tx->recovery_end);
+    bool is_third = c->tx->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c);
+    struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if ((!is_partial && !is_third) || first == NULL || first->place != TCP_SENT_IN_FLIGHT)
         return 0;
-    tcp_board_lose(&c->board, first);
+    tcp_board_lose(&c->tx->board, first);
     return tcp_sent_len(first);
 }
 
 /* RFC 8985, 7.4: did the probe repair a loss that nothing else told of? */
 static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
 {
-    if ((c->flags & TCP_F_TLP) == 0 || seq_lt(c->snd_una, c->tlp_end))
+    if ((c->flags & TCP_F_TLP) == 0 || seq_lt(c->snd_una, c->tx->tlp_end))
         return;
     bool was_resent = (c->flags & TCP_F_TLP_RESENT) != 0;
-    bool is_beyond = seq_gt(c->snd_una, c->tlp_end);
+    bool is_beyond = seq_gt(c->snd_una, c->tx->tlp_end);
     if (was_resent && !is_beyond && !is_dupack)
         return; /* the next acknowledgement will tell */
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
     if (!was_resent || !is_beyond || is_recovering(c))
         return;
-    tcp_cc_on_recovery(&c->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
-    tcp_cc_on_recovered(&c->cc, c->mss);
+    tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
+    tcp_cc_on_recovered(&c->tx->cc, c->mss);
 }
 
 /* How much may be in flight from now on. */
@@ -106,26 +106,26 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
         delivered += c->mss;
     if (c->flags & TCP_F_RECOVERY) {
         uint32_t pipe = pipe_bytes(c);
-        tcp_cc_on_recovery_ack(&c->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
-        if ((c->flags & TCP_F_SACK) == 0 && lost > 0 && c->cc.cwnd_bytes < pipe + c->mss)
-            c->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
+        tcp_cc_on_recovery_ack(&c->tx->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
+        if ((c->flags & TCP_F_SACK) == 0 && lost > 0 && c->tx->cc.cwnd_bytes < pipe + c->mss)
+            c->tx->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
         return;
     }
     bool was_limited = (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS)) != 0;
-    tcp_cc_on_ack(&c->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_limited);
+    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_limited);
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
 {
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
-    if (is_recovering(c) && seq_ge(c->snd_una, c->recovery_end))
+    if (is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end))
         leave_recovery(c);
     end_tlp_episode(c, is_dupack);
     uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
     if (lost > 0 && !is_recovering(c))
         enter_recovery(c);
     control_congestion(c, d, lost, is_dupack);
-    ASSERT_HOT(c->cc.cwnd_bytes > 0);
+    ASSERT_HOT(c->tx->cc.cwnd_bytes > 0);
     tcp_recovery_arm(c);
 }
 
@@ -148,9 +148,9 @@ void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
  * RFC 9002's probe timeout, which runs in recovery too). */
 static void rescue(struct tcp_conn *c)
 {
-    struct tcp_sent *s = tcp_board_first(&c->board);
+    struct tcp_sent *s = tcp_board_first(&c->tx->board);
     c->flags |= TCP_F_TLP | TCP_F_TLP_RESENT;
-    c->tlp_end = seq_add(c->snd_una, 1);
+    c->tx->tlp_end = seq_add(c->snd_una, 1);
     if (s->place == TCP_SENT_IN_FLIGHT && tcp_output_again(c, s))
         stat_inc(c->tcp->core, STAT_tcp_tlp);
     tcp_recovery_arm(c);
@@ -161,7 +161,7 @@ void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
 {
     ASSERT(c->retransmit_kind == TCP_RETRANSMIT_TLP);
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
-    struct tcp_sent *last = tcp_board_last(&c->board);
+    struct tcp_sent *last = tcp_board_last(&c->tx->board);
     if (last == NULL)
         return;
     if (is_recovering(c)) {
@@ -173,10 +173,10 @@ void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
     if (is_sent) {
         stat_inc(c->tcp->core, STAT_tcp_tlp);
         c->flags |= TCP_F_TLP | (is_new ? 0 : TCP_F_TLP_RESENT);
-        c->tlp_end = c->snd_nxt;
+        c->tx->tlp_end = c->snd_nxt;
     } else {
         c->flags |= TCP_F_TLP; /* no mbuf: the timeout is next, not the same again */
-        c->tlp_end = c->snd_una;
+        c->tx->tlp_end = c->snd_una;
     }
     tcp_recovery_arm(c);
 }
@@ -212,7 +212,9 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
         tcp_abort(c, STREAM_END_TIMEOUT);
         return;
     }
-    struct tcp_sent *first = tcp_board_first(&c->board);
+    if (!tcp_sender_get(c))
+        return;
+    struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if (c->backoff < TCP_BACKOFF_MAX)
         c->backoff++;
     if (first == NULL) {
@@ -226,12 +228,12 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
         if (c->backoff == TCP_R1_TIMEOUTS)
             net_doubt(c->tcp->net, &c->tuple.remote);
         bool is_first = (c->flags & TCP_F_LOSS) == 0;
-        tcp_board_lose_all(&c->board);
-        tcp_cc_on_timeout(&c->cc, is_first, c->mss);
+        tcp_board_lose_all(&c->tx->board);
+        tcp_cc_on_timeout(&c->tx->cc, is_first, c->mss);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
         c->flags |= TCP_F_LOSS;
-        c->recovery_end = c->snd_nxt;
-        c->dupacks = 0;
+        c->tx->recovery_end = c->snd_nxt;
+        c->tx->dupacks = 0;
         tcp_program_output(c);
     }
     tcp_recovery_arm(c);
@@ -241,15 +243,15 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
 static bool may_probe_tail(const struct tcp_conn *c)
 {
     return (c->flags & (TCP_F_SACK | TCP_F_LOSS | TCP_F_TLP)) == TCP_F_SACK && c->backoff == 0 &&
-           c->rtt.srtt_us != 0 && c->snd_wnd != 0 && c->board.in_flight_bytes > 0;
+           c->rtt.srtt_us != 0 && c->snd_wnd != 0 && c->tx->board.in_flight_bytes > 0;
 }
 
 /* When the one sent last was sent. */
 static uint64_t last_sent_us(const struct tcp_conn *c)
 {
-    if (list_is_empty(&c->board.in_flight))
+    if (list_is_empty(&c->tx->board.in_flight))
         return 0;
-    return container_of(c->board.in_flight.prev, struct tcp_sent, by_place)->sent_us;
+    return container_of(c->tx->board.in_flight.prev, struct tcp_sent, by_place)->sent_us;
 }
 
 /* Arms kind and time, never in the past. */
@@ -264,7 +266,7 @@ static void arm(struct tcp_conn *c, enum tcp_retransmit_kind kind, uint64_t at_u
 static void arm_in_flight(struct tcp_conn *c)
 {
     uint64_t now_us = c->tcp->core->now_us;
-    const struct tcp_sent *first = tcp_board_first(&c->board);
+    const struct tcp_sent *first = tcp_board_first(&c->tx->board);
     uint64_t progress_us = now_us - (uint64_t)(tcp_now_ms(c->tcp) - c->progress_ms) * 1000;
     uint64_t base_us = first->sent_us > progress_us ? first->sent_us : progress_us;
     uint64_t last_us = last_sent_us(c);
@@ -273,7 +275,8 @@ static void arm_in_flight(struct tcp_conn *c)
     uint64_t rto_us = base_us + tcp_rtt_timeout_us(&c->rtt, c->backoff);
     if (may_probe_tail(c)) {
         /* What fills a gap is acknowledged at once (RFC 5681, 4.2). */
-        bool is_single = c->board.in_flight.next->next == &c->board.in_flight && !is_recovering(c);
+        bool is_single =
+            c->tx->board.in_flight.next->next == &c->tx->board.in_flight && !is_recovering(c);
         uint64_t tlp_us = last_us + tcp_tlp_timeout_us(c->rtt.srtt_us, is_single);
         if (tlp_us < rto_us) {
             arm(c, TCP_RETRANSMIT_TLP, tlp_us);
@@ -287,13 +290,11 @@ void tcp_recovery_arm(struct tcp_conn *c)
 {
     if (c->state < TCP_ESTABLISHED || c->retransmit_kind == TCP_RETRANSMIT_REORDER)
         return;
-    if (!tcp_board_is_empty(&c->board)) {
+    if (!seq_eq(c->snd_una, c->snd_nxt)) {
         arm_in_flight(c);
         return;
     }
-    bool has_unsent = seq_lt(c->snd_nxt, c->snd_end) ||
-                      (c->flags & (TCP_F_SHUTDOWN | TCP_F_FIN_SENT)) == TCP_F_SHUTDOWN;
-    if (!has_unsent || (c->flags & TCP_F_STARVED) != 0) {
+    if (!tcp_has_unsent(c) || (c->flags & TCP_F_STARVED) != 0) {
         c->retransmit_kind = TCP_RETRANSMIT_NONE;
         tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, 0);
     } else if (c->retransmit_kind != TCP_RETRANSMIT_PERSIST) {

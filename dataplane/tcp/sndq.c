@@ -24,9 +24,9 @@ uint32_t tcp_sndq_room(const struct tcp_conn *c)
 /* snd_nxt's place when the queue was empty is the new mbuf. */
 static void push(struct tcp_conn *c, struct rte_mbuf *m)
 {
-    if (c->next_data == NULL) {
-        c->next_data = m;
-        c->next_offset = m->data_off;
+    if (c->tx != NULL && c->tx->next_data == NULL) {
+        c->tx->next_data = m;
+        c->tx->next_offset = m->data_off;
     }
     tcp_mbufq_push(&c->sndq, m);
 }
@@ -84,9 +84,9 @@ void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes)
     while (bytes > 0 && q->head->data_len <= bytes) {
         struct rte_mbuf *m = tcp_mbufq_take(q);
         bytes -= m->data_len;
-        if (m == c->next_data) {
-            c->next_data = q->head;
-            c->next_offset = q->head == NULL ? 0 : q->head->data_off;
+        if (m == c->tx->next_data) {
+            c->tx->next_data = q->head;
+            c->tx->next_offset = q->head == NULL ? 0 : q->head->data_off;
         }
         rte_pktmbuf_free_seg(m);
     }

@@ -56,6 +56,8 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->rares = core_memory(core, sizeof(*t->rares) * config->conns_max, "tcp settings");
     make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
               "tcp segments in flight");
+    uint32_t senders = config->senders_max == 0 ? config->conns_max : config->senders_max;
+    make_pool(core, &t->senders, sizeof(struct tcp_sender), senders, "tcp senders");
     uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);
     tcp_table_init(&t->table,
                    core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),
@@ -64,6 +66,8 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     list_init(&t->ready);
     list_init(&t->outputs);
     list_init(&t->starved);
+    list_init(&t->waiting);
+    list_init(&t->resting);
     return t;
 }
 
@@ -91,6 +95,7 @@ void tcp_done(struct tcp *t)
     wheel_disarm(&t->core->wheel, &t->timewaits.timer);
     ASSERT(t->conns.used == 0);
     ASSERT(t->records.used == 0);
+    ASSERT(t->senders.used == 0);
 }
 
 static void reset_if_local(struct tcp_conn *c, const void *arg)

@@ -26,6 +26,7 @@ struct tcp;
 /* Sizes fixed at start. */
 struct tcp_config {
     uint32_t conns_max;     /* connections of this worker, TIME_WAIT not counted */
+    uint32_t senders_max;   /* of them, how many may send at once; 0: all */
     uint32_t timewaits_max; /* compact TIME_WAIT records */
     uint32_t half_open_max; /* passive opens not yet established; beyond: SYN dropped and counted */
     uint32_t rx_window_bytes; /* receive window of a connection */

@@ -9,7 +9,7 @@
  *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
  *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
- *   settings.c     knobs, urgent
+ *   sender.c       who may send now      settings.c   knobs, urgent
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
  *   pure: options rtt sack rack cc cc_cubic iss; tables: table timewait ports; check dump
  */
@@ -43,11 +43,14 @@ struct tcp {
     struct pool conns;      /* struct tcp_conn */
     struct tcp_rare *rares; /* at the index of the connection */
     struct pool records;    /* struct tcp_sent */
+    struct pool senders;    /* struct tcp_sender */
     struct tcp_table table;
     struct tcp_timewaits timewaits;
     struct list_node ready;   /* connections with events */
     struct list_node outputs; /* connections that may have something to send */
     struct list_node starved; /* connections that wait for mbufs or records */
+    struct list_node waiting; /* connections that wait for a sender */
+    struct list_node resting; /* senders that may be taken, the longest resting first */
     uint64_t mbufs_look_us;   /* when to look at the pool again: see tcp_mbufs_are_short() */
     uint64_t rst_window_us;   /* when the present second of resets began */
     uint32_t rst_count;       /* sent in it */
@@ -129,6 +132,9 @@ void tcp_program_ack(struct tcp_conn *c);
 
 /* Nothing goes out until mbufs or records are there again. */
 void tcp_program_starved(struct tcp_conn *c);
+
+/* Nothing goes out until a sender is free. */
+void tcp_program_waiting(struct tcp_conn *c);
 
 /* handshake.c */
 
@@ -270,6 +276,9 @@ void tcp_output(struct tcp_conn *c);
  * of a closed window under way the peer would drop it, and with it the acknowledgement or the reset
  * that it carries. */
 seq_t tcp_acceptable_seq(const struct tcp_conn *c);
+
+/* Is there a byte, or a FIN, that was never sent? */
+bool tcp_has_unsent(const struct tcp_conn *c);
 
 /* The value of our timestamp clock. */
 uint32_t tcp_ts_now(const struct tcp_conn *c);

@@ -17,12 +17,10 @@
 #include "base/ip_addr.h"
 #include "base/wheel.h"
 #include "core/stream.h"
-#include "tcp/cc.h"
 #include "tcp/mbufq.h"
 #include "tcp/options.h"
-#include "tcp/rack.h"
 #include "tcp/rtt.h"
-#include "tcp/sack.h"
+#include "tcp/sender.h"
 
 struct tcp;
 
@@ -62,7 +60,7 @@ enum tcp_conn_flag {
     TCP_F_TLP = 1u << 14,          /* a tail-loss probe is out, up to tlp_end */
     TCP_F_TLP_RESENT = 1u << 15,   /* the probe was a retransmission */
     TCP_F_PROBE = 1u << 16,        /* the first record was sent into a closed window */
-    TCP_F_STARVED = 1u << 17,      /* on tcp.starved, not on tcp.outputs */
+    TCP_F_STARVED = 1u << 17,      /* on tcp.starved or tcp.waiting, not on outputs */
     TCP_F_WSCALE = 1u << 19,       /* agreed upon in the handshake */
     TCP_F_FIN_AHEAD =
         1u << 20, /* the peer's FIN was seen at fin_ahead; data before it is missing */
@@ -129,25 +127,19 @@ struct tcp_conn {
     uint8_t retransmit_kind;
     uint32_t last_rx_ms;
     uint32_t ts_offset; /* of our timestamps: not to tell our uptime */
-    /* line 2 and 3: sending */
-    struct rte_mbuf
-        *next_data;       /* where the byte at snd_nxt lies or will lie; NULL: sndq is empty */
-    uint16_t next_offset; /* from next_data->buf_addr */
-    uint16_t peer_mss;    /* as the peer told */
+    /* line 2: sending */
+    struct tcp_sender *tx; /* NULL: nothing is in flight */
+    uint16_t peer_mss;     /* as the peer told */
     uint16_t path_mtu;
-    uint8_t backoff; /* timeouts in a row */
-    uint8_t probes;  /* keepalives or SYNs in a row */
-    struct tcp_board board;
-    struct tcp_cc cc;
-    struct tcp_rtt rtt;
-    seq_t recovery_end;
-    struct tcp_rack rack;
-    seq_t tlp_end;
-    seq_t snd_wl1;
+    uint8_t backoff;    /* timeouts in a row */
+    uint8_t probes;     /* keepalives or SYNs in a row */
     uint8_t end;        /* enum stream_end */
     uint8_t generation; /* of this use of the pool's object */
-    uint8_t dupacks;    /* peers without SACK */
     uint8_t tos;        /* of what is sent */
+    struct tcp_rtt rtt;
+    uint32_t kept_cwnd_bytes;     /* for the next sender: what the last one had, */
+    uint32_t kept_ssthresh_bytes; /* or what the handshake allows */
+    seq_t snd_wl1;
     uint32_t snd_wnd_max;
     uint32_t progress_ms; /* when snd_una moved last, or something was first in flight */
     uint32_t ts_recent_ms;
@@ -157,14 +149,14 @@ struct tcp_conn {
     struct tcp_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */
     struct list_node ready;  /* on tcp.ready while events != 0 */
-    struct list_node output; /* on tcp.outputs or tcp.starved */
+    struct list_node output; /* on tcp.outputs, tcp.starved or tcp.waiting */
     struct wheel_timer timer;
     uint64_t deadline_us[TCP_DEADLINES]; /* 0: off */
 };
 
-static_assert(sizeof(struct tcp_conn) <= 512, "memory of an idle connection");
+static_assert(sizeof(struct tcp_conn) <= 384, "memory of an idle connection");
 static_assert(offsetof(struct tcp_conn, rcvq) == 64, "line 0 is what a segment needs first");
-static_assert(offsetof(struct tcp_conn, next_data) == 128, "line 1 ends here");
+static_assert(offsetof(struct tcp_conn, tx) == 128, "line 1 ends here");
 
 /* A received segment, addresses as seen by us. Lives for one tcp_input(). */
 struct tcp_segment {

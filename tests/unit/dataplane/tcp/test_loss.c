@@ -40,7 +40,7 @@ TEST(a_lost_segment_is_sent_again_with_backoff)
         EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1000);
     }
     CHECK_EQ(stat(w, STAT_tcp_rto), 5);
-    CHECK_EQ(conn(s)->cc.cwnd_bytes, conn(s)->mss);
+    CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, conn(s)->mss);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1001));
     run(w);
     CHECK_EQ(conn(s)->backoff, 0);
@@ -74,12 +74,12 @@ TEST(three_sacked_segments_start_fast_recovery)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1448);
     CHECK_EQ(stat(w, STAT_tcp_recoveries), 1);
-    CHECK_EQ(conn(s)->cc.ssthresh_bytes, 10136);
+    CHECK_EQ(conn(s)->tx->cc.ssthresh_bytes, 10136);
     w->core.now_us += 10000;
     peer(w, SEG(.flags = A, .seq = 1, .ack = 14481));
     run(w);
     CHECK_EQ(conn(s)->flags & TCP_F_RECOVERY, 0);
-    CHECK_EQ(conn(s)->cc.cwnd_bytes, 10136);
+    CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, 10136);
     finish(w, s);
 }
 
@@ -102,7 +102,7 @@ TEST(recovery_lowers_the_window_once_for_many_losses)
     }
     CHECK_EQ(resent, 3);
     CHECK_EQ(stat(w, STAT_tcp_recoveries), 1);
-    CHECK_EQ(conn(s)->cc.ssthresh_bytes, 10136);
+    CHECK_EQ(conn(s)->tx->cc.ssthresh_bytes, 10136);
     finish(w, s);
 }
 
@@ -227,7 +227,7 @@ TEST(a_narrower_path_cuts_what_is_in_flight_anew)
     e.seq = w->our_iss + 1449;
     tcp_on_icmp_error(w->tcp, &e);
     CHECK_EQ(conn(s)->mss, 948);
-    uint32_t cwnd = conn(s)->cc.cwnd_bytes;
+    uint32_t cwnd = conn(s)->tx->cc.cwnd_bytes;
     run(w);
     struct seg g;
     uint32_t at = 1;
@@ -237,7 +237,7 @@ TEST(a_narrower_path_cuts_what_is_in_flight_anew)
         at = g.seq + g.len > at ? g.seq + g.len : at;
     }
     CHECK_EQ(at, 4345);
-    CHECK_EQ(conn(s)->cc.cwnd_bytes, cwnd);
+    CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, cwnd);
     e.mtu = 100; /* nobody pushes it below the floor */
     tcp_on_icmp_error(w->tcp, &e);
     CHECK_EQ(conn(s)->path_mtu, TCP_PMTU_MIN_4);

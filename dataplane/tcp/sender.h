@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a connection needs only while it sends: scoreboard, congestion control, loss detection. Most
+ * connections of a balancer rest most of the time, so this lies apart, in a pool smaller than that
+ * of the connections.
+ *
+ *   pool --something to send--> busy <--> resting (nothing unsent, nothing unacknowledged)
+ *   resting --another connection needs it--> that one's    (only the window's size is kept)
+ *   any --the connection ends--> pool
+ *
+ * A resting one stays with its connection until it is needed: the longest resting is taken first,
+ * and whoever lost it begins again with the restart window (RFC 5681, 4.1), as after any silence.
+ * When all are busy a connection waits (tcp.waiting) until one rests or ends: with others waiting
+ * nobody keeps a resting one.
+ *
+ *   conn->tx == NULL implies snd_una == snd_nxt or a state before ESTABLISHED
+ */
+#pragma once
+
+#include "base/list.h"
+#include "tcp/cc.h"
+#include "tcp/rack.h"
+#include "tcp/sack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct tcp_conn;
+
+struct tcp_sender {
+    struct list_node resting; /* on tcp.resting while it rests */
+    struct tcp_conn *conn;
+    struct rte_mbuf *next_data; /* where the byte at snd_nxt lies or will; NULL: sndq is empty */
+    uint16_t next_offset;       /* from next_data->buf_addr */
+    uint8_t dupacks;            /* peers without SACK */
+    seq_t recovery_end;
+    seq_t tlp_end;
+    struct tcp_board board;
+    struct tcp_cc cc;
+    struct tcp_rack rack;
+};
+
+/* Sees to it that the connection, which is synchronized and has something to send, has a sender.
+ * False: all are busy (counted); the connection is on tcp.waiting. */
+bool tcp_sender_get(struct tcp_conn *c);
+
+/* After output: it rests, or it is busy. Nothing if there is none. */
+void tcp_sender_settle(struct tcp_conn *c);
+
+/* The connection ends: records and sender go back. Nothing if there is none. */
+void tcp_sender_put(struct tcp_conn *c);
