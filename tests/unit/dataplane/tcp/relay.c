@@ -16,6 +16,7 @@
 #include "core/port_setup.h"
 #include "drivers/net/driver.h"
 #include "net/net.h"
+#include "packets.h"
 #include "tcp/tcp.h"
 
 #include <rte_eal.h>
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MBUFS 32767u
+#define MEMORY_MB 256u
 #define BUFFER_BYTES_USUAL (256u * 1024u) /* as worker_config_default() has it */
 
 struct flow {
@@ -179,14 +180,14 @@ static void print_stats(void)
     }
 }
 
-static struct port_hub *make_port(const char *text, struct rte_mempool **ret_mbufs)
+static struct port_hub *make_port(const char *text, struct rte_mempool **ret_mbufs, uint32_t *ret_n)
 {
-    static struct net_options options;
+    static struct options options = {.n_ports = 1, .mem_mb = MEMORY_MB};
     static struct net_device device;
     static struct port_setup setup;
     struct net_fault fault;
-    if (!net_options_parse(text, &options, &fault) ||
-        !net_driver_describe(&options, 0, 1, &device, &fault)) {
+    if (!net_options_parse(text, &options.ports[0], &fault) ||
+        !net_driver_describe(&options.ports[0], 0, 1, &device, &fault)) {
         fprintf(stderr, "%s\n", fault.text);
         exit(2);
     }
@@ -206,9 +207,8 @@ static struct port_hub *make_port(const char *text, struct rte_mempool **ret_mbu
     }
     if (rte_eal_init(n, argv) < 0)
         exit(1);
-    *ret_mbufs = rte_pktmbuf_pool_create("mbufs", MBUFS, 256, 0,
-                                         RTE_PKTMBUF_HEADROOM + MBUF_DATA_BYTES, SOCKET_ID_ANY);
-    if (*ret_mbufs == NULL || !net_port_open(&options, &device, 0, 1, *ret_mbufs, &setup, &fault)) {
+    if (!packets_make(&options, ret_mbufs, ret_n, &fault) ||
+        !net_port_open(&options.ports[0], &device, 0, 1, *ret_mbufs, &setup, &fault)) {
         fprintf(stderr, "%s\n", fault.text);
         exit(1);
     }
@@ -247,7 +247,8 @@ int main(int argc, char **argv)
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     struct rte_mempool *mbufs;
-    struct port_hub *hub = make_port(argv[1], &mbufs);
+    uint32_t n_mbufs;
+    struct port_hub *hub = make_port(argv[1], &mbufs, &n_mbufs);
     core_init(&core, &(struct core_config){.now_us = now_us(),
                                            .workers = 1,
                                            .socket = -1,
@@ -263,7 +264,7 @@ int main(int argc, char **argv)
                                        .half_open_max = 1024,
                                        .rx_window_bytes = buffer_bytes,
                                        .tx_buffer_bytes = buffer_bytes,
-                                       .mbufs_low = MBUFS / 8},
+                                       .mbufs_low = n_mbufs / 8},
                   &(struct tcp_upcalls){on_listen, on_accept, NULL});
     static const struct net_tcp_ops ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
     net_set_tcp(net, tcp, &ops);
