@@ -2,6 +2,7 @@
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
 TEST_PARTS="lint unit sim mgmt e2e asan asan_mgmt asan_e2e"
+NAMED_PARTS="scripts" # what others contain: run alone when named
 SIM_SEEDS=${SIM_SEEDS:-2000}
 
 part_lint() {
@@ -36,6 +37,10 @@ part_asan_e2e() {
     SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash
 }
 
+part_scripts() {
+    exec "$TOP/build/tests/scripts/play" "$TOP/tests/scripts"
+}
+
 part_sim() {
     exec "$TOP/build/tests/sim/sim" --jobs "$(nproc)" --seeds "$SIM_SEEDS" "$@"
 }
@@ -51,7 +56,7 @@ part_e2e() {
 # The longest that a part may take, in seconds; a part that hangs is a part that failed.
 part_limit() {
     case $1 in
-    lint) echo 120 ;;
+    lint | scripts) echo 120 ;;
     unit) echo 300 ;;
     asan) echo 900 ;;
     sim) echo 600 ;;
@@ -106,9 +111,9 @@ dev_test() {
     parts=
     while [ $# -gt 0 ]; do
         case $1 in -*) break ;; esac
-        case " $TEST_PARTS " in
+        case " $TEST_PARTS $NAMED_PARTS " in
         *" $1 "*) parts="$parts $1" ;;
-        *) die "no such part: $1 (there are: $TEST_PARTS)" ;;
+        *) die "no such part: $1 (there are: $TEST_PARTS $NAMED_PARTS)" ;;
         esac
         shift
     done
