@@ -70,9 +70,8 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state)
     struct tcp *t = c->tcp;
     bool was_half_open = c->state == TCP_SYN_RCVD && (c->flags & TCP_F_ACTIVE) == 0;
     bool is_half_open = state == TCP_SYN_RCVD && (c->flags & TCP_F_ACTIVE) == 0;
-    ASSERT_HOT(!was_half_open || t->half_open > 0);
-    t->half_open = t->half_open - was_half_open + is_half_open;
-    t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open;
+    if (was_half_open != is_half_open)
+        tcp_count_half_open(t, &c->tuple, is_half_open ? 1 : -1);
     c->state = (uint8_t)state;
 }
 

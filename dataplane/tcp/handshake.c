@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens: passive (a SYN makes a half-open connection, bounded in number and time), active, and both
- * at once (RFC 9293, 3.5). What the two SYNs agree upon: MSS, window scale, timestamps, SACK.
+ * What both SYNs agree upon (MSS, window scale, timestamps, SACK), active opens, both at once (RFC
+ * 9293, 3.5). Passive opens: passive.c.
  */
 #include "base/assert.h"
 #include "core/port.h"
 #include "net/net.h"
 #include "tcp/tcp_priv.h"
 
-#define IP4_AND_TCP_BYTES 40u
-#define IP6_AND_TCP_BYTES 60u
 #define TIMESTAMP_BYTES 12u
 
 static bool is_v4(const struct tcp_conn *c)
@@ -17,26 +15,31 @@ static bool is_v4(const struct tcp_conn *c)
     return ip_addr_is_v4(&c->tuple.remote);
 }
 
-static uint16_t header_bytes(const struct tcp_conn *c)
+/* Headers of IP and TCP without options. */
+static uint16_t header_bytes(bool is_ip4)
 {
-    return is_v4(c) ? IP4_AND_TCP_BYTES : IP6_AND_TCP_BYTES;
+    return is_ip4 ? 40 : 60;
 }
 
-/* An IP packet of this path that one mbuf can hold. */
-static uint16_t usable_mtu(uint16_t mtu)
+uint16_t tcp_usable_mtu(uint16_t mtu)
 {
     return mtu > TCP_PACKET_BYTES_MAX ? TCP_PACKET_BYTES_MAX : mtu;
 }
 
+uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4)
+{
+    ASSERT_HOT(mtu > header_bytes(is_ip4));
+    return (uint16_t)(mtu - header_bytes(is_ip4));
+}
+
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c)
 {
-    ASSERT_HOT(c->path_mtu > header_bytes(c));
-    return (uint16_t)(c->path_mtu - header_bytes(c));
+    return tcp_mss_of_mtu(c->path_mtu, is_v4(c));
 }
 
 void tcp_set_mss(struct tcp_conn *c)
 {
-    uint32_t mss = (uint32_t)c->path_mtu - header_bytes(c);
+    uint32_t mss = tcp_mss_to_tell(c);
     if (c->peer_mss < mss)
         mss = c->peer_mss;
     if (c->flags & TCP_F_TIMESTAMPS)
@@ -45,8 +48,13 @@ void tcp_set_mss(struct tcp_conn *c)
     c->mss = (uint16_t)mss;
 }
 
-/* The least scale that lets 16 bits tell the whole window. */
-static uint8_t scale_for(uint32_t window_bytes)
+uint16_t tcp_syn_window(const struct tcp *t)
+{
+    uint32_t window = t->config.rx_window_bytes;
+    return window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
+}
+
+uint8_t tcp_scale_for(uint32_t window_bytes)
 {
     uint8_t scale = 0;
     while (scale < TCP_WSCALE_MAX && (window_bytes >> scale) > UINT16_MAX)
@@ -65,7 +73,7 @@ static void negotiate(struct tcp_conn *c, const struct tcp_segment *seg)
     if (o->has_wscale) {
         c->flags |= TCP_F_WSCALE;
         c->snd_wscale = o->wscale;
-        c->rcv_wscale = scale_for(c->tcp->config.rx_window_bytes);
+        c->rcv_wscale = tcp_scale_for(c->tcp->config.rx_window_bytes);
     }
     if (o->has_sack_permitted)
         c->flags |= TCP_F_SACK;
@@ -77,12 +85,10 @@ static void negotiate(struct tcp_conn *c, const struct tcp_segment *seg)
     tcp_set_mss(c);
 }
 
-/* Takes the peer's SYN: sequence numbers and windows of both directions. */
-static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg)
+void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    uint32_t window = c->tcp->config.rx_window_bytes;
     c->rcv_nxt = seq_add(seg->seq, 1);
-    c->rcv_adv = seq_add(c->rcv_nxt, window < UINT16_MAX ? window : UINT16_MAX);
+    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(c->tcp));
     c->last_ack_sent = c->rcv_nxt;
     c->snd_wnd = seg->window; /* in a SYN it is never scaled (RFC 7323, 2.2) */
     c->snd_wnd_max = c->snd_wnd;
@@ -90,52 +96,13 @@ static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg)
     negotiate(c, seg);
 }
 
-/* Our own numbers: nothing sent yet. */
-static void begin_sending(struct tcp_conn *c, seq_t iss)
+void tcp_begin_sending(struct tcp_conn *c, seq_t iss)
 {
     c->snd_una = iss;
     c->snd_nxt = iss;
     c->snd_end = seq_add(iss, 1); /* data begins behind the SYN */
     c->flags |= TCP_F_SEND_SYN;
     tcp_program_output(c);
-}
-
-/* Why no half-open connection can be made now; STAT_COUNT: one can. */
-static enum stat_id refuses_syn(struct tcp *t, const struct tcp_segment *seg,
-                                struct net_path *ret_path)
-{
-    if (t->half_open >= t->config.half_open_max)
-        return STAT_tcp_drop_half_open_limit;
-    if (tcp_mbufs_are_short(t, t->config.mbufs_low))
-        return STAT_tcp_drop_mbufs_low;
-    return net_path_find(t->net, &seg->tuple.remote, ret_path) ? STAT_COUNT
-                                                               : STAT_tcp_drop_no_route;
-}
-
-void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
-                      const seq_t *iss_after)
-{
-    struct net_path path;
-    enum stat_id refusal = refuses_syn(t, seg, &path);
-    if (refusal != STAT_COUNT) {
-        stat_inc(t->core, refusal);
-        return;
-    }
-    bool is_table_full = false;
-    struct tcp_conn *c = tcp_conn_new(t, &seg->tuple, &is_table_full);
-    if (c == NULL) {
-        stat_inc(t->core, is_table_full ? STAT_tcp_drop_table_full : STAT_tcp_drop_conn_limit);
-        return;
-    }
-    c->stream.owner = (void *)(uintptr_t)bind; /* until it has one */
-    c->path_mtu = usable_mtu(path.mtu);
-    tcp_conn_set_state(c, TCP_SYN_RCVD);
-    take_syn(c, seg);
-    seq_t iss = tcp_iss(&t->core->hash_key, &c->tuple, t->core->now_us);
-    if (iss_after != NULL && seq_lt(iss, *iss_after))
-        iss = *iss_after;
-    begin_sending(c, iss);
-    stat_inc(t->core, STAT_tcp_rx_syn);
 }
 
 /* The reason and its counter. */
@@ -175,11 +142,11 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     if (c == NULL)
         return refuse_open(t, TCP_OPEN_NO_CONN, STAT_tcp_open_no_conn);
     c->flags = TCP_F_ACTIVE | TCP_F_OWNED;
-    c->path_mtu = usable_mtu(path.mtu);
+    c->path_mtu = tcp_usable_mtu(path.mtu);
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;
     tcp_set_mss(c);
     tcp_conn_set_state(c, TCP_SYN_SENT);
-    begin_sending(c, tcp_iss(&t->core->hash_key, &tuple, t->core->now_us));
+    tcp_begin_sending(c, tcp_iss(&t->core->hash_key, &tuple, t->core->now_us));
     uint32_t timeout_ms = args->connect_timeout_ms;
     if (timeout_ms == 0)
         timeout_ms = TCP_CONNECT_TIMEOUT_MS;
@@ -262,7 +229,7 @@ void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segment *seg)
     }
     stat_inc(t->core, STAT_tcp_rx_slow); /* fourth; text on a SYN comes again */
     c->last_rx_ms = tcp_now_ms(t);
-    take_syn(c, seg);
+    tcp_take_syn(c, seg);
     if (is_acked) {
         tcp_establish(c, seg);
         tcp_program_ack(c);

@@ -95,20 +95,6 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
     return true;
 }
 
-/* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. */
-static void input_without_conn(struct tcp *t, const struct tcp_segment *seg, bool is_listening,
-                               uint32_t bind, const seq_t *iss_after)
-{
-    bool is_syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-    if (is_syn && is_listening) {
-        tcp_passive_open(t, seg, bind, iss_after);
-        return;
-    }
-    stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
-    if ((seg->flags & TCP_RST) == 0)
-        tcp_rst_reply(t, seg);
-}
-
 /* Both opened at once (3.5, figure 8): the peer's SYN again, now with the acknowledgement of ours.
  * Answered by a SYN-ACK it would be answered likewise, without end. */
 static bool ends_simultaneous_open(struct tcp_conn *c, struct tcp_segment *seg)
@@ -309,6 +295,32 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     stat_inc(core, STAT_tcp_rx_slow);
 }
 
+/* An acknowledgement that may be the first sign of a peer that got a cookie. */
+static bool may_be_cookie(const struct tcp *t, const struct tcp_segment *seg)
+{
+    return (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && tcp_expects_cookies(t);
+}
+
+/* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. */
+static void input_without_conn(struct tcp *t, struct tcp_segment *seg, bool is_listening,
+                               uint32_t bind, const seq_t *iss_after)
+{
+    bool is_syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+    if (is_syn && is_listening) {
+        tcp_passive_open(t, seg, bind, iss_after);
+        return;
+    }
+    struct tcp_conn *c;
+    if (is_listening && may_be_cookie(t, seg) && tcp_accept_cookie(t, seg, bind, &c)) {
+        if (c != NULL)
+            input_to_conn(c, seg); /* its text and its FIN count */
+        return;
+    }
+    stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
+    if ((seg->flags & TCP_RST) == 0)
+        tcp_rst_reply(t, seg);
+}
+
 /* To whom does it belong? */
 static void dispatch(struct tcp *t, struct tcp_segment *seg)
 {
@@ -325,7 +337,7 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
     }
     uint32_t bind = 0;
     bool is_listening =
-        (seg->flags & TCP_SYN) != 0 &&
+        ((seg->flags & TCP_SYN) != 0 || may_be_cookie(t, seg)) &&
         t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &bind);
     seq_t iss_after;
     const seq_t *after = NULL;

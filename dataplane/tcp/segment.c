@@ -132,15 +132,12 @@ static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple 
 /* What our SYN offers; a SYN-ACK repeats what was agreed upon. */
 static void syn_options(const struct tcp_conn *c, bool is_answer, struct tcp_options *o)
 {
-    uint8_t scale = 0;
-    while (scale < TCP_WSCALE_MAX && (c->tcp->config.rx_window_bytes >> scale) > UINT16_MAX)
-        scale++;
     o->has_mss = true;
     o->mss = tcp_mss_to_tell(c);
     o->has_timestamps = !is_answer || (c->flags & TCP_F_TIMESTAMPS) != 0;
     o->has_sack_permitted = !is_answer || (c->flags & TCP_F_SACK) != 0;
     o->has_wscale = !is_answer || (c->flags & TCP_F_WSCALE) != 0;
-    o->wscale = scale;
+    o->wscale = tcp_scale_for(c->tcp->config.rx_window_bytes);
 }
 
 /* How many SACK blocks fit beside `bytes` of payload: a segment is never longer than the path takes
@@ -178,7 +175,7 @@ static void fill_options(const struct tcp_conn *c, const struct tcp_outgoing *ou
 static uint16_t tell_window(struct tcp_conn *c, uint8_t flags)
 {
     if (flags & TCP_SYN)
-        return (uint16_t)RTE_MIN(c->tcp->config.rx_window_bytes, (uint32_t)UINT16_MAX);
+        return tcp_syn_window(c->tcp);
     uint32_t unit = 1u << c->rcv_wscale;
     uint32_t field = (tcp_rcv_window(c) + unit - 1) >> c->rcv_wscale;
     ASSERT_HOT(field <= UINT16_MAX);

@@ -63,6 +63,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
                    core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),
                    buckets, &core->hash_key, tcp_entry_tuple, t);
     make_timewaits(t);
+    tcp_cookies_init(&t->cookies, &core->hash_key);
     list_init(&t->ready);
     list_init(&t->outputs);
     list_init(&t->starved);

@@ -25,13 +25,14 @@ struct tcp;
 
 /* Sizes fixed at start. */
 struct tcp_config {
-    uint32_t conns_max;     /* connections of this worker, TIME_WAIT not counted */
-    uint32_t senders_max;   /* of them, how many may send at once; 0: all */
-    uint32_t timewaits_max; /* compact TIME_WAIT records */
-    uint32_t half_open_max; /* passive opens not yet established; beyond: SYN dropped and counted */
-    uint32_t rx_window_bytes; /* receive window of a connection */
-    uint32_t tx_buffer_bytes; /* send queue of a connection */
-    uint32_t keepalive_ms;    /* what connections begin with, see tcp_set_keepalive(); 0: off */
+    uint32_t conns_max;              /* connections of this worker, TIME_WAIT not counted */
+    uint32_t senders_max;            /* of them, how many may send at once; 0: all */
+    uint32_t timewaits_max;          /* compact TIME_WAIT records */
+    uint32_t half_open_max;          /* passive opens not yet established; beyond: SYN cookies */
+    uint32_t half_open_listener_max; /* likewise, of one listener; 0: half of all */
+    uint32_t rx_window_bytes;        /* receive window of a connection */
+    uint32_t tx_buffer_bytes;        /* send queue of a connection */
+    uint32_t keepalive_ms; /* what connections begin with, see tcp_set_keepalive(); 0: off */
     uint32_t mbufs_low; /* mbufs left in the pool below which windows shrink and new connections are
                            refused */
 };

@@ -16,8 +16,16 @@
 #define TCP_CONNECT_TIMEOUT_MS 190000u /* default of an active open: 3 minutes of SYNs (3.8.3) */
 #define TCP_SYN_RETRIES_MAX 8u         /* SYNs sent again, within the connect timeout */
 #define TCP_SYN_ACK_RETRIES_MAX 5u     /* 31 s: the listener gives up sooner, half-opens are few */
-#define TCP_R1_TIMEOUTS 3u             /* so many in a row, and the next hop is doubted (3.8.3) */
-#define TCP_SYN_AGAIN_US 2000u /* to a peer that answered for an old connection and was reset */
+/* A SYN cookie is good for 32 to 64 s: as long as a half-open connection sends its SYN-ACK again,
+ * and shorter than the usual 64 to 128 s. */
+#define TCP_COOKIE_EPOCH_US 32000000ULL
+/* Half-open connections beyond half_open_max, as a share of it, for SYNs that take over a
+ * TIME_WAIT: their number must lie beyond the old one, which no cookie can promise, and a peer that
+ * has a TIME_WAIT here has shown its address. */
+#define TCP_HALF_OPEN_REUSE_SHARE 4u
+#define TCP_LISTENERS_COUNTED 256u /* half-open counts by listener: more listeners share some */
+#define TCP_R1_TIMEOUTS 3u         /* so many in a row, and the next hop is doubted (3.8.3) */
+#define TCP_SYN_AGAIN_US 2000u     /* to a peer that answered for an old connection and was reset */
 #define TCP_USER_TIMEOUT_MS 120000u   /* no progress for so long: the peer is gone; a default */
 #define TCP_LINGER_US_MAX 30000000u   /* after release: to send the rest and see the peer's FIN */
 #define TCP_TIMEWAIT_US_MAX 30000000u /* 2 MSL of 15 s: longer than any queue on the way holds */

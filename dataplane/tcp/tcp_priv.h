@@ -4,19 +4,21 @@
  *
  *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
  *   established.c  the fast path         ack.c        step five: what an acknowledgement means
- *   handshake.c    SYN_SENT, passive and active open   close.c   FINs, end of a connection
+ *   passive.c      SYNs, cookies         handshake.c  SYN_SENT, active open, what is agreed upon
+ *   close.c        FINs, end of a connection
  *   timewait.c     after the end         rst.c        resets and challenge ACKs
  *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
  *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
  *   sender.c       who may send now      settings.c   knobs, urgent
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
- *   pure: options rtt sack rack cc cc_cubic iss; tables: table timewait ports; check dump
+ *   pure: options rtt sack rack cc cc_cubic iss syncookie; tables: table timewait ports; check dump
  */
 #pragma once
 
 #include "base/pool.h"
 #include "core/core.h"
+#include "tcp/syncookie.h"
 #include "tcp/table.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_limits.h"
@@ -54,12 +56,15 @@ struct tcp {
     uint64_t mbufs_look_us;   /* when to look at the pool again: see tcp_mbufs_are_short() */
     uint64_t rst_window_us;   /* when the present second of resets began */
     uint32_t rst_count;       /* sent in it */
-    uint32_t half_open;
-    uint32_t mbufs_free;   /* at the last look */
-    uint64_t ooo_arrivals; /* segments put aside so far: which came last */
-    uint32_t port_next;    /* perturbs the search of source ports (RFC 6056) */
-    uint16_t mbuf_bytes;   /* what an mbuf costs, whatever it carries */
-    bool is_zero_copy_tx;  /* all ports send chained mbufs */
+    struct tcp_cookies cookies;
+    uint64_t cookies_until_us;                    /* when the last cookie sent has expired */
+    uint32_t half_open;                           /* passive opens not yet established */
+    uint32_t half_open_of[TCP_LISTENERS_COUNTED]; /* likewise, at the hash of the listener */
+    uint32_t mbufs_free;                          /* at the last look */
+    uint64_t ooo_arrivals;                        /* segments put aside so far: which came last */
+    uint32_t port_next;   /* perturbs the search of source ports (RFC 6056) */
+    uint16_t mbuf_bytes;  /* what an mbuf costs, whatever it carries */
+    bool is_zero_copy_tx; /* all ports send chained mbufs */
 };
 
 /* now in the unit of a field that ends in _ms. */
@@ -136,12 +141,46 @@ void tcp_program_starved(struct tcp_conn *c);
 /* Nothing goes out until a sender is free. */
 void tcp_program_waiting(struct tcp_conn *c);
 
-/* handshake.c */
+/* passive.c */
 
-/* A SYN for a port where somebody listens. `iss_after`: NULL, or what a TIME_WAIT record demands
- * (RFC 6191). Counts the segment. */
+/* A SYN for a port where somebody listens: makes a half-open connection, or answers by a cookie
+ * when there are many. `iss_after`: NULL, or what a TIME_WAIT record demands (RFC 6191). Counts the
+ * segment. */
 void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
                       const seq_t *iss_after);
+
+/* Might a cookie of this worker still come back? If not, nobody looks for one. */
+bool tcp_expects_cookies(const struct tcp *t);
+
+/* An acknowledgement of no connection to a port where somebody listens. True: it gives a cookie of
+ * ours back; *ret is the connection that this makes, established, and the segment has yet to be
+ * handled as its own, or NULL: there was no room for one, which is counted. False: no cookie, or an
+ * old one; counted beside what else becomes of the segment. */
+bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
+                       struct tcp_conn **ret);
+
+/* The listener of a half-open connection has one less or more. */
+void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change);
+
+/* handshake.c */
+
+/* Takes the peer's SYN: numbers and windows of both directions, and what it offers. */
+void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* Our own numbers: nothing is sent yet, the SYN is programmed. */
+void tcp_begin_sending(struct tcp_conn *c, seq_t iss);
+
+/* An IP packet of a path that one mbuf can hold. */
+uint16_t tcp_usable_mtu(uint16_t mtu);
+
+/* What an IP packet of `mtu` bytes carries of TCP's payload. */
+uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4);
+
+/* The window that a SYN tells: never scaled (RFC 7323, section 2.2). */
+uint16_t tcp_syn_window(const struct tcp *t);
+
+/* The least window scale that lets 16 bits tell the whole window. */
+uint8_t tcp_scale_for(uint32_t window_bytes);
 
 /* RFC 9293, 3.10.7.3: a segment in SYN_SENT. Counts it. */
 void tcp_syn_sent_input(struct tcp_conn *c, struct tcp_segment *seg);

@@ -86,8 +86,8 @@ def require_balance(c):
             ("frames", c["core_rx_packets"] + c["core_rx_copies"] - c["core_handoff_drop_full"],
              c["net_rx_tcp"] + c["net_rx_arp"] + c["net_rx_nd"] + family(c, "net_drop_rx_", "net_rx_icmp")),
             ("segments", c["net_rx_tcp"],
-             family(c, "tcp_drop_") + sum(c[f"tcp_rx_{k}"] for k in ("fast", "slow", "syn", "timewait"))),
-            ("connections", c["tcp_rx_syn"] + c["tcp_opens"], family(c, "tcp_end_")),
+             family(c, "tcp_drop_") + sum(c[f"tcp_rx_{k}"] for k in ("fast", "slow", "syn", "syn_cookie", "timewait"))),
+            ("connections", c["tcp_rx_syn"] + c["tcp_cookie_accepted"] + c["tcp_opens"], family(c, "tcp_end_")),
             ("requests", c["proxy_requests"], family(c, "proxy_end_")),
             ("backend connections", c["upstream_opened"],
              family(c, "upstream_closed_") + c["upstream_aborted"] + c["upstream_broken"])):

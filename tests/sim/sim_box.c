@@ -181,10 +181,11 @@ static void check_counters(struct sim_box *b)
                       stat_family(b, "net_rx_icmp"));
     check_balance(b, "segments", sim_box_stat(b, STAT_net_rx_tcp),
                   sim_box_stat(b, STAT_tcp_rx_fast) + sim_box_stat(b, STAT_tcp_rx_slow) +
-                      sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_timewait) +
-                      stat_family(b, "tcp_drop_"));
+                      sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_syn_cookie) +
+                      sim_box_stat(b, STAT_tcp_rx_timewait) + stat_family(b, "tcp_drop_"));
     check_balance(b, "tcp connections",
-                  sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_opens),
+                  sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_cookie_accepted) +
+                      sim_box_stat(b, STAT_tcp_opens),
                   stat_family(b, "tcp_end_"));
     check_balance(b, "requests", sim_box_stat(b, STAT_proxy_requests),
                   stat_family(b, "proxy_end_"));

@@ -101,7 +101,7 @@ void world_on_event(struct stream *s, unsigned what)
 static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
 {
     *ret_bind = 7;
-    return the_world->listening && port == 80;
+    return the_world->listens_everywhere || (the_world->listening && port == 80);
 }
 
 static bool on_accept(void *owner, struct stream *s, uint32_t bind)
@@ -205,7 +205,7 @@ static void peer_options(struct world *w, const struct seg *s, struct tcp_option
     o->has_mss = is_syn && c->peer_mss != 0;
     o->mss = c->peer_mss;
     o->has_wscale = is_syn && c->has_wscale;
-    o->wscale = 0;
+    o->wscale = c->peer_wscale;
     o->has_sack_permitted = is_syn && c->has_sack;
     o->n_sack = s->n_sack;
     for (unsigned i = 0; i < s->n_sack; i++) {

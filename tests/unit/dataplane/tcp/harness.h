@@ -53,6 +53,7 @@ struct world_config {
     bool is_v6;
     uint16_t peer_mss;
     uint16_t peer_window;
+    uint8_t peer_wscale;
     struct tcp_config tcp;
 };
 
@@ -79,6 +80,7 @@ struct world {
     bool no_route;  /* net_path_find() says no */
     bool no_port;   /* no source port's replies come to this worker */
     bool listening; /* on port 80 */
+    bool listens_everywhere;
     uint16_t mtu;
     uint8_t tos;     /* of the last segment sent */
     unsigned doubts; /* calls of net_doubt() */

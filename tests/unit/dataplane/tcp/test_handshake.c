@@ -152,14 +152,16 @@ TEST(data_with_the_third_segment_is_told_right_after_the_accept)
 
 TEST(half_open_connections_have_a_limit)
 {
-    struct world *w = world_new(&WORLD_DEFAULT);
+    struct world_config config = WORLD_DEFAULT;
+    config.tcp.half_open_listener_max = 100;
+    struct world *w = world_new(&config);
     for (unsigned i = 0; i < 20; i++) {
         w->remote_port = (uint16_t)(40000 + i);
         peer(w, SEG(.flags = S));
     }
     CHECK_EQ(tcp_conn_count(w->tcp), 8);
     CHECK_EQ(stat(w, STAT_tcp_half_open_now), 8);
-    CHECK_EQ(stat(w, STAT_tcp_drop_half_open_limit), 12);
+    CHECK_EQ(stat(w, STAT_tcp_rx_syn_cookie), 12);
     pass(w, 70000000);
     for (unsigned i = 0; i < w->n_out; i++)
         rte_pktmbuf_free(w->out[i]);

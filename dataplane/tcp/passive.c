@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Passive opens. A SYN makes a half-open connection while there are few; from a number on, of the
+ * worker or of one listener, it is answered by a cookie and forgotten (RFC 4987, section 3.6), and
+ * the connection is made by the acknowledgement that gives the cookie back. So a flood of SYNs from
+ * false addresses costs a worker two hashes and a segment each, and honest peers get in all along.
+ *
+ * Station on the path: after in.c found no connection. Owner: the worker.
+ */
+#include "base/assert.h"
+#include "net/net.h"
+#include "tcp/tcp_priv.h"
+
+/* The counter of a tuple's listener: local address and port. Two listeners that share one begin
+ * their cookies together, no more. */
+static uint32_t *half_open_of(struct tcp *t, const struct tcp_tuple *tuple)
+{
+    struct tcp_tuple listener = {.local = tuple->local, .local_port = tuple->local_port};
+    return &t->half_open_of[tcp_table_hash(&t->table, &listener) % TCP_LISTENERS_COUNTED];
+}
+
+void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change)
+{
+    uint32_t *of_listener = half_open_of(t, tuple);
+    ASSERT(change == 1 || change == -1);
+    ASSERT_HOT(change > 0 || (t->half_open > 0 && *of_listener > 0));
+    t->half_open += (uint32_t)change;
+    *of_listener += (uint32_t)change;
+    t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open;
+}
+
+/* Are there so many half-open connections, in all or of this listener, that a SYN gets a cookie? */
+static bool wants_cookie(struct tcp *t, const struct tcp_tuple *tuple)
+{
+    const struct tcp_config *config = &t->config;
+    uint32_t of_listener = config->half_open_listener_max;
+    if (of_listener == 0)
+        of_listener = (config->half_open_max + 1) / 2;
+    return t->half_open >= config->half_open_max || *half_open_of(t, tuple) >= of_listener;
+}
+
+/* Why nobody gets a connection now; STAT_COUNT: the peer may have one. */
+static enum stat_id refuses(struct tcp *t, const struct tcp_segment *seg, struct net_path *ret_path)
+{
+    if (tcp_mbufs_are_short(t, t->config.mbufs_low))
+        return STAT_tcp_drop_mbufs_low;
+    return net_path_find(t->net, &seg->tuple.remote, ret_path) ? STAT_COUNT
+                                                               : STAT_tcp_drop_no_route;
+}
+
+/* A SYN-ACK of which nothing is kept. */
+static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t mtu)
+{
+    struct core *core = t->core;
+    bool is_v4 = ip_addr_is_v4(&seg->tuple.remote);
+    struct tcp_cookie_terms terms = tcp_cookie_terms(&seg->options, is_v4);
+    seq_t number = tcp_cookie_make(&t->cookies, &seg->tuple, seg->seq, &terms, core->now_us);
+    struct tcp_options o = {
+        .has_mss = true,
+        .mss = tcp_mss_of_mtu(tcp_usable_mtu(mtu), is_v4),
+        .has_sack_permitted = terms.has_sack,
+        .has_wscale = terms.wscale != TCP_COOKIE_NO_WSCALE,
+        .wscale = tcp_scale_for(t->config.rx_window_bytes),
+        .has_timestamps = terms.has_timestamps,
+    };
+    if (terms.has_timestamps) {
+        uint32_t ts_now = tcp_now_ms(t) + tcp_ts_offset(&core->hash_key, &seg->tuple);
+        o.ts_value = tcp_cookie_timestamp(&terms, ts_now);
+        o.ts_echo = seg->options.ts_value;
+    }
+    t->cookies_until_us = core->now_us + TCP_COOKIE_LIFE_US;
+    stat_inc(core, STAT_tcp_rx_syn_cookie);
+    tcp_bare_send(t, &seg->tuple, number, seq_add(seg->seq, 1), TCP_SYN | TCP_ACK,
+                  tcp_syn_window(t), &o);
+}
+
+/* A connection of the pool for a passive open; NULL: counted why not. */
+static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple, uint32_t bind,
+                                 uint16_t mtu)
+{
+    bool is_table_full = false;
+    struct tcp_conn *c = tcp_conn_new(t, tuple, &is_table_full);
+    if (c == NULL) {
+        stat_inc(t->core, is_table_full ? STAT_tcp_drop_table_full : STAT_tcp_drop_conn_limit);
+        return NULL;
+    }
+    c->stream.owner = (void *)(uintptr_t)bind; /* until it has one */
+    c->path_mtu = tcp_usable_mtu(mtu);
+    return c;
+}
+
+void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
+                      const seq_t *iss_after)
+{
+    struct net_path path;
+    enum stat_id refusal = refuses(t, seg, &path);
+    bool is_full = refusal == STAT_COUNT && wants_cookie(t, &seg->tuple);
+    if (is_full && iss_after == NULL) {
+        send_cookie(t, seg, path.mtu);
+        return;
+    }
+    uint32_t most = t->config.half_open_max;
+    if (is_full && t->half_open >= most + most / TCP_HALF_OPEN_REUSE_SHARE)
+        refusal = STAT_tcp_drop_half_open_limit;
+    if (refusal != STAT_COUNT) {
+        stat_inc(t->core, refusal);
+        return;
+    }
+    struct tcp_conn *c = new_conn(t, &seg->tuple, bind, path.mtu);
+    if (c == NULL)
+        return;
+    tcp_conn_set_state(c, TCP_SYN_RCVD);
+    tcp_take_syn(c, seg);
+    seq_t iss = tcp_iss(&t->core->hash_key, &c->tuple, t->core->now_us);
+    if (iss_after != NULL && seq_lt(iss, *iss_after))
+        iss = *iss_after;
+    tcp_begin_sending(c, iss);
+    stat_inc(t->core, STAT_tcp_rx_syn);
+}
+
+bool tcp_expects_cookies(const struct tcp *t)
+{
+    return t->core->now_us < t->cookies_until_us;
+}
+
+/* The SYN as it must have been. */
+static struct tcp_segment syn_of(const struct tcp_segment *seg,
+                                 const struct tcp_cookie_terms *terms)
+{
+    struct tcp_segment syn = {
+        .tuple = seg->tuple,
+        .seq = seq_add(seg->seq, UINT32_MAX),
+        .flags = TCP_SYN,
+        .options = {.has_mss = true,
+                    .mss = terms->mss,
+                    .has_wscale = terms->wscale != TCP_COOKIE_NO_WSCALE,
+                    .has_sack_permitted = terms->has_sack,
+                    .has_timestamps = terms->has_timestamps,
+                    .ts_value = seg->options.ts_value},
+    };
+    if (syn.options.has_wscale)
+        syn.options.wscale = terms->wscale;
+    return syn;
+}
+
+/* Is the segment the acknowledgement of a cookie of ours, and on which terms? */
+static bool read_cookie(struct tcp *t, const struct tcp_segment *seg, struct tcp_cookie_terms *ret)
+{
+    const uint32_t *echo = seg->options.has_timestamps ? &seg->options.ts_echo : NULL;
+    seq_t peer_iss = seq_add(seg->seq, UINT32_MAX);
+    seq_t number = seq_add(seg->ack, UINT32_MAX);
+    switch (
+        tcp_cookie_read(&t->cookies, &seg->tuple, peer_iss, number, echo, t->core->now_us, ret)) {
+    case TCP_COOKIE_GOOD:
+        return true;
+    case TCP_COOKIE_EXPIRED:
+        stat_inc(t->core, STAT_tcp_cookie_expired);
+        return false;
+    case TCP_COOKIE_INVALID:
+        break;
+    }
+    stat_inc(t->core, STAT_tcp_cookie_invalid);
+    return false;
+}
+
+bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
+                       struct tcp_conn **ret)
+{
+    ASSERT_HOT((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK);
+    struct tcp_cookie_terms terms;
+    if (!read_cookie(t, seg, &terms))
+        return false;
+    *ret = NULL;
+    struct net_path path;
+    enum stat_id refusal = refuses(t, seg, &path);
+    if (refusal != STAT_COUNT) {
+        stat_inc(t->core, refusal);
+        return true;
+    }
+    struct tcp_conn *c = new_conn(t, &seg->tuple, bind, path.mtu);
+    if (c == NULL)
+        return true; /* the peer sends again, and then finds room or not */
+    struct tcp_segment syn = syn_of(seg, &terms);
+    stat_inc(t->core, STAT_tcp_cookie_accepted);
+    tcp_conn_set_state(c, TCP_SYN_RCVD);
+    tcp_take_syn(c, &syn);
+    tcp_begin_sending(c, seq_add(seg->ack, UINT32_MAX));
+    c->snd_nxt = seg->ack; /* our SYN was the cookie */
+    tcp_establish(c, seg);
+    ASSERT(c->state == TCP_ESTABLISHED);
+    *ret = c;
+    return true;
+}
