@@ -79,7 +79,7 @@ def run(l, o, lane, cell, server, seed):
     finally:
         time.sleep(cell[1] / 1000)  # the reset gets through
         link.end()
-    assert n > 0, f"{server} moved nothing in {o.seconds} s over the link {link.popen.stdout.read()}"
+    assert n > 0, f"{server} moved nothing in {o.seconds} s over the link {link.counts}"
     return n * 8 / o.seconds / 1e6
 
 

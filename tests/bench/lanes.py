@@ -50,10 +50,7 @@ class Lanes(labs.Lab):
     def wire_lane(self, i):
         switch, client = self["switch"], self[f"client-{i}"]
         namespace.link(client, "eth0", switch, f"client-{i}")
-        namespace.link(switch, f"near-{i}", switch, f"far-{i}")
-        namespace.attach(switch, "front", f"far-{i}")
-        for interface in (f"client-{i}", f"near-{i}"):
-            switch.sysctl(**{f"net__ipv6__conf__{interface}__disable_ipv6": 1})
+        self.insert_link(f"client-{i}", "front")
         client.address("eth0", f"{labs.FRONT4}.{10 + i}/24", f"{labs.FRONT6}::{10 + i:x}/64")
         client.sysctl(**LINUX)
 
@@ -68,7 +65,7 @@ class Lanes(labs.Lab):
 
     def start_lane(self, i, *options):
         """The link of lane i, with these options of tests/lab/impair; the client is its first end."""
-        return self.start_link(f"impair-{i}", f"client-{i}", f"near-{i}", *options)
+        return self.start_link(f"client-{i}", *options)
 
     def connect(self, i, server, port):
         sock = self[f"client-{i}"].connect(ADDRESSES[self.family][server], port, timeout=20)

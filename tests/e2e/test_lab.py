@@ -40,10 +40,10 @@ def the_impairment_link_loses_what_its_seed_says_and_tcp_gets_through():
         status, _, body = l.curl(f"{STRAIGHT}/bytes/3000000", timeout=30)
         assert (status, len(body)) == (200, 3000000), (status, len(body))
         l.impair.end()
-        counts = dict(line.decode().split() for line in l.impair.popen.stdout)
-        frames = int(counts["back_frames"])
-        assert frames * 0.01 < int(counts["back_lost"]) < frames * 0.04, counts
-        assert all(int(counts[f"back_{what}"]) for what in ("reordered", "corrupted", "duplicated")), counts
+        counts = l.impair.counts
+        frames = counts["back_frames"]
+        assert frames * 0.01 < counts["back_lost"] < frames * 0.04, counts
+        assert all(counts[f"back_{what}"] for what in ("reordered", "corrupted", "duplicated")), counts
 
 
 @suite.test("-")

@@ -18,6 +18,7 @@ import threading
 import appliance
 import backend
 import cleanup
+import link
 import namespace
 import process
 
@@ -104,40 +105,42 @@ class Lab:
             self[f"backend-{n}"].address("eth0", f"{backend_address(n)}/24", f"{backend_address(n, 6)}/64")
             backends.append(f"b{n}")
         namespace.bridge(switch, "back", "back-p1", *backends)
-        namespace.bridge(switch, "front", "front-p0", *([] if self.impair_options is not None else ["client"]))
+        namespace.bridge(switch, "front", "front-p0", "client")
         if self.impair_options is not None:
-            self.insert_impairment()
+            self.insert_link("client", "front")
+            self.start_impairment(*self.impair_options)
         namespace.link(self["admin"], "eth0", box, "mgmt0")
         self["admin"].address("eth0", f"{ADMIN4}.10/24")
         box.address("mgmt0", f"{ADMIN4}.1/24")
 
-    def insert_impairment(self):
-        """Between the client's link and the front switch: client <-> impair <-> wire-a = wire-b <-> front."""
+    def insert_link(self, near, bridge):
+        """Cuts the wire from the interface `near` to a switch: near <-> link <-> near-in = near-out <-> switch. What
+        carries over the gap is start_link()'s."""
         switch = self["switch"]
-        namespace.link(switch, "wire-a", switch, "wire-b")
-        namespace.attach(switch, "front", "wire-b")
-        for interface in ("client", "wire-a"):
+        switch.ip("link", "set", near, "nomaster")
+        namespace.link(switch, f"{near}-in", switch, f"{near}-out")
+        namespace.attach(switch, bridge, f"{near}-out")
+        for interface in (near, f"{near}-in"):
             switch.sysctl(**{f"net__ipv6__conf__{interface}__disable_ipv6": 1})
-        self.start_impairment(*self.impair_options)
 
     def start_impairment(self, *options):
         """(Re)starts the link with these options of tests/lab/impair."""
         if self.impair:
             self.impair.end()
-        self.impair = self.start_link("impair", "client", "wire-a", *options)
+        self.impair = self.start_link("client", *options)
 
-    def start_link(self, name, near, far, *options):
-        """An impairment link between two interfaces of the switch's namespace; carries when this returns."""
+    def start_link(self, near, *options):
+        """The link that carries where insert_link() cut, from `near` on, with these options of tests/lab/impair."""
         program = os.path.join(self.build, "tests", "lab", "impair", "impair")
-        link = self.start(name, "switch", program, *options, near, far, pipe=True)
-        if link.popen.stdout.readline() != b"ready\n":
-            raise process.Failed(f"{name}: {link.log_end()}")
-        return link
+        argv = [program, *options, near, f"{near}-in"]
+        started = self.start(f"impair-{near}", "switch", *argv, pipe=True, kind=link.Link)
+        started.wait_carrying()
+        return started
 
-    def start(self, name, where, *argv, environment=None, pipe=False):
+    def start(self, name, where, *argv, environment=None, pipe=False, kind=process.Process):
         """Starts a program in a namespace; it ends with the lab."""
         log = os.path.join(self.logs, f"{name}.log")
-        started = process.Process(name, self[where].argv(*argv), log, environment, pipe)
+        started = kind(name, self[where].argv(*argv), log, environment, pipe)
         self.undo.add(name, started.end)
         return started
 

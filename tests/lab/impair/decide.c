@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #define ETHERNET_HEADER_BYTES 14u
+#define ETHERTYPE_OFFSET 12u
 
 /* One stream of draws for each kind of mishap. */
 enum draw {
@@ -57,9 +58,14 @@ struct impair_verdict impair_decide(const struct impair_config *c, unsigned dire
     return v;
 }
 
+static bool is_arp(const uint8_t *frame)
+{
+    return frame[ETHERTYPE_OFFSET] == 0x08 && frame[ETHERTYPE_OFFSET + 1] == 0x06;
+}
+
 void impair_corrupt(const struct impair_verdict *v, uint8_t *frame, uint32_t length)
 {
-    if (length <= ETHERNET_HEADER_BYTES)
+    if (length <= ETHERNET_HEADER_BYTES || is_arp(frame))
         return;
     uint64_t bit = v->corrupt_draw % ((uint64_t)(length - ETHERNET_HEADER_BYTES) * 8);
     frame[ETHERNET_HEADER_BYTES + bit / 8] ^= (uint8_t)(1u << (bit % 8));

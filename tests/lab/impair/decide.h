@@ -42,5 +42,6 @@ struct impair_verdict impair_decide(const struct impair_config *c, unsigned dire
                                     uint64_t number);
 
 /* Flips the bit that the verdict drew, behind the ethernet header. Frames without anything behind
- * it stay as they are. */
+ * it stay as they are, and so does ARP: it has no checksum, so what a damaged one tells is believed
+ * for minutes by everybody, and no TCP can help it. */
 void impair_corrupt(const struct impair_verdict *v, uint8_t *frame, uint32_t length);

@@ -107,6 +107,15 @@ TEST(corruption_flips_one_bit_behind_the_ethernet_header)
     CHECK(memcmp(bare, (uint8_t[14]){0}, sizeof(bare)) == 0);
 }
 
+TEST(corruption_leaves_arp_alone)
+{
+    uint8_t frame[60] = {[12] = 0x08, [13] = 0x06};
+    struct impair_verdict v = {.is_corrupted = true, .corrupt_draw = 77};
+    impair_corrupt(&v, frame, sizeof(frame));
+    for (unsigned i = 14; i < sizeof(frame); i++)
+        CHECK_EQ(frame[i], 0);
+}
+
 TEST(frames_leave_by_due_time_then_by_arrival)
 {
     struct impair_queue q;
@@ -149,6 +158,6 @@ UNIT_MAIN("lab/impair", T(the_same_seed_gives_the_same_verdicts),
           T(another_seed_or_direction_gives_others), T(a_direction_has_a_loss_of_its_own),
           T(chances_come_out_as_asked), T(turning_one_mishap_on_does_not_move_the_others),
           T(nothing_happens_before_the_first_frame_asked_for),
-          T(corruption_flips_one_bit_behind_the_ethernet_header),
+          T(corruption_flips_one_bit_behind_the_ethernet_header), T(corruption_leaves_arp_alone),
           T(frames_leave_by_due_time_then_by_arrival),
           T(a_full_queue_takes_no_more_until_a_frame_leaves))
