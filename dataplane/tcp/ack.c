@@ -130,12 +130,14 @@ static void learn(struct tcp_conn *c, const struct tcp_segment *seg, bool has_wi
     struct tcp_delivery d;
     read_ack(c, seg, &d);
     resend_probe(c);
-    if ((c->flags & TCP_F_SACK) != 0 && is_dsack(seg)) {
+    bool has_dsack = (c->flags & TCP_F_SACK) != 0 && is_dsack(seg);
+    if (has_dsack) {
         tcp_rack_on_dsack(&c->tx->rack, c->snd_una, c->snd_nxt);
         c->flags &= ~(uint32_t)TCP_F_TLP_RESENT; /* RFC 8985, 7.4: the probe was not needed */
     }
     bool is_dupack = was_outstanding && is_same && seg->len == 0 && !has_window_changed &&
                      (seg->flags & TCP_FIN) == 0;
+    tcp_recovery_try_undo(c, &d, has_dsack, is_dupack);
     if (was_outstanding)
         tcp_recovery_on_ack(c, &d, is_dupack);
 }

@@ -165,6 +165,7 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
         return false;
     }
     tcp_board_resent(&c->tx->board, s, core->now_us);
+    tcp_undo_on_resent(&c->tx->undo, tcp_now_ms(c->tcp));
     tcp_cc_on_recovery_sent(&c->tx->cc, s->bytes);
     stat_inc(core, STAT_tcp_retransmits);
     return true;
@@ -197,9 +198,27 @@ static void restart_after_idle(struct tcp_conn *c)
         tcp_cc_on_idle(&c->tx->cc, c->mss);
 }
 
+/* RFC 5682, 2.1 step 2b: two new segments, and then the next acknowledgement decides. Where there
+ * are none the conventional way goes on. */
+static bool send_frto(struct tcp_conn *c)
+{
+    struct tcp_undo *u = &c->tx->undo;
+    ASSERT_HOT(u->frto == TCP_FRTO_NEW);
+    if (u->frto_left == 0)
+        return false;
+    bool is_sent = tcp_output_new(c, c->mss, false);
+    if (is_sent)
+        u->frto_left--;
+    else
+        u->frto = TCP_FRTO_OFF;
+    return is_sent || (c->flags & TCP_F_STARVED) == 0;
+}
+
 /* One segment, if any may go. False: nothing more in this round. */
 static bool send_next(struct tcp_conn *c)
 {
+    if (c->tx->undo.frto == TCP_FRTO_NEW)
+        return send_frto(c);
     struct tcp_sent *lost = tcp_board_next_lost(&c->tx->board);
     if (lost != NULL) {
         uint32_t bytes = lost->bytes < c->mss ? lost->bytes : c->mss;

@@ -33,6 +33,7 @@ static void enter_recovery(struct tcp_conn *c)
     c->flags |= TCP_F_RECOVERY;
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
     c->tx->recovery_end = c->snd_nxt;
+    tcp_undo_begin(&c->tx->undo, &c->tx->cc, false);
     tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
     stat_inc(c->tcp->core, STAT_tcp_recoveries);
 }
@@ -44,7 +45,36 @@ static void leave_recovery(struct tcp_conn *c)
         tcp_cc_on_recovered(&c->tx->cc, c->mss);
     c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
     c->tx->dupacks = 0;
+    tcp_undo_on_recovered(&c->tx->undo);
     tcp_rack_on_recovered(&c->tx->rack);
+}
+
+/* The episode was for nothing: the window is what it was, and what was held to be lost is not
+ * (RFC 4015, 3.4). */
+static void undo_episode(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+    struct tcp_sender *x = c->tx;
+    bool was_timeout = (c->flags & TCP_F_LOSS) != 0;
+    stat_inc(c->tcp->core, was_timeout ? STAT_tcp_undo_timeout : STAT_tcp_undo_recovery);
+    if (was_timeout && d->has_echo)
+        tcp_rtt_on_spurious(&c->rtt, (tcp_now_ms(c->tcp) - d->echo_ms) * 1000ULL);
+    if (is_recovering(c)) {
+        tcp_board_unlose_all(&x->board);
+        c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
+        x->dupacks = 0;
+    }
+    tcp_undo_restore(&x->undo, &x->cc, pipe_bytes(c), c->mss);
+}
+
+void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,
+                           bool is_dupack)
+{
+    struct tcp_sender *x = c->tx;
+    bool has_sack = (c->flags & TCP_F_SACK) != 0;
+    if (is_recovering(c) && seq_ge(c->snd_una, x->recovery_end))
+        x->undo.frto = TCP_FRTO_OFF; /* RFC 5682, step 2a: it may all have been there already */
+    if (tcp_undo_on_ack(&x->undo, d, is_dsack, is_dupack && !has_sack))
+        undo_episode(c, d);
 }
 
 /* RACK looks at the scoreboard; returns how much it found lost. Arms its window's end. */
@@ -214,7 +244,8 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     }
     if (!tcp_sender_get(c))
         return;
-    struct tcp_sent *first = tcp_board_first(&c->tx->board);
+    struct tcp_sender *x = c->tx;
+    struct tcp_sent *first = tcp_board_first(&x->board);
     if (c->backoff < TCP_BACKOFF_MAX)
         c->backoff++;
     if (first == NULL) {
@@ -227,13 +258,19 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
         stat_inc(core, STAT_tcp_rto);
         if (c->backoff == TCP_R1_TIMEOUTS)
             net_doubt(c->tcp->net, &c->tuple.remote);
-        bool is_first = (c->flags & TCP_F_LOSS) == 0;
-        tcp_board_lose_all(&c->tx->board);
-        tcp_cc_on_timeout(&c->tx->cc, is_first, c->mss);
+        /* One reduction an episode: a timeout in the middle of one says nothing new about the
+         * path's capacity, only that the ACK clock stopped. */
+        bool is_first = !is_recovering(c);
+        if (is_first)
+            tcp_undo_begin(&x->undo, &x->cc, (c->flags & TCP_F_TIMESTAMPS) == 0);
+        else
+            tcp_undo_on_timeout_again(&x->undo);
+        tcp_board_lose_all(&x->board);
+        tcp_cc_on_timeout(&x->cc, is_first, c->mss);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
         c->flags |= TCP_F_LOSS;
-        c->tx->recovery_end = c->snd_nxt;
-        c->tx->dupacks = 0;
+        x->recovery_end = c->snd_nxt;
+        x->dupacks = 0;
         tcp_program_output(c);
     }
     tcp_recovery_arm(c);

@@ -13,6 +13,16 @@ static uint32_t clamp_rto(uint64_t rto_us)
     return rto_us > TCP_RTO_US_MAX ? TCP_RTO_US_MAX : (uint32_t)rto_us;
 }
 
+/* The floor lies under the variance, not under the sum (as Linux has it): a path with a steady RTT
+ * keeps 200 ms of distance to it. */
+static void set_rto(struct tcp_rtt *r)
+{
+    uint64_t variance = 4ULL * r->rttvar_us;
+    if (variance < TCP_RTO_MIN_US)
+        variance = TCP_RTO_MIN_US;
+    r->rto_us = clamp_rto(r->srtt_us + variance);
+}
+
 void tcp_rtt_init(struct tcp_rtt *r)
 {
     *r = (struct tcp_rtt){.rto_us = TCP_RTO_INITIAL_US};
@@ -40,13 +50,18 @@ void tcp_rtt_sample(struct tcp_rtt *r, uint64_t rtt_us, uint64_t now_us)
         if (r->srtt_us == 0)
             r->srtt_us = 1;
     }
-    /* The floor lies under the variance, not under the sum (as Linux has it): a path with a steady
-     * RTT keeps 200 ms of distance to it. */
-    uint64_t variance = 4ULL * r->rttvar_us;
-    if (variance < TCP_RTO_MIN_US)
-        variance = TCP_RTO_MIN_US;
-    r->rto_us = clamp_rto(r->srtt_us + variance);
+    set_rto(r);
     ASSERT_HOT(r->srtt_us > 0 && r->min_us > 0);
+}
+
+void tcp_rtt_on_spurious(struct tcp_rtt *r, uint64_t rtt_us)
+{
+    uint32_t sample = rtt_us > TCP_RTO_US_MAX ? TCP_RTO_US_MAX : (uint32_t)rtt_us;
+    if (sample > r->srtt_us)
+        r->srtt_us = sample;
+    if (sample / 2 > r->rttvar_us)
+        r->rttvar_us = sample / 2;
+    set_rto(r);
 }
 
 uint32_t tcp_rtt_timeout_us(const struct tcp_rtt *r, unsigned backoff)

@@ -18,5 +18,8 @@ void tcp_rtt_init(struct tcp_rtt *r);
 /* One measurement of a segment that was sent once (Karn). Zero counts as 1 us. */
 void tcp_rtt_sample(struct tcp_rtt *r, uint64_t rtt_us, uint64_t now_us);
 
+/* A timeout was spurious: `rtt_us` is what the segment really took (RFC 4015, 3.4, step 8). */
+void tcp_rtt_on_spurious(struct tcp_rtt *r, uint64_t rtt_us);
+
 /* The RTO after `backoff` timeouts in a row, bounded. */
 uint32_t tcp_rtt_timeout_us(const struct tcp_rtt *r, unsigned backoff);

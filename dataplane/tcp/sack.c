@@ -122,6 +122,10 @@ static void deliver(struct tcp_board *b, const struct tcp_sent *s, struct tcp_de
     if (seq_lt(end, b->sacked_end) && !s->was_resent)
         d->saw_reordering = true;
     b->sacked_end = seq_max(b->sacked_end, end);
+    if (!s->was_resent) {
+        d->saw_original |= s->place == TCP_SENT_LOST;
+        d->saw_later |= s->place == TCP_SENT_IN_FLIGHT;
+    }
     uint64_t rtt_us = d->now_us - s->sent_us;
     if (!s->was_resent) {
         if (!d->has_rtt || rtt_us > d->rtt_us)
@@ -185,6 +189,18 @@ void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block, str
         leave(b, s);
         enter(b, s, TCP_SENT_SACKED);
     }
+}
+
+void tcp_board_unlose_all(struct tcp_board *b)
+{
+    while (!list_is_empty(&b->lost)) {
+        struct tcp_sent *s = container_of(b->lost.prev, struct tcp_sent, by_place);
+        leave(b, s);
+        s->place = TCP_SENT_IN_FLIGHT;
+        b->in_flight_bytes += tcp_sent_len(s);
+        list_push_front(&b->in_flight, &s->by_place); /* they were sent before */
+    }
+    ASSERT_HOT(b->lost_bytes == 0);
 }
 
 void tcp_board_lose_all(struct tcp_board *b)

@@ -66,6 +66,8 @@ struct tcp_delivery {
     bool has_rtt;          /* a segment sent once was delivered: rtt_us is valid (Karn) */
     bool has_newest;       /* newest_* are valid: RACK.segment */
     bool newest_was_resent;
+    bool saw_original;   /* one held to be lost was delivered without having been sent again */
+    bool saw_later;      /* one in flight, sent once, was delivered */
     bool saw_reordering; /* one sent once was delivered below one delivered earlier */
     uint64_t rtt_us;     /* of the oldest of them: what the RTO must survive */
     uint64_t newest_sent_us;
@@ -124,6 +126,9 @@ struct tcp_sent *tcp_board_ack(struct tcp_board *b, seq_t una, struct tcp_delive
  * unacknowledged are the caller's to leave out. */
 void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block,
                     struct tcp_delivery *d);
+
+/* What is LOST is IN_FLIGHT after all: the timeout was spurious. */
+void tcp_board_unlose_all(struct tcp_board *b);
 
 /* After a retransmission timeout: everything not SACKED is LOST; if the peer has dropped what it
  * had SACKed (the first record is SACKED: reneging, RFC 2018), that too. */

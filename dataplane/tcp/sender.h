@@ -21,6 +21,7 @@
 #include "tcp/cc.h"
 #include "tcp/rack.h"
 #include "tcp/sack.h"
+#include "tcp/undo.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct tcp_sender {
     struct tcp_board board;
     struct tcp_cc cc;
     struct tcp_rack rack;
+    struct tcp_undo undo;
 };
 
 /* Sees to it that the connection, which is synchronized and has something to send, has a sender.

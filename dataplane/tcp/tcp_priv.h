@@ -207,6 +207,11 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg);
 
 /* recovery.c */
 
+/* Before tcp_recovery_on_ack(), and also when nothing was outstanding: takes back what a spurious
+ * retransmission cost, if the ACK proves it. */
+void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,
+                           bool is_dupack);
+
 /* The scoreboard learned something (or RACK's window ended): what is lost, how much may be sent. */
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack);
 
