@@ -35,7 +35,9 @@ void tcp_cc_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srt
 {
     if (!was_limited || acked == 0)
         return;
-    if (cc->cwnd_bytes < cc->ssthresh_bytes) { /* slow start, RFC 5681 (with ABC, RFC 3465) */
+    /* Slow start (RFC 5681, 3.1) by all that one ACK covers, without RFC 3465's limit of two
+     * segments: as RFC 9002 and Linux do it, and RFC 9406 where segments are paced. */
+    if (cc->cwnd_bytes < cc->ssthresh_bytes) {
         uint32_t grow = min32(acked, cc->ssthresh_bytes - cc->cwnd_bytes);
         cc->cwnd_bytes = min32(cc->cwnd_bytes + grow, TCP_CWND_BYTES_MAX);
         acked -= grow;

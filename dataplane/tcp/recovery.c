@@ -73,8 +73,11 @@ void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, boo
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
     if (is_recovering(c) && seq_ge(c->snd_una, x->recovery_end))
         x->undo.frto = TCP_FRTO_OFF; /* RFC 5682, step 2a: it may all have been there already */
+    bool was_testing = x->undo.frto == TCP_FRTO_NEW;
     if (tcp_undo_on_ack(&x->undo, d, is_dsack, is_dupack && !has_sack))
         undo_episode(c, d);
+    else if (was_testing && x->undo.frto == TCP_FRTO_OFF)
+        x->cc.cwnd_bytes = 3u * c->mss; /* RFC 5682, step 3a: two round trips have passed */
 }
 
 /* RACK looks at the scoreboard; returns how much it found lost. Arms its window's end. */
@@ -97,7 +100,8 @@ static uint32_t detect_by_rack(struct tcp_conn *c)
 static uint32_t detect_by_duplicates(struct tcp_conn *c, const struct tcp_delivery *d,
                                      bool is_dupack)
 {
-    if (is_dupack && c->tx->dupacks < UINT8_MAX)
+    /* After a timeout they are echoes of what was sent before it. */
+    if (is_dupack && c->tx->dupacks < UINT8_MAX && (c->flags & TCP_F_LOSS) == 0)
         c->tx->dupacks++;
     else if (d->una_bytes > 0)
         c->tx->dupacks = 0;
@@ -131,16 +135,21 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
 static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
                                bool is_dupack)
 {
+    bool has_sack = (c->flags & TCP_F_SACK) != 0;
     uint32_t delivered = d->acked_bytes + d->sacked_bytes;
-    if ((c->flags & TCP_F_SACK) == 0 && is_dupack)
-        delivered += c->mss;
     if (c->flags & TCP_F_RECOVERY) {
+        if (!has_sack && is_dupack)
+            delivered += c->mss;
         uint32_t pipe = pipe_bytes(c);
         tcp_cc_on_recovery_ack(&c->tx->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
-        if ((c->flags & TCP_F_SACK) == 0 && lost > 0 && c->tx->cc.cwnd_bytes < pipe + c->mss)
+        if (!has_sack && lost > 0 && c->tx->cc.cwnd_bytes < pipe + c->mss)
             c->tx->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
         return;
     }
+    if (d->una_bytes == 0)
+        return; /* RFC 5681, 3.1; RFC 3042, 2: duplicates do not open the window */
+    if (!has_sack && (c->flags & TCP_F_LOSS) != 0 && delivered > c->mss)
+        delivered = c->mss; /* RFC 3465, 2.3: most of it may have arrived before the timeout */
     bool was_limited = (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS)) != 0;
     tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_limited);
 }
@@ -280,7 +289,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
 static bool may_probe_tail(const struct tcp_conn *c)
 {
     return (c->flags & (TCP_F_SACK | TCP_F_LOSS | TCP_F_TLP)) == TCP_F_SACK && c->backoff == 0 &&
-           c->rtt.srtt_us != 0 && c->snd_wnd != 0 && c->tx->board.in_flight_bytes > 0;
+           c->snd_wnd != 0 && c->tx->board.in_flight_bytes > 0;
 }
 
 /* When the one sent last was sent. */
@@ -315,10 +324,9 @@ static void arm_in_flight(struct tcp_conn *c)
         bool is_single =
             c->tx->board.in_flight.next->next == &c->tx->board.in_flight && !is_recovering(c);
         uint64_t tlp_us = last_us + tcp_tlp_timeout_us(c->rtt.srtt_us, is_single);
-        if (tlp_us < rto_us) {
-            arm(c, TCP_RETRANSMIT_TLP, tlp_us);
-            return;
-        }
+        /* 7.2: the probe goes first, and the timeout waits for its answer. */
+        arm(c, TCP_RETRANSMIT_TLP, tlp_us < rto_us ? tlp_us : rto_us);
+        return;
     }
     arm(c, TCP_RETRANSMIT_RTO, rto_us);
 }
