@@ -101,23 +101,28 @@ static unsigned sack_fits(const struct tcp_options *o, unsigned used)
 unsigned tcp_options_bytes(const struct tcp_options *o)
 {
     unsigned used = (o->has_mss ? 4 : 0) + (o->has_wscale ? 4 : 0) +
-                    (o->has_sack_permitted ? 4 : 0) + (o->has_timestamps ? 12 : 0);
+                    (o->has_timestamps       ? 12
+                     : o->has_sack_permitted ? 4
+                                             : 0);
     unsigned blocks = sack_fits(o, used);
     used += blocks > 0 ? 4 + 8 * blocks : 0;
     ASSERT_HOT(used <= TCP_OPTIONS_BYTES_MAX && used % 4 == 0);
     return used;
 }
 
-/* Two NOPs (or one) in front keep what follows aligned to 4, as all stacks send them. */
+/* Two NOPs (or one) in front keep what follows aligned to 4, as all stacks send them; SACK
+ * permitted takes the place of the two in front of timestamps. */
 unsigned tcp_options_build(uint8_t *p, const struct tcp_options *o)
 {
     uint8_t *at = p;
     if (o->has_mss)
         at = put32(at, (uint32_t)OPTION_MSS << 24 | 4u << 16 | o->mss);
-    if (o->has_sack_permitted)
-        at = put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK_PERMITTED << 8 | 2);
+    uint32_t pair =
+        o->has_sack_permitted ? OPTION_SACK_PERMITTED << 8 | 2u : OPTION_NOP << 8 | OPTION_NOP;
+    if (o->has_sack_permitted && !o->has_timestamps)
+        at = put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | pair);
     if (o->has_timestamps) {
-        at = put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMPS << 8 | 10);
+        at = put32(at, pair << 16 | OPTION_TIMESTAMPS << 8 | 10);
         at = put32(at, o->ts_value);
         at = put32(at, o->ts_echo);
     }

@@ -187,14 +187,19 @@ void stage_run(struct stage *s)
     }
 }
 
+void stage_step(struct stage *s, uint64_t until_us)
+{
+    ASSERT(until_us > s->core.now_us);
+    uint64_t next_us = wheel_next_us(&s->core.wheel);
+    if (next_us <= s->core.now_us)
+        next_us = s->core.now_us + 1;
+    s->core.now_us = next_us < until_us ? next_us : until_us;
+    stage_run(s);
+}
+
 void stage_run_until(struct stage *s, uint64_t until_us, bool stops_at_packet)
 {
     stage_run(s);
-    while (s->core.now_us < until_us && !(stops_at_packet && stage_peek(s) != NULL)) {
-        uint64_t next_us = wheel_next_us(&s->core.wheel);
-        if (next_us <= s->core.now_us)
-            next_us = s->core.now_us + 1;
-        s->core.now_us = next_us < until_us ? next_us : until_us;
-        stage_run(s);
-    }
+    while (s->core.now_us < until_us && !(stops_at_packet && stage_peek(s) != NULL))
+        stage_step(s, until_us);
 }

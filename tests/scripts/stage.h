@@ -18,8 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STAGE_PACKET_BYTES_MAX 2048u /* an IP packet: one mbuf's room */
-#define STAGE_OUT_MAX 1024u          /* packets sent and not yet taken: what a memory port holds */
+#define STAGE_PACKET_BYTES_MAX 2048u                      /* an IP packet: one mbuf's room */
+#define STAGE_PACKET_IN_BYTES_MAX (MBUF_DATA_BYTES - 14u) /* one that arrives: with its header */
+#define STAGE_OUT_MAX 1024u /* packets sent and not yet taken: what a memory port holds */
 
 struct stage;
 
@@ -63,6 +64,9 @@ void stage_receive(struct stage *s, const void *packet, size_t bytes);
 
 /* Rounds at the present time until one has nothing to do. */
 void stage_run(struct stage *s);
+
+/* Time goes on to the next moment at which a timer may be due, at most to `until_us`; rounds. */
+void stage_step(struct stage *s, uint64_t until_us);
 
 /* Lets time pass until `until_us`, or, with `stops_at_packet`, until something is sent. */
 void stage_run_until(struct stage *s, uint64_t until_us, bool stops_at_packet);
