@@ -2,6 +2,9 @@
 /*
  * play SCRIPT|FOLDER...: plays scripts, each in its variants, and ends in "N passed, N failed". A
  * folder stands for all scripts below it.
+ *
+ * A NAME.fault is a script that must fail: its first line says, behind "# ", what must be told of
+ * it. They prove that the player sees what is wrong.
  */
 #include "base/assert.h"
 #include "base/container.h"
@@ -82,10 +85,49 @@ static bool play(const char *path)
            (script.is_only_v4 || play_family(&script, true));
 }
 
-static int note(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static bool ends_in(const char *path, const char *end)
 {
     size_t len = strlen(path);
-    if (type == FTW_F && len > 7 && strcmp(path + len - 7, ".script") == 0) {
+    return len > strlen(end) && strcmp(path + len - strlen(end), end) == 0;
+}
+
+/* The first line without "# ". False: there is none. */
+static bool first_comment(const char *path, char *ret, size_t bytes)
+{
+    FILE *f = fopen(path, "r");
+    bool is_read = f != NULL && fgets(ret, (int)bytes, f) != NULL && strncmp(ret, "# ", 2) == 0;
+    if (f != NULL)
+        fclose(f);
+    if (!is_read)
+        return false;
+    ret[strcspn(ret, "\n")] = '\0';
+    memmove(ret, ret + 2, strlen(ret + 2) + 1);
+    return true;
+}
+
+/* It must fail, and for the reason that it gives. */
+static bool play_fault(const char *path)
+{
+    char wanted[SCRIPT_TEXT_MAX];
+    char *told = NULL;
+    size_t bytes = 0;
+    if (!first_comment(path, wanted, sizeof(wanted)))
+        return false;
+    script_errors = open_memstream(&told, &bytes);
+    ASSERT(script_errors != NULL);
+    bool is_played = play(path);
+    fclose(script_errors);
+    script_errors = stderr;
+    bool is_told = strstr(told, wanted) != NULL;
+    if (is_played || !is_told)
+        fprintf(stderr, "%s: wanted was: %s\ntold was: %s\n", path, wanted, told);
+    free(told);
+    return !is_played && is_told;
+}
+
+static int note(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    if (type == FTW_F && (ends_in(path, ".script") || ends_in(path, ".fault"))) {
         ASSERT(n_paths < PATHS_MAX);
         paths[n_paths++] = strdup(path);
     }
@@ -100,6 +142,7 @@ static int by_name(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     unsigned failed = 0;
+    script_errors = stderr;
     for (int i = 1; i < argc; i++) {
         if (nftw(argv[i], note, 16, FTW_PHYS) != 0) {
             perror(argv[i]);
@@ -108,7 +151,7 @@ int main(int argc, char **argv)
     }
     qsort(paths, n_paths, sizeof(paths[0]), by_name);
     for (unsigned i = 0; i < n_paths; i++) {
-        if (play(paths[i]))
+        if (ends_in(paths[i], ".fault") ? play_fault(paths[i]) : play(paths[i]))
             continue;
         printf("FAIL %s\n", paths[i]);
         failed++;

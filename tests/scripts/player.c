@@ -30,13 +30,13 @@ void player_fail(struct player *p, const char *format, ...)
         return;
     p->is_failed = true;
     for (unsigned i = 0; i < p->n_log; i++)
-        fprintf(stderr, "    %s\n", p->log[i]);
-    fprintf(stderr, "%s:%u: (%s) %s\n  ", p->script->path, p->line->number, p->variant->name,
+        fprintf(script_errors, "    %s\n", p->log[i]);
+    fprintf(script_errors, "%s:%u: (%s) %s\n  ", p->script->path, p->line->number, p->variant->name,
             p->line->text + strspn(p->line->text, " \t"));
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vfprintf(script_errors, format, args);
     va_end(args);
-    fprintf(stderr, "\n");
+    fprintf(script_errors, "\n");
 }
 
 /* The flow that a segment of the stack belongs to; NULL: none. */
@@ -216,6 +216,10 @@ static void play_line(struct player *p)
 {
     if (p->line->kind == SCRIPT_EXPECT) {
         play_expect(p);
+        return;
+    }
+    if (p->line->kind == SCRIPT_ACTION && p->line->action == SCRIPT_FLOW) {
+        player_act(p); /* says what the next lines are about: what was sent may be one of them */
         return;
     }
     await_line(p);

@@ -47,9 +47,9 @@ struct player {
 /* How an IPv6 header is longer: scripts' MTUs are IPv4's. */
 #define PLAYER_V6_EXTRA_BYTES 20u
 
-/* Plays it. True: all went as written; else the failure was said on stderr. *ret_iss: the first
- * sequence number of the first flow of the stack (0: none was seen), to play it again near the
- * wrap. */
+/* Plays it. True: all went as written; else the failure was said (script_errors). *ret_iss: the
+ * first sequence number of the first flow of the stack (0: none was seen), to play it again near
+ * the wrap. */
 bool player_run(const struct script *script, const struct variant *variant, uint32_t *ret_iss);
 
 /* Says what was expected in the present line and what came, with all that was said before. */
@@ -65,6 +65,13 @@ void player_upcalls(struct player *p, struct tcp_upcalls *ret);
 
 /* The line's action, now. */
 void player_act(struct player *p);
+
+/* player_look.c */
+
+/* If the line's action looks at something: compares it. False: it is another action. */
+bool player_look(struct player *p);
+
+/* player_actions.c again */
 
 /* At the end: what the script still holds is let go. */
 void player_release(struct player *p);

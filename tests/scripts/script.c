@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+FILE *script_errors;
+
 /* The times of "+40ms", "+1s~2s", "5s". No time: where the line before was. */
 static bool parse_time(struct words *w, struct script_line *line)
 {
@@ -89,8 +91,11 @@ static bool parse_line(struct words *w, struct script_line *line)
         return parse_segment(w, &line->segment);
     }
     line->kind = SCRIPT_ACTION;
-    return line->slack_us == 0 ? parse_action(w, line)
-                               : words_fault(w, "> after a range of times", words_peek(w));
+    if (line->slack_us != 0)
+        return words_fault(w, "> after a range of times", words_peek(w));
+    if (line->has_time && strcmp(words_peek(w), "flow") == 0)
+        return words_fault(w, "no time before flow", words_peek(w));
+    return parse_action(w, line);
 }
 
 static bool parse_setting(struct words *w, struct script_settings *s)
@@ -152,7 +157,7 @@ bool script_read(const char *path, struct script *ret)
     char text[SCRIPT_TEXT_MAX];
     FILE *f = fopen(path, "r");
     if (f == NULL) {
-        perror(path);
+        fprintf(script_errors, "%s: cannot be read\n", path);
         return false;
     }
     ret->path = path;
@@ -165,7 +170,7 @@ bool script_read(const char *path, struct script *ret)
         is_good = read_line(ret, ++number, text);
     fclose(f);
     if (is_good && ret->n_lines == 0) {
-        fprintf(stderr, "%s: nothing happens in it\n", path);
+        fprintf(script_errors, "%s: nothing happens in it\n", path);
         return false;
     }
     return is_good;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define SCRIPT_LINES_MAX 400u /* a longer one is several */
 #define SCRIPT_WORDS_MAX 24u  /* of a line */
@@ -139,6 +140,9 @@ struct script {
     struct script_line lines[SCRIPT_LINES_MAX];
 };
 
+/* Where what is wrong is said: stderr, unless a test listens. */
+extern FILE *script_errors;
+
 /* Reads a script; `ret` starts with the settings that hold where it chooses none. What is wrong is
- * said on stderr as path:line: what was expected and what was found; false then. */
+ * said as path:line: what was expected and what was found; false then. */
 bool script_read(const char *path, struct script *ret);

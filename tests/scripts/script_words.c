@@ -13,7 +13,7 @@
 
 bool words_fault(const struct words *w, const char *wanted, const char *found)
 {
-    fprintf(stderr, "%s:%u: expected %s, found %s%s%s\n", w->path, w->line, wanted,
+    fprintf(script_errors, "%s:%u: expected %s, found %s%s%s\n", w->path, w->line, wanted,
             *found == '\0' ? "the end of the line" : "'", found, *found == '\0' ? "" : "'");
     return false;
 }

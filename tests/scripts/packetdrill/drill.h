@@ -129,15 +129,18 @@ ssize_t drill_sendto(void *userdata, int fd, const void *buf, size_t bytes, int 
                      const struct sockaddr *addr, socklen_t addr_bytes);
 ssize_t drill_sendmsg(void *userdata, int fd, const struct msghdr *msg, int flags);
 
-/* calls.c: the others */
+/* calls.c: their lives */
 
 int drill_socket(void *userdata, int domain, int type, int protocol);
 int drill_bind(void *userdata, int fd, const struct sockaddr *addr, socklen_t bytes);
 int drill_listen(void *userdata, int fd, int backlog);
 int drill_accept(void *userdata, int fd, struct sockaddr *addr, socklen_t *bytes);
 int drill_connect(void *userdata, int fd, const struct sockaddr *addr, socklen_t bytes);
-int drill_fcntl(void *userdata, int fd, int cmd, ...);
-int drill_ioctl(void *userdata, int fd, unsigned long request, ...);
 int drill_close(void *userdata, int fd);
 int drill_shutdown(void *userdata, int fd, int how);
+
+/* looks.c */
+
+int drill_fcntl(void *userdata, int fd, int cmd, ...);
+int drill_ioctl(void *userdata, int fd, unsigned long request, ...);
 int drill_poll(void *userdata, struct pollfd *fds, nfds_t n, int timeout_ms);
