@@ -126,10 +126,12 @@ int drill_accept(void *userdata, int fd, struct sockaddr *addr, socklen_t *bytes
         errno = EINVAL;
     else if (s != NULL && s->is_nonblocking && s->n_waiting == 0)
         errno = EAGAIN;
-    else if (s != NULL && drill_wait(d, s, drill_can_accept, DRILL_WAIT_US_MAX))
-        accepted = take_waiting(d, s, addr, bytes);
-    else if (s != NULL)
+    else if (s != NULL && !drill_wait(d, drill_can_accept, s, DRILL_WAIT_US_MAX))
         errno = EAGAIN;
+    else if (s != NULL && s->n_waiting == 0)
+        errno = EBADF; /* closed meanwhile */
+    else if (s != NULL)
+        accepted = take_waiting(d, s, addr, bytes);
     drill_leave(d);
     return accepted;
 }
@@ -142,11 +144,11 @@ static int await_connected(struct drill *d, struct drill_socket *s)
         errno = EINPROGRESS;
         return -1;
     }
-    if (!drill_wait(d, s, drill_is_connected, DRILL_WAIT_US_MAX)) {
+    if (!drill_wait(d, drill_is_connected, s, DRILL_WAIT_US_MAX)) {
         errno = ETIMEDOUT;
         return -1;
     }
-    errno = drill_error(s);
+    errno = s->stream == NULL ? EBADF : drill_error(s);
     s->was_error_told = errno != 0;
     return errno == 0 ? 0 : -1;
 }

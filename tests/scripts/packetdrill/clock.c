@@ -13,13 +13,14 @@ void drill_enter(struct drill *d)
     ASSERT(failed == 0);
 }
 
-/* The call that waits may go on: it does so now, at this time of the clock. */
+/* If the call that waits may go on, it does so now, at this time of the clock. */
 static void hand_over(struct drill *d)
 {
     struct timespec until;
-    if (!d->is_waiting || !d->may_go_on(d->waiting_for))
+    struct drill_waiter *w = &d->waiter;
+    if (!w->is_on || (!w->may_go_on(w->arg) && stage_now_us(d->stage) < w->until_us))
         return;
-    d->is_waiting = false;
+    w->is_on = false;
     d->is_leaving = true;
     pthread_cond_broadcast(&d->changed);
     clock_gettime(CLOCK_REALTIME, &until);
@@ -45,27 +46,26 @@ void drill_pass(struct drill *d, uint64_t until_us, bool stops_at_packet)
     hand_over(d);
     while (stage_now_us(d->stage) < until_us &&
            !(stops_at_packet && stage_peek(d->stage) != NULL)) {
-        stage_step(d->stage, until_us);
+        bool is_first = d->waiter.is_on && d->waiter.until_us < until_us;
+        stage_step(d->stage, is_first ? d->waiter.until_us : until_us);
         hand_over(d);
     }
 }
 
-bool drill_wait(struct drill *d, struct drill_socket *s, bool (*may_go_on)(struct drill_socket *s),
-                uint64_t us_max)
+bool drill_wait(struct drill *d, bool (*may_go_on)(void *arg), void *arg, uint64_t us_max)
 {
     stage_run(d->stage);
-    if (!pthread_equal(pthread_self(), d->script)) {
-        if (may_go_on(s))
-            return true;
-        d->is_waiting = true;
-        d->may_go_on = may_go_on;
-        d->waiting_for = s;
-        while (d->is_waiting)
-            pthread_cond_wait(&d->changed, &d->lock);
-        return true;
-    }
     uint64_t until_us = stage_now_us(d->stage) + us_max;
-    while (!may_go_on(s) && stage_now_us(d->stage) < until_us)
-        stage_step(d->stage, until_us);
-    return may_go_on(s);
+    if (pthread_equal(pthread_self(), d->script)) {
+        while (!may_go_on(arg) && stage_now_us(d->stage) < until_us)
+            stage_step(d->stage, until_us);
+        return may_go_on(arg);
+    }
+    if (may_go_on(arg) || us_max == 0)
+        return may_go_on(arg);
+    ASSERT(!d->waiter.is_on);
+    d->waiter = (struct drill_waiter){true, may_go_on, arg, until_us};
+    while (d->waiter.is_on)
+        pthread_cond_wait(&d->changed, &d->lock);
+    return may_go_on(arg);
 }

@@ -50,13 +50,19 @@ struct drill_socket {
     struct stream *waiting[DRILL_BACKLOG_MAX];
 };
 
+/* The call that waits in the other thread. */
+struct drill_waiter {
+    bool is_on;
+    bool (*may_go_on)(void *arg);
+    void *arg;
+    uint64_t until_us; /* or at this time */
+};
+
 struct drill {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    pthread_t script;                          /* the thread that moves time */
-    bool is_waiting;                           /* the other one waits ... */
-    bool (*may_go_on)(struct drill_socket *s); /* ... until this is so */
-    struct drill_socket *waiting_for;
+    pthread_t script; /* the thread that moves time */
+    struct drill_waiter waiter;
     bool is_leaving; /* it may go on, and has yet to look at the clock */
     struct stage *stage;
     uint32_t tx_buffer_bytes;
@@ -71,10 +77,9 @@ void drill_leave(struct drill *d);
 /* Time passes up to `until_us`; stops at a packet if asked to. */
 void drill_pass(struct drill *d, uint64_t until_us, bool stops_at_packet);
 
-/* Waits until `may_go_on` says so of the socket: the script's thread lets time pass for it, at most
- * `us_max`; the other one waits for the script's. False: it is not so in time. */
-bool drill_wait(struct drill *d, struct drill_socket *s, bool (*may_go_on)(struct drill_socket *s),
-                uint64_t us_max);
+/* Waits until `may_go_on` says so, at most `us_max`: the script's thread lets time pass for it, the
+ * other one waits for the script's. False: it does not in time. */
+bool drill_wait(struct drill *d, bool (*may_go_on)(void *arg), void *arg, uint64_t us_max);
 
 /* sockets.c */
 
@@ -102,11 +107,12 @@ int drill_error(const struct drill_socket *s);
 /* The payload of a full segment; without a connection the default. */
 int drill_mss(const struct drill_socket *s);
 
-/* What may be waited for. */
-bool drill_can_accept(struct drill_socket *s);
-bool drill_can_read(struct drill_socket *s);
-bool drill_can_write(struct drill_socket *s);
-bool drill_is_connected(struct drill_socket *s); /* or failed to */
+/* What may be waited for; each is true of a socket that was closed meanwhile, too. `socket` is a
+ * struct drill_socket. */
+bool drill_can_accept(void *socket);
+bool drill_can_read(void *socket);
+bool drill_can_write(void *socket);
+bool drill_is_connected(void *socket); /* or failed to */
 
 /* options.c */
 

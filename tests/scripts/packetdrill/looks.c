@@ -64,31 +64,35 @@ static short poll_events(struct drill_socket *s)
     return events;
 }
 
-/* One look at all of them. */
-static int poll_once(struct drill *d, struct pollfd *fds, nfds_t n)
+struct poll_call {
+    struct drill *d;
+    struct pollfd *fds;
+    nfds_t n;
+    int ready; /* found by the last look */
+};
+
+/* One look at all of them. True: there is one to tell of. */
+static bool look_at_all(void *arg)
 {
-    int ready = 0;
-    for (nfds_t i = 0; i < n; i++) {
-        struct drill_socket *s = drill_socket_at(d, fds[i].fd);
-        short wanted = fds[i].events | POLLERR | POLLHUP;
-        fds[i].revents = s == NULL ? POLLNVAL : (short)(poll_events(s) & wanted);
-        ready += fds[i].revents != 0;
+    struct poll_call *call = arg;
+    call->ready = 0;
+    for (nfds_t i = 0; i < call->n; i++) {
+        struct pollfd *p = &call->fds[i];
+        struct drill_socket *s = drill_socket_at(call->d, p->fd);
+        short wanted = p->events | POLLERR | POLLHUP;
+        p->revents = s == NULL ? POLLNVAL : (short)(poll_events(s) & wanted);
+        call->ready += p->revents != 0;
     }
-    return ready;
+    return call->ready > 0;
 }
 
 int drill_poll(void *userdata, struct pollfd *fds, nfds_t n, int timeout_ms)
 {
     struct drill *d = userdata;
+    struct poll_call call = {.d = d, .fds = fds, .n = n};
     drill_enter(d);
-    stage_run(d->stage);
-    uint64_t wait_us = timeout_ms < 0 ? DRILL_WAIT_US_MAX : (uint64_t)timeout_ms * 1000;
-    uint64_t until_us = stage_now_us(d->stage) + wait_us;
-    int ready = poll_once(d, fds, n);
-    while (ready == 0 && stage_now_us(d->stage) < until_us) {
-        stage_step(d->stage, until_us);
-        ready = poll_once(d, fds, n);
-    }
+    drill_wait(d, look_at_all, &call,
+               timeout_ms < 0 ? DRILL_WAIT_US_MAX : (uint64_t)timeout_ms * 1000);
     drill_leave(d);
-    return ready;
+    return call.ready;
 }

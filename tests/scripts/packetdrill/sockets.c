@@ -139,23 +139,27 @@ int drill_mss(const struct drill_socket *s)
     return s->stream == NULL ? (int)TCP_MSS_DEFAULT_4 : tcp_conn_of(s->stream)->mss;
 }
 
-bool drill_can_accept(struct drill_socket *s)
+bool drill_can_accept(void *socket)
 {
-    return s->n_waiting > 0;
+    const struct drill_socket *s = socket;
+    return s->kind != DRILL_LISTENING || s->n_waiting > 0;
 }
 
-bool drill_can_read(struct drill_socket *s)
+bool drill_can_read(void *socket)
 {
-    return s->was_shut_for_reading || s->is_closed || stream_readable(s->stream) > 0 ||
-           stream_is_eof(s->stream);
+    const struct drill_socket *s = socket;
+    return s->stream == NULL || s->was_shut_for_reading || s->is_closed ||
+           stream_readable(s->stream) > 0 || stream_is_eof(s->stream);
 }
 
-bool drill_can_write(struct drill_socket *s)
+bool drill_can_write(void *socket)
 {
-    return s->is_closed || (s->is_open && stream_write_room(s->stream) > 0);
+    const struct drill_socket *s = socket;
+    return s->stream == NULL || s->is_closed || (s->is_open && stream_write_room(s->stream) > 0);
 }
 
-bool drill_is_connected(struct drill_socket *s)
+bool drill_is_connected(void *socket)
 {
-    return s->is_open || s->is_closed;
+    const struct drill_socket *s = socket;
+    return s->stream == NULL || s->is_open || s->is_closed;
 }

@@ -235,6 +235,52 @@ TEST(read_blocks_until_there_is_text)
     t.free(t.userdata);
 }
 
+struct poller {
+    int fd;
+    int timeout_ms;
+    int ready;
+    long long end_us;
+};
+
+static void *poll_blocking(void *arg)
+{
+    struct poller *p = arg;
+    struct pollfd fd = {.fd = p->fd, .events = POLLIN};
+    p->ready = t.poll(t.userdata, &fd, 1, p->timeout_ms);
+    p->end_us = now_us();
+    return NULL;
+}
+
+TEST(poll_ends_at_its_time)
+{
+    uint32_t seq;
+    pthread_t thread;
+    load("");
+    struct poller p = {.fd = accepted(listener(), &seq), .timeout_ms = 300};
+    long long at_us = now_us();
+    CHECK_EQ(pthread_create(&thread, NULL, poll_blocking, &p), 0);
+    usleep(20000); /* real time: let it get there */
+    t.usleep(t.userdata, 1000000);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(p.ready, 0);
+    CHECK(p.end_us >= at_us + 300000 && p.end_us <= at_us + 300010);
+    t.free(t.userdata);
+}
+
+TEST(close_ends_a_read_that_blocks)
+{
+    uint32_t seq;
+    pthread_t thread;
+    load("");
+    struct reader r = {.fd = accepted(listener(), &seq)};
+    CHECK_EQ(pthread_create(&thread, NULL, read_blocking, &r), 0);
+    usleep(20000); /* real time: let it get there */
+    CHECK_EQ(t.close(t.userdata, r.fd), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(r.bytes, -1);
+    t.free(t.userdata);
+}
+
 TEST(time_is_virtual)
 {
     uint32_t seq;
@@ -275,5 +321,6 @@ TEST(options_that_there_are_and_are_not)
 }
 
 UNIT_MAIN("packetdrill", T(passive_open_text_and_close), T(active_open_that_does_not_block),
-          T(open_is_refused), T(read_blocks_until_there_is_text), T(time_is_virtual),
+          T(open_is_refused), T(read_blocks_until_there_is_text), T(poll_ends_at_its_time),
+          T(close_ends_a_read_that_blocks), T(time_is_virtual),
           T(options_that_there_are_and_are_not))

@@ -68,9 +68,12 @@ static ssize_t receive(struct drill *d, int fd, const struct iovec *iov, int n, 
     }
     bool may_block = !s->is_nonblocking && (flags & MSG_DONTWAIT) == 0;
     stage_run(d->stage);
-    if (!drill_can_read(s) &&
-        (!may_block || !drill_wait(d, s, drill_can_read, DRILL_WAIT_US_MAX))) {
+    if (!drill_wait(d, drill_can_read, s, may_block ? DRILL_WAIT_US_MAX : 0)) {
         errno = EAGAIN;
+        return -1;
+    }
+    if (s->stream == NULL) {
+        errno = EBADF; /* closed meanwhile */
         return -1;
     }
     if (has_bad_piece(iov, n)) {
@@ -115,7 +118,7 @@ static ssize_t transmit(struct drill *d, int fd, const struct iovec *iov, int n,
             if (done == iov[i].iov_len)
                 break;
             stage_run(d->stage);
-            if (!may_block || !drill_wait(d, s, drill_can_write, DRILL_WAIT_US_MAX))
+            if (!may_block || !drill_wait(d, drill_can_write, s, DRILL_WAIT_US_MAX))
                 error = s->is_open && may_block ? EPIPE : EAGAIN;
             else
                 error = refuses_write(s);
