@@ -37,7 +37,8 @@ static bool is_for_us(const struct net_iface *iface, const struct ether_mac *dst
     return dst->bytes[0] == 0x33 && dst->bytes[1] == 0x33; /* IPv6 groups (RFC 2464, section 7) */
 }
 
-void net_input(struct net *n, struct rte_mbuf *m)
+/* One frame on its way up. */
+static void input(struct net *n, struct rte_mbuf *m)
 {
     if (m->data_len < sizeof(struct wire_eth)) {
         net_drop(n, m, STAT_net_drop_rx_eth_short);
@@ -71,8 +72,24 @@ void net_input(struct net *n, struct rte_mbuf *m)
         ip6_input(n, &f, m);
     else if (type == ETHERTYPE_ARP)
         arp_input(n, &f, m);
+    else if (type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ)
+        net_drop(n, m, STAT_net_drop_rx_vlan_nested);
     else
         net_drop(n, m, STAT_net_drop_rx_eth_type);
+}
+
+void net_input(struct net *n, struct rte_mbuf *m)
+{
+    ASSERT_HOT(n->whole == NULL);
+    input(n, m);
+    if (n->whole == NULL)
+        return;
+    m = n->whole; /* of it, `m` was the last piece */
+    n->whole = NULL;
+    port_rx_respread(n->core, &m);
+    if (m != NULL)
+        input(n, m);
+    ASSERT_HOT(n->whole == NULL); /* pieces of pieces are refused */
 }
 
 void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMPv4 (RFC 792, RFC 1122 section 3.2.2): answers echo, bounded; takes errors about our segments;
- * ignores the rest. Owner: struct net. Thread: the worker. Station: after ip4_in.
+ * ICMPv4 (RFC 792, RFC 1122 section 3.2.2): answers echo, bounded; takes errors about what we sent;
+ * ignores the rest, redirects too: our routes are configured. Owner: struct net. Thread: the
+ * worker. Station: after ip4_in.
  */
 #include "base/assert.h"
 #include "net/cksum.h"
@@ -13,6 +14,10 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         net_drop(n, m, STAT_net_echo_limited);
         return;
     }
+    /* We never fragment; what is too long for one packet is cut (RFC 1122, section 3.2.2.6). */
+    uint32_t room = p->frame.iface->mtu - (uint32_t)sizeof(struct wire_ip4);
+    if (m->pkt_len > room)
+        net_mbuf_cut(m, room);
     struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
     ASSERT_HOT(icmp->type == ICMP4_ECHO && net_is_local(n, &p->dst));
     icmp->type = ICMP4_ECHO_REPLY;
@@ -40,6 +45,8 @@ void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP4_TIME_EXCEEDED)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else if (icmp->type == ICMP4_REDIRECT)
+        net_drop(n, m, STAT_net_redirects_ignored);
     else
         net_drop(n, m, STAT_net_icmp_ignored);
 }

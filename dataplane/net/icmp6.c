@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ICMPv6 (RFC 4443): answers echo, bounded; takes errors about our segments; hands neighbour
- * discovery on; ignores the rest. Owner: struct net. Thread: the worker. Station: after ip6_in.
+ * ICMPv6 (RFC 4443): answers echo, bounded; takes errors about what we sent; hands neighbour
+ * discovery on; ignores the rest, routers' messages and redirects too: we are configured and not
+ * autoconfigured. Owner: struct net. Thread: the worker. Station: after ip6_in.
  */
 #include "base/assert.h"
 #include "net/cksum.h"
@@ -25,10 +26,12 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
     stat_inc(n->core, STAT_net_echo_replies);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
-    if (ip6_is_link_local(&p->src)) /* no route knows which link it is on, the frame does */
-        output_on(n, p->frame.iface, &p->src, m, &p->dst, &p->src, IPPROTO_NUM_ICMP6, 0);
-    else
-        net_output(n, m, &p->dst, &p->src, IPPROTO_NUM_ICMP6, 0);
+    output_answer(n, p, m, &p->dst, IPPROTO_NUM_ICMP6);
+}
+
+bool icmp6_is_discovery(uint8_t type)
+{
+    return type >= ICMP6_ROUTER_SOLICIT && type <= ICMP6_REDIRECT;
 }
 
 void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
@@ -52,6 +55,10 @@ void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP6_TIME_EXCEEDED)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else if (icmp->type == ICMP6_REDIRECT)
+        net_drop(n, m, STAT_net_redirects_ignored);
+    else if (icmp->type == ICMP6_ROUTER_SOLICIT || icmp->type == ICMP6_ROUTER_ADVERT)
+        net_drop(n, m, STAT_net_routers_ignored);
     else
         net_drop(n, m, STAT_net_icmp_ignored);
 }

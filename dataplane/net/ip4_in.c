@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IPv4 in (RFC 791, RFC 1122): for us or not at all, we do not forward. Options are skipped;
- * fragments are dropped and counted. Owner: struct net. Thread: the worker. Station: after eth,
- * before tcp and icmp4.
+ * IPv4 in (RFC 791, RFC 1122): for us or not at all, we do not forward. Options are checked and
+ * skipped, source routes refused; fragments go to reassembly and come back as a frame. Owner:
+ * struct net. Thread: the worker. Station: after eth, before tcp, udp and icmp4.
  */
 #include "base/assert.h"
 #include "net/cksum.h"
+#include "net/ip4_options.h"
 #include "net/net_priv.h"
+#include "net/reassembly.h"
+#include "net/udp.h"
 
 #include <string.h>
 
@@ -48,9 +51,68 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
         return STAT_net_drop_rx_ip4_not_ours;
     if (!ip4_is_sender(n, &src))
         return STAT_net_drop_rx_ip4_source;
-    if ((be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
-        return STAT_net_drop_rx_ip4_fragment;
     return STAT_COUNT;
+}
+
+/* Looks at the options of `m`, which begins with the IP header. False: it is gone. */
+static bool check_options(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                          uint32_t header_bytes)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *);
+    uint32_t at = sizeof(struct wire_ip4);
+    uint32_t fault_at;
+    enum ip4_options_fault fault = ip4_options_check(ip + at, header_bytes - at, &fault_at);
+    if (fault == IP4_OPTIONS_SOURCE_ROUTE)
+        net_drop(n, m, STAT_net_drop_rx_ip4_source_route);
+    else if (fault == IP4_OPTIONS_BROKEN) /* RFC 1122, section 3.2.2.5 */
+        icmp_tell_and_drop(n, p, m, ICMP_FAULT_FIELD, at + fault_at, STAT_net_drop_rx_ip4_options);
+    return fault == IP4_OPTIONS_FINE;
+}
+
+/* The least that the first fragment must hold of what is above IP: what others, on the way, judge
+ * the packet by (RFC 1858, RFC 3128). */
+static uint32_t upper_header_bytes(uint8_t proto)
+{
+    return proto == IPPROTO_NUM_TCP ? 20 : 8;
+}
+
+/* One of several fragments; `m` begins behind the IP header. */
+static void input_fragment(struct net *n, const struct net_packet *p, const struct wire_ip4 *ip,
+                           struct rte_mbuf *m)
+{
+    uint16_t field = be16_host(ip->fragment);
+    uint32_t first = (field & IP4_FRAGMENT_OFFSET) * 8u;
+    struct fragment f = {.key = {p->src, p->dst, be16_host(ip->id), ip->proto},
+                         .first = first,
+                         .end = first + m->pkt_len,
+                         .has_more = (field & IP4_MORE_FRAGMENTS) != 0,
+                         .next = ip->proto};
+    if (m->pkt_len == 0 || (f.has_more && m->pkt_len % 8 != 0) ||
+        f.end + sizeof(struct wire_ip4) > UINT16_MAX)
+        net_drop(n, m, STAT_net_drop_rx_fragment_invalid);
+    else if (first < upper_header_bytes(ip->proto) &&
+             (first > 0 || m->data_len < upper_header_bytes(ip->proto)))
+        net_drop(n, m, STAT_net_drop_rx_fragment_tiny);
+    else
+        reassembly_input(n, p, &f, m);
+}
+
+/* To whom it belongs; `m` begins behind the IP header. */
+static void dispatch(struct net *n, const struct net_packet *p, const struct wire_ip4 *ip,
+                     struct rte_mbuf *m)
+{
+    bool is_spoken = ip->proto == IPPROTO_NUM_TCP || ip->proto == IPPROTO_NUM_UDP ||
+                     ip->proto == IPPROTO_NUM_ICMP4;
+    if (!is_spoken)
+        icmp_tell_and_drop(n, p, m, ICMP_FAULT_PROTOCOL, 0, STAT_net_drop_rx_ip4_protocol);
+    else if ((be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
+        input_fragment(n, p, ip, m);
+    else if (ip->proto == IPPROTO_NUM_TCP)
+        net_deliver_tcp(n, p, m);
+    else if (ip->proto == IPPROTO_NUM_UDP)
+        udp_input(n, p, m);
+    else
+        icmp4_input(n, p, m);
 }
 
 void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
@@ -68,13 +130,12 @@ void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
                            .hop_limit = ip.ttl,
                            .tos = ip.tos};
     net_mbuf_cut(m, be16_host(ip.total_bytes)); /* a short frame is padded to 60 bytes */
-    rte_pktmbuf_adj(m, (uint16_t)((ip.version_ihl & 0xfu) * 4));
-    ASSERT_HOT(m->pkt_len == be16_host(ip.total_bytes) - (ip.version_ihl & 0xfu) * 4);
+    uint32_t header_bytes = (ip.version_ihl & 0xfu) * 4;
+    if (header_bytes > sizeof(ip) && !check_options(n, &p, m, header_bytes))
+        return;
+    rte_pktmbuf_adj(m, (uint16_t)header_bytes);
+    p.header_bytes = header_bytes;
+    ASSERT_HOT(m->pkt_len == be16_host(ip.total_bytes) - header_bytes);
     ASSERT_HOT(!ip_addr_eq(&p.src, &p.dst));
-    if (ip.proto == IPPROTO_NUM_TCP)
-        net_deliver_tcp(n, &p, m);
-    else if (ip.proto == IPPROTO_NUM_ICMP4)
-        icmp4_input(n, &p, m);
-    else
-        net_drop(n, m, STAT_net_drop_rx_ip4_protocol);
+    dispatch(n, &p, &ip, m);
 }

@@ -1,95 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * IPv6 in (RFC 8200): for us or not at all, we do not forward. Extension headers are walked, a
- * bounded number of them; fragments are dropped and counted, but for the one that is whole (RFC
- * 6946). Owner: struct net. Thread: the worker. Station: after eth, before tcp and icmp6.
+ * bounded number of them; fragments go to reassembly and come back as a frame. Owner: struct net.
+ * Thread: the worker. Station: after eth, before tcp, udp and icmp6.
  */
 #include "base/assert.h"
 #include "net/cksum.h"
+#include "net/ip6_ext.h"
 #include "net/net_priv.h"
+#include "net/reassembly.h"
+#include "net/udp.h"
 
 #include <string.h>
-
-#define OPTION_PAD1 0u
-#define OPTION_IF_UNKNOWN 0xc0u /* these bits of its type: 0 skip it, else discard the packet */
 
 bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const struct ip_addr *src)
 {
     static const struct ip_addr loopback = {{[15] = 1}};
     return src->bytes[0] != 0xff && !ip_addr_is_v4(src) && !ip_addr_eq(src, &loopback) &&
            !net_is_local(n, src) && !ip_addr_eq(src, &iface->link_local);
-}
-
-/* Options of a hop-by-hop or destination header, all unknown to us: may they be skipped? */
-static bool are_skippable(const uint8_t *p, uint32_t len)
-{
-    while (len > 0) {
-        if (p[0] == OPTION_PAD1) {
-            p++;
-            len--;
-            continue;
-        }
-        if (len < 2 || p[1] + 2u > len || (p[0] & OPTION_IF_UNKNOWN) != 0)
-            return false;
-        len -= p[1] + 2u;
-        p += p[1] + 2u;
-    }
-    return true;
-}
-
-/* Where the walk along the extension headers stands: `proto` begins at `offset` of the mbuf. */
-struct walk {
-    const struct rte_mbuf *m;
-    uint32_t offset;
-    uint8_t proto;
-};
-
-/* Steps over one extension header. Returns the counter against it; STAT_COUNT: none. */
-static enum stat_id step(struct walk *w)
-{
-    const struct wire_ip6_ext *ext =
-        rte_pktmbuf_mtod_offset(w->m, const struct wire_ip6_ext *, w->offset);
-    if (w->m->data_len < w->offset + 8)
-        return STAT_net_drop_rx_ip6_extension;
-    uint32_t bytes = (ext->length + 1u) * 8;
-    if (w->proto == IPPROTO_NUM_FRAGMENT) {
-        const struct wire_ip6_fragment *frag = (const void *)ext;
-        if ((be16_host(frag->offset_more) & 0xfff9u) != 0) /* the two reserved bits say nothing */
-            return STAT_net_drop_rx_ip6_fragment;
-        bytes = sizeof(*frag);
-    } else if (w->m->data_len < w->offset + bytes) {
-        return STAT_net_drop_rx_ip6_extension;
-    } else if (w->proto == IPPROTO_NUM_ROUTING) {
-        const uint8_t *segments_left = (const uint8_t *)ext + 3;
-        if (*segments_left != 0) /* RFC 5095; RFC 8200, section 4.4 */
-            return STAT_net_drop_rx_ip6_extension;
-    } else if (!are_skippable((const uint8_t *)(ext + 1), bytes - 2)) {
-        return STAT_net_drop_rx_ip6_extension;
-    }
-    w->proto = ext->next;
-    w->offset += bytes;
-    return STAT_COUNT;
-}
-
-static bool is_extension(uint8_t proto)
-{
-    return proto == IPPROTO_NUM_HOP_BY_HOP || proto == IPPROTO_NUM_ROUTING ||
-           proto == IPPROTO_NUM_FRAGMENT || proto == IPPROTO_NUM_DEST_OPTIONS;
-}
-
-/* To the upper layer's header. Returns the counter against the packet; STAT_COUNT: none. */
-static enum stat_id walk_extensions(struct walk *w)
-{
-    for (unsigned i = 0; is_extension(w->proto); i++) {
-        bool is_out_of_place = w->proto == IPPROTO_NUM_HOP_BY_HOP && i > 0;
-        if (i == NET_IP6_EXTENSIONS_MAX || is_out_of_place)
-            return STAT_net_drop_rx_ip6_extension;
-        enum stat_id fault = step(w);
-        if (fault != STAT_COUNT)
-            return fault;
-    }
-    ASSERT_HOT(w->offset <= w->m->data_len);
-    return STAT_COUNT;
 }
 
 /* Header and addresses; the counter against the packet, STAT_COUNT: none. */
@@ -111,6 +39,84 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     return STAT_COUNT;
 }
 
+/* Does the first fragment hold all headers up to the upper layer's (RFC 7112)? `w` stands before
+ * the fragment header. Neighbour discovery in pieces is refused (RFC 6980). */
+static enum stat_id judge_first(const struct ip6_walk *w, uint8_t next)
+{
+    struct ip6_walk on = *w;
+    on.next_at = w->offset;
+    on.offset += (uint32_t)sizeof(struct wire_ip6_fragment);
+    on.proto = next;
+    if (ip6_walk(&on) != IP6_WALK_UPPER)
+        return STAT_net_drop_rx_fragment_tiny;
+    uint32_t least = on.proto == IPPROTO_NUM_TCP ? 20 : 8;
+    if (on.offset + least > on.len)
+        return STAT_net_drop_rx_fragment_tiny;
+    if (on.proto == IPPROTO_NUM_ICMP6 && icmp6_is_discovery(on.bytes[on.offset]))
+        return STAT_net_drop_rx_nd_invalid;
+    return STAT_net_rx_fragment;
+}
+
+/* One of several fragments; `w` stands before its header, `m` begins with the IPv6 header. */
+static void input_fragment(struct net *n, struct net_packet *p, const struct ip6_walk *w,
+                           struct rte_mbuf *m)
+{
+    struct wire_ip6_fragment wire;
+    memcpy(&wire, w->bytes + w->offset, sizeof(wire));
+    uint32_t headers = w->offset + (uint32_t)sizeof(wire);
+    uint32_t bytes = m->pkt_len - headers;
+    uint32_t first = be16_host(wire.offset_more) & IP6_FRAGMENT_OFFSET;
+    struct fragment f = {.key = {p->src, p->dst, be32_host(wire.id), 0},
+                         .first = first,
+                         .end = first + bytes,
+                         .has_more = (be16_host(wire.offset_more) & IP6_FRAGMENT_MORE) != 0,
+                         .next = wire.next};
+    p->header_bytes = 0; /* `m` still begins with them */
+    if (bytes == 0) {
+        net_drop(n, m, STAT_net_drop_rx_fragment_invalid);
+        return;
+    }
+    if ((f.has_more && bytes % 8 != 0) || f.end > UINT16_MAX) { /* RFC 8200, section 4.5 */
+        bool is_long = f.end > UINT16_MAX;
+        icmp_tell_and_drop(n, p, m, ICMP_FAULT_FIELD,
+                           is_long ? w->offset + IP6_FRAGMENT_OFFSET_AT : IP6_PAYLOAD_BYTES_AT,
+                           STAT_net_drop_rx_fragment_invalid);
+        return;
+    }
+    enum stat_id verdict = first == 0 ? judge_first(w, wire.next) : STAT_net_rx_fragment;
+    if (verdict == STAT_net_drop_rx_fragment_tiny) {
+        icmp_tell_and_drop(n, p, m, ICMP_FAULT_CHAIN, 0, verdict);
+    } else if (verdict != STAT_net_rx_fragment) {
+        net_drop(n, m, verdict);
+    } else {
+        rte_pktmbuf_adj(m, (uint16_t)headers);
+        p->header_bytes = headers;
+        reassembly_input(n, p, &f, m);
+    }
+}
+
+/* A packet whose upper layer `w` found; `m` begins with the IPv6 header. */
+static void input_whole(struct net *n, struct net_packet *p, const struct ip6_walk *w,
+                        struct rte_mbuf *m)
+{
+    bool is_group = p->dst.bytes[0] == 0xff;
+    bool has_sender = !ip_addr_is_zero(&p->src); /* only a probe of ND has none */
+    rte_pktmbuf_adj(m, (uint16_t)w->offset);
+    p->header_bytes = w->offset;
+    p->has_fragment = w->has_fragment;
+    ASSERT_HOT(!ip_addr_eq(&p->src, &p->dst));
+    if (w->proto == IPPROTO_NUM_ICMP6)
+        icmp6_input(n, p, m);
+    else if (w->proto == IPPROTO_NUM_NOTHING || is_group || !has_sender)
+        net_drop(n, m, STAT_net_drop_rx_ip6_protocol); /* RFC 8200, section 4.7 */
+    else if (w->proto == IPPROTO_NUM_TCP)
+        net_deliver_tcp(n, p, m);
+    else if (w->proto == IPPROTO_NUM_UDP)
+        udp_input(n, p, m);
+    else
+        icmp_tell_and_drop(n, p, m, ICMP_FAULT_PROTOCOL, w->next_at, STAT_net_drop_rx_ip6_protocol);
+}
+
 void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
 {
     enum stat_id fault = judge(n, f, m);
@@ -121,26 +127,35 @@ void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     struct wire_ip6 ip;
     memcpy(&ip, rte_pktmbuf_mtod(m, const void *), sizeof(ip));
     net_mbuf_cut(m, be16_host(ip.payload_bytes) + (uint32_t)sizeof(ip));
-    struct walk w = {.m = m, .offset = sizeof(ip), .proto = ip.next};
-    fault = walk_extensions(&w);
-    if (fault != STAT_COUNT) {
-        net_drop(n, m, fault);
-        return;
-    }
     struct net_packet p = {.frame = *f,
                            .src = ip_addr_from_v6(ip.src),
                            .dst = ip_addr_from_v6(ip.dst),
                            .hop_limit = ip.hop_limit,
                            .tos = (uint8_t)(be32_host(ip.version_class_flow) >> 20)};
-    bool is_group = p.dst.bytes[0] == 0xff;
-    bool has_sender = !ip_addr_is_zero(&p.src); /* only a probe of ND has none */
-    rte_pktmbuf_adj(m, (uint16_t)w.offset);
-    ASSERT_HOT(m->pkt_len == be16_host(ip.payload_bytes) + sizeof(ip) - w.offset);
-    ASSERT_HOT(!ip_addr_eq(&p.src, &p.dst));
-    if (w.proto == IPPROTO_NUM_TCP && !is_group && has_sender)
-        net_deliver_tcp(n, &p, m);
-    else if (w.proto == IPPROTO_NUM_ICMP6)
-        icmp6_input(n, &p, m);
-    else
-        net_drop(n, m, STAT_net_drop_rx_ip6_protocol);
+    struct ip6_walk w = {.bytes = rte_pktmbuf_mtod(m, const uint8_t *),
+                         .len = m->data_len,
+                         .offset = sizeof(ip),
+                         .next_at = IP6_NEXT_AT,
+                         .proto = ip.next};
+    enum icmp_fault told = ICMP_FAULT_FIELD;
+    switch (ip6_walk(&w)) {
+    case IP6_WALK_UPPER:
+        input_whole(n, &p, &w, m);
+        return;
+    case IP6_WALK_FRAGMENT:
+        input_fragment(n, &p, &w, m);
+        return;
+    case IP6_WALK_REFUSED:
+        net_drop(n, m, STAT_net_drop_rx_ip6_extension);
+        return;
+    case IP6_WALK_HEADER:
+        break;
+    case IP6_WALK_OPTION:
+        told = w.tells_groups ? ICMP_FAULT_OPTION_IN_GROUP : ICMP_FAULT_OPTION;
+        break;
+    case IP6_WALK_MISPLACED:
+        told = ICMP_FAULT_PROTOCOL;
+        break;
+    }
+    icmp_tell_and_drop(n, &p, m, told, w.pointer, STAT_net_drop_rx_ip6_extension);
 }

@@ -141,6 +141,8 @@ struct nd_heard {
 /* RFC 4861, sections 7.1.1 and 7.1.2 (the checksum is icmp6's). */
 static bool read_message(const struct net_packet *p, const struct rte_mbuf *m, struct nd_heard *ret)
 {
+    if (p->has_fragment) /* RFC 6980, section 5 */
+        return false;
     if (p->hop_limit != ND_HOP_LIMIT || m->data_len != m->pkt_len || m->data_len < sizeof(ret->nd))
         return false;
     memcpy(&ret->nd, rte_pktmbuf_mtod(m, const void *), sizeof(ret->nd));

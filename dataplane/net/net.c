@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "net/net_priv.h"
+#include "net/reassembly.h"
 
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct net *net_new(struct core *core)
     memset(n->now->iface_of, IFACE_NONE, sizeof(n->now->iface_of));
     n->announce_timer.on_expire = on_announce_timer;
     neighbour_init(n);
+    reassembly_init(n);
     return n;
 }
 
@@ -40,6 +42,7 @@ void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops)
 void net_done(struct net *n)
 {
     neighbour_done(n);
+    reassembly_done(n);
     wheel_disarm(&n->core->wheel, &n->announce_timer);
     ASSERT(!wheel_timer_is_armed(&n->announce_timer));
 }

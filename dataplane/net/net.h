@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ethernet to IP of one worker: VLAN, ARP, ND, IPv4, IPv6, ICMP, neighbours, egress routes, local
- * addresses. Configured by the route image's network sections (see net_configure()); neighbours
- * survive a new image.
+ * Ethernet to IP of one worker: VLAN, ARP, ND, IPv4, IPv6, fragments, ICMP, neighbours, egress
+ * routes, local addresses; UDP is in udp.h. Configured by the route image's network sections (see
+ * net_configure()); neighbours survive a new image.
  *
  * Owner: the worker. Thread: the worker. Station on the path: after port, before tcp.
  */
@@ -68,8 +68,9 @@ enum net_icmp_kind {
     NET_ICMP_TIME,        /* the hop limit ran out on the way */
 };
 
-/* An ICMP error about a TCP segment of ours, as far as its quote reaches. Anybody on the way, and
- * off it, can have made it: the receiver checks `seq` against what is in flight (RFC 5927). */
+/* An ICMP error about a TCP segment or a UDP datagram of ours, as far as its quote reaches. Anybody
+ * on the way, and off it, can have made it: tcp checks `seq` against what is in flight (RFC 5927).
+ */
 struct net_icmp_error {
     enum net_icmp_kind kind;
     uint16_t mtu; /* of the next hop, 68..65535; 0: not told (RFC 1191, section 7.1) */
@@ -77,7 +78,7 @@ struct net_icmp_error {
     struct ip_addr remote;
     uint16_t local_port;
     uint16_t remote_port;
-    uint32_t seq; /* sequence number of the quoted segment, host order */
+    uint32_t seq; /* sequence number of the quoted segment, host order; of a datagram 0 */
 };
 
 /*
@@ -147,9 +148,9 @@ bool net_is_local(const struct net *n, const struct ip_addr *addr);
  * NET_HEADER_BYTES of headroom. Resolves the neighbour; while that takes, the packet waits in a
  * bounded queue. Takes ownership, always; a drop is counted.
  *
- * L4 checksum: with RTE_MBUF_F_TX_TCP_CKSUM in ol_flags (only that one flag; l4_len set) net does
- * all of it: the device where the port can, else in software; what the field holds does not matter.
- * Without the flag it is the caller's and is sent as it is.
+ * L4 checksum: with RTE_MBUF_F_TX_TCP_CKSUM or RTE_MBUF_F_TX_UDP_CKSUM in ol_flags (only that one
+ * flag; l4_len set) net does all of it: the device where the port can, else in software; what the
+ * field holds does not matter. Without the flag it is the caller's and is sent as it is.
  */
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
                 const struct ip_addr *dst, uint8_t proto, uint8_t tos);

@@ -31,9 +31,59 @@
 /* How long an unused neighbour is kept. */
 #define NET_NEIGHBOUR_STALE_US 600000000u
 
-/* Extension headers of an IPv6 packet that are walked: each kind may come once (RFC 8200, section
- * 4.1), and we know five. */
+/* Extension headers of an IPv6 packet that are walked: each kind may come once, destination options
+ * twice (RFC 8200, section 4.1), and we know four. */
 #define NET_IP6_EXTENSIONS_MAX 6u
+
+/* Bytes of all of them: nobody sends more than some tens; a packet of nothing but options is work
+ * without a purpose. */
+#define NET_IP6_EXTENSION_BYTES_MAX 256u
+
+/* Options in all of them, padding not counted (RFC 8504, section 5.3: 8 a header, of two kinds). */
+#define NET_IP6_OPTIONS_MAX 16u
+
+/* Packets a worker puts together at the same time: at 1 Gbit/s of 4 KB datagrams whose fragments
+ * arrive within a millisecond of each other 32 are under way; eight times that. */
+#define NET_DATAGRAMS_MAX 256u
+
+/* Of these, how many of one share of the sources: a sender with more than this under way fights
+ * with itself. */
+#define NET_DATAGRAMS_PER_SHARE_MAX 32u
+
+/* Fragments of a packet: 64 KB over the smallest MTU of IPv6 (1,280) are 54. Smaller ones are an
+ * attack on whoever sorts them (CVE-2018-5391). */
+#define NET_FRAGMENTS_PER_DATAGRAM_MAX 64u
+
+/* Packets of memory (mbufs, 2 KB each) that wait in fragments of a worker: sixteen of the largest
+ * packets, 2 MB. Less where that is more than a sixteenth of all mbufs for all workers. */
+#define NET_FRAGMENT_MBUFS_MAX 1024u
+
+/* Of these, how many of one share of the sources: two of the largest packets. */
+#define NET_FRAGMENT_MBUFS_PER_SHARE_MAX 128u
+
+/* Shares: sources (IPv6: /64s) are dealt out to them by a secret hash. A source that floods takes
+ * one of 256 down with it. */
+#define NET_FRAGMENT_SHARES_MAX 256u
+
+/* How long a packet may take to arrive, from its first fragment on (RFC 8200, section 4.5; RFC
+ * 1122, section 3.3.2). */
+#define NET_REASSEMBLY_US 60000000u
+
+/* Packets given up in one round because their time was over: a flood's end must not hold up
+ * receiving. */
+#define NET_REASSEMBLY_TIMEOUTS_MAX 32u
+
+/* ICMP errors of a worker (RFC 4443, section 2.4 (f); RFC 1812, section 4.3.2.8): a person that
+ * tries a port needs one, a flood gets no more than these. */
+#define NET_ICMP_ERRORS_PER_S_MAX 1000u
+#define NET_ICMP_ERRORS_BURST_MAX 100u
+
+/* Of these, what one share of the destinations gets. */
+#define NET_ICMP_ERRORS_PER_SHARE_PER_S_MAX 20u
+#define NET_ICMP_ERRORS_PER_SHARE_BURST_MAX 10u
+
+/* Shares: destinations are dealt out to them by a secret hash. */
+#define NET_ICMP_ERROR_SHARES_MAX 256u
 
 /* Echo answers of a worker: monitoring needs some a second, a flood gets no more than these. */
 #define NET_ECHO_PER_S_MAX 1000u

@@ -47,10 +47,16 @@ struct net {
     struct core *core;
     struct tcp *tcp;
     const struct net_tcp_ops *tcp_ops;
+    void *udp;
+    const struct net_udp_ops *udp_ops;
     struct net_tables *now;
     struct net_tables *spare; /* what net_configure() builds into */
     struct neighbour_table neighbours;
+    struct reassembly *reassembly;
+    struct rte_mbuf *whole; /* a frame put together from fragments, until net_input() takes it */
     struct bucket echo;
+    struct bucket errors; /* ICMP errors that we send; a share's besides */
+    struct bucket error_shares[NET_ICMP_ERROR_SHARES_MAX];
     uint8_t hop_limit; /* of what tcp sends */
     struct wheel_timer announce_timer;
     uint32_t announce_next;                         /* position in now->local; n: nothing to do */
@@ -70,8 +76,10 @@ struct net_packet {
     struct net_frame frame;
     struct ip_addr src;
     struct ip_addr dst;
+    uint32_t header_bytes; /* of IP, taken off `m`, in front of which they still lie */
     uint8_t hop_limit;
     uint8_t tos;
+    bool has_fragment; /* a fragment header was on it, though it is whole */
 };
 
 /* Counts why and frees. */
@@ -128,6 +136,29 @@ void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 /* icmp6.c: `m` starts at the ICMPv6 header and ends with the IP packet. */
 void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 
+/* icmp6.c: a type of neighbour discovery (RFC 4861, section 4)? */
+bool icmp6_is_discovery(uint8_t type);
+
+/* What is wrong with a packet that we tell its sender of. */
+enum icmp_fault {
+    ICMP_FAULT_PORT,            /* nobody listens */
+    ICMP_FAULT_PROTOCOL,        /* nobody speaks it; IPv6: `pointer` names it */
+    ICMP_FAULT_FIELD,           /* the value at `pointer` */
+    ICMP_FAULT_OPTION,          /* IPv6: an unknown option at `pointer` */
+    ICMP_FAULT_OPTION_IN_GROUP, /* the same, told even if a group was addressed */
+    ICMP_FAULT_CHAIN,           /* IPv6: the first fragment does not hold all headers */
+    ICMP_FAULT_REASSEMBLY,      /* the other fragments did not come in time */
+};
+
+/* icmp_send.c: tells the sender of the packet that `m` begins with what is wrong, if that may be
+ * told (RFC 1122, 3.2.2; RFC 4443, 2.4 (e)) and the rate allows. `m` stays the caller's. */
+void icmp_tell(struct net *n, const struct net_packet *p, const struct rte_mbuf *m,
+               enum icmp_fault fault, uint32_t pointer);
+
+/* icmp_send.c: the same for `m` behind p->header_bytes of its headers; then counts and frees. */
+void icmp_tell_and_drop(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                        enum icmp_fault fault, uint32_t pointer, enum stat_id why);
+
 /* icmp_error.c: an error that quotes a packet of ours: `quote` bytes of `m` lie before the quoted
  * IP header. Takes ownership. */
 void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
@@ -144,6 +175,11 @@ bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const str
 void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
                struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                uint8_t proto, uint8_t tos);
+
+/* output.c: sends `m` from `src`, an address of ours, to the sender of `p`; to a link-local one by
+ * the link that it came from. */
+void output_answer(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                   const struct ip_addr *src, uint8_t proto);
 
 /* output.c: puts the IP header in front. False: no room. */
 bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,

@@ -11,6 +11,7 @@
 #define ETHERTYPE_ARP 0x0806u
 #define ETHERTYPE_VLAN 0x8100u
 #define ETHERTYPE_IP6 0x86ddu
+#define ETHERTYPE_QINQ 0x88a8u /* IEEE 802.1ad: a tag around tags */
 
 #define IPPROTO_NUM_HOP_BY_HOP 0u
 #define IPPROTO_NUM_ICMP4 1u
@@ -19,6 +20,7 @@
 #define IPPROTO_NUM_ROUTING 43u
 #define IPPROTO_NUM_FRAGMENT 44u
 #define IPPROTO_NUM_ICMP6 58u
+#define IPPROTO_NUM_NOTHING 59u
 #define IPPROTO_NUM_DEST_OPTIONS 60u
 
 struct wire_eth {
@@ -65,7 +67,9 @@ struct wire_ip4 {
 } __attribute__((packed));
 
 #define IP4_DONT_FRAGMENT 0x4000u
-#define IP4_FRAGMENT_MASK 0x3fffu /* more fragments, or an offset */
+#define IP4_MORE_FRAGMENTS 0x2000u
+#define IP4_FRAGMENT_OFFSET 0x1fffu
+#define IP4_FRAGMENT_MASK (IP4_MORE_FRAGMENTS | IP4_FRAGMENT_OFFSET)
 
 /* RFC 8200. */
 struct wire_ip6 {
@@ -77,18 +81,19 @@ struct wire_ip6 {
     uint8_t dst[16];
 } __attribute__((packed));
 
-/* What all IPv6 extension headers that we walk begin with. */
-struct wire_ip6_ext {
-    uint8_t next;
-    uint8_t length; /* in units of 8 bytes, the first 8 not counted; fragment header: reserved */
-} __attribute__((packed));
+#define IP6_PAYLOAD_BYTES_AT 4u /* place of the field, as ICMP errors point at it */
+#define IP6_NEXT_AT 6u
 
 struct wire_ip6_fragment {
     uint8_t next;
     uint8_t reserved;
-    be16_t offset_more;
+    be16_t offset_more; /* IP6_FRAGMENT_*; the offset is in bytes */
     be32_t id;
 } __attribute__((packed));
+
+#define IP6_FRAGMENT_OFFSET 0xfff8u
+#define IP6_FRAGMENT_MORE 0x0001u
+#define IP6_FRAGMENT_OFFSET_AT 2u
 
 /* RFC 792, RFC 4443: the first eight bytes of every message. */
 struct wire_icmp {
@@ -106,17 +111,34 @@ struct wire_icmp {
 
 #define ICMP4_ECHO_REPLY 0u
 #define ICMP4_UNREACHABLE 3u
+#define ICMP4_CODE_PROTOCOL 2u
+#define ICMP4_CODE_PORT 3u
 #define ICMP4_CODE_FRAGMENTATION_NEEDED 4u
+#define ICMP4_REDIRECT 5u
 #define ICMP4_ECHO 8u
 #define ICMP4_TIME_EXCEEDED 11u
+#define ICMP4_CODE_REASSEMBLY 1u
+#define ICMP4_PARAMETER 12u
+#define ICMP4_TIMESTAMP 13u
+#define ICMP4_TIMESTAMP_REPLY 14u
 
 #define ICMP6_UNREACHABLE 1u
+#define ICMP6_CODE_PORT 4u
 #define ICMP6_TOO_BIG 2u
 #define ICMP6_TIME_EXCEEDED 3u
-#define ICMP6_ECHO 128u
+#define ICMP6_CODE_REASSEMBLY 1u
+#define ICMP6_PARAMETER 4u
+#define ICMP6_CODE_FIELD 0u
+#define ICMP6_CODE_NEXT 1u
+#define ICMP6_CODE_OPTION 2u
+#define ICMP6_CODE_CHAIN 3u /* RFC 7112 */
+#define ICMP6_ECHO 128u     /* the first that is no error */
 #define ICMP6_ECHO_REPLY 129u
+#define ICMP6_ROUTER_SOLICIT 133u
+#define ICMP6_ROUTER_ADVERT 134u
 #define ICMP6_SOLICIT 135u
 #define ICMP6_ADVERT 136u
+#define ICMP6_REDIRECT 137u
 
 /* RFC 4861, sections 4.3 and 4.4: solicitation and advertisement, options follow. */
 struct wire_nd {
@@ -141,6 +163,14 @@ struct wire_nd_lladdr_option {
 #define ND_OPTION_SOURCE_LLADDR 1u
 #define ND_OPTION_TARGET_LLADDR 2u
 
+/* RFC 768. */
+struct wire_udp {
+    be16_t src_port;
+    be16_t dst_port;
+    be16_t bytes; /* header and payload */
+    be16_t cksum; /* 0: none, IPv4 only */
+} __attribute__((packed));
+
 /* The ports and the sequence number of a TCP header: what an ICMP error quotes at least. */
 struct wire_tcp_quote {
     be16_t src_port;
@@ -152,6 +182,8 @@ _Static_assert(sizeof(struct wire_eth) == 14, "IEEE 802.3");
 _Static_assert(sizeof(struct wire_arp) == 28, "RFC 826");
 _Static_assert(sizeof(struct wire_ip4) == 20, "RFC 791");
 _Static_assert(sizeof(struct wire_ip6) == 40, "RFC 8200");
+_Static_assert(sizeof(struct wire_ip6_fragment) == 8, "RFC 8200");
 _Static_assert(sizeof(struct wire_icmp) == 8, "RFC 792");
+_Static_assert(sizeof(struct wire_udp) == 8, "RFC 768");
 _Static_assert(sizeof(struct wire_nd) == 24, "RFC 4861");
 _Static_assert(sizeof(struct wire_nd_lladdr_option) == 8, "RFC 4861");

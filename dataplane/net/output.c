@@ -57,22 +57,32 @@ bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struc
                               : put_ip6(m, src, dst, proto, tos, hop_limit);
 }
 
-/* The TCP checksum: the device wants the pseudo header's sum in the field (rte_ethdev), without a
- * device it is done here. */
-static void tcp_cksum(struct rte_mbuf *m, const struct port_info *port, const struct ip_addr *src,
-                      const struct ip_addr *dst)
+/* Where the checksum lies of what the flag asks for. */
+static be16_t *l4_cksum_field(struct rte_mbuf *m)
 {
-    struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, struct rte_tcp_hdr *);
-    ASSERT_HOT(m->data_len >= sizeof(*tcp));
-    uint32_t sum = cksum_add_pseudo(0, src, dst, IPPROTO_NUM_TCP, m->pkt_len);
+    bool is_udp = (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM;
+    size_t at = is_udp ? offsetof(struct wire_udp, cksum) : offsetof(struct rte_tcp_hdr, cksum);
+    ASSERT_HOT(m->data_len >= at + sizeof(be16_t));
+    return rte_pktmbuf_mtod_offset(m, be16_t *, at);
+}
+
+/* The checksum of TCP or UDP: the device wants the pseudo header's sum in the field (rte_ethdev),
+ * without a device it is done here. */
+static void l4_cksum(struct rte_mbuf *m, const struct port_info *port, const struct ip_addr *src,
+                     const struct ip_addr *dst, uint8_t proto)
+{
+    be16_t *field = l4_cksum_field(m);
+    uint32_t sum = cksum_add_pseudo(0, src, dst, proto, m->pkt_len);
     if (port->has_tx_tcp_cksum) {
-        tcp->cksum = (uint16_t)sum;
+        *field = (be16_t){(uint16_t)sum};
         m->ol_flags |= ip_addr_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
         return;
     }
-    tcp->cksum = 0;
-    tcp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0)).wire;
-    m->ol_flags &= ~RTE_MBUF_F_TX_TCP_CKSUM;
+    *field = (be16_t){0};
+    *field = cksum_close(cksum_add_mbuf(sum, m, 0));
+    if (field->wire == 0 && proto == IPPROTO_NUM_UDP)
+        field->wire = 0xffff; /* 0 would mean that there is none (RFC 768) */
+    m->ol_flags &= ~RTE_MBUF_F_TX_L4_MASK;
 }
 
 void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
@@ -91,8 +101,8 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
         net_drop(n, m, STAT_net_drop_tx_headroom);
         return;
     }
-    if ((m->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
-        tcp_cksum(m, port, src, dst);
+    if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0)
+        l4_cksum(m, port, src, dst, proto);
     if (port->has_tx_ip4_cksum && ip_addr_is_v4(dst))
         m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
     bool has_room = output_ip_header(m, src, dst, proto, tos, n->hop_limit);
@@ -111,6 +121,16 @@ void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
     ASSERT_HOT(e->interface < n->now->n_ifaces);
     output_on(n, &n->now->ifaces[e->interface], e->is_on_link ? dst : &e->gateway, m, src, dst,
               proto, tos);
+}
+
+void output_answer(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                   const struct ip_addr *src, uint8_t proto)
+{
+    ASSERT_HOT(!ip_addr_is_zero(&p->src));
+    if (ip6_is_link_local(&p->src)) /* no route knows which link it is on, the frame does */
+        output_on(n, p->frame.iface, &p->src, m, src, &p->src, proto, 0);
+    else
+        net_output(n, m, src, &p->src, proto, 0);
 }
 
 struct rte_mbuf *output_new(struct net *n, uint32_t bytes, void **ret_body)

@@ -174,11 +174,10 @@ static void check_timers(struct sim_box *b)
 static void check_counters(struct sim_box *b)
 {
     check_balance(b, "received frames",
-                  sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) -
+                  sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) +
+                      sim_box_stat(b, STAT_net_reassembled) -
                       sim_box_stat(b, STAT_core_handoff_drop_full),
-                  stat_family(b, "net_drop_rx_") + sim_box_stat(b, STAT_net_rx_tcp) +
-                      sim_box_stat(b, STAT_net_rx_arp) + sim_box_stat(b, STAT_net_rx_nd) +
-                      stat_family(b, "net_rx_icmp"));
+                  stat_family(b, "net_drop_rx_") + stat_family(b, "net_rx_"));
     check_balance(b, "segments", sim_box_stat(b, STAT_net_rx_tcp),
                   sim_box_stat(b, STAT_tcp_rx_fast) + sim_box_stat(b, STAT_tcp_rx_slow) +
                       sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_syn_cookie) +

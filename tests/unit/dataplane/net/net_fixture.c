@@ -47,15 +47,29 @@ bool mbuf_may_answer(const struct rte_mbuf *m)
     return (m->ol_flags & IS_COPY) == 0;
 }
 
-void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
+static void record(struct sent *s, unsigned port, struct rte_mbuf *m)
 {
-    REQUIRE(fixture.n_sent < SENT_MAX);
-    struct sent *s = &fixture.sent[fixture.n_sent++];
-    *s = (struct sent){.port = index, .len = m->pkt_len, .ol_flags = m->ol_flags};
+    *s = (struct sent){.port = port, .len = m->pkt_len, .ol_flags = m->ol_flags};
+    REQUIRE(m->pkt_len <= sizeof(s->bytes));
     const uint8_t *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, s->bytes);
     if (bytes != s->bytes)
         memcpy(s->bytes, bytes, m->pkt_len);
     rte_pktmbuf_free(m);
+}
+
+void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
+{
+    REQUIRE(fixture.n_sent < SENT_MAX);
+    record(&fixture.sent[fixture.n_sent++], index, m);
+}
+
+void port_rx_respread(struct core *c, struct rte_mbuf **m)
+{
+    fixture.n_respread++;
+    if (!fixture.respreads_away)
+        return;
+    record(&fixture.respread, (*m)->port, *m);
+    *m = NULL;
 }
 
 static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
@@ -76,6 +90,26 @@ static void on_error(struct tcp *t, const struct net_icmp_error *e)
 {
     fixture.n_errors++;
     fixture.error = *e;
+}
+
+static bool on_datagram(void *owner, struct rte_mbuf *m, const struct net_udp_header *h)
+{
+    if (h->dst_port != UDP_PORT)
+        return false;
+    fixture.n_datagrams++;
+    fixture.datagram_bytes = m->pkt_len;
+    fixture.datagram_header = *h;
+    const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, fixture.datagram);
+    if (bytes != fixture.datagram)
+        memcpy(fixture.datagram, bytes, m->pkt_len);
+    rte_pktmbuf_free(m);
+    return true;
+}
+
+static void on_udp_error(void *owner, const struct net_icmp_error *e)
+{
+    fixture.n_udp_errors++;
+    fixture.udp_error = *e;
 }
 
 static void on_gone(struct tcp *t, const struct ip_addr *addr)
@@ -116,6 +150,7 @@ const struct net_config *net_fixture_config(void)
 struct net_fixture *net_up(uint8_t worker)
 {
     static const struct net_tcp_ops ops = {on_segment, on_error, on_gone};
+    static const struct net_udp_ops udp_ops = {on_datagram, on_udp_error};
     struct net_fixture *f = &fixture;
     start_eal();
     memset(&stats, 0, sizeof(stats));
@@ -130,6 +165,7 @@ struct net_fixture *net_up(uint8_t worker)
     core_init(&f->core, &config);
     f->net = net_new(&f->core);
     net_set_tcp(f->net, (struct tcp *)f, &ops);
+    net_set_udp(f->net, f, &udp_ops);
     net_configure(f->net, net_fixture_config());
     while (net_poll(f->net) > 0)
         ;

@@ -16,6 +16,7 @@
 
 #include "core/core.h"
 #include "net/net_priv.h"
+#include "net/udp.h"
 #include "packet.h"
 #include "unit.h"
 
@@ -47,15 +48,26 @@ struct net_fixture {
     struct sent sent[SENT_MAX];
     unsigned n_segments;    /* that tcp was given */
     uint32_t segment_bytes; /* of the last of them */
-    uint8_t segment[2048];  /* its content */
+    uint8_t segment[65536]; /* its content */
     uint8_t segment_tos;
     struct ip_addr segment_src;
     struct ip_addr segment_dst;
     unsigned n_errors;
     struct net_icmp_error error; /* the last */
+    unsigned n_datagrams;        /* that udp's listener was given */
+    uint32_t datagram_bytes;
+    uint8_t datagram[65536];
+    struct net_udp_header datagram_header;
+    unsigned n_udp_errors;
+    struct net_icmp_error udp_error;
+    bool respreads_away; /* packets put together belong to another worker, who takes them */
+    unsigned n_respread;
+    struct sent respread; /* the last */
     unsigned n_gone;
     struct ip_addr gone; /* the last */
 };
+
+#define UDP_PORT 53u /* the one that the fixture listens on */
 
 /* The fixture, fresh: no neighbours known, announcements done and forgotten. */
 struct net_fixture *net_up(uint8_t worker);

@@ -158,6 +158,42 @@ void packet_tcp(struct packet *p, uint16_t src_port, uint16_t dst_port, const ch
     packet_bytes(p, payload, (unsigned)strlen(payload));
 }
 
+void packet_udp(struct packet *p, uint16_t src_port, uint16_t dst_port, const void *payload,
+                unsigned len)
+{
+    set_proto(p, 17);
+    p->l4_at = p->len;
+    uint8_t *at = grow(p, 8);
+    put16(at, src_port);
+    put16(at + 2, dst_port);
+    put16(at + 4, 8 + len);
+    p->cksum_at = p->l4_at + 6;
+    packet_bytes(p, payload, len);
+}
+
+struct packet packet_fragment(const struct packet *whole, uint32_t id, unsigned first, unsigned end,
+                              bool has_more)
+{
+    struct packet p = *whole;
+    bool is_v4 = whole->next_at == 0;
+    p.len = whole->ip_at + (is_v4 ? 20 : 40);
+    ASSERT(first % 8 == 0 && p.len == whole->l4_at && p.len + end <= whole->len);
+    if (is_v4) {
+        put16(&p.bytes[p.ip_at + 4], id);
+        put16(&p.bytes[p.ip_at + 6], first / 8 | (has_more ? 0x2000u : 0));
+    } else {
+        unsigned at = packet_ext(&p, 44, 8);
+        p.bytes[at] = whole->proto;
+        p.bytes[at + 1] = 0;
+        put16(&p.bytes[at + 2], first | has_more);
+        put32(&p.bytes[at + 4], id);
+    }
+    p.cksum_at = 0; /* it was closed as a whole */
+    packet_bytes(&p, &whole->bytes[whole->l4_at + first], end - first);
+    packet_close(&p);
+    return p;
+}
+
 void packet_icmp(struct packet *p, uint8_t type, uint8_t code, uint32_t rest)
 {
     if (p->next_at != 0)
@@ -198,7 +234,7 @@ static void close_ip4(struct packet *p)
         return;
     uint16_t cksum = 0;
     memcpy(&p->bytes[p->cksum_at], &cksum, 2);
-    if (p->proto == 6)
+    if (p->proto == 6 || p->proto == 17)
         cksum = rte_ipv4_udptcp_cksum(ip, &p->bytes[p->l4_at]);
     else
         cksum = (uint16_t)~rte_raw_cksum(&p->bytes[p->l4_at], p->len - p->l4_at);

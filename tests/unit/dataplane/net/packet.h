@@ -14,7 +14,7 @@
 #include "base/ip_addr.h"
 #include "core/port.h"
 
-#define PACKET_BYTES_MAX 2000u
+#define PACKET_BYTES_MAX 9000u
 
 struct packet {
     uint8_t bytes[PACKET_BYTES_MAX];
@@ -49,6 +49,15 @@ unsigned packet_ext(struct packet *p, uint8_t proto, unsigned bytes);
 
 /* TCP header with a SYN and `payload`. */
 void packet_tcp(struct packet *p, uint16_t src_port, uint16_t dst_port, const char *payload);
+
+/* UDP header and `payload`. */
+void packet_udp(struct packet *p, uint16_t src_port, uint16_t dst_port, const void *payload,
+                unsigned len);
+
+/* `whole`, closed, as a fragment: the bytes first..end of what is behind its IP header, which has
+ * no options and no extension headers; `has_more` as told. */
+struct packet packet_fragment(const struct packet *whole, uint32_t id, unsigned first, unsigned end,
+                              bool has_more);
 
 /* ICMP (of the family of the IP header): type, code, the four bytes after the checksum. */
 void packet_icmp(struct packet *p, uint8_t type, uint8_t code, uint32_t rest);

@@ -155,8 +155,42 @@ TEST(other_icmp_is_ignored)
     packet_icmp(&p, 134, 0, 0); /* router advertisement */
     packet_close(&p);
     net_receive(f, &p, 0);
-    CHECK_EQ(net_stat(f, STAT_net_icmp_ignored), 2);
+    p.bytes[p.l4_at] = 137;
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    p = packet_eth(MAC_US, MAC_PEER);
+    packet_ip4(&p, "192.0.2.254", US4, 1);
+    packet_icmp(&p, 5, 1, 0xc0000207);
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_icmp_ignored), 1);
+    CHECK_EQ(net_stat(f, STAT_net_routers_ignored), 1);
+    CHECK_EQ(net_stat(f, STAT_net_redirects_ignored), 2);
     CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+TEST(an_echo_that_came_in_pieces_is_answered_as_far_as_a_packet_goes)
+{
+    struct net_fixture *f = net_up(0);
+    meet_peer(f);
+    struct packet whole = packet_eth(MAC_US, MAC_PEER);
+    packet_ip4(&whole, PEER4, US4, 1);
+    packet_icmp(&whole, 8, 0, 0x12345678);
+    static const uint8_t bytes[3000] = {[0] = 1, [2999] = 2};
+    packet_bytes(&whole, bytes, sizeof(bytes));
+    packet_close(&whole);
+    struct packet p = packet_fragment(&whole, 1, 0, 1480, true);
+    net_receive(f, &p, 0);
+    p = packet_fragment(&whole, 1, 1480, 2960, true);
+    net_receive(f, &p, 0);
+    p = packet_fragment(&whole, 1, 2960, 3008, false);
+    net_receive(f, &p, 0);
+    REQUIRE(f->n_sent == 1); /* RFC 1122, 3.2.2.6 */
+    const struct sent *s = &f->sent[0];
+    CHECK_EQ(s->len, 14 + 1500);
+    CHECK_EQ((uint16_t)~rte_raw_cksum(&s->bytes[34], s->len - 34), 0);
+    CHECK(memcmp(&s->bytes[38], &whole.bytes[whole.l4_at + 4], 1476) == 0);
     net_down(f);
 }
 
@@ -231,7 +265,7 @@ TEST(errors_about_what_we_never_sent_are_only_counted)
     struct net_fixture *f = net_up(0);
     struct packet p = error4(3, 4, 1400, "192.0.2.2", 6);
     net_receive(f, &p, 0);
-    p = error4(3, 4, 1400, US4, 17);
+    p = error4(3, 4, 1400, US4, 132);
     net_receive(f, &p, 0);
     CHECK_EQ(f->n_errors, 0);
     CHECK_EQ(net_stat(f, STAT_net_icmp_errors_foreign), 2);
@@ -243,4 +277,5 @@ UNIT_MAIN("net/icmp", T(an_ip4_echo_comes_back_as_it_was), T(an_ip6_echo_comes_b
           T(echo_to_a_group_is_not_answered), T(a_flood_of_echo_gets_no_more_than_its_rate),
           T(other_icmp_is_ignored), T(errors_about_our_segments_are_told_to_tcp),
           T(an_ip6_packet_too_big_is_told_to_tcp),
-          T(errors_about_what_we_never_sent_are_only_counted))
+          T(errors_about_what_we_never_sent_are_only_counted),
+          T(an_echo_that_came_in_pieces_is_answered_as_far_as_a_packet_goes))
