@@ -33,7 +33,8 @@ enum stream_event {
     STREAM_READABLE = 1u << 0,
     STREAM_WRITABLE = 1u << 1,
     STREAM_CLOSED = 1u << 2,
-    STREAM_URGENT = 1u << 3, /* of tcp, to those who asked: tcp/settings.h */
+    STREAM_URGENT = 1u << 3,  /* of tcp, to those who asked: tcp/settings.h */
+    STREAM_TROUBLE = 1u << 4, /* likewise */
 };
 
 /* Why a stream is over. One list: enum, names, help. */

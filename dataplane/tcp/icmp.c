@@ -62,7 +62,10 @@ void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
         lower_path_mtu(c, e->mtu);
     } else {
         stat_inc(t->core, STAT_tcp_icmp_soft);
-        if (c->state == TCP_SYN_SENT && e->kind == NET_ICMP_UNREACHABLE)
+        bool is_unreachable = e->kind == NET_ICMP_UNREACHABLE;
+        if (c->state == TCP_SYN_SENT && is_unreachable)
             tcp_conn_end(c, STREAM_END_UNREACHABLE);
+        else
+            tcp_note_trouble(c, is_unreachable ? TCP_TROUBLE_UNREACHABLE : TCP_TROUBLE_OTHER);
     }
 }

@@ -8,7 +8,6 @@
  * (after a timeout; likewise). At most one flag is set.
  */
 #include "base/assert.h"
-#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 #define DUPLICATE_THRESHOLD 3u
@@ -248,7 +247,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     struct core *core = c->tcp->core;
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
     if (is_user_timeout(c)) {
-        tcp_abort(c, STREAM_END_TIMEOUT);
+        tcp_abort(c, tcp_silent_end(c));
         return;
     }
     if (!tcp_sender_get(c))
@@ -266,7 +265,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     } else {
         stat_inc(core, STAT_tcp_rto);
         if (c->backoff == TCP_R1_TIMEOUTS)
-            net_doubt(c->tcp->net, &c->tuple.remote);
+            tcp_on_r1(c);
         /* One reduction an episode: a timeout in the middle of one says nothing new about the
          * path's capacity, only that the ACK clock stopped. */
         bool is_first = !is_recovering(c);

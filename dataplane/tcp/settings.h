@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stream;
@@ -32,3 +33,16 @@ void tcp_watch_urgent(struct stream *s);
 /* How many bytes from the next unread one on are urgent, those that are yet to come included; 0:
  * none. */
 uint32_t tcp_urgent_bytes(const struct stream *s);
+
+/* What a connection has met and lives with: RFC 9293's soft errors (3.9.1.8). */
+enum tcp_trouble {
+    TCP_TROUBLE_SILENCE = 1u << 0,     /* R1: several timeouts in a row */
+    TCP_TROUBLE_UNREACHABLE = 1u << 1, /* ICMP: no way to the peer, for now */
+    TCP_TROUBLE_OTHER = 1u << 2,       /* another ICMP error about what is in flight */
+};
+
+/* From now on STREAM_TROUBLE comes with every soft error, or no longer. Off at first. */
+void tcp_watch_troubles(struct stream *s, bool is_wanted);
+
+/* The soft errors since the peer acknowledged something new: a set of enum tcp_trouble. */
+unsigned tcp_troubles(const struct stream *s);

@@ -11,6 +11,7 @@
  *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
  *   sender.c       who may send now      settings.c   knobs, urgent
+ *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
  *   pure: options rtt sack rack cc cc_cubic iss syncookie; tables: table timewait ports; check dump
  */
@@ -18,6 +19,7 @@
 
 #include "base/pool.h"
 #include "core/core.h"
+#include "tcp/settings.h"
 #include "tcp/syncookie.h"
 #include "tcp/table.h"
 #include "tcp/tcp.h"
@@ -92,6 +94,17 @@ uint16_t tcp_urgent_field(struct tcp_conn *c, seq_t seq);
 
 /* Sixth: the peer's urgent bytes end before `up`. */
 void tcp_urgent_input(struct tcp_conn *c, seq_t up);
+
+/* trouble.c */
+
+/* The connection met a soft error: remembered, and told to an owner who wants to know. */
+void tcp_note_trouble(struct tcp_conn *c, enum tcp_trouble what);
+
+/* R1 timeouts in a row (RFC 9293, 3.8.3): the next hop is doubted, the owner told. */
+void tcp_on_r1(struct tcp_conn *c);
+
+/* How a connection ends whose peer stays silent: by what was heard of it meanwhile. */
+enum stream_end tcp_silent_end(const struct tcp_conn *c);
 
 /* conn.c */
 

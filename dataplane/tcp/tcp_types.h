@@ -76,6 +76,9 @@ enum {
     TCP_EVENT_FREE = 1u << 7,
 };
 
+/* Of tcp_conn.troubles, beside enum tcp_trouble: STREAM_TROUBLE is wanted. */
+#define TCP_TROUBLES_ARE_WATCHED (1u << 7)
+
 /* The one wheel timer of a connection serves three deadlines. */
 enum tcp_deadline {
     TCP_DEADLINE_RETRANSMIT, /* meaning: enum tcp_retransmit_kind */
@@ -136,6 +139,7 @@ struct tcp_conn {
     uint8_t end;        /* enum stream_end */
     uint8_t generation; /* of this use of the pool's object */
     uint8_t tos;        /* of what is sent */
+    uint8_t troubles;   /* enum tcp_trouble; TCP_TROUBLES_ARE_WATCHED */
     struct tcp_rtt rtt;
     uint32_t kept_cwnd_bytes;     /* for the next sender: what the last one had, */
     uint32_t kept_ssthresh_bytes; /* or what the handshake allows */
@@ -146,6 +150,7 @@ struct tcp_conn {
     seq_t last_ack_sent;
     seq_t fin_ahead; /* with TCP_F_FIN_AHEAD: the number of the peer's FIN */
     uint32_t challenge_ms;
+    uint32_t trouble_ms; /* when the last soft error came */
     struct tcp_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */
     struct list_node ready;  /* on tcp.ready while events != 0 */

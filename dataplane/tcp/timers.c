@@ -6,7 +6,6 @@
  * segment.
  */
 #include "base/assert.h"
-#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 /* Arms the wheel for the nearest deadline. */
@@ -45,11 +44,11 @@ static void on_syn_timer(struct tcp_conn *c)
     ASSERT(c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD);
     bool is_active = (c->flags & TCP_F_ACTIVE) != 0;
     if (c->probes >= (is_active ? TCP_SYN_RETRIES_MAX : TCP_SYN_ACK_RETRIES_MAX)) {
-        tcp_conn_end(c, STREAM_END_TIMEOUT);
+        tcp_conn_end(c, tcp_silent_end(c));
         return;
     }
     if (++c->probes == TCP_R1_TIMEOUTS)
-        net_doubt(c->tcp->net, &c->tuple.remote);
+        tcp_on_r1(c);
     stat_inc(c->tcp->core, STAT_tcp_syn_retransmits);
     c->flags |= TCP_F_SEND_SYN;
     tcp_program_output(c);
@@ -92,7 +91,7 @@ static void on_keepalive(struct tcp_conn *c)
         return;
     }
     if (c->probes >= TCP_KEEPALIVE_PROBES_MAX) {
-        tcp_abort(c, STREAM_END_TIMEOUT);
+        tcp_abort(c, tcp_silent_end(c));
         return;
     }
     c->probes++;
@@ -107,7 +106,7 @@ static void on_wait(struct tcp_conn *c)
     bool is_opening = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD;
     bool is_released = (c->flags & TCP_F_OWNED) == 0 && (c->flags & TCP_F_SHUTDOWN) != 0;
     if (is_opening)
-        tcp_conn_end(c, STREAM_END_TIMEOUT);
+        tcp_conn_end(c, tcp_silent_end(c));
     else if (is_released)
         tcp_abort(c, STREAM_END_TIMEOUT); /* lingered long enough */
     else

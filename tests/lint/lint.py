@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import limits
+import rfcs
 import tour
 import tree
 
@@ -105,6 +106,8 @@ CHECKS = [
     sources_hold_nothing_unfinished,
     limits.limits_page_is_current,
     tour.tour_stations_exist,
+    rfcs.rfc_pages_name_what_exists,
+    rfcs.rfcs_of_the_code_have_a_page,
     include_graph.layers_point_one_way,
 ]
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sentences of the RFCs that no other test shows, as docs/rfc lists them: the receiving side. */
+/* Sentences of the RFCs that no other test shows, as docs/rfc lists them. */
 #include "harness.h"
+#include "net/net.h"
+#include "tcp/settings.h"
 #include "unit.h"
 
 static void finish(struct world *w, struct stream *s)
@@ -191,7 +193,80 @@ TEST(a_segment_longer_than_our_mss_counts_as_several)
     finish(w, s);
 }
 
-UNIT_MAIN("tcp/rfc", T(a_segment_is_acknowledged_once_whatever_it_brings),
+/* An ICMP error about the byte `seq` of ours. */
+static void icmp(struct world *w, enum net_icmp_kind kind, uint32_t seq)
+{
+    struct net_icmp_error e = {.kind = kind,
+                               .local = w->local,
+                               .remote = w->remote,
+                               .local_port = w->local_port,
+                               .remote_port = w->remote_port,
+                               .seq = w->our_iss + seq};
+    tcp_on_icmp_error(w->tcp, &e);
+    run(w);
+}
+
+TEST(soft_errors_are_told_to_who_wants_them_and_end_nothing)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    run(w);
+    icmp(w, NET_ICMP_UNREACHABLE, 1);
+    CHECK_EQ(events(w), 0); /* nobody asked */
+    CHECK_EQ(tcp_troubles(s), TCP_TROUBLE_UNREACHABLE);
+    tcp_watch_troubles(s, true);
+    icmp(w, NET_ICMP_TIME, 1);
+    CHECK_EQ(events(w), STREAM_TROUBLE);
+    CHECK_EQ(tcp_troubles(s), TCP_TROUBLE_UNREACHABLE | TCP_TROUBLE_OTHER);
+    icmp(w, NET_ICMP_TIME, 1000); /* not in flight: a stranger's */
+    CHECK_EQ(events(w), 0);
+    w->core.now_us += 1000;
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
+    run(w);
+    CHECK_EQ(tcp_troubles(s), 0); /* outlived */
+    tcp_watch_troubles(s, false);
+    CHECK_EQ(write_pattern(s, 11, 10), 10);
+    run(w);
+    icmp(w, NET_ICMP_TIME, 11);
+    CHECK_EQ(events(w), 0);
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(silence_after_unreachable_ends_as_unreachable)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    tcp_set_user_timeout(s, 3000);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    run(w);
+    icmp(w, NET_ICMP_UNREACHABLE, 1);
+    pass(w, 10000000);
+    CHECK_EQ(stream_end(s), STREAM_END_UNREACHABLE);
+    drop_all(w);
+    finish(w, s);
+}
+
+TEST(several_timeouts_in_a_row_are_told)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    tcp_watch_troubles(s, true);
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    pass(w, 1200000);
+    CHECK_EQ(events(w), 0);
+    pass(w, 3000000);
+    CHECK_EQ(events(w), STREAM_TROUBLE);
+    CHECK_EQ(tcp_troubles(s), TCP_TROUBLE_SILENCE);
+    drop_all(w);
+    finish(w, s);
+}
+
+UNIT_MAIN("tcp/rfc", T(soft_errors_are_told_to_who_wants_them_and_end_nothing),
+          T(silence_after_unreachable_ends_as_unreachable), T(several_timeouts_in_a_row_are_told),
+          T(a_segment_is_acknowledged_once_whatever_it_brings),
           T(a_fin_behind_data_that_came_before_is_acknowledged_once),
           T(the_timestamp_is_judged_before_the_window),
           T(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old),
