@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Soft errors (RFC 9293, 3.9.1.8, 3.9.2.2): what a connection meets and lives with. They end
- * nothing, because anybody can forge most of them (RFC 5927); but they are remembered until the peer
- * acknowledges something new, and name the end if it comes by silence.
+ * nothing, because anybody can forge most of them (RFC 5927); but they are remembered until the
+ * peer acknowledges something new, and name the end if it comes by silence.
  */
 #include "base/assert.h"
 #include "net/net.h"

@@ -198,8 +198,9 @@ static void checksum(struct world *w, struct rte_mbuf *m)
 static void peer_options(struct world *w, const struct seg *s, struct tcp_options *o)
 {
     const struct world_config *c = &w->config;
-    bool is_syn = (s->flags & S) != 0;
-    o->has_timestamps = c->has_timestamps && !s->no_timestamps && (s->flags & R) == 0;
+    bool is_syn = (s->flags & S) != 0 || s->has_syn_options;
+    o->has_timestamps =
+        c->has_timestamps && !s->no_timestamps && ((s->flags & R) == 0 || s->is_old);
     o->ts_value = (uint32_t)(w->core.now_us / 1000) + 77 - (s->is_old ? 60000 : 0);
     o->ts_echo = w->ts_echo;
     o->has_mss = is_syn && c->peer_mss != 0;

@@ -38,6 +38,7 @@ struct seg {
     uint16_t urgent;            /* peer, take: the field that URG is about */
     struct tcp_options options; /* EXPECT fills what it got */
     bool no_timestamps;         /* peer: leave them out */
+    bool has_syn_options;       /* peer: those of a SYN, whatever the flags are */
 };
 
 #define SEG(...) ((struct seg){__VA_ARGS__})

@@ -97,6 +97,24 @@ TEST(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old
     finish(w, s);
 }
 
+TEST(a_reset_is_never_judged_by_its_timestamp)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    uint32_t recent = conn(s)->ts_recent;
+    peer(w, SEG(.flags = R, .seq = 100, .is_old = true)); /* challenged, and learned nothing from */
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1);
+    CHECK_EQ(conn(s)->ts_recent, recent);
+    peer(w, SEG(.flags = R, .seq = 1, .is_old = true));
+    run(w);
+    CHECK_EQ(stream_end(s), STREAM_END_RESET);
+    CHECK_EQ(stat(w, STAT_tcp_drop_paws), 0);
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
 TEST(a_timestamp_of_weeks_ago_judges_nothing)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -270,7 +288,7 @@ UNIT_MAIN("tcp/rfc", T(soft_errors_are_told_to_who_wants_them_and_end_nothing),
           T(a_fin_behind_data_that_came_before_is_acknowledged_once),
           T(the_timestamp_is_judged_before_the_window),
           T(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old),
-          T(a_timestamp_of_weeks_ago_judges_nothing),
+          T(a_reset_is_never_judged_by_its_timestamp), T(a_timestamp_of_weeks_ago_judges_nothing),
           T(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for),
           T(timestamps_that_were_not_agreed_upon_are_ignored),
           T(syns_out_of_the_window_are_challenged_at_a_rate),
