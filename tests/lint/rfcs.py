@@ -2,7 +2,8 @@
 """docs/rfc: each row of a page names a requirement, what does it and what shows it; all that is named must exist.
 
 A row is `| where | what | does it | shown by |`. In the third cell a name in backticks is an identifier of dataplane/
-or drivers/, or a path; in the fourth it is a TEST() of tests/unit, a def of a Python test, or a path. A row that
+or drivers/, or a path; in the fourth it is a TEST() of tests/unit, a def of a Python test, a path, or `subject/name`
+of tests/scripts. A row that
 does not hold says "no:" and why in the third cell, one that is not for a host like us "not ours:". A MUST that says
 "no:" is listed in the README under "Where we do otherwise", so none is open in silence.
 """
@@ -67,10 +68,14 @@ def is_path(name):
     return "/" in name or name.endswith((".c", ".h", ".py"))
 
 
+def is_file(name):
+    """A file of the tree, or a packet script without its folder and ending."""
+    return any(os.path.exists(os.path.join(tree.TOP, p)) for p in (name, f"tests/scripts/{name}.script"))
+
+
 def missing(names, known):
-    """Those that are neither known nor files of the tree."""
-    return [n for n in names
-            if not (os.path.exists(os.path.join(tree.TOP, n)) if is_path(n) else n.split("(")[0] in known)]
+    """Those that are neither known nor files."""
+    return [n for n in names if not (is_file(n) if is_path(n) else n in known)]
 
 
 def otherwise():
