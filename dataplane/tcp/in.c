@@ -181,11 +181,11 @@ static bool step_one_sequence(struct tcp_conn *c, struct tcp_segment *seg)
 }
 
 /* RFC 7323, 5.3, R3 and 4.3: the timestamp to echo is that of the segment that the last
- * acknowledgement waited for. */
+ * acknowledgement waited for. After step five: else a stranger who guesses a number in the window
+ * could set it far ahead, and all that the peer sends would be old. */
 static void note_timestamp(struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || (seg->flags & TCP_RST) != 0 ||
-        seq_gt(seg->seq, c->last_ack_sent))
+    if ((c->flags & TCP_F_TIMESTAMPS) == 0 || seq_gt(seg->seq, c->last_ack_sent))
         return;
     c->ts_recent = seg->options.ts_value;
     c->ts_recent_ms = tcp_now_ms(c->tcp);
@@ -272,7 +272,6 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     seq_t fin = seq_add(seg->seq, seg->len);
     if (!step_one_paws(c, seg) || !step_one_sequence(c, seg))
         return;
-    note_timestamp(c, seg);
     c->last_rx_ms = tcp_now_ms(c->tcp);
     if (seg->flags & TCP_RST) { /* second */
         tcp_rst_input(c, seg);
@@ -286,6 +285,7 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     }
     if (!step_five_ack(c, seg))
         return;
+    note_timestamp(c, seg);
     if ((seg->flags & TCP_URG) != 0 && (c->flags & TCP_F_FIN_RCVD) == 0) /* sixth */
         tcp_urgent_input(c, seq_add(seg->seq, seg->urgent));
     if (!step_seven_text(c, seg))

@@ -97,6 +97,23 @@ TEST(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old
     finish(w, s);
 }
 
+TEST(a_segment_that_acknowledges_nonsense_tells_no_time)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    uint32_t recent = conn(s)->ts_recent;
+    w->core.now_us += 60000000; /* so that the stranger's clock may be ahead of the peer's */
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 9999, .len = 1));
+    peer(w, SEG(.flags = 0, .seq = 1, .len = 1));
+    peer(w, SEG(.flags = S, .seq = 1));
+    CHECK_EQ(conn(s)->ts_recent, recent);
+    w->core.now_us -= 60000000;
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 10));
+    CHECK_EQ(stream_readable(s), 10);
+    drop_all(w);
+    finish(w, s);
+}
+
 TEST(a_reset_is_never_judged_by_its_timestamp)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -288,6 +305,7 @@ UNIT_MAIN("tcp/rfc", T(soft_errors_are_told_to_who_wants_them_and_end_nothing),
           T(a_fin_behind_data_that_came_before_is_acknowledged_once),
           T(the_timestamp_is_judged_before_the_window),
           T(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old),
+          T(a_segment_that_acknowledges_nonsense_tells_no_time),
           T(a_reset_is_never_judged_by_its_timestamp), T(a_timestamp_of_weeks_ago_judges_nothing),
           T(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for),
           T(timestamps_that_were_not_agreed_upon_are_ignored),
