@@ -330,7 +330,35 @@ TEST(a_loss_that_only_the_probe_repaired_lowers_the_window)
     }
 }
 
-UNIT_MAIN("tcp/rfc_send", T(a_loss_that_only_the_probe_repaired_lowers_the_window),
+TEST(another_timeout_begins_frto_anew)
+{
+    struct tcp_undo u;
+    struct tcp_cc cc = {.cwnd_bytes = 14480};
+    struct tcp_delivery d = {.una_bytes = 1460};
+    tcp_undo_begin(&u, &cc, true);
+    CHECK(!tcp_undo_on_ack(&u, &d, false, false));
+    CHECK_EQ(u.frto, TCP_FRTO_NEW);
+    tcp_undo_on_timeout_again(&u);
+    CHECK_EQ(u.frto, TCP_FRTO_RESENT);
+}
+
+TEST(congestion_that_the_network_told_of_is_never_taken_back)
+{
+    for (unsigned is_told = 0; is_told < 2; is_told++) {
+        struct tcp_undo u;
+        struct tcp_cc cc = {.cwnd_bytes = 14480};
+        struct tcp_delivery d = {.una_bytes = 1460, .has_echo = true, .echo_ms = 99};
+        tcp_undo_begin(&u, &cc, false);
+        tcp_undo_on_resent(&u, 100);
+        if (is_told)
+            tcp_undo_disarm(&u);
+        CHECK_EQ(tcp_undo_on_ack(&u, &d, false, false), !is_told);
+    }
+}
+
+UNIT_MAIN("tcp/rfc_send", T(another_timeout_begins_frto_anew),
+          T(congestion_that_the_network_told_of_is_never_taken_back),
+          T(a_loss_that_only_the_probe_repaired_lowers_the_window),
           T(timestamps_have_an_offset_of_their_own), T(the_first_two_duplicates_let_new_data_go),
           T(duplicates_without_news_send_nothing_with_sack),
           T(what_the_peer_sacked_and_dropped_is_sent_again),
