@@ -23,6 +23,7 @@ TEST = re.compile(r"^\s*TEST\((\w+)", re.M)
 DEFINITION = re.compile(r"^\s*def (\w+)\(", re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 LEVEL = re.compile(r"\b(MUST|SHOULD|MAY|must|should|may|SHLD|REC|step)\b")
+PLACE = re.compile(r"MUST-\d+|\d+(?:\.\d+)*")
 RFC = re.compile(r"\bRFC (\d+)")
 
 
@@ -78,10 +79,17 @@ def missing(names, known):
     return [n for n in names if not (is_file(n) if is_path(n) else n in known)]
 
 
+@functools.cache
 def otherwise():
-    """The text under the heading of what we do otherwise."""
-    whole = "\n".join(tree.lines(INDEX))
-    return whole.partition(OTHERWISE)[2]
+    """The bullets under the heading of what we do otherwise."""
+    return "\n".join(tree.lines(INDEX)).partition(OTHERWISE)[2].split("\n- ")
+
+
+def is_owned_up_to(page, where):
+    """Does a bullet name the RFC and the place, by section or identifier?"""
+    rfc = PAGE.match(page)[1]
+    return any(re.search(rf"\b{rfc}\b", bullet) and re.search(rf"(?<![\d.]){re.escape(place)}(?!\.?\d)", bullet)
+               for bullet in otherwise() for place in PLACE.findall(where))
 
 
 def faults_of(page, cells):
@@ -94,7 +102,7 @@ def faults_of(page, cells):
     if not LEVEL.search(where):
         faults.append("neither MUST nor SHOULD nor MAY")
     if does.startswith("no:"):
-        if re.search(r"\bMUST\b", where) and f"RFC {PAGE.match(page)[1]}" not in otherwise():
+        if re.search(r"\bMUST\b", where) and not is_owned_up_to(page, where):
             faults.append("a MUST that does not hold, and README.md has no word of it")
     elif not does.startswith("not ours:") and not (NAME.search(does) and shown):
         faults.append("names no function, or nothing shows it")
