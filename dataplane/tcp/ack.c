@@ -94,7 +94,8 @@ static void take_sacked(struct tcp_conn *c, const struct tcp_segment *seg, struc
 }
 
 /* Reads the ACK into `d`, and into RTT and RACK. */
-static void read_ack(struct tcp_conn *c, const struct tcp_segment *seg, struct tcp_delivery *d)
+static void read_ack(struct tcp_conn *c, const struct tcp_segment *seg, seq_t ack,
+                     struct tcp_delivery *d)
 {
     uint64_t now_us = c->tcp->core->now_us;
     *d = (struct tcp_delivery){.now_us = now_us, .min_rtt_us = c->rtt.min_us};
@@ -102,11 +103,13 @@ static void read_ack(struct tcp_conn *c, const struct tcp_segment *seg, struct t
         d->has_echo = true;
         d->echo_ms = seg->options.ts_echo - c->ts_offset;
     }
-    take_acknowledged(c, seg->ack, d);
+    take_acknowledged(c, ack, d);
     if (c->flags & TCP_F_SACK)
         take_sacked(c, seg, d);
-    if (d->has_rtt)
+    if (d->has_rtt) {
         tcp_rtt_sample(&c->rtt, d->rtt_us, now_us);
+        c->tx->is_probed = false;
+    }
     tcp_rack_on_delivery(&c->tx->rack, d);
 }
 
@@ -127,32 +130,41 @@ static void learn(struct tcp_conn *c, const struct tcp_segment *seg, bool has_wi
 {
     bool was_outstanding = !seq_eq(c->snd_una, c->snd_nxt);
     bool is_same = seq_eq(seg->ack, c->snd_una);
+    bool is_overtaken = seq_lt(seg->ack, c->snd_una);
     struct tcp_delivery d;
-    read_ack(c, seg, &d);
+    seq_t ack = seq_max(seg->ack, c->snd_una);
+    read_ack(c, seg, ack, &d);
     resend_probe(c);
-    bool has_dsack = (c->flags & TCP_F_SACK) != 0 && is_dsack(seg);
+    bool has_dsack = (c->flags & TCP_F_SACK) != 0 && !is_overtaken && is_dsack(seg);
     if (has_dsack) {
         tcp_rack_on_dsack(&c->tx->rack, c->snd_una, c->snd_nxt);
         c->flags &= ~(uint32_t)TCP_F_TLP_RESENT; /* RFC 8985, 7.4: the probe was not needed */
     }
+    /* RFC 5681, 2; the answers to window probes look alike and tell of no loss. */
     bool is_dupack = was_outstanding && is_same && seg->len == 0 && !has_window_changed &&
-                     (seg->flags & TCP_FIN) == 0;
+                     (seg->flags & TCP_FIN) == 0 && c->snd_wnd != 0 &&
+                     (c->flags & TCP_F_PROBE) == 0;
+    d.is_marked = (c->flags & TCP_F_ECN) != 0 && (seg->flags & TCP_ECE) != 0;
     tcp_recovery_try_undo(c, &d, has_dsack, is_dupack);
     if (was_outstanding)
         tcp_recovery_on_ack(c, &d, is_dupack);
+    if (d.is_marked)
+        tcp_ecn_on_mark(c);
 }
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg)
 {
     if (!is_plausible(c, seg))
         return false;
-    if (seq_lt(seg->ack, c->snd_una))
-        return true; /* overtaken by a later one: its text counts, it itself does not */
-    bool has_window_changed = update_window(c, seg);
-    if (c->tx != NULL)
+    /* One that a later one has overtaken still tells what is SACKed. */
+    bool is_overtaken = seq_lt(seg->ack, c->snd_una);
+    bool has_window_changed = !is_overtaken && update_window(c, seg);
+    if (c->tx != NULL && (!is_overtaken || seg->options.n_sack > 0))
         learn(c, seg, has_window_changed);
-    ASSERT_HOT(seq_eq(c->snd_una, seg->ack));
     tcp_program_output(c);
+    if (is_overtaken)
+        return true;
+    ASSERT_HOT(seq_eq(c->snd_una, seg->ack));
     if ((c->flags & TCP_F_FIN_SENT) != 0 && seq_eq(c->snd_una, c->snd_nxt))
         tcp_on_fin_acked(c);
     return true;

@@ -98,6 +98,5 @@ void tcp_cc_on_timeout(struct tcp_cc *cc, bool is_first, uint32_t mss)
 void tcp_cc_on_idle(struct tcp_cc *cc, uint32_t mss)
 {
     cc->cwnd_bytes = min32(cc->cwnd_bytes, tcp_cc_initial_window(mss));
-    cc->ops->on_idle(cc);
     ASSERT_HOT(cc->cwnd_bytes > 0);
 }

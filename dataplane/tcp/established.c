@@ -14,6 +14,8 @@ static bool is_predicted(const struct tcp_conn *c, const struct tcp_segment *seg
         return false;
     if (!seq_eq(seg->seq, c->rcv_nxt) || c->oooq.head != NULL || seg->options.n_sack != 0)
         return false;
+    if (seg->ecn == TCP_ECN_CE)
+        return false;
     if (seg->len > (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt))
         return false;
     if (seq_lt(seg->ack, c->snd_una) || seq_gt(seg->ack, c->snd_nxt))

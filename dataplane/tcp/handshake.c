@@ -77,6 +77,7 @@ static void negotiate(struct tcp_conn *c, const struct tcp_segment *seg)
     }
     if (o->has_sack_permitted)
         c->flags |= TCP_F_SACK;
+    tcp_ecn_take_syn(c, seg);
     if (o->has_timestamps) {
         c->flags |= TCP_F_TIMESTAMPS;
         c->ts_recent = o->ts_value;
@@ -185,6 +186,7 @@ void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg)
         c->snd_wnd = (uint32_t)seg->window << c->snd_wscale;
     c->snd_wnd_max = c->snd_wnd;
     c->progress_ms = tcp_now_ms(c->tcp);
+    c->quick_acks = c->tcp->config.quick_acks;
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
     c->flags &= ~(uint32_t)TCP_F_SEND_SYN; /* its SYN came again in this round, before the ACK */
     tcp_deadline_set(c, TCP_DEADLINE_RETRANSMIT, 0);

@@ -89,7 +89,7 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
     seg->ack = (seq_t){be32_host(h->ack)};
     seg->window = be16_host(h->window);
     seg->urgent = be16_host(h->urgent);
-    seg->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
+    seg->flags = h->flags;
     rte_pktmbuf_adj(m, (uint16_t)header_bytes);
     seg->len = m->data_len;
     return true;
@@ -283,6 +283,7 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
         tcp_challenge_ack(c);
         return;
     }
+    tcp_ecn_input(c, seg);
     if (!step_five_ack(c, seg))
         return;
     note_timestamp(c, seg);
@@ -352,7 +353,7 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
 void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
                const struct ip_addr *dst, uint8_t tos)
 {
-    struct tcp_segment seg = {.m = m};
+    struct tcp_segment seg = {.m = m, .ecn = tos & TCP_ECN_MASK};
     if (make_single(t, m) && parse(t, &seg, src, dst))
         dispatch(t, &seg);
     if (seg.m != NULL)

@@ -21,6 +21,7 @@ static void send_syn(struct tcp_conn *c)
         .seq = c->snd_una,
         .flags = c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK,
     };
+    o.flags |= tcp_ecn_syn_flags(c);
     bool is_sent = tcp_segment_send(c, &o);
     c->flags &= ~(uint32_t)TCP_F_SEND_SYN;
     c->snd_nxt = seq_add(c->snd_una, 1);
@@ -70,7 +71,7 @@ static bool fin_follows(const struct tcp_conn *c, uint32_t sent)
 }
 
 /* What the record covers goes out. */
-static bool send_record(struct tcp_conn *c, const struct tcp_sent *s)
+static bool send_record(struct tcp_conn *c, const struct tcp_sent *s, bool is_new)
 {
     bool is_last = seq_eq(seq_add(s->seq, s->bytes), c->snd_end);
     struct tcp_outgoing o = {
@@ -79,10 +80,25 @@ static bool send_record(struct tcp_conn *c, const struct tcp_sent *s)
         .bytes = s->bytes,
         .data = s->data,
         .offset = s->offset,
+        .is_new = is_new && s->bytes > 0,
     };
     if (s->bytes == 0)
         o.flags &= (uint8_t)~TCP_PSH;
     return tcp_segment_send(c, &o);
+}
+
+/* `bytes` went: when may the next go? In recovery the window is what is in flight and little more:
+ * the rate is that of all that is unacknowledged. */
+static void pace(struct tcp_conn *c, uint32_t bytes)
+{
+    if (!c->tcp->config.is_paced)
+        return;
+    struct tcp_sender *x = c->tx;
+    uint32_t unacked = (uint32_t)seq_diff(c->snd_nxt, c->snd_una);
+    uint32_t window = x->cc.cwnd_bytes > unacked ? x->cc.cwnd_bytes : unacked;
+    bool is_slow_start = x->cc.cwnd_bytes < x->cc.ssthresh_bytes / 2;
+    uint64_t rate = tcp_pace_rate(window, c->rtt.srtt_us, is_slow_start);
+    tcp_pace_on_sent(&x->pace, c->tcp->core->now_us, bytes, rate, TCP_PACE_BURST_SEGMENTS * c->mss);
 }
 
 /* The position of snd_nxt, moved off the end of an mbuf. */
@@ -122,7 +138,7 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
         s->data = c->tx->next_data;
         s->offset = c->tx->next_offset;
     }
-    if (!send_record(c, s)) {
+    if (!send_record(c, s, (int32_t)bytes <= open)) {
         pool_put(&t->records, s);
         tcp_program_starved(c);
         return false;
@@ -130,6 +146,7 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
     if (tcp_board_is_empty(&c->tx->board))
         c->progress_ms = tcp_now_ms(t);
     tcp_board_sent(&c->tx->board, s, t->core->now_us);
+    pace(c, bytes);
     if (bytes > 0)
         tcp_sndq_advance(&c->tx->next_data, &c->tx->next_offset, bytes);
     c->snd_nxt = tcp_sent_end(s);
@@ -160,12 +177,14 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
 {
     struct core *core = c->tcp->core;
     ASSERT_HOT(s->place != TCP_SENT_SACKED);
-    if (!cut_to_mss(c, s) || !send_record(c, s)) {
+    if (!cut_to_mss(c, s) || !send_record(c, s, false)) {
         tcp_program_starved(c);
         return false;
     }
     tcp_board_resent(&c->tx->board, s, core->now_us);
     tcp_undo_on_resent(&c->tx->undo, tcp_now_ms(c->tcp));
+    tcp_cwv_on_resent(&c->tx->cwv, s->bytes);
+    pace(c, s->bytes);
     tcp_cc_on_recovery_sent(&c->tx->cc, s->bytes);
     stat_inc(core, STAT_tcp_retransmits);
     return true;
@@ -190,12 +209,30 @@ static bool is_worth_sending(const struct tcp_conn *c, uint32_t bytes, uint32_t 
     return bytes >= c->mss || bytes == unsent || bytes >= c->snd_wnd_max / 2;
 }
 
-/* After silence of an RTO what we knew of the path is old (RFC 5681, 4.1). */
+/* After silence of an RTO what we knew of the path is old. Paced, it makes no burst, and the window
+ * is kept as long as RFC 7661 (4.4) allows; else it falls to the restart window (RFC 5681, 4.1). */
 static void restart_after_idle(struct tcp_conn *c)
 {
+    struct tcp_sender *x = c->tx;
     uint32_t idle_ms = tcp_now_ms(c->tcp) - c->progress_ms;
-    if (tcp_board_is_empty(&c->tx->board) && idle_ms > c->rtt.rto_us / 1000)
-        tcp_cc_on_idle(&c->tx->cc, c->mss);
+    bool is_idle = tcp_board_is_empty(&x->board) && idle_ms > c->rtt.rto_us / 1000;
+    if (c->tcp->config.is_paced)
+        tcp_cwv_before_send(&x->cwv, &x->cc, c->mss, tcp_now_ms(c->tcp));
+    else if (is_idle)
+        tcp_cc_on_idle(&x->cc, c->mss);
+    if (is_idle)
+        x->cc.ops->on_idle(&x->cc);
+}
+
+/* Is it time for the next? If not, the timer calls again. */
+static bool pace_allows(struct tcp_conn *c)
+{
+    uint64_t now_us = c->tcp->core->now_us;
+    if (tcp_pace_allows(&c->tx->pace, now_us))
+        return true;
+    c->flags |= TCP_F_PACED;
+    tcp_deadline_set(c, TCP_DEADLINE_PACE, tcp_pace_next_us(&c->tx->pace, now_us));
+    return false;
 }
 
 /* RFC 5682, 2.1 step 2b: two new segments, and then the next acknowledgement decides. Where there
@@ -222,7 +259,7 @@ static bool send_next(struct tcp_conn *c)
     struct tcp_sent *lost = tcp_board_next_lost(&c->tx->board);
     if (lost != NULL) {
         uint32_t bytes = lost->bytes < c->mss ? lost->bytes : c->mss;
-        return cwnd_allows(c, bytes) && tcp_output_again(c, lost);
+        return cwnd_allows(c, bytes) && pace_allows(c) && tcp_output_again(c, lost);
     }
     uint32_t unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
     if ((c->flags & TCP_F_FIN_SENT) != 0 || (unsent == 0 && !fin_follows(c, 0)))
@@ -236,7 +273,7 @@ static bool send_next(struct tcp_conn *c)
     if (!is_worth_sending(c, bytes, unsent))
         return false;
     restart_after_idle(c);
-    return cwnd_allows(c, bytes) && tcp_output_new(c, bytes, false);
+    return cwnd_allows(c, bytes) && pace_allows(c) && tcp_output_new(c, bytes, false);
 }
 
 /* Lost and new segments, as many as windows and a round allow. */
@@ -245,7 +282,7 @@ static void send_data(struct tcp_conn *c)
     if ((c->tx == NULL && !tcp_has_unsent(c)) || !tcp_sender_get(c))
         return;
     unsigned sent = 0;
-    c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
+    c->flags &= ~(uint32_t)(TCP_F_CWND_LIMITED | TCP_F_PACED);
     while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
         sent++;
     if (sent == TCP_BURST_SEGMENTS_MAX) {

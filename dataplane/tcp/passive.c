@@ -54,6 +54,8 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
     struct core *core = t->core;
     bool is_v4 = ip_addr_is_v4(&seg->tuple.remote);
     struct tcp_cookie_terms terms = tcp_cookie_terms(&seg->options, is_v4);
+    terms.has_ecn = terms.has_timestamps && t->config.has_ecn &&
+                    (seg->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
     seq_t number = tcp_cookie_make(&t->cookies, &seg->tuple, seg->seq, &terms, core->now_us);
     struct tcp_options o = {
         .has_mss = true,
@@ -70,8 +72,9 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
     }
     t->cookies_until_us = core->now_us + TCP_COOKIE_LIFE_US;
     stat_inc(core, STAT_tcp_rx_syn_cookie);
-    tcp_bare_send(t, &seg->tuple, number, seq_add(seg->seq, 1), TCP_SYN | TCP_ACK,
-                  tcp_syn_window(t), &o);
+    tcp_bare_send(t, &seg->tuple, number, seq_add(seg->seq, 1),
+                  (uint8_t)(TCP_SYN | TCP_ACK | (terms.has_ecn ? TCP_ECE : 0)), tcp_syn_window(t),
+                  &o);
 }
 
 /* A connection of the pool for a passive open; NULL: counted why not. */
@@ -130,7 +133,7 @@ static struct tcp_segment syn_of(const struct tcp_segment *seg,
     struct tcp_segment syn = {
         .tuple = seg->tuple,
         .seq = seq_add(seg->seq, UINT32_MAX),
-        .flags = TCP_SYN,
+        .flags = terms->has_ecn ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN,
         .options = {.has_mss = true,
                     .mss = terms->mss,
                     .has_wscale = terms->wscale != TCP_COOKIE_NO_WSCALE,

@@ -130,11 +130,15 @@ static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
 }
 
 /* Every second segment is acknowledged at once, one alone by the timer (RFC 9293, 3.8.6.3). What
- * is longer than the segments that we asked for was several of them. */
+ * is longer than the segments that we asked for was several of them. While the sender's window is
+ * likely to be small - it has just begun, or has just lost something - every full segment is: a
+ * window of one would wait for the timer each time (RFC 5681, 4.2 allows it). */
 static void program_delayed_ack(struct tcp_conn *c, uint32_t bytes)
 {
+    bool is_quick = c->quick_acks > 0 && bytes >= c->mss;
+    c->quick_acks = (uint8_t)(c->quick_acks - is_quick);
     c->full_segments++;
-    if (c->full_segments >= 2 || bytes > tcp_mss_to_tell(c)) {
+    if (c->full_segments >= 2 || bytes > tcp_mss_to_tell(c) || is_quick) {
         tcp_program_ack(c);
         return;
     }
@@ -155,6 +159,7 @@ void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
     struct rte_mbuf *m = seg->m;
     seg->m = NULL;
     if (!is_in_order) {
+        c->quick_acks = c->tcp->config.quick_acks;
         if (!tcp_reasm_insert(c, m, seg->seq))
             seg->again = (struct tcp_sack_block){seg->seq, seq_add(seg->seq, seg->len)};
         seg->is_ack_due = true; /* each one: it tells of the gaps (RFC 5681, 4.2) */

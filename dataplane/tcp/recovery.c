@@ -28,24 +28,34 @@ static uint32_t pipe_bytes(const struct tcp_conn *c)
 
 static void enter_recovery(struct tcp_conn *c)
 {
+    struct tcp_sender *x = c->tx;
     ASSERT_HOT(!is_recovering(c));
     c->flags |= TCP_F_RECOVERY;
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
-    c->tx->recovery_end = c->snd_nxt;
-    tcp_undo_begin(&c->tx->undo, &c->tx->cc, false);
-    tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
+    x->recovery_end = c->snd_nxt;
+    uint32_t flight = (uint32_t)seq_diff(c->snd_nxt, c->snd_una);
+    bool is_validated = tcp_cwv_is_validated(&x->cwv, x->cc.cwnd_bytes);
+    tcp_undo_begin(&x->undo, &x->cc, false);
+    tcp_cc_on_recovery(&x->cc, flight, c->mss);
+    tcp_cwv_on_loss(&x->cwv, &x->cc, is_validated, flight, c->mss);
+    tcp_ecn_on_reduced(c);
     stat_inc(c->tcp->core, STAT_tcp_recoveries);
 }
 
 static void leave_recovery(struct tcp_conn *c)
 {
+    struct tcp_sender *x = c->tx;
     ASSERT_HOT(is_recovering(c));
-    if (c->flags & TCP_F_RECOVERY)
-        tcp_cc_on_recovered(&c->tx->cc, c->mss);
+    if (c->flags & TCP_F_RECOVERY) {
+        tcp_cc_on_recovered(&x->cc, c->mss);
+        tcp_cwv_on_recovered(&x->cwv, &x->cc, c->mss, tcp_now_ms(c->tcp));
+    } else {
+        tcp_cwv_init(&x->cwv, tcp_now_ms(c->tcp));
+    }
     c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
-    c->tx->dupacks = 0;
-    tcp_undo_on_recovered(&c->tx->undo);
-    tcp_rack_on_recovered(&c->tx->rack);
+    x->dupacks = 0;
+    tcp_undo_on_recovered(&x->undo);
+    tcp_rack_on_recovered(&x->rack);
 }
 
 /* The episode was for nothing: the window is what it was, and what was held to be lost is not
@@ -63,6 +73,7 @@ static void undo_episode(struct tcp_conn *c, const struct tcp_delivery *d)
         x->dupacks = 0;
     }
     tcp_undo_restore(&x->undo, &x->cc, pipe_bytes(c), c->mss);
+    tcp_cwv_init(&x->cwv, tcp_now_ms(c->tcp));
 }
 
 void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,
@@ -106,7 +117,9 @@ static uint32_t detect_by_duplicates(struct tcp_conn *c, const struct tcp_delive
         c->tx->dupacks = 0;
     bool is_partial = d->una_bytes > 0 && (c->flags & TCP_F_RECOVERY) != 0 &&
                       seq_lt(c->snd_una, c->tx->recovery_end);
-    bool is_third = c->tx->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c);
+    /* RFC 6582, 3.2 step 2: up to where the last recovery went they are of our own making. */
+    bool is_third = c->tx->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c) &&
+                    seq_gt(c->snd_una, c->tx->recovery_end);
     struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if ((!is_partial && !is_third) || first == NULL || first->place != TCP_SENT_IN_FLIGHT)
         return 0;
@@ -130,6 +143,30 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
     tcp_cc_on_recovered(&c->tx->cc, c->mss);
 }
 
+/* Was the window what held us back? With pacing it is rarely full at the end of a round: then it is
+ * if at least half of it was used (RFC 7661, 4.3). */
+static bool was_limited(const struct tcp_conn *c)
+{
+    if (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS))
+        return true;
+    return (c->flags & TCP_F_PACED) != 0 && tcp_cwv_is_validated(&c->tx->cwv, c->tx->cc.cwnd_bytes);
+}
+
+/* The first slow start ends when delay grows: HyStart++. Returns how much the window may grow. */
+static uint32_t guard_slow_start(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t bytes)
+{
+    struct tcp_sender *x = c->tx;
+    if (x->cc.ssthresh_bytes < TCP_CWND_BYTES_MAX || x->hystart.is_done || !c->tcp->config.is_paced)
+        return bytes;
+    uint32_t rtt_us = d->has_rtt && d->rtt_us < UINT32_MAX ? (uint32_t)d->rtt_us : 0;
+    bytes /= tcp_hystart_on_ack(&x->hystart, rtt_us, c->snd_una, c->snd_nxt);
+    if (x->hystart.is_done) {
+        stat_inc(c->tcp->core, STAT_tcp_hystart_exits);
+        x->cc.ssthresh_bytes = x->cc.cwnd_bytes;
+    }
+    return bytes;
+}
+
 /* How much may be in flight from now on. */
 static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
                                bool is_dupack)
@@ -145,12 +182,16 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
             c->tx->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
         return;
     }
-    if (d->una_bytes == 0)
+    if ((c->flags & TCP_F_LOSS) == 0)
+        tcp_cwv_on_ack(&c->tx->cwv, delivered, c->snd_una, c->snd_nxt, c->rtt.srtt_us,
+                       tcp_now_ms(c->tcp));
+    if (d->una_bytes == 0 || d->is_marked)
         return; /* RFC 5681, 3.1; RFC 3042, 2: duplicates do not open the window */
     if (!has_sack && (c->flags & TCP_F_LOSS) != 0 && delivered > c->mss)
         delivered = c->mss; /* RFC 3465, 2.3: most of it may have arrived before the timeout */
-    bool was_limited = (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS)) != 0;
-    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_limited);
+    delivered = guard_slow_start(c, d, delivered);
+    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us,
+                  was_limited(c));
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
@@ -212,6 +253,7 @@ void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
         stat_inc(c->tcp->core, STAT_tcp_tlp);
         c->flags |= TCP_F_TLP | (is_new ? 0 : TCP_F_TLP_RESENT);
         c->tx->tlp_end = c->snd_nxt;
+        c->tx->is_probed = true;
     } else {
         c->flags |= TCP_F_TLP; /* no mbuf: the timeout is next, not the same again */
         c->tx->tlp_end = c->snd_una;
@@ -264,6 +306,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
             tcp_output_again(c, first);
     } else {
         stat_inc(core, STAT_tcp_rto);
+        x->timeout_us = core->now_us;
         if (c->backoff == TCP_R1_TIMEOUTS)
             tcp_on_r1(c);
         /* One reduction an episode: a timeout in the middle of one says nothing new about the
@@ -275,6 +318,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
             tcp_undo_on_timeout_again(&x->undo);
         tcp_board_lose_all(&x->board);
         tcp_cc_on_timeout(&x->cc, is_first, c->mss);
+        tcp_ecn_on_reduced(c);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
         c->flags |= TCP_F_LOSS;
         x->recovery_end = c->snd_nxt;
@@ -284,11 +328,13 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     tcp_recovery_arm(c);
 }
 
-/* Is a probe the right thing to wait for? RFC 8985, 7.2, and in fast recovery too: see rescue(). */
+/* Is a probe the right thing to wait for? RFC 8985, 7.2, and in fast recovery too: see rescue().
+ * 7.3: no second one before an RTT was measured: else a path that became slower is probed for
+ * ever. */
 static bool may_probe_tail(const struct tcp_conn *c)
 {
     return (c->flags & (TCP_F_SACK | TCP_F_LOSS | TCP_F_TLP)) == TCP_F_SACK && c->backoff == 0 &&
-           c->snd_wnd != 0 && c->tx->board.in_flight_bytes > 0;
+           c->snd_wnd != 0 && !c->tx->is_probed && c->tx->board.in_flight_bytes > 0;
 }
 
 /* When the one sent last was sent. */
@@ -314,6 +360,8 @@ static void arm_in_flight(struct tcp_conn *c)
     const struct tcp_sent *first = tcp_board_first(&c->tx->board);
     uint64_t progress_us = now_us - (uint64_t)(tcp_now_ms(c->tcp) - c->progress_ms) * 1000;
     uint64_t base_us = first->sent_us > progress_us ? first->sent_us : progress_us;
+    if (c->tx->timeout_us > base_us)
+        base_us = c->tx->timeout_us; /* nothing went out for want of memory: as if it had */
     uint64_t last_us = last_sent_us(c);
     if ((c->flags & TCP_F_TLP) != 0 && last_us > base_us)
         base_us = last_us; /* 7.3: the timeout waits for the probe's answer */

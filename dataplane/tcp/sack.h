@@ -58,6 +58,7 @@ struct tcp_board {
 struct tcp_delivery {
     uint64_t now_us;       /* in: time of the ACK */
     uint32_t min_rtt_us;   /* in: a shorter time after a retransmission is ambiguous */
+    bool is_marked;        /* in: the peer tells of congestion by ECN: nothing grows */
     bool has_echo;         /* in: echo_ms is valid */
     uint32_t echo_ms;      /* in: the sender's clock in ms as echoed by the peer */
     uint32_t acked_bytes;  /* cumulatively acknowledged, of those that were not SACKed before: */

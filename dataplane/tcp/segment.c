@@ -194,6 +194,18 @@ static void put_urgent(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
     h->urgent = be16(field);
 }
 
+/* The echo of a mark on whatever acknowledges, and once the news that we have slowed down. */
+static void put_ecn(struct tcp_conn *c, struct rte_mbuf *m, const struct tcp_outgoing *o)
+{
+    struct wire_header *h = rte_pktmbuf_mtod(m, struct wire_header *);
+    if ((c->flags & TCP_F_ECN_ECHO) != 0 && (o->flags & TCP_SYN) == 0)
+        h->flags |= TCP_ECE;
+    if ((c->flags & TCP_F_CWR) != 0 && o->is_new) {
+        h->flags |= TCP_CWR;
+        c->flags &= ~(uint32_t)TCP_F_CWR;
+    }
+}
+
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
 {
     struct tcp *t = c->tcp;
@@ -205,6 +217,8 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
         return false;
     if (c->flags & TCP_F_URGENT_OUT)
         put_urgent(c, m, o->seq);
+    if (c->flags & TCP_F_ECN)
+        put_ecn(c, m, o);
     if (o->bytes > 0)
         put_payload(t, m, o);
     if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
@@ -213,7 +227,8 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
         c->deadline_us[TCP_DEADLINE_DELACK] = 0;
         c->last_ack_sent = c->rcv_nxt;
     }
-    hand_over(t, m, &c->tuple, c->tos);
+    bool is_ect = (c->flags & TCP_F_ECN) != 0 && o->is_new;
+    hand_over(t, m, &c->tuple, is_ect ? c->tos | TCP_ECN_ECT0 : c->tos);
     return true;
 }
 

@@ -14,7 +14,7 @@ static void part(struct tcp_conn *c)
     ASSERT(x->conn == c && tcp_board_is_empty(&x->board));
     c->kept_cwnd_bytes = x->cc.cwnd_bytes;
     c->kept_ssthresh_bytes = x->cc.ssthresh_bytes;
-    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_CWND_LIMITED);
+    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_CWND_LIMITED | TCP_F_PACED);
     c->tx = NULL;
     stat_inc(c->tcp->core, STAT_tcp_sender_taken);
 }
@@ -53,13 +53,16 @@ bool tcp_sender_get(struct tcp_conn *c)
         tcp_program_waiting(c);
         return false;
     }
-    *x = (struct tcp_sender){.conn = c};
+    *x = (struct tcp_sender){
+        .conn = c, .recovery_end = seq_add(c->snd_una, UINT32_MAX), .cwr_end = c->snd_una};
     if (c->sndq.head != NULL) {
         x->next_data = c->sndq.head;
         x->next_offset = c->sndq.head->data_off;
     }
     tcp_board_init(&x->board, c->snd_una);
     tcp_rack_init(&x->rack);
+    tcp_cwv_init(&x->cwv, tcp_now_ms(t));
+    tcp_hystart_init(&x->hystart, c->snd_nxt);
     tcp_cc_init(&x->cc, &tcp_cubic_ops, c->mss);
     x->cc.ssthresh_bytes = c->kept_ssthresh_bytes;
     if (c->kept_cwnd_bytes < x->cc.cwnd_bytes)

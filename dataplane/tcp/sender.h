@@ -19,6 +19,9 @@
 
 #include "base/list.h"
 #include "tcp/cc.h"
+#include "tcp/cwv.h"
+#include "tcp/hystart.h"
+#include "tcp/pace.h"
 #include "tcp/rack.h"
 #include "tcp/sack.h"
 #include "tcp/undo.h"
@@ -35,12 +38,18 @@ struct tcp_sender {
     struct rte_mbuf *next_data; /* where the byte at snd_nxt lies or will; NULL: sndq is empty */
     uint16_t next_offset;       /* from next_data->buf_addr */
     uint8_t dupacks;            /* peers without SACK */
-    seq_t recovery_end;
+    bool is_probed;             /* a tail-loss probe went, and no RTT was measured since */
+    uint64_t timeout_us;        /* when the retransmission timer expired last; 0: never */
+    seq_t recovery_end; /* of the present or the last recovery: RFC 6582's recover, and one */
     seq_t tlp_end;
+    seq_t cwr_end; /* ECN: echoes below this are of a window that was reduced already */
     struct tcp_board board;
     struct tcp_cc cc;
     struct tcp_rack rack;
     struct tcp_undo undo;
+    struct tcp_cwv cwv;
+    struct tcp_hystart hystart;
+    struct tcp_pace pace;
 };
 
 /* Sees to it that the connection, which is synchronized and has something to send, has a sender.

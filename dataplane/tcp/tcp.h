@@ -33,6 +33,9 @@ struct tcp_config {
     uint32_t rx_window_bytes;        /* receive window of a connection */
     uint32_t tx_buffer_bytes;        /* send queue of a connection */
     uint32_t keepalive_ms; /* what connections begin with, see tcp_set_keepalive(); 0: off */
+    uint8_t quick_acks; /* full segments acknowledged each, at the start and after gaps; 0: none */
+    bool is_paced;      /* a window goes out over the round trip (see pace.h), not at once */
+    bool has_ecn;       /* ECN is offered and taken (RFC 3168) */
     uint32_t mbufs_low; /* mbufs left in the pool below which windows shrink and new connections are
                            refused */
 };

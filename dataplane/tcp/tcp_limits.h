@@ -44,7 +44,10 @@
 #define TCP_WINDOW_BYTES_MAX (1u << 30)
 
 #define TCP_INITIAL_WINDOW_SEGMENTS 10u /* RFC 6928 */
-#define TCP_CWND_BYTES_MAX (1u << 28)   /* arithmetic in cubic stays within 64 bits */
+#define TCP_PACE_BURST_SEGMENTS 10u     /* at once after silence: what a new connection sends too */
+#define TCP_PIPE_ACK_PERIOD_MS_MIN 1000u /* RFC 7661, 4.2: or three round trips */
+#define TCP_NON_VALIDATED_MS_MAX 300000u /* RFC 7661, 4.4: five minutes */
+#define TCP_CWND_BYTES_MAX (1u << 28)    /* arithmetic in cubic stays within 64 bits */
 
 #define TCP_MBUFS_LOOK_US 100u        /* in which a worker cannot take what it keeps in reserve */
 #define TCP_EVENTS_PER_POLL_MAX 256u  /* stream events and accepts: the rest waits a round */

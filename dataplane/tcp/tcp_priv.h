@@ -313,6 +313,7 @@ struct tcp_outgoing {
     uint16_t bytes;
     struct rte_mbuf *data; /* where the payload begins; NULL: none */
     uint16_t offset;
+    bool is_new;                            /* data that was never sent: may be ECN-capable */
     const struct tcp_sack_block *duplicate; /* to tell as D-SACK; NULL: none */
 };
 
@@ -367,6 +368,24 @@ void tcp_on_fin_acked(struct tcp_conn *c);
 
 /* Step eight: the peer's FIN is next in order. */
 void tcp_on_fin_received(struct tcp_conn *c);
+
+/* ecn.c */
+
+/* What the peer's SYN, or SYN-ACK, says of ECN. */
+void tcp_ecn_take_syn(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* ECE and CWR of our SYN or SYN-ACK. */
+uint8_t tcp_ecn_syn_flags(const struct tcp_conn *c);
+
+/* A segment that is acceptable: marks to echo, and their end. */
+void tcp_ecn_input(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* An ACK with ECE was read: slows us down, once a window. */
+void tcp_ecn_on_mark(struct tcp_conn *c);
+
+/* The window was reduced for a loss: the peer hears of that too, and echoes of that window count no
+ * more. */
+void tcp_ecn_on_reduced(struct tcp_conn *c);
 
 /* rst.c */
 

@@ -67,6 +67,10 @@ enum tcp_conn_flag {
     TCP_F_URGENT_OUT = 1u << 21,   /* the peer has yet to get urgent bytes */
     TCP_F_URGENT_IN = 1u << 22,    /* the peer told of urgent bytes */
     TCP_F_URGENT_WATCH = 1u << 23, /* STREAM_URGENT is wanted */
+    TCP_F_ECN = 1u << 24,          /* agreed upon in the handshake (RFC 3168) */
+    TCP_F_ECN_ECHO = 1u << 25,     /* a mark came: told until the peer has slowed down */
+    TCP_F_CWR = 1u << 26,          /* we have slowed down: told with the next new data */
+    TCP_F_PACED = 1u << 27,        /* pacing was what stopped the last output */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };
 
@@ -79,11 +83,12 @@ enum {
 /* Of tcp_conn.troubles, beside enum tcp_trouble: STREAM_TROUBLE is wanted. */
 #define TCP_TROUBLES_ARE_WATCHED (1u << 7)
 
-/* The one wheel timer of a connection serves three deadlines. */
+/* The one wheel timer of a connection serves all deadlines. */
 enum tcp_deadline {
     TCP_DEADLINE_RETRANSMIT, /* meaning: enum tcp_retransmit_kind */
     TCP_DEADLINE_DELACK,
     TCP_DEADLINE_WAIT, /* connect timeout, keepalive, linger: by state */
+    TCP_DEADLINE_PACE, /* the next segment may go */
     TCP_DEADLINES,
 };
 
@@ -140,6 +145,7 @@ struct tcp_conn {
     uint8_t generation; /* of this use of the pool's object */
     uint8_t tos;        /* of what is sent */
     uint8_t troubles;   /* enum tcp_trouble; TCP_TROUBLES_ARE_WATCHED */
+    uint8_t quick_acks; /* so many full segments more are acknowledged at once */
     struct tcp_rtt rtt;
     uint32_t kept_cwnd_bytes;     /* for the next sender: what the last one had, */
     uint32_t kept_ssthresh_bytes; /* or what the handshake allows */
@@ -173,6 +179,7 @@ struct tcp_segment {
     uint16_t window; /* unscaled */
     uint16_t urgent; /* with URG: how far behind seq the urgent bytes end */
     uint8_t flags;   /* enum tcp_wire_flag */
+    uint8_t ecn;     /* of the IP header: enum tcp_ecn */
     bool is_ack_due; /* its acknowledgement tells the sender something: at once, and just one */
     struct tcp_sack_block again; /* with is_ack_due: what was here before; empty: nothing */
     struct tcp_options options;
@@ -186,6 +193,15 @@ enum tcp_wire_flag {
     TCP_PSH = 0x08,
     TCP_ACK = 0x10,
     TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+};
+
+/* The ECN field: the lower two bits of the IP header's TOS or traffic class (RFC 3168, 5). */
+enum tcp_ecn {
+    TCP_ECN_ECT0 = 2, /* what we send ECN-capable segments with */
+    TCP_ECN_CE = 3,
+    TCP_ECN_MASK = 3,
 };
 
 /* The name of a state. */

@@ -128,6 +128,8 @@ void tcp_conn_on_timer(struct wheel_timer *timer, uint64_t now_us)
     ASSERT(c->state > TCP_CLOSED);
     if (take_due(c, TCP_DEADLINE_DELACK, now_us) && (c->flags & TCP_F_ACK_DELAYED) != 0)
         tcp_program_ack(c);
+    if (take_due(c, TCP_DEADLINE_PACE, now_us))
+        tcp_program_output(c);
     if (take_due(c, TCP_DEADLINE_RETRANSMIT, now_us))
         on_retransmit(c);
     if (take_due(c, TCP_DEADLINE_WAIT, now_us))

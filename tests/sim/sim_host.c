@@ -41,6 +41,9 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
                              .half_open_max = 256,
                              .rx_window_bytes = plan->host_window_bytes,
                              .tx_buffer_bytes = plan->host_buffer_bytes,
+                             .quick_acks = 16,
+                             .is_paced = true,
+                             .has_ecn = true,
                              .mbufs_low = 64,
                              .keepalive_ms = HOST_KEEPALIVE_MS};
     unsigned lan = number < plan->n_clients ? 0 : 1;

@@ -39,6 +39,7 @@ struct seg {
     struct tcp_options options; /* EXPECT fills what it got */
     bool no_timestamps;         /* peer: leave them out */
     bool has_syn_options;       /* peer: those of a SYN, whatever the flags are */
+    uint8_t ecn;                /* peer: the ECN field of the IP header */
 };
 
 #define SEG(...) ((struct seg){__VA_ARGS__})

@@ -264,6 +264,9 @@ int main(int argc, char **argv)
                                        .half_open_max = 1024,
                                        .rx_window_bytes = buffer_bytes,
                                        .tx_buffer_bytes = buffer_bytes,
+                                       .quick_acks = 16,
+                                       .is_paced = true,
+                                       .has_ecn = true,
                                        .mbufs_low = n_mbufs / 8},
                   &(struct tcp_upcalls){on_listen, on_accept, NULL});
     static const struct net_tcp_ops ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};

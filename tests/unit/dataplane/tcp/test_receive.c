@@ -36,6 +36,33 @@ TEST(one_segment_waits_for_the_timer_and_the_second_does_not)
     finish(w, s);
 }
 
+TEST(full_segments_are_acknowledged_each_while_the_senders_window_is_small)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.tcp.quick_acks = 2;
+    struct world *w = world_new(&config);
+    struct stream *s = world_accept(w);
+    data(w, 1, 1448);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 1449);
+    data(w, 1449, 1000); /* not a full one: it may be answered by a response */
+    run(w);
+    EXPECT_NONE(w);
+    pass(w, 41000);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 2449);
+    data(w, 2449, 1448);
+    run(w);
+    EXPECT(w, .flags = A, .seq = 1, .ack = 3897);
+    data(w, 3897, 1448); /* that was enough */
+    run(w);
+    EXPECT_NONE(w);
+    data(w, 3897 + 2 * 1448, 1448); /* a gap: it begins anew */
+    run(w);
+    drop_all(w);
+    CHECK_EQ(conn(s)->quick_acks, 2);
+    finish(w, s);
+}
+
 TEST(a_gap_is_told_and_closed)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -433,6 +460,7 @@ TEST(the_dump_names_states_and_never_writes_beyond_its_end)
 }
 
 UNIT_MAIN("tcp/receive", T(one_segment_waits_for_the_timer_and_the_second_does_not),
+          T(full_segments_are_acknowledged_each_while_the_senders_window_is_small),
           T(a_gap_is_told_and_closed), T(overlaps_of_every_kind_leave_the_stream_as_it_was_sent),
           T(what_came_before_is_told_as_duplicate),
           T(the_window_shrinks_with_what_is_unread_and_opens_when_it_is_read),
