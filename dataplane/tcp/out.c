@@ -230,7 +230,6 @@ static bool pace_allows(struct tcp_conn *c)
     uint64_t now_us = c->tcp->core->now_us;
     if (tcp_pace_allows(&c->tx->pace, now_us))
         return true;
-    c->flags |= TCP_F_PACED;
     tcp_deadline_set(c, TCP_DEADLINE_PACE, tcp_pace_next_us(&c->tx->pace, now_us));
     return false;
 }
@@ -282,7 +281,7 @@ static void send_data(struct tcp_conn *c)
     if ((c->tx == NULL && !tcp_has_unsent(c)) || !tcp_sender_get(c))
         return;
     unsigned sent = 0;
-    c->flags &= ~(uint32_t)(TCP_F_CWND_LIMITED | TCP_F_PACED);
+    c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
     while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
         sent++;
     if (sent == TCP_BURST_SEGMENTS_MAX) {

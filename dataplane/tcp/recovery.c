@@ -143,13 +143,13 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
     tcp_cc_on_recovered(&c->tx->cc, c->mss);
 }
 
-/* Was the window what held us back? With pacing it is rarely full at the end of a round: then it is
- * if at least half of it was used (RFC 7661, 4.3). */
-static bool was_limited(const struct tcp_conn *c)
+/* May the window grow? If it was full; paced it rarely is, then if at least half of it was used in
+ * the last round trips (RFC 7661, 4.3). */
+static bool was_used(const struct tcp_conn *c)
 {
     if (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS))
         return true;
-    return (c->flags & TCP_F_PACED) != 0 && tcp_cwv_is_validated(&c->tx->cwv, c->tx->cc.cwnd_bytes);
+    return c->tcp->config.is_paced && tcp_cwv_is_validated(&c->tx->cwv, c->tx->cc.cwnd_bytes);
 }
 
 /* The first slow start ends when delay grows: HyStart++. Returns how much the window may grow. */
@@ -190,15 +190,17 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
     if (!has_sack && (c->flags & TCP_F_LOSS) != 0 && delivered > c->mss)
         delivered = c->mss; /* RFC 3465, 2.3: most of it may have arrived before the timeout */
     delivered = guard_slow_start(c, d, delivered);
-    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us,
-                  was_limited(c));
+    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_used(c));
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
 {
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
-    if (is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end))
+    if (is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end)) {
+        if (c->flags & TCP_F_LOSS)
+            c->flags |= TCP_F_CWND_LIMITED; /* a window of one was full, though nothing waited */
         leave_recovery(c);
+    }
     end_tlp_episode(c, is_dupack);
     uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
     if (lost > 0 && !is_recovering(c))

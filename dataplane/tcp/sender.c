@@ -14,7 +14,7 @@ static void part(struct tcp_conn *c)
     ASSERT(x->conn == c && tcp_board_is_empty(&x->board));
     c->kept_cwnd_bytes = x->cc.cwnd_bytes;
     c->kept_ssthresh_bytes = x->cc.ssthresh_bytes;
-    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_CWND_LIMITED | TCP_F_PACED);
+    c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_CWND_LIMITED);
     c->tx = NULL;
     stat_inc(c->tcp->core, STAT_tcp_sender_taken);
 }

@@ -70,7 +70,6 @@ enum tcp_conn_flag {
     TCP_F_ECN = 1u << 24,          /* agreed upon in the handshake (RFC 3168) */
     TCP_F_ECN_ECHO = 1u << 25,     /* a mark came: told until the peer has slowed down */
     TCP_F_CWR = 1u << 26,          /* we have slowed down: told with the next new data */
-    TCP_F_PACED = 1u << 27,        /* pacing was what stopped the last output */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };
 
