@@ -43,22 +43,39 @@ dev_fmt() {
     esac
 }
 
-# Only the fuzz targets are built by clang: the product's compiler is gcc.
-dev_fuzz() {
-    need_packages build fuzz
-    seconds=${1:-60}
+# Only the fuzz targets are built by clang: the product's compiler is gcc. build_fuzz [TARGET...]
+build_fuzz() {
     if [ ! -f "$TOP/build-fuzz/build.ninja" ]; then
-        logged build/build-fuzz-setup env CC=clang meson setup -Dfuzz=true -Dwerror=false \
+        say "configuring build-fuzz/"
+        CC="ccache clang" logged build/build-fuzz-setup meson setup -Dfuzz=true -Dwerror=false \
             -Db_sanitize=address,undefined -Db_lundef=false "$TOP/build-fuzz" "$TOP"
     fi
-    for target in "$TOP"/tests/fuzz/fuzz_*.c; do
-        name=$(basename "$target" .c)
-        replay=replay_${name#fuzz_}
-        say "$name for $seconds s"
-        logged "build/$name" ninja -C "$TOP/build-fuzz" "tests/fuzz/$name" "tests/fuzz/$replay"
-        mkdir -p "$TOP/out/fuzz/$name"
-        "$TOP/build-fuzz/tests/fuzz/$replay" --write "$TOP/out/fuzz/$name"
-        (cd "$TOP/out/fuzz" && "$TOP/build-fuzz/tests/fuzz/$name" -max_total_time="$seconds" -max_len=65536 \
-            -print_final_stats=1 -verbosity=0 "$name")
+    [ $# -gt 0 ] || set -- $(cd "$TOP/tests/fuzz" && ls fuzz_*.c | sed 's/^fuzz_\(.*\)\.c$/\1/')
+    fuzz_programs=
+    for target in "$@"; do
+        fuzz_programs="$fuzz_programs tests/fuzz/fuzz_$target tests/fuzz/replay_$target"
     done
+    say "building $# fuzz targets"
+    # shellcheck disable=SC2086 # a list of words
+    logged build/build-fuzz ninja -C "$TOP/build-fuzz" $fuzz_programs
+}
+
+# dev_fuzz [--keep] [SECONDS] [TARGET...]: each of the targets for so long.
+dev_fuzz() {
+    need_packages build fuzz
+    keep=
+    seconds=60
+    case ${1:-} in --keep)
+        keep=--keep
+        shift
+        ;;
+    esac
+    case ${1:-} in [0-9]*)
+        seconds=$1
+        shift
+        ;;
+    esac
+    build_fuzz "$@"
+    # shellcheck disable=SC2086 # nothing or a word
+    exec python3 "$TOP/tests/fuzz/run.py" "$TOP/build-fuzz" "$TOP/out/fuzz" --seconds "$seconds" $keep "$@"
 }

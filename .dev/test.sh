@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
-TEST_PARTS="lint unit sim mgmt e2e asan asan_mgmt asan_e2e"
-NAMED_PARTS="scripts" # what others contain: run alone when named
+TEST_PARTS="lint unit sim fuzz mgmt e2e asan asan_mgmt asan_e2e"
+NAMED_PARTS="scripts attacks" # run when they are named; unit contains the scripts
 SIM_SEEDS=${SIM_SEEDS:-2000}
+FUZZ_SECONDS=${FUZZ_SECONDS:-360} # of all targets together; with the build it stays within 10 minutes
 
 part_lint() {
     exec python3 "$TOP/tests/lint/lint.py"
@@ -45,6 +46,16 @@ part_sim() {
     exec "$TOP/build/tests/sim/sim" --jobs "$(nproc)" --seeds "$SIM_SEEDS" "$@"
 }
 
+part_fuzz() {
+    need_packages fuzz
+    build_fuzz
+    exec python3 "$TOP/tests/fuzz/run.py" "$TOP/build-fuzz" "$TOP/out/fuzz" --total "$FUZZ_SECONDS" "$@"
+}
+
+part_attacks() {
+    exec "$TOP/build/tests/sim/attacks" "$@"
+}
+
 part_mgmt() {
     exec python3 "$TOP/tests/mgmt/run.py"
 }
@@ -59,8 +70,8 @@ part_limit() {
     lint | scripts) echo 120 ;;
     unit) echo 300 ;;
     asan) echo 900 ;;
-    sim) echo 600 ;;
-    mgmt | asan_mgmt) echo 300 ;;
+    sim | fuzz) echo 600 ;;
+    mgmt | asan_mgmt | attacks) echo 300 ;;
     asan_e2e) echo 400 ;;
     e2e) echo 1200 ;;
     esac

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a fuzz target on mutations of its seeds, the same ones in every run; one seed is one test.
- * With --write FOLDER it only writes the seeds there, for libFuzzer's corpus.
+ * With FOLDER also on every file there, as it is: the corpus that is kept, one test more.
+ * With --write FOLDER it only writes the seeds there, for libFuzzer to begin with.
  */
 #include "base/rng.h"
 #include "fuzz.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MUTATIONS 4000u
+#ifndef REPLAY_MUTATIONS /* of each seed; fewer where an input costs more */
+#define REPLAY_MUTATIONS 4000u
+#endif
 #define FLIPS_MAX 6u
 
 /* Flips bits, sets bytes, cuts, and moves pieces: what finds off-by-one errors fastest. */
@@ -44,7 +48,7 @@ static void run_seed(unsigned n, const uint8_t *seed, size_t len)
 {
     struct rng rng = {.state = n};
     LLVMFuzzerTestOneInput(seed, len);
-    for (unsigned i = 0; i < MUTATIONS; i++) {
+    for (unsigned i = 0; i < REPLAY_MUTATIONS; i++) {
         uint8_t *bytes = malloc(len); /* of just this size: reading past it is seen */
         if (bytes == NULL)
             exit(1);
@@ -65,6 +69,43 @@ static int write_seed(const char *folder, unsigned n, const uint8_t *seed, size_
     return fclose(f) != 0 || written != len;
 }
 
+/* One file of the corpus. */
+static bool run_file(const char *folder, const char *name)
+{
+    static uint8_t bytes[FUZZ_SEED_BYTES_MAX];
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return false;
+    size_t len = fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
+    uint8_t *exact = malloc(len + 1);
+    if (exact == NULL)
+        exit(1);
+    memcpy(exact, bytes, len);
+    LLVMFuzzerTestOneInput(exact, len);
+    free(exact);
+    return true;
+}
+
+/* All files, in the order of their names. Returns how many; -1: one cannot be read. */
+static int run_folder(const char *folder)
+{
+    struct dirent **entries;
+    int n = scandir(folder, &entries, NULL, alphasort);
+    int ran = 0;
+    for (int i = 0; i < n; i++) {
+        bool is_file = entries[i]->d_name[0] != '.';
+        bool is_bad = ran < 0 || (is_file && !run_file(folder, entries[i]->d_name));
+        ran = is_bad ? -1 : ran + is_file;
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    return n < 0 ? -1 : ran;
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t seed[FUZZ_SEED_BYTES_MAX];
@@ -78,6 +119,9 @@ int main(int argc, char **argv)
             return 1;
         n++;
     }
-    printf("fuzz: %u passed, 0 failed\n", n);
-    return n > 0 ? 0 : 1;
+    int kept = argc == 2 ? run_folder(argv[1]) : 0;
+    if (kept < 0)
+        fprintf(stderr, "%s cannot be read\n", argv[1]);
+    printf("%d kept inputs\nfuzz: %u passed, %d failed\n", kept, n + (kept > 0), kept < 0);
+    return n > 0 && kept >= 0 ? 0 : 1;
 }

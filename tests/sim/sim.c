@@ -11,6 +11,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+static struct sim sim; /* the run under way: there is one at a time */
+static uint64_t last_counters[STAT_COUNT];
+static uint64_t last_box_cpu_ns;
 
 /* No session may stand still for longer than all timeouts on the way together. */
 #define PATIENCE_US (300ull * 1000000)
@@ -62,11 +67,26 @@ static void attach(struct sim *s, bool is_box, unsigned number)
 {
     const struct port_setup *setup = is_box ? sim_box_port(number) : sim_host_port(number);
     struct sim_port *p = &s->wires.ports[s->wires.n_ports++];
-    sim_port_attach(sim_port_name(is_box, number), is_box ? s->plan.box_queues : 1, p);
+    p->name = sim_port_name(is_box, number);
+    sim_port_attach(p->name, is_box ? s->plan.box_queues : 1, p);
     p->mac = setup->info.mac;
     p->lan = is_box ? number : number < s->plan.n_clients ? 0 : 1;
     p->mbufs = is_box ? sim_box_mbufs(s->plan.has_few_mbufs) : sim_host_mbufs();
     p->is_awake = is_box ? &s->box.is_awake : &s->hosts[number].is_awake;
+}
+
+/* The stranger's port, behind all others; on the clients' LAN. */
+static void attach_stranger(struct sim *s)
+{
+    struct sim_stranger *x = s->stranger;
+    ASSERT(x->host_port >= s->n_hosts);
+    x->port = &s->wires.ports[s->wires.n_ports++];
+    x->port->name = sim_port_name(false, x->host_port);
+    sim_port_attach(x->port->name, 1, x->port);
+    x->port->mac = sim_host_port(x->host_port)->info.mac;
+    x->port->mbufs = sim_host_mbufs();
+    x->port->is_awake = &x->is_awake;
+    x->begin(x, s);
 }
 
 static void begin(struct sim *s)
@@ -90,6 +110,36 @@ static void begin(struct sim *s)
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
     sim_crowd_init(&s->crowd, s);
+    if (s->stranger != NULL)
+        attach_stranger(s);
+}
+
+static bool poll_stranger(struct sim *s)
+{
+    struct sim_stranger *x = s->stranger;
+    if (x == NULL || !x->is_awake)
+        return false;
+    x->is_awake = x->poll(x, s->now_us);
+    return true;
+}
+
+/* Of this thread: for figures only. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The clock is asked for only where somebody wants to know. */
+static bool poll_box(struct sim *s)
+{
+    if (!s->plan.measures_cpu)
+        return sim_box_poll(&s->box, s->now_us);
+    uint64_t begin_ns = cpu_ns();
+    bool did = sim_box_poll(&s->box, s->now_us);
+    last_box_cpu_ns += cpu_ns() - begin_ns;
+    return did;
 }
 
 /* Everybody does what there is to do now. */
@@ -108,15 +158,17 @@ static void poll_all(struct sim *s)
             bool *is_awake = who == s->n_hosts ? &s->box.is_awake : &s->hosts[who].is_awake;
             if (!*is_awake || (who == s->n_hosts && s->troubles.naps > 0))
                 continue;
-            *is_awake = who == s->n_hosts ? sim_box_poll(&s->box, s->now_us)
-                                          : sim_host_poll(&s->hosts[who], s->now_us);
+            *is_awake = who == s->n_hosts ? poll_box(s) : sim_host_poll(&s->hosts[who], s->now_us);
             did = true;
             if (sim_has_failed(s))
                 return;
         }
+        did |= poll_stranger(s);
         sim_wires_collect(&s->wires, s->now_us);
         sim_wires_deliver(&s->wires, s->now_us);
     }
+    if (s->stranger != NULL)
+        s->stranger->look(s->stranger);
 }
 
 /* Moves the clock to the next event and wakes whom it concerns. False: nothing will ever happen. */
@@ -126,7 +178,9 @@ static bool advance(struct sim *s)
     uint64_t box = s->troubles.naps > 0 ? UINT64_MAX : sim_box_next_us(&s->box);
     uint64_t trouble = sim_trouble_next_us(s);
     next = box < next ? box : next;
+    uint64_t stranger = s->stranger == NULL ? UINT64_MAX : s->stranger->next_us(s->stranger);
     next = trouble < next ? trouble : next;
+    next = stranger < next ? stranger : next;
     for (unsigned i = 0; i < s->n_hosts; i++) {
         uint64_t host = sim_host_next_us(&s->hosts[i]);
         next = host < next ? host : next;
@@ -140,6 +194,8 @@ static bool advance(struct sim *s)
     s->box.is_awake = box <= s->now_us;
     for (unsigned i = 0; i < s->n_hosts; i++)
         s->hosts[i].is_awake = sim_host_next_us(&s->hosts[i]) <= s->now_us;
+    if (s->stranger != NULL)
+        s->stranger->is_awake |= stranger <= s->now_us;
     sim_trouble_poll(s);
     sim_wires_deliver(&s->wires, s->now_us);
     s->steps++;
@@ -244,12 +300,13 @@ static void end(struct sim *s)
     sim_crowd_stop(&s->crowd);
     if (s->is_verbose)
         dump(s);
+    for (unsigned id = 0; id < STAT_COUNT; id++)
+        last_counters[id] = sim_box_stat(&s->box, id);
     sim_box_free(&s->box);
     for (unsigned i = 0; i < s->n_hosts; i++)
         sim_host_free(&s->hosts[i]);
     for (unsigned i = 0; i < s->wires.n_ports; i++)
-        sim_port_attach(sim_port_name(i >= s->n_hosts, i >= s->n_hosts ? i - s->n_hosts : i),
-                        s->wires.ports[i].queues, &s->wires.ports[i]);
+        sim_port_attach(s->wires.ports[i].name, s->wires.ports[i].queues, &s->wires.ports[i]);
     check_pools(s);
 }
 
@@ -266,20 +323,37 @@ static void sum_up(const struct sim *s, struct sim_result *ret)
     memcpy(ret->failure, s->failure, sizeof(ret->failure));
 }
 
-static struct sim sim;
-
 enum sim_world sim_world_now(void)
 {
     return sim.plan.world;
 }
 
-void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret)
+const struct sim_plan *sim_last_plan(void)
+{
+    return &sim.plan;
+}
+
+uint64_t sim_last_stat(enum stat_id id)
+{
+    return last_counters[id];
+}
+
+uint64_t sim_last_box_cpu_ns(void)
+{
+    return last_box_cpu_ns;
+}
+
+/* An empty run; the frames' memory is kept from run to run. */
+static void clear(void)
 {
     struct sim_frame *frames = sim.wires.frames;
     memset(&sim, 0, sizeof(sim));
     sim.wires.frames = frames;
-    sim.is_verbose = is_verbose;
-    sim_plan_make(&sim.plan, seed, world);
+    last_box_cpu_ns = 0;
+}
+
+static void run(struct sim_result *ret)
+{
     begin(&sim);
     run_sessions(&sim);
     if (!sim_has_failed(&sim))
@@ -288,4 +362,21 @@ void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_re
         sim_check(&sim);
     end(&sim);
     sum_up(&sim, ret);
+}
+
+void sim_run_plan(const struct sim_plan *plan, struct sim_stranger *stranger,
+                  struct sim_result *ret)
+{
+    clear();
+    sim.plan = *plan;
+    sim.stranger = stranger;
+    run(ret);
+}
+
+void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret)
+{
+    clear();
+    sim.is_verbose = is_verbose;
+    sim_plan_make(&sim.plan, seed, world);
+    run(ret);
 }

@@ -23,8 +23,20 @@ struct rte_mempool;
 #define SIM_BACKEND_PORT 8000u /* where backends listen */
 #define SIM_START_US 1000000u  /* the clock does not begin at 0 */
 
+/* Somebody on the clients' LAN who is in no plan: an attacker (attack.h). */
+struct sim_stranger {
+    unsigned host_port;    /* the port that he uses; beyond the plan's hosts */
+    struct sim_port *port; /* his end of the wire, once the run has begun */
+    bool is_awake;         /* something came */
+    void (*begin)(struct sim_stranger *x, struct sim *s);
+    bool (*poll)(struct sim_stranger *x, uint64_t now_us); /* true if he did anything */
+    uint64_t (*next_us)(const struct sim_stranger *x);     /* when he wants to be polled */
+    void (*look)(struct sim_stranger *x); /* after each step: for figures; sees all */
+};
+
 struct sim {
     struct sim_plan plan;
+    struct sim_stranger *stranger; /* NULL: there is none */
     bool is_verbose;
     uint64_t now_us;
     struct rng rng; /* the order in which things are polled */
@@ -57,6 +69,19 @@ struct sim_result {
 
 /* Starts DPDK, makes the ports and pools that all runs use. Once in the process. */
 void sim_env_init(void);
+
+/* Runs a plan that the caller has made, with a stranger or without one (NULL). */
+void sim_run_plan(const struct sim_plan *plan, struct sim_stranger *stranger,
+                  struct sim_result *ret);
+
+/* The requests of the last run, with what became of them. */
+const struct sim_plan *sim_last_plan(void);
+
+/* A counter of the last run's appliance, as it was at its end. */
+uint64_t sim_last_stat(enum stat_id id);
+
+/* CPU time that the workers of the last run took: for figures, as it is different each time. */
+uint64_t sim_last_box_cpu_ns(void);
 
 /* Runs `seed`. `world` SIM_WORLD_COUNT: the one that the seed picks. */
 void sim_run(uint64_t seed, enum sim_world world, bool is_verbose, struct sim_result *ret);

@@ -104,8 +104,11 @@ static void check_conns(const struct tcp *t)
 {
     ASSERT(t->half_open <= t->config.half_open_max && t->half_open <= t->conns.used);
     ASSERT(t->timewaits.live <= t->timewaits.count && t->timewaits.count <= t->timewaits.capacity);
-    for (uint32_t i = 0; i < t->conns.capacity && t->conns.used > 0; i++)
-        check_tcp_conn_deep(pool_at(&t->conns, i));
+    for (uint32_t i = 0; i < t->conns.capacity && t->conns.used > 0; i++) {
+        const struct tcp_conn *c = pool_at(&t->conns, i);
+        if (c->state != TCP_FREE)
+            check_tcp_conn_deep(c);
+    }
 }
 
 void sim_check_deep(struct sim *s)

@@ -16,7 +16,7 @@
 #include "sim_limits.h"
 #include "sim_plan.h"
 
-#define SIM_PORTS_MAX (SIM_HOSTS_MAX + 2u)
+#define SIM_PORTS_MAX (SIM_HOSTS_MAX + 3u) /* the appliance has two, a stranger one */
 #define SIM_QUEUES_MAX 2u
 
 struct rte_mempool;
@@ -24,6 +24,7 @@ struct rte_ring;
 
 /* One end of a wire. */
 struct sim_port {
+    const char *name;
     unsigned lan;
     struct ether_mac mac;
     unsigned queues;

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attack after attack beside the same honest clients, each compared with a run in which nobody
+ * attacks: how many honest requests were served, how long they took, what the appliance had to
+ * give. A test an attack: every honest request is answered as planned, byte by byte, and the
+ * slowest of them no later than LATE_US after what it took in peace.
+ */
+#include "attack.h"
+
+#include "base/container.h"
+#include "base/names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_SESSIONS 8u
+#define KEPT_REQUESTS 40u
+#define NEW_SESSIONS 48u /* connections that open while it goes on */
+#define NEW_REQUESTS 2u
+#define THINK_MS 100u
+#define LATE_US 500000u /* two losses in a row on a LAN, and less than the second of a lost SYN */
+
+struct figures {
+    unsigned served;
+    unsigned asked;
+    uint64_t median_us;
+    uint64_t worst_us;
+    uint64_t counters[STAT_COUNT];
+    uint64_t box_cpu_ns;
+    struct sim_result result;
+};
+
+static struct attack attack;
+
+static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us)
+{
+    struct sim_session *s = &p->sessions[p->n_sessions++];
+    *s = (struct sim_session){.first_request = p->n_requests,
+                              .n_requests = requests,
+                              .is_ip6 = p->n_sessions % 3 == 0,
+                              .pipeline = 1,
+                              .start_us = start_us,
+                              .think_ms = THINK_MS};
+    for (uint32_t i = 0; i < requests; i++) {
+        p->requests[p->n_requests] = (struct sim_request){.id = p->n_requests,
+                                                          .method = "GET",
+                                                          .target = SIM_TARGET_group_a,
+                                                          .down_mode = SIM_BODY_LENGTH,
+                                                          .down_bytes = 100 + 3000 * (i % 8)};
+        p->n_requests++;
+    }
+}
+
+/* Honest clients before, during and after; the last request is the attacker's. */
+static void make_plan(struct sim_plan *p, bool is_upload)
+{
+    *p = (struct sim_plan){.seed = 1,
+                           .world = SIM_WORLD_steady,
+                           .workers = 1,
+                           .box_queues = 1,
+                           .conns_max = 1024,
+                           .n_clients = 1,
+                           .n_backends = 2,
+                           .host_window_bytes = 65536,
+                           .host_buffer_bytes = 16384,
+                           .measures_cpu = true,
+                           .span_us = ATTACK_END_US};
+    for (unsigned i = 0; i < array_len(p->wires); i++)
+        p->wires[i] = (struct sim_wire_plan){.delay_us = 50, .grain_us = 100};
+    for (unsigned i = 0; i < KEPT_SESSIONS; i++)
+        add_session(p, KEPT_REQUESTS, 1000 * i);
+    for (unsigned i = 0; i < NEW_SESSIONS; i++)
+        add_session(p, NEW_REQUESTS, i * (ATTACK_END_US / NEW_SESSIONS));
+    p->requests[p->n_requests] =
+        (struct sim_request){.id = p->n_requests,
+                             .method = is_upload ? "POST" : "GET",
+                             .target = SIM_TARGET_group_a,
+                             .up_mode = is_upload ? SIM_BODY_LENGTH : SIM_BODY_NONE,
+                             .up_bytes = is_upload ? ATTACK_BODY_BYTES : 0,
+                             .down_mode = SIM_BODY_LENGTH,
+                             .down_bytes = ATTACK_BODY_BYTES};
+    p->n_requests++;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void run(struct sim_stranger *stranger, bool is_upload, struct figures *f)
+{
+    static struct sim_plan plan;
+    uint64_t took[SIM_REQUESTS_MAX];
+    make_plan(&plan, is_upload);
+    *f = (struct figures){.asked = plan.n_requests - 1};
+    sim_run_plan(&plan, stranger, &f->result);
+    const struct sim_plan *done = sim_last_plan();
+    for (unsigned i = 0; i < f->asked; i++) {
+        if (done->requests[i].outcome == SIM_OUTCOME_complete)
+            took[f->served++] = done->requests[i].took_us;
+    }
+    qsort(took, f->served, sizeof(took[0]), compare);
+    if (f->served > 0) {
+        f->median_us = took[f->served / 2];
+        f->worst_us = took[f->served - 1];
+    }
+    for (unsigned id = 0; id < STAT_COUNT; id++)
+        f->counters[id] = sim_last_stat(id);
+    f->box_cpu_ns = sim_last_box_cpu_ns();
+}
+
+/* Counters of drops, limits and ends that are not what they were in peace. */
+static void print_counters(const struct figures *peace, const struct figures *f)
+{
+    static const char *const kinds[] = {"drop",     "limit",  "evict",     "short",   "no_",
+                                        "refused",  "cookie", "challenge", "ignored", "end_",
+                                        "conflict", "pruned", "shed",      "rto",     "fragment"};
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        bool is_told = false;
+        for (unsigned k = 0; k < array_len(kinds); k++)
+            is_told |= strstr(stat_name(id), kinds[k]) != NULL;
+        if (is_told && f->counters[id] != peace->counters[id])
+            printf("    %-34s %" PRIu64 " (%" PRIu64 ")\n", stat_name(id), f->counters[id],
+                   peace->counters[id]);
+    }
+}
+
+static void print_figures(const struct figures *f)
+{
+    printf("  served %u of %u, latency median %" PRIu64 " us, worst %" PRIu64 " us\n", f->served,
+           f->asked, f->median_us, f->worst_us);
+}
+
+/* What the attack cost, and what it got. */
+static void print_attack(const struct figures *peace, const struct figures *f)
+{
+    uint64_t polls = f->counters[STAT_core_polls_busy] - peace->counters[STAT_core_polls_busy];
+    printf("  %" PRIu64 " packets of attack, %" PRIu64
+           " sent to the attacker; %.3f rounds and about "
+           "%.0f ns a packet\n",
+           attack.n_sent, attack.n_received, (double)polls / (double)attack.n_sent,
+           ((double)f->box_cpu_ns - (double)peace->box_cpu_ns) / (double)attack.n_sent);
+    printf("  packet buffers left at least %u of %u, connections at most %u, half open %u\n",
+           attack.mbufs_low, SIM_BOX_MBUFS, attack.conns_high, attack.half_open_high);
+    print_counters(peace, f);
+}
+
+static bool judge(enum attack_name name, const struct figures *peace)
+{
+    static const char *const helps[] = {
+#define X(n, rate, help) #n ": " help,
+        ATTACK_LIST(X)
+#undef X
+    };
+    struct figures f;
+    attack_init(&attack, name);
+    run(&attack.stranger, name == ATTACK_tiny_segments, &f);
+    printf("%s\n", helps[name]);
+    print_figures(&f);
+    print_attack(peace, &f);
+    bool is_served = f.served == f.asked;
+    bool is_prompt = f.worst_us <= peace->worst_us + LATE_US;
+    if (!f.result.is_good)
+        printf("  FAILED: %s\n", f.result.failure);
+    else if (!is_served || !is_prompt)
+        printf("  FAILED: honest clients were %s\n", is_served ? "served late" : "not served");
+    fflush(stdout);
+    return f.result.is_good && is_served && is_prompt;
+}
+
+/* The attack of this name; ATTACK_COUNT: there is none. */
+static enum attack_name find(const char *name)
+{
+    static const char *const names[] = {
+#define X(n, rate, help) #n,
+        ATTACK_LIST(X)
+#undef X
+    };
+    unsigned i = 0;
+    while (i < ATTACK_COUNT && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+int main(int argc, char **argv)
+{
+    struct figures peace;
+    unsigned failed = 0;
+    unsigned ran = 0;
+    enum attack_name only = argc > 2 ? find(argv[2]) : ATTACK_COUNT;
+    if (argc > 1 && (only == ATTACK_COUNT || strcmp(argv[1], "--only") != 0)) {
+        fprintf(stderr, "usage: attacks [--only NAME]\n");
+        return 2;
+    }
+    sim_env_init();
+    run(NULL, false, &peace);
+    printf("nobody attacks\n");
+    print_figures(&peace);
+    for (unsigned name = 0; name < ATTACK_COUNT; name++) {
+        if (argc > 1 && name != only)
+            continue;
+        ran++;
+        failed += !judge(name, &peace);
+    }
+    printf("attacks: %u passed, %u failed\n", ran - failed, failed);
+    return failed == 0 ? 0 : 1;
+}

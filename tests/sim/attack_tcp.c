@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attacks by connections: all are established as they should be, and then used badly. */
+#include "attack.h"
+
+#include "base/assert.h"
+#include "frame.h"
+#include "net/net_wire.h"
+#include "tcp/tcp_types.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FIRST_PORT 20000u
+#define WSCALE 7u
+
+/* His request is the plan's last, which no session has. */
+static const char question[] = "GET /a/%u HTTP/1.1\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\n\r\n";
+static const char upload[] =
+    "POST /a/%u HTTP/1.1\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\nContent-Length: %u\r\n\r\n";
+
+static uint32_t attack_request(const struct attack *a)
+{
+    return a->sim->plan.n_requests - 1;
+}
+
+static struct frame_ends ends_of(struct attack *a, const struct attack_conn *c)
+{
+    struct frame_ends ends = attack_ends(a, false);
+    ends.src.bytes[15] = (uint8_t)(200 + c->port % 16);
+    return ends;
+}
+
+static void send_segment(struct attack *a, struct attack_conn *c, uint8_t flags, uint16_t window,
+                         const void *payload, size_t bytes)
+{
+    static const uint8_t options[] = {2, 4, 5, 0xb4, 1, 3, 3, WSCALE};
+    struct frame_ends ends = ends_of(a, c);
+    bool is_syn = (flags & TCP_SYN) != 0;
+    attack_send_tcp(a, &ends,
+                    &(struct frame_tcp){.src_port = c->port,
+                                        .dst_port = SIM_PORT,
+                                        .seq = c->seq,
+                                        .ack = c->ack,
+                                        .flags = flags,
+                                        .window = window,
+                                        .options = options,
+                                        .options_bytes = is_syn ? sizeof(options) : 0,
+                                        .payload = payload,
+                                        .payload_bytes = bytes});
+    c->seq += (uint32_t)bytes + is_syn;
+}
+
+/* Any of his connections; one that is not open yet begins its handshake, and NULL is returned. */
+static struct attack_conn *any_conn(struct attack *a)
+{
+    unsigned i = rng_below(&a->rng, ATTACK_CONNS_MAX);
+    struct attack_conn *c = &a->conns[i];
+    if (c->port != 0)
+        return c->is_established ? c : NULL;
+    *c = (struct attack_conn){.port = (uint16_t)(FIRST_PORT + i),
+                              .seq = (uint32_t)rng_next(&a->rng)};
+    send_segment(a, c, TCP_SYN, 65535, NULL, 0);
+    return NULL;
+}
+
+static uint16_t window_of(const struct attack *a)
+{
+    switch (a->name) {
+    case ATTACK_zero_window:
+        return 0;
+    case ATTACK_slow_reading:
+        return 1; /* 128 bytes */
+    default:
+        return 65535;
+    }
+}
+
+/* His request, once the connection is up. */
+static void ask(struct attack *a, struct attack_conn *c)
+{
+    char text[256];
+    uint32_t id = attack_request(a);
+    bool is_upload = a->name == ATTACK_tiny_segments;
+    int n = is_upload ? snprintf(text, sizeof(text), upload, id, id, ATTACK_BODY_BYTES)
+                      : snprintf(text, sizeof(text), question, id, id);
+    send_segment(a, c, TCP_ACK | TCP_PSH, window_of(a), text, (size_t)n);
+    c->body = c->seq;
+}
+
+void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len)
+{
+    struct frame_view v;
+    if (!frame_look(frame, len, &v) || v.proto != IPPROTO_NUM_TCP || v.l4_bytes < 20)
+        return;
+    unsigned i = frame_get16(v.l4 + 2) - FIRST_PORT;
+    if (i >= ATTACK_CONNS_MAX || a->conns[i].port == 0)
+        return;
+    struct attack_conn *c = &a->conns[i];
+    uint8_t flags = v.l4[13];
+    uint32_t seq = frame_get32(v.l4 + 4);
+    if ((flags & TCP_RST) != 0) { /* and again */
+        c->port = 0;
+        return;
+    }
+    if ((flags & TCP_SYN) != 0) {
+        c->ack = seq + 1;
+        if (!c->is_established)
+            ask(a, c);
+        c->is_established = true;
+        return;
+    }
+    uint32_t bytes = v.l4_bytes - (v.l4[12] >> 4) * 4u;
+    if (seq == c->ack)
+        c->ack += bytes;
+}
+
+/* Half of it in order, half of it behind gaps. */
+void attack_tiny_segments_send(struct attack *a)
+{
+    struct attack_conn *c = any_conn(a);
+    if (c == NULL)
+        return;
+    uint8_t byte;
+    uint32_t seq = c->seq;
+    uint32_t gap = rng_below(&a->rng, 2) * 2 * (1 + rng_below(&a->rng, 20000));
+    c->seq += gap;
+    sim_pattern_fill(sim_up_key(attack_request(a)), c->seq - c->body, &byte, 1);
+    send_segment(a, c, TCP_ACK, 65535, &byte, 1);
+    if (gap != 0)
+        c->seq = seq;
+}
+
+void attack_zero_window_send(struct attack *a)
+{
+    struct attack_conn *c = any_conn(a);
+    if (c != NULL)
+        send_segment(a, c, TCP_ACK, 0, NULL, 0);
+}
+
+void attack_slow_reading_send(struct attack *a)
+{
+    struct attack_conn *c = any_conn(a);
+    if (c != NULL)
+        send_segment(a, c, TCP_ACK, 1, NULL, 0);
+}
+
+/* He claims some segments that he has not got. What was never sent is claimed too, now and then. */
+void attack_optimistic_ack_send(struct attack *a)
+{
+    struct attack_conn *c = any_conn(a);
+    if (c == NULL)
+        return;
+    c->ack += rng_below(&a->rng, 4) * 1460;
+    send_segment(a, c, TCP_ACK, 65535, NULL, 0);
+}

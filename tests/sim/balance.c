@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The books. */
+#include "balance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+uint64_t balance_family(const uint64_t *counters, const char *prefix)
+{
+    uint64_t sum = 0;
+    for (unsigned id = 0; id < STAT_COUNT; id++) {
+        if (strncmp(stat_name(id), prefix, strlen(prefix)) == 0)
+            sum += counters[id];
+    }
+    return sum;
+}
+
+/* What began has ended, and in one counter. */
+struct book {
+    const char *what;
+    uint64_t begun;
+    uint64_t ended;
+};
+
+bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
+{
+    const struct book books[] = {
+        {"received frames",
+         c[STAT_core_rx_packets] + c[STAT_core_rx_copies] - c[STAT_core_handoff_drop_full] +
+             balance_family(c, "net_reassembled"),
+         balance_family(c, "net_drop_rx_") + balance_family(c, "net_rx_")},
+        {"segments", c[STAT_net_rx_tcp],
+         c[STAT_tcp_rx_fast] + c[STAT_tcp_rx_slow] + c[STAT_tcp_rx_syn] +
+             c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + balance_family(c, "tcp_drop_")},
+        {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
+         balance_family(c, "tcp_end_")},
+    };
+    for (unsigned i = 0; i < sizeof(books) / sizeof(books[0]); i++) {
+        if (books[i].begun == books[i].ended)
+            continue;
+        snprintf(ret, bytes, "%" PRIu64 " %s began, %" PRIu64 " ended", books[i].begun,
+                 books[i].what, books[i].ended);
+        return false;
+    }
+    return true;
+}
