@@ -304,8 +304,9 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
         probe_window(c);
     } else if (c->snd_wnd == 0) { /* the window is shut over what is in flight: ask, no more */
         stat_inc(core, STAT_tcp_window_probes);
-        if (first->place != TCP_SENT_SACKED)
-            tcp_output_again(c, first);
+        if (first->place == TCP_SENT_SACKED) /* it was thrown away again (RFC 2018, section 8) */
+            tcp_board_lose(&x->board, first);
+        tcp_output_again(c, first);
     } else {
         stat_inc(core, STAT_tcp_rto);
         x->timeout_us = core->now_us;

@@ -292,6 +292,29 @@ TEST(zero_copy_and_copy_send_the_same_bytes)
     }
 }
 
+/* The peer acknowledges up to what it had SACKED, shuts its window, and has thrown away the rest:
+ * the question that a timeout asks must carry the bytes that are missing (RFC 2018, section 8). */
+TEST(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = with_flight(w, 3000);
+    uint32_t mss = conn(s)->mss;
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1 + mss, 3001}}));
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + mss, .has_window = true));
+    run(w);
+    drop_all(w);
+    for (unsigned i = 0; i < 2; i++) {
+        while (w->n_out == 0 && w->core.now_us < WORLD_DEFAULT.now_us + 5000000)
+            pass(w, 10000);
+        EXPECT(w, .flags = A, .seq = 1 + mss, .ack = 1, .len = mss);
+    }
+    CHECK_EQ(stat(w, STAT_tcp_window_probes), 2);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 3001));
+    run(w);
+    CHECK_EQ(conn(s)->sndq.bytes, 0);
+    finish(w, s);
+}
+
 UNIT_MAIN("tcp/loss", T(a_lost_segment_is_sent_again_with_backoff),
           T(a_peer_that_never_answers_is_given_up), T(three_sacked_segments_start_fast_recovery),
           T(recovery_lowers_the_window_once_for_many_losses),
@@ -302,4 +325,5 @@ UNIT_MAIN("tcp/loss", T(a_lost_segment_is_sent_again_with_backoff),
           T(everything_works_across_the_wrap_of_both_numbers),
           T(a_narrower_path_cuts_what_is_in_flight_anew),
           T(a_full_pool_puts_sending_off_and_goes_on_later),
-          T(zero_copy_and_copy_send_the_same_bytes))
+          T(zero_copy_and_copy_send_the_same_bytes),
+          T(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it))
