@@ -30,6 +30,7 @@ struct control_server {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     struct stats_worker *stats;
     control_handler_fn handler;
+    control_gone_fn gone;
     void *owner;
     struct control_peer *manager;
     struct control_peer peers[CONTROL_PEERS_MAX];
@@ -69,7 +70,8 @@ static int listen_at(const struct sockaddr_un *address)
 }
 
 struct control_server *control_server_new(const char *run_dir, struct stats_worker *stats,
-                                          control_handler_fn handler, void *owner)
+                                          control_handler_fn handler, control_gone_fn gone,
+                                          void *owner)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int len =
@@ -86,7 +88,7 @@ struct control_server *control_server_new(const char *run_dir, struct stats_work
     struct control_server *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return NULL;
-    *s = (struct control_server){.stats = stats, .handler = handler, .owner = owner};
+    *s = (struct control_server){.stats = stats, .handler = handler, .gone = gone, .owner = owner};
     memcpy(s->path, address.sun_path, sizeof(s->path));
     for (unsigned i = 0; i < CONTROL_PEERS_MAX; i++)
         s->peers[i].fd = -1;
@@ -101,6 +103,7 @@ struct control_server *control_server_new(const char *run_dir, struct stats_work
 static void disconnect(struct control_server *s, struct control_peer *peer)
 {
     ASSERT(peer->fd >= 0);
+    s->gone(s->owner, peer);
     close(peer->fd);
     *peer = (struct control_peer){.fd = -1};
     if (s->manager == peer)
@@ -238,19 +241,15 @@ unsigned control_server_poll(struct control_server *s, int timeout_ms)
     return n;
 }
 
-void control_send(struct control_peer *peer, enum control_type type, uint64_t id, const void *body,
-                  uint32_t length, int fd)
+/* Sends a message whole or not at all. */
+static bool send_message(struct control_peer *peer, const struct control_msg *msg, const void *body,
+                         int fd)
 {
-    struct control_msg msg = {.magic = CONTROL_MAGIC,
-                              .version = CONTROL_VERSION,
-                              .type = (uint16_t)type,
-                              .id = id,
-                              .length = length};
-    struct iovec iov[2] = {{.iov_base = &msg, .iov_len = sizeof(msg)},
-                           {.iov_base = (void *)(uintptr_t)body, .iov_len = length}};
+    struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)msg, .iov_len = sizeof(*msg)},
+                           {.iov_base = (void *)(uintptr_t)body, .iov_len = msg->length}};
     _Alignas(struct cmsghdr) uint8_t ancillary[CMSG_SPACE(sizeof(int))] = {0};
     struct msghdr header = {.msg_iov = iov, .msg_iovlen = 2};
-    ASSERT(length <= CONTROL_MSG_BYTES_MAX - sizeof(msg));
+    ASSERT(msg->length <= CONTROL_MSG_BYTES_MAX - sizeof(*msg));
     if (fd >= 0) {
         header.msg_control = ancillary;
         header.msg_controllen = sizeof(ancillary);
@@ -260,8 +259,53 @@ void control_send(struct control_peer *peer, enum control_type type, uint64_t id
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof(fd));
     }
-    if (sendmsg(peer->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    return sendmsg(peer->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+static struct control_msg message_of(enum control_type type, uint64_t id, uint32_t length)
+{
+    return (struct control_msg){.magic = CONTROL_MAGIC,
+                                .version = CONTROL_VERSION,
+                                .type = (uint16_t)type,
+                                .id = id,
+                                .length = length};
+}
+
+void control_send(struct control_peer *peer, enum control_type type, uint64_t id, const void *body,
+                  uint32_t length, int fd)
+{
+    struct control_msg msg = message_of(type, id, length);
+    if (!send_message(peer, &msg, body, fd))
         peer->is_done = true; /* gone, or it does not read: it may come again */
+}
+
+bool control_try_send(struct control_peer *peer, enum control_type type, uint64_t id,
+                      const void *body, uint32_t length)
+{
+    struct control_msg msg = message_of(type, id, length);
+    if (peer->is_done)
+        return false;
+    if (send_message(peer, &msg, body, -1))
+        return true;
+    if (errno != EAGAIN && errno != ENOBUFS)
+        peer->is_done = true;
+    return false;
+}
+
+void control_drop(struct control_peer *peer)
+{
+    ASSERT(peer->fd >= 0);
+    peer->is_done = true;
+}
+
+void control_peer_who(const struct control_peer *peer, uint32_t *ret_pid, uint32_t *ret_uid)
+{
+    struct ucred who = {0};
+    socklen_t length = sizeof(who);
+    if (getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0)
+        who = (struct ucred){0};
+    *ret_pid = (uint32_t)who.pid;
+    *ret_uid = (uint32_t)who.uid;
 }
 
 void control_set_manager(struct control_server *s, struct control_peer *peer)

@@ -26,10 +26,14 @@ struct control_server;
 typedef bool (*control_handler_fn)(void *owner, struct control_peer *peer,
                                    const struct control_msg *msg, const void *body, int *fd);
 
+/* A peer is gone, or is about to be: nothing may be sent to it any more. */
+typedef void (*control_gone_fn)(void *owner, struct control_peer *peer);
+
 /* Listens at RUN_DIR/CONTROL_SOCKET_NAME; a socket that a dead process left is replaced. NULL:
  * errno says why not; EADDRINUSE: another dataplane lives there. */
 struct control_server *control_server_new(const char *run_dir, struct stats_worker *stats,
-                                          control_handler_fn handler, void *owner);
+                                          control_handler_fn handler, control_gone_fn gone,
+                                          void *owner);
 
 /* Disconnects all and removes the socket. NULL: nothing. */
 void control_server_free(struct control_server *s);
@@ -41,6 +45,17 @@ unsigned control_server_poll(struct control_server *s, int timeout_ms);
  * handler. */
 void control_send(struct control_peer *peer, enum control_type type, uint64_t id, const void *body,
                   uint32_t length, int fd);
+
+/* Sends one message if the peer has room for it. False: it has not, or is gone; what is lost by
+ * that is the caller's to say. */
+bool control_try_send(struct control_peer *peer, enum control_type type, uint64_t id,
+                      const void *body, uint32_t length);
+
+/* Disconnects the peer at the next control_server_poll(). */
+void control_drop(struct control_peer *peer);
+
+/* Who the kernel says it is. 0 and 0 if it does not say. */
+void control_peer_who(const struct control_peer *peer, uint32_t *ret_pid, uint32_t *ret_uid);
 
 /* Makes this peer the manager; the one before is disconnected. */
 void control_set_manager(struct control_server *s, struct control_peer *peer);

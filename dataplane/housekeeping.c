@@ -143,13 +143,22 @@ static bool on_message(void *owner, struct control_peer *peer, const struct cont
     struct housekeeping *h = owner;
     if (msg->type == CONTROL_HELLO)
         return on_hello(h, peer, msg, body);
+    if (msg->type == CONTROL_OBSERVE)
+        return housekeeping_observe(h, peer, msg, body);
+    if (msg->type == CONTROL_STOP)
+        return housekeeping_stop_observing(h, peer, msg);
     if (peer != control_manager(h->server))
-        return false; /* observers may only say HELLO */
+        return false; /* observers may look, no more */
     if (msg->type == CONTROL_PUBLISH)
         return on_publish(h, peer, msg, body, *fd);
     if (msg->type == CONTROL_ENDPOINTS)
         return on_endpoints(h, peer, msg, body);
     return false;
+}
+
+static void on_gone(void *owner, struct control_peer *peer)
+{
+    housekeeping_forget_observer(owner, peer);
 }
 
 static bool fail(struct housekeeping_fault *ret_fault, const char *what, const char *where)
@@ -175,7 +184,7 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
         return fail(ret_fault, "endpoint log in", config->state_dir);
     housekeeping_note_log(h, &found);
     housekeeping_load_image(h);
-    h->server = control_server_new(config->run_dir, h->stats, on_message, h);
+    h->server = control_server_new(config->run_dir, h->stats, on_message, on_gone, h);
     if (h->server == NULL && errno == EADDRINUSE) {
         snprintf(ret_fault->text, sizeof(ret_fault->text),
                  "another dataplane listens in run directory %s", config->run_dir);
@@ -199,6 +208,8 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->stats = config->stats;
     h->mbufs = config->mbufs;
     h->telemetry_fd = config->telemetry_fd;
+    h->obs = config->obs;
+    h->now_us = config->now_us;
     for (unsigned i = 0; i < config->n_ports; i++)
         snprintf(h->port_names[i], sizeof(h->port_names[i]), "%s", config->port_names[i]);
     if (!set_up(h, config, ret_fault)) {
@@ -217,6 +228,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
 {
     unsigned handled = control_server_poll(h->server, housekeeping_timeout_ms(h, timeout_ms));
     endpoint_table_reap(h->endpoints);
+    housekeeping_pass_records(h);
     housekeeping_follow(h);
     housekeeping_set_gauges(h);
     housekeeping_sync(h);

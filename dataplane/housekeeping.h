@@ -17,6 +17,7 @@
 struct endpoint_table;
 struct generation_set;
 struct housekeeping;
+struct obs_hub;
 
 struct housekeeping_config {
     const char *run_dir;
@@ -29,6 +30,8 @@ struct housekeeping_config {
     struct stats_worker *stats; /* housekeeping's own block */
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
+    struct obs_hub *obs;      /* by which to look at the workers; NULL: not at all */
+    uint64_t (*now_us)(void); /* the time that the workers are given; with obs */
 };
 
 /* What went wrong, for a person. */

@@ -8,6 +8,7 @@
 #include "endpoint_log.h"
 #include "housekeeping.h"
 #include "image_intake.h"
+#include "obs/obs_limits.h"
 #include "state_file.h"
 
 /* mgmtd keeps its own files in the state directory. */
@@ -21,13 +22,36 @@
 #define ENDPOINT_WAIT_US 100u
 #define ENDPOINT_WAITS_MAX 1000u
 
-/* How often the workers' reports are looked at while somebody waits for them. */
+/* How often the workers' reports and records are looked at while somebody waits for them. */
 #define FOLLOW_MS 1
+
+/* Messages of records to one observer in one poll, so that none keeps the others waiting. */
+#define OBSERVE_MSGS_PER_POLL 16u
+
+/* How long an observer may take to read the end of what it asked for, when its time is over. */
+#define OBSERVE_LINGER_MS_MAX 5000u
 
 /* A generation and what is in it. */
 struct generation_mark {
     uint64_t generation; /* 0: none */
     uint64_t content_checksum;
+};
+
+/* What one peer looks at. */
+struct observation {
+    struct control_peer *peer; /* NULL: the place is free */
+    uint64_t id;               /* of its OBSERVE */
+    unsigned slot;             /* of the hub */
+    uint32_t kind;             /* enum observe_kind */
+    uint64_t until_ms;
+    bool is_ending;
+    bool is_cut; /* by a bound on all workers together, by time or by STOP */
+    uint64_t records_left;
+    uint64_t bytes_left;
+    uint64_t records; /* put into messages */
+    uint64_t bytes;
+    uint32_t n_waiting; /* bytes of `waiting`, the next message */
+    uint8_t *waiting;
 };
 
 struct housekeeping {
@@ -46,7 +70,10 @@ struct housekeeping {
     struct generation_mark published; /* the newest that workers can see */
     uint64_t newest_generation;       /* accepted, published or waiting */
     struct image_map waiting;         /* accepted, but GENERATIONS_MAX are alive; data NULL: none */
-    uint64_t synced_ms;               /* when appended endpoints were last brought to the disk */
+    struct obs_hub *obs;              /* NULL: nobody can look */
+    uint64_t (*now_us)(void);
+    struct observation observations[OBS_SLOTS_MAX];
+    uint64_t synced_ms; /* when appended endpoints were last brought to the disk */
 };
 
 /* Writes a line for the operator to stderr, where the service manager keeps it. */
@@ -76,6 +103,26 @@ void housekeeping_sync(struct housekeeping *h);
 
 /* `wanted_ms`, or less while workers are on their way to a new image. */
 int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms);
+
+/* A monotonic clock. */
+uint64_t housekeeping_now_ms(void);
+
+/* OBSERVE: checks the request, begins, answers. False: it is no such message. */
+bool housekeeping_observe(struct housekeeping *h, struct control_peer *peer,
+                          const struct control_msg *msg, const void *body);
+
+/* STOP: what the peer looks at ends. False: it looks at nothing, or it is no such message. */
+bool housekeeping_stop_observing(struct housekeeping *h, const struct control_peer *peer,
+                                 const struct control_msg *msg);
+
+/* Passes on what the workers have told; ends what is over. */
+void housekeeping_pass_records(struct housekeeping *h);
+
+/* The peer is gone: what it looked at ends. */
+void housekeeping_forget_observer(struct housekeeping *h, const struct control_peer *peer);
+
+/* Is anything being looked at? */
+bool housekeeping_is_observed(const struct housekeeping *h);
 
 /* Sleeps. */
 void housekeeping_wait_us(unsigned us);

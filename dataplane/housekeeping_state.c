@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-static uint64_t now_ms(void)
+uint64_t housekeeping_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -125,7 +125,7 @@ void housekeeping_follow(struct housekeeping *h)
 
 void housekeeping_sync(struct housekeeping *h)
 {
-    uint64_t now = now_ms();
+    uint64_t now = housekeeping_now_ms();
     if (now - h->synced_ms < STATE_SYNC_MS_MAX)
         return;
     h->synced_ms = now;
@@ -137,7 +137,8 @@ void housekeeping_sync(struct housekeeping *h)
 
 int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
 {
-    bool is_somebody_moving =
-        h->waiting.data != NULL || h->served.generation != h->published.generation;
+    bool is_somebody_moving = h->waiting.data != NULL ||
+                              h->served.generation != h->published.generation ||
+                              housekeeping_is_observed(h);
     return is_somebody_moving && wanted_ms > FOLLOW_MS ? FOLLOW_MS : wanted_ms;
 }

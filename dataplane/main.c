@@ -12,6 +12,7 @@
 #include "eal.h"
 #include "housekeeping.h"
 #include "loop.h"
+#include "obs/hub.h"
 #include "options.h"
 #include "packets.h"
 #include "telemetry.h"
@@ -56,6 +57,7 @@ struct dataplane {
     struct port_hub *hub;
     struct rcu *rcu;
     struct endpoint_table *endpoints;
+    struct obs_hub *obs;
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
     uint64_t began_us;
@@ -160,7 +162,9 @@ static bool make_shared(struct dataplane *d)
     d->hub = port_hub_new(d->ports, o->n_ports, o->workers);
     d->rcu = rcu_new(o->workers);
     d->endpoints = d->rcu != NULL ? endpoint_table_new(d->rcu) : NULL;
-    return (d->hub != NULL && d->endpoints != NULL) || say("cannot start", "no memory");
+    d->obs = obs_hub_new(o->workers);
+    return (d->hub != NULL && d->endpoints != NULL && d->obs != NULL) ||
+           say("cannot start", "no memory");
 }
 
 static bool make_housekeeping(struct dataplane *d)
@@ -176,6 +180,8 @@ static bool make_housekeeping(struct dataplane *d)
         .stats = telemetry_block(d->telemetry, o->workers),
         .mbufs = d->mbufs,
         .telemetry_fd = telemetry_fd(d->telemetry),
+        .obs = d->obs,
+        .now_us = loop_now_us,
     };
     for (unsigned i = 0; i < o->n_ports; i++)
         config.port_names[i] = o->ports[i].name;
@@ -203,7 +209,8 @@ static bool make_workers(struct dataplane *d)
                      .stats = telemetry_block(d->telemetry, i),
                      .rng_seed = random.seeds[i],
                      .hash_key = random.key,
-                     .cycles = rte_rdtsc},
+                     .cycles = rte_rdtsc,
+                     .obs = d->obs},
             .ports = d->hub,
             .generations = housekeeping_generations(d->housekeeping),
             .endpoints = d->endpoints,
@@ -293,6 +300,7 @@ static void stop(struct dataplane *d)
     for (unsigned i = 0; i < d->options.workers; i++)
         worker_free(d->loops[i].worker);
     housekeeping_free(d->housekeeping);
+    obs_hub_free(d->obs);
     endpoint_table_free(d->endpoints);
     rcu_free(d->rcu);
     port_hub_free(d->hub);

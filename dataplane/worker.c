@@ -177,6 +177,15 @@ static unsigned run_timers(struct worker *w)
     return n;
 }
 
+/* Follows what observers ask, and tells the next few flows to those who want all. */
+static unsigned observe(struct worker *w)
+{
+    unsigned n = obs_poll(&w->core.obs);
+    if (obs_watches(&w->core.obs, OBSERVE_FLOWS))
+        n += tcp_tell_flows(w->tcp);
+    return n;
+}
+
 /* Tells housekeeping what this worker still looks at. */
 static void report(struct worker *w)
 {
@@ -196,6 +205,7 @@ bool worker_poll(struct worker *w, uint64_t now_us)
     did += tcp_poll(w->tcp);     /* events to the proxy, then segments out */
     did += proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
     did += port_tx_flush(&w->core);
+    did += observe(w);
     report(w);
     stat_inc(&w->core, STAT_core_polls);
     if (did > 0)

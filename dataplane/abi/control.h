@@ -8,7 +8,7 @@
  * with id 0.
  *
  * One manager at a time: a new HELLO as manager takes over, the old one's connection is closed.
- * Observers (sluicectl stats) may only say HELLO.
+ * Observers (sluicectl) may only say HELLO, OBSERVE and STOP: they can look, and change nothing.
  *
  *   type        from  body                          fd                     answer
  *   HELLO       peer  struct control_hello          -                      WELCOME
@@ -17,6 +17,9 @@
  *   ENDPOINTS   mgmt  struct endpoint_record + list -                      RESULT
  *   RESULT      dp    struct control_result         -                      -
  *   GENERATION  dp    struct control_generation     -                      -
+ *   OBSERVE     peer  struct control_observe        -                      RESULT, then RECORDS
+ *   STOP        peer  -                             -                      OBSERVED
+ *   RECORDS, OBSERVED: abi/observe.h
  *
  * PUBLISH: the memfd must carry F_SEAL_SHRINK|GROW|WRITE|SEAL. RESULT says whether the image was
  * accepted; GENERATION says that every worker has reported the generation: only then may a status
@@ -40,6 +43,10 @@ enum control_type {
     CONTROL_ENDPOINTS = 4,
     CONTROL_RESULT = 5,
     CONTROL_GENERATION = 6,
+    CONTROL_OBSERVE = 7,
+    CONTROL_RECORDS = 8,
+    CONTROL_STOP = 9,
+    CONTROL_OBSERVED = 10,
 };
 
 enum control_role {
@@ -80,10 +87,10 @@ struct control_publish {
 };
 
 struct control_result {
-    uint32_t type;    /* of the request: PUBLISH or ENDPOINTS */
-    uint32_t fault;   /* 0: accepted; else enum image_fault or enum endpoints_fault */
+    uint32_t type;    /* of the request: PUBLISH, ENDPOINTS or OBSERVE */
+    uint32_t fault;   /* 0: accepted; else enum image_fault, endpoints_fault or observe_fault */
     uint64_t offset;  /* PUBLISH: where in the image the fault lies */
-    uint64_t subject; /* PUBLISH: generation; ENDPOINTS: group */
+    uint64_t subject; /* PUBLISH: generation; ENDPOINTS: group; OBSERVE: see abi/observe.h */
     char text[160];   /* the fault in words, NUL-terminated */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "core/pages.h"
+#include "obs/hub.h"
 
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -42,6 +43,8 @@ void core_init(struct core *c, const struct core_config *config)
         .hash_key = config->hash_key,
         .cycles = config->cycles,
     };
+    if (config->obs != NULL)
+        obs_join(config->obs, config->worker, &c->obs);
     list_init(&c->memory);
     wheel_init(&c->wheel, config->now_us);
 }

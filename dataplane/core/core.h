@@ -15,9 +15,11 @@
 #include "base/rng.h"
 #include "base/siphash.h"
 #include "base/wheel.h"
+#include "obs/obs.h"
 
 #include <stdint.h>
 
+struct obs_hub;
 struct rte_mempool;
 struct ports;
 
@@ -31,6 +33,7 @@ struct core {
     struct rte_mempool *mbufs;  /* packets of MBUF_DATA_BYTES, single segment each */
     struct ports *ports;        /* this worker's view of the ports; see core/port.h */
     struct stats_worker *stats; /* this worker's counters in the telemetry segment; single writer */
+    struct obs obs;             /* who looks at this worker's flows and frames, if anybody */
     struct wheel wheel;         /* all timers of this worker */
     struct rng rng;             /* choices; seeded from outside */
     struct siphash_key
@@ -57,6 +60,7 @@ struct core_config {
     uint64_t rng_seed;
     struct siphash_key hash_key;
     uint64_t (*cycles)(void);
+    struct obs_hub *obs; /* NULL: nobody can look */
 };
 
 /* Makes the worker's core; `ports` is set by ports_join() afterwards (core/ports.h). */

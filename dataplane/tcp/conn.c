@@ -47,6 +47,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         .timer = {.on_expire = tcp_conn_on_timer},
         .last_rx_ms = tcp_now_ms(t),
         .progress_ms = tcp_now_ms(t),
+        .created_ms = tcp_now_ms(t),
         .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
         .ts_offset = tcp_ts_offset(&t->core->hash_key, tuple),
         .kept_cwnd_bytes = TCP_CWND_BYTES_MAX,

@@ -187,6 +187,7 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
     pace(c, s->bytes);
     tcp_cc_on_recovery_sent(&c->tx->cc, s->bytes);
     stat_inc(core, STAT_tcp_retransmits);
+    c->retransmits++;
     return true;
 }
 

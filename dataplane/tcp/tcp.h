@@ -117,6 +117,12 @@ uint32_t tcp_conn_count(const struct tcp *t);
 /* How many compact TIME_WAIT records there are. For tests and gauges. */
 uint32_t tcp_timewait_count(const struct tcp *t);
 
+/* Tells the next few flows (TIME_WAIT records too) to each observer who asked for them: at most
+ * OBS_LOOKS_PER_ROUND_MAX places of the pool, OBS_FLOWS_PER_ROUND_MAX flows, as many as there is
+ * room for. A flow that is made or changes into TIME_WAIT meanwhile may be left out or told twice.
+ * Called once a round while somebody asks. Returns how many places it looked at. */
+unsigned tcp_tell_flows(struct tcp *t);
+
 /* Text about every connection, a line each (state, addresses, windows, queues, RTT, losses), as
  * many as fit. Always ends in NUL; returns its length. */
 size_t tcp_dump(const struct tcp *t, char *buf, size_t bytes);

@@ -13,7 +13,8 @@
  *   sender.c       who may send now      settings.c   knobs, urgent
  *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
- *   pure: options rtt sack rack cc cc_cubic iss syncookie; tables: table timewait ports; check dump
+ *   pure: options rtt sack rack cc cc_cubic iss syncookie; tables: table timewait ports; check
+ *   for those who look: dump (text), flows (records), trace (one flow, step by step)
  */
 #pragma once
 
@@ -64,9 +65,10 @@ struct tcp {
     uint32_t half_open_of[TCP_LISTENERS_COUNTED]; /* likewise, at the hash of the listener */
     uint32_t mbufs_free;                          /* at the last look */
     uint64_t ooo_arrivals;                        /* segments put aside so far: which came last */
-    uint32_t port_next;   /* perturbs the search of source ports (RFC 6056) */
-    uint16_t mbuf_bytes;  /* what an mbuf costs, whatever it carries */
-    bool is_zero_copy_tx; /* all ports send chained mbufs */
+    uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
+    uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
+    bool is_zero_copy_tx;    /* all ports send chained mbufs */
+    struct tcp_trace *trace; /* the step that is being traced; trace.c's */
 };
 
 /* now in the unit of a field that ends in _ms. */
@@ -419,6 +421,17 @@ bool tcp_port_choose(struct tcp *t, unsigned port_index, struct tcp_tuple *tuple
 
 /* The struct stream_ops of a connection. */
 extern const struct stream_ops tcp_stream_ops;
+
+/* flows.c */
+
+/* A connection's state as enum flow_state. */
+uint8_t tcp_flow_state(const struct tcp_conn *c);
+
+/* Its flags: bit n is enum flow_flag n. */
+uint32_t tcp_flow_flags(const struct tcp_conn *c);
+
+/* What its retransmission timer is armed for: enum flow_timer. */
+uint8_t tcp_flow_timer(const struct tcp_conn *c);
 
 /* check.c */
 

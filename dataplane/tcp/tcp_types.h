@@ -162,6 +162,10 @@ struct tcp_conn {
     struct list_node output; /* on tcp.outputs, tcp.starved or tcp.waiting */
     struct wheel_timer timer;
     uint64_t deadline_us[TCP_DEADLINES]; /* 0: off */
+    /* for those who look */
+    uint32_t created_ms;
+    uint32_t retransmits; /* segments sent again so far */
+    uint32_t timeouts;    /* retransmission timeouts so far */
 };
 
 static_assert(sizeof(struct tcp_conn) <= 384, "memory of an idle connection");

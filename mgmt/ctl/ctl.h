@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct client;
 
@@ -39,6 +40,15 @@ struct ctl_options {
     enum ctl_output output;
     bool all_namespaces;
     bool ignore_not_found;
+    const char *state;    /* flows; NULL: any */
+    int worker;           /* flows, trace, capture; -1: all */
+    unsigned seconds;     /* of these: how long at most */
+    uint64_t packets;     /* records at most; 0: no bound */
+    uint64_t bytes;       /* likewise */
+    const char *port;     /* capture: by its name; NULL: all */
+    const char *protocol; /* capture: of IP; NULL: any */
+    unsigned snap_bytes;  /* capture: of each frame; 0: all */
+    const char *write_to; /* capture: the file; "-": standard output */
     unsigned n_headers;
     const char *headers[CTL_HEADERS_MAX]; /* "Name: value" */
     int n_words;                          /* after the command */
@@ -63,6 +73,10 @@ enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o);
  * worker's as `worker<N>.name value`. Reads the telemetry segment itself, so it works while mgmtd
  * is down. */
 enum ctl_exit ctl_stats(const struct ctl_options *o);
+
+/* flows [MATCH...] [--state S] [--worker N] [--json]: what the workers know of their flows. Reads
+ * from the dataplane itself, as stats does; so do the next two. */
+enum ctl_exit ctl_flows(const struct ctl_options *o);
 
 /* Reads the manifests of `file` ("-": standard input) as an array of objects; a List counts as its
  * items. NULL: it said on stderr what was wrong. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluicectl: the command line for what kubectl cannot say, and for boxes without kubectl. Reads
  * options, makes the client, calls the command. */
+#include "abi/observe.h"
 #include "base/container.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
@@ -13,6 +14,21 @@
 #include <string.h>
 
 #define TOKEN_BYTES_MAX 512u
+#define SECONDS_MAX (24u * 3600) /* of one look; whoever wants to look longer looks again */
+#define SECONDS_DEFAULT 60u
+
+/* Options without a letter. */
+enum {
+    OPTION_STATE = 256,
+    OPTION_WORKER,
+    OPTION_SECONDS,
+    OPTION_PACKETS,
+    OPTION_BYTES,
+    OPTION_SNAP,
+    OPTION_PORT,
+    OPTION_PROTOCOL,
+    OPTION_JSON,
+};
 
 static const char usage_text[] =
     "usage: sluicectl [OPTIONS] COMMAND\n"
@@ -24,17 +40,31 @@ static const char usage_text[] =
     "  explain METHOD URL             who would get this request, and why nobody else\n"
     "                                 [--address GATEWAY-ADDRESS] [-H 'Name: value']...\n"
     "  stats                          the dataplane's counters  [--run-dir DIR]\n"
+    "  flows [MATCH...]               the dataplane's flows     [--state S] [--worker N] [--json]\n"
+    "\n"
+    "  MATCH is ADDRESS[/LENGTH][:PORT] of one end of a flow, or two with a comma between them\n"
     "\n"
     "  --server URL       the box, https://host:port      (SLUICE_SERVER)\n"
     "  --token-file FILE  holds the bearer token          (SLUICE_TOKEN_FILE)\n"
     "  --ca-file FILE     whom to trust, PEM              (SLUICE_CA_FILE)\n"
-    "  --run-dir DIR      of the dataplane, for stats     (SLUICE_RUN_DIR, /run/sluice)\n";
+    "  --run-dir DIR      of the dataplane, for stats and flows\n"
+    "                                                     (SLUICE_RUN_DIR, /run/sluice)\n";
 
 struct command {
     const char *name;
     enum ctl_exit (*run)(struct client *c, const struct ctl_options *o);
 };
 
+/* These ask the dataplane itself. */
+static const struct local_command {
+    const char *name;
+    enum ctl_exit (*run)(const struct ctl_options *o);
+} local_commands[] = {
+    {"stats", ctl_stats},
+    {"flows", ctl_flows},
+};
+
+/* These ask the box over its API. */
 static const struct command commands[] = {
     {"apply", ctl_apply},
     {"get", ctl_get},
@@ -65,6 +95,45 @@ static bool set_output(struct ctl_options *o, const char *word)
         }
     }
     return false;
+}
+
+/* A number from 1 (or 0, for a worker) to `max`. */
+static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value > max)
+        return false;
+    *ret = value;
+    return true;
+}
+
+/* The options of flows, trace and capture that are numbers. */
+static bool set_number(struct ctl_options *o, int option, const char *text)
+{
+    uint64_t value;
+    if (!parse_number(text, option == OPTION_WORKER ? 63 : INT64_MAX, &value))
+        return false;
+    switch (option) {
+    case OPTION_WORKER:
+        o->worker = (int)value;
+        return true;
+    case OPTION_SECONDS:
+        o->seconds = (unsigned)value;
+        return value >= 1 && value <= SECONDS_MAX;
+    case OPTION_PACKETS:
+        o->packets = value;
+        return value >= 1;
+    case OPTION_BYTES:
+        o->bytes = value;
+        return value >= 1;
+    case OPTION_SNAP:
+        o->snap_bytes = (unsigned)value;
+        return value >= 1 && value <= OBSERVE_SNAP_BYTES_MAX;
+    default:
+        return false;
+    }
 }
 
 static bool set_option(struct ctl_options *o, int option, const char *value)
@@ -104,23 +173,53 @@ static bool set_option(struct ctl_options *o, int option, const char *value)
             return false;
         o->headers[o->n_headers++] = value;
         return true;
+    case 'w':
+        o->write_to = value;
+        return true;
+    case OPTION_STATE:
+        o->state = value;
+        return true;
+    case OPTION_PORT:
+        o->port = value;
+        return true;
+    case OPTION_PROTOCOL:
+        o->protocol = value;
+        return true;
+    case OPTION_JSON:
+        o->output = CTL_JSON;
+        return true;
     default:
-        return false;
+        return set_number(o, option, value);
     }
 }
 
 static bool parse_options(int argc, char **argv, struct ctl_options *o)
 {
     static const struct option options[] = {
-        {"server", required_argument, NULL, 's'},     {"token-file", required_argument, NULL, 't'},
-        {"ca-file", required_argument, NULL, 'c'},    {"run-dir", required_argument, NULL, 'r'},
-        {"address", required_argument, NULL, 'a'},    {"namespace", required_argument, NULL, 'n'},
-        {"filename", required_argument, NULL, 'f'},   {"all-namespaces", no_argument, NULL, 'A'},
-        {"ignore-not-found", no_argument, NULL, 'i'}, {"output", required_argument, NULL, 'o'},
-        {"header", required_argument, NULL, 'H'},     {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 's'},
+        {"token-file", required_argument, NULL, 't'},
+        {"ca-file", required_argument, NULL, 'c'},
+        {"run-dir", required_argument, NULL, 'r'},
+        {"address", required_argument, NULL, 'a'},
+        {"namespace", required_argument, NULL, 'n'},
+        {"filename", required_argument, NULL, 'f'},
+        {"all-namespaces", no_argument, NULL, 'A'},
+        {"ignore-not-found", no_argument, NULL, 'i'},
+        {"output", required_argument, NULL, 'o'},
+        {"header", required_argument, NULL, 'H'},
+        {"state", required_argument, NULL, OPTION_STATE},
+        {"worker", required_argument, NULL, OPTION_WORKER},
+        {"seconds", required_argument, NULL, OPTION_SECONDS},
+        {"packets", required_argument, NULL, OPTION_PACKETS},
+        {"bytes", required_argument, NULL, OPTION_BYTES},
+        {"snap", required_argument, NULL, OPTION_SNAP},
+        {"port", required_argument, NULL, OPTION_PORT},
+        {"protocol", required_argument, NULL, OPTION_PROTOCOL},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {NULL, 0, NULL, 0},
     };
     int option;
-    while ((option = getopt_long(argc, argv, "n:f:Ao:H:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "n:f:Ao:H:w:", options, NULL)) != -1) {
         if (!set_option(o, option, optarg))
             return false;
     }
@@ -191,6 +290,8 @@ int main(int argc, char **argv)
         .token_file = env_or("SLUICE_TOKEN_FILE", NULL),
         .ca_file = env_or("SLUICE_CA_FILE", NULL),
         .run_dir = env_or("SLUICE_RUN_DIR", "/run/sluice"),
+        .worker = -1,
+        .seconds = SECONDS_DEFAULT,
     };
     if (!parse_options(argc, argv, &o))
         return usage("an option is not known or has a wrong value");
@@ -199,8 +300,10 @@ int main(int argc, char **argv)
     const char *name = argv[optind];
     o.words = argv + optind + 1;
     o.n_words = argc - optind - 1;
-    if (strcmp(name, "stats") == 0)
-        return ctl_stats(&o);
+    for (size_t i = 0; i < array_len(local_commands); i++) {
+        if (strcmp(name, local_commands[i].name) == 0)
+            return local_commands[i].run(&o);
+    }
     for (size_t i = 0; i < array_len(commands); i++) {
         if (strcmp(name, commands[i].name) == 0) {
             curl_global_init(CURL_GLOBAL_DEFAULT);

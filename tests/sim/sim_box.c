@@ -33,7 +33,8 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
                  .mbufs = mbufs,
                  .stats = &b->stats[number],
                  .rng_seed = plan->seed * 7 + number,
-                 .hash_key = {plan->seed, ~plan->seed}},
+                 .hash_key = {plan->seed, ~plan->seed},
+                 .obs = b->watch.hub},
         .ports = b->hub,
         .generations = b->generations,
         .endpoints = b->endpoints,
@@ -73,6 +74,7 @@ void sim_box_new(struct sim_box *b, struct sim *sim)
     ASSERT(b->hub != NULL && b->rcu != NULL && b->generations != NULL && b->endpoints != NULL &&
            b->stats != NULL);
     memset(b->stats, 0, plan->workers * sizeof(*b->stats));
+    sim_watch_new(&b->watch, sim);
     for (unsigned i = 0; i < b->n_workers; i++)
         b->workers[i] = new_worker(b, i);
     sim_config_begin(b);
@@ -85,6 +87,7 @@ bool sim_box_poll(struct sim_box *b, uint64_t now_us)
     uint64_t passed = sim_box_stat(b, STAT_core_handoff_rx_out);
     for (unsigned i = 0; i < b->n_workers; i++)
         did |= worker_poll(b->workers[(first + i) % b->n_workers], now_us);
+    sim_watch_poll(&b->watch);
     /* A frame passed on in this round waits for a worker that was polled before. */
     return did || sim_box_stat(b, STAT_core_handoff_rx_out) != passed;
 }
@@ -236,6 +239,7 @@ void sim_box_free(struct sim_box *b)
 {
     for (unsigned i = 0; i < b->n_workers; i++)
         worker_free(b->workers[i]);
+    sim_watch_free(&b->watch);
     endpoint_table_free(b->endpoints);
     generation_set_free(b->generations);
     rcu_free(b->rcu);

@@ -8,6 +8,7 @@
 #include "abi/stats.h"
 #include "base/rng.h"
 #include "sim_limits.h"
+#include "sim_watch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct sim_box {
     unsigned n_workers;
     struct worker *workers[SIM_WORKERS_MAX];
     struct stats_worker *stats; /* of each worker */
+    struct sim_watch watch;
     bool is_awake;
     uint64_t generation;
     bool has_vip6; /* the current image has */

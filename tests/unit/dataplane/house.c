@@ -14,6 +14,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static uint64_t house_now_us(void)
+{
+    return 1000000;
+}
+
 void house_make(struct house *house)
 {
     *house = (struct house){.h = NULL};
@@ -26,6 +31,9 @@ void house_start(struct house *house)
     house->telemetry = telemetry_new(HOUSE_WORKERS);
     house->rcu = rcu_new(HOUSE_WORKERS);
     house->endpoints = endpoint_table_new(house->rcu);
+    house->obs = obs_hub_new(HOUSE_WORKERS);
+    for (unsigned i = 0; i < HOUSE_WORKERS; i++)
+        obs_join(house->obs, i, &house->eyes[i]);
     struct housekeeping_config config = {
         .run_dir = house->dir,
         .state_dir = house->dir,
@@ -35,6 +43,8 @@ void house_start(struct house *house)
         .endpoints = house->endpoints,
         .stats = telemetry_block(house->telemetry, HOUSE_WORKERS),
         .telemetry_fd = telemetry_fd(house->telemetry),
+        .obs = house->obs,
+        .now_us = house_now_us,
     };
     house->h = housekeeping_new(&config, &house->fault);
 }
@@ -42,6 +52,7 @@ void house_start(struct house *house)
 void house_stop(struct house *house)
 {
     housekeeping_free(house->h);
+    obs_hub_free(house->obs);
     endpoint_table_free(house->endpoints);
     rcu_free(house->rcu);
     telemetry_free(house->telemetry);

@@ -9,6 +9,8 @@
 #include "core/generation.h"
 #include "core/rcu.h"
 #include "housekeeping.h"
+#include "obs/hub.h"
+#include "obs/obs.h"
 #include "telemetry.h"
 
 enum { HOUSE_WORKERS = 2, HOUSE_PORTS = 2 };
@@ -18,7 +20,9 @@ struct house {
     struct telemetry *telemetry;
     struct rcu *rcu;
     struct endpoint_table *endpoints;
-    struct housekeeping *h; /* NULL: it did not start, and `fault` says why */
+    struct obs_hub *obs;
+    struct obs eyes[HOUSE_WORKERS]; /* of the workers */
+    struct housekeeping *h;         /* NULL: it did not start, and `fault` says why */
     struct housekeeping_fault fault;
 };
 
@@ -29,7 +33,8 @@ struct reply {
         struct control_welcome welcome;
         struct control_result result;
         struct control_generation generation;
-        uint8_t bytes[4096];
+        struct control_observed observed;
+        uint8_t bytes[CONTROL_MSG_BYTES_MAX];
     } body;
     int fd; /* -1: none came */
 };
