@@ -149,6 +149,8 @@ static void put_record(struct housekeeping *h, struct observation *o,
     o->bytes_left -= record->bytes;
     o->records++;
     o->bytes += record->bytes;
+    if (o->records_left == 0 || o->bytes_left == 0)
+        cut(h, o); /* the worker that told the last one has ended by itself; the others have not */
 }
 
 /* Fills the next message with what there is. */

@@ -8,6 +8,7 @@
 #include "core/port_priv.h"
 
 #include "base/assert.h"
+#include "obs/capture.h"
 
 #include <rte_ethdev.h>
 
@@ -164,9 +165,9 @@ static unsigned rx_passed(struct core *c, struct rte_mbuf **ret, unsigned max)
     return n;
 }
 
-unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max)
+/* Own queues, then what was passed on. */
+static unsigned rx_all(struct core *c, struct rte_mbuf **ret, unsigned max)
 {
-    ASSERT_HOT(max > 0 && max <= RX_MAX);
     struct ports *p = c->ports;
     if (c->workers == 1)
         return rx_own(c, ret, max);
@@ -175,4 +176,22 @@ unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max)
     for (unsigned to = 0; to < c->workers; to++)
         handoff_flush(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], STAT_core_handoff_rx_out);
     return n + rx_passed(c, ret + n, max - n);
+}
+
+/* For those who capture: each frame once, at the worker that handles it. */
+static void capture(struct core *c, struct rte_mbuf *const *frames, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (mbuf_may_answer(frames[i]))
+            obs_capture(&c->obs, frames[i], frames[i]->port, false, c->now_us);
+    }
+}
+
+unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max)
+{
+    ASSERT_HOT(max > 0 && max <= RX_MAX);
+    unsigned n = rx_all(c, ret, max);
+    if (obs_watches(&c->obs, OBSERVE_CAPTURE))
+        capture(c, ret, n);
+    return n;
 }

@@ -7,6 +7,7 @@
 #include "core/port_priv.h"
 
 #include "base/assert.h"
+#include "obs/capture.h"
 
 #include <rte_ethdev.h>
 
@@ -73,6 +74,8 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
     ASSERT_HOT(index < p->hub->n_ports);
     ASSERT_HOT(rte_pktmbuf_pkt_len(m) > 0);
     const struct port_setup *port = &p->hub->ports[index];
+    if (obs_watches(&c->obs, OBSERVE_CAPTURE))
+        obs_capture(&c->obs, m, index, true, c->now_us);
     if (m->nb_segs > 1 && !port->info.has_multi_seg_tx) {
         m = linearized(c, m);
         if (m == NULL)

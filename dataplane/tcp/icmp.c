@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "net/net.h"
 #include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
 
 /* Next lower plateau when a router does not tell its MTU (RFC 1191, section 7.1). */
 static uint16_t plateau_below(uint16_t mtu)
@@ -45,11 +46,10 @@ static void lower_path_mtu(struct tcp_conn *c, uint16_t told)
     tcp_program_output(c);
 }
 
-void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
+static void input(struct tcp *t, const struct tcp_tuple *tuple, const struct net_icmp_error *e)
 {
-    struct tcp_tuple tuple = {e->local, e->remote, e->local_port, e->remote_port};
-    uint64_t hash = tcp_table_hash(&t->table, &tuple);
-    tcp_entry_t entry = tcp_table_find(&t->table, hash, &tuple);
+    uint64_t hash = tcp_table_hash(&t->table, tuple);
+    tcp_entry_t entry = tcp_table_find(&t->table, hash, tuple);
     if (entry.v == TCP_ENTRY_NONE.v || tcp_entry_is_timewait(entry)) {
         stat_inc(t->core, STAT_tcp_icmp_ignored);
         return;
@@ -68,4 +68,15 @@ void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
         else
             tcp_note_trouble(c, is_unreachable ? TCP_TROUBLE_UNREACHABLE : TCP_TROUBLE_OTHER);
     }
+}
+
+void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
+{
+    struct tcp_tuple tuple = {e->local, e->remote, e->local_port, e->remote_port};
+    bool is_traced = tcp_is_traced(t);
+    if (is_traced)
+        tcp_trace_icmp(t, &tuple, e->kind == NET_ICMP_TOO_BIG ? e->mtu : 0, e->seq);
+    input(t, &tuple, e);
+    if (is_traced)
+        tcp_trace_end(t);
 }

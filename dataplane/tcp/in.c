@@ -8,25 +8,11 @@
 #include "base/assert.h"
 #include "base/be.h"
 #include "base/cksum.h"
-#include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
+#include "tcp/wire.h"
 
 #include <netinet/in.h>
 #include <rte_mbuf.h>
-
-/* Behind an ethernet header of 14 bytes nothing is aligned to 4. */
-struct wire_header {
-    be16_t src_port;
-    be16_t dst_port;
-    be32_t seq;
-    be32_t ack;
-    uint8_t offset; /* upper four bits: header length in 32-bit words */
-    uint8_t flags;
-    be16_t window;
-    be16_t cksum;
-    be16_t urgent;
-} __attribute__((packed));
-
-static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
 
 /* A timestamp that came longer ago says nothing: the peer's clock may have gone round (RFC 7323,
  * 5.5). */
@@ -69,7 +55,7 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
                   const struct ip_addr *dst)
 {
     struct rte_mbuf *m = seg->m;
-    const struct wire_header *h = rte_pktmbuf_mtod(m, const struct wire_header *);
+    const struct tcp_wire *h = rte_pktmbuf_mtod(m, const struct tcp_wire *);
     unsigned header_bytes = m->data_len < sizeof(*h) ? 0 : (unsigned)(h->offset >> 4) * 4;
     if (header_bytes < sizeof(*h) || header_bytes > m->data_len) {
         stat_inc(t->core, STAT_tcp_drop_short);
@@ -354,8 +340,13 @@ void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
                const struct ip_addr *dst, uint8_t tos)
 {
     struct tcp_segment seg = {.m = m, .ecn = tos & TCP_ECN_MASK};
+    bool is_traced = tcp_is_traced(t);
+    if (is_traced)
+        tcp_trace_rx(t, m, src, dst);
     if (make_single(t, m) && parse(t, &seg, src, dst))
         dispatch(t, &seg);
     if (seg.m != NULL)
         rte_pktmbuf_free(seg.m);
+    if (is_traced)
+        tcp_trace_end(t);
 }

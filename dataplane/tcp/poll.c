@@ -7,6 +7,7 @@
  */
 #include "base/assert.h"
 #include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
 
 void tcp_program_events(struct tcp_conn *c, unsigned events)
 {
@@ -117,15 +118,23 @@ static void deliver(struct tcp_conn *c, unsigned events)
 
 static void handle_one_ready(struct tcp_conn *c)
 {
+    struct tcp *t = c->tcp;
     unsigned events = c->events;
     c->events = 0;
     ASSERT_HOT(events != 0);
-    if (events & TCP_EVENT_FREE)
+    if (events & TCP_EVENT_FREE) {
         tcp_conn_free(c);
-    else if (events & TCP_EVENT_ACCEPT)
+        return;
+    }
+    bool is_traced = tcp_is_traced(t);
+    if (is_traced)
+        tcp_trace_step(c, TRACE_owner, events);
+    if (events & TCP_EVENT_ACCEPT)
         deliver_accept(c, events & ~(unsigned)TCP_EVENT_ACCEPT);
     else
         deliver(c, events);
+    if (is_traced)
+        tcp_trace_end(t);
 }
 
 static unsigned handle_ready(struct tcp *t)
@@ -139,6 +148,16 @@ static unsigned handle_ready(struct tcp *t)
     return n;
 }
 
+static void output(struct tcp_conn *c)
+{
+    bool is_traced = tcp_is_traced(c->tcp);
+    if (is_traced)
+        tcp_trace_step(c, TRACE_POINTS, 0);
+    tcp_output(c);
+    if (is_traced)
+        tcp_trace_end(c->tcp);
+}
+
 /* Those that were on the list when it began: a connection that programs itself again waits. */
 static unsigned handle_outputs(struct tcp *t)
 {
@@ -148,7 +167,7 @@ static unsigned handle_outputs(struct tcp *t)
     while (n < TCP_OUTPUTS_PER_POLL_MAX && list_peek_front(&t->outputs) != &mark) {
         struct list_node *node = list_take_front(&t->outputs);
         struct tcp_conn *c = container_of(node, struct tcp_conn, output);
-        tcp_output(c);
+        output(c);
         check_tcp_conn(c);
         n++;
     }

@@ -9,27 +9,13 @@
 #include "base/assert.h"
 #include "base/be.h"
 #include "net/net.h"
-#include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
+#include "tcp/wire.h"
 
 #include <netinet/in.h>
 #include <rte_mbuf.h>
 
 #define REFERENCE_BYTES_MIN 512u /* less is copied: an indirect mbuf costs about as much */
-
-/* Behind an ethernet header of 14 bytes nothing is aligned to 4. */
-struct wire_header {
-    be16_t src_port;
-    be16_t dst_port;
-    be32_t seq;
-    be32_t ack;
-    uint8_t offset;
-    uint8_t flags;
-    be16_t window;
-    be16_t cksum;
-    be16_t urgent;
-} __attribute__((packed));
-
-static_assert(sizeof(struct wire_header) == 20, "RFC 9293, 3.1");
 
 /* Copies `bytes` of the send queue from a position on. */
 static void copy_payload(uint8_t *to, const struct rte_mbuf *m, uint16_t offset, uint32_t bytes)
@@ -104,10 +90,10 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
         return NULL;
     }
     ASSERT_HOT(rte_pktmbuf_headroom(m) >= NET_HEADER_BYTES);
-    unsigned bytes = (unsigned)sizeof(struct wire_header) + tcp_options_bytes(options);
-    struct wire_header *h = (struct wire_header *)rte_pktmbuf_append(m, (uint16_t)bytes);
+    unsigned bytes = (unsigned)sizeof(struct tcp_wire) + tcp_options_bytes(options);
+    struct tcp_wire *h = (struct tcp_wire *)rte_pktmbuf_append(m, (uint16_t)bytes);
     ASSERT(h != NULL);
-    *h = (struct wire_header){
+    *h = (struct tcp_wire){
         .src_port = be16(tuple->local_port),
         .dst_port = be16(tuple->remote_port),
         .seq = be32(seq.v),
@@ -126,6 +112,8 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
 static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos)
 {
     stat_inc(t->core, STAT_tcp_tx_segments);
+    if (tcp_is_traced(t))
+        tcp_trace_tx(t, tuple, m);
     net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos);
 }
 
@@ -186,7 +174,7 @@ static uint16_t tell_window(struct tcp_conn *c, uint8_t flags)
 /* URG and its field, if urgent bytes lie behind `seq`. */
 static void put_urgent(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
 {
-    struct wire_header *h = rte_pktmbuf_mtod(m, struct wire_header *);
+    struct tcp_wire *h = rte_pktmbuf_mtod(m, struct tcp_wire *);
     uint16_t field = tcp_urgent_field(c, seq);
     if (field == 0 || (h->flags & TCP_SYN) != 0)
         return;

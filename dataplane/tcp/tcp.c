@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's TCP as a whole: made with all its memory, taken down, addresses that go. */
 #include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
 
 #include "base/assert.h"
 #include "base/names.h"
@@ -63,6 +64,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
                    core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),
                    buckets, &core->hash_key, tcp_entry_tuple, t);
     make_timewaits(t);
+    tcp_trace_new(t);
     tcp_cookies_init(&t->cookies, &core->hash_key);
     list_init(&t->ready);
     list_init(&t->outputs);

@@ -7,6 +7,7 @@
  */
 #include "base/assert.h"
 #include "tcp/tcp_priv.h"
+#include "tcp/trace.h"
 
 /* Arms the wheel for the nearest deadline. */
 static void sync_wheel(struct tcp_conn *c)
@@ -122,10 +123,9 @@ static bool take_due(struct tcp_conn *c, enum tcp_deadline which, uint64_t now_u
     return true;
 }
 
-void tcp_conn_on_timer(struct wheel_timer *timer, uint64_t now_us)
+/* What is due, in the order in which it may end the connection. */
+static void handle_due(struct tcp_conn *c, uint64_t now_us)
 {
-    struct tcp_conn *c = container_of(timer, struct tcp_conn, timer);
-    ASSERT(c->state > TCP_CLOSED);
     if (take_due(c, TCP_DEADLINE_DELACK, now_us) && (c->flags & TCP_F_ACK_DELAYED) != 0)
         tcp_program_ack(c);
     if (take_due(c, TCP_DEADLINE_PACE, now_us))
@@ -136,4 +136,16 @@ void tcp_conn_on_timer(struct wheel_timer *timer, uint64_t now_us)
         on_wait(c);
     if (c->state != TCP_CLOSED)
         sync_wheel(c);
+}
+
+void tcp_conn_on_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct tcp_conn *c = container_of(timer, struct tcp_conn, timer);
+    bool is_traced = tcp_is_traced(c->tcp);
+    ASSERT(c->state > TCP_CLOSED);
+    if (is_traced)
+        tcp_trace_timer(c, now_us);
+    handle_due(c, now_us);
+    if (is_traced)
+        tcp_trace_end(c->tcp);
 }

@@ -78,6 +78,14 @@ enum ctl_exit ctl_stats(const struct ctl_options *o);
  * from the dataplane itself, as stats does; so do the next two. */
 enum ctl_exit ctl_flows(const struct ctl_options *o);
 
+/* trace MATCH... [--seconds N]: each segment of the flows that match, and what the stack decided.
+ * */
+enum ctl_exit ctl_trace(const struct ctl_options *o);
+
+/* capture [MATCH...] -w FILE [--port P] [--protocol P] [--snap N] [--packets N] [--bytes N]
+ * [--seconds N]: their frames as pcapng. */
+enum ctl_exit ctl_capture(const struct ctl_options *o);
+
 /* Reads the manifests of `file` ("-": standard input) as an array of objects; a List counts as its
  * items. NULL: it said on stderr what was wrong. */
 json_t *ctl_manifests_read(const char *file);

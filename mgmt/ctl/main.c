@@ -41,13 +41,20 @@ static const char usage_text[] =
     "                                 [--address GATEWAY-ADDRESS] [-H 'Name: value']...\n"
     "  stats                          the dataplane's counters  [--run-dir DIR]\n"
     "  flows [MATCH...]               the dataplane's flows     [--state S] [--worker N] [--json]\n"
+    "  trace MATCH...                 each segment of these flows, and what was decided\n"
+    "                                 [--seconds N] [--worker N] [--packets N]\n"
+    "  capture [MATCH...] -w FILE     frames, for tcpdump and wireshark (pcapng; - is standard "
+    "output)\n"
+    "                                 [--port P] [--protocol P] [--snap N] [--packets N] [--bytes "
+    "N] "
+    "[--seconds N]\n"
     "\n"
     "  MATCH is ADDRESS[/LENGTH][:PORT] of one end of a flow, or two with a comma between them\n"
     "\n"
     "  --server URL       the box, https://host:port      (SLUICE_SERVER)\n"
     "  --token-file FILE  holds the bearer token          (SLUICE_TOKEN_FILE)\n"
     "  --ca-file FILE     whom to trust, PEM              (SLUICE_CA_FILE)\n"
-    "  --run-dir DIR      of the dataplane, for stats and flows\n"
+    "  --run-dir DIR      of the dataplane, for stats, flows, trace, capture\n"
     "                                                     (SLUICE_RUN_DIR, /run/sluice)\n";
 
 struct command {
@@ -62,6 +69,8 @@ static const struct local_command {
 } local_commands[] = {
     {"stats", ctl_stats},
     {"flows", ctl_flows},
+    {"trace", ctl_trace},
+    {"capture", ctl_capture},
 };
 
 /* These ask the box over its API. */

@@ -48,7 +48,7 @@ bool observe_request(const struct ctl_options *o, enum observe_kind kind,
         .kind = kind,
         .workers = o->worker < 0 ? UINT64_MAX : 1ull << o->worker,
         .ports = UINT32_MAX,
-        .snap_bytes = OBSERVE_SNAP_BYTES_MAX,
+        .snap_bytes = o->snap_bytes > 0 ? o->snap_bytes : OBSERVE_SNAP_BYTES_MAX,
         .records_max = o->packets > 0 ? o->packets : UINT64_MAX,
         .bytes_max = o->bytes > 0 ? o->bytes : UINT64_MAX,
         .ms_max = o->seconds * 1000,
@@ -174,7 +174,8 @@ static enum ctl_exit run(struct session *s, const struct ctl_options *o,
         return fail(o, strerror(-result));
     sigaction(SIGINT, &action, NULL); /* a second one ends us at once */
     sigaction(SIGTERM, &action, NULL);
-    enum ctl_exit status = ask(s, o, request, &scene.epoch_us);
+    bool is_welcome = observer->greet == NULL || observer->greet(observer->owner, &s->welcome);
+    enum ctl_exit status = is_welcome ? ask(s, o, request, &scene.epoch_us) : CTL_FAILED;
     if (status == CTL_DONE)
         status = observer->begin(observer->owner, &scene) ? follow(s, o, observer) : CTL_FAILED;
     stats_map_close(&s->stats);

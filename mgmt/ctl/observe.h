@@ -20,6 +20,9 @@ struct observe_scene {
 };
 
 struct observer {
+    /* The dataplane has said who it is; the request may still be changed. NULL: nothing to do.
+     * False: stop, it was said why on stderr. */
+    bool (*greet)(void *owner, const struct control_welcome *welcome);
     /* It has begun. False: stop, it was said why on stderr. */
     bool (*begin)(void *owner, const struct observe_scene *scene);
     /* One record, sound in its length. False: stop, it was said why. */

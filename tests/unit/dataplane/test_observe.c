@@ -135,6 +135,22 @@ TEST(a_bound_on_records_counts_those_of_all_workers)
     down();
 }
 
+TEST(a_bound_that_one_worker_reaches_ends_it_for_the_others_too)
+{
+    up();
+    int s = house_connect(&house);
+    struct control_observe request = request_of(OBSERVE_CAPTURE);
+    request.records_max = 3;
+    CHECK_EQ(ask(s, &request, sizeof(request)), OBSERVE_FAULT_OK);
+    eyes_poll();
+    for (unsigned i = 0; i < 4; i++)
+        CHECK_EQ(see(0, 10), i < 3);
+    CHECK_EQ(receive_all(s), 3); /* though worker 1 has seen nothing */
+    CHECK(!obs_watches(&house.eyes[1], OBSERVE_CAPTURE));
+    close(s);
+    down();
+}
+
 TEST(it_ends_by_itself_when_its_time_is_over)
 {
     up();
@@ -231,6 +247,7 @@ TEST(records_come_whole_and_in_the_order_of_each_worker)
 
 UNIT_MAIN("observe", T(what_workers_see_comes_out_and_stop_ends_it),
           T(a_bound_on_records_counts_those_of_all_workers),
+          T(a_bound_that_one_worker_reaches_ends_it_for_the_others_too),
           T(it_ends_by_itself_when_its_time_is_over),
           T(unsound_requests_a_second_one_and_a_fifth_are_refused_by_name),
           T(an_observer_that_does_not_read_loses_records_and_holds_up_nobody),
