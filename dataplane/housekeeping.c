@@ -208,6 +208,8 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->stats = config->stats;
     h->mbufs = config->mbufs;
     h->telemetry_fd = config->telemetry_fd;
+    memcpy(h->dpdk_ports, config->dpdk_ports, sizeof(h->dpdk_ports));
+    h->has_devices = config->has_devices;
     h->obs = config->obs;
     h->now_us = config->now_us;
     for (unsigned i = 0; i < config->n_ports; i++)

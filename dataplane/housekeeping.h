@@ -25,6 +25,8 @@ struct housekeeping_config {
     unsigned workers;
     unsigned n_ports;
     const char *port_names[16]; /* in the order of their indices */
+    uint16_t dpdk_ports[16];    /* likewise; with has_devices */
+    bool has_devices;           /* there are started devices behind the names */
     struct endpoint_table *endpoints;
     struct rcu *rcu;
     struct stats_worker *stats; /* housekeeping's own block */

@@ -15,6 +15,9 @@
 #define STATE_DIR_NAME "dataplane"
 #define IMAGE_FILE_NAME "image"
 
+/* How often the devices are asked what they dropped: some answer by a slow bus or system call. */
+#define DEVICES_LOOK_MS 1000u
+
 /* How long appended endpoints may wait for the disk. */
 #define STATE_SYNC_MS_MAX 1000u
 
@@ -58,6 +61,8 @@ struct housekeeping {
     unsigned workers;
     unsigned n_ports;
     char port_names[CONTROL_PORTS_MAX][CONTROL_PORT_NAME_BYTES];
+    uint16_t dpdk_ports[CONTROL_PORTS_MAX];
+    bool has_devices;
     struct endpoint_table *endpoints;
     struct stats_worker *stats;
     struct rte_mempool *mbufs; /* NULL: none */
@@ -73,7 +78,8 @@ struct housekeeping {
     struct obs_hub *obs;              /* NULL: nobody can look */
     uint64_t (*now_us)(void);
     struct observation observations[OBS_SLOTS_MAX];
-    uint64_t synced_ms; /* when appended endpoints were last brought to the disk */
+    uint64_t devices_ms; /* when the devices' counters were looked at */
+    uint64_t synced_ms;  /* when appended endpoints were last brought to the disk */
 };
 
 /* Writes a line for the operator to stderr, where the service manager keeps it. */

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 
 #include <errno.h>
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +27,26 @@ void housekeeping_wait_us(unsigned us)
     nanosleep(&wait, NULL);
 }
 
+/* What the devices dropped themselves, which no worker ever sees. */
+static void set_device_counters(struct housekeeping *h)
+{
+    struct rte_eth_stats sum = {0};
+    for (unsigned i = 0; i < h->n_ports; i++) {
+        struct rte_eth_stats stats;
+        if (rte_eth_stats_get(h->dpdk_ports[i], &stats) != 0)
+            continue;
+        sum.imissed += stats.imissed;
+        sum.rx_nombuf += stats.rx_nombuf;
+        sum.ierrors += stats.ierrors;
+        sum.oerrors += stats.oerrors;
+    }
+    uint64_t *counters = h->stats->counters;
+    counters[STAT_core_port_rx_missed] = sum.imissed;
+    counters[STAT_core_port_rx_no_mbuf] = sum.rx_nombuf;
+    counters[STAT_core_port_rx_errors] = sum.ierrors;
+    counters[STAT_core_port_tx_errors] = sum.oerrors;
+}
+
 void housekeeping_set_gauges(struct housekeeping *h)
 {
     uint64_t *counters = h->stats->counters;
@@ -33,6 +54,11 @@ void housekeeping_set_gauges(struct housekeeping *h)
     counters[STAT_core_pins_now] = generation_pin_count(h->generations);
     if (h->mbufs != NULL)
         counters[STAT_core_mbufs_now] = rte_mempool_in_use_count(h->mbufs);
+    uint64_t now_ms = housekeeping_now_ms();
+    if (!h->has_devices || now_ms - h->devices_ms < DEVICES_LOOK_MS)
+        return;
+    h->devices_ms = now_ms;
+    set_device_counters(h);
 }
 
 /* Gives the image to the workers; false: no place is free. */

@@ -21,6 +21,15 @@ static uint64_t cycles_us(uint64_t cycles)
     return (uint64_t)(((__uint128_t)cycles * scale) >> 64);
 }
 
+/* TSC cycles of one round as nanoseconds. */
+static uint64_t cycles_ns(uint64_t cycles)
+{
+    static uint64_t scale; /* 2^32 ns a cycle; the same value whoever writes it */
+    if (__builtin_expect(scale == 0, 0))
+        scale = (uint64_t)((1000000000ull << 32) / rte_get_tsc_hz());
+    return (uint64_t)(((__uint128_t)cycles * scale) >> 32);
+}
+
 uint64_t loop_now_us(void)
 {
     static uint64_t start;
@@ -71,6 +80,8 @@ int loop_run(void *arg)
         stat_add(core, STAT_core_cycles_total, after - before);
         if (is_busy)
             stat_add(core, STAT_core_cycles_busy, after - before);
+        obs_round_note(&core->stats->rounds, worker_round(loop->worker), is_busy,
+                       cycles_ns(after - before), now_us);
         before = after;
         empty_rounds = is_busy ? 0 : empty_rounds + (empty_rounds < UINT32_MAX);
         if (loop->idle == IDLE_POLL || is_busy)

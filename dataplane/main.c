@@ -183,8 +183,11 @@ static bool make_housekeeping(struct dataplane *d)
         .obs = d->obs,
         .now_us = loop_now_us,
     };
-    for (unsigned i = 0; i < o->n_ports; i++)
+    config.has_devices = true;
+    for (unsigned i = 0; i < o->n_ports; i++) {
         config.port_names[i] = o->ports[i].name;
+        config.dpdk_ports[i] = d->ports[i].info.dpdk_port;
+    }
     d->housekeeping = housekeeping_new(&config, &fault);
     return d->housekeeping != NULL || say("cannot start", fault.text);
 }

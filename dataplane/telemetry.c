@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,8 @@ static void write_names(struct telemetry *t)
         .names_offset = sizeof(*header),
         .workers_offset = (uint32_t)blocks,
         .worker_stride = sizeof(struct stats_worker),
+        .rounds_offset = offsetof(struct stats_worker, rounds),
+        .rounds_bytes = sizeof(struct stats_rounds),
     };
     t->blocks = (struct stats_worker *)(t->base + blocks);
 }

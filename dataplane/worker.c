@@ -24,7 +24,8 @@ struct worker {
     struct rcu *rcu;
     struct net *net;
     struct tcp *tcp;
-    struct proxy *proxy; /* with its upstream */
+    struct proxy *proxy;    /* with its upstream */
+    struct obs_round round; /* what the last one did */
 };
 
 /* Clients and backends behind a box that forgets idle flows: two minutes keep most of them open,
@@ -198,19 +199,28 @@ bool worker_poll(struct worker *w, uint64_t now_us)
 {
     ASSERT_HOT(now_us >= w->core.now_us);
     w->core.now_us = now_us;
-    unsigned did = follow_image(w);
-    did += receive(w);
-    did += run_timers(w);
-    did += net_poll(w->net);
-    did += tcp_poll(w->tcp);     /* events to the proxy, then segments out */
-    did += proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
-    did += port_tx_flush(&w->core);
-    did += observe(w);
+    uint32_t *done = w->round.done;
+    done[STATS_ROUND_images] = follow_image(w);
+    done[STATS_ROUND_frames] = receive(w);
+    done[STATS_ROUND_timers] = run_timers(w);
+    done[STATS_ROUND_neighbours] = net_poll(w->net);
+    done[STATS_ROUND_tcp] = tcp_poll(w->tcp);       /* events to the proxy, then segments out */
+    done[STATS_ROUND_proxy] = proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
+    done[STATS_ROUND_sent] = port_tx_flush(&w->core);
+    done[STATS_ROUND_observed] = observe(w);
+    unsigned did = 0;
+    for (unsigned i = 0; i < STATS_ROUND_PARTS; i++)
+        did += done[i];
     report(w);
     stat_inc(&w->core, STAT_core_polls);
     if (did > 0)
         stat_inc(&w->core, STAT_core_polls_busy);
     return did > 0;
+}
+
+const struct obs_round *worker_round(const struct worker *w)
+{
+    return &w->round;
 }
 
 uint64_t worker_next_us(const struct worker *w)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "obs/rounds.h"
 #include "proxy/proxy.h"
 #include "tcp/tcp.h"
 
@@ -43,6 +44,9 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
 /* Makes a worker that serves nothing yet. Ends the process if memory is short (see core_memory()).
  */
 struct worker *worker_new(const struct worker_config *config);
+
+/* What the last round did, part by part. */
+const struct obs_round *worker_round(const struct worker *w);
 
 /* One round: moves to a new image if there is one, receives, runs timers, serves, sends. Returns
  * true if it did anything, so that the caller may idle when not. Never blocks. */

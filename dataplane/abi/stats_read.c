@@ -10,6 +10,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+/* Looks at longest rounds until one is not disturbed: a worker writes them for some ns, seldom. */
+#define ROUNDS_TRIES_MAX 1000u
+
 /* Do `count` entries of `size` bytes at `offset` lie within the segment? */
 static bool is_inside(size_t length, uint32_t offset, uint32_t count, uint32_t size)
 {
@@ -22,7 +25,8 @@ static bool is_ours(const struct stats_header *h, size_t length)
            h->names_offset >= sizeof(*h) && h->worker_stride % 8 == 0 &&
            is_inside(h->workers_offset, h->names_offset, h->n_counters, STATS_NAME_BYTES) &&
            is_inside(length, h->workers_offset, h->n_workers, h->worker_stride) &&
-           (uint64_t)h->n_counters * sizeof(uint64_t) <= h->worker_stride;
+           (uint64_t)h->n_counters * sizeof(uint64_t) <= h->worker_stride &&
+           is_inside(h->worker_stride, h->rounds_offset, h->rounds_bytes, 1);
 }
 
 static bool names_end(const struct stats_map *map)
@@ -72,12 +76,16 @@ const char *stats_map_name(const struct stats_map *map, uint32_t i)
     return (const char *)map->base + map->header.names_offset + (size_t)i * STATS_NAME_BYTES;
 }
 
+static const uint8_t *block_of(const struct stats_map *map, uint32_t worker)
+{
+    return map->base + map->header.workers_offset + (size_t)worker * map->header.worker_stride;
+}
+
 uint64_t stats_map_value(const struct stats_map *map, uint32_t worker, uint32_t i)
 {
     ASSERT(worker < map->header.n_workers && i < map->header.n_counters);
-    const uint8_t *block =
-        map->base + map->header.workers_offset + (size_t)worker * map->header.worker_stride;
-    const volatile uint64_t *counters = (const volatile uint64_t *)(const void *)block;
+    const volatile uint64_t *counters =
+        (const volatile uint64_t *)(const void *)block_of(map, worker);
     return counters[i];
 }
 
@@ -87,4 +95,23 @@ uint64_t stats_map_sum(const struct stats_map *map, uint32_t i)
     for (uint32_t w = 0; w < map->header.n_workers; w++)
         sum += stats_map_value(map, w, i);
     return sum;
+}
+
+bool stats_map_rounds(const struct stats_map *map, uint32_t worker, struct stats_rounds *ret)
+{
+    ASSERT(worker < map->header.n_workers);
+    if (map->header.rounds_offset == 0 || map->header.rounds_bytes != sizeof(*ret) ||
+        worker + 1 == map->header.n_workers)
+        return false;
+    const struct stats_rounds *rounds =
+        (const struct stats_rounds *)(const void *)(block_of(map, worker) +
+                                                    map->header.rounds_offset);
+    for (unsigned tries = 0; tries < ROUNDS_TRIES_MAX; tries++) {
+        uint64_t before = __atomic_load_n(&rounds->version, __ATOMIC_ACQUIRE);
+        memcpy(ret, rounds, sizeof(*ret));
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (before % 2 == 0 && __atomic_load_n(&rounds->version, __ATOMIC_RELAXED) == before)
+            return true;
+    }
+    return false;
 }

@@ -10,6 +10,7 @@
 
 #include "abi/stats.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct stats_map {
@@ -30,6 +31,10 @@ const char *stats_map_name(const struct stats_map *map, uint32_t i);
 
 /* Counter `i` of `worker` < header.n_workers, now. */
 uint64_t stats_map_value(const struct stats_map *map, uint32_t worker, uint32_t i);
+
+/* Loop times of `worker`, its longest rounds all of one moment. False: the segment has none
+ * (another release, or housekeeping's block), or the worker wrote all the while. */
+bool stats_map_rounds(const struct stats_map *map, uint32_t worker, struct stats_rounds *ret);
 
 /* Counter `i` summed over the workers. */
 uint64_t stats_map_sum(const struct stats_map *map, uint32_t i);

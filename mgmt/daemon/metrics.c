@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lists of api.h and of reconcile's state as OpenMetrics lines. */
+/* The lists of api.h, reconcile's state and the dataplane's telemetry as OpenMetrics lines. */
 #include "daemon/metrics.h"
 
 #include "api/api.h"
 #include "base/container.h"
 #include "daemon/daemon.h"
+#include "daemon/telemetry_metrics.h"
 #include "reconcile/reconcile.h"
 #include "store/store.h"
 
@@ -60,6 +61,8 @@ static void put_rest(FILE *to, const struct daemon *d)
     };
     for (size_t i = 0; i < array_len(all); i++)
         put(to, &all[i]);
+    if (reconcile_telemetry(d->reconcile) != NULL)
+        telemetry_metrics_write(to, reconcile_telemetry(d->reconcile));
     fputs("# EOF\n", to);
 }
 

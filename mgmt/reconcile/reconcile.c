@@ -4,6 +4,7 @@
 #include "reconcile/reconcile.h"
 
 #include "abi/image.h"
+#include "abi/stats_read.h"
 #include "base/assert.h"
 #include "compile/compile.h"
 #include "loop/loop.h"
@@ -38,6 +39,8 @@ struct reconcile {
     char *notes; /* what the latest image left out, one a line; NULL: nothing */
     struct reconcile_state state;
     struct group_table groups;
+    bool has_telemetry;
+    struct stats_map telemetry; /* of the dataplane that is connected */
 };
 
 /* Says what failed, and sees to another attempt. */
@@ -225,6 +228,21 @@ static void on_start_wait(struct wheel_timer *timer, uint64_t now_us)
     start(container_of(timer, struct reconcile, start_wait));
 }
 
+static void close_telemetry(struct reconcile *r)
+{
+    if (r->has_telemetry)
+        stats_map_close(&r->telemetry);
+    r->has_telemetry = false;
+}
+
+static void open_telemetry(struct reconcile *r, int fd)
+{
+    close_telemetry(r);
+    r->has_telemetry = stats_map_open(fd, &r->telemetry) == 0;
+    if (!r->has_telemetry)
+        fprintf(stderr, "sluice-mgmtd: the dataplane's telemetry is not ours to read\n");
+}
+
 static void on_connected(void *owner, const struct control_welcome *welcome, int telemetry_fd)
 {
     struct reconcile *r = owner;
@@ -234,6 +252,7 @@ static void on_connected(void *owner, const struct control_welcome *welcome, int
     carried_forget_all(&r->carried);
     r->n_ports = welcome->n_ports <= CONTROL_PORTS_MAX ? welcome->n_ports : CONTROL_PORTS_MAX;
     memcpy(r->ports, welcome->port_names, sizeof(r->ports));
+    open_telemetry(r, telemetry_fd);
     for (uint32_t i = 0; i < CONTROL_PORTS_MAX; i++)
         r->ports[i][CONTROL_PORT_NAME_BYTES - 1] = '\0';
     /* What a manager before us published and not every worker serves yet, we know nothing of: ours
@@ -250,6 +269,7 @@ static void on_disconnected(void *owner)
 {
     struct reconcile *r = owner;
     r->state.is_connected = false;
+    close_telemetry(r);
 }
 
 static void on_generation(void *owner, uint64_t generation)
@@ -344,6 +364,7 @@ void reconcile_free(struct reconcile *r)
     if (r == NULL)
         return;
     publish_free(r->publish);
+    close_telemetry(r);
     store_unlisten(r->store, &r->listener);
     loop_timer_disarm(r->loop, &r->start_wait);
     pace_done(&r->pace);
@@ -364,4 +385,9 @@ void reconcile_state(const struct reconcile *r, struct reconcile_state *ret)
 const void *reconcile_image(const struct reconcile *r)
 {
     return r->image;
+}
+
+const struct stats_map *reconcile_telemetry(const struct reconcile *r)
+{
+    return r->has_telemetry ? &r->telemetry : NULL;
 }

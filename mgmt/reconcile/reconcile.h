@@ -27,6 +27,7 @@
 
 struct loop;
 struct reconcile;
+struct stats_map;
 struct store;
 
 struct reconcile_config {
@@ -57,6 +58,10 @@ void reconcile_free(struct reconcile *r);
 
 /* The state now. */
 void reconcile_state(const struct reconcile *r, struct reconcile_state *ret);
+
+/* The dataplane's telemetry, borrowed until the loop goes on; NULL: there is no dataplane, or its
+ * telemetry is of another release. */
+const struct stats_map *reconcile_telemetry(const struct reconcile *r);
 
 /* The image of the latest run, borrowed until the loop goes on; NULL: there was none yet. For
  * explain. */

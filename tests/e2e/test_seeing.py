@@ -219,3 +219,31 @@ def a_fifth_observer_is_told_that_there_are_four(l):
         done = l.appliance.ctl("flows", check=False)
         assert done.returncode == 1 and "as many observations as there can be" in done.stderr, done
     assert suite.eventually(lambda: l.appliance.ctl("flows", check=False).returncode == 0, "there is place again")
+
+def metrics(l):
+    """/metrics as {name with labels: value}; it must be what OpenMetrics says."""
+    status, headers, text = l.appliance.api.raw("GET", "/metrics")
+    assert status == 200 and headers["Content-Type"].startswith("application/openmetrics-text")
+    lines = (text.decode() if isinstance(text, bytes) else text).splitlines()
+    assert lines[-1] == "# EOF"
+    return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if not x.startswith("#"))}
+
+
+@suite.test("#4")
+def loop_times_are_a_histogram_in_metrics_and_in_stats(l):
+    for _ in range(20):
+        objects.answers(l, VIP4, HOST)
+    got = metrics(l)
+    for worker in ("0", "1"):
+        for kind in ("busy", "idle"):
+            labels = f'worker="{worker}",kind="{kind}"'
+            buckets = [v for n, v in got.items() if n.startswith(f"sluice_dataplane_round_seconds_bucket{{{labels}")]
+            count = got[f"sluice_dataplane_round_seconds_count{{{labels}}}"]
+            assert len(buckets) == 24 and buckets == sorted(buckets) and buckets[-1] == count > 0, (labels, buckets)
+            assert 0 < got[f"sluice_dataplane_round_seconds_sum{{{labels}}}"], labels
+    assert got['sluice_dataplane_core_rx_packets_total{worker="0"}'] > 0
+    assert got['sluice_dataplane_core_control_garbage_total{worker="housekeeping"}'] == 0
+    stats = dict(line.split() for line in l.appliance.ctl("stats").stdout.splitlines())
+    longest = int(stats["worker0.round_longest_ever_ns"])
+    assert longest > 1000 and "worker0.round_longest_ever_frames" in stats, stats
+    assert any(k.startswith("worker1.round_busy_ns_to_") for k in stats)

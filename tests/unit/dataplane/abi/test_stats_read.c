@@ -60,7 +60,7 @@ TEST(a_segment_cut_anywhere_is_refused)
 TEST(each_layout_field_that_lies_is_refused)
 {
     struct stats_map map;
-    for (size_t field = 0; field < 7; field++) {
+    for (size_t field = 0; field < 8; field++) {
         static const uint32_t lies[] = {0xffffffff, 0x7ffffff8, 0x10000, 3};
         for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
             struct segment s = good;
@@ -69,6 +69,62 @@ TEST(each_layout_field_that_lies_is_refused)
             CHECK_EQ(open_segment(&s, sizeof(s), &map), -EINVAL);
         }
     }
+}
+
+TEST(loop_times_are_read_where_the_segment_says_they_are)
+{
+    static struct {
+        struct segment s;
+        struct stats_rounds rounds[WORKERS];
+    } with = {.rounds = {{.busy = {.sum_ns = 7}}}};
+    struct stats_map map;
+    struct stats_rounds got;
+    with.s = good;
+    with.s.header.workers_offset = offsetof(typeof(with), rounds) - STRIDE;
+    with.s.header.worker_stride = STRIDE + sizeof(struct stats_rounds);
+    with.s.header.n_workers = 1;
+    with.s.header.rounds_offset = STRIDE;
+    with.s.header.rounds_bytes = sizeof(struct stats_rounds);
+    REQUIRE(open_segment(&with.s, sizeof(with), &map) == 0);
+    CHECK(!stats_map_rounds(&map, 0, &got)); /* the last block is housekeeping's */
+    stats_map_close(&map);
+    with.s.header.n_workers = 2;
+    CHECK_EQ(open_segment(&with.s, sizeof(with), &map), -EINVAL); /* no room for two */
+    with.s.header.worker_stride = sizeof(struct stats_rounds);
+    with.s.header.workers_offset = offsetof(typeof(with), rounds);
+    with.s.header.rounds_offset = 8; /* behind a counter, out of the block's end */
+    CHECK_EQ(open_segment(&with.s, sizeof(with), &map), -EINVAL);
+    with.s.header.rounds_bytes -= 8; /* of another release: no harm */
+    REQUIRE(open_segment(&with.s, sizeof(with), &map) == 0);
+    CHECK(!stats_map_rounds(&map, 0, &got));
+    stats_map_close(&map);
+    REQUIRE(open_segment(&good, sizeof(good), &map) == 0);
+    CHECK(!stats_map_rounds(&map, 0, &got)); /* there are none in it */
+    stats_map_close(&map);
+}
+
+TEST(loop_times_that_are_being_written_are_not_told)
+{
+    static struct {
+        struct segment s;
+        struct stats_worker blocks[2];
+    } with;
+    struct stats_map map;
+    struct stats_rounds got;
+    with.s = good;
+    with.s.header.workers_offset = offsetof(typeof(with), blocks);
+    with.s.header.worker_stride = sizeof(struct stats_worker);
+    with.s.header.rounds_offset = offsetof(struct stats_worker, rounds);
+    with.s.header.rounds_bytes = sizeof(struct stats_rounds);
+    with.blocks[0].rounds = (struct stats_rounds){.version = 2, .busy = {.sum_ns = 7}};
+    REQUIRE(open_segment(&with.s, sizeof(with), &map) == 0);
+    REQUIRE(stats_map_rounds(&map, 0, &got));
+    CHECK_EQ(got.busy.sum_ns, 7);
+    stats_map_close(&map);
+    with.blocks[0].rounds.version = 3;
+    REQUIRE(open_segment(&with.s, sizeof(with), &map) == 0);
+    CHECK(!stats_map_rounds(&map, 0, &got));
+    stats_map_close(&map);
 }
 
 TEST(a_name_without_end_is_refused)
@@ -81,4 +137,5 @@ TEST(a_name_without_end_is_refused)
 
 UNIT_MAIN("abi/stats_read", T(a_segment_is_read_by_name_and_worker),
           T(a_segment_cut_anywhere_is_refused), T(each_layout_field_that_lies_is_refused),
-          T(a_name_without_end_is_refused))
+          T(loop_times_are_read_where_the_segment_says_they_are),
+          T(loop_times_that_are_being_written_are_not_told), T(a_name_without_end_is_refused))
