@@ -37,11 +37,17 @@ struct ports {
 /* The flag above; the same for all hubs of the process. */
 uint64_t port_learn_only_flag(void);
 
+/* What is passed between workers, and how it is counted. */
+enum handoff {
+    HANDOFF_RX, /* received frames, to the owner of their flow */
+    HANDOFF_TX, /* frames to send, to the owner of the port's send queue */
+};
+
 /* Puts `m` on the batch for worker `to`, and the batch on its ring when it is full. */
 void handoff_add(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
-                 enum stat_id stat_out, struct rte_mbuf *m);
+                 enum handoff kind, struct rte_mbuf *m);
 
 /* Puts the batch on the ring; what does not fit is dropped and counted. Returns frames passed on.
  */
 unsigned handoff_flush(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
-                       enum stat_id stat_out);
+                       enum handoff kind);

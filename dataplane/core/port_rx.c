@@ -23,25 +23,32 @@ bool mbuf_may_answer(const struct rte_mbuf *m)
 }
 
 unsigned handoff_flush(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
-                       enum stat_id stat_out)
+                       enum handoff kind)
 {
+    static const struct {
+        enum stat_id passed;
+        enum stat_id dropped;
+    } stats[] = {
+        [HANDOFF_RX] = {STAT_core_handoff_rx_out, STAT_core_handoff_drop_rx_full},
+        [HANDOFF_TX] = {STAT_core_handoff_tx_out, STAT_core_handoff_drop_tx_full},
+    };
     if (batch->n == 0)
         return 0;
     unsigned passed = rte_ring_sp_enqueue_burst(ring, (void **)batch->frames, batch->n, NULL);
-    stat_add(c, stat_out, passed);
-    stat_add(c, STAT_core_handoff_drop_full, batch->n - passed);
+    stat_add(c, stats[kind].passed, passed);
+    stat_add(c, stats[kind].dropped, batch->n - passed);
     rte_pktmbuf_free_bulk(batch->frames + passed, batch->n - passed);
     batch->n = 0;
     return passed;
 }
 
 void handoff_add(struct core *c, struct frame_batch *batch, struct rte_ring *ring,
-                 enum stat_id stat_out, struct rte_mbuf *m)
+                 enum handoff kind, struct rte_mbuf *m)
 {
     ASSERT_HOT(ring != NULL && batch->n < PORT_BURST);
     batch->frames[batch->n++] = m;
     if (batch->n == PORT_BURST)
-        handoff_flush(c, batch, ring, stat_out);
+        handoff_flush(c, batch, ring, kind);
 }
 
 /* Passes a received frame to its owner. */
@@ -49,7 +56,7 @@ static void pass_on(struct core *c, unsigned to, struct rte_mbuf *m)
 {
     struct ports *p = c->ports;
     ASSERT_HOT(to != c->worker && to < p->hub->workers);
-    handoff_add(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], STAT_core_handoff_rx_out, m);
+    handoff_add(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], HANDOFF_RX, m);
 }
 
 /* A copy for each other worker, to learn from only. */
@@ -62,7 +69,8 @@ static void copy_to_all(struct core *c, struct rte_mbuf *m)
         struct rte_mbuf *copy = rte_pktmbuf_copy(m, c->mbufs, 0, UINT32_MAX);
         if (copy == NULL) {
             stat_inc(c, STAT_core_mbuf_exhausted);
-            return;
+            stat_inc(c, STAT_core_rx_copies_missed);
+            continue;
         }
         copy->ol_flags |= hub->learn_only_flag;
         stat_inc(c, STAT_core_rx_copies);
@@ -174,7 +182,7 @@ static unsigned rx_all(struct core *c, struct rte_mbuf **ret, unsigned max)
     /* A quarter is kept for the rings, or a busy queue would starve them. */
     unsigned n = rx_own(c, ret, max - max / 4);
     for (unsigned to = 0; to < c->workers; to++)
-        handoff_flush(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], STAT_core_handoff_rx_out);
+        handoff_flush(c, &p->rx_to_worker[to], p->hub->rx[c->worker][to], HANDOFF_RX);
     return n + rx_passed(c, ret + n, max - n);
 }
 

@@ -74,6 +74,7 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
     ASSERT_HOT(index < p->hub->n_ports);
     ASSERT_HOT(rte_pktmbuf_pkt_len(m) > 0);
     const struct port_setup *port = &p->hub->ports[index];
+    stat_inc(c, STAT_core_tx_frames);
     if (obs_watches(&c->obs, OBSERVE_CAPTURE))
         obs_capture(&c->obs, m, index, true, c->now_us);
     if (m->nb_segs > 1 && !port->info.has_multi_seg_tx) {
@@ -87,7 +88,7 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
     }
     unsigned to = c->worker % port->n_tx_queues;
     m->port = (uint16_t)index;
-    handoff_add(c, &p->tx_to_worker[to], p->hub->tx[c->worker][to], STAT_core_handoff_tx_out, m);
+    handoff_add(c, &p->tx_to_worker[to], p->hub->tx[c->worker][to], HANDOFF_TX, m);
 }
 
 /* Queues what other workers passed to this one. Each neighbour gets an equal share of the round. */
@@ -122,7 +123,6 @@ unsigned port_tx_flush(struct core *c)
     for (unsigned i = 0; i < p->hub->n_ports; i++)
         tx_device(c, &p->hub->ports[i], &p->to_port[i]);
     for (unsigned to = 0; to < c->workers && c->workers > 1; to++)
-        passed += handoff_flush(c, &p->tx_to_worker[to], p->hub->tx[c->worker][to],
-                                STAT_core_handoff_tx_out);
+        passed += handoff_flush(c, &p->tx_to_worker[to], p->hub->tx[c->worker][to], HANDOFF_TX);
     return passed + (unsigned)(c->stats->counters[STAT_core_tx_packets] - sent_before);
 }

@@ -83,8 +83,10 @@ def family(counters, *prefixes):
 def require_balance(c):
     """What began has ended, in one counter."""
     for what, begun, ended in (
-            ("frames", c["core_rx_packets"] + c["core_rx_copies"] - c["core_handoff_drop_full"],
+            ("frames", c["core_rx_packets"] + c["core_rx_copies"] - c["core_handoff_drop_rx_full"],
              c["net_rx_tcp"] + c["net_rx_arp"] + c["net_rx_nd"] + family(c, "net_drop_rx_", "net_rx_icmp")),
+            ("frames to send", c["core_tx_frames"],
+             c["core_tx_packets"] + c["core_handoff_drop_tx_full"] + family(c, "core_tx_drop_")),
             ("segments", c["net_rx_tcp"],
              family(c, "tcp_drop_") + sum(c[f"tcp_rx_{k}"] for k in ("fast", "slow", "syn", "syn_cookie", "timewait"))),
             ("connections", c["tcp_rx_syn"] + c["tcp_cookie_accepted"] + c["tcp_opens"], family(c, "tcp_end_")),

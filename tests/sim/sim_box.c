@@ -179,8 +179,11 @@ static void check_counters(struct sim_box *b)
     check_balance(b, "received frames",
                   sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) +
                       sim_box_stat(b, STAT_net_reassembled) -
-                      sim_box_stat(b, STAT_core_handoff_drop_full),
+                      sim_box_stat(b, STAT_core_handoff_drop_rx_full),
                   stat_family(b, "net_drop_rx_") + stat_family(b, "net_rx_"));
+    check_balance(b, "frames to send", sim_box_stat(b, STAT_core_tx_frames),
+                  sim_box_stat(b, STAT_core_tx_packets) + stat_family(b, "core_tx_drop_") +
+                      sim_box_stat(b, STAT_core_handoff_drop_tx_full));
     check_balance(b, "segments", sim_box_stat(b, STAT_net_rx_tcp),
                   sim_box_stat(b, STAT_tcp_rx_fast) + sim_box_stat(b, STAT_tcp_rx_slow) +
                       sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_syn_cookie) +

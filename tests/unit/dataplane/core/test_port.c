@@ -182,7 +182,7 @@ static void check_flows(unsigned n_flows, unsigned per_flow)
         rte_pktmbuf_free_bulk(got, n);
     }
     CHECK_EQ(received, (uint64_t)n_flows * per_flow);
-    CHECK_EQ(stat_sum(STAT_core_handoff_drop_full), 0);
+    CHECK_EQ(stat_sum(STAT_core_handoff_drop_rx_full), 0);
     CHECK_EQ(stat_sum(STAT_core_handoff_rx_out), stat_sum(STAT_core_handoff_rx_in));
     CHECK_EQ(stat_sum(STAT_core_rx_packets), (uint64_t)n_flows * per_flow);
     CHECK_EQ(stat_sum(STAT_core_rx_bytes), (uint64_t)n_flows * per_flow * 64);
@@ -308,7 +308,9 @@ TEST(frames_for_a_full_ring_are_dropped_and_counted)
     }
     port_tx_flush(&rig.core[1]);
     CHECK_EQ(stat_of(1, STAT_core_handoff_tx_out), HANDOFF_FRAMES_MAX - 1);
-    CHECK_EQ(stat_of(1, STAT_core_handoff_drop_full), N - (HANDOFF_FRAMES_MAX - 1));
+    CHECK_EQ(stat_of(1, STAT_core_handoff_drop_tx_full), N - (HANDOFF_FRAMES_MAX - 1));
+    CHECK_EQ(stat_of(1, STAT_core_handoff_drop_rx_full), 0);
+    CHECK_EQ(stat_of(1, STAT_core_tx_frames), N);
 
     for (unsigned sent = 0; sent < 2 * N; sent++) {
         world_send(0, tcp_frame((uint16_t)sent, sent));
@@ -320,7 +322,8 @@ TEST(frames_for_a_full_ring_are_dropped_and_counted)
     }
     CHECK(mine > N / 2);
     CHECK_EQ(stat_of(0, STAT_core_handoff_rx_out), HANDOFF_FRAMES_MAX - 1);
-    CHECK(stat_of(0, STAT_core_handoff_drop_full) > 0);
+    CHECK(stat_of(0, STAT_core_handoff_drop_rx_full) > 0);
+    CHECK_EQ(stat_of(0, STAT_core_handoff_drop_tx_full), 0);
     rig_down(); /* what lies in the rings goes back to the pool */
 }
 
