@@ -26,6 +26,10 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/goodput.py" "$@"
         ;;
+    tcp) # size and speed of the stack, then the same
+        shift
+        exec python3 "$TOP/tests/bench/tcp_numbers.py" "$@"
+        ;;
     esac
     exec python3 "$TOP/tests/bench/run.py" "$@"
 }

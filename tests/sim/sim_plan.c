@@ -207,6 +207,16 @@ static void plan_steady(struct sim_plan *p)
                                                           .down_bytes = 100};
 }
 
+/* The same whatever the seed: one answer of 16 MiB in full segments over the wires of steady. */
+static void plan_bulk(struct sim_plan *p)
+{
+    plan_steady(p);
+    p->host_window_bytes = p->host_buffer_bytes = 262144;
+    p->n_sessions = p->n_requests = 1;
+    p->sessions[0].n_requests = 1;
+    p->requests[0].down_bytes = 16u << 20;
+}
+
 void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
 {
     struct rng r = {seed};
@@ -219,6 +229,10 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
                            .span_us = sim_between(&r, 1000, 3000000)};
     if (p->world == SIM_WORLD_steady) {
         plan_steady(p);
+        return;
+    }
+    if (p->world == SIM_WORLD_bulk) {
+        plan_bulk(p);
         return;
     }
     struct sim_traits t = sim_world_traits(p->world);

@@ -30,9 +30,10 @@
     X(naps, "the workers are not run for 10 ms to 60 s, then all timers are due at once")          \
     X(generations, "images and endpoints change at a high rate, on bad wires")                     \
     X(liars, "peers shrink windows and take selective acknowledgements back")                      \
-    X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")
+    X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")   \
+    X(bulk, "one long answer, no chance: what a segment costs (never picked)")
 
-/* The one before SIM_WORLD_COUNT is for those who ask for it. */
+/* Those from SIM_WORLD_steady on are for those who ask for them. */
 enum sim_world {
 #define X(name, help) SIM_WORLD_##name,
     SIM_WORLD_LIST(X)
