@@ -20,10 +20,11 @@ need_packages() {
     logged install/packages env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 }
 
-# is_installed PACKAGE: nginx-light stands for any nginx.
+# is_installed PACKAGE: nginx-light stands for any nginx, golang-go for any Go.
 is_installed() {
     case $1 in
     nginx-light) [ -x /usr/sbin/nginx ] && return 0 ;;
+    golang-go) command -v go >/dev/null && return 0 ;;
     esac
     case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in
     *" installed") return 0 ;;

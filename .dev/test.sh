@@ -73,7 +73,7 @@ part_limit() {
     sim | fuzz) echo 600 ;;
     mgmt | asan_mgmt | attacks) echo 300 ;;
     asan_e2e) echo 400 ;;
-    e2e) echo 1200 ;;
+    e2e) echo 1800 ;; # the first time Go's modules come and are compiled
     esac
 }
 
@@ -131,7 +131,7 @@ dev_test() {
     # options are the part's own, as in './dev test sim --seeds 5000'
     [ $# -eq 0 ] || [ "$(echo "$parts" | wc -w)" -eq 1 ] || die "options belong to one part: name it"
     parts=${parts:-$TEST_PARTS}
-    need_packages build lab fmt
+    need_packages build lab peers fmt
     mkdir -p "$TOP/out/test"
     passed=0
     failed=0
