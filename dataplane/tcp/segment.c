@@ -185,7 +185,7 @@ static void put_urgent(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
 /* The echo of a mark on whatever acknowledges, and once the news that we have slowed down. */
 static void put_ecn(struct tcp_conn *c, struct rte_mbuf *m, const struct tcp_outgoing *o)
 {
-    struct wire_header *h = rte_pktmbuf_mtod(m, struct wire_header *);
+    struct tcp_wire *h = rte_pktmbuf_mtod(m, struct tcp_wire *);
     if ((c->flags & TCP_F_ECN_ECHO) != 0 && (o->flags & TCP_SYN) == 0)
         h->flags |= TCP_ECE;
     if ((c->flags & TCP_F_CWR) != 0 && o->is_new) {

@@ -36,8 +36,9 @@
 struct tcp_rare {
     uint32_t keepalive_ms; /* silence after which the peer is asked; 0: never */
     uint32_t user_timeout_ms;
-    seq_t snd_up; /* with TCP_F_URGENT_OUT: behind the last urgent byte */
-    seq_t rcv_up; /* with TCP_F_URGENT_IN: likewise, the peer's */
+    seq_t snd_up;        /* with TCP_F_URGENT_OUT: behind the last urgent byte */
+    seq_t rcv_up;        /* with TCP_F_URGENT_IN: likewise, the peer's */
+    uint32_t trouble_ms; /* when the last soft error came */
 };
 
 struct tcp {

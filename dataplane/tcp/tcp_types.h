@@ -155,7 +155,6 @@ struct tcp_conn {
     seq_t last_ack_sent;
     seq_t fin_ahead; /* with TCP_F_FIN_AHEAD: the number of the peer's FIN */
     uint32_t challenge_ms;
-    uint32_t trouble_ms; /* when the last soft error came */
     struct tcp_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */
     struct list_node ready;  /* on tcp.ready while events != 0 */

@@ -12,7 +12,7 @@
 /* Those since the last progress. */
 static unsigned troubles_now(const struct tcp_conn *c)
 {
-    bool is_outlived = (int32_t)(c->progress_ms - c->trouble_ms) > 0;
+    bool is_outlived = (int32_t)(c->progress_ms - tcp_rare_of(c)->trouble_ms) > 0;
     return is_outlived ? 0 : c->troubles & ~TCP_TROUBLES_ARE_WATCHED;
 }
 
@@ -22,7 +22,7 @@ void tcp_note_trouble(struct tcp_conn *c, enum tcp_trouble what)
     ASSERT_HOT((what & TCP_TROUBLES_ARE_WATCHED) == 0);
     unsigned watched = c->troubles & TCP_TROUBLES_ARE_WATCHED;
     c->troubles = (uint8_t)(troubles_now(c) | (unsigned)what | watched);
-    c->trouble_ms = tcp_now_ms(c->tcp);
+    tcp_rare_of(c)->trouble_ms = tcp_now_ms(c->tcp);
     if (watched != 0 && (c->flags & TCP_F_OWNED) != 0)
         tcp_program_events(c, STREAM_TROUBLE);
 }

@@ -27,7 +27,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
 {
     const struct book books[] = {
         {"received frames",
-         c[STAT_core_rx_packets] + c[STAT_core_rx_copies] - c[STAT_core_handoff_drop_full] +
+         c[STAT_core_rx_packets] + c[STAT_core_rx_copies] - c[STAT_core_handoff_drop_rx_full] +
              balance_family(c, "net_reassembled"),
          balance_family(c, "net_drop_rx_") + balance_family(c, "net_rx_")},
         {"segments", c[STAT_net_rx_tcp],
