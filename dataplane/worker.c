@@ -42,8 +42,7 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
     config->hop_limit = NET_HOP_LIMIT;
     config->tcp = (struct tcp_config){
         .conns_max = conns_all,
-        /* Most rest; when more than these send at once they take turns. */
-        .senders_max = conns_all / 8 + 16,
+        .senders_max = conns_all / TCP_CONNS_A_SENDER + 16,
         .timewaits_max = 2 * conns_all,
         .half_open_max = conns_all / 2 + 1,
         .keepalive_ms = KEEPALIVE_MS,

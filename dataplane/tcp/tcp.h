@@ -23,6 +23,9 @@ struct net_icmp_error;
 struct rte_mbuf;
 struct tcp;
 
+/* Most connections rest: this many share a sender, and take turns when more send at once. */
+#define TCP_CONNS_A_SENDER 8u
+
 /* Sizes fixed at start. */
 struct tcp_config {
     uint32_t conns_max;              /* connections of this worker, TIME_WAIT not counted */

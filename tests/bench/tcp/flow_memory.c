@@ -22,10 +22,10 @@
 #define USED_FLOWS 2000u      /* that are opened, used and left alone */
 #define REST_US 60000000u
 
-/* As worker_config_default() has it: one connection in four may send at once. */
+/* As worker_config_default() has it, but for the few that small workers have more. */
 static uint32_t senders_for(uint32_t flows)
 {
-    return flows / 4;
+    return flows / TCP_CONNS_A_SENDER;
 }
 
 static uint64_t resident_bytes(void)
