@@ -220,6 +220,7 @@ static bool make_workers(struct dataplane *d)
             .rcu = d->rcu,
         };
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
+        config.probe = o->probe;
         d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};
         d->loops[i].worker = worker_new(&config);
         if (d->loops[i].worker == NULL)

@@ -15,6 +15,8 @@
     X(STATE_DIR, "state-dir", "DIR", "where the last good image and the endpoints are kept")       \
     X(WORKERS, "workers", "N", "worker cores, 1 to 64 (default 1)")                                \
     X(IDLE, "idle", "poll|adaptive", "what a worker does without work (default adaptive)")         \
+    X(PROBE, "probe", "all|own|none",                                                              \
+      "new addresses that are asked for before use: none, not VIPs, all (default all)")            \
     X(PORT, "port", "KEY=VALUE,...", "a port, once for each; see below")                           \
     X(MEM, "mem", "MB", "memory for packets, 64 to 1048576 (default 512)")                         \
     X(CONNS, "conns", "N", "client connections a worker (default 16384)")                          \
@@ -65,6 +67,19 @@ static bool parse_idle(const char *text, struct options *o, struct net_fault *re
     else
         return net_fault_set(ret_fault, "--idle %.40s: there is poll and adaptive", text);
     return true;
+}
+
+static bool parse_probe(const char *text, struct options *o, struct net_fault *ret_fault)
+{
+    static const char *const names[] = {
+        [NET_PROBE_NONE] = "none", [NET_PROBE_OWN] = "own", [NET_PROBE_ALL] = "all"};
+    for (unsigned i = 0; i < array_len(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            o->probe = (enum net_probe)i;
+            return true;
+        }
+    }
+    return net_fault_set(ret_fault, "--probe %.40s: there is all, own and none", text);
 }
 
 static bool parse_port(const char *text, struct options *o, struct net_fault *ret_fault)
@@ -144,6 +159,8 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         return parse_number("workers", value, 1, WORKERS_MAX, &o->workers, ret_fault);
     case OPTION_IDLE:
         return parse_idle(value, o, ret_fault);
+    case OPTION_PROBE:
+        return parse_probe(value, o, ret_fault);
     case OPTION_PORT:
         return parse_port(value, o, ret_fault);
     case OPTION_MEM:
@@ -185,7 +202,8 @@ bool options_parse(int argc, char **argv, struct options *ret, struct net_fault 
         OPTIONS_LIST(X)
 #undef X
             {NULL, 0, NULL, 0}};
-    struct options o = {.workers = 1, .idle = IDLE_ADAPTIVE, .mem_mb = 512, .conns = 16384};
+    struct options o = {
+        .workers = 1, .idle = IDLE_ADAPTIVE, .probe = NET_PROBE_ALL, .mem_mb = 512, .conns = 16384};
     optind = 0; /* a fresh start, also for tests that parse many */
     opterr = 0;
     for (;;) {

@@ -4,6 +4,7 @@
 
 #include "core/core.h"
 #include "drivers/net/driver.h"
+#include "net/net.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct options {
     const char *state_dir;
     unsigned workers;
     enum idle_mode idle;
+    enum net_probe probe;
     unsigned mem_mb;
     unsigned conns; /* client connections a worker */
     unsigned n_ports;

@@ -21,6 +21,8 @@ struct worker {
     struct generation_set *generations;
     struct generation *generation; /* that this worker serves; NULL: none yet */
     uint64_t generation_number;    /* its number, which outlives it */
+    struct generation *reported;   /* that housekeeping hears of: its addresses are in use */
+    uint64_t resumed_number;       /* of the image that was there before the worker; 0: none */
     struct rcu *rcu;
     struct net *net;
     struct tcp *tcp;
@@ -40,6 +42,7 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
     /* A client connection may need one to a backend. */
     uint32_t conns_all = conns_max + config->proxy.upstream.conns_max;
     config->hop_limit = NET_HOP_LIMIT;
+    config->probe = NET_PROBE_ALL;
     config->tcp = (struct tcp_config){
         .conns_max = conns_all,
         .senders_max = conns_all / TCP_CONNS_A_SENDER + 16,
@@ -72,10 +75,13 @@ struct worker *worker_new(const struct worker_config *config)
     if (w == NULL)
         return NULL;
     *w = (struct worker){.generations = config->generations, .rcu = config->rcu};
+    struct generation *resumed = generation_current(config->generations);
+    w->resumed_number = resumed == NULL ? 0 : generation_number(resumed);
     core_init(&w->core, &config->core);
     ports_join(config->ports, &w->core);
     w->net = net_new(&w->core);
     net_set_hop_limit(w->net, config->hop_limit);
+    net_set_probe(w->net, config->probe);
     w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
 
     struct tcp_upcalls upcalls;
@@ -127,6 +133,7 @@ static void configure_net(struct worker *w, const struct image_view *v)
                               .n_addresses = v->n_addresses,
                               .routes = (const struct net_route *)v->egress,
                               .n_routes = v->n_egress,
+                              .is_resumed = w->generation_number == w->resumed_number,
                           });
 }
 
@@ -186,11 +193,14 @@ static unsigned observe(struct worker *w)
     return n;
 }
 
-/* Tells housekeeping what this worker still looks at. */
+/* Tells housekeeping what this worker still looks at. A new image counts as served when its
+ * addresses are in use: before, nobody can reach what it promises. */
 static void report(struct worker *w)
 {
+    if (net_is_settled(w->net))
+        w->reported = w->generation;
     w->core.stats->counters[STAT_core_timers_now] = w->core.wheel.armed;
-    generation_report(w->generations, w->core.worker, w->generation);
+    generation_report(w->generations, w->core.worker, w->reported);
     rcu_quiescent(w->rcu, w->core.worker);
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "net/net.h"
 #include "obs/rounds.h"
 #include "proxy/proxy.h"
 #include "tcp/tcp.h"
@@ -32,7 +33,8 @@ struct worker_config {
     struct generation_set *generations;
     struct endpoint_table *endpoints;
     struct rcu *rcu;
-    uint8_t hop_limit; /* of what we send (TTL) */
+    uint8_t hop_limit;    /* of what we send (TTL) */
+    enum net_probe probe; /* which new addresses are asked for before they are used */
     struct tcp_config tcp;
     struct proxy_config proxy;
 };

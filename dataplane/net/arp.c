@@ -37,10 +37,18 @@ bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_a
     struct wire_arp arp = {.operation = be16(ARP_REQUEST)};
     /* Without an address there the sender stays 0: a probe, which is answered as well. */
     const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
-    if (e != NULL)
+    if (e != NULL && net_is_local(n, &e->source))
         memcpy(arp.sender_ip, &e->source.bytes[12], 4);
     memcpy(arp.target_ip, &target->bytes[12], 4);
     return send_arp(n, iface, to != NULL ? to : &everybody, &arp);
+}
+
+bool arp_probe(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    ASSERT_HOT(ip_addr_is_v4(addr));
+    struct wire_arp arp = {.operation = be16(ARP_REQUEST)};
+    memcpy(arp.target_ip, &addr->bytes[12], 4);
+    return send_arp(n, iface, &everybody, &arp);
 }
 
 bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
@@ -72,20 +80,22 @@ static bool is_ethernet_ip4(const struct wire_arp *arp)
 }
 
 /* May the sender say what it says? Returns the counter against it; STAT_net_rx_arp: it may. */
-static enum stat_id judge(struct net *n, const struct net_frame *f, const struct wire_arp *arp)
+static enum stat_id judge(struct net *n, const struct net_frame *f, const struct wire_arp *arp,
+                          bool may_answer)
 {
     struct ip_addr sender = ip_addr_from_v4(arp->sender_ip);
     if (!is_ethernet_ip4(arp))
         return STAT_net_drop_rx_arp_invalid;
     if (ether_mac_is_nobody(&arp->sender_mac))
         return STAT_net_drop_rx_arp_spoof;
-    if (net_is_local(n, &sender)) {
-        stat_inc(n->core, STAT_net_address_conflicts);
+    if (addresses_claimed(n, f, &sender, &arp->sender_mac, false, may_answer))
         return STAT_net_drop_rx_arp_spoof;
-    }
     static const uint8_t unspecified[4];
     bool is_probe = memcmp(arp->sender_ip, unspecified, 4) == 0 &&
                     be16_host(arp->operation) == ARP_REQUEST; /* RFC 5227, section 1.1 */
+    struct ip_addr target = ip_addr_from_v4(arp->target_ip);
+    if (is_probe && addresses_claimed(n, f, &target, &arp->sender_mac, true, may_answer))
+        return STAT_net_drop_rx_arp_spoof;
     if (!is_probe && !net_is_neighbour(n, f->iface, &sender))
         return STAT_net_drop_rx_arp_off_link;
     return STAT_net_rx_arp;
@@ -100,7 +110,6 @@ static void learn(struct net *n, const struct net_frame *f, const struct wire_ar
     struct neighbour_news news = {.addr = ip_addr_from_v4(arp->sender_ip),
                                   .mac = arp->sender_mac,
                                   .is_answer = !is_request && !f->is_multicast,
-                                  .may_override = true,
                                   .may_create = may_create};
     neighbour_learn(n, f->iface, &news);
 }
@@ -114,7 +123,7 @@ void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     struct wire_arp arp;
     memcpy(&arp, rte_pktmbuf_mtod(m, const void *), sizeof(arp));
     bool may_answer = mbuf_may_answer(m);
-    enum stat_id verdict = judge(n, f, &arp);
+    enum stat_id verdict = judge(n, f, &arp, may_answer);
     net_drop(n, m, verdict); /* counts and frees; what matters was copied */
     if (verdict != STAT_net_rx_arp)
         return;
@@ -122,9 +131,8 @@ void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     struct ip_addr target = ip_addr_from_v4(arp.target_ip);
     bool for_us = net_is_on_iface(n, f->iface, &target);
     bool is_request = be16_host(arp.operation) == ARP_REQUEST;
-    /* Who asks for us will be spoken to; so will who answers another worker of ours. */
     if (net_is_neighbour(n, f->iface, &sender))
-        learn(n, f, &arp, for_us && (is_request || !may_answer));
+        learn(n, f, &arp, for_us && is_request); /* who asks for us will be spoken to */
     if (for_us && may_answer && is_request)
         reply(n, f->iface, &arp);
 }

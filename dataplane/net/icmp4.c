@@ -45,6 +45,8 @@ void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP4_TIME_EXCEEDED)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else if (icmp->type == ICMP4_PARAMETER)
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
     else if (icmp->type == ICMP4_REDIRECT)
         net_drop(n, m, STAT_net_redirects_ignored);
     else

@@ -55,6 +55,10 @@ void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP6_TIME_EXCEEDED)
         icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+    else if (icmp->type < ICMP6_ECHO) /* also of types to come (RFC 4443, section 2.4 (a)) */
+        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
+    else if (icmp->type == ICMP6_MLD_QUERY)
+        mld_input(n, p, m);
     else if (icmp->type == ICMP6_REDIRECT)
         net_drop(n, m, STAT_net_redirects_ignored);
     else if (icmp->type == ICMP6_ROUTER_SOLICIT || icmp->type == ICMP6_ROUTER_ADVERT)

@@ -71,6 +71,14 @@ static void hand_on(struct net *n, const struct quote *q)
         n->udp_ops->icmp_error(n->udp, q->e);
 }
 
+void icmp_error_own(struct net *n, const struct rte_mbuf *m)
+{
+    struct net_icmp_error e = {.kind = NET_ICMP_UNREACHABLE};
+    struct quote q = {.e = &e};
+    if (read_quote(n, m, 0, &q))
+        hand_on(n, &q);
+}
+
 void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
                       uint32_t mtu)
 {

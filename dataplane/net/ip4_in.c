@@ -16,7 +16,8 @@
 bool ip4_is_sender(const struct net *n, const struct ip_addr *src)
 {
     uint8_t first = src->bytes[12];
-    return first != 0 && first != 127 && first < 224 && !net_is_local(n, src);
+    return first != 0 && first != 127 && first < 224 && !net_is_local(n, src) &&
+           !path_is_broadcast(&n->now->paths, src);
 }
 
 /* Header and packet length are consistent and inside the frame? */

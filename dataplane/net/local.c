@@ -20,7 +20,7 @@ void local_build(struct local_table *t, const struct net_address *addresses, uin
     t->n = 0;
     memset(t->slots, 0, sizeof(t->slots));
     for (uint32_t i = 0; i < n; i++) {
-        if (local_find(t, &addresses[i].addr) != NULL)
+        if (local_find_any(t, &addresses[i].addr) != NULL)
             continue;
         uint32_t slot = slot_of(&addresses[i].addr);
         while (t->slots[slot] != 0)
@@ -31,7 +31,7 @@ void local_build(struct local_table *t, const struct net_address *addresses, uin
     ASSERT(t->n <= n);
 }
 
-const struct net_address *local_find(const struct local_table *t, const struct ip_addr *addr)
+const struct net_address *local_find_any(const struct local_table *t, const struct ip_addr *addr)
 {
     ASSERT_HOT(t->n <= NET_ADDRESSES_MAX);
     for (uint32_t slot = slot_of(addr); t->slots[slot] != 0; slot = (slot + 1) % LOCAL_SLOTS) {
@@ -40,4 +40,10 @@ const struct net_address *local_find(const struct local_table *t, const struct i
             return entry;
     }
     return NULL;
+}
+
+const struct net_address *local_find(const struct local_table *t, const struct ip_addr *addr)
+{
+    const struct net_address *entry = local_find_any(t, addr);
+    return entry != NULL && t->is_held[entry - t->entries] ? NULL : entry;
 }

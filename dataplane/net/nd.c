@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Neighbour discovery (RFC 4861): solicitations and advertisements, as a host that is configured
- * and not autoconfigured: router messages are ignored. Our own addresses are announced and
- * defended, but not probed first (duplicate address detection, RFC 4862). The same rules against
- * forgery as for ARP. Owner: struct net. Thread: the worker. Station: after icmp6.
+ * and not autoconfigured: router messages are ignored. The same rules against forgery as for ARP.
+ * Owner: struct net. Thread: the worker. Station: after icmp6.
  */
 #include "base/assert.h"
 #include "net/cksum.h"
@@ -15,16 +14,14 @@
 
 static const struct ip_addr all_nodes = {{0xff, 0x02, [15] = 1}};
 
-/* ff02::1:ffXX:XXXX with the last three bytes of `addr`. */
-static struct ip_addr solicited_node(const struct ip_addr *addr)
+struct ip_addr nd_solicited_node(const struct ip_addr *addr)
 {
     struct ip_addr group = {{0xff, 0x02, [11] = 1, [12] = 0xff}};
     memcpy(&group.bytes[13], &addr->bytes[13], 3);
     return group;
 }
 
-/* The MAC of an IPv6 group (RFC 2464, section 7). */
-static struct ether_mac group_mac(const struct ip_addr *group)
+struct ether_mac nd_group_mac(const struct ip_addr *group)
 {
     struct ether_mac mac = {{0x33, 0x33}};
     ASSERT_HOT(group->bytes[0] == 0xff);
@@ -35,12 +32,12 @@ static struct ether_mac group_mac(const struct ip_addr *group)
 bool nd_is_group_of_ours(const struct net *n, const struct net_iface *iface,
                          const struct ip_addr *group)
 {
-    struct ip_addr mine = solicited_node(&iface->link_local);
+    struct ip_addr mine = nd_solicited_node(&iface->link_local);
     if (ip_addr_eq(group, &all_nodes) || ip_addr_eq(group, &mine))
         return true;
     /* Which address is meant says the target of the message; here the form of the group is enough.
      */
-    struct ip_addr form = solicited_node(group);
+    struct ip_addr form = nd_solicited_node(group);
     return ip_addr_eq(group, &form);
 }
 
@@ -64,18 +61,20 @@ static bool send_nd(struct net *n, const struct nd_message *msg)
     } * body;
     void *start;
     ASSERT_HOT(msg->target.bytes[0] != 0xff && !ip_addr_is_v4(&msg->target));
-    ASSERT_HOT(!ip_addr_is_zero(&msg->src) && !ip_addr_is_zero(&msg->dst));
-    struct rte_mbuf *m = output_new(n, sizeof(*body), &start);
+    ASSERT_HOT(!ip_addr_is_zero(&msg->dst));
+    bool has_sender = !ip_addr_is_zero(&msg->src); /* who has no address says no MAC either */
+    uint32_t bytes = has_sender ? sizeof(*body) : sizeof(body->nd);
+    struct rte_mbuf *m = output_new(n, bytes, &start);
     if (m == NULL)
         return false;
     body = start;
     body->nd = (struct wire_nd){.type = msg->type, .flags = be32(msg->flags)};
     memcpy(body->nd.target, msg->target.bytes, 16);
-    body->option =
-        (struct wire_nd_lladdr_option){.type = msg->option, .length = 1, .mac = msg->iface->mac};
-    uint32_t sum =
-        cksum_add_pseudo(0, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, (uint32_t)sizeof(*body));
-    body->nd.cksum = cksum_close(cksum_add(sum, body, sizeof(*body)));
+    if (has_sender)
+        body->option = (struct wire_nd_lladdr_option){
+            .type = msg->option, .length = 1, .mac = msg->iface->mac};
+    uint32_t sum = cksum_add_pseudo(0, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, bytes);
+    body->nd.cksum = cksum_close(cksum_add(sum, body, bytes));
     bool has_room = output_ip_header(m, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, 0, ND_HOP_LIMIT);
     ASSERT(has_room);
     eth_output(n, msg->iface, &msg->dst_mac, ETHERTYPE_IP6, m);
@@ -91,10 +90,18 @@ bool nd_request(struct net *n, const struct net_iface *iface, const struct ip_ad
                              .type = ICMP6_SOLICIT,
                              .option = ND_OPTION_SOURCE_LLADDR};
     const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
-    if (e != NULL && !ip_addr_is_zero(&e->source))
+    if (e != NULL && net_is_local(n, &e->source))
         msg.src = e->source;
-    msg.dst = to != NULL ? *target : solicited_node(target);
-    msg.dst_mac = to != NULL ? *to : group_mac(&msg.dst);
+    msg.dst = to != NULL ? *target : nd_solicited_node(target);
+    msg.dst_mac = to != NULL ? *to : nd_group_mac(&msg.dst);
+    return send_nd(n, &msg);
+}
+
+bool nd_probe(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    struct nd_message msg = {
+        .iface = iface, .dst = nd_solicited_node(addr), .target = *addr, .type = ICMP6_SOLICIT};
+    msg.dst_mac = nd_group_mac(&msg.dst);
     return send_nd(n, &msg);
 }
 
@@ -103,7 +110,7 @@ bool nd_announce(struct net *n, const struct net_iface *iface, const struct ip_a
     struct nd_message msg = {.iface = iface,
                              .src = *addr,
                              .dst = all_nodes,
-                             .dst_mac = group_mac(&all_nodes),
+                             .dst_mac = nd_group_mac(&all_nodes),
                              .target = *addr,
                              .flags = ND_FLAG_OVERRIDE,
                              .type = ICMP6_ADVERT,
@@ -157,7 +164,7 @@ static bool read_message(const struct net_packet *p, const struct rte_mbuf *m, s
     bool is_group = p->dst.bytes[0] == 0xff;
     if (!is_solicit)
         return !is_group || (be32_host(ret->nd.flags) & ND_FLAG_SOLICITED) == 0;
-    struct ip_addr group = solicited_node(&ret->target);
+    struct ip_addr group = nd_solicited_node(&ret->target);
     return !ip_addr_is_zero(&p->src) || (ip_addr_eq(&p->dst, &group) && !ret->has_mac);
 }
 
@@ -168,12 +175,18 @@ static const struct ip_addr *speaker(const struct net_packet *p, const struct nd
 }
 
 /* May the sender say what it says? Returns the counter against it; STAT_net_rx_nd: it may. */
-static enum stat_id judge(struct net *n, const struct net_packet *p, const struct nd_heard *h)
+static enum stat_id judge(struct net *n, const struct net_packet *p, const struct nd_heard *h,
+                          bool may_answer)
 {
     const struct ip_addr *who = speaker(p, h);
+    const struct ether_mac *mac = h->has_mac ? &h->mac : &p->frame.src_mac;
     if (h->has_mac && ether_mac_is_nobody(&h->mac))
         return STAT_net_drop_rx_nd_spoof;
-    if (net_is_local(n, who) || ip_addr_eq(who, &p->frame.iface->link_local)) {
+    if (addresses_claimed(n, &p->frame, who, mac, false, may_answer))
+        return STAT_net_drop_rx_nd_spoof;
+    if (ip_addr_is_zero(who) && addresses_claimed(n, &p->frame, &h->target, mac, true, may_answer))
+        return STAT_net_drop_rx_nd_spoof;
+    if (ip_addr_eq(who, &p->frame.iface->link_local)) {
         stat_inc(n->core, STAT_net_address_conflicts);
         return STAT_net_drop_rx_nd_spoof;
     }
@@ -196,7 +209,7 @@ static void advertise(struct net *n, const struct net_packet *p, const struct nd
                              .type = ICMP6_ADVERT,
                              .option = ND_OPTION_TARGET_LLADDR};
     if (is_probe)
-        msg.dst_mac = group_mac(&all_nodes);
+        msg.dst_mac = nd_group_mac(&all_nodes);
     else
         msg.dst_mac = h->has_mac ? h->mac : p->frame.src_mac;
     stat_inc(n->core, send_nd(n, &msg) ? STAT_net_nd_adverts : STAT_net_answer_no_mbuf);
@@ -207,11 +220,10 @@ static void learn(struct net *n, const struct net_packet *p, const struct nd_hea
                   bool may_create)
 {
     bool is_solicit = h->nd.type == ICMP6_SOLICIT;
-    uint32_t flags = is_solicit ? ND_FLAG_OVERRIDE : be32_host(h->nd.flags);
+    uint32_t flags = is_solicit ? 0 : be32_host(h->nd.flags);
     struct neighbour_news news = {.addr = *speaker(p, h),
                                   .mac = h->mac,
                                   .is_answer = (flags & ND_FLAG_SOLICITED) != 0,
-                                  .may_override = (flags & ND_FLAG_OVERRIDE) != 0,
                                   .may_create = may_create};
     neighbour_learn(n, p->frame.iface, &news);
 }
@@ -220,7 +232,8 @@ void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 {
     struct nd_heard h;
     bool may_answer = mbuf_may_answer(m);
-    enum stat_id verdict = read_message(p, m, &h) ? judge(n, p, &h) : STAT_net_drop_rx_nd_invalid;
+    enum stat_id verdict =
+        read_message(p, m, &h) ? judge(n, p, &h, may_answer) : STAT_net_drop_rx_nd_invalid;
     net_drop(n, m, verdict); /* counts and frees; what matters was copied */
     if (verdict != STAT_net_rx_nd)
         return;
@@ -231,10 +244,8 @@ void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
         h.has_mac = (be32_host(h.nd.flags) & ND_FLAG_SOLICITED) != 0;
     }
     bool is_solicit = h.nd.type == ICMP6_SOLICIT;
-    /* An answer that another worker of ours has asked for: this one will speak to it too. */
-    bool is_shared = !is_solicit && !may_answer && (be32_host(h.nd.flags) & ND_FLAG_SOLICITED) != 0;
     if (h.has_mac && !ip_addr_is_zero(speaker(p, &h)))
-        learn(n, p, &h, (is_solicit && for_us) || is_shared);
+        learn(n, p, &h, is_solicit && for_us); /* who asks for us will be spoken to */
     if (for_us && may_answer && is_solicit)
         advertise(n, p, &h);
 }

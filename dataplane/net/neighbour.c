@@ -7,6 +7,7 @@
 #include "net/neighbour.h"
 
 #include "base/assert.h"
+#include "net/gateways.h"
 #include "net/neighbour_table.h"
 #include "net/net_priv.h"
 
@@ -30,19 +31,21 @@ static uint64_t reachable_us(struct net *n)
 static void set_state(struct net *n, struct neighbour *e, enum neighbour_state state)
 {
     static const uint32_t wait_us[] = {
-        [NEIGHBOUR_INCOMPLETE] = NET_NEIGHBOUR_RETRY_US,
         [NEIGHBOUR_STALE] = NET_NEIGHBOUR_STALE_US,
         [NEIGHBOUR_DELAY] = NET_NEIGHBOUR_DELAY_US,
         [NEIGHBOUR_PROBE] = NET_NEIGHBOUR_RETRY_US,
     };
-    ASSERT(state != NEIGHBOUR_INCOMPLETE || e->state == NEIGHBOUR_INCOMPLETE);
-    if (e->state == NEIGHBOUR_INCOMPLETE && state != NEIGHBOUR_INCOMPLETE) {
-        n->neighbours.n_unresolved--;
-        list_remove(&e->use_link);
-        list_push_back(&n->neighbours.resolved, &e->use_link);
-    }
+    ASSERT(state != NEIGHBOUR_INCOMPLETE);
+    bool was_unresolved = e->state == NEIGHBOUR_INCOMPLETE;
+    n->neighbours.n_unsure -= neighbour_is_unsure(e);
     e->state = (uint8_t)state;
+    e->is_disputed = false;
     e->tries = 0;
+    n->neighbours.n_unsure += neighbour_is_unsure(e);
+    if (was_unresolved) {
+        n->neighbours.n_unresolved--;
+        neighbour_use(n, e);
+    }
     arm(n, e, state == NEIGHBOUR_REACHABLE ? reachable_us(n) : wait_us[state]);
 }
 
@@ -55,7 +58,24 @@ static void ask(struct net *n, const struct net_iface *iface, struct neighbour *
                                            : nd_request(n, iface, &e->addr, to);
     if (is_sent)
         stat_inc(n->core, STAT_net_neighbour_requests);
-    arm(n, e, NET_NEIGHBOUR_RETRY_US);
+    arm(n, e, e->is_disputed ? NET_NEIGHBOUR_DISPUTE_RETRY_US : NET_NEIGHBOUR_RETRY_US);
+}
+
+/* It does not answer: gone, and whoever sent what waited hears of it (RFC 4861, section 7.2.2). The
+ * packets are taken off first, for what they hear may make them send again. */
+static void fail(struct net *n, struct neighbour *e)
+{
+    struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
+    unsigned n_waiting = e->waiting;
+    memcpy(waiting, e->queue, n_waiting * sizeof(waiting[0]));
+    e->waiting = 0;
+    stat_inc(n->core, STAT_net_neighbour_failures);
+    gateway_is_down(n, neighbour_iface(n, e), &e->addr);
+    neighbour_forget(n, e, STAT_net_drop_tx_neighbour_failed);
+    for (unsigned i = 0; i < n_waiting; i++) {
+        icmp_error_own(n, waiting[i]);
+        net_drop(n, waiting[i], STAT_net_drop_tx_neighbour_failed);
+    }
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
@@ -81,7 +101,7 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         if (e->tries < NET_NEIGHBOUR_TRIES_MAX)
             ask(n, iface, e);
         else
-            neighbour_forget(n, e, STAT_net_drop_tx_neighbour_failed);
+            fail(n, e);
         return;
     }
 }
@@ -108,7 +128,7 @@ void neighbour_send(struct net *n, const struct net_iface *iface, const struct i
 {
     struct neighbour *e = neighbour_lookup(n, iface, next_hop);
     if (e == NULL) {
-        e = neighbour_add(n, iface, next_hop, on_timer);
+        e = neighbour_add(n, iface, next_hop, NULL, on_timer);
         ask(n, iface, e);
     }
     neighbour_check(e);
@@ -116,8 +136,7 @@ void neighbour_send(struct net *n, const struct net_iface *iface, const struct i
         wait_for(n, e, m);
         return;
     }
-    list_remove(&e->use_link);
-    list_push_back(&n->neighbours.resolved, &e->use_link);
+    neighbour_use(n, e);
     stat_inc(n->core, STAT_net_tx_packets);
     eth_output(n, iface, &e->mac, type_of(e), m);
     if (e->state == NEIGHBOUR_STALE)
@@ -136,20 +155,40 @@ static void send_waiting(struct net *n, const struct net_iface *iface, struct ne
     }
 }
 
-/* RFC 4861, section 7.2.5, for an entry that has a MAC. */
-static void update_known(struct net *n, struct neighbour *e, const struct neighbour_news *news)
+/* Is it there, where we think it is? It is asked directly. */
+static void probe(struct net *n, const struct net_iface *iface, struct neighbour *e,
+                  bool is_disputed)
 {
-    bool is_same = memcmp(&e->mac, &news->mac, sizeof(e->mac)) == 0;
-    if (!is_same && !news->may_override) {
-        if (e->state == NEIGHBOUR_REACHABLE)
-            set_state(n, e, NEIGHBOUR_STALE);
+    if (e->state == NEIGHBOUR_INCOMPLETE || e->state == NEIGHBOUR_PROBE)
+        return; /* is asked already */
+    set_state(n, e, NEIGHBOUR_PROBE);
+    e->is_disputed = is_disputed;
+    ask(n, iface, e);
+}
+
+/* Somebody says that he is it, with another MAC. Stricter than RFC 4861, section 7.2.5, which takes
+ * the new one at once, and than ARP, where the last word counts: anybody on the link can say so. */
+static void dispute(struct net *n, const struct net_iface *iface, struct neighbour *e)
+{
+    bool is_soon =
+        e->disputed_us != 0 && n->core->now_us - e->disputed_us < NET_NEIGHBOUR_DISPUTE_US;
+    ASSERT_HOT(e->state != NEIGHBOUR_INCOMPLETE);
+    stat_inc(n->core, STAT_net_neighbour_claims);
+    if (is_soon || e->state == NEIGHBOUR_PROBE)
         return;
-    }
-    e->mac = news->mac;
-    if (news->is_answer)
+    stat_inc(n->core, STAT_net_neighbour_disputes);
+    e->disputed_us = n->core->now_us;
+    probe(n, iface, e, true);
+}
+
+/* RFC 4861, section 7.2.5, for an entry that has a MAC. */
+static void update_known(struct net *n, const struct net_iface *iface, struct neighbour *e,
+                         const struct neighbour_news *news)
+{
+    if (memcmp(&e->mac, &news->mac, sizeof(e->mac)) != 0)
+        dispute(n, iface, e);
+    else if (news->is_answer && e->state == NEIGHBOUR_PROBE)
         set_state(n, e, NEIGHBOUR_REACHABLE);
-    else if (!is_same)
-        set_state(n, e, NEIGHBOUR_STALE);
 }
 
 void neighbour_learn(struct net *n, const struct net_iface *iface,
@@ -159,14 +198,16 @@ void neighbour_learn(struct net *n, const struct net_iface *iface,
     struct neighbour *e = neighbour_lookup(n, iface, &news->addr);
     if (e == NULL && !news->may_create)
         return;
-    if (e == NULL)
-        e = neighbour_add(n, iface, &news->addr, on_timer);
-    if (e->state == NEIGHBOUR_INCOMPLETE) {
+    gateway_is_up(n, iface, &news->addr);
+    if (e == NULL) {
+        e = neighbour_add(n, iface, &news->addr, &news->mac, on_timer);
+        set_state(n, e, NEIGHBOUR_STALE);
+    } else if (e->state == NEIGHBOUR_INCOMPLETE) {
         e->mac = news->mac;
         set_state(n, e, news->is_answer ? NEIGHBOUR_REACHABLE : NEIGHBOUR_STALE);
         send_waiting(n, iface, e);
     } else {
-        update_known(n, e, news);
+        update_known(n, iface, e, news);
     }
     neighbour_check(e);
 }
@@ -174,9 +215,27 @@ void neighbour_learn(struct net *n, const struct net_iface *iface,
 void neighbour_doubt(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
 {
     struct neighbour *e = neighbour_lookup(n, iface, addr);
-    if (e == NULL || e->state == NEIGHBOUR_INCOMPLETE || e->state == NEIGHBOUR_PROBE)
+    if (e == NULL)
         return;
-    set_state(n, e, NEIGHBOUR_PROBE);
-    ask(n, iface, e);
+    probe(n, iface, e, false);
     neighbour_check(e);
+}
+
+void neighbour_confirm(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    struct neighbour *e = neighbour_lookup(n, iface, addr);
+    if (e == NULL || e->state == NEIGHBOUR_INCOMPLETE)
+        return;
+    e->is_vouched = true;
+    if (neighbour_is_unsure(e))
+        stat_inc(n->core, STAT_net_neighbour_confirmed);
+    set_state(n, e, NEIGHBOUR_REACHABLE);
+    neighbour_check(e);
+}
+
+void neighbour_ask(struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
+{
+    if (neighbour_lookup(n, iface, addr) != NULL)
+        return; /* is known, or asked already */
+    ask(n, iface, neighbour_add(n, iface, addr, NULL, on_timer));
 }

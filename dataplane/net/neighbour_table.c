@@ -2,9 +2,10 @@
 /*
  * The table of neighbours. Owner: struct net. Thread: the worker. Bound: NET_NEIGHBOURS_MAX.
  *
- * Places are given out like this: the unresolved may not take more than their share, beyond it the
- * oldest of them goes; when the whole table is full, the least used goes. So a flood of made-up
- * neighbours only fights with itself.
+ * Places are given out like this: the unresolved may not take more than their share, nor those that
+ * spoke to us and we never to them; beyond it the oldest of them goes. When the whole table is
+ * full, one of those that we never spoke to goes, then the least used; but whoever tcp vouched for
+ * is passed over once. So a flood of made-up neighbours only fights with itself.
  */
 #include "net/neighbour_table.h"
 
@@ -37,6 +38,7 @@ void neighbour_check(const struct neighbour *e)
     ASSERT_HOT(e->tries <= NET_NEIGHBOUR_TRIES_MAX);
     ASSERT_HOT(list_is_linked(&e->bucket_link) && list_is_linked(&e->use_link));
     ASSERT_HOT(e->state == NEIGHBOUR_INCOMPLETE || !ether_mac_is_nobody(&e->mac));
+    ASSERT_HOT(!e->is_heard || e->state != NEIGHBOUR_INCOMPLETE);
 }
 
 struct neighbour *neighbour_lookup(struct net *n, const struct net_iface *iface,
@@ -64,7 +66,8 @@ void neighbour_init(struct net *n)
     pool_init(&t->pool, core_memory(n->core, bytes, "neighbours"), sizeof(struct neighbour),
               NET_NEIGHBOURS_MAX);
     list_init(&t->unresolved);
-    list_init(&t->resolved);
+    list_init(&t->heard);
+    list_init(&t->used);
     for (unsigned i = 0; i < NEIGHBOUR_BUCKETS; i++)
         list_init(&t->buckets[i]);
 }
@@ -77,6 +80,10 @@ void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why)
         net_drop(n, e->queue[i], why);
     if (e->state == NEIGHBOUR_INCOMPLETE)
         n->neighbours.n_unresolved--;
+    if (e->is_heard)
+        n->neighbours.n_heard--;
+    if (neighbour_is_unsure(e))
+        n->neighbours.n_unsure--;
     wheel_disarm(&n->core->wheel, &e->timer);
     list_remove(&e->bucket_link);
     list_remove(&e->use_link);
@@ -86,14 +93,16 @@ void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why)
 
 void neighbour_done(struct net *n)
 {
-    struct list_node *both[] = {&n->neighbours.unresolved, &n->neighbours.resolved};
-    for (unsigned i = 0; i < array_len(both); i++) {
+    struct list_node *lists[] = {&n->neighbours.unresolved, &n->neighbours.heard,
+                                 &n->neighbours.used};
+    for (unsigned i = 0; i < array_len(lists); i++) {
         struct list_node *node;
-        while ((node = list_peek_front(both[i])) != NULL)
+        while ((node = list_peek_front(lists[i])) != NULL)
             neighbour_forget(n, container_of(node, struct neighbour, use_link),
                              STAT_net_drop_tx_neighbour_evicted);
     }
     ASSERT(n->neighbours.pool.used == 0 && n->neighbours.n_unresolved == 0);
+    ASSERT(n->neighbours.n_heard == 0 && n->neighbours.n_unsure == 0);
 }
 
 static void evict_first(struct net *n, struct list_node *list)
@@ -105,14 +114,43 @@ static void evict_first(struct net *n, struct list_node *list)
                      STAT_net_drop_tx_neighbour_evicted);
 }
 
-struct neighbour *neighbour_add(struct net *n, const struct net_iface *iface,
-                                const struct ip_addr *addr, wheel_fn on_expire)
+/* Whoever tcp vouched for gets another round, a bounded number of them. */
+static void evict_used(struct net *n)
+{
+    struct list_node *used = &n->neighbours.used;
+    for (unsigned i = 0; i < NET_NEIGHBOUR_CHANCES_MAX; i++) {
+        struct neighbour *e = container_of(list_peek_front(used), struct neighbour, use_link);
+        if (!e->is_vouched)
+            break;
+        e->is_vouched = false;
+        list_remove(&e->use_link);
+        list_push_back(used, &e->use_link);
+    }
+    evict_first(n, used);
+}
+
+/* One place is free afterwards. */
+static void make_place(struct net *n, bool is_heard)
 {
     struct neighbour_table *t = &n->neighbours;
-    if (t->n_unresolved == NET_NEIGHBOURS_UNRESOLVED_MAX)
+    bool is_full = t->pool.used == t->pool.capacity;
+    if (is_heard && t->n_heard == NET_NEIGHBOURS_HEARD_MAX)
+        evict_first(n, &t->heard);
+    else if (!is_heard && t->n_unresolved == NET_NEIGHBOURS_UNRESOLVED_MAX)
         evict_first(n, &t->unresolved);
-    else if (t->pool.used == t->pool.capacity)
-        evict_first(n, &t->resolved);
+    else if (is_full && t->n_heard > 0)
+        evict_first(n, &t->heard);
+    else if (is_full)
+        evict_used(n);
+}
+
+struct neighbour *neighbour_add(struct net *n, const struct net_iface *iface,
+                                const struct ip_addr *addr, const struct ether_mac *mac,
+                                wheel_fn on_expire)
+{
+    struct neighbour_table *t = &n->neighbours;
+    bool is_heard = mac != NULL;
+    make_place(n, is_heard);
     struct neighbour *e = pool_get(&t->pool);
     ASSERT(e != NULL);
     *e = (struct neighbour){.timer = {.on_expire = on_expire},
@@ -120,21 +158,35 @@ struct neighbour *neighbour_add(struct net *n, const struct net_iface *iface,
                             .addr = *addr,
                             .port = iface->port,
                             .vlan = iface->vlan,
-                            .state = NEIGHBOUR_INCOMPLETE};
+                            .is_heard = is_heard,
+                            .state = is_heard ? NEIGHBOUR_STALE : NEIGHBOUR_INCOMPLETE};
+    if (is_heard)
+        e->mac = *mac;
     list_push_back(bucket_of(n, e->port, e->vlan, addr), &e->bucket_link);
-    list_push_back(&t->unresolved, &e->use_link);
-    t->n_unresolved++;
+    list_push_back(is_heard ? &t->heard : &t->unresolved, &e->use_link);
+    t->n_heard += is_heard;
+    t->n_unresolved += !is_heard;
     ASSERT_HOT(t->n_unresolved <= NET_NEIGHBOURS_UNRESOLVED_MAX);
-    ASSERT_HOT(t->n_unresolved <= t->pool.used);
+    ASSERT_HOT(t->n_heard <= NET_NEIGHBOURS_HEARD_MAX);
     stat_inc(n->core, STAT_net_neighbours_now);
     return e;
 }
 
+void neighbour_use(struct net *n, struct neighbour *e)
+{
+    ASSERT_HOT(e->state != NEIGHBOUR_INCOMPLETE);
+    n->neighbours.n_heard -= e->is_heard;
+    e->is_heard = false;
+    list_remove(&e->use_link);
+    list_push_back(&n->neighbours.used, &e->use_link);
+}
+
 void neighbour_prune(struct net *n)
 {
-    struct list_node *both[] = {&n->neighbours.unresolved, &n->neighbours.resolved};
-    for (unsigned i = 0; i < array_len(both); i++) {
-        LIST_EACH_SAFE (node, next, both[i]) {
+    struct list_node *lists[] = {&n->neighbours.unresolved, &n->neighbours.heard,
+                                 &n->neighbours.used};
+    for (unsigned i = 0; i < array_len(lists); i++) {
+        LIST_EACH_SAFE (node, next, lists[i]) {
             struct neighbour *e = container_of(node, struct neighbour, use_link);
             const struct net_iface *iface = neighbour_iface(n, e);
             if (iface == NULL || !net_is_neighbour(n, iface, &e->addr))

@@ -8,9 +8,20 @@
 struct neighbour *neighbour_lookup(struct net *n, const struct net_iface *iface,
                                    const struct ip_addr *addr);
 
-/* A new one in INCOMPLETE, its timer not yet armed; another makes place if it must. */
+/* A new one, its timer not yet armed; another makes place if it must. With `mac` it spoke to us and
+ * is STALE; NULL: it is asked for, INCOMPLETE. */
 struct neighbour *neighbour_add(struct net *n, const struct net_iface *iface,
-                                const struct ip_addr *addr, wheel_fn on_expire);
+                                const struct ip_addr *addr, const struct ether_mac *mac,
+                                wheel_fn on_expire);
+
+/* We speak to it, or it answered: it is the most recent of those in use. */
+void neighbour_use(struct net *n, struct neighbour *e);
+
+/* Is it waiting for a proof that it is there? */
+static inline bool neighbour_is_unsure(const struct neighbour *e)
+{
+    return e->state == NEIGHBOUR_DELAY || e->state == NEIGHBOUR_PROBE;
+}
 
 /* Forgets `e`; what waited for it is dropped for the reason given. */
 void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why);

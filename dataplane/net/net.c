@@ -7,15 +7,16 @@
 #include "net/net.h"
 
 #include "base/assert.h"
+#include "net/gateways.h"
 #include "net/net_priv.h"
 #include "net/reassembly.h"
 
 #include <string.h>
 
-static void on_announce_timer(struct wheel_timer *timer, uint64_t now_us)
+static void on_address_timer(struct wheel_timer *timer, uint64_t now_us)
 {
-    struct net *n = container_of(timer, struct net, announce_timer);
-    n->announce_next = 0;
+    struct net *n = container_of(timer, struct net, address_timer);
+    n->address_next = 0;
 }
 
 struct net *net_new(struct core *core)
@@ -26,7 +27,9 @@ struct net *net_new(struct core *core)
     n->now = core_memory(core, sizeof(*n->now), "net tables");
     n->spare = core_memory(core, sizeof(*n->spare), "net tables");
     memset(n->now->iface_of, IFACE_NONE, sizeof(n->now->iface_of));
-    n->announce_timer.on_expire = on_announce_timer;
+    n->address_timer.on_expire = on_address_timer;
+    gateways_init(n);
+    mld_init(n);
     neighbour_init(n);
     reassembly_init(n);
     return n;
@@ -43,8 +46,10 @@ void net_done(struct net *n)
 {
     neighbour_done(n);
     reassembly_done(n);
-    wheel_disarm(&n->core->wheel, &n->announce_timer);
-    ASSERT(!wheel_timer_is_armed(&n->announce_timer));
+    mld_done(n);
+    wheel_disarm(&n->core->wheel, &n->gateway_timer);
+    wheel_disarm(&n->core->wheel, &n->address_timer);
+    ASSERT(!wheel_timer_is_armed(&n->address_timer));
 }
 
 /* fe80::/64 and the EUI-64 made of the MAC (RFC 4291, section 2.5.6 and appendix A). */
@@ -77,26 +82,16 @@ static void build_ifaces(struct net *n, struct net_tables *t, const struct net_c
     }
 }
 
-/* After the swap: tcp hears which addresses are gone, and whoever is new is announced. `then` is
- * what was in use before. */
-static void compare_addresses(struct net *n, const struct net_tables *then)
+/* After the swap: tcp hears which addresses are gone. `then` is what was in use before. */
+static void tell_gone(struct net *n, const struct net_tables *then)
 {
     const struct net_tables *now = n->now;
     for (uint32_t i = 0; i < then->local.n; i++) {
         const struct ip_addr *addr = &then->local.entries[i].addr;
-        if (local_find(&now->local, addr) == NULL && n->tcp_ops != NULL &&
+        if (local_find_any(&now->local, addr) == NULL && n->tcp_ops != NULL &&
             n->tcp_ops->address_gone != NULL)
             n->tcp_ops->address_gone(n->tcp, addr);
     }
-    memcpy(n->announce_left_spare, n->announce_left, sizeof(n->announce_left));
-    for (uint32_t i = 0; i < now->local.n; i++) {
-        const struct net_address *old = local_find(&then->local, &now->local.entries[i].addr);
-        bool is_same = old != NULL && old->interface == now->local.entries[i].interface;
-        n->announce_left[i] = NET_ANNOUNCE_TIMES;
-        if (is_same)
-            n->announce_left[i] = n->announce_left_spare[old - then->local.entries];
-    }
-    n->announce_next = 0;
 }
 
 void net_configure(struct net *n, const struct net_config *config)
@@ -112,58 +107,35 @@ void net_configure(struct net *n, const struct net_config *config)
     ASSERT(n->spare != n->now);
     n->now = n->spare;
     n->spare = then;
+    addresses_configure(n, then, config->is_resumed);
     neighbour_prune(n);
-    compare_addresses(n, then);
-}
-
-static bool announce(struct net *n, const struct net_address *a)
-{
-    const struct net_iface *iface = &n->now->ifaces[a->interface];
-    bool is_sent = ip_addr_is_v4(&a->addr) ? arp_announce(n, iface, &a->addr)
-                                           : nd_announce(n, iface, &a->addr);
-    if (is_sent)
-        stat_inc(n->core, STAT_net_announcements);
-    return is_sent;
+    tell_gone(n, then);
+    mld_announce(n);
 }
 
 unsigned net_poll(struct net *n)
 {
-    if (n->core->worker != 0 || n->announce_next >= n->now->local.n)
-        return 0;
-    unsigned sent = 0;
-    for (; n->announce_next < n->now->local.n && sent < NET_ANNOUNCE_BURST_MAX;
-         n->announce_next++) {
-        uint8_t *left = &n->announce_left[n->announce_next];
-        if (*left == 0)
-            continue;
-        if (!announce(n, &n->now->local.entries[n->announce_next]))
-            return sent; /* the same again in the next round */
-        sent++;
-        if (--*left > 0 && !wheel_timer_is_armed(&n->announce_timer))
-            wheel_arm(&n->core->wheel, &n->announce_timer,
-                      n->core->now_us + NET_ANNOUNCE_INTERVAL_US);
-    }
-    return sent;
+    return addresses_poll(n) + mld_poll(n);
 }
 
-/* The last address of an IPv4 prefix means all in it (RFC 1122, 3.2.1.3); /31 and /32 have none. */
-static bool is_broadcast_of(const struct path_entry *e, const struct ip_addr *dst)
+void net_set_probe(struct net *n, enum net_probe probe)
 {
-    uint32_t host_bits = 128u - e->prefix_len;
-    uint32_t low = (uint32_t)dst->bytes[12] << 24 | (uint32_t)dst->bytes[13] << 16 |
-                   (uint32_t)dst->bytes[14] << 8 | dst->bytes[15];
-    uint32_t mask = host_bits >= 32 ? UINT32_MAX : (1u << host_bits) - 1;
-    return e->is_on_link && host_bits > 1 && (low & mask) == mask;
+    n->probe = probe;
+}
+
+bool net_is_settled(const struct net *n)
+{
+    return addresses_are_settled(n);
 }
 
 /* One that a connection can lead to: no group, no broadcast, not nobody, not every host itself. */
-static bool is_host(const struct path_entry *e, const struct ip_addr *dst)
+static bool is_host(const struct net *n, const struct ip_addr *dst)
 {
     static const struct ip_addr loopback = {{[15] = 1}};
     if (!ip_addr_is_v4(dst))
         return dst->bytes[0] != 0xff && !ip_addr_is_zero(dst) && !ip_addr_eq(dst, &loopback);
     uint8_t first = dst->bytes[12];
-    return first != 0 && first != 127 && first < 224 && !is_broadcast_of(e, dst);
+    return first != 0 && first != 127 && first < 224 && !path_is_broadcast(&n->now->paths, dst);
 }
 
 void net_set_hop_limit(struct net *n, uint8_t hop_limit)
@@ -179,17 +151,34 @@ void net_doubt(struct net *n, const struct ip_addr *dst)
         neighbour_doubt(n, &n->now->ifaces[path.interface], &path.next_hop);
 }
 
-bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret)
+void net_confirm(struct net *n, const struct ip_addr *dst)
+{
+    if (n->neighbours.n_unsure == 0 || n->core->now_us < n->confirm_us)
+        return;
+    n->confirm_us = n->core->now_us + NET_CONFIRM_INTERVAL_US;
+    struct net_path path;
+    if (net_path_find(n, dst, &path))
+        neighbour_confirm(n, &n->now->ifaces[path.interface], &path.next_hop);
+}
+
+const struct path_entry *net_way(const struct net *n, const struct ip_addr *dst)
 {
     const struct path_entry *e = path_find(&n->now->paths, dst);
-    if (e == NULL || !is_host(e, dst))
+    return e == NULL ? NULL : path_choose(&n->now->paths, e);
+}
+
+bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret)
+{
+    const struct path_entry *e = net_way(n, dst);
+    if (e == NULL || !is_host(n, dst))
         return false;
     const struct net_iface *iface = &n->now->ifaces[e->interface];
     *ret = (struct net_path){.interface = e->interface,
                              .port = iface->port,
                              .mtu = iface->mtu,
-                             .next_hop = e->is_on_link ? *dst : e->gateway,
-                             .source = e->source};
+                             .next_hop = e->is_on_link ? *dst : e->gateway};
+    if (net_is_local(n, &e->source))
+        ret->source = e->source;
     return true;
 }
 

@@ -59,13 +59,15 @@ struct net_config {
     uint32_t n_addresses;
     const struct net_route *routes;
     uint32_t n_routes;
+    bool is_resumed; /* what this process continues: the addresses were in use until a moment ago */
 };
 
 /* What an ICMP error says about a packet of ours. */
 enum net_icmp_kind {
     NET_ICMP_TOO_BIG,     /* "fragmentation needed" or "packet too big": `mtu` is valid */
     NET_ICMP_UNREACHABLE, /* no way to the host or the port, or it is forbidden */
-    NET_ICMP_TIME,        /* the hop limit ran out on the way */
+    NET_ICMP_TIME,        /* the hop limit ran out on the way, or pieces did not come in time */
+    NET_ICMP_OTHER, /* a header was not understood, or an error of a type that we do not know */
 };
 
 /* An ICMP error about a TCP segment or a UDP datagram of ours, as far as its quote reaches. Anybody
@@ -83,15 +85,16 @@ struct net_icmp_error {
 
 /*
  * What tcp does for net, which lies below it and does not know it by name. The composer of the
- * worker fills it: {.input = tcp_input, ...}. All are called from net_input(), address_gone from
- * net_configure().
+ * worker fills it: {.input = tcp_input, ...}. All are called from net_input(); icmp_error also from
+ * timers, address_gone from net_configure().
  */
 struct net_tcp_ops {
     /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
      */
     void (*input)(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
                   const struct ip_addr *dst, uint8_t tos);
-    /* An error about a segment of ours; NULL: they are only counted. */
+    /* An error about a segment of ours, or our own finding that its next hop does not answer (RFC
+     * 4861, section 7.2.2); NULL: they are only counted. */
     void (*icmp_error)(struct tcp *t, const struct net_icmp_error *e);
     /* An address is ours no longer; NULL: nobody wants to know. */
     void (*address_gone)(struct tcp *t, const struct ip_addr *addr);
@@ -99,6 +102,20 @@ struct net_tcp_ops {
 
 /* Makes the worker's network layer: no interface, no address. Memory comes from core_memory(). */
 struct net *net_new(struct core *core);
+
+/* Which new addresses are asked for before they are used: whether somebody has them already. */
+enum net_probe {
+    NET_PROBE_NONE, /* at first */
+    NET_PROBE_OWN,  /* not VIPs: other boxes may have the same (active-active behind ECMP) */
+    NET_PROBE_ALL,
+};
+
+/* Sets it for net_configure() from now on. */
+void net_set_probe(struct net *n, enum net_probe probe);
+
+/* Are all addresses that can be used in use? False while new ones are asked for: well below a
+ * second, and NET_SETTLE_US_MAX where there are no mbufs to ask with. */
+bool net_is_settled(const struct net *n);
 
 /* Where TCP segments for us go. Called once by whoever composes the worker; `ops` outlives `n`.
  * Without it they are dropped and counted. */
@@ -108,15 +125,15 @@ void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops);
 void net_done(struct net *n);
 
 /* Replaces interfaces, addresses and routes; what stays the same keeps its neighbours. New
- * addresses are announced (gratuitous ARP, unsolicited NA) by worker 0 only. Values were checked by
- * image_check(). */
+ * addresses are asked for, if net_set_probe() says so, and announced (gratuitous ARP, unsolicited
+ * NA), both by worker 0 only. Values were checked by image_check(). */
 void net_configure(struct net *n, const struct net_config *config);
 
 /* Handles one received frame (whole ethernet frame); takes ownership. */
 void net_input(struct net *n, struct rte_mbuf *m);
 
-/* Once a poll: announces addresses that are new, a bounded number a call. All else happens at once
- * or by timers on core->wheel. Returns how many things it did. */
+/* Once a poll: asks for and announces addresses that are new, a bounded number a call. All else
+ * happens at once or by timers on core->wheel. Returns how many frames it made. */
 unsigned net_poll(struct net *n);
 
 /* The way to a destination: which interface, what MTU, which local address speaks. */
@@ -136,10 +153,15 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
  * and forgotten if not (RFC 9293, 3.8.3; RFC 4861, 7.3.3). */
 void net_doubt(struct net *n, const struct ip_addr *dst);
 
+/* News from tcp: what was sent to `dst` got there. That proves the next hop as an answer of its own
+ * would (RFC 4861, section 7.3.1). Cost: two loads, unless a neighbour waits for a proof; then a
+ * look-up, once a NET_CONFIRM_INTERVAL_US at most. */
+void net_confirm(struct net *n, const struct ip_addr *dst);
+
 /* The hop limit (TTL) of TCP segments from now on; 64 at first. */
 void net_set_hop_limit(struct net *n, uint8_t hop_limit);
 
-/* Is it an address of ours (VIPs too)? */
+/* Is it an address of ours that is in use (VIPs too)? */
 bool net_is_local(const struct net *n, const struct ip_addr *addr);
 
 /*

@@ -10,6 +10,40 @@
  * push out the neighbours that answer. */
 #define NET_NEIGHBOURS_UNRESOLVED_MAX 256u
 
+/* Of these, how many may be there because they spoke to us, and we never to them: asking for us a
+ * thousand times under as many addresses must not push out who is spoken to. */
+#define NET_NEIGHBOURS_HEARD_MAX 512u
+
+/* Of those that tcp vouched for, how many are passed over before one has to go all the same. */
+#define NET_NEIGHBOUR_CHANCES_MAX 16u
+
+/* Another MAC for a known neighbour is claimed: how far apart the known one is asked, and how often
+ * that is done at all. One that is gone is found out in a third of a second; a flood of claims
+ * costs a frame a second. */
+#define NET_NEIGHBOUR_DISPUTE_RETRY_US 100000u
+#define NET_NEIGHBOUR_DISPUTE_US 1000000u
+
+/* How often tcp's word is looked at while a neighbour waits for a proof: it has five seconds. */
+#define NET_CONFIRM_INTERVAL_US 1000u
+
+/* Groups in one report: what fits 1,280 bytes, the least that every link carries. */
+#define NET_MLD_RECORDS_MAX 60u
+
+/* Reports a poll: half of a port's burst. */
+#define NET_MLD_REPORTS_MAX 16u
+
+/* How often, and how far apart, groups are reported when addresses change (RFC 3810, sections 9.1
+ * and 9.11: robustness variable, unsolicited report interval). */
+#define NET_MLD_TIMES 2u
+#define NET_MLD_INTERVAL_US 1000000u
+
+/* The longest wait before a query is answered, whatever it allows (RFC 3810, section 9.3: 10 s are
+ * usual). */
+#define NET_MLD_DELAY_US_MAX 10000000u
+
+/* How often a gateway that did not answer is asked whether it is back. */
+#define NET_GATEWAY_RETRY_US 10000000u
+
 /* Packets that wait for one neighbour: a burst of requests opens that many connections to a backend
  * at once, and a SYN that is dropped here costs its request a second. RFC 4861, section 7.2.2 asks
  * for one. */
@@ -89,7 +123,26 @@
 #define NET_ECHO_PER_S_MAX 1000u
 #define NET_ECHO_BURST_MAX 100u
 
-/* New addresses announced a call of net_poll(): half of a port's burst. */
+/* Questions before an address is used, and how far apart: a third of a second is thirty times what
+ * a host on the same segment needs to answer. RFC 5227 (section 1.1) takes seconds, for links and
+ * hosts of another time; RFC 4862 (section 5.1) leaves both to the node. */
+#define NET_PROBE_TIMES 3u
+#define NET_PROBE_INTERVAL_US 200000u
+
+/* When there is no mbuf to ask, announce or report with, it is tried again after this. */
+#define NET_NO_MBUF_RETRY_US 50000u
+
+/* A worker that cannot ask for its addresses for want of mbufs holds up new images no longer. */
+#define NET_SETTLE_US_MAX 3000000u
+
+/* How long an address that somebody else has rests before it is asked for again (RFC 5227, section
+ * 1.1: RATE_LIMIT_INTERVAL). */
+#define NET_CONFLICT_US 60000000u
+
+/* How often an address is defended at most (RFC 5227, section 1.1: DEFEND_INTERVAL). */
+#define NET_DEFEND_INTERVAL_US 10000000u
+
+/* Addresses asked for or announced a call of net_poll(): half of a port's burst. */
 #define NET_ANNOUNCE_BURST_MAX 16u
 
 /* How often and how far apart an address is announced (RFC 5227, section 1.1: ANNOUNCE_NUM,

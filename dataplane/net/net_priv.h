@@ -11,8 +11,10 @@
 
 #include "core/core.h"
 #include "core/port.h"
+#include "net/addresses.h"
 #include "net/bucket.h"
 #include "net/local.h"
+#include "net/mld.h"
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/net_limits.h"
@@ -40,6 +42,7 @@ struct net_tables {
     struct net_iface ifaces[NET_INTERFACES_MAX];
     uint8_t iface_of[PORTS_MAX][VLAN_IDS]; /* index; IFACE_NONE: nobody */
     struct local_table local;
+    struct address_life lives[NET_ADDRESSES_MAX]; /* of the addresses in `local` */
     struct path_table paths;
 };
 
@@ -54,14 +57,20 @@ struct net {
     struct neighbour_table neighbours;
     struct reassembly *reassembly;
     struct rte_mbuf *whole; /* a frame put together from fragments, until net_input() takes it */
+    uint64_t confirm_us;    /* when net_confirm() looks again */
     struct bucket echo;
     struct bucket errors; /* ICMP errors that we send; a share's besides */
     struct bucket error_shares[NET_ICMP_ERROR_SHARES_MAX];
     uint8_t hop_limit; /* of what tcp sends */
-    struct wheel_timer announce_timer;
-    uint32_t announce_next;                         /* position in now->local; n: nothing to do */
-    uint8_t announce_left[NET_ADDRESSES_MAX];       /* of the address at the same position */
-    uint8_t announce_left_spare[NET_ADDRESSES_MAX]; /* while configuring */
+    struct mld mld;
+    struct wheel_timer gateway_timer; /* armed while a gateway is down */
+    enum net_probe probe;
+    struct wheel_timer address_timer;
+    uint64_t address_due_us; /* the first step that the walk so far found */
+    uint32_t address_next;   /* where the walk along now->local stands; n: at its end */
+    uint64_t unsettled_us;   /* since when there are tentative ones */
+    uint32_t n_tentative;    /* addresses in that state */
+    uint32_t n_conflict;
 };
 
 /* What the stations after eth know of the frame. */
@@ -109,6 +118,10 @@ bool arp_request(struct net *n, const struct net_iface *iface, const struct ip_a
 /* arp.c: tells everybody that `addr` is here (RFC 5227, section 3). False: no mbuf. */
 bool arp_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
 
+/* arp.c: asks whether somebody has `addr`, before it is used (RFC 5227, section 2.1.1). False: no
+ * mbuf. */
+bool arp_probe(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
 /* nd.c: a solicitation or an advertisement that icmp6 checked; `m` starts at the ICMPv6 header. */
 void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 
@@ -118,6 +131,16 @@ bool nd_request(struct net *n, const struct net_iface *iface, const struct ip_ad
 
 /* nd.c: tells everybody that `addr` is here (RFC 4861, section 7.2.6). False: no mbuf. */
 bool nd_announce(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
+/* nd.c: asks whether somebody has `addr`, before it is used (RFC 4862, section 5.4.2). False: no
+ * mbuf. */
+bool nd_probe(struct net *n, const struct net_iface *iface, const struct ip_addr *addr);
+
+/* nd.c: ff02::1:ffXX:XXXX with the last three bytes of `addr` (RFC 4291, section 2.7.1). */
+struct ip_addr nd_solicited_node(const struct ip_addr *addr);
+
+/* nd.c: the MAC of an IPv6 group (RFC 2464, section 7). */
+struct ether_mac nd_group_mac(const struct ip_addr *group);
 
 /* Is it the solicited-node group of an address that is ours on the interface, or all nodes (RFC
  * 4291, sections 2.7.1 and 2.8)? */
@@ -164,6 +187,10 @@ void icmp_tell_and_drop(struct net *n, const struct net_packet *p, struct rte_mb
 void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
                       uint32_t mtu);
 
+/* icmp_error.c: `m`, a packet of ours from the IP header on, does not reach its next hop: who sent
+ * it hears of it. `m` stays the caller's. */
+void icmp_error_own(struct net *n, const struct rte_mbuf *m);
+
 /* ip4_in.c: may it be the sender of a packet to us? Not a group, not unspecified, not loopback,
  * not ourselves. */
 bool ip4_is_sender(const struct net *n, const struct ip_addr *src);
@@ -199,6 +226,9 @@ bool net_is_on_iface(const struct net *n, const struct net_iface *iface,
 /* net.c: may `addr` be a neighbour on this interface? */
 bool net_is_neighbour(const struct net *n, const struct net_iface *iface,
                       const struct ip_addr *addr);
+
+/* net.c: the way to `dst`, by a gateway that answers if there is one; NULL: none. */
+const struct path_entry *net_way(const struct net *n, const struct ip_addr *dst);
 
 /* fe80::/10? */
 static inline bool ip6_is_link_local(const struct ip_addr *a)

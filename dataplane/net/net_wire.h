@@ -134,11 +134,14 @@ struct wire_icmp {
 #define ICMP6_CODE_CHAIN 3u /* RFC 7112 */
 #define ICMP6_ECHO 128u     /* the first that is no error */
 #define ICMP6_ECHO_REPLY 129u
+#define ICMP6_MLD_QUERY 130u
+#define ICMP6_MLD_REPORT_V1 131u
 #define ICMP6_ROUTER_SOLICIT 133u
 #define ICMP6_ROUTER_ADVERT 134u
 #define ICMP6_SOLICIT 135u
 #define ICMP6_ADVERT 136u
 #define ICMP6_REDIRECT 137u
+#define ICMP6_MLD_REPORT_V2 143u
 
 /* RFC 4861, sections 4.3 and 4.4: solicitation and advertisement, options follow. */
 struct wire_nd {
@@ -163,6 +166,30 @@ struct wire_nd_lladdr_option {
 #define ND_OPTION_SOURCE_LLADDR 1u
 #define ND_OPTION_TARGET_LLADDR 2u
 
+/* RFC 2710, section 3; a query of RFC 3810 goes on behind it. */
+struct wire_mld {
+    uint8_t type;
+    uint8_t code;
+    be16_t cksum;
+    be16_t delay_ms;
+    be16_t reserved;
+    uint8_t group[16];
+} __attribute__((packed));
+
+#define MLD_HOP_LIMIT 1u
+#define MLD_QUERY_V2_BYTES 28u /* at least; a query of RFC 2710 is 24 */
+
+/* RFC 3810, section 5.2: without sources. */
+struct wire_mld_record {
+    uint8_t type; /* MLD_* */
+    uint8_t aux_words;
+    be16_t n_sources;
+    uint8_t group[16];
+} __attribute__((packed));
+
+#define MLD_MODE_IS_EXCLUDE 2u
+#define MLD_CHANGE_TO_EXCLUDE 4u
+
 /* RFC 768. */
 struct wire_udp {
     be16_t src_port;
@@ -185,5 +212,7 @@ _Static_assert(sizeof(struct wire_ip6) == 40, "RFC 8200");
 _Static_assert(sizeof(struct wire_ip6_fragment) == 8, "RFC 8200");
 _Static_assert(sizeof(struct wire_icmp) == 8, "RFC 792");
 _Static_assert(sizeof(struct wire_udp) == 8, "RFC 768");
+_Static_assert(sizeof(struct wire_mld) == 24, "RFC 2710");
+_Static_assert(sizeof(struct wire_mld_record) == 20, "RFC 3810");
 _Static_assert(sizeof(struct wire_nd) == 24, "RFC 4861");
 _Static_assert(sizeof(struct wire_nd_lladdr_option) == 8, "RFC 4861");

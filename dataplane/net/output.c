@@ -113,7 +113,7 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
                 const struct ip_addr *dst, uint8_t proto, uint8_t tos)
 {
-    const struct path_entry *e = path_find(&n->now->paths, dst);
+    const struct path_entry *e = net_way(n, dst);
     if (e == NULL || ip_addr_is_v4(src) != ip_addr_is_v4(dst)) {
         net_drop(n, m, STAT_net_drop_tx_no_route);
         return;

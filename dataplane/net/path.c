@@ -78,26 +78,74 @@ static bool is_inside(const struct path_entry *inner, const struct path_entry *o
            ip_addr_in_prefix(&inner->prefix, &outer->prefix, outer->prefix_len);
 }
 
-/* Drops the later of equal prefixes and finds everybody's parent. */
+/* A route to the same prefix as those in the group that ends at `last`, but another way? */
+static bool is_another_way(const struct path_table *t, const struct path_entry *last,
+                           const struct path_entry *e)
+{
+    if (last->is_on_link || e->is_on_link)
+        return false;
+    for (; last->interface != e->interface || !ip_addr_eq(&last->gateway, &e->gateway); last--) {
+        if (!last->is_alternative)
+            return true;
+        ASSERT(last > t->entries);
+    }
+    return false;
+}
+
+/* The first of the group that the entry at `i` belongs to. */
+static uint16_t first_of_group(const struct path_table *t, uint16_t i)
+{
+    while (i != PATH_NONE && t->entries[i].is_alternative)
+        i--;
+    return i;
+}
+
+/* Keeps of equal prefixes what can be used, and finds each prefix's parent. */
 static void link_parents(struct path_table *t, uint32_t n)
 {
     t->n = 0;
     for (uint32_t i = 0; i < n; i++) {
-        struct path_entry *e = &t->entries[i];
+        struct path_entry e = t->entries[i];
         struct path_entry *last = t->n > 0 ? &t->entries[t->n - 1] : NULL;
-        if (last != NULL && last->prefix_len == e->prefix_len &&
-            ip_addr_eq(&last->prefix, &e->prefix)) {
-            if (ip_addr_is_zero(&last->source) && last->interface == e->interface)
-                last->source = e->source;
+        bool is_same = last != NULL && last->prefix_len == e.prefix_len &&
+                       ip_addr_eq(&last->prefix, &e.prefix);
+        if (is_same && !is_another_way(t, last, &e)) {
+            if (ip_addr_is_zero(&last->source) && last->interface == e.interface)
+                last->source = e.source;
             continue;
         }
         uint16_t parent = (uint16_t)(t->n > 0 ? t->n - 1 : PATH_NONE);
-        while (parent != PATH_NONE && !is_inside(e, &t->entries[parent]))
+        if (is_same)
+            parent = last->parent;
+        while (parent != PATH_NONE && !is_inside(&e, &t->entries[parent]))
             parent = t->entries[parent].parent;
-        struct path_entry copy = *e;
-        copy.parent = parent;
-        ASSERT(parent == PATH_NONE || parent < t->n);
-        t->entries[t->n++] = copy;
+        e.is_alternative = is_same;
+        e.parent = first_of_group(t, parent);
+        ASSERT(e.parent == PATH_NONE || e.parent < t->n);
+        t->entries[t->n++] = e;
+    }
+}
+
+/* The bits of the host in an IPv4 prefix. */
+static uint32_t host_mask(const struct path_entry *e)
+{
+    uint32_t host_bits = 128u - e->prefix_len;
+    return host_bits >= 32 ? UINT32_MAX : (1u << host_bits) - 1;
+}
+
+/* Has it a broadcast address? A /31 and a /32 have none (RFC 3021). */
+static bool has_broadcast(const struct path_entry *e)
+{
+    return e->is_on_link && ip_addr_is_v4(&e->prefix) && e->prefix_len >= 96 && host_mask(e) > 1;
+}
+
+static void note_broadcasts(struct path_table *t)
+{
+    memset(t->ends_broadcast, 0, sizeof(t->ends_broadcast));
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct path_entry *e = &t->entries[i];
+        if (has_broadcast(e))
+            t->ends_broadcast[e->prefix.bytes[15] | (host_mask(e) & 0xff)] = true;
     }
 }
 
@@ -149,6 +197,7 @@ void path_build(struct path_table *t, const struct net_config *config)
     }
     heap_sort(t->entries, n);
     link_parents(t, n);
+    note_broadcasts(t);
 }
 
 /* The last entry whose prefix is not after `dst`, as a position + 1; 0: none. */
@@ -169,8 +218,8 @@ static uint32_t last_not_after(const struct path_table *t, const struct ip_addr 
 const struct path_entry *path_find(const struct path_table *t, const struct ip_addr *dst)
 {
     uint32_t found = last_not_after(t, dst);
-    for (uint16_t i = found > 0 ? (uint16_t)(found - 1) : PATH_NONE; i != PATH_NONE;
-         i = t->entries[i].parent) {
+    uint16_t last = found > 0 ? (uint16_t)(found - 1) : PATH_NONE;
+    for (uint16_t i = first_of_group(t, last); i != PATH_NONE; i = t->entries[i].parent) {
         ASSERT_HOT(i < t->n);
         const struct path_entry *e = &t->entries[i];
         if (ip_addr_in_prefix(dst, &e->prefix, e->prefix_len))
@@ -186,4 +235,41 @@ const struct path_entry *path_find_on_link(const struct path_table *t, uint16_t 
     while (e != NULL && !(e->is_on_link && e->interface == interface))
         e = e->parent == PATH_NONE ? NULL : &t->entries[e->parent];
     return e == NULL || is_other_family(e, addr) ? NULL : e;
+}
+
+const struct path_entry *path_choose(const struct path_table *t, const struct path_entry *e)
+{
+    const struct path_entry *end = &t->entries[t->n];
+    ASSERT_HOT(e < end && !e->is_alternative);
+    for (const struct path_entry *way = e; way < end && (way == e || way->is_alternative); way++) {
+        if (!way->is_down)
+            return way;
+    }
+    return e;
+}
+
+bool path_gateway_set(struct path_table *t, uint16_t interface, const struct ip_addr *addr,
+                      bool is_down)
+{
+    bool is_news = false;
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct path_entry *e = &t->entries[i];
+        if (e->is_on_link || e->interface != interface || !ip_addr_eq(&e->gateway, addr))
+            continue;
+        is_news |= e->is_down != is_down;
+        e->is_down = is_down;
+    }
+    return is_news;
+}
+
+bool path_is_broadcast(const struct path_table *t, const struct ip_addr *addr)
+{
+    if (!t->ends_broadcast[addr->bytes[15]] || !ip_addr_is_v4(addr))
+        return false;
+    const struct path_entry *e = path_find(t, addr);
+    if (e == NULL || !has_broadcast(e))
+        return false;
+    uint32_t low = (uint32_t)addr->bytes[12] << 24 | (uint32_t)addr->bytes[13] << 16 |
+                   (uint32_t)addr->bytes[14] << 8 | addr->bytes[15];
+    return (low & host_mask(e)) == host_mask(e);
 }

@@ -4,6 +4,7 @@
  * what RTT, RACK, recovery and congestion control see of it.
  */
 #include "base/assert.h"
+#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_mbuf.h>
@@ -50,6 +51,7 @@ static void take_acknowledged(struct tcp_conn *c, seq_t ack, struct tcp_delivery
     tcp_sndq_drop(c, d->una_bytes - is_fin_acked);
     c->snd_una = ack;
     c->progress_ms = tcp_now_ms(c->tcp);
+    net_confirm(c->tcp->net, &c->tuple.remote);
     c->backoff = 0;
     c->flags &= ~(uint32_t)TCP_F_PROBE;
     struct tcp_sent *first = tcp_board_first(&c->tx->board);

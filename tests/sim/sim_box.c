@@ -41,6 +41,9 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
         .rcu = b->rcu,
     };
     worker_config_default(&config, plan->conns_max, sim_pool_size(mbufs), plan->workers);
+    /* Where addresses stay the box is one that was started again: it uses them at once. */
+    if (!plan->moves_vip6)
+        config.probe = NET_PROBE_NONE;
     if (plan->crowd.timewaits_max != 0)
         config.tcp.timewaits_max = plan->crowd.timewaits_max;
     struct worker *w = worker_new(&config);
@@ -119,6 +122,8 @@ uint64_t sim_box_stat(const struct sim_box *b, enum stat_id id)
 
 bool sim_box_is_empty(const struct sim_box *b)
 {
+    if (sim_box_stat(b, STAT_net_addresses_tentative_now) > 0)
+        return false; /* it is not known yet whether somebody has them */
     for (unsigned i = 0; i < b->n_workers; i++) {
         struct proxy_counts counts;
         proxy_counts(worker_proxy(b->workers[i]), &counts);

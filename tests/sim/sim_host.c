@@ -13,7 +13,14 @@
 /* A peer may lose its last reset: a host that never asked would wait for it for ever. */
 #define HOST_KEEPALIVE_MS 120000u
 
-static const struct net_tcp_ops tcp_ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
+/* Hosts are patient: an appliance that naps longer than three ARP questions is not given up. */
+static void on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
+{
+    if (e->kind != NET_ICMP_UNREACHABLE)
+        tcp_on_icmp_error(t, e);
+}
+
+static const struct net_tcp_ops tcp_ops = {tcp_input, on_icmp_error, tcp_on_local_address_gone};
 
 static void configure(struct sim_host *h)
 {

@@ -35,6 +35,7 @@ TEST(the_smallest_command_line_takes_the_defaults)
     CHECK_STR(o.state_dir, "/s");
     CHECK_EQ(o.workers, 1);
     CHECK_EQ(o.idle, IDLE_ADAPTIVE);
+    CHECK_EQ(o.probe, NET_PROBE_ALL);
     CHECK_EQ(o.mem_mb, 512);
     CHECK_EQ(o.n_ports, 1);
     CHECK_STR(o.ports[0].name, "p0");
@@ -46,9 +47,10 @@ TEST(the_smallest_command_line_takes_the_defaults)
 TEST(every_option_arrives)
 {
     REQUIRE(parse(DIRS PORT "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
-                            "--idle poll --mem 1024 --conns 100 --cores 4-6,9"));
+                            "--idle poll --probe own --mem 1024 --conns 100 --cores 4-6,9"));
     CHECK_EQ(o.workers, 3);
     CHECK_EQ(o.idle, IDLE_POLL);
+    CHECK_EQ(o.probe, NET_PROBE_OWN);
     CHECK_EQ(o.mem_mb, 1024);
     CHECK_EQ(o.conns, 100);
     CHECK_EQ(o.n_cpus, 4);
@@ -80,6 +82,7 @@ TEST(bad_command_lines_are_refused_with_a_sentence)
         DIRS PORT "--workers -1",
         DIRS PORT "--workers",
         DIRS PORT "--idle sometimes",
+        DIRS PORT "--probe maybe",
         DIRS PORT "--mem 63",
         DIRS PORT "--conns 99999999999999999999",
         DIRS PORT "--cores 3-1",

@@ -46,7 +46,8 @@ struct net_fixture {
     struct net *net;
     unsigned n_sent;
     struct sent sent[SENT_MAX];
-    unsigned n_segments;    /* that tcp was given */
+    bool records_reports; /* of MLD, which otherwise count as not sent: they come beside all else */
+    unsigned n_segments;  /* that tcp was given */
     uint32_t segment_bytes; /* of the last of them */
     uint8_t segment[65536]; /* its content */
     uint8_t segment_tos;

@@ -140,6 +140,63 @@ TEST(the_way_tells_source_and_mtu)
     net_down(f);
 }
 
+static const char GATEWAY_A[] = "192.0.2.254";
+static const char GATEWAY_B[] = "192.0.2.253";
+
+/* Two default gateways, the first of them twice. */
+static void configure_gateways(struct net_fixture *f)
+{
+    struct net_address addresses[] = {{addr_of(US4), 120, 0, 0}};
+    struct net_route routes[] = {{addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_A)},
+                                 {addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_B)},
+                                 {addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_A)},
+                                 {addr_of("203.0.113.0"), 120, 0, addr_of(GATEWAY_B)}};
+    struct net_config config = {&one_port, 1, addresses, 1, routes, array_len(routes), false};
+    net_configure(f->net, &config);
+    CHECK_EQ(f->net->now->paths.n, 4);
+}
+
+static bool goes_by(struct net_fixture *f, const char *dst, const char *gateway)
+{
+    struct ip_addr to = addr_of(dst);
+    struct ip_addr want = addr_of(gateway);
+    struct net_path path;
+    return net_path_find(f->net, &to, &path) && ip_addr_eq(&path.next_hop, &want);
+}
+
+TEST(when_a_gateway_is_silent_the_next_one_is_used_until_it_is_back)
+{
+    struct net_fixture *f = net_up(0);
+    configure_gateways(f);
+    CHECK(goes_by(f, "8.8.8.8", GATEWAY_A));
+    CHECK(goes_by(f, "203.0.113.9", GATEWAY_B));
+    net_send(f, "8.8.8.8", 20);
+    net_wait_ms(f, 3200);
+    CHECK_EQ(net_stat(f, STAT_net_gateway_failures), 1);
+    CHECK(goes_by(f, "8.8.8.8", GATEWAY_B));
+    net_send(f, "203.0.113.9", 20); /* now the other is silent, too: back to the first */
+    net_wait_ms(f, 3200);
+    CHECK_EQ(net_stat(f, STAT_net_gateway_failures), 2);
+    CHECK(goes_by(f, "8.8.8.8", GATEWAY_A));
+    struct packet p = packet_eth(MAC_ALL, MAC_OTHER); /* the second is back */
+    packet_arp(&p, 1, MAC_OTHER, GATEWAY_B, US4);
+    net_receive(f, &p, 0);
+    CHECK(goes_by(f, "8.8.8.8", GATEWAY_B));
+    net_forget_sent(f);
+    net_wait_ms(f, 7000); /* the first is asked whether it is back */
+    struct packet want = packet_eth(MAC_ALL, MAC_US);
+    packet_arp(&want, 1, MAC_US, US4, GATEWAY_A);
+    REQUIRE(f->n_sent >= 1);
+    CHECK(memcmp(f->sent[0].bytes, want.bytes, want.len) == 0);
+    p = packet_eth(MAC_US, MAC_PEER);
+    packet_arp(&p, 2, MAC_PEER, GATEWAY_A, US4);
+    net_receive(f, &p, 0);
+    CHECK(goes_by(f, "8.8.8.8", GATEWAY_A));
+    net_wait_ms(f, 20000);
+    CHECK(!wheel_timer_is_armed(&f->net->gateway_timer));
+    net_down(f);
+}
+
 TEST(no_way_leads_to_what_is_not_a_host)
 {
     static const char *const nobody[] = {
@@ -251,7 +308,8 @@ TEST(ip6_out_is_right_too)
     net_down(f);
 }
 
-UNIT_MAIN("net/config", T(no_way_leads_to_what_is_not_a_host), T(the_hop_limit_can_be_set),
+UNIT_MAIN("net/config", T(when_a_gateway_is_silent_the_next_one_is_used_until_it_is_back),
+          T(no_way_leads_to_what_is_not_a_host), T(the_hop_limit_can_be_set),
           T(a_new_address_is_announced_twice_by_worker_0),
           T(a_new_ip6_address_is_announced_to_all_nodes), T(other_workers_announce_nothing),
           T(many_new_addresses_are_announced_a_few_at_a_time),

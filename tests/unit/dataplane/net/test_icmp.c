@@ -222,6 +222,7 @@ TEST(errors_about_our_segments_are_told_to_tcp)
         {3, 4, 1400, NET_ICMP_TOO_BIG, 1400},    {3, 4, 0, NET_ICMP_TOO_BIG, 0},
         {3, 4, 67, NET_ICMP_TOO_BIG, 0},         {3, 1, 0, NET_ICMP_UNREACHABLE, 0},
         {3, 3, 0xffff, NET_ICMP_UNREACHABLE, 0}, {11, 0, 0, NET_ICMP_TIME, 0},
+        {12, 0, 0, NET_ICMP_OTHER, 0},
     };
     struct net_fixture *f = net_up(0);
     for (unsigned i = 0; i < array_len(cases); i++) {
@@ -260,6 +261,27 @@ TEST(an_ip6_packet_too_big_is_told_to_tcp)
     net_down(f);
 }
 
+TEST(an_ip6_error_of_any_type_is_told_to_tcp)
+{
+    struct packet quoted = packet_eth(MAC_PEER, MAC_US);
+    packet_ip6(&quoted, US6, "2001:db8:9::1", 64);
+    packet_tcp(&quoted, 80, 4321, "");
+    packet_close(&quoted);
+    struct net_fixture *f = net_up(0);
+    static const uint8_t types[] = {4, 5, 127};
+    for (unsigned i = 0; i < array_len(types); i++) {
+        struct packet p = packet_eth(MAC_US, MAC_PEER);
+        packet_ip6(&p, "2001:db8::fe", US6, 64);
+        packet_icmp(&p, types[i], 1, 40);
+        packet_bytes(&p, &quoted.bytes[quoted.ip_at], quoted.len - quoted.ip_at);
+        packet_close(&p);
+        net_receive(f, &p, 0);
+        CHECK_EQ(f->n_errors, i + 1);
+        CHECK_EQ(f->error.kind, NET_ICMP_OTHER);
+    }
+    net_down(f);
+}
+
 TEST(errors_about_what_we_never_sent_are_only_counted)
 {
     struct net_fixture *f = net_up(0);
@@ -276,6 +298,6 @@ UNIT_MAIN("net/icmp", T(an_ip4_echo_comes_back_as_it_was), T(an_ip6_echo_comes_b
           T(a_link_local_echo_goes_back_to_its_link), T(a_vip_answers_echo),
           T(echo_to_a_group_is_not_answered), T(a_flood_of_echo_gets_no_more_than_its_rate),
           T(other_icmp_is_ignored), T(errors_about_our_segments_are_told_to_tcp),
-          T(an_ip6_packet_too_big_is_told_to_tcp),
+          T(an_ip6_packet_too_big_is_told_to_tcp), T(an_ip6_error_of_any_type_is_told_to_tcp),
           T(errors_about_what_we_never_sent_are_only_counted),
           T(an_echo_that_came_in_pieces_is_answered_as_far_as_a_packet_goes))

@@ -167,6 +167,7 @@ TEST(broken_ip4_is_dropped)
         {12, 127, STAT_net_drop_rx_ip4_source},  /* loopback */
         {12, 224, STAT_net_drop_rx_ip4_source},  /* a group */
         {15, 1, STAT_net_drop_rx_ip4_source},    /* ourselves */
+        {15, 255, STAT_net_drop_rx_ip4_source},  /* everybody in our prefix */
         {16, 193, STAT_net_drop_rx_ip4_not_ours},
     };
     for (unsigned i = 0; i < array_len(cases); i++) {

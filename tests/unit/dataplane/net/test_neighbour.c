@@ -132,15 +132,18 @@ TEST(a_copy_is_learned_from_but_not_answered)
     net_down(f);
 }
 
-TEST(an_answer_to_another_worker_is_learned_by_this_one_too)
+TEST(an_answer_that_another_worker_received_resolves_ours_but_makes_no_new_one)
 {
     struct net_fixture *f = net_up(1);
     struct packet p = arp(MAC_US, 2, MAC_PEER, PEER4, US4);
     net_receive_copy(f, &p);
     p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED, PEER6, MAC_PEER);
+    net_receive_copy(f, &p); /* nobody here asked: anybody can send it */
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 0);
+    net_send(f, PEER6, 20);
     net_receive_copy(f, &p);
-    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 2);
-    CHECK_EQ(f->n_sent, 0);
+    CHECK_EQ(state_of(f, PEER6), NEIGHBOUR_REACHABLE);
+    CHECK_EQ(net_stat(f, STAT_net_tx_packets), 1);
     net_down(f);
 }
 
@@ -159,7 +162,8 @@ TEST(nobody_can_claim_our_address)
     CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 4);
     CHECK_EQ(net_stat(f, STAT_net_drop_rx_arp_spoof), 2);
     CHECK_EQ(net_stat(f, STAT_net_drop_rx_nd_spoof), 2);
-    CHECK_EQ(f->n_sent, 0);
+    CHECK_EQ(f->n_sent, 3); /* the three addresses that are configured are defended */
+    CHECK_EQ(net_stat(f, STAT_net_address_defences), 3);
     net_down(f);
 }
 
@@ -282,6 +286,100 @@ TEST(a_stale_neighbour_is_used_and_then_asked_directly)
     net_down(f);
 }
 
+TEST(progress_of_tcp_proves_a_neighbour_so_that_it_is_not_asked)
+{
+    struct net_fixture *f = net_up(0);
+    struct ip_addr peer4 = addr_of(PEER4);
+    struct ip_addr beyond = addr_of("8.8.8.8");
+    resolve(f);
+    net_confirm(f->net, &peer4);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_STALE); /* nobody waits for a proof */
+    net_send(f, PEER4, 20);
+    net_forget_sent(f);
+    net_confirm(f->net, &beyond); /* this is about the gateway */
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_DELAY);
+    net_confirm(f->net, &peer4);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_DELAY); /* too soon after the last */
+    net_wait_ms(f, 10);
+    net_confirm(f->net, &peer4);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_REACHABLE);
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_confirmed), 1);
+    net_wait_ms(f, 10000);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+TEST(an_answer_that_nobody_asked_for_proves_nothing)
+{
+    struct net_fixture *f = net_up(0);
+    meet(f);
+    struct packet p = arp(MAC_US, 2, MAC_PEER, PEER4, US4);
+    net_receive(f, &p, 0);
+    p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED | ND_FLAG_OVERRIDE, PEER6, MAC_PEER);
+    net_receive(f, &p, 0);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_STALE);
+    CHECK_EQ(state_of(f, PEER6), NEIGHBOUR_STALE);
+    net_down(f);
+}
+
+TEST(a_claim_with_another_mac_makes_us_ask_the_one_that_we_know)
+{
+    struct net_fixture *f = net_up(0);
+    meet(f);
+    for (unsigned i = 0; i < 100; i++) {
+        struct packet p = packet_eth(i % 2 == 0 ? MAC_ALL : MAC_US, MAC_OTHER);
+        packet_arp(&p, 1 + i % 2, MAC_OTHER, PEER4, i % 2 == 0 ? PEER4 : US4);
+        net_receive(f, &p, 0);
+        p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED | ND_FLAG_OVERRIDE, PEER6, MAC_OTHER);
+        net_receive(f, &p, 0);
+    }
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_claims), 200);
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_disputes), 2);
+    CHECK_EQ(f->n_sent, 2);
+    CHECK(was_sent_to(f, 0, MAC_PEER) && was_sent_to(f, 1, MAC_PEER));
+    struct packet p = arp(MAC_US, 2, MAC_PEER, PEER4, US4);
+    net_receive(f, &p, 0);
+    p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED, PEER6, MAC_PEER);
+    net_receive(f, &p, 0);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_REACHABLE);
+    CHECK_EQ(state_of(f, PEER6), NEIGHBOUR_REACHABLE);
+    p = arp(MAC_ALL, 1, MAC_OTHER, PEER4, PEER4);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_disputes), 2); /* once a second */
+    net_forget_sent(f);
+    net_send(f, PEER4, 20);
+    CHECK(was_sent_to(f, 0, MAC_PEER));
+    net_wait_ms(f, 1000);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_disputes), 3);
+    net_down(f);
+}
+
+TEST(whoever_sent_what_waited_hears_that_the_neighbour_does_not_answer)
+{
+    struct net_fixture *f = net_up(0);
+    static const char *const peers[] = {PEER4, PEER6};
+    for (unsigned i = 0; i < 2; i++) {
+        net_send(f, peers[i], 20);
+        net_send(f, peers[i], 20);
+        net_send(f, peers[i], 7); /* too short to say whose it is */
+        net_wait_ms(f, 2900);
+        CHECK_EQ(f->n_errors, 2 * i);
+        net_wait_ms(f, 200);
+        struct ip_addr local = addr_of(i == 0 ? US4 : US6);
+        struct ip_addr remote = addr_of(peers[i]);
+        CHECK_EQ(f->n_errors, 2 * i + 2);
+        CHECK_EQ(f->error.kind, NET_ICMP_UNREACHABLE);
+        CHECK(ip_addr_eq(&f->error.local, &local) && ip_addr_eq(&f->error.remote, &remote));
+        CHECK_EQ(f->error.local_port, 0x5a5a);
+        CHECK_EQ(f->error.remote_port, 0x5a5a);
+        CHECK_EQ(f->error.seq, 0x5a5a5a5a);
+    }
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_failures), 2);
+    CHECK_EQ(net_stat(f, STAT_net_drop_tx_neighbour_failed), 6);
+    net_down(f);
+}
+
 TEST(a_neighbour_that_does_not_answer_probes_is_forgotten)
 {
     struct net_fixture *f = net_up(0);
@@ -302,7 +400,7 @@ TEST(an_unused_neighbour_is_forgotten_in_the_end)
     net_down(f);
 }
 
-TEST(a_neighbour_may_move_to_another_mac)
+TEST(a_neighbour_that_moved_is_found_in_a_third_of_a_second)
 {
     struct net_fixture *f = net_up(0);
     net_send(f, PEER4, 20);
@@ -310,25 +408,15 @@ TEST(a_neighbour_may_move_to_another_mac)
     net_receive(f, &p, 0);
     p = arp(MAC_ALL, 1, MAC_OTHER, PEER4, PEER4); /* gratuitous, as after a failover */
     net_receive(f, &p, 0);
-    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_STALE);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_PROBE);
+    net_wait_ms(f, 350); /* the old one is silent */
+    CHECK_EQ(state_of(f, PEER4), -1);
     net_forget_sent(f);
     net_send(f, PEER4, 20);
-    CHECK(was_sent_to(f, 0, MAC_OTHER));
-    net_down(f);
-}
-
-TEST(an_advertisement_without_override_only_raises_doubt)
-{
-    struct net_fixture *f = net_up(0);
-    net_send(f, PEER6, 20);
-    struct packet p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED, PEER6, MAC_PEER);
+    CHECK(was_sent_to(f, 0, MAC_ALL));
+    p = arp(MAC_US, 2, MAC_OTHER, PEER4, US4);
     net_receive(f, &p, 0);
-    p = nd(MAC_US, PEER6, US6, 136, ND_FLAG_SOLICITED, PEER6, MAC_OTHER);
-    net_receive(f, &p, 0);
-    CHECK_EQ(state_of(f, PEER6), NEIGHBOUR_STALE);
-    net_forget_sent(f);
-    net_send(f, PEER6, 20);
-    CHECK(was_sent_to(f, 0, MAC_PEER));
+    CHECK(was_sent_to(f, 1, MAC_OTHER));
     net_down(f);
 }
 
@@ -413,15 +501,57 @@ TEST(a_flood_of_unresolved_neighbours_does_not_push_out_the_known)
     net_down(f);
 }
 
+/* Number `i` asks for us. */
+static void asked_by(struct net_fixture *f, unsigned i, bool is_answered)
+{
+    char addr[IP_ADDR_TEXT_MAX];
+    snprintf(addr, sizeof(addr), "2001:db8::1:%x", i);
+    struct packet p = nd(MAC_GROUP6, addr, GROUP6, 135, 0, US6, MAC_PEER);
+    net_receive(f, &p, 0);
+    if (is_answered)
+        net_send(f, addr, 20); /* not only its question: something that it is sent */
+    net_forget_sent(f);
+}
+
+TEST(whoever_only_asks_for_us_does_not_push_out_whom_we_speak_to)
+{
+    struct net_fixture *f = net_up(0);
+    meet(f);
+    net_send(f, PEER4, 20);
+    for (unsigned i = 0; i < 5000; i++)
+        asked_by(f, i, false);
+    CHECK_EQ(f->net->neighbours.n_heard, NET_NEIGHBOURS_HEARD_MAX);
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), NET_NEIGHBOURS_HEARD_MAX + 1);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_DELAY);
+    CHECK_EQ(state_of(f, PEER6), -1);
+    net_down(f);
+}
+
+TEST(whoever_tcp_vouches_for_is_passed_over_when_place_is_made)
+{
+    struct net_fixture *f = net_up(0);
+    struct ip_addr peer4 = addr_of(PEER4);
+    meet(f);
+    net_send(f, PEER4, 20);
+    net_send(f, PEER6, 20);
+    net_confirm(f->net, &peer4);
+    for (unsigned i = 0; i < NET_NEIGHBOURS_MAX; i++)
+        asked_by(f, i, true);
+    CHECK_EQ(net_stat(f, STAT_net_neighbours_now), NET_NEIGHBOURS_MAX);
+    CHECK_EQ(state_of(f, PEER6), -1);
+    CHECK_EQ(state_of(f, PEER4), NEIGHBOUR_REACHABLE);
+    for (unsigned i = 0; i < NET_NEIGHBOURS_MAX; i++)
+        asked_by(f, NET_NEIGHBOURS_MAX + i, true);
+    CHECK_EQ(state_of(f, PEER4), -1); /* once only */
+    net_down(f);
+}
+
 TEST(the_least_used_neighbour_makes_place_in_a_full_table)
 {
     struct net_fixture *f = net_up(0);
     meet(f);
     for (unsigned i = 0; i < NET_NEIGHBOURS_MAX + 10; i++) {
-        char addr[IP_ADDR_TEXT_MAX];
-        snprintf(addr, sizeof(addr), "2001:db8::1:%x", i);
-        struct packet p = nd(MAC_GROUP6, addr, GROUP6, 135, 0, US6, MAC_PEER);
-        net_receive(f, &p, 0);
+        asked_by(f, i, true);
         net_send(f, PEER6, 20); /* in use all the time */
         net_forget_sent(f);
     }
@@ -454,7 +584,7 @@ UNIT_MAIN("net/neighbour", T(a_neighbour_that_tcp_doubts_is_asked_at_once_and_fo
           T(an_answer_leaves_by_the_vlan_that_the_question_came_from),
           T(an_arp_probe_for_our_address_is_answered_and_nothing_is_learned),
           T(a_copy_is_learned_from_but_not_answered),
-          T(an_answer_to_another_worker_is_learned_by_this_one_too),
+          T(an_answer_that_another_worker_received_resolves_ours_but_makes_no_new_one),
           T(nobody_can_claim_our_address), T(a_group_mac_is_nobodys),
           T(an_answer_that_nobody_asked_for_is_not_learned),
           T(packets_wait_for_the_arp_answer_and_leave_in_order),
@@ -462,11 +592,17 @@ UNIT_MAIN("net/neighbour", T(a_neighbour_that_tcp_doubts_is_asked_at_once_and_fo
           T(a_request_is_repeated_and_then_given_up),
           T(a_stale_neighbour_is_used_and_then_asked_directly),
           T(a_neighbour_that_does_not_answer_probes_is_forgotten),
-          T(an_unused_neighbour_is_forgotten_in_the_end), T(a_neighbour_may_move_to_another_mac),
-          T(an_advertisement_without_override_only_raises_doubt),
+          T(an_unused_neighbour_is_forgotten_in_the_end),
+          T(a_neighbour_that_moved_is_found_in_a_third_of_a_second),
           T(a_solicitation_is_answered_to_whoever_asked),
           T(our_address_is_defended_against_whoever_wants_it),
           T(nd_messages_that_break_a_rule_are_dropped),
           T(a_flood_of_unresolved_neighbours_does_not_push_out_the_known),
+          T(whoever_only_asks_for_us_does_not_push_out_whom_we_speak_to),
+          T(whoever_tcp_vouches_for_is_passed_over_when_place_is_made),
+          T(progress_of_tcp_proves_a_neighbour_so_that_it_is_not_asked),
+          T(an_answer_that_nobody_asked_for_proves_nothing),
+          T(a_claim_with_another_mac_makes_us_ask_the_one_that_we_know),
+          T(whoever_sent_what_waited_hears_that_the_neighbour_does_not_answer),
           T(the_least_used_neighbour_makes_place_in_a_full_table),
           T(without_mbufs_a_question_is_left_unanswered_and_counted))

@@ -72,6 +72,12 @@ void net_doubt(struct net *n, const struct ip_addr *dst)
     the_world->doubts++;
 }
 
+void net_confirm(struct net *n, const struct ip_addr *dst)
+{
+    CHECK(ip_addr_eq(dst, &the_world->remote));
+    the_world->confirms++;
+}
+
 unsigned port_count(const struct core *c)
 {
     return 1;

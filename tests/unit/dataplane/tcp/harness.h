@@ -84,9 +84,10 @@ struct world {
     bool listening; /* on port 80 */
     bool listens_everywhere;
     uint16_t mtu;
-    uint8_t tos;     /* of the last segment sent */
-    unsigned doubts; /* calls of net_doubt() */
-    unsigned events; /* seen since last asked */
+    uint8_t tos;       /* of the last segment sent */
+    unsigned doubts;   /* calls of net_doubt() */
+    unsigned confirms; /* calls of net_confirm() */
+    unsigned events;   /* seen since last asked */
     unsigned event_calls;
     void (*on_event)(struct stream *s, unsigned events); /* extra reaction */
 };

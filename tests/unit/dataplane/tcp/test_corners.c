@@ -145,6 +145,21 @@ TEST(the_owner_says_how_long_silence_may_last)
     finish(w, s);
 }
 
+TEST(only_an_acknowledgement_of_new_data_proves_the_next_hop)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    unsigned before = w->confirms;
+    CHECK_EQ(write_pattern(s, 1, 10), 10);
+    run(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1));
+    CHECK_EQ(w->confirms, before);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
+    CHECK_EQ(w->confirms, before + 1);
+    drop_all(w);
+    finish(w, s);
+}
+
 TEST(many_timeouts_make_the_next_hop_doubtful)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -358,7 +373,9 @@ UNIT_MAIN("tcp/corners", T(the_pool_may_be_empty_at_any_step_of_a_connection),
           T(an_ack_in_the_round_of_the_syn_establishes_nothing),
           T(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it),
           T(keepalive_waits_while_something_is_unacknowledged),
-          T(the_owner_says_how_long_silence_may_last), T(many_timeouts_make_the_next_hop_doubtful),
+          T(the_owner_says_how_long_silence_may_last),
+          T(only_an_acknowledgement_of_new_data_proves_the_next_hop),
+          T(many_timeouts_make_the_next_hop_doubtful),
           T(an_open_without_a_timeout_of_its_own_tries_for_three_minutes),
           T(an_open_may_name_its_local_address), T(the_diffserv_field_is_the_owners_and_ecn_is_not),
           T(urgent_bytes_are_told_of_at_once_even_with_a_closed_window),

@@ -120,6 +120,10 @@ void net_doubt(struct net *n, const struct ip_addr *dst)
 {
 }
 
+void net_confirm(struct net *n, const struct ip_addr *dst)
+{
+}
+
 /* Onto the line: a copy, as a wire makes one. */
 static void transmit(struct link *l, const struct rte_mbuf *m, const struct ip_addr *src,
                      const struct ip_addr *dst, struct rte_mempool *pool)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of our addresses (RFC 4862 section 5.4, RFC 5227): asked for before they are used, then
+ * announced, then defended.
+ *
+ *   TENTATIVE  new: NET_PROBE_TIMES questions whether somebody has it. It is not answered for,
+ *              nothing is taken for it or sent from it.      no answer: USED; somebody: CONFLICT
+ *   USED       ours. Announced NET_ANNOUNCE_TIMES, defended against claims now and then, kept.
+ *   CONFLICT   somebody else has it. As TENTATIVE, without questions. After NET_CONFLICT_US again
+ *              TENTATIVE: when the other is gone, the address comes into use by itself.
+ *
+ * Each worker walks the states by itself: the questions are worker 0's, but the answers are copied
+ * to all by the port facade. Whether a new address begins as TENTATIVE is configured
+ * (net_set_probe()); those that were in use a moment ago, before a restart, begin as USED.
+ *
+ * Owner: struct net. Thread: the worker. Bound: NET_ANNOUNCE_BURST_MAX frames a poll.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ip_addr;
+struct ether_mac;
+struct net;
+struct net_config;
+struct net_frame;
+struct net_tables;
+struct rte_mbuf;
+
+enum address_state {
+    ADDRESS_TENTATIVE,
+    ADDRESS_USED,
+    ADDRESS_CONFLICT,
+};
+
+/* Of the address at the same position of the table of local addresses. */
+struct address_life {
+    uint64_t due_us;      /* when the next step is due; UINT64_MAX: none */
+    uint64_t defended_us; /* when it was defended last; 0: never */
+    uint8_t state;
+    uint8_t left; /* questions, or announcements */
+};
+
+/* Continues the lives of `then` in n->now, and begins those that are new. */
+void addresses_configure(struct net *n, const struct net_tables *then, bool is_resumed);
+
+/* Takes the steps that are due, a bounded number. Returns how many frames it made. */
+unsigned addresses_poll(struct net *n);
+
+/* No address waits for the answers to its questions. */
+bool addresses_are_settled(const struct net *n);
+
+/* Somebody with `mac` says that he has `addr`, or asks for it as one does before use. True: it is
+ * an address of ours, so he may not; what had to be done is done. */
+bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip_addr *addr,
+                       const struct ether_mac *mac, bool is_question, bool may_answer);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Multicast listener discovery, the host's half (RFC 3810; RFC 2710 towards a router that speaks
+ * only that): tells the link which solicited-node groups we are in, so that a switch that snoops
+ * lets neighbour discovery for our addresses through. We are in no other group.
+ *
+ * Reports go out when addresses change (worker 0, NET_MLD_TIMES) and when a router asks (the worker
+ * that hears it, after a delay by chance). They name all groups of an interface: to say a thing
+ * twice does no harm. Groups that we left are not reported; the routers forget them in minutes.
+ *
+ * Owner: struct net. Thread: the worker. Bound: NET_MLD_REPORTS_MAX frames a poll.
+ */
+#pragma once
+
+#include "base/wheel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct net;
+struct net_packet;
+struct rte_mbuf;
+
+/* A walk along the interfaces' link-local addresses and then all others; it reports as it goes. */
+struct mld {
+    struct wheel_timer timer; /* armed: the walk begins then */
+    uint64_t interfaces;      /* one bit each: those that are reported on; 0: no walk */
+    uint32_t next;            /* position of the walk; UINT32_MAX: it rests until the timer */
+    uint32_t resume;          /* where it goes on then */
+    uint8_t times_left;       /* walks, this one included */
+    bool is_answer;           /* to a query: says what is, not what changed */
+    bool is_v1;               /* the router speaks RFC 2710 only */
+};
+
+/* Nothing to report. */
+void mld_init(struct net *n);
+
+/* Forgets what was to be reported. */
+void mld_done(struct net *n);
+
+/* The addresses are new: all groups are reported. */
+void mld_announce(struct net *n);
+
+/* A query came, which icmp6 checked; `m` begins at the ICMPv6 header. Takes ownership. */
+void mld_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
+
+/* Goes on with the walk, a bounded part. Returns how many reports it made. */
+unsigned mld_poll(struct net *n);

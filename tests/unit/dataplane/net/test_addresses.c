@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of our addresses: asked for, used, defended, left to others. */
+#include "base/container.h"
+#include "net_fixture.h"
+#include "unit_eal.h"
+
+#include <string.h>
+
+#define NEW4 "192.0.2.7"
+#define NEW6 "2001:db8::7"
+#define NEW_VIP "203.0.113.7"
+#define NEW_GROUP6 "ff02::1:ff00:7"
+#define NEW_GROUP6_MAC "33:33:ff:00:00:07"
+#define SETTLE_MS (NET_PROBE_TIMES * NET_PROBE_INTERVAL_US / 1000)
+
+/* Two interfaces; `addr` is new beside an address of each family. */
+static void configure_on(struct net_fixture *f, const char *addr, bool is_vip, uint16_t interface,
+                         bool is_resumed)
+{
+    static const struct net_interface interfaces[] = {{.port = 0}, {.port = 0, .vlan = 7}};
+    struct ip_addr a = addr_of(addr);
+    uint8_t len = is_vip ? 128 : (ip_addr_is_v4(&a) ? 120 : 64);
+    struct net_address addresses[] = {{addr_of("192.0.2.1"), 120, 0, 0},
+                                      {addr_of("2001:db8::1"), 64, 0, 0},
+                                      {a, len, is_vip, interface}};
+    struct net_config config = {.interfaces = interfaces,
+                                .n_interfaces = 2,
+                                .addresses = addresses,
+                                .n_addresses = 3,
+                                .is_resumed = is_resumed};
+    net_configure(f->net, &config);
+}
+
+static void configure(struct net_fixture *f, const char *addr)
+{
+    configure_on(f, addr, false, 0, false);
+}
+
+static bool is_used(const struct net_fixture *f, const char *addr)
+{
+    struct ip_addr a = addr_of(addr);
+    return net_is_local(f->net, &a);
+}
+
+static struct net_fixture *up(uint8_t worker)
+{
+    struct net_fixture *f = net_up(worker);
+    net_set_probe(f->net, NET_PROBE_ALL);
+    return f;
+}
+
+/* The frame that asks for NEW4 or NEW6. */
+static struct packet question(bool is_v4, const char *mac)
+{
+    struct packet p = packet_eth(is_v4 ? MAC_ALL : NEW_GROUP6_MAC, mac);
+    if (is_v4) {
+        packet_arp(&p, 1, mac, "0.0.0.0", NEW4);
+    } else {
+        packet_ip6(&p, "::", NEW_GROUP6, 255);
+        packet_nd(&p, 135, 0, NEW6, NULL);
+    }
+    packet_close(&p);
+    return p;
+}
+
+static bool was_sent(const struct net_fixture *f, unsigned i, const struct packet *p)
+{
+    return i < f->n_sent && f->sent[i].len == p->len &&
+           memcmp(f->sent[i].bytes, p->bytes, p->len) == 0;
+}
+
+static void check_asked_for(bool is_v4)
+{
+    struct net_fixture *f = up(0);
+    const char *addr = is_v4 ? NEW4 : NEW6;
+    struct packet want = question(is_v4, MAC_US);
+    configure(f, addr);
+    CHECK_EQ(net_poll(f->net), 1);
+    CHECK(was_sent(f, 0, &want));
+    CHECK_EQ(net_stat(f, STAT_net_addresses_tentative_now), 1);
+    CHECK(!net_is_settled(f->net));
+    net_wait_ms(f, SETTLE_MS - 20);
+    CHECK_EQ(f->n_sent, NET_PROBE_TIMES);
+    CHECK(was_sent(f, NET_PROBE_TIMES - 1, &want));
+    CHECK(!is_used(f, addr));
+    net_wait_ms(f, 70);
+    CHECK(is_used(f, addr));
+    CHECK(net_is_settled(f->net));
+    CHECK_EQ(net_stat(f, STAT_net_addresses_tentative_now), 0);
+    CHECK_EQ(net_stat(f, STAT_net_address_probes), NET_PROBE_TIMES);
+    CHECK_EQ(f->n_sent, NET_PROBE_TIMES + 1); /* the announcement */
+    net_wait_ms(f, 5000);
+    CHECK_EQ(f->n_sent, NET_PROBE_TIMES + NET_ANNOUNCE_TIMES);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    net_down(f);
+}
+
+TEST(a_new_address_is_asked_for_before_it_is_used)
+{
+    check_asked_for(true);
+    check_asked_for(false);
+}
+
+TEST(what_is_tentative_is_neither_answered_for_nor_a_sender)
+{
+    struct net_fixture *f = up(0);
+    configure_on(f, "198.51.100.7", false, 1, false);
+    net_poll(f->net);
+    net_forget_sent(f);
+    struct packet p = packet_eth(MAC_ALL, MAC_PEER);
+    packet_vlan(&p, 7);
+    packet_arp(&p, 1, MAC_PEER, "198.51.100.9", "198.51.100.7");
+    net_receive(f, &p, 0);
+    CHECK_EQ(f->n_sent, 0);
+    p = packet_eth(MAC_US, MAC_PEER);
+    packet_vlan(&p, 7);
+    packet_ip4(&p, "198.51.100.9", "198.51.100.7", 1);
+    packet_icmp(&p, 8, 0, 1);
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_drop_rx_ip4_not_ours), 1);
+    struct ip_addr dst = addr_of("198.51.100.9");
+    struct net_path path;
+    REQUIRE(net_path_find(f->net, &dst, &path));
+    CHECK(ip_addr_is_zero(&path.source));
+    net_wait_ms(f, SETTLE_MS + 50);
+    REQUIRE(net_path_find(f->net, &dst, &path));
+    CHECK(!ip_addr_is_zero(&path.source));
+    net_down(f);
+}
+
+/* `p` says that somebody has the new address: it is left to him, and asked for again later. */
+static void check_conflict(bool is_v4, const struct packet *p)
+{
+    struct net_fixture *f = up(0);
+    const char *addr = is_v4 ? NEW4 : NEW6;
+    configure(f, addr);
+    net_wait_ms(f, 100);
+    net_receive(f, p, 0);
+    net_wait_ms(f, 5000);
+    CHECK(!is_used(f, addr));
+    CHECK(net_is_settled(f->net)); /* nothing is waited for */
+    CHECK_EQ(net_stat(f, STAT_net_addresses_conflict_now), 1);
+    CHECK_EQ(net_stat(f, STAT_net_addresses_tentative_now), 0);
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 1);
+    net_wait_ms(f, NET_CONFLICT_US / 1000 - 4900); /* the other is gone meanwhile */
+    CHECK_EQ(net_stat(f, STAT_net_addresses_tentative_now), 1);
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK(is_used(f, addr));
+    CHECK_EQ(net_stat(f, STAT_net_addresses_conflict_now), 0);
+    net_down(f);
+}
+
+TEST(an_address_that_somebody_has_is_left_to_him)
+{
+    struct packet p = packet_eth(MAC_US, MAC_PEER);
+    packet_arp(&p, 2, MAC_PEER, NEW4, "0.0.0.0"); /* the answer */
+    check_conflict(true, &p);
+    p = packet_eth(MAC_ALL, MAC_PEER);
+    packet_arp(&p, 1, MAC_PEER, NEW4, US4); /* any word of his */
+    check_conflict(true, &p);
+    p = question(true, MAC_PEER); /* he is about to use it, too */
+    check_conflict(true, &p);
+    p = question(false, MAC_PEER);
+    check_conflict(false, &p);
+    p = packet_eth("33:33:00:00:00:01", MAC_PEER);
+    packet_ip6(&p, NEW6, "ff02::1", 255);
+    packet_nd(&p, 136, ND_FLAG_OVERRIDE, NEW6, MAC_PEER);
+    packet_close(&p);
+    check_conflict(false, &p);
+}
+
+TEST(our_own_question_sent_back_is_no_conflict)
+{
+    struct net_fixture *f = up(0);
+    static const char *const macs[] = {MAC_US, "02:00:00:00:00:02"}; /* of our two ports */
+    configure(f, NEW4);
+    for (unsigned i = 0; i < 2; i++) {
+        struct packet p = question(true, macs[i]);
+        net_receive(f, &p, 0);
+    }
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK(is_used(f, NEW4));
+    configure(f, NEW6);
+    struct packet p = question(false, MAC_US);
+    net_receive(f, &p, 0);
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK(is_used(f, NEW6));
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 0);
+    net_down(f);
+}
+
+TEST(what_was_in_use_a_moment_ago_is_used_at_once)
+{
+    struct net_fixture *f = up(0);
+    configure_on(f, NEW4, false, 0, true);
+    CHECK(is_used(f, NEW4) && net_is_settled(f->net));
+    net_poll(f->net);
+    CHECK_EQ(net_stat(f, STAT_net_address_probes), 0);
+    CHECK_EQ(f->n_sent, 1); /* announced */
+    net_down(f);
+}
+
+TEST(vips_are_not_asked_for_where_other_boxes_have_them_too)
+{
+    struct net_fixture *f = up(0);
+    net_set_probe(f->net, NET_PROBE_OWN);
+    configure_on(f, NEW_VIP, true, 0, false);
+    CHECK(is_used(f, NEW_VIP));
+    configure(f, NEW4);
+    CHECK(!is_used(f, NEW4));
+    net_set_probe(f->net, NET_PROBE_NONE);
+    configure(f, NEW6);
+    CHECK(is_used(f, NEW6));
+    net_down(f);
+}
+
+TEST(a_new_configuration_goes_on_asking_and_an_address_that_moves_stays_in_use)
+{
+    struct net_fixture *f = up(0);
+    configure(f, NEW4);
+    net_wait_ms(f, SETTLE_MS / 2);
+    configure(f, NEW4);
+    net_wait_ms(f, SETTLE_MS / 2 + 50);
+    CHECK(is_used(f, NEW4));
+    CHECK_EQ(net_stat(f, STAT_net_address_probes), NET_PROBE_TIMES);
+    net_wait_ms(f, 5000);
+    net_forget_sent(f);
+    configure_on(f, NEW4, false, 1, false);
+    CHECK(is_used(f, NEW4));
+    net_wait_ms(f, 20);
+    CHECK_EQ(f->n_sent, 1); /* announced, on the VLAN now */
+    CHECK_EQ(f->sent[0].bytes[12], 0x81);
+    net_down(f);
+}
+
+TEST(other_workers_keep_quiet_and_keep_up)
+{
+    struct net_fixture *f = up(1);
+    configure(f, NEW4);
+    net_wait_ms(f, SETTLE_MS - 20);
+    CHECK(!is_used(f, NEW4));
+    net_wait_ms(f, 70);
+    CHECK(is_used(f, NEW4));
+    configure(f, NEW6);
+    struct packet p = question(false, MAC_PEER);
+    net_receive_copy(f, &p);
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK(!is_used(f, NEW6));
+    CHECK_EQ(f->n_sent, 0);
+    CHECK_EQ(net_stat(f, STAT_net_addresses_conflict_now), 0); /* worker 0 tells */
+    net_down(f);
+}
+
+TEST(an_address_in_use_is_kept_and_defended_once_in_a_while)
+{
+    struct net_fixture *f = net_up(0);
+    struct packet claim = packet_eth(MAC_ALL, MAC_OTHER);
+    packet_arp(&claim, 1, MAC_OTHER, US4, US4);
+    struct packet want = packet_eth(MAC_ALL, MAC_US);
+    packet_arp(&want, 1, MAC_US, US4, US4);
+    net_receive_copy(f, &claim); /* whoever received it answers */
+    CHECK_EQ(f->n_sent, 0);
+    for (unsigned i = 0; i < 100; i++)
+        net_receive(f, &claim, 0);
+    CHECK_EQ(f->n_sent, 1);
+    CHECK(was_sent(f, 0, &want));
+    net_wait_ms(f, NET_DEFEND_INTERVAL_US / 1000 + 10);
+    net_receive(f, &claim, 0);
+    CHECK_EQ(f->n_sent, 2);
+    CHECK_EQ(net_stat(f, STAT_net_address_defences), 2);
+    CHECK(is_used(f, US4));
+    net_down(f);
+}
+
+TEST(without_mbufs_it_is_asked_later)
+{
+    struct net_fixture *f = up(0);
+    struct rte_mempool *enough = f->core.mbufs;
+    struct rte_mempool *none = unit_mbufs_new(1);
+    struct rte_mbuf *taken = rte_pktmbuf_alloc(none);
+    f->core.mbufs = none;
+    configure(f, NEW4);
+    net_wait_ms(f, NET_SETTLE_US_MAX / 1000 - 100);
+    CHECK(!is_used(f, NEW4) && !net_is_settled(f->net));
+    net_wait_ms(f, 200);
+    CHECK(!is_used(f, NEW4) && net_is_settled(f->net)); /* nobody waits for it any longer */
+    f->core.mbufs = enough;
+    CHECK(wheel_timer_is_armed(&f->net->address_timer)); /* nothing else may happen for long */
+    net_wait_ms(f, SETTLE_MS + 100);
+    CHECK(is_used(f, NEW4));
+    CHECK_EQ(net_stat(f, STAT_net_address_probes), NET_PROBE_TIMES);
+    rte_pktmbuf_free(taken);
+    net_down(f);
+    rte_mempool_free(none);
+}
+
+UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
+          T(what_is_tentative_is_neither_answered_for_nor_a_sender),
+          T(an_address_that_somebody_has_is_left_to_him),
+          T(our_own_question_sent_back_is_no_conflict),
+          T(what_was_in_use_a_moment_ago_is_used_at_once),
+          T(vips_are_not_asked_for_where_other_boxes_have_them_too),
+          T(a_new_configuration_goes_on_asking_and_an_address_that_moves_stays_in_use),
+          T(other_workers_keep_quiet_and_keep_up),
+          T(an_address_in_use_is_kept_and_defended_once_in_a_while),
+          T(without_mbufs_it_is_asked_later))

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Multicast listener discovery: which groups are reported, when, and to whom. */
+#include "base/container.h"
+#include "net/cksum.h"
+#include "net_fixture.h"
+#include "unit_eal.h"
+
+#include <rte_mbuf.h>
+#include <string.h>
+
+#define MAC_ROUTERS "33:33:00:00:00:16"
+
+/* A report that leaves `iface` of the fixture: eth, VLAN, IPv6, router alert, ICMPv6. */
+static struct packet report(uint16_t vlan, uint8_t type, const char *dst_mac, const char *dst)
+{
+    struct packet p = packet_eth(dst_mac, MAC_US);
+    if (vlan != 0)
+        packet_vlan(&p, vlan);
+    packet_ip6(&p, LL6, dst, 1);
+    unsigned at = packet_ext(&p, 0, 8);
+    static const uint8_t router_alert[] = {5, 2, 0, 0, 1, 0};
+    memcpy(&p.bytes[at + 2], router_alert, sizeof(router_alert));
+    packet_icmp(&p, type, 0, 0);
+    return p;
+}
+
+static void record(struct packet *p, uint8_t type, const char *group)
+{
+    uint8_t head[4] = {type};
+    struct ip_addr a = addr_of(group);
+    packet_bytes(p, head, 4);
+    packet_bytes(p, a.bytes, 16);
+    p->bytes[p->l4_at + 7]++;
+}
+
+static bool was_sent(const struct net_fixture *f, unsigned i, struct packet *p)
+{
+    packet_close(p);
+    return i < f->n_sent && f->sent[i].len == p->len &&
+           memcmp(f->sent[i].bytes, p->bytes, p->len) == 0;
+}
+
+/* The report that names all groups of interface 0. */
+static struct packet report_of_0(uint8_t type)
+{
+    struct packet p = report(0, 143, MAC_ROUTERS, "ff02::16");
+    record(&p, type, "ff02::1:ff00:1"); /* of the link-local address */
+    record(&p, type, "ff02::1:ff00:1");
+    record(&p, type, "ff02::1:ff00:80");
+    return p;
+}
+
+static struct net_fixture *quiet(uint8_t worker)
+{
+    struct net_fixture *f = net_up(worker);
+    net_wait_ms(f, 3000);
+    net_forget_sent(f);
+    f->records_reports = true;
+    return f;
+}
+
+TEST(new_addresses_have_their_groups_reported_twice)
+{
+    struct net_fixture *f = quiet(0);
+    net_configure(f->net, net_fixture_config());
+    net_wait_ms(f, 20);
+    uint64_t before = net_stat(f, STAT_net_mld_reports);
+    /* The link-local groups of three interfaces, then the addresses of the first. */
+    struct packet p = report(0, 143, MAC_ROUTERS, "ff02::16");
+    record(&p, 4, "ff02::1:ff00:1");
+    CHECK(was_sent(f, 0, &p));
+    p = report(7, 143, MAC_ROUTERS, "ff02::16");
+    record(&p, 4, "ff02::1:ff00:1");
+    CHECK(was_sent(f, 1, &p));
+    p = report(0, 143, MAC_ROUTERS, "ff02::16");
+    record(&p, 4, "ff02::1:ff00:1");
+    record(&p, 4, "ff02::1:ff00:80");
+    CHECK(was_sent(f, 3, &p));
+    CHECK_EQ(f->n_sent, 4);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(net_stat(f, STAT_net_mld_reports), before + 4);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    net_down(f);
+}
+
+TEST(other_workers_report_nothing_unasked)
+{
+    struct net_fixture *f = quiet(1);
+    net_configure(f->net, net_fixture_config());
+    net_wait_ms(f, 3000);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+/* A query; `bytes` 24 is RFC 2710's, 28 RFC 3810's. */
+static struct packet query(const char *src, uint8_t hop_limit, unsigned bytes)
+{
+    static const uint8_t zero[28];
+    struct packet p = packet_eth("33:33:00:00:00:01", MAC_PEER);
+    packet_ip6(&p, src, "ff02::1", hop_limit);
+    packet_icmp(&p, 130, 0, 1000u << 16);
+    packet_bytes(&p, zero, bytes - 8);
+    packet_close(&p);
+    return p;
+}
+
+TEST(a_query_is_answered_on_its_interface_within_its_time)
+{
+    struct net_fixture *f = quiet(1); /* whoever hears it */
+    struct packet p = query("fe80::9", 1, 28);
+    net_receive(f, &p, 0);
+    net_receive(f, &p, 0); /* once more does not mean another answer */
+    net_wait_ms(f, 1020);
+    REQUIRE(f->n_sent == 1);
+    struct packet want = report_of_0(2);
+    CHECK(was_sent(f, 0, &want));
+    CHECK_EQ(net_stat(f, STAT_net_mld_queries), 2);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(f->n_sent, 1);
+    net_down(f);
+}
+
+TEST(an_old_router_gets_a_report_a_group)
+{
+    struct net_fixture *f = quiet(0);
+    struct packet p = query("fe80::9", 1, 24);
+    net_receive(f, &p, 0);
+    net_wait_ms(f, 1020);
+    CHECK_EQ(f->n_sent, 3);
+    struct packet want = report(0, 131, "33:33:ff:00:00:80", "ff02::1:ff00:80");
+    struct ip_addr group = addr_of("ff02::1:ff00:80");
+    packet_bytes(&want, group.bytes, 16);
+    CHECK(was_sent(f, 2, &want));
+    net_down(f);
+}
+
+TEST(a_query_that_did_not_come_from_the_link_is_ignored)
+{
+    struct net_fixture *f = quiet(0);
+    struct packet p = query(PEER6, 1, 28);
+    net_receive(f, &p, 0);
+    p = query("fe80::9", 2, 28);
+    net_receive(f, &p, 0);
+    p = query("fe80::9", 1, 20);
+    net_receive(f, &p, 0);
+    p = query("fe80::9", 1, 27); /* neither of the two */
+    net_receive(f, &p, 0);
+    net_wait_ms(f, 11000);
+    CHECK_EQ(net_stat(f, STAT_net_mld_ignored), 4);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+TEST(many_groups_take_several_reports_and_several_rounds)
+{
+    static const struct net_interface one = {.port = 0};
+    static struct net_address addresses[2000];
+    for (unsigned i = 0; i < array_len(addresses); i++) {
+        addresses[i] = (struct net_address){addr_of("2001:db8:5::"), 128, 1, 0};
+        addresses[i].addr.bytes[14] = (uint8_t)(i >> 8);
+        addresses[i].addr.bytes[15] = (uint8_t)i;
+    }
+    struct net_config config = {&one, 1, addresses, array_len(addresses), NULL, 0, false};
+    struct net_fixture *f = quiet(1);
+    net_configure(f->net, &config);
+    struct packet p = query("fe80::9", 1, 28);
+    p.bytes[p.l4_at + 4] = p.bytes[p.l4_at + 5] = 0; /* at once */
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    f->core.now_us += 10000;
+    wheel_run(&f->core.wheel, f->core.now_us, 1000);
+    unsigned sent = 0;
+    for (unsigned n; (n = net_poll(f->net)) > 0; sent += n) {
+        CHECK(n <= NET_MLD_REPORTS_MAX);
+        CHECK(f->sent[0].len <= 14 + 1280);
+        net_forget_sent(f);
+    }
+    CHECK_EQ(sent, (array_len(addresses) + 1 + NET_MLD_RECORDS_MAX - 1) / NET_MLD_RECORDS_MAX);
+    net_down(f);
+}
+
+TEST(without_mbufs_it_is_reported_later)
+{
+    struct net_fixture *f = quiet(0);
+    struct rte_mempool *enough = f->core.mbufs;
+    struct rte_mempool *none = unit_mbufs_new(1);
+    struct rte_mbuf *taken = rte_pktmbuf_alloc(none);
+    struct packet p = query("fe80::9", 1, 28);
+    net_receive(f, &p, 0);
+    f->core.mbufs = none;
+    net_wait_ms(f, 2000);
+    CHECK_EQ(f->n_sent, 0);
+    f->core.mbufs = enough;
+    CHECK(wheel_timer_is_armed(&f->net->mld.timer));
+    net_wait_ms(f, 80);
+    CHECK_EQ(f->n_sent, 1);
+    rte_pktmbuf_free(taken);
+    net_down(f);
+    rte_mempool_free(none);
+}
+
+UNIT_MAIN("net/mld", T(new_addresses_have_their_groups_reported_twice),
+          T(other_workers_report_nothing_unasked),
+          T(a_query_is_answered_on_its_interface_within_its_time),
+          T(an_old_router_gets_a_report_a_group),
+          T(a_query_that_did_not_come_from_the_link_is_ignored),
+          T(many_groups_take_several_reports_and_several_rounds),
+          T(without_mbufs_it_is_reported_later))
