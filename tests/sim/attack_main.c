@@ -70,9 +70,10 @@ static void make_plan(struct sim_plan *p, bool is_upload)
     for (unsigned i = 0; i < array_len(p->wires); i++)
         p->wires[i] = (struct sim_wire_plan){.delay_us = 50, .grain_us = 100};
     for (unsigned i = 0; i < KEPT_SESSIONS; i++)
-        add_session(p, KEPT_REQUESTS, 1000 * i);
+        add_session(p, KEPT_REQUESTS, ATTACK_PEACE_US + 1000 * i);
     for (unsigned i = 0; i < NEW_SESSIONS; i++)
-        add_session(p, NEW_REQUESTS, i * (ATTACK_END_US / NEW_SESSIONS));
+        add_session(p, NEW_REQUESTS,
+                    ATTACK_PEACE_US + i * ((ATTACK_END_US - ATTACK_PEACE_US) / NEW_SESSIONS));
     p->requests[p->n_requests] =
         (struct sim_request){.id = p->n_requests,
                              .method = is_upload ? "POST" : "GET",

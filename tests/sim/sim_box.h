@@ -52,7 +52,7 @@ uint64_t sim_box_next_us(const struct sim_box *b);
 /* No more changes. */
 void sim_box_settle(struct sim_box *b);
 
-/* Has every connection, exchange and TIME_WAIT record ended? */
+/* Has all ended that ends by itself: connections, exchanges, TIME_WAIT records and the like? */
 bool sim_box_is_empty(const struct sim_box *b);
 
 /* A counter over all workers. */

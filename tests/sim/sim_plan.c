@@ -238,7 +238,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     struct sim_traits t = sim_world_traits(p->world);
     p->is_calm = !t.loses && !t.reorders && !t.corrupts && !t.is_rude && !t.is_short &&
                  !t.has_dead_ends && !t.is_narrow && !t.moves && !t.is_crowded &&
-                 !t.has_nic_trouble && !t.naps && !t.lies;
+                 !t.has_nic_trouble && !t.naps && !t.lies && !t.cuts;
     p->is_short = t.is_short;
     p->is_rude = t.is_rude;
     p->has_races = t.is_rude || t.rests;

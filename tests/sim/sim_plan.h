@@ -30,8 +30,10 @@
     X(naps, "the workers are not run for 10 ms to 60 s, then all timers are due at once")          \
     X(generations, "images and endpoints change at a high rate, on bad wires")                     \
     X(liars, "peers shrink windows and take selective acknowledgements back")                      \
+    X(fragments, "packets come in pieces, some of which are lost or late")                         \
     X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")   \
-    X(bulk, "one long answer, no chance: what a segment costs (never picked)")
+    X(bulk, "one long answer, no chance: what a segment costs (never picked)")                     \
+    X(black_hole, "a hop on the way drops longer packets, and says nothing (never picked)")
 
 /* Those from SIM_WORLD_steady on are for those who ask for them. */
 enum sim_world {
@@ -50,7 +52,9 @@ struct sim_wire_plan {
     uint32_t delay_us;
     uint32_t jitter_us;
     uint32_t reorder_us;
+    uint32_t cut;      /* chance to be cut into pieces */
     uint32_t path_mtu; /* longer packets are dropped, and the sender is told; 0: no such hop */
+    bool is_silent;    /* he is not */
     uint32_t grain_us; /* arrivals are rounded up to this: a NIC that collects before it tells */
 };
 
@@ -85,6 +89,7 @@ struct sim_crowd_plan {
     uint64_t close_us; /* when they close, likewise; UINT64_MAX: they leave it to the appliance */
     uint64_t close_span_us;
     uint32_t timewaits_max; /* records of the appliance; 0: as many as it has by itself */
+    uint32_t half_open_max; /* likewise: beyond it there are SYN cookies */
 };
 
 enum sim_body_mode {

@@ -3,6 +3,7 @@
 #include "sim_wire.h"
 
 #include "base/assert.h"
+#include "sim_cut.h"
 #include "sim_icmp.h"
 
 #include <rte_mbuf.h>
@@ -80,10 +81,9 @@ static uint64_t due_time(struct sim_wires *w, struct sim_port *port, uint64_t no
     return due;
 }
 
-static bool is_ip(const struct rte_mbuf *m)
+static bool is_ip(const uint8_t *bytes, uint32_t len)
 {
-    const uint8_t *bytes = rte_pktmbuf_mtod(m, const uint8_t *);
-    return m->data_len > ETHER_BYTES &&
+    return len > ETHER_BYTES &&
            ((bytes[12] == 0x08 && bytes[13] == 0x00) || (bytes[12] == 0x86 && bytes[13] == 0xdd));
 }
 
@@ -104,41 +104,39 @@ static struct sim_frame *new_frame(struct sim_wires *w, unsigned port, uint64_t 
     return f;
 }
 
-/* Does a hop on the way not take it? Then the sender is told. */
-static bool is_too_big(struct sim_wires *w, const struct rte_mbuf *m, unsigned from,
+/* Does a hop on the way not take it? Then the sender is told, unless the hop is a black hole. */
+static bool is_too_big(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned from,
                        uint64_t now_us)
 {
     unsigned lan = w->ports[from].lan;
     uint32_t mtu = w->plan->wires[lan].path_mtu;
-    if (mtu == 0 || m->pkt_len <= ETHER_BYTES + mtu || !is_ip(m))
+    if (mtu == 0 || len <= ETHER_BYTES + mtu || !is_ip(bytes, len))
         return false;
-    uint8_t bytes[SIM_FRAME_BYTES_MAX];
-    struct sim_frame *f = new_frame(w, from, now_us);
     w->n_lost++;
-    if (f != NULL && m->pkt_len <= sizeof(bytes))
-        f->len = sim_too_big(rte_pktmbuf_read(m, 0, m->pkt_len, bytes), (uint16_t)m->pkt_len, lan,
-                             (uint16_t)mtu, f->bytes);
+    if (w->plan->wires[lan].is_silent)
+        return true;
+    struct sim_frame *f = new_frame(w, from, now_us);
+    if (f != NULL)
+        f->len = sim_too_big(bytes, len, lan, (uint16_t)mtu, f->bytes);
     return true;
 }
 
 /* One copy of the frame on its way to `port`. */
-static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned port,
+static void put_on_wire(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned port,
                         uint64_t now_us)
 {
     const struct sim_wire_plan *plan = &w->plan->wires[w->ports[port].lan];
     bool is_corrupt = happens(w, plan->corrupt);
-    ASSERT(m->pkt_len <= SIM_FRAME_BYTES_MAX);
-    if (happens(w, plan->loss) || (is_corrupt && !is_ip(m))) {
+    ASSERT(len <= SIM_FRAME_BYTES_MAX);
+    if (happens(w, plan->loss) || (is_corrupt && !is_ip(bytes, len))) {
         w->n_lost++;
         return;
     }
     struct sim_frame *f = new_frame(w, port, now_us);
     if (f == NULL)
         return;
-    f->len = (uint16_t)m->pkt_len;
-    const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, f->bytes);
-    if (bytes != f->bytes)
-        memcpy(f->bytes, bytes, f->len);
+    f->len = len;
+    memcpy(f->bytes, bytes, len);
     for (; f->len < ETHER_FRAME_BYTES_MIN; f->len++)
         f->bytes[f->len] = 0xa5;
     sim_lie(&w->ports[port].lies, &w->rng, f->bytes, f->len); /* before: it makes checksums right */
@@ -148,23 +146,40 @@ static void put_on_wire(struct sim_wires *w, const struct rte_mbuf *m, unsigned 
     }
 }
 
+/* As it is, or in pieces. */
+static void put_whole_or_cut(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned port,
+                             uint64_t now_us)
+{
+    struct sim_piece pieces[SIM_PIECES_MAX];
+    unsigned n = 0;
+    if (happens(w, w->plan->wires[w->ports[port].lan].cut))
+        n = sim_cut(bytes, len, &w->rng, pieces);
+    for (unsigned i = 0; i < n; i++)
+        put_on_wire(w, pieces[i].bytes, pieces[i].len, port, now_us);
+    if (n == 0)
+        put_on_wire(w, bytes, len, port, now_us);
+}
+
 /* A switch: to whoever has the MAC, or to all but the sender. */
 static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m, uint64_t now_us)
 {
-    const uint8_t *dst = rte_pktmbuf_mtod(m, const uint8_t *);
-    bool is_group = (dst[0] & 1) != 0;
+    uint8_t flat[SIM_FRAME_BYTES_MAX];
+    uint16_t len = (uint16_t)m->pkt_len;
+    ASSERT(m->pkt_len <= sizeof(flat));
+    const uint8_t *bytes = rte_pktmbuf_read(m, 0, len, flat);
+    bool is_group = (bytes[0] & 1) != 0;
     w->n_sent++;
-    if (is_too_big(w, m, from, now_us))
+    if (is_too_big(w, bytes, len, from, now_us))
         return;
     for (unsigned to = 0; to < w->n_ports; to++) {
         const struct sim_port *p = &w->ports[to];
         if (to == from || p->lan != w->ports[from].lan)
             continue;
-        if (!is_group && memcmp(dst, p->mac.bytes, sizeof(p->mac)) != 0)
+        if (!is_group && memcmp(bytes, p->mac.bytes, sizeof(p->mac)) != 0)
             continue;
-        put_on_wire(w, m, to, now_us);
+        put_whole_or_cut(w, bytes, len, to, now_us);
         if (happens(w, w->plan->wires[p->lan].duplicate))
-            put_on_wire(w, m, to, now_us);
+            put_whole_or_cut(w, bytes, len, to, now_us);
     }
 }
 

@@ -8,6 +8,9 @@
 /* A worker that was away for no longer than this has missed no deadline of http. */
 #define NAP_HARMLESS_US 1500000u
 
+/* A crowd rests for so long at least: a SYN that was lost three times has been answered by then. */
+#define CROWD_REST_US 8000000u
+
 struct sim_traits sim_world_traits(enum sim_world world)
 {
     switch (world) {
@@ -34,8 +37,8 @@ struct sim_traits sim_world_traits(enum sim_world world)
     case SIM_WORLD_two_workers:
         return (struct sim_traits){.has_two_workers = true};
     case SIM_WORLD_everything:
-        return (struct sim_traits){true, true, true, true, true,  true, true, true,
-                                   true, true, true, true, false, true, true, true};
+        return (struct sim_traits){true, true, true, true,  true, true, true, true, true,
+                                   true, true, true, false, true, true, true, true};
     case SIM_WORLD_flows:
         return (struct sim_traits){.is_crowded = true};
     case SIM_WORLD_nic:
@@ -47,6 +50,10 @@ struct sim_traits sim_world_traits(enum sim_world world)
             .churns = true, .is_hasty = true, .loses = true, .reorders = true};
     case SIM_WORLD_liars:
         return (struct sim_traits){.lies = true, .loses = true};
+    case SIM_WORLD_fragments:
+        return (struct sim_traits){.cuts = true, .loses = true, .reorders = true};
+    case SIM_WORLD_black_hole:
+        return (struct sim_traits){.is_narrow = true, .is_black_hole = true};
     default:
         return (struct sim_traits){0};
     }
@@ -67,8 +74,11 @@ void sim_plan_wire(struct sim_wire_plan *w, struct rng *r, const struct sim_trai
     }
     if (t->corrupts)
         w->corrupt = sim_between(r, 100, 20000);
+    if (t->cuts)
+        w->cut = sim_one_in(r, 3) ? 1000000 : sim_between(r, 1000, 300000);
     if (t->is_narrow)
         w->path_mtu = sim_between(r, 1280, 1499);
+    w->is_silent = t->is_black_hole;
 }
 
 /* Few, or as many as there may be; most close by themselves, some wait for the appliance. */
@@ -83,11 +93,12 @@ void sim_plan_crowd(struct sim_plan *p, struct rng *r, const struct sim_traits *
     c->open_span_us = (uint64_t)c->n * sim_between(r, 4, 100);
     c->close_us = UINT64_MAX;
     if (!sim_one_in(r, 3))
-        c->close_us = c->open_us + c->open_span_us + sim_between(r, 0, 60000000);
+        c->close_us = c->open_us + c->open_span_us + sim_between(r, CROWD_REST_US, 60000000);
     c->close_span_us = (uint64_t)c->n * sim_between(r, 0, 50);
     bool is_tight = sim_one_in(r, 3);
     p->is_short |= is_tight;
     p->conns_max = is_tight ? sim_between(r, c->n / 2, c->n) : c->n + 2 * SIM_SESSIONS_MAX;
+    c->half_open_max = sim_one_in(r, 2) ? sim_between(r, 1, 64) : 0;
     c->timewaits_max = sim_one_in(r, 2) ? sim_between(r, 1, c->n / 2) : 0;
 }
 
