@@ -252,7 +252,10 @@ static void begin(struct player *p)
                 .half_open_max = c->half_open_max,
                 .rx_window_bytes = c->rx_window_bytes,
                 .tx_buffer_bytes = c->tx_buffer_bytes,
-                .mbufs_low = c->mbufs / 8},
+                .mbufs_low = c->mbufs / 8,
+                .quick_acks = (uint8_t)c->quick_acks,
+                .is_paced = c->paced != 0,
+                .has_ecn = c->ecn != 0},
     };
     ip_addr_parse("198.18.0.1", &config.local4);
     ip_addr_parse("2001:db8::1", &config.local6);

@@ -123,7 +123,10 @@ struct script_line {
     SETTING(timewaits_max, "timewaits_max")                                                        \
     SETTING(half_open_max, "half_open_max")                                                        \
     SETTING(mbufs, "mbufs")                                                                        \
-    SETTING(mtu, "mtu")
+    SETTING(mtu, "mtu")                                                                            \
+    SETTING(ecn, "ecn")                                                                            \
+    SETTING(paced, "paced")                                                                        \
+    SETTING(quick_acks, "quick_acks")
 
 struct script_settings {
 #define X(field, word) uint32_t field;
