@@ -70,6 +70,9 @@ enum flow_timer {
     X(SACK, "agreed: selective acknowledgements")                                                  \
     X(TIMESTAMPS, "agreed: timestamps")                                                            \
     X(WSCALE, "agreed: window scaling")                                                            \
+    X(ECN, "agreed: explicit congestion notification")                                             \
+    X(ECN_ECHO, "a mark came: the peer is told until it has slowed down")                          \
+    X(CWR, "we have slowed down: the peer is told with the next new data")                         \
     X(SHUTDOWN, "our direction ends after what is queued")                                         \
     X(FIN_SENT, "our FIN is sent")                                                                 \
     X(FIN_RCVD, "the peer's FIN came, with all before it")                                         \
