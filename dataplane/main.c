@@ -143,10 +143,21 @@ static bool make_packets(struct dataplane *d)
            say("cannot start", fault.text);
 }
 
+/* Frames are spread by a key that nobody outside knows. */
+static bool make_spread_key(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        return say("no random bytes", strerror(errno));
+    return spread_key_make(seed) || say("cannot start", "no memory for the key of frames");
+}
+
 static bool open_ports(struct dataplane *d)
 {
     struct net_fault fault;
     const struct options *o = &d->options;
+    if (!make_spread_key())
+        return false;
     for (; d->n_open_ports < o->n_ports; d->n_open_ports++) {
         unsigned i = d->n_open_ports;
         if (!net_port_open(&o->ports[i], &d->devices[i], i, o->workers, d->mbufs, &d->ports[i],
@@ -310,6 +321,7 @@ static void stop(struct dataplane *d)
     port_hub_free(d->hub);
     for (unsigned i = 0; i < d->n_open_ports; i++)
         net_port_close(&d->options.ports[i], &d->devices[i], &d->ports[i]);
+    spread_key_forget();
     rte_mempool_free(d->mbufs);
     if (d->runtime_dir[0] != '\0') {
         rte_eal_cleanup();

@@ -17,6 +17,7 @@
 
 struct core;
 struct rte_mbuf;
+struct spread_aim;
 
 #define PORTS_MAX 16u
 #define PORT_BURST 32u
@@ -32,7 +33,7 @@ struct port_info {
     uint16_t dpdk_port;
     uint16_t mtu; /* bytes of the IP packet */
     struct ether_mac mac;
-    bool has_rss;          /* the device spreads by rss_key over a queue a worker */
+    bool has_rss;          /* the device spreads over a queue a worker, as foretold */
     bool has_multi_seg_tx; /* the device sends chained mbufs; else the facade makes them one */
     bool has_tx_ip4_cksum;
     bool has_tx_tcp_cksum; /* TCP and UDP, IPv4 and IPv6 */
@@ -72,7 +73,12 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m);
  * workers. */
 unsigned port_tx_flush(struct core *c);
 
-/* The worker that receives frames of this flow: (remote -> local) as seen on the wire. Used to
- * choose source ports. Pure; the same function that port_rx() spreads by. */
+/* The worker that receives frames of this flow: (remote -> local) as seen on the wire. Pure; the
+ * same function that port_rx() spreads by. */
 unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_addr *src,
                           const struct ip_addr *dst, uint16_t src_port, uint16_t dst_port);
+
+/* Which ports `dst` may use so that frames of flows (src, src_port) -> dst come to this worker: see
+ * core/spread_aim.h. */
+void port_aim(const struct core *c, unsigned index, const struct ip_addr *src,
+              const struct ip_addr *dst, uint16_t src_port, struct spread_aim *ret);

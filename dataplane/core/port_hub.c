@@ -6,6 +6,7 @@
 #include "core/port_priv.h"
 
 #include "base/assert.h"
+#include "core/spread_aim.h"
 
 #include <rte_mbuf_dyn.h>
 #include <stdlib.h>
@@ -140,4 +141,12 @@ unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_
     struct spread_tuple tuple;
     spread_tuple_of(src, dst, src_port, dst_port, &tuple);
     return spread_worker(&hub->ports[index].spread, &tuple);
+}
+
+void port_aim(const struct core *c, unsigned index, const struct ip_addr *src,
+              const struct ip_addr *dst, uint16_t src_port, struct spread_aim *ret)
+{
+    const struct port_hub *hub = c->ports->hub;
+    ASSERT_HOT(index < hub->n_ports);
+    spread_aim_init(ret, &hub->ports[index].spread, c->worker, src, dst, src_port);
 }

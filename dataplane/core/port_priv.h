@@ -29,6 +29,7 @@ struct ports {
     struct port_hub *hub;
     unsigned next_port;   /* which port is asked first in the next round: no port starves */
     unsigned next_worker; /* which worker's ring is emptied first */
+    unsigned rss_looks;   /* frames that a device marked as hashed: every so many is hashed here */
     struct frame_batch to_port[PORTS_MAX];
     struct frame_batch rx_to_worker[WORKERS_MAX];
     struct frame_batch tx_to_worker[WORKERS_MAX];

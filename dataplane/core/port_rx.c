@@ -14,6 +14,9 @@
 
 #define RX_MAX 128u
 
+/* Of the frames that a device marks as spread by its hash, one in so many is hashed here too. */
+#define RSS_SAMPLE 64u
+
 bool mbuf_may_answer(const struct rte_mbuf *m)
 {
     static uint64_t learn_only; /* the same value whoever writes it */
@@ -78,6 +81,31 @@ static void copy_to_all(struct core *c, struct rte_mbuf *m)
     }
 }
 
+/* Has the device hashed the frame as spread.h does? Fragments, which each device treats in its own
+ * way, and what it could not parse, it has not. */
+static bool is_hashed_by_device(const struct port_setup *port, const struct rte_mbuf *m,
+                                const struct spread_tuple *tuple)
+{
+    bool has_ports = tuple->n % 2 != 0;
+    bool is_marked = !port->has_rss_mark || (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
+    return port->info.has_rss && has_ports && is_marked;
+}
+
+/* Does a flow's frame stay with this worker? If not, it is passed on. The device's word is taken
+ * for frames that it marks, but for a sample: it might err. */
+static bool stays_by_hash(struct core *c, const struct port_setup *port, struct rte_mbuf *m,
+                          const struct spread_tuple *tuple, bool is_hashed)
+{
+    if (is_hashed && port->has_rss_mark && ++c->ports->rss_looks % RSS_SAMPLE != 0)
+        return true;
+    unsigned owner = spread_worker(&port->spread, tuple);
+    if (owner == c->worker)
+        return true;
+    stat_add(c, STAT_core_rx_misplaced, is_hashed);
+    pass_on(c, owner, m);
+    return false;
+}
+
 /* Does the frame stay with this worker? If not, it is passed on. */
 static bool stays(struct core *c, const struct port_setup *port, struct rte_mbuf *m)
 {
@@ -87,19 +115,13 @@ static bool stays(struct core *c, const struct port_setup *port, struct rte_mbuf
         copy_to_all(c, m);
         return true;
     case SPREAD_FLOW:
-        if (port->info.has_rss)
-            return true;
-        break;
+        return stays_by_hash(c, port, m, &tuple, is_hashed_by_device(port, m, &tuple));
     case SPREAD_QUOTE:
-        break;
+        return stays_by_hash(c, port, m, &tuple, false);
     case SPREAD_STAY:
-        return true;
+        break;
     }
-    unsigned owner = spread_worker(&port->spread, &tuple);
-    if (owner == c->worker)
-        return true;
-    pass_on(c, owner, m);
-    return false;
+    return true;
 }
 
 void port_rx_respread(struct core *c, struct rte_mbuf **m)

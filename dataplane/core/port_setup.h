@@ -21,6 +21,7 @@ struct port_setup {
     struct port_info info;
     uint16_t n_rx_queues; /* 1..PORT_QUEUES_MAX */
     uint16_t n_tx_queues; /* 1..workers */
+    bool has_rss_mark; /* with info.has_rss: frames that it hashed carry RTE_MBUF_F_RX_RSS_HASH */
     struct spread spread; /* the device's if info.has_rss, else spread_init()'s */
 };
 

@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 
-#include <rte_thash.h>
 #include <string.h>
 
 #define ETHER_BYTES 14u
@@ -32,11 +31,6 @@
 #define ND_FIRST 133u
 #define ND_LAST 137u
 
-const uint8_t spread_default_key[SPREAD_KEY_BYTES] = {
-    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
-    0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
-    0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
-
 static uint16_t read16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);
@@ -49,7 +43,7 @@ static uint32_t read32(const uint8_t *p)
 
 static void tuple_add(struct spread_tuple *t, const uint8_t *bytes, unsigned n_words)
 {
-    ASSERT_HOT(t->n + n_words <= 9);
+    ASSERT_HOT(t->n + n_words <= SPREAD_TUPLE_WORDS_MAX);
     for (unsigned i = 0; i < n_words; i++)
         t->words[t->n++] = read32(bytes + 4 * i);
 }
@@ -188,16 +182,53 @@ void spread_tuple_of(const struct ip_addr *src, const struct ip_addr *dst, uint1
     ret->words[ret->n++] = (uint32_t)src_port << 16 | dst_port;
 }
 
+/* The key's 32 bits from bit `at` on: what a set bit of the tuple there adds to the hash. */
+static uint32_t key_window(const uint8_t key[SPREAD_KEY_BYTES], unsigned at)
+{
+    ASSERT_HOT(at / 8 + 5 <= SPREAD_KEY_BYTES);
+    const uint8_t *p = key + at / 8;
+    uint64_t bits = (uint64_t)read32(p) << 8 | p[4];
+    return (uint32_t)(bits >> (8 - at % 8));
+}
+
+/* The sums of windows for all values of each half byte. */
+static void fill_parts(struct spread *s, const uint8_t key[SPREAD_KEY_BYTES])
+{
+    for (unsigned half = 0; half < SPREAD_TUPLE_WORDS_MAX * 8; half++) {
+        for (unsigned value = 0; value < 16; value++) {
+            uint32_t sum = 0;
+            for (unsigned bit = 0; bit < 4; bit++)
+                sum ^= (value & (8u >> bit)) != 0 ? key_window(key, half * 4 + bit) : 0;
+            s->parts[half][value] = sum;
+        }
+    }
+}
+
+/* The buckets again, by worker: counted, then dealt out. */
+static void sort_buckets(struct spread *s)
+{
+    uint16_t next[UINT8_MAX + 2u] = {0};
+    for (unsigned i = 0; i < SPREAD_BUCKETS_MAX; i++)
+        next[s->worker_of[i] + 1]++;
+    for (unsigned worker = 0; worker <= UINT8_MAX; worker++)
+        next[worker + 1] = (uint16_t)(next[worker + 1] + next[worker]);
+    ASSERT(next[UINT8_MAX + 1] == SPREAD_BUCKETS_MAX);
+    memcpy(s->first_bucket, next, sizeof(next));
+    for (unsigned i = 0; i < SPREAD_BUCKETS_MAX; i++)
+        s->bucket[next[s->worker_of[i]]++] = (uint16_t)i;
+}
+
 void spread_init_device(struct spread *s, const uint8_t key[SPREAD_KEY_BYTES],
                         const uint8_t *worker_of, unsigned n_buckets)
 {
     ASSERT(n_buckets > 0 && n_buckets <= SPREAD_BUCKETS_MAX);
     ASSERT((n_buckets & (n_buckets - 1)) == 0);
-    uint32_t raw[SPREAD_KEY_BYTES / 4];
-    memcpy(raw, key, sizeof(raw));
-    rte_convert_rss_key(raw, s->key, SPREAD_KEY_BYTES);
-    s->bucket_mask = n_buckets - 1;
-    memcpy(s->worker_of, worker_of, n_buckets);
+    const struct spread_key *ours = spread_key();
+    s->key = memcmp(key, ours->bytes, SPREAD_KEY_BYTES) == 0 ? ours : NULL;
+    for (unsigned i = 0; i < SPREAD_BUCKETS_MAX; i++)
+        s->worker_of[i] = worker_of[i % n_buckets];
+    fill_parts(s, key);
+    sort_buckets(s);
 }
 
 void spread_init(struct spread *s, unsigned workers)
@@ -206,13 +237,24 @@ void spread_init(struct spread *s, unsigned workers)
     uint8_t worker_of[SPREAD_BUCKETS_MAX];
     for (unsigned i = 0; i < SPREAD_BUCKETS_MAX; i++)
         worker_of[i] = (uint8_t)(i % workers);
-    spread_init_device(s, spread_default_key, worker_of, SPREAD_BUCKETS_MAX);
+    spread_init_device(s, spread_key()->bytes, worker_of, SPREAD_BUCKETS_MAX);
+}
+
+uint32_t spread_hash(const struct spread *s, const struct spread_tuple *tuple)
+{
+    uint32_t hash = 0;
+    ASSERT_HOT(tuple->n >= 2 && tuple->n <= SPREAD_TUPLE_WORDS_MAX);
+    for (unsigned i = 0; i < tuple->n; i++) {
+        const uint32_t(*part)[16] = &s->parts[i * 8];
+        uint32_t word = tuple->words[i];
+        hash ^= part[0][word >> 28] ^ part[1][word >> 24 & 15] ^ part[2][word >> 20 & 15] ^
+                part[3][word >> 16 & 15] ^ part[4][word >> 12 & 15] ^ part[5][word >> 8 & 15] ^
+                part[6][word >> 4 & 15] ^ part[7][word & 15];
+    }
+    return hash;
 }
 
 unsigned spread_worker(const struct spread *s, const struct spread_tuple *tuple)
 {
-    uint32_t words[9];
-    memcpy(words, tuple->words, sizeof(words)); /* DPDK's argument is not const */
-    ASSERT_HOT(tuple->n >= 2 && tuple->n <= 9);
-    return s->worker_of[rte_softrss_be(words, tuple->n, (const uint8_t *)s->key) & s->bucket_mask];
+    return s->worker_of[spread_hash(s, tuple) % SPREAD_BUCKETS_MAX];
 }

@@ -10,26 +10,33 @@
 #pragma once
 
 #include "base/ip_addr.h"
+#include "core/spread_key.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPREAD_KEY_BYTES 40u     /* enough for IPv6 with ports: 36 bytes and a window of 4 */
-#define SPREAD_BUCKETS_MAX 2048u /* largest redirection table in use among today's NICs */
-#define SPREAD_VLAN_TAGS_MAX 2u  /* QinQ */
+/* The largest redirection table in use among today's NICs. */
+#define SPREAD_BUCKETS_MAX (1u << SPREAD_BUCKET_BITS)
+
+#define SPREAD_TUPLE_WORDS_MAX 9u /* IPv6 with ports */
+#define SPREAD_VLAN_TAGS_MAX 2u   /* QinQ */
 #define SPREAD_IP6_HEADERS_MAX                                                                     \
     8u /* extension headers walked before a frame counts as having no ports */
 
+/* A key and a table. A device's smaller table stands in here as often as it fits: its bucket is the
+ * hash's last bits too. Cost of a hash: a look into `parts` for each half byte of the tuple. */
 struct spread {
-    uint32_t key[SPREAD_KEY_BYTES / 4]; /* as rte_convert_rss_key() leaves it */
-    uint32_t bucket_mask;               /* buckets - 1; a power of two of them */
+    const struct spread_key *key; /* spread_key(), if it is that one: foretells ports; or NULL */
     uint8_t worker_of[SPREAD_BUCKETS_MAX];
+    uint16_t bucket[SPREAD_BUCKETS_MAX];   /* by worker, in order: */
+    uint16_t first_bucket[UINT8_MAX + 2u]; /* position of a worker's first one in `bucket` */
+    uint32_t parts[SPREAD_TUPLE_WORDS_MAX * 8][16]; /* what each half byte adds to the hash */
 };
 
 /* The hash's input: addresses, then ports where there are any; host byte order, 2, 3, 8 or 9 words.
  */
 struct spread_tuple {
-    uint32_t words[9];
+    uint32_t words[SPREAD_TUPLE_WORDS_MAX];
     uint8_t n;
 };
 
@@ -42,11 +49,7 @@ enum spread_class {
     SPREAD_LEARN, /* ARP or neighbour discovery: every worker learns from it */
 };
 
-/* The key that software spreading uses and that is programmed into NICs: Microsoft's, which the
- * published test vectors are for. */
-extern const uint8_t spread_default_key[SPREAD_KEY_BYTES];
-
-/* Spreading evenly over `workers` with the default key. */
+/* Spreading evenly over `workers` by the key of this process. */
 void spread_init(struct spread *s, unsigned workers);
 
 /* Spreading as a device does it: its key, and the worker of each of its `n_buckets` (a power of
@@ -62,6 +65,9 @@ enum spread_class spread_classify(const uint8_t *frame, size_t len, struct sprea
 /* The tuple of a flow as it is seen on the wire; both addresses are of one family. */
 void spread_tuple_of(const struct ip_addr *src, const struct ip_addr *dst, uint16_t src_port,
                      uint16_t dst_port, struct spread_tuple *ret);
+
+/* Toeplitz's hash of the tuple, as NICs compute it. */
+uint32_t spread_hash(const struct spread *s, const struct spread_tuple *tuple);
 
 /* The worker that owns the tuple. */
 unsigned spread_worker(const struct spread *s, const struct spread_tuple *tuple);

@@ -1,46 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Source ports of active opens. Problem: the reply must come to this worker, so not every port
- * will do, and a tuple must be unique, TIME_WAIT included. Known ways: solve the Toeplitz hash
- * (rte_thash), classes of ports a worker with NIC rules, or trial. Chosen: trial with the function
- * that the port facade itself spreads by. It needs as many tries as there are workers on average,
- * knows nothing about NICs, and cannot disagree with them. Each try costs a hash (and a lookup for
- * those that fit). What would change our mind: opens as a visible share of a worker's time.
+ * will do, and a tuple must be unique, TIME_WAIT included. Known ways: compute the port out of the
+ * NIC's hash (rte_thash), classes of ports a worker with NIC rules, or trial. Chosen: rte_thash
+ * wherever the port hashes by our key, which is everywhere but on NICs that keep their own; trial
+ * by the same hash there (core/spread_aim.h). Instructions for a port, IPv4 / IPv6, by callgrind:
+ *
+ *   workers                                     2            8             64
+ *   rte_thash                               396 / 673    396 / 673     396 /   673
+ *   trial, what the port adds from a table  617 / 660    934 / 915   3,007 / 2,832
+ *   trial, the whole tuple hashed a try   3,290 / 3,093 6,298 / 10,142 26,007 / 63,303
+ *
+ * Either way the port facade's own table of buckets decides, so the choice cannot disagree with
+ * what port_rx() does. What would change our mind: NICs that hash by other than Toeplitz.
  *
  * The start is a keyed hash of the destination plus a counter (RFC 6056, algorithm 4's purpose: not
  * to be guessed), so that ports towards one destination are all used before any is used again.
  */
 #include "base/assert.h"
 #include "core/port.h"
+#include "core/spread_aim.h"
 #include "tcp/tcp_priv.h"
 
-#define PORTS (TCP_PORT_LAST - TCP_PORT_FIRST + 1)
-
-static_assert(TCP_PORT_LAST <= UINT16_MAX, "ports have 16 bits");
-
-/* Would replies come here, and is the tuple free? */
-static bool fits(struct tcp *t, unsigned port_index, const struct tcp_tuple *tuple)
+/* Does no connection and no TIME_WAIT record have it? */
+static bool is_free(const struct tcp *t, const struct tcp_tuple *tuple)
 {
-    unsigned worker = port_flow_worker(t->core, port_index, &tuple->remote, &tuple->local,
-                                       tuple->remote_port, tuple->local_port);
-    if (worker != t->core->worker)
-        return false;
     uint64_t hash = tcp_table_hash(&t->table, tuple);
     return tcp_table_find(&t->table, hash, tuple).v == TCP_ENTRY_NONE.v;
 }
 
 bool tcp_port_choose(struct tcp *t, unsigned port_index, struct tcp_tuple *tuple)
 {
-    ASSERT(t->core->workers == 1 || TCP_PORT_TRIALS_MAX >= t->core->workers * 16u);
+    struct spread_aim aim;
     struct tcp_tuple trial = *tuple;
+    port_aim(t->core, port_index, &tuple->remote, &tuple->local, tuple->remote_port, &aim);
     trial.local_port = 0;
-    uint32_t base = (uint32_t)tcp_table_hash(&t->table, &trial) % PORTS;
-    for (unsigned i = 0; i < TCP_PORT_TRIALS_MAX; i++) {
-        t->port_next++;
-        trial.local_port = (uint16_t)(TCP_PORT_FIRST + (base + t->port_next) % PORTS);
-        if (fits(t, port_index, &trial)) {
+    uint32_t base = (uint32_t)tcp_table_hash(&t->table, &trial);
+    uint32_t trials = aim.n < TCP_PORT_TRIALS_MAX ? aim.n : TCP_PORT_TRIALS_MAX;
+    for (uint32_t i = 0; i < trials; i++) {
+        stat_inc(t->core, STAT_tcp_port_trials);
+        if (spread_aim_port(&aim, (base + ++t->port_next) % aim.n, &trial.local_port) &&
+            is_free(t, &trial)) {
             *tuple = trial;
-            ASSERT_HOT(tuple->local_port >= TCP_PORT_FIRST);
+            ASSERT_HOT(tuple->local_port >= SPREAD_AIM_PORT_FIRST);
             return true;
         }
     }

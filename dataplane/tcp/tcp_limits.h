@@ -56,8 +56,6 @@
 #define TCP_SACK_BLOCKS_MAX 4u        /* what fits into the options */
 #define TCP_COALESCE_BYTES_MAX 1024u  /* a smaller payload is copied behind the last one */
 
-#define TCP_PORT_FIRST 10240u
-#define TCP_PORT_LAST 65535u
 #define TCP_PORT_TRIALS_MAX                                                                        \
     1024u /* source ports looked at for one open (16 for each of 64 workers) */
 

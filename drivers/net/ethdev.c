@@ -92,6 +92,20 @@ static void open_multicast(uint16_t port)
         rte_eth_promiscuous_enable(port); /* a device that can do neither filters nothing */
 }
 
+/* With a queue for each worker a device that can be foretold brings frames to their owners; with
+ * fewer it only keeps all queues busy, and the workers spread. */
+static void take_rss(bool wants_rss, uint16_t port, const struct rte_eth_dev_info *dev,
+                     unsigned workers, const struct rte_eth_conf *conf, struct port_setup *setup)
+{
+    struct spread read;
+    if (!wants_rss || !net_rss_read_back(port, dev, setup->n_rx_queues, &read) ||
+        setup->n_rx_queues != workers)
+        return;
+    setup->spread = read;
+    setup->info.has_rss = true;
+    setup->has_rss_mark = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+}
+
 static bool configure(const struct net_driver *driver, const struct net_device *device,
                       uint16_t port, unsigned workers, struct rte_mempool *mbufs,
                       struct port_setup *setup, struct net_fault *ret_fault)
@@ -106,7 +120,7 @@ static bool configure(const struct net_driver *driver, const struct net_device *
         .rxmode = {.mtu = device->mtu, .offloads = rx_offloads(&dev)},
         .txmode = {.offloads = tx_offloads(&dev)},
     };
-    bool wants_rss = driver->may_have_rss && setup->n_rx_queues == workers && workers > 1;
+    bool wants_rss = driver->may_have_rss && setup->n_rx_queues > 1;
     if (wants_rss)
         net_rss_ask(&dev, &conf);
     fault = rte_eth_dev_configure(port, setup->n_rx_queues, setup->n_tx_queues, &conf);
@@ -117,7 +131,7 @@ static bool configure(const struct net_driver *driver, const struct net_device *
     if (fault != 0)
         return net_fault_set(ret_fault, "port %s: the device does not start: %s", setup->info.name,
                              rte_strerror(-fault));
-    setup->info.has_rss = wants_rss && net_rss_read_back(port, &dev, workers, &setup->spread);
+    take_rss(wants_rss, port, &dev, workers, &conf, setup);
     setup->info.has_multi_seg_tx = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
     setup->info.has_tx_ip4_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
     setup->info.has_tx_tcp_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;

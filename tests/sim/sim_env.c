@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SIM_SPREAD_SEED 1u /* one key for all worlds of the process, or a seed would not tell its */
+
 static struct rte_mempool *host_mbufs;
 static struct rte_mempool *box_mbufs[2]; /* enough, few */
 static struct port_setup host_ports[SIM_HOSTS_MAX];
@@ -70,6 +72,8 @@ static void open_port(const char *name, unsigned serial, unsigned queues, struct
 void sim_env_init(void)
 {
     start_eal();
+    bool has_key = spread_key_make(SIM_SPREAD_SEED);
+    ASSERT(has_key);
     host_mbufs = new_pool("sim_hosts", SIM_HOST_MBUFS);
     box_mbufs[0] = new_pool("sim_box", SIM_BOX_MBUFS);
     box_mbufs[1] = new_pool("sim_box_few", SIM_BOX_MBUFS_FEW);

@@ -2,7 +2,7 @@
 /* The port facade on mem ports: one thread plays all workers in turn, and the world. */
 #include "base/rng.h"
 #include "core/core.h"
-#include "core/port_setup.h"
+#include "core/port_priv.h"
 #include "drivers/net/mem.h"
 #include "unit.h"
 #include "unit_eal.h"
@@ -381,6 +381,72 @@ TEST(a_reassembled_packet_goes_to_the_owner_of_its_flow)
     rig_down();
 }
 
+/* Port p0 as a NIC whose hash is the one foretold. */
+static void rig_up_with_rss(bool has_mark)
+{
+    rig_up(2, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        rig.hub->ports[i].info.has_rss = true;
+        rig.hub->ports[i].has_rss_mark = has_mark;
+    }
+}
+
+/* A frame of worker 1's that came by worker 0's queue: does it stay there? */
+static bool stays_misplaced(uint64_t ol_flags, bool is_fragment)
+{
+    struct rte_mbuf *got[128];
+    uint16_t port = 1000;
+    while (owner_of(port) != 1)
+        port++;
+    struct rte_mbuf *m = tcp_frame(port, 0);
+    if (is_fragment)
+        rte_pktmbuf_mtod(m, uint8_t *)[20] = 0x20;
+    m->ol_flags |= ol_flags;
+    world_send(0, m);
+    bool stayed = port_rx(&rig.core[0], got, 128) == 1;
+    REQUIRE(stayed || port_rx(&rig.core[1], got, 128) == 1 || is_fragment);
+    rte_pktmbuf_free(got[0]);
+    return stayed;
+}
+
+TEST(a_frame_that_the_device_hashed_stays_and_a_sample_finds_a_device_that_errs)
+{
+    unsigned stayed = 0;
+    rig_up_with_rss(true);
+    for (unsigned i = 0; i < 640; i++)
+        stayed += stays_misplaced(RTE_MBUF_F_RX_RSS_HASH, false);
+    CHECK_EQ(stayed, 640 - 10);
+    CHECK_EQ(stat_of(0, STAT_core_rx_misplaced), 10);
+    rig_down();
+}
+
+TEST(a_frame_that_the_device_did_not_hash_finds_its_owner)
+{
+    rig_up_with_rss(true);
+    CHECK(!stays_misplaced(0, false));
+    CHECK_EQ(stat_of(0, STAT_core_rx_misplaced), 0); /* it never said so */
+    rig_down();
+    rig_up_with_rss(false); /* it does not tell what it hashes */
+    CHECK(!stays_misplaced(0, false));
+    CHECK_EQ(stat_of(0, STAT_core_rx_misplaced), 1);
+    rig_down();
+}
+
+TEST(fragments_meet_at_one_worker_whatever_the_device_hashed)
+{
+    struct ip_addr src = ip_addr_from_v4("\xc0\0\2\1");
+    struct ip_addr dst = ip_addr_from_v4("\xc0\0\2\2");
+    struct spread_tuple t = {.n = 0};
+    rig_up_with_rss(true);
+    spread_tuple_of(&src, &dst, 0, 0, &t);
+    t.n = 2;
+    bool is_first_ones = spread_worker(&rig.ports[0].spread, &t) == 0;
+    CHECK_EQ(stays_misplaced(RTE_MBUF_F_RX_RSS_HASH, true), is_first_ones);
+    CHECK_EQ(stays_misplaced(0, true), is_first_ones);
+    CHECK_EQ(stat_of(0, STAT_core_rx_misplaced), 0);
+    rig_down();
+}
+
 TEST(no_mbuf_left_for_copies_is_counted)
 {
     uint8_t arp[60] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\2\x08\6\0\1";
@@ -408,4 +474,7 @@ UNIT_MAIN("port", T(ports_say_what_they_are),
           T(frames_that_the_device_does_not_take_are_dropped_and_counted),
           T(a_chain_becomes_one_segment_where_the_device_sends_no_chains),
           T(a_reassembled_packet_goes_to_the_owner_of_its_flow),
+          T(a_frame_that_the_device_hashed_stays_and_a_sample_finds_a_device_that_errs),
+          T(a_frame_that_the_device_did_not_hash_finds_its_owner),
+          T(fragments_meet_at_one_worker_whatever_the_device_hashed),
           T(no_mbuf_left_for_copies_is_counted))

@@ -32,7 +32,7 @@ TEST(the_published_vectors_give_their_buckets)
     struct spread s;
     for (unsigned i = 0; i < sizeof(worker_of); i++)
         worker_of[i] = (uint8_t)i; /* as if there were 256 workers: the worker is the hash's end */
-    spread_init_device(&s, spread_default_key, worker_of, sizeof(worker_of));
+    spread_init_device(&s, spread_default_key.bytes, worker_of, sizeof(worker_of));
     for (unsigned i = 0; i < array_len(vectors); i++) {
         struct ip_addr src;
         struct ip_addr dst;
@@ -40,7 +40,8 @@ TEST(the_published_vectors_give_their_buckets)
         REQUIRE(ip_addr_parse(vectors[i].src, &src) && ip_addr_parse(vectors[i].dst, &dst));
         spread_tuple_of(&src, &dst, vectors[i].src_port, vectors[i].dst_port, &t);
         CHECK_EQ(spread_worker(&s, &t), vectors[i].hash & 0xff);
-        CHECK_EQ(rte_softrss(t.words, t.n, spread_default_key), vectors[i].hash);
+        CHECK_EQ(spread_hash(&s, &t), vectors[i].hash);
+        CHECK_EQ(rte_softrss(t.words, t.n, spread_default_key.bytes), vectors[i].hash);
     }
 }
 

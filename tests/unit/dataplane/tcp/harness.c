@@ -4,6 +4,7 @@
 
 #include "base/be.h"
 #include "core/port.h"
+#include "core/spread_aim.h"
 #include "net/net.h"
 #include "unit.h"
 
@@ -90,10 +91,21 @@ const struct port_info *port_info(const struct core *c, unsigned index)
     return &info;
 }
 
-unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_addr *src,
-                          const struct ip_addr *dst, uint16_t src_port, uint16_t dst_port)
+const struct spread *world_spread(void)
 {
-    return the_world->no_port ? 1 : dst_port % 3 == 0 ? 0 : 1;
+    static struct spread three_workers, others_only;
+    static const uint8_t others[2] = {1, 2};
+    if (three_workers.bucket[1] == 0) { /* the first time */
+        spread_init(&three_workers, 3);
+        spread_init_device(&others_only, spread_key()->bytes, others, 2);
+    }
+    return the_world->no_port ? &others_only : &three_workers;
+}
+
+void port_aim(const struct core *c, unsigned index, const struct ip_addr *src,
+              const struct ip_addr *dst, uint16_t src_port, struct spread_aim *ret)
+{
+    spread_aim_init(ret, world_spread(), c->worker, src, dst, src_port);
 }
 
 void world_on_event(struct stream *s, unsigned what)

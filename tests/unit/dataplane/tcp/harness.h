@@ -101,6 +101,9 @@ void world_free(struct world *w);
 /* Sends a segment of the peer to the stack. */
 void peer(struct world *w, struct seg s);
 
+/* How the only port spreads: over three workers, of which this is the first. */
+const struct spread *world_spread(void);
+
 /* One round: timers, poll. */
 void run(struct world *w);
 

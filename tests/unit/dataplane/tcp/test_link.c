@@ -5,6 +5,7 @@
  */
 #include "base/rng.h"
 #include "core/port.h"
+#include "core/spread_aim.h"
 #include "net/net.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_priv.h"
@@ -161,10 +162,13 @@ const struct port_info *port_info(const struct core *c, unsigned index)
     return c->worker == 0 ? &chained : &plain;
 }
 
-unsigned port_flow_worker(const struct core *c, unsigned index, const struct ip_addr *src,
-                          const struct ip_addr *dst, uint16_t src_port, uint16_t dst_port)
+void port_aim(const struct core *c, unsigned index, const struct ip_addr *src,
+              const struct ip_addr *dst, uint16_t src_port, struct spread_aim *ret)
 {
-    return c->worker;
+    static struct spread spread;
+    if (spread.bucket[1] == 0) /* the first time */
+        spread_init(&spread, 2);
+    spread_aim_init(ret, &spread, c->worker, src, dst, src_port);
 }
 
 /* the two applications */
