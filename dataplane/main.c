@@ -163,6 +163,9 @@ static bool open_ports(struct dataplane *d)
         if (!net_port_open(&o->ports[i], &d->devices[i], i, o->workers, d->mbufs, &d->ports[i],
                            &fault))
             return say("cannot start", fault.text);
+        char line[300];
+        net_port_describe(&d->ports[i], line, sizeof(line));
+        fprintf(stderr, "sluice-dataplane: %s\n", line);
     }
     return true;
 }

@@ -12,6 +12,7 @@
 #include "core/generation.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
+#include "net/gro.h"
 #include "net/net.h"
 
 #include <stdlib.h>
@@ -172,7 +173,8 @@ static unsigned receive(struct worker *w)
 {
     struct rte_mbuf *frames[WORKER_RX_FRAMES_MAX];
     unsigned n = port_rx(&w->core, frames, WORKER_RX_FRAMES_MAX);
-    for (unsigned i = 0; i < n; i++)
+    unsigned n_merged = gro_merge(&w->core, frames, n);
+    for (unsigned i = 0; i < n_merged; i++)
         net_input(w->net, frames[i]);
     return n;
 }

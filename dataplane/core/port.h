@@ -26,6 +26,36 @@ struct ether_mac {
     uint8_t bytes[6];
 };
 
+/*
+ * What a port may be able to do for us. Whatever it cannot is done in software, and the bytes on
+ * the wire are the same. One list: enum, members of struct port_info, the words of the port option.
+ */
+#define PORT_ABILITY_LIST(X)                                                                       \
+    X(rss, "spreads frames over a queue a worker, as foretold")                                    \
+    X(multi_seg_tx, "sends chained mbufs; else the facade makes them one")                         \
+    X(tx_ip4_cksum, "fills in the checksums of IPv4 headers")                                      \
+    X(tx_tcp_cksum, "fills in the checksums of TCP and UDP, IPv4 and IPv6")                        \
+    X(rx_cksum, "checks checksums: ol_flags carry RTE_MBUF_F_RX_*_CKSUM_*")                        \
+    X(tx_vlan, "puts tags in: RTE_MBUF_F_TX_VLAN")                                                 \
+    X(rx_vlan, "takes tags out: RTE_MBUF_F_RX_VLAN_STRIPPED")                                      \
+    X(tso, "cuts long TCP segments: RTE_MBUF_F_TX_TCP_SEG")                                        \
+    X(lro, "puts TCP segments together: RTE_MBUF_F_RX_LRO")
+
+enum port_ability {
+#define X(name, help) PORT_CAN_##name,
+    PORT_ABILITY_LIST(X)
+#undef X
+        PORT_ABILITIES
+};
+
+/* Mbufs of a frame, and of each MSS of a long one: what Intel's NICs gather for one frame. In so
+ * many pieces copying is cheaper anyway. */
+#define PORT_TX_MBUFS_MAX 8u
+
+/* Mbufs of a long segment in all: 45 full segments have 64 KB, each in an mbuf of its own, and the
+ * header. */
+#define PORT_TSO_MBUFS_MAX 48u
+
 /* What a port is and can do, read back from the device at start. Same content on every worker. */
 struct port_info {
     uint16_t
@@ -33,12 +63,12 @@ struct port_info {
     uint16_t dpdk_port;
     uint16_t mtu; /* bytes of the IP packet */
     struct ether_mac mac;
-    bool has_rss;          /* the device spreads over a queue a worker, as foretold */
-    bool has_multi_seg_tx; /* the device sends chained mbufs; else the facade makes them one */
-    bool has_tx_ip4_cksum;
-    bool has_tx_tcp_cksum; /* TCP and UDP, IPv4 and IPv6 */
-    bool has_rx_cksum;     /* ol_flags carry RTE_MBUF_F_RX_*_CKSUM_* */
-    char name[32];         /* as configured */
+#define X(name, help) bool has_##name;
+    PORT_ABILITY_LIST(X)
+#undef X
+    uint16_t tx_mbufs_max;  /* with has_multi_seg_tx: of a frame, or of each MSS of a long one */
+    uint16_t tso_mbufs_max; /* with has_tso: of a long segment */
+    char name[32];          /* as configured */
 };
 
 /* How many ports there are; the same during the life of the process. */

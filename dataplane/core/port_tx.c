@@ -10,6 +10,7 @@
 #include "obs/capture.h"
 
 #include <rte_ethdev.h>
+#include <string.h>
 
 /* Attempts to hand a batch to a device whose queue is full: more would only burn the time in which
  * it drains. */
@@ -19,9 +20,31 @@
  * worker's own. */
 #define TX_PASSED_MAX 256u
 
+/* Lets the device's driver bring what is asked of the device into the form that it wants (DPDK has
+ * rte_eth_tx_prepare() for that). What it refuses would stay in front of all others: dropped. */
+static void prepare(struct core *c, const struct port_setup *port, struct frame_batch *batch)
+{
+    const struct port_info *info = &port->info;
+    unsigned ready = 0;
+    if (!info->has_tx_ip4_cksum && !info->has_tx_tcp_cksum && !info->has_tx_vlan)
+        return;
+    while (ready < batch->n) {
+        ready += rte_eth_tx_prepare(info->dpdk_port, c->worker, batch->frames + ready,
+                                    (uint16_t)(batch->n - ready));
+        if (ready == batch->n)
+            return;
+        rte_pktmbuf_free(batch->frames[ready]);
+        stat_inc(c, STAT_core_tx_drop_refused);
+        batch->n--;
+        memmove(&batch->frames[ready], &batch->frames[ready + 1],
+                (batch->n - ready) * sizeof(batch->frames[0]));
+    }
+}
+
 /* Hands the batch to the device; what it does not take is dropped and counted. */
 static unsigned tx_device(struct core *c, const struct port_setup *port, struct frame_batch *batch)
 {
+    prepare(c, port, batch);
     if (batch->n == 0)
         return 0;
     uint64_t bytes = 0;

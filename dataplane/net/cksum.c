@@ -44,3 +44,12 @@ uint32_t cksum_add_pseudo(uint32_t sum, const struct ip_addr *src, const struct 
     sum = cksum_add(sum, &src->bytes[skip], 16 - skip);
     return cksum_add(sum, &dst->bytes[skip], 16 - skip);
 }
+
+bool cksum_l4_is_good(const struct rte_mbuf *m, const struct ip_addr *src,
+                      const struct ip_addr *dst, uint8_t proto)
+{
+    uint64_t known = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    if (known == RTE_MBUF_F_RX_L4_CKSUM_GOOD || known == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+        return true;
+    return cksum_is_good(cksum_add_mbuf(cksum_add_pseudo(0, src, dst, proto, m->pkt_len), m, 0));
+}

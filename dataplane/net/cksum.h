@@ -19,3 +19,13 @@ uint32_t cksum_add_mbuf(uint32_t sum, const struct rte_mbuf *m, uint32_t offset)
  * addresses are of the same family). */
 uint32_t cksum_add_pseudo(uint32_t sum, const struct ip_addr *src, const struct ip_addr *dst,
                           uint8_t proto, uint32_t l4_bytes);
+
+/*
+ * Is the checksum right of the TCP or UDP packet `m`, which starts at that header? The device's
+ * word is taken where it has checked: GOOD, or NONE (the field means nothing, but the data were
+ * checked: a packet that never was on a wire). Where it has not, or says no, it is added up here:
+ * devices err about what they do not know, and who sends rubbish costs no more than on a port
+ * without offload.
+ */
+bool cksum_l4_is_good(const struct rte_mbuf *m, const struct ip_addr *src,
+                      const struct ip_addr *dst, uint8_t proto);

@@ -96,15 +96,19 @@ void eth_output(struct net *n, const struct net_iface *iface, const struct ether
                 uint16_t type, struct rte_mbuf *m)
 {
     ASSERT_HOT(iface->port < port_count(n->core) && iface->vlan < VLAN_IDS);
-    if (iface->vlan != 0) {
+    bool has_tag = iface->vlan != 0 && !port_info(n->core, iface->port)->has_tx_vlan;
+    if (has_tag) {
         struct wire_vlan_tag *tag = (void *)rte_pktmbuf_prepend(m, sizeof(*tag));
         ASSERT(tag != NULL); /* NET_HEADER_BYTES */
         *tag = (struct wire_vlan_tag){.tci = be16(iface->vlan), .type = be16(type)};
         type = ETHERTYPE_VLAN;
+    } else if (iface->vlan != 0) { /* the device does it */
+        m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+        m->vlan_tci = iface->vlan;
     }
     struct wire_eth *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
     ASSERT(eth != NULL);
     *eth = (struct wire_eth){.dst = *dst, .src = iface->mac, .type = be16(type)};
-    m->l2_len = sizeof(*eth) + (iface->vlan != 0 ? sizeof(struct wire_vlan_tag) : 0);
+    m->l2_len = sizeof(*eth) + (has_tag ? sizeof(struct wire_vlan_tag) : 0);
     port_tx(n->core, iface->port, m);
 }

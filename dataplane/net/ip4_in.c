@@ -29,11 +29,12 @@ static bool is_whole(const struct wire_ip4 *ip, const struct rte_mbuf *m)
            total <= m->pkt_len && header <= m->data_len;
 }
 
+/* As cksum_l4_is_good() does with the device's word. */
 static bool has_good_cksum(const struct wire_ip4 *ip, const struct rte_mbuf *m)
 {
     uint64_t device = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-    if (device == RTE_MBUF_F_RX_IP_CKSUM_GOOD || device == RTE_MBUF_F_RX_IP_CKSUM_BAD)
-        return device == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    if (device == RTE_MBUF_F_RX_IP_CKSUM_GOOD || device == RTE_MBUF_F_RX_IP_CKSUM_NONE)
+        return true;
     return cksum_is_good(cksum_add(0, ip, (ip->version_ihl & 0xfu) * 4));
 }
 

@@ -172,7 +172,9 @@ bool net_is_local(const struct net *n, const struct ip_addr *addr);
  *
  * L4 checksum: with RTE_MBUF_F_TX_TCP_CKSUM or RTE_MBUF_F_TX_UDP_CKSUM in ol_flags (only that one
  * flag; l4_len set) net does all of it: the device where the port can, else in software; what the
- * field holds does not matter. Without the flag it is the caller's and is sent as it is.
+ * field holds does not matter. Without the flag it is the caller's and is sent as it is. With
+ * RTE_MBUF_F_TX_TCP_SEG too, on a port that can, `m` is a row of segments of tso_segsz bytes, at
+ * most 64 KB in all, which the device cuts.
  */
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
                 const struct ip_addr *dst, uint8_t proto, uint8_t tos);

@@ -67,12 +67,13 @@ static be16_t *l4_cksum_field(struct rte_mbuf *m)
 }
 
 /* The checksum of TCP or UDP: the device wants the pseudo header's sum in the field (rte_ethdev),
- * without a device it is done here. */
+ * without a device it is done here. What the device cuts has a length for each piece. */
 static void l4_cksum(struct rte_mbuf *m, const struct port_info *port, const struct ip_addr *src,
                      const struct ip_addr *dst, uint8_t proto)
 {
     be16_t *field = l4_cksum_field(m);
-    uint32_t sum = cksum_add_pseudo(0, src, dst, proto, m->pkt_len);
+    bool is_cut = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+    uint32_t sum = cksum_add_pseudo(0, src, dst, proto, is_cut ? 0 : m->pkt_len);
     if (port->has_tx_tcp_cksum) {
         *field = (be16_t){(uint16_t)sum};
         m->ol_flags |= ip_addr_is_v4(dst) ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
@@ -85,6 +86,13 @@ static void l4_cksum(struct rte_mbuf *m, const struct port_info *port, const str
     m->ol_flags &= ~RTE_MBUF_F_TX_L4_MASK;
 }
 
+/* Bytes of the longest packet on the wire, without its IP header. */
+static uint32_t wire_bytes(const struct rte_mbuf *m, const struct port_info *port)
+{
+    bool is_cut = (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0 && port->has_tso;
+    return is_cut ? m->l4_len + (uint32_t)m->tso_segsz : m->pkt_len;
+}
+
 void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
                struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                uint8_t proto, uint8_t tos)
@@ -93,7 +101,7 @@ void output_on(struct net *n, const struct net_iface *iface, const struct ip_add
     ASSERT_HOT(ip_addr_is_v4(next_hop) == ip_addr_is_v4(dst) && !ip_addr_is_zero(next_hop));
     const struct port_info *port = port_info(n->core, iface->port);
     uint32_t header = ip_addr_is_v4(dst) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
-    if (m->pkt_len + header > iface->mtu) {
+    if (wire_bytes(m, port) + header > iface->mtu) {
         net_drop(n, m, STAT_net_drop_tx_too_big);
         return;
     }

@@ -7,12 +7,14 @@
  */
 #include "base/assert.h"
 #include "base/be.h"
-#include "base/cksum.h"
+#include "net/cksum.h"
 #include "tcp/trace.h"
 #include "tcp/wire.h"
 
 #include <netinet/in.h>
 #include <rte_mbuf.h>
+
+#define HEADER_BYTES_MAX 60u /* with all options that there can be */
 
 /* A timestamp that came longer ago says nothing: the peer's clock may have gone round (RFC 7323,
  * 5.5). */
@@ -24,27 +26,11 @@ static uint32_t seq_len(const struct tcp_segment *seg)
     return seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
 }
 
-/* The sum over pseudo header and segment is all ones when nothing was damaged. */
-static bool checksum_is_right(const struct rte_mbuf *m, const struct ip_addr *src,
-                              const struct ip_addr *dst)
+/* The header lies in the first mbuf; what follows may lie in others: segments that were merged, or
+ * a packet that came in fragments. The first may be so short only in the latter. */
+static bool has_whole_header(struct tcp *t, struct rte_mbuf *m)
 {
-    uint64_t known = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-    if (known == RTE_MBUF_F_RX_L4_CKSUM_GOOD || known == RTE_MBUF_F_RX_L4_CKSUM_NONE)
-        return true;
-    bool is_v4 = ip_addr_is_v4(src);
-    const uint8_t *s = is_v4 ? &src->bytes[12] : src->bytes;
-    const uint8_t *d = is_v4 ? &dst->bytes[12] : dst->bytes;
-    be32_t tail[2] = {be32(m->pkt_len), be32(IPPROTO_TCP)};
-    uint32_t sum = cksum_add(0, tail, sizeof(tail));
-    sum = cksum_add(sum, s, is_v4 ? 4 : 16);
-    sum = cksum_add(sum, d, is_v4 ? 4 : 16);
-    return cksum_is_good(cksum_add(sum, rte_pktmbuf_mtod(m, const void *), m->data_len));
-}
-
-/* One mbuf, whatever came: everything behind counts on it. */
-static bool make_single(struct tcp *t, struct rte_mbuf *m)
-{
-    if (m->nb_segs == 1 || rte_pktmbuf_linearize(m) == 0)
+    if (m->nb_segs == 1 || m->data_len >= HEADER_BYTES_MAX || rte_pktmbuf_linearize(m) == 0)
         return true;
     stat_inc(t->core, STAT_tcp_drop_chained);
     return false;
@@ -61,7 +47,7 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
         stat_inc(t->core, STAT_tcp_drop_short);
         return false;
     }
-    if (!checksum_is_right(m, src, dst)) {
+    if (!cksum_l4_is_good(m, src, dst, IPPROTO_TCP)) {
         stat_inc(t->core, STAT_tcp_drop_cksum);
         return false;
     }
@@ -77,7 +63,7 @@ static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *
     seg->urgent = be16_host(h->urgent);
     seg->flags = h->flags;
     rte_pktmbuf_adj(m, (uint16_t)header_bytes);
-    seg->len = m->data_len;
+    seg->len = m->pkt_len;
     return true;
 }
 
@@ -243,12 +229,14 @@ static void step_eight_fin(struct tcp_conn *c, const struct tcp_segment *seg, se
 }
 
 /* Text and FIN of a segment share one acknowledgement (RFC 5681, 4.2: never more). */
-static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg)
+void tcp_acknowledge(struct tcp_conn *c, struct tcp_segment *seg)
 {
     if (!seg->is_ack_due || c->state <= TCP_CLOSED)
         return;
     bool has_again = seq_lt(seg->again.start, seg->again.end);
     tcp_output_ack(c, has_again ? &seg->again : NULL);
+    seg->is_ack_due = false;
+    seg->again.start = seg->again.end;
 }
 
 /* RFC 9293, 3.10.7.4. */
@@ -278,7 +266,7 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     if (!step_seven_text(c, seg))
         return;
     step_eight_fin(c, seg, fin);
-    acknowledge(c, seg);
+    tcp_acknowledge(c, seg);
     stat_inc(core, STAT_tcp_rx_slow);
 }
 
@@ -343,7 +331,7 @@ void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
     bool is_traced = tcp_is_traced(t);
     if (is_traced)
         tcp_trace_rx(t, m, src, dst);
-    if (make_single(t, m) && parse(t, &seg, src, dst))
+    if (has_whole_header(t, m) && parse(t, &seg, src, dst))
         dispatch(t, &seg);
     if (seg.m != NULL)
         rte_pktmbuf_free(seg.m);

@@ -3,6 +3,7 @@
 #include "tcp/mbufq.h"
 
 #include "base/assert.h"
+#include "tcp/tcp_limits.h"
 
 #include <rte_mbuf.h>
 #include <string.h>
@@ -77,6 +78,11 @@ uint32_t tcp_mbufq_append_tail(struct tcp_mbufq *q, struct slice bytes)
     q->bytes += n;
     ASSERT_HOT((uint32_t)m->data_off + m->data_len <= m->buf_len);
     return n;
+}
+
+bool tcp_mbufq_has_small_tail(const struct tcp_mbufq *q)
+{
+    return q->tail != NULL && q->tail->data_len <= TCP_COALESCE_BYTES_MAX;
 }
 
 unsigned tcp_mbufq_peek(const struct tcp_mbufq *q, struct slice *ret, unsigned n_max)

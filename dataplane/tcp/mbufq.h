@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mbuf;
@@ -37,6 +38,10 @@ void tcp_mbufq_clear(struct tcp_mbufq *q);
 /* Copies as many bytes as the tail mbuf has room for behind its data, if no one else looks at that
  * room. Returns how many. */
 uint32_t tcp_mbufq_append_tail(struct tcp_mbufq *q, struct slice bytes);
+
+/* Is the last mbuf less than half full? Only then a small payload is copied behind it: the tail of
+ * a long row is not, a row of small ones is. */
+bool tcp_mbufq_has_small_tail(const struct tcp_mbufq *q);
 
 /* The bytes as at most `n_max` slices, in order. Returns how many slices. Cost: O(n_max). */
 unsigned tcp_mbufq_peek(const struct tcp_mbufq *q, struct slice *ret, unsigned n_max);

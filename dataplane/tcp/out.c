@@ -84,7 +84,7 @@ static bool send_record(struct tcp_conn *c, const struct tcp_sent *s, bool is_ne
     };
     if (s->bytes == 0)
         o.flags &= (uint8_t)~TCP_PSH;
-    return tcp_segment_send(c, &o);
+    return tcp_run_send(c, &o);
 }
 
 /* `bytes` went: when may the next go? In recovery the window is what is in flight and little more:
@@ -283,8 +283,10 @@ static void send_data(struct tcp_conn *c)
         return;
     unsigned sent = 0;
     c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
+    tcp_run_begin(c);
     while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
         sent++;
+    tcp_run_end(c);
     if (sent == TCP_BURST_SEGMENTS_MAX) {
         c->flags |= TCP_F_CWND_LIMITED; /* what is left over would have grown the flight */
         tcp_program_output(c);

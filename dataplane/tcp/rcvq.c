@@ -2,7 +2,7 @@
 /*
  * The receive queue and the window. The window is the queue's room, counted twice: in bytes, and in
  * mbufs at what they really cost, so that a peer who sends a byte a segment fills its own window
- * and not our pool. Small segments are copied behind the last one while that has room.
+ * and not our pool. Small segments are copied behind a last one that is small too.
  *
  *   told <= window: the right edge never moves left (RFC 9293, 3.8.6)
  */
@@ -78,9 +78,10 @@ void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m)
     c->rcv_nxt = seq_add(c->rcv_nxt, bytes);
     stat_add(core, STAT_tcp_rx_bytes, bytes);
     tcp_program_events(c, STREAM_READABLE);
-    if (bytes <= TCP_COALESCE_BYTES_MAX) {
+    if (bytes <= TCP_COALESCE_BYTES_MAX && tcp_mbufq_has_small_tail(&c->rcvq)) {
         struct slice all = slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes);
         uint32_t copied = tcp_mbufq_append_tail(&c->rcvq, all);
+        stat_add(core, STAT_tcp_rx_copied_bytes, copied);
         if (copied == bytes) {
             stat_inc(core, STAT_tcp_rx_coalesced);
             rte_pktmbuf_free(m);
@@ -146,9 +147,10 @@ static void program_delayed_ack(struct tcp_conn *c, uint32_t bytes)
     tcp_deadline_set(c, TCP_DEADLINE_DELACK, c->tcp->core->now_us + TCP_DELACK_US_MAX);
 }
 
-void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
+/* The text of one mbuf. */
+static void take_text(struct tcp_conn *c, struct tcp_segment *seg)
 {
-    ASSERT_HOT(seg->m != NULL && seg->len == seg->m->data_len);
+    ASSERT_HOT(seg->m->next == NULL && seg->len == seg->m->data_len);
     if (!trim(c, seg))
         return;
     bool is_in_order = seq_eq(seg->seq, c->rcv_nxt);
@@ -175,4 +177,47 @@ void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
         program_delayed_ack(c, seg->len);
     }
     ASSERT_HOT(seq_le(c->rcv_nxt, c->rcv_adv));
+}
+
+/* Takes the first mbuf off the chain; what is left of it begins where this one ends. */
+static struct rte_mbuf *take_first(struct tcp_segment *chain)
+{
+    struct rte_mbuf *m = chain->m;
+    chain->m = m->next;
+    chain->seq = seq_add(chain->seq, m->data_len);
+    chain->len -= m->data_len;
+    m->next = NULL;
+    m->nb_segs = 1;
+    m->pkt_len = m->data_len;
+    return m;
+}
+
+/* Several segments merged into one, each in its mbuf (GRO), or as the device laid them (LRO), or a
+ * packet that came in fragments. Each mbuf is taken as the segment that it may have been, so
+ * acknowledgements are due as without merging: a peer without SACK counts those of a gap. */
+static void take_chain(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    struct tcp_segment rest = *seg;
+    seg->m = NULL;
+    while (rest.m != NULL) {
+        if (seg->is_ack_due)
+            tcp_acknowledge(c, seg);
+        seg->seq = rest.seq;
+        seg->len = rest.m->data_len;
+        seg->m = take_first(&rest);
+        if (seg->len > 0)
+            take_text(c, seg);
+        rte_pktmbuf_free(seg->m); /* NULL if it was taken */
+        seg->m = NULL;
+    }
+    ASSERT_HOT(rest.len == 0);
+}
+
+void tcp_text_input(struct tcp_conn *c, struct tcp_segment *seg)
+{
+    ASSERT_HOT(seg->m != NULL && seg->len == seg->m->pkt_len);
+    if (seg->m->next == NULL)
+        take_text(c, seg);
+    else
+        take_chain(c, seg);
 }

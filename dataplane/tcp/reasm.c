@@ -70,9 +70,11 @@ static struct rte_mbuf *place_for(const struct tcp_mbufq *q, seq_t seq)
 static bool coalesce(struct tcp_conn *c, struct rte_mbuf *before, const struct rte_mbuf *m)
 {
     if (before == NULL || before != c->oooq.tail || m->data_len > TCP_COALESCE_BYTES_MAX ||
-        !seq_eq(end_of(before), first_of(m)) || rte_pktmbuf_tailroom(before) < m->data_len)
+        !tcp_mbufq_has_small_tail(&c->oooq) || !seq_eq(end_of(before), first_of(m)) ||
+        rte_pktmbuf_tailroom(before) < m->data_len)
         return false;
     struct slice all = slice_of(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+    stat_add(c->tcp->core, STAT_tcp_rx_copied_bytes, all.len);
     return tcp_mbufq_append_tail(&c->oooq, all) == all.len;
 }
 

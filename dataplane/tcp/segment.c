@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One segment onto the wire: header, options, payload. Where ports send chained mbufs the payload
- * goes by reference (an indirect mbuf for each piece), else, and when pieces are small or mbufs are
- * few, it is copied behind the header. Checksums are net's: it knows what the device can.
+ * One segment onto the wire: header, options, payload (payload.c). Checksums are net's: it knows
+ * what the device can.
  *
  * Station on the path: after the stream's writer, before net_output().
  */
@@ -15,68 +14,13 @@
 #include <netinet/in.h>
 #include <rte_mbuf.h>
 
-#define REFERENCE_BYTES_MIN 512u /* less is copied: an indirect mbuf costs about as much */
-
-/* Copies `bytes` of the send queue from a position on. */
-static void copy_payload(uint8_t *to, const struct rte_mbuf *m, uint16_t offset, uint32_t bytes)
-{
-    while (bytes > 0) {
-        ASSERT_HOT(m != NULL);
-        uint32_t left = (uint32_t)m->data_off + m->data_len - offset;
-        uint32_t n = bytes < left ? bytes : left;
-        memcpy(to, (const uint8_t *)m->buf_addr + offset, n);
-        to += n;
-        bytes -= n;
-        m = m->next;
-        offset = m == NULL ? 0 : m->data_off;
-    }
-}
-
-/* Chains references to `bytes` of the send queue behind `head`. False: mbufs ran out; what was
- * chained is gone again. */
-static bool chain_payload(struct tcp *t, struct rte_mbuf *head, struct rte_mbuf *m, uint16_t offset,
-                          uint32_t bytes)
-{
-    struct rte_mbuf *last = head;
-    while (bytes > 0) {
-        uint32_t left = (uint32_t)m->data_off + m->data_len - offset;
-        uint32_t n = bytes < left ? bytes : left;
-        if (n > 0) {
-            struct rte_mbuf *ref = rte_pktmbuf_alloc(t->core->mbufs);
-            if (ref == NULL) {
-                rte_pktmbuf_free(head->next);
-                head->next = NULL;
-                head->nb_segs = 1;
-                head->pkt_len = head->data_len;
-                return false;
-            }
-            rte_pktmbuf_attach(ref, m);
-            ref->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-            ref->data_off = offset;
-            ref->data_len = (uint16_t)n;
-            last->next = ref;
-            last = ref;
-            head->nb_segs++;
-            head->pkt_len += n;
-            bytes -= n;
-        }
-        m = m->next;
-        offset = m == NULL ? 0 : m->data_off;
-    }
-    return true;
-}
-
 /* Payload behind the header, by reference or copied. */
 static void put_payload(struct tcp *t, struct rte_mbuf *m, const struct tcp_outgoing *o)
 {
-    if (t->is_zero_copy_tx && o->bytes >= REFERENCE_BYTES_MIN &&
-        chain_payload(t, m, o->data, o->offset, o->bytes)) {
-        stat_inc(t->core, STAT_tcp_tx_zero_copy);
-        return;
-    }
-    uint8_t *to = (uint8_t *)rte_pktmbuf_append(m, o->bytes);
-    ASSERT(to != NULL); /* TCP_PACKET_BYTES_MAX sees to it */
-    copy_payload(to, o->data, o->offset, o->bytes);
+    struct tcp_chain chain = {
+        .head = m, .last = m, .mbufs_max = t->tx_mbufs_max, .segment_mbufs_max = t->tx_mbufs_max};
+    if (t->tx_mbufs_max == 0 || o->bytes <= TCP_COPY_BYTES_MAX || !tcp_payload_chain(t, &chain, o))
+        tcp_payload_copy(t, m, o);
 }
 
 /* An mbuf with the header in it. */
@@ -108,10 +52,11 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
     return m;
 }
 
-/* To net; counts the segment. */
-static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos)
+/* To net; counts the segments in it. */
+static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos,
+                      unsigned n_segments)
 {
-    stat_inc(t->core, STAT_tcp_tx_segments);
+    stat_add(t->core, STAT_tcp_tx_segments, n_segments);
     if (tcp_is_traced(t))
         tcp_trace_tx(t, tuple, m);
     net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos);
@@ -194,29 +139,47 @@ static void put_ecn(struct tcp_conn *c, struct rte_mbuf *m, const struct tcp_out
     }
 }
 
-bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
+struct rte_mbuf *tcp_segment_build(struct tcp_conn *c, const struct tcp_outgoing *o)
 {
-    struct tcp *t = c->tcp;
     struct tcp_options options = {0};
     fill_options(c, o, &options);
     uint16_t window = tell_window(c, o->flags);
-    struct rte_mbuf *m = new_header(t, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
+    struct rte_mbuf *m =
+        new_header(c->tcp, &c->tuple, o->seq, c->rcv_nxt, o->flags, window, &options);
     if (m == NULL)
-        return false;
+        return NULL;
     if (c->flags & TCP_F_URGENT_OUT)
         put_urgent(c, m, o->seq);
     if (c->flags & TCP_F_ECN)
         put_ecn(c, m, o);
-    if (o->bytes > 0)
-        put_payload(t, m, o);
     if (o->flags & TCP_ACK) { /* whatever acknowledgement was owed is paid */
         c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
         c->full_segments = 0;
         c->deadline_us[TCP_DEADLINE_DELACK] = 0;
         c->last_ack_sent = c->rcv_nxt;
     }
-    bool is_ect = (c->flags & TCP_F_ECN) != 0 && o->is_new;
-    hand_over(t, m, &c->tuple, is_ect ? c->tos | TCP_ECN_ECT0 : c->tos);
+    return m;
+}
+
+void tcp_segment_add_flags(struct rte_mbuf *m, uint8_t flags)
+{
+    rte_pktmbuf_mtod(m, struct tcp_wire *)->flags |= flags;
+}
+
+void tcp_segment_hand_over(struct tcp_conn *c, struct rte_mbuf *m, bool is_new, unsigned n_segments)
+{
+    bool is_ect = (c->flags & TCP_F_ECN) != 0 && is_new;
+    hand_over(c->tcp, m, &c->tuple, is_ect ? c->tos | TCP_ECN_ECT0 : c->tos, n_segments);
+}
+
+bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
+{
+    struct rte_mbuf *m = tcp_segment_build(c, o);
+    if (m == NULL)
+        return false;
+    if (o->bytes > 0)
+        put_payload(c->tcp, m, o);
+    tcp_segment_hand_over(c, m, o->is_new, 1);
     return true;
 }
 
@@ -225,5 +188,5 @@ void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_
 {
     struct rte_mbuf *m = new_header(t, tuple, seq, ack, flags, window, options);
     if (m != NULL)
-        hand_over(t, m, tuple, 0);
+        hand_over(t, m, tuple, 0, 1);
 }

@@ -77,6 +77,22 @@ void tcp_sndq_push(struct tcp_conn *c, struct rte_mbuf *m)
     push(c, m);
 }
 
+bool tcp_sndq_push_part(struct tcp_conn *c, struct rte_mbuf *m, uint32_t bytes)
+{
+    struct rte_mbuf *ref = new_mbuf(c->tcp);
+    ASSERT_HOT(bytes > 0 && bytes < m->data_len);
+    if (ref == NULL) {
+        tcp_program_starved(c);
+        return false;
+    }
+    rte_pktmbuf_attach(ref, m);
+    ref->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    ref->data_len = (uint16_t)bytes;
+    ref->pkt_len = bytes;
+    tcp_sndq_push(c, ref);
+    return true;
+}
+
 void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes)
 {
     struct tcp_mbufq *q = &c->sndq;

@@ -83,20 +83,40 @@ static size_t op_write(struct stream *s, const struct slice *v, unsigned n)
     return taken;
 }
 
-/* Moves the first mbuf of src whole (true), or as much of it as may be moved by copying. */
+/* The first `bytes` of src go to dst by copying. Returns how many: less if mbufs are short. */
+static uint32_t copy_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t bytes)
+{
+    const struct rte_mbuf *m = src->rcvq.head;
+    uint32_t taken = tcp_sndq_write(dst, slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes));
+    stat_add(dst->tcp->core, STAT_tcp_move_copied_bytes, taken);
+    tcp_mbufq_drop(&src->rcvq, taken);
+    return taken;
+}
+
+/* The first `bytes` of src's first mbuf go to dst by reference. Returns how many; 0: no mbuf. */
+static uint32_t share_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t bytes)
+{
+    ASSERT_HOT(bytes < src->rcvq.head->data_len);
+    if (!tcp_sndq_push_part(dst, src->rcvq.head, bytes))
+        return 0;
+    tcp_mbufq_drop(&src->rcvq, bytes);
+    return bytes;
+}
+
+/* Moves the first mbuf of src, or what of it may be moved: whole, by reference, or, if it is little
+ * and what dst has last is little too, by copying. Returns how many bytes; 0: no mbuf. */
 static uint32_t move_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t bytes_max)
 {
-    struct rte_mbuf *m = src->rcvq.head;
-    if (m->data_len > bytes_max || m->data_len <= TCP_COALESCE_BYTES_MAX / 4) {
-        uint32_t bytes = m->data_len < bytes_max ? m->data_len : bytes_max;
-        uint32_t taken = tcp_sndq_write(dst, slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes));
-        tcp_mbufq_drop(&src->rcvq, taken);
-        return taken;
-    }
-    m = tcp_mbufq_take(&src->rcvq);
-    uint32_t bytes = m->data_len;
-    stat_add(dst->tcp->core, STAT_tcp_move_bytes, bytes);
-    tcp_sndq_push(dst, m);
+    struct tcp *t = dst->tcp;
+    uint32_t all = src->rcvq.head->data_len;
+    uint32_t bytes = all < bytes_max ? all : bytes_max;
+    if (bytes <= TCP_COPY_BYTES_MAX && (bytes < all || tcp_mbufq_has_small_tail(&dst->sndq)))
+        return copy_first(dst, src, bytes);
+    if (bytes == all)
+        tcp_sndq_push(dst, tcp_mbufq_take(&src->rcvq));
+    else
+        bytes = share_first(dst, src, bytes);
+    stat_add(t->core, STAT_tcp_move_bytes, bytes);
     return bytes;
 }
 

@@ -21,13 +21,17 @@ static void make_pool(struct core *core, struct pool *p, uint32_t bytes, uint32_
     pool_init(p, core_memory(core, pool_bytes(bytes, n), what), bytes, n);
 }
 
-static bool all_ports_chain(const struct core *core)
+/* What ports can do for segments: chains only if all can, for their path may change. */
+static void look_at_ports(struct tcp *t)
 {
-    for (unsigned i = 0; i < port_count(core); i++) {
-        if (!port_info(core, i)->has_multi_seg_tx)
-            return false;
+    t->tx_mbufs_max = PORT_TX_MBUFS_MAX;
+    for (unsigned i = 0; i < port_count(t->core); i++) {
+        const struct port_info *port = port_info(t->core, i);
+        uint16_t mbufs_max = port->has_multi_seg_tx ? port->tx_mbufs_max : 0;
+        if (mbufs_max < t->tx_mbufs_max)
+            t->tx_mbufs_max = mbufs_max;
+        t->has_tso |= port->has_tso;
     }
-    return true;
 }
 
 static void make_timewaits(struct tcp *t)
@@ -52,7 +56,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->config = *config;
     t->upcalls = *upcalls;
     t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
-    t->is_zero_copy_tx = all_ports_chain(core);
+    look_at_ports(t);
     make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
     t->rares = core_memory(core, sizeof(*t->rares) * config->conns_max, "tcp settings");
     make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,

@@ -54,7 +54,8 @@
 #define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
 #define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */
 #define TCP_SACK_BLOCKS_MAX 4u        /* what fits into the options */
-#define TCP_COALESCE_BYTES_MAX 1024u  /* a smaller payload is copied behind the last one */
+#define TCP_COALESCE_BYTES_MAX 1024u  /* half an mbuf: so little is copied behind so little */
+#define TCP_COPY_BYTES_MAX 255u       /* copied rather than referred to: that would cost an mbuf */
 
 #define TCP_PORT_TRIALS_MAX                                                                        \
     1024u /* source ports looked at for one open (16 for each of 64 workers) */

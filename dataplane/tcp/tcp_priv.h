@@ -9,6 +9,7 @@
  *   timewait.c     after the end         rst.c        resets and challenge ACKs
  *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
  *   sndq.c         bytes to send         out.c        segments and when     segment.c  one segment
+ *   payload.c      bytes behind a header run.c        segments that a device cuts (TSO)
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
  *   sender.c       who may send now      settings.c   knobs, urgent
  *   trouble.c      soft errors
@@ -41,6 +42,26 @@ struct tcp_rare {
     uint32_t trouble_ms; /* when the last soft error came */
 };
 
+/* Mbufs that refer to payload, behind a header. */
+struct tcp_chain {
+    struct rte_mbuf *head;
+    struct rte_mbuf *last;
+    const struct rte_mbuf *source; /* what `last` refers to; NULL: it is the header */
+    uint16_t mbufs_max;            /* of the chain */
+    uint16_t segment_mbufs_max;    /* of each segment in it, with the header */
+};
+
+/* The segments that gather within one tcp_output(); see run.c. */
+struct tcp_run {
+    struct tcp_conn *conn; /* NULL: nobody's segments gather */
+    struct tcp_chain chain;
+    seq_t next;             /* the number that may follow */
+    uint16_t segment_bytes; /* of each, but the last may be shorter */
+    uint16_t segments;
+    bool is_new;    /* as in struct tcp_outgoing, of each */
+    bool is_closed; /* nothing may follow */
+};
+
 struct tcp {
     struct core *core;
     struct net *net;
@@ -68,7 +89,9 @@ struct tcp {
     uint64_t ooo_arrivals;                        /* segments put aside so far: which came last */
     uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
     uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
-    bool is_zero_copy_tx;    /* all ports send chained mbufs */
+    uint16_t tx_mbufs_max;   /* mbufs of a segment that every port sends; 0: some send no chains */
+    bool has_tso;            /* some port cuts long segments */
+    struct tcp_run run;      /* the segments that gather; run.c's */
     struct tcp_trace *trace; /* the step that is being traced; trace.c's */
 };
 
@@ -210,6 +233,11 @@ void tcp_set_mss(struct tcp_conn *c);
 /* The MSS option that we send: what the path brings us whole. */
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c);
 
+/* in.c */
+
+/* The acknowledgement that a segment's text or FIN made due goes out, if there is one. */
+void tcp_acknowledge(struct tcp_conn *c, struct tcp_segment *seg);
+
 /* established.c */
 
 /* The header prediction: true if the segment was wholly handled. */
@@ -298,6 +326,10 @@ uint32_t tcp_sndq_write(struct tcp_conn *c, struct slice bytes);
 /* Takes the mbuf whole, which has at most tcp_sndq_room() bytes. */
 void tcp_sndq_push(struct tcp_conn *c, struct rte_mbuf *m);
 
+/* Takes the first `bytes`, fewer than all, of `m` by reference: both hold its buffer from now on.
+ * False: no mbuf. */
+bool tcp_sndq_push_part(struct tcp_conn *c, struct rte_mbuf *m, uint32_t bytes);
+
 /* `bytes` of payload at the front are acknowledged. */
 void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes);
 
@@ -320,6 +352,17 @@ struct tcp_outgoing {
     const struct tcp_sack_block *duplicate; /* to tell as D-SACK; NULL: none */
 };
 
+/* An mbuf with the header of the segment, this connection's acknowledgement, window and options in
+ * it; the acknowledgement counts as sent. NULL: no mbuf (counted). */
+struct rte_mbuf *tcp_segment_build(struct tcp_conn *c, const struct tcp_outgoing *o);
+
+/* Adds flags to a header that was built. */
+void tcp_segment_add_flags(struct rte_mbuf *m, uint8_t flags);
+
+/* Hands what was built to net; it holds `n_segments`. `is_new`: as in struct tcp_outgoing. */
+void tcp_segment_hand_over(struct tcp_conn *c, struct rte_mbuf *m, bool is_new,
+                           unsigned n_segments);
+
 /* Builds the segment with this connection's acknowledgement, window and options and hands it to
  * net. False: no mbuf (counted). */
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o);
@@ -327,6 +370,26 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o);
 /* A segment outside of any connection: no options, no payload. `window` unscaled. */
 void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_t ack,
                    uint8_t flags, uint16_t window, const struct tcp_options *options);
+
+/* payload.c */
+
+/* Copies the payload of the segment behind the header in `head`, which has room. */
+void tcp_payload_copy(struct tcp *t, struct rte_mbuf *head, const struct tcp_outgoing *o);
+
+/* Chains references to the payload. False: no mbufs, or it would take more than there may be; the
+ * chain is as it was. Cost: an mbuf for each of the send queue's that has some of it. */
+bool tcp_payload_chain(struct tcp *t, struct tcp_chain *chain, const struct tcp_outgoing *o);
+
+/* run.c */
+
+/* Until tcp_run_end() what tcp_run_send() sends of this connection may gather. */
+void tcp_run_begin(struct tcp_conn *c);
+
+/* As tcp_segment_send(), but a full segment may wait for those that follow it. */
+bool tcp_run_send(struct tcp_conn *c, const struct tcp_outgoing *o);
+
+/* What has gathered goes out. */
+void tcp_run_end(struct tcp_conn *c);
 
 /* out.c */
 

@@ -18,6 +18,7 @@
 #include "core/port_setup.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct rte_mempool;
@@ -38,10 +39,11 @@ struct net_fault {
 struct net_options {
     char name[32];
     char driver[16];
-    char iface[16];  /* af_xdp: the kernel's interface to attach to; tap: the one to make */
-    char pci[32];    /* pci: the address, 0000:00:05.0 */
-    uint16_t queues; /* 0: as many as the device and the workers have use for */
-    uint16_t mtu;    /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
+    char iface[16];   /* af_xdp: the kernel's interface to attach to; tap: the one to make */
+    char pci[32];     /* pci: the address, 0000:00:05.0 */
+    uint16_t queues;  /* 0: as many as the device and the workers have use for */
+    uint16_t mtu;     /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
+    uint32_t without; /* abilities of the device that are not used: bits by enum port_ability */
 };
 
 /* A device before DPDK has it. */
@@ -59,6 +61,7 @@ struct net_driver {
     const char *help;       /* the options that it takes, for the usage text */
     bool may_have_rss;      /* a real NIC; everything else is spread in software */
     bool has_dma;           /* reads packets by physical addresses: none may lie across two pages */
+    uint32_t without;       /* abilities that its devices claim and do not have: by port_ability */
     bool needs_packed_pool; /* takes the packets to lie in one piece without gaps */
     /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */
     bool (*describe)(const struct net_options *options, unsigned index, unsigned workers,
@@ -87,6 +90,9 @@ bool net_driver_describe(const struct net_options *options, unsigned index, unsi
 bool net_port_open(const struct net_options *options, const struct net_device *device,
                    unsigned index, unsigned workers, struct rte_mempool *mbufs,
                    struct port_setup *ret, struct net_fault *ret_fault);
+
+/* What the port is and does, in a line for a person. Always ends in NUL. */
+void net_port_describe(const struct port_setup *port, char *ret, size_t bytes);
 
 /* Stops and frees the device. */
 void net_port_close(const struct net_options *options, const struct net_device *device,

@@ -3,6 +3,7 @@
  * What all kinds of ports have in common: queues, offloads and spreading asked for, what the device
  * really gives read back. Thread: the composer's.
  */
+#include "drivers/net/ethdev_offload.h"
 #include "drivers/net/ethdev_rss.h"
 
 #include "base/assert.h"
@@ -19,25 +20,6 @@ bool net_fault_set(struct net_fault *ret_fault, const char *format, ...)
     vsnprintf(ret_fault->text, sizeof(ret_fault->text), format, args);
     va_end(args);
     return false;
-}
-
-/* Of what the device offers, what we use. Checksums of both transports or none: the facade's
- * question has one answer. */
-static uint64_t tx_offloads(const struct rte_eth_dev_info *dev)
-{
-    const uint64_t transport = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-    uint64_t use =
-        dev->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-    if ((dev->tx_offload_capa & transport) == transport)
-        use |= transport;
-    return use;
-}
-
-static uint64_t rx_offloads(const struct rte_eth_dev_info *dev)
-{
-    uint64_t use =
-        RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
-    return (dev->rx_offload_capa & use) == use ? use : 0;
 }
 
 /* How many queues of each direction. */
@@ -106,10 +88,11 @@ static void take_rss(bool wants_rss, uint16_t port, const struct rte_eth_dev_inf
     setup->has_rss_mark = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 }
 
-static bool configure(const struct net_driver *driver, const struct net_device *device,
+static bool configure(const struct net_options *options, const struct net_device *device,
                       uint16_t port, unsigned workers, struct rte_mempool *mbufs,
                       struct port_setup *setup, struct net_fault *ret_fault)
 {
+    const struct net_driver *driver = net_driver_find(options->driver);
     struct rte_eth_dev_info dev;
     int fault = rte_eth_dev_info_get(port, &dev);
     if (fault != 0)
@@ -117,9 +100,9 @@ static bool configure(const struct net_driver *driver, const struct net_device *
                              rte_strerror(-fault));
     choose_queues(device, &dev, workers, setup);
     struct rte_eth_conf conf = {
-        .rxmode = {.mtu = device->mtu, .offloads = rx_offloads(&dev)},
-        .txmode = {.offloads = tx_offloads(&dev)},
+        .rxmode = {.mtu = device->mtu},
     };
+    net_offload_ask(&dev, options->without | driver->without, &conf);
     bool wants_rss = driver->may_have_rss && setup->n_rx_queues > 1;
     if (wants_rss)
         net_rss_ask(&dev, &conf);
@@ -131,11 +114,9 @@ static bool configure(const struct net_driver *driver, const struct net_device *
     if (fault != 0)
         return net_fault_set(ret_fault, "port %s: the device does not start: %s", setup->info.name,
                              rte_strerror(-fault));
-    take_rss(wants_rss, port, &dev, workers, &conf, setup);
-    setup->info.has_multi_seg_tx = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-    setup->info.has_tx_ip4_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
-    setup->info.has_tx_tcp_cksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
-    setup->info.has_rx_cksum = conf.rxmode.offloads != 0;
+    net_offload_read_back(port, &dev, &setup->info);
+    bool may_place = wants_rss && (options->without >> PORT_CAN_rss & 1) == 0;
+    take_rss(may_place, port, &dev, workers, &conf, setup);
     return true;
 }
 
@@ -157,7 +138,7 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
     }
     setup.info.dpdk_port = port;
     spread_init(&setup.spread, workers);
-    if (!configure(driver, device, port, workers, mbufs, &setup, ret_fault)) {
+    if (!configure(options, device, port, workers, mbufs, &setup, ret_fault)) {
         net_port_close(options, device, &setup);
         return false;
     }

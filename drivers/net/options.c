@@ -3,6 +3,7 @@
 #include "drivers/net/driver.h"
 
 #include "base/container.h"
+#include "base/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,15 @@ const struct net_driver *net_driver_find(const char *name)
     return NULL;
 }
 
+static const char *const ability_names[] = {PORT_ABILITY_LIST(X_NAME)};
+
 /* A key of the option and where its value goes. */
 struct key {
     const char *name;
     char *text; /* either text of `bytes` */
     size_t bytes;
-    uint16_t *number; /* or a number from `min` to `max` */
+    uint32_t *abilities; /* or names of abilities, with ':' between them */
+    uint16_t *number;    /* or a number from `min` to `max` */
     unsigned long min;
     unsigned long max;
     bool is_given;
@@ -68,6 +72,28 @@ static bool take_number(const struct key *key, const char *value, struct net_fau
     return true;
 }
 
+static bool take_ability(uint32_t *ret, const char *name)
+{
+    for (size_t i = 0; i < array_len(ability_names); i++) {
+        if (strcmp(ability_names[i], name) == 0) {
+            *ret |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes "tso:lro". */
+static bool take_abilities(const struct key *key, char *value, struct net_fault *ret_fault)
+{
+    char *name;
+    while ((name = strsep(&value, ":")) != NULL) {
+        if (!take_ability(key->abilities, name))
+            return net_fault_set(ret_fault, "%s: there is no offload \"%s\"", key->name, name);
+    }
+    return true;
+}
+
 /* Takes one "key=value". */
 static bool take_pair(struct key *keys, size_t n_keys, char *pair, struct net_fault *ret_fault)
 {
@@ -81,6 +107,8 @@ static bool take_pair(struct key *keys, size_t n_keys, char *pair, struct net_fa
         if (keys[i].is_given)
             return net_fault_set(ret_fault, "%s is given twice", pair);
         keys[i].is_given = true;
+        if (keys[i].abilities != NULL)
+            return take_abilities(&keys[i], value, ret_fault);
         return keys[i].number != NULL ? take_number(&keys[i], value, ret_fault)
                                       : take_text(&keys[i], value, ret_fault);
     }
@@ -95,6 +123,7 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         {.name = "driver", .text = o.driver, .bytes = sizeof(o.driver)},
         {.name = "iface", .text = o.iface, .bytes = sizeof(o.iface)},
         {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
+        {.name = "without", .abilities = &o.without},
         {.name = "queues", .number = &o.queues, .min = 1, .max = PORT_QUEUES_MAX},
         {.name = "mtu", .number = &o.mtu, .min = NET_MTU_MIN, .max = NET_MTU_MAX},
     };
@@ -127,4 +156,20 @@ bool net_driver_describe(const struct net_options *options, unsigned index, unsi
         return false;
     *ret = device;
     return true;
+}
+
+void net_port_describe(const struct port_setup *port, char *ret, size_t bytes)
+{
+    const struct port_info *info = &port->info;
+    const uint8_t *mac = info->mac.bytes;
+    int len = snprintf(
+        ret, bytes,
+        "port %s: %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, queues %u in %u out; device:", info->name,
+        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], info->mtu, port->n_rx_queues,
+        port->n_tx_queues);
+#define X(name, help)                                                                              \
+    if (info->has_##name && len >= 0 && (size_t)len < bytes)                                       \
+        len += snprintf(ret + len, bytes - (size_t)len, " " #name);
+    PORT_ABILITY_LIST(X)
+#undef X
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A kernel tap interface of our own making (DPDK's net_tap). The kernel spreads over its queues by
- * a hash that it does not tell, so spreading is in software. */
+/*
+ * A kernel tap interface of our own making (DPDK's net_tap). The kernel spreads over its queues by
+ * a hash that it does not tell, so spreading is in software. It claims to cut long segments, but
+ * takes the ethernet header for a part of the MTU and refuses full ones.
+ */
 #include "drivers/net/driver.h"
 
 #include <stdio.h>
@@ -25,5 +28,6 @@ extern const struct net_driver net_driver_tap;
 const struct net_driver net_driver_tap = {
     .name = "tap",
     .help = "iface=NAME[,queues=N][,mtu=BYTES]: a tap interface, made by us",
+    .without = 1u << PORT_CAN_tso,
     .describe = describe,
 };

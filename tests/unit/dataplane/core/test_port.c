@@ -7,6 +7,7 @@
 #include "unit.h"
 #include "unit_eal.h"
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <string.h>
@@ -339,6 +340,34 @@ TEST(frames_that_the_device_does_not_take_are_dropped_and_counted)
     rig_down();
 }
 
+/* A driver that refuses every second frame (rte_eth_tx_prepare()). */
+static uint16_t refuse_even(void *queue, struct rte_mbuf **frames, uint16_t n)
+{
+    uint16_t ready = 0;
+    while (ready < n && serial_of(frames[ready]) % 2 != 0)
+        ready++;
+    return ready;
+}
+
+TEST(what_the_driver_refuses_is_dropped_and_does_not_hold_up_the_rest)
+{
+    struct rte_mbuf *got[8];
+    rig_up(1, 1);
+    rig.hub->ports[0].info.has_tx_tcp_cksum = true;
+    rte_eth_fp_ops[rig.ports[0].info.dpdk_port].tx_pkt_prepare = refuse_even;
+    for (uint32_t i = 0; i < 5; i++)
+        port_tx(&rig.core[0], 0, tcp_frame(7, i));
+    port_tx_flush(&rig.core[0]);
+    rte_eth_fp_ops[rig.ports[0].info.dpdk_port].tx_pkt_prepare = NULL;
+    REQUIRE(mem_world_receive("p0", 0, got, 8) == 2);
+    CHECK_EQ(serial_of(got[0]), 1);
+    CHECK_EQ(serial_of(got[1]), 3);
+    CHECK_EQ(stat_of(0, STAT_core_tx_drop_refused), 3);
+    CHECK_EQ(stat_of(0, STAT_core_tx_packets), 2);
+    rte_pktmbuf_free_bulk(got, 2);
+    rig_down();
+}
+
 TEST(a_chain_becomes_one_segment_where_the_device_sends_no_chains)
 {
     struct rte_mbuf *got[2];
@@ -472,6 +501,7 @@ UNIT_MAIN("port", T(ports_say_what_they_are),
           T(a_worker_without_a_send_queue_sends_through_another),
           T(frames_for_a_full_ring_are_dropped_and_counted),
           T(frames_that_the_device_does_not_take_are_dropped_and_counted),
+          T(what_the_driver_refuses_is_dropped_and_does_not_hold_up_the_rest),
           T(a_chain_becomes_one_segment_where_the_device_sends_no_chains),
           T(a_reassembled_packet_goes_to_the_owner_of_its_flow),
           T(a_frame_that_the_device_hashed_stays_and_a_sample_finds_a_device_that_errs),

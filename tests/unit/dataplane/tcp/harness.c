@@ -88,6 +88,7 @@ const struct port_info *port_info(const struct core *c, unsigned index)
 {
     static struct port_info info;
     info.has_multi_seg_tx = the_world->config.is_zero_copy;
+    info.tx_mbufs_max = PORT_TX_MBUFS_MAX;
     return &info;
 }
 

@@ -158,7 +158,7 @@ unsigned port_count(const struct core *c)
 
 const struct port_info *port_info(const struct core *c, unsigned index)
 {
-    static const struct port_info plain, chained = {.has_multi_seg_tx = true};
+    static const struct port_info plain, chained = {.has_multi_seg_tx = true, .tx_mbufs_max = 8};
     return c->worker == 0 ? &chained : &plain;
 }
 
