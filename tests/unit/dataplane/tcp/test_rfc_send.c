@@ -330,6 +330,24 @@ TEST(a_loss_that_only_the_probe_repaired_lowers_the_window)
     }
 }
 
+TEST(a_port_is_listened_on_while_connections_of_it_are_in_every_state)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    for (uint16_t i = 1; i <= 3; i++) { /* established and half-open ones are there already */
+        w->remote_port = (uint16_t)(40000 + i);
+        w->knows_iss = false;
+        peer(w, SEG(.flags = S));
+        run(w);
+        EXPECT(w, .flags = S | A, .ack = 1);
+        CHECK_EQ(tcp_conn_count(w->tcp), 1u + i);
+    }
+    CHECK_EQ(stream_end(s), STREAM_END_OPEN);
+    CHECK_EQ(conn(s)->state, TCP_ESTABLISHED);
+    w->remote_port = 40000;
+    finish(w, s);
+}
+
 TEST(another_timeout_begins_frto_anew)
 {
     struct tcp_undo u;
@@ -356,7 +374,8 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
     }
 }
 
-UNIT_MAIN("tcp/rfc_send", T(another_timeout_begins_frto_anew),
+UNIT_MAIN("tcp/rfc_send", T(a_port_is_listened_on_while_connections_of_it_are_in_every_state),
+          T(another_timeout_begins_frto_anew),
           T(congestion_that_the_network_told_of_is_never_taken_back),
           T(a_loss_that_only_the_probe_repaired_lowers_the_window),
           T(timestamps_have_an_offset_of_their_own), T(the_first_two_duplicates_let_new_data_go),
