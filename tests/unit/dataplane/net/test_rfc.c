@@ -113,70 +113,7 @@ TEST(no_form_of_broadcast_is_an_address_of_ours)
     net_down(f);
 }
 
-TEST(a_broadcast_of_a_prefix_sends_nothing)
-{
-    static const struct {
-        const char *src;
-        bool is_sender;
-    } cases[] = {
-        {"192.0.2.255", false},     {"198.51.100.255", false}, {"10.9.255.255", false},
-        {"192.0.2.127", true},      {"10.9.0.255", true},      {"8.8.8.255", true},
-        {"255.255.255.255", false},
-    };
-    struct net_fixture *f = net_up(0);
-    unsigned n_senders = 0;
-    for (unsigned i = 0; i < array_len(cases); i++) {
-        struct packet p = packet_eth(MAC_US, MAC_PEER);
-        packet_ip4(&p, cases[i].src, US4, 6);
-        packet_tcp(&p, 1024, 80, "x");
-        packet_close(&p);
-        net_receive(f, &p, 0);
-        n_senders += cases[i].is_sender;
-        CHECK_EQ(f->n_segments, n_senders);
-    }
-    CHECK_EQ(net_stat(f, STAT_net_drop_rx_ip4_source), array_len(cases) - n_senders);
-    net_down(f);
-}
-
-/* An ICMPv6 error that quotes a segment of ours. */
-static struct packet about_us6(uint8_t type)
-{
-    struct packet quoted = packet_eth(MAC_PEER, MAC_US);
-    packet_ip6(&quoted, US6, PEER6, 64);
-    packet_tcp(&quoted, 80, 4321, "");
-    packet_close(&quoted);
-    struct packet p = packet_eth(MAC_US, MAC_PEER);
-    packet_ip6(&p, PEER6, US6, 64);
-    packet_icmp(&p, type, 0, 0);
-    packet_bytes(&p, quoted.bytes + quoted.ip_at, 60);
-    packet_close(&p);
-    return p;
-}
-
-TEST(headers_at_fault_and_errors_of_unknown_types_are_told_to_tcp)
-{
-    static const uint8_t types6[] = {4, 5, 100, 127};
-    struct net_fixture *f = net_up(0);
-    struct packet p = about_us(12, 0);
-    net_receive(f, &p, 0);
-    CHECK_EQ(f->n_errors, 1);
-    CHECK_EQ(f->error.kind, NET_ICMP_OTHER);
-    for (unsigned i = 0; i < array_len(types6); i++) {
-        p = about_us6(types6[i]);
-        net_receive(f, &p, 0);
-        CHECK_EQ(f->n_errors, 2 + i);
-        CHECK_EQ(f->error.kind, NET_ICMP_OTHER);
-        CHECK_EQ(f->error.local_port, 80);
-    }
-    p = about_us6(200); /* not an error: of no use */
-    net_receive(f, &p, 0);
-    CHECK_EQ(f->n_errors, 1 + array_len(types6));
-    net_down(f);
-}
-
-UNIT_MAIN("net/rfc", T(a_broadcast_of_a_prefix_sends_nothing),
-          T(headers_at_fault_and_errors_of_unknown_types_are_told_to_tcp),
-          T(the_time_to_live_is_no_reason_to_drop),
+UNIT_MAIN("net/rfc", T(the_time_to_live_is_no_reason_to_drop),
           T(the_identification_of_an_atomic_packet_says_nothing),
           T(reserved_fields_and_unknown_options_of_nd_are_ignored_in_any_order),
           T(source_quench_and_unknown_types_reach_nobody),
