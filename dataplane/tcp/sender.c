@@ -53,8 +53,9 @@ bool tcp_sender_get(struct tcp_conn *c)
         tcp_program_waiting(c);
         return false;
     }
-    *x = (struct tcp_sender){
-        .conn = c, .recovery_end = seq_add(c->snd_una, UINT32_MAX), .cwr_end = c->snd_una};
+    *x = (struct tcp_sender){.conn = c,
+                             .recovery_end = seq_add(c->snd_una, UINT32_MAX),
+                             .cwr_end = seq_add(c->snd_una, UINT32_MAX)};
     if (c->sndq.head != NULL) {
         x->next_data = c->sndq.head;
         x->next_offset = c->sndq.head->data_off;

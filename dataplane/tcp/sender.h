@@ -42,7 +42,7 @@ struct tcp_sender {
     uint64_t timeout_us;        /* when the retransmission timer expired last; 0: never */
     seq_t recovery_end; /* of the present or the last recovery: RFC 6582's recover, and one */
     seq_t tlp_end;
-    seq_t cwr_end; /* ECN: echoes below this are of a window that was reduced already */
+    seq_t cwr_end; /* ECN: echoes up to this are of a window that was reduced already */
     struct tcp_board board;
     struct tcp_cc cc;
     struct tcp_rack rack;
