@@ -46,6 +46,7 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
     config->probe = NET_PROBE_ALL;
     config->tcp = (struct tcp_config){
         .conns_max = conns_all,
+        .passive_max = conns_max,
         .senders_max = conns_all / TCP_CONNS_A_SENDER + 16,
         .timewaits_max = 2 * conns_all,
         .half_open_max = conns_all / 2 + 1,

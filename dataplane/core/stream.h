@@ -73,6 +73,7 @@ struct stream_ops {
     void (*shutdown)(struct stream *s);
     void (*abort)(struct stream *s);
     void (*release)(struct stream *s);
+    void (*rest)(struct stream *s); /* NULL: never shed */
     enum stream_end (*end)(const struct stream *s);
     void (*addrs)(const struct stream *s, struct stream_addrs *ret);
 };
@@ -147,6 +148,14 @@ static inline void stream_abort(struct stream *s)
 static inline void stream_release(struct stream *s)
 {
     s->ops->release(s);
+}
+
+/* The owner has nothing under way on it until the next byte comes or is written: should connections
+ * run out, it may be ended (STREAM_END_NO_RESOURCES) to make room, the longest idle first. */
+static inline void stream_rest(struct stream *s)
+{
+    if (s->ops->rest != NULL)
+        s->ops->rest(s);
 }
 
 /* Why it is over; STREAM_END_OPEN while it is not. */

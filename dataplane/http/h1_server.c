@@ -164,6 +164,7 @@ static bool finish_exchange(struct h1_server *s)
         set_phase(s, H1_SERVER_DRAIN);
     } else {
         set_phase(s, H1_SERVER_IDLE);
+        stream_rest(s->stream);
     }
     return true;
 }
@@ -233,6 +234,7 @@ void h1_server_init(struct h1_server *s, struct stream *stream, const struct htt
     ASSERT(stream != NULL && ops->on_request != NULL && ops->on_end != NULL);
     stream->on_event = on_stream;
     stream->owner = s;
+    stream_rest(stream);
 }
 
 void h1_server_finish(struct h1_server *s)

@@ -17,7 +17,7 @@ void tcp_shutdown(struct tcp_conn *c)
     if (c->flags & TCP_F_SHUTDOWN)
         return;
     c->flags |= TCP_F_SHUTDOWN;
-    c->flags &= ~(uint32_t)TCP_F_WANT_WRITE;
+    c->flags &= ~(uint32_t)(TCP_F_WANT_WRITE | TCP_F_RESTING);
     if (c->state == TCP_ESTABLISHED)
         tcp_conn_set_state(c, TCP_FIN_WAIT_1);
     else if (c->state == TCP_CLOSE_WAIT)
@@ -64,7 +64,8 @@ void tcp_on_fin_received(struct tcp_conn *c)
     c->flags |= TCP_F_FIN_RCVD;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt);
-    tcp_mbufq_clear(&c->oooq); /* nothing can lie behind a FIN */
+    tcp_mbufq_clear(&c->oooq,
+                    tcp_held(c, STAT_tcp_oooq_mbufs_now)); /* nothing can lie behind a FIN */
     tcp_program_ack(c);
     if (c->flags & TCP_F_OWNED || c->events & TCP_EVENT_ACCEPT)
         tcp_program_events(c, STREAM_READABLE);

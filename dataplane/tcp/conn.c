@@ -3,8 +3,6 @@
 #include "base/assert.h"
 #include "tcp/tcp_priv.h"
 
-#include <rte_mbuf.h>
-
 static tcp_entry_t entry_of(const struct tcp_conn *c)
 {
     return tcp_entry(pool_index(&c->tcp->conns, c), c->generation, false);
@@ -79,8 +77,8 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state)
 /* Lets go of everything that is for sending and for reordering. */
 static void drop_queues(struct tcp_conn *c)
 {
-    tcp_mbufq_clear(&c->sndq);
-    tcp_mbufq_clear(&c->oooq);
+    tcp_mbufq_clear(&c->sndq, tcp_held(c, STAT_tcp_sndq_mbufs_now));
+    tcp_mbufq_clear(&c->oooq, tcp_held(c, STAT_tcp_oooq_mbufs_now));
     tcp_sender_put(c);
 }
 
@@ -134,17 +132,10 @@ void tcp_conn_free(struct tcp_conn *c)
     ASSERT(!wheel_timer_is_armed(&c->timer) && !list_is_linked(&c->output));
     if (list_is_linked(&c->ready))
         list_remove(&c->ready);
-    tcp_mbufq_clear(&c->rcvq);
+    tcp_mbufq_clear(&c->rcvq, tcp_held(c, STAT_tcp_rcvq_mbufs_now));
+    if ((c->flags & TCP_F_ACTIVE) == 0)
+        t->passives--;
     c->state = TCP_FREE;
     pool_put(&t->conns, c);
     t->core->stats->counters[STAT_tcp_conns_now] = t->conns.used;
-}
-
-bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve)
-{
-    if (t->core->now_us >= t->mbufs_look_us) {
-        t->mbufs_look_us = t->core->now_us + TCP_MBUFS_LOOK_US;
-        t->mbufs_free = rte_mempool_avail_count(t->core->mbufs);
-    }
-    return t->mbufs_free < reserve;
 }

@@ -37,15 +37,20 @@ uint16_t tcp_mss_to_tell(const struct tcp_conn *c)
     return tcp_mss_of_mtu(c->path_mtu, is_v4(c));
 }
 
-void tcp_set_mss(struct tcp_conn *c)
+uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu)
 {
-    uint32_t mss = tcp_mss_to_tell(c);
+    uint16_t mss = tcp_mss_of_mtu(mtu, is_v4(c));
     if (c->peer_mss < mss)
         mss = c->peer_mss;
     if (c->flags & TCP_F_TIMESTAMPS)
-        mss -= TIMESTAMP_BYTES; /* options are not part of the MSS (RFC 6691) */
+        mss = (uint16_t)(mss - TIMESTAMP_BYTES); /* options are not part of the MSS (RFC 6691) */
     ASSERT(mss > 0 && mss <= TCP_PACKET_BYTES_MAX);
-    c->mss = (uint16_t)mss;
+    return mss;
+}
+
+void tcp_set_mss(struct tcp_conn *c)
+{
+    c->mss = tcp_mss_on_path(c, c->path_mtu);
 }
 
 uint16_t tcp_syn_window(const struct tcp *t)
@@ -133,17 +138,20 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     struct net_path path;
     if (!find_path(t, args, &path))
         return refuse_open(t, TCP_OPEN_NO_ROUTE, STAT_tcp_open_no_route);
-    if (tcp_mbufs_are_short(t, t->config.mbufs_low))
+    if (tcp_refuses_for_memory(t, true))
         return refuse_open(t, TCP_OPEN_NO_MBUF, STAT_tcp_open_no_mbuf);
     struct tcp_tuple tuple = {path.source, args->remote, 0, args->remote_port};
     if (!tcp_port_choose(t, path.port, &tuple))
         return refuse_open(t, TCP_OPEN_NO_PORT, STAT_tcp_open_no_port);
     bool is_table_full = false;
     struct tcp_conn *c = tcp_conn_new(t, &tuple, &is_table_full);
-    if (c == NULL)
+    if (c == NULL) {
+        tcp_shed_slots(t); /* the next one finds room */
         return refuse_open(t, TCP_OPEN_NO_CONN, STAT_tcp_open_no_conn);
+    }
     c->flags = TCP_F_ACTIVE | TCP_F_OWNED;
     c->path_mtu = tcp_usable_mtu(path.mtu);
+    tcp_plpmtud_init(c);
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;
     tcp_set_mss(c);
     tcp_conn_set_state(c, TCP_SYN_SENT);
@@ -157,11 +165,18 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     return TCP_OPEN_OK;
 }
 
-/* The time of SYN to answer is the first RTT, if it was sent once. */
-static void sample_handshake_rtt(struct tcp_conn *c)
+/* The time of SYN to answer is the first RTT. Which of several SYNs is answered, only the echo of
+ * its timestamp tells (RFC 7323, 4.1). */
+static void sample_handshake_rtt(struct tcp_conn *c, const struct tcp_segment *seg)
 {
     uint64_t due_us = c->deadline_us[TCP_DEADLINE_RETRANSMIT];
     uint64_t now_us = c->tcp->core->now_us;
+    if (c->probes != 0 && (c->flags & TCP_F_TIMESTAMPS) != 0 && seg->options.has_timestamps) {
+        uint32_t rtt_ms = tcp_ts_now(c) - seg->options.ts_echo;
+        if (rtt_ms <= TCP_RTO_US_MAX / 1000) /* else it is not ours */
+            tcp_rtt_sample(&c->rtt, rtt_ms * 1000ULL, now_us);
+        return;
+    }
     if (c->probes != 0 || due_us == 0)
         return;
     uint64_t sent_us = due_us - tcp_rtt_timeout_us(&c->rtt, 0);
@@ -174,10 +189,12 @@ void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg)
     ASSERT(c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD);
     ASSERT(seq_eq(seg->ack, c->snd_nxt));
     struct core *core = c->tcp->core;
-    sample_handshake_rtt(c);
+    sample_handshake_rtt(c, seg);
     /* A SYN lost says something about the path (RFC 5681, 3.1; RFC 6928, 2). */
     if (c->probes > 1)
         c->kept_cwnd_bytes = c->mss;
+    if (c->probes > 0 && c->rtt.srtt_us == 0)
+        c->rtt.rto_us = TCP_RTO_SYN_LOST_US; /* RFC 6298, 5.7 */
     c->probes = 0;
     c->backoff = 0;
     c->snd_una = seg->ack;

@@ -21,29 +21,41 @@ static uint16_t plateau_below(uint16_t mtu)
 }
 
 /* The path takes less than was sent: what is too big goes again in smaller pieces. No congestion is
- * meant by it, so nothing slows down. */
-static void lower_path_mtu(struct tcp_conn *c, uint16_t told)
+ * meant by it; but what cwnd allows is not to become more packets (RFC 5681, 3.1). */
+static void cut_flight(struct tcp_conn *c, uint16_t mss_before)
 {
-    uint16_t floor = ip_addr_is_v4(&c->tuple.remote) ? TCP_PMTU_MIN_4 : TCP_PMTU_MIN_6;
+    struct tcp_sender *x = c->tx;
+    uint64_t cwnd = (uint64_t)x->cc.cwnd_bytes * c->mss / mss_before;
+    x->cc.cwnd_bytes = cwnd < c->mss ? c->mss : (uint32_t)cwnd;
+    LIST_EACH_SAFE (node, next, &x->board.in_flight) {
+        struct tcp_sent *s = container_of(node, struct tcp_sent, by_place);
+        if (s->bytes > c->mss)
+            tcp_board_lose(&x->board, s);
+    }
+    tcp_program_output(c);
+}
+
+/* A router tells what passes; `seq` is what it quotes. */
+static void on_too_big(struct tcp_conn *c, seq_t seq, uint16_t told)
+{
+    bool is_v4 = ip_addr_is_v4(&c->tuple.remote);
     uint16_t mtu = told == 0 ? plateau_below(c->path_mtu) : told;
-    if (mtu < floor)
-        mtu = floor;
-    if (mtu >= c->path_mtu) {
-        stat_inc(c->tcp->core, STAT_tcp_icmp_ignored);
+    bool is_about_probe = (c->flags & TCP_F_MTU_PROBE) != 0 && tcp_plpmtud_on_too_big(c, seq, mtu);
+    if (is_v4 && mtu < TCP_PMTU_MIN_4)
+        mtu = TCP_PMTU_MIN_4;
+    /* RFC 8201, 4: less than every link carries is discarded. */
+    if (is_about_probe || mtu >= c->path_mtu || (!is_v4 && mtu < TCP_PMTU_MIN_6)) {
+        stat_inc(c->tcp->core, is_about_probe ? STAT_tcp_icmp_probe : STAT_tcp_icmp_ignored);
         return;
     }
+    uint16_t mss_before = c->mss;
     stat_inc(c->tcp->core, STAT_tcp_icmp_too_big);
     c->path_mtu = mtu;
     tcp_set_mss(c);
-    if (c->tx == NULL)
-        return;
-    LIST_EACH_SAFE (node, next, &c->tx->board.in_flight) {
-        struct tcp_sent *s = container_of(node, struct tcp_sent, by_place);
-        if (s->bytes > c->mss)
-            tcp_board_lose(&c->tx->board, s);
-    }
+    tcp_plpmtud_lowered(c, TCP_PMTU_RAISE_MS);
     ASSERT_HOT(c->mss > 0);
-    tcp_program_output(c);
+    if (c->tx != NULL)
+        cut_flight(c, mss_before);
 }
 
 static void input(struct tcp *t, const struct tcp_tuple *tuple, const struct net_icmp_error *e)
@@ -59,7 +71,7 @@ static void input(struct tcp *t, const struct tcp_tuple *tuple, const struct net
     if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt)) {
         stat_inc(t->core, STAT_tcp_icmp_ignored);
     } else if (e->kind == NET_ICMP_TOO_BIG) {
-        lower_path_mtu(c, e->mtu);
+        on_too_big(c, seq, e->mtu);
     } else {
         stat_inc(t->core, STAT_tcp_icmp_soft);
         bool is_unreachable = e->kind == NET_ICMP_UNREACHABLE;

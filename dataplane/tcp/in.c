@@ -109,6 +109,8 @@ static void answer_unacceptable(struct tcp_conn *c, const struct tcp_segment *se
         tcp_program_output(c);
     } else if ((seg->flags & TCP_SYN) != 0 || seq_len(seg) == 0) {
         tcp_challenge_ack(c);
+    } else if (!tcp_may_answer_stray(c->tcp)) {
+        return;
     } else if (seg->len > 0 && seq_le(seq_add(seg->seq, seg->len), c->rcv_nxt) &&
                c->state >= TCP_ESTABLISHED) {
         struct tcp_sack_block again = {seg->seq, seq_add(seg->seq, seg->len)};

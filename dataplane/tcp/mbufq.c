@@ -8,7 +8,7 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
-void tcp_mbufq_push(struct tcp_mbufq *q, struct rte_mbuf *m)
+void tcp_mbufq_push(struct tcp_mbufq *q, struct rte_mbuf *m, uint64_t *held)
 {
     ASSERT_HOT(m->next == NULL && m->nb_segs == 1);
     ASSERT_HOT(m->data_len > 0);
@@ -19,9 +19,10 @@ void tcp_mbufq_push(struct tcp_mbufq *q, struct rte_mbuf *m)
     q->tail = m;
     q->bytes += m->data_len;
     q->mbufs++;
+    ++*held;
 }
 
-struct rte_mbuf *tcp_mbufq_take(struct tcp_mbufq *q)
+struct rte_mbuf *tcp_mbufq_take(struct tcp_mbufq *q, uint64_t *held)
 {
     struct rte_mbuf *m = q->head;
     if (m == NULL)
@@ -33,10 +34,12 @@ struct rte_mbuf *tcp_mbufq_take(struct tcp_mbufq *q)
     m->next = NULL;
     q->bytes -= m->data_len;
     q->mbufs--;
+    ASSERT_HOT(*held > 0);
+    --*held;
     return m;
 }
 
-void tcp_mbufq_drop(struct tcp_mbufq *q, uint32_t bytes)
+void tcp_mbufq_drop(struct tcp_mbufq *q, uint32_t bytes, uint64_t *held)
 {
     ASSERT_HOT(bytes <= q->bytes);
     while (bytes > 0) {
@@ -49,14 +52,14 @@ void tcp_mbufq_drop(struct tcp_mbufq *q, uint32_t bytes)
             return;
         }
         bytes -= m->data_len;
-        rte_pktmbuf_free_seg(tcp_mbufq_take(q));
+        rte_pktmbuf_free_seg(tcp_mbufq_take(q, held));
     }
 }
 
-void tcp_mbufq_clear(struct tcp_mbufq *q)
+void tcp_mbufq_clear(struct tcp_mbufq *q, uint64_t *held)
 {
     struct rte_mbuf *m;
-    while ((m = tcp_mbufq_take(q)) != NULL)
+    while ((m = tcp_mbufq_take(q, held)) != NULL)
         rte_pktmbuf_free_seg(m);
     ASSERT_HOT(q->bytes == 0 && q->mbufs == 0);
 }

@@ -5,6 +5,8 @@
  *
  *   bytes == sum of data_len,  mbufs == number of links,  (head == NULL) == (mbufs == 0)
  *
+ * `held` is the worker's gauge of all mbufs that queues of this kind hold; it follows.
+ *
  * No empty mbuf is ever on a queue. Owner: the connection. Cost: O(1) unless said.
  */
 #pragma once
@@ -24,16 +26,16 @@ struct tcp_mbufq {
 };
 
 /* Appends a single-segment mbuf with data; takes ownership. */
-void tcp_mbufq_push(struct tcp_mbufq *q, struct rte_mbuf *m);
+void tcp_mbufq_push(struct tcp_mbufq *q, struct rte_mbuf *m, uint64_t *held);
 
 /* Takes the first mbuf off; NULL: empty. */
-struct rte_mbuf *tcp_mbufq_take(struct tcp_mbufq *q);
+struct rte_mbuf *tcp_mbufq_take(struct tcp_mbufq *q, uint64_t *held);
 
 /* Drops the first `bytes` <= q->bytes. Cost: O(mbufs freed). */
-void tcp_mbufq_drop(struct tcp_mbufq *q, uint32_t bytes);
+void tcp_mbufq_drop(struct tcp_mbufq *q, uint32_t bytes, uint64_t *held);
 
 /* Frees everything. */
-void tcp_mbufq_clear(struct tcp_mbufq *q);
+void tcp_mbufq_clear(struct tcp_mbufq *q, uint64_t *held);
 
 /* Copies as many bytes as the tail mbuf has room for behind its data, if no one else looks at that
  * room. Returns how many. */

@@ -161,6 +161,8 @@ static bool cut_to_mss(struct tcp_conn *c, struct tcp_sent *s)
 {
     if (s->bytes <= c->mss)
         return true;
+    if (c->flags & TCP_F_MTU_PROBE)
+        tcp_plpmtud_on_cut(c, s);
     struct tcp_sent *rest = pool_get(&c->tcp->records);
     if (rest == NULL) {
         stat_inc(c->tcp->core, STAT_tcp_tx_no_record);
@@ -261,6 +263,8 @@ static bool send_next(struct tcp_conn *c)
         uint32_t bytes = lost->bytes < c->mss ? lost->bytes : c->mss;
         return cwnd_allows(c, bytes) && pace_allows(c) && tcp_output_again(c, lost);
     }
+    if ((c->flags & TCP_F_MTU_SEARCH) != 0 && tcp_plpmtud_send(c))
+        return true;
     uint32_t unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
     if ((c->flags & TCP_F_FIN_SENT) != 0 || (unsent == 0 && !fin_follows(c, 0)))
         return false;

@@ -29,23 +29,30 @@ void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int chang
     t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open;
 }
 
-/* Are there so many half-open connections, in all or of this listener, that a SYN gets a cookie? */
+/* Does a SYN get a cookie? There are many half-open connections, in all or of this listener, or few
+ * free ones: those are for who has shown his address. */
 static bool wants_cookie(struct tcp *t, const struct tcp_tuple *tuple)
 {
-    const struct tcp_config *config = &t->config;
-    uint32_t of_listener = config->half_open_listener_max;
-    if (of_listener == 0)
-        of_listener = (config->half_open_max + 1) / 2;
-    return t->half_open >= config->half_open_max || *half_open_of(t, tuple) >= of_listener;
+    uint32_t most = t->config.passive_max;
+    return t->passives >= most - most / TCP_PROVEN_SHARE ||
+           t->half_open >= t->config.half_open_max ||
+           *half_open_of(t, tuple) >= t->config.half_open_listener_max;
 }
 
 /* Why nobody gets a connection now; STAT_COUNT: the peer may have one. */
 static enum stat_id refuses(struct tcp *t, const struct tcp_segment *seg, struct net_path *ret_path)
 {
-    if (tcp_mbufs_are_short(t, t->config.mbufs_low))
+    if (tcp_refuses_for_memory(t, false))
         return STAT_tcp_drop_mbufs_low;
     return net_path_find(t->net, &seg->tuple.remote, ret_path) ? STAT_COUNT
                                                                : STAT_tcp_drop_no_route;
+}
+
+/* What a connection that begins in need may send at first. */
+static uint16_t small_window(const struct tcp *t)
+{
+    uint16_t window = tcp_syn_window(t);
+    return window < TCP_WINDOW_SMALL_BYTES ? window : TCP_WINDOW_SMALL_BYTES;
 }
 
 /* A SYN-ACK of which nothing is kept. */
@@ -73,7 +80,7 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
     t->cookies_until_us = core->now_us + TCP_COOKIE_LIFE_US;
     stat_inc(core, STAT_tcp_rx_syn_cookie);
     tcp_bare_send(t, &seg->tuple, number, seq_add(seg->seq, 1),
-                  (uint8_t)(TCP_SYN | TCP_ACK | (terms.has_ecn ? TCP_ECE : 0)), tcp_syn_window(t),
+                  (uint8_t)(TCP_SYN | TCP_ACK | (terms.has_ecn ? TCP_ECE : 0)), small_window(t),
                   &o);
 }
 
@@ -82,38 +89,60 @@ static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple, u
                                  uint16_t mtu)
 {
     bool is_table_full = false;
-    struct tcp_conn *c = tcp_conn_new(t, tuple, &is_table_full);
+    struct tcp_conn *c = NULL;
+    if (t->passives < t->config.passive_max)
+        c = tcp_conn_new(t, tuple, &is_table_full);
     if (c == NULL) {
+        if (!is_table_full)
+            tcp_shed_slots(t); /* the next one finds room */
         stat_inc(t->core, is_table_full ? STAT_tcp_drop_table_full : STAT_tcp_drop_conn_limit);
         return NULL;
     }
     c->stream.owner = (void *)(uintptr_t)bind; /* until it has one */
     c->path_mtu = tcp_usable_mtu(mtu);
+    tcp_plpmtud_init(c);
+    t->passives++;
     return c;
+}
+
+/* How a SYN is answered. */
+enum syn_answer { SYN_DROPPED, SYN_COOKIE, SYN_HALF_OPEN };
+
+/* Decides; what is dropped is counted. `may_cookie`: the number is ours to choose. */
+static enum syn_answer judge_syn(struct tcp *t, const struct tcp_segment *seg, bool may_cookie,
+                                 struct net_path *ret_path)
+{
+    uint32_t most = t->config.half_open_max;
+    enum stat_id refusal = refuses(t, seg, ret_path);
+    if (refusal == STAT_COUNT && t->passives >= t->config.passive_max && !tcp_shed_slots(t))
+        refusal = STAT_tcp_drop_conn_limit; /* a cookie would promise what nobody can keep */
+    bool is_crowded = refusal == STAT_COUNT && wants_cookie(t, &seg->tuple);
+    if (is_crowded && may_cookie)
+        return SYN_COOKIE;
+    if (is_crowded && t->half_open >= most + most / TCP_HALF_OPEN_REUSE_SHARE)
+        refusal = STAT_tcp_drop_half_open_limit;
+    if (refusal == STAT_COUNT)
+        return SYN_HALF_OPEN;
+    stat_inc(t->core, refusal);
+    return SYN_DROPPED;
 }
 
 void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
                       const seq_t *iss_after)
 {
     struct net_path path;
-    enum stat_id refusal = refuses(t, seg, &path);
-    bool is_full = refusal == STAT_COUNT && wants_cookie(t, &seg->tuple);
-    if (is_full && iss_after == NULL) {
+    enum syn_answer answer = judge_syn(t, seg, iss_after == NULL, &path);
+    if (answer == SYN_COOKIE)
         send_cookie(t, seg, path.mtu);
-        return;
-    }
-    uint32_t most = t->config.half_open_max;
-    if (is_full && t->half_open >= most + most / TCP_HALF_OPEN_REUSE_SHARE)
-        refusal = STAT_tcp_drop_half_open_limit;
-    if (refusal != STAT_COUNT) {
-        stat_inc(t->core, refusal);
-        return;
-    }
-    struct tcp_conn *c = new_conn(t, &seg->tuple, bind, path.mtu);
+    struct tcp_conn *c = answer == SYN_HALF_OPEN ? new_conn(t, &seg->tuple, bind, path.mtu) : NULL;
     if (c == NULL)
         return;
     tcp_conn_set_state(c, TCP_SYN_RCVD);
     tcp_take_syn(c, seg);
+    if (tcp_mbufs_are_short(t, t->config.mbufs_low)) {
+        stat_inc(t->core, STAT_tcp_window_small);
+        c->rcv_adv = seq_add(c->rcv_nxt, small_window(t));
+    }
     seq_t iss = tcp_iss(&t->core->hash_key, &c->tuple, t->core->now_us);
     if (iss_after != NULL && seq_lt(iss, *iss_after))
         iss = *iss_after;
@@ -187,6 +216,7 @@ bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bi
     stat_inc(t->core, STAT_tcp_cookie_accepted);
     tcp_conn_set_state(c, TCP_SYN_RCVD);
     tcp_take_syn(c, &syn);
+    c->rcv_adv = seq_add(c->rcv_nxt, small_window(t)); /* as the cookie told */
     tcp_begin_sending(c, seq_add(seg->ack, UINT32_MAX));
     c->snd_nxt = seg->ack; /* our SYN was the cookie */
     tcp_establish(c, seg);

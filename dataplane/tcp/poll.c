@@ -106,7 +106,8 @@ static void deliver(struct tcp_conn *c, unsigned events)
     if (events & STREAM_CLOSED) {
         ASSERT(c->state == TCP_CLOSED);
         if (c->end != STREAM_END_ORDERLY) {
-            tcp_mbufq_clear(&c->rcvq); /* what is unread is gone */
+            tcp_mbufq_clear(&c->rcvq,
+                            tcp_held(c, STAT_tcp_rcvq_mbufs_now)); /* what is unread is gone */
             events = STREAM_CLOSED;
         } else if (c->rcvq.bytes > 0) {
             events &= ~(unsigned)STREAM_CLOSED; /* comes when all is consumed */
@@ -177,7 +178,8 @@ static unsigned handle_outputs(struct tcp *t)
 
 unsigned tcp_poll(struct tcp *t)
 {
-    unsigned n = wake_starved(t);
+    unsigned n = tcp_memory_poll(t);
+    n += wake_starved(t);
     n += handle_ready(t);
     n += handle_outputs(t);
     ASSERT_HOT(t->conns.used <= t->config.conns_max);

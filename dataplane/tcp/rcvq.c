@@ -25,10 +25,12 @@ static uint32_t mbufs_meant(const struct tcp *t)
 /* The room by both counts. */
 static uint32_t room_bytes(const struct tcp_conn *c)
 {
-    const struct tcp *t = c->tcp;
+    struct tcp *t = c->tcp;
     uint32_t limit = t->config.rx_window_bytes;
     uint32_t by_bytes = c->rcvq.bytes < limit ? limit - c->rcvq.bytes : 0;
     uint32_t meant = mbufs_meant(t);
+    uint32_t share = tcp_share_mbufs(t);
+    meant = share < meant ? share : meant;
     uint32_t left = c->rcvq.mbufs < meant ? meant - c->rcvq.mbufs : 0;
     uint64_t by_mbufs = (uint64_t)left * t->mbuf_bytes / TRUE_SIZE_FACTOR;
     return by_mbufs < by_bytes ? (uint32_t)by_mbufs : by_bytes;
@@ -76,6 +78,7 @@ void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m)
     uint32_t bytes = m->data_len;
     ASSERT_HOT(bytes > 0);
     c->rcv_nxt = seq_add(c->rcv_nxt, bytes);
+    c->flags &= ~(uint32_t)TCP_F_RESTING;
     stat_add(core, STAT_tcp_rx_bytes, bytes);
     tcp_program_events(c, STREAM_READABLE);
     if (bytes <= TCP_COALESCE_BYTES_MAX && tcp_mbufq_has_small_tail(&c->rcvq)) {
@@ -89,13 +92,17 @@ void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m)
         }
         rte_pktmbuf_adj(m, (uint16_t)copied);
     }
-    tcp_mbufq_push(&c->rcvq, m);
+    tcp_mbufq_push(&c->rcvq, m, tcp_held(c, STAT_tcp_rcvq_mbufs_now));
 }
 
 /* Room for one more mbuf in all, if need be by throwing away what waits out of order. */
 static bool make_place(struct tcp_conn *c, bool is_in_order)
 {
     uint32_t hard = mbufs_meant(c->tcp) * TRUE_SIZE_HARD_FACTOR;
+    if (!tcp_may_hold_more(c)) {
+        stat_inc(c->tcp->core, STAT_tcp_rx_no_mbufs);
+        return false;
+    }
     while (c->rcvq.mbufs + c->oooq.mbufs >= hard) {
         if (!is_in_order || !tcp_reasm_prune(c)) {
             stat_inc(c->tcp->core, STAT_tcp_rx_no_room);

@@ -29,8 +29,9 @@ static void cut_front(struct rte_mbuf *m, uint32_t n)
 }
 
 /* Links `m` behind `before` (NULL: in front of all). */
-static void link_behind(struct tcp_mbufq *q, struct rte_mbuf *before, struct rte_mbuf *m)
+static void link_behind(struct tcp_conn *c, struct rte_mbuf *before, struct rte_mbuf *m)
 {
+    struct tcp_mbufq *q = &c->oooq;
     struct rte_mbuf **from = before == NULL ? &q->head : &before->next;
     m->next = *from;
     *from = m;
@@ -38,11 +39,13 @@ static void link_behind(struct tcp_mbufq *q, struct rte_mbuf *before, struct rte
         q->tail = m;
     q->bytes += m->data_len;
     q->mbufs++;
+    ++*tcp_held(c, STAT_tcp_oooq_mbufs_now);
 }
 
 /* Takes out and frees the one behind `before`. */
-static void unlink_behind(struct tcp_mbufq *q, struct rte_mbuf *before)
+static void unlink_behind(struct tcp_conn *c, struct rte_mbuf *before)
 {
+    struct tcp_mbufq *q = &c->oooq;
     struct rte_mbuf **from = before == NULL ? &q->head : &before->next;
     struct rte_mbuf *m = *from;
     ASSERT_HOT(m != NULL && q->bytes >= m->data_len && q->mbufs > 0);
@@ -51,6 +54,7 @@ static void unlink_behind(struct tcp_mbufq *q, struct rte_mbuf *before)
         q->tail = before;
     q->bytes -= m->data_len;
     q->mbufs--;
+    --*tcp_held(c, STAT_tcp_oooq_mbufs_now);
     m->next = NULL;
     rte_pktmbuf_free_seg(m);
 }
@@ -96,7 +100,7 @@ bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
         cut_front(m, (uint32_t)covered);
     struct rte_mbuf **next = before == NULL ? &q->head : &before->next;
     while (*next != NULL && seq_ge(end_of(m), end_of(*next))) /* swallowed whole by the new one */
-        unlink_behind(q, before);
+        unlink_behind(c, before);
     int32_t overlap = *next == NULL ? 0 : seq_diff(end_of(m), first_of(*next));
     if (overlap >= (int32_t)m->data_len) { /* the one before and this one hold it together */
         stat_add(c->tcp->core, STAT_tcp_rx_duplicate_bytes, m->data_len);
@@ -110,7 +114,7 @@ bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq)
         before->tx_offload = m->tx_offload;
         rte_pktmbuf_free(m);
     } else {
-        link_behind(q, before, m);
+        link_behind(c, before, m);
     }
     return true;
 }
@@ -119,7 +123,7 @@ void tcp_reasm_advance(struct tcp_conn *c)
 {
     struct tcp_mbufq *q = &c->oooq;
     while (q->head != NULL && seq_le(first_of(q->head), c->rcv_nxt)) {
-        struct rte_mbuf *m = tcp_mbufq_take(q);
+        struct rte_mbuf *m = tcp_mbufq_take(q, tcp_held(c, STAT_tcp_oooq_mbufs_now));
         int32_t old = seq_diff(c->rcv_nxt, first_of(m));
         if (old >= (int32_t)m->data_len) {
             rte_pktmbuf_free_seg(m);
@@ -182,7 +186,7 @@ bool tcp_reasm_prune(struct tcp_conn *c)
     struct rte_mbuf *before = NULL;
     for (struct rte_mbuf *m = q->head; m != q->tail; m = m->next)
         before = m;
-    unlink_behind(q, before);
+    unlink_behind(c, before);
     stat_inc(c->tcp->core, STAT_tcp_rx_out_of_order_pruned);
     return true;
 }

@@ -196,6 +196,8 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
 {
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
+    if (c->flags & TCP_F_MTU_PROBE)
+        tcp_plpmtud_on_ack(c);
     if (is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end)) {
         if (c->flags & TCP_F_LOSS)
             c->flags |= TCP_F_CWND_LIMITED; /* a window of one was full, though nothing waited */
@@ -203,7 +205,7 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool 
     }
     end_tlp_episode(c, is_dupack);
     uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
-    if (lost > 0 && !is_recovering(c))
+    if (lost > 0 && !is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
         enter_recovery(c);
     control_congestion(c, d, lost, is_dupack);
     ASSERT_HOT(c->tx->cc.cwnd_bytes > 0);
@@ -216,7 +218,7 @@ void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
     struct tcp_delivery nothing = {.now_us = c->tcp->core->now_us};
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
     uint32_t lost = detect_by_rack(c);
-    if (lost > 0 && !is_recovering(c))
+    if (lost > 0 && !is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
         enter_recovery(c);
     if (c->flags & TCP_F_RECOVERY)
         control_congestion(c, &nothing, lost, false);
@@ -320,6 +322,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
             tcp_undo_begin(&x->undo, &x->cc, (c->flags & TCP_F_TIMESTAMPS) == 0);
         else
             tcp_undo_on_timeout_again(&x->undo);
+        tcp_plpmtud_on_timeout(c);
         tcp_board_lose_all(&x->board);
         tcp_cc_on_timeout(&x->cc, is_first, c->mss);
         tcp_ecn_on_reduced(c);

@@ -1,56 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resets: when one is sent (RFC 9293, 3.5.2), when one is believed (3.5.3, RFC 5961). */
+/* Resets: when one is sent (RFC 9293, 3.5.2), when one is believed (3.5.3, RFC 5961). And how often
+ * a stranger can make us answer: no two confused peers, and nobody who forges, gets more. */
 #include "base/assert.h"
 #include "tcp/tcp_priv.h"
 
-/* One more reset in this second? */
-static bool may_reset(struct tcp *t)
+/* One more of these in this second? Else it is counted. */
+static bool may_send(struct tcp *t, struct tcp_rate *rate, uint32_t mean, enum stat_id limited)
 {
-    uint64_t now_us = t->core->now_us;
-    if (now_us - t->rst_window_us >= 1000000) {
-        t->rst_window_us = now_us;
-        t->rst_count = 0;
-    }
-    if (t->rst_count >= TCP_RST_PER_SECOND_MAX) {
-        stat_inc(t->core, STAT_tcp_tx_rst_limited);
-        return false;
-    }
-    t->rst_count++;
-    return true;
+    if (tcp_rate_take(rate, t->core->now_us, &t->core->rng, mean))
+        return true;
+    stat_inc(t->core, limited);
+    return false;
+}
+
+bool tcp_may_answer_stray(struct tcp *t)
+{
+    return may_send(t, &t->strays, TCP_STRAY_ACKS_PER_SECOND_MAX, STAT_tcp_tx_stray_limited);
 }
 
 void tcp_rst_reply(struct tcp *t, const struct tcp_segment *seg)
 {
-    if ((seg->flags & TCP_RST) != 0 || !may_reset(t))
+    if ((seg->flags & TCP_RST) != 0 ||
+        !may_send(t, &t->rsts, t->config.rst_per_second_max, STAT_tcp_tx_rst_limited))
         return;
     stat_inc(t->core, STAT_tcp_tx_rst);
-    static const struct tcp_options none;
+    struct tcp_options o = {
+        /* RFC 7323, 5.2: what it answers is told; a clock of our own there is not */
+        .has_timestamps = seg->options.has_timestamps,
+        .ts_echo = seg->options.ts_value,
+    };
     if (seg->flags & TCP_ACK) {
-        tcp_bare_send(t, &seg->tuple, seg->ack, (seq_t){0}, TCP_RST, 0, &none);
+        tcp_bare_send(t, &seg->tuple, seg->ack, (seq_t){0}, TCP_RST, 0, &o);
         return;
     }
     uint32_t len = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
-    tcp_bare_send(t, &seg->tuple, (seq_t){0}, seq_add(seg->seq, len), TCP_RST | TCP_ACK, 0, &none);
+    tcp_bare_send(t, &seg->tuple, (seq_t){0}, seq_add(seg->seq, len), TCP_RST | TCP_ACK, 0, &o);
 }
 
 void tcp_rst_send(struct tcp_conn *c)
 {
     ASSERT_HOT(c->state > TCP_CLOSED);
-    static const struct tcp_options none;
+    struct tcp_options o = {
+        .has_timestamps = (c->flags & TCP_F_TIMESTAMPS) != 0, /* SHOULD (RFC 7323, 3.2) */
+        .ts_value = tcp_ts_now(c),
+        .ts_echo = c->ts_recent,
+    };
     stat_inc(c->tcp->core, STAT_tcp_tx_rst);
-    tcp_bare_send(c->tcp, &c->tuple, tcp_acceptable_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0,
-                  &none);
+    tcp_bare_send(c->tcp, &c->tuple, tcp_acceptable_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0, &o);
 }
 
 void tcp_challenge_ack(struct tcp_conn *c)
 {
-    uint32_t now_ms = tcp_now_ms(c->tcp);
+    struct tcp *t = c->tcp;
+    uint32_t now_ms = tcp_now_ms(t);
     if (now_ms - c->challenge_ms < TCP_CHALLENGE_INTERVAL_MS) {
-        stat_inc(c->tcp->core, STAT_tcp_tx_challenge_limited);
+        stat_inc(t->core, STAT_tcp_tx_challenge_limited);
         return;
     }
+    if (!may_send(t, &t->challenges, t->config.challenge_per_second_max,
+                  STAT_tcp_tx_challenge_limited))
+        return;
     c->challenge_ms = now_ms;
-    stat_inc(c->tcp->core, STAT_tcp_tx_challenge);
+    stat_inc(t->core, STAT_tcp_tx_challenge);
     tcp_program_ack(c);
 }
 

@@ -11,14 +11,30 @@
 
 #define TRUE_SIZE_FACTOR 2u /* as in rcvq.c */
 
+/* How many mbufs the queue may hold: what its bytes need, or its share of what is free. */
+static uint32_t mbufs_max(struct tcp *t)
+{
+    uint32_t meant = t->config.tx_buffer_bytes * TRUE_SIZE_FACTOR / t->mbuf_bytes + 1;
+    uint32_t share = tcp_share_mbufs(t);
+    return share < meant ? share : meant;
+}
+
 uint32_t tcp_sndq_room(const struct tcp_conn *c)
 {
-    const struct tcp *t = c->tcp;
-    uint32_t limit = t->config.tx_buffer_bytes;
-    uint32_t mbufs_max = limit * TRUE_SIZE_FACTOR / t->mbuf_bytes + 1;
-    if (c->sndq.bytes >= limit || c->sndq.mbufs >= mbufs_max)
+    uint32_t limit = c->tcp->config.tx_buffer_bytes;
+    uint32_t most = mbufs_max(c->tcp);
+    if (c->sndq.bytes >= limit || c->sndq.mbufs >= most)
         return 0;
-    return limit - c->sndq.bytes;
+    uint32_t by_mbufs = (most - c->sndq.mbufs) * MBUF_DATA_BYTES;
+    return by_mbufs < limit - c->sndq.bytes ? by_mbufs : limit - c->sndq.bytes;
+}
+
+/* Room that is worth telling a writer of. */
+static uint32_t room_worth(struct tcp *t)
+{
+    uint32_t by_mbufs = mbufs_max(t) * MBUF_DATA_BYTES;
+    uint32_t limit = t->config.tx_buffer_bytes;
+    return (by_mbufs < limit ? by_mbufs : limit) / 4;
 }
 
 /* snd_nxt's place when the queue was empty is the new mbuf. */
@@ -28,7 +44,7 @@ static void push(struct tcp_conn *c, struct rte_mbuf *m)
         c->tx->next_data = m;
         c->tx->next_offset = m->data_off;
     }
-    tcp_mbufq_push(&c->sndq, m);
+    tcp_mbufq_push(&c->sndq, m, tcp_held(c, STAT_tcp_sndq_mbufs_now));
 }
 
 /* An empty mbuf with all its room for payload; half of the reserve is kept for what is owed:
@@ -42,7 +58,9 @@ static struct rte_mbuf *new_mbuf(struct tcp *t)
         stat_inc(t->core, STAT_tcp_write_no_mbuf);
         return NULL;
     }
-    m->data_off = 0; /* headers go into an mbuf of their own */
+    if (t->mbufs_free > 0)
+        t->mbufs_free--; /* until the pool is asked again */
+    m->data_off = 0;     /* headers go into an mbuf of their own */
     return m;
 }
 
@@ -79,8 +97,8 @@ void tcp_sndq_push(struct tcp_conn *c, struct rte_mbuf *m)
 
 bool tcp_sndq_push_part(struct tcp_conn *c, struct rte_mbuf *m, uint32_t bytes)
 {
-    struct rte_mbuf *ref = new_mbuf(c->tcp);
-    ASSERT_HOT(bytes > 0 && bytes < m->data_len);
+    ASSERT_HOT(bytes > 0 && bytes < m->data_len && bytes <= tcp_sndq_room(c));
+    struct rte_mbuf *ref = new_mbuf(c->tcp); /* takes of the share */
     if (ref == NULL) {
         tcp_program_starved(c);
         return false;
@@ -89,16 +107,18 @@ bool tcp_sndq_push_part(struct tcp_conn *c, struct rte_mbuf *m, uint32_t bytes)
     ref->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
     ref->data_len = (uint16_t)bytes;
     ref->pkt_len = bytes;
-    tcp_sndq_push(c, ref);
+    c->snd_end = seq_add(c->snd_end, bytes);
+    push(c, ref);
     return true;
 }
 
 void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes)
 {
     struct tcp_mbufq *q = &c->sndq;
+    uint64_t *held = tcp_held(c, STAT_tcp_sndq_mbufs_now);
     ASSERT_HOT(bytes <= q->bytes);
     while (bytes > 0 && q->head->data_len <= bytes) {
-        struct rte_mbuf *m = tcp_mbufq_take(q);
+        struct rte_mbuf *m = tcp_mbufq_take(q, held);
         bytes -= m->data_len;
         if (m == c->tx->next_data) {
             c->tx->next_data = q->head;
@@ -107,7 +127,7 @@ void tcp_sndq_drop(struct tcp_conn *c, uint32_t bytes)
         rte_pktmbuf_free_seg(m);
     }
     if (bytes > 0)
-        tcp_mbufq_drop(q, bytes);
+        tcp_mbufq_drop(q, bytes, held);
 }
 
 void tcp_sndq_wake(struct tcp_conn *c)
@@ -115,7 +135,7 @@ void tcp_sndq_wake(struct tcp_conn *c)
     if ((c->flags & TCP_F_WANT_WRITE) == 0)
         return;
     struct tcp *t = c->tcp;
-    if (tcp_sndq_room(c) < t->config.tx_buffer_bytes / 4) /* not for every few bytes */
+    if (tcp_sndq_room(c) < room_worth(t)) /* not for every few bytes */
         return;
     if (tcp_mbufs_are_short(t, t->config.mbufs_low / 2)) {
         tcp_program_starved(c);

@@ -23,6 +23,12 @@ static bool is_writable(const struct tcp_conn *c)
     return c->state > TCP_CLOSED && (c->flags & TCP_F_SHUTDOWN) == 0;
 }
 
+/* What receive queues hold, by worker. */
+static uint64_t *rcvq_held(const struct tcp_conn *c)
+{
+    return tcp_held(c, STAT_tcp_rcvq_mbufs_now);
+}
+
 static unsigned op_peek(struct stream *s, struct slice *ret, unsigned n_max)
 {
     return tcp_mbufq_peek(&owned(s)->rcvq, ret, n_max);
@@ -43,7 +49,7 @@ static void op_consume(struct stream *s, size_t bytes)
     ASSERT(bytes <= c->rcvq.bytes);
     if (bytes == 0)
         return;
-    tcp_mbufq_drop(&c->rcvq, (uint32_t)bytes);
+    tcp_mbufq_drop(&c->rcvq, (uint32_t)bytes, rcvq_held(c));
     on_consumed(c);
 }
 
@@ -78,8 +84,10 @@ static size_t op_write(struct stream *s, const struct slice *v, unsigned n)
             break;
         }
     }
-    if (taken > 0)
+    if (taken > 0) {
+        c->flags &= ~(uint32_t)TCP_F_RESTING;
         tcp_program_output(c);
+    }
     return taken;
 }
 
@@ -89,7 +97,7 @@ static uint32_t copy_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t 
     const struct rte_mbuf *m = src->rcvq.head;
     uint32_t taken = tcp_sndq_write(dst, slice_of(rte_pktmbuf_mtod(m, const uint8_t *), bytes));
     stat_add(dst->tcp->core, STAT_tcp_move_copied_bytes, taken);
-    tcp_mbufq_drop(&src->rcvq, taken);
+    tcp_mbufq_drop(&src->rcvq, taken, rcvq_held(src));
     return taken;
 }
 
@@ -99,7 +107,7 @@ static uint32_t share_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t
     ASSERT_HOT(bytes < src->rcvq.head->data_len);
     if (!tcp_sndq_push_part(dst, src->rcvq.head, bytes))
         return 0;
-    tcp_mbufq_drop(&src->rcvq, bytes);
+    tcp_mbufq_drop(&src->rcvq, bytes, rcvq_held(src));
     return bytes;
 }
 
@@ -113,7 +121,7 @@ static uint32_t move_first(struct tcp_conn *dst, struct tcp_conn *src, uint32_t 
     if (bytes <= TCP_COPY_BYTES_MAX && (bytes < all || tcp_mbufq_has_small_tail(&dst->sndq)))
         return copy_first(dst, src, bytes);
     if (bytes == all)
-        tcp_sndq_push(dst, tcp_mbufq_take(&src->rcvq));
+        tcp_sndq_push(dst, tcp_mbufq_take(&src->rcvq, rcvq_held(src)));
     else
         bytes = share_first(dst, src, bytes);
     stat_add(t->core, STAT_tcp_move_bytes, bytes);
@@ -139,6 +147,7 @@ static size_t op_move(struct stream *dst_stream, struct stream *src_stream, size
         moved += part;
     }
     if (moved > 0) {
+        dst->flags &= ~(uint32_t)TCP_F_RESTING;
         tcp_program_output(dst);
         on_consumed(src);
     }
@@ -186,6 +195,13 @@ static void op_release(struct stream *s)
     }
 }
 
+static void op_rest(struct stream *s)
+{
+    struct tcp_conn *c = owned(s);
+    if (c->state == TCP_ESTABLISHED && c->rcvq.bytes == 0)
+        c->flags |= TCP_F_RESTING;
+}
+
 static enum stream_end op_end(const struct stream *s)
 {
     return (enum stream_end)tcp_conn_of(s)->end;
@@ -208,6 +224,7 @@ const struct stream_ops tcp_stream_ops = {
     .shutdown = op_shutdown,
     .abort = op_abort,
     .release = op_release,
+    .rest = op_rest,
     .end = op_end,
     .addrs = op_addrs,
 };

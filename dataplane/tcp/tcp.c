@@ -55,6 +55,14 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->net = net;
     t->config = *config;
     t->upcalls = *upcalls;
+    if (config->challenge_per_second_max == 0)
+        t->config.challenge_per_second_max = TCP_CHALLENGE_PER_SECOND_MAX;
+    if (config->rst_per_second_max == 0)
+        t->config.rst_per_second_max = TCP_RST_PER_SECOND_MAX;
+    if (config->passive_max == 0)
+        t->config.passive_max = config->conns_max;
+    if (config->half_open_listener_max == 0)
+        t->config.half_open_listener_max = (config->half_open_max + 1) / 2;
     t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
     look_at_ports(t);
     make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
@@ -69,6 +77,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
                    buckets, &core->hash_key, tcp_entry_tuple, t);
     make_timewaits(t);
     tcp_trace_new(t);
+    t->shed_slots_us = UINT64_MAX;
     tcp_cookies_init(&t->cookies, &core->hash_key);
     list_init(&t->ready);
     list_init(&t->outputs);

@@ -28,19 +28,23 @@ struct tcp;
 
 /* Sizes fixed at start. */
 struct tcp_config {
-    uint32_t conns_max;              /* connections of this worker, TIME_WAIT not counted */
-    uint32_t senders_max;            /* of them, how many may send at once; 0: all */
-    uint32_t timewaits_max;          /* compact TIME_WAIT records */
-    uint32_t half_open_max;          /* passive opens not yet established; beyond: SYN cookies */
-    uint32_t half_open_listener_max; /* likewise, of one listener; 0: half of all */
-    uint32_t rx_window_bytes;        /* receive window of a connection */
-    uint32_t tx_buffer_bytes;        /* send queue of a connection */
+    uint32_t conns_max;                /* connections of this worker, TIME_WAIT not counted */
+    uint32_t passive_max;              /* of them, accepted or to be accepted; 0: all */
+    uint32_t senders_max;              /* of them, how many may send at once; 0: all */
+    uint32_t timewaits_max;            /* compact TIME_WAIT records */
+    uint32_t half_open_max;            /* passive opens not yet established; beyond: SYN cookies */
+    uint32_t half_open_listener_max;   /* likewise, of one listener; 0: half of all */
+    uint32_t challenge_per_second_max; /* challenge ACKs, on average (RFC 5961, 7); 0: the usual */
+    uint32_t rst_per_second_max;       /* resets to segments of no connection, likewise */
+    uint32_t rx_window_bytes;          /* receive window of a connection */
+    uint32_t tx_buffer_bytes;          /* send queue of a connection */
     uint32_t keepalive_ms; /* what connections begin with, see tcp_set_keepalive(); 0: off */
     uint8_t quick_acks; /* full segments acknowledged each, at the start and after gaps; 0: none */
     bool is_paced;      /* a window goes out over the round trip (see pace.h), not at once */
     bool has_ecn;       /* ECN is offered and taken (RFC 3168) */
-    uint32_t mbufs_low; /* mbufs left in the pool below which windows shrink and new connections are
-                           refused */
+    uint32_t
+        mbufs_low; /* mbufs left in the pool below which windows shrink; below three quarters of
+                           it nobody gets in, below half the idle are shed: see memory.c */
 };
 
 /*

@@ -6,6 +6,7 @@
  * slow behind a load balancer, less than a peer's delayed acknowledgement is too fast. */
 #define TCP_RTO_INITIAL_US 1000000u
 #define TCP_RTO_MIN_US 200000u
+#define TCP_RTO_SYN_LOST_US 3000000u /* a SYN was sent again and nothing measured: 5.7 */
 #define TCP_RTO_US_MAX 60000000u
 #define TCP_BACKOFF_MAX 8u /* doublings of the RTO: 200 ms grow to 51 s */
 
@@ -23,6 +24,8 @@
  * TIME_WAIT: their number must lie beyond the old one, which no cookie can promise, and a peer that
  * has a TIME_WAIT here has shown its address. */
 #define TCP_HALF_OPEN_REUSE_SHARE 4u
+/* The last share of the connections that peers may open is for those who gave a cookie back. */
+#define TCP_PROVEN_SHARE 8u
 #define TCP_LISTENERS_COUNTED 256u /* half-open counts by listener: more listeners share some */
 #define TCP_R1_TIMEOUTS 3u         /* so many in a row, and the next hop is doubted (3.8.3) */
 #define TCP_SYN_AGAIN_US 2000u     /* to a peer that answered for an old connection and was reset */
@@ -37,8 +40,16 @@
 #define TCP_MSS_MIN 64u /* a smaller option is taken as this: 1-byte segments are an attack */
 #define TCP_MSS_DEFAULT_4 536u /* RFC 9293, 3.7.1 */
 #define TCP_MSS_DEFAULT_6 1220u
-#define TCP_PMTU_MIN_4 552u        /* an ICMP error cannot push the path MTU below this */
-#define TCP_PMTU_MIN_6 1280u       /* RFC 8200 */
+#define TCP_PMTU_MIN_4 552u       /* an ICMP error cannot push the path MTU below this */
+#define TCP_PMTU_MIN_6 1280u      /* RFC 8200 */
+#define TCP_PMTU_BASE 1280u       /* every IPv6 link takes it, and nearly every tunnel over IPv4 */
+#define TCP_PMTU_TIMEOUTS 2u      /* so many in a row of a large segment: the path may eat them */
+#define TCP_PMTU_SEARCH_MS 1000u  /* after that, probes: what was lost has arrived by then */
+#define TCP_PMTU_RAISE_MS 600000u /* a lowered path may be larger again (RFC 1191, 6.3; RFC 8899) */
+#define TCP_PMTU_PROBE_MS 1000u   /* between a probe that was lost and the next */
+#define TCP_PMTU_TRIES_MAX 3u     /* probes of one size (RFC 8899, MAX_PROBES) */
+#define TCP_PMTU_CLOSE_BYTES 16u  /* a search ends when it is so close: 1 % */
+#define TCP_PMTU_FOLLOWERS 3u     /* segments behind a probe, which tell soon that it was lost */
 #define TCP_PACKET_BYTES_MAX 1900u /* an IP packet that one mbuf holds with all its headers */
 #define TCP_WSCALE_MAX 14u         /* RFC 7323 */
 #define TCP_WINDOW_BYTES_MAX (1u << 30)
@@ -49,7 +60,18 @@
 #define TCP_NON_VALIDATED_MS_MAX 300000u /* RFC 7661, 4.4: five minutes */
 #define TCP_CWND_BYTES_MAX (1u << 28)    /* arithmetic in cubic stays within 64 bits */
 
-#define TCP_MBUFS_LOOK_US 100u        /* in which a worker cannot take what it keeps in reserve */
+/* A queue holds at most this share of the mbufs that are free above mbufs_low: one connection can
+ * have its whole buffer, many cannot. It may always hold a few: a head, a small answer. */
+#define TCP_SHARE_OF_FREE 16u
+#define TCP_SHARE_MBUFS_MIN 8u
+/* See memory.c. A look costs two cache misses a slot, some microseconds. */
+#define TCP_SHED_LOOKS_MAX 64u   /* slots that the hand passes in one look */
+#define TCP_SHED_CONNS_MAX 8u    /* connections ended by one look */
+#define TCP_SHED_IDLE_MS 100u    /* a client that just got its answer asks again at once */
+#define TCP_SHED_HOLDER_MS 1000u /* nothing moved for so long: several timeouts of a usual path */
+#define TCP_WINDOW_SMALL_BYTES                                                                     \
+    8192u                      /* of a connection that begins in need: a request's head fits */
+#define TCP_MBUFS_LOOK_US 100u /* in which a worker cannot take what it keeps in reserve */
 #define TCP_EVENTS_PER_POLL_MAX 256u  /* stream events and accepts: the rest waits a round */
 #define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
 #define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */
@@ -60,6 +82,12 @@
 #define TCP_PORT_TRIALS_MAX                                                                        \
     1024u /* source ports looked at for one open (16 for each of 64 workers) */
 
+/* Answers that a stranger can provoke, a worker: the mean of each second's budget (rate.h). Few,
+ * for an honest peer needs one once in a while; resets as challenges. */
 #define TCP_CHALLENGE_INTERVAL_MS 500u /* one challenge ACK a connection (RFC 5961, section 7) */
-#define TCP_RST_PER_SECOND_MAX 1000u   /* resets to segments of no connection, a worker */
-#define TCP_PATH_REFRESH_MS 1000u      /* how old the looked-up path may get */
+#define TCP_CHALLENGE_PER_SECOND_MAX 1000u /* challenge ACKs; tcp_config may say another number */
+#define TCP_RST_PER_SECOND_MAX 1000u       /* resets to segments of no connection; likewise */
+/* Acknowledgements of data out of the window, and of what comes for a TIME_WAIT: what a peer sends
+ * again when all of a large window's acknowledgements were lost is some hundred segments. */
+#define TCP_STRAY_ACKS_PER_SECOND_MAX 10000u
+#define TCP_PATH_REFRESH_MS 1000u /* how old the looked-up path may get */

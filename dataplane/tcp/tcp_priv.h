@@ -4,6 +4,8 @@
  *
  *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
  *   established.c  the fast path         ack.c        step five: what an acknowledgement means
+ *   plpmtud.c      paths that eat large packets, probes
+ *   memory.c       shortage: who is refused, who is shed
  *   passive.c      SYNs, cookies         handshake.c  SYN_SENT, active open, what is agreed upon
  *   close.c        FINs, end of a connection
  *   timewait.c     after the end         rst.c        resets and challenge ACKs
@@ -21,6 +23,8 @@
 
 #include "base/pool.h"
 #include "core/core.h"
+#include "tcp/plpmtud.h"
+#include "tcp/rate.h"
 #include "tcp/settings.h"
 #include "tcp/syncookie.h"
 #include "tcp/table.h"
@@ -40,6 +44,7 @@ struct tcp_rare {
     seq_t snd_up;        /* with TCP_F_URGENT_OUT: behind the last urgent byte */
     seq_t rcv_up;        /* with TCP_F_URGENT_IN: likewise, the peer's */
     uint32_t trouble_ms; /* when the last soft error came */
+    struct tcp_plpmtud plpmtud;
 };
 
 /* Mbufs that refer to payload, behind a header. */
@@ -79,14 +84,21 @@ struct tcp {
     struct list_node waiting; /* connections that wait for a sender */
     struct list_node resting; /* senders that may be taken, the longest resting first */
     uint64_t mbufs_look_us;   /* when to look at the pool again: see tcp_mbufs_are_short() */
-    uint64_t rst_window_us;   /* when the present second of resets began */
-    uint32_t rst_count;       /* sent in it */
+    struct tcp_rate rsts;     /* in answer to segments of no connection */
+    struct tcp_rate challenges;
+    struct tcp_rate strays;
     struct tcp_cookies cookies;
     uint64_t cookies_until_us;                    /* when the last cookie sent has expired */
     uint32_t half_open;                           /* passive opens not yet established */
     uint32_t half_open_of[TCP_LISTENERS_COUNTED]; /* likewise, at the hash of the listener */
     uint32_t mbufs_free;                          /* at the last look */
-    uint64_t ooo_arrivals;                        /* segments put aside so far: which came last */
+    uint32_t passives;                            /* connections that are not TCP_F_ACTIVE */
+    uint32_t hand;                                /* the slot that memory.c looks at next */
+    uint64_t shed_memory_us; /* when the hand may look again for who holds memory */
+    uint64_t shed_slots_us;  /* the round in which it last looked for who is idle, */
+    bool has_shed_slots;     /* and whether it found some */
+    bool is_memory_wanted;   /* somebody was refused for want of mbufs */
+    uint64_t ooo_arrivals;   /* segments put aside so far: which came last */
     uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
     uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
     uint16_t tx_mbufs_max;   /* mbufs of a segment that every port sends; 0: some send no chains */
@@ -159,9 +171,34 @@ const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e);
 /* The connection behind an entry that is not a TIME_WAIT record. */
 struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e);
 
+/* memory.c */
+
 /* Are fewer than `reserve` mbufs left? The pool is asked every TCP_MBUFS_LOOK_US: the answer costs
  * a cache miss for each lcore that there may be. */
 bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve);
+
+/* Are mbufs too short for a new connection? `is_open`: one that we open. */
+bool tcp_refuses_for_memory(struct tcp *t, bool is_open);
+
+/* The worker's gauge of what the queues of a kind hold, in mbufs. */
+static inline uint64_t *tcp_held(const struct tcp_conn *c, enum stat_id gauge)
+{
+    return &c->tcp->core->stats->counters[gauge];
+}
+
+/* How many mbufs a queue may hold now: a share of what is free. See memory.c. */
+uint32_t tcp_share_mbufs(struct tcp *t);
+
+/* May the connection take in one more mbuf? Not while they are short and it has some. */
+bool tcp_may_hold_more(struct tcp_conn *c);
+
+/* While mbufs or senders are very short: ends who holds some and has not moved for longest. Returns
+ * how many. */
+unsigned tcp_memory_poll(struct tcp *t);
+
+/* Somebody found no free slot: ends those that are idle for longest, once a round. False: nobody is
+ * idle. The slots are free when their owners have let go, at this round's end. */
+bool tcp_shed_slots(struct tcp *t);
 
 /* poll.c */
 
@@ -211,6 +248,9 @@ void tcp_begin_sending(struct tcp_conn *c, seq_t iss);
 
 /* An IP packet of a path that one mbuf can hold. */
 uint16_t tcp_usable_mtu(uint16_t mtu);
+
+/* What a segment of this connection carries in an IP packet of `mtu` bytes. */
+uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu);
 
 /* What an IP packet of `mtu` bytes carries of TCP's payload. */
 uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4);
@@ -461,7 +501,12 @@ void tcp_rst_reply(struct tcp *t, const struct tcp_segment *seg);
 /* RST of a connection that we end. */
 void tcp_rst_send(struct tcp_conn *c);
 
-/* RFC 5961, section 7: an acknowledgement that makes an honest peer show itself; limited. */
+/* May one more acknowledgement go out in this second for a segment that is out of the window, or
+ * for a TIME_WAIT? Else it is counted. */
+bool tcp_may_answer_stray(struct tcp *t);
+
+/* RFC 5961, section 7: an acknowledgement that makes an honest peer show itself; limited, by
+ * connection and by worker. */
 void tcp_challenge_ack(struct tcp_conn *c);
 
 /* Step two: a segment with RST. */

@@ -70,6 +70,9 @@ enum tcp_conn_flag {
     TCP_F_ECN = 1u << 24,          /* agreed upon in the handshake (RFC 3168) */
     TCP_F_ECN_ECHO = 1u << 25,     /* a mark came: told until the peer has slowed down */
     TCP_F_CWR = 1u << 26,          /* we have slowed down: told with the next new data */
+    TCP_F_MTU_SEARCH = 1u << 28,   /* packets could be larger: plpmtud.h */
+    TCP_F_MTU_PROBE = 1u << 29,    /* one that is larger is in flight */
+    TCP_F_RESTING = 1u << 27,      /* the owner has nothing under way: see stream_rest() */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };
 

@@ -121,6 +121,8 @@ static bool may_take_over(const struct tcp_timewait *w, const struct tcp_segment
 {
     if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
         return false;
+    if (!w->has_timestamps && seg->options.has_timestamps)
+        return true; /* RFC 6191, section 2, third bullet: whatever its number */
     if (w->has_timestamps && seg->options.has_timestamps)
         return (int32_t)(seg->options.ts_value - w->ts_recent) > 0 ||
                (seg->options.ts_value == w->ts_recent && seq_gt(seg->seq, w->rcv_nxt));
@@ -140,7 +142,8 @@ bool tcp_timewait_input(struct tcp *t, uint32_t index, const struct tcp_segment 
     }
     stat_inc(t->core, STAT_tcp_rx_timewait);
     /* Pure acknowledgements are not answered: two records would talk forever. */
-    if ((seg->flags & TCP_RST) != 0 || (seg->len == 0 && (seg->flags & (TCP_SYN | TCP_FIN)) == 0))
+    if ((seg->flags & TCP_RST) != 0 || (seg->len == 0 && (seg->flags & (TCP_SYN | TCP_FIN)) == 0) ||
+        !tcp_may_answer_stray(t))
         return false;
     struct tcp_options o = {
         .has_timestamps = w->has_timestamps,

@@ -261,13 +261,24 @@ void peer(struct world *w, struct seg s)
     tcp_input(w->tcp, m, &w->remote, &w->local, s.ecn);
 }
 
+/* Every queue is checked, and the worker's gauges are their sums. */
 static void check_all(struct world *w)
 {
+    uint64_t rcvq = 0;
+    uint64_t oooq = 0;
+    uint64_t sndq = 0;
     for (uint32_t i = 0; i < w->tcp->conns.capacity; i++) {
         struct tcp_conn *c = pool_at(&w->tcp->conns, i);
-        if (c->state != TCP_FREE)
-            check_tcp_conn_deep(c);
+        if (c->state == TCP_FREE)
+            continue;
+        check_tcp_conn_deep(c);
+        rcvq += c->rcvq.mbufs;
+        oooq += c->oooq.mbufs;
+        sndq += c->sndq.mbufs;
     }
+    CHECK_EQ(stat(w, STAT_tcp_rcvq_mbufs_now), rcvq);
+    CHECK_EQ(stat(w, STAT_tcp_oooq_mbufs_now), oooq);
+    CHECK_EQ(stat(w, STAT_tcp_sndq_mbufs_now), sndq);
 }
 
 void run(struct world *w)
@@ -308,7 +319,7 @@ bool take(struct world *w, struct seg *ret)
                     .urgent = be16_host(h->urgent)};
     s.ack = (s.flags & A) != 0 ? be32_host(h->ack) - w->config.peer_iss : 0;
     CHECK(tcp_options_parse((const uint8_t *)(h + 1), header_bytes - 20, &s.options));
-    if (s.options.has_timestamps)
+    if (s.options.has_timestamps && (s.flags & R) == 0)
         w->ts_echo = s.options.ts_value;
     const uint8_t *data = rte_pktmbuf_mtod_offset(m, const uint8_t *, header_bytes);
     for (uint32_t i = 0; i < s.len; i++) {

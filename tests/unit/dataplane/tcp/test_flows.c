@@ -153,6 +153,7 @@ static struct world *crowd(void)
 {
     struct world_config config = WORLD_DEFAULT;
     config.tcp.conns_max = MANY;
+    config.tcp.passive_max = 2 * MANY; /* none of the places is kept for proven peers */
     config.tcp.half_open_max = MANY + 1;
     config.tcp.half_open_listener_max = MANY + 1;
     struct world *w = world_new(&config);

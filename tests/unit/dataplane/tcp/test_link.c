@@ -25,6 +25,9 @@ struct line {
     uint32_t reorder_permille; /* delayed by as much again */
     uint32_t delay_us;
     uint32_t jitter_us;
+    uint32_t mtu;       /* larger packets vanish without a word; 0: none does */
+    uint32_t outage_ms; /* everything vanishes from the first second on for so long */
+    bool is_v6;
 };
 
 struct packet {
@@ -60,6 +63,7 @@ struct link {
     unsigned n;
     uint64_t order;
     uint64_t now_us;
+    uint32_t largest; /* packet that arrived since the outage */
 };
 
 static uint8_t pattern(uint64_t i)
@@ -125,6 +129,20 @@ void net_confirm(struct net *n, const struct ip_addr *dst)
 {
 }
 
+/* Does the path eat it? */
+static bool vanishes(struct link *l, const struct rte_mbuf *m)
+{
+    uint32_t bytes = m->pkt_len + (l->line.is_v6 ? 40 : 20);
+    uint64_t outage_us = l->line.outage_ms * 1000ull;
+    if (outage_us != 0 && l->now_us >= 2000000 && l->now_us < 2000000 + outage_us)
+        return true;
+    if (l->line.mtu != 0 && bytes > l->line.mtu)
+        return true;
+    if (bytes > l->largest && l->now_us >= 2000000 + outage_us)
+        l->largest = bytes;
+    return false;
+}
+
 /* Onto the line: a copy, as a wire makes one. */
 static void transmit(struct link *l, const struct rte_mbuf *m, const struct ip_addr *src,
                      const struct ip_addr *dst, struct rte_mempool *pool)
@@ -144,6 +162,10 @@ void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
 {
     struct link *l = n->link;
     struct rte_mempool *pool = l->ends[n == &l->ends[0] ? 1 : 0].core.mbufs;
+    if (vanishes(l, m)) {
+        rte_pktmbuf_free(m);
+        return;
+    }
     if (rng_below(&l->rng, 1000) >= l->line.loss_permille)
         transmit(l, m, src, dst, pool);
     if (rng_below(&l->rng, 1000) < l->line.duplicate_permille)
@@ -271,7 +293,9 @@ static struct link *link_new(const struct line *line, uint64_t seed)
     for (unsigned i = 0; i < 2; i++) {
         struct net *e = &l->ends[i];
         e->link = l;
-        ip_addr_parse(i == 0 ? "198.18.0.1" : "198.18.0.2", &e->addr);
+        static const char *const addrs[2][2] = {{"198.18.0.1", "198.18.0.2"},
+                                                {"2001:db8::1", "2001:db8::2"}};
+        ip_addr_parse(addrs[line->is_v6][i], &e->addr);
         struct core_config cc = {.now_us = l->now_us,
                                  .worker = (uint8_t)i,
                                  .workers = 2,
@@ -328,10 +352,9 @@ static void link_free(struct link *l)
     free(l);
 }
 
-/* Moves bytes both ways; returns the virtual seconds that it took. */
-static double transfer(const struct line *line, uint64_t up, uint64_t down, uint64_t seed)
+/* As transfer(), whose link the caller frees. */
+static double carry(struct link *l, uint64_t up, uint64_t down, uint64_t seed)
 {
-    struct link *l = link_new(line, seed);
     struct tcp_open_args args = {l->ends[1].addr, 80, 60000};
     REQUIRE(tcp_open(l->ends[0].tcp, &args, &l->ends[0].stream) == TCP_OPEN_OK);
     l->ends[0].stream->on_event = on_event;
@@ -367,6 +390,14 @@ static double transfer(const struct line *line, uint64_t up, uint64_t down, uint
                (unsigned long)c[STAT_tcp_tx_segments], (unsigned long)c[STAT_tcp_retransmits],
                (unsigned long)c[STAT_tcp_rto], (unsigned long)c[STAT_tcp_tlp],
                (unsigned long)c[STAT_tcp_recoveries]);
+    return seconds;
+}
+
+/* Moves bytes both ways; returns the virtual seconds that it took. */
+static double transfer(const struct line *line, uint64_t up, uint64_t down, uint64_t seed)
+{
+    struct link *l = link_new(line, seed);
+    double seconds = carry(l, up, down, seed);
     link_free(l);
     return seconds;
 }
@@ -423,7 +454,71 @@ TEST(five_percent_loss_on_a_short_line_is_no_standstill)
     CHECK(transfer(&line, 8 << 20, 0, 7) < 5.0);
 }
 
-UNIT_MAIN("tcp/link", T(five_percent_loss_on_a_short_line_is_no_standstill),
+/* A counter of the end that sends. */
+static uint64_t count(const struct link *l, enum stat_id id)
+{
+    return l->ends[0].stats.counters[id];
+}
+
+/* Over a path that eats what is larger than `mtu`: what arrives in the end is nearly as large. */
+static void crosses_black_hole(bool is_v6, uint32_t mtu, uint32_t loss_permille)
+{
+    struct line line = {
+        .delay_us = 200000, .mtu = mtu, .is_v6 = is_v6, .loss_permille = loss_permille};
+    struct link *l = link_new(&line, mtu);
+    CHECK(carry(l, 48 << 20, 0, mtu) < (loss_permille == 0 ? 90.0 : 400.0));
+    CHECK(count(l, STAT_tcp_pmtu_black_holes) >= 1);
+    CHECK(l->largest + TCP_PMTU_CLOSE_BYTES >= mtu);
+    if (loss_permille == 0) /* what is lost but probes and the first flight */
+        CHECK_EQ(count(l, STAT_tcp_recoveries), 0);
+    link_free(l);
+}
+
+TEST(a_path_that_eats_large_packets_is_crossed_with_the_largest_that_it_takes)
+{
+    static const uint32_t mtus[] = {1300, 1400, 1472, 1492};
+    for (unsigned i = 0; i < array_len(mtus); i++) {
+        crosses_black_hole(false, mtus[i], 0);
+        crosses_black_hole(true, mtus[i], 0);
+    }
+    crosses_black_hole(false, 1400, 2); /* probes and others are lost by chance too */
+}
+
+TEST(a_path_that_takes_less_than_the_base_is_crossed_all_the_same)
+{
+    struct line line = {.delay_us = 5000, .mtu = 900};
+    struct link *l = link_new(&line, 1);
+    CHECK(carry(l, 1 << 20, 0, 1) < 30.0);
+    CHECK_EQ(count(l, STAT_tcp_pmtu_black_holes), 2);
+    link_free(l);
+}
+
+TEST(after_an_outage_the_first_probe_brings_large_packets_back)
+{
+    struct line line = {.delay_us = 5000, .outage_ms = 3000};
+    struct link *l = link_new(&line, 1);
+    CHECK(carry(l, 256 << 20, 0, 1) < 60.0);
+    CHECK(count(l, STAT_tcp_pmtu_black_holes) >= 1);
+    CHECK_EQ(count(l, STAT_tcp_pmtu_probes), 1);
+    CHECK_EQ(count(l, STAT_tcp_pmtu_probes_lost), 0);
+    CHECK_EQ(l->largest, 1500);
+    link_free(l);
+}
+
+TEST(losses_alone_make_no_black_hole)
+{
+    struct line line = {.delay_us = 5000, .loss_permille = 10};
+    struct link *l = link_new(&line, 3);
+    carry(l, 4 << 20, 0, 3);
+    CHECK_EQ(count(l, STAT_tcp_pmtu_black_holes), 0);
+    CHECK_EQ(count(l, STAT_tcp_pmtu_probes), 0);
+    link_free(l);
+}
+
+UNIT_MAIN("tcp/link", T(a_path_that_eats_large_packets_is_crossed_with_the_largest_that_it_takes),
+          T(a_path_that_takes_less_than_the_base_is_crossed_all_the_same),
+          T(after_an_outage_the_first_probe_brings_large_packets_back),
+          T(losses_alone_make_no_black_hole), T(five_percent_loss_on_a_short_line_is_no_standstill),
           T(a_clean_line_carries_both_ways), T(one_percent_loss_costs_little),
           T(five_percent_loss_with_reordering_arrives), T(reordering_alone_is_no_loss),
           T(duplicates_do_no_harm), T(every_small_transfer_ends_orderly_on_a_terrible_line))

@@ -253,7 +253,7 @@ TEST(a_full_pool_puts_sending_off_and_goes_on_later)
     config.tcp.mbufs_low = 8;
     struct world *w = world_new(&config);
     struct stream *s = world_accept(w);
-    CHECK_EQ(write_pattern(s, 1, 20000), 20000);
+    CHECK_EQ(write_pattern(s, 1, 16000), 16000);
     struct rte_mbuf *held[128];
     unsigned n = 0;
     while (n < 128 && (held[n] = rte_pktmbuf_alloc(w->pool)) != NULL)

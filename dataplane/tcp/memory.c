@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker does when memory or connections run out, in this order, each step counted:
+ *
+ *   mbufs left         always           no queue holds more than a share of what is left
+ *   mbufs left below   mbufs_low        windows do not grow, new connections begin with small ones,
+ *                                       who has unread data gets no more of it, window or not
+ *                      three quarters   SYNs are refused; opens, which a peer who is in waits for,
+ *                                       below five eighths
+ *                                       and with each refusal the longest resting holders are ended
+ *                      half             likewise without one; writes are cut short
+ *   connections        passive_max      the longest idle ones are ended, then SYNs are dropped
+ *
+ * The share is Choudhury's and Hahne's ("Dynamic queue length thresholds for shared-memory packet
+ * switches", 1998): a part of what is free above mbufs_low. A few busy connections get all that
+ * they can use, many get less each, and what is left never reaches zero, whoever they are. Windows
+ * that were told while much was free cannot be taken back; that is why below mbufs_low data is
+ * dropped on arrival for who does not read what he has.
+ *
+ * Whom to end. Known ways: a list in the order of last use (two pointers a connection, written with
+ * every segment), samples by chance, or a hand that goes round the pool. Chosen: the hand, a
+ * bounded number of slots a look; of those it passes, the ones that rest longest go. So work is
+ * bounded, a connection pays nothing for it while there is enough, and in a pool of no more slots
+ * than one look the order is exact. What would change our mind: pools so large and so full of idle
+ * connections that the order within one look is too far from the order of all.
+ *
+ * Never one that is in the middle of something: for its slot goes only who said so
+ * (stream_rest()), or whom nobody owns and whose last word is acknowledged; for its memory, who has
+ * moved nothing for TCP_SHED_HOLDER_MS.
+ */
+#include "base/assert.h"
+#include "tcp/tcp_priv.h"
+
+#include <rte_mempool.h>
+#include <string.h>
+
+bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve)
+{
+    if (t->core->now_us >= t->mbufs_look_us) {
+        t->mbufs_look_us = t->core->now_us + TCP_MBUFS_LOOK_US;
+        t->mbufs_free = rte_mempool_avail_count(t->core->mbufs);
+    }
+    return t->mbufs_free < reserve;
+}
+
+uint32_t tcp_share_mbufs(struct tcp *t)
+{
+    uint32_t low = t->config.mbufs_low;
+    tcp_mbufs_are_short(t, low); /* looks, if it is time */
+    uint32_t share = t->mbufs_free > low ? (t->mbufs_free - low) / TCP_SHARE_OF_FREE : 0;
+    return share < TCP_SHARE_MBUFS_MIN ? TCP_SHARE_MBUFS_MIN : share;
+}
+
+bool tcp_may_hold_more(struct tcp_conn *c)
+{
+    return c->rcvq.mbufs + c->oooq.mbufs < TCP_SHARE_MBUFS_MIN ||
+           !tcp_mbufs_are_short(c->tcp, c->tcp->config.mbufs_low);
+}
+
+/* Since when neither side moved anything. */
+static uint32_t silent_ms(const struct tcp_conn *c)
+{
+    uint32_t now_ms = tcp_now_ms(c->tcp);
+    uint32_t received = now_ms - c->last_rx_ms;
+    uint32_t acknowledged = now_ms - c->progress_ms;
+    return received < acknowledged ? received : acknowledged;
+}
+
+/* How long has it rested with mbufs, or a sender, that others need? 0: it is not to be touched. */
+static uint32_t rests_with_memory(const struct tcp_conn *c)
+{
+    if (c->state < TCP_ESTABLISHED || c->rcvq.mbufs + c->oooq.mbufs + c->sndq.mbufs == 0)
+        return 0;
+    bool is_refused = c->snd_wnd == 0 || !seq_eq(c->snd_una, c->snd_nxt);
+    if (c->sndq.mbufs > 0 && !is_refused)
+        return 0; /* it is we who have yet to send */
+    /* A peer that takes nothing is not alive for saying so: it may be an attack. */
+    uint32_t ms = c->sndq.mbufs > 0 ? tcp_now_ms(c->tcp) - c->progress_ms : silent_ms(c);
+    return ms < TCP_SHED_HOLDER_MS ? 0 : ms;
+}
+
+/* How long has it rested in its slot, with nothing under way? 0: it is not to be touched. */
+static uint32_t rests_in_slot(const struct tcp_conn *c)
+{
+    bool is_orphan = c->state == TCP_FIN_WAIT_2 && (c->flags & TCP_F_OWNED) == 0;
+    bool is_idle = (c->flags & (TCP_F_RESTING | TCP_F_ACTIVE)) == TCP_F_RESTING;
+    if (!is_idle && !is_orphan) /* whoever opened connections limits his idle ones himself */
+        return 0;
+    if (c->sndq.mbufs > 0 || c->rcvq.mbufs > 0 || !seq_eq(c->snd_una, c->snd_nxt))
+        return 0;
+    uint32_t ms = silent_ms(c);
+    return ms < TCP_SHED_IDLE_MS ? 0 : ms;
+}
+
+/* One that was passed, and how long it rests. */
+struct resting {
+    struct tcp_conn *conn;
+    uint32_t ms;
+};
+
+/* Keeps the longest resting of those seen, the longest first. Returns how many there are now. */
+static unsigned note(struct resting *all, unsigned n, struct resting seen)
+{
+    unsigned at = n;
+    while (at > 0 && all[at - 1].ms < seen.ms)
+        at--;
+    if (at == TCP_SHED_CONNS_MAX)
+        return n;
+    n = n < TCP_SHED_CONNS_MAX ? n + 1 : n;
+    memmove(&all[at + 1], &all[at], (n - at - 1) * sizeof(all[0]));
+    all[at] = seen;
+    return n;
+}
+
+/* One look: ends those that rest longest. Returns how many. */
+static unsigned shed(struct tcp *t, uint32_t (*rest_ms)(const struct tcp_conn *c), enum stat_id why)
+{
+    struct resting all[TCP_SHED_CONNS_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < TCP_SHED_LOOKS_MAX && i < t->conns.capacity; i++) {
+        struct tcp_conn *c = pool_at(&t->conns, t->hand);
+        t->hand = t->hand + 1 == t->conns.capacity ? 0 : t->hand + 1;
+        uint32_t ms = c->state > TCP_CLOSED ? rest_ms(c) : 0;
+        if (ms > 0)
+            n = note(all, n, (struct resting){c, ms});
+    }
+    ASSERT_HOT(n <= TCP_SHED_CONNS_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        stat_inc(t->core, why);
+        tcp_abort(all[i].conn, STREAM_END_NO_RESOURCES);
+    }
+    return n;
+}
+
+bool tcp_refuses_for_memory(struct tcp *t, bool is_open)
+{
+    bool is_short = tcp_mbufs_are_short(t, t->config.mbufs_low / 8 * (is_open ? 5 : 6));
+    t->is_memory_wanted |= is_short;
+    return is_short;
+}
+
+unsigned tcp_memory_poll(struct tcp *t)
+{
+    bool is_short = tcp_mbufs_are_short(t, t->config.mbufs_low / 2);
+    if (!is_short && !t->is_memory_wanted && list_is_empty(&t->waiting))
+        return 0;
+    if (t->core->now_us < t->shed_memory_us)
+        return 0; /* what the last look freed is not counted yet */
+    t->is_memory_wanted = false;
+    t->shed_memory_us = t->core->now_us + TCP_MBUFS_LOOK_US;
+    return shed(t, rests_with_memory, STAT_tcp_shed_memory);
+}
+
+bool tcp_shed_slots(struct tcp *t)
+{
+    if (t->shed_slots_us != t->core->now_us) { /* the first time in this round */
+        t->shed_slots_us = t->core->now_us;
+        t->has_shed_slots = shed(t, rests_in_slot, STAT_tcp_shed_idle) > 0;
+    }
+    return t->has_shed_slots;
+}
