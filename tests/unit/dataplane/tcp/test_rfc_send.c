@@ -308,6 +308,23 @@ static struct stream *with_probe(struct world *w)
     return s;
 }
 
+TEST(no_second_probe_goes_before_a_round_trip_was_measured)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(tcp_tlp_timeout_us(0, false), 1000000); /* nothing was measured yet: 7.2 */
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK_EQ(write_pattern(s, 1 + 100 * i, 100), 100);
+        pass(w, 250000);
+        CHECK_EQ(stat(w, STAT_tcp_tlp), 1);
+        CHECK_EQ(stat(w, STAT_tcp_rto), i); /* Karn: the answer to a probe measures nothing */
+        drop_all(w);
+        peer(w, SEG(.flags = A, .seq = 1, .ack = 101 + 100 * i));
+        run(w);
+    }
+    finish(w, s);
+}
+
 TEST(a_loss_that_only_the_probe_repaired_lowers_the_window)
 {
     for (unsigned is_needless = 0; is_needless < 2; is_needless++) {
@@ -377,6 +394,7 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
 UNIT_MAIN("tcp/rfc_send", T(a_port_is_listened_on_while_connections_of_it_are_in_every_state),
           T(another_timeout_begins_frto_anew),
           T(congestion_that_the_network_told_of_is_never_taken_back),
+          T(no_second_probe_goes_before_a_round_trip_was_measured),
           T(a_loss_that_only_the_probe_repaired_lowers_the_window),
           T(timestamps_have_an_offset_of_their_own), T(the_first_two_duplicates_let_new_data_go),
           T(duplicates_without_news_send_nothing_with_sack),
