@@ -237,7 +237,9 @@ const struct obs_round *worker_round(const struct worker *w)
 
 uint64_t worker_next_us(const struct worker *w)
 {
-    return wheel_next_us(&w->core.wheel);
+    uint64_t timer_us = wheel_next_us(&w->core.wheel);
+    uint64_t tcp_us = tcp_next_us(w->tcp);
+    return timer_us < tcp_us ? timer_us : tcp_us;
 }
 
 void worker_set_unix_time(struct worker *w, uint64_t unix_s)

@@ -29,8 +29,10 @@ enum h1_server_phase {
     H1_SERVER_DRAIN,
 };
 
-/* Bytes that DRAIN throws away before it gives up. */
-#define H1_DRAIN_BYTES_MAX (256u * 1024u)
+/* Bytes that DRAIN throws away before it gives up, and with it the answer, which the peer may not
+ * have yet (RFC 9112, 9.6): several times what a sender has under way on a long fast path. How
+ * long it may take is the owner's to bound. */
+#define H1_DRAIN_BYTES_MAX (4u * 1024u * 1024u)
 
 /* The body of h1_server_answer(). */
 #define H1_ANSWER_BYTES_MAX 4096u

@@ -48,7 +48,10 @@ static void starve(struct tcp_conn *c, struct list_node *list)
 
 void tcp_program_starved(struct tcp_conn *c)
 {
-    starve(c, &c->tcp->starved);
+    struct tcp *t = c->tcp;
+    if (list_is_empty(&t->starved))
+        t->starved_look_us = t->core->now_us + TCP_MBUFS_LOOK_US; /* not in this very moment */
+    starve(c, &t->starved);
 }
 
 void tcp_program_waiting(struct tcp_conn *c)
@@ -60,8 +63,9 @@ void tcp_program_waiting(struct tcp_conn *c)
 static unsigned wake_starved(struct tcp *t)
 {
     unsigned n = 0;
-    if (list_is_empty(&t->starved) || tcp_mbufs_are_short(t, t->config.mbufs_low))
+    if (t->core->now_us < tcp_next_us(t) || tcp_mbufs_are_short(t, t->config.mbufs_low))
         return 0;
+    t->starved_look_us = t->core->now_us + TCP_MBUFS_LOOK_US;
     while (n < TCP_OUTPUTS_PER_POLL_MAX && !list_is_empty(&t->starved)) {
         struct tcp_conn *c = container_of(list_peek_front(&t->starved), struct tcp_conn, output);
         if (c->flags & TCP_F_WINDOW_SHORT)
@@ -174,6 +178,11 @@ static unsigned handle_outputs(struct tcp *t)
     }
     list_remove(&mark);
     return n;
+}
+
+uint64_t tcp_next_us(const struct tcp *t)
+{
+    return list_is_empty(&t->starved) ? UINT64_MAX : t->starved_look_us;
 }
 
 unsigned tcp_poll(struct tcp *t)

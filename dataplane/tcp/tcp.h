@@ -84,6 +84,10 @@ void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
  * things it did. */
 unsigned tcp_poll(struct tcp *t);
 
+/* When tcp_poll() has something to do that no packet, no timer and no owner tells of: connections
+ * that wait for memory. UINT64_MAX: nothing. */
+uint64_t tcp_next_us(const struct tcp *t);
+
 struct tcp_open_args {
     struct ip_addr remote;
     uint16_t remote_port;

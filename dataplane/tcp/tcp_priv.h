@@ -83,6 +83,7 @@ struct tcp {
     struct list_node starved; /* connections that wait for mbufs or records */
     struct list_node waiting; /* connections that wait for a sender */
     struct list_node resting; /* senders that may be taken, the longest resting first */
+    uint64_t starved_look_us; /* when to look again whether those on `starved` may go on */
     uint64_t mbufs_look_us;   /* when to look at the pool again: see tcp_mbufs_are_short() */
     struct tcp_rate rsts;     /* in answer to segments of no connection */
     struct tcp_rate challenges;

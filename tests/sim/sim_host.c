@@ -85,7 +85,9 @@ bool sim_host_poll(struct sim_host *h, uint64_t now_us)
 
 uint64_t sim_host_next_us(const struct sim_host *h)
 {
-    return wheel_next_us(&h->core.wheel);
+    uint64_t timer_us = wheel_next_us(&h->core.wheel);
+    uint64_t tcp_us = tcp_next_us(h->tcp);
+    return timer_us < tcp_us ? timer_us : tcp_us;
 }
 
 void sim_host_free(struct sim_host *h)

@@ -48,6 +48,29 @@ TEST(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn)
     finish(w, s);
 }
 
+TEST(who_waits_for_memory_is_not_asked_again_in_the_same_moment)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    struct rte_mbuf *taken[4096];
+    unsigned n = 0;
+    run(w); /* looks at the pool, which has enough */
+    while (n < array_len(taken) && (taken[n] = rte_pktmbuf_alloc(w->pool)) != NULL)
+        n++;
+    CHECK_EQ(write_pattern(s, 1, 100), 0);
+    tcp_poll(w->tcp);
+    CHECK_EQ(tcp_poll(w->tcp), 0);
+    CHECK_EQ(tcp_next_us(w->tcp), w->core.now_us + TCP_MBUFS_LOOK_US);
+    rte_pktmbuf_free_bulk(taken, n);
+    events(w);
+    w->core.now_us += TCP_MBUFS_LOOK_US;
+    run(w);
+    run(w);
+    CHECK_EQ(events(w), STREAM_WRITABLE);
+    CHECK_EQ(tcp_next_us(w->tcp), UINT64_MAX);
+    finish(w, s);
+}
+
 TEST(a_half_open_connection_answers_what_is_not_its_own)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -369,6 +392,7 @@ TEST(a_silly_mtu_cuts_segments_no_smaller_than_the_floor)
 UNIT_MAIN("tcp/corners", T(the_pool_may_be_empty_at_any_step_of_a_connection),
           T(a_silly_mtu_cuts_segments_no_smaller_than_the_floor),
           T(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn),
+          T(who_waits_for_memory_is_not_asked_again_in_the_same_moment),
           T(a_half_open_connection_answers_what_is_not_its_own),
           T(an_ack_in_the_round_of_the_syn_establishes_nothing),
           T(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it),
