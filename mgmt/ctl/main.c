@@ -122,6 +122,8 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 static bool set_number(struct ctl_options *o, int option, const char *text)
 {
     uint64_t value;
+    if (text == NULL) /* '?': getopt_long() knows no such option */
+        return false;
     if (!parse_number(text, option == OPTION_WORKER ? 63 : INT64_MAX, &value))
         return false;
     switch (option) {
