@@ -51,7 +51,8 @@ static bool put_ip6(struct rte_mbuf *m, const struct ip_addr *src, const struct 
 bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
                       uint8_t proto, uint8_t tos, uint8_t hop_limit)
 {
-    ASSERT_HOT(m->pkt_len + sizeof(struct wire_ip6) <= UINT16_MAX);
+    /* IPv4's length counts the header, IPv6's does not. */
+    ASSERT_HOT(m->pkt_len + (ip_addr_is_v4(dst) ? sizeof(struct wire_ip4) : 0) <= UINT16_MAX);
     ASSERT_HOT(ip_addr_is_v4(src) == ip_addr_is_v4(dst));
     return ip_addr_is_v4(dst) ? put_ip4(m, src, dst, proto, tos, hop_limit)
                               : put_ip6(m, src, dst, proto, tos, hop_limit);

@@ -517,8 +517,8 @@ TEST(memory_is_bounded_a_share_and_in_all)
     }
     CHECK(net_stat(f, STAT_net_reassembly_evicted) >= 1);
     CHECK_EQ(net_stat(f, STAT_net_drop_rx_fragment_limit), 0);
-    f->net->reassembly->mbufs_max = 10; /* a box with hardly any memory */
     net_wait_ms(f, NET_REASSEMBLY_US / 1000 + 100);
+    f->net->reassembly->mbufs_max = 10; /* a box with hardly any memory */
     for (unsigned i = 0; i < 40; i++) {
         struct packet p = packet_fragment(&whole, 9, i * 16, i * 16 + 8, true);
         net_receive(f, &p, 0);
