@@ -4,7 +4,7 @@
 TEST_PARTS="lint unit sim fuzz mgmt e2e asan asan_mgmt asan_e2e"
 NAMED_PARTS="scripts attacks" # run when they are named; unit contains the scripts
 SIM_SEEDS=${SIM_SEEDS:-2000}
-FUZZ_SECONDS=${FUZZ_SECONDS:-360} # of all targets together; with the build it stays within 10 minutes
+FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together; with the build it stays within 10 minutes
 
 part_lint() {
     exec python3 "$TOP/tests/lint/lint.py"

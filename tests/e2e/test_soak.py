@@ -83,7 +83,8 @@ def family(counters, *prefixes):
 def require_balance(c):
     """What began has ended, in one counter."""
     for what, begun, ended in (
-            ("frames", c["core_rx_packets"] + c["core_rx_copies"] + c["net_reassembled"] - c["core_handoff_drop_rx_full"],
+            ("frames", c["core_rx_packets"] + c["core_rx_copies"] + c["net_reassembled"]
+             - c["core_handoff_drop_rx_full"],
              family(c, "net_rx_", "net_drop_rx_")),
             ("frames to send", c["core_tx_frames"],
              c["core_tx_packets"] + c["core_handoff_drop_tx_full"] + family(c, "core_tx_drop_")),
