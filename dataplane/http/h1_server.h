@@ -30,9 +30,9 @@ enum h1_server_phase {
 };
 
 /* Bytes that DRAIN throws away before it gives up, and with it the answer, which the peer may not
- * have yet (RFC 9112, 9.6): several times what a sender has under way on a long fast path. How
- * long it may take is the owner's to bound. */
-#define H1_DRAIN_BYTES_MAX (4u * 1024u * 1024u)
+ * have yet (RFC 9112, 9.6): twice what a sender has under way on a long fast path. How long it
+ * may take is the owner's to bound. */
+#define H1_DRAIN_BYTES_MAX (1u * 1024u * 1024u)
 
 /* The body of h1_server_answer(). */
 #define H1_ANSWER_BYTES_MAX 4096u
