@@ -122,8 +122,6 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 static bool set_number(struct ctl_options *o, int option, const char *text)
 {
     uint64_t value;
-    if (text == NULL) /* '?': getopt_long() knows no such option */
-        return false;
     if (!parse_number(text, option == OPTION_WORKER ? 63 : INT64_MAX, &value))
         return false;
     switch (option) {
@@ -199,6 +197,8 @@ static bool set_option(struct ctl_options *o, int option, const char *value)
     case OPTION_JSON:
         o->output = CTL_JSON;
         return true;
+    case '?': /* getopt_long() knows no such option, or it lacks its value */
+        return false;
     default:
         return set_number(o, option, value);
     }
