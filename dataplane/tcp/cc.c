@@ -3,17 +3,8 @@
 #include "tcp/cc.h"
 
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_limits.h"
-
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint32_t max32(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
 
 uint32_t tcp_cc_initial_window(uint32_t mss)
 {

@@ -3,12 +3,8 @@
 #include "tcp/cwv.h"
 
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_limits.h"
-
-static uint32_t max32(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
 
 /* The greatest sample of the period; UNDEFINED while there is none. */
 static uint32_t pipe_ack(const struct tcp_cwv *v)

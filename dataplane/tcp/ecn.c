@@ -60,9 +60,8 @@ static void slow_down(struct tcp_conn *c)
 void tcp_ecn_on_mark(struct tcp_conn *c)
 {
     ASSERT_HOT(c->flags & TCP_F_ECN);
-    bool is_reducing = (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) != 0;
     bool is_same_window = seq_le(c->snd_una, c->tx->cwr_end);
-    if (!is_reducing && !is_same_window)
+    if (!tcp_is_recovering(c) && !is_same_window)
         slow_down(c);
 }
 

@@ -20,12 +20,6 @@
  * 5.5). */
 #define TS_RECENT_MS_MAX (24u * 24 * 3600 * 1000)
 
-/* The numbers that a segment takes. */
-static uint32_t seq_len(const struct tcp_segment *seg)
-{
-    return seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
-}
-
 /* The header lies in the first mbuf; what follows may lie in others: segments that were merged, or
  * a packet that came in fragments. The first may be so short only in the latter. */
 static bool has_whole_header(struct tcp *t, struct rte_mbuf *m)
@@ -85,7 +79,7 @@ static bool ends_simultaneous_open(struct tcp_conn *c, struct tcp_segment *seg)
 /* Is any of it in the window? RFC 9293, table 6. */
 static bool is_in_window(const struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    uint32_t len = seq_len(seg);
+    uint32_t len = tcp_segment_len(seg);
     int32_t window = seq_diff(c->rcv_adv, c->rcv_nxt);
     int32_t first = seq_diff(seg->seq, c->rcv_nxt);
     int32_t last = seq_diff(seq_add(seg->seq, len - 1), c->rcv_nxt); /* wraps as numbers do */
@@ -107,7 +101,7 @@ static void answer_unacceptable(struct tcp_conn *c, const struct tcp_segment *se
     if (c->state == TCP_SYN_RCVD && is_syn_again) {
         c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
         tcp_program_output(c);
-    } else if ((seg->flags & TCP_SYN) != 0 || seq_len(seg) == 0) {
+    } else if ((seg->flags & TCP_SYN) != 0 || tcp_segment_len(seg) == 0) {
         tcp_challenge_ack(c);
     } else if (!tcp_may_answer_stray(c->tcp)) {
         return;

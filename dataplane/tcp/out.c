@@ -196,9 +196,7 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
 /* May `bytes` more be in flight? One segment always may when nothing is. */
 static bool cwnd_allows(struct tcp_conn *c, uint32_t bytes)
 {
-    uint32_t pipe = c->tx->board.in_flight_bytes;
-    uint32_t left = (c->flags & TCP_F_SACK) != 0 ? 0 : (uint32_t)c->tx->dupacks * c->mss;
-    pipe = pipe > left ? pipe - left : 0;
+    uint32_t pipe = tcp_pipe_bytes(c);
     if (pipe == 0 || pipe + bytes <= c->tx->cc.cwnd_bytes)
         return true;
     c->flags |= TCP_F_CWND_LIMITED;

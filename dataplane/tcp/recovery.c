@@ -13,14 +13,13 @@
 #define DUPLICATE_THRESHOLD 3u
 #define RETRY_US 10000u /* a deadline that lies behind: not in this round again */
 
-static bool is_recovering(const struct tcp_conn *c)
+bool tcp_is_recovering(const struct tcp_conn *c)
 {
     ASSERT_HOT((c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) != (TCP_F_RECOVERY | TCP_F_LOSS));
     return (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) != 0;
 }
 
-/* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
-static uint32_t pipe_bytes(const struct tcp_conn *c)
+uint32_t tcp_pipe_bytes(const struct tcp_conn *c)
 {
     uint32_t left = (uint32_t)c->tx->dupacks * c->mss;
     return c->tx->board.in_flight_bytes > left ? c->tx->board.in_flight_bytes - left : 0;
@@ -29,7 +28,7 @@ static uint32_t pipe_bytes(const struct tcp_conn *c)
 static void enter_recovery(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
-    ASSERT_HOT(!is_recovering(c));
+    ASSERT_HOT(!tcp_is_recovering(c));
     c->flags |= TCP_F_RECOVERY;
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
     x->recovery_end = c->snd_nxt;
@@ -45,7 +44,7 @@ static void enter_recovery(struct tcp_conn *c)
 static void leave_recovery(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
-    ASSERT_HOT(is_recovering(c));
+    ASSERT_HOT(tcp_is_recovering(c));
     if (c->flags & TCP_F_RECOVERY) {
         tcp_cc_on_recovered(&x->cc, c->mss);
         tcp_cwv_on_recovered(&x->cwv, &x->cc, c->mss, tcp_now_ms(c->tcp));
@@ -67,12 +66,12 @@ static void undo_episode(struct tcp_conn *c, const struct tcp_delivery *d)
     stat_inc(c->tcp->core, was_timeout ? STAT_tcp_undo_timeout : STAT_tcp_undo_recovery);
     if (was_timeout && d->has_echo)
         tcp_rtt_on_spurious(&c->rtt, (tcp_now_ms(c->tcp) - d->echo_ms) * 1000ULL);
-    if (is_recovering(c)) {
+    if (tcp_is_recovering(c)) {
         tcp_board_unlose_all(&x->board);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
         x->dupacks = 0;
     }
-    tcp_undo_restore(&x->undo, &x->cc, pipe_bytes(c), c->mss);
+    tcp_undo_restore(&x->undo, &x->cc, tcp_pipe_bytes(c), c->mss);
     tcp_cwv_init(&x->cwv, tcp_now_ms(c->tcp));
 }
 
@@ -81,7 +80,7 @@ void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, boo
 {
     struct tcp_sender *x = c->tx;
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
-    if (is_recovering(c) && seq_ge(c->snd_una, x->recovery_end))
+    if (tcp_is_recovering(c) && seq_ge(c->snd_una, x->recovery_end))
         x->undo.frto = TCP_FRTO_OFF; /* RFC 5682, step 2a: it may all have been there already */
     bool was_testing = x->undo.frto == TCP_FRTO_NEW;
     if (tcp_undo_on_ack(&x->undo, d, is_dsack, is_dupack && !has_sack))
@@ -94,7 +93,7 @@ void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, boo
 static uint32_t detect_by_rack(struct tcp_conn *c)
 {
     struct core *core = c->tcp->core;
-    struct tcp_rack_input in = {core->now_us, c->rtt.min_us, c->rtt.srtt_us, is_recovering(c)};
+    struct tcp_rack_input in = {core->now_us, c->rtt.min_us, c->rtt.srtt_us, tcp_is_recovering(c)};
     uint32_t lost = 0;
     uint32_t wait_us = tcp_rack_detect(&c->tx->rack, &c->tx->board, &in, &lost);
     if (wait_us > 0) {
@@ -118,7 +117,7 @@ static uint32_t detect_by_duplicates(struct tcp_conn *c, const struct tcp_delive
     bool is_partial = d->una_bytes > 0 && (c->flags & TCP_F_RECOVERY) != 0 &&
                       seq_lt(c->snd_una, c->tx->recovery_end);
     /* RFC 6582, 3.2 step 2: up to where the last recovery went they are of our own making. */
-    bool is_third = c->tx->dupacks == DUPLICATE_THRESHOLD && !is_recovering(c) &&
+    bool is_third = c->tx->dupacks == DUPLICATE_THRESHOLD && !tcp_is_recovering(c) &&
                     seq_gt(c->snd_una, c->tx->recovery_end);
     struct tcp_sent *first = tcp_board_first(&c->tx->board);
     if ((!is_partial && !is_third) || first == NULL || first->place != TCP_SENT_IN_FLIGHT)
@@ -137,7 +136,7 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
     if (was_resent && !is_beyond && !is_dupack)
         return; /* the next acknowledgement will tell */
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
-    if (!was_resent || !is_beyond || is_recovering(c))
+    if (!was_resent || !is_beyond || tcp_is_recovering(c))
         return;
     tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
     tcp_cc_on_recovered(&c->tx->cc, c->mss);
@@ -176,7 +175,7 @@ static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d,
     if (c->flags & TCP_F_RECOVERY) {
         if (!has_sack && is_dupack)
             delivered += c->mss;
-        uint32_t pipe = pipe_bytes(c);
+        uint32_t pipe = tcp_pipe_bytes(c);
         tcp_cc_on_recovery_ack(&c->tx->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
         if (!has_sack && lost > 0 && c->tx->cc.cwnd_bytes < pipe + c->mss)
             c->tx->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
@@ -198,14 +197,14 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool 
     bool has_sack = (c->flags & TCP_F_SACK) != 0;
     if (c->flags & TCP_F_MTU_PROBE)
         tcp_plpmtud_on_ack(c);
-    if (is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end)) {
+    if (tcp_is_recovering(c) && seq_ge(c->snd_una, c->tx->recovery_end)) {
         if (c->flags & TCP_F_LOSS)
             c->flags |= TCP_F_CWND_LIMITED; /* a window of one was full, though nothing waited */
         leave_recovery(c);
     }
     end_tlp_episode(c, is_dupack);
     uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
-    if (lost > 0 && !is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
+    if (lost > 0 && !tcp_is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
         enter_recovery(c);
     control_congestion(c, d, lost, is_dupack);
     ASSERT_HOT(c->tx->cc.cwnd_bytes > 0);
@@ -218,7 +217,7 @@ void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
     struct tcp_delivery nothing = {.now_us = c->tcp->core->now_us};
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
     uint32_t lost = detect_by_rack(c);
-    if (lost > 0 && !is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
+    if (lost > 0 && !tcp_is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
         enter_recovery(c);
     if (c->flags & TCP_F_RECOVERY)
         control_congestion(c, &nothing, lost, false);
@@ -247,7 +246,7 @@ void tcp_recovery_on_tlp_timer(struct tcp_conn *c)
     struct tcp_sent *last = tcp_board_last(&c->tx->board);
     if (last == NULL)
         return;
-    if (is_recovering(c)) {
+    if (tcp_is_recovering(c)) {
         rescue(c);
         return;
     }
@@ -317,7 +316,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
             tcp_on_r1(c);
         /* One reduction an episode: a timeout in the middle of one says nothing new about the
          * path's capacity, only that the ACK clock stopped. */
-        bool is_first = !is_recovering(c);
+        bool is_first = !tcp_is_recovering(c);
         if (is_first)
             tcp_undo_begin(&x->undo, &x->cc, (c->flags & TCP_F_TIMESTAMPS) == 0);
         else
@@ -376,7 +375,7 @@ static void arm_in_flight(struct tcp_conn *c)
     if (may_probe_tail(c)) {
         /* What fills a gap is acknowledged at once (RFC 5681, 4.2). */
         bool is_single =
-            c->tx->board.in_flight.next->next == &c->tx->board.in_flight && !is_recovering(c);
+            c->tx->board.in_flight.next->next == &c->tx->board.in_flight && !tcp_is_recovering(c);
         uint64_t tlp_us = last_us + tcp_tlp_timeout_us(c->rtt.srtt_us, is_single);
         /* 7.2: the probe goes first, and the timeout waits for its answer. */
         arm(c, TCP_RETRANSMIT_TLP, tlp_us < rto_us ? tlp_us : rto_us);

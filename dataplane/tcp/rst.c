@@ -33,7 +33,7 @@ void tcp_rst_reply(struct tcp *t, const struct tcp_segment *seg)
         tcp_bare_send(t, &seg->tuple, seg->ack, (seq_t){0}, TCP_RST, 0, &o);
         return;
     }
-    uint32_t len = seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
+    uint32_t len = tcp_segment_len(seg);
     tcp_bare_send(t, &seg->tuple, (seq_t){0}, seq_add(seg->seq, len), TCP_RST | TCP_ACK, 0, &o);
 }
 

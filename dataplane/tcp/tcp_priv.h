@@ -292,6 +292,12 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg);
 
 /* recovery.c */
 
+/* In fast recovery, or after a timeout, until recovery_end is acknowledged? */
+bool tcp_is_recovering(const struct tcp_conn *c);
+
+/* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
+uint32_t tcp_pipe_bytes(const struct tcp_conn *c);
+
 /* Before tcp_recovery_on_ack(), and also when nothing was outstanding: takes back what a spurious
  * retransmission cost, if the ACK proves it. */
 void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,

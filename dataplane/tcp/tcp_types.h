@@ -209,5 +209,11 @@ enum tcp_ecn {
     TCP_ECN_MASK = 3,
 };
 
+/* The numbers that the segment takes: SYN and FIN have one each. */
+static inline uint32_t tcp_segment_len(const struct tcp_segment *seg)
+{
+    return seg->len + ((seg->flags & TCP_SYN) != 0) + ((seg->flags & TCP_FIN) != 0);
+}
+
 /* The name of a state. */
 const char *tcp_state_name(enum tcp_state state);
