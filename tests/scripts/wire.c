@@ -7,22 +7,11 @@
 #include "net/cksum.h"
 #include "net/net_wire.h"
 #include "tcp/tcp_types.h"
+#include "tcp/wire.h"
 
 #include <string.h>
 
 #define HOP_LIMIT 64u
-
-struct wire_tcp {
-    be16_t src_port;
-    be16_t dst_port;
-    be32_t seq;
-    be32_t ack;
-    uint8_t offset; /* upper four bits: header length in 32-bit words */
-    uint8_t flags;
-    be16_t window;
-    be16_t cksum;
-    be16_t urgent;
-} __attribute__((packed));
 
 /* Writes the IP header. Returns its length. */
 static size_t put_ip(uint8_t *at, const struct ip_addr *src, const struct ip_addr *dst,
@@ -74,9 +63,9 @@ size_t wire_build(const struct wire_ends *ends, const struct script_segment *s,
                   const uint8_t *payload, uint8_t *ret)
 {
     ASSERT(s->len <= WIRE_SEGMENT_BYTES_MAX);
-    struct wire_tcp *tcp = (void *)(ret + ip_bytes(&ends->src));
+    struct tcp_wire *tcp = (void *)(ret + ip_bytes(&ends->src));
     size_t bytes = sizeof(*tcp) + put_options((uint8_t *)(tcp + 1), s);
-    *tcp = (struct wire_tcp){.src_port = be16(ends->src_port),
+    *tcp = (struct tcp_wire){.src_port = be16(ends->src_port),
                              .dst_port = be16(ends->dst_port),
                              .seq = be32(s->seq),
                              .ack = be32(s->ack),
@@ -127,7 +116,7 @@ size_t wire_build_icmp(const struct wire_ends *quoted, const struct ip_addr *rou
     *head = icmp_head(is_v6, icmp, mtu);
     size_t bytes = sizeof(*head);
     bytes += put_ip(quote, &quoted->src, &quoted->dst, IPPROTO_NUM_TCP, 0, 1000);
-    struct wire_tcp tcp = {.src_port = be16(quoted->src_port),
+    struct tcp_wire tcp = {.src_port = be16(quoted->src_port),
                            .dst_port = be16(quoted->dst_port),
                            .seq = be32(seq),
                            .offset = 5 << 4,
@@ -182,7 +171,7 @@ const char *wire_parse(const uint8_t *packet, size_t bytes, struct wire_ends *re
     const uint8_t *at = read_ip(packet, bytes, ret_ends, &ret->ecn, &l4_bytes, &fault);
     if (fault != NULL)
         return fault;
-    const struct wire_tcp *tcp = (const void *)at;
+    const struct tcp_wire *tcp = (const void *)at;
     size_t header = l4_bytes < sizeof(*tcp) ? 0 : (size_t)(tcp->offset >> 4) * 4;
     if (header < sizeof(*tcp) || header > l4_bytes)
         return "a TCP header with a wrong length";

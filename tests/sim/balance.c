@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t balance_family(const uint64_t *counters, const char *prefix)
+/* The sum of all counters whose names begin like this. */
+static uint64_t family(const uint64_t *counters, const char *prefix)
 {
     uint64_t sum = 0;
     for (unsigned id = 0; id < STAT_COUNT; id++) {
@@ -27,14 +28,19 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
 {
     const struct book books[] = {
         {"received frames",
-         c[STAT_core_rx_packets] + c[STAT_core_rx_copies] - c[STAT_core_handoff_drop_rx_full] +
-             balance_family(c, "net_reassembled"),
-         balance_family(c, "net_drop_rx_") + balance_family(c, "net_rx_")},
+         c[STAT_core_rx_packets] + c[STAT_core_rx_copies] + c[STAT_net_reassembled] -
+             c[STAT_core_handoff_drop_rx_full],
+         family(c, "net_drop_rx_") + family(c, "net_rx_")},
+        {"frames to send", c[STAT_core_tx_frames],
+         c[STAT_core_tx_packets] + c[STAT_core_handoff_drop_tx_full] + family(c, "core_tx_drop_")},
         {"segments", c[STAT_net_rx_tcp],
          c[STAT_tcp_rx_fast] + c[STAT_tcp_rx_slow] + c[STAT_tcp_rx_syn] +
-             c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + balance_family(c, "tcp_drop_")},
+             c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_")},
         {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
-         balance_family(c, "tcp_end_")},
+         family(c, "tcp_end_")},
+        {"requests", c[STAT_proxy_requests], family(c, "proxy_end_")},
+        {"backend connections", c[STAT_upstream_opened],
+         family(c, "upstream_closed_") + c[STAT_upstream_aborted] + c[STAT_upstream_broken]},
     };
     for (unsigned i = 0; i < sizeof(books) / sizeof(books[0]); i++) {
         if (books[i].begun == books[i].ended)

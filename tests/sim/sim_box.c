@@ -2,6 +2,7 @@
 /* The appliance: made, polled, ended. What it serves is made in sim_config.c. */
 #include "sim_box.h"
 
+#include "balance.h"
 #include "base/assert.h"
 #include "core/endpoint_table.h"
 #include "core/generation.h"
@@ -165,24 +166,6 @@ static void check_worker(struct sim_box *b, unsigned i)
                  tcp_conn_count(worker_tcp(w)), tcp_timewait_count(worker_tcp(w)));
 }
 
-/* The sum of all counters whose names begin like this. */
-static uint64_t stat_family(const struct sim_box *b, const char *prefix)
-{
-    uint64_t sum = 0;
-    for (unsigned id = 0; id < STAT_COUNT; id++) {
-        if (strncmp(stat_name(id), prefix, strlen(prefix)) == 0)
-            sum += sim_box_stat(b, id);
-    }
-    return sum;
-}
-
-/* What began has ended, and in one counter. */
-static void check_balance(struct sim_box *b, const char *what, uint64_t begun, uint64_t ended)
-{
-    if (begun != ended)
-        sim_fail(b->sim, "%lu %s began, %lu ended", begun, what, ended);
-}
-
 /* A neighbour that is known has one; beyond that a worker has those of announcements, of TIME_WAIT
  * and of idle backend connections, which find out late that they have nothing to do. */
 static void check_timers(struct sim_box *b)
@@ -195,27 +178,12 @@ static void check_timers(struct sim_box *b)
 
 static void check_counters(struct sim_box *b)
 {
-    check_balance(b, "received frames",
-                  sim_box_stat(b, STAT_core_rx_packets) + sim_box_stat(b, STAT_core_rx_copies) +
-                      sim_box_stat(b, STAT_net_reassembled) -
-                      sim_box_stat(b, STAT_core_handoff_drop_rx_full),
-                  stat_family(b, "net_drop_rx_") + stat_family(b, "net_rx_"));
-    check_balance(b, "frames to send", sim_box_stat(b, STAT_core_tx_frames),
-                  sim_box_stat(b, STAT_core_tx_packets) + stat_family(b, "core_tx_drop_") +
-                      sim_box_stat(b, STAT_core_handoff_drop_tx_full));
-    check_balance(b, "segments", sim_box_stat(b, STAT_net_rx_tcp),
-                  sim_box_stat(b, STAT_tcp_rx_fast) + sim_box_stat(b, STAT_tcp_rx_slow) +
-                      sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_rx_syn_cookie) +
-                      sim_box_stat(b, STAT_tcp_rx_timewait) + stat_family(b, "tcp_drop_"));
-    check_balance(b, "tcp connections",
-                  sim_box_stat(b, STAT_tcp_rx_syn) + sim_box_stat(b, STAT_tcp_cookie_accepted) +
-                      sim_box_stat(b, STAT_tcp_opens),
-                  stat_family(b, "tcp_end_"));
-    check_balance(b, "requests", sim_box_stat(b, STAT_proxy_requests),
-                  stat_family(b, "proxy_end_"));
-    check_balance(b, "backend connections", sim_box_stat(b, STAT_upstream_opened),
-                  stat_family(b, "upstream_closed_") + sim_box_stat(b, STAT_upstream_aborted) +
-                      sim_box_stat(b, STAT_upstream_broken));
+    uint64_t sums[STAT_COUNT];
+    char fault[128];
+    for (unsigned id = 0; id < STAT_COUNT; id++)
+        sums[id] = sim_box_stat(b, id);
+    if (!balance_is_right(sums, fault, sizeof(fault)))
+        sim_fail(b->sim, "%s", fault);
     check_timers(b);
     for (unsigned id = 0; id < STAT_COUNT; id++) {
         if (is_gauge_of_life(id) && sim_box_stat(b, id) != 0)

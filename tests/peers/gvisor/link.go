@@ -109,3 +109,17 @@ func open(name string, addresses []string) *stack.Stack {
 	go send(fd, ep)
 	return s
 }
+
+// inject hands a received frame to the stack.
+func inject(ep *channel.Endpoint, frame []byte) {
+	packet := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: payload(frame)})
+	ep.InjectInbound(0, packet)
+	packet.DecRef()
+}
+
+// next waits for a frame that the stack sends.
+func next(ctx context.Context, ep *channel.Endpoint) []byte {
+	packet := ep.ReadContext(ctx)
+	defer packet.DecRef()
+	return packet.ToView().AsSlice()
+}

@@ -388,20 +388,43 @@ struct stream *world_accept(struct world *w)
 
 struct stream *world_connect(struct world *w)
 {
-    struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
-    struct stream *s = NULL;
-    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = world_on_event;
-    struct stream_addrs addrs;
-    stream_addrs(s, &addrs);
-    w->local_port = addrs.local_port;
-    run(w);
-    EXPECT(w, .flags = S);
+    struct stream *s = world_open(w, 0, S);
     w->core.now_us += 10000;
     peer(w, SEG(.flags = S | A, .ack = 1));
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1);
     CHECK_EQ(events(w), STREAM_WRITABLE);
+    return s;
+}
+
+void world_finish(struct world *w, struct stream *s)
+{
+    stream_abort(s);
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
+struct stream *world_open(struct world *w, uint32_t connect_timeout_ms, uint8_t flags)
+{
+    struct tcp_open_args args = {.remote = w->remote,
+                                 .remote_port = w->remote_port,
+                                 .connect_timeout_ms = connect_timeout_ms};
+    struct stream *s = NULL;
+    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
+    s->on_event = world_on_event;
+    w->local_port = conn(s)->tuple.local_port;
+    run(w);
+    EXPECT(w, .flags = flags);
+    return s;
+}
+
+struct stream *world_accept_with_flight(struct world *w, uint32_t n)
+{
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, n), n);
+    run(w);
+    drop_all(w);
     return s;
 }
 

@@ -122,6 +122,15 @@ void expect_none(struct world *w, const char *file, unsigned line);
 #define EXPECT(w, ...) expect((w), SEG(__VA_ARGS__), __FILE__, __LINE__)
 #define EXPECT_NONE(w) expect_none((w), __FILE__, __LINE__)
 
+/* Aborts and releases the stream and ends the world. */
+void world_finish(struct world *w, struct stream *s);
+
+/* An active open; the SYN must have these flags and is taken. */
+struct stream *world_open(struct world *w, uint32_t connect_timeout_ms, uint8_t flags);
+
+/* Accepts, writes `n` pattern bytes, and drops the segments that carry them. */
+struct stream *world_accept_with_flight(struct world *w, uint32_t n);
+
 /* Handshakes; nothing is left in the output. */
 struct stream *world_accept(struct world *w);
 struct stream *world_connect(struct world *w);

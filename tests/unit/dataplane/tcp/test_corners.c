@@ -7,34 +7,12 @@
 
 #include <rte_mbuf.h>
 
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
-/* Opens and hands out the SYN. */
-static struct stream *open_one(struct world *w)
-{
-    struct tcp_open_args args = {
-        .remote = w->remote, .remote_port = w->remote_port, .connect_timeout_ms = 10000};
-    struct stream *s = NULL;
-    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = world_on_event;
-    w->local_port = conn(s)->tuple.local_port;
-    run(w);
-    EXPECT(w, .flags = S);
-    return s;
-}
-
 TEST(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn)
 {
     struct world_config config = WORLD_DEFAULT;
     config.peer_window = 1000;
     struct world *w = world_new(&config);
-    struct stream *s = open_one(w);
+    struct stream *s = world_open(w, 10000, S);
     peer(w, SEG(.flags = S));
     run(w);
     EXPECT(w, .flags = S | A, .seq = 0, .ack = 1);
@@ -45,7 +23,7 @@ TEST(opens_at_once_end_with_the_peers_syn_ack_and_no_further_syn)
     CHECK_EQ(conn(s)->state, TCP_ESTABLISHED);
     CHECK_EQ(conn(s)->snd_wnd, 1000);
     CHECK_EQ(events(w), STREAM_WRITABLE);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(who_waits_for_memory_is_not_asked_again_in_the_same_moment)
@@ -68,7 +46,7 @@ TEST(who_waits_for_memory_is_not_asked_again_in_the_same_moment)
     run(w);
     CHECK_EQ(events(w), STREAM_WRITABLE);
     CHECK_EQ(tcp_next_us(w->tcp), UINT64_MAX);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_half_open_connection_answers_what_is_not_its_own)
@@ -117,7 +95,7 @@ TEST(numbers_half_a_circle_away_are_outside_of_every_window)
     CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 3 * array_len(far));
     CHECK_EQ(conn(s)->state, TCP_ESTABLISHED);
     CHECK_EQ(conn(s)->oooq.mbufs, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it)
@@ -130,7 +108,7 @@ TEST(nobody_is_asked_whether_he_lives_unless_the_owner_wants_it)
     }
     EXPECT_NONE(w);
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(keepalive_waits_while_something_is_unacknowledged)
@@ -151,7 +129,7 @@ TEST(keepalive_waits_while_something_is_unacknowledged)
     tcp_set_keepalive(s, 0);
     pass(w, 60000000);
     EXPECT_NONE(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(the_owner_says_how_long_silence_may_last)
@@ -165,7 +143,7 @@ TEST(the_owner_says_how_long_silence_may_last)
     pass(w, 6000000);
     CHECK_EQ(stream_end(s), STREAM_END_TIMEOUT);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(only_an_acknowledgement_of_new_data_proves_the_next_hop)
@@ -180,7 +158,7 @@ TEST(only_an_acknowledgement_of_new_data_proves_the_next_hop)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
     CHECK_EQ(w->confirms, before + 1);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(many_timeouts_make_the_next_hop_doubtful)
@@ -198,7 +176,7 @@ TEST(many_timeouts_make_the_next_hop_doubtful)
     pass(w, 60000000);
     CHECK_EQ(stream_end(s), STREAM_END_TIMEOUT);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(an_open_without_a_timeout_of_its_own_tries_for_three_minutes)
@@ -246,7 +224,7 @@ TEST(the_diffserv_field_is_the_owners_and_ecn_is_not)
     run(w);
     CHECK_EQ(w->tos, 0xb8);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(urgent_bytes_are_told_of_at_once_even_with_a_closed_window)
@@ -269,7 +247,7 @@ TEST(urgent_bytes_are_told_of_at_once_even_with_a_closed_window)
     CHECK_EQ(events(w), STREAM_URGENT);
     CHECK_EQ(tcp_urgent_bytes(s), 65000);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(urgent_bytes_of_ours_carry_the_pointer_until_they_are_acknowledged)
@@ -295,7 +273,7 @@ TEST(urgent_bytes_of_ours_carry_the_pointer_until_they_are_acknowledged)
     run(w);
     EXPECT(w, .flags = A, .seq = 4001, .ack = 1, .len = 10);
     CHECK_EQ(conn(s)->flags & TCP_F_URGENT_OUT, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_reset_with_text_is_believed_while_the_window_is_closed)
@@ -306,7 +284,7 @@ TEST(a_reset_with_text_is_believed_while_the_window_is_closed)
     peer(w, SEG(.flags = R | A, .seq = 1, .ack = 1, .len = 20));
     run(w);
     CHECK_EQ(stream_end(s), STREAM_END_RESET);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 /* Takes every mbuf that is left; returns how many. */
@@ -386,7 +364,7 @@ TEST(a_silly_mtu_cuts_segments_no_smaller_than_the_floor)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = TCP_PMTU_MIN_4 - 52);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 UNIT_MAIN("tcp/corners", T(the_pool_may_be_empty_at_any_step_of_a_connection),

@@ -28,14 +28,6 @@ static struct stream *accept_with_ecn(struct world *w)
     return w->accepted;
 }
 
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
 TEST(new_data_is_ecn_capable_and_nothing_else_is)
 {
     struct world *w = world_with_ecn();
@@ -53,7 +45,7 @@ TEST(new_data_is_ecn_capable_and_nothing_else_is)
     run(w);
     EXPECT(w, .flags = A, .seq = 101, .ack = 21);
     CHECK_EQ(w->tos & TCP_ECN_MASK, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_mark_is_echoed_until_the_peer_has_slowed_down)
@@ -75,7 +67,7 @@ TEST(a_mark_is_echoed_until_the_peer_has_slowed_down)
     run(w);
     EXPECT(w, .flags = A, .seq = 101, .ack = 51);
     CHECK_EQ(stat(w, STAT_tcp_rx_ce), 1);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_mark_on_a_segment_outside_of_the_window_says_nothing)
@@ -86,7 +78,7 @@ TEST(a_mark_on_a_segment_outside_of_the_window_says_nothing)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1);
     CHECK_EQ(stat(w, STAT_tcp_rx_ce), 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(an_echo_slows_us_down_once_a_window_and_the_peer_hears_of_it)
@@ -109,7 +101,7 @@ TEST(an_echo_slows_us_down_once_a_window_and_the_peer_hears_of_it)
     w->core.now_us += 10000;
     peer(w, SEG(.flags = A | E, .seq = 1, .ack = 1 + 11 * MSS)); /* of the next window */
     CHECK_EQ(stat(w, STAT_tcp_ecn_reductions), 2);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(with_a_window_of_one_segment_an_echo_holds_the_next_one_back)
@@ -130,43 +122,31 @@ TEST(with_a_window_of_one_segment_an_echo_holds_the_next_one_back)
     EXPECT_NONE(w);
     pass(w, 4000);
     EXPECT(w, .flags = A | W, .seq = 1 + MSS, .ack = 1, .len = MSS);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(an_open_offers_it_once)
 {
     struct world *w = world_with_ecn();
-    struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
-    struct stream *s = NULL;
-    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = world_on_event;
-    w->local_port = conn(s)->tuple.local_port;
-    run(w);
-    EXPECT(w, .flags = S | E | W);
+    struct stream *s = world_open(w, 0, S | E | W);
     pass(w, 1010000);
     EXPECT(w, .flags = S);
     peer(w, SEG(.flags = S | A | E, .ack = 1));
     run(w);
     CHECK(conn(s)->flags & TCP_F_ECN);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_syn_ack_that_only_repeats_the_flags_agrees_to_nothing)
 {
     struct world *w = world_with_ecn();
-    struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
-    struct stream *s = NULL;
-    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = world_on_event;
-    w->local_port = conn(s)->tuple.local_port;
-    run(w);
-    EXPECT(w, .flags = S | E | W);
+    struct stream *s = world_open(w, 0, S | E | W);
     peer(w, SEG(.flags = S | A | E | W, .ack = 1));
     run(w);
     CHECK_EQ(conn(s)->flags & TCP_F_ECN, 0);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(without_leave_nothing_is_offered_or_taken)
@@ -183,7 +163,7 @@ TEST(without_leave_nothing_is_offered_or_taken)
     run(w);
     CHECK_EQ(w->tos & TCP_ECN_MASK, 0);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 100);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 UNIT_MAIN("tcp/ecn", T(new_data_is_ecn_capable_and_nothing_else_is),

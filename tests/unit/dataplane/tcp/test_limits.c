@@ -212,13 +212,7 @@ TEST(opens_at_once_work_when_every_budget_is_spent)
         ;
     while (tcp_may_answer_stray(w->tcp))
         ;
-    struct tcp_open_args args = {.remote = w->remote, .remote_port = w->remote_port};
-    struct stream *s = NULL;
-    REQUIRE(tcp_open(w->tcp, &args, &s) == TCP_OPEN_OK);
-    s->on_event = world_on_event;
-    w->local_port = conn(s)->tuple.local_port;
-    run(w);
-    EXPECT(w, .flags = S);
+    struct stream *s = world_open(w, 0, S);
     peer(w, SEG(.flags = S));
     run(w);
     EXPECT(w, .flags = S | A, .seq = 0, .ack = 1);

@@ -6,30 +6,12 @@
 
 #include <rte_mbuf.h>
 
-/* Writes `n` bytes and drops the segments that carry them. */
-static struct stream *with_flight(struct world *w, uint32_t n)
-{
-    struct stream *s = world_accept(w);
-    CHECK_EQ(write_pattern(s, 1, n), n);
-    run(w);
-    drop_all(w);
-    return s;
-}
-
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
 TEST(a_lost_segment_is_sent_again_with_backoff)
 {
     struct world_config config = WORLD_DEFAULT;
     config.has_sack = false;
     struct world *w = world_new(&config);
-    struct stream *s = with_flight(w, 1000);
+    struct stream *s = world_accept_with_flight(w, 1000);
     uint64_t sent_us = w->core.now_us;
     for (unsigned i = 0; i < 5; i++) {
         while (w->n_out == 0)
@@ -44,13 +26,13 @@ TEST(a_lost_segment_is_sent_again_with_backoff)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1001));
     run(w);
     CHECK_EQ(conn(s)->backoff, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_peer_that_never_answers_is_given_up)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 1000);
+    struct stream *s = world_accept_with_flight(w, 1000);
     for (unsigned i = 0; i < 200 && stream_end(s) == STREAM_END_OPEN; i++) {
         pass(w, 1000000);
         drop_all(w);
@@ -65,7 +47,7 @@ TEST(a_peer_that_never_answers_is_given_up)
 TEST(three_sacked_segments_start_fast_recovery)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 10 * 1448);
+    struct stream *s = world_accept_with_flight(w, 10 * 1448);
     w->core.now_us += 10000;
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1449, 2897}}));
     run(w);
@@ -80,13 +62,13 @@ TEST(three_sacked_segments_start_fast_recovery)
     run(w);
     CHECK_EQ(conn(s)->flags & TCP_F_RECOVERY, 0);
     CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, 10136);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(recovery_lowers_the_window_once_for_many_losses)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 10 * 1448);
+    struct stream *s = world_accept_with_flight(w, 10 * 1448);
     w->core.now_us += 10000;
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 3,
                 .sack = {{1449, 2897}, {4345, 5793}, {7241, 14481}}));
@@ -103,7 +85,7 @@ TEST(recovery_lowers_the_window_once_for_many_losses)
     CHECK_EQ(resent, 3);
     CHECK_EQ(stat(w, STAT_tcp_recoveries), 1);
     CHECK_EQ(conn(s)->tx->cc.ssthresh_bytes, 10136);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(without_sack_the_third_duplicate_ack_resends_the_first_segment)
@@ -111,7 +93,7 @@ TEST(without_sack_the_third_duplicate_ack_resends_the_first_segment)
     struct world_config config = WORLD_DEFAULT;
     config.has_sack = false;
     struct world *w = world_new(&config);
-    struct stream *s = with_flight(w, 10 * 1448);
+    struct stream *s = world_accept_with_flight(w, 10 * 1448);
     w->core.now_us += 10000;
     for (unsigned i = 0; i < 2; i++) {
         peer(w, SEG(.flags = A, .seq = 1, .ack = 1));
@@ -128,13 +110,13 @@ TEST(without_sack_the_third_duplicate_ack_resends_the_first_segment)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 14481));
     run(w);
     CHECK_EQ(conn(s)->flags & TCP_F_RECOVERY, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_lost_tail_is_probed_before_the_timeout)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 3 * 1448);
+    struct stream *s = world_accept_with_flight(w, 3 * 1448);
     pass(w, 25000); /* 2 srtt = 20 ms */
     EXPECT(w, .flags = A, .seq = 2897, .ack = 1, .len = 1448);
     CHECK_EQ(stat(w, STAT_tcp_tlp), 1);
@@ -144,23 +126,24 @@ TEST(a_lost_tail_is_probed_before_the_timeout)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{2897, 4345}}));
     pass(w, 5000);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1448); /* RACK learns from the probe */
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_probe_is_new_data_when_there_is_some)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 30000); /* ten segments go, the rest waits for cwnd */
+    struct stream *s =
+        world_accept_with_flight(w, 30000); /* ten segments go, the rest waits for cwnd */
     pass(w, 25000);
     EXPECT(w, .flags = A, .seq = 14481, .ack = 1, .len = 1448);
     EXPECT_NONE(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(after_a_timeout_sacked_segments_are_not_sent_again)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 3 * 1448);
+    struct stream *s = world_accept_with_flight(w, 3 * 1448);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1449, 2897}}));
     run(w);
     pass(w, 600000);
@@ -171,13 +154,13 @@ TEST(after_a_timeout_sacked_segments_are_not_sent_again)
         seen++;
     }
     CHECK(seen >= 1);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(an_ack_that_cuts_a_segment_is_understood)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 3000);
+    struct stream *s = world_accept_with_flight(w, 3000);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 701));
     run(w);
     pass(w, 500000);
@@ -186,7 +169,7 @@ TEST(an_ack_that_cuts_a_segment_is_understood)
     while (take(w, &g)) /* the harness compares the bytes with the numbers */
         found |= g.seq == 701 && g.len == 748;
     CHECK(found);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(everything_works_across_the_wrap_of_both_numbers)
@@ -207,13 +190,13 @@ TEST(everything_works_across_the_wrap_of_both_numbers)
             at = g.seq + g.len;
     }
     CHECK_EQ(stat(w, STAT_tcp_rx_fast), 100);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_narrower_path_cuts_what_is_in_flight_anew)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 3 * 1448);
+    struct stream *s = world_accept_with_flight(w, 3 * 1448);
     struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
                                .mtu = 1000,
                                .local = w->local,
@@ -243,7 +226,7 @@ TEST(a_narrower_path_cuts_what_is_in_flight_anew)
     CHECK_EQ(conn(s)->path_mtu, TCP_PMTU_MIN_4);
     run(w);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_full_pool_puts_sending_off_and_goes_on_later)
@@ -268,7 +251,7 @@ TEST(a_full_pool_puts_sending_off_and_goes_on_later)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 1448);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(zero_copy_and_copy_send_the_same_bytes)
@@ -288,7 +271,7 @@ TEST(zero_copy_and_copy_send_the_same_bytes)
         }
         CHECK_EQ(at, 14001);
         CHECK((stat(w, STAT_tcp_tx_zero_copy) > 0) == (chained == 1));
-        finish(w, s);
+        world_finish(w, s);
     }
 }
 
@@ -297,7 +280,7 @@ TEST(zero_copy_and_copy_send_the_same_bytes)
 TEST(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 3000);
+    struct stream *s = world_accept_with_flight(w, 3000);
     uint32_t mss = conn(s)->mss;
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1 + mss, 3001}}));
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + mss, .has_window = true));
@@ -312,7 +295,7 @@ TEST(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 3001));
     run(w);
     CHECK_EQ(conn(s)->sndq.bytes, 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 UNIT_MAIN("tcp/loss", T(a_lost_segment_is_sent_again_with_backoff),

@@ -5,14 +5,6 @@
 
 #include <rte_mbuf.h>
 
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
 /* A data segment of the peer. */
 static void data(struct world *w, uint32_t seq, uint32_t len)
 {
@@ -33,7 +25,7 @@ TEST(one_segment_waits_for_the_timer_and_the_second_does_not)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 3001);
     EXPECT_NONE(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(full_segments_are_acknowledged_each_while_the_senders_window_is_small)
@@ -60,7 +52,7 @@ TEST(full_segments_are_acknowledged_each_while_the_senders_window_is_small)
     run(w);
     drop_all(w);
     CHECK_EQ(conn(s)->quick_acks, 2);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_gap_is_told_and_closed)
@@ -80,7 +72,7 @@ TEST(a_gap_is_told_and_closed)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 4001);
     CHECK_EQ(read_pattern(s, 1), 4000);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(overlaps_of_every_kind_leave_the_stream_as_it_was_sent)
@@ -106,7 +98,7 @@ TEST(overlaps_of_every_kind_leave_the_stream_as_it_was_sent)
             CHECK_EQ(read_pattern(s, 1), 3000);
             CHECK_EQ(conn(s)->oooq.mbufs, 0);
             drop_all(w);
-            finish(w, s);
+            world_finish(w, s);
         }
     }
 }
@@ -126,7 +118,7 @@ TEST(what_came_before_is_told_as_duplicate)
     run(w);
     CHECK_EQ(read_pattern(s, 1), 2500);
     CHECK_EQ(stat(w, STAT_tcp_rx_duplicate_bytes), 1500);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(the_window_shrinks_with_what_is_unread_and_opens_when_it_is_read)
@@ -155,7 +147,7 @@ TEST(the_window_shrinks_with_what_is_unread_and_opens_when_it_is_read)
     run(w);
     REQUIRE(take(w, &g)); /* at once, without being asked */
     CHECK(g.window > 30000);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(tiny_segments_share_mbufs)
@@ -173,7 +165,7 @@ TEST(tiny_segments_share_mbufs)
     CHECK_EQ(stream_readable(s), 3000);
     CHECK(conn(s)->rcvq.mbufs <= 4);
     CHECK_EQ(read_pattern(s, 1), 3000);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(tiny_segments_out_of_order_cannot_eat_the_pool)
@@ -193,7 +185,7 @@ TEST(tiny_segments_out_of_order_cannot_eat_the_pool)
     run(w);
     CHECK_EQ(stream_readable(s) >= 1000, 1);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(short_memory_holds_the_window_where_it_is)
@@ -225,7 +217,7 @@ TEST(short_memory_holds_the_window_where_it_is)
     run(w);
     CHECK(seq_diff(conn(s)->rcv_adv, edge) > 1000); /* told without being asked */
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_closed_window_is_probed_and_its_opening_costs_no_recovery)
@@ -251,7 +243,7 @@ TEST(a_closed_window_is_probed_and_its_opening_costs_no_recovery)
     EXPECT(w, .flags = A, .seq = 2898, .ack = 2, .len = 103);
     CHECK_EQ(stat(w, STAT_tcp_recoveries), 0);
     CHECK_EQ(stat(w, STAT_tcp_rto), 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_closed_window_may_stay_so_for_long_while_the_peer_answers)
@@ -269,7 +261,7 @@ TEST(a_closed_window_may_stay_so_for_long_while_the_peer_answers)
         }
     }
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_silly_window_is_not_used_until_it_is_overridden)
@@ -283,7 +275,7 @@ TEST(a_silly_window_is_not_used_until_it_is_overridden)
     pass(w, 215000);
     EXPECT(w, .flags = A, .seq = 1, .ack = 2);
     EXPECT(w, .flags = A, .seq = 1, .ack = 2, .len = 100);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_full_send_queue_says_so_and_tells_when_there_is_room)
@@ -308,7 +300,7 @@ TEST(a_full_send_queue_says_so_and_tells_when_there_is_room)
     CHECK_EQ(events(w), STREAM_WRITABLE);
     run(w);
     CHECK_EQ(events(w), 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(moving_passes_the_mbufs_on_and_opens_the_window)
@@ -343,7 +335,7 @@ TEST(moving_passes_the_mbufs_on_and_opens_the_window)
     stream_release(dst);
     drop_all(w);
     w->remote_port--;
-    finish(w, src);
+    world_finish(w, src);
 }
 
 TEST(a_reset_must_hit_the_next_number)
@@ -366,7 +358,7 @@ TEST(a_reset_must_hit_the_next_number)
     run(w);
     CHECK_EQ(events(w), STREAM_CLOSED);
     CHECK_EQ(stream_end(s), STREAM_END_RESET);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_syn_on_a_connection_is_challenged)
@@ -377,7 +369,7 @@ TEST(a_syn_on_a_connection_is_challenged)
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1);
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(acks_of_what_was_never_sent_are_challenged_and_dropped)
@@ -392,7 +384,7 @@ TEST(acks_of_what_was_never_sent_are_challenged_and_dropped)
     run(w);
     CHECK_EQ(stream_readable(s), 0);
     CHECK_EQ(stat(w, STAT_tcp_drop_ack_invalid), 2);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(old_timestamps_are_old_segments)
@@ -407,7 +399,7 @@ TEST(old_timestamps_are_old_segments)
     run(w);
     CHECK_EQ(stat(w, STAT_tcp_drop_paws), 2);
     CHECK_EQ(stream_readable(s), 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(damaged_segments_are_dropped_and_counted)
@@ -457,7 +449,7 @@ TEST(the_dump_names_states_and_never_writes_beyond_its_end)
         CHECK(tcp_dump(w->tcp, text, n) < n);
         CHECK_EQ(text[n], 'x');
     }
-    finish(w, s);
+    world_finish(w, s);
 }
 
 UNIT_MAIN("tcp/receive", T(one_segment_waits_for_the_timer_and_the_second_does_not),

@@ -5,14 +5,6 @@
 #include "tcp/settings.h"
 #include "unit.h"
 
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
 /* A data segment of the peer. */
 static void data(struct world *w, uint32_t seq, uint32_t len)
 {
@@ -44,7 +36,7 @@ TEST(a_segment_is_acknowledged_once_whatever_it_brings)
     EXPECT(w, .flags = A, .seq = 1, .ack = 3002);
     EXPECT_NONE(w);
     CHECK(read_pattern(s, 1) == 3000 && stream_is_eof(s));
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_fin_behind_data_that_came_before_is_acknowledged_once)
@@ -59,7 +51,7 @@ TEST(a_fin_behind_data_that_came_before_is_acknowledged_once)
     EXPECT(w, .flags = A, .seq = 1, .ack = 502, .n_sack = 1, .sack = {{1, 501}});
     EXPECT_NONE(w);
     CHECK(read_pattern(s, 1) == 500 && stream_is_eof(s));
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(the_timestamp_is_judged_before_the_window)
@@ -79,7 +71,7 @@ TEST(the_timestamp_is_judged_before_the_window)
     EXPECT(w, .flags = A, .seq = 1, .ack = 1);
     CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 1);
     CHECK_EQ(conn(s)->ts_recent, peer_clock(w)); /* of the handshake, not of what was dropped */
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old)
@@ -94,7 +86,7 @@ TEST(what_the_network_doubled_is_told_as_duplicate_although_its_timestamp_is_old
     EXPECT(w, .flags = A, .seq = 1, .ack = 1001, .n_sack = 1, .sack = {{1, 1001}});
     CHECK_EQ(stat(w, STAT_tcp_drop_paws), 1);
     CHECK_EQ(read_pattern(s, 1), 1000);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_segment_that_acknowledges_nonsense_tells_no_time)
@@ -111,7 +103,7 @@ TEST(a_segment_that_acknowledges_nonsense_tells_no_time)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 10));
     CHECK_EQ(stream_readable(s), 10);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_reset_is_never_judged_by_its_timestamp)
@@ -141,7 +133,7 @@ TEST(a_timestamp_of_weeks_ago_judges_nothing)
     data(w, 1, 10);
     CHECK_EQ(stream_readable(s), 10);
     CHECK_EQ(conn(s)->ts_recent, peer_clock(w));
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for)
@@ -166,7 +158,7 @@ TEST(the_echo_is_of_the_segment_that_the_acknowledgement_waited_for)
     REQUIRE(take(w, &g));
     CHECK_EQ(g.ack, 401);
     CHECK_EQ(g.options.ts_echo, peer_clock(w));
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(timestamps_that_were_not_agreed_upon_are_ignored)
@@ -184,7 +176,7 @@ TEST(timestamps_that_were_not_agreed_upon_are_ignored)
     REQUIRE(take(w, &g));
     CHECK(!g.options.has_timestamps);
     CHECK_EQ(stat(w, STAT_tcp_drop_paws), 0);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(syns_out_of_the_window_are_challenged_at_a_rate)
@@ -200,7 +192,7 @@ TEST(syns_out_of_the_window_are_challenged_at_a_rate)
     CHECK_EQ(stat(w, STAT_tcp_tx_challenge), 1);
     CHECK_EQ(stat(w, STAT_tcp_tx_challenge_limited), 99);
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(resets_out_of_the_window_are_dropped_in_silence)
@@ -213,7 +205,7 @@ TEST(resets_out_of_the_window_are_dropped_in_silence)
     EXPECT_NONE(w);
     CHECK_EQ(stat(w, STAT_tcp_drop_sequence), 2);
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_segment_longer_than_our_mss_counts_as_several)
@@ -225,7 +217,7 @@ TEST(a_segment_longer_than_our_mss_counts_as_several)
     data(w, 1, 1400);
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1401);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 /* An ICMP error about the byte `seq` of ours. */
@@ -267,7 +259,7 @@ TEST(soft_errors_are_told_to_who_wants_them_and_end_nothing)
     CHECK_EQ(events(w), 0);
     CHECK_EQ(stream_end(s), STREAM_END_OPEN);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(silence_after_unreachable_ends_as_unreachable)
@@ -281,7 +273,7 @@ TEST(silence_after_unreachable_ends_as_unreachable)
     pass(w, 10000000);
     CHECK_EQ(stream_end(s), STREAM_END_UNREACHABLE);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(several_timeouts_in_a_row_are_told)
@@ -296,7 +288,7 @@ TEST(several_timeouts_in_a_row_are_told)
     CHECK_EQ(events(w), STREAM_TROUBLE);
     CHECK_EQ(tcp_troubles(s), TCP_TROUBLE_SILENCE);
     drop_all(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 UNIT_MAIN("tcp/rfc", T(soft_errors_are_told_to_who_wants_them_and_end_nothing),

@@ -34,6 +34,22 @@ static void turn_to(struct world *w, const struct flow *f)
     w->ts_echo = f->ts_echo;
 }
 
+/* The script goes on with `f`, which writes `n` bytes from number `from` on. */
+static void write_to(struct world *w, const struct flow *f, uint32_t from, uint32_t n)
+{
+    turn_to(w, f);
+    CHECK_EQ(write_pattern(f->s, from, n), n);
+    run(w);
+}
+
+/* The peer of the present flow has all before `number`, 10 ms later. */
+static void acknowledge(struct world *w, uint32_t number)
+{
+    w->core.now_us += 10000;
+    peer(w, SEG(.flags = A, .seq = 1, .ack = number));
+    run(w);
+}
+
 static void close_flow(struct world *w, struct flow *f)
 {
     turn_to(w, f);
@@ -48,18 +64,12 @@ TEST(a_resting_connection_gives_its_sender_to_one_that_has_something_to_send)
     struct world *w = world_with_senders(1);
     struct flow a = open_flow(w, 40000);
     struct flow b = open_flow(w, 40001);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 1, 100), 100);
-    run(w);
+    write_to(w, &a, 1, 100);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 100);
-    w->core.now_us += 10000;
-    peer(w, SEG(.flags = A, .seq = 1, .ack = 101));
-    run(w);
+    acknowledge(w, 101);
     CHECK(conn(a.s)->tx != NULL);
     uint32_t cwnd = conn(a.s)->tx->cc.cwnd_bytes;
-    turn_to(w, &b);
-    CHECK_EQ(write_pattern(b.s, 1, 100), 100);
-    run(w);
+    write_to(w, &b, 1, 100);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 100);
     CHECK(conn(a.s)->tx == NULL);
     CHECK_EQ(conn(a.s)->kept_cwnd_bytes, cwnd);
@@ -74,19 +84,13 @@ TEST(while_all_senders_are_busy_a_connection_waits_and_then_sends)
     struct world *w = world_with_senders(1);
     struct flow a = open_flow(w, 40000);
     struct flow b = open_flow(w, 40001);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 1, 100), 100);
-    run(w);
+    write_to(w, &a, 1, 100);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 100);
-    turn_to(w, &b);
-    CHECK_EQ(write_pattern(b.s, 1, 200), 200);
-    run(w);
+    write_to(w, &b, 1, 200);
     EXPECT_NONE(w);
     CHECK(stat(w, STAT_tcp_tx_no_sender) > 0);
     turn_to(w, &a);
-    w->core.now_us += 10000;
-    peer(w, SEG(.flags = A, .seq = 1, .ack = 101));
-    run(w);
+    acknowledge(w, 101);
     turn_to(w, &b);
     run(w);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 200);
@@ -100,9 +104,7 @@ TEST(a_connection_that_waits_for_a_sender_still_acknowledges)
     struct world *w = world_with_senders(1);
     struct flow a = open_flow(w, 40000);
     struct flow b = open_flow(w, 40001);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 1, 100), 100);
-    run(w);
+    write_to(w, &a, 1, 100);
     drop_all(w);
     turn_to(w, &b);
     CHECK_EQ(write_pattern(b.s, 1, 200), 200);
@@ -121,25 +123,15 @@ TEST(who_lost_its_sender_begins_again_with_the_restart_window_and_its_threshold)
     struct world *w = world_with_senders(1);
     struct flow a = open_flow(w, 40000);
     struct flow b = open_flow(w, 40001);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 1, 10), 10);
-    run(w);
+    write_to(w, &a, 1, 10);
     drop_all(w);
     conn(a.s)->tx->cc.cwnd_bytes = 50 * conn(a.s)->mss;
     conn(a.s)->tx->cc.ssthresh_bytes = 30 * conn(a.s)->mss;
-    w->core.now_us += 10000;
-    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
-    run(w);
-    turn_to(w, &b);
-    CHECK_EQ(write_pattern(b.s, 1, 10), 10);
-    run(w);
+    acknowledge(w, 11);
+    write_to(w, &b, 1, 10);
     drop_all(w);
-    w->core.now_us += 10000;
-    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
-    run(w);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 11, 10), 10);
-    run(w);
+    acknowledge(w, 11);
+    write_to(w, &a, 11, 10);
     EXPECT(w, .flags = A, .seq = 11, .ack = 1, .len = 10);
     CHECK_EQ(conn(a.s)->tx->cc.cwnd_bytes, tcp_cc_initial_window(conn(a.s)->mss));
     CHECK_EQ(conn(a.s)->tx->cc.ssthresh_bytes, 30 * conn(a.s)->mss);
@@ -154,20 +146,12 @@ TEST(what_has_something_unacknowledged_keeps_its_sender)
     struct flow a = open_flow(w, 40000);
     struct flow b = open_flow(w, 40001);
     struct flow c = open_flow(w, 40002);
-    turn_to(w, &a);
-    CHECK_EQ(write_pattern(a.s, 1, 10), 10);
-    run(w);
+    write_to(w, &a, 1, 10);
     drop_all(w);
-    turn_to(w, &b);
-    CHECK_EQ(write_pattern(b.s, 1, 10), 10);
-    run(w);
+    write_to(w, &b, 1, 10);
     drop_all(w);
-    w->core.now_us += 10000;
-    peer(w, SEG(.flags = A, .seq = 1, .ack = 11));
-    run(w);
-    turn_to(w, &c);
-    CHECK_EQ(write_pattern(c.s, 1, 10), 10);
-    run(w);
+    acknowledge(w, 11);
+    write_to(w, &c, 1, 10);
     EXPECT(w, .flags = A, .seq = 1, .ack = 1, .len = 10);
     CHECK(conn(a.s)->tx != NULL);
     CHECK(conn(b.s)->tx == NULL);

@@ -6,23 +6,6 @@
 
 #define MSS 1448u /* with timestamps; 1460 without */
 
-static struct stream *with_flight(struct world *w, uint32_t n)
-{
-    struct stream *s = world_accept(w);
-    CHECK_EQ(write_pattern(s, 1, n), n);
-    run(w);
-    drop_all(w);
-    return s;
-}
-
-static void finish(struct world *w, struct stream *s)
-{
-    stream_abort(s);
-    stream_release(s);
-    run(w);
-    world_free(w);
-}
-
 /* Waits for the timeout; what it sent is thrown away but for its number. */
 static void wait_for_timeout(struct world *w)
 {
@@ -36,7 +19,7 @@ static void wait_for_timeout(struct world *w)
 TEST(a_timeout_whose_segment_was_only_late_is_taken_back_by_its_timestamp)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 4 * MSS);
+    struct stream *s = world_accept_with_flight(w, 4 * MSS);
     uint32_t echo_of_original = w->ts_echo;
     struct tcp_cc before = conn(s)->tx->cc;
     wait_for_timeout(w);
@@ -51,13 +34,13 @@ TEST(a_timeout_whose_segment_was_only_late_is_taken_back_by_its_timestamp)
     CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, before.cwnd_bytes + MSS); /* and what was acknowledged */
     CHECK_EQ(conn(s)->tx->cc.ssthresh_bytes, before.ssthresh_bytes);
     CHECK(conn(s)->rtt.srtt_us >= 200000); /* the path is as slow as that */
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_timeout_whose_retransmission_is_answered_stands)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
-    struct stream *s = with_flight(w, 4 * MSS);
+    struct stream *s = world_accept_with_flight(w, 4 * MSS);
     wait_for_timeout(w);
     drop_all(w); /* the echo is the retransmission's now */
     w->core.now_us += 10000;
@@ -66,7 +49,7 @@ TEST(a_timeout_whose_retransmission_is_answered_stands)
     EXPECT(w, .flags = A, .seq = 1 + MSS, .ack = 1, .len = MSS);
     CHECK_EQ(stat(w, STAT_tcp_undo_timeout), 0);
     CHECK(conn(s)->flags & TCP_F_LOSS);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 static struct world *world_without_timestamps(bool has_sack)
@@ -80,7 +63,7 @@ static struct world *world_without_timestamps(bool has_sack)
 /* A timeout with 4 segments in flight and more to send, then an acknowledgement of the first. */
 static struct stream *at_second_step(struct world *w)
 {
-    struct stream *s = with_flight(w, 4 * 1460);
+    struct stream *s = world_accept_with_flight(w, 4 * 1460);
     wait_for_timeout(w);
     drop_all(w);
     CHECK_EQ(write_pattern(s, 1 + 4 * 1460, 4 * 1460), 4 * 1460);
@@ -104,7 +87,7 @@ static void late_originals(bool has_sack)
     EXPECT(w, .flags = A, .seq = 1 + 6 * 1460, .ack = 1, .len = 1460); /* on with new data */
     EXPECT(w, .flags = A, .seq = 1 + 7 * 1460, .ack = 1, .len = 1460);
     EXPECT_NONE(w);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(frto_sends_new_data_and_finds_originals_that_were_only_late)
@@ -124,7 +107,7 @@ static void lost_originals(bool has_sack)
     EXPECT(w, .flags = A, .seq = 1 + 1460, .ack = 1, .len = 1460);
     CHECK_EQ(stat(w, STAT_tcp_undo_timeout), 0);
     CHECK(conn(s)->flags & TCP_F_LOSS);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(frto_goes_the_conventional_way_when_only_new_data_arrives)
@@ -136,19 +119,19 @@ TEST(frto_goes_the_conventional_way_when_only_new_data_arrives)
 TEST(frto_without_new_data_goes_the_conventional_way)
 {
     struct world *w = world_without_timestamps(true);
-    struct stream *s = with_flight(w, 4 * 1460);
+    struct stream *s = world_accept_with_flight(w, 4 * 1460);
     wait_for_timeout(w);
     drop_all(w);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + 1460));
     run(w);
     EXPECT(w, .flags = A, .seq = 1 + 1460, .ack = 1, .len = 1460);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 /* Three SACKs above a gap: the first segment goes again. */
 static struct stream *in_recovery(struct world *w)
 {
-    struct stream *s = with_flight(w, 10 * MSS);
+    struct stream *s = world_accept_with_flight(w, 10 * MSS);
     w->core.now_us += 10000;
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1 + MSS, 1 + 4 * MSS}}));
     CHECK(conn(s)->flags & TCP_F_RECOVERY);
@@ -168,7 +151,7 @@ TEST(a_recovery_begun_by_reordering_is_taken_back_by_the_timestamp)
     CHECK_EQ(stat(w, STAT_tcp_undo_recovery), 1);
     CHECK_EQ(conn(s)->flags & TCP_F_RECOVERY, 0);
     CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, 10 * MSS);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(a_recovery_whose_every_retransmission_came_twice_is_taken_back)
@@ -187,7 +170,7 @@ TEST(a_recovery_whose_every_retransmission_came_twice_is_taken_back)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + 10 * MSS, .n_sack = 1, .sack = {{1, 1 + MSS}}));
     CHECK_EQ(stat(w, STAT_tcp_undo_recovery), 1);
     CHECK_EQ(conn(s)->tx->cc.cwnd_bytes, 10 * MSS);
-    finish(w, s);
+    world_finish(w, s);
 }
 
 TEST(what_is_given_back_makes_no_larger_burst_than_an_initial_window)
