@@ -1,46 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Congestion control: how many bytes may be in flight. The interface, slow start's guard and
- * proportional rate reduction are here; an algorithm is a struct tcp_cc_ops. Pure.
+ * Congestion control: how many bytes may be in flight, and how fast they go. What the rest of tcp
+ * asks and tells is struct tcp_cc_ops; it never looks at which algorithm answers. Pure: an algorithm
+ * gets values and changes its own memory.
+ *
+ *   CUBIC  cc_cubic_ops.c, of cc_cubic.c (the curve), cc_window.c (PRR), cwv.c, hystart.c
  */
 #pragma once
+
+#include "base/seq.h"
+#include "tcp/cc_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct tcp_cc;
-
-/* What an algorithm is told; `mss` is the payload of a full segment. */
-struct tcp_cc_ops {
-    const char *name;
-    /* `acked` bytes were delivered while the window was what limited us. */
-    void (*on_ack)(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srtt_us,
-                   uint64_t now_us);
-    /* Loss by fast recovery: sets ssthresh_bytes (cwnd follows by PRR). */
-    void (*on_congestion)(struct tcp_cc *cc, uint32_t mss);
-    /* Sending begins again after silence: an old epoch must not count. */
-    void (*on_idle)(struct tcp_cc *cc);
+/* What an algorithm is told of the connection, whatever happens. */
+struct tcp_cc_look {
+    uint64_t now_us;
+    uint32_t mss; /* payload of a full segment */
+    uint32_t srtt_us;
+    uint32_t pipe_bytes; /* held to be in the network */
+    seq_t una;
+    seq_t nxt;
+    bool is_paced;        /* the worker spreads windows, whoever the algorithm is */
+    bool has_sack;        /* more than one loss a round trip can be seen */
+    bool in_recovery;     /* fast recovery */
+    bool in_loss;         /* after a timeout */
+    bool is_cwnd_limited; /* cwnd was what stopped the last output */
 };
 
-/* CUBIC's memory (RFC 9438); all in bytes and ms. */
-struct tcp_cubic {
-    uint32_t epoch_ms;  /* when this congestion avoidance stage began */
-    uint32_t w_max;     /* window before the last reduction */
-    uint32_t k_ms;      /* time from the epoch to w_max */
-    uint32_t w_est;     /* what Reno would have (4.3) */
-    uint32_t est_bytes; /* acknowledged bytes not yet turned into growth of w_est */
-    bool has_epoch;
+/* What an acknowledgement told, once it is known what it leaves lost. */
+struct tcp_cc_ack {
+    uint32_t delivered_bytes; /* acknowledged or SACKed for the first time */
+    uint32_t una_bytes;       /* by how much SND.UNA moved */
+    uint32_t lost_bytes;      /* found to be lost by it */
+    uint32_t rtt_us;          /* of the oldest that was sent once; 0: none */
+    bool is_dupack;
+    bool is_marked; /* the peer tells of congestion by ECN */
+};
+
+/* What general code counts for an algorithm. */
+enum tcp_cc_news {
+    TCP_CC_NEWS_NONE,
+    TCP_CC_NEWS_HYSTART, /* the first slow start ended because round trips became longer */
+};
+
+/* How fast: `bytes_per_s` 0: at once; after silence `burst_bytes` may go at once. */
+struct tcp_cc_pace {
+    uint64_t bytes_per_s;
+    uint32_t burst_bytes;
+};
+
+struct tcp_cc_ops {
+    const char *name;
+    /* The connection begins to send; cwnd_bytes and ssthresh_bytes are those of tcp_cc_init(). */
+    void (*init)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* A segment is about to go; `is_idle`: nothing is in flight, and nothing was for an RTO. */
+    void (*before_send)(struct tcp_cc *cc, const struct tcp_cc_look *look, bool is_idle);
+    /* `bytes` went; they are in look->pipe_bytes. */
+    void (*on_sent)(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t bytes,
+                    bool was_resent);
+    /* When may the next go? */
+    struct tcp_cc_pace (*pace)(const struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* An acknowledgement was read; in recovery also: RACK's window ended. */
+    enum tcp_cc_news (*on_ack)(struct tcp_cc *cc, const struct tcp_cc_look *look,
+                               const struct tcp_cc_ack *ack);
+    /* Fast recovery begins. */
+    void (*on_recovery)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* The retransmission timer expired; `is_first`: of this episode. */
+    void (*on_timeout)(struct tcp_cc *cc, const struct tcp_cc_look *look, bool is_first);
+    /* F-RTO found that a timeout was none in vain; two new segments have gone (RFC 5682, 3a). */
+    void (*on_timeout_stands)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* All of the episode is acknowledged; look->in_recovery and in_loss tell which it was. */
+    void (*on_recovered)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* A tail-loss probe has repaired what nothing else told of. */
+    void (*on_repaired)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* The peer tells of a mark (ECN), the first in this window. */
+    void (*on_mark)(struct tcp_cc *cc, const struct tcp_cc_look *look);
+    /* The last episode was for nothing. */
+    void (*undo)(struct tcp_cc *cc, const struct tcp_cc_look *look);
 };
 
 struct tcp_cc {
     const struct tcp_cc_ops *ops;
     uint32_t cwnd_bytes;
-    uint32_t ssthresh_bytes;
-    struct tcp_cubic cubic;
-    uint32_t prr_delivered; /* RFC 6937: since recovery began */
-    uint32_t prr_out;
-    uint32_t prr_flight; /* RecoverFS */
-    uint32_t grow_bytes; /* acknowledged bytes not yet turned into growth of cwnd */
+    uint32_t ssthresh_bytes; /* TCP_CWND_BYTES_MAX: none */
+    union {                  /* the algorithm's memory */
+        struct tcp_window window;
+    };
 };
 
 /* The algorithm of RFC 9438. */
@@ -52,28 +99,8 @@ void tcp_cc_init(struct tcp_cc *cc, const struct tcp_cc_ops *ops, uint32_t mss);
 /* The initial window for segments of `mss` bytes. */
 uint32_t tcp_cc_initial_window(uint32_t mss);
 
-/* Outside of recovery: `acked` bytes were delivered. Grows only if the window limited us (RFC
- * 7661's reason: an unused window is not validated). */
-void tcp_cc_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srtt_us,
-                   uint64_t now_us, bool was_limited);
-
-/* Fast recovery begins with `flight` bytes unacknowledged. */
-void tcp_cc_on_recovery(struct tcp_cc *cc, uint32_t flight, uint32_t mss);
-
-/* In recovery: `delivered` bytes arrived with this ACK, `pipe` are in flight. Sets cwnd_bytes to
- * what may be in flight until the next (RFC 6937). `is_safe`: SND.UNA moved and nothing more was
- * found lost. */
-void tcp_cc_on_recovery_ack(struct tcp_cc *cc, uint32_t delivered, uint32_t pipe, bool is_safe,
-                            uint32_t mss);
-
-/* In recovery: `bytes` were sent. */
-void tcp_cc_on_recovery_sent(struct tcp_cc *cc, uint32_t bytes);
-
-/* Recovery ends: cwnd is the threshold. */
-void tcp_cc_on_recovered(struct tcp_cc *cc, uint32_t mss);
-
-/* Retransmission timeout: one segment; `is_first`: of this loss, so the threshold falls too. */
-void tcp_cc_on_timeout(struct tcp_cc *cc, bool is_first, uint32_t mss);
-
-/* Nothing was sent for an RTO: back to the initial window (RFC 5681, 4.1). */
-void tcp_cc_on_idle(struct tcp_cc *cc, uint32_t mss);
+/* How much is unacknowledged. */
+static inline uint32_t tcp_cc_flight(const struct tcp_cc_look *look)
+{
+    return (uint32_t)seq_diff(look->nxt, look->una);
+}

@@ -28,12 +28,12 @@ static uint32_t cube_root(uint64_t x)
 /* A stage of congestion avoidance begins with the present window (4.2). */
 static void begin_epoch(struct tcp_cc *cc, uint32_t mss, uint64_t now_us)
 {
-    struct tcp_cubic *q = &cc->cubic;
+    struct tcp_cubic *q = &cc->window.cubic;
     q->epoch_ms = (uint32_t)(now_us / 1000);
     q->has_epoch = true;
     q->w_est = cc->cwnd_bytes;
     q->est_bytes = 0;
-    cc->grow_bytes = 0;
+    cc->window.grow_bytes = 0;
     if (q->w_max <= cc->cwnd_bytes) {
         q->w_max = cc->cwnd_bytes;
         q->k_ms = 0;
@@ -62,7 +62,7 @@ static uint32_t w_cubic(const struct tcp_cubic *q, uint64_t t_ms, uint32_t mss)
  * with 1 (4.3). */
 static void grow_reno_estimate(struct tcp_cc *cc, uint32_t acked, uint32_t mss)
 {
-    struct tcp_cubic *q = &cc->cubic;
+    struct tcp_cubic *q = &cc->window.cubic;
     q->est_bytes += acked;
     uint32_t window = cc->cwnd_bytes;
     if (q->est_bytes < window)
@@ -77,10 +77,10 @@ static void grow_reno_estimate(struct tcp_cc *cc, uint32_t acked, uint32_t mss)
 }
 
 /* Congestion avoidance (4.4, 4.5): (target - cwnd) / cwnd segments for each one acknowledged. */
-static void cubic_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srtt_us,
-                         uint64_t now_us)
+void tcp_cubic_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srtt_us,
+                      uint64_t now_us)
 {
-    struct tcp_cubic *q = &cc->cubic;
+    struct tcp_cubic *q = &cc->window.cubic;
     if (!q->has_epoch)
         begin_epoch(cc, mss, now_us);
     grow_reno_estimate(cc, acked, mss);
@@ -94,17 +94,17 @@ static void cubic_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32
         target = q->w_est; /* the Reno-friendly region */
     if (target <= cwnd)
         return;
-    uint64_t grow = (uint64_t)(target - cwnd) * acked + cc->grow_bytes;
-    cc->grow_bytes = (uint32_t)(grow % cwnd);
+    uint64_t grow = (uint64_t)(target - cwnd) * acked + cc->window.grow_bytes;
+    cc->window.grow_bytes = (uint32_t)(grow % cwnd);
     uint64_t w = cwnd + grow / cwnd;
     cc->cwnd_bytes = w > TCP_CWND_BYTES_MAX ? TCP_CWND_BYTES_MAX : (uint32_t)w;
     ASSERT_HOT(cc->cwnd_bytes >= cwnd);
 }
 
 /* Multiplicative decrease by 0.7 with fast convergence (4.6, 4.7). */
-static void cubic_on_congestion(struct tcp_cc *cc, uint32_t mss)
+void tcp_cubic_on_congestion(struct tcp_cc *cc, uint32_t mss)
 {
-    struct tcp_cubic *q = &cc->cubic;
+    struct tcp_cubic *q = &cc->window.cubic;
     uint32_t cwnd = cc->cwnd_bytes;
     q->w_max = cwnd < q->w_max ? (uint32_t)((uint64_t)cwnd * 17 / 20) : cwnd;
     q->has_epoch = false;
@@ -113,15 +113,8 @@ static void cubic_on_congestion(struct tcp_cc *cc, uint32_t mss)
     ASSERT_HOT(cc->ssthresh_bytes <= TCP_CWND_BYTES_MAX);
 }
 
-static void cubic_on_idle(struct tcp_cc *cc)
+void tcp_cubic_on_idle(struct tcp_cc *cc)
 {
-    cc->cubic.has_epoch = false;
+    cc->window.cubic.has_epoch = false;
     ASSERT_HOT(cc->cwnd_bytes > 0);
 }
-
-const struct tcp_cc_ops tcp_cubic_ops = {
-    .name = "cubic",
-    .on_ack = cubic_on_ack,
-    .on_congestion = cubic_on_congestion,
-    .on_idle = cubic_on_idle,
-};

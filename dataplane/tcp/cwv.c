@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/minmax.h"
+#include "tcp/cc.h"
 #include "tcp/tcp_limits.h"
 
 /* The greatest sample of the period; UNDEFINED while there is none. */

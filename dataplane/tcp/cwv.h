@@ -10,10 +10,10 @@
 #pragma once
 
 #include "base/seq.h"
-#include "tcp/cc.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+struct tcp_cc;
 
 #define TCP_CWV_UNDEFINED UINT32_MAX
 

@@ -51,9 +51,8 @@ static void slow_down(struct tcp_conn *c)
         tcp_pace_hold(&x->pace, c->tcp->core->now_us + c->rtt.rto_us);
         return;
     }
-    x->cc.ops->on_congestion(&x->cc, c->mss);
-    if (x->cc.cwnd_bytes > x->cc.ssthresh_bytes)
-        x->cc.cwnd_bytes = x->cc.ssthresh_bytes;
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    x->cc.ops->on_mark(&x->cc, &look);
     ASSERT_HOT(x->cc.cwnd_bytes >= c->mss);
 }
 

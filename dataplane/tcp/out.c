@@ -87,18 +87,14 @@ static bool send_record(struct tcp_conn *c, const struct tcp_sent *s, bool is_ne
     return tcp_run_send(c, &o);
 }
 
-/* `bytes` went: when may the next go? In recovery the window is what is in flight and little more:
- * the rate is that of all that is unacknowledged. */
-static void pace(struct tcp_conn *c, uint32_t bytes)
+/* `bytes` went: when may the next go? */
+static void account(struct tcp_conn *c, uint32_t bytes, bool was_resent)
 {
-    if (!c->tcp->config.is_paced)
-        return;
     struct tcp_sender *x = c->tx;
-    uint32_t unacked = (uint32_t)seq_diff(c->snd_nxt, c->snd_una);
-    uint32_t window = x->cc.cwnd_bytes > unacked ? x->cc.cwnd_bytes : unacked;
-    bool is_slow_start = x->cc.cwnd_bytes < x->cc.ssthresh_bytes / 2;
-    uint64_t rate = tcp_pace_rate(window, c->rtt.srtt_us, is_slow_start);
-    tcp_pace_on_sent(&x->pace, c->tcp->core->now_us, bytes, rate, TCP_PACE_BURST_SEGMENTS * c->mss);
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    x->cc.ops->on_sent(&x->cc, &look, bytes, was_resent);
+    struct tcp_cc_pace pace = x->cc.ops->pace(&x->cc, &look);
+    tcp_pace_on_sent(&x->pace, look.now_us, bytes, pace.bytes_per_s, pace.burst_bytes);
 }
 
 /* The position of snd_nxt, moved off the end of an mbuf. */
@@ -146,12 +142,11 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
     if (tcp_board_is_empty(&c->tx->board))
         c->progress_ms = tcp_now_ms(t);
     tcp_board_sent(&c->tx->board, s, t->core->now_us);
-    pace(c, bytes);
+    account(c, bytes, false);
     if (bytes > 0)
         tcp_sndq_advance(&c->tx->next_data, &c->tx->next_offset, bytes);
     c->snd_nxt = tcp_sent_end(s);
     c->flags |= has_fin ? TCP_F_FIN_SENT : 0;
-    tcp_cc_on_recovery_sent(&c->tx->cc, bytes);
     stat_add(t->core, STAT_tcp_tx_bytes, bytes);
     return true;
 }
@@ -185,9 +180,7 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
     }
     tcp_board_resent(&c->tx->board, s, core->now_us);
     tcp_undo_on_resent(&c->tx->undo, tcp_now_ms(c->tcp));
-    tcp_cwv_on_resent(&c->tx->cwv, s->bytes);
-    pace(c, s->bytes);
-    tcp_cc_on_recovery_sent(&c->tx->cc, s->bytes);
+    account(c, s->bytes, true);
     stat_inc(core, STAT_tcp_retransmits);
     c->retransmits++;
     return true;
@@ -210,19 +203,14 @@ static bool is_worth_sending(const struct tcp_conn *c, uint32_t bytes, uint32_t 
     return bytes >= c->mss || bytes == unsent || bytes >= c->snd_wnd_max / 2;
 }
 
-/* After silence of an RTO what we knew of the path is old. Paced, it makes no burst, and the window
- * is kept as long as RFC 7661 (4.4) allows; else it falls to the restart window (RFC 5681, 4.1). */
+/* After silence of an RTO what we knew of the path is old. */
 static void restart_after_idle(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
     uint32_t idle_ms = tcp_now_ms(c->tcp) - c->progress_ms;
     bool is_idle = tcp_board_is_empty(&x->board) && idle_ms > c->rtt.rto_us / 1000;
-    if (c->tcp->config.is_paced)
-        tcp_cwv_before_send(&x->cwv, &x->cc, c->mss, tcp_now_ms(c->tcp));
-    else if (is_idle)
-        tcp_cc_on_idle(&x->cc, c->mss);
-    if (is_idle)
-        x->cc.ops->on_idle(&x->cc);
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    x->cc.ops->before_send(&x->cc, &look, is_idle);
 }
 
 /* Is it time for the next? If not, the timer calls again. */

@@ -25,18 +25,34 @@ uint32_t tcp_pipe_bytes(const struct tcp_conn *c)
     return c->tx->board.in_flight_bytes > left ? c->tx->board.in_flight_bytes - left : 0;
 }
 
+struct tcp_cc_look tcp_congestion_look(const struct tcp_conn *c)
+{
+    ASSERT_HOT(c->tx != NULL);
+    return (struct tcp_cc_look){
+        .now_us = c->tcp->core->now_us,
+        .mss = c->mss,
+        .srtt_us = c->rtt.srtt_us,
+        .pipe_bytes = tcp_pipe_bytes(c),
+        .una = c->snd_una,
+        .nxt = c->snd_nxt,
+        .is_paced = c->tcp->config.is_paced,
+        .has_sack = (c->flags & TCP_F_SACK) != 0,
+        .in_recovery = (c->flags & TCP_F_RECOVERY) != 0,
+        .in_loss = (c->flags & TCP_F_LOSS) != 0,
+        .is_cwnd_limited = (c->flags & TCP_F_CWND_LIMITED) != 0,
+    };
+}
+
 static void enter_recovery(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
     ASSERT_HOT(!tcp_is_recovering(c));
+    struct tcp_cc_look look = tcp_congestion_look(c);
     c->flags |= TCP_F_RECOVERY;
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
     x->recovery_end = c->snd_nxt;
-    uint32_t flight = (uint32_t)seq_diff(c->snd_nxt, c->snd_una);
-    bool is_validated = tcp_cwv_is_validated(&x->cwv, x->cc.cwnd_bytes);
-    tcp_undo_begin(&x->undo, &x->cc, false);
-    tcp_cc_on_recovery(&x->cc, flight, c->mss);
-    tcp_cwv_on_loss(&x->cwv, &x->cc, is_validated, flight, c->mss);
+    tcp_undo_begin(&x->undo, false);
+    x->cc.ops->on_recovery(&x->cc, &look);
     tcp_ecn_on_reduced(c);
     stat_inc(c->tcp->core, STAT_tcp_recoveries);
 }
@@ -45,12 +61,8 @@ static void leave_recovery(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
     ASSERT_HOT(tcp_is_recovering(c));
-    if (c->flags & TCP_F_RECOVERY) {
-        tcp_cc_on_recovered(&x->cc, c->mss);
-        tcp_cwv_on_recovered(&x->cwv, &x->cc, c->mss, tcp_now_ms(c->tcp));
-    } else {
-        tcp_cwv_init(&x->cwv, tcp_now_ms(c->tcp));
-    }
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    x->cc.ops->on_recovered(&x->cc, &look);
     c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
     x->dupacks = 0;
     tcp_undo_on_recovered(&x->undo);
@@ -71,8 +83,9 @@ static void undo_episode(struct tcp_conn *c, const struct tcp_delivery *d)
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS);
         x->dupacks = 0;
     }
-    tcp_undo_restore(&x->undo, &x->cc, tcp_pipe_bytes(c), c->mss);
-    tcp_cwv_init(&x->cwv, tcp_now_ms(c->tcp));
+    tcp_undo_end(&x->undo);
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    x->cc.ops->undo(&x->cc, &look);
 }
 
 void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,
@@ -83,10 +96,12 @@ void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, boo
     if (tcp_is_recovering(c) && seq_ge(c->snd_una, x->recovery_end))
         x->undo.frto = TCP_FRTO_OFF; /* RFC 5682, step 2a: it may all have been there already */
     bool was_testing = x->undo.frto == TCP_FRTO_NEW;
-    if (tcp_undo_on_ack(&x->undo, d, is_dsack, is_dupack && !has_sack))
+    if (tcp_undo_on_ack(&x->undo, d, is_dsack, is_dupack && !has_sack)) {
         undo_episode(c, d);
-    else if (was_testing && x->undo.frto == TCP_FRTO_OFF)
-        x->cc.cwnd_bytes = 3u * c->mss; /* RFC 5682, step 3a: two round trips have passed */
+    } else if (was_testing && x->undo.frto == TCP_FRTO_OFF) {
+        struct tcp_cc_look look = tcp_congestion_look(c);
+        x->cc.ops->on_timeout_stands(&x->cc, &look);
+    }
 }
 
 /* RACK looks at the scoreboard; returns how much it found lost. Arms its window's end. */
@@ -138,58 +153,26 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
     c->flags &= ~(uint32_t)(TCP_F_TLP | TCP_F_TLP_RESENT);
     if (!was_resent || !is_beyond || tcp_is_recovering(c))
         return;
-    tcp_cc_on_recovery(&c->tx->cc, (uint32_t)seq_diff(c->snd_nxt, c->snd_una), c->mss);
-    tcp_cc_on_recovered(&c->tx->cc, c->mss);
-}
-
-/* May the window grow? If it was full; paced it rarely is, then if at least half of it was used in
- * the last round trips (RFC 7661, 4.3). */
-static bool was_used(const struct tcp_conn *c)
-{
-    if (c->flags & (TCP_F_CWND_LIMITED | TCP_F_LOSS))
-        return true;
-    return c->tcp->config.is_paced && tcp_cwv_is_validated(&c->tx->cwv, c->tx->cc.cwnd_bytes);
-}
-
-/* The first slow start ends when delay grows: HyStart++. Returns how much the window may grow. */
-static uint32_t guard_slow_start(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t bytes)
-{
-    struct tcp_sender *x = c->tx;
-    if (x->cc.ssthresh_bytes < TCP_CWND_BYTES_MAX || x->hystart.is_done || !c->tcp->config.is_paced)
-        return bytes;
-    uint32_t rtt_us = d->has_rtt && d->rtt_us < UINT32_MAX ? (uint32_t)d->rtt_us : 0;
-    bytes /= tcp_hystart_on_ack(&x->hystart, rtt_us, c->snd_una, c->snd_nxt);
-    if (x->hystart.is_done) {
-        stat_inc(c->tcp->core, STAT_tcp_hystart_exits);
-        x->cc.ssthresh_bytes = x->cc.cwnd_bytes;
-    }
-    return bytes;
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    c->tx->cc.ops->on_repaired(&c->tx->cc, &look);
 }
 
 /* How much may be in flight from now on. */
 static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
                                bool is_dupack)
 {
-    bool has_sack = (c->flags & TCP_F_SACK) != 0;
-    uint32_t delivered = d->acked_bytes + d->sacked_bytes;
-    if (c->flags & TCP_F_RECOVERY) {
-        if (!has_sack && is_dupack)
-            delivered += c->mss;
-        uint32_t pipe = tcp_pipe_bytes(c);
-        tcp_cc_on_recovery_ack(&c->tx->cc, delivered, pipe, d->una_bytes > 0 && lost == 0, c->mss);
-        if (!has_sack && lost > 0 && c->tx->cc.cwnd_bytes < pipe + c->mss)
-            c->tx->cc.cwnd_bytes = pipe + c->mss; /* RFC 6582, 3.2: the next hole goes at once */
-        return;
-    }
-    if ((c->flags & TCP_F_LOSS) == 0)
-        tcp_cwv_on_ack(&c->tx->cwv, delivered, c->snd_una, c->snd_nxt, c->rtt.srtt_us,
-                       tcp_now_ms(c->tcp));
-    if (d->una_bytes == 0 || d->is_marked)
-        return; /* RFC 5681, 3.1; RFC 3042, 2: duplicates do not open the window */
-    if (!has_sack && (c->flags & TCP_F_LOSS) != 0 && delivered > c->mss)
-        delivered = c->mss; /* RFC 3465, 2.3: most of it may have arrived before the timeout */
-    delivered = guard_slow_start(c, d, delivered);
-    tcp_cc_on_ack(&c->tx->cc, delivered, c->mss, c->rtt.srtt_us, c->tcp->core->now_us, was_used(c));
+    struct tcp_cc *cc = &c->tx->cc;
+    struct tcp_cc_look look = tcp_congestion_look(c);
+    struct tcp_cc_ack ack = {
+        .delivered_bytes = d->acked_bytes + d->sacked_bytes,
+        .una_bytes = d->una_bytes,
+        .lost_bytes = lost,
+        .rtt_us = d->has_rtt && d->rtt_us < UINT32_MAX ? (uint32_t)d->rtt_us : 0,
+        .is_dupack = is_dupack,
+        .is_marked = d->is_marked,
+    };
+    if (cc->ops->on_ack(cc, &look, &ack) == TCP_CC_NEWS_HYSTART)
+        stat_inc(c->tcp->core, STAT_tcp_hystart_exits);
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
@@ -318,12 +301,13 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
          * path's capacity, only that the ACK clock stopped. */
         bool is_first = !tcp_is_recovering(c);
         if (is_first)
-            tcp_undo_begin(&x->undo, &x->cc, (c->flags & TCP_F_TIMESTAMPS) == 0);
+            tcp_undo_begin(&x->undo, (c->flags & TCP_F_TIMESTAMPS) == 0);
         else
             tcp_undo_on_timeout_again(&x->undo);
         tcp_plpmtud_on_timeout(c);
         tcp_board_lose_all(&x->board);
-        tcp_cc_on_timeout(&x->cc, is_first, c->mss);
+        struct tcp_cc_look look = tcp_congestion_look(c);
+        x->cc.ops->on_timeout(&x->cc, &look, is_first);
         tcp_ecn_on_reduced(c);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
         c->flags |= TCP_F_LOSS;

@@ -19,8 +19,6 @@
 
 #include "base/list.h"
 #include "tcp/cc.h"
-#include "tcp/cwv.h"
-#include "tcp/hystart.h"
 #include "tcp/pace.h"
 #include "tcp/rack.h"
 #include "tcp/sack.h"
@@ -47,8 +45,6 @@ struct tcp_sender {
     struct tcp_cc cc;
     struct tcp_rack rack;
     struct tcp_undo undo;
-    struct tcp_cwv cwv;
-    struct tcp_hystart hystart;
     struct tcp_pace pace;
 };
 

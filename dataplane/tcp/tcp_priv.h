@@ -16,7 +16,8 @@
  *   sender.c       who may send now      settings.c   knobs, urgent
  *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
- *   pure: options rtt sack rack cc cc_cubic iss syncookie; tables: table timewait ports; check
+ *   pure: options rtt sack rack cc_window cc_cubic cwv hystart iss syncookie; tables: table timewait
+ *   ports; check
  *   for those who look: dump (text), flows (records), trace (one flow, step by step)
  */
 #pragma once
@@ -297,6 +298,9 @@ bool tcp_is_recovering(const struct tcp_conn *c);
 
 /* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
 uint32_t tcp_pipe_bytes(const struct tcp_conn *c);
+
+/* What the congestion control of a connection with a sender is told of it. */
+struct tcp_cc_look tcp_congestion_look(const struct tcp_conn *c);
 
 /* Before tcp_recovery_on_ack(), and also when nothing was outstanding: takes back what a spurious
  * retransmission cost, if the ACK proves it. */

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three witnesses, and the response. */
+/* The three witnesses. */
 #include "tcp/undo.h"
 
 #include "base/assert.h"
 
 #define FRTO_NEW_SEGMENTS 2u /* RFC 5682, 2.1 step 2b */
 
-void tcp_undo_begin(struct tcp_undo *u, const struct tcp_cc *before, bool wants_frto)
+void tcp_undo_begin(struct tcp_undo *u, bool wants_frto)
 {
-    ASSERT_HOT(before->cwnd_bytes > 0);
     *u = (struct tcp_undo){
-        .prior = *before,
         .frto = wants_frto ? TCP_FRTO_RESENT : TCP_FRTO_OFF,
         .is_armed = true,
     };
@@ -92,18 +90,8 @@ bool tcp_undo_on_ack(struct tcp_undo *u, const struct tcp_delivery *d, bool is_d
     return is_early || is_double || is_original;
 }
 
-void tcp_undo_restore(struct tcp_undo *u, struct tcp_cc *cc, uint32_t flight, uint32_t mss)
+void tcp_undo_end(struct tcp_undo *u)
 {
     ASSERT_HOT(u->is_armed);
-    uint32_t limit = flight + tcp_cc_initial_window(mss);
-    if (u->prior.cwnd_bytes > cc->cwnd_bytes)
-        *cc = u->prior;
-    if (cc->cwnd_bytes > limit) {
-        /* slow start brings it back to where it was */
-        if (cc->ssthresh_bytes < cc->cwnd_bytes)
-            cc->ssthresh_bytes = cc->cwnd_bytes;
-        cc->cwnd_bytes = limit;
-    }
-    ASSERT_HOT(cc->cwnd_bytes >= mss);
     *u = (struct tcp_undo){0};
 }

@@ -11,7 +11,6 @@
  */
 #pragma once
 
-#include "tcp/cc.h"
 #include "tcp/sack.h"
 
 #include <stdbool.h>
@@ -25,19 +24,19 @@ enum tcp_frto {
 };
 
 struct tcp_undo {
-    struct tcp_cc prior; /* before the episode */
-    uint32_t resent_ms;  /* our timestamp clock at its first retransmission */
-    uint16_t resent;     /* retransmissions that no D-SACK told of */
-    uint8_t frto;        /* enum tcp_frto */
-    uint8_t frto_left;   /* new segments that step 2b may still send */
-    bool is_armed;       /* an episode, and nothing has spoken against undoing it */
-    bool has_resent;     /* resent_ms is valid */
-    bool has_advanced;   /* SND.UNA has moved since: Eifel's moment is over */
+    uint32_t resent_ms; /* our timestamp clock at its first retransmission */
+    uint16_t resent;    /* retransmissions that no D-SACK told of */
+    uint8_t frto;       /* enum tcp_frto */
+    uint8_t frto_left;  /* new segments that step 2b may still send */
+    bool is_armed;      /* an episode, and nothing has spoken against undoing it */
+    bool has_resent;    /* resent_ms is valid */
+    bool has_advanced;  /* SND.UNA has moved since: Eifel's moment is over */
 };
 
-/* The window is about to be reduced. `wants_frto`: by the retransmission timer, and nothing better
+/* The window is about to be reduced; what comes back then is the congestion control's to remember.
+ * `wants_frto`: by the retransmission timer, and nothing better
  * than F-RTO will tell. */
-void tcp_undo_begin(struct tcp_undo *u, const struct tcp_cc *before, bool wants_frto);
+void tcp_undo_begin(struct tcp_undo *u, bool wants_frto);
 
 /* The timer expires again before anything was acknowledged: F-RTO begins anew (RFC 5682, 3.1). */
 void tcp_undo_on_timeout_again(struct tcp_undo *u);
@@ -56,6 +55,5 @@ bool tcp_undo_on_ack(struct tcp_undo *u, const struct tcp_delivery *d, bool is_d
 /* Everything of the episode is acknowledged: only D-SACKs can tell now. */
 void tcp_undo_on_recovered(struct tcp_undo *u);
 
-/* The congestion state to go on with (RFC 4015, 3.4): what there was, with no larger burst than an
- * initial window above `flight`, which is in the network. Ends the episode. */
-void tcp_undo_restore(struct tcp_undo *u, struct tcp_cc *cc, uint32_t flight, uint32_t mss);
+/* The episode was taken back. */
+void tcp_undo_end(struct tcp_undo *u);

@@ -342,7 +342,7 @@ TEST(cubic_falls_to_seven_tenths_and_comes_back_in_time_k)
     for (; cc.cwnd_bytes < 995000 && now < 60000000; now += 100000)
         tcp_cc_on_ack(&cc, cc.cwnd_bytes, 1000, 100000, now, true);
     CHECK(now > 6000000 && now < 11000000);
-    CHECK(cc.cubic.k_ms > 9000 && cc.cubic.k_ms < 9200);
+    CHECK(cc.window.cubic.k_ms > 9000 && cc.window.cubic.k_ms < 9200);
 }
 
 TEST(cubic_never_grows_slower_than_reno)

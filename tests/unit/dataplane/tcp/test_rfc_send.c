@@ -368,9 +368,8 @@ TEST(a_port_is_listened_on_while_connections_of_it_are_in_every_state)
 TEST(another_timeout_begins_frto_anew)
 {
     struct tcp_undo u;
-    struct tcp_cc cc = {.cwnd_bytes = 14480};
     struct tcp_delivery d = {.una_bytes = 1460};
-    tcp_undo_begin(&u, &cc, true);
+    tcp_undo_begin(&u, true);
     CHECK(!tcp_undo_on_ack(&u, &d, false, false));
     CHECK_EQ(u.frto, TCP_FRTO_NEW);
     tcp_undo_on_timeout_again(&u);
@@ -381,9 +380,8 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
 {
     for (unsigned is_told = 0; is_told < 2; is_told++) {
         struct tcp_undo u;
-        struct tcp_cc cc = {.cwnd_bytes = 14480};
-        struct tcp_delivery d = {.una_bytes = 1460, .has_echo = true, .echo_ms = 99};
-        tcp_undo_begin(&u, &cc, false);
+            struct tcp_delivery d = {.una_bytes = 1460, .has_echo = true, .echo_ms = 99};
+        tcp_undo_begin(&u, false);
         tcp_undo_on_resent(&u, 100);
         if (is_told)
             tcp_undo_disarm(&u);

@@ -180,9 +180,11 @@ TEST(what_is_given_back_makes_no_larger_burst_than_an_initial_window)
     tcp_cc_init(&cc, &tcp_cubic_ops, MSS);
     cc.cwnd_bytes = 100 * MSS;
     cc.ssthresh_bytes = 80 * MSS;
-    tcp_undo_begin(&u, &cc, false);
+    tcp_cc_remember(&cc);
+    tcp_undo_begin(&u, false);
     cc.cwnd_bytes = MSS;
-    tcp_undo_restore(&u, &cc, 5 * MSS, MSS);
+    tcp_cc_undo(&cc, 5 * MSS, MSS);
+    tcp_undo_end(&u);
     CHECK_EQ(cc.cwnd_bytes, 5 * MSS + tcp_cc_initial_window(MSS));
     CHECK_EQ(cc.ssthresh_bytes, 100 * MSS);
     CHECK(!u.is_armed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every congestion control shares: initial window, slow start, PRR, timeout, idleness. */
+/* Initial window, slow start, PRR, timeout, idleness, undo. */
 #include "tcp/cc.h"
 
 #include "base/assert.h"
@@ -34,60 +34,90 @@ void tcp_cc_on_ack(struct tcp_cc *cc, uint32_t acked, uint32_t mss, uint32_t srt
         acked -= grow;
     }
     if (acked > 0)
-        cc->ops->on_ack(cc, acked, mss, srtt_us, now_us);
+        tcp_cubic_on_ack(cc, acked, mss, srtt_us, now_us);
     ASSERT_HOT(cc->cwnd_bytes >= mss && cc->cwnd_bytes <= TCP_CWND_BYTES_MAX);
 }
 
 void tcp_cc_on_recovery(struct tcp_cc *cc, uint32_t flight, uint32_t mss)
 {
-    cc->ops->on_congestion(cc, mss);
+    tcp_cubic_on_congestion(cc, mss);
     ASSERT_HOT(cc->ssthresh_bytes >= 2 * mss);
-    cc->prr_delivered = 0;
-    cc->prr_out = 0;
-    cc->prr_flight = max32(flight, 1);
+    cc->window.prr_delivered = 0;
+    cc->window.prr_out = 0;
+    cc->window.prr_flight = max32(flight, 1);
 }
 
 void tcp_cc_on_recovery_ack(struct tcp_cc *cc, uint32_t delivered, uint32_t pipe, bool is_safe,
                             uint32_t mss)
 {
-    cc->prr_delivered += delivered;
+    cc->window.prr_delivered += delivered;
     uint32_t send;
     if (pipe > cc->ssthresh_bytes) { /* proportional rate reduction */
-        uint64_t due = ((uint64_t)cc->prr_delivered * cc->ssthresh_bytes + cc->prr_flight - 1) /
-                       cc->prr_flight;
-        send = due > cc->prr_out ? (uint32_t)(due - cc->prr_out) : 0;
+        uint64_t due = ((uint64_t)cc->window.prr_delivered * cc->ssthresh_bytes + cc->window.prr_flight - 1) /
+                       cc->window.prr_flight;
+        send = due > cc->window.prr_out ? (uint32_t)(due - cc->window.prr_out) : 0;
     } else { /* slow start reduction bound, or conservative where more was lost */
-        uint32_t surplus = cc->prr_delivered > cc->prr_out ? cc->prr_delivered - cc->prr_out : 0;
+        uint32_t surplus = cc->window.prr_delivered > cc->window.prr_out ? cc->window.prr_delivered - cc->window.prr_out : 0;
         uint32_t limit = max32(surplus, delivered) + (is_safe ? mss : 0);
         send = min32(cc->ssthresh_bytes - pipe, limit);
     }
-    if (cc->prr_out == 0)
+    if (cc->window.prr_out == 0)
         send = max32(send, mss); /* the first retransmission is always allowed */
     cc->cwnd_bytes = max32(pipe + send, mss);
 }
 
 void tcp_cc_on_recovery_sent(struct tcp_cc *cc, uint32_t bytes)
 {
-    cc->prr_out += bytes;
+    cc->window.prr_out += bytes;
 }
 
 void tcp_cc_on_recovered(struct tcp_cc *cc, uint32_t mss)
 {
     cc->cwnd_bytes = max32(cc->ssthresh_bytes, mss);
-    cc->grow_bytes = 0;
+    cc->window.grow_bytes = 0;
     ASSERT_HOT(cc->cwnd_bytes <= TCP_CWND_BYTES_MAX);
 }
 
 void tcp_cc_on_timeout(struct tcp_cc *cc, bool is_first, uint32_t mss)
 {
     if (is_first)
-        cc->ops->on_congestion(cc, mss);
+        tcp_cubic_on_congestion(cc, mss);
     cc->cwnd_bytes = mss;
-    cc->grow_bytes = 0;
+    cc->window.grow_bytes = 0;
 }
 
 void tcp_cc_on_idle(struct tcp_cc *cc, uint32_t mss)
 {
     cc->cwnd_bytes = min32(cc->cwnd_bytes, tcp_cc_initial_window(mss));
     ASSERT_HOT(cc->cwnd_bytes > 0);
+}
+
+void tcp_cc_remember(struct tcp_cc *cc)
+{
+    ASSERT_HOT(cc->cwnd_bytes > 0);
+    cc->window.prior = (struct tcp_window_prior){
+        .cwnd_bytes = cc->cwnd_bytes,
+        .ssthresh_bytes = cc->ssthresh_bytes,
+        .grow_bytes = cc->window.grow_bytes,
+        .cubic = cc->window.cubic,
+    };
+}
+
+void tcp_cc_undo(struct tcp_cc *cc, uint32_t flight, uint32_t mss)
+{
+    const struct tcp_window_prior *prior = &cc->window.prior;
+    uint32_t limit = flight + tcp_cc_initial_window(mss);
+    if (prior->cwnd_bytes > cc->cwnd_bytes) {
+        cc->cwnd_bytes = prior->cwnd_bytes;
+        cc->ssthresh_bytes = prior->ssthresh_bytes;
+        cc->window.grow_bytes = prior->grow_bytes;
+        cc->window.cubic = prior->cubic;
+    }
+    if (cc->cwnd_bytes > limit) {
+        /* slow start brings it back to where it was */
+        if (cc->ssthresh_bytes < cc->cwnd_bytes)
+            cc->ssthresh_bytes = cc->cwnd_bytes;
+        cc->cwnd_bytes = limit;
+    }
+    ASSERT_HOT(cc->cwnd_bytes >= mss);
 }
