@@ -54,10 +54,11 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     return p;
 }
 
-static bool listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool listen(void *owner, const struct ip_addr *local, uint16_t port,
+                   struct tcp_listening *ret)
 {
     const struct proxy *p = owner;
-    return p->image.view != NULL && route_bind_find(p->image.view, local, port, ret_bind);
+    return p->image.view != NULL && route_bind_find(p->image.view, local, port, &ret->bind);
 }
 
 void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)

@@ -113,6 +113,7 @@ static void read_ack(struct tcp_conn *c, const struct tcp_segment *seg, seq_t ac
         c->tx->is_probed = false;
     }
     tcp_rack_on_delivery(&c->tx->rack, d);
+    tcp_congestion_on_delivery(c, d);
 }
 
 /* An old acknowledgement still tells of blocks that came since, but moves nothing. False: it is out

@@ -11,7 +11,7 @@ static uint32_t now_ms(const struct tcp_cc_look *look)
     return (uint32_t)(look->now_us / 1000);
 }
 
-static void cubic_init(struct tcp_cc *cc, const struct tcp_cc_look *look)
+static void cubic_init(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t seed)
 {
     ASSERT_HOT(cc->cwnd_bytes > 0);
     tcp_cwv_init(&cc->window.cwv, now_ms(look));
@@ -30,8 +30,8 @@ static void cubic_before_send(struct tcp_cc *cc, const struct tcp_cc_look *look,
         tcp_cubic_on_idle(cc);
 }
 
-static void cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t bytes,
-                          bool was_resent)
+static void cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look,
+                          struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent)
 {
     if (was_resent)
         tcp_cwv_on_resent(&cc->window.cwv, bytes);
@@ -156,6 +156,16 @@ static void cubic_undo(struct tcp_cc *cc, const struct tcp_cc_look *look)
     tcp_cwv_init(&cc->window.cwv, now_ms(look));
 }
 
+static struct tcp_cc_told cubic_tell(const struct tcp_cc *cc)
+{
+    return (struct tcp_cc_told){.phase = ""};
+}
+
+static void cubic_check(const struct tcp_cc *cc, uint32_t mss)
+{
+    ASSERT_HOT(cc->cwnd_bytes > 0 && cc->cwnd_bytes <= TCP_CWND_BYTES_MAX);
+}
+
 const struct tcp_cc_ops tcp_cubic_ops = {
     .name = "cubic",
     .init = cubic_init,
@@ -170,4 +180,6 @@ const struct tcp_cc_ops tcp_cubic_ops = {
     .on_repaired = cubic_on_repaired,
     .on_mark = cubic_on_mark,
     .undo = cubic_undo,
+    .tell = cubic_tell,
+    .check = cubic_check,
 };

@@ -28,7 +28,7 @@ static void check_sender(const struct tcp_conn *c)
     ASSERT_HOT(x->conn == c);
     ASSERT_HOT(b->in_flight_bytes + b->lost_bytes + b->sacked_bytes == unacked);
     ASSERT_HOT((x->next_data == NULL) == (c->sndq.head == NULL));
-    ASSERT_HOT(x->cc.cwnd_bytes > 0);
+    x->cc.ops->check(&x->cc, c->mss);
 }
 
 void check_tcp_conn(const struct tcp_conn *c)

@@ -102,13 +102,19 @@ static void put_loss(const struct tcp_conn *c, struct observe_flow *f)
     const struct tcp_sender *x = c->tx;
     f->cwnd_bytes = x != NULL ? x->cc.cwnd_bytes : c->kept_cwnd_bytes;
     f->ssthresh_bytes = x != NULL ? x->cc.ssthresh_bytes : c->kept_ssthresh_bytes;
+    const char *name = tcp_congestion_ops(tcp_congestion_of(c))->name;
+    snprintf(f->congestion_control, sizeof(f->congestion_control), "%s", name);
     if (x == NULL)
         return;
     f->flight_bytes = x->board.in_flight_bytes;
     f->lost_bytes = x->board.lost_bytes;
     f->sacked_bytes = x->board.sacked_bytes;
     f->dupacks = x->dupacks;
-    snprintf(f->congestion_control, sizeof(f->congestion_control), "%s", x->cc.ops->name);
+    struct tcp_cc_told told = x->cc.ops->tell(&x->cc);
+    snprintf(f->congestion_phase, sizeof(f->congestion_phase), "%s", told.phase);
+    f->bandwidth_bytes_per_s = told.bandwidth_bytes_per_s;
+    f->pacing_bytes_per_s = told.pacing_bytes_per_s;
+    f->bbr_min_rtt_us = told.min_rtt_us;
 }
 
 static void put_queues(const struct tcp_conn *c, struct observe_flow *f)

@@ -150,6 +150,7 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
         return refuse_open(t, TCP_OPEN_NO_CONN, STAT_tcp_open_no_conn);
     }
     c->flags = TCP_F_ACTIVE | TCP_F_OWNED;
+    tcp_set_congestion(c, args->congestion);
     c->path_mtu = tcp_usable_mtu(path.mtu);
     tcp_plpmtud_init(c);
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;

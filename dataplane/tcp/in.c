@@ -272,17 +272,17 @@ static bool may_be_cookie(const struct tcp *t, const struct tcp_segment *seg)
     return (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && tcp_expects_cookies(t);
 }
 
-/* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. */
-static void input_without_conn(struct tcp *t, struct tcp_segment *seg, bool is_listening,
-                               uint32_t bind, const seq_t *iss_after)
+/* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. `listening` NULL: nobody is. */
+static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
+                               const struct tcp_listening *listening, const seq_t *iss_after)
 {
     bool is_syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-    if (is_syn && is_listening) {
-        tcp_passive_open(t, seg, bind, iss_after);
+    if (is_syn && listening != NULL) {
+        tcp_passive_open(t, seg, listening, iss_after);
         return;
     }
     struct tcp_conn *c;
-    if (is_listening && may_be_cookie(t, seg) && tcp_accept_cookie(t, seg, bind, &c)) {
+    if (listening != NULL && may_be_cookie(t, seg) && tcp_accept_cookie(t, seg, listening, &c)) {
         if (c != NULL)
             input_to_conn(c, seg); /* its text and its FIN count */
         return;
@@ -306,10 +306,10 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
         check_tcp_conn(c);
         return;
     }
-    uint32_t bind = 0;
+    struct tcp_listening listening = {0};
     bool is_listening =
         ((seg->flags & TCP_SYN) != 0 || may_be_cookie(t, seg)) &&
-        t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &bind);
+        t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &listening);
     seq_t iss_after;
     const seq_t *after = NULL;
     if (e.v != TCP_ENTRY_NONE.v) {
@@ -317,7 +317,7 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
             return;
         after = &iss_after;
     }
-    input_without_conn(t, seg, is_listening, bind, after);
+    input_without_conn(t, seg, is_listening ? &listening : NULL, after);
 }
 
 void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,

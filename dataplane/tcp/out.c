@@ -87,16 +87,6 @@ static bool send_record(struct tcp_conn *c, const struct tcp_sent *s, bool is_ne
     return tcp_run_send(c, &o);
 }
 
-/* `bytes` went: when may the next go? */
-static void account(struct tcp_conn *c, uint32_t bytes, bool was_resent)
-{
-    struct tcp_sender *x = c->tx;
-    struct tcp_cc_look look = tcp_congestion_look(c);
-    x->cc.ops->on_sent(&x->cc, &look, bytes, was_resent);
-    struct tcp_cc_pace pace = x->cc.ops->pace(&x->cc, &look);
-    tcp_pace_on_sent(&x->pace, look.now_us, bytes, pace.bytes_per_s, pace.burst_bytes);
-}
-
 /* The position of snd_nxt, moved off the end of an mbuf. */
 static void settle_next(struct tcp_conn *c)
 {
@@ -142,7 +132,7 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
     if (tcp_board_is_empty(&c->tx->board))
         c->progress_ms = tcp_now_ms(t);
     tcp_board_sent(&c->tx->board, s, t->core->now_us);
-    account(c, bytes, false);
+    tcp_congestion_on_sent(c, s, false);
     if (bytes > 0)
         tcp_sndq_advance(&c->tx->next_data, &c->tx->next_offset, bytes);
     c->snd_nxt = tcp_sent_end(s);
@@ -166,6 +156,7 @@ static bool cut_to_mss(struct tcp_conn *c, struct tcp_sent *s)
     tcp_board_split(&c->tx->board, s, rest, c->mss);
     rest->data = s->data;
     rest->offset = s->offset;
+    *tcp_mark_of(c, rest) = *tcp_mark_of(c, s);
     tcp_sndq_advance(&rest->data, &rest->offset, s->bytes);
     return true;
 }
@@ -180,7 +171,7 @@ bool tcp_output_again(struct tcp_conn *c, struct tcp_sent *s)
     }
     tcp_board_resent(&c->tx->board, s, core->now_us);
     tcp_undo_on_resent(&c->tx->undo, tcp_now_ms(c->tcp));
-    account(c, s->bytes, true);
+    tcp_congestion_on_sent(c, s, true);
     stat_inc(core, STAT_tcp_retransmits);
     c->retransmits++;
     return true;
@@ -277,6 +268,7 @@ static void send_data(struct tcp_conn *c)
     while (sent < TCP_BURST_SEGMENTS_MAX && send_next(c))
         sent++;
     tcp_run_end(c);
+    tcp_congestion_on_output(c);
     if (sent == TCP_BURST_SEGMENTS_MAX) {
         c->flags |= TCP_F_CWND_LIMITED; /* what is left over would have grown the flight */
         tcp_program_output(c);

@@ -85,8 +85,8 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
 }
 
 /* A connection of the pool for a passive open; NULL: counted why not. */
-static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple, uint32_t bind,
-                                 uint16_t mtu)
+static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple,
+                                 const struct tcp_listening *listening, uint16_t mtu)
 {
     bool is_table_full = false;
     struct tcp_conn *c = NULL;
@@ -98,7 +98,8 @@ static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple, u
         stat_inc(t->core, is_table_full ? STAT_tcp_drop_table_full : STAT_tcp_drop_conn_limit);
         return NULL;
     }
-    c->stream.owner = (void *)(uintptr_t)bind; /* until it has one */
+    c->stream.owner = (void *)(uintptr_t)listening->bind; /* until it has one */
+    tcp_set_congestion(c, listening->congestion);
     c->path_mtu = tcp_usable_mtu(mtu);
     tcp_plpmtud_init(c);
     t->passives++;
@@ -127,14 +128,16 @@ static enum syn_answer judge_syn(struct tcp *t, const struct tcp_segment *seg, b
     return SYN_DROPPED;
 }
 
-void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
-                      const seq_t *iss_after)
+void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg,
+                      const struct tcp_listening *listening, const seq_t *iss_after)
 {
     struct net_path path;
     enum syn_answer answer = judge_syn(t, seg, iss_after == NULL, &path);
     if (answer == SYN_COOKIE)
         send_cookie(t, seg, path.mtu);
-    struct tcp_conn *c = answer == SYN_HALF_OPEN ? new_conn(t, &seg->tuple, bind, path.mtu) : NULL;
+    struct tcp_conn *c = NULL;
+    if (answer == SYN_HALF_OPEN)
+        c = new_conn(t, &seg->tuple, listening, path.mtu);
     if (c == NULL)
         return;
     tcp_conn_set_state(c, TCP_SYN_RCVD);
@@ -195,8 +198,8 @@ static bool read_cookie(struct tcp *t, const struct tcp_segment *seg, struct tcp
     return false;
 }
 
-bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
-                       struct tcp_conn **ret)
+bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
+                       const struct tcp_listening *listening, struct tcp_conn **ret)
 {
     ASSERT_HOT((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK);
     struct tcp_cookie_terms terms;
@@ -209,7 +212,7 @@ bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bi
         stat_inc(t->core, refusal);
         return true;
     }
-    struct tcp_conn *c = new_conn(t, &seg->tuple, bind, path.mtu);
+    struct tcp_conn *c = new_conn(t, &seg->tuple, listening, path.mtu);
     if (c == NULL)
         return true; /* the peer sends again, and then finds room or not */
     struct tcp_segment syn = syn_of(seg, &terms);

@@ -25,24 +25,6 @@ uint32_t tcp_pipe_bytes(const struct tcp_conn *c)
     return c->tx->board.in_flight_bytes > left ? c->tx->board.in_flight_bytes - left : 0;
 }
 
-struct tcp_cc_look tcp_congestion_look(const struct tcp_conn *c)
-{
-    ASSERT_HOT(c->tx != NULL);
-    return (struct tcp_cc_look){
-        .now_us = c->tcp->core->now_us,
-        .mss = c->mss,
-        .srtt_us = c->rtt.srtt_us,
-        .pipe_bytes = tcp_pipe_bytes(c),
-        .una = c->snd_una,
-        .nxt = c->snd_nxt,
-        .is_paced = c->tcp->config.is_paced,
-        .has_sack = (c->flags & TCP_F_SACK) != 0,
-        .in_recovery = (c->flags & TCP_F_RECOVERY) != 0,
-        .in_loss = (c->flags & TCP_F_LOSS) != 0,
-        .is_cwnd_limited = (c->flags & TCP_F_CWND_LIMITED) != 0,
-    };
-}
-
 static void enter_recovery(struct tcp_conn *c)
 {
     struct tcp_sender *x = c->tx;
@@ -157,22 +139,15 @@ static void end_tlp_episode(struct tcp_conn *c, bool is_dupack)
     c->tx->cc.ops->on_repaired(&c->tx->cc, &look);
 }
 
-/* How much may be in flight from now on. */
-static void control_congestion(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
-                               bool is_dupack)
+/* `lost` bytes were found lost. One that was but a probe of the path's size tells of no congestion.
+ */
+static void handle_lost(struct tcp_conn *c, uint32_t lost)
 {
-    struct tcp_cc *cc = &c->tx->cc;
-    struct tcp_cc_look look = tcp_congestion_look(c);
-    struct tcp_cc_ack ack = {
-        .delivered_bytes = d->acked_bytes + d->sacked_bytes,
-        .una_bytes = d->una_bytes,
-        .lost_bytes = lost,
-        .rtt_us = d->has_rtt && d->rtt_us < UINT32_MAX ? (uint32_t)d->rtt_us : 0,
-        .is_dupack = is_dupack,
-        .is_marked = d->is_marked,
-    };
-    if (cc->ops->on_ack(cc, &look, &ack) == TCP_CC_NEWS_HYSTART)
-        stat_inc(c->tcp->core, STAT_tcp_hystart_exits);
+    if (lost == 0 || (!tcp_is_recovering(c) && tcp_plpmtud_is_probe_alone(c, lost)))
+        return;
+    if (!tcp_is_recovering(c))
+        enter_recovery(c);
+    tcp_congestion_on_lost(c, lost);
 }
 
 void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dupack)
@@ -187,9 +162,8 @@ void tcp_recovery_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool 
     }
     end_tlp_episode(c, is_dupack);
     uint32_t lost = has_sack ? detect_by_rack(c) : detect_by_duplicates(c, d, is_dupack);
-    if (lost > 0 && !tcp_is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
-        enter_recovery(c);
-    control_congestion(c, d, lost, is_dupack);
+    handle_lost(c, lost);
+    tcp_congestion_on_ack(c, d, lost, is_dupack);
     ASSERT_HOT(c->tx->cc.cwnd_bytes > 0);
     tcp_recovery_arm(c);
 }
@@ -200,10 +174,9 @@ void tcp_recovery_on_reorder_timer(struct tcp_conn *c)
     struct tcp_delivery nothing = {.now_us = c->tcp->core->now_us};
     c->retransmit_kind = TCP_RETRANSMIT_NONE;
     uint32_t lost = detect_by_rack(c);
-    if (lost > 0 && !tcp_is_recovering(c) && !tcp_plpmtud_is_probe_alone(c, lost))
-        enter_recovery(c);
+    handle_lost(c, lost);
     if (c->flags & TCP_F_RECOVERY)
-        control_congestion(c, &nothing, lost, false);
+        tcp_congestion_on_ack(c, &nothing, lost, false);
     tcp_recovery_arm(c);
     tcp_program_output(c);
 }
@@ -305,9 +278,8 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
         else
             tcp_undo_on_timeout_again(&x->undo);
         tcp_plpmtud_on_timeout(c);
+        tcp_congestion_on_timeout(c, is_first);
         tcp_board_lose_all(&x->board);
-        struct tcp_cc_look look = tcp_congestion_look(c);
-        x->cc.ops->on_timeout(&x->cc, &look, is_first);
         tcp_ecn_on_reduced(c);
         c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_TLP | TCP_F_TLP_RESENT | TCP_F_PROBE);
         c->flags |= TCP_F_LOSS;

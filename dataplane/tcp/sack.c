@@ -140,6 +140,7 @@ static void deliver(struct tcp_board *b, const struct tcp_sent *s, struct tcp_de
         d->has_newest = true;
         d->newest_sent_us = s->sent_us;
         d->newest_end = end;
+        d->newest = s;
         d->newest_was_resent = s->was_resent;
     }
 }

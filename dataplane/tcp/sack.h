@@ -65,7 +65,7 @@ struct tcp_delivery {
     uint32_t sacked_bytes; /* newly SACKed */
     uint32_t una_bytes;    /* by how much SND.UNA moved */
     bool has_rtt;          /* a segment sent once was delivered: rtt_us is valid (Karn) */
-    bool has_newest;       /* newest_* are valid: RACK.segment */
+    bool has_newest;       /* newest* are valid: RACK.segment */
     bool newest_was_resent;
     bool saw_original;   /* one held to be lost was delivered without having been sent again */
     bool saw_later;      /* one in flight, sent once, was delivered */
@@ -73,6 +73,7 @@ struct tcp_delivery {
     uint64_t rtt_us;     /* of the oldest of them: what the RTO must survive */
     uint64_t newest_sent_us;
     seq_t newest_end;
+    const struct tcp_sent *newest; /* which one: it may be free by now, only its place tells */
 };
 
 /* Sequence numbers that the record covers, FIN included. */

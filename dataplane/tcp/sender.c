@@ -62,13 +62,13 @@ bool tcp_sender_get(struct tcp_conn *c)
     }
     tcp_board_init(&x->board, c->snd_una);
     tcp_rack_init(&x->rack);
-    tcp_cc_init(&x->cc, &tcp_cubic_ops, c->mss);
+    tcp_cc_init(&x->cc, tcp_congestion_ops(tcp_congestion_of(c)), c->mss);
     x->cc.ssthresh_bytes = c->kept_ssthresh_bytes;
     if (c->kept_cwnd_bytes < x->cc.cwnd_bytes)
         x->cc.cwnd_bytes = c->kept_cwnd_bytes > c->mss ? c->kept_cwnd_bytes : c->mss;
     c->tx = x;
     struct tcp_cc_look look = tcp_congestion_look(c);
-    x->cc.ops->init(&x->cc, &look);
+    x->cc.ops->init(&x->cc, &look, c->ts_offset);
     return true;
 }
 

@@ -69,6 +69,8 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->rares = core_memory(core, sizeof(*t->rares) * config->conns_max, "tcp settings");
     make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
               "tcp segments in flight");
+    t->marks = core_memory(core, sizeof(*t->marks) * core->mbufs->size * RECORDS_PER_MBUF,
+                           "tcp delivery rate marks");
     uint32_t senders = config->senders_max == 0 ? config->conns_max : config->senders_max;
     make_pool(core, &t->senders, sizeof(struct tcp_sender), senders, "tcp senders");
     uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);

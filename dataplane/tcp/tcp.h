@@ -47,12 +47,24 @@ struct tcp_config {
                            it nobody gets in, below half the idle are shed: see memory.c */
 };
 
+/* How a connection finds out what the path bears. */
+enum tcp_congestion {
+    TCP_CONGESTION_CUBIC, /* RFC 9438 */
+    TCP_CONGESTION_BBR,   /* draft-ietf-ccwg-bbr */
+};
+
+/* What listens on an address and a port. */
+struct tcp_listening {
+    uint32_t bind;                  /* its number, which the accepted connection carries */
+    enum tcp_congestion congestion; /* of what is accepted */
+};
+
 /*
- * Is anyone listening on this local address and port? Returns true and the bind's number, which the
- * accepted connection carries; false: the SYN is answered by RST and counted.
+ * Is anyone listening on this local address and port? Returns true and who (`ret` is zeroed before:
+ * what is left out is CUBIC); false: the SYN is answered by RST and counted.
  */
 typedef bool (*tcp_listen_fn)(void *owner, const struct ip_addr *local, uint16_t port,
-                              uint32_t *ret_bind);
+                              struct tcp_listening *ret);
 
 /*
  * A passive open is established: `s` belongs to the callee, which sets on_event and owner. Called
@@ -93,6 +105,7 @@ struct tcp_open_args {
     uint16_t remote_port;
     uint32_t connect_timeout_ms; /* 0: the default */
     struct ip_addr local; /* an address of ours of the same family; zero: as the route says */
+    uint8_t congestion;   /* enum tcp_congestion */
 };
 
 #define TCP_OPEN_LIST(X)                                                                           \

@@ -14,10 +14,11 @@
  *   payload.c      bytes behind a header run.c        segments that a device cuts (TSO)
  *   recovery.c     loss: RACK-TLP, RTO   timers.c     deadlines             conn.c  pool, table
  *   sender.c       who may send now      settings.c   knobs, urgent
+ *   congestion.c   what congestion control is told
  *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
- *   pure: options rtt sack rack cc_window cc_cubic cwv hystart iss syncookie; tables: table timewait
- *   ports; check
+ *   pure: options rtt sack rack cc_* cwv hystart delivery_rate pace undo iss syncookie; tables: table
+ *   timewait ports; check
  *   for those who look: dump (text), flows (records), trace (one flow, step by step)
  */
 #pragma once
@@ -76,6 +77,7 @@ struct tcp {
     struct pool conns;      /* struct tcp_conn */
     struct tcp_rare *rares; /* at the index of the connection */
     struct pool records;    /* struct tcp_sent */
+    struct tcp_bw_mark *marks; /* at the index of the record */
     struct pool senders;    /* struct tcp_sender */
     struct tcp_table table;
     struct tcp_timewaits timewaits;
@@ -224,8 +226,8 @@ void tcp_program_waiting(struct tcp_conn *c);
 /* A SYN for a port where somebody listens: makes a half-open connection, or answers by a cookie
  * when there are many. `iss_after`: NULL, or what a TIME_WAIT record demands (RFC 6191). Counts the
  * segment. */
-void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
-                      const seq_t *iss_after);
+void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg,
+                      const struct tcp_listening *listening, const seq_t *iss_after);
 
 /* Might a cookie of this worker still come back? If not, nobody looks for one. */
 bool tcp_expects_cookies(const struct tcp *t);
@@ -234,8 +236,8 @@ bool tcp_expects_cookies(const struct tcp *t);
  * ours back; *ret is the connection that this makes, established, and the segment has yet to be
  * handled as its own, or NULL: there was no room for one, which is counted. False: no cookie, or an
  * old one; counted beside what else becomes of the segment. */
-bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg, uint32_t bind,
-                       struct tcp_conn **ret);
+bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
+                       const struct tcp_listening *listening, struct tcp_conn **ret);
 
 /* The listener of a half-open connection has one less or more. */
 void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change);
@@ -299,9 +301,6 @@ bool tcp_is_recovering(const struct tcp_conn *c);
 /* What is in the pipe; without SACK each duplicate tells that one segment has left it. */
 uint32_t tcp_pipe_bytes(const struct tcp_conn *c);
 
-/* What the congestion control of a connection with a sender is told of it. */
-struct tcp_cc_look tcp_congestion_look(const struct tcp_conn *c);
-
 /* Before tcp_recovery_on_ack(), and also when nothing was outstanding: takes back what a spurious
  * retransmission cost, if the ACK proves it. */
 void tcp_recovery_try_undo(struct tcp_conn *c, const struct tcp_delivery *d, bool is_dsack,
@@ -321,6 +320,48 @@ void tcp_recovery_on_rto(struct tcp_conn *c);
 
 /* Arms the retransmission deadline by what is in flight and queued now. Idempotent. */
 void tcp_recovery_arm(struct tcp_conn *c);
+
+/* congestion.c */
+
+/* The algorithm of this name. */
+const struct tcp_cc_ops *tcp_congestion_ops(enum tcp_congestion congestion);
+
+/* Which one the connection has. */
+static inline enum tcp_congestion tcp_congestion_of(const struct tcp_conn *c)
+{
+    return (c->flags & TCP_F_BBR) != 0 ? TCP_CONGESTION_BBR : TCP_CONGESTION_CUBIC;
+}
+
+/* A new connection gets it: for all its life. */
+static inline void tcp_set_congestion(struct tcp_conn *c, enum tcp_congestion congestion)
+{
+    c->flags |= congestion == TCP_CONGESTION_BBR ? TCP_F_BBR : 0;
+}
+
+/* What the congestion control of a connection with a sender is told of it. */
+struct tcp_cc_look tcp_congestion_look(const struct tcp_conn *c);
+
+/* What a segment remembers of the moment it was sent, while its algorithm measures rates. */
+struct tcp_bw_mark *tcp_mark_of(const struct tcp_conn *c, const struct tcp_sent *s);
+
+/* The record went out; the next one may have to wait for its turn. */
+void tcp_congestion_on_sent(struct tcp_conn *c, const struct tcp_sent *s, bool was_resent);
+
+/* All that may go now has gone. */
+void tcp_congestion_on_output(struct tcp_conn *c);
+
+/* An ACK was read, before it is known what it leaves lost. */
+void tcp_congestion_on_delivery(struct tcp_conn *c, const struct tcp_delivery *d);
+
+/* The last `bytes` of the scoreboard's LOST ones were found just now. */
+void tcp_congestion_on_lost(struct tcp_conn *c, uint32_t bytes);
+
+/* The retransmission timer expired: all in flight is about to be held lost. */
+void tcp_congestion_on_timeout(struct tcp_conn *c, bool is_first);
+
+/* How much may be in flight from now on. */
+void tcp_congestion_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost,
+                           bool is_dupack);
 
 /* timers.c */
 

@@ -72,6 +72,7 @@ enum tcp_conn_flag {
     TCP_F_CWR = 1u << 26,          /* we have slowed down: told with the next new data */
     TCP_F_MTU_SEARCH = 1u << 28,   /* packets could be larger: plpmtud.h */
     TCP_F_MTU_PROBE = 1u << 29,    /* one that is larger is in flight */
+    TCP_F_BBR = 1u << 30,          /* its congestion control is BBR, not CUBIC */
     TCP_F_RESTING = 1u << 27,      /* the owner has nothing under way: see stream_rest() */
     TCP_F_WINDOW_SHORT = 1u << 18, /* the window is small because mbufs are short */
 };

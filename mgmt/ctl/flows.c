@@ -125,6 +125,12 @@ static void print_conn(const struct observe_flow *f)
            "timeouts %u\n",
            f->cwnd_bytes, f->ssthresh_bytes, f->congestion_control, f->flight_bytes, f->lost_bytes,
            f->sacked_bytes, f->unsent_bytes, f->retransmits, f->timeouts);
+    if (f->congestion_phase[0] != '\0') {
+        printf("    bbr %s, delivers %" PRIu64 " bytes/s, paced at %" PRIu64, f->congestion_phase,
+               f->bandwidth_bytes_per_s, f->pacing_bytes_per_s);
+        print_ms(", empty path", f->bbr_min_rtt_us);
+        putchar('\n');
+    }
     printf("    window of the peer %u (most %u, scale %u), ours %u (scale %u), "
            "mss %u (peer %u, path mtu %u)\n",
            f->snd_wnd_bytes, f->snd_wnd_bytes_max, f->snd_wscale, f->rcv_wnd_bytes, f->rcv_wscale,

@@ -45,9 +45,10 @@ static void on_event(struct stream *s, unsigned events)
         forget(s);
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
-    *ret_bind = 1;
+    ret->bind = 1;
     return port == STACK_PORT;
 }
 

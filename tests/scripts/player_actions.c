@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
     const struct player *p = owner;
-    *ret_bind = 7;
+    ret->bind = 7;
     return p->is_listening && port == 80;
 }
 

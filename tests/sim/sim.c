@@ -51,15 +51,15 @@ void sim_session_ended(struct sim *s)
 }
 
 static bool listen_nowhere(void *owner, const struct ip_addr *local, uint16_t port,
-                           uint32_t *ret_bind)
+                           struct tcp_listening *ret)
 {
     return false;
 }
 
 static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t port,
-                           uint32_t *ret_bind)
+                           struct tcp_listening *ret)
 {
-    *ret_bind = 0;
+    ret->bind = 0;
     return port == SIM_BACKEND_PORT;
 }
 

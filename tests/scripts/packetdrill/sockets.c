@@ -82,13 +82,14 @@ void drill_socket_close(struct drill_socket *s)
     *s = (struct drill_socket){.kind = DRILL_FREE};
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
     struct drill *d = owner;
     for (unsigned i = 0; i < DRILL_SOCKETS_MAX; i++) {
         if (d->sockets[i].kind != DRILL_LISTENING || d->sockets[i].port != port)
             continue;
-        *ret_bind = i;
+        ret->bind = i;
         return true;
     }
     return false;

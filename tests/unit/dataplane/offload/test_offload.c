@@ -209,9 +209,10 @@ static struct stream *open_to(struct machine *m, unsigned host, uint16_t port)
     return stream;
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
-    *ret_bind = 0;
+    ret->bind = 0;
     return port == 80;
 }
 

@@ -179,9 +179,9 @@ struct fake_stream *world_connect(struct world *w)
                                      .remote = ip_addr_from_v4((uint8_t[]){192, 0, 2, 7}),
                                      .local_port = 80,
                                      .remote_port = 4711};
-    uint32_t bind = 0;
-    bool is_taken = w->upcalls.listen(w->upcalls.owner, &f->addrs.local, 80, &bind) &&
-                    w->upcalls.accept(w->upcalls.owner, &f->stream, bind);
+    struct tcp_listening listening = {0};
+    bool is_taken = w->upcalls.listen(w->upcalls.owner, &f->addrs.local, 80, &listening) &&
+                    w->upcalls.accept(w->upcalls.owner, &f->stream, listening.bind);
     if (!is_taken)
         f->is_released = true;
     return f;

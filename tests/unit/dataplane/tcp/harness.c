@@ -117,9 +117,10 @@ void world_on_event(struct stream *s, unsigned what)
         the_world->on_event(s, what);
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
-    *ret_bind = 7;
+    ret->bind = 7;
     return the_world->listens_everywhere || (the_world->listening && port == 80);
 }
 

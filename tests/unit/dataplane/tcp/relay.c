@@ -147,9 +147,10 @@ static struct flow *flow_new(struct stream *s, uint16_t port)
     return f;
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
-    *ret_bind = port;
+    ret->bind = port;
     return port == 7 || port == 9 || port == 19 || port == 80;
 }
 

@@ -242,9 +242,10 @@ static void on_event(struct stream *s, unsigned events)
     send_more(e);
 }
 
-static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port, uint32_t *ret_bind)
+static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
+                      struct tcp_listening *ret)
 {
-    *ret_bind = 0;
+    ret->bind = 0;
     return true;
 }
 
