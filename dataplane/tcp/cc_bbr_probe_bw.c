@@ -108,7 +108,10 @@ static bool is_limited_by_longterm(const struct tcp_bbr_step *s)
 static bool is_time_to_go_down(struct tcp_bbr_step *s)
 {
     struct tcp_bbr *b = &s->cc->bbr;
-    if (b->prev_probe_too_high && s->look->pipe_bytes >= b->inflight_longterm) {
+    /* In bytes, and before this ACK: no segment more fitted below the bound. */
+    uint32_t pipe_before = s->look->pipe_bytes + s->acked_bytes;
+    bool is_reached = pipe_before + s->look->mss > b->inflight_longterm;
+    if (b->prev_probe_too_high && is_reached) {
         b->prev_probe_precautionary = true;
         return true;
     }
