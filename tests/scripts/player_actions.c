@@ -16,6 +16,7 @@ static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
 {
     const struct player *p = owner;
     ret->bind = 7;
+    ret->congestion = p->congestion;
     return p->is_listening && port == 80;
 }
 
@@ -107,6 +108,7 @@ static void do_connect(struct player *p)
     struct stream_addrs addrs;
     struct stream *s;
     args.connect_timeout_ms = (uint32_t)(p->line->args[0] / 1000);
+    args.congestion = (uint8_t)p->congestion;
     enum tcp_open_fault fault = tcp_open(stage_tcp(p->stage), &args, &s);
     if (fault != TCP_OPEN_OK) {
         player_fail(p, "the open was refused: fault %d", fault);
@@ -117,6 +119,14 @@ static void do_connect(struct player *p)
     f->stream = s;
     stream_addrs(s, &addrs);
     f->local_port = addrs.local_port;
+}
+
+static void do_congestion(struct player *p)
+{
+    bool is_bbr = strcmp(p->line->word, "bbr") == 0;
+    if (!is_bbr && strcmp(p->line->word, "cubic") != 0)
+        player_fail(p, "congestion control is cubic or bbr");
+    p->congestion = is_bbr ? TCP_CONGESTION_BBR : TCP_CONGESTION_CUBIC;
 }
 
 /* The lines that follow are about this flow; a new name is a new one. */
@@ -159,6 +169,9 @@ static bool act_alone(struct player *p)
         return true;
     case SCRIPT_REFUSE:
         p->is_refusing = true;
+        return true;
+    case SCRIPT_CONGESTION:
+        do_congestion(p);
         return true;
     case SCRIPT_ACCEPT:
         do_accept(p);

@@ -51,6 +51,12 @@ static uint32_t cwnd_bytes(const struct tcp_conn *c)
     return c->kept_cwnd_bytes < initial ? c->kept_cwnd_bytes : initial;
 }
 
+/* What congestion control says of itself; nothing of a connection that does not send. */
+static struct tcp_cc_told told(const struct tcp_conn *c)
+{
+    return c->tx == NULL ? (struct tcp_cc_told){.phase = "none"} : c->tx->cc.ops->tell(&c->tx->cc);
+}
+
 /* What is looked at within a connection: its value, 0 of what it has not. */
 static uint64_t inside(const struct tcp_conn *c, enum script_action what)
 {
@@ -62,6 +68,10 @@ static uint64_t inside(const struct tcp_conn *c, enum script_action what)
         return c->tx == NULL ? c->kept_ssthresh_bytes : c->tx->cc.ssthresh_bytes;
     case SCRIPT_FLIGHT:
         return c->tx == NULL ? 0 : c->tx->board.in_flight_bytes;
+    case SCRIPT_BANDWIDTH:
+        return told(c).bandwidth_bytes_per_s;
+    case SCRIPT_PACING:
+        return told(c).pacing_bytes_per_s;
     case SCRIPT_MSS:
         return c->mss;
     default:
@@ -80,9 +90,27 @@ static void check_inside(struct player *p)
         return;
     }
     uint64_t is = inside(c, l->action);
-    uint64_t until = l->action == SCRIPT_CWND_BETWEEN ? l->args[1] : l->args[0];
+    bool is_range = l->action == SCRIPT_CWND_BETWEEN || l->action == SCRIPT_BANDWIDTH ||
+                    l->action == SCRIPT_PACING;
+    uint64_t until = is_range ? l->args[1] : l->args[0];
     if (is < l->args[0] || is > until)
         player_fail(p, "it is %" PRIu64, is);
+}
+
+/* Which algorithm it has, or what that says it does. */
+static void check_congestion(struct player *p)
+{
+    bool is_timewait;
+    const struct tcp_conn *c = find_conn(p, &is_timewait);
+    if (c == NULL) {
+        player_fail(p, "there is no connection");
+        return;
+    }
+    const char *is = p->line->action == SCRIPT_PHASE
+                         ? told(c).phase
+                         : tcp_congestion_ops(tcp_congestion_of(c))->name;
+    if (strcmp(is, p->line->word) != 0)
+        player_fail(p, "it is %s", is);
 }
 
 static void check_counter(struct player *p)
@@ -173,12 +201,18 @@ bool player_look(struct player *p)
     case SCRIPT_EVENTS:
         check_events(p);
         return true;
+    case SCRIPT_ALGORITHM:
+    case SCRIPT_PHASE:
+        check_congestion(p);
+        return true;
     case SCRIPT_CWND:
     case SCRIPT_CWND_BETWEEN:
     case SCRIPT_SSTHRESH:
     case SCRIPT_MSS:
     case SCRIPT_FLIGHT:
     case SCRIPT_RTO:
+    case SCRIPT_BANDWIDTH:
+    case SCRIPT_PACING:
         check_inside(p);
         return true;
     case SCRIPT_READABLE:

@@ -24,6 +24,7 @@
     ACTION(DEAF, "listen_no_more", "")                                                             \
     ACTION(REFUSE, "refuse", "")                                                                   \
     ACTION(ACCEPT, "accept", "")                                                                   \
+    ACTION(CONGESTION, "congestion", "w")                                                          \
     ACTION(CONNECT, "connect", "")                                                                 \
     ACTION(CONNECT_WITHIN, "connect_within", "t")                                                  \
     ACTION(WRITE, "write", "n")                                                                    \
@@ -46,6 +47,10 @@
     ACTION(CWND, "cwnd", "n")                                                                      \
     ACTION(CWND_BETWEEN, "cwnd_between", "nn")                                                     \
     ACTION(SSTHRESH, "ssthresh", "n")                                                              \
+    ACTION(ALGORITHM, "algorithm", "w")                                                            \
+    ACTION(PHASE, "phase", "w")                                                                    \
+    ACTION(BANDWIDTH, "bandwidth_between", "nn")                                                   \
+    ACTION(PACING, "pacing_between", "nn")                                                         \
     ACTION(MSS, "mss", "n")                                                                        \
     ACTION(FLIGHT, "flight", "n")                                                                  \
     ACTION(RTO, "rto", "t")                                                                        \

@@ -59,7 +59,9 @@ static bool listen_nowhere(void *owner, const struct ip_addr *local, uint16_t po
 static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t port,
                            struct tcp_listening *ret)
 {
+    const struct sim_host *h = owner;
     ret->bind = 0;
+    ret->congestion = sim_congestion_of(&h->sim->plan, h->number);
     return port == SIM_BACKEND_PORT;
 }
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/names.h"
+#include "sim_congestion.h"
 #include "sim_world.h"
 
 #include <string.h>
@@ -239,6 +240,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     p->is_calm = !t.loses && !t.reorders && !t.corrupts && !t.is_rude && !t.is_short &&
                  !t.has_dead_ends && !t.is_narrow && !t.moves && !t.is_crowded &&
                  !t.has_nic_trouble && !t.naps && !t.lies && !t.cuts;
+    p->bbr = sim_congestion_plan(seed);
     p->is_short = t.is_short;
     p->is_rude = t.is_rude;
     p->has_races = t.is_rude || t.rests;

@@ -200,6 +200,7 @@ struct sim_plan {
     bool has_races; /* backends close without a word: what must not be sent twice may fail */
     bool has_dead_ends;
     bool measures_cpu;        /* sim_last_box_cpu_ns() is wanted */
+    uint32_t bbr;             /* which connections have it: sim_congestion.h */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
     uint32_t workers;

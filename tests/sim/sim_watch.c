@@ -6,6 +6,9 @@
 #include "base/assert.h"
 #include "obs/hub.h"
 #include "sim.h"
+#include "tcp/tcp_limits.h"
+
+#include <string.h>
 
 #define RUNS_PER_WATCHED_ONE 4u
 #define ROUNDS_BETWEEN 100u  /* about how many pass before somebody looks again */
@@ -50,6 +53,19 @@ static void check_flow(struct sim *s, const struct observe_flow *f)
                  f->flight_bytes, f->lost_bytes, f->sacked_bytes, f->unsent_bytes, f->sndq_bytes);
 }
 
+/* The algorithm's own words are of one that is always paced and always lets a segment go. */
+static void check_congestion(struct sim *s, const struct observe_flow *f)
+{
+    bool has_phase = f->congestion_phase[0] != '\0';
+    if (has_phase != (f->pacing_bytes_per_s > 0) || (!has_phase && f->bandwidth_bytes_per_s > 0))
+        sim_fail(s, "a flow of %s is told in phase '%s', paced at %lu", f->congestion_control,
+                 f->congestion_phase, f->pacing_bytes_per_s);
+    if (has_phase && (strcmp(f->congestion_control, "bbr") != 0 || f->cwnd_bytes == 0 ||
+                      f->ssthresh_bytes != TCP_CWND_BYTES_MAX))
+        sim_fail(s, "a flow of %s is told with cwnd %u, ssthresh %u", f->congestion_control,
+                 f->cwnd_bytes, f->ssthresh_bytes);
+}
+
 static void check_record(struct sim_watch *w, const struct observe_record *record)
 {
     static const uint8_t types[] = {[OBSERVE_FLOWS] = OBSERVE_RECORD_FLOW,
@@ -57,8 +73,10 @@ static void check_record(struct sim_watch *w, const struct observe_record *recor
                                     [OBSERVE_CAPTURE] = OBSERVE_RECORD_FRAME};
     if (record->type != types[w->kind] || record->time_us > w->sim->now_us)
         sim_fail(w->sim, "a record of type %u at %lu us", record->type, record->time_us);
-    else if (record->type == OBSERVE_RECORD_FLOW)
-        check_flow(w->sim, (const struct observe_flow *)record);
+    if (record->type != OBSERVE_RECORD_FLOW)
+        return;
+    check_flow(w->sim, (const struct observe_flow *)record);
+    check_congestion(w->sim, (const struct observe_flow *)record);
 }
 
 static void read_some(struct sim_watch *w)

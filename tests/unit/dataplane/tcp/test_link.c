@@ -28,6 +28,9 @@ struct line {
     uint32_t mtu;       /* larger packets vanish without a word; 0: none does */
     uint32_t outage_ms; /* everything vanishes from the first second on for so long */
     bool is_v6;
+    enum tcp_congestion congestion; /* of both ends */
+    uint32_t bytes_per_ms;          /* of each direction; 0: as much as comes */
+    uint32_t queue_bytes;           /* with bytes_per_ms: what waits at most */
 };
 
 struct packet {
@@ -64,6 +67,7 @@ struct link {
     uint64_t order;
     uint64_t now_us;
     uint32_t largest; /* packet that arrived since the outage */
+    uint64_t free_ns[2]; /* when the line from each end has carried all that waits */
 };
 
 static uint8_t pattern(uint64_t i)
@@ -143,15 +147,34 @@ static bool vanishes(struct link *l, const struct rte_mbuf *m)
     return false;
 }
 
+/* How long the packet waits and is carried; false: the queue is full. */
+static bool queue(struct link *l, unsigned from, uint32_t bytes, uint64_t *ret_us)
+{
+    *ret_us = 0;
+    if (l->line.bytes_per_ms == 0)
+        return true;
+    uint64_t now_ns = l->now_us * 1000;
+    uint64_t begin_ns = l->free_ns[from] > now_ns ? l->free_ns[from] : now_ns;
+    if ((begin_ns - now_ns) * l->line.bytes_per_ms / 1000000 + bytes > l->line.queue_bytes)
+        return false;
+    l->free_ns[from] = begin_ns + bytes * 1000000ull / l->line.bytes_per_ms;
+    *ret_us = (l->free_ns[from] - now_ns) / 1000;
+    return true;
+}
+
 /* Onto the line: a copy, as a wire makes one. */
 static void transmit(struct link *l, const struct rte_mbuf *m, const struct ip_addr *src,
                      const struct ip_addr *dst, struct rte_mempool *pool)
 {
+    uint64_t queued_us;
+    bool is_first = ip_addr_eq(src, &l->ends[0].addr);
+    if (!queue(l, is_first ? 0 : 1, m->pkt_len + 20, &queued_us))
+        return;
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
     if (copy == NULL)
         return;
     copy->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-    uint64_t delay = l->line.delay_us + rng_below(&l->rng, l->line.jitter_us + 1);
+    uint64_t delay = queued_us + l->line.delay_us + rng_below(&l->rng, l->line.jitter_us + 1);
     if (rng_below(&l->rng, 1000) < l->line.reorder_permille)
         delay += l->line.delay_us / 2 + 200;
     heap_push(l, (struct packet){l->now_us + delay, l->order++, copy, *src, *dst});
@@ -245,7 +268,9 @@ static void on_event(struct stream *s, unsigned events)
 static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
                       struct tcp_listening *ret)
 {
+    const struct net *e = owner;
     ret->bind = 0;
+    ret->congestion = e->link->line.congestion;
     return true;
 }
 
@@ -356,7 +381,10 @@ static void link_free(struct link *l)
 /* As transfer(), whose link the caller frees. */
 static double carry(struct link *l, uint64_t up, uint64_t down, uint64_t seed)
 {
-    struct tcp_open_args args = {l->ends[1].addr, 80, 60000};
+    struct tcp_open_args args = {.remote = l->ends[1].addr,
+                                 .remote_port = 80,
+                                 .connect_timeout_ms = 60000,
+                                 .congestion = (uint8_t)l->line.congestion};
     REQUIRE(tcp_open(l->ends[0].tcp, &args, &l->ends[0].stream) == TCP_OPEN_OK);
     l->ends[0].stream->on_event = on_event;
     l->ends[0].stream->owner = &l->ends[0];
@@ -446,6 +474,8 @@ TEST(every_small_transfer_ends_orderly_on_a_terrible_line)
                             .duplicate_permille = (uint32_t)(seed % 4) * 50,
                             .jitter_us = (uint32_t)(seed % 6) * 400};
         transfer(&line, seed * 997 % 60000, seed * 7919 % 90000, seed);
+        line.congestion = TCP_CONGESTION_BBR;
+        transfer(&line, seed * 997 % 60000, seed * 7919 % 90000, seed);
     }
 }
 
@@ -453,6 +483,47 @@ TEST(five_percent_loss_on_a_short_line_is_no_standstill)
 {
     struct line line = {.delay_us = 40, .loss_permille = 50};
     CHECK(transfer(&line, 8 << 20, 0, 7) < 5.0);
+}
+
+/* 80 Mbit/s and 20 ms: 200 kB are on the way. */
+static const struct line bottleneck = {.delay_us = 10000,
+                                       .bytes_per_ms = 10000,
+                                       .queue_bytes = 400000,
+                                       .congestion = TCP_CONGESTION_BBR};
+
+TEST(bbr_fills_a_bottleneck_and_loses_nothing)
+{
+    struct link *l = link_new(&bottleneck, 8);
+    CHECK(carry(l, 32 << 20, 0, 8) < 3.8);
+    CHECK_EQ(l->ends[0].stats.counters[STAT_tcp_retransmits], 0);
+    CHECK_EQ(l->ends[0].stats.counters[STAT_tcp_bbr_full_pipes], 1);
+    link_free(l);
+}
+
+TEST(bbr_fills_a_bottleneck_whose_queue_is_short)
+{
+    struct line line = bottleneck;
+    line.queue_bytes = 50000;
+    CHECK(transfer(&line, 32 << 20, 0, 9) < 4.2);
+}
+
+TEST(bbr_keeps_its_rate_where_one_in_a_hundred_is_lost_by_chance)
+{
+    struct line line = bottleneck;
+    line.loss_permille = 10;
+    double bbr = transfer(&line, 32 << 20, 0, 10);
+    CHECK(bbr < 5.2);
+    line.congestion = TCP_CONGESTION_CUBIC;
+    CHECK(transfer(&line, 32 << 20, 0, 10) > 2 * bbr);
+}
+
+TEST(bbr_carries_both_ways_through_loss_and_reordering)
+{
+    struct line line = bottleneck;
+    line.loss_permille = 20;
+    line.reorder_permille = 50;
+    line.jitter_us = 500;
+    CHECK(transfer(&line, 8 << 20, 8 << 20, 11) < 6.0);
 }
 
 /* A counter of the end that sends. */
@@ -521,5 +592,9 @@ UNIT_MAIN("tcp/link", T(a_path_that_eats_large_packets_is_crossed_with_the_large
           T(after_an_outage_the_first_probe_brings_large_packets_back),
           T(losses_alone_make_no_black_hole), T(five_percent_loss_on_a_short_line_is_no_standstill),
           T(a_clean_line_carries_both_ways), T(one_percent_loss_costs_little),
+          T(bbr_fills_a_bottleneck_and_loses_nothing),
+          T(bbr_fills_a_bottleneck_whose_queue_is_short),
+          T(bbr_keeps_its_rate_where_one_in_a_hundred_is_lost_by_chance),
+          T(bbr_carries_both_ways_through_loss_and_reordering),
           T(five_percent_loss_with_reordering_arrives), T(reordering_alone_is_no_loss),
           T(duplicates_do_no_harm), T(every_small_transfer_ends_orderly_on_a_terrible_line))
