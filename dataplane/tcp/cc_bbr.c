@@ -202,9 +202,11 @@ static void update_model(struct tcp_bbr_step *s)
     tcp_bbr_advance_signals(s);
 }
 
-static enum tcp_cc_news news(const struct tcp_bbr *b, bool was_full, enum tcp_bbr_state before)
+static enum tcp_cc_news news(struct tcp_bbr *b, enum tcp_bbr_state before)
 {
-    if (b->full_bw_reached && !was_full)
+    bool was_told = b->is_full_told;
+    b->is_full_told = b->full_bw_reached;
+    if (b->full_bw_reached && !was_told)
         return TCP_CC_NEWS_PIPE_FULL;
     bool is_entered = b->state == TCP_BBR_PROBE_RTT && before != TCP_BBR_PROBE_RTT;
     return is_entered ? TCP_CC_NEWS_PROBE_RTT : TCP_CC_NEWS_NONE;
@@ -216,7 +218,6 @@ static enum tcp_cc_news bbr_on_ack(struct tcp_cc *cc, const struct tcp_cc_look *
     struct tcp_bbr *b = &cc->bbr;
     if (ack->delivered_bytes == 0)
         return TCP_CC_NEWS_NONE;
-    bool was_full = b->full_bw_reached;
     enum tcp_bbr_state before = b->state;
     if (!b->has_rtt && look->srtt_us > 0)
         init_pacing_rate(b, look);
@@ -226,7 +227,7 @@ static enum tcp_cc_news bbr_on_ack(struct tcp_cc *cc, const struct tcp_cc_look *
         update_model(&s);
     tcp_bbr_set_pacing_rate(b, look->mss, gains[b->state].pacing_percent);
     set_cwnd(cc, look, ack->is_marked ? 0 : ack->delivered_bytes);
-    return news(b, was_full, before);
+    return news(b, before);
 }
 
 static void bbr_on_recovery(struct tcp_cc *cc, const struct tcp_cc_look *look)

@@ -98,6 +98,7 @@ struct tcp_bbr {
     bool is_loss_in_round : 1;      /* */
     bool full_bw_now : 1;           /* since it was asked last */
     bool full_bw_reached : 1;       /* ever */
+    bool is_full_told : 1;          /* it was counted */
     bool is_bw_probe_sample : 1;    /* what is acknowledged was sent in REFILL or UP */
     bool prev_probe_too_high : 1;   /* the last probe lost too much */
     bool prev_probe_precautionary : 1;
