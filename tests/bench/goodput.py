@@ -28,6 +28,7 @@ import lanes  # noqa: E402
 NAME = "goodput_ratio_linux"
 LOSSES, RTTS, ROLES = (0.1, 1, 3), (20, 100), ("sender", "receiver")
 CLEAN_FRAMES = 10
+AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
 PIECE_BYTES = 1 << 16
 TCPI_BYTES_ACKED = 120  # offset in struct tcp_info, linux/tcp.h
 REAL_TIME_PRIORITY = 1  # ours is a process where Linux' is the kernel: on a busy machine we would measure its scheduler
@@ -56,6 +57,15 @@ def acknowledged(sock, seconds):
             continue
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_ACKED + 8)
     return struct.unpack_from("Q", info, TCPI_BYTES_ACKED)[0]
+
+
+def linux_congestion(wanted):
+    """What Linux' server is to use: BBR where it was asked for and the kernel has it, else CUBIC, which is said."""
+    with open(AVAILABLE) as f:
+        has_it = wanted in f.read().split()
+    if not has_it:
+        print(f"{NAME}: this kernel has no {wanted}: Linux' server uses cubic", flush=True)
+    return wanted if has_it else "cubic"
 
 
 def link_options(o, cell, seed):
@@ -101,21 +111,24 @@ def tell(o, cell, found, write):
     loss, rtt, role, family = cell
     mine, its = (statistics.median(found[s]) for s in lanes.SERVERS)
     spread = [(max(found[s]) - min(found[s])) / statistics.median(found[s]) for s in lanes.SERVERS]
-    print(f"{NAME} loss {loss} % rtt {rtt} ms IPv{family} {role:8}: {mine:.4g} Mbit/s, Linux {its:.4g}, "
+    with_what = "" if o.congestion == o.peer_congestion == "cubic" else f"{o.congestion} against {o.peer_congestion}, "
+    print(f"{NAME} {with_what}loss {loss} % rtt {rtt} ms IPv{family} {role:8}: {mine:.4g} Mbit/s, Linux {its:.4g}, "
           f"ratio {mine / its:.3f}, spread {spread[0]:.0%} and {spread[1]:.0%}, {o.runs} runs", flush=True)
     if o.verbose:
         print("   " + "; ".join(s + " " + " ".join(f"{x:.3g}" for x in found[s]) for s in lanes.SERVERS), flush=True)
     write({"name": NAME, "params": {"loss_percent": loss, "rtt_ms": rtt, "direction": role, "family": family,
                                     "ack_loss_percent": loss if o.ack_loss is None else o.ack_loss,
-                                    "rate_mbit": o.rate, "seconds": o.seconds},
+                                    "rate_mbit": o.rate, "seconds": o.seconds,
+                                    "congestion": o.congestion, "peer_congestion": o.peer_congestion},
            "unit": "mbit_a_second", "value": mine, "peer": "linux", "peer_value": its, "ratio": mine / its,
            "spread": spread[0], "runs": o.runs})
 
 
 def bench(o, write):
     """Every cell that was asked for; `write` gets an object each."""
+    o.peer_congestion = linux_congestion(o.peer_congestion or o.congestion)
     for family in o.family:
-        with lanes.Lanes(min(o.lanes, o.runs), family) as l:
+        with lanes.Lanes(min(o.lanes, o.runs), family, (o.congestion, o.peer_congestion)) as l:
             l.start_servers()
             for cell in itertools.product(o.loss, o.rtt, o.role, [family]):
                 tell(o, cell, measure(l, o, cell), write)
@@ -129,6 +142,8 @@ def options(arguments):
     p.add_argument("--rtt", type=float, nargs="+", default=RTTS, metavar="MS")
     p.add_argument("--role", nargs="+", choices=ROLES, default=ROLES, help="ours")
     p.add_argument("--family", type=int, nargs="+", choices=(4, 6), default=(4,))
+    p.add_argument("--congestion", choices=("cubic", "bbr"), default="cubic", help="of our server (cubic)")
+    p.add_argument("--peer-congestion", choices=("cubic", "bbr"), help="of Linux' server (as --congestion)")
     p.add_argument("--rate", type=float, default=100, metavar="MBIT", help="of the link (100)")
     p.add_argument("--runs", type=int, default=8, help="of each peer in each cell (8)")
     p.add_argument("--seconds", type=float, default=15, help="of a run (15)")

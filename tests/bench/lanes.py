@@ -18,19 +18,20 @@ ADDRESSES = {4: {"sluice": f"{labs.FRONT4}.1", "linux": f"{labs.FRONT4}.2"},
              6: {"sluice": f"{labs.FRONT6}::1", "linux": f"{labs.FRONT6}::2"}}
 PREFIX = {4: 24, 6: 64}
 BUFFER_BYTES = 4 << 20  # of every socket and of ours: several times what any link here holds
-CUBIC = b"cubic"  # of every socket: a namespace's default cannot always be set to it, and some machines have BBR
+CUBIC = b"cubic"  # of every client: a namespace's default cannot always be set to it, and some machines have BBR
 LINUX = {"net__ipv4__tcp_no_metrics_save": 1,  # each run begins afresh
          "net__ipv4__tcp_rmem": f"4096 131072 {BUFFER_BYTES}", "net__ipv4__tcp_wmem": f"4096 16384 {BUFFER_BYTES}"}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Lanes(labs.Lab):
-    """`n` lanes; `family` is what ours speaks."""
+    """`n` lanes; `family` is what ours speaks; `congestion` of ours and of Linux' server."""
 
-    def __init__(self, n, family):
+    def __init__(self, n, family, congestion=("cubic", "cubic")):
         super().__init__("goodput", backends=0)
         self.n = n
         self.family = family
+        self.congestion = congestion
 
     def namespace_names(self):
         return ["switch", *SERVERS] + [f"client-{i}" for i in range(self.n)]
@@ -58,8 +59,9 @@ class Lanes(labs.Lab):
         relay = os.path.join(self.build, "tests", "unit", "dataplane", "tcp", "tcp_relay")
         nobody = f"{labs.FRONT4}.250:80" if self.family == 4 else f"{labs.FRONT6}::250:80"
         ours = self.start("sluice", "sluice", relay, "name=p0,driver=af_xdp,iface=eth0",
-                          f"{ADDRESSES[self.family]['sluice']}/{PREFIX[self.family]}", nobody, str(BUFFER_BYTES))
-        theirs = self.start("linux", "linux", "python3", os.path.join(HERE, "tcp_server.py"), str(SOURCE), str(SINK))
+                          f"{ADDRESSES[self.family]['sluice']}/{PREFIX[self.family]}", nobody, str(BUFFER_BYTES), self.congestion[0])
+        theirs = self.start("linux", "linux", "python3", os.path.join(HERE, "tcp_server.py"), str(SOURCE), str(SINK),
+                            self.congestion[1])
         for server in (ours, theirs):
             server.wait_ready(lambda s=server: "ready" in s.log_end(), "ready", 20)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux' TCP as the peer to measure against: a source of bytes and a sink, as tcp_relay has them.
 
-usage: tcp_server.py SOURCE_PORT SINK_PORT
+usage: tcp_server.py SOURCE_PORT SINK_PORT [CONGESTION]
 """
 import contextlib
 import socket
@@ -11,6 +11,7 @@ import sys
 import threading
 
 PIECE_BYTES = 1 << 16
+CONGESTION = (sys.argv[3:4] or ["cubic"])[0].encode()
 
 
 class Source(socketserver.BaseRequestHandler):
@@ -39,12 +40,12 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def server_bind(self):
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")  # what it accepts inherits it
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION)  # what it accepts inherits it
         super().server_bind()
 
 
 if __name__ == "__main__":
-    servers = [Server(("::", int(port)), kind) for port, kind in zip(sys.argv[1:], (Source, Sink))]
+    servers = [Server(("::", int(port)), kind) for port, kind in zip(sys.argv[1:3], (Source, Sink))]
     threads = [threading.Thread(target=s.serve_forever) for s in servers]
     for t in threads:
         t.start()

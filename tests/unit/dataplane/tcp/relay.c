@@ -2,7 +2,7 @@
 /*
  * tcp against the kernel's TCP on a real port, without proxy and images: a program to play with.
  *
- *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES]
+ *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES [cubic|bbr]]
  *
  *   port 7     echo            port 9    takes everything, then closes
  *   port 19    sends until the client closes
@@ -44,6 +44,7 @@ static struct stats_worker stats;
 static struct tcp *tcp;
 static struct ip_addr backend;
 static uint16_t backend_port;
+static enum tcp_congestion congestion;
 static volatile sig_atomic_t is_stopping;
 
 static void on_signal(int signal)
@@ -151,6 +152,7 @@ static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
                       struct tcp_listening *ret)
 {
     ret->bind = port;
+    ret->congestion = congestion;
     return port == 7 || port == 9 || port == 19 || port == 80;
 }
 
@@ -161,7 +163,9 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
         source_more(f);
     if (bind != 80)
         return true;
-    struct tcp_open_args args = {.remote = backend, .remote_port = backend_port};
+    struct tcp_open_args args = {.remote = backend,
+                                 .remote_port = backend_port,
+                                 .congestion = (uint8_t)congestion};
     struct stream *to;
     enum tcp_open_fault fault = tcp_open(tcp, &args, &to);
     if (fault != TCP_OPEN_OK) {
@@ -234,9 +238,11 @@ static void configure(struct net *net, const char *address)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 && argc != 5)
+    if (argc < 4 || argc > 6)
         return 2;
-    uint32_t buffer_bytes = argc == 5 ? (uint32_t)atoi(argv[4]) : BUFFER_BYTES_USUAL;
+    if (argc == 6 && strcmp(argv[5], "bbr") == 0)
+        congestion = TCP_CONGESTION_BBR;
+    uint32_t buffer_bytes = argc >= 5 ? (uint32_t)atoi(argv[4]) : BUFFER_BYTES_USUAL;
     char *colon = strrchr(argv[3], ':');
     if (colon == NULL)
         return 2;
