@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Congestion control: how many bytes may be in flight, and how fast they go. What the rest of tcp
- * asks and tells is struct tcp_cc_ops; it never looks at which algorithm answers. Pure: an algorithm
- * gets values and changes its own memory.
+ * asks and tells is struct tcp_cc_ops; it never looks at which algorithm answers. Pure: an
+ * algorithm gets values and changes its own memory.
  *
  *   CUBIC  cc_cubic_ops.c, of cc_cubic.c (the curve), cc_window.c (PRR), cwv.c, hystart.c
  *   BBR    cc_bbr.h tells
@@ -61,7 +61,7 @@ struct tcp_cc_told {
 /* What general code counts for an algorithm. */
 enum tcp_cc_news {
     TCP_CC_NEWS_NONE,
-    TCP_CC_NEWS_HYSTART, /* the first slow start ended because round trips became longer */
+    TCP_CC_NEWS_HYSTART,   /* the first slow start ended because round trips became longer */
     TCP_CC_NEWS_PIPE_FULL, /* BBR's Startup has ended */
     TCP_CC_NEWS_PROBE_RTT, /* BBR lets the path run empty to measure it */
 };
@@ -82,13 +82,11 @@ struct tcp_cc_ops {
     void (*init)(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t seed);
     /* A segment is about to go; `is_idle`: nothing is in flight, and nothing was for an RTO. */
     void (*before_send)(struct tcp_cc *cc, const struct tcp_cc_look *look, bool is_idle);
-    /* `bytes` went; they are in look->pipe_bytes. Fills the mark. */
-    void (*on_sent)(struct tcp_cc *cc, const struct tcp_cc_look *look, struct tcp_bw_mark *mark,
-                    uint32_t bytes, bool was_resent);
+    /* `bytes` went; they are in look->pipe_bytes. Fills the mark. When may the next go? */
+    struct tcp_cc_pace (*on_sent)(struct tcp_cc *cc, const struct tcp_cc_look *look,
+                                  struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent);
     /* All that may go has gone, and the application has no more. */
     void (*on_app_limited)(struct tcp_cc *cc, const struct tcp_cc_look *look);
-    /* When may the next go? */
-    struct tcp_cc_pace (*pace)(const struct tcp_cc *cc, const struct tcp_cc_look *look);
     /* `bytes` are at the peer; what that means for the window is on_ack()'s. */
     void (*on_delivered)(struct tcp_cc *cc, uint32_t bytes, uint64_t now_us);
     /* A segment is held to be lost; on_recovery() or on_timeout() has told of the first one. */

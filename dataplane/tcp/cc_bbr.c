@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BBR's answers to what happens, and what follows from the model: pacing rate, quantum, window (5.6).
+/* BBR's answers to what happens, and what follows of its model (5.6): rate, quantum, window.
  */
 #include "tcp/cc_bbr.h"
 
@@ -11,7 +11,7 @@
 #include "tcp/tcp_limits.h"
 
 #define US_PER_S 1000000u
-#define PACING_PERCENT 99u /* PacingMarginPercent: a little below what the path delivers */
+#define PACING_PERCENT 99u  /* PacingMarginPercent: a little below what the path delivers */
 #define QUANTUM_PER_S 1000u /* a quantum is what goes in a millisecond */
 #define QUANTUM_SEGMENTS 2u
 #define OFFLOAD_QUANTA 3u /* at the sender, on the way, at the receiver */
@@ -22,8 +22,8 @@ static const struct {
     uint16_t pacing_percent;
     uint16_t cwnd_percent;
 } gains[TCP_BBR_STATES] = {
-    [TCP_BBR_STARTUP] = {277, 200},        [TCP_BBR_DRAIN] = {50, 200},
-    [TCP_BBR_PROBE_BW_DOWN] = {90, 200},   [TCP_BBR_PROBE_BW_CRUISE] = {100, 200},
+    [TCP_BBR_STARTUP] = {277, 200},         [TCP_BBR_DRAIN] = {50, 200},
+    [TCP_BBR_PROBE_BW_DOWN] = {90, 200},    [TCP_BBR_PROBE_BW_CRUISE] = {100, 200},
     [TCP_BBR_PROBE_BW_REFILL] = {100, 200}, [TCP_BBR_PROBE_BW_UP] = {125, 225},
     [TCP_BBR_PROBE_RTT] = {100, 50},
 };
@@ -128,26 +128,19 @@ static void bbr_before_send(struct tcp_cc *cc, const struct tcp_cc_look *look, b
     tcp_bbr_restart_from_idle(cc, look);
 }
 
-static void bbr_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look,
-                        struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent)
+static struct tcp_cc_pace bbr_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look,
+                                      struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent)
 {
     struct tcp_bbr *b = &cc->bbr;
     tcp_bw_on_sent(&b->rate, mark, look->now_us, look->pipe_bytes, bytes);
     b->is_cwnd_limited |= look->pipe_bytes + look->mss > cc->cwnd_bytes;
+    return (struct tcp_cc_pace){b->pacing_rate, quantum(b, look->mss)};
 }
 
 static void bbr_on_app_limited(struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
     if (look->pipe_bytes < cc->cwnd_bytes)
         tcp_bw_on_app_limited(&cc->bbr.rate, look->pipe_bytes);
-}
-
-static struct tcp_cc_pace bbr_pace(const struct tcp_cc *cc, const struct tcp_cc_look *look)
-{
-    return (struct tcp_cc_pace){
-        .bytes_per_s = cc->bbr.pacing_rate,
-        .burst_bytes = quantum(&cc->bbr, look->mss),
-    };
 }
 
 static void bbr_on_delivered(struct tcp_cc *cc, uint32_t bytes, uint64_t now_us)
@@ -293,7 +286,6 @@ const struct tcp_cc_ops tcp_bbr_ops = {
     .before_send = bbr_before_send,
     .on_sent = bbr_on_sent,
     .on_app_limited = bbr_on_app_limited,
-    .pace = bbr_pace,
     .on_delivered = bbr_on_delivered,
     .on_lost = bbr_on_lost,
     .on_ack = bbr_on_ack,

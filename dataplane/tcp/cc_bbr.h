@@ -91,24 +91,24 @@ struct tcp_bbr {
     uint8_t full_bw_count;
     uint8_t bw_probe_up_rounds;
     uint8_t rounds_since_probe_up;
-    uint8_t extra_acked_rounds;     /* in the younger half of the filter */
-    uint8_t loss_ranges;            /* found lost in this loss round, ranges that do not touch */
-    bool round_start : 1;           /* this ACK begins a round trip */
-    bool loss_round_start : 1;      /* likewise, of those counted from the first loss */
-    bool is_loss_in_round : 1;      /* */
-    bool full_bw_now : 1;           /* since it was asked last */
-    bool full_bw_reached : 1;       /* ever */
-    bool is_full_told : 1;          /* it was counted */
-    bool is_bw_probe_sample : 1;    /* what is acknowledged was sent in REFILL or UP */
-    bool prev_probe_too_high : 1;   /* the last probe lost too much */
+    uint8_t extra_acked_rounds;   /* in the younger half of the filter */
+    uint8_t loss_ranges;          /* found lost in this loss round, ranges that do not touch */
+    bool round_start : 1;         /* this ACK begins a round trip */
+    bool loss_round_start : 1;    /* likewise, of those counted from the first loss */
+    bool is_loss_in_round : 1;    /* */
+    bool full_bw_now : 1;         /* since it was asked last */
+    bool full_bw_reached : 1;     /* ever */
+    bool is_full_told : 1;        /* it was counted */
+    bool is_bw_probe_sample : 1;  /* what is acknowledged was sent in REFILL or UP */
+    bool prev_probe_too_high : 1; /* the last probe lost too much */
     bool prev_probe_precautionary : 1;
     bool idle_restart : 1;
     bool probe_rtt_expired : 1;
     bool probe_rtt_round_done : 1;
-    bool has_probe_rtt_done : 1;    /* probe_rtt_done_ms is valid */
-    bool has_rtt : 1;               /* the first pacing rate is of a measured RTT */
-    bool is_cwnd_limited : 1;       /* in this round the window was full, */
-    bool was_cwnd_limited : 1;      /* in the last one */
+    bool has_probe_rtt_done : 1; /* probe_rtt_done_ms is valid */
+    bool has_rtt : 1;            /* the first pacing rate is of a measured RTT */
+    bool is_cwnd_limited : 1;    /* in this round the window was full, */
+    bool was_cwnd_limited : 1;   /* in the last one */
 };
 
 /* One ACK as the model sees it. */
@@ -147,8 +147,10 @@ uint32_t tcp_bbr_inflight(const struct tcp_bbr *b, uint32_t mss, uint32_t percen
 /* The pacing rate that goes with a gain; while the pipe was never full it only grows. */
 void tcp_bbr_set_pacing_rate(struct tcp_bbr *b, uint32_t mss, uint32_t gain_percent);
 
-/* SaveCwnd(), RestoreCwnd(). */
+/* Recovery or ProbeRTT begins: the window that was good is kept, */
 void tcp_bbr_save_cwnd(struct tcp_cc *cc, const struct tcp_cc_look *look);
+
+/* and comes back when it is over. */
 void tcp_bbr_restore_cwnd(struct tcp_cc *cc);
 
 /* cc_bbr_model.c */
@@ -171,8 +173,10 @@ void tcp_bbr_update_signals(struct tcp_bbr_step *s);
 /* Last in a step: the next round of losses begins. */
 void tcp_bbr_advance_signals(struct tcp_bbr_step *s);
 
-/* ResetCongestionSignals(), ResetShortTermModel(). */
+/* What this round delivered and lost counts no more. */
 void tcp_bbr_reset_signals(struct tcp_bbr *b);
+
+/* The short-term model is forgotten: bandwidth and inflight have no bound of it. */
 void tcp_bbr_reset_shortterm(struct tcp_bbr *b);
 
 /* How much more is acknowledged at once than the rate explains. */
@@ -183,7 +187,10 @@ uint32_t tcp_bbr_extra_acked(const struct tcp_bbr *b);
 
 /* cc_bbr_startup.c */
 
+/* The pipe was never full, as far as one knows: twice as fast each round. */
 void tcp_bbr_enter_startup(struct tcp_bbr *b);
+
+/* The pipe is full: the queue that this has made is to go. */
 void tcp_bbr_enter_drain(struct tcp_bbr *b);
 
 /* The detector of a full pipe begins anew, with `bw` for a baseline. */
@@ -194,8 +201,13 @@ void tcp_bbr_check_startup(struct tcp_bbr_step *s);
 
 /* cc_bbr_probe_bw.c */
 
+/* A cycle begins: slower than the path delivers. */
 void tcp_bbr_start_down(struct tcp_bbr *b, uint64_t now_us);
+
+/* As fast as it delivers, until it is time for a probe. */
 void tcp_bbr_start_cruise(struct tcp_bbr *b);
+
+/* The short-term model is forgotten, the pipe filled for a probe. */
 void tcp_bbr_start_refill(struct tcp_bbr *b);
 
 /* One step of the cycle, and the long-term model. */
@@ -209,7 +221,10 @@ uint32_t tcp_bbr_target_inflight(const struct tcp_cc *cc, uint32_t mss);
 
 /* cc_bbr_probe_rtt.c */
 
+/* The least RTT of the last ten seconds, and of the last five. */
 void tcp_bbr_update_min_rtt(struct tcp_bbr_step *s);
+
+/* Is it time for ProbeRTT, or is that over? */
 void tcp_bbr_check_probe_rtt(struct tcp_bbr_step *s);
 
 /* The window of ProbeRTT. */

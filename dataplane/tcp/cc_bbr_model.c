@@ -56,8 +56,8 @@ static void adapt_lower_bounds(struct tcp_bbr_step *s)
     if (is_probing || !b->is_loss_in_round)
         return;
     uint64_t bw = min64(b->bw_shortterm, tcp_bbr_max_bw(b));
-    uint32_t inflight = b->inflight_shortterm == TCP_BBR_BYTES_INFINITE ? s->cc->cwnd_bytes
-                                                                        : b->inflight_shortterm;
+    uint32_t inflight =
+        b->inflight_shortterm == TCP_BBR_BYTES_INFINITE ? s->cc->cwnd_bytes : b->inflight_shortterm;
     b->bw_shortterm = max64(b->bw_latest, bw * TCP_BBR_BETA_PERCENT / 100);
     b->inflight_shortterm =
         max32(b->inflight_latest, (uint32_t)((uint64_t)inflight * TCP_BBR_BETA_PERCENT / 100));

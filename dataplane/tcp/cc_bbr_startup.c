@@ -41,8 +41,8 @@ static void check_full_bw(struct tcp_bbr_step *s)
     b->full_bw_reached |= b->full_bw_now;
 }
 
-/* A whole round of recovery with too many losses that do not touch each other; without SACK only one
- * a round trip can be seen, and that is enough. */
+/* A whole round of recovery with too many losses that do not touch each other; without SACK only
+ * one a round trip can be seen, and that is enough. */
 static bool has_high_loss(const struct tcp_bbr_step *s)
 {
     const struct tcp_bbr *b = &s->cc->bbr;

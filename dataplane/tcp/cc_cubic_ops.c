@@ -30,26 +30,25 @@ static void cubic_before_send(struct tcp_cc *cc, const struct tcp_cc_look *look,
         tcp_cubic_on_idle(cc);
 }
 
-static void cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look,
-                          struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent)
+/* In recovery the window is what is in flight and little more: the rate is that of all that is
+ * unacknowledged. */
+static struct tcp_cc_pace pace(const struct tcp_cc *cc, const struct tcp_cc_look *look)
+{
+    if (!look->is_paced)
+        return (struct tcp_cc_pace){0};
+    uint32_t window = max32(cc->cwnd_bytes, tcp_cc_flight(look));
+    bool is_slow_start = cc->cwnd_bytes < cc->ssthresh_bytes / 2;
+    return (struct tcp_cc_pace){tcp_pace_rate(window, look->srtt_us, is_slow_start),
+                                TCP_PACE_BURST_SEGMENTS * look->mss};
+}
+
+static struct tcp_cc_pace cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_look *look,
+                                        struct tcp_bw_mark *mark, uint32_t bytes, bool was_resent)
 {
     if (was_resent)
         tcp_cwv_on_resent(&cc->window.cwv, bytes);
     tcp_cc_on_recovery_sent(cc, bytes);
-}
-
-/* In recovery the window is what is in flight and little more: the rate is that of all that is
- * unacknowledged. */
-static struct tcp_cc_pace cubic_pace(const struct tcp_cc *cc, const struct tcp_cc_look *look)
-{
-    struct tcp_cc_pace pace = {0};
-    if (!look->is_paced)
-        return pace;
-    uint32_t window = max32(cc->cwnd_bytes, tcp_cc_flight(look));
-    bool is_slow_start = cc->cwnd_bytes < cc->ssthresh_bytes / 2;
-    pace.bytes_per_s = tcp_pace_rate(window, look->srtt_us, is_slow_start);
-    pace.burst_bytes = TCP_PACE_BURST_SEGMENTS * look->mss;
-    return pace;
+    return pace(cc, look);
 }
 
 /* May the window grow? If it was full; paced it rarely is, then if at least half of it was used in
@@ -171,7 +170,6 @@ const struct tcp_cc_ops tcp_cubic_ops = {
     .init = cubic_init,
     .before_send = cubic_before_send,
     .on_sent = cubic_on_sent,
-    .pace = cubic_pace,
     .on_ack = cubic_on_ack,
     .on_recovery = cubic_on_recovery,
     .on_timeout = cubic_on_timeout,

@@ -50,18 +50,19 @@ void tcp_cc_on_recovery(struct tcp_cc *cc, uint32_t flight, uint32_t mss)
 void tcp_cc_on_recovery_ack(struct tcp_cc *cc, uint32_t delivered, uint32_t pipe, bool is_safe,
                             uint32_t mss)
 {
-    cc->window.prr_delivered += delivered;
+    struct tcp_window *w = &cc->window;
+    w->prr_delivered += delivered;
     uint32_t send;
     if (pipe > cc->ssthresh_bytes) { /* proportional rate reduction */
-        uint64_t due = ((uint64_t)cc->window.prr_delivered * cc->ssthresh_bytes + cc->window.prr_flight - 1) /
-                       cc->window.prr_flight;
-        send = due > cc->window.prr_out ? (uint32_t)(due - cc->window.prr_out) : 0;
+        uint64_t due =
+            ((uint64_t)w->prr_delivered * cc->ssthresh_bytes + w->prr_flight - 1) / w->prr_flight;
+        send = due > w->prr_out ? (uint32_t)(due - w->prr_out) : 0;
     } else { /* slow start reduction bound, or conservative where more was lost */
-        uint32_t surplus = cc->window.prr_delivered > cc->window.prr_out ? cc->window.prr_delivered - cc->window.prr_out : 0;
+        uint32_t surplus = w->prr_delivered > w->prr_out ? w->prr_delivered - w->prr_out : 0;
         uint32_t limit = max32(surplus, delivered) + (is_safe ? mss : 0);
         send = min32(cc->ssthresh_bytes - pipe, limit);
     }
-    if (cc->window.prr_out == 0)
+    if (w->prr_out == 0)
         send = max32(send, mss); /* the first retransmission is always allowed */
     cc->cwnd_bytes = max32(pipe + send, mss);
 }

@@ -39,11 +39,10 @@ struct tcp_bw_mark *tcp_mark_of(const struct tcp_conn *c, const struct tcp_sent 
 void tcp_congestion_on_sent(struct tcp_conn *c, const struct tcp_sent *s, bool was_resent)
 {
     struct tcp_sender *x = c->tx;
-    uint32_t bytes = s->bytes;
     struct tcp_cc_look look = tcp_congestion_look(c);
-    x->cc.ops->on_sent(&x->cc, &look, tcp_mark_of(c, s), bytes, was_resent);
-    struct tcp_cc_pace pace = x->cc.ops->pace(&x->cc, &look);
-    tcp_pace_on_sent(&x->pace, look.now_us, bytes, pace.bytes_per_s, pace.burst_bytes);
+    struct tcp_cc_pace pace =
+        x->cc.ops->on_sent(&x->cc, &look, tcp_mark_of(c, s), s->bytes, was_resent);
+    tcp_pace_on_sent(&x->pace, look.now_us, s->bytes, pace.bytes_per_s, pace.burst_bytes);
 }
 
 void tcp_congestion_on_output(struct tcp_conn *c)
@@ -123,6 +122,6 @@ void tcp_congestion_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, uin
     };
     if (d->has_newest)
         ack.newest = (struct tcp_bw_newest){tcp_mark_of(c, d->newest), d->newest_sent_us,
-                                              d->newest_was_resent};
+                                            d->newest_was_resent};
     count_news(c, cc->ops->on_ack(cc, &look, &ack));
 }

@@ -10,7 +10,7 @@
 #define US_PER_S 1000000u
 
 void tcp_bw_on_sent(struct tcp_bw_state *r, struct tcp_bw_mark *mark, uint64_t now_us,
-                      uint32_t pipe_bytes, uint32_t bytes)
+                    uint32_t pipe_bytes, uint32_t bytes)
 {
     if (pipe_bytes <= bytes) { /* the flight begins: what comes now was sent from now on */
         r->first_sent_us = now_us;
@@ -37,7 +37,7 @@ void tcp_bw_on_delivered(struct tcp_bw_state *r, uint32_t bytes, uint64_t now_us
 }
 
 bool tcp_bw_take(struct tcp_bw_state *r, const struct tcp_bw_newest *newest, uint64_t now_us,
-                   uint32_t min_rtt_us, struct tcp_bw_sample *ret)
+                 uint32_t min_rtt_us, struct tcp_bw_sample *ret)
 {
     const struct tcp_bw_mark *mark = newest->mark;
     *ret = (struct tcp_bw_sample){0};

@@ -6,8 +6,8 @@
  * is one sample. A sample tells less than the network can do when the sender had run out of data:
  * then it is marked.
  *
- * Counts are of bytes and wrap; times of a segment are the lower 32 bits of microseconds: none is in
- * flight for an hour. Pure.
+ * Counts are of bytes and wrap; times of a segment are the lower 32 bits of microseconds: none is
+ * in flight for an hour. Pure.
  */
 #pragma once
 
@@ -54,7 +54,7 @@ struct tcp_bw_newest {
 
 /* A segment goes at `now_us`: fills its mark. `pipe_bytes` with it, of which it has `bytes`. */
 void tcp_bw_on_sent(struct tcp_bw_state *r, struct tcp_bw_mark *mark, uint64_t now_us,
-                      uint32_t pipe_bytes, uint32_t bytes);
+                    uint32_t pipe_bytes, uint32_t bytes);
 
 /* `bytes` are known to be delivered. */
 void tcp_bw_on_delivered(struct tcp_bw_state *r, uint32_t bytes, uint64_t now_us);
@@ -62,7 +62,7 @@ void tcp_bw_on_delivered(struct tcp_bw_state *r, uint32_t bytes, uint64_t now_us
 /* The sample of an ACK, after all that it delivered was told; `min_rtt_us` the least RTT ever seen.
  * False: it delivered nothing that one could measure, `ret` is empty. */
 bool tcp_bw_take(struct tcp_bw_state *r, const struct tcp_bw_newest *newest, uint64_t now_us,
-                   uint32_t min_rtt_us, struct tcp_bw_sample *ret);
+                 uint32_t min_rtt_us, struct tcp_bw_sample *ret);
 
 /* The sender has nothing to send, though it might: what goes next is marked until all that is in
  * flight now is delivered. */

@@ -59,7 +59,7 @@
 #define TCP_PIPE_ACK_PERIOD_MS_MIN 1000u /* RFC 7661, 4.2: or three round trips */
 #define TCP_NON_VALIDATED_MS_MAX 300000u /* RFC 7661, 4.4: five minutes */
 #define TCP_CWND_BYTES_MAX (1u << 28)    /* arithmetic in cubic stays within 64 bits */
-#define TCP_BBR_MIN_PIPE_SEGMENTS 4u     /* in flight at least: peers acknowledge every second one */
+#define TCP_BBR_MIN_PIPE_SEGMENTS 4u     /* in flight at least: peers acknowledge every second */
 #define TCP_BBR_BETA_PERCENT 70u         /* what a round of losses leaves at least, as with CUBIC */
 #define TCP_BBR_QUANTUM_BYTES_MAX 65536u /* at once, whatever the rate is */
 #define TCP_BBR_PACE_US_MAX 1000000u     /* a segment never waits longer for its turn */

@@ -17,8 +17,8 @@
  *   congestion.c   what congestion control is told
  *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
- *   pure: options rtt sack rack cc_* cwv hystart delivery_rate pace undo iss syncookie; tables: table
- *   timewait ports; check
+ *   pure: options rtt sack rack cc_* cwv hystart delivery_rate pace undo iss syncookie
+ *   tables: table timewait ports; check
  *   for those who look: dump (text), flows (records), trace (one flow, step by step)
  */
 #pragma once
@@ -74,11 +74,11 @@ struct tcp {
     struct net *net;
     struct tcp_config config;
     struct tcp_upcalls upcalls;
-    struct pool conns;      /* struct tcp_conn */
-    struct tcp_rare *rares; /* at the index of the connection */
-    struct pool records;    /* struct tcp_sent */
+    struct pool conns;         /* struct tcp_conn */
+    struct tcp_rare *rares;    /* at the index of the connection */
+    struct pool records;       /* struct tcp_sent */
     struct tcp_bw_mark *marks; /* at the index of the record */
-    struct pool senders;    /* struct tcp_sender */
+    struct pool senders;       /* struct tcp_sender */
     struct tcp_table table;
     struct tcp_timewaits timewaits;
     struct list_node ready;   /* connections with events */

@@ -59,7 +59,8 @@ class Lanes(labs.Lab):
         relay = os.path.join(self.build, "tests", "unit", "dataplane", "tcp", "tcp_relay")
         nobody = f"{labs.FRONT4}.250:80" if self.family == 4 else f"{labs.FRONT6}::250:80"
         ours = self.start("sluice", "sluice", relay, "name=p0,driver=af_xdp,iface=eth0",
-                          f"{ADDRESSES[self.family]['sluice']}/{PREFIX[self.family]}", nobody, str(BUFFER_BYTES), self.congestion[0])
+                          f"{ADDRESSES[self.family]['sluice']}/{PREFIX[self.family]}", nobody,
+                          str(BUFFER_BYTES), self.congestion[0])
         theirs = self.start("linux", "linux", "python3", os.path.join(HERE, "tcp_server.py"), str(SOURCE), str(SINK),
                             self.congestion[1])
         for server in (ours, theirs):

@@ -16,7 +16,7 @@ import tree
 FOLDER = "docs/rfc"
 INDEX = f"{FOLDER}/README.md"
 OTHERWISE = "## Where we do otherwise"
-PAGE = re.compile(r"^docs/rfc/(\d+)\.md$")
+PAGE = re.compile(r"^docs/rfc/(\d+|draft-[a-z-]+)\.md$")
 NAME = re.compile(r"`([^`]+)`")
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 TEST = re.compile(r"^\s*TEST\((\w+)", re.M)

@@ -33,8 +33,8 @@ struct player {
     bool is_listening;
     bool is_refusing;
     enum tcp_congestion congestion; /* of what is accepted and opened from now on */
-    uint64_t start_us;  /* the script's time 0 */
-    uint64_t anchor_us; /* of the line before */
+    uint64_t start_us;              /* the script's time 0 */
+    uint64_t anchor_us;             /* of the line before */
     struct ip_addr us;
     struct ip_addr peer;
     unsigned n_flows;

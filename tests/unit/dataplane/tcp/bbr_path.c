@@ -47,6 +47,8 @@ static void enqueue(struct path *p, struct path_segment *s)
     }
     p->link_free_us = free_us + PATH_MSS * 1000000ull / p->bytes_per_s;
     s->acked_us = p->link_free_us + p->rtt_us;
+    if (p->ack_grain_us != 0)
+        s->acked_us += p->ack_grain_us - s->acked_us % p->ack_grain_us;
 }
 
 static bool has_data(const struct path *p)
@@ -68,8 +70,7 @@ static void send(struct path *p)
     p->look.pipe_bytes += PATH_MSS;
     p->pipe_most = max32(p->pipe_most, p->look.pipe_bytes);
     p->app_sent_bytes += PATH_MSS;
-    p->cc.ops->on_sent(&p->cc, &p->look, &s->mark, PATH_MSS, false);
-    struct tcp_cc_pace pace = p->cc.ops->pace(&p->cc, &p->look);
+    struct tcp_cc_pace pace = p->cc.ops->on_sent(&p->cc, &p->look, &s->mark, PATH_MSS, false);
     ASSERT(pace.bytes_per_s > 0);
     tcp_pace_on_sent(&p->pace, p->now_us, PATH_MSS, pace.bytes_per_s, pace.burst_bytes);
 }
@@ -78,8 +79,8 @@ static void send_what_may(struct path *p)
 {
     while (has_data(p)) {
         p->cc.ops->before_send(&p->cc, &p->look, false);
-        bool has_room = p->look.pipe_bytes == 0 ||
-                        p->look.pipe_bytes + PATH_MSS <= p->cc.cwnd_bytes;
+        bool has_room =
+            p->look.pipe_bytes == 0 || p->look.pipe_bytes + PATH_MSS <= p->cc.cwnd_bytes;
         if (!has_room || !tcp_pace_allows(&p->pace, p->now_us))
             return;
         send(p);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bottleneck for BBR alone: no stack, no packets. One flow sends segments of PATH_MSS over a link of
- * a rate, behind a queue of a size, a round trip away from who acknowledges each of them. Losses are
- * told when a segment sent later is acknowledged.
+ * A bottleneck for BBR alone: no stack, no packets. One flow sends segments of PATH_MSS over a link
+ * of a rate, behind a queue of a size, a round trip away from who acknowledges each of them. Losses
+ * are told when a segment sent later is acknowledged.
  */
 #pragma once
 
@@ -33,7 +33,8 @@ struct path {
     uint64_t bytes_per_s;
     uint32_t rtt_us;
     uint32_t queue_bytes_max;
-    uint32_t lose_every;   /* one in so many segments; 0: none */
+    uint32_t lose_every;      /* one in so many segments; 0: none */
+    uint32_t ack_grain_us;    /* acknowledgements wait for a multiple of it; 0: none waits */
     uint64_t app_bytes_per_s; /* what the application has to send; 0: all the time something */
     bool is_quiet;            /* it has nothing at all */
     /* what happened */

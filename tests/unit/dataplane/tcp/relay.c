@@ -2,13 +2,14 @@
 /*
  * tcp against the kernel's TCP on a real port, without proxy and images: a program to play with.
  *
- *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES [cubic|bbr]]
+ *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES [bbr]]
  *
  *   port 7     echo            port 9    takes everything, then closes
  *   port 19    sends until the client closes
  *   port 80    relays to the backend, moving mbufs
  *
- * BUFFER_BYTES is the receive window and the send buffer of each connection. Prints counters at the
+ * BUFFER_BYTES is the receive window and the send buffer of each connection; bbr is the congestion
+ * control of all (any other word: CUBIC). Prints counters at the
  * end (SIGINT, SIGTERM). The goodput bench (tests/bench) measures our TCP with it.
  */
 #include "base/container.h"
@@ -163,9 +164,8 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
         source_more(f);
     if (bind != 80)
         return true;
-    struct tcp_open_args args = {.remote = backend,
-                                 .remote_port = backend_port,
-                                 .congestion = (uint8_t)congestion};
+    struct tcp_open_args args = {
+        .remote = backend, .remote_port = backend_port, .congestion = (uint8_t)congestion};
     struct stream *to;
     enum tcp_open_fault fault = tcp_open(tcp, &args, &to);
     if (fault != TCP_OPEN_OK) {

@@ -123,7 +123,7 @@ TEST(the_cycle_goes_down_cruises_refills_and_goes_up)
     path_run(&p, 200);
     CHECK_EQ(bbr()->pacing_rate / 10000, max_bw() * 5 / 4 * 99 / 100 / 10000);
     REQUIRE(path_run_to(&p, TCP_BBR_PROBE_BW_DOWN, S_US));
-    CHECK_EQ(bbr()->full_bw_count, 3); /* no faster for three rounds */
+    CHECK_EQ(bbr()->full_bw_count, 3);                          /* no faster for three rounds */
     CHECK_EQ(bbr()->inflight_longterm, TCP_BBR_BYTES_INFINITE); /* nothing was lost */
 }
 
@@ -368,6 +368,19 @@ TEST(after_silence_it_goes_on_at_the_rate_it_knows_and_needs_no_probe_rtt)
     CHECK_EQ(max_bw(), before);
 }
 
+TEST(what_is_acknowledged_in_bunches_widens_the_window)
+{
+    path_init(&p, RATE, RTT_US, QUEUE);
+    p.ack_grain_us = 30000; /* 37 segments at once */
+    REQUIRE(path_run_to(&p, TCP_BBR_PROBE_BW_CRUISE, 4 * S_US));
+    path_run(&p, S_US);
+    CHECK(tcp_bbr_extra_acked(bbr()) >= 20 * PATH_MSS);
+    CHECK(p.cc.cwnd_bytes >= path_bdp(&p, 200) + 20 * PATH_MSS);
+    uint64_t acked = p.acked_bytes;
+    path_run(&p, 5 * S_US);
+    CHECK(p.acked_bytes - acked >= 5ull * RATE * 90 / 100);
+}
+
 TEST(a_path_that_holds_less_than_a_segment_keeps_four_in_flight)
 {
     path_init(&p, 8000, 100000, 16000); /* 64 kbit/s: eight segments a second */
@@ -401,4 +414,5 @@ UNIT_MAIN("tcp/bbr", T(the_greatest_sample_of_two_cycles_is_the_bandwidth),
           T(startup_that_a_spurious_loss_ended_goes_on),
           T(a_mark_lowers_window_and_rate_at_once_in_every_state),
           T(after_silence_it_goes_on_at_the_rate_it_knows_and_needs_no_probe_rtt),
+          T(what_is_acknowledged_in_bunches_widens_the_window),
           T(a_path_that_holds_less_than_a_segment_keeps_four_in_flight))

@@ -66,7 +66,7 @@ struct link {
     unsigned n;
     uint64_t order;
     uint64_t now_us;
-    uint32_t largest; /* packet that arrived since the outage */
+    uint32_t largest;    /* packet that arrived since the outage */
     uint64_t free_ns[2]; /* when the line from each end has carried all that waits */
 };
 

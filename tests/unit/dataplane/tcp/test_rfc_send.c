@@ -380,7 +380,7 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
 {
     for (unsigned is_told = 0; is_told < 2; is_told++) {
         struct tcp_undo u;
-            struct tcp_delivery d = {.una_bytes = 1460, .has_echo = true, .echo_ms = 99};
+        struct tcp_delivery d = {.una_bytes = 1460, .has_echo = true, .echo_ms = 99};
         tcp_undo_begin(&u, false);
         tcp_undo_on_resent(&u, 100);
         if (is_told)
