@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
-TEST_PARTS="lint unit sim fuzz mgmt e2e asan asan_mgmt asan_e2e"
-NAMED_PARTS="scripts attacks" # run when they are named; unit contains the scripts
+TEST_PARTS="lint unit sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
+NAMED_PARTS="scripts" # run when it is named: unit contains it
 SIM_SEEDS=${SIM_SEEDS:-2000}
 FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together; with the build it stays within 10 minutes
 

@@ -53,6 +53,7 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
         .keepalive_ms = KEEPALIVE_MS,
         .rx_window_bytes = 256 * 1024,
         .tx_buffer_bytes = 256 * 1024,
+        .first_bytes = 64 * 1024,
         .quick_acks = 16, /* two initial windows, nearly */
         .is_paced = true,
         .has_ecn = true,

@@ -175,6 +175,7 @@ void exchange_begin(struct proxy_conn *c)
         return;
     }
     *e = (struct exchange){.proxy = p, .client = c, .image = p->image, .begin_us = p->core->now_us};
+    e->is_expecting_continue = c->h1.request->head.is_expecting_continue;
     e->timer.on_expire = exchange_on_timer;
     c->exchange = e;
     wheel_disarm(&p->core->wheel, &c->timer);

@@ -19,7 +19,8 @@ static bool is_idempotent(enum http_method m)
 
 static bool may_try_again(const struct exchange *e, enum h1_client_end end, bool was_reused)
 {
-    if (e->tries >= PROXY_TRIES_MAX || e->has_body_moved || e->has_response_head)
+    if (e->tries >= PROXY_TRIES_MAX || e->has_body_moved || e->has_response_head ||
+        e->client->h1.request == NULL)
         return false;
     if (end == H1_CLIENT_END_OPEN_FAILED)
         return true;
@@ -27,6 +28,17 @@ static bool may_try_again(const struct exchange *e, enum h1_client_end end, bool
         return true; /* the request was not sent */
     return end == H1_CLIENT_END_NO_RESPONSE && was_reused &&
            is_idempotent(e->client->h1.request->head.method);
+}
+
+void exchange_let_head_go(struct exchange *e)
+{
+    const struct h1_server *h1 = &e->client->h1;
+    bool may_go_again = h1->request != NULL && !e->has_body_moved && e->tries < PROXY_TRIES_MAX &&
+                        upstream_conn_is_reused(e->backend) &&
+                        is_idempotent(h1->request->head.method);
+    ASSERT_HOT(e->has_request_head);
+    if (!may_go_again)
+        h1_server_drop_head(&e->client->h1);
 }
 
 /* The answer for a request whose backend connection ended in this way. */
@@ -90,8 +102,8 @@ static const struct h1_client_ops backend_ops = {.on_writable = on_writable,
 /* A client that waits for 100 before it sends its body. */
 static bool is_waiting_for_continue(const struct exchange *e)
 {
-    return !e->has_response_head && !e->has_continue && !e->has_body_moved &&
-           e->client->h1.request->head.is_expecting_continue;
+    return e->is_expecting_continue && !e->has_response_head && !e->has_continue &&
+           !e->has_body_moved;
 }
 
 /* When the rule's own time limits are over (GEP-1742: `request` for all of it, `backendRequest` for
@@ -135,6 +147,7 @@ static void send_request(struct exchange *e)
         return;
     }
     exchange_note_progress(e);
+    exchange_let_head_go(e);
     if (is_waiting_for_continue(e))
         arm_timer(e, next_deadline(e));
     exchange_pump_request(e);

@@ -156,6 +156,7 @@ void exchange_pump_request(struct exchange *e)
     size_t moved = h1_move_request(to, from);
     if (moved > 0) {
         e->has_body_moved = true;
+        exchange_let_head_go(e);
         stat_add(e->proxy->core, STAT_proxy_request_bytes, moved);
         exchange_note_progress(e);
     }

@@ -27,7 +27,7 @@ struct proxy;
 struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
     uint32_t exchanges_max;         /* requests under way */
-    uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until its response begins */
+    uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until it is sent on */
     uint32_t keep_alive_ms;         /* a client connection without a request */
     uint32_t head_ms;               /* from the first byte of a head to its end */
     uint32_t body_ms;               /* a client that owes body bytes, or room for the response */

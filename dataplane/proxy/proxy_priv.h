@@ -47,13 +47,14 @@ struct exchange {
     struct route_result route;
     uint32_t group;
     uint8_t tries;
-    bool has_request_head;  /* the head went to the backend */
-    bool has_body_moved;    /* some of the request's body did: it cannot be sent again */
-    bool has_continue;      /* a 100 went to the client */
-    bool has_response_head; /* the final head went to the client */
-    uint64_t progress_us;   /* when something moved last */
-    uint64_t begin_us;      /* when the request's head was there */
-    uint64_t asked_us;      /* when this try began */
+    bool has_request_head;      /* the head went to the backend */
+    bool has_body_moved;        /* some of the request's body did: it cannot be sent again */
+    bool is_expecting_continue; /* the client said so */
+    bool has_continue;          /* a 100 went to the client */
+    bool has_response_head;     /* the final head went to the client */
+    uint64_t progress_us;       /* when something moved last */
+    uint64_t begin_us;          /* when the request's head was there */
+    uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
     struct upstream_conn_id failed; /* the endpoint of the first try */
 };
@@ -112,6 +113,9 @@ void exchange_on_response(struct h1_client *h);
 void exchange_pump_response(struct exchange *e);
 
 /* exchange_backend.c */
+/* The request went out: unless it may have to go again, its head is needed no more, and a client
+ * that is slow with its body, or a backend with its answer, holds no buffer. */
+void exchange_let_head_go(struct exchange *e);
 /* Gets a connection and sends the request as soon as it is open. May end the exchange. */
 void exchange_try(struct exchange *e);
 

@@ -124,6 +124,8 @@ static bool is_plausible(struct tcp_conn *c, const struct tcp_segment *seg)
         seq_diff(seg->ack, c->snd_una) >= -((int64_t)c->snd_wnd_max + 1))
         return true;
     stat_inc(c->tcp->core, STAT_tcp_drop_ack_invalid);
+    if (c->tx != NULL)
+        c->tx->is_overacked |= seq_gt(seg->ack, c->snd_nxt);
     tcp_challenge_ack(c);
     return false;
 }
@@ -153,6 +155,7 @@ static void learn(struct tcp_conn *c, const struct tcp_segment *seg, bool has_wi
         tcp_recovery_on_ack(c, &d, is_dupack);
     if (d.is_marked)
         tcp_ecn_on_mark(c);
+    tcp_sndq_earn(c, d.una_bytes);
 }
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_segment *seg)

@@ -4,6 +4,7 @@
  * 9293, 3.5). Passive opens: passive.c.
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "core/port.h"
 #include "net/net.h"
 #include "tcp/tcp_priv.h"
@@ -53,10 +54,9 @@ void tcp_set_mss(struct tcp_conn *c)
     c->mss = tcp_mss_on_path(c, c->path_mtu);
 }
 
-uint16_t tcp_syn_window(const struct tcp *t)
+uint16_t tcp_syn_window(struct tcp *t)
 {
-    uint32_t window = t->config.rx_window_bytes;
-    return window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
+    return (uint16_t)min32(tcp_first_window(t), UINT16_MAX);
 }
 
 uint8_t tcp_scale_for(uint32_t window_bytes)
@@ -93,8 +93,12 @@ static void negotiate(struct tcp_conn *c, const struct tcp_segment *seg)
 
 void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *seg)
 {
+    bool is_told = (c->flags & TCP_F_ACTIVE) != 0; /* by our SYN, when rcv_nxt was not known */
+    uint32_t window = is_told ? (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) : tcp_syn_window(c->tcp);
     c->rcv_nxt = seq_add(seg->seq, 1);
-    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(c->tcp));
+    c->rcv_adv = seq_add(c->rcv_nxt, window);
+    c->rcv_mark = c->rcv_nxt;
+    c->rcv_mark_ms = (uint16_t)tcp_now_ms(c->tcp);
     c->last_ack_sent = c->rcv_nxt;
     c->snd_wnd = seg->window; /* in a SYN it is never scaled (RFC 7323, 2.2) */
     c->snd_wnd_max = c->snd_wnd;
@@ -156,6 +160,7 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;
     tcp_set_mss(c);
     tcp_conn_set_state(c, TCP_SYN_SENT);
+    c->rcv_adv = seq_add(c->rcv_nxt, tcp_syn_window(t));
     tcp_begin_sending(c, tcp_iss(&t->core->hash_key, &tuple, t->core->now_us));
     uint32_t timeout_ms = args->connect_timeout_ms;
     if (timeout_ms == 0)

@@ -201,7 +201,7 @@ static void remember_fin(struct tcp_conn *c, seq_t fin)
     tcp_program_ack(c); /* it tells of the gap */
     if (seq_gt(fin, c->rcv_adv))
         return; /* behind what we take */
-    c->fin_ahead = fin;
+    tcp_rare_of(c)->fin_ahead = fin;
     c->flags |= TCP_F_FIN_AHEAD;
 }
 
@@ -217,7 +217,8 @@ static void step_eight_fin(struct tcp_conn *c, const struct tcp_segment *seg, se
     }
     if (has_fin && seq_gt(fin, c->rcv_nxt))
         remember_fin(c, fin);
-    bool is_due = (c->flags & TCP_F_FIN_AHEAD) != 0 && seq_eq(c->fin_ahead, c->rcv_nxt);
+    bool is_due =
+        (c->flags & TCP_F_FIN_AHEAD) != 0 && seq_eq(tcp_rare_of(c)->fin_ahead, c->rcv_nxt);
     if (!is_due && !(has_fin && seq_eq(fin, c->rcv_nxt)))
         return;
     c->flags &= ~(uint32_t)TCP_F_FIN_AHEAD;

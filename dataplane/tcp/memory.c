@@ -2,7 +2,7 @@
 /*
  * What a worker does when memory or connections run out, in this order, each step counted:
  *
- *   mbufs left         always           no queue holds more than a share of what is left
+ *   mbufs left         always           no queue holds more than a share of what is left (room.c)
  *   mbufs left below   mbufs_low        windows do not grow, new connections begin with small ones,
  *                                       who has unread data gets no more of it, window or not
  *                      three quarters   SYNs are refused; opens, which a peer who is in waits for,
@@ -10,12 +10,6 @@
  *                                       and with each refusal the longest resting holders are ended
  *                      half             likewise without one; writes are cut short
  *   connections        passive_max      the longest idle ones are ended, then SYNs are dropped
- *
- * The share is Choudhury's and Hahne's ("Dynamic queue length thresholds for shared-memory packet
- * switches", 1998): a part of what is free above mbufs_low. A few busy connections get all that
- * they can use, many get less each, and what is left never reaches zero, whoever they are. Windows
- * that were told while much was free cannot be taken back; that is why below mbufs_low data is
- * dropped on arrival for who does not read what he has.
  *
  * Whom to end. Known ways: a list in the order of last use (two pointers a connection, written with
  * every segment), samples by chance, or a hand that goes round the pool. Chosen: the hand, a
@@ -26,9 +20,10 @@
  *
  * Never one that is in the middle of something: for its slot goes only who said so
  * (stream_rest()), or whom nobody owns and whose last word is acknowledged; for its memory, who has
- * moved nothing for TCP_SHED_HOLDER_MS.
+ * moved nothing for patience_ms().
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_mempool.h>
@@ -41,14 +36,6 @@ bool tcp_mbufs_are_short(struct tcp *t, uint32_t reserve)
         t->mbufs_free = rte_mempool_avail_count(t->core->mbufs);
     }
     return t->mbufs_free < reserve;
-}
-
-uint32_t tcp_share_mbufs(struct tcp *t)
-{
-    uint32_t low = t->config.mbufs_low;
-    tcp_mbufs_are_short(t, low); /* looks, if it is time */
-    uint32_t share = t->mbufs_free > low ? (t->mbufs_free - low) / TCP_SHARE_OF_FREE : 0;
-    return share < TCP_SHARE_MBUFS_MIN ? TCP_SHARE_MBUFS_MIN : share;
 }
 
 bool tcp_may_hold_more(struct tcp_conn *c)
@@ -66,17 +53,36 @@ static uint32_t silent_ms(const struct tcp_conn *c)
     return received < acknowledged ? received : acknowledged;
 }
 
+/* How long has what is at the front of the send queue waited to be acknowledged, at least? Who
+ * takes a few bytes at a time holds as much for as long as who takes none. */
+static uint32_t undrained_ms(const struct tcp_conn *c)
+{
+    return tcp_now_ms(c->tcp) - (c->tx != NULL ? c->tx->drain_ms : c->progress_ms);
+}
+
+/* How long may a peer leave what was sent to him? A full send queue drains in three round trips
+ * (room.c), in four when something was lost; and nobody goes who may be waiting for a timeout, but
+ * for a peer who has acknowledged what was never sent: what he waits for will not come. */
+static uint32_t patience_ms(const struct tcp_conn *c)
+{
+    bool is_lying = c->tx != NULL && c->tx->is_overacked;
+    uint32_t least_us = is_lying ? TCP_SHED_LIAR_MS * 1000 : c->rtt.rto_us;
+    return min32(max32(4 * c->rtt.srtt_us, least_us) / 1000, TCP_SHED_HOLDER_MS_MAX);
+}
+
 /* How long has it rested with mbufs, or a sender, that others need? 0: it is not to be touched. */
 static uint32_t rests_with_memory(const struct tcp_conn *c)
 {
-    if (c->state < TCP_ESTABLISHED || c->rcvq.mbufs + c->oooq.mbufs + c->sndq.mbufs == 0)
+    bool has_sent = !seq_eq(c->snd_una, c->snd_nxt);
+    bool is_sending = c->sndq.mbufs > 0 || has_sent;
+    if (c->state < TCP_ESTABLISHED || (c->rcvq.mbufs + c->oooq.mbufs == 0 && !is_sending))
         return 0;
-    bool is_refused = c->snd_wnd == 0 || !seq_eq(c->snd_una, c->snd_nxt);
-    if (c->sndq.mbufs > 0 && !is_refused)
+    if (is_sending && !has_sent && c->snd_wnd > 0)
         return 0; /* it is we who have yet to send */
     /* A peer that takes nothing is not alive for saying so: it may be an attack. */
-    uint32_t ms = c->sndq.mbufs > 0 ? tcp_now_ms(c->tcp) - c->progress_ms : silent_ms(c);
-    return ms < TCP_SHED_HOLDER_MS ? 0 : ms;
+    uint32_t ms = is_sending ? undrained_ms(c) : silent_ms(c);
+    uint32_t patience = is_sending ? patience_ms(c) : TCP_SHED_HOLDER_MS_MAX;
+    return ms < patience ? 0 : ms;
 }
 
 /* How long has it rested in its slot, with nothing under way? 0: it is not to be touched. */

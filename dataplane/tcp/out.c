@@ -4,6 +4,7 @@
  * an acknowledgement if none of these carried it. One call a connection and round, bounded.
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_mbuf.h>
@@ -129,8 +130,10 @@ bool tcp_output_new(struct tcp_conn *c, uint32_t bytes_max, bool is_forced)
         tcp_program_starved(c);
         return false;
     }
-    if (tcp_board_is_empty(&c->tx->board))
+    if (tcp_board_is_empty(&c->tx->board)) {
         c->progress_ms = tcp_now_ms(t);
+        tcp_sndq_mark_drained(c);
+    }
     tcp_board_sent(&c->tx->board, s, t->core->now_us);
     tcp_congestion_on_sent(c, s, false);
     if (bytes > 0)
@@ -192,6 +195,14 @@ static bool cwnd_allows(struct tcp_conn *c, uint32_t bytes)
 static bool is_worth_sending(const struct tcp_conn *c, uint32_t bytes, uint32_t unsent)
 {
     return bytes >= c->mss || bytes == unsent || bytes >= c->snd_wnd_max / 2;
+}
+
+bool tcp_is_sender_due(const struct tcp_conn *c)
+{
+    uint32_t unsent = (uint32_t)seq_diff(c->snd_end, c->snd_nxt);
+    uint32_t bytes = min32(min32(unsent, c->mss), c->snd_wnd);
+    ASSERT_HOT(seq_eq(c->snd_una, c->snd_nxt));
+    return tcp_has_unsent(c) && c->snd_wnd > 0 && is_worth_sending(c, bytes, unsent);
 }
 
 /* After silence of an RTO what we knew of the path is old. */
@@ -260,7 +271,8 @@ static bool send_next(struct tcp_conn *c)
 /* Lost and new segments, as many as windows and a round allow. */
 static void send_data(struct tcp_conn *c)
 {
-    if ((c->tx == NULL && !tcp_has_unsent(c)) || !tcp_sender_get(c))
+    bool is_due = c->tx != NULL || tcp_is_sender_due(c);
+    if (!is_due || !tcp_sender_get(c))
         return;
     unsigned sent = 0;
     c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;

@@ -8,6 +8,7 @@
  * Station on the path: after in.c found no connection. Owner: the worker.
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "net/net.h"
 #include "tcp/tcp_priv.h"
 
@@ -51,8 +52,7 @@ static enum stat_id refuses(struct tcp *t, const struct tcp_segment *seg, struct
 /* What a connection that begins in need may send at first. */
 static uint16_t small_window(const struct tcp *t)
 {
-    uint16_t window = tcp_syn_window(t);
-    return window < TCP_WINDOW_SMALL_BYTES ? window : TCP_WINDOW_SMALL_BYTES;
+    return (uint16_t)min32(t->config.rx_window_bytes, TCP_WINDOW_SMALL_BYTES);
 }
 
 /* A SYN-ACK of which nothing is kept. */

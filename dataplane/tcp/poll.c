@@ -63,8 +63,12 @@ void tcp_program_waiting(struct tcp_conn *c)
 static unsigned wake_starved(struct tcp *t)
 {
     unsigned n = 0;
-    if (t->core->now_us < tcp_next_us(t) || tcp_mbufs_are_short(t, t->config.mbufs_low))
+    if (t->core->now_us < tcp_next_us(t))
         return 0;
+    if (tcp_mbufs_are_short(t, t->config.mbufs_low)) {
+        t->starved_look_us = t->core->now_us + TCP_STARVED_LOOK_US;
+        return 0;
+    }
     t->starved_look_us = t->core->now_us + TCP_MBUFS_LOOK_US;
     while (n < TCP_OUTPUTS_PER_POLL_MAX && !list_is_empty(&t->starved)) {
         struct tcp_conn *c = container_of(list_peek_front(&t->starved), struct tcp_conn, output);

@@ -7,33 +7,23 @@
  *   told <= window: the right edge never moves left (RFC 9293, 3.8.6)
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_mbuf.h>
 
-/* Twice the bytes of the window may be held in mbufs: a full segment fills a good half of its. */
-#define TRUE_SIZE_FACTOR 2u
-/* In order is taken, and the out-of-order queue cut for it, up to this multiple of that. */
-#define TRUE_SIZE_HARD_FACTOR 2u
-
-/* How many mbufs a receive queue is meant to hold. */
-static uint32_t mbufs_meant(const struct tcp *t)
-{
-    return t->config.rx_window_bytes * TRUE_SIZE_FACTOR / t->mbuf_bytes + 1;
-}
+/* In order is taken, and the out-of-order queue cut for it, up to this multiple of the room. */
+#define IN_ORDER_FACTOR 2u
 
 /* The room by both counts. */
-static uint32_t room_bytes(const struct tcp_conn *c)
+static uint32_t room_bytes(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
     uint32_t limit = t->config.rx_window_bytes;
     uint32_t by_bytes = c->rcvq.bytes < limit ? limit - c->rcvq.bytes : 0;
-    uint32_t meant = mbufs_meant(t);
-    uint32_t share = tcp_share_mbufs(t);
-    meant = share < meant ? share : meant;
-    uint32_t left = c->rcvq.mbufs < meant ? meant - c->rcvq.mbufs : 0;
-    uint64_t by_mbufs = (uint64_t)left * t->mbuf_bytes / TRUE_SIZE_FACTOR;
-    return by_mbufs < by_bytes ? (uint32_t)by_mbufs : by_bytes;
+    uint32_t most = tcp_rcvq_mbufs_max(c);
+    uint32_t left = c->rcvq.mbufs < most ? most - c->rcvq.mbufs : 0;
+    return min32(by_bytes, tcp_window_of_mbufs(t, left));
 }
 
 uint32_t tcp_rcv_window(struct tcp_conn *c)
@@ -41,13 +31,12 @@ uint32_t tcp_rcv_window(struct tcp_conn *c)
     struct tcp *t = c->tcp;
     uint32_t told = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt);
     ASSERT_HOT(told <= TCP_WINDOW_BYTES_MAX);
-    if (tcp_mbufs_are_short(t, t->config.mbufs_low)) {
-        if ((c->flags & TCP_F_WINDOW_SHORT) == 0)
-            stat_inc(t->core, STAT_tcp_window_short);
+    if (!tcp_mbufs_are_short(t, t->config.mbufs_low)) {
+        c->flags &= ~(uint32_t)TCP_F_WINDOW_SHORT;
+    } else if ((c->flags & TCP_F_WINDOW_SHORT) == 0) {
+        stat_inc(t->core, STAT_tcp_window_short);
         c->flags |= TCP_F_WINDOW_SHORT;
-        return told;
     }
-    c->flags &= ~(uint32_t)TCP_F_WINDOW_SHORT;
     uint32_t room = room_bytes(c);
     uint32_t limit = (uint32_t)UINT16_MAX << c->rcv_wscale;
     if (room > limit)
@@ -62,12 +51,12 @@ void tcp_rcvq_on_consumed(struct tcp_conn *c)
 {
     if (c->state < TCP_ESTABLISHED || (c->flags & TCP_F_FIN_RCVD) != 0)
         return;
+    tcp_rcvq_earn(c);
     uint32_t told = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt);
     uint32_t window = tcp_rcv_window(c);
     if (c->flags & TCP_F_WINDOW_SHORT)
         tcp_program_starved(c);
-    uint32_t quarter = c->tcp->config.rx_window_bytes / 4;
-    uint32_t worth = 2u * c->mss < quarter ? 2u * c->mss : quarter;
+    uint32_t worth = min32(2u * c->mss, c->tcp->config.rx_window_bytes / 4);
     if (window > told && (window - told >= worth || told == 0))
         tcp_program_ack(c);
 }
@@ -95,19 +84,16 @@ void tcp_rcvq_append(struct tcp_conn *c, struct rte_mbuf *m)
     tcp_mbufq_push(&c->rcvq, m, tcp_held(c, STAT_tcp_rcvq_mbufs_now));
 }
 
-/* Room for one more mbuf in all, if need be by throwing away what waits out of order. */
+/* Room for one more mbuf in all, if need be by throwing away what waits out of order. What is in
+ * order is what everything waits for, so it may take more. */
 static bool make_place(struct tcp_conn *c, bool is_in_order)
 {
-    uint32_t hard = mbufs_meant(c->tcp) * TRUE_SIZE_HARD_FACTOR;
-    if (!tcp_may_hold_more(c)) {
-        stat_inc(c->tcp->core, STAT_tcp_rx_no_mbufs);
+    uint32_t most = tcp_rcvq_mbufs_max(c) * (is_in_order ? IN_ORDER_FACTOR : 1);
+    while (!tcp_may_hold_more(c) || c->rcvq.mbufs + c->oooq.mbufs >= most) {
+        if (is_in_order && tcp_reasm_prune(c))
+            continue;
+        stat_inc(c->tcp->core, tcp_may_hold_more(c) ? STAT_tcp_rx_no_room : STAT_tcp_rx_no_mbufs);
         return false;
-    }
-    while (c->rcvq.mbufs + c->oooq.mbufs >= hard) {
-        if (!is_in_order || !tcp_reasm_prune(c)) {
-            stat_inc(c->tcp->core, STAT_tcp_rx_no_room);
-            return false;
-        }
     }
     return true;
 }

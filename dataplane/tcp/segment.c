@@ -108,8 +108,7 @@ static void fill_options(const struct tcp_conn *c, const struct tcp_outgoing *ou
 static uint16_t tell_window(struct tcp_conn *c, uint8_t flags)
 {
     if (flags & TCP_SYN)
-        return c->state == TCP_SYN_SENT ? tcp_syn_window(c->tcp)
-                                        : (uint16_t)seq_diff(c->rcv_adv, c->rcv_nxt);
+        return (uint16_t)seq_diff(c->rcv_adv, c->rcv_nxt);
     uint32_t unit = 1u << c->rcv_wscale;
     uint32_t field = (tcp_rcv_window(c) + unit - 1) >> c->rcv_wscale;
     ASSERT_HOT(field <= UINT16_MAX);

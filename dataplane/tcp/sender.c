@@ -38,7 +38,7 @@ static void give_back(struct tcp *t, struct tcp_sender *x)
         tcp_program_output(container_of(list_peek_front(&t->waiting), struct tcp_conn, output));
 }
 
-bool tcp_sender_get(struct tcp_conn *c)
+bool tcp_sender_take(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
     ASSERT_HOT(c->state >= TCP_ESTABLISHED);
@@ -50,10 +50,11 @@ bool tcp_sender_get(struct tcp_conn *c)
         x = take_resting(t);
     if (x == NULL) {
         stat_inc(t->core, STAT_tcp_tx_no_sender);
-        tcp_program_waiting(c);
         return false;
     }
     *x = (struct tcp_sender){.conn = c,
+                             .drain_ms = c->progress_ms,
+                             .drain_end = c->snd_una,
                              .recovery_end = seq_add(c->snd_una, UINT32_MAX),
                              .cwr_end = seq_add(c->snd_una, UINT32_MAX)};
     if (c->sndq.head != NULL) {
@@ -72,13 +73,21 @@ bool tcp_sender_get(struct tcp_conn *c)
     return true;
 }
 
+bool tcp_sender_get(struct tcp_conn *c)
+{
+    if (tcp_sender_take(c))
+        return true;
+    tcp_program_waiting(c);
+    return false;
+}
+
 void tcp_sender_settle(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
     struct tcp_sender *x = c->tx;
     if (x == NULL)
         return;
-    bool may_rest = tcp_board_is_empty(&x->board) && !tcp_has_unsent(c);
+    bool may_rest = tcp_board_is_empty(&x->board) && !tcp_is_sender_due(c);
     if (list_is_linked(&x->resting))
         list_remove(&x->resting);
     if (!may_rest)

@@ -4,7 +4,7 @@
  * connections of a balancer rest most of the time, so this lies apart, in a pool smaller than that
  * of the connections.
  *
- *   pool --something to send--> busy <--> resting (nothing unsent, nothing unacknowledged)
+ *   pool --something to send--> busy <--> resting (nothing unacknowledged, nothing may go)
  *   resting --another connection needs it--> that one's    (only the window's size is kept)
  *   any --the connection ends--> pool
  *
@@ -36,8 +36,12 @@ struct tcp_sender {
     struct rte_mbuf *next_data; /* where the byte at snd_nxt lies or will; NULL: sndq is empty */
     uint16_t next_offset;       /* from next_data->buf_addr */
     uint8_t dupacks;            /* peers without SACK */
+    bool is_overacked;          /* what was never sent was acknowledged, since drain_ms */
     bool is_probed;             /* a tail-loss probe went, and no RTT was measured since */
     uint64_t timeout_us;        /* when the retransmission timer expired last; 0: never */
+    uint32_t earned_bytes; /* what the send queue may hold for what was acknowledged: see room.c */
+    uint32_t drain_ms;     /* when drain_end was the end of the queue: how slowly it drains */
+    seq_t drain_end;
     seq_t recovery_end; /* of the present or the last recovery: RFC 6582's recover, and one */
     seq_t tlp_end;
     seq_t cwr_end; /* ECN: echoes up to this are of a window that was reduced already */
@@ -49,7 +53,10 @@ struct tcp_sender {
 };
 
 /* Sees to it that the connection, which is synchronized and has something to send, has a sender.
- * False: all are busy (counted); the connection is on tcp.waiting. */
+ * False: all are busy; counted. */
+bool tcp_sender_take(struct tcp_conn *c);
+
+/* Likewise; if all are busy the connection is on tcp.waiting. */
 bool tcp_sender_get(struct tcp_conn *c);
 
 /* After output: it rests, or it is busy. Nothing if there is none. */

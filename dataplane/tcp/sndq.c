@@ -5,36 +5,25 @@
  * them or copy from them. `next_data`, `next_offset` is where the byte at snd_nxt lies.
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "tcp/tcp_priv.h"
 
 #include <rte_mbuf.h>
 
-#define TRUE_SIZE_FACTOR 2u /* as in rcvq.c */
-
-/* How many mbufs the queue may hold: what its bytes need, or its share of what is free. */
-static uint32_t mbufs_max(struct tcp *t)
-{
-    uint32_t meant = t->config.tx_buffer_bytes * TRUE_SIZE_FACTOR / t->mbuf_bytes + 1;
-    uint32_t share = tcp_share_mbufs(t);
-    return share < meant ? share : meant;
-}
-
 uint32_t tcp_sndq_room(const struct tcp_conn *c)
 {
     uint32_t limit = c->tcp->config.tx_buffer_bytes;
-    uint32_t most = mbufs_max(c->tcp);
+    uint32_t most = tcp_sndq_mbufs_max(c);
     if (c->sndq.bytes >= limit || c->sndq.mbufs >= most)
         return 0;
-    uint32_t by_mbufs = (most - c->sndq.mbufs) * MBUF_DATA_BYTES;
-    return by_mbufs < limit - c->sndq.bytes ? by_mbufs : limit - c->sndq.bytes;
+    return min32((most - c->sndq.mbufs) * MBUF_DATA_BYTES, limit - c->sndq.bytes);
 }
 
 /* Room that is worth telling a writer of. */
-static uint32_t room_worth(struct tcp *t)
+static uint32_t room_worth(const struct tcp_conn *c)
 {
-    uint32_t by_mbufs = mbufs_max(t) * MBUF_DATA_BYTES;
-    uint32_t limit = t->config.tx_buffer_bytes;
-    return (by_mbufs < limit ? by_mbufs : limit) / 4;
+    uint32_t by_mbufs = tcp_sndq_mbufs_max(c) * MBUF_DATA_BYTES;
+    return min32(by_mbufs, c->tcp->config.tx_buffer_bytes) / 4;
 }
 
 /* snd_nxt's place when the queue was empty is the new mbuf. */
@@ -135,7 +124,7 @@ void tcp_sndq_wake(struct tcp_conn *c)
     if ((c->flags & TCP_F_WANT_WRITE) == 0)
         return;
     struct tcp *t = c->tcp;
-    if (tcp_sndq_room(c) < room_worth(t)) /* not for every few bytes */
+    if (tcp_sndq_room(c) < room_worth(c)) /* not for every few bytes */
         return;
     if (tcp_mbufs_are_short(t, t->config.mbufs_low / 2)) {
         tcp_program_starved(c);

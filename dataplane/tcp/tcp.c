@@ -47,7 +47,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
 {
     ASSERT(config->conns_max > 0 && config->conns_max <= TCP_ENTRY_INDEX_MAX);
     ASSERT(config->timewaits_max > 0 && config->timewaits_max <= TCP_ENTRY_INDEX_MAX);
-    ASSERT(config->rx_window_bytes > 0 && config->rx_window_bytes <= TCP_WINDOW_BYTES_MAX);
+    ASSERT(config->rx_window_bytes > 0 && config->rx_window_bytes <= TCP_RX_WINDOW_BYTES_MAX);
     ASSERT(config->tx_buffer_bytes > 0);
     ASSERT(upcalls->listen != NULL && upcalls->accept != NULL);
     struct tcp *t = core_memory(core, sizeof(*t), "tcp");

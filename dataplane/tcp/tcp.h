@@ -38,6 +38,7 @@ struct tcp_config {
     uint32_t rst_per_second_max;       /* resets to segments of no connection, likewise */
     uint32_t rx_window_bytes;          /* receive window of a connection */
     uint32_t tx_buffer_bytes;          /* send queue of a connection */
+    uint32_t first_bytes;  /* of either, at most, until something was drained; 0: all of it */
     uint32_t keepalive_ms; /* what connections begin with, see tcp_set_keepalive(); 0: off */
     uint8_t quick_acks; /* full segments acknowledged each, at the start and after gaps; 0: none */
     bool is_paced;      /* a window goes out over the round trip (see pace.h), not at once */

@@ -53,6 +53,7 @@
 #define TCP_PACKET_BYTES_MAX 1900u /* an IP packet that one mbuf holds with all its headers */
 #define TCP_WSCALE_MAX 14u         /* RFC 7323 */
 #define TCP_WINDOW_BYTES_MAX (1u << 30)
+#define TCP_RX_WINDOW_BYTES_MAX (UINT16_MAX * 1024u) /* ours; what is earned is kept in KiB */
 
 #define TCP_INITIAL_WINDOW_SEGMENTS 10u /* RFC 6928 */
 #define TCP_PACE_BURST_SEGMENTS 10u     /* at once after silence: what a new connection sends too */
@@ -67,15 +68,20 @@
 /* A queue holds at most this share of the mbufs that are free above mbufs_low: one connection can
  * have its whole buffer, many cannot. It may always hold a few: a head, a small answer. */
 #define TCP_SHARE_OF_FREE 16u
+/* And this share while nothing has been drained: some hundred that never move leave half. */
+#define TCP_FIRST_SHARE_OF_FREE 512u
 #define TCP_SHARE_MBUFS_MIN 8u
 /* See memory.c. A look costs two cache misses a slot, some microseconds. */
-#define TCP_SHED_LOOKS_MAX 64u   /* slots that the hand passes in one look */
-#define TCP_SHED_CONNS_MAX 8u    /* connections ended by one look */
-#define TCP_SHED_IDLE_MS 100u    /* a client that just got its answer asks again at once */
-#define TCP_SHED_HOLDER_MS 1000u /* nothing moved for so long: several timeouts of a usual path */
+#define TCP_SHED_LOOKS_MAX 64u /* slots that the hand passes in one look */
+#define TCP_SHED_CONNS_MAX 8u  /* connections ended by one look */
+#define TCP_SHED_IDLE_MS 100u  /* a client that just got its answer asks again at once */
+#define TCP_SHED_LIAR_MS                                                                           \
+    10u /* who acknowledges what was never sent: some times a LAN's round trip */
+#define TCP_SHED_HOLDER_MS_MAX 1000u /* patience with who moves nothing, on the longest path */
 #define TCP_WINDOW_SMALL_BYTES                                                                     \
-    8192u                      /* of a connection that begins in need: a request's head fits */
-#define TCP_MBUFS_LOOK_US 100u /* in which a worker cannot take what it keeps in reserve */
+    8192u                         /* of a connection that begins in need: a request's head fits */
+#define TCP_MBUFS_LOOK_US 100u    /* in which a worker cannot take what it keeps in reserve */
+#define TCP_STARVED_LOOK_US 1000u /* between looks for memory that did not come back at once */
 #define TCP_EVENTS_PER_POLL_MAX 256u  /* stream events and accepts: the rest waits a round */
 #define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
 #define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */

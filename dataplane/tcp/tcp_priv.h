@@ -5,7 +5,7 @@
  *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
  *   established.c  the fast path         ack.c        step five: what an acknowledgement means
  *   plpmtud.c      paths that eat large packets, probes
- *   memory.c       shortage: who is refused, who is shed
+ *   memory.c       shortage: who is refused, who is shed           room.c   what queues may hold
  *   passive.c      SYNs, cookies         handshake.c  SYN_SENT, active open, what is agreed upon
  *   close.c        FINs, end of a connection
  *   timewait.c     after the end         rst.c        resets and challenge ACKs
@@ -46,6 +46,7 @@ struct tcp_rare {
     seq_t snd_up;        /* with TCP_F_URGENT_OUT: behind the last urgent byte */
     seq_t rcv_up;        /* with TCP_F_URGENT_IN: likewise, the peer's */
     uint32_t trouble_ms; /* when the last soft error came */
+    seq_t fin_ahead;     /* with TCP_F_FIN_AHEAD: the number of the peer's FIN */
     struct tcp_plpmtud plpmtud;
 };
 
@@ -190,9 +191,6 @@ static inline uint64_t *tcp_held(const struct tcp_conn *c, enum stat_id gauge)
     return &c->tcp->core->stats->counters[gauge];
 }
 
-/* How many mbufs a queue may hold now: a share of what is free. See memory.c. */
-uint32_t tcp_share_mbufs(struct tcp *t);
-
 /* May the connection take in one more mbuf? Not while they are short and it has some. */
 bool tcp_may_hold_more(struct tcp_conn *c);
 
@@ -203,6 +201,30 @@ unsigned tcp_memory_poll(struct tcp *t);
 /* Somebody found no free slot: ends those that are idle for longest, once a round. False: nobody is
  * idle. The slots are free when their owners have let go, at this round's end. */
 bool tcp_shed_slots(struct tcp *t);
+
+/* room.c */
+
+/* How many mbufs the receive queue of the connection may hold now. */
+uint32_t tcp_rcvq_mbufs_max(struct tcp_conn *c);
+
+/* Likewise, the send queue. */
+uint32_t tcp_sndq_mbufs_max(const struct tcp_conn *c);
+
+/* The window for which so many mbufs are enough. */
+uint32_t tcp_window_of_mbufs(const struct tcp *t, uint32_t mbufs);
+
+/* The window that a connection may begin with now. */
+uint32_t tcp_first_window(struct tcp *t);
+
+/* The owner has consumed: once a round trip, the window may grow. */
+void tcp_rcvq_earn(struct tcp_conn *c);
+
+/* If all that was in the send queue at the last mark is acknowledged, what is in it now is marked:
+ * struct tcp_sender's drain_ms tells how slowly it drains. */
+void tcp_sndq_mark_drained(struct tcp_conn *c);
+
+/* So many bytes were acknowledged: the send queue may grow. */
+void tcp_sndq_earn(struct tcp_conn *c, uint32_t acked_bytes);
 
 /* poll.c */
 
@@ -259,8 +281,8 @@ uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu);
 /* What an IP packet of `mtu` bytes carries of TCP's payload. */
 uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4);
 
-/* The window that a SYN tells: never scaled (RFC 7323, section 2.2). */
-uint16_t tcp_syn_window(const struct tcp *t);
+/* The window that a SYN sent now tells: never scaled (RFC 7323, section 2.2). */
+uint16_t tcp_syn_window(struct tcp *t);
 
 /* The least window scale that lets 16 bits tell the whole window. */
 uint8_t tcp_scale_for(uint32_t window_bytes);
@@ -495,6 +517,10 @@ seq_t tcp_acceptable_seq(const struct tcp_conn *c);
 
 /* Is there a byte, or a FIN, that was never sent? */
 bool tcp_has_unsent(const struct tcp_conn *c);
+
+/* With nothing in flight: would the first new segment go? Behind a closed or a silly window it
+ * would not, and then the connection takes no sender from others. */
+bool tcp_is_sender_due(const struct tcp_conn *c);
 
 /* The value of our timestamp clock. */
 uint32_t tcp_ts_now(const struct tcp_conn *c);

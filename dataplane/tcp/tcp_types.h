@@ -157,7 +157,7 @@ struct tcp_conn {
     uint32_t progress_ms; /* when snd_una moved last, or something was first in flight */
     uint32_t ts_recent_ms;
     seq_t last_ack_sent;
-    seq_t fin_ahead; /* with TCP_F_FIN_AHEAD: the number of the peer's FIN */
+    seq_t rcv_mark; /* room.c: what the owner had consumed at rcv_mark_ms */
     uint32_t challenge_ms;
     struct tcp_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */
@@ -165,6 +165,8 @@ struct tcp_conn {
     struct list_node output; /* on tcp.outputs, tcp.starved or tcp.waiting */
     struct wheel_timer timer;
     uint64_t deadline_us[TCP_DEADLINES]; /* 0: off */
+    uint16_t rcv_mark_ms;
+    uint16_t rcv_earned_kib; /* what the window may be for what the owner consumed: room.c */
     /* for those who look */
     uint32_t created_ms;
     uint32_t retransmits; /* segments sent again so far */

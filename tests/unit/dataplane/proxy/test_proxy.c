@@ -579,6 +579,35 @@ TEST(idle_connections_and_slow_heads_are_timed_out)
     world_done(&w);
 }
 
+static uint32_t head_bufs(void)
+{
+    struct proxy_counts counts;
+    proxy_counts(w.proxy, &counts);
+    return counts.head_bufs;
+}
+
+TEST(a_request_that_cannot_go_again_holds_no_head_buffer)
+{
+    world_init(&w, NULL);
+    w.is_manual = true;
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, PUT);
+    CHECK_EQ(head_bufs(), 1); /* it is not whole */
+    world_say(&w, c, "\r\n");
+    CHECK_EQ(head_bufs(), 0); /* sent on a new connection: never again */
+    world_say(&w, c, "hello");
+    world_reply(&w, world_last(&w), OK);
+    CHECK_STR(world_got(&w, c), OK);
+    world_say(&w, c, PUT "\r\n");
+    CHECK_EQ(head_bufs(), 1); /* on a used one: perhaps again */
+    world_say(&w, c, "he");
+    CHECK_EQ(head_bufs(), 0); /* but not behind a part of the body */
+    world_say(&w, c, "llo");
+    world_reply(&w, world_last(&w), OK);
+    CHECK_STR(world_got(&w, c), OK);
+    world_done(&w);
+}
+
 TEST(pools_that_run_out_are_answers)
 {
     struct proxy_config config;
@@ -708,7 +737,8 @@ UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
           T(a_silent_backend_is_504_and_a_silent_client_408),
           T(the_rules_own_time_limits_hold_also_when_bytes_trickle),
           T(a_stalled_answer_is_cut_whoever_stalls),
-          T(idle_connections_and_slow_heads_are_timed_out), T(pools_that_run_out_are_answers),
+          T(idle_connections_and_slow_heads_are_timed_out),
+          T(a_request_that_cannot_go_again_holds_no_head_buffer), T(pools_that_run_out_are_answers),
           T(a_new_image_keeps_connections_and_one_without_their_bind_closes_them),
           T(endpoints_that_vanish_lose_their_idle_connections_only),
           T(terminating_endpoints_serve_only_when_nobody_is_ready),

@@ -182,7 +182,7 @@ TEST(below_half_of_the_mark_holders_are_shed_though_nobody_wants_to_get_in)
         send_to(&g, i, 1, 1448);
     run(w);
     discard(w);
-    w->core.now_us += TCP_SHED_HOLDER_MS * 1000ull + 1000;
+    w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000;
     leave_mbufs(&g, LOW / 2 + 10);
     run(w);
     CHECK_EQ(open_count(&g), 4);
@@ -203,7 +203,7 @@ TEST(shortage_shrinks_windows_then_refuses_then_sheds_and_each_is_counted)
         send_to(&g, i, 1, 1448);
     run(w);
     discard(w);
-    w->core.now_us += TCP_SHED_HOLDER_MS * 1000ull + 1000;
+    w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000;
     send_to(&g, 3, 1449, 100); /* this one moves */
     static const struct {
         unsigned mbufs;
@@ -273,7 +273,7 @@ TEST(of_who_holds_memory_the_longest_resting_go_first_and_few_at_a_time)
     }
     run(g.w);
     discard(g.w);
-    g.w->core.now_us += TCP_SHED_HOLDER_MS * 1000ull;
+    g.w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull;
     leave_mbufs(&g, LOW / 2 - 60);
     run(g.w);
     run(g.w); /* the same time: what was freed is not counted yet */
@@ -300,7 +300,7 @@ TEST(peers_that_keep_their_windows_shut_lose_what_they_hold)
     }
     run(w);
     discard(w);
-    for (unsigned ms = 0; ms < TCP_SHED_HOLDER_MS + 1000; ms += 100) {
+    for (unsigned ms = 0; ms < TCP_SHED_HOLDER_MS_MAX + 1000; ms += 100) {
         w->core.now_us += 100000;
         for (unsigned i = 0; i < 9; i++) { /* they say that they are there */
             talk_to(&g, i);
@@ -327,6 +327,93 @@ TEST(peers_that_keep_their_windows_shut_lose_what_they_hold)
     crowd_free(&g);
 }
 
+/* The peers take 100 bytes of 3,000 at a time; after `rounds` of 50 ms, who is still there? */
+static unsigned slow_readers_left(unsigned rounds)
+{
+    struct crowd g;
+    struct tcp_config config = usual();
+    crowd_init(&g, &config, 10);
+    struct world *w = g.w;
+    for (unsigned i = 0; i < 10; i++)
+        CHECK_EQ(write_pattern(g.s[i], 1, 3000), 3000);
+    run(w);
+    discard(w);
+    for (unsigned n = 1; n <= rounds; n++) {
+        w->core.now_us += 50000;
+        for (unsigned i = 0; i < 10; i++) {
+            talk_to(&g, i);
+            w->our_iss = conn(g.s[i])->snd_una.v - 1 - 100 * (n - 1);
+            peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + 100 * n));
+        }
+        run(w);
+        discard(w);
+    }
+    leave_mbufs(&g, LOW / 2 - 10);
+    run(w);
+    w->core.now_us += TCP_MBUFS_LOOK_US;
+    run(w);
+    discard(w);
+    unsigned left = open_count(&g);
+    crowd_free(&g);
+    return left;
+}
+
+TEST(peers_that_take_a_little_at_a_time_lose_what_they_hold_too)
+{
+    CHECK_EQ(slow_readers_left(2), 10);
+    CHECK_EQ(slow_readers_left(20), 0);
+}
+
+TEST(who_acknowledged_what_was_never_sent_goes_sooner)
+{
+    struct crowd g;
+    struct tcp_config config = usual();
+    crowd_init(&g, &config, 2);
+    struct world *w = g.w;
+    for (unsigned i = 0; i < 2; i++)
+        CHECK_EQ(write_pattern(g.s[i], 1, 3000), 3000);
+    run(w);
+    discard(w);
+    talk_to(&g, 0);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 50000));
+    w->core.now_us += 4 * conn(g.s[0])->rtt.srtt_us + TCP_SHED_LIAR_MS * 1000;
+    leave_mbufs(&g, LOW / 2 - 10);
+    run(w);
+    discard(w);
+    CHECK(!is_open(&g, 0));
+    CHECK(is_open(&g, 1));
+    crowd_free(&g);
+}
+
+TEST(behind_a_closed_window_nobody_keeps_a_sender_from_others)
+{
+    struct crowd g;
+    struct tcp_config config = usual();
+    config.senders_max = 1;
+    crowd_init(&g, &config, 2);
+    struct world *w = g.w;
+    talk_to(&g, 0);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .has_window = true, .window = 0));
+    CHECK_EQ(write_pattern(g.s[0], 1, 3000), 3000);
+    run(w);
+    CHECK_EQ(discard(w), 0);
+    CHECK(conn(g.s[0])->tx == NULL);
+    CHECK_EQ(write_pattern(g.s[1], 1, 100), 100);
+    run(w);
+    CHECK_EQ(discard(w), 1);
+    pass(w, 10 * TCP_RTO_MIN_US); /* the only sender is busy: no probe, and nobody in the line */
+    CHECK(conn(g.s[0])->tx == NULL && list_is_empty(&w->tcp->waiting));
+    CHECK(stat(w, STAT_tcp_tx_no_sender) > 0);
+    CHECK_EQ(stat(w, STAT_tcp_window_probes), 0);
+    discard(w);
+    talk_to(&g, 1);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 101));
+    pass(w, TCP_RTO_US_MAX);
+    CHECK(stat(w, STAT_tcp_window_probes) > 0);
+    discard(w);
+    crowd_free(&g);
+}
+
 TEST(who_holds_a_sender_and_moves_nothing_gives_it_to_who_waits)
 {
     struct crowd g;
@@ -342,7 +429,7 @@ TEST(who_holds_a_sender_and_moves_nothing_gives_it_to_who_waits)
         talk_to(&g, i);
         peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .has_window = true, .window = 0));
     }
-    pass(w, TCP_SHED_HOLDER_MS * 1000ull);
+    pass(w, TCP_SHED_HOLDER_MS_MAX * 1000ull);
     discard(w);
     CHECK_EQ(write_pattern(g.s[2], 1, 100), 100);
     run(w);
@@ -625,6 +712,9 @@ UNIT_MAIN("tcp/memory", T(below_half_of_the_mark_holders_are_shed_though_nobody_
           T(a_connection_that_began_small_grows_when_there_is_memory_again),
           T(of_who_holds_memory_the_longest_resting_go_first_and_few_at_a_time),
           T(peers_that_keep_their_windows_shut_lose_what_they_hold),
+          T(peers_that_take_a_little_at_a_time_lose_what_they_hold_too),
+          T(who_acknowledged_what_was_never_sent_goes_sooner),
+          T(behind_a_closed_window_nobody_keeps_a_sender_from_others),
           T(who_holds_a_sender_and_moves_nothing_gives_it_to_who_waits),
           T(a_full_pool_sheds_the_longest_idle_before_it_refuses),
           T(who_is_in_the_middle_of_something_is_never_shed_for_a_slot),
