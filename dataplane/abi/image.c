@@ -13,6 +13,8 @@ static const char *const fault_names[] = {IMAGE_FAULT_LIST(X_NAME)};
 
 static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
+static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
+
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
                                             IMAGE_SECTION_LIST(X)
@@ -31,6 +33,26 @@ const char *image_fault_help(enum image_fault fault)
 {
     ASSERT((unsigned)fault < FAULT_COUNT);
     return fault_helps[fault];
+}
+
+bool image_is_congestion(uint8_t congestion)
+{
+    return congestion > IMAGE_CONGESTION_NONE && congestion < IMAGE_CONGESTIONS;
+}
+
+const char *image_congestion_name(enum image_congestion congestion)
+{
+    ASSERT((unsigned)congestion < IMAGE_CONGESTIONS);
+    return congestion_names[congestion];
+}
+
+enum image_congestion image_congestion_named(const char *name)
+{
+    for (unsigned i = IMAGE_CONGESTION_NONE + 1; i < IMAGE_CONGESTIONS; i++) {
+        if (strcmp(congestion_names[i], name) == 0)
+            return (enum image_congestion)i;
+    }
+    return IMAGE_CONGESTION_NONE;
 }
 
 const char *image_section_name(uint32_t section)

@@ -169,6 +169,9 @@ bool image_is_address(const struct image_address *e);
 /* Has the prefix no bits behind its length, and the gateway, if any, the same family? */
 bool image_is_egress(const struct image_egress *e);
 
+/* Can a connection have it? */
+bool image_is_congestion(uint8_t congestion);
+
 /* Is the status one of a redirect, and the scheme known? */
 bool image_is_redirect(const struct image_redirect *e);
 
@@ -182,6 +185,12 @@ int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
 
 /* Does the field frame a message or belong to one connection? Filters may not touch those. */
 bool image_is_framing_field(struct slice name);
+
+/* "Cubic" and so on; pure. */
+const char *image_congestion_name(enum image_congestion congestion);
+
+/* The one with that name; NONE: there is no such. */
+enum image_congestion image_congestion_named(const char *name);
 
 /* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);

@@ -47,7 +47,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_HEADER_OPS] = {image_local_header_op, NULL, NULL},
     [IMAGE_SECTION_REDIRECTS] = {image_local_redirect, NULL, NULL},
     [IMAGE_SECTION_REWRITES] = {image_local_rewrite, NULL, NULL},
-    [IMAGE_SECTION_BACKENDS] = {image_local_backend, NULL, NULL},
+    [IMAGE_SECTION_BACKENDS] = {image_local_backend, NULL, image_whole_backends},
     [IMAGE_SECTION_ROUTES] = {image_local_route, image_cross_route, image_whole_routes},
 };
 

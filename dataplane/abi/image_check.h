@@ -57,7 +57,7 @@ enum image_fault image_local_egress(const struct image_view *v, uint32_t i);
 
 /* ---- binds, listeners, hosts, tries ---- */
 
-/* It has an address and a port, and its root is a node. */
+/* It has an address and a port, its congestion control is known, and its root is a node. */
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
 
 /* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
@@ -122,8 +122,12 @@ enum image_fault image_local_rule(const struct image_view *v, uint32_t i);
 /* Its route lists it in order, its backends' weights add up, its filters go together. */
 enum image_fault image_cross_rule(const struct image_view *v, uint32_t i);
 
-/* Its weight is within the limit; it has a group, or the status that is answered instead. */
+/* Its weight is within the limit; it has a group and congestion control, or the status that is
+ * answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
+
+/* The backends of a group have the same congestion control. */
+enum image_fault image_whole_backends(const struct image_view *v);
 
 /* Its rules exist, its name is text. */
 enum image_fault image_local_route(const struct image_view *v, uint32_t i);

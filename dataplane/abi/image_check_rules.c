@@ -156,9 +156,27 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_WEIGHT;
     if (e->fault_status != (e->group == IMAGE_NONE ? 500 : 0))
         return IMAGE_FAULT_VALUE;
+    if (e->group == IMAGE_NONE ? e->congestion != IMAGE_CONGESTION_NONE
+                               : !image_is_congestion(e->congestion))
+        return IMAGE_FAULT_VALUE;
     if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+enum image_fault image_whole_backends(const struct image_view *v)
+{
+    uint8_t of_group[ENDPOINT_GROUPS_MAX] = {IMAGE_CONGESTION_NONE}; /* as far as was seen */
+    for (uint32_t i = 0; i < v->n_backends; i++) {
+        const struct image_backend *e = &v->backends[i];
+        if (e->group == IMAGE_NONE)
+            continue;
+        uint8_t *congestion = &of_group[e->group];
+        if (*congestion != IMAGE_CONGESTION_NONE && *congestion != e->congestion)
+            return IMAGE_FAULT_VALUE;
+        *congestion = e->congestion;
+    }
+    return IMAGE_FAULT_OK;
 }
 
 enum image_fault image_local_route(const struct image_view *v, uint32_t i)

@@ -12,7 +12,7 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
     const struct image_bind *e = &v->binds[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->port == 0 || ip_addr_is_zero(&e->addr))
+    if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion))
         return IMAGE_FAULT_VALUE;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }

@@ -60,7 +60,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -167,11 +167,25 @@ struct image_egress {
     struct ip_addr gateway; /* of the same family, on-link; zero: so is the whole prefix */
 };
 
+/* What keeps TCP's sending within what the path takes: X(NAME, text as in TransportPolicy). */
+#define IMAGE_CONGESTION_LIST(X)                                                                   \
+    X(NONE, "") /* where there is no connection */                                                 \
+    X(CUBIC, "Cubic")                                                                              \
+    X(BBR, "BBR")
+
+enum image_congestion {
+#define X(name, text) IMAGE_CONGESTION_##name,
+    IMAGE_CONGESTION_LIST(X)
+#undef X
+        IMAGE_CONGESTIONS
+};
+
 /* A local address and TCP port. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
-    uint16_t port; /* host order, not 0 */
-    uint16_t reserved;
+    uint16_t port;      /* host order, not 0 */
+    uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
+    uint8_t reserved;
     uint32_t root; /* of the trie of listener hostnames; two binds may share one */
 };
 
@@ -377,7 +391,9 @@ struct image_backend {
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
     uint32_t weight;
     uint16_t fault_status; /* with no group: 500; else 0 */
-    uint16_t reserved;
+    uint8_t congestion;    /* enum image_congestion; the same in all backends of a group, for their
+                              connections are the group's; with no group: NONE */
+    uint8_t reserved;
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */

@@ -31,6 +31,7 @@ struct image_builder *image_builder_new(void)
         .count_max = matches_max,
     };
     b->chosen = b->conditions;
+    memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
     return b;
 }
 
@@ -97,6 +98,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
         error = image_builder_hash(b, &seed);
     if (error != 0)
         return error;
+    image_builder_congestion(b);
     uint64_t length = lay_out(b, table);
     if (length > IMAGE_BYTES_MAX)
         return -E2BIG;

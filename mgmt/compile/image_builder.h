@@ -100,6 +100,15 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                        uint32_t listener);
 
+/* What connections that come in at the bind are sent with, Cubic unless said. -ENOENT: nothing
+ * listens there. */
+int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
+                                  uint16_t port, enum image_congestion congestion);
+
+/* The same for connections to a group's endpoints, before or after its backends. */
+int image_builder_group_congestion(struct image_builder *b, uint32_t group,
+                                   enum image_congestion congestion);
+
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 

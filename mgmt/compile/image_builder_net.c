@@ -100,12 +100,17 @@ static uint64_t bind_rehash(const struct image_builder *b, uint32_t index)
     return image_bind_hash(0, &bind->addr, bind->port);
 }
 
+static struct image_index_key index_key(const struct bind_key *bind)
+{
+    return (struct image_index_key){image_bind_hash(0, bind->addr, bind->port), bind, is_bind_equal,
+                                    bind_rehash};
+}
+
 /* The bind of an address and port, made if it is not there. */
 static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port)
 {
     struct bind_key bind = {addr, port};
-    struct image_index_key key = {image_bind_hash(0, addr, port), &bind, is_bind_equal,
-                                  bind_rehash};
+    struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     if (index != IMAGE_NONE)
         return index;
@@ -113,7 +118,8 @@ static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uin
     struct image_bind *e = image_vec_push(b, SECTION(b, BINDS));
     if (e == NULL)
         return IMAGE_NONE;
-    *e = (struct image_bind){.addr = *addr, .port = port, .root = root};
+    *e = (struct image_bind){
+        .addr = *addr, .port = port, .congestion = IMAGE_CONGESTION_CUBIC, .root = root};
     index = SECTION(b, BINDS)->count - 1;
     return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
 }
@@ -136,5 +142,19 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     if (*value != IMAGE_NONE)
         return -EEXIST;
     *value = listener;
+    return 0;
+}
+
+int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
+                                  uint16_t port, enum image_congestion congestion)
+{
+    struct bind_key bind = {addr, port};
+    struct image_index_key key = index_key(&bind);
+    uint32_t index = image_index_find(b, &b->by_bind, &key);
+    if (!image_is_congestion((uint8_t)congestion))
+        return -EINVAL;
+    if (index == IMAGE_NONE)
+        return -ENOENT;
+    ENTRIES(b, BINDS, struct image_bind)[index].congestion = (uint8_t)congestion;
     return 0;
 }

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "abi/endpoints.h"
 #include "compile/image_builder.h"
 
 /* A growing array of entries; `bytes` may move when it grows. */
@@ -63,6 +64,7 @@ struct image_builder {
     struct image_index by_edge;  /* nodes but roots, by parent and label */
     struct image_index by_bind;  /* binds */
     uint32_t route_first_match;  /* of the route begun last, in matches */
+    uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
 };
 
 /* The array of a section, its entries, and the entry that an index names. */
@@ -127,6 +129,9 @@ uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
 /* The same for a path. */
 uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
                                    enum image_path_kind kind);
+
+/* Gives each backend its group's congestion control. */
+void image_builder_congestion(struct image_builder *b);
 
 /* Writes the hash tables of edges and binds and the seed under which they are good. */
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);

@@ -2,7 +2,6 @@
 /* The builder's routes, rules, matches and hostnames, and their order of precedence. */
 #include "compile/image_builder_priv.h"
 
-#include "abi/endpoints.h"
 #include "base/assert.h"
 
 #include <errno.h>
@@ -100,6 +99,24 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
     rule->n_backends++;
     rule->weight_total += weight;
     return 0;
+}
+
+int image_builder_group_congestion(struct image_builder *b, uint32_t group,
+                                   enum image_congestion congestion)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || !image_is_congestion((uint8_t)congestion))
+        return -EINVAL;
+    b->group_congestion[group] = (uint8_t)congestion;
+    return 0;
+}
+
+void image_builder_congestion(struct image_builder *b)
+{
+    struct image_backend *backends = ENTRIES(b, BACKENDS, struct image_backend);
+    for (uint32_t i = 0; i < SECTION(b, BACKENDS)->count; i++) {
+        if (backends[i].group != IMAGE_NONE)
+            backends[i].congestion = b->group_congestion[backends[i].group];
+    }
 }
 
 /* The host of a listener, made if it is not there; IMAGE_NONE: b->error is set. */

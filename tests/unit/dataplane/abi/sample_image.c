@@ -94,6 +94,7 @@ static void add_crowd(struct image_builder *b, uint32_t listener)
     };
     REQUIRE(image_builder_route(b, "c/crowd", 3000) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    REQUIRE(image_builder_backend(b, "a/cart:80", 3, 1) == 0);
     for (uint16_t i = 0; i < array_len(rows); i++) {
         struct image_match_spec match = {.path_kind = IMAGE_PATH_PREFIX,
                                          .path = "/crowd",
@@ -120,6 +121,8 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_bind(b, &vip, 80, all) == 0);
     REQUIRE(image_builder_bind(b, &vip, 80, wild) == 0);
     REQUIRE(image_builder_bind(b, &vip6, 80, all) == 0);
+    REQUIRE(image_builder_bind_congestion(b, &vip6, 80, IMAGE_CONGESTION_BBR) == 0);
+    REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
     add_shop(b, wild);
     add_rest(b, all);
     add_crowd(b, all);

@@ -163,10 +163,72 @@ TEST(many_damages_at_once_are_refused_or_harmless)
     free(data);
 }
 
+/* With `byte` written at `at` of `data`: what is wrong, and in which section. */
+static enum image_fault fault_with(void *data, size_t len, const uint8_t *at, uint8_t byte,
+                                   uint32_t *ret_section)
+{
+    uint8_t *place = (uint8_t *)data + (at - (const uint8_t *)data);
+    uint8_t before = *place;
+    struct image_fault_info info;
+    *place = byte;
+    image_seal(data, len);
+    image_check(data, len, &info);
+    *place = before;
+    *ret_section = info.section;
+    return info.fault;
+}
+
+TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    CHECK_EQ(v.binds[0].congestion, IMAGE_CONGESTION_CUBIC);
+    CHECK_EQ(v.binds[1].congestion, IMAGE_CONGESTION_BBR);
+    static const uint8_t unknown[] = {IMAGE_CONGESTION_NONE, IMAGE_CONGESTIONS, 0xff};
+    for (size_t i = 0; i < array_len(unknown); i++) {
+        CHECK_EQ(fault_with(data, len, &v.binds[0].congestion, unknown[i], &section),
+                 IMAGE_FAULT_VALUE);
+        CHECK_EQ(section, IMAGE_SECTION_BINDS);
+        CHECK_EQ(fault_with(data, len, &v.backends[0].congestion, unknown[i], &section),
+                 IMAGE_FAULT_VALUE);
+        CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    }
+    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.backends[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].congestion, IMAGE_CONGESTION_BBR, &section),
+             IMAGE_FAULT_OK);
+
+    REQUIRE(v.n_backends == 3 && v.backends[0].group == 3 && v.backends[2].group == 3);
+    CHECK_EQ(v.backends[0].congestion, IMAGE_CONGESTION_BBR);
+    CHECK_EQ(v.backends[1].group, IMAGE_NONE);
+    static const uint8_t known[] = {IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_BBR};
+    for (size_t i = 0; i < array_len(known); i++)
+        CHECK_EQ(fault_with(data, len, &v.backends[1].congestion, known[i], &section),
+                 IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.backends[2].congestion, IMAGE_CONGESTION_CUBIC, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    free(data);
+}
+
+TEST(congestion_controls_are_found_by_their_names)
+{
+    CHECK_EQ(image_congestion_named("Cubic"), IMAGE_CONGESTION_CUBIC);
+    CHECK_EQ(image_congestion_named("BBR"), IMAGE_CONGESTION_BBR);
+    CHECK_EQ(image_congestion_named("bbr"), IMAGE_CONGESTION_NONE);
+    CHECK_EQ(image_congestion_named(""), IMAGE_CONGESTION_NONE);
+    CHECK_STR(image_congestion_name(IMAGE_CONGESTION_BBR), "BBR");
+}
+
 UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(the_content_checksum_leaves_the_generation_out), T(every_flipped_byte_is_refused),
           T(an_image_cut_anywhere_is_refused),
           T(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless),
           T(every_word_with_an_extreme_value_is_refused_or_harmless),
           T(every_field_of_the_section_table_is_checked),
-          T(many_damages_at_once_are_refused_or_harmless))
+          T(many_damages_at_once_are_refused_or_harmless),
+          T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
+          T(congestion_controls_are_found_by_their_names))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builder by itself: what it refuses, limits, size, and that cost does not grow with routes. */
+#include "abi/endpoints.h"
 #include "base/container.h"
 #include "compile/image_builder.h"
 #include "route/route.h"
@@ -80,6 +81,33 @@ TEST(what_would_spoil_the_image_is_refused_and_leaves_no_trace)
     CHECK_EQ(v.n_matches, 1);
     CHECK_EQ(v.n_predicates, 0);
     CHECK_EQ(v.n_hosts, 1);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(congestion_control_is_said_of_binds_and_groups)
+{
+    struct image_builder *b = begin();
+    begin_rule(b);
+    CHECK_EQ(image_builder_bind_congestion(b, &vip, 81, IMAGE_CONGESTION_BBR), -ENOENT);
+    CHECK_EQ(image_builder_bind_congestion(b, &vip, 80, IMAGE_CONGESTION_NONE), -EINVAL);
+    CHECK_EQ(image_builder_bind_congestion(b, &vip, 80, IMAGE_CONGESTION_BBR), 0);
+    CHECK_EQ(image_builder_group_congestion(b, ENDPOINT_GROUPS_MAX, IMAGE_CONGESTION_BBR), -EINVAL);
+    CHECK_EQ(image_builder_group_congestion(b, 7, IMAGE_CONGESTIONS), -EINVAL);
+    CHECK_EQ(image_builder_backend(b, "n/before:80", 7, 1), 0);
+    CHECK_EQ(image_builder_group_congestion(b, 7, IMAGE_CONGESTION_BBR), 0);
+    CHECK_EQ(image_builder_backend(b, "n/behind:80", 7, 1), 0);
+    CHECK_EQ(image_builder_backend(b, "n/other:80", 8, 1), 0);
+    CHECK_EQ(image_builder_backend(b, "n/fault:80", IMAGE_NONE, 1), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.binds[0].congestion, IMAGE_CONGESTION_BBR);
+    static const uint8_t wanted[] = {IMAGE_CONGESTION_BBR, IMAGE_CONGESTION_BBR,
+                                     IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_NONE};
+    REQUIRE(v.n_backends == array_len(wanted));
+    for (size_t i = 0; i < array_len(wanted); i++)
+        CHECK_EQ(v.backends[i].congestion, wanted[i]);
     free(data);
     image_builder_free(b);
 }
@@ -414,6 +442,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(a_thousand_routes_that_differ_in_a_header_cost_one_question),
           T(many_addresses_are_bound_and_found),
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
+          T(congestion_control_is_said_of_binds_and_groups),
           T(filters_that_would_break_a_message_are_refused),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),
