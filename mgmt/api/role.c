@@ -24,6 +24,7 @@
 #define CORE ""
 #define GATEWAY "gateway.networking.k8s.io"
 #define DISCOVERY "discovery.k8s.io"
+#define SLUICE "sluice.internal"
 
 enum where {
     EVERYWHERE,
@@ -41,27 +42,31 @@ struct right {
 
 /* clang-format off */
 static const struct right rights[] = {
-    {API_PROVIDER,   ALL,  ANY,       ANY,               EVERYWHERE, true},
+    {API_PROVIDER,   ALL,  ANY,       ANY,                 EVERYWHERE, true},
 
-    {API_OPERATOR,   READ, GATEWAY,   "gatewayclasses",  EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  GATEWAY,   "gateways",        EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",      EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants", EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  CORE,      "namespaces",      EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  CORE,      "secrets",         EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  CORE,      "configmaps",      EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  CORE,      "services",        EVERYWHERE, false},
-    {API_OPERATOR,   ALL,  DISCOVERY, "endpointslices",  EVERYWHERE, false},
+    {API_OPERATOR,   READ, GATEWAY,   "gatewayclasses",    EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "gateways",          EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  CORE,      "services",          EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  DISCOVERY, "endpointslices",    EVERYWHERE, false},
 
-    {API_DEVELOPER,  READ, GATEWAY,   "gateways",        OWN,        false},
-    {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",      OWN,        false},
-    {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants", OWN,        false},
-    {API_DEVELOPER,  ALL,  CORE,      "services",        OWN,        false},
-    {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",  OWN,        false},
+    {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",        OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
+    /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */
+    {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},
+    {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
+    {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
 
-    {API_CONTROLLER, ALL,  GATEWAY,   ANY,               EVERYWHERE, true},
-    {API_CONTROLLER, ALL,  CORE,      ANY,               EVERYWHERE, true},
-    {API_CONTROLLER, ALL,  DISCOVERY, ANY,               EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  GATEWAY,   ANY,                 EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  CORE,      ANY,                 EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  DISCOVERY, ANY,                 EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  SLUICE,    "transportpolicies", EVERYWHERE, true},
 };
 /* clang-format on */
 

@@ -26,32 +26,48 @@ static json_t *column(const char *name, const char *format, const char *descript
                      "description", description, "priority", 0);
 }
 
-static bool has_conditions(const struct resource_type *type)
+/* Does the object's status say Programmed (and Accepted)? */
+static bool is_programmed(const struct resource_type *type)
 {
     return type->has_status && strcmp(type->group, "gateway.networking.k8s.io") == 0;
+}
+
+static bool is_policy(const struct resource_type *type)
+{
+    return strcmp(type->kind, "TransportPolicy") == 0;
 }
 
 json_t *table_columns(const struct resource_type *type)
 {
     json_t *columns = json_array();
     json_array_append_new(columns, column("Name", "name", "Name of the object"));
-    if (has_conditions(type)) {
+    if (is_policy(type))
+        json_array_append_new(columns, column("Congestion Control", "", "What it chooses"));
+    if (is_policy(type) || is_programmed(type))
         json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
+    if (is_programmed(type))
         json_array_append_new(columns, column("Programmed", "", "Is it in effect?"));
-    }
     json_array_append_new(columns, column("Age", "", "Time since it was created"));
     return columns;
 }
 
-/* The condition's status; of routes, of all parents that have it, with commas. */
+/* Of routes the parents, of policies the ancestors: each has conditions. NULL: the object has. */
+static const json_t *holders_of(const json_t *status)
+{
+    const json_t *parents = json_object_get(status, "parents");
+    const json_t *holders = parents != NULL ? parents : json_object_get(status, "ancestors");
+    return json_is_array(holders) ? holders : NULL;
+}
+
+/* The condition's status; with several holders, of all that have it, with commas. */
 static json_t *condition_cell(const json_t *object, const char *wanted)
 {
     char text[128] = "";
     const json_t *status = json_object_get(object, "status");
-    const json_t *parents = json_object_get(status, "parents");
-    size_t n = json_is_array(parents) ? json_array_size(parents) : 1;
-    for (size_t p = 0; p < n; p++) {
-        const json_t *holder = json_is_array(parents) ? json_array_get(parents, p) : status;
+    const json_t *holders = holders_of(status);
+    size_t n = holders != NULL ? json_array_size(holders) : 1;
+    for (size_t h = 0; h < n; h++) {
+        const json_t *holder = holders != NULL ? json_array_get(holders, h) : status;
         const json_t *condition;
         size_t i;
         json_array_foreach(json_object_get(holder, "conditions"), i, condition)
@@ -84,10 +100,14 @@ json_t *table_row(const struct resource_type *type, json_t *object)
 {
     json_t *cells = json_array();
     json_array_append_new(cells, json_string(meta_text(object, "name")));
-    if (has_conditions(type)) {
-        json_array_append_new(cells, condition_cell(object, "Accepted"));
-        json_array_append_new(cells, condition_cell(object, "Programmed"));
+    if (is_policy(type)) {
+        const json_t *spec = json_object_get(object, "spec");
+        json_array_append(cells, json_object_get(spec, "congestionControl"));
     }
+    if (is_policy(type) || is_programmed(type))
+        json_array_append_new(cells, condition_cell(object, "Accepted"));
+    if (is_programmed(type))
+        json_array_append_new(cells, condition_cell(object, "Programmed"));
     json_array_append_new(cells, age_cell(object));
     return json_pack("{s:o,s:{s:s,s:s,s:O}}", "cells", cells, "object", "kind",
                      "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1", "metadata",

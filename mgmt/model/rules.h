@@ -71,4 +71,5 @@ RULE_FUNCTION(permanent_cookie_has_timeout);
 RULE_FUNCTION(cookie_config_with_cookie);
 RULE_FUNCTION(backend_timeout_within_request);
 RULE_FUNCTION(route_has_next_hop);
+RULE_FUNCTION(target_takes_transport);
 #undef RULE_FUNCTION

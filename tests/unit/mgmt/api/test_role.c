@@ -24,6 +24,7 @@ static const struct {
     {"sluice.internal", "interfaces", {"RW", "", "", ""}},
     {"sluice.internal", "staticroutes", {"RW", "", "", ""}},
     {"sluice.internal", "addresspools", {"RW", "", "", ""}},
+    {"sluice.internal", "transportpolicies", {"RW", "RW", "r", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
 

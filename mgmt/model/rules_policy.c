@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of policies. See rules.h. Those on lists of targets are the parents' (rules_route.c). */
+#include "model/rules_priv.h"
+
+bool rule_target_takes_transport(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    bool is_gateway =
+        rule_is(self, "group", "gateway.networking.k8s.io") && rule_is(self, "kind", "Gateway");
+    return is_gateway || (rule_is(self, "group", "") && rule_is(self, "kind", "Service"));
+}
