@@ -27,6 +27,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     class_run(a);
     gateway_run(a);
     address_run(a);
+    policy_run(a);
     route_run(a);
     plan_run(a);
     a->source = NULL;

@@ -93,11 +93,12 @@ struct attach_status {
 typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
 
 /*
- * The wanted status of every GatewayClass and Gateway of ours and of every route that names one of
- * our Gateways (or still carries our status of one). lastTransitionTime is kept where a condition's
- * status is the same as in the source's object; parents and conditions of other controllers are
- * kept untouched; observedGeneration is the generation that attach_run() saw. Objects that are gone
- * since are left out. `fn` may write to the store, but must not free `a`.
+ * The wanted status of every GatewayClass and Gateway of ours, of every route that names one of our
+ * Gateways and of every policy with a target that is ours (or if it still carries our status).
+ * lastTransitionTime is kept where a condition's status is the same as in the source's object;
+ * parents, ancestors and conditions of other controllers are kept untouched; observedGeneration is
+ * the generation that attach_run() saw. Objects that are gone since are left out. `fn` may write to
+ * the store, but must not free `a`.
  */
 int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg);

@@ -36,6 +36,26 @@ struct at_class {
     bool in_use; /* by a Gateway */
 };
 
+/* A targetRef of a TransportPolicy. */
+struct at_policy_target {
+    const struct at_policy *policy;
+    const char *name;
+    const char *section; /* listener or port; NULL: the whole target */
+    const json_t *ref;
+    bool is_attached;  /* it has its place, besides what other policies have */
+    bool is_in_effect; /* somewhere at least */
+    const char *lost;  /* the first place where another policy decides, in words; NULL: nowhere */
+    uint32_t n_lost;   /* how many such places */
+    struct verdict accepted; /* reason NULL: a target of others, of which we say nothing */
+};
+
+struct at_policy {
+    struct at_meta meta;
+    enum image_congestion congestion;
+    uint32_t n_targets;
+    struct at_policy_target *targets;
+};
+
 struct at_attachment {
     struct at_attachment *next;
     struct at_route *route;
@@ -58,7 +78,9 @@ struct at_listener {
     struct at_attachment *first; /* by precedence of the routes */
     struct at_attachment *last;
     uint32_t n_attachments;
-    uint32_t n_attached_routes; /* of them accepted: what the status shows */
+    uint32_t n_attached_routes;         /* of them accepted: what the status shows */
+    struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
+    enum image_congestion *congestions; /* by address of its Gateway */
 };
 
 struct at_gateway {
@@ -70,7 +92,8 @@ struct at_gateway {
     struct ip_addr *addresses;
     uint32_t n_listeners;
     struct at_listener *listeners;
-    uint32_t index; /* in the plan */
+    struct at_policy_target *policy; /* of the whole Gateway; NULL: none */
+    uint32_t index;                  /* in the plan */
 };
 
 /* A parentRef that names one of our Gateways. */
@@ -134,6 +157,8 @@ struct attach {
     uint32_t n_slices;
     uint32_t n_grants;
     uint32_t n_groups;
+    uint32_t n_policies;
+    uint32_t n_service_targets;
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
@@ -141,6 +166,8 @@ struct attach {
     struct at_pool *pools;
     struct at_slice *slices;
     const json_t **grants;
+    struct at_policy *policies;                /* the most preferred first */
+    struct at_policy_target **service_targets; /* by Service and port, each once */
     struct at_group *groups[AT_GROUP_BUCKETS];
     struct plan plan;
 };
@@ -155,6 +182,9 @@ int64_t int_at(const json_t *object, const char *key);
 
 /* The member `second` of the member `first`; NULL if one is not there. */
 const json_t *at_path(const json_t *object, const char *first, const char *second);
+
+/* Is it a port for TCP, of a Service or an EndpointSlice? */
+bool port_is_tcp(const json_t *port);
 
 /* Keeps a reference to the object as long as `a` lives. */
 void hold(struct attach *a, const json_t *obj);
@@ -195,7 +225,9 @@ void gateway_run(struct attach *a);
 struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name);
 /* Addresses for the Gateways, and struct plan's list of them; before: gateway_run(). */
 void address_run(struct attach *a);
-/* Routes: rules, backends, parents; before: gateway_run(). */
+/* TransportPolicies: what each decides; before: address_run(). */
+void policy_run(struct attach *a);
+/* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
 void route_run(struct attach *a);
 /* All of it as struct plan. */
 void plan_run(struct attach *a);
@@ -246,6 +278,9 @@ bool pool_next(struct at_range *range, struct ip_addr *ret);
 /* Judges the listeners of a Gateway. */
 void listener_run(struct attach *a, struct at_gateway *g);
 
+/* Is it in the image, so that somebody may connect to it? */
+bool listener_is_served(const struct at_gateway *g, const struct at_listener *l);
+
 /* Does the listener take routes of this kind and namespace? */
 bool listener_allows(struct attach *a, const struct at_gateway *g, const struct at_listener *l,
                      const char *kind, const char *namespace);
@@ -282,3 +317,24 @@ uint32_t group_of(struct attach *a, const char *namespace, const json_t *service
 
 /* Sorts the EndpointSlices by Service. */
 void group_init(struct attach *a);
+
+/* ---- policies ---- */
+
+/* Gives the target its place, or tells it who has it. Most preferred policies come first. */
+void policy_claim(struct attach *a, struct at_policy_target **place, struct at_policy_target *t);
+
+/* Another policy decides there; the first time the sentence is kept. */
+void policy_lose(struct at_policy_target *t, const char *why);
+
+/* Which policy decides of each listener, and what holds for each address and port. */
+void policy_bind_run(struct attach *a);
+
+/* Sorts the Services' targets: which policy decides of each port. */
+void policy_service_run(struct attach *a);
+
+/* Is the target a Service's that is there and takes connections? With a verdict if not. */
+bool policy_service_check(struct attach *a, struct at_policy_target *t);
+
+/* What connections to the Service's port are opened with. O(log targets). */
+enum image_congestion policy_of_service(const struct attach *a, const char *namespace,
+                                        const char *service, const char *port);

@@ -12,9 +12,7 @@ static const json_t *find_port(const json_t *service, int64_t number)
     const json_t *port;
     json_array_foreach(at_path(service, "spec", "ports"), i, port)
     {
-        const char *protocol = text_at(port, "protocol");
-        if (int_at(port, "port") == number &&
-            (protocol[0] == '\0' || strcmp(protocol, "TCP") == 0)) {
+        if (int_at(port, "port") == number && port_is_tcp(port)) {
             return port;
         }
     }

@@ -61,9 +61,7 @@ static uint16_t slice_port(const json_t *slice, const char *name)
     const json_t *port;
     json_array_foreach(json_object_get(slice, "ports"), i, port)
     {
-        const char *protocol = text_at(port, "protocol");
-        if (strcmp(text_at(port, "name"), name) == 0 &&
-            (protocol[0] == '\0' || strcmp(protocol, "TCP") == 0)) {
+        if (strcmp(text_at(port, "name"), name) == 0 && port_is_tcp(port)) {
             return (uint16_t)int_at(port, "port");
         }
     }
@@ -161,6 +159,7 @@ uint32_t group_of(struct attach *a, const char *namespace, const json_t *service
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
+    g->plan.congestion = policy_of_service(a, namespace, service_name, text_at(port, "name"));
     g->index = a->n_groups++;
     g->next = *bucket;
     *bucket = g;

@@ -138,6 +138,11 @@ void listener_run(struct attach *a, struct at_gateway *g)
     }
 }
 
+bool listener_is_served(const struct at_gateway *g, const struct at_listener *l)
+{
+    return g->accepted.status[0] == 'T' && l->fault == PLAN_LISTENER_OK && g->n_addresses > 0;
+}
+
 /* Are routes of this namespace let in by allowedRoutes.namespaces? */
 static bool allows_namespace(struct attach *a, const struct at_gateway *g,
                              const struct at_listener *l, const char *namespace)

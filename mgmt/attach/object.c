@@ -23,6 +23,12 @@ const json_t *at_path(const json_t *object, const char *first, const char *secon
     return json_object_get(json_object_get(object, first), second);
 }
 
+bool port_is_tcp(const json_t *port)
+{
+    const char *protocol = text_at(port, "protocol");
+    return protocol[0] == '\0' || strcmp(protocol, "TCP") == 0;
+}
+
 void hold(struct attach *a, const json_t *obj)
 {
     int rc = json_array_append(a->held, (json_t *)(uintptr_t)obj);

@@ -45,7 +45,6 @@ static const struct plan_attachment *plan_attachments(struct attach *a, const st
 static struct plan_listener plan_listener(struct attach *a, const struct at_gateway *g,
                                           const struct at_listener *l)
 {
-    bool is_accepted = g->accepted.status[0] == 'T';
     return (struct plan_listener){
         .gateway = g->index,
         .name = l->name,
@@ -53,9 +52,10 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .protocol = l->protocol->plan,
         .hostname = l->hostname,
         .fault = l->fault,
-        .is_served = is_accepted && l->fault == PLAN_LISTENER_OK && g->n_addresses > 0,
+        .is_served = listener_is_served(g, l),
         .n_attachments = l->n_attachments,
         .attachments = plan_attachments(a, l),
+        .congestions = l->congestions,
     };
 }
 

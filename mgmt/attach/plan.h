@@ -13,6 +13,7 @@
 #pragma once
 
 #include "abi/endpoints.h"
+#include "abi/image_format.h"
 #include "base/ip_addr.h"
 
 #include <jansson.h>
@@ -69,6 +70,7 @@ struct plan_group {
     const char *name; /* "namespace/service:port": the key of the group's number */
     uint32_t n_endpoints;
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
+    enum image_congestion congestion;
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \
@@ -235,6 +237,8 @@ struct plan_listener {
     bool is_served; /* false: compile leaves it out (a fault, or its Gateway has no address) */
     uint32_t n_attachments;
     const struct plan_attachment *attachments; /* in the order of the routes */
+    /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
+    const enum image_congestion *congestions;
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

@@ -2,6 +2,8 @@
 /* A plan as text, one line a thing, indented below what it belongs to. See attach.h. */
 #include "attach/attach.h"
 
+#include "abi/image.h"
+
 static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP", "OTHER"};
 
 static const char *format(const struct ip_addr *addr, char buf[IP_ADDR_TEXT_MAX])
@@ -50,6 +52,18 @@ static void dump_attachment(const struct plan *plan, const struct plan_attachmen
     fputc('\n', out);
 }
 
+/* What is not as without a policy. */
+static void dump_congestions(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; l->is_served && i < g->n_addresses; i++) {
+        if (l->congestions[i] != IMAGE_CONGESTION_CUBIC) {
+            fprintf(out, "    congestion %s on %s\n", image_congestion_name(l->congestions[i]),
+                    format(&g->addresses[i], text));
+        }
+    }
+}
+
 static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
@@ -69,6 +83,7 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 l->is_served                   ? "served"
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
+        dump_congestions(g, l, out);
         for (uint32_t j = 0; j < l->n_attachments; j++) {
             dump_attachment(plan, &l->attachments[j], out);
         }
@@ -162,7 +177,9 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
 static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
-    fprintf(out, "group %s\n", g->name);
+    bool is_usual = g->congestion == IMAGE_CONGESTION_CUBIC;
+    fprintf(out, "group %s%s%s\n", g->name, is_usual ? "" : " congestion ",
+            is_usual ? "" : image_congestion_name(g->congestion));
     for (uint32_t i = 0; i < g->n_endpoints; i++) {
         const struct endpoint *e = &g->endpoints[i];
         fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,

@@ -96,10 +96,27 @@ static int tell_routes(const struct attach *a, const struct attach_status_input 
     return rc;
 }
 
+static int tell_policies(const struct attach *a, const struct attach_status_input *in,
+                         attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_policies && rc == 0; i++) {
+        const struct at_policy *p = &a->policies[i];
+        const json_t *obj = current(in, MODEL_TRANSPORT_POLICY, &p->meta);
+        json_t *status = obj != NULL ? status_of_policy(a, p, obj, in->now) : NULL;
+        if (status != NULL) {
+            rc =
+                tell(fn, arg, MODEL_TRANSPORT_POLICY, &p->meta, obj, status, ATTACH_FINALIZER_KEEP);
+        }
+    }
+    return rc;
+}
+
 int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg)
 {
     int rc = tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
-    return rc != 0 ? rc : tell_routes(a, in, fn, arg);
+    rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
+    return rc != 0 ? rc : tell_policies(a, in, fn, arg);
 }

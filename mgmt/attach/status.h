@@ -2,7 +2,31 @@
 /* Statuses of the kinds. Private to attach. `obj` is the object as it is now; new references. */
 #pragma once
 
-#include "attach/attach_priv.h"
+#include "attach/condition.h"
+
+#define STATUS_ENTRY_CONDITIONS_MAX 3u
+
+/* What we say of one object that a route or policy refers to. */
+struct status_entry {
+    const json_t *ref;
+    struct wanted wanted[STATUS_ENTRY_CONDITIONS_MAX]; /* type NULL: no more */
+};
+
+/* A list of such entries in a status; others may have theirs in it. */
+struct status_entries {
+    const char *list;    /* "parents", "ancestors" */
+    const char *ref_key; /* "parentRef", "ancestorRef" */
+    size_t n_max;        /* of all entries: Gateway API's bound */
+    uint32_t n;          /* ours, at most 64 */
+    const struct status_entry *entries;
+    int64_t generation; /* that they speak of */
+};
+
+/* The status with our entries put in: in place where the reference is there already, else at the
+ * end. Entries of other controllers are kept as and where they are; of ours those that are not
+ * wanted any more go. NULL: there are, were and need to be none of ours. */
+json_t *status_merge(const struct attach *a, const struct status_entries *wanted, const json_t *obj,
+                     const char *now);
 
 /* Of a GatewayClass of ours. */
 json_t *status_of_class(const struct attach *a, const struct at_class *c, const json_t *obj,
@@ -15,3 +39,7 @@ json_t *status_of_gateway(const struct attach *a, const struct at_gateway *g, co
 /* NULL: the route has, had and needs no status of ours. */
 json_t *status_of_route(const struct attach *a, const struct at_route *r, const json_t *obj,
                         const char *now);
+
+/* NULL: the policy has, had and needs no status of ours. */
+json_t *status_of_policy(const struct attach *a, const struct at_policy *p, const json_t *obj,
+                         const char *now);

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Status of a route: an entry for each parentRef that names a Gateway of ours. Entries of other
- * controllers are kept as and where they are (Gateway API, RouteStatus.parents).
- */
-#include "attach/condition.h"
+/* Status of a route: an entry for each parentRef that names a Gateway of ours. */
 #include "attach/status.h"
 
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Gateway API's bound on status.parents. */
 #define PARENTS_MAX 32u
@@ -25,68 +19,29 @@ static struct verdict partially_invalid(struct arena *arena, const struct at_rou
         arena_printf(arena, "Dropped Rule, requests to it are answered 500: %s", r->unsupported));
 }
 
-static json_t *status_of_parent(const struct attach *a, const struct at_route *r,
-                                const struct at_parent *p, const json_t *old, const char *now)
-{
-    struct arena *arena = arena_new();
-    const struct wanted wanted[] = {
-        {"Accepted", p->accepted},
-        {"ResolvedRefs", r->resolved},
-        {"PartiallyInvalid", partially_invalid(arena, r, p)},
-    };
-    json_t *status = json_pack("{s:O, s:s, s:o}", "parentRef", (json_t *)(uintptr_t)p->ref,
-                               "controllerName", a->controller_name, "conditions",
-                               conditions_merge(json_object_get(old, "conditions"), wanted,
-                                                COUNT(wanted), r->meta.generation, now));
-    arena_free(arena);
-    return status;
-}
-
-/* The parent that an old entry of ours speaks of, if the route still has it: its number, or
- * n_parents. */
-static uint32_t find_parent(const struct at_route *r, const json_t *entry)
-{
-    uint32_t i = 0;
-    while (i < r->n_parents &&
-           !json_equal(r->parents[i].ref, json_object_get(entry, "parentRef"))) {
-        i++;
-    }
-    return i;
-}
-
-static bool is_ours(const struct attach *a, const json_t *entry)
-{
-    return strcmp(text_at(entry, "controllerName"), a->controller_name) == 0;
-}
-
 json_t *status_of_route(const struct attach *a, const struct at_route *r, const json_t *obj,
                         const char *now)
 {
-    const json_t *old = at_path(obj, "status", "parents");
-    uint64_t done = 0; /* a bit a parent */
-    bool has_ours = r->n_parents > 0;
-    json_t *parents = json_array();
-    size_t i;
-    json_t *entry;
-    json_array_foreach(old, i, entry)
-    {
-        uint32_t p = find_parent(r, entry);
-        has_ours |= is_ours(a, entry);
-        if (!is_ours(a, entry)) {
-            json_array_append(parents, entry);
-        } else if (p < r->n_parents && (done >> p & 1) == 0) {
-            json_array_append_new(parents, status_of_parent(a, r, &r->parents[p], entry, now));
-            done |= UINT64_C(1) << p;
-        }
+    struct arena *arena = arena_new();
+    struct status_entry *entries = ARENA_ARRAY(arena, struct status_entry, r->n_parents);
+    for (uint32_t i = 0; i < r->n_parents; i++) {
+        const struct at_parent *p = &r->parents[i];
+        entries[i] = (struct status_entry){
+            .ref = p->ref,
+            .wanted = {{"Accepted", p->accepted},
+                       {"ResolvedRefs", r->resolved},
+                       {"PartiallyInvalid", partially_invalid(arena, r, p)}},
+        };
     }
-    for (uint32_t p = 0; p < r->n_parents && json_array_size(parents) < PARENTS_MAX; p++) {
-        if ((done >> p & 1) == 0) {
-            json_array_append_new(parents, status_of_parent(a, r, &r->parents[p], NULL, now));
-        }
-    }
-    if (!has_ours) {
-        json_decref(parents);
-        return NULL;
-    }
-    return json_pack("{s:o}", "parents", parents);
+    const struct status_entries wanted = {
+        .list = "parents",
+        .ref_key = "parentRef",
+        .n_max = PARENTS_MAX,
+        .n = r->n_parents,
+        .entries = entries,
+        .generation = r->meta.generation,
+    };
+    json_t *status = status_merge(a, &wanted, obj, now);
+    arena_free(arena);
+    return status;
 }

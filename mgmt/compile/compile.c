@@ -49,6 +49,7 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
                          "%s port %u",
                          listener->name, gateway->namespace, gateway->name,
                          ip_addr_format(addr, text), listener->port);
+        image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
     }
 }
 

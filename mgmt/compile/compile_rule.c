@@ -24,6 +24,7 @@ static void add_backend(struct compile *c, const struct plan_backend *backend)
         ASSERT(backend->group < c->plan->n_groups);
         name = c->plan->groups[backend->group].name;
         group = c->in->group_ids[backend->group];
+        image_builder_group_congestion(c->b, group, c->plan->groups[backend->group].congestion);
     }
     /* a backend that cannot be named keeps its share, as a fault */
     if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL)

@@ -52,6 +52,9 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
                           (json_int_t)backend->weight, "share", percent);
     if (backend->fault_status != 0)
         json_object_set_new(o, "answer", json_integer(backend->fault_status));
+    else
+        json_object_set_new(o, "congestionControl",
+                            json_string(image_congestion_name(backend->congestion)));
     return o;
 }
 
@@ -113,10 +116,10 @@ static json_t *describe(struct explanation *e)
     e->candidates = json_array();
     route_explain(&e->view, &e->match, &e->result, explain_candidate, e);
     const struct image_bind *bind = &e->view.binds[e->match.bind];
-    json_t *status =
-        json_pack("{s:s,s:s,s:s,s:i}", "outcome", route_outcome_name(e->result.outcome),
-                  "explanation", helps[e->result.outcome], "address",
-                  ip_addr_format(&bind->addr, address), "port", (int)bind->port);
+    json_t *status = json_pack(
+        "{s:s,s:s,s:s,s:i,s:s}", "outcome", route_outcome_name(e->result.outcome), "explanation",
+        helps[e->result.outcome], "address", ip_addr_format(&bind->addr, address), "port",
+        (int)bind->port, "congestionControl", image_congestion_name(bind->congestion));
     if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {
         struct image_string name = e->view.listeners[e->result.listener].name;
         if (explain_may_read(e, name))

@@ -7,10 +7,12 @@
  *   spec                                   status
  *     method   "GET"                         outcome, explanation    of route/route.h
  *     url      "http://a.example.com/x?q"    address, port, listener, hostname, path
- *     address  Gateway's address; without    route, rule, match      "namespace/name", places
- *              it, the one that answers      answer                  what the client would get
- *              best                          backends                name, weight, share
- *     headers  [{name, value}]               candidates              who lost, and because of what
+ *     address  Gateway's address; without    congestionControl       of what the client is sent
+ *              it, the one that answers      route, rule, match      "namespace/name", places
+ *              best                          answer                  what the client would get
+ *     headers  [{name, value}]               backends                name, weight, share,
+ *                                                                    congestionControl
+ *                                            candidates              who lost, and because of what
  *                                            candidatesOmitted       beyond EXPLAIN_CANDIDATES_MAX
  *
  * Who may not read a namespace is told that something of it takes the request or comes before, but

@@ -52,6 +52,20 @@ def gateway(name, *listeners):
                                                             for i, n in enumerate(listeners)]}}
 
 
+def policies(ns="apps", name=None):
+    return f"{SLUICE}/namespaces/{ns}/transportpolicies" + (f"/{name}" if name else "")
+
+
+def target(kind, name, section=None):
+    return {"group": "" if kind == "Service" else "gateway.networking.k8s.io", "kind": kind, "name": name,
+            **({"sectionName": section} if section else {})}
+
+
+def policy(name, congestion, *targets):
+    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy", "metadata": {"name": name},
+            "spec": {"targetRefs": list(targets), "congestionControl": congestion}}
+
+
 def token(name, role, *namespaces):
     return {"apiVersion": "sluice.internal/v1", "kind": "Token", "metadata": {"name": name},
             "spec": {"role": role, **({"namespaces": list(namespaces)} if namespaces else {})}}
@@ -94,7 +108,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             if "/" not in r["name"]:
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
-    assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices"} <= seen
+    assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
+            "transportpolicies/status"} <= seen
 
 
 @test
@@ -350,6 +365,76 @@ def tables_are_for_kubectl_get(m, c):
     assert table["kind"] == "Table" and [d["name"] for d in table["columnDefinitions"]][0] == "Name"
     assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"])
     assert c.ok("GET", routes(name="r"), Accept=TABLE)["rows"][0]["cells"][0] == "r"
+
+
+# ---- policies
+
+
+@test
+def a_transport_policy_is_refused_with_the_field_named(m, c):
+    service = target("Service", "svc")
+    for field, spec in (("spec.congestionControl", {"congestionControl": "bbr"}),
+                        ("spec.congestionControl", {"congestionControl": None}),
+                        ("spec.targetRefs", {"targetRefs": []}),
+                        ("spec.targetRefs", {"targetRefs": [target("Service", f"s{i}") for i in range(17)]}),
+                        ("spec.targetRefs", {"targetRefs": [service, service]}),
+                        ("spec.targetRefs", {"targetRefs": [service, target("Service", "svc", "http")]}),
+                        ("spec.targetRefs[1]", {"targetRefs": [service, target("HTTPRoute", "r")]})):
+        wrong = policy("p", "BBR", service)
+        wrong["spec"].update(spec)
+        said = c.refused(422, "Invalid", "POST", policies(), wrong)
+        assert [cause["field"] for cause in said["details"]["causes"]] == [field], (spec, said)
+    said = c.refused(422, "Invalid", "POST", policies(), policy("p", "Reno", service))
+    assert '"Reno": supported values: "Cubic", "BBR"' in said["message"], said
+    elsewhere = policy("p", "BBR", {**service, "namespace": "default"})
+    assert "targetRefs[0].namespace" in c.refused(400, "BadRequest", "POST", policies(), elsewhere)["message"]
+    c.refused(404, "NotFound", "GET", policies(name="p"))
+
+
+@test
+def a_transport_policy_learns_what_became_of_it(m, c):
+    c.ok("POST", f"{GATEWAY}/gatewayclasses", {
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "c"},
+        "spec": {"controllerName": "sluice.internal/gateway-controller"}})
+    c.ok("POST", f"{GATEWAY}/namespaces/apps/gateways", gateway("gw", "web", "api"))
+    made = c.ok("POST", policies(), policy("p", "BBR", target("Gateway", "gw", "web"), target("Gateway", "none")))
+    c.ok("POST", policies(), policy("q", "Cubic", target("Gateway", "gw", "web")))
+    status = told(c, "p")["status"]
+    assert [a["ancestorRef"] for a in status["ancestors"]] == [
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "apps", **ref}
+        for ref in ({"name": "gw", "sectionName": "web"}, {"name": "none"})], status
+    assert {a["controllerName"] for a in status["ancestors"]} == {"sluice.internal/gateway-controller"}
+    said = [(x["type"], x["status"], x["reason"]) for a in status["ancestors"] for x in a["conditions"]]
+    assert said == [("Accepted", "True", "Accepted"), ("Accepted", "False", "TargetNotFound")], said
+    generation = made["metadata"]["generation"]
+    assert {x["observedGeneration"] for a in status["ancestors"] for x in a["conditions"]} == {generation}
+    loser = told(c, "q")["status"]["ancestors"][0]["conditions"][0]
+    assert (loser["status"], loser["reason"]) == ("False", "Conflicted") and "apps/p" in loser["message"], loser
+    table = c.ok("GET", policies(), Accept=TABLE)
+    assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Congestion Control", "Accepted", "Age"]
+    assert [row["cells"][:3] for row in table["rows"]] == [["p", "BBR", "True,False"], ["q", "Cubic", "False"]], table
+
+
+def told(c, name):
+    """The policy, once it has a status."""
+    w = c.watch(policies(), timeoutSeconds=20)
+    while True:
+        event = w.next()
+        assert event is not None, f"TransportPolicy {name} has no status"
+        if event[1]["metadata"]["name"] == name and event[1].get("status"):
+            w.close()
+            return event[1]
+
+
+@test
+def a_transport_policy_is_an_operators(m, c):
+    chihiro, ana = issue(m, "chihiro", "cluster-operator"), issue(m, "ana", "application-developer", "apps")
+    mirror = issue(m, "mirror", "controller")
+    for i, client in enumerate((chihiro, mirror)):
+        client.ok("POST", policies(), policy(f"p{i}", "BBR", target("Service", f"s{i}")))
+    assert names(ana.ok("GET", policies())) == ["p0", "p1"]
+    ana.refused(403, "Forbidden", "POST", policies(), policy("a", "BBR", target("Service", "svc")))
+    chihiro.refused(403, "Forbidden", "PUT", policies(name="p0") + "/status", policy("p0", "BBR"))
 
 
 # ---- watch

@@ -107,6 +107,39 @@ json_t *scenario_find(struct scenario *s, const char *which)
     return NULL;
 }
 
+json_t *scenario_status(struct scenario *s, const char *which)
+{
+    json_t *object = scenario_find(s, which);
+    REQUIRE(object != NULL);
+    return json_object_get(object, "status");
+}
+
+const json_t *scenario_condition(const json_t *from, const char *type)
+{
+    size_t i;
+    const json_t *c;
+    json_array_foreach(json_object_get(from, "conditions"), i, c)
+    {
+        if (strcmp(text_of(c, "type"), type) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+const char *scenario_field(const json_t *from, const char *type, const char *key)
+{
+    return text_of(scenario_condition(from, type), key);
+}
+
+bool scenario_plan_has(struct scenario *s, const char *text)
+{
+    char *plan = scenario_plan(s);
+    bool has = strstr(plan, text) != NULL;
+    free(plan);
+    return has;
+}
+
 struct written {
     struct scenario *scenario;
     int n;
@@ -206,9 +239,35 @@ static void print_parents(const json_t *parents, FILE *out)
     }
 }
 
+/* Of policies the messages, too: they name who decides. */
+static void print_ancestors(const json_t *ancestors, FILE *out)
+{
+    size_t i;
+    const json_t *a;
+    json_array_foreach(ancestors, i, a)
+    {
+        const json_t *ref = json_object_get(a, "ancestorRef");
+        const json_t *accepted = json_array_get(json_object_get(a, "conditions"), 0);
+        fprintf(out, "  %s %s %s:", text_of(ref, "kind"), text_of(ref, "name"),
+                text_of(ref, "sectionName"));
+        print_conditions(json_object_get(a, "conditions"), out);
+        fprintf(out, "    %s\n", text_of(accepted, "message"));
+    }
+}
+
+static bool has_our_status(const char *kind)
+{
+    static const char *const kinds[] = {"GatewayClass", "Gateway", "HTTPRoute", "TransportPolicy"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kind, kinds[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 char *scenario_statuses(struct scenario *s)
 {
-    static const char *const kinds[] = {"GatewayClass", "Gateway", "HTTPRoute"};
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
@@ -218,14 +277,14 @@ char *scenario_statuses(struct scenario *s)
     {
         const char *kind = text_of(object, "kind");
         const json_t *status = json_object_get(object, "status");
-        if (strcmp(kind, kinds[0]) != 0 && strcmp(kind, kinds[1]) != 0 &&
-            strcmp(kind, kinds[2]) != 0) {
+        if (!has_our_status(kind)) {
             continue;
         }
         fprintf(out, "%s %s:", kind, meta_of(object, "name"));
         print_conditions(json_object_get(status, "conditions"), out);
         print_listeners(json_object_get(status, "listeners"), out);
         print_parents(json_object_get(status, "parents"), out);
+        print_ancestors(json_object_get(status, "ancestors"), out);
     }
     fclose(out);
     return text;

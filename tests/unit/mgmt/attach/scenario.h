@@ -34,6 +34,18 @@ void scenario_add(struct scenario *s, const json_t *object);
  * Returns how many differed. */
 int scenario_reconcile(struct scenario *s, bool served, const char *now);
 
+/* Its status; the test ends if it is not there. */
+json_t *scenario_status(struct scenario *s, const char *which);
+
+/* The condition of a type in `from.conditions`; NULL: there is none. */
+const json_t *scenario_condition(const json_t *from, const char *type);
+
+/* A text of that condition; "" if it is not there. */
+const char *scenario_field(const json_t *from, const char *type, const char *key);
+
+/* Is the text in the plan? */
+bool scenario_plan_has(struct scenario *s, const char *text);
+
 /* The plan and the statuses (as they stand in the objects) as text; freed by the caller. */
 char *scenario_plan(struct scenario *s);
 char *scenario_statuses(struct scenario *s);

@@ -49,6 +49,11 @@ TEST(addresses_are_given_kept_shared_and_refused)
     scenario_check("addresses.yaml");
 }
 
+TEST(policies_decide_by_section_age_and_name_and_agree_on_each_port)
+{
+    scenario_check("policies.yaml");
+}
+
 TEST(classes_of_others_are_left_alone)
 {
     scenario_check("classes.yaml");
@@ -66,6 +71,7 @@ int main(int argc, char **argv)
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(addresses_are_given_kept_shared_and_refused),
+        T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
         T(classes_of_others_are_left_alone),
         T(a_route_comes_and_goes_with_the_label_of_its_namespace),
         T(programmed_waits_until_every_worker_has_confirmed),
@@ -82,6 +88,9 @@ int main(int argc, char **argv)
         T(a_route_loses_its_grant_and_gets_it_back),
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
+        T(the_next_policy_decides_when_one_goes),
+        T(a_policy_follows_its_target),
+        T(a_policy_that_leaves_us_loses_our_entry_and_keeps_that_of_others),
     };
     if (model_init() != 0) {
         return 1;

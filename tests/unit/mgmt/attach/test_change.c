@@ -15,45 +15,10 @@ static json_t *member(const json_t *object, const char *key)
     return json_object_get(object, key);
 }
 
-static json_t *status_of(struct scenario *s, const char *which)
-{
-    json_t *object = scenario_find(s, which);
-    REQUIRE(object != NULL);
-    return member(object, "status");
-}
-
-/* The condition of a type in `from.conditions`. */
-static const json_t *condition(const json_t *from, const char *type)
-{
-    size_t i;
-    const json_t *c;
-    json_array_foreach(member(from, "conditions"), i, c)
-    {
-        if (strcmp(json_string_value(member(c, "type")), type) == 0) {
-            return c;
-        }
-    }
-    return NULL;
-}
-
-static const char *field(const json_t *from, const char *type, const char *key)
-{
-    const char *text = json_string_value(member(condition(from, type), key));
-    return text != NULL ? text : "";
-}
-
 /* The first parent entry of a route. */
 static json_t *parent(struct scenario *s, const char *which)
 {
-    return json_array_get(member(status_of(s, which), "parents"), 0);
-}
-
-static bool plan_has(struct scenario *s, const char *line)
-{
-    char *text = scenario_plan(s);
-    bool has = strstr(text, line) != NULL;
-    free(text);
-    return has;
+    return json_array_get(member(scenario_status(s, which), "parents"), 0);
 }
 
 void a_route_comes_and_goes_with_the_label_of_its_namespace(void)
@@ -61,19 +26,19 @@ void a_route_comes_and_goes_with_the_label_of_its_namespace(void)
     struct scenario s;
     scenario_open(&s, "overview-2.yaml");
     json_t *labels = member(member(scenario_find(&s, "Namespace hidden"), "metadata"), "labels");
-    CHECK(!plan_has(&s, "route hidden/app on any"));
+    CHECK(!scenario_plan_has(&s, "route hidden/app on any"));
     json_object_set_new(labels, "expose-apps", json_string("true"));
-    CHECK(plan_has(&s, "route hidden/app on any"));
+    CHECK(scenario_plan_has(&s, "route hidden/app on any"));
     scenario_reconcile(&s, true, T0);
-    CHECK_STR(field(parent(&s, "HTTPRoute hidden/app"), "Accepted", "status"), "True");
+    CHECK_STR(scenario_field(parent(&s, "HTTPRoute hidden/app"), "Accepted", "status"), "True");
 
     json_object_del(labels, "expose-apps");
-    CHECK(!plan_has(&s, "route hidden/app on any"));
+    CHECK(!scenario_plan_has(&s, "route hidden/app on any"));
     scenario_reconcile(&s, true, T1);
     const json_t *p = parent(&s, "HTTPRoute hidden/app");
-    CHECK_STR(field(p, "Accepted", "reason"), "NotAllowedByListeners");
-    CHECK_STR(field(p, "Accepted", "lastTransitionTime"), T1);
-    CHECK_STR(field(p, "ResolvedRefs", "lastTransitionTime"), T0);
+    CHECK_STR(scenario_field(p, "Accepted", "reason"), "NotAllowedByListeners");
+    CHECK_STR(scenario_field(p, "Accepted", "lastTransitionTime"), T1);
+    CHECK_STR(scenario_field(p, "ResolvedRefs", "lastTransitionTime"), T0);
     scenario_close(&s);
 }
 
@@ -83,16 +48,16 @@ void programmed_waits_until_every_worker_has_confirmed(void)
     scenario_open(&s, "overview-1.yaml");
     static const char gateway[] = "Gateway gateway-api-example-ns1/foo-gateway";
     CHECK(scenario_reconcile(&s, false, T0) > 0);
-    CHECK_STR(field(status_of(&s, gateway), "Programmed", "status"), "Unknown");
-    CHECK_STR(field(status_of(&s, gateway), "Programmed", "reason"), "Pending");
-    const json_t *listener = json_array_get(member(status_of(&s, gateway), "listeners"), 0);
-    CHECK_STR(field(listener, "Programmed", "status"), "Unknown");
+    CHECK_STR(scenario_field(scenario_status(&s, gateway), "Programmed", "status"), "Unknown");
+    CHECK_STR(scenario_field(scenario_status(&s, gateway), "Programmed", "reason"), "Pending");
+    const json_t *listener = json_array_get(member(scenario_status(&s, gateway), "listeners"), 0);
+    CHECK_STR(scenario_field(listener, "Programmed", "status"), "Unknown");
     CHECK_EQ(scenario_reconcile(&s, false, T1), 0);
 
     CHECK_EQ(scenario_reconcile(&s, true, T2), 1);
-    CHECK_STR(field(status_of(&s, gateway), "Programmed", "status"), "True");
-    CHECK_STR(field(status_of(&s, gateway), "Programmed", "lastTransitionTime"), T2);
-    CHECK_STR(field(status_of(&s, gateway), "Accepted", "lastTransitionTime"), T0);
+    CHECK_STR(scenario_field(scenario_status(&s, gateway), "Programmed", "status"), "True");
+    CHECK_STR(scenario_field(scenario_status(&s, gateway), "Programmed", "lastTransitionTime"), T2);
+    CHECK_STR(scenario_field(scenario_status(&s, gateway), "Accepted", "lastTransitionTime"), T0);
     scenario_close(&s);
 }
 
@@ -104,14 +69,14 @@ void every_condition_carries_the_generation_that_was_seen(void)
     json_object_set_new(member(scenario_find(&s, route), "metadata"), "generation",
                         json_integer(7));
     scenario_reconcile(&s, true, T0);
-    const json_t *accepted = condition(parent(&s, route), "Accepted");
+    const json_t *accepted = scenario_condition(parent(&s, route), "Accepted");
     CHECK_EQ(json_integer_value(member(accepted, "observedGeneration")), 7);
     json_object_set_new(member(scenario_find(&s, route), "metadata"), "generation",
                         json_integer(8));
     CHECK_EQ(scenario_reconcile(&s, true, T1), 1);
-    accepted = condition(parent(&s, route), "Accepted");
+    accepted = scenario_condition(parent(&s, route), "Accepted");
     CHECK_EQ(json_integer_value(member(accepted, "observedGeneration")), 8);
-    CHECK_STR(field(parent(&s, route), "Accepted", "lastTransitionTime"), T0);
+    CHECK_STR(scenario_field(parent(&s, route), "Accepted", "lastTransitionTime"), T0);
     scenario_close(&s);
 }
 
@@ -128,20 +93,21 @@ void what_other_controllers_wrote_is_kept(void)
     json_object_set_new(scenario_find(&s, route), "status",
                         json_pack("{s:[O, o]}", "parents", theirs, stale));
     scenario_reconcile(&s, true, T0);
-    const json_t *parents = member(status_of(&s, route), "parents");
+    const json_t *parents = member(scenario_status(&s, route), "parents");
     CHECK_EQ(json_array_size(parents), 2);
     CHECK(json_equal(json_array_get(parents, 0), theirs));
-    CHECK_STR(field(json_array_get(parents, 1), "Accepted", "status"), "True");
+    CHECK_STR(scenario_field(json_array_get(parents, 1), "Accepted", "status"), "True");
     json_decref(theirs);
 
     /* A condition of another's type on our Gateway. */
     static const char gateway[] = "Gateway gateway-api-example-ns1/foo-gateway";
     json_t *foreign = json_pack("{s:s, s:s}", "type", "example.com/Audited", "status", "True");
-    json_array_insert(member(status_of(&s, gateway), "conditions"), 0, foreign);
+    json_array_insert(member(scenario_status(&s, gateway), "conditions"), 0, foreign);
     json_object_set_new(member(scenario_find(&s, gateway), "metadata"), "generation",
                         json_integer(2));
     scenario_reconcile(&s, true, T1);
-    CHECK(json_equal(json_array_get(member(status_of(&s, gateway), "conditions"), 0), foreign));
+    CHECK(
+        json_equal(json_array_get(member(scenario_status(&s, gateway), "conditions"), 0), foreign));
     json_decref(foreign);
     scenario_close(&s);
 }
@@ -152,10 +118,10 @@ void a_route_that_leaves_us_loses_our_entry(void)
     scenario_open(&s, "overview-1.yaml");
     static const char route[] = "HTTPRoute gateway-api-example-ns2/my-route";
     scenario_reconcile(&s, true, T0);
-    CHECK_EQ(json_array_size(member(status_of(&s, route), "parents")), 1);
+    CHECK_EQ(json_array_size(member(scenario_status(&s, route), "parents")), 1);
     fixture_set_new(scenario_find(&s, route), "spec.parentRefs[0].name", json_string("elsewhere"));
     scenario_reconcile(&s, true, T1);
-    CHECK_EQ(json_array_size(member(status_of(&s, route), "parents")), 0);
+    CHECK_EQ(json_array_size(member(scenario_status(&s, route), "parents")), 0);
     CHECK_EQ(scenario_reconcile(&s, true, T2), 0);
     scenario_close(&s);
 }
@@ -165,16 +131,16 @@ void a_gateway_keeps_its_address_when_an_older_one_comes(void)
     struct scenario s;
     scenario_open(&s, "teams.yaml");
     scenario_reconcile(&s, true, T0);
-    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    CHECK(scenario_plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
     json_t *older = json_deep_copy(scenario_find(&s, "Gateway infra/second-gw"));
     fixture_set_new(older, "metadata.name", json_string("oldest-gw"));
     fixture_set_new(older, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
     json_object_del(older, "status");
     scenario_add(&s, older);
     json_decref(older);
-    CHECK(plan_has(&s, "gateway infra/oldest-gw 192.0.2.19\n"));
-    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
-    CHECK(plan_has(&s, "gateway infra/second-gw 192.0.2.17\n"));
+    CHECK(scenario_plan_has(&s, "gateway infra/oldest-gw 192.0.2.19\n"));
+    CHECK(scenario_plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    CHECK(scenario_plan_has(&s, "gateway infra/second-gw 192.0.2.17\n"));
     scenario_close(&s);
 }
 
@@ -191,9 +157,9 @@ void nobody_takes_an_address_that_another_gateway_has(void)
     scenario_add(&s, thief);
     json_decref(thief);
     scenario_reconcile(&s, true, T1);
-    CHECK(plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
-    CHECK(plan_has(&s, "gateway infra/thief\n"));
-    CHECK_STR(field(status_of(&s, "Gateway infra/thief"), "Programmed", "message"),
+    CHECK(scenario_plan_has(&s, "gateway infra/shared-gw 192.0.2.16\n"));
+    CHECK(scenario_plan_has(&s, "gateway infra/thief\n"));
+    CHECK_STR(scenario_field(scenario_status(&s, "Gateway infra/thief"), "Programmed", "message"),
               "spec.addresses[0]: 192.0.2.16 cannot be used: it was given to Gateway "
               "infra/shared-gw");
     scenario_close(&s);
@@ -207,8 +173,8 @@ void nobody_takes_an_address_that_another_gateway_has(void)
     json_object_del(older, "status");
     scenario_add(&s, older);
     json_decref(older);
-    CHECK(plan_has(&s, "gateway ns/g1-asks 192.0.2.5\n"));
-    CHECK(plan_has(&s, "gateway ns/g0\n"));
+    CHECK(scenario_plan_has(&s, "gateway ns/g1-asks 192.0.2.5\n"));
+    CHECK(scenario_plan_has(&s, "gateway ns/g0\n"));
     scenario_close(&s);
 }
 
@@ -219,7 +185,7 @@ void a_gateway_gives_its_address_up_when_the_pool_no_longer_has_it(void)
     scenario_reconcile(&s, true, T0);
     fixture_set_new(scenario_find(&s, "AddressPool public"), "spec.addresses[0]",
                     json_string("192.0.2.100"));
-    CHECK(plan_has(&s, "foo-gateway 192.0.2.100\n"));
+    CHECK(scenario_plan_has(&s, "foo-gateway 192.0.2.100\n"));
     scenario_close(&s);
 }
 
@@ -255,7 +221,7 @@ void a_class_has_the_finalizer_while_gateways_use_it(void)
     CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
     json_object_set_new(member(class, "metadata"), "deletionTimestamp", json_string(T0));
     CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_KEEP);
-    CHECK(plan_has(&s, "listener prod-web HTTP 80 any served"));
+    CHECK(scenario_plan_has(&s, "listener prod-web HTTP 80 any served"));
     fixture_set_new(scenario_find(&s, "Gateway gateway-api-example-ns1/foo-gateway"),
                     "spec.gatewayClassName", json_string("another"));
     CHECK_EQ(wanted_finalizer(&s), ATTACH_FINALIZER_REMOVE);
@@ -269,7 +235,8 @@ void features_are_told_in_alphabetical_order(void)
     struct scenario s;
     scenario_open(&s, "overview-1.yaml");
     scenario_reconcile(&s, true, T0);
-    const json_t *features = member(status_of(&s, "GatewayClass foo-lb"), "supportedFeatures");
+    const json_t *features =
+        member(scenario_status(&s, "GatewayClass foo-lb"), "supportedFeatures");
     CHECK(json_array_size(features) > 10);
     for (size_t i = 1; i < json_array_size(features); i++) {
         CHECK(strcmp(json_string_value(member(json_array_get(features, i - 1), "name")),
@@ -280,8 +247,8 @@ void features_are_told_in_alphabetical_order(void)
 
 void the_order_of_the_objects_does_not_matter(void)
 {
-    static const char *const files[] = {"teams.yaml", "backends.yaml", "addresses.yaml",
-                                        "rules.yaml", "listeners.yaml"};
+    static const char *const files[] = {"teams.yaml", "backends.yaml",  "addresses.yaml",
+                                        "rules.yaml", "listeners.yaml", "policies.yaml"};
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         struct scenario s;
         scenario_open(&s, files[f]);
@@ -306,11 +273,11 @@ void an_object_that_is_being_deleted_serves_no_more(void)
     scenario_open(&s, "teams.yaml");
     json_object_set_new(member(scenario_find(&s, "HTTPRoute b/app"), "metadata"),
                         "deletionTimestamp", json_string(T0));
-    CHECK(!plan_has(&s, "route b/app"));
-    CHECK(plan_has(&s, "route a/app"));
+    CHECK(!scenario_plan_has(&s, "route b/app"));
+    CHECK(scenario_plan_has(&s, "route a/app"));
     json_object_set_new(member(scenario_find(&s, "Gateway infra/shared-gw"), "metadata"),
                         "deletionTimestamp", json_string(T0));
-    CHECK(!plan_has(&s, "gateway infra/shared-gw"));
+    CHECK(!scenario_plan_has(&s, "gateway infra/shared-gw"));
     scenario_close(&s);
 }
 
@@ -319,17 +286,17 @@ void a_route_loses_its_grant_and_gets_it_back(void)
     struct scenario s;
     scenario_open(&s, "backends.yaml");
     json_t *grant = scenario_find(&s, "ReferenceGrant shared/open");
-    CHECK(plan_has(&s, "group shared/open:80\n"));
+    CHECK(scenario_plan_has(&s, "group shared/open:80\n"));
     fixture_set_new(grant, "spec.from[0].namespace", json_string("another"));
-    CHECK(!plan_has(&s, "group shared/open:80\n"));
+    CHECK(!scenario_plan_has(&s, "group shared/open:80\n"));
     scenario_reconcile(&s, true, T0);
     const json_t *p = parent(&s, "HTTPRoute ns/r5-granted");
-    CHECK_STR(field(p, "ResolvedRefs", "reason"), "RefNotPermitted");
-    CHECK_STR(field(p, "ResolvedRefs", "message"),
+    CHECK_STR(scenario_field(p, "ResolvedRefs", "reason"), "RefNotPermitted");
+    CHECK_STR(scenario_field(p, "ResolvedRefs", "message"),
               "rules[0].backendRefs[0]: no ReferenceGrant in shared lets HTTPRoutes of ns use "
               "Service open");
     fixture_set_new(grant, "spec.from[0].namespace", json_string("ns"));
-    CHECK(plan_has(&s, "group shared/open:80\n"));
+    CHECK(scenario_plan_has(&s, "group shared/open:80\n"));
     scenario_close(&s);
 }
 
@@ -338,18 +305,20 @@ void messages_say_what_to_do(void)
     struct scenario s;
     scenario_open(&s, "rules.yaml");
     scenario_reconcile(&s, true, T0);
-    CHECK_STR(field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
+    CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
               "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: type "
               "ExtensionRef is not supported");
-    const char *dropped = field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
+    const char *dropped =
+        scenario_field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
     CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);
     CHECK(strstr(dropped, "rules[1]: matches[0] has a RegularExpression") != NULL);
     CHECK(strstr(dropped, "rules[5]: retry is not supported") != NULL);
     scenario_close(&s);
     scenario_open(&s, "addresses.yaml");
     scenario_reconcile(&s, true, T0);
-    CHECK_STR(field(status_of(&s, "Gateway ns/g3-collides"), "Programmed", "message"),
-              "spec.addresses[0]: 192.0.2.5 cannot be used: Gateway ns/g1-asks has it, and their "
-              "listeners cannot be told apart");
+    CHECK_STR(
+        scenario_field(scenario_status(&s, "Gateway ns/g3-collides"), "Programmed", "message"),
+        "spec.addresses[0]: 192.0.2.5 cannot be used: Gateway ns/g1-asks has it, and their "
+        "listeners cannot be told apart");
     scenario_close(&s);
 }

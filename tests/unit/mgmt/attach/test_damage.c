@@ -33,6 +33,8 @@ static json_t *any_value(void)
                                         "Gateway",
                                         "HTTPRoute",
                                         "Service",
+                                        "BBR",
+                                        "web",
                                         "ns",
                                         "gw",
                                         "*.example.com",
@@ -131,9 +133,38 @@ static bool is_valid(json_t *object)
     return model_validate(type, object, NULL, &errors) == 0;
 }
 
+/* Do the listeners before the i-th that are at its j-th address and port have its congestion
+ * control? */
+static void check_beside(const struct plan *p, uint32_t i, uint32_t j)
+{
+    const struct plan_listener *l = &p->listeners[i];
+    const struct ip_addr *addr = &p->gateways[l->gateway].addresses[j];
+    for (uint32_t k = 0; k < i; k++) {
+        const struct plan_listener *other = &p->listeners[k];
+        const struct plan_gateway *g = &p->gateways[other->gateway];
+        bool may_meet = other->is_served && other->port == l->port;
+        for (uint32_t m = 0; may_meet && m < g->n_addresses; m++) {
+            CHECK(!ip_addr_eq(addr, &g->addresses[m]) ||
+                  other->congestions[m] == l->congestions[j]);
+        }
+    }
+}
+
+static void check_congestions(const struct plan *p)
+{
+    for (uint32_t i = 0; i < p->n_listeners; i++) {
+        const struct plan_listener *l = &p->listeners[i];
+        for (uint32_t j = 0; l->is_served && j < p->gateways[l->gateway].n_addresses; j++) {
+            CHECK(image_is_congestion((uint8_t)l->congestions[j]));
+            check_beside(p, i, j);
+        }
+    }
+}
+
 /* Indices within their arrays, lists where they must be. */
 static void check_plan(const struct plan *p)
 {
+    check_congestions(p);
     for (uint32_t i = 0; i < p->n_listeners; i++) {
         CHECK(p->listeners[i].gateway < p->n_gateways);
         for (uint32_t j = 0; j < p->listeners[i].n_attachments; j++) {
@@ -206,8 +237,9 @@ static void run_damaged(const struct scenario *whole, uint32_t *ret_refused)
 
 void damaged_objects_never_crash_a_run(void)
 {
-    static const char *const files[] = {"teams.yaml", "backends.yaml",  "addresses.yaml",
-                                        "rules.yaml", "listeners.yaml", "classes.yaml"};
+    static const char *const files[] = {"teams.yaml",   "backends.yaml",  "addresses.yaml",
+                                        "rules.yaml",   "listeners.yaml", "classes.yaml",
+                                        "policies.yaml"};
     uint32_t refused = 0;
     state = 20261123;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {

@@ -30,7 +30,8 @@ static const struct plan_address addresses[] = {{V4(2), PLAN_NONE}, {V4(10), PLA
 static const struct ip_addr gateway_addresses[] = {V4(2), V4(10)};
 static const struct plan_gateway gateways[] = {
     {"infra", "gw", "uid", 1, array_len(gateway_addresses), gateway_addresses}};
-static const struct plan_group groups[] = {{"a/one:80", 0, NULL}, {"a/two:80", 0, NULL}};
+static const struct plan_group groups[] = {{"a/one:80", 0, NULL, IMAGE_CONGESTION_BBR},
+                                           {"a/two:80", 0, NULL, IMAGE_CONGESTION_CUBIC}};
 static const uint32_t group_ids[] = {17, 4};
 
 static const struct plan_pair set_pair[] = {{"X-From", "sluice", PLAN_MATCH_EXACT}};
@@ -76,11 +77,13 @@ static const char *const any[] = {NULL};
 static const char *const named[] = {"*.example.com", "a.example.org"};
 static const struct plan_attachment attachments[] = {{0, 2, named}, {1, 1, any}};
 static const struct plan_attachment old_attachment = {2, 1, any};
+static const enum image_congestion second_bbr[] = {IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_BBR};
 static const struct plan_listener listeners[] = {
-    {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments},
-    {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL},
-    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment},
-    {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment},
+    {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr},
+    {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr},
+    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr},
+    {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment,
+     second_bbr},
 };
 static const struct plan plan = {
     .n_gateways = array_len(gateways),
@@ -202,6 +205,24 @@ TEST(rules_keep_backends_weights_faults_and_timeouts)
     free(c.data);
 }
 
+TEST(congestion_control_is_the_binds_and_the_groups)
+{
+    struct compiled c;
+    struct route_result result;
+    compile(&c, &plan, 1);
+    uint32_t bind;
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
+    CHECK_EQ(c.v.binds[bind].congestion, IMAGE_CONGESTION_CUBIC);
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[1], 80, &bind));
+    CHECK_EQ(c.v.binds[bind].congestion, IMAGE_CONGESTION_BBR);
+    const struct image_rule *rule = rule_for(&c, "x.example.com", "/abc", &result);
+    CHECK_EQ(c.v.backends[rule->first_backend].congestion, IMAGE_CONGESTION_BBR);
+    CHECK_EQ(c.v.backends[rule->first_backend + 1].congestion, IMAGE_CONGESTION_NONE);
+    rule = rule_for(&c, "other.net", "/abc", &result);
+    CHECK_EQ(c.v.backends[rule->first_backend].congestion, IMAGE_CONGESTION_CUBIC);
+    free(c.data);
+}
+
 TEST(paths_are_matched_in_the_form_of_requests)
 {
     struct compiled c;
@@ -308,6 +329,7 @@ TEST(an_empty_plan_is_an_image_too)
 UNIT_MAIN("compile", T(the_network_is_carried_over),
           T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
+          T(congestion_control_is_the_binds_and_the_groups),
           T(paths_are_matched_in_the_form_of_requests),
           T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
           T(a_replacement_is_made_safe_for_the_wire), T(routes_stand_by_age_and_then_by_letters),

@@ -33,6 +33,7 @@ static void *make_image(void)
     struct image_builder *b = image_builder_new();
     REQUIRE(image_builder_listener(b, "infra/gw/http", "", IMAGE_PROTOCOL_HTTP, 80) == 0);
     REQUIRE(image_builder_bind(b, &vip, 80, 0) == 0);
+    REQUIRE(image_builder_bind_congestion(b, &vip, 80, IMAGE_CONGESTION_BBR) == 0);
     add(b, "team-a/cart",
         &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path = "/cart"}, false);
     add(b, "team-b/secret",
@@ -85,6 +86,9 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_STR(field(json_array_get(backends, 0), "name"), "team-a/svc:80");
     CHECK_STR(field(json_array_get(backends, 0), "share"), "75%");
     CHECK_EQ(json_integer_value(json_object_get(json_array_get(backends, 1), "answer")), 500);
+    CHECK_STR(field(status, "congestionControl"), "BBR");
+    CHECK_STR(field(json_array_get(backends, 0), "congestionControl"), "Cubic");
+    CHECK_STR(field(json_array_get(backends, 1), "congestionControl"), "");
     const json_t *candidates = json_object_get(status, "candidates");
     REQUIRE(json_array_size(candidates) == 2);
     CHECK_STR(field(json_array_get(candidates, 0), "route"), "team-b/secret");

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the policies of Gateways and listeners come to at each address and port. TCP chooses at the
+ * SYN, which names no host: so listeners that share address and port have one congestion control,
+ * that of the most preferred policy among theirs.
+ */
+#include "attach/attach_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A served listener at one of the addresses of its Gateway. */
+struct place {
+    const struct at_gateway *gateway;
+    struct at_listener *listener;
+    uint32_t address;
+};
+
+/* A listener without a policy of its own has its Gateway's. */
+static void inherit(struct attach *a, struct at_gateway *g)
+{
+    for (uint32_t i = 0; g->policy != NULL && i < g->n_listeners; i++) {
+        struct at_listener *l = &g->listeners[i];
+        if (l->policy != NULL) {
+            policy_lose(g->policy,
+                        arena_printf(a->arena, "listener %s: TransportPolicy %s targets it by name",
+                                     l->name, l->policy->policy->meta.full_name));
+        } else if (l->protocol->plan != PLAN_UDP) {
+            l->policy = g->policy;
+        }
+    }
+}
+
+static const struct ip_addr *place_address(const struct place *p)
+{
+    return &p->gateway->addresses[p->address];
+}
+
+static bool is_same_bind(const struct place *x, const struct place *y)
+{
+    return x->listener->port == y->listener->port && ip_addr_eq(place_address(x), place_address(y));
+}
+
+/* Below 0: x comes before y. Policies stand in one array, the most preferred first. */
+static int compare_targets(const struct at_policy_target *x, const struct at_policy_target *y)
+{
+    if (x == NULL || y == NULL) {
+        return (x == NULL) - (y == NULL);
+    }
+    if ((x->section == NULL) != (y->section == NULL)) {
+        return x->section != NULL ? -1 : 1;
+    }
+    return x->policy < y->policy ? -1 : x->policy > y->policy;
+}
+
+static int compare_places(const void *x, const void *y)
+{
+    const struct place *p = x;
+    const struct place *q = y;
+    int by_address = memcmp(place_address(p)->bytes, place_address(q)->bytes, 16);
+    if (by_address != 0) {
+        return by_address;
+    }
+    if (p->listener->port != q->listener->port) {
+        return p->listener->port < q->listener->port ? -1 : 1;
+    }
+    int by_policy = compare_targets(p->listener->policy, q->listener->policy);
+    if (by_policy != 0) {
+        return by_policy;
+    }
+    if (p->gateway != q->gateway) {
+        return p->gateway < q->gateway ? -1 : 1;
+    }
+    return p->listener < q->listener ? -1 : p->listener > q->listener;
+}
+
+/* All places; also gives each listener the array that they are written to. */
+static struct place *list_places(struct attach *a, uint32_t *ret_n)
+{
+    size_t room = 0;
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        room += (size_t)a->gateways[i].n_listeners * a->gateways[i].n_addresses;
+    }
+    struct place *places = ARENA_ARRAY(a->arena, struct place, room);
+    enum image_congestion *congestions = ARENA_ARRAY(a->arena, enum image_congestion, room);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        struct at_gateway *g = &a->gateways[i];
+        for (uint32_t j = 0; j < g->n_listeners; j++) {
+            struct at_listener *l = &g->listeners[j];
+            l->congestions = congestions;
+            congestions += g->n_addresses;
+            for (uint32_t k = 0; listener_is_served(g, l) && k < g->n_addresses; k++) {
+                places[n++] = (struct place){g, l, k};
+            }
+        }
+    }
+    *ret_n = n;
+    return places;
+}
+
+/* A policy may well stand behind another's that says the same. */
+static void decide(struct attach *a, const struct place *first, const struct place *p)
+{
+    const struct at_policy_target *winner = first->listener->policy;
+    struct at_policy_target *own = p->listener->policy;
+    enum image_congestion congestion =
+        winner != NULL ? winner->policy->congestion : IMAGE_CONGESTION_CUBIC;
+    p->listener->congestions[p->address] = congestion;
+    if (own == NULL) {
+        return;
+    }
+    if (own->policy->congestion == congestion) {
+        own->is_in_effect = true;
+        return;
+    }
+    char text[IP_ADDR_TEXT_MAX];
+    policy_lose(own, arena_printf(a->arena,
+                                  "listener %s shares %s port %u with listener %s of Gateway %s, "
+                                  "for which TransportPolicy %s comes first: TCP chooses before it "
+                                  "knows the hostname",
+                                  p->listener->name, ip_addr_format(place_address(p), text),
+                                  (unsigned)p->listener->port, first->listener->name,
+                                  first->gateway->meta.full_name, winner->policy->meta.full_name));
+}
+
+/* Where nothing is served there is nobody to lose to. */
+static void attach_unserved(const struct at_gateway *g)
+{
+    for (uint32_t i = 0; i < g->n_listeners; i++) {
+        const struct at_listener *l = &g->listeners[i];
+        if (l->policy != NULL && !listener_is_served(g, l)) {
+            l->policy->is_in_effect = true;
+        }
+    }
+}
+
+void policy_bind_run(struct attach *a)
+{
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        inherit(a, &a->gateways[i]);
+        attach_unserved(&a->gateways[i]);
+    }
+    uint32_t n;
+    struct place *places = list_places(a, &n);
+    if (n > 0) {
+        qsort(places, n, sizeof(places[0]), compare_places);
+    }
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        first = is_same_bind(&places[first], &places[i]) ? first : i;
+        decide(a, &places[first], &places[i]);
+    }
+}
