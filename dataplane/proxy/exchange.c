@@ -145,6 +145,7 @@ static void follow_rule(struct exchange *e)
         return;
     }
     e->group = backend->group;
+    e->congestion = proxy_congestion(backend->congestion);
     exchange_try(e);
 }
 

@@ -54,11 +54,24 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     return p;
 }
 
+enum tcp_congestion proxy_congestion(uint8_t congestion)
+{
+    static const enum tcp_congestion of_image[] = {
+        [IMAGE_CONGESTION_CUBIC] = TCP_CONGESTION_CUBIC,
+        [IMAGE_CONGESTION_BBR] = TCP_CONGESTION_BBR,
+    };
+    ASSERT(image_is_congestion(congestion));
+    return of_image[congestion];
+}
+
 static bool listen(void *owner, const struct ip_addr *local, uint16_t port,
                    struct tcp_listening *ret)
 {
     const struct proxy *p = owner;
-    return p->image.view != NULL && route_bind_find(p->image.view, local, port, &ret->bind);
+    if (p->image.view == NULL || !route_bind_find(p->image.view, local, port, &ret->bind))
+        return false;
+    ret->congestion = proxy_congestion(p->image.view->binds[ret->bind].congestion);
+    return true;
 }
 
 void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)

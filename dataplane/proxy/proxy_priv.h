@@ -46,6 +46,7 @@ struct exchange {
     struct proxy_image image; /* pinned */
     struct route_result route;
     uint32_t group;
+    enum tcp_congestion congestion; /* of the group */
     uint8_t tries;
     bool has_request_head;      /* the head went to the backend */
     bool has_body_moved;        /* some of the request's body did: it cannot be sent again */
@@ -75,6 +76,9 @@ struct proxy {
     struct even shares[PROXY_SHARES]; /* by the rule's number */
     uint32_t walk;                    /* connections below this index know the current image */
 };
+
+/* proxy.c: what an image says, as TCP takes it. */
+enum tcp_congestion proxy_congestion(uint8_t congestion);
 
 /* proxy_env.c: head buffers and counters for http. */
 void proxy_env_init(struct proxy *p);

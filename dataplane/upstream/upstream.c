@@ -151,14 +151,15 @@ static void leave_busy(struct upstream *u, struct upstream_conn *c)
     u->core->stats->counters[STAT_upstream_busy_now]--;
 }
 
-/* The connection to `e` that was used last; NULL: none is idle. */
-static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e)
+/* The connection to `e` of that kind that was used last; NULL: none is idle. */
+static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e,
+                                       enum tcp_congestion congestion)
 {
-    struct list_node *first = list_peek_front(&e->idle_conns);
+    struct list_node *first = list_peek_front(&e->idle_conns[congestion]);
     if (first == NULL)
         return NULL;
     struct upstream_conn *c = container_of(first, struct upstream_conn, idle_link);
-    ASSERT(c->h1.phase == H1_CLIENT_READY);
+    ASSERT(c->h1.phase == H1_CLIENT_READY && c->congestion == congestion);
     leave_idle(u, c);
     c->is_reused = true;
     stat_inc(u->core, STAT_upstream_reused);
@@ -166,6 +167,7 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpo
 }
 
 static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
+                                      enum tcp_congestion congestion,
                                       struct upstream_conn **ret_conn)
 {
     ASSERT(u->dialer.open != NULL);
@@ -174,13 +176,14 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
         return UPSTREAM_NO_CONN;
     struct tcp_open_args args = {.remote = e->id.addr,
                                  .remote_port = e->id.port,
-                                 .connect_timeout_ms = u->config.connect_timeout_ms};
+                                 .connect_timeout_ms = u->config.connect_timeout_ms,
+                                 .congestion = (uint8_t)congestion};
     struct stream *stream;
     if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
         pool_put(&u->conns, c);
         return UPSTREAM_OPEN_FAILED;
     }
-    *c = (struct upstream_conn){.upstream = u, .endpoint = e};
+    *c = (struct upstream_conn){.upstream = u, .endpoint = e, .congestion = congestion};
     h1_client_init(&c->h1, stream, u->env, &idle_ops, u);
     stat_inc(u->core, STAT_upstream_opened);
     *ret_conn = c;
@@ -216,7 +219,7 @@ static void make_room(struct upstream *u, const struct upstream_ask *ask,
     if (!is_full || u->idle == 0)
         return;
     const struct upstream_endpoint *e = upstream_endpoint_find(u, id);
-    if (e == NULL || e->idle == 0 || ask->is_fresh)
+    if (e == NULL || list_is_empty(&e->idle_conns[ask->congestion]) || ask->is_fresh)
         close_oldest_idle(u);
 }
 
@@ -225,6 +228,7 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
                                   struct upstream_conn **ret_conn)
 {
     struct upstream_conn_id id;
+    ASSERT((unsigned)ask->congestion < UPSTREAM_CONGESTIONS);
     enum upstream_result r = upstream_pick(u, ask, &id);
     if (r != UPSTREAM_OK)
         return count_failure(u, r);
@@ -233,9 +237,9 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     if (e == NULL)
         return count_failure(u, UPSTREAM_NO_CONN);
     e->group = ask->group;
-    struct upstream_conn *c = ask->is_fresh ? NULL : take_idle(u, e);
+    struct upstream_conn *c = ask->is_fresh ? NULL : take_idle(u, e, ask->congestion);
     if (c == NULL)
-        r = open_conn(u, e, &c);
+        r = open_conn(u, e, ask->congestion, &c);
     if (r != UPSTREAM_OK) {
         upstream_endpoint_check_end(u, e);
         return count_failure(u, r);
@@ -260,7 +264,7 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
     c->h1.ops = &idle_ops;
     c->h1.owner = u;
     c->idle_until_us = u->core->now_us + (uint64_t)u->config.idle_timeout_ms * 1000;
-    list_push_front(&c->endpoint->idle_conns, &c->idle_link);
+    list_push_front(&c->endpoint->idle_conns[c->congestion], &c->idle_link);
     list_push_back(&u->ages, &c->age_link);
     c->endpoint->idle++;
     u->idle++;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Backends of one worker: which endpoint of a group gets the next request, and connections to
- * endpoints, kept for reuse. Connections are keyed by the endpoint's address and port, not by group
- * or generation: a change of configuration does not throw warm connections away.
+ * endpoints, kept for reuse. Connections are keyed by the endpoint's address and port and by their
+ * congestion control, not by group or generation: a change of configuration does not throw warm
+ * connections away. What congestion control is wanted decides which idle ones may be taken; those
+ * that nobody wants any more age and go.
  *
  * Life of a connection: opened for an exchange -> busy -> idle -> busy ... -> closed. Idle ones are
  * closed after idle_timeout_ms, when there are too many (the longest unused first), when the
@@ -85,17 +87,19 @@ void upstream_done(struct upstream *u);
 /* What is wanted. */
 struct upstream_ask {
     uint32_t group;
-    bool is_fresh; /* never an idle connection: it is a second try */
+    enum tcp_congestion congestion; /* of the group: the connection has it */
+    bool is_fresh;                  /* never an idle connection: it is a second try */
     const struct upstream_conn_id
         *avoid; /* it just failed: only if it is the only one; NULL: none */
 };
 
 /*
- * A connection to an endpoint of the group: an idle one unless `is_fresh`, else one that is being
- * opened. Endpoints: those that are READY; when there is none, those that still serve while they
- * terminate. Of two chosen at random by weight, the one with fewer requests under way for its
- * weight (power of two choices). h1.ops and h1.owner are set to the given ones. Cost: linear in the
- * group's endpoints, a nanosecond each; O(1) in the number of connections.
+ * A connection to an endpoint of the group: an idle one with the congestion control asked for
+ * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY; when there is
+ * none, those that still serve while they terminate. Of two chosen at random by weight, the one
+ * with fewer requests under way for its weight (power of two choices). h1.ops and h1.owner are set
+ * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
+ * of connections.
  */
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
                                   const struct h1_client_ops *ops, void *owner,

@@ -39,7 +39,8 @@ struct upstream_endpoint *upstream_endpoint_get(struct upstream *u,
     if (e == NULL)
         return NULL;
     *e = (struct upstream_endpoint){.id = *id};
-    list_init(&e->idle_conns);
+    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS; i++)
+        list_init(&e->idle_conns[i]);
     list_push_front(bucket_of(u, id), &e->link);
     return e;
 }
@@ -48,7 +49,8 @@ void upstream_endpoint_check_end(struct upstream *u, struct upstream_endpoint *e
 {
     if (e->busy > 0 || e->idle > 0)
         return;
-    ASSERT(list_is_empty(&e->idle_conns));
+    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS; i++)
+        ASSERT(list_is_empty(&e->idle_conns[i]));
     list_remove(&e->link);
     pool_put(&u->endpoints, e);
 }
@@ -64,6 +66,15 @@ static bool is_listed(const struct upstream *u, const struct upstream_endpoint *
     return false;
 }
 
+static struct upstream_conn *any_idle(const struct upstream_endpoint *e)
+{
+    struct list_node *first = NULL;
+    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS && first == NULL; i++)
+        first = list_peek_front(&e->idle_conns[i]);
+    ASSERT(first != NULL && e->idle > 0);
+    return container_of(first, struct upstream_conn, idle_link);
+}
+
 /* Closes the idle connections of the bucket's endpoints that are gone. Returns how many. */
 static unsigned purge_bucket(struct upstream *u, struct list_node *bucket)
 {
@@ -73,9 +84,7 @@ static unsigned purge_bucket(struct upstream *u, struct list_node *bucket)
         if (e->idle == 0 || is_listed(u, e))
             continue;
         for (uint32_t n = e->idle; n > 0; n--) {
-            struct list_node *first = list_peek_front(&e->idle_conns);
-            upstream_close_idle(u, container_of(first, struct upstream_conn, idle_link),
-                                STAT_upstream_closed_vanished);
+            upstream_close_idle(u, any_idle(e), STAT_upstream_closed_vanished);
             closed++;
         }
     }

@@ -9,11 +9,13 @@
 #include "core/endpoint_table.h"
 #include "upstream/upstream.h"
 
+enum { UPSTREAM_CONGESTIONS = TCP_CONGESTION_BBR + 1 };
+
 /*
  * One address and port with at least one connection. Reached by the hash table `buckets`; lives
  * from the first connection to the last.
  *
- * Invariants: busy + idle >= 1; `idle_conns` has `idle` entries.
+ * Invariants: busy + idle >= 1; the lists of `idle_conns` have `idle` entries.
  */
 struct upstream_endpoint {
     struct list_node link; /* in its bucket */
@@ -21,7 +23,7 @@ struct upstream_endpoint {
     uint32_t group; /* that led here last: who is asked whether it is still listed */
     uint32_t busy;
     uint32_t idle;
-    struct list_node idle_conns; /* last used first */
+    struct list_node idle_conns[UPSTREAM_CONGESTIONS]; /* by enum tcp_congestion; last used first */
 };
 
 /* Busy: `idle_link` and `age_link` on no list. Idle: on both. */
@@ -29,9 +31,10 @@ struct upstream_conn {
     struct h1_client h1;
     struct upstream *upstream;
     struct upstream_endpoint *endpoint;
-    struct list_node idle_link; /* in endpoint->idle_conns */
+    struct list_node idle_link; /* in endpoint->idle_conns[congestion] */
     struct list_node age_link;  /* in upstream->ages: longest idle first */
     uint64_t idle_until_us;
+    enum tcp_congestion congestion;
     bool is_reused;
 };
 

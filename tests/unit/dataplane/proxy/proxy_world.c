@@ -79,6 +79,8 @@ void world_publish(struct world *w, uint16_t port)
     struct ip_addr addr = ip_addr_from_v4(vip);
     uint32_t listener = image_builder_listener(b, "ns/gw/http", "", IMAGE_PROTOCOL_HTTP, 80);
     image_builder_bind(b, &addr, port, listener);
+    image_builder_bind_congestion(b, &addr, port, w->congestion);
+    image_builder_group_congestion(b, 1, w->congestion);
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);
@@ -145,6 +147,7 @@ void world_init(struct world *w, const struct proxy_config *config)
     w->rcu = rcu_new(1);
     w->table = endpoint_table_new(w->rcu);
     w->out_room = SIZE_MAX;
+    w->congestion = IMAGE_CONGESTION_CUBIC;
     w->proxy = proxy_new(&w->core, w->table, config != NULL ? config : &small);
     proxy_upcalls(w->proxy, &w->upcalls);
     proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w});

@@ -39,6 +39,7 @@ struct world {
     void *image;
     struct image_view view;
     unsigned pins;
+    enum image_congestion congestion; /* of the bind and of group 1 in the next image */
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];
     unsigned n_clients;

@@ -651,6 +651,51 @@ TEST(a_new_image_keeps_connections_and_one_without_their_bind_closes_them)
     world_done(&w);
 }
 
+TEST(a_new_congestion_control_is_for_new_backend_connections_and_closes_none)
+{
+    size_t parsed[WORLD_STREAMS_MAX];
+    world_init(&w, NULL);
+    struct fake_stream *c = world_connect(&w);
+    for (unsigned i = 0; i < 6; i++)
+        CHECK_STR(ask(c, REQ("/")), OK);
+    unsigned before = w.n_backends;
+    for (unsigned i = 0; i < before; i++) {
+        CHECK_EQ(w.backends[i].args.congestion, TCP_CONGESTION_CUBIC);
+        parsed[i] = w.backends[i].parsed;
+    }
+    w.congestion = IMAGE_CONGESTION_BBR;
+    world_publish(&w, 80);
+    world_run(&w);
+    for (unsigned i = 0; i < 6; i++)
+        CHECK_STR(ask(c, REQ("/")), OK);
+    CHECK(w.n_backends > before && !c->is_shutdown);
+    for (unsigned i = 0; i < before; i++)
+        CHECK(!w.backends[i].f.is_released && w.backends[i].parsed == parsed[i]);
+    for (unsigned i = before; i < w.n_backends; i++)
+        CHECK_EQ(w.backends[i].args.congestion, TCP_CONGESTION_BBR);
+    world_done(&w);
+}
+
+/* What TCP is told of a client that comes now. */
+static enum tcp_congestion congestion_of_clients(void)
+{
+    struct tcp_listening listening = {0};
+    struct ip_addr vip = ip_addr_from_v4((uint8_t[]){198, 18, 0, 1});
+    REQUIRE(w.upcalls.listen(w.upcalls.owner, &vip, 80, &listening));
+    return listening.congestion;
+}
+
+TEST(clients_get_the_congestion_control_of_their_bind)
+{
+    world_init(&w, NULL);
+    CHECK_EQ(congestion_of_clients(), TCP_CONGESTION_CUBIC);
+    w.congestion = IMAGE_CONGESTION_BBR;
+    world_publish(&w, 80);
+    CHECK_EQ(congestion_of_clients(), TCP_CONGESTION_BBR);
+    world_run(&w);
+    world_done(&w);
+}
+
 TEST(endpoints_that_vanish_lose_their_idle_connections_only)
 {
     static const uint8_t one[] = {1};
@@ -740,6 +785,8 @@ UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
           T(idle_connections_and_slow_heads_are_timed_out),
           T(a_request_that_cannot_go_again_holds_no_head_buffer), T(pools_that_run_out_are_answers),
           T(a_new_image_keeps_connections_and_one_without_their_bind_closes_them),
+          T(a_new_congestion_control_is_for_new_backend_connections_and_closes_none),
+          T(clients_get_the_congestion_control_of_their_bind),
           T(endpoints_that_vanish_lose_their_idle_connections_only),
           T(terminating_endpoints_serve_only_when_nobody_is_ready),
           T(idle_backend_connections_age_and_their_end_is_noticed))

@@ -20,9 +20,11 @@ static struct rcu *rcu;
 static struct endpoint_table *table;
 static struct fake_env env;
 static struct fake_stream streams[STREAMS_MAX];
-static uint8_t hosts[STREAMS_MAX]; /* where each leads */
+static uint8_t hosts[STREAMS_MAX];       /* where each leads */
+static uint8_t congestions[STREAMS_MAX]; /* with what each was opened */
 static unsigned n_streams;
 static struct upstream *u;
+static enum tcp_congestion wanted; /* by get() */
 
 static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
                                 struct stream **ret_stream)
@@ -31,6 +33,7 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
     fake_stream_init(&streams[n_streams], SIZE_MAX);
     streams[n_streams].events = STREAM_WRITABLE;
     hosts[n_streams] = args->remote.bytes[15];
+    congestions[n_streams] = args->congestion;
     *ret_stream = &streams[n_streams++].stream;
     return TCP_OPEN_OK;
 }
@@ -75,6 +78,7 @@ static void begin(const struct upstream_config *config)
     table = endpoint_table_new(rcu);
     fake_env_init(&env, 1000);
     n_streams = 0;
+    wanted = TCP_CONGESTION_CUBIC;
     u = upstream_new(&core, table, &env.env, config != NULL ? config : &small);
     upstream_set_dialer(u, &(struct upstream_dialer){.open = dial});
 }
@@ -123,7 +127,7 @@ static const struct h1_client_ops ops = {
 static struct upstream_conn *get(enum upstream_result *ret_why)
 {
     struct upstream_conn *c = NULL;
-    struct upstream_ask ask = {.group = 1};
+    struct upstream_ask ask = {.group = 1, .congestion = wanted};
     *ret_why = upstream_get(u, &ask, &ops, NULL, &c);
     if (*ret_why != UPSTREAM_OK)
         return NULL;
@@ -234,6 +238,59 @@ TEST(an_idle_connection_makes_room_for_one_that_is_needed)
     end();
 }
 
+TEST(an_idle_connection_serves_who_wants_its_congestion_control)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    enum upstream_result why;
+    begin(NULL);
+    put_group(rows, 1);
+    struct upstream_conn *cubic = get(&why);
+    answer_and_put(cubic);
+    wanted = TCP_CONGESTION_BBR;
+    struct upstream_conn *bbr = get(&why);
+    CHECK_EQ(n_streams, 2);
+    CHECK_EQ(congestions[0], TCP_CONGESTION_CUBIC);
+    CHECK_EQ(congestions[1], TCP_CONGESTION_BBR);
+    CHECK_EQ(upstream_idle_count(u), 1); /* the other one was neither taken nor closed */
+    answer_and_put(bbr);
+    CHECK(get(&why) == bbr);
+    answer_and_put(bbr);
+    wanted = TCP_CONGESTION_CUBIC;
+    CHECK(get(&why) == cubic);
+    answer_and_put(cubic);
+    CHECK_EQ(upstream_idle_count(u), 2);
+    put_group(rows, 0); /* the endpoint is listed no more: both kinds go */
+    while (upstream_poll(u) > 0)
+        check_upstream(u);
+    CHECK_EQ(upstream_idle_count(u), 0);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_vanished], 2);
+    CHECK_EQ(n_streams, 2);
+    end();
+}
+
+TEST(an_idle_connection_of_the_other_kind_makes_room)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    static const struct upstream_config one = {.conns_max = 1,
+                                               .endpoints_max = 1,
+                                               .idle_max = 1,
+                                               .idle_per_endpoint_max = 1,
+                                               .busy_per_endpoint_max = 1,
+                                               .idle_timeout_ms = 1000,
+                                               .connect_timeout_ms = 1};
+    enum upstream_result why;
+    begin(&one);
+    put_group(rows, 1);
+    answer_and_put(get(&why));
+    wanted = TCP_CONGESTION_BBR;
+    struct upstream_conn *c = get(&why);
+    REQUIRE(c != NULL);
+    CHECK_EQ(congestions[1], TCP_CONGESTION_BBR);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_idle_limit], 1);
+    upstream_abort(u, c);
+    end();
+}
+
 TEST(limits_are_answers)
 {
     static const struct row rows[] = {{1, 1, READY}};
@@ -271,4 +328,6 @@ TEST(limits_are_answers)
 UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
-          T(an_idle_connection_makes_room_for_one_that_is_needed), T(limits_are_answers))
+          T(an_idle_connection_makes_room_for_one_that_is_needed),
+          T(an_idle_connection_serves_who_wants_its_congestion_control),
+          T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers))
