@@ -21,6 +21,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "Interface": (SLUICE, "interfaces", False),
     "StaticRoute": (SLUICE, "staticroutes", False),
     "AddressPool": (SLUICE, "addresspools", False),
+    "TransportPolicy": (SLUICE, "transportpolicies", True),
 }
 MERGE_PATCH = "application/merge-patch+json"
 
