@@ -4,7 +4,7 @@
 
 #include "attach/condition.h"
 
-#define STATUS_ENTRY_CONDITIONS_MAX 3u
+#define STATUS_ENTRY_CONDITIONS_MAX 3u /* a route has as many; a policy one */
 
 /* What we say of one object that a route or policy refers to. */
 struct status_entry {
