@@ -60,6 +60,7 @@ void check_tcp_conn_deep(const struct tcp_conn *c)
     check_tcp_mbufq(&c->rcvq);
     check_tcp_mbufq(&c->sndq);
     check_tcp_mbufq(&c->oooq);
+    check_tcp_reasm(c);
     if (c->tx != NULL)
         check_tcp_board(&c->tx->board, c->snd_una, c->snd_nxt);
 }

@@ -64,8 +64,7 @@ void tcp_on_fin_received(struct tcp_conn *c)
     c->flags |= TCP_F_FIN_RCVD;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt);
-    tcp_mbufq_clear(&c->oooq,
-                    tcp_held(c, STAT_tcp_oooq_mbufs_now)); /* nothing can lie behind a FIN */
+    tcp_reasm_clear(c); /* nothing can lie behind a FIN */
     tcp_program_ack(c);
     if (c->flags & TCP_F_OWNED || c->events & TCP_EVENT_ACCEPT)
         tcp_program_events(c, STREAM_READABLE);

@@ -78,7 +78,7 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state)
 static void drop_queues(struct tcp_conn *c)
 {
     tcp_mbufq_clear(&c->sndq, tcp_held(c, STAT_tcp_sndq_mbufs_now));
-    tcp_mbufq_clear(&c->oooq, tcp_held(c, STAT_tcp_oooq_mbufs_now));
+    tcp_reasm_clear(c);
     tcp_sender_put(c);
 }
 

@@ -4,6 +4,9 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "tcp/tcp_limits.h"
+
+#include <string.h>
 
 static struct tcp_sent *of_seq(struct list_node *node)
 {
@@ -18,6 +21,12 @@ static uint32_t *sum_of(struct tcp_board *b, uint8_t place)
     return place == TCP_SENT_LOST ? &b->lost_bytes : &b->sacked_bytes;
 }
 
+/* What was SACKED is so no longer, or is gone. */
+static void forget(struct tcp_board *b)
+{
+    memset(b->seen, 0, sizeof(b->seen));
+}
+
 /* Takes `s` out of its place; it stays on by_seq. */
 static void leave(struct tcp_board *b, struct tcp_sent *s)
 {
@@ -26,7 +35,8 @@ static void leave(struct tcp_board *b, struct tcp_sent *s)
     *sum -= tcp_sent_len(s);
     if (s->place == TCP_SENT_SACKED) {
         ASSERT_HOT(b->sacked_count > 0);
-        b->sacked_count--;
+        if (--b->sacked_count == 0)
+            forget(b);
     } else {
         list_remove(&s->by_place);
     }
@@ -91,6 +101,8 @@ void tcp_board_resent(struct tcp_board *b, struct tcp_sent *s, uint64_t now_us)
 void tcp_board_lose(struct tcp_board *b, struct tcp_sent *s)
 {
     ASSERT_HOT(s->place != TCP_SENT_LOST);
+    if (s->place == TCP_SENT_SACKED)
+        forget(b);
     leave(b, s);
     enter(b, s, TCP_SENT_LOST);
 }
@@ -171,25 +183,106 @@ struct tcp_sent *tcp_board_ack(struct tcp_board *b, seq_t una, struct tcp_delive
         deliver(b, s, d);
     }
     leave(b, s);
+    if (b->mark == s)
+        b->mark = NULL;
     list_remove(&s->by_seq);
     b->sacked_end = seq_max(b->sacked_end, una);
     return s;
 }
 
+/* Blocks below what is unacknowledged go: their numbers come round again. */
+static void forget_below(struct tcp_board *b, seq_t una)
+{
+    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
+        if (seq_le(b->seen[i].end, una))
+            b->seen[i].start = b->seen[i].end;
+    }
+}
+
+/* What of the block was not marked by earlier ones, as far as we remember them; seq_eq(start, end):
+ * nothing. */
+static struct tcp_sack_block unseen(const struct tcp_board *b, struct tcp_sack_block r)
+{
+    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
+        const struct tcp_sack_block *e = &b->seen[i];
+        if (seq_eq(e->start, e->end))
+            continue;
+        if (seq_le(e->start, r.start) && seq_lt(r.start, e->end))
+            r.start = seq_lt(e->end, r.end) ? e->end : r.end;
+        if (seq_lt(e->start, r.end) && seq_le(r.end, e->end))
+            r.end = seq_gt(e->start, r.start) ? e->start : r.start;
+    }
+    return r;
+}
+
+/* All records within `r`, which begins and ends with some, are SACKED. */
+static void remember(struct tcp_board *b, struct tcp_sack_block r)
+{
+    unsigned free_at = TCP_BOARD_SEEN;
+    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
+        struct tcp_sack_block *e = &b->seen[i];
+        bool is_used = !seq_eq(e->start, e->end);
+        if (is_used && seq_le(e->start, r.end) && seq_le(r.start, e->end)) {
+            r.start = seq_lt(e->start, r.start) ? e->start : r.start;
+            r.end = seq_max(e->end, r.end);
+            *e = (struct tcp_sack_block){r.end, r.end};
+            is_used = false;
+        }
+        if (!is_used)
+            free_at = i;
+    }
+    if (free_at == TCP_BOARD_SEEN) { /* the one told longest ago */
+        memmove(&b->seen[1], &b->seen[0], sizeof(b->seen) - sizeof(b->seen[0]));
+        free_at = 0;
+    }
+    b->seen[free_at] = r;
+}
+
+/* Moves b->mark to the first record at or behind `seq`, `*hops` steps at most; false: they did not
+ * suffice, or there is none. */
+static bool find(struct tcp_board *b, seq_t seq, unsigned *hops)
+{
+    struct list_node *node = b->mark == NULL ? b->by_seq.next : &b->mark->by_seq;
+    while (*hops > 0 && node->prev != &b->by_seq && seq_ge(of_seq(node->prev)->seq, seq)) {
+        node = node->prev;
+        --*hops;
+    }
+    while (*hops > 0 && node->next != &b->by_seq && seq_lt(of_seq(node)->seq, seq)) {
+        node = node->next;
+        --*hops;
+    }
+    b->mark = of_seq(node);
+    bool is_first = node->prev == &b->by_seq || seq_lt(of_seq(node->prev)->seq, seq);
+    return is_first && seq_ge(b->mark->seq, seq);
+}
+
 void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block, struct tcp_delivery *d)
 {
-    LIST_EACH (node, &b->by_seq) {
+    unsigned hops = TCP_SACK_HOPS_MAX;
+    if (tcp_board_is_empty(b))
+        return;
+    forget_below(b, tcp_board_first(b)->seq);
+    struct tcp_sack_block r = unseen(b, *block);
+    if (seq_ge(r.start, r.end) || !find(b, r.start, &hops))
+        return;
+    struct tcp_sack_block known = {b->mark->seq, b->mark->seq};
+    for (struct list_node *node = &b->mark->by_seq; node != &b->by_seq; node = node->next) {
         struct tcp_sent *s = of_seq(node);
-        if (seq_ge(s->seq, block->end))
+        if (seq_gt(tcp_sent_end(s), r.end) || hops == 0)
             break;
-        if (s->place == TCP_SENT_SACKED || seq_lt(s->seq, block->start) ||
-            seq_gt(tcp_sent_end(s), block->end))
+        b->mark = s;
+        known.end = tcp_sent_end(s);
+        if (s->place == TCP_SENT_SACKED) {
+            hops--;
             continue;
+        }
         d->sacked_bytes += tcp_sent_len(s);
         deliver(b, s, d);
         leave(b, s);
         enter(b, s, TCP_SENT_SACKED);
     }
+    if (!seq_eq(known.start, known.end))
+        remember(b, known);
 }
 
 void tcp_board_unlose_all(struct tcp_board *b)
@@ -208,6 +301,8 @@ void tcp_board_lose_all(struct tcp_board *b)
 {
     struct tcp_sent *first = tcp_board_first(b);
     bool reneged = first != NULL && first->place == TCP_SENT_SACKED;
+    if (reneged)
+        forget(b);
     LIST_EACH (node, &b->by_seq) {
         struct tcp_sent *s = of_seq(node);
         if (s->place == TCP_SENT_SACKED && !reneged)
@@ -216,6 +311,22 @@ void tcp_board_lose_all(struct tcp_board *b)
         enter(b, s, TCP_SENT_LOST);
     }
     ASSERT_HOT(b->in_flight_bytes == 0);
+}
+
+/* What is remembered is so. */
+static void check_seen(const struct tcp_board *b)
+{
+    bool is_mark_there = b->mark == NULL;
+    LIST_EACH (node, &b->by_seq) {
+        const struct tcp_sent *s = of_seq(node);
+        is_mark_there |= s == b->mark;
+        for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
+            bool is_seen =
+                seq_le(b->seen[i].start, s->seq) && seq_le(tcp_sent_end(s), b->seen[i].end);
+            ASSERT(!is_seen || s->place == TCP_SENT_SACKED);
+        }
+    }
+    ASSERT(is_mark_there);
 }
 
 void check_tcp_board(const struct tcp_board *b, seq_t una, seq_t nxt)
@@ -237,4 +348,5 @@ void check_tcp_board(const struct tcp_board *b, seq_t una, seq_t nxt)
     ASSERT(sums[TCP_SENT_LOST] == b->lost_bytes);
     ASSERT(sums[TCP_SENT_SACKED] == b->sacked_bytes);
     ASSERT(sacked_count == b->sacked_count);
+    check_seen(b);
 }

@@ -43,6 +43,8 @@ struct tcp_sent {
 
 static_assert(sizeof(struct tcp_sent) == 64, "one cache line a segment in flight");
 
+#define TCP_BOARD_SEEN 3u /* as many blocks as fit beside timestamps */
+
 struct tcp_board {
     struct list_node by_seq;
     struct list_node in_flight;
@@ -52,6 +54,10 @@ struct tcp_board {
     uint32_t sacked_bytes;
     uint32_t sacked_count;
     seq_t sacked_end; /* the highest byte delivered, SACKed or acknowledged, and one */
+    /* A block is told again by the next ACKs, and grows. Of those told last it is known that all
+     * their records are SACKED; what is new is found from where the last search ended. */
+    struct tcp_sack_block seen[TCP_BOARD_SEEN]; /* seq_eq(start, end): none */
+    struct tcp_sent *mark;                      /* NULL: the first record */
 };
 
 /* What one ACK told, summed up over the records that it delivered. */
@@ -125,7 +131,8 @@ void tcp_board_split(struct tcp_board *b, struct tcp_sent *s, struct tcp_sent *r
 struct tcp_sent *tcp_board_ack(struct tcp_board *b, seq_t una, struct tcp_delivery *d);
 
 /* Marks what lies within the block as SACKED and adds it to `d`. Blocks outside of what is
- * unacknowledged are the caller's to leave out. */
+ * unacknowledged are the caller's to leave out. Cost: O(records newly marked), and at most
+ * TCP_SACK_HOPS_MAX others: what lies farther away waits for the next ACK. */
 void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block,
                     struct tcp_delivery *d);
 

@@ -86,6 +86,8 @@
 #define TCP_OUTPUTS_PER_POLL_MAX 512u /* connections that send in one round */
 #define TCP_BURST_SEGMENTS_MAX 64u    /* segments of one connection in one round */
 #define TCP_SACK_BLOCKS_MAX 4u        /* what fits into the options */
+#define TCP_SACK_HOPS_MAX 256u        /* records passed for one SACK block: some microseconds */
+#define TCP_OOO_RANGES_MAX 128u       /* out of order: 10 % of a megabyte's segments lost make 70 */
 #define TCP_COALESCE_BYTES_MAX 1024u  /* half an mbuf: so little is copied behind so little */
 #define TCP_COPY_BYTES_MAX 255u       /* copied rather than referred to: that would cost an mbuf */
 

@@ -103,7 +103,8 @@ struct tcp {
     uint64_t shed_slots_us;  /* the round in which it last looked for who is idle, */
     bool has_shed_slots;     /* and whether it found some */
     bool is_memory_wanted;   /* somebody was refused for want of mbufs */
-    uint64_t ooo_arrivals;   /* segments put aside so far: which came last */
+    uint32_t ooo_arrivals;   /* segments put aside so far: which came last */
+    int range_offset;        /* reasm.c's field in mbufs */
     uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
     uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
     uint16_t tx_mbufs_max;   /* mbufs of a segment that every port sends; 0: some send no chains */
@@ -415,19 +416,29 @@ void tcp_rcvq_on_consumed(struct tcp_conn *c);
 
 /* reasm.c */
 
+/* Makes room in every mbuf for what the functions below keep there. Returns where; negative: there
+ * is none. */
+int tcp_reasm_register(void);
+
 /* Puts a segment ahead of rcv_nxt aside; takes `m`, whose first byte is `seq`. False: all of it was
- * there already. */
+ * there already. Cost: O(ranges behind the gap), but O(1) behind the last one. */
 bool tcp_reasm_insert(struct tcp_conn *c, struct rte_mbuf *m, seq_t seq);
 
 /* Moves what has become in-order to the receive queue. */
 void tcp_reasm_advance(struct tcp_conn *c);
 
 /* The ranges put aside as SACK blocks, the one that changed last first (RFC 2018, section 4).
- * Returns how many. Cost: O(mbufs put aside). */
+ * `n_max` > 0. Returns how many. Cost: O(ranges). */
 unsigned tcp_reasm_sack(const struct tcp_conn *c, struct tcp_sack_block *ret, unsigned n_max);
 
-/* Throws away the last mbuf put aside, to make room. False: there is none. */
+/* Throws away the last range put aside, to make room: it is needed last. False: there is none. */
 bool tcp_reasm_prune(struct tcp_conn *c);
+
+/* Throws away all. */
+void tcp_reasm_clear(struct tcp_conn *c);
+
+/* Asserts what stands above. Walks all. */
+void check_tcp_reasm(const struct tcp_conn *c);
 
 /* sndq.c */
 

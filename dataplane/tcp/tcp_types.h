@@ -149,6 +149,7 @@ struct tcp_conn {
     uint8_t tos;        /* of what is sent */
     uint8_t troubles;   /* enum tcp_trouble; TCP_TROUBLES_ARE_WATCHED */
     uint8_t quick_acks; /* so many full segments more are acknowledged at once */
+    uint8_t ooo_ranges; /* on oooq; see reasm.c */
     struct tcp_rtt rtt;
     uint32_t kept_cwnd_bytes;     /* for the next sender: what the last one had, */
     uint32_t kept_ssthresh_bytes; /* or what the handshake allows */

@@ -154,6 +154,85 @@ TEST(sack_blocks_mark_whole_records_only)
     check_tcp_board(&b, seq(0), seq(1000));
 }
 
+/* Blocks as a peer tells them, against a board that is asked record by record. */
+TEST(any_blocks_in_any_order_mark_what_lies_within_them)
+{
+    enum { RECORDS = 200 }; /* so that no search takes more hops than it may */
+    static struct tcp_sent s[RECORDS];
+    uint64_t state = 1;
+    for (unsigned round = 0; round < 200; round++) {
+        struct tcp_board b;
+        bool is_told[RECORDS] = {false};
+        uint32_t una = (uint32_t)(0xffffff00u + round * 64);
+        tcp_board_init(&b, seq(una));
+        memset(s, 0, sizeof(s));
+        for (unsigned i = 0; i < RECORDS; i++) {
+            s[i].seq = seq(una + i * 100);
+            s[i].bytes = 100;
+            tcp_board_sent(&b, &s[i], 1000 + i);
+        }
+        unsigned acked = 0;
+        for (unsigned told = 0; told < 100; told++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            uint32_t from = (uint32_t)(state >> 33) % (RECORDS * 100);
+            uint32_t len = (uint32_t)(state >> 20) % 1500;
+            struct tcp_sack_block block = {seq(una + from), seq(una + from + len)};
+            struct tcp_delivery d = {.now_us = 2000 + told};
+            if (from < acked * 100)
+                continue;
+            tcp_board_sack(&b, &block, &d);
+            for (unsigned i = (from + 99) / 100; (i + 1) * 100 <= from + len && i < RECORDS; i++)
+                is_told[i] = true;
+            if (told % 16 == 15) { /* some are acknowledged */
+                for (unsigned n = 0; n < 10; n++, acked++)
+                    CHECK(tcp_board_ack(&b, seq(una + (acked + 1) * 100), &d) == &s[acked]);
+            }
+            for (unsigned i = acked; i < RECORDS; i++)
+                CHECK_EQ(s[i].place == TCP_SENT_SACKED, is_told[i]);
+            check_tcp_board(&b, seq(una + acked * 100), seq(una + RECORDS * 100));
+        }
+    }
+}
+
+TEST(a_block_far_away_is_found_some_acks_later)
+{
+    enum { RECORDS = 3 * TCP_SACK_HOPS_MAX };
+    static struct tcp_sent s[RECORDS];
+    struct tcp_board b;
+    tcp_board_init(&b, seq(0));
+    memset(s, 0, sizeof(s));
+    for (unsigned i = 0; i < RECORDS; i++) {
+        s[i].seq = seq(i * 100);
+        s[i].bytes = 100;
+        tcp_board_sent(&b, &s[i], 1000 + i);
+    }
+    struct tcp_sack_block last = {seq((RECORDS - 2) * 100), seq(RECORDS * 100)};
+    unsigned acks = 0;
+    while (b.sacked_count == 0 && acks < 10) {
+        struct tcp_delivery d = {.now_us = 5000 + acks};
+        tcp_board_sack(&b, &last, &d);
+        acks++;
+    }
+    CHECK_EQ(acks, 3);
+    CHECK_EQ(b.sacked_count, 2);
+    check_tcp_board(&b, seq(0), seq(RECORDS * 100));
+}
+
+TEST(what_the_peer_threw_away_again_can_be_told_again)
+{
+    struct tcp_board b;
+    struct tcp_sent s[10];
+    board_of_ten(&b, s, 0);
+    struct tcp_delivery d = {.now_us = 2000};
+    tcp_board_sack(&b, &(struct tcp_sack_block){seq(0), seq(300)}, &d);
+    tcp_board_sack(&b, &(struct tcp_sack_block){seq(600), seq(800)}, &d);
+    tcp_board_lose_all(&b); /* it begins with what was SACKED: nothing of it holds */
+    CHECK_EQ(b.sacked_count, 0);
+    tcp_board_sack(&b, &(struct tcp_sack_block){seq(600), seq(800)}, &d);
+    CHECK_EQ(b.sacked_count, 2);
+    check_tcp_board(&b, seq(0), seq(1000));
+}
+
 TEST(a_lower_segment_delivered_later_is_reordering_unless_it_was_resent)
 {
     struct tcp_board b;
@@ -408,6 +487,9 @@ UNIT_MAIN("tcp/algorithms", T(options_survive_being_built_and_parsed_in_every_co
           T(the_least_rtt_is_forgotten_after_its_window),
           T(a_cumulative_ack_takes_whole_records_and_cuts_the_next),
           T(sack_blocks_mark_whole_records_only),
+          T(any_blocks_in_any_order_mark_what_lies_within_them),
+          T(a_block_far_away_is_found_some_acks_later),
+          T(what_the_peer_threw_away_again_can_be_told_again),
           T(a_lower_segment_delivered_later_is_reordering_unless_it_was_resent),
           T(after_a_timeout_all_but_the_sacked_are_lost_and_reneging_is_believed),
           T(a_record_splits_in_every_place), T(a_retransmission_answered_too_soon_tells_no_time),

@@ -188,6 +188,37 @@ TEST(tiny_segments_out_of_order_cannot_eat_the_pool)
     world_finish(w, s);
 }
 
+TEST(a_peer_may_leave_so_many_gaps_and_no_more)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.mbufs = 8191;
+    config.tcp.rx_window_bytes = 1u << 20;
+    struct world *w = world_new(&config);
+    struct stream *s = world_accept(w);
+    enum { GAPS = TCP_OOO_RANGES_MAX + 40 };
+    data(w, 1, 10); /* tells the whole window */
+    run(w);
+    for (uint32_t i = GAPS; i > 0; i--) { /* the last one first: each search goes to the front */
+        data(w, 1 + i * 100, 50);
+        drop_all(w);
+    }
+    run(w);
+    CHECK_EQ(conn(s)->ooo_ranges, TCP_OOO_RANGES_MAX);
+    CHECK_EQ(stat(w, STAT_tcp_rx_ooo_ranges_limit), GAPS - TCP_OOO_RANGES_MAX);
+    data(w, 51 + GAPS * 100, 50); /* behind a range it needs none of its own */
+    CHECK_EQ(conn(s)->ooo_ranges, TCP_OOO_RANGES_MAX);
+    for (uint32_t i = 0; i <= GAPS; i++) { /* what is missing comes, and what was dropped */
+        data(w, 1 + i * 100, 100);
+        run(w);
+        drop_all(w);
+    }
+    CHECK_EQ(conn(s)->ooo_ranges, 0);
+    CHECK_EQ(read_pattern(s, 1), (GAPS + 1) * 100);
+    run(w);
+    drop_all(w);
+    world_finish(w, s);
+}
+
 TEST(short_memory_holds_the_window_where_it_is)
 {
     struct world_config config = WORLD_DEFAULT;
@@ -458,6 +489,7 @@ UNIT_MAIN("tcp/receive", T(one_segment_waits_for_the_timer_and_the_second_does_n
           T(what_came_before_is_told_as_duplicate),
           T(the_window_shrinks_with_what_is_unread_and_opens_when_it_is_read),
           T(tiny_segments_share_mbufs), T(tiny_segments_out_of_order_cannot_eat_the_pool),
+          T(a_peer_may_leave_so_many_gaps_and_no_more),
           T(short_memory_holds_the_window_where_it_is),
           T(a_closed_window_is_probed_and_its_opening_costs_no_recovery),
           T(a_closed_window_may_stay_so_for_long_while_the_peer_answers),
