@@ -51,8 +51,8 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
         .timewaits_max = 2 * conns_all,
         .half_open_max = conns_all / 2 + 1,
         .keepalive_ms = KEEPALIVE_MS,
-        .rx_window_bytes = 256 * 1024,
-        .tx_buffer_bytes = 256 * 1024,
+        .rx_window_bytes = 4 * 1024 * 1024, /* 1 Gbit/s over 30 ms, for who earns it */
+        .tx_buffer_bytes = 4 * 1024 * 1024,
         .first_bytes = 64 * 1024,
         .quick_acks = 16, /* two initial windows, nearly */
         .is_paced = true,

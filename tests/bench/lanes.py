@@ -17,7 +17,7 @@ SOURCE, SINK = 19, 9
 ADDRESSES = {4: {"sluice": f"{labs.FRONT4}.1", "linux": f"{labs.FRONT4}.2"},
              6: {"sluice": f"{labs.FRONT6}::1", "linux": f"{labs.FRONT6}::2"}}
 PREFIX = {4: 24, 6: 64}
-BUFFER_BYTES = 4 << 20  # of every socket and of ours: several times what any link here holds
+BUFFER_BYTES = 4 << 20  # of every socket, and of ours (worker_config_default()): several times what any link here holds
 CUBIC = b"cubic"  # of every client: a namespace's default cannot always be set to it, and some machines have BBR
 LINUX = {"net__ipv4__tcp_no_metrics_save": 1,  # each run begins afresh
          "net__ipv4__tcp_rmem": f"4096 131072 {BUFFER_BYTES}", "net__ipv4__tcp_wmem": f"4096 16384 {BUFFER_BYTES}"}
@@ -60,7 +60,7 @@ class Lanes(labs.Lab):
         nobody = f"{labs.FRONT4}.250:80" if self.family == 4 else f"{labs.FRONT6}::250:80"
         ours = self.start("sluice", "sluice", relay, "name=p0,driver=af_xdp,iface=eth0",
                           f"{ADDRESSES[self.family]['sluice']}/{PREFIX[self.family]}", nobody,
-                          str(BUFFER_BYTES), self.congestion[0])
+                          "usual", self.congestion[0])
         theirs = self.start("linux", "linux", "python3", os.path.join(HERE, "tcp_server.py"), str(SOURCE), str(SINK),
                             self.congestion[1])
         for server in (ours, theirs):

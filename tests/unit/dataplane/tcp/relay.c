@@ -2,7 +2,7 @@
 /*
  * tcp against the kernel's TCP on a real port, without proxy and images: a program to play with.
  *
- *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BUFFER_BYTES [bbr]]
+ *   tcp_relay name=p0,driver=af_xdp,iface=veth0 198.18.0.1/24 198.18.0.2:80 [BYTES|usual [bbr]]
  *
  *   port 7     echo            port 9    takes everything, then closes
  *   port 19    sends until the client closes
@@ -30,7 +30,8 @@
 #include <unistd.h>
 
 #define MEMORY_MB 256u
-#define BUFFER_BYTES_USUAL (256u * 1024u) /* as worker_config_default() has it */
+#define QUEUE_BYTES_USUAL (4u * 1024u * 1024u) /* as worker_config_default() has them */
+#define FIRST_BYTES_USUAL (64u * 1024u)
 
 struct flow {
     struct stream *s;
@@ -242,7 +243,8 @@ int main(int argc, char **argv)
         return 2;
     if (argc == 6 && strcmp(argv[5], "bbr") == 0)
         congestion = TCP_CONGESTION_BBR;
-    uint32_t buffer_bytes = argc >= 5 ? (uint32_t)atoi(argv[4]) : BUFFER_BYTES_USUAL;
+    bool is_usual = argc < 5 || strcmp(argv[4], "usual") == 0;
+    uint32_t queue_bytes = is_usual ? QUEUE_BYTES_USUAL : (uint32_t)atoi(argv[4]);
     char *colon = strrchr(argv[3], ':');
     if (colon == NULL)
         return 2;
@@ -269,8 +271,9 @@ int main(int argc, char **argv)
                   &(struct tcp_config){.conns_max = 4096,
                                        .timewaits_max = 8192,
                                        .half_open_max = 1024,
-                                       .rx_window_bytes = buffer_bytes,
-                                       .tx_buffer_bytes = buffer_bytes,
+                                       .rx_window_bytes = queue_bytes,
+                                       .tx_buffer_bytes = queue_bytes,
+                                       .first_bytes = is_usual ? FIRST_BYTES_USUAL : 0,
                                        .quick_acks = 16,
                                        .is_paced = true,
                                        .has_ecn = true,
