@@ -2,7 +2,7 @@
 /*
  * Frames into an established connection with data in flight both ways: whatever comes, the
  * connection's invariants hold, nothing is left of it, and honest clients are served afterwards.
- * The first byte of an input decides about the family and how much is in flight.
+ * The first byte of an input decides about the family, congestion control, and how much is written.
  */
 #include "base/assert.h"
 #include "fuzz.h"
@@ -20,9 +20,10 @@ static void begin(uint8_t choice)
     static const uint8_t bytes[32768];
     uint32_t seq;
     uint32_t ack;
+    stack.congestion = (choice & 2) != 0 ? TCP_CONGESTION_BBR : TCP_CONGESTION_CUBIC;
     struct stream *s = stack_connect((choice & 1) != 0, STRANGER, STRANGER_PORT, &seq, &ack);
     ASSERT(s != NULL);
-    struct slice v = slice_of(bytes, (choice >> 1) * 256u);
+    struct slice v = slice_of(bytes, (choice >> 2) * 512u);
     stream_write(s, &v, 1);
     stack_pass(1);
 }

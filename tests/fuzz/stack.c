@@ -49,6 +49,7 @@ static bool on_listen(void *owner, const struct ip_addr *local, uint16_t port,
                       struct tcp_listening *ret)
 {
     ret->bind = 1;
+    ret->congestion = stack.congestion;
     return port == STACK_PORT;
 }
 

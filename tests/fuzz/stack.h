@@ -34,6 +34,7 @@ struct stack {
     struct net *net;
     struct tcp *tcp;
     struct stream *streams[STACK_STREAMS_MAX]; /* NULL: none */
+    enum tcp_congestion congestion;            /* of what it accepts */
     unsigned n_accepted;
     unsigned n_sent; /* since stack_up(); number i lies at sent[i % STACK_SENT_MAX] */
     struct stack_sent sent[STACK_SENT_MAX];
