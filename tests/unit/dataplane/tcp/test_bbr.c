@@ -215,6 +215,20 @@ TEST(a_path_that_becomes_faster_is_found)
     CHECK(max_bw() >= RATE * 9ull);
 }
 
+TEST(what_may_be_in_flight_grows_twice_as_much_each_round_of_a_probe)
+{
+    begin_in(TCP_BBR_PROBE_BW_CRUISE);
+    p.bytes_per_s = RATE * 10ull;
+    REQUIRE(path_run_to(&p, TCP_BBR_PROBE_BW_UP, 4 * S_US));
+    uint32_t before = p.look.pipe_bytes + PATH_MSS;
+    p.cc.bbr.inflight_longterm = before;
+    path_run(&p, 3 * RTT_US);
+    CHECK(bbr()->inflight_longterm - before <= 8 * PATH_MSS); /* 1 + 2 + 4 */
+    path_run(&p, 4 * RTT_US);
+    CHECK_EQ(bbr()->state, TCP_BBR_PROBE_BW_UP);
+    CHECK(bbr()->inflight_longterm - before >= 32 * PATH_MSS); /* + 8 + 16 and more */
+}
+
 TEST(startup_ends_when_the_queue_overflows)
 {
     path_init(&p, RATE, RTT_US, path_bdp(&p, 0) + 25000); /* half of what the path holds */
@@ -405,6 +419,7 @@ UNIT_MAIN("tcp/bbr", T(the_greatest_sample_of_two_cycles_is_the_bandwidth),
           T(an_application_that_sends_little_does_not_lower_the_bandwidth),
           T(a_path_that_becomes_slower_is_noticed_within_two_cycles),
           T(a_path_that_becomes_faster_is_found), T(startup_ends_when_the_queue_overflows),
+          T(what_may_be_in_flight_grows_twice_as_much_each_round_of_a_probe),
           T(an_application_that_sends_little_leaves_startup_by_losses_all_the_same),
           T(one_loss_in_a_hundred_is_no_reason_to_slow_down),
           T(losses_beyond_the_threshold_end_a_probe_and_bound_what_is_in_flight),
