@@ -6,7 +6,8 @@
  *
  *   Startup -> Drain -> ProbeBW_DOWN -> CRUISE -> REFILL -> UP -> DOWN ...     any -> ProbeRTT
  *
- *   cc_bbr.c            the answers to struct tcp_cc_ops, pacing rate and window
+ *   cc_bbr.c            the answers to struct tcp_cc_ops
+ *   cc_bbr_control.c    pacing rate, quantum, window
  *   cc_bbr_model.c      rounds, bandwidth, aggregation, the short-term model
  *   cc_bbr_startup.c    Startup and Drain, and whether the pipe is full
  *   cc_bbr_probe_bw.c   the cycle of ProbeBW, the long-term model
@@ -133,7 +134,7 @@ static inline bool tcp_bbr_is_probe_bw(const struct tcp_bbr *b)
 /* The name of a state. */
 const char *tcp_bbr_state_name(enum tcp_bbr_state state);
 
-/* cc_bbr.c */
+/* cc_bbr_control.c */
 
 /* BBR.bw: what the path delivers, by all that is known. */
 uint64_t tcp_bbr_bw(const struct tcp_bbr *b);
@@ -144,8 +145,20 @@ uint32_t tcp_bbr_bdp(const struct tcp_bbr *b, uint32_t mss, uint32_t percent);
 /* How much is in flight when the pipe is full, and no more (Inflight() in the draft). */
 uint32_t tcp_bbr_inflight(const struct tcp_bbr *b, uint32_t mss, uint32_t percent);
 
-/* The pacing rate that goes with a gain; while the pipe was never full it only grows. */
-void tcp_bbr_set_pacing_rate(struct tcp_bbr *b, uint32_t mss, uint32_t gain_percent);
+/* How much may go at once. */
+uint32_t tcp_bbr_quantum(const struct tcp_bbr *b, uint32_t mss);
+
+/* Nothing is delivered yet: the initial window over a round trip. */
+void tcp_bbr_init_pacing_rate(struct tcp_bbr *b, const struct tcp_cc_look *look);
+
+/* The pacing rate of the state; while the pipe was never full it only grows. */
+void tcp_bbr_set_pacing_rate(struct tcp_bbr *b, uint32_t mss);
+
+/* After silence: just what the path delivers. */
+void tcp_bbr_restart_pacing_rate(struct tcp_bbr *b, uint32_t mss);
+
+/* The window moves to what the model wants in flight, up by no more than was delivered. */
+void tcp_bbr_set_cwnd(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t acked);
 
 /* Recovery or ProbeRTT begins: the window that was good is kept, */
 void tcp_bbr_save_cwnd(struct tcp_cc *cc, const struct tcp_cc_look *look);

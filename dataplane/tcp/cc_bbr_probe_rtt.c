@@ -103,7 +103,7 @@ void tcp_bbr_restart_from_idle(struct tcp_cc *cc, const struct tcp_cc_look *look
     b->idle_restart = true;
     b->extra_acked_start_us = look->now_us;
     if (tcp_bbr_is_probe_bw(b))
-        tcp_bbr_set_pacing_rate(b, look->mss, 100);
+        tcp_bbr_restart_pacing_rate(b, look->mss);
     else if (b->state == TCP_BBR_PROBE_RTT)
         check_done(cc, look);
 }
