@@ -69,11 +69,6 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
 
 struct worker *worker_new(const struct worker_config *config)
 {
-    static const struct net_tcp_ops net_tcp = {
-        .input = tcp_input,
-        .icmp_error = tcp_on_icmp_error,
-        .address_gone = tcp_on_local_address_gone,
-    };
     struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
     if (w == NULL)
         return NULL;
@@ -91,7 +86,7 @@ struct worker *worker_new(const struct worker_config *config)
     proxy_upcalls(w->proxy, &upcalls);
     w->tcp = tcp_new(&w->core, w->net, &config->tcp, &upcalls);
     proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w->tcp});
-    net_set_tcp(w->net, w->tcp, &net_tcp);
+    net_set_tcp(w->net, w->tcp, &tcp_net_ops);
     rcu_online(w->rcu, w->core.worker);
     return w;
 }
@@ -176,8 +171,7 @@ static unsigned receive(struct worker *w)
     struct rte_mbuf *frames[WORKER_RX_FRAMES_MAX];
     unsigned n = port_rx(&w->core, frames, WORKER_RX_FRAMES_MAX);
     unsigned n_merged = gro_merge(&w->core, frames, n);
-    for (unsigned i = 0; i < n_merged; i++)
-        net_input(w->net, frames[i]);
+    net_input(w->net, frames, n_merged);
     return n;
 }
 

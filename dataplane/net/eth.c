@@ -38,7 +38,7 @@ static bool is_for_us(const struct net_iface *iface, const struct ether_mac *dst
 }
 
 /* One frame on its way up. */
-static void input(struct net *n, struct rte_mbuf *m)
+static void input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash)
 {
     if (m->data_len < sizeof(struct wire_eth)) {
         net_drop(n, m, STAT_net_drop_rx_eth_short);
@@ -61,7 +61,8 @@ static void input(struct net *n, struct rte_mbuf *m)
     }
     struct net_frame f = {.iface = &n->now->ifaces[index],
                           .src_mac = eth.src,
-                          .is_multicast = (eth.dst.bytes[0] & 1) != 0};
+                          .is_multicast = (eth.dst.bytes[0] & 1) != 0,
+                          .flow_hash = flow_hash};
     if (!is_for_us(f.iface, &eth.dst))
         net_drop(n, m, STAT_net_drop_rx_eth_not_ours);
     else if (ether_mac_is_nobody(&eth.src))
@@ -78,17 +79,17 @@ static void input(struct net *n, struct rte_mbuf *m)
         net_drop(n, m, STAT_net_drop_rx_eth_type);
 }
 
-void net_input(struct net *n, struct rte_mbuf *m)
+void eth_input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash)
 {
     ASSERT_HOT(n->whole == NULL);
-    input(n, m);
+    input(n, m, flow_hash);
     if (n->whole == NULL)
         return;
     m = n->whole; /* of it, `m` was the last piece */
     n->whole = NULL;
     port_rx_respread(n->core, &m);
     if (m != NULL)
-        input(n, m);
+        input(n, m, 0);
     ASSERT_HOT(n->whole == NULL); /* pieces of pieces are refused */
 }
 

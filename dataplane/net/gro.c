@@ -10,6 +10,7 @@
 #include "base/cksum.h"
 #include "core/core.h"
 #include "net/net_wire.h"
+#include "net/plain_tcp.h"
 
 #include <rte_mbuf.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 /* A shorter frame begins no merge: nothing comes behind it, or it is a talk of small messages. */
 #define FRAME_BYTES_MIN 600u
 
-#define TCP_HEADER_BYTES 20u
 #define TCP_FLAG_PSH 0x08u
 #define TCP_FLAG_ACK 0x10u
 #define VLAN_FLAGS (RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED)
@@ -25,14 +25,10 @@
 /* A TCP segment in its frame. */
 struct segment {
     struct rte_mbuf *m;
-    const uint8_t *l3; /* IP header */
-    const uint8_t *l4; /* TCP header */
-    uint16_t l3_at;    /* offsets in the frame */
-    uint16_t l4_at;
-    uint16_t data_at;
-    uint16_t bytes; /* payload */
+    struct plain_tcp at;
+    uint16_t data_at; /* offset in the frame */
+    uint16_t bytes;   /* payload */
     uint32_t seq;
-    bool is_ip4;
     bool is_plain; /* nothing but data and an acknowledgement */
 };
 
@@ -55,82 +51,46 @@ static uint32_t read32(const uint8_t *p)
     return (uint32_t)read16(p) << 16 | read16(p + 2);
 }
 
-/* The IP header at s->l3: finds the TCP header and the packet's length. False: not one of the kind
- * that is merged, without options and whole. */
-static bool parse_ip(struct segment *s, uint16_t type, uint32_t room, uint32_t *ret_packet_bytes)
-{
-    uint32_t header;
-    if (type == ETHERTYPE_IP4 && room >= sizeof(struct wire_ip4)) {
-        const struct wire_ip4 *ip = (const void *)s->l3;
-        header = sizeof(*ip);
-        *ret_packet_bytes = be16_host(ip->total_bytes);
-        if (ip->version_ihl != 0x45 || ip->proto != IPPROTO_NUM_TCP ||
-            (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
-            return false;
-    } else if (type == ETHERTYPE_IP6 && room >= sizeof(struct wire_ip6)) {
-        const struct wire_ip6 *ip = (const void *)s->l3;
-        header = sizeof(*ip);
-        *ret_packet_bytes = be16_host(ip->payload_bytes) + header;
-        if (ip->next != IPPROTO_NUM_TCP || s->l3[0] >> 4 != 6)
-            return false;
-    } else {
-        return false;
-    }
-    s->is_ip4 = type == ETHERTYPE_IP4;
-    s->l4 = s->l3 + header;
-    s->l4_at = (uint16_t)(s->l3_at + header);
-    return *ret_packet_bytes <= room && *ret_packet_bytes >= header + TCP_HEADER_BYTES;
-}
-
 /* Finds the segment in the frame and cuts off its padding. False: there is none that we could
  * compare. */
 static bool parse(struct rte_mbuf *m, struct segment *s)
 {
-    const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-    uint32_t packet_bytes;
-    *s = (struct segment){.m = m, .l3_at = sizeof(struct wire_eth)};
-    if (m->nb_segs != 1 || m->data_len < s->l3_at + sizeof(struct wire_vlan_tag))
+    s->m = m;
+    if (m->nb_segs != 1 || !plain_tcp_find(m, &s->at))
         return false;
-    uint16_t type = read16(frame + 12);
-    if (type == ETHERTYPE_VLAN) {
-        type = read16(frame + 16);
-        s->l3_at = (uint16_t)(s->l3_at + sizeof(struct wire_vlan_tag));
-    }
-    s->l3 = frame + s->l3_at;
-    if (!parse_ip(s, type, (uint32_t)m->data_len - s->l3_at, &packet_bytes))
-        return false;
-    uint32_t end = s->l3_at + packet_bytes;
-    s->data_at = (uint16_t)(s->l4_at + (s->l4[12] >> 4) * 4);
-    if (s->data_at < s->l4_at + TCP_HEADER_BYTES || s->data_at > end)
+    uint32_t end = s->at.l3_at + s->at.packet_bytes;
+    s->data_at = (uint16_t)(s->at.l4_at + (s->at.l4[12] >> 4) * 4);
+    if (s->data_at < s->at.l4_at + PLAIN_TCP_HEADER_BYTES || s->data_at > end)
         return false;
     rte_pktmbuf_trim(m, (uint16_t)(m->data_len - end));
     s->bytes = (uint16_t)(end - s->data_at);
-    s->seq = read32(s->l4 + 4);
-    s->is_plain = s->bytes > 0 && (s->l4[13] & ~TCP_FLAG_PSH) == TCP_FLAG_ACK;
+    s->seq = read32(s->at.l4 + 4);
+    s->is_plain = s->bytes > 0 && (s->at.l4[13] & ~TCP_FLAG_PSH) == TCP_FLAG_ACK;
     return true;
 }
 
 /* Do both belong to one flow? */
 static bool is_same_flow(const struct segment *a, const struct segment *b)
 {
-    unsigned addresses = a->is_ip4 ? 12 : 8;
-    return a->is_ip4 == b->is_ip4 && memcmp(a->l4, b->l4, 4) == 0 &&
-           memcmp(a->l3 + addresses, b->l3 + addresses, a->is_ip4 ? 8 : 32) == 0;
+    unsigned addresses = a->at.is_ip4 ? 12 : 8;
+    return a->at.is_ip4 == b->at.is_ip4 && memcmp(a->at.l4, b->at.l4, 4) == 0 &&
+           memcmp(a->at.l3 + addresses, b->at.l3 + addresses, a->at.is_ip4 ? 8 : 32) == 0;
 }
 
 /* Are the headers the same but for what tells one segment of a row from the next: length,
  * identification, checksums, number, PSH? */
 static bool has_same_headers(const struct segment *a, const struct segment *b)
 {
-    if (a->l3_at != b->l3_at || a->l4_at != b->l4_at || a->data_at != b->data_at ||
-        memcmp(a->l3 - a->l3_at, b->l3 - b->l3_at, a->l3_at) != 0)
+    if (a->at.l3_at != b->at.l3_at || a->at.l4_at != b->at.l4_at || a->data_at != b->data_at ||
+        memcmp(a->at.l3 - a->at.l3_at, b->at.l3 - b->at.l3_at, a->at.l3_at) != 0)
         return false;
-    if (a->is_ip4 ? memcmp(a->l3, b->l3, 2) != 0 || memcmp(a->l3 + 6, b->l3 + 6, 4) != 0
-                  : memcmp(a->l3, b->l3, 4) != 0 || memcmp(a->l3 + 6, b->l3 + 6, 2) != 0)
+    if (a->at.is_ip4
+            ? memcmp(a->at.l3, b->at.l3, 2) != 0 || memcmp(a->at.l3 + 6, b->at.l3 + 6, 4) != 0
+            : memcmp(a->at.l3, b->at.l3, 4) != 0 || memcmp(a->at.l3 + 6, b->at.l3 + 6, 2) != 0)
         return false;
-    return memcmp(a->l4 + 8, b->l4 + 8, 5) == 0 &&   /* acknowledgement, header length */
-           memcmp(a->l4 + 14, b->l4 + 14, 2) == 0 && /* window */
-           memcmp(a->l4 + 18, b->l4 + 18, (size_t)(a->data_at - a->l4_at) - 18) == 0;
+    return memcmp(a->at.l4 + 8, b->at.l4 + 8, 5) == 0 &&   /* acknowledgement, header length */
+           memcmp(a->at.l4 + 14, b->at.l4 + 14, 2) == 0 && /* window */
+           memcmp(a->at.l4 + 18, b->at.l4 + 18, (size_t)(a->data_at - a->at.l4_at) - 18) == 0;
 }
 
 static bool is_next(const struct merge *g, const struct segment *s)
@@ -149,15 +109,15 @@ static bool is_intact(const struct segment *s)
 {
     uint64_t ip = s->m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     uint64_t l4 = s->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-    if (s->is_ip4 && ip != RTE_MBUF_F_RX_IP_CKSUM_GOOD && ip != RTE_MBUF_F_RX_IP_CKSUM_NONE &&
-        !cksum_is_good(cksum_add(0, s->l3, sizeof(struct wire_ip4))))
+    if (s->at.is_ip4 && ip != RTE_MBUF_F_RX_IP_CKSUM_GOOD && ip != RTE_MBUF_F_RX_IP_CKSUM_NONE &&
+        !cksum_is_good(cksum_add(0, s->at.l3, sizeof(struct wire_ip4))))
         return false;
     if (l4 != RTE_MBUF_F_RX_L4_CKSUM_GOOD && l4 != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
-        uint32_t bytes = (uint32_t)(s->data_at - s->l4_at) + s->bytes;
+        uint32_t bytes = (uint32_t)(s->data_at - s->at.l4_at) + s->bytes;
         be32_t tail[2] = {be32(bytes), be32(IPPROTO_NUM_TCP)};
         uint32_t sum = cksum_add(0, tail, sizeof(tail));
-        sum = cksum_add(sum, s->l3 + (s->is_ip4 ? 12 : 8), s->is_ip4 ? 8 : 32);
-        if (!cksum_is_good(cksum_add(sum, s->l4, bytes)))
+        sum = cksum_add(sum, s->at.l3 + (s->at.is_ip4 ? 12 : 8), s->at.is_ip4 ? 8 : 32);
+        if (!cksum_is_good(cksum_add(sum, s->at.l4, bytes)))
             return false;
     }
     s->m->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
@@ -170,16 +130,16 @@ static void begin(struct merge *g, const struct segment *s)
     *g = (struct merge){.first = *s,
                         .last = s->m,
                         .next_seq = s->seq + s->bytes,
-                        .packet_bytes = (uint32_t)(s->data_at - s->l3_at) + s->bytes};
+                        .packet_bytes = (uint32_t)(s->data_at - s->at.l3_at) + s->bytes};
 }
 
 /* Puts the segment behind the merge; its header is gone then. */
 static void append(struct merge *g, const struct segment *s)
 {
     struct rte_mbuf *head = g->first.m;
-    uint8_t *l3 = rte_pktmbuf_mtod_offset(head, uint8_t *, g->first.l3_at);
-    uint8_t *l4 = rte_pktmbuf_mtod_offset(head, uint8_t *, g->first.l4_at);
-    l4[13] |= s->l4[13] & TCP_FLAG_PSH;
+    uint8_t *l3 = rte_pktmbuf_mtod_offset(head, uint8_t *, g->first.at.l3_at);
+    uint8_t *l4 = rte_pktmbuf_mtod_offset(head, uint8_t *, g->first.at.l4_at);
+    l4[13] |= s->at.l4[13] & TCP_FLAG_PSH;
     rte_pktmbuf_adj(s->m, s->data_at);
     g->last->next = s->m;
     g->last = s->m;
@@ -190,9 +150,9 @@ static void append(struct merge *g, const struct segment *s)
     g->next_seq += s->bytes;
     g->packet_bytes += s->bytes;
     be16_t length =
-        be16((uint16_t)(g->packet_bytes - (g->first.is_ip4 ? 0 : sizeof(struct wire_ip6))));
-    memcpy(l3 + (g->first.is_ip4 ? 2 : 4), &length, sizeof(length));
-    ASSERT_HOT(head->pkt_len == g->first.l3_at + g->packet_bytes);
+        be16((uint16_t)(g->packet_bytes - (g->first.at.is_ip4 ? 0 : sizeof(struct wire_ip6))));
+    memcpy(l3 + (g->first.at.is_ip4 ? 2 : 4), &length, sizeof(length));
+    ASSERT_HOT(head->pkt_len == g->first.at.l3_at + g->packet_bytes);
 }
 
 /* All merges of a burst. */
@@ -230,13 +190,13 @@ static bool take(struct merges *all, struct rte_mbuf *m)
         is_intact(&s)) {
         g->is_checked = true;
         append(g, &s);
-        if (s.bytes < g->first.bytes || (s.l4[13] & TCP_FLAG_PSH) != 0)
+        if (s.bytes < g->first.bytes || (s.at.l4[13] & TCP_FLAG_PSH) != 0)
             end(all, g);
         return true;
     }
     if (g != NULL)
         end(all, g);
-    if (!s.is_plain || (s.l4[13] & TCP_FLAG_PSH) != 0 || m->pkt_len < FRAME_BYTES_MIN)
+    if (!s.is_plain || (s.at.l4[13] & TCP_FLAG_PSH) != 0 || m->pkt_len < FRAME_BYTES_MIN)
         return false;
     if (all->n == GRO_FLOWS_MAX)
         end(all, &all->open[0]);

@@ -85,19 +85,26 @@ struct net_icmp_error {
 
 /*
  * What tcp does for net, which lies below it and does not know it by name. The composer of the
- * worker fills it: {.input = tcp_input, ...}. All are called from net_input(); icmp_error also from
- * timers, address_gone from net_configure().
+ * worker hands it over: tcp_net_ops. All are called from net_input(); icmp_error also from timers,
+ * address_gone from net_configure().
  */
 struct net_tcp_ops {
     /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
-     */
+     * `flow_hash`: what expect() said of it; 0: it was not called. */
     void (*input)(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
-                  const struct ip_addr *dst, uint8_t tos);
+                  const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash);
     /* An error about a segment of ours, or our own finding that its next hop does not answer (RFC
      * 4861, section 7.2.2); NULL: they are only counted. */
     void (*icmp_error)(struct tcp *t, const struct net_icmp_error *e);
     /* An address is ours no longer; NULL: nobody wants to know. */
     void (*address_gone)(struct tcp *t, const struct ip_addr *addr);
+    /* A segment like this lies in the burst and may come to input() soon: where its flow is looked
+     * up is brought nearer, without waiting. Returns a hash of the flow, for the next two. NULL:
+     * neither is wanted. */
+    uint64_t (*expect)(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
+                       uint16_t src_port, uint16_t dst_port);
+    /* A while later: what the look-up leads to. */
+    void (*prefetch)(struct tcp *t, uint64_t flow_hash);
 };
 
 /* Makes the worker's network layer: no interface, no address. Memory comes from core_memory(). */
@@ -129,8 +136,8 @@ void net_done(struct net *n);
  * NA), both by worker 0 only. Values were checked by image_check(). */
 void net_configure(struct net *n, const struct net_config *config);
 
-/* Handles one received frame (whole ethernet frame); takes ownership. */
-void net_input(struct net *n, struct rte_mbuf *m);
+/* Handles a burst of received frames (whole ethernet frames) in their order; takes ownership. */
+void net_input(struct net *n, struct rte_mbuf *const *frames, unsigned count);
 
 /* Once a poll: asks for and announces addresses that are new, a bounded number a call. All else
  * happens at once or by timers on core->wheel. Returns how many frames it made. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of net: the worker's state and the hand-overs between the stations. A received frame
- * walks eth -> arp | ip4_in -> icmp4 | ip6_in -> icmp6 -> nd, always forward; each station owns the
- * mbuf that it is given, and either hands it on or counts and frees it. A packet to send walks
- * output -> neighbour -> eth.
+ * walks input -> eth -> arp | ip4_in -> icmp4 | ip6_in -> icmp6 -> nd, always forward; each station
+ * owns the mbuf that it is given, and either hands it on or counts and frees it. A packet to send
+ * walks output -> neighbour -> eth.
  *
  * Owner: the worker. Thread: the worker.
  */
@@ -56,7 +56,7 @@ struct net {
     struct net_tables *spare; /* what net_configure() builds into */
     struct neighbour_table neighbours;
     struct reassembly *reassembly;
-    struct rte_mbuf *whole; /* a frame put together from fragments, until net_input() takes it */
+    struct rte_mbuf *whole; /* a frame put together from fragments, until eth_input() takes it */
     uint64_t confirm_us;    /* when net_confirm() looks again */
     struct bucket echo;
     struct bucket errors; /* ICMP errors that we send; a share's besides */
@@ -77,7 +77,8 @@ struct net {
 struct net_frame {
     const struct net_iface *iface;
     struct ether_mac src_mac;
-    bool is_multicast; /* sent to a group of MACs, not to us alone */
+    bool is_multicast;  /* sent to a group of MACs, not to us alone */
+    uint64_t flow_hash; /* what tcp made of the flow; 0: it was not asked */
 };
 
 /* What the stations after IP know of the packet. */
@@ -96,6 +97,9 @@ void net_drop(struct net *n, struct rte_mbuf *m, enum stat_id why);
 
 /* Cuts the chain `m` to its first `bytes` <= its length. */
 void net_mbuf_cut(struct rte_mbuf *m, uint32_t bytes);
+
+/* eth.c: one frame; `flow_hash` as in struct net_frame. Takes ownership. */
+void eth_input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash);
 
 /* eth.c: puts the ethernet header (and the VLAN tag) in front and gives the frame to the port. */
 void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,

@@ -296,8 +296,10 @@ static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
 /* To whom does it belong? */
 static void dispatch(struct tcp *t, struct tcp_segment *seg)
 {
-    uint64_t hash = tcp_table_hash(&t->table, &seg->tuple);
-    tcp_entry_t e = tcp_table_find(&t->table, hash, &seg->tuple);
+    if (seg->flow_hash == 0)
+        seg->flow_hash = tcp_table_hash(&t->table, &seg->tuple);
+    ASSERT_HOT(seg->flow_hash == tcp_table_hash(&t->table, &seg->tuple));
+    tcp_entry_t e = tcp_table_find(&t->table, seg->flow_hash, &seg->tuple);
     if (e.v != TCP_ENTRY_NONE.v && !tcp_entry_is_timewait(e)) {
         struct tcp_conn *c = tcp_conn_at(t, e);
         if (c->state == TCP_SYN_SENT)
@@ -322,9 +324,9 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
 }
 
 void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
-               const struct ip_addr *dst, uint8_t tos)
+               const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
 {
-    struct tcp_segment seg = {.m = m, .ecn = tos & TCP_ECN_MASK};
+    struct tcp_segment seg = {.m = m, .flow_hash = flow_hash, .ecn = tos & TCP_ECN_MASK};
     bool is_traced = tcp_is_traced(t);
     if (is_traced)
         tcp_trace_rx(t, m, src, dst);

@@ -55,6 +55,17 @@ void tcp_table_prefetch(const struct tcp_table *t, uint64_t hash)
     __builtin_prefetch(&t->buckets[bucket_at(t, hash, 0)]);
 }
 
+tcp_entry_t tcp_table_guess(const struct tcp_table *t, uint64_t hash)
+{
+    const struct tcp_bucket *b = &t->buckets[bucket_at(t, hash, 0)];
+    uint16_t tag = tag_of(hash);
+    for (unsigned i = 0; i < TCP_TABLE_PLACES; i++) {
+        if (b->tags[i] == tag)
+            return (tcp_entry_t){b->entries[i]};
+    }
+    return TCP_ENTRY_NONE;
+}
+
 tcp_entry_t tcp_table_find(const struct tcp_table *t, uint64_t hash, const struct tcp_tuple *tuple)
 {
     uint16_t tag = tag_of(hash);

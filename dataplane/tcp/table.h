@@ -88,6 +88,10 @@ uint64_t tcp_table_hash(const struct tcp_table *t, const struct tcp_tuple *tuple
 /* Brings the bucket's line nearer. */
 void tcp_table_prefetch(const struct tcp_table *t, uint64_t hash);
 
+/* What tcp_table_find() will most likely give, by the bucket alone: the first entry with this tag.
+ * TCP_ENTRY_NONE: there is none in the first bucket. Good for nothing but prefetching. */
+tcp_entry_t tcp_table_guess(const struct tcp_table *t, uint64_t hash);
+
 /* The entry of the tuple; TCP_ENTRY_NONE: there is none. */
 tcp_entry_t tcp_table_find(const struct tcp_table *t, uint64_t hash, const struct tcp_tuple *tuple);
 

@@ -6,8 +6,17 @@
 #include "base/assert.h"
 #include "base/names.h"
 #include "core/port.h"
+#include "net/net.h"
 
 #include <rte_mbuf.h>
+
+const struct net_tcp_ops tcp_net_ops = {
+    .input = tcp_input,
+    .icmp_error = tcp_on_icmp_error,
+    .address_gone = tcp_on_local_address_gone,
+    .expect = tcp_expect,
+    .prefetch = tcp_prefetch,
+};
 
 /* A segment in flight needs a record, and its bytes lie in mbufs: with a record for each mbuf of
  * the pool it takes many tiny segments to run out of records first. */

@@ -6,7 +6,7 @@
  * Beyond what core/stream.h says:
  *  - STREAM_CLOSED with STREAM_END_ORDERLY waits until the owner has consumed everything.
  *  - After STREAM_CLOSED the owner still holds the stream and gives it back by stream_release().
- *  - Fill in `struct net_tcp_ops` as {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone}.
+ *  - What it does for net is tcp_net_ops.
  *
  * Owner: the worker. Thread: the worker. Station on the path: after net (IP), before http.
  */
@@ -20,8 +20,12 @@
 struct core;
 struct net;
 struct net_icmp_error;
+struct net_tcp_ops;
 struct rte_mbuf;
 struct tcp;
+
+/* What tcp does for net: the functions below, for net_set_tcp(). */
+extern const struct net_tcp_ops tcp_net_ops;
 
 /* Most connections rest: this many share a sender, and take turns when more send at once. */
 #define TCP_CONNS_A_SENDER 8u
@@ -88,9 +92,17 @@ void tcp_done(struct tcp *t);
 
 /* Handles one segment. `m` starts at the TCP header, the addresses are those of the IP header;
  * checksums are verified here unless ol_flags say that the device did. Takes ownership of `m`,
- * always. */
+ * always. `flow_hash`: of tcp_expect(), for this tuple; 0: it was not asked. */
 void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
-               const struct ip_addr *dst, uint8_t tos);
+               const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash);
+
+/* A segment of this flow may come soon: brings its bucket of the flow table nearer. Returns the
+ * flow's hash. Cost: the hash, which tcp_input() then needs not make. */
+uint64_t tcp_expect(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
+                    uint16_t src_port, uint16_t dst_port);
+
+/* When the bucket is here: brings nearer what the bucket says that the flow is. */
+void tcp_prefetch(struct tcp *t, uint64_t flow_hash);
 
 /* Drains what this round programmed: delivers stream events and accepts (bounded), then sends
  * segments and acknowledgements. Called once a poll, after input and timers. Returns how many

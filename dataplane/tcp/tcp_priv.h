@@ -4,6 +4,7 @@
  *
  *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
  *   established.c  the fast path         ack.c        step five: what an acknowledgement means
+ *   expect.c       what a burst of segments will need
  *   plpmtud.c      paths that eat large packets, probes
  *   memory.c       shortage: who is refused, who is shed           room.c   what queues may hold
  *   passive.c      SYNs, cookies         handshake.c  SYN_SENT, active open, what is agreed upon

@@ -181,6 +181,7 @@ static_assert(offsetof(struct tcp_conn, tx) == 128, "line 1 ends here");
 /* A received segment, addresses as seen by us. Lives for one tcp_input(). */
 struct tcp_segment {
     struct rte_mbuf *m; /* the payload; NULL once taken */
+    uint64_t flow_hash; /* of the tuple */
     struct tcp_tuple tuple;
     seq_t seq;
     seq_t ack;

@@ -133,8 +133,7 @@ static void settle(void)
     for (unsigned round = 0; did > 0; round++) {
         ASSERT(round < ROUNDS_MAX);
         did = port_rx(c, burst, RX_MAX);
-        for (unsigned i = 0; i < did; i++)
-            net_input(stack.net, burst[i]);
+        net_input(stack.net, burst, did);
         did += wheel_run(&c->wheel, c->now_us, TIMERS_MAX);
         did += net_poll(stack.net);
         did += tcp_poll(stack.tcp);
@@ -182,7 +181,6 @@ static void configure(void)
 
 static void make(void)
 {
-    static const struct net_tcp_ops ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
     const struct tcp_upcalls upcalls = {on_listen, on_accept, NULL};
     const struct tcp_config config = {.conns_max = 256,
                                       .timewaits_max = 64,
@@ -203,7 +201,7 @@ static void make(void)
     ports_join(stack.hub, &stack.core);
     stack.net = net_new(&stack.core);
     stack.tcp = tcp_new(&stack.core, stack.net, &config, &upcalls);
-    net_set_tcp(stack.net, stack.tcp, &ops);
+    net_set_tcp(stack.net, stack.tcp, &tcp_net_ops);
     configure();
     stack_pass(SETTLE_US);
 }

@@ -94,8 +94,6 @@ static void configure_net(struct stage *s, const struct stage_config *config)
 
 struct stage *stage_new(const struct stage_config *config)
 {
-    static const struct net_tcp_ops net_tcp = {tcp_input, tcp_on_icmp_error,
-                                               tcp_on_local_address_gone};
     start_eal();
     struct stage *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
     if (s == NULL)
@@ -115,7 +113,7 @@ struct stage *stage_new(const struct stage_config *config)
     ports_join(s->hub, &s->core);
     s->net = net_new(&s->core);
     s->tcp = tcp_new(&s->core, s->net, &config->tcp, &config->upcalls);
-    net_set_tcp(s->net, s->tcp, &net_tcp);
+    net_set_tcp(s->net, s->tcp, &tcp_net_ops);
     configure_net(s, config);
     stage_run_until(s, config->start_us + STAGE_SETTLE_US, false);
     ASSERT(stage_peek(s) == NULL);
@@ -159,8 +157,7 @@ static unsigned round_once(struct stage *s)
     struct rte_mbuf *frames[RX_FRAMES_MAX];
     unsigned n = port_rx(&s->core, frames, RX_FRAMES_MAX);
     unsigned did = n;
-    for (unsigned i = 0; i < n; i++)
-        net_input(s->net, frames[i]);
+    net_input(s->net, frames, n);
     did += wheel_run(&s->core.wheel, s->core.now_us, TIMERS_MAX);
     did += net_poll(s->net);
     did += tcp_poll(s->tcp);

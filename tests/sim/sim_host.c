@@ -20,7 +20,11 @@ static void on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
         tcp_on_icmp_error(t, e);
 }
 
-static const struct net_tcp_ops tcp_ops = {tcp_input, on_icmp_error, tcp_on_local_address_gone};
+static const struct net_tcp_ops tcp_ops = {
+    .input = tcp_input,
+    .icmp_error = on_icmp_error,
+    .address_gone = tcp_on_local_address_gone,
+};
 
 static void configure(struct sim_host *h)
 {
@@ -74,8 +78,7 @@ bool sim_host_poll(struct sim_host *h, uint64_t now_us)
     struct rte_mbuf *burst[RX_MAX];
     h->core.now_us = now_us;
     unsigned n = port_rx(&h->core, burst, RX_MAX);
-    for (unsigned i = 0; i < n; i++)
-        net_input(h->net, burst[i]);
+    net_input(h->net, burst, n);
     n += wheel_run(&h->core.wheel, now_us, TIMERS_MAX);
     n += net_poll(h->net);
     n += tcp_poll(h->tcp);

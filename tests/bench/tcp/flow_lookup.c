@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What finding a flow costs as the table grows: SipHash of the tuple, the bucket, and the tuple of
- * the entry, for flows in random order, as packets come. Tuples lie as far apart as connections do.
- * What it touches is one line of the table and one of the connection, however many flows there
- * are; beyond the caches it waits for memory for both.
+ * What finding a flow costs as their number grows: the worker's tables as they are, connections in
+ * them, segments of flows in random order in bursts. A look-up is the hash of the tuple, the
+ * bucket, the connection, and a word of each line that the fast path reads first. Once one by one,
+ * and once as net_input() has it: tcp_expect() for all of a burst, tcp_prefetch() a few ahead.
  *
- * usage: flow_lookup FLOWS...    prints `flow_lookup_ns FLOWS NANOSECONDS`, and how many flows the
- * table refused while it was filled, `flow_refused FLOWS REFUSED`
+ * What is touched is a line of the table and four of the connection, however many flows there are;
+ * what differs is who waits for them.
+ *
+ * usage: flow_lookup FLOWS...    prints `flow_lookup_ns FLOWS NANOSECONDS PREFETCH`, and how many
+ * flows the table refused while it was filled, `flow_refused FLOWS REFUSED`
  */
+#include "harness.h"
+#include "unit.h"
+
 #include "base/rng.h"
-#include "core/pages.h"
-#include "tcp/table.h"
+#include "net/net_limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define LOOKUPS 2000000u
+#define LOOKUPS (1u << 20)
+#define BURST NET_TOGETHER_MAX
 #define ROUNDS 5 /* the fastest counts: others share the caches */
-
-struct flow {
-    struct tcp_tuple tuple;
-    char rest[sizeof(struct tcp_conn) - sizeof(struct tcp_tuple)];
-};
-
-static const struct tcp_tuple *tuple_of(const void *owner, tcp_entry_t e)
-{
-    const struct flow *flows = owner;
-    return &flows[tcp_entry_index(e)].tuple;
-}
 
 static double now_ns(void)
 {
@@ -37,77 +32,113 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void draw_tuple(struct tcp_tuple *tuple, struct rng *rng)
+/* The tuple of flow `i`, made anew each time: reading it from the flow would bring its lines. */
+static struct tcp_tuple tuple_of(uint32_t i)
 {
-    uint64_t words[2] = {rng_next(rng), rng_next(rng)};
-    memcpy(tuple->remote.bytes, words, sizeof(words));
-    tuple->remote_port = (uint16_t)rng_next(rng);
-    tuple->local_port = 80;
+    struct tcp_tuple tuple = {.local_port = 80};
+    struct rng rng = {i};
+    uint64_t words[2] = {rng_next(&rng), rng_next(&rng)};
+    memcpy(tuple.remote.bytes, words, sizeof(words));
+    tuple.remote_port = (uint16_t)words[0];
+    return tuple;
 }
 
-/* Returns how many flows the table refused (others took their place): it may, when all that lies
- * within TCP_TABLE_PROBES is full. */
-static uint32_t fill(struct tcp_table *t, struct flow *flows, uint32_t n, struct rng *rng)
+/* Returns how many flows the table refused. */
+static uint32_t fill(struct tcp *t, uint32_t n)
 {
     uint32_t refused = 0;
-    for (uint32_t i = 0; i < n;) {
-        draw_tuple(&flows[i].tuple, rng);
-        if (tcp_table_insert(t, tcp_table_hash(t, &flows[i].tuple), tcp_entry(i, 0, false)))
-            i++;
-        else
-            refused++;
+    for (uint32_t i = 0; i < n; i++) {
+        struct tcp_tuple tuple = tuple_of(i);
+        bool is_table_full = false;
+        struct tcp_conn *c = tcp_conn_new(t, &tuple, &is_table_full);
+        refused += is_table_full;
+        if (c != NULL)
+            c->state = TCP_ESTABLISHED;
     }
     return refused;
 }
 
-/* Nanoseconds a lookup; each flow that is asked for is found. */
-static double measure(const struct tcp_table *t, const struct flow *flows, uint32_t n,
-                      struct rng *rng)
+/* One segment's look-up. A word of each line is read, and all say the same. */
+static bool is_found(struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash)
 {
-    uint32_t wrong = 0;
+    tcp_entry_t e = tcp_table_find(&t->table, hash, tuple);
+    if (e.v == TCP_ENTRY_NONE.v)
+        return false;
+    const struct tcp_conn *c = tcp_conn_at(t, e);
+    return c->state == TCP_ESTABLISHED && c->sndq.head == NULL && c->tx == NULL &&
+           c->oooq.head == NULL;
+}
+
+/* Returns how many were found. */
+static uint32_t look_up_all(struct tcp *t, const struct tcp_tuple *tuples, bool is_prefetched)
+{
+    uint64_t hashes[BURST];
+    uint32_t found = 0;
+    for (unsigned i = 0; i < BURST && is_prefetched; i++)
+        hashes[i] = tcp_expect(t, &tuples[i].remote, &tuples[i].local, tuples[i].remote_port,
+                               tuples[i].local_port);
+    for (unsigned i = 0; i < NET_AHEAD_MAX && is_prefetched; i++)
+        tcp_prefetch(t, hashes[i]);
+    for (unsigned i = 0; i < BURST; i++) {
+        if (is_prefetched && i + NET_AHEAD_MAX < BURST)
+            tcp_prefetch(t, hashes[i + NET_AHEAD_MAX]);
+        uint64_t hash = is_prefetched ? hashes[i] : tcp_table_hash(&t->table, &tuples[i]);
+        found += is_found(t, &tuples[i], hash);
+    }
+    return found;
+}
+
+/* Nanoseconds a look-up. */
+static double measure(struct tcp *t, uint32_t n, bool is_prefetched)
+{
+    uint32_t found = 0;
+    struct rng rng = {n};
     double began = now_ns();
-    for (uint32_t i = 0; i < LOOKUPS; i++) {
-        uint32_t flow = rng_below(rng, n);
-        struct tcp_tuple tuple = flows[flow].tuple;
-        tcp_entry_t e = tcp_table_find(t, tcp_table_hash(t, &tuple), &tuple);
-        wrong += e.v != tcp_entry(flow, 0, false).v;
+    for (uint32_t done = 0; done < LOOKUPS; done += BURST) {
+        struct tcp_tuple tuples[BURST];
+        for (unsigned i = 0; i < BURST; i++)
+            tuples[i] = tuple_of(rng_below(&rng, n));
+        found += look_up_all(t, tuples, is_prefetched);
     }
     double took = (now_ns() - began) / LOOKUPS;
-    if (wrong != 0) {
-        fprintf(stderr, "%u flows were not found\n", wrong);
-        exit(1);
-    }
+    CHECK_EQ(found, LOOKUPS);
     return took;
+}
+
+static double best_of(struct tcp *t, uint32_t n, bool is_prefetched)
+{
+    double best = 1e9;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        double took = measure(t, n, is_prefetched);
+        best = took < best ? took : best;
+    }
+    return best;
 }
 
 static void bench(uint32_t n)
 {
-    static const struct siphash_key key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
-    struct rng rng = {n};
-    uint32_t n_buckets = tcp_table_buckets(n);
-    struct tcp_bucket *buckets = pages_map(n_buckets * sizeof(*buckets));
-    struct flow *flows = pages_map((size_t)n * sizeof(*flows));
-    if (buckets == NULL || flows == NULL) {
-        fprintf(stderr, "no memory for %u flows\n", n);
-        exit(1);
-    }
-    struct tcp_table t;
-    tcp_table_init(&t, buckets, n_buckets, &key, tuple_of, flows);
-    uint32_t refused = fill(&t, flows, n, &rng);
-    double best = 1e9;
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        double took = measure(&t, flows, n, &rng);
-        best = took < best ? took : best;
-    }
-    printf("flow_lookup_ns %u %.1f\n", n, best);
-    printf("flow_refused %u %u\n", n, refused);
-    pages_unmap(buckets, n_buckets * sizeof(*buckets));
-    pages_unmap(flows, (size_t)n * sizeof(*flows));
+    struct world_config config = WORLD_DEFAULT;
+    config.tcp.conns_max = n;
+    config.tcp.senders_max = 16;
+    config.tcp.timewaits_max = 16;
+    struct world *w = world_new(&config);
+    printf("flow_refused %u %u\n", n, fill(w->tcp, n));
+    printf("flow_lookup_ns %u %.1f 0\n", n, best_of(w->tcp, n, false));
+    printf("flow_lookup_ns %u %.1f 1\n", n, best_of(w->tcp, n, true));
+    world_free(w);
+}
+
+static char **sizes; /* NULL at the end */
+
+TEST(flows_are_looked_up)
+{
+    for (char **size = sizes; *size != NULL; size++)
+        bench((uint32_t)strtoul(*size, NULL, 10));
 }
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
-        bench((uint32_t)strtoul(argv[i], NULL, 10));
-    return argc > 1 ? 0 : 2;
+    static const struct unit_test test = T(flows_are_looked_up);
+    sizes = argv + 1;
+    return unit_run("bench/tcp/flow_lookup", &test, 1, 1, argv);
 }

@@ -78,9 +78,34 @@ void port_rx_respread(struct core *c, struct rte_mbuf **m)
     *m = NULL;
 }
 
-static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
-                       const struct ip_addr *dst, uint8_t tos)
+static void note_asked(char what, uint64_t flow_hash)
 {
+    if (fixture.n_asked == array_len(fixture.asked))
+        return;
+    fixture.asked[fixture.n_asked].what = what;
+    fixture.asked[fixture.n_asked++].flow_hash = flow_hash;
+}
+
+static uint64_t on_expect(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
+                          uint16_t src_port, uint16_t dst_port)
+{
+    struct ip_addr us = addr_of(ip_addr_is_v4(dst) ? US4 : US6);
+    struct ip_addr peer = addr_of(ip_addr_is_v4(src) ? PEER4 : PEER6);
+    CHECK(ip_addr_eq(dst, &us) && ip_addr_eq(src, &peer));
+    CHECK_EQ(dst_port, 80);
+    note_asked('e', src_port);
+    return src_port;
+}
+
+static void on_prefetch(struct tcp *t, uint64_t flow_hash)
+{
+    note_asked('p', flow_hash);
+}
+
+static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+                       const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
+{
+    note_asked('i', flow_hash);
     fixture.n_segments++;
     fixture.segment_bytes = m->pkt_len;
     fixture.segment_src = *src;
@@ -155,7 +180,7 @@ const struct net_config *net_fixture_config(void)
 
 struct net_fixture *net_up(uint8_t worker)
 {
-    static const struct net_tcp_ops ops = {on_segment, on_error, on_gone};
+    static const struct net_tcp_ops ops = {on_segment, on_error, on_gone, on_expect, on_prefetch};
     static const struct net_udp_ops udp_ops = {on_datagram, on_udp_error};
     struct net_fixture *f = &fixture;
     start_eal();
@@ -206,7 +231,7 @@ static void free_outside(void *addr, void *opaque)
     free(opaque);
 }
 
-static void receive(struct net_fixture *f, const struct packet *p, uint16_t port, uint64_t flags)
+static struct rte_mbuf *received(const struct packet *p, uint16_t port, uint64_t flags)
 {
     /* DPDK's bookkeeping, the headroom, and the frame at the very end. */
     struct outside {
@@ -225,7 +250,22 @@ static void receive(struct net_fixture *f, const struct packet *p, uint16_t port
     m->pkt_len = p->len;
     m->port = port;
     m->ol_flags |= flags;
-    net_input(f->net, m);
+    return m;
+}
+
+static void receive(struct net_fixture *f, const struct packet *p, uint16_t port, uint64_t flags)
+{
+    struct rte_mbuf *m = received(p, port, flags);
+    net_input(f->net, &m, 1);
+}
+
+void net_receive_burst(struct net_fixture *f, const struct packet *packets, unsigned n)
+{
+    struct rte_mbuf *frames[64];
+    REQUIRE(n <= array_len(frames));
+    for (unsigned i = 0; i < n; i++)
+        frames[i] = received(&packets[i], 0, 0);
+    net_input(f->net, frames, n);
 }
 
 void net_receive(struct net_fixture *f, const struct packet *p, uint16_t port)

@@ -51,6 +51,11 @@ struct net_fixture {
     uint32_t segment_bytes; /* of the last of them */
     uint8_t segment[65536]; /* its content */
     uint8_t segment_tos;
+    struct { /* what tcp was asked first: expect 'e', prefetch 'p', input 'i' */
+        char what;
+        uint64_t flow_hash; /* of our tcp: the source port */
+    } asked[256];
+    unsigned n_asked;
     struct ip_addr segment_src;
     struct ip_addr segment_dst;
     unsigned n_errors;
@@ -84,6 +89,9 @@ const struct net_config *net_fixture_config(void);
 
 /* Gives `p` to net as received by `port`. */
 void net_receive(struct net_fixture *f, const struct packet *p, uint16_t port);
+
+/* Gives a burst of packets to net at once. */
+void net_receive_burst(struct net_fixture *f, const struct packet *packets, unsigned n);
 
 /* The same as a copy for learning only, as another worker gets it. */
 void net_receive_copy(struct net_fixture *f, const struct packet *p);

@@ -231,11 +231,6 @@ static bool on_accept(void *owner, struct stream *stream, uint32_t bind)
 
 static void machine_up(struct machine *m, const char *name, unsigned host, uint32_t can)
 {
-    static const struct net_tcp_ops ops = {
-        .input = tcp_input,
-        .icmp_error = tcp_on_icmp_error,
-        .address_gone = tcp_on_local_address_gone,
-    };
     struct net_fault fault;
     memset(m, 0, sizeof(*m));
     REQUIRE(mem_port_open(name, 0, 1, 1, mbufs, &m->port, &fault));
@@ -266,7 +261,7 @@ static void machine_up(struct machine *m, const char *name, unsigned host, uint3
                                 .mbufs_low = 64};
     struct tcp_upcalls upcalls = {.listen = on_listen, .accept = on_accept, .owner = m};
     m->tcp = tcp_new(&m->core, m->net, &config, &upcalls);
-    net_set_tcp(m->net, m->tcp, &ops);
+    net_set_tcp(m->net, m->tcp, &tcp_net_ops);
     struct net_interface interface = {.port = 0, .vlan = talk->vlan};
     struct net_address address = {.addr = addr_of(host), .prefix_len = talk->is_ip6 ? 64 : 120};
     net_configure(m->net, &(struct net_config){.interfaces = &interface,
@@ -297,8 +292,7 @@ static void machine_poll(struct machine *m, uint64_t now_us)
         n += taken;
     if (m->has_gro)
         n = gro_merge(&m->core, frames, n);
-    for (unsigned i = 0; i < n; i++)
-        net_input(m->net, frames[i]);
+    net_input(m->net, frames, n);
     wheel_run(&m->core.wheel, now_us, 512);
     net_poll(m->net);
     tcp_poll(m->tcp);

@@ -259,7 +259,7 @@ void peer(struct world *w, struct seg s)
     for (uint32_t i = 0; i < s.len; i++)
         data[i] = pattern(s.seq + i); /* stream byte 1 has number 1 */
     checksum(w, m);
-    tcp_input(w->tcp, m, &w->remote, &w->local, s.ecn);
+    tcp_input(w->tcp, m, &w->remote, &w->local, s.ecn, 0);
 }
 
 /* Every queue is checked, and the worker's gauges are their sums. */

@@ -279,8 +279,7 @@ int main(int argc, char **argv)
                                        .has_ecn = true,
                                        .mbufs_low = n_mbufs / 8},
                   &(struct tcp_upcalls){on_listen, on_accept, NULL});
-    static const struct net_tcp_ops ops = {tcp_input, tcp_on_icmp_error, tcp_on_local_address_gone};
-    net_set_tcp(net, tcp, &ops);
+    net_set_tcp(net, tcp, &tcp_net_ops);
     configure(net, argv[2]);
     printf("ready\n");
     unsigned idle = 0;
@@ -288,8 +287,7 @@ int main(int argc, char **argv)
         struct rte_mbuf *frames[128];
         core.now_us = now_us();
         unsigned n = port_rx(&core, frames, 128);
-        for (unsigned i = 0; i < n; i++)
-            net_input(net, frames[i]);
+        net_input(net, frames, n);
         n += wheel_run(&core.wheel, core.now_us, 512);
         n += net_poll(net);
         n += tcp_poll(tcp);

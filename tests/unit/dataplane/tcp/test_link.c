@@ -359,7 +359,7 @@ static void step(struct link *l)
     while (l->n > 0 && l->heap[0].at_us <= l->now_us) {
         struct packet p = heap_take(l);
         struct net *to = ip_addr_eq(&p.dst, &l->ends[0].addr) ? &l->ends[0] : &l->ends[1];
-        tcp_input(to->tcp, p.m, &p.src, &p.dst, 0);
+        tcp_input(to->tcp, p.m, &p.src, &p.dst, 0, 0);
     }
     poll_end(l, &l->ends[0]);
     poll_end(l, &l->ends[1]);

@@ -438,13 +438,13 @@ TEST(damaged_segments_are_dropped_and_counted)
     struct world *w = world_new(&WORLD_DEFAULT);
     struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
     memset(rte_pktmbuf_append(m, 10), 0, 10);
-    tcp_input(w->tcp, m, &w->remote, &w->local, 0);
+    tcp_input(w->tcp, m, &w->remote, &w->local, 0, 0);
     m = rte_pktmbuf_alloc(w->pool);
     memset(rte_pktmbuf_append(m, 20), 0x50, 20);
-    tcp_input(w->tcp, m, &w->remote, &w->local, 0);
+    tcp_input(w->tcp, m, &w->remote, &w->local, 0, 0);
     m = rte_pktmbuf_alloc(w->pool);
     memset(rte_pktmbuf_append(m, 20), 0xf0, 20);
-    tcp_input(w->tcp, m, &w->remote, &w->local, 0);
+    tcp_input(w->tcp, m, &w->remote, &w->local, 0, 0);
     CHECK_EQ(stat(w, STAT_tcp_drop_cksum), 1);
     CHECK_EQ(stat(w, STAT_tcp_drop_short), 2);
     EXPECT_NONE(w);

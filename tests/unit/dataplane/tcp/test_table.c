@@ -88,6 +88,25 @@ TEST(an_entry_is_replaced_in_its_place)
     free(t.buckets);
 }
 
+TEST(what_is_guessed_is_what_is_found_while_it_lies_in_its_first_bucket)
+{
+    struct tcp_table t;
+    make(&t, tcp_table_buckets(FLOWS));
+    unsigned guessed = 0;
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        uint64_t hash = tcp_table_hash(&t, &tuples[i]);
+        CHECK_EQ(tcp_table_guess(&t, hash).v, TCP_ENTRY_NONE.v);
+        REQUIRE(tcp_table_insert(&t, hash, tcp_entry(i, 0, false)));
+    }
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        tcp_entry_t e = tcp_table_guess(&t, tcp_table_hash(&t, &tuples[i]));
+        CHECK(e.v == TCP_ENTRY_NONE.v || tcp_entry_index(e) == i);
+        guessed += e.v != TCP_ENTRY_NONE.v;
+    }
+    CHECK(guessed > FLOWS * 9 / 10);
+    free(t.buckets);
+}
+
 TEST(tables_are_sized_for_half_load)
 {
     CHECK_EQ(tcp_table_buckets(1), 4);
@@ -98,4 +117,5 @@ TEST(tables_are_sized_for_half_load)
 
 UNIT_MAIN("tcp/table", T(what_was_inserted_is_found_until_it_is_removed),
           T(a_full_neighbourhood_refuses_and_recovers), T(an_entry_is_replaced_in_its_place),
+          T(what_is_guessed_is_what_is_found_while_it_lies_in_its_first_bucket),
           T(tables_are_sized_for_half_load))
