@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FLOWS 512u
+static_assert(FLOWS > TCP_TABLE_PROBES * TCP_TABLE_PLACES, "enough to fill a neighbourhood");
 
 static struct tcp_tuple tuples[FLOWS];
 
@@ -109,13 +110,34 @@ TEST(what_is_guessed_is_what_is_found_while_it_lies_in_its_first_bucket)
 
 TEST(tables_are_sized_for_half_load)
 {
-    CHECK_EQ(tcp_table_buckets(1), 4);
-    CHECK_EQ(tcp_table_buckets(16), 4);
-    CHECK_EQ(tcp_table_buckets(17), 8);
+    CHECK_EQ(tcp_table_buckets(1), 16);
+    CHECK_EQ(tcp_table_buckets(64), 16);
+    CHECK_EQ(tcp_table_buckets(65), 32);
     CHECK_EQ(tcp_table_buckets(1 << 20), 1 << 18);
+}
+
+/* The number in place of the flow: the table asks nobody for a tuple while it is filled. */
+TEST(four_million_flows_find_their_places_in_a_table_made_for_them)
+{
+    enum { MANY = 1 << 22 };
+    struct tcp_table t;
+    make(&t, tcp_table_buckets(MANY));
+    uint32_t refused = 0, passed = 0;
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct tcp_tuple tuple = {.remote_port = (uint16_t)i, .local_port = 80};
+        memcpy(tuple.remote.bytes, &i, sizeof(i));
+        refused += !tcp_table_insert(&t, tcp_table_hash(&t, &tuple), tcp_entry(i, 0, false));
+    }
+    for (uint32_t i = 0; i <= t.mask; i++)
+        passed += t.buckets[i].passed;
+    CHECK_EQ(refused, 0);
+    CHECK_EQ(t.used, MANY);
+    CHECK(passed < MANY / 100); /* steps beyond the first bucket, of all flows */
+    free(t.buckets);
 }
 
 UNIT_MAIN("tcp/table", T(what_was_inserted_is_found_until_it_is_removed),
           T(a_full_neighbourhood_refuses_and_recovers), T(an_entry_is_replaced_in_its_place),
           T(what_is_guessed_is_what_is_found_while_it_lies_in_its_first_bucket),
-          T(tables_are_sized_for_half_load))
+          T(tables_are_sized_for_half_load),
+          T(four_million_flows_find_their_places_in_a_table_made_for_them))
