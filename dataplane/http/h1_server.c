@@ -43,9 +43,10 @@ static void let_go(struct h1_server *s)
 }
 
 /* Ends it with a callback, after which `s` may be gone. */
-static void end(struct h1_server *s)
+static void end(struct h1_server *s, enum h1_server_end why)
 {
     bool was_owed = s->is_owed;
+    s->end = why;
     let_go(s);
     s->ops->on_end(s, was_owed);
 }
@@ -54,6 +55,12 @@ void h1_server_abort(struct h1_server *s)
 {
     stream_abort(s->stream);
     let_go(s);
+}
+
+void h1_server_break_off(struct h1_server *s)
+{
+    s->is_broken_off = true;
+    stream_abort(s->stream);
 }
 
 void h1_server_refuse(struct h1_server *s, enum http_fault fault)
@@ -67,7 +74,7 @@ void h1_server_refuse(struct h1_server *s, enum http_fault fault)
     s->is_willing = false;
     set_phase(s, H1_SERVER_EXCHANGE);
     if (!h1_server_put_refusal(s, fault))
-        end(s);
+        end(s, H1_SERVER_END_broken_off);
     else
         s->is_finishing = true;
 }
@@ -79,7 +86,7 @@ static bool read_head(struct h1_server *s)
         if (!stream_is_eof(s->stream))
             return false;
         if (s->phase == H1_SERVER_IDLE)
-            end(s);
+            end(s, H1_SERVER_END_client);
         else
             h1_server_refuse(s, HTTP_FAULT_head_cut);
         return true;
@@ -134,7 +141,7 @@ static void drain(struct h1_server *s)
         s->drained_bytes += n < H1_DRAIN_BYTES_MAX ? (uint32_t)n : H1_DRAIN_BYTES_MAX;
     }
     if (n > 0 || stream_is_eof(s->stream))
-        end(s);
+        end(s, n > 0 ? H1_SERVER_END_drain_bytes : H1_SERVER_END_client);
 }
 
 void h1_server_skip_body(struct h1_server *s)
@@ -198,6 +205,17 @@ static void enter(struct h1_server *s)
         s->is_over = NULL;
 }
 
+/* What the end of the stream means for the connection. */
+static enum h1_server_end end_reason(const struct h1_server *s)
+{
+    bool is_idle = s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_DRAIN;
+    if (s->is_broken_off)
+        return H1_SERVER_END_broken_off;
+    if (is_idle && stream_end(s->stream) == STREAM_END_ORDERLY)
+        return H1_SERVER_END_client;
+    return is_idle ? H1_SERVER_END_lost_idle : H1_SERVER_END_lost_busy;
+}
+
 /* Events of an exchange that the owner works on. */
 static void pass_on(struct h1_server *s, unsigned events, const bool *is_over)
 {
@@ -214,7 +232,7 @@ static void on_stream(struct stream *stream, unsigned events)
     struct h1_server *s = stream->owner;
     ASSERT(s->stream == stream && s->is_over == NULL);
     if ((events & STREAM_CLOSED) != 0) {
-        end(s);
+        end(s, end_reason(s));
         return;
     }
     bool is_over = false;
@@ -243,7 +261,7 @@ void h1_server_finish(struct h1_server *s)
     if (s->is_body_dropped)
         s->out.is_ended = true;
     if (!s->out.is_ended && s->out.left > 0) { /* shorter than announced: never faked as whole */
-        stream_abort(s->stream);               /* STREAM_CLOSED ends it */
+        h1_server_break_off(s);
         return;
     }
     if (!s->out.is_ended)
@@ -275,7 +293,7 @@ void h1_server_timeout(struct h1_server *s)
         if (!is_over)
             s->is_over = NULL;
     } else if (s->phase == H1_SERVER_DRAIN) {
-        end(s);
+        end(s, H1_SERVER_END_drain_timeout);
     }
 }
 

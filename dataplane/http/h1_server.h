@@ -37,6 +37,21 @@ enum h1_server_phase {
 /* The body of h1_server_answer(). */
 #define H1_ANSWER_BYTES_MAX 4096u
 
+/* How a connection ended, for whoever counts; but for h1_server_abort(), whose caller knows. */
+#define H1_SERVER_END_LIST(X)                                                                      \
+    X(client, "the peer ended between requests, or after our end")                                 \
+    X(lost_idle, "the stream broke between requests or after our end")                             \
+    X(lost_busy, "the stream broke within a request or its answer")                                \
+    X(drain_bytes, "DRAIN has thrown away H1_DRAIN_BYTES_MAX")                                     \
+    X(drain_timeout, "the owner's timer of DRAIN ran out")                                         \
+    X(broken_off, "no buffer was left for an answer, or it fell short of its length")
+
+enum h1_server_end {
+#define X(name, help) H1_SERVER_END_##name,
+    H1_SERVER_END_LIST(X)
+#undef X
+};
+
 struct h1_server_ops {
     /* A request's head is there: s->request->head. Answer it now or later. */
     void (*on_request)(struct h1_server *s);
@@ -48,8 +63,9 @@ struct h1_server_ops {
     /* The connection waits for something else now: arm the timer that fits, and nothing more. May
      * be NULL. */
     void (*on_phase)(struct h1_server *s, enum h1_server_phase phase);
-    /* It is over: the stream is released, the buffers are given back; the last callback, and `s`
-     * may be freed in it. `was_in_exchange`: a response was owed, and was not finished. */
+    /* It is over, as s->end says: the stream is released, the buffers are given back; the last
+     * callback, and `s` may be freed in it. `was_in_exchange`: a response was owed, and was not
+     * finished. */
     void (*on_end)(struct h1_server *s, bool was_in_exchange);
 };
 
@@ -62,15 +78,17 @@ struct h1_server {
     struct h1_body_in in;
     struct h1_body_out out;
     enum h1_server_phase phase;
-    bool *is_over;        /* set while its own event runs: finish() only takes note */
-    bool is_owed;         /* a response is owed: on_request came, and it is not finished */
-    bool is_finishing;    /* the response is complete, and what is left of it waits for room */
-    bool is_head_sent;    /* of the final response */
-    bool is_head_request; /* the request's method is HEAD */
-    bool is_modern;       /* HTTP/1.1: understands chunks and informational answers */
-    bool is_willing;      /* the client is willing to go on after this exchange */
-    bool is_body_dropped; /* this response has no body, whatever is written */
-    bool is_closing;      /* the connection ends after this exchange */
+    enum h1_server_end end; /* for on_end() */
+    bool *is_over;          /* set while its own event runs: finish() only takes note */
+    bool is_owed;           /* a response is owed: on_request came, and it is not finished */
+    bool is_finishing;      /* the response is complete, and what is left of it waits for room */
+    bool is_head_sent;      /* of the final response */
+    bool is_head_request;   /* the request's method is HEAD */
+    bool is_modern;         /* HTTP/1.1: understands chunks and informational answers */
+    bool is_willing;        /* the client is willing to go on after this exchange */
+    bool is_body_dropped;   /* this response has no body, whatever is written */
+    bool is_closing;        /* the connection ends after this exchange */
+    bool is_broken_off;     /* the stream was aborted by us */
     uint32_t drained_bytes;
     uint64_t requests; /* heads parsed on this connection */
 };

@@ -10,6 +10,9 @@ void h1_server_begin(struct h1_server *s);
 /* Answers what could not become an exchange, and closes. May end the connection. */
 void h1_server_refuse(struct h1_server *s, enum http_fault fault);
 
+/* Resets it: an answer that cannot be given, or not whole. STREAM_CLOSED ends it. */
+void h1_server_break_off(struct h1_server *s);
+
 /* Puts the refusal's response into the stream. False: no buffer. */
 bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault);
 

@@ -126,7 +126,7 @@ void h1_server_answer(struct h1_server *s, const struct h1_response *r, struct s
     whole.body = HTTP_BODY_LENGTH;
     whole.length = body.len;
     if (!send_final(s, &whole, body)) {
-        stream_abort(s->stream); /* STREAM_CLOSED ends it */
+        h1_server_break_off(s);
         return;
     }
     h1_server_finish(s);

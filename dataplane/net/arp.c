@@ -26,6 +26,7 @@ static bool send_arp(struct net *n, const struct net_iface *iface, const struct 
     arp->hardware_bytes = sizeof(struct ether_mac);
     arp->protocol_bytes = 4;
     arp->sender_mac = iface->mac;
+    stat_inc(n->core, STAT_net_tx_arp);
     eth_output(n, iface, to, ETHERTYPE_ARP, m);
     return true;
 }

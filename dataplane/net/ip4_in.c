@@ -119,6 +119,7 @@ static void dispatch(struct net *n, const struct net_packet *p, const struct wir
 
 void ip4_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
 {
+    stat_inc(n->core, STAT_net_ip4_packets);
     enum stat_id fault = judge(n, f, m);
     if (fault != STAT_COUNT) {
         net_drop(n, m, fault);

@@ -119,6 +119,7 @@ static void input_whole(struct net *n, struct net_packet *p, const struct ip6_wa
 
 void ip6_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
 {
+    stat_inc(n->core, STAT_net_ip6_packets);
     enum stat_id fault = judge(n, f, m);
     if (fault != STAT_COUNT) {
         net_drop(n, m, fault);

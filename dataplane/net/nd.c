@@ -77,6 +77,7 @@ static bool send_nd(struct net *n, const struct nd_message *msg)
     body->nd.cksum = cksum_close(cksum_add(sum, body, bytes));
     bool has_room = output_ip_header(m, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, 0, ND_HOP_LIMIT);
     ASSERT(has_room);
+    stat_inc(n->core, STAT_net_tx_nd);
     eth_output(n, msg->iface, &msg->dst_mac, ETHERTYPE_IP6, m);
     return true;
 }

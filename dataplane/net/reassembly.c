@@ -171,6 +171,7 @@ static void finish(struct net *n, struct datagram *d)
         return;
     }
     uint32_t mbufs = d->mbufs;
+    stat_add(n->core, STAT_net_fragments_joined, d->n);
     struct rte_mbuf *m = join(d);
     put_headers(n, d, m);
     d->bytes = 0;

@@ -158,6 +158,7 @@ void datagram_empty(struct net *n, struct datagram *d)
 {
     for (unsigned i = 0; i < d->n; i++)
         rte_pktmbuf_free(d->pieces[i].m);
+    stat_add(n->core, STAT_net_fragments_lost, d->n);
     d->n = 0;
     d->bytes = 0;
     datagram_charge(n, d, -(int32_t)d->mbufs);

@@ -67,6 +67,7 @@ void udp_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
 void net_udp_output(struct net *n, struct rte_mbuf *m, const struct net_udp_header *h)
 {
     struct wire_udp *udp = NULL;
+    stat_inc(n->core, STAT_net_tx_udp);
     ASSERT_HOT(h->dst_port != 0 && ip_addr_is_v4(&h->src) == ip_addr_is_v4(&h->dst));
     if (m->pkt_len + sizeof(*udp) + sizeof(struct wire_ip6) > UINT16_MAX) {
         net_drop(n, m, STAT_net_drop_tx_too_big);

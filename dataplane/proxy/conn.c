@@ -36,8 +36,10 @@ static void on_request(struct h1_server *s)
     struct proxy_conn *c = conn_of(s);
     ASSERT(c->exchange == NULL);
     uint32_t requests_max = c->proxy->config.requests_per_conn_max;
-    if (requests_max != 0 && s->requests >= requests_max)
+    if (requests_max != 0 && s->requests >= requests_max) {
+        stat_inc(c->proxy->core, STAT_proxy_conns_spent);
         h1_server_close(s);
+    }
     exchange_begin(c);
 }
 
@@ -77,7 +79,14 @@ static void on_phase(struct h1_server *s, enum h1_server_phase phase)
 
 static void on_end(struct h1_server *s, bool was_in_exchange)
 {
+    static const enum stat_id counters[] = {
+#define X(name, help) [H1_SERVER_END_##name] = STAT_proxy_conn_end_##name,
+        H1_SERVER_END_LIST(X)
+#undef X
+    };
     struct proxy_conn *c = conn_of(s);
+    ASSERT((unsigned)s->end < array_len(counters));
+    stat_inc(c->proxy->core, counters[s->end]);
     if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
     free_conn(c);
@@ -89,9 +98,10 @@ static const struct h1_server_ops server_ops = {.on_request = on_request,
                                                 .on_phase = on_phase,
                                                 .on_end = on_end};
 
-void proxy_conn_abort(struct proxy_conn *c)
+void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 {
     ASSERT(c->exchange == NULL);
+    stat_inc(c->proxy->core, why);
     h1_server_abort(&c->h1);
     free_conn(c);
 }
@@ -100,10 +110,13 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
     ASSERT(c->exchange == NULL);
-    if (c->h1.phase == H1_SERVER_EXCHANGE)
-        proxy_conn_abort(c); /* the rest of a response, or a refusal, that nobody takes */
-    else
-        h1_server_timeout(&c->h1);
+    if (c->h1.phase == H1_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
+        proxy_conn_abort(c, STAT_proxy_conn_end_untaken);
+        return;
+    }
+    if (c->h1.phase == H1_SERVER_IDLE)
+        stat_inc(c->proxy->core, STAT_proxy_conns_idle_timeout);
+    h1_server_timeout(&c->h1);
 }
 
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)

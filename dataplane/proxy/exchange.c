@@ -55,7 +55,7 @@ void exchange_cut(struct exchange *e, enum stat_id why)
 {
     struct proxy_conn *c = e->client;
     exchange_end(e, why, false);
-    proxy_conn_abort(c);
+    proxy_conn_abort(c, STAT_proxy_conn_end_cut);
 }
 
 /* Answers on a connection without an exchange. */

@@ -43,10 +43,12 @@ void exchange_on_response(struct h1_client *h)
     const struct http_head *head = &h->response->head;
     ASSERT(!e->has_response_head);
     exchange_note_progress(e);
-    if (head->status == 100) {
-        if (e->has_continue)
-            return; /* we were quicker */
+    bool is_again = head->status == 100 && e->has_continue; /* we were quicker */
+    if (head->status == 100)
         e->has_continue = true;
+    if (is_again || (head->status < 200 && !e->client->h1.is_modern)) {
+        stat_inc(e->proxy->core, STAT_proxy_informational_dropped);
+        return;
     }
     if (!send_response(e, head)) {
         exchange_cut(e, STAT_proxy_end_no_buffer);

@@ -125,7 +125,7 @@ void proxy_done(struct proxy *p)
             continue;
         if (c->exchange != NULL)
             exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
-        proxy_conn_abort(c);
+        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
     }
     upstream_done(p->upstream);
     ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);

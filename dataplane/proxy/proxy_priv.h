@@ -85,8 +85,8 @@ void proxy_env_init(struct proxy *p);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
-/* Resets it, with its exchange. */
-void proxy_conn_abort(struct proxy_conn *c);
+/* Resets it, without an exchange by now; counts why. */
+void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
 void proxy_conn_arm_rest(struct proxy_conn *c);
 

@@ -57,6 +57,7 @@ static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple 
                       unsigned n_segments)
 {
     stat_add(t->core, STAT_tcp_tx_segments, n_segments);
+    stat_inc(t->core, STAT_tcp_tx_packets);
     if (tcp_is_traced(t))
         tcp_trace_tx(t, tuple, m);
     net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos);

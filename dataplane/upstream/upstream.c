@@ -229,6 +229,7 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
 {
     struct upstream_conn_id id;
     ASSERT((unsigned)ask->congestion < UPSTREAM_CONGESTIONS);
+    stat_inc(u->core, STAT_upstream_asked);
     enum upstream_result r = upstream_pick(u, ask, &id);
     if (r != UPSTREAM_OK)
         return count_failure(u, r);

@@ -81,17 +81,33 @@ def family(counters, *prefixes):
 
 
 def require_balance(c):
-    """What began has ended, in one counter."""
+    """What began has ended, in one counter: the books of tests/sim/balance.c."""
+    ip_packets = c["net_ip4_packets"] + c["net_ip6_packets"]
+    below_ip = family(c, "net_drop_rx_eth_", "net_drop_rx_vlan_", "net_drop_rx_arp_", "net_rx_arp", "net_rx_merged")
     for what, begun, ended in (
             ("frames", c["core_rx_packets"] + c["core_rx_copies"] + c["net_reassembled"]
-             - c["core_handoff_drop_rx_full"],
-             family(c, "net_rx_", "net_drop_rx_")),
+             - c["core_handoff_drop_rx_full"], below_ip + ip_packets),
+            ("IP packets", ip_packets, family(c, "net_rx_", "net_drop_rx_") - below_ip),
+            ("ICMP messages", c["net_rx_icmp4"] + c["net_rx_icmp6"],
+             family(c, "net_echo_") + sum(c[f"net_{k}"] for k in (
+                 "icmp_errors", "icmp_errors_foreign", "icmp_ignored", "redirects_ignored", "routers_ignored",
+                 "mld_ignored", "mld_queries"))),
+            ("packets in pieces", c["net_reassembly_begun"],
+             sum(c[f"net_{k}"] for k in ("reassembled", "reassembly_timeouts", "reassembly_evicted"))),
+            ("fragments", c["net_rx_fragment"], c["net_fragments_joined"] + c["net_fragments_lost"]),
+            ("packets to send", c["tcp_tx_packets"] + c["net_tx_udp"] + c["net_echo_replies"]
+             + family(c, "net_tx_icmp_"), c["net_tx_packets"] + family(c, "net_drop_tx_")),
+            ("frames of net", c["core_tx_frames"],
+             sum(c[f"net_{k}"] for k in ("tx_packets", "tx_arp", "tx_nd", "mld_reports"))),
             ("frames to send", c["core_tx_frames"],
              c["core_tx_packets"] + c["core_handoff_drop_tx_full"] + family(c, "core_tx_drop_")),
             ("segments", c["net_rx_tcp"],
              family(c, "tcp_drop_") + sum(c[f"tcp_rx_{k}"] for k in ("fast", "slow", "syn", "syn_cookie", "timewait"))),
             ("connections", c["tcp_rx_syn"] + c["tcp_cookie_accepted"] + c["tcp_opens"], family(c, "tcp_end_")),
+            ("client connections", c["proxy_conns_accepted"], family(c, "proxy_conn_end_")),
             ("requests", c["proxy_requests"], family(c, "proxy_end_")),
+            ("requests for a backend connection", c["upstream_asked"],
+             sum(c[f"upstream_{k}"] for k in ("opened", "reused", "no_endpoint", "limit", "no_conn", "open_failed"))),
             ("backend connections", c["upstream_opened"],
              family(c, "upstream_closed_") + c["upstream_aborted"] + c["upstream_broken"])):
         assert begun == ended, f"{begun} {what} began, {ended} ended"

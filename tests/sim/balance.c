@@ -26,11 +26,30 @@ struct book {
 
 bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
 {
+    uint64_t ip_packets = c[STAT_net_ip4_packets] + c[STAT_net_ip6_packets];
+    uint64_t below_ip = family(c, "net_drop_rx_eth_") + family(c, "net_drop_rx_vlan_") +
+                        family(c, "net_drop_rx_arp_") + c[STAT_net_rx_arp] + c[STAT_net_rx_merged];
     const struct book books[] = {
         {"received frames",
          c[STAT_core_rx_packets] + c[STAT_core_rx_copies] + c[STAT_net_reassembled] -
              c[STAT_core_handoff_drop_rx_full],
-         family(c, "net_drop_rx_") + family(c, "net_rx_")},
+         below_ip + ip_packets},
+        {"IP packets", ip_packets, family(c, "net_drop_rx_") + family(c, "net_rx_") - below_ip},
+        {"ICMP messages", c[STAT_net_rx_icmp4] + c[STAT_net_rx_icmp6],
+         family(c, "net_echo_") + c[STAT_net_icmp_errors] + c[STAT_net_icmp_errors_foreign] +
+             c[STAT_net_icmp_ignored] + c[STAT_net_redirects_ignored] +
+             c[STAT_net_routers_ignored] + c[STAT_net_mld_ignored] + c[STAT_net_mld_queries]},
+        {"packets in pieces", c[STAT_net_reassembly_begun],
+         c[STAT_net_reassembled] + c[STAT_net_reassembly_timeouts] +
+             c[STAT_net_reassembly_evicted]},
+        {"fragments", c[STAT_net_rx_fragment],
+         c[STAT_net_fragments_joined] + c[STAT_net_fragments_lost]},
+        {"packets to send",
+         c[STAT_tcp_tx_packets] + c[STAT_net_tx_udp] + c[STAT_net_echo_replies] +
+             family(c, "net_tx_icmp_"),
+         c[STAT_net_tx_packets] + family(c, "net_drop_tx_")},
+        {"frames of net", c[STAT_core_tx_frames],
+         c[STAT_net_tx_packets] + c[STAT_net_tx_arp] + c[STAT_net_tx_nd] + c[STAT_net_mld_reports]},
         {"frames to send", c[STAT_core_tx_frames],
          c[STAT_core_tx_packets] + c[STAT_core_handoff_drop_tx_full] + family(c, "core_tx_drop_")},
         {"segments", c[STAT_net_rx_tcp],
@@ -38,7 +57,11 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
              c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_")},
         {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
          family(c, "tcp_end_")},
+        {"client connections", c[STAT_proxy_conns_accepted], family(c, "proxy_conn_end_")},
         {"requests", c[STAT_proxy_requests], family(c, "proxy_end_")},
+        {"requests for a backend connection", c[STAT_upstream_asked],
+         c[STAT_upstream_opened] + c[STAT_upstream_reused] + c[STAT_upstream_no_endpoint] +
+             c[STAT_upstream_limit] + c[STAT_upstream_no_conn] + c[STAT_upstream_open_failed]},
         {"backend connections", c[STAT_upstream_opened],
          family(c, "upstream_closed_") + c[STAT_upstream_aborted] + c[STAT_upstream_broken]},
     };

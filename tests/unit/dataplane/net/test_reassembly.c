@@ -42,6 +42,8 @@ static void check_gone(const struct net_fixture *f)
     CHECK_EQ(net_stat(f, STAT_net_reassembly_begun), net_stat(f, STAT_net_reassembled) +
                                                          net_stat(f, STAT_net_reassembly_timeouts) +
                                                          net_stat(f, STAT_net_reassembly_evicted));
+    CHECK_EQ(net_stat(f, STAT_net_rx_fragment),
+             net_stat(f, STAT_net_fragments_joined) + net_stat(f, STAT_net_fragments_lost));
 }
 
 TEST(three_fragments_in_any_order_become_one_packet)

@@ -193,6 +193,7 @@ TEST(a_backend_that_never_says_100_does_not_stop_a_client_that_waits_for_it)
     CHECK_STR(world_got(&w, c), "HTTP/1.1 100 Continue\r\n\r\n");
     world_reply(&w, world_last(&w), "HTTP/1.1 100 Continue\r\n\r\n");
     CHECK_STR(world_got(&w, c), ""); /* once is enough */
+    CHECK_EQ(world_stat(&w, STAT_proxy_informational_dropped), 1);
     world_say(&w, c, "hello");
     world_reply(&w, world_last(&w), OK);
     CHECK_STR(world_got(&w, c), OK);
