@@ -156,6 +156,14 @@ static bool begin(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_conn 
     return true;
 }
 
+/* The size of each segment in `m`, but the last may be shorter: what the device cuts, or what was
+ * merged. `bytes`: payload of all. */
+static uint32_t segment_size(const struct rte_mbuf *m, uint32_t bytes)
+{
+    bool is_row = (m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_RX_LRO)) != 0;
+    return is_row && m->tso_segsz > 0 && m->tso_segsz < bytes ? m->tso_segsz : bytes;
+}
+
 /* The numbers of a segment; what is not there is 0. Returns how many. */
 static unsigned read_segment(const struct rte_mbuf *m, uint32_t *ret)
 {
@@ -164,11 +172,15 @@ static unsigned read_segment(const struct rte_mbuf *m, uint32_t *ret)
     unsigned header_bytes = (unsigned)(h->offset >> 4) * 4;
     if (header_bytes >= sizeof(*h) && header_bytes <= m->data_len)
         tcp_options_parse((const uint8_t *)(h + 1), header_bytes - (unsigned)sizeof(*h), &o);
+    uint32_t bytes = header_bytes <= m->pkt_len ? m->pkt_len - header_bytes : 0;
+    uint32_t size = segment_size(m, bytes);
     unsigned n = 0;
     ret[n++] = h->flags;
     ret[n++] = be32_host(h->seq);
     ret[n++] = be32_host(h->ack);
-    ret[n++] = header_bytes <= m->pkt_len ? m->pkt_len - header_bytes : 0;
+    ret[n++] = bytes;
+    ret[n++] = bytes > size ? (bytes + size - 1) / size : 1;
+    ret[n++] = size;
     ret[n++] = be16_host(h->window);
     ret[n++] = o.has_timestamps ? o.ts_value : 0;
     ret[n++] = o.has_timestamps ? o.ts_echo : 0;

@@ -89,6 +89,8 @@ const struct port_info *port_info(const struct core *c, unsigned index)
     static struct port_info info;
     info.has_multi_seg_tx = the_world->config.is_zero_copy;
     info.tx_mbufs_max = PORT_TX_MBUFS_MAX;
+    info.has_tso = the_world->config.has_tso;
+    info.tso_mbufs_max = PORT_TSO_MBUFS_MAX;
     return &info;
 }
 
@@ -259,6 +261,10 @@ void peer(struct world *w, struct seg s)
     for (uint32_t i = 0; i < s.len; i++)
         data[i] = pattern(s.seq + i); /* stream byte 1 has number 1 */
     checksum(w, m);
+    if (s.merged_bytes > 0) {
+        m->ol_flags |= RTE_MBUF_F_RX_LRO;
+        m->tso_segsz = s.merged_bytes;
+    }
     tcp_input(w->tcp, m, &w->remote, &w->local, s.ecn, 0);
 }
 

@@ -40,6 +40,7 @@ struct seg {
     bool no_timestamps;         /* peer: leave them out */
     bool has_syn_options;       /* peer: those of a SYN, whatever the flags are */
     uint8_t ecn;                /* peer: the ECN field of the IP header */
+    uint16_t merged_bytes; /* peer: put together from segments of so many bytes; 0: it is one */
 };
 
 #define SEG(...) ((struct seg){__VA_ARGS__})
@@ -52,6 +53,7 @@ struct world_config {
     bool has_timestamps;
     bool has_wscale;
     bool is_zero_copy;
+    bool has_tso; /* with is_zero_copy: the port cuts long segments */
     bool is_v6;
     uint16_t peer_mss;
     uint16_t peer_window;

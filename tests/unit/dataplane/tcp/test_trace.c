@@ -147,7 +147,7 @@ TEST(loss_recovery_and_timeout_are_told_as_they_happen)
     pass(w, 100000);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .n_sack = 1, .sack = {{1449, 14481}}));
     REQUIRE(find(TRACE_rx));
-    CHECK_EQ(last.point.n_values, 9);
+    CHECK_EQ(last.point.n_values, 11);
     CHECK(counted(STAT_tcp_recoveries));
     REQUIRE(find(TRACE_flags));
     CHECK((last.point.values[0] & 1u << FLOW_FLAG_RECOVERY) != 0);
@@ -190,6 +190,45 @@ TEST(what_the_owner_does_is_told_with_what_made_it_do_so)
     world_free(w);
 }
 
+/* Is what was told last a segment, or a row, like this? */
+static bool is_row(uint32_t bytes, uint32_t segments, uint32_t size)
+{
+    const uint32_t *values = last.point.values;
+    return values[3] == bytes && values[4] == segments && values[5] == size;
+}
+
+TEST(rows_that_a_device_cuts_or_merged_are_told_with_their_segments)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.is_zero_copy = true;
+    config.has_tso = true;
+    config.peer_mss = 536; /* a row that one mbuf of the harness holds */
+    struct world *w = world_new(&config);
+    struct stream *s = world_accept(w);
+    trace(w, 40000);
+    CHECK_EQ(write_pattern(s, 1, 3 * 524 + 100), 3 * 524 + 100);
+    run(w);
+    CHECK_EQ(w->stats.counters[STAT_tcp_tx_runs], 1);
+    REQUIRE(find(TRACE_tx));
+    CHECK(is_row(3 * 524 + 100, 4, 524));
+    CHECK_EQ(w->stats.counters[STAT_tcp_tx_packets], 2); /* and the SYN-ACK */
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .len = 10));
+    REQUIRE(find(TRACE_rx));
+    CHECK(is_row(10, 1, 10));
+    peer(w, SEG(.flags = A, .seq = 11, .ack = 1));
+    REQUIRE(find(TRACE_rx));
+    CHECK(is_row(0, 1, 0));
+    peer(w, SEG(.flags = A, .seq = 11, .ack = 1, .len = 1200, .merged_bytes = 600));
+    REQUIRE(find(TRACE_rx));
+    CHECK(is_row(1200, 2, 600));
+    peer(w, SEG(.flags = A, .seq = 1211, .ack = 1, .len = 601, .merged_bytes = 600));
+    REQUIRE(find(TRACE_rx));
+    CHECK(is_row(601, 2, 600));
+    drop_all(w);
+    forget(w);
+    world_finish(w, s);
+}
+
 TEST(flows_that_are_not_meant_are_not_told_of)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -230,5 +269,6 @@ UNIT_MAIN("tcp/trace", T(a_handshake_is_told_from_the_first_segment_to_the_accep
           T(a_segment_of_nobody_is_told_with_the_reset_that_answers_it),
           T(loss_recovery_and_timeout_are_told_as_they_happen),
           T(what_the_owner_does_is_told_with_what_made_it_do_so),
+          T(rows_that_a_device_cuts_or_merged_are_told_with_their_segments),
           T(flows_that_are_not_meant_are_not_told_of),
           T(a_trace_that_reaches_its_bound_in_the_middle_of_a_step_leaves_nothing_behind))
