@@ -31,32 +31,18 @@ static uint64_t expect(struct net *n, const struct rte_mbuf *m)
     return n->tcp_ops->expect(n->tcp, &src, &dst, be16_host(ports[0]), be16_host(ports[1]));
 }
 
-/* What each of the frames needs first: its headers, and the bucket of its flow. */
-static void expect_all(struct net *n, struct rte_mbuf *const *frames, unsigned count, uint64_t *ret)
+/* Brings nearer what the segments among the frames need, step by step. All of it before the first
+ * is handled: a prefetch that misses the TLB too waits for its page, with all that comes behind it,
+ * and only in a row several do so at once. */
+static void foresee(struct net *n, struct rte_mbuf *const *frames, unsigned count, uint64_t *ret)
 {
     for (unsigned i = 0; i < count; i++)
         __builtin_prefetch(rte_pktmbuf_mtod(frames[i], const void *));
     for (unsigned i = 0; i < count; i++)
         ret[i] = expect(n, frames[i]);
-}
-
-static void prefetch(struct net *n, uint64_t flow_hash)
-{
-    if (flow_hash != 0)
-        n->tcp_ops->prefetch(n->tcp, flow_hash);
-}
-
-/* Handles frames that wait together. */
-static void input_together(struct net *n, struct rte_mbuf *const *frames, unsigned count)
-{
-    uint64_t flows[NET_TOGETHER_MAX];
-    expect_all(n, frames, count, flows);
-    for (unsigned i = 0; i < count && i < NET_AHEAD_MAX; i++)
-        prefetch(n, flows[i]);
     for (unsigned i = 0; i < count; i++) {
-        if (i + NET_AHEAD_MAX < count)
-            prefetch(n, flows[i + NET_AHEAD_MAX]);
-        eth_input(n, frames[i], flows[i]);
+        if (ret[i] != 0)
+            n->tcp_ops->prefetch(n->tcp, ret[i]);
     }
 }
 
@@ -67,10 +53,11 @@ void net_input(struct net *n, struct rte_mbuf *const *frames, unsigned count)
         unsigned together = can_expect ? count - done : 1; /* one alone waits for nobody */
         if (together > NET_TOGETHER_MAX)
             together = NET_TOGETHER_MAX;
-        if (together == 1)
-            eth_input(n, frames[done], 0);
-        else
-            input_together(n, frames + done, together);
+        uint64_t flows[NET_TOGETHER_MAX] = {0};
+        if (together > 1)
+            foresee(n, frames + done, together, flows);
+        for (unsigned i = 0; i < together; i++)
+            eth_input(n, frames[done + i], flows[i]);
         done += together;
     }
 }

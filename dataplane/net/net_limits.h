@@ -27,13 +27,9 @@
 #define NET_CONFIRM_INTERVAL_US 1000u
 
 /* Frames of a burst that are looked at together before the first is handled: each asks for a line
- * of tcp's flow table. Twice as many gain nothing and need twice the cache. */
+ * of tcp's flow table and four of its connection. Twice as many gain nothing and need twice the
+ * cache. */
 #define NET_TOGETHER_MAX 32u
-
-/* While a frame is handled, what those up to so many behind it need of their connections is on its
- * way: four lines each, and a core has some 16 misses under way. Handling one takes longer than
- * memory, so that two would do, were there no short ones. */
-#define NET_AHEAD_MAX 8u
 
 /* Groups in one report: what fits 1,280 bytes, the least that every link carries. */
 #define NET_MLD_RECORDS_MAX 60u

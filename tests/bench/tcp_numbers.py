@@ -7,7 +7,8 @@
     rx_segment_instructions  from the ethernet header to tcp's queues                    callgrind on the simulator
     tx_segment_instructions  from a connection's turn to the port                        callgrind on the simulator
     flow_lookup_ns           finding a flow among 1,000 to 4 million, one by one and     flow_lookup.c
-                             as a burst is handled (prefetch 0, 1)
+                             as a burst is handled (prefetch 0, 1); as fast as it goes,
+                             and with the work of a segment behind each (work 0, 1)
     goodput_ratio_linux      our goodput over Linux'
 
 docs/perf-budget.md says what is in these numbers and what they were.
@@ -79,7 +80,8 @@ def instructions(write):
 def lookup(write):
     for words in numbers_of(program("bench", "tcp", "flow_lookup"), *map(str, LOOKUP_FLOWS)):
         if words[0] == "flow_lookup_ns":
-            tell(write, words[0], "ns", float(words[2]), flows=int(words[1]), prefetch=int(words[3]))
+            tell(write, words[0], "ns", float(words[2]), flows=int(words[1]), prefetch=int(words[3]),
+                 work=int(words[4]))
         elif words[0] == "flow_refused" and int(words[2]):
             print(f"the table for {words[1]} flows refused {words[2]} while it was filled", flush=True)
 
