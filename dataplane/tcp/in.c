@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A segment arrives. Header, checksum, flow; then, for a connection, RFC 9293, 3.10.7.4 as it
- * stands there: one call a numbered step, one counter at each exit.
+ * A segment arrives: whose is it? Then, for a connection, RFC 9293, 3.10.7.4 as it stands there:
+ * one call a numbered step, one counter at each exit.
  *
  * Station on the path: after net, before http. Owner: the worker.
  */
@@ -14,52 +14,9 @@
 #include <netinet/in.h>
 #include <rte_mbuf.h>
 
-#define HEADER_BYTES_MAX 60u /* with all options that there can be */
-
 /* A timestamp that came longer ago says nothing: the peer's clock may have gone round (RFC 7323,
  * 5.5). */
 #define TS_RECENT_MS_MAX (24u * 24 * 3600 * 1000)
-
-/* The header lies in the first mbuf; what follows may lie in others: segments that were merged, or
- * a packet that came in fragments. The first may be so short only in the latter. */
-static bool has_whole_header(struct tcp *t, struct rte_mbuf *m)
-{
-    if (m->nb_segs == 1 || m->data_len >= HEADER_BYTES_MAX || rte_pktmbuf_linearize(m) == 0)
-        return true;
-    stat_inc(t->core, STAT_tcp_drop_chained);
-    return false;
-}
-
-/* Header and options into `seg`, and seg->m cut to the payload. False: counted. */
-static bool parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *src,
-                  const struct ip_addr *dst)
-{
-    struct rte_mbuf *m = seg->m;
-    const struct tcp_wire *h = rte_pktmbuf_mtod(m, const struct tcp_wire *);
-    unsigned header_bytes = m->data_len < sizeof(*h) ? 0 : (unsigned)(h->offset >> 4) * 4;
-    if (header_bytes < sizeof(*h) || header_bytes > m->data_len) {
-        stat_inc(t->core, STAT_tcp_drop_short);
-        return false;
-    }
-    if (!cksum_l4_is_good(m, src, dst, IPPROTO_TCP)) {
-        stat_inc(t->core, STAT_tcp_drop_cksum);
-        return false;
-    }
-    if (!tcp_options_parse((const uint8_t *)(h + 1), header_bytes - (unsigned)sizeof(*h),
-                           &seg->options)) {
-        stat_inc(t->core, STAT_tcp_drop_options);
-        return false;
-    }
-    seg->tuple = (struct tcp_tuple){*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
-    seg->seq = (seq_t){be32_host(h->seq)};
-    seg->ack = (seq_t){be32_host(h->ack)};
-    seg->window = be16_host(h->window);
-    seg->urgent = be16_host(h->urgent);
-    seg->flags = h->flags;
-    rte_pktmbuf_adj(m, (uint16_t)header_bytes);
-    seg->len = m->pkt_len;
-    return true;
-}
 
 /* Both opened at once (3.5, figure 8): the peer's SYN again, now with the acknowledgement of ours.
  * Answered by a SYN-ACK it would be answered likewise, without end. */
@@ -330,7 +287,7 @@ void tcp_input(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
     bool is_traced = tcp_is_traced(t);
     if (is_traced)
         tcp_trace_rx(t, m, src, dst);
-    if (has_whole_header(t, m) && parse(t, &seg, src, dst))
+    if (tcp_parse(t, &seg, src, dst))
         dispatch(t, &seg);
     if (seg.m != NULL)
         rte_pktmbuf_free(seg.m);

@@ -6,8 +6,8 @@
  *
  *   receive   four times what the owner consumed in a round trip: the window is ahead of a sender
  *             that doubles each round trip (the idea is dynamic right-sizing, Fisk and Feng, 2001)
- *   send      what the peer has acknowledged, up to three times the congestion window: one in
- *             flight, one to replace it in recovery, one that waits
+ *   send      what the peer has acknowledged, up to three times what may be in flight: one that is,
+ *             one to replace it in recovery, one that waits
  *   either    at least what a connection begins with, at most its share, at most the configured
  *
  * The share is Choudhury's and Hahne's ("Dynamic queue length thresholds for shared-memory packet
@@ -109,7 +109,7 @@ void tcp_sndq_mark_drained(struct tcp_conn *c)
 void tcp_sndq_earn(struct tcp_conn *c, uint32_t acked_bytes)
 {
     struct tcp_sender *x = c->tx;
-    uint32_t most = 3 * x->cc.cwnd_bytes; /* TCP_CWND_BYTES_MAX is 2^28 */
+    uint32_t most = 3 * min32(x->cc.cwnd_bytes, c->snd_wnd_max); /* neither is over 2^30 */
     if (x->earned_bytes < most)
         x->earned_bytes = min32(x->earned_bytes + acked_bytes, most);
     tcp_sndq_mark_drained(c);

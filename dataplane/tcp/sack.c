@@ -6,8 +6,6 @@
 #include "base/container.h"
 #include "tcp/tcp_limits.h"
 
-#include <string.h>
-
 static struct tcp_sent *of_seq(struct list_node *node)
 {
     return container_of(node, struct tcp_sent, by_seq);
@@ -21,12 +19,6 @@ static uint32_t *sum_of(struct tcp_board *b, uint8_t place)
     return place == TCP_SENT_LOST ? &b->lost_bytes : &b->sacked_bytes;
 }
 
-/* What was SACKED is so no longer, or is gone. */
-static void forget(struct tcp_board *b)
-{
-    memset(b->seen, 0, sizeof(b->seen));
-}
-
 /* Takes `s` out of its place; it stays on by_seq. */
 static void leave(struct tcp_board *b, struct tcp_sent *s)
 {
@@ -36,7 +28,7 @@ static void leave(struct tcp_board *b, struct tcp_sent *s)
     if (s->place == TCP_SENT_SACKED) {
         ASSERT_HOT(b->sacked_count > 0);
         if (--b->sacked_count == 0)
-            forget(b);
+            tcp_sack_forget(&b->seen);
     } else {
         list_remove(&s->by_place);
     }
@@ -102,7 +94,7 @@ void tcp_board_lose(struct tcp_board *b, struct tcp_sent *s)
 {
     ASSERT_HOT(s->place != TCP_SENT_LOST);
     if (s->place == TCP_SENT_SACKED)
-        forget(b);
+        tcp_sack_forget(&b->seen);
     leave(b, s);
     enter(b, s, TCP_SENT_LOST);
 }
@@ -190,54 +182,6 @@ struct tcp_sent *tcp_board_ack(struct tcp_board *b, seq_t una, struct tcp_delive
     return s;
 }
 
-/* Blocks below what is unacknowledged go: their numbers come round again. */
-static void forget_below(struct tcp_board *b, seq_t una)
-{
-    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
-        if (seq_le(b->seen[i].end, una))
-            b->seen[i].start = b->seen[i].end;
-    }
-}
-
-/* What of the block was not marked by earlier ones, as far as we remember them; seq_eq(start, end):
- * nothing. */
-static struct tcp_sack_block unseen(const struct tcp_board *b, struct tcp_sack_block r)
-{
-    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
-        const struct tcp_sack_block *e = &b->seen[i];
-        if (seq_eq(e->start, e->end))
-            continue;
-        if (seq_le(e->start, r.start) && seq_lt(r.start, e->end))
-            r.start = seq_lt(e->end, r.end) ? e->end : r.end;
-        if (seq_lt(e->start, r.end) && seq_le(r.end, e->end))
-            r.end = seq_gt(e->start, r.start) ? e->start : r.start;
-    }
-    return r;
-}
-
-/* All records within `r`, which begins and ends with some, are SACKED. */
-static void remember(struct tcp_board *b, struct tcp_sack_block r)
-{
-    unsigned free_at = TCP_BOARD_SEEN;
-    for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
-        struct tcp_sack_block *e = &b->seen[i];
-        bool is_used = !seq_eq(e->start, e->end);
-        if (is_used && seq_le(e->start, r.end) && seq_le(r.start, e->end)) {
-            r.start = seq_lt(e->start, r.start) ? e->start : r.start;
-            r.end = seq_max(e->end, r.end);
-            *e = (struct tcp_sack_block){r.end, r.end};
-            is_used = false;
-        }
-        if (!is_used)
-            free_at = i;
-    }
-    if (free_at == TCP_BOARD_SEEN) { /* the one told longest ago */
-        memmove(&b->seen[1], &b->seen[0], sizeof(b->seen) - sizeof(b->seen[0]));
-        free_at = 0;
-    }
-    b->seen[free_at] = r;
-}
-
 /* Moves b->mark to the first record at or behind `seq`, `*hops` steps at most; false: they did not
  * suffice, or there is none. */
 static bool find(struct tcp_board *b, seq_t seq, unsigned *hops)
@@ -261,8 +205,8 @@ void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block, str
     unsigned hops = TCP_SACK_HOPS_MAX;
     if (tcp_board_is_empty(b))
         return;
-    forget_below(b, tcp_board_first(b)->seq);
-    struct tcp_sack_block r = unseen(b, *block);
+    tcp_sack_forget_below(&b->seen, tcp_board_first(b)->seq);
+    struct tcp_sack_block r = tcp_sack_unseen(&b->seen, *block);
     if (seq_ge(r.start, r.end) || !find(b, r.start, &hops))
         return;
     struct tcp_sack_block known = {b->mark->seq, b->mark->seq};
@@ -282,7 +226,7 @@ void tcp_board_sack(struct tcp_board *b, const struct tcp_sack_block *block, str
         enter(b, s, TCP_SENT_SACKED);
     }
     if (!seq_eq(known.start, known.end))
-        remember(b, known);
+        tcp_sack_remember(&b->seen, known);
 }
 
 void tcp_board_unlose_all(struct tcp_board *b)
@@ -302,7 +246,7 @@ void tcp_board_lose_all(struct tcp_board *b)
     struct tcp_sent *first = tcp_board_first(b);
     bool reneged = first != NULL && first->place == TCP_SENT_SACKED;
     if (reneged)
-        forget(b);
+        tcp_sack_forget(&b->seen);
     LIST_EACH (node, &b->by_seq) {
         struct tcp_sent *s = of_seq(node);
         if (s->place == TCP_SENT_SACKED && !reneged)
@@ -313,31 +257,19 @@ void tcp_board_lose_all(struct tcp_board *b)
     ASSERT_HOT(b->in_flight_bytes == 0);
 }
 
-/* What is remembered is so. */
-static void check_seen(const struct tcp_board *b)
-{
-    bool is_mark_there = b->mark == NULL;
-    LIST_EACH (node, &b->by_seq) {
-        const struct tcp_sent *s = of_seq(node);
-        is_mark_there |= s == b->mark;
-        for (unsigned i = 0; i < TCP_BOARD_SEEN; i++) {
-            bool is_seen =
-                seq_le(b->seen[i].start, s->seq) && seq_le(tcp_sent_end(s), b->seen[i].end);
-            ASSERT(!is_seen || s->place == TCP_SENT_SACKED);
-        }
-    }
-    ASSERT(is_mark_there);
-}
-
 void check_tcp_board(const struct tcp_board *b, seq_t una, seq_t nxt)
 {
     uint32_t sums[3] = {0};
     uint32_t sacked_count = 0;
     seq_t at = una;
+    bool is_mark_there = b->mark == NULL;
     LIST_EACH (node, &b->by_seq) {
         const struct tcp_sent *s = of_seq(node);
         ASSERT(seq_eq(s->seq, at));
         ASSERT(s->place <= TCP_SENT_SACKED);
+        ASSERT(s->place == TCP_SENT_SACKED ||
+               !tcp_sack_is_seen(&b->seen, &(struct tcp_sack_block){s->seq, tcp_sent_end(s)}));
+        is_mark_there |= s == b->mark;
         ASSERT(list_is_linked(&s->by_place) == (s->place != TCP_SENT_SACKED));
         sums[s->place] += tcp_sent_len(s);
         sacked_count += s->place == TCP_SENT_SACKED;
@@ -348,5 +280,5 @@ void check_tcp_board(const struct tcp_board *b, seq_t una, seq_t nxt)
     ASSERT(sums[TCP_SENT_LOST] == b->lost_bytes);
     ASSERT(sums[TCP_SENT_SACKED] == b->sacked_bytes);
     ASSERT(sacked_count == b->sacked_count);
-    check_seen(b);
+    ASSERT(is_mark_there);
 }

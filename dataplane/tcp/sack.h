@@ -15,7 +15,7 @@
 
 #include "base/list.h"
 #include "base/seq.h"
-#include "tcp/options.h"
+#include "tcp/sack_seen.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,8 +43,6 @@ struct tcp_sent {
 
 static_assert(sizeof(struct tcp_sent) == 64, "one cache line a segment in flight");
 
-#define TCP_BOARD_SEEN 3u /* as many blocks as fit beside timestamps */
-
 struct tcp_board {
     struct list_node by_seq;
     struct list_node in_flight;
@@ -56,8 +54,8 @@ struct tcp_board {
     seq_t sacked_end; /* the highest byte delivered, SACKed or acknowledged, and one */
     /* A block is told again by the next ACKs, and grows. Of those told last it is known that all
      * their records are SACKED; what is new is found from where the last search ended. */
-    struct tcp_sack_block seen[TCP_BOARD_SEEN]; /* seq_eq(start, end): none */
-    struct tcp_sent *mark;                      /* NULL: the first record */
+    struct tcp_sack_seen seen;
+    struct tcp_sent *mark; /* NULL: the first record */
 };
 
 /* What one ACK told, summed up over the records that it delivered. */

@@ -2,7 +2,8 @@
 /*
  * What tcp's files share. The worker's context, and who does what:
  *
- *   in.c           a segment arrives: header, checksum, flow -> the steps of RFC 9293, 3.10.7
+ *   in.c           a segment arrives: flow -> the steps of RFC 9293, 3.10.7
+ *   parse.c        header, checksum, options
  *   established.c  the fast path         ack.c        step five: what an acknowledgement means
  *   expect.c       what a burst of segments will need
  *   plpmtud.c      paths that eat large packets, probes
@@ -300,6 +301,13 @@ void tcp_set_mss(struct tcp_conn *c);
 
 /* The MSS option that we send: what the path brings us whole. */
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c);
+
+/* parse.c */
+
+/* Header and options of seg->m into `seg`, and seg->m cut to the payload. False: no good segment;
+ * counted. */
+bool tcp_parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *src,
+               const struct ip_addr *dst);
 
 /* in.c */
 
