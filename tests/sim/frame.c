@@ -13,8 +13,7 @@
 #define UDP_CKSUM_AT 6u
 #define ICMP_CKSUM_AT 2u
 
-/* The IP packet behind the ethernet header and a VLAN tag; NULL: another protocol. */
-static uint8_t *find_ip(uint8_t *frame, size_t len, bool *ret_is_v4)
+uint8_t *frame_find_ip(uint8_t *frame, size_t len, bool *ret_is_v4)
 {
     size_t type_at = 12;
     if (len >= 18 && frame_get16(frame + type_at) == ETHERTYPE_VLAN)
@@ -61,7 +60,7 @@ static bool look6(uint8_t *ip, size_t len, struct frame_view *v)
 bool frame_look(uint8_t *frame, size_t len, struct frame_view *ret)
 {
     bool is_v4 = false;
-    uint8_t *ip = find_ip(frame, len, &is_v4);
+    uint8_t *ip = frame_find_ip(frame, len, &is_v4);
     if (ip == NULL)
         return false;
     size_t rest = len - (size_t)(ip - frame);
@@ -94,11 +93,10 @@ void frame_close_l4(const struct frame_view *v)
     memcpy(v->l4 + at, &closed, 2);
 }
 
-void frame_close(uint8_t *frame, size_t len)
+void frame_close_ip(uint8_t *frame, size_t len)
 {
-    struct frame_view v;
     bool is_v4 = false;
-    uint8_t *ip = find_ip(frame, len, &is_v4);
+    uint8_t *ip = frame_find_ip(frame, len, &is_v4);
     size_t rest = ip == NULL ? 0 : len - (size_t)(ip - frame);
     size_t header = is_v4 && rest >= 20 ? (ip[0] & 15u) * 4u : 0;
     if (header >= 20 && header <= rest) {
@@ -106,6 +104,12 @@ void frame_close(uint8_t *frame, size_t len)
         be16_t closed = cksum_close(cksum_add(0, ip, header));
         memcpy(ip + 10, &closed, 2);
     }
+}
+
+void frame_close(uint8_t *frame, size_t len)
+{
+    struct frame_view v;
+    frame_close_ip(frame, len);
     if (frame_look(frame, len, &v))
         frame_close_l4(&v);
 }

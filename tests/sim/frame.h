@@ -18,9 +18,15 @@ struct frame_view {
     uint16_t l4_bytes; /* as the IP header says; padding is not in it */
 };
 
+/* The IP packet behind the ethernet header and at most one VLAN tag; NULL: another protocol. */
+uint8_t *frame_find_ip(uint8_t *frame, size_t len, bool *ret_is_v4);
+
 /* Finds the transport header of an IP packet, behind at most one VLAN tag. False: there is none
  * that lies whole within the frame, or it is a fragment. */
 bool frame_look(uint8_t *frame, size_t len, struct frame_view *ret);
+
+/* Makes the checksum of an IPv4 header right. */
+void frame_close_ip(uint8_t *frame, size_t len);
 
 /* Makes the checksum of an IPv4 header right, and that of TCP, UDP or ICMP behind IPv4 or IPv6,
  * wherever frame_look() finds them. */

@@ -6,6 +6,7 @@
 #include "sim.h"
 
 #include "base/assert.h"
+#include "sim_mark.h"
 
 #include <rte_mempool.h>
 #include <stdarg.h>
@@ -73,6 +74,7 @@ static void attach(struct sim *s, bool is_box, unsigned number)
     sim_port_attach(p->name, is_box ? s->plan.box_queues : 1, p);
     p->mac = setup->info.mac;
     p->lan = is_box ? number : number < s->plan.n_clients ? 0 : 1;
+    p->has_ecn = sim_has_ecn(&s->plan, is_box ? SIM_BOX : number);
     p->mbufs = is_box ? sim_box_mbufs(s->plan.has_few_mbufs) : sim_host_mbufs();
     p->is_awake = is_box ? &s->box.is_awake : &s->hosts[number].is_awake;
 }

@@ -10,6 +10,7 @@
 #include "core/rcu.h"
 #include "sim.h"
 #include "sim_config.h"
+#include "sim_mark.h"
 #include "worker.h"
 
 #include <rte_mbuf.h>
@@ -45,6 +46,7 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
     /* Where addresses stay the box is one that was started again: it uses them at once. */
     if (!plan->moves_vip6)
         config.probe = NET_PROBE_NONE;
+    config.tcp.has_ecn = sim_has_ecn(plan, SIM_BOX);
     if (plan->crowd.timewaits_max != 0)
         config.tcp.timewaits_max = plan->crowd.timewaits_max;
     if (plan->crowd.half_open_max != 0)

@@ -4,6 +4,7 @@
  * another end, and what a calm world does not allow.
  */
 #include "base/assert.h"
+#include "http/h1_server.h"
 #include "sim.h"
 #include "tcp/tcp_priv.h"
 #include "worker.h"
@@ -20,13 +21,22 @@ static bool has_poison(const struct sim *s, const struct sim_session *session)
     return false;
 }
 
+/* The appliance answers by itself, throws away only so much of what comes, and then resets: if the
+ * answer is lost before that it is lost for good. */
+static bool is_answered_unread(const struct sim *s, const struct sim_request *q)
+{
+    return !s->plan.is_calm && q->target >= SIM_TARGET_no_backend &&
+           q->up_bytes > H1_DRAIN_BYTES_MAX;
+}
+
 /* May the request have ended otherwise than planned? `is_cut`: one before it in its session did. */
 static bool is_excused(const struct sim *s, const struct sim_session *session,
                        const struct sim_request *q, bool is_cut)
 {
     if (s->plan.is_short || session->abort_at != 0 || is_cut || sim_order_is_excuse(q->order))
         return true;
-    if ((s->plan.moves_vip6 && session->is_ip6) || has_poison(s, session))
+    if ((s->plan.moves_vip6 && session->is_ip6) || has_poison(s, session) ||
+        is_answered_unread(s, q))
         return true;
     if (s->plan.has_races && session->think_ms > SIM_THINK_MS_MAX)
         return true;
@@ -56,7 +66,7 @@ static void check_calm(struct sim *s, const struct sim_session *session,
                        const struct sim_request *q)
 {
     bool is_slow = session->read_pace != 0 || session->write_pace != 0 || session->pipeline > 1;
-    if (!s->plan.is_calm || is_slow || s->wires.n_full > 0)
+    if (!s->plan.is_calm || is_slow || s->wires.n_full > 0 || s->wires.n_marked > 0)
         return;
     uint64_t patience = patience_us(s, q) + (q->expects_continue ? 1000000 : 0);
     if (q->took_us > patience)
@@ -76,6 +86,78 @@ static void check_retransmits(struct sim *s)
     }
     if (n > probes)
         sim_fail(s, "%lu segments were sent again, though nothing was lost", n);
+}
+
+/* What one machine, a host or the appliance, has to do with marks. */
+struct mark_book {
+    const char *who;
+    uint64_t arrived; /* with a frame */
+    uint64_t merged;  /* segments that its GRO put behind others, marked with marked ones */
+    uint64_t seen;    /* by its TCP */
+    uint64_t told;    /* to those whom it sent to */
+    uint64_t reductions;
+    uint64_t conns; /* that it had */
+};
+
+/* No mark and no reduction comes from nothing. Where no frame comes late or again each mark is seen
+ * (but for GRO), and whoever is told of one slows down, at most once for each. The end of a
+ * connection may take away one echo, or add one: a FIN without data has no CWR. */
+static void check_mark_book(struct sim *s, const struct mark_book *b)
+{
+    bool is_exact = s->plan.is_calm && s->wires.n_full == 0;
+    bool is_slower = b->reductions > 0;
+    if (b->seen > b->arrived || (is_exact && b->seen + b->merged < b->arrived))
+        sim_fail(s, "%s: %lu marks arrived, %lu were seen", b->who, b->arrived, b->seen);
+    if ((is_slower && b->told == 0) || (is_exact && !is_slower && b->told > b->conns) ||
+        (is_exact && b->reductions > b->told + b->conns))
+        sim_fail(s, "%s: %lu marks were told, %lu reductions came of it", b->who, b->told,
+                 b->reductions);
+}
+
+static void check_box_marks(struct sim *s)
+{
+    const struct sim_port *ports = &s->wires.ports[s->n_hosts];
+    struct mark_book b = {
+        .who = "the appliance",
+        .arrived = ports[0].n_marked_in + ports[1].n_marked_in,
+        .merged = sim_box_stat(&s->box, STAT_net_rx_merged),
+        .seen = sim_box_stat(&s->box, STAT_tcp_rx_ce),
+        .told = ports[0].n_marked_out + ports[1].n_marked_out,
+        .reductions = sim_box_stat(&s->box, STAT_tcp_ecn_reductions),
+        .conns = sim_box_stat(&s->box, STAT_tcp_accepts) + sim_box_stat(&s->box, STAT_tcp_opens),
+    };
+    check_mark_book(s, &b);
+}
+
+static void check_host_marks(struct sim *s, unsigned host)
+{
+    const struct sim_port *port = &s->wires.ports[host];
+    const uint64_t *counters = s->hosts[host].stats.counters;
+    struct mark_book b = {
+        .who = port->name,
+        .arrived = port->n_marked_in,
+        .seen = counters[STAT_tcp_rx_ce],
+        .told = port->n_marked_out,
+        .reductions = counters[STAT_tcp_ecn_reductions],
+        .conns = counters[STAT_tcp_accepts] + counters[STAT_tcp_opens],
+    };
+    check_mark_book(s, &b);
+}
+
+/* The books of marks, of every machine and of the wires. */
+static void check_marks(struct sim *s)
+{
+    const struct sim_wires *w = &s->wires;
+    uint64_t arrived = 0;
+    for (unsigned i = 0; i < s->n_hosts; i++)
+        check_host_marks(s, i);
+    check_box_marks(s);
+    for (unsigned i = 0; i < w->n_ports; i++)
+        arrived += w->ports[i].n_marked_in;
+    if (s->plan.is_calm && w->n_full == 0 && arrived != w->n_marked)
+        sim_fail(s, "%lu frames were marked, %lu arrived", w->n_marked, arrived);
+    if (w->ecn_fault != NULL)
+        sim_fail(s, "%s", w->ecn_fault);
 }
 
 static void check_session(struct sim *s, const struct sim_session *session)
@@ -127,4 +209,5 @@ void sim_check(struct sim *s)
     for (uint32_t i = 0; i < s->plan.n_sessions; i++)
         check_session(s, &s->plan.sessions[i]);
     check_retransmits(s);
+    check_marks(s);
 }

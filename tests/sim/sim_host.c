@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "sim.h"
+#include "sim_mark.h"
 
 #include <rte_mbuf.h>
 #include <stdio.h>
@@ -54,7 +55,7 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
                              .tx_buffer_bytes = plan->host_buffer_bytes,
                              .quick_acks = 16,
                              .is_paced = true,
-                             .has_ecn = true,
+                             .has_ecn = sim_has_ecn(plan, number),
                              .mbufs_low = 64,
                              .keepalive_ms = HOST_KEEPALIVE_MS};
     unsigned lan = number < plan->n_clients ? 0 : 1;

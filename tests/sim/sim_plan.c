@@ -6,6 +6,7 @@
 #include "base/container.h"
 #include "base/names.h"
 #include "sim_congestion.h"
+#include "sim_mark.h"
 #include "sim_world.h"
 
 #include <string.h>
@@ -267,6 +268,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     }
     for (unsigned i = 0; i < array_len(p->wires); i++)
         sim_plan_wire(&p->wires[i], &r, &t);
+    sim_plan_marks(p, t.marks);
     sim_plan_crowd(p, &r, &t);
     sim_plan_troubles(p, &r, &t);
     uint32_t sessions = sim_between(&r, 1, 30);

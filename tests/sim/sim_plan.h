@@ -31,6 +31,7 @@
     X(generations, "images and endpoints change at a high rate, on bad wires")                     \
     X(liars, "peers shrink windows and take selective acknowledgements back")                      \
     X(fragments, "packets come in pieces, some of which are lost or late")                         \
+    X(marks, "wires mark ECN-capable packets instead of dropping, or beside it (RFC 3168)")        \
     X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")   \
     X(bulk, "one long answer, no chance: what a segment costs (never picked)")                     \
     X(black_hole, "a hop on the way drops longer packets, and says nothing (never picked)")
@@ -52,10 +53,13 @@ struct sim_wire_plan {
     uint32_t delay_us;
     uint32_t jitter_us;
     uint32_t reorder_us;
-    uint32_t cut;      /* chance to be cut into pieces */
-    uint32_t path_mtu; /* longer packets are dropped, and the sender is told; 0: no such hop */
-    bool is_silent;    /* he is not */
-    uint32_t grain_us; /* arrivals are rounded up to this: a NIC that collects before it tells */
+    uint32_t cut;        /* chance to be cut into pieces */
+    uint32_t path_mtu;   /* longer packets are dropped, and the sender is told; 0: no such hop */
+    bool is_silent;      /* he is not */
+    uint32_t mark;       /* chance that a queue tells of congestion */
+    uint32_t mark_over;  /* so does one with so many frames on their way to a port; 0: never */
+    bool drops_unmarked; /* and drops packets that cannot be marked */
+    uint32_t grain_us;   /* arrivals are rounded up to this: a NIC that collects before it tells */
 };
 
 /* What befalls a run from outside, for a while. X(name, help) */
@@ -201,6 +205,7 @@ struct sim_plan {
     bool has_dead_ends;
     bool measures_cpu;        /* sim_last_box_cpu_ns() is wanted */
     uint32_t bbr;             /* which connections have it: sim_congestion.h */
+    uint32_t no_ecn;          /* which machines have none: sim_mark.h */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
     uint32_t workers;

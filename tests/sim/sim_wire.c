@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "sim_cut.h"
 #include "sim_icmp.h"
+#include "sim_mark.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -88,7 +89,8 @@ static bool is_ip(const uint8_t *bytes, uint32_t len)
 }
 
 /* A free frame on its way to `port`, its bytes still to be filled in; NULL: the wire is full. */
-static struct sim_frame *new_frame(struct sim_wires *w, unsigned port, uint64_t now_us)
+static struct sim_frame *new_frame(struct sim_wires *w, unsigned from, unsigned port,
+                                   uint64_t now_us)
 {
     uint32_t index = w->first_free;
     if (index == NO_FRAME) {
@@ -100,6 +102,8 @@ static struct sim_frame *new_frame(struct sim_wires *w, unsigned port, uint64_t 
     f->due_us = due_time(w, &w->ports[port], now_us);
     f->serial = w->serial++;
     f->port = (uint8_t)port;
+    f->from = (uint8_t)from;
+    w->ports[port].n_on_way++;
     heap_push(w, index);
     return f;
 }
@@ -115,24 +119,35 @@ static bool is_too_big(struct sim_wires *w, const uint8_t *bytes, uint16_t len, 
     w->n_lost++;
     if (w->plan->wires[lan].is_silent)
         return true;
-    struct sim_frame *f = new_frame(w, from, now_us);
+    struct sim_frame *f = new_frame(w, from, from, now_us);
     if (f != NULL)
         f->len = sim_too_big(bytes, len, lan, (uint16_t)mtu, f->bytes);
     return true;
 }
 
+/* Does a queue on the way to `port` tell of congestion now? */
+static bool is_congested(struct sim_wires *w, unsigned port)
+{
+    const struct sim_wire_plan *plan = &w->plan->wires[w->ports[port].lan];
+    bool is_long = plan->mark_over > 0 && w->ports[port].n_on_way >= plan->mark_over;
+    return happens(w, plan->mark) || (is_long && !w->is_perfect);
+}
+
 /* One copy of the frame on its way to `port`. */
-static void put_on_wire(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned port,
-                        uint64_t now_us)
+static void put_on_wire(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned from,
+                        unsigned port, uint64_t now_us)
 {
     const struct sim_wire_plan *plan = &w->plan->wires[w->ports[port].lan];
     bool is_corrupt = happens(w, plan->corrupt);
+    bool is_told = is_congested(w, port);
+    bool is_marked = is_told && sim_is_capable(bytes, len);
+    bool is_dropped = is_told && !is_marked && plan->drops_unmarked;
     ASSERT(len <= SIM_FRAME_BYTES_MAX);
-    if (happens(w, plan->loss) || (is_corrupt && !is_ip(bytes, len))) {
+    if (happens(w, plan->loss) || is_dropped || (is_corrupt && !is_ip(bytes, len))) {
         w->n_lost++;
         return;
     }
-    struct sim_frame *f = new_frame(w, port, now_us);
+    struct sim_frame *f = new_frame(w, from, port, now_us);
     if (f == NULL)
         return;
     f->len = len;
@@ -140,6 +155,10 @@ static void put_on_wire(struct sim_wires *w, const uint8_t *bytes, uint16_t len,
     for (; f->len < ETHER_FRAME_BYTES_MIN; f->len++)
         f->bytes[f->len] = 0xa5;
     sim_lie(&w->ports[port].lies, &w->rng, f->bytes, f->len); /* before: it makes checksums right */
+    if (is_marked) {
+        sim_mark(f->bytes, f->len);
+        w->n_marked++;
+    }
     if (is_corrupt) {
         uint32_t at = ETHER_BYTES + rng_below(&w->rng, f->len - ETHER_BYTES);
         f->bytes[at] ^= (uint8_t)(1 + rng_below(&w->rng, 255));
@@ -147,17 +166,17 @@ static void put_on_wire(struct sim_wires *w, const uint8_t *bytes, uint16_t len,
 }
 
 /* As it is, or in pieces. */
-static void put_whole_or_cut(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned port,
-                             uint64_t now_us)
+static void put_whole_or_cut(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned from,
+                             unsigned port, uint64_t now_us)
 {
     struct sim_piece pieces[SIM_PIECES_MAX];
     unsigned n = 0;
     if (happens(w, w->plan->wires[w->ports[port].lan].cut))
         n = sim_cut(bytes, len, &w->rng, pieces);
     for (unsigned i = 0; i < n; i++)
-        put_on_wire(w, pieces[i].bytes, pieces[i].len, port, now_us);
+        put_on_wire(w, pieces[i].bytes, pieces[i].len, from, port, now_us);
     if (n == 0)
-        put_on_wire(w, bytes, len, port, now_us);
+        put_on_wire(w, bytes, len, from, port, now_us);
 }
 
 /* A switch: to whoever has the MAC, or to all but the sender. */
@@ -177,9 +196,11 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
             continue;
         if (!is_group && memcmp(bytes, p->mac.bytes, sizeof(p->mac)) != 0)
             continue;
-        put_whole_or_cut(w, bytes, len, to, now_us);
+        if (w->ecn_fault == NULL)
+            w->ecn_fault = sim_mark_fault(bytes, len, w->ports[from].has_ecn && p->has_ecn);
+        put_whole_or_cut(w, bytes, len, from, to, now_us);
         if (happens(w, w->plan->wires[p->lan].duplicate))
-            put_whole_or_cut(w, bytes, len, to, now_us);
+            put_whole_or_cut(w, bytes, len, from, to, now_us);
     }
 }
 
@@ -224,10 +245,14 @@ static bool deliver(struct sim_wires *w, const struct sim_frame *f)
     ASSERT(at != NULL);
     memcpy(at, f->bytes, f->len);
     *p->is_awake = true;
-    if (rte_ring_sp_enqueue(p->in[queue_of(w, f)], m) == 0)
-        return true;
-    rte_pktmbuf_free(m);
-    return false;
+    if (rte_ring_sp_enqueue(p->in[queue_of(w, f)], m) != 0) {
+        rte_pktmbuf_free(m);
+        return false;
+    }
+    bool is_marked = sim_is_marked(f->bytes, f->len);
+    p->n_marked_in += is_marked;
+    w->ports[f->from].n_marked_out += is_marked;
+    return true;
 }
 
 unsigned sim_wires_deliver(struct sim_wires *w, uint64_t now_us)
@@ -236,6 +261,7 @@ unsigned sim_wires_deliver(struct sim_wires *w, uint64_t now_us)
     while (w->n_heap > 0 && w->frames[w->heap[0]].due_us <= now_us) {
         uint32_t index = heap_pop(w);
         struct sim_frame *f = &w->frames[index];
+        w->ports[f->port].n_on_way--;
         struct siphash_key key = {w->digest, now_us ^ (uint64_t)f->port << 56};
         w->digest = siphash(&key, f->bytes, f->len);
         if (deliver(w, f))

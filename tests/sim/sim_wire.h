@@ -35,6 +35,10 @@ struct sim_port {
     bool *is_awake;                     /* of whoever polls it: set when a frame arrives */
     struct sim_lies lies;               /* about what comes to the port */
     bool is_stalled;                    /* nothing is taken from it */
+    bool has_ecn;                       /* whoever has the port does */
+    uint32_t n_on_way;                  /* frames to the port */
+    uint64_t n_marked_in;               /* frames with CE that the port was given */
+    uint64_t n_marked_out;              /* frames from the port that somebody was given with CE */
     unsigned n_fillers[SIM_QUEUES_MAX]; /* frames of nobody at the head of each send queue */
 };
 
@@ -44,6 +48,7 @@ struct sim_frame {
     uint32_t next_free;
     uint16_t len;
     uint8_t port; /* where it goes */
+    uint8_t from; /* and from where it comes */
     uint8_t bytes[SIM_FRAME_BYTES_MAX];
 };
 
@@ -59,6 +64,8 @@ struct sim_wires {
     uint64_t n_delivered;
     uint64_t n_lost; /* by the wire's will */
     uint64_t n_full; /* no room on the wire, in the port, or no packet buffer */
+    uint64_t n_marked;
+    const char *ecn_fault; /* the first: sim_mark_fault() */
     uint32_t first_free;
     uint32_t n_heap;
     uint32_t heap[SIM_FRAMES_MAX]; /* positions in frames, the one due first on top */

@@ -52,6 +52,8 @@ struct sim_traits sim_world_traits(enum sim_world world)
         return (struct sim_traits){.lies = true, .loses = true};
     case SIM_WORLD_fragments:
         return (struct sim_traits){.cuts = true, .loses = true, .reorders = true};
+    case SIM_WORLD_marks:
+        return (struct sim_traits){.marks = true};
     case SIM_WORLD_black_hole:
         return (struct sim_traits){.is_narrow = true, .is_black_hole = true};
     default:

@@ -11,7 +11,7 @@ struct sim_traits {
     bool loses, reorders, corrupts, churns, is_rude, is_short, has_two_workers;
     bool rests, has_dead_ends, is_narrow, moves;
     bool is_hasty; /* it churns much more often */
-    bool is_crowded, has_nic_trouble, naps, lies, cuts, is_black_hole;
+    bool is_crowded, has_nic_trouble, naps, lies, cuts, is_black_hole, marks;
 };
 
 /* The traits of a world. */
