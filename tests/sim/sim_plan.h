@@ -32,9 +32,9 @@
     X(liars, "peers shrink windows and take selective acknowledgements back")                      \
     X(fragments, "packets come in pieces, some of which are lost or late")                         \
     X(marks, "wires mark ECN-capable packets instead of dropping, or beside it (RFC 3168)")        \
+    X(black_hole, "a hop on the way drops longer packets, and says nothing (RFC 4821)")            \
     X(steady, "kept connections, small answers, no chance: what a request costs (never picked)")   \
-    X(bulk, "one long answer, no chance: what a segment costs (never picked)")                     \
-    X(black_hole, "a hop on the way drops longer packets, and says nothing (never picked)")
+    X(bulk, "one long answer, no chance: what a segment costs (never picked)")
 
 /* Those from SIM_WORLD_steady on are for those who ask for them. */
 enum sim_world {
