@@ -32,12 +32,15 @@ static bool is_wanted(const char *name, int argc, char **argv)
     return argc <= 1;
 }
 
-static void print_failures(void)
+/* What failed is said at once: the next test may not come to its end. */
+static void on_complete(const CU_pTest test, const CU_pSuite suite,
+                        const CU_pFailureRecord failures)
 {
-    for (CU_pFailureRecord f = CU_get_failure_list(); f != NULL; f = f->pNext) {
+    for (CU_pFailureRecord f = failures; f != NULL; f = f->pNext) {
         printf("  FAILED %s at %s:%u: %s\n", f->pTest != NULL ? f->pTest->pName : "-",
                f->strFileName != NULL ? f->strFileName : "-", f->uiLineNumber, f->strCondition);
     }
+    fflush(stdout);
 }
 
 int unit_run(const char *suite, const struct unit_test *tests, size_t n, int argc, char **argv)
@@ -49,8 +52,8 @@ int unit_run(const char *suite, const struct unit_test *tests, size_t n, int arg
         if (is_wanted(tests[i].name, argc, argv))
             CU_add_test(s, tests[i].name, tests[i].run);
     }
+    CU_set_test_complete_handler(on_complete);
     CU_run_all_tests();
-    print_failures();
     unsigned failed = CU_get_number_of_tests_failed();
     unsigned passed = CU_get_number_of_tests_run() - failed;
     printf("%s: %u passed, %u failed\n", suite, passed, failed);

@@ -5,8 +5,9 @@
  *   TEST(third_duplicate_ack_enters_recovery) { CHECK(...); CHECK_EQ(a, b); }
  *   UNIT_MAIN("tcp/sack", T(third_duplicate_ack_enters_recovery), ...)
  *
- * It prints each failed check with file and line, and ends with "SUITE: N passed, N failed"; the
- * exit status is 0 only if none failed and at least one ran. Arguments pick tests by name.
+ * It prints each failed check with file and line at the end of its test, and ends with "SUITE: N
+ * passed, N failed"; the exit status is 0 only if none failed and at least one ran. Arguments pick
+ * tests by name.
  */
 #pragma once
 

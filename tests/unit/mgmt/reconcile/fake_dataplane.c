@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 void fake_open(struct fake_dataplane *f, struct loop *loop, const char *dir)
@@ -62,6 +63,13 @@ static void take_record(struct fake_dataplane *f)
     f->records++;
 }
 
+uint64_t fake_clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
 /* Takes one message; false: none is there. */
 static bool take(struct fake_dataplane *f)
 {
@@ -85,6 +93,13 @@ void fake_rounds(struct fake_dataplane *f, unsigned n)
     }
 }
 
+static bool accept_peer(struct fake_dataplane *f)
+{
+    if (f->peer < 0)
+        f->peer = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return f->peer >= 0;
+}
+
 void fake_welcome(struct fake_dataplane *f, uint64_t generation, uint64_t content_checksum)
 {
     struct control_welcome welcome = {.generation = generation,
@@ -93,22 +108,16 @@ void fake_welcome(struct fake_dataplane *f, uint64_t generation, uint64_t conten
                                       .workers = 1,
                                       .n_ports = 1,
                                       .port_names = {"p0"}};
-    for (unsigned i = 0; i < FAKE_ROUNDS_MAX && f->peer < 0; i++) {
-        fake_rounds(f, 1);
-        f->peer = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    }
-    REQUIRE(f->peer >= 0);
-    fake_rounds(f, 3);
-    CHECK_EQ(f->received.msg.type, CONTROL_HELLO);
+    FAKE_WAIT(f, accept_peer(f));
+    f->received.msg.type = 0;
+    FAKE_WAIT(f, f->received.msg.type == CONTROL_HELLO);
     REQUIRE(control_send(f->peer, CONTROL_WELCOME, 1, &welcome, sizeof(welcome), -1) == 0);
     fake_rounds(f, 5);
 }
 
 void fake_wait_image(struct fake_dataplane *f, uint64_t generation)
 {
-    for (unsigned i = 0; i < FAKE_ROUNDS_MAX && f->generation <= generation; i++)
-        fake_rounds(f, 1);
-    REQUIRE(f->generation > generation);
+    FAKE_WAIT(f, f->generation > generation);
 }
 
 void fake_serve(struct fake_dataplane *f, uint64_t generation)

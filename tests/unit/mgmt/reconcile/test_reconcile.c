@@ -19,9 +19,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Of 1 ms at most: longer than the first pause before another attempt. */
-#define WAIT_ROUNDS 700
-
 #define CLASS "gatewayclasses.gateway.networking.k8s.io"
 #define GATEWAY "gateways.gateway.networking.k8s.io"
 #define ROUTE "httproutes.gateway.networking.k8s.io"
@@ -68,7 +65,7 @@ static struct world {
     struct reconcile *reconcile;
     struct fake_dataplane dataplane;
     char dir[64];
-} w;
+} w; /* loop NULL: none */
 
 /* The object as a client's body becomes one in the store. */
 static void put(const char *resource, const char *json)
@@ -126,17 +123,6 @@ static void close_mgmt(void)
     store_close(w.store);
 }
 
-static void begin(void)
-{
-    memset(&w, 0, sizeof(w));
-    snprintf(w.dir, sizeof(w.dir), "/tmp/sluice-test-reconcile-XXXXXX");
-    REQUIRE(mkdtemp(w.dir) != NULL);
-    REQUIRE(model_init() == 0);
-    REQUIRE(loop_new(&w.loop) == 0);
-    fake_open(&w.dataplane, w.loop, w.dir);
-    open_mgmt();
-}
-
 static void end(void)
 {
     char command[128];
@@ -146,6 +132,34 @@ static void end(void)
     model_done();
     snprintf(command, sizeof(command), "rm -r %s", w.dir);
     CHECK_EQ(system(command), 0);
+    memset(&w, 0, sizeof(w));
+}
+
+static void begin(void)
+{
+    if (w.loop != NULL)
+        end(); /* the test before ended early */
+    snprintf(w.dir, sizeof(w.dir), "/tmp/sluice-test-reconcile-XXXXXX");
+    REQUIRE(mkdtemp(w.dir) != NULL);
+    REQUIRE(model_init() == 0);
+    REQUIRE(loop_new(&w.loop) == 0);
+    fake_open(&w.dataplane, w.loop, w.dir);
+    open_mgmt();
+}
+
+static uint64_t runs(void)
+{
+    struct reconcile_state state;
+    reconcile_state(w.reconcile, &state);
+    return state.runs;
+}
+
+/* Until a run has looked at what was put last, and what it sent has come. */
+static void settle(void)
+{
+    uint64_t before = runs();
+    FAKE_WAIT(&w.dataplane, runs() > before);
+    fake_rounds(&w.dataplane, 5);
 }
 
 /* "True", "False", "Unknown" of a condition of the object; "" if it is not there. */
@@ -166,8 +180,7 @@ static const char *condition(const char *resource, const char *namespace, const 
 static void serve_all(void)
 {
     put_all();
-    fake_wait_image(&w.dataplane, 0);
-    fake_rounds(&w.dataplane, 10);
+    settle();
     fake_serve(&w.dataplane, w.dataplane.generation);
 }
 
@@ -176,8 +189,7 @@ TEST(programmed_is_said_only_after_every_worker_serves_it)
     begin();
     fake_welcome(&w.dataplane, 0, 0);
     put_all();
-    fake_wait_image(&w.dataplane, 0);
-    fake_rounds(&w.dataplane, 10);
+    settle();
     CHECK_STR(condition(GATEWAY, "a", "gw", "Accepted"), "True");
     CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
     CHECK(w.dataplane.records > 0);
@@ -198,7 +210,7 @@ TEST(an_endpoint_change_sends_a_record_and_no_image)
     memcpy(changed, slice_json, sizeof(changed));
     memcpy(strstr(changed, "198.18.0.20"), "198.18.0.21", 11);
     put(SLICE, changed);
-    fake_rounds(&w.dataplane, 10);
+    settle();
     CHECK_EQ(w.dataplane.images, images);
     CHECK_EQ(w.dataplane.records, records + 1);
     CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
@@ -221,6 +233,7 @@ TEST(a_restart_beside_a_serving_dataplane_changes_nothing)
               "True"); /* before WELCOME: nothing is touched */
     uint64_t version = store_version(w.store);
     fake_welcome(&w.dataplane, generation, w.dataplane.content_checksum);
+    FAKE_WAIT(&w.dataplane, runs() > 0);
     fake_rounds(&w.dataplane, 10);
     CHECK_EQ(w.dataplane.images, images);
     CHECK_EQ(store_version(w.store), version); /* not one status was written */
@@ -275,7 +288,7 @@ TEST(a_refused_image_is_counted_and_never_called_programmed)
     begin();
     fake_welcome(&w.dataplane, 0, 0);
     put_all();
-    fake_wait_image(&w.dataplane, 0);
+    settle();
     fake_refuse(&w.dataplane);
     reconcile_state(w.reconcile, &state);
     CHECK_EQ(state.images_refused, 1);
@@ -289,12 +302,10 @@ TEST(a_refused_image_goes_again_under_a_higher_number)
     begin();
     fake_welcome(&w.dataplane, 0, 0);
     put_all();
-    fake_wait_image(&w.dataplane, 0);
-    fake_rounds(&w.dataplane, 10);
+    settle();
     uint64_t refused = w.dataplane.generation;
     fake_refuse(&w.dataplane);
-    fake_rounds(&w.dataplane, WAIT_ROUNDS);
-    CHECK(w.dataplane.generation > refused);
+    fake_wait_image(&w.dataplane, refused);
     fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
     reconcile_state(w.reconcile, &state);
@@ -312,7 +323,8 @@ TEST(a_refused_list_of_endpoints_goes_again)
     unsigned images = w.dataplane.images;
     fake_refuse_record(&w.dataplane);
     fake_serve(&w.dataplane, w.dataplane.generation); /* which says nothing of the list */
-    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    FAKE_WAIT(&w.dataplane, w.dataplane.records > records);
+    fake_rounds(&w.dataplane, 10);
     CHECK_EQ(w.dataplane.records, records + 1);
     CHECK_EQ(w.dataplane.images, images);
     end();
@@ -350,13 +362,14 @@ TEST(a_dataplane_that_stands_still_gets_few_images_and_the_last_one_in_the_end)
     unsigned before = w.dataplane.images;
     for (unsigned i = 1; i <= 3 * RECONCILE_UNACKNOWLEDGED_MAX; i++) {
         put_gateway_port(8000 + i);
-        fake_rounds(&w.dataplane, 5);
+        settle();
     }
     CHECK_EQ(w.dataplane.images, before + RECONCILE_UNACKNOWLEDGED_MAX);
     CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
     fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
-    fake_rounds(&w.dataplane, WAIT_ROUNDS);
+    FAKE_WAIT(&w.dataplane, w.dataplane.images > before + RECONCILE_UNACKNOWLEDGED_MAX);
+    fake_rounds(&w.dataplane, 10);
     CHECK_EQ(w.dataplane.images, before + RECONCILE_UNACKNOWLEDGED_MAX + 1);
     fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
@@ -371,10 +384,10 @@ TEST(ids_of_backends_stay_while_the_image_without_them_has_not_been_sent)
     serve_all();
     for (unsigned i = 1; i <= RECONCILE_UNACKNOWLEDGED_MAX; i++) {
         put_gateway_port(8000 + i);
-        fake_rounds(&w.dataplane, 5);
+        settle();
     }
     drop(ROUTE, "a", "r"); /* there is no room for this image yet */
-    fake_rounds(&w.dataplane, 5);
+    settle();
     uint64_t with_backend = w.dataplane.generation;
     struct control_generation body = {.generation = with_backend};
     REQUIRE(control_send(w.dataplane.peer, CONTROL_GENERATION, 0, &body, sizeof(body), -1) == 0);
@@ -392,15 +405,13 @@ TEST(statuses_that_a_full_disk_kept_from_being_written_are_written_later)
     begin();
     fake_welcome(&w.dataplane, 0, 0);
     put_all();
-    fake_wait_image(&w.dataplane, 0);
-    fake_rounds(&w.dataplane, 10);
+    settle();
     getrlimit(RLIMIT_FSIZE, &old);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 8192, .rlim_max = old.rlim_max});
     fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK(strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") != 0);
     setrlimit(RLIMIT_FSIZE, &old);
-    fake_rounds(&w.dataplane, WAIT_ROUNDS);
-    CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    FAKE_WAIT(&w.dataplane, strcmp(condition(GATEWAY, "a", "gw", "Programmed"), "True") == 0);
     end();
 }
 
@@ -469,7 +480,7 @@ TEST(the_finalizer_of_a_class_holds_while_a_gateway_uses_it)
     const json_t *class = store_get(w.store, CLASS, NULL, "lb");
     CHECK_EQ(json_array_size(json_object_get(json_object_get(class, "metadata"), "finalizers")), 1);
     drop(GATEWAY, "a", "gw");
-    fake_rounds(&w.dataplane, 10);
+    settle();
     class = store_get(w.store, CLASS, NULL, "lb");
     CHECK_EQ(json_array_size(json_object_get(json_object_get(class, "metadata"), "finalizers")), 0);
     end();
