@@ -18,29 +18,87 @@ static void set_gauges(struct net *n)
     n->core->stats->counters[STAT_net_addresses_conflict_now] = n->n_conflict;
 }
 
+/* All places of the walk: the configured addresses, then an interface's own each. */
+static uint32_t n_places(const struct net_tables *t)
+{
+    return t->local.n + t->n_ifaces;
+}
+
+static bool is_own(const struct net_tables *t, uint32_t i)
+{
+    ASSERT_HOT(i < n_places(t));
+    return i >= t->local.n;
+}
+
+static struct net_iface *iface_at(struct net_tables *t, uint32_t i)
+{
+    return &t->ifaces[is_own(t, i) ? i - t->local.n : t->local.entries[i].interface];
+}
+
+static const struct ip_addr *addr_at(struct net_tables *t, uint32_t i)
+{
+    return is_own(t, i) ? &iface_at(t, i)->link_local : &t->local.entries[i].addr;
+}
+
+/* Whether the address at `i` is kept from use. */
+static void hold(struct net_tables *t, uint32_t i, bool is_held)
+{
+    if (is_own(t, i))
+        iface_at(t, i)->is_held = is_held;
+    else
+        t->local.is_held[i] = is_held;
+}
+
+/* How often a frame is sent in a state. An interface's own address has its MAC in it: nobody has to
+ * hear where it is now. */
+static uint8_t times_in(const struct net_tables *t, uint32_t i, enum address_state state)
+{
+    if (state == ADDRESS_TENTATIVE)
+        return NET_PROBE_TIMES;
+    return state == ADDRESS_USED && !is_own(t, i) ? NET_ANNOUNCE_TIMES : 0;
+}
+
 /* The address at `i` moves to `state`; its next step is due `in_us` from now. */
 static void enter(struct net *n, uint32_t i, enum address_state state, uint64_t in_us)
 {
     struct address_life *life = &n->now->lives[i];
-    ASSERT_HOT(i < n->now->local.n);
     n->n_tentative -= life->state == ADDRESS_TENTATIVE;
     n->n_conflict -= life->state == ADDRESS_CONFLICT;
     life->state = (uint8_t)state;
     life->due_us = n->core->now_us + in_us;
-    life->left = state == ADDRESS_TENTATIVE ? NET_PROBE_TIMES
-                 : state == ADDRESS_USED    ? NET_ANNOUNCE_TIMES
-                                            : 0;
+    life->left = times_in(n->now, i, state);
     if (state == ADDRESS_TENTATIVE && n->n_tentative++ == 0)
         n->unsettled_us = n->core->now_us;
     n->n_conflict += state == ADDRESS_CONFLICT;
-    n->now->local.is_held[i] = state != ADDRESS_USED;
+    hold(n->now, i, state != ADDRESS_USED);
     n->address_next = 0; /* the walk finds out when the next is due */
     set_gauges(n);
 }
 
-static bool is_probed(const struct net *n, const struct net_address *a)
+static bool is_probed(const struct net *n, uint32_t i)
 {
-    return n->probe == NET_PROBE_ALL || (n->probe == NET_PROBE_OWN && !a->is_vip);
+    bool is_vip = !is_own(n->now, i) && n->now->local.entries[i].is_vip;
+    return n->probe == NET_PROBE_ALL || (n->probe == NET_PROBE_OWN && !is_vip);
+}
+
+/* What lived before the address at `i` of `now`; NULL: it is new. *ret_has_moved: it did so on
+ * another interface. */
+static const struct address_life *life_before(const struct net_tables *then, struct net_tables *now,
+                                              uint32_t i, bool *ret_has_moved)
+{
+    const struct net_iface *iface = iface_at(now, i);
+    *ret_has_moved = false;
+    if (is_own(now, i)) {
+        uint8_t index = then->iface_of[iface->port][iface->vlan];
+        bool is_same =
+            index != IFACE_NONE && ip_addr_eq(&then->ifaces[index].link_local, &iface->link_local);
+        return is_same ? &then->lives[then->local.n + index] : NULL;
+    }
+    const struct net_address *old = local_find_any(&then->local, addr_at(now, i));
+    if (old == NULL)
+        return NULL;
+    *ret_has_moved = old->interface != iface->index;
+    return &then->lives[old - then->local.entries];
 }
 
 void addresses_configure(struct net *n, const struct net_tables *then, bool is_resumed)
@@ -50,17 +108,15 @@ void addresses_configure(struct net *n, const struct net_tables *then, bool is_r
     n->n_tentative = 0;
     n->n_conflict = 0;
     memset(now->local.is_held, 0, sizeof(now->local.is_held));
-    for (uint32_t i = 0; i < now->local.n; i++) {
-        const struct net_address *a = &now->local.entries[i];
-        const struct net_address *old = local_find_any(&then->local, &a->addr);
-        const struct address_life *was =
-            old == NULL ? NULL : &then->lives[old - then->local.entries];
+    for (uint32_t i = 0; i < n_places(now); i++) {
+        bool has_moved;
+        const struct address_life *was = life_before(then, now, i, &has_moved);
         bool is_ours =
-            is_resumed || !is_probed(n, a) || (was != NULL && was->state == ADDRESS_USED);
+            is_resumed || !is_probed(n, i) || (was != NULL && was->state == ADDRESS_USED);
         now->lives[i] = (struct address_life){.state = ADDRESS_USED};
-        if (was != NULL && old->interface == a->interface) {
+        if (was != NULL && !has_moved) {
             now->lives[i] = *was;
-            now->local.is_held[i] = was->state != ADDRESS_USED;
+            hold(now, i, was->state != ADDRESS_USED);
             n->n_tentative += was->state == ADDRESS_TENTATIVE;
             n->n_conflict += was->state == ADDRESS_CONFLICT;
         } else {
@@ -94,17 +150,26 @@ static bool announce(struct net *n, const struct net_iface *iface, const struct 
     return is_sent;
 }
 
+/* Nobody answered: it is ours. An interface's own address is the one that its groups are reported
+ * from; routers did not look at what was reported without (RFC 3590, section 4). */
+static void use(struct net *n, uint32_t i)
+{
+    enter(n, i, ADDRESS_USED, 0);
+    if (is_own(n->now, i))
+        mld_announce(n);
+}
+
 /* The step that is due of the address at `i`. False: no mbuf, so the same again later. */
 static bool step(struct net *n, uint32_t i, unsigned *sent)
 {
     struct address_life *life = &n->now->lives[i];
-    const struct net_address *a = &n->now->local.entries[i];
-    const struct net_iface *iface = &n->now->ifaces[a->interface];
+    const struct ip_addr *addr = addr_at(n->now, i);
+    const struct net_iface *iface = iface_at(n->now, i);
     bool is_speaker = n->core->worker == 0;
     if (life->state == ADDRESS_CONFLICT)
         enter(n, i, ADDRESS_TENTATIVE, 0);
     if (life->state == ADDRESS_TENTATIVE && life->left > 0) {
-        if (is_speaker && !send_probe(n, iface, &a->addr))
+        if (is_speaker && !send_probe(n, iface, addr))
             return false;
         *sent += is_speaker;
         life->left--;
@@ -112,10 +177,10 @@ static bool step(struct net *n, uint32_t i, unsigned *sent)
         return true;
     }
     if (life->state == ADDRESS_TENTATIVE)
-        enter(n, i, ADDRESS_USED, 0);
+        use(n, i);
     ASSERT_HOT(life->state == ADDRESS_USED);
     if (is_speaker && life->left > 0) {
-        if (!announce(n, iface, &a->addr))
+        if (!announce(n, iface, addr))
             return false;
         *sent += 1;
         life->left--;
@@ -128,7 +193,7 @@ static bool step(struct net *n, uint32_t i, unsigned *sent)
 /* The walk begins again at `at_us`, and rests until then. */
 static void rest_until(struct net *n, uint64_t at_us)
 {
-    n->address_next = n->now->local.n;
+    n->address_next = n_places(n->now);
     wheel_disarm(&n->core->wheel, &n->address_timer);
     if (at_us != NEVER)
         wheel_arm(&n->core->wheel, &n->address_timer, at_us);
@@ -137,11 +202,11 @@ static void rest_until(struct net *n, uint64_t at_us)
 unsigned addresses_poll(struct net *n)
 {
     unsigned sent = 0;
-    if (n->address_next >= n->now->local.n)
+    if (n->address_next >= n_places(n->now))
         return 0;
     if (n->address_next == 0)
         n->address_due_us = NEVER;
-    for (uint32_t i = n->address_next; i < n->now->local.n; i++) {
+    for (uint32_t i = n->address_next; i < n_places(n->now); i++) {
         struct address_life *life = &n->now->lives[i];
         bool is_due = life->due_us <= n->core->now_us;
         n->address_next = i;
@@ -163,11 +228,10 @@ unsigned addresses_poll(struct net *n)
 static void defend(struct net *n, uint32_t i)
 {
     struct address_life *life = &n->now->lives[i];
-    const struct net_address *a = &n->now->local.entries[i];
     if (life->defended_us != 0 && n->core->now_us - life->defended_us < NET_DEFEND_INTERVAL_US)
         return;
     life->defended_us = n->core->now_us;
-    if (announce(n, &n->now->ifaces[a->interface], &a->addr))
+    if (announce(n, iface_at(n->now, i), addr_at(n->now, i)))
         stat_inc(n->core, STAT_net_address_defences);
 }
 
@@ -181,13 +245,23 @@ static bool is_our_mac(const struct net *n, const struct ether_mac *mac)
     return false;
 }
 
+/* The place of `addr`, if it is one of ours or the interface's own. */
+static bool find_place(struct net *n, const struct net_iface *iface, const struct ip_addr *addr,
+                       uint32_t *ret)
+{
+    const struct net_address *a = local_find_any(&n->now->local, addr);
+    if (a == NULL && !ip_addr_eq(addr, &iface->link_local))
+        return false;
+    *ret = a != NULL ? (uint32_t)(a - n->now->local.entries) : n->now->local.n + iface->index;
+    return true;
+}
+
 bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip_addr *addr,
                        const struct ether_mac *mac, bool is_question, bool may_answer)
 {
-    const struct net_address *a = local_find_any(&n->now->local, addr);
-    if (a == NULL)
+    uint32_t i;
+    if (!find_place(n, f->iface, addr, &i))
         return false;
-    uint32_t i = (uint32_t)(a - n->now->local.entries);
     enum address_state state = n->now->lives[i].state;
     if (is_question && state == ADDRESS_USED)
         return false; /* it is answered, as every question is */
@@ -196,7 +270,7 @@ bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip
     stat_inc(n->core, STAT_net_address_conflicts);
     if (state == ADDRESS_TENTATIVE)
         enter(n, i, ADDRESS_CONFLICT, NET_CONFLICT_US);
-    else if (state == ADDRESS_USED && may_answer && a->interface == f->iface->index)
+    else if (state == ADDRESS_USED && may_answer && iface_at(n->now, i)->index == f->iface->index)
         defend(n, i);
     return true;
 }

@@ -9,6 +9,12 @@
  *   CONFLICT   somebody else has it. As TENTATIVE, without questions. After NET_CONFLICT_US again
  *              TENTATIVE: when the other is gone, the address comes into use by itself.
  *
+ * An interface's own address (link-local, made of the MAC) walks the same states but is not
+ * announced. While it is not in use nothing is taken for it, groups are reported from nobody's
+ * address, and neighbours are asked from another address of the interface; without one they are not
+ * asked. RFC 4862, section 5.4.5 would silence the whole interface where it is a duplicate; here
+ * one frame of a neighbour does not switch the box off.
+ *
  * Each worker walks the states by itself: the questions are worker 0's, but the answers are copied
  * to all by the port facade. Whether a new address begins as TENTATIVE is configured
  * (net_set_probe()); those that were in use a moment ago, before a restart, begin as USED.
@@ -34,7 +40,8 @@ enum address_state {
     ADDRESS_CONFLICT,
 };
 
-/* Of the address at the same position of the table of local addresses. */
+/* Of the address at the same position of the table of local addresses; behind them, of the
+ * interfaces' own. */
 struct address_life {
     uint64_t due_us;      /* when the next step is due; UINT64_MAX: none */
     uint64_t defended_us; /* when it was defended last; 0: never */

@@ -103,7 +103,8 @@ static bool has_tokens(struct net *n, const struct ip_addr *dst)
     return true;
 }
 
-/* Who speaks: the address that was spoken to; of a group, an address of the interface. */
+/* Who speaks: the address that was spoken to; of a group, an address of the interface. Zero: it has
+ * none that is in use. */
 static struct ip_addr speaker(struct net *n, const struct net_packet *p)
 {
     struct net_path path;
@@ -112,7 +113,7 @@ static struct ip_addr speaker(struct net *n, const struct net_packet *p)
     if (!ip6_is_link_local(&p->src) && net_path_find(n, &p->src, &path) &&
         !ip_addr_is_zero(&path.source))
         return path.source;
-    return p->frame.iface->link_local;
+    return p->frame.iface->is_held ? (struct ip_addr){0} : p->frame.iface->link_local;
 }
 
 /* The message about `m`, without IP header. NULL: no mbuf, counted. */
@@ -148,7 +149,8 @@ void icmp_tell(struct net *n, const struct net_packet *p, const struct rte_mbuf 
     bool is_v4 = ip_addr_is_v4(&p->src);
     ASSERT_HOT((is_v4 ? faults[fault].type4 : faults[fault].type6) != 0);
     ASSERT_HOT(m->data_len >= (is_v4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6)));
-    if (!may_be_told(p, m, fault)) {
+    struct ip_addr src = speaker(n, p);
+    if (!may_be_told(p, m, fault) || ip_addr_is_zero(&src)) {
         stat_inc(n->core, STAT_net_icmp_withheld);
         return;
     }
@@ -156,7 +158,6 @@ void icmp_tell(struct net *n, const struct net_packet *p, const struct rte_mbuf 
         stat_inc(n->core, STAT_net_icmp_limited);
         return;
     }
-    struct ip_addr src = speaker(n, p);
     struct rte_mbuf *error = make_error(n, p, m, fault, pointer, &src);
     if (error == NULL) {
         stat_inc(n->core, STAT_net_answer_no_mbuf);

@@ -17,7 +17,7 @@ bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const str
 {
     static const struct ip_addr loopback = {{[15] = 1}};
     return src->bytes[0] != 0xff && !ip_addr_is_v4(src) && !ip_addr_eq(src, &loopback) &&
-           !net_is_local(n, src) && !ip_addr_eq(src, &iface->link_local);
+           !net_is_local(n, src) && !iface_is_own(iface, src);
 }
 
 /* Header and addresses; the counter against the packet, STAT_COUNT: none. */
@@ -32,7 +32,7 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     bool is_group = dst.bytes[0] == 0xff;
     if (is_group ? !nd_is_group_of_ours(n, f->iface, &dst)
                  : f->is_multicast || ip_addr_is_v4(&dst) ||
-                       !(net_is_local(n, &dst) || ip_addr_eq(&dst, &f->iface->link_local)))
+                       !(net_is_local(n, &dst) || iface_is_own(f->iface, &dst)))
         return STAT_net_drop_rx_ip6_not_ours;
     if (!ip6_is_sender(n, f->iface, &src))
         return STAT_net_drop_rx_ip6_source;

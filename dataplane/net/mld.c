@@ -50,19 +50,21 @@ static bool group_at(const struct net *n, uint32_t place, const struct net_iface
     return true;
 }
 
-/* Header with router alert (RFC 2711), hop limit 1, and the checksum; `m` is the message. */
+/* Header with router alert (RFC 2711), hop limit 1, and the checksum; `m` is the message. While the
+ * interface's own address is not in use nobody sends it (RFC 3590; RFC 3810, section 5.2.13): for
+ * switches, so that they let through what answers the questions for it. */
 static void send_mld(struct net *n, const struct net_iface *iface, const struct ip_addr *dst,
                      struct rte_mbuf *m)
 {
     static const uint8_t router_alert[] = {IPPROTO_NUM_ICMP6, 0, 5, 2, 0, 0, 1, 0};
+    struct ip_addr src = iface->is_held ? (struct ip_addr){0} : iface->link_local;
     struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
-    uint32_t sum = cksum_add_pseudo(0, &iface->link_local, dst, IPPROTO_NUM_ICMP6, m->pkt_len);
+    uint32_t sum = cksum_add_pseudo(0, &src, dst, IPPROTO_NUM_ICMP6, m->pkt_len);
     icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
     void *hop_by_hop = rte_pktmbuf_prepend(m, sizeof(router_alert));
     ASSERT(hop_by_hop != NULL);
     memcpy(hop_by_hop, router_alert, sizeof(router_alert));
-    bool has_room =
-        output_ip_header(m, &iface->link_local, dst, IPPROTO_NUM_HOP_BY_HOP, 0, MLD_HOP_LIMIT);
+    bool has_room = output_ip_header(m, &src, dst, IPPROTO_NUM_HOP_BY_HOP, 0, MLD_HOP_LIMIT);
     ASSERT(has_room);
     struct ether_mac mac = nd_group_mac(dst);
     stat_inc(n->core, STAT_net_mld_reports);

@@ -82,17 +82,34 @@ static bool send_nd(struct net *n, const struct nd_message *msg)
     return true;
 }
 
+/* Who asks on the interface for `target`: an address of its prefix (RFC 4861, section 7.2.2), else
+ * the interface's own, else any that is in use. Zero: there is none. */
+static struct ip_addr asker(const struct net *n, const struct net_iface *iface,
+                            const struct ip_addr *target)
+{
+    const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
+    if (e != NULL && net_is_local(n, &e->source))
+        return e->source;
+    if (!iface->is_held)
+        return iface->link_local;
+    for (uint32_t i = 0; i < n->now->local.n; i++) { /* rare: the own address is a duplicate */
+        const struct net_address *a = &n->now->local.entries[i];
+        if (a->interface == iface->index && !ip_addr_is_v4(&a->addr) && !n->now->local.is_held[i])
+            return a->addr;
+    }
+    return (struct ip_addr){0};
+}
+
 bool nd_request(struct net *n, const struct net_iface *iface, const struct ip_addr *target,
                 const struct ether_mac *to)
 {
     struct nd_message msg = {.iface = iface,
-                             .src = iface->link_local,
+                             .src = asker(n, iface, target),
                              .target = *target,
                              .type = ICMP6_SOLICIT,
                              .option = ND_OPTION_SOURCE_LLADDR};
-    const struct path_entry *e = path_find_on_link(&n->now->paths, iface->index, target);
-    if (e != NULL && net_is_local(n, &e->source))
-        msg.src = e->source;
+    if (ip_addr_is_zero(&msg.src)) /* from nobody it would ask whether an address is free */
+        return false;
     msg.dst = to != NULL ? *target : nd_solicited_node(target);
     msg.dst_mac = to != NULL ? *to : nd_group_mac(&msg.dst);
     return send_nd(n, &msg);
@@ -187,10 +204,6 @@ static enum stat_id judge(struct net *n, const struct net_packet *p, const struc
         return STAT_net_drop_rx_nd_spoof;
     if (ip_addr_is_zero(who) && addresses_claimed(n, &p->frame, &h->target, mac, true, may_answer))
         return STAT_net_drop_rx_nd_spoof;
-    if (ip_addr_eq(who, &p->frame.iface->link_local)) {
-        stat_inc(n->core, STAT_net_address_conflicts);
-        return STAT_net_drop_rx_nd_spoof;
-    }
     if (!ip_addr_is_zero(who) && !net_is_neighbour(n, p->frame.iface, who))
         return STAT_net_drop_rx_nd_off_link;
     return STAT_net_rx_nd;

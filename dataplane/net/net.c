@@ -190,7 +190,7 @@ bool net_is_local(const struct net *n, const struct ip_addr *addr)
 bool net_is_on_iface(const struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
 {
     const struct net_address *a = local_find(&n->now->local, addr);
-    return (a != NULL && a->interface == iface->index) || ip_addr_eq(addr, &iface->link_local);
+    return (a != NULL && a->interface == iface->index) || iface_is_own(iface, addr);
 }
 
 bool net_is_neighbour(const struct net *n, const struct net_iface *iface,

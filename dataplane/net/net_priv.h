@@ -34,6 +34,7 @@ struct net_iface {
     uint16_t mtu;
     struct ether_mac mac;
     struct ip_addr link_local; /* fe80:: and the EUI-64 of mac (RFC 4291, 2.5.6) */
+    bool is_held;              /* it is not to be used (addresses.h) */
 };
 
 /* Everything that a configuration says, so that a new one is built beside the old one. */
@@ -42,7 +43,7 @@ struct net_tables {
     struct net_iface ifaces[NET_INTERFACES_MAX];
     uint8_t iface_of[PORTS_MAX][VLAN_IDS]; /* index; IFACE_NONE: nobody */
     struct local_table local;
-    struct address_life lives[NET_ADDRESSES_MAX]; /* of the addresses in `local` */
+    struct address_life lives[NET_ADDRESSES_MAX + NET_INTERFACES_MAX]; /* of `local`, of `ifaces` */
     struct path_table paths;
 };
 
@@ -67,7 +68,7 @@ struct net {
     enum net_probe probe;
     struct wheel_timer address_timer;
     uint64_t address_due_us; /* the first step that the walk so far found */
-    uint32_t address_next;   /* where the walk along now->local stands; n: at its end */
+    uint32_t address_next;   /* where the walk along now->lives stands; at its end: it rests */
     uint64_t unsettled_us;   /* since when there are tentative ones */
     uint32_t n_tentative;    /* addresses in that state */
     uint32_t n_conflict;
@@ -129,7 +130,8 @@ bool arp_probe(struct net *n, const struct net_iface *iface, const struct ip_add
 /* nd.c: a solicitation or an advertisement that icmp6 checked; `m` starts at the ICMPv6 header. */
 void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 
-/* nd.c: asks for `target`; `to` NULL: its solicited-node group. False: no mbuf. */
+/* nd.c: asks for `target`; `to` NULL: its solicited-node group. False: no mbuf, or no address on
+ * the interface to ask from. */
 bool nd_request(struct net *n, const struct net_iface *iface, const struct ip_addr *target,
                 const struct ether_mac *to);
 
@@ -223,7 +225,13 @@ struct rte_mbuf *output_new(struct net *n, uint32_t bytes, void **ret_body);
 /* net.c: hands a segment to tcp; `m` starts at the TCP header and ends with the IP packet. */
 void net_deliver_tcp(struct net *n, const struct net_packet *p, struct rte_mbuf *m);
 
-/* net.c: the address of ours on this interface (or its link-local address)? */
+/* Is it the interface's own, and in use? */
+static inline bool iface_is_own(const struct net_iface *iface, const struct ip_addr *addr)
+{
+    return ip_addr_eq(addr, &iface->link_local) && !iface->is_held;
+}
+
+/* net.c: an address of ours on this interface (or its own) that is in use? */
 bool net_is_on_iface(const struct net *n, const struct net_iface *iface,
                      const struct ip_addr *addr);
 

@@ -295,6 +295,174 @@ TEST(without_mbufs_it_is_asked_later)
     rte_mempool_free(none);
 }
 
+#define NEW_VLAN 9
+
+/* An interface that is new, with an address of its own and, if `global` is not NULL, with that. */
+static void configure_interface(struct net_fixture *f, const char *global)
+{
+    static const struct net_interface interfaces[] = {{.port = 0, .vlan = NEW_VLAN}};
+    struct net_address address = {.prefix_len = 64};
+    if (global != NULL)
+        address.addr = addr_of(global);
+    struct net_config config = {.interfaces = interfaces,
+                                .n_interfaces = 1,
+                                .addresses = &address,
+                                .n_addresses = global != NULL};
+    net_configure(f->net, &config);
+}
+
+/* A frame on that interface to `dst`; the message follows. */
+static struct packet heard(const char *dst_mac, const char *src, const char *dst)
+{
+    struct packet p = packet_eth(dst_mac, MAC_PEER);
+    packet_vlan(&p, NEW_VLAN);
+    packet_ip6(&p, src, dst, 255);
+    return p;
+}
+
+/* What an interface sends that asks whether somebody has its own address. */
+static struct packet own_question(const char *mac)
+{
+    struct packet p = packet_eth(MAC_GROUP6, mac);
+    packet_vlan(&p, NEW_VLAN);
+    packet_ip6(&p, "::", GROUP6, 255);
+    packet_nd(&p, 135, 0, LL6, NULL);
+    packet_close(&p);
+    return p;
+}
+
+/* A neighbour asks where LL6 is. */
+static void ask_for_own(struct net_fixture *f)
+{
+    struct packet p = heard(MAC_GROUP6, "fe80::9", GROUP6);
+    packet_nd(&p, 135, 0, LL6, MAC_PEER);
+    packet_close(&p);
+    net_receive(f, &p, 0);
+}
+
+/* `src` says that he has LL6. */
+static void claim_own(struct net_fixture *f, const char *src)
+{
+    struct packet p = heard("33:33:00:00:00:01", src, "ff02::1");
+    packet_nd(&p, 136, ND_FLAG_OVERRIDE, LL6, MAC_PEER);
+    packet_close(&p);
+    net_receive(f, &p, 0);
+}
+
+TEST(the_address_of_an_interface_is_asked_for_before_it_is_used)
+{
+    struct net_fixture *f = up(0);
+    struct packet want = own_question(MAC_US);
+    configure_interface(f, NULL);
+    CHECK_EQ(net_poll(f->net), 1);
+    CHECK_EQ(f->n_sent, 1);
+    CHECK(was_sent(f, 0, &want));
+    CHECK(!net_is_settled(f->net));
+    CHECK_EQ(net_stat(f, STAT_net_addresses_tentative_now), 1);
+    ask_for_own(f);
+    struct packet echo = heard(MAC_US, "fe80::9", LL6);
+    packet_icmp(&echo, 128, 0, 1);
+    packet_close(&echo);
+    net_receive(f, &echo, 0);
+    CHECK_EQ(net_stat(f, STAT_net_drop_rx_ip6_not_ours), 1);
+    CHECK_EQ(f->n_sent, 1);
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK_EQ(f->n_sent, NET_PROBE_TIMES); /* its MAC is in it: nothing to announce */
+    CHECK(net_is_settled(f->net));
+    ask_for_own(f);
+    CHECK_EQ(net_stat(f, STAT_net_nd_adverts), 1);
+    net_receive(f, &echo, 0);
+    CHECK_EQ(net_stat(f, STAT_net_echo_replies), 1);
+    net_wait_ms(f, 5000);
+    configure_interface(f, NULL); /* it goes on being used */
+    CHECK(net_is_settled(f->net));
+    net_down(f);
+}
+
+TEST(whether_the_address_of_an_interface_is_asked_for_is_configured)
+{
+    static const enum net_probe probes[] = {NET_PROBE_NONE, NET_PROBE_OWN, NET_PROBE_ALL};
+    for (unsigned i = 0; i < array_len(probes); i++) {
+        struct net_fixture *f = net_up(0);
+        net_set_probe(f->net, probes[i]);
+        configure_interface(f, NULL);
+        CHECK_EQ(net_is_settled(f->net), probes[i] == NET_PROBE_NONE);
+        net_wait_ms(f, SETTLE_MS + 50);
+        CHECK_EQ(net_stat(f, STAT_net_address_probes), i == 0 ? 0 : NET_PROBE_TIMES);
+        net_down(f);
+    }
+}
+
+TEST(the_address_of_an_interface_that_a_neighbour_has_is_left_to_him)
+{
+    struct net_fixture *f = up(0);
+    configure_interface(f, "2001:db8:9::1");
+    net_wait_ms(f, 100);
+    struct packet his = own_question(MAC_PEER); /* he is about to use it, too */
+    net_receive(f, &his, 0);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 1);
+    CHECK_EQ(net_stat(f, STAT_net_addresses_conflict_now), 1);
+    CHECK(net_is_settled(f->net));
+    net_forget_sent(f);
+    ask_for_own(f); /* he answers, not we */
+    CHECK_EQ(f->n_sent, 0);
+    /* He is a neighbour like all others; who asks for him is our other address. */
+    struct packet echo = heard(MAC_US, LL6, "2001:db8:9::1");
+    packet_icmp(&echo, 128, 0, 1);
+    packet_close(&echo);
+    net_receive(f, &echo, 0);
+    CHECK_EQ(net_stat(f, STAT_net_echo_replies), 1);
+    struct packet want = packet_eth(MAC_GROUP6, MAC_US);
+    packet_vlan(&want, NEW_VLAN);
+    packet_ip6(&want, "2001:db8:9::1", GROUP6, 255);
+    packet_nd(&want, 135, 0, LL6, MAC_US);
+    packet_close(&want);
+    CHECK(was_sent(f, 0, &want));
+    net_wait_ms(f, NET_CONFLICT_US / 1000); /* he is gone meanwhile */
+    CHECK_EQ(net_stat(f, STAT_net_addresses_conflict_now), 0);
+    net_forget_sent(f);
+    ask_for_own(f);
+    CHECK_EQ(f->n_sent, 1);
+    net_down(f);
+}
+
+TEST(an_interface_without_any_address_in_use_asks_no_neighbour_and_tells_no_error)
+{
+    struct net_fixture *f = up(0);
+    configure_interface(f, NULL);
+    net_wait_ms(f, 100);
+    claim_own(f, LL6);
+    net_forget_sent(f);
+    uint64_t requests = net_stat(f, STAT_net_neighbour_requests);
+    struct ip_addr target = addr_of("fe80::9");
+    CHECK(!nd_request(f->net, &f->net->now->ifaces[0], &target, NULL));
+    struct packet p = heard("33:33:00:00:00:01", "fe80::9", "ff02::1");
+    uint8_t unknown[6] = {0x80, 4}; /* an option of which even groups tell (RFC 8200, 4.2) */
+    unsigned at = packet_ext(&p, 60, 8);
+    memcpy(&p.bytes[at + 2], unknown, sizeof(unknown));
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_icmp_withheld), 1);
+    CHECK_EQ(net_stat(f, STAT_net_neighbour_requests), requests);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+TEST(the_address_of_an_interface_in_use_is_defended)
+{
+    struct net_fixture *f = net_up(0);
+    configure_interface(f, NULL);
+    net_wait_ms(f, 100);
+    net_forget_sent(f);
+    claim_own(f, "fe80::9");
+    claim_own(f, "fe80::9");
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 2);
+    CHECK_EQ(net_stat(f, STAT_net_address_defences), 1);
+    CHECK_EQ(f->n_sent, 1);
+    net_down(f);
+}
+
 UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(what_is_tentative_is_neither_answered_for_nor_a_sender),
           T(an_address_that_somebody_has_is_left_to_him),
@@ -304,4 +472,9 @@ UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(a_new_configuration_goes_on_asking_and_an_address_that_moves_stays_in_use),
           T(other_workers_keep_quiet_and_keep_up),
           T(an_address_in_use_is_kept_and_defended_once_in_a_while),
-          T(without_mbufs_it_is_asked_later))
+          T(without_mbufs_it_is_asked_later),
+          T(the_address_of_an_interface_is_asked_for_before_it_is_used),
+          T(whether_the_address_of_an_interface_is_asked_for_is_configured),
+          T(the_address_of_an_interface_that_a_neighbour_has_is_left_to_him),
+          T(an_interface_without_any_address_in_use_asks_no_neighbour_and_tells_no_error),
+          T(the_address_of_an_interface_in_use_is_defended))

@@ -10,6 +10,13 @@
 
 #define MAC_ROUTERS "33:33:00:00:00:16"
 
+static void put_router_alert(struct packet *p)
+{
+    static const uint8_t router_alert[] = {5, 2, 0, 0, 1, 0};
+    unsigned at = packet_ext(p, 0, 8);
+    memcpy(&p->bytes[at + 2], router_alert, sizeof(router_alert));
+}
+
 /* A report that leaves `iface` of the fixture: eth, VLAN, IPv6, router alert, ICMPv6. */
 static struct packet report(uint16_t vlan, uint8_t type, const char *dst_mac, const char *dst)
 {
@@ -17,9 +24,7 @@ static struct packet report(uint16_t vlan, uint8_t type, const char *dst_mac, co
     if (vlan != 0)
         packet_vlan(&p, vlan);
     packet_ip6(&p, LL6, dst, 1);
-    unsigned at = packet_ext(&p, 0, 8);
-    static const uint8_t router_alert[] = {5, 2, 0, 0, 1, 0};
-    memcpy(&p.bytes[at + 2], router_alert, sizeof(router_alert));
+    put_router_alert(&p);
     packet_icmp(&p, type, 0, 0);
     return p;
 }
@@ -79,6 +84,31 @@ TEST(new_addresses_have_their_groups_reported_twice)
     CHECK_EQ(f->n_sent, 4);
     net_wait_ms(f, 5000);
     CHECK_EQ(net_stat(f, STAT_net_mld_reports), before + 4);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    net_down(f);
+}
+
+TEST(groups_are_reported_again_when_the_interface_has_an_address_to_do_it_from)
+{
+    static const struct net_interface interfaces[] = {{.port = 0, .vlan = 9}};
+    struct net_config config = {.interfaces = interfaces, .n_interfaces = 1};
+    struct net_fixture *f = quiet(0);
+    net_set_probe(f->net, NET_PROBE_ALL);
+    net_configure(f->net, &config);
+    unsigned reports[2] = {0};
+    net_wait_ms(f, 5000);
+    for (unsigned from_own = 0; from_own < 2; from_own++) {
+        struct packet p = packet_eth(MAC_ROUTERS, MAC_US);
+        packet_vlan(&p, 9);
+        packet_ip6(&p, from_own ? LL6 : "::", "ff02::16", 1);
+        put_router_alert(&p);
+        packet_icmp(&p, 143, 0, 0);
+        record(&p, 4, "ff02::1:ff00:1");
+        for (unsigned i = 0; i < f->n_sent; i++)
+            reports[from_own] += was_sent(f, i, &p);
+    }
+    CHECK_EQ(reports[0], 1); /* for switches, before it is asked whether it is free */
+    CHECK_EQ(reports[1], NET_MLD_TIMES);
     CHECK_EQ(f->core.wheel.armed, 0);
     net_down(f);
 }
@@ -200,6 +230,7 @@ TEST(without_mbufs_it_is_reported_later)
 }
 
 UNIT_MAIN("net/mld", T(new_addresses_have_their_groups_reported_twice),
+          T(groups_are_reported_again_when_the_interface_has_an_address_to_do_it_from),
           T(other_workers_report_nothing_unasked),
           T(a_query_is_answered_on_its_interface_within_its_time),
           T(an_old_router_gets_a_report_a_group),

@@ -162,8 +162,8 @@ TEST(nobody_can_claim_our_address)
     CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 4);
     CHECK_EQ(net_stat(f, STAT_net_drop_rx_arp_spoof), 2);
     CHECK_EQ(net_stat(f, STAT_net_drop_rx_nd_spoof), 2);
-    CHECK_EQ(f->n_sent, 3); /* the three addresses that are configured are defended */
-    CHECK_EQ(net_stat(f, STAT_net_address_defences), 3);
+    CHECK_EQ(f->n_sent, 4); /* each is defended */
+    CHECK_EQ(net_stat(f, STAT_net_address_defences), 4);
     net_down(f);
 }
 
