@@ -85,6 +85,23 @@ static bool report_v1(struct net *n, const struct net_iface *iface, const struct
     return true;
 }
 
+bool mld_report(struct net *n, const struct net_iface *iface, const struct wire_mld_record *records,
+                uint32_t n_records)
+{
+    ASSERT(n_records > 0 && n_records <= NET_MLD_RECORDS_MAX);
+    void *body;
+    uint32_t bytes = n_records * (uint32_t)sizeof(records[0]);
+    struct rte_mbuf *m = output_new(n, (uint32_t)sizeof(struct wire_icmp) + bytes, &body);
+    if (m == NULL)
+        return false;
+    struct wire_icmp *report = body;
+    *report = (struct wire_icmp){.type = ICMP6_MLD_REPORT_V2};
+    report->mtu6 = be32(n_records); /* the low 16 bits; the others are reserved */
+    memcpy(report + 1, records, bytes);
+    send_mld(n, iface, &all_routers_v2, m);
+    return true;
+}
+
 /* The groups from *place on that are on the same interface, as many as fit. False: no mbuf. */
 static bool report_v2(struct net *n, const struct net_iface *iface, uint32_t *place)
 {
@@ -102,17 +119,8 @@ static bool report_v2(struct net *n, const struct net_iface *iface, uint32_t *pl
             .type = n->mld.is_answer ? MLD_MODE_IS_EXCLUDE : MLD_CHANGE_TO_EXCLUDE};
         memcpy(records[n_records++].group, group.bytes, 16);
     }
-    ASSERT(n_records > 0);
-    void *body;
-    uint32_t bytes = n_records * (uint32_t)sizeof(records[0]);
-    struct rte_mbuf *m = output_new(n, (uint32_t)sizeof(struct wire_icmp) + bytes, &body);
-    if (m == NULL)
+    if (!mld_report(n, iface, records, n_records))
         return false;
-    struct wire_icmp *report = body;
-    *report = (struct wire_icmp){.type = ICMP6_MLD_REPORT_V2};
-    report->mtu6 = be32(n_records); /* the low 16 bits; the others are reserved */
-    memcpy(report + 1, records, bytes);
-    send_mld(n, iface, &all_routers_v2, m);
     *place = at;
     return true;
 }
@@ -181,6 +189,32 @@ void mld_announce(struct net *n)
     n->mld.is_answer = false;
     n->mld.is_v1 = false;
     begin(n, all, NET_MLD_TIMES, 0);
+}
+
+/* The same groups on the same interfaces? */
+static bool is_same(const struct net_tables *a, const struct net_tables *b)
+{
+    if (a->n_ifaces != b->n_ifaces || a->local.n != b->local.n)
+        return false;
+    for (uint32_t i = 0; i < a->n_ifaces; i++) {
+        if (a->ifaces[i].port != b->ifaces[i].port || a->ifaces[i].vlan != b->ifaces[i].vlan)
+            return false;
+    }
+    for (uint32_t i = 0; i < a->local.n; i++) {
+        const struct net_address *of_a = &a->local.entries[i];
+        const struct net_address *of_b = &b->local.entries[i];
+        if (of_a->interface != of_b->interface || !ip_addr_eq(&of_a->addr, &of_b->addr))
+            return false;
+    }
+    return true;
+}
+
+void mld_configure(struct net *n, const struct net_tables *then)
+{
+    if (is_same(then, n->now))
+        return;
+    mld_leave_note(n, then);
+    mld_announce(n);
 }
 
 /* RFC 3810, section 5.1.3: milliseconds, above 32,767 with an exponent. */

@@ -6,7 +6,7 @@
  *
  * Reports go out when addresses change (worker 0, NET_MLD_TIMES) and when a router asks (the worker
  * that hears it, after a delay by chance). They name all groups of an interface: to say a thing
- * twice does no harm. Groups that we left are not reported; the routers forget them in minutes.
+ * twice does no harm. What we left is told by mld_leave.h.
  *
  * Owner: struct net. Thread: the worker. Bound: NET_MLD_REPORTS_MAX frames a poll.
  */
@@ -18,7 +18,10 @@
 #include <stdint.h>
 
 struct net;
+struct net_iface;
 struct net_packet;
+struct net_tables;
+struct wire_mld_record;
 struct rte_mbuf;
 
 /* A walk along the interfaces' link-local addresses and then all others; it reports as it goes. */
@@ -38,8 +41,16 @@ void mld_init(struct net *n);
 /* Forgets what was to be reported. */
 void mld_done(struct net *n);
 
-/* The addresses are new: all groups are reported. */
+/* All groups are reported: by worker 0, others forget what they had to report. */
 void mld_announce(struct net *n);
+
+/* The tables in use took the place of `then`: if addresses or interfaces are others now, what we
+ * are in is reported, and what we left. */
+void mld_configure(struct net *n, const struct net_tables *then);
+
+/* Sends one report with these records, NET_MLD_RECORDS_MAX at most. False: no mbuf. */
+bool mld_report(struct net *n, const struct net_iface *iface, const struct wire_mld_record *records,
+                uint32_t n_records);
 
 /* A query came, which icmp6 checked; `m` begins at the ICMPv6 header. Takes ownership. */
 void mld_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);

@@ -30,6 +30,7 @@ struct net *net_new(struct core *core)
     n->address_timer.on_expire = on_address_timer;
     gateways_init(n);
     mld_init(n);
+    mld_leave_init(n);
     neighbour_init(n);
     reassembly_init(n);
     return n;
@@ -47,6 +48,7 @@ void net_done(struct net *n)
     neighbour_done(n);
     reassembly_done(n);
     mld_done(n);
+    mld_leave_done(n);
     wheel_disarm(&n->core->wheel, &n->gateway_timer);
     wheel_disarm(&n->core->wheel, &n->address_timer);
     ASSERT(!wheel_timer_is_armed(&n->address_timer));
@@ -110,12 +112,12 @@ void net_configure(struct net *n, const struct net_config *config)
     addresses_configure(n, then, config->is_resumed);
     neighbour_prune(n);
     tell_gone(n, then);
-    mld_announce(n);
+    mld_configure(n, then);
 }
 
 unsigned net_poll(struct net *n)
 {
-    return addresses_poll(n) + mld_poll(n);
+    return addresses_poll(n) + mld_poll(n) + mld_leave_poll(n);
 }
 
 void net_set_probe(struct net *n, enum net_probe probe)

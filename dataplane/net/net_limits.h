@@ -42,6 +42,10 @@
 #define NET_MLD_TIMES 2u
 #define NET_MLD_INTERVAL_US 1000000u
 
+/* Groups that we left and that are still to be told: all addresses at once. What is beyond, routers
+ * and switches forget by themselves in minutes. */
+#define NET_MLD_LEFT_MAX 4096u
+
 /* The longest wait before a query is answered, whatever it allows (RFC 3810, section 9.3: 10 s are
  * usual). */
 #define NET_MLD_DELAY_US_MAX 10000000u

@@ -15,6 +15,7 @@
 #include "net/bucket.h"
 #include "net/local.h"
 #include "net/mld.h"
+#include "net/mld_leave.h"
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/net_limits.h"
@@ -64,6 +65,7 @@ struct net {
     struct bucket error_shares[NET_ICMP_ERROR_SHARES_MAX];
     uint8_t hop_limit; /* of what tcp sends */
     struct mld mld;
+    struct mld_leave mld_leave;
     struct wheel_timer gateway_timer; /* armed while a gateway is down */
     enum net_probe probe;
     struct wheel_timer address_timer;

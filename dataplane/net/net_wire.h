@@ -188,6 +188,7 @@ struct wire_mld_record {
 } __attribute__((packed));
 
 #define MLD_MODE_IS_EXCLUDE 2u
+#define MLD_CHANGE_TO_INCLUDE 3u
 #define MLD_CHANGE_TO_EXCLUDE 4u
 
 /* RFC 768. */

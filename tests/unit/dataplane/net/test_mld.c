@@ -45,6 +45,15 @@ static bool was_sent(const struct net_fixture *f, unsigned i, struct packet *p)
            memcmp(f->sent[i].bytes, p->bytes, p->len) == 0;
 }
 
+/* How often. */
+static unsigned times_sent(const struct net_fixture *f, struct packet *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < f->n_sent; i++)
+        n += was_sent(f, i, p);
+    return n;
+}
+
 /* The report that names all groups of interface 0. */
 static struct packet report_of_0(uint8_t type)
 {
@@ -53,6 +62,13 @@ static struct packet report_of_0(uint8_t type)
     record(&p, type, "ff02::1:ff00:1");
     record(&p, type, "ff02::1:ff00:80");
     return p;
+}
+
+/* No interface is left, nor anybody to tell. */
+static void configure_nothing(struct net_fixture *f)
+{
+    static const struct net_config nothing;
+    net_configure(f->net, &nothing);
 }
 
 static struct net_fixture *quiet(uint8_t worker)
@@ -67,23 +83,25 @@ static struct net_fixture *quiet(uint8_t worker)
 TEST(new_addresses_have_their_groups_reported_twice)
 {
     struct net_fixture *f = quiet(0);
+    configure_nothing(f);
+    uint64_t before = net_stat(f, STAT_net_mld_reports);
     net_configure(f->net, net_fixture_config());
     net_wait_ms(f, 20);
-    uint64_t before = net_stat(f, STAT_net_mld_reports);
-    /* The link-local groups of three interfaces, then the addresses of the first. */
-    struct packet p = report(0, 143, MAC_ROUTERS, "ff02::16");
-    record(&p, 4, "ff02::1:ff00:1");
-    CHECK(was_sent(f, 0, &p));
-    p = report(7, 143, MAC_ROUTERS, "ff02::16");
-    record(&p, 4, "ff02::1:ff00:1");
-    CHECK(was_sent(f, 1, &p));
-    p = report(0, 143, MAC_ROUTERS, "ff02::16");
-    record(&p, 4, "ff02::1:ff00:1");
-    record(&p, 4, "ff02::1:ff00:80");
-    CHECK(was_sent(f, 3, &p));
-    CHECK_EQ(f->n_sent, 4);
+    /* The link-local groups of the interfaces, then the addresses of the first. */
+    struct packet p[3] = {report(0, 143, MAC_ROUTERS, "ff02::16"),
+                          report(7, 143, MAC_ROUTERS, "ff02::16"),
+                          report(0, 143, MAC_ROUTERS, "ff02::16")};
+    record(&p[0], 4, "ff02::1:ff00:1");
+    record(&p[1], 4, "ff02::1:ff00:1");
+    record(&p[2], 4, "ff02::1:ff00:1");
+    record(&p[2], 4, "ff02::1:ff00:80");
+    for (unsigned i = 0; i < array_len(p); i++)
+        CHECK_EQ(times_sent(f, &p[i]), 1);
+    CHECK_EQ(net_stat(f, STAT_net_mld_reports), before + 4); /* and one by the other port */
     net_wait_ms(f, 5000);
-    CHECK_EQ(net_stat(f, STAT_net_mld_reports), before + 4);
+    for (unsigned i = 0; i < array_len(p); i++)
+        CHECK_EQ(times_sent(f, &p[i]), NET_MLD_TIMES);
+    CHECK_EQ(net_stat(f, STAT_net_mld_reports), before + 4 * NET_MLD_TIMES);
     CHECK_EQ(f->core.wheel.armed, 0);
     net_down(f);
 }
@@ -104,8 +122,7 @@ TEST(groups_are_reported_again_when_the_interface_has_an_address_to_do_it_from)
         put_router_alert(&p);
         packet_icmp(&p, 143, 0, 0);
         record(&p, 4, "ff02::1:ff00:1");
-        for (unsigned i = 0; i < f->n_sent; i++)
-            reports[from_own] += was_sent(f, i, &p);
+        reports[from_own] = times_sent(f, &p);
     }
     CHECK_EQ(reports[0], 1); /* for switches, before it is asked whether it is free */
     CHECK_EQ(reports[1], NET_MLD_TIMES);
@@ -113,9 +130,133 @@ TEST(groups_are_reported_again_when_the_interface_has_an_address_to_do_it_from)
     net_down(f);
 }
 
+TEST(a_configuration_with_the_same_addresses_is_no_news)
+{
+    struct net_fixture *f = quiet(0);
+    net_configure(f->net, net_fixture_config());
+    net_wait_ms(f, 3000);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+/* The configuration of the fixture without the `n` last of its IPv6 addresses (it has two). */
+static void configure_without(struct net_fixture *f, unsigned n)
+{
+    static struct net_address kept[8];
+    struct net_config config = *net_fixture_config();
+    config.n_addresses = 0;
+    for (unsigned i = 0, v6 = 0; i < net_fixture_config()->n_addresses; i++) {
+        const struct net_address *a = &net_fixture_config()->addresses[i];
+        v6 += !ip_addr_is_v4(&a->addr);
+        if (ip_addr_is_v4(&a->addr) || v6 + n <= 2)
+            kept[config.n_addresses++] = *a;
+    }
+    config.addresses = kept;
+    config.n_routes = 0;
+    net_configure(f->net, &config);
+}
+
+/* Reports that we are in no source's group `group` any more. */
+static unsigned n_leaves(const struct net_fixture *f, const char *group)
+{
+    struct packet p = report(0, 143, MAC_ROUTERS, "ff02::16");
+    record(&p, 3, group);
+    return times_sent(f, &p);
+}
+
+TEST(a_group_that_was_left_is_told_twice)
+{
+    struct net_fixture *f = quiet(0);
+    configure_without(f, 1);
+    net_wait_ms(f, 500);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), 1);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), NET_MLD_TIMES);
+    CHECK_EQ(net_stat(f, STAT_net_mld_leaves_untold), 0);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    net_forget_sent(f);
+    configure_without(f, 2); /* its group is that of the interface's own address, too */
+    net_wait_ms(f, 5000);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:1"), 0);
+    net_down(f);
+}
+
+TEST(a_group_that_is_joined_again_is_not_told_any_more)
+{
+    struct net_fixture *f = quiet(0);
+    configure_without(f, 1);
+    net_wait_ms(f, 500);
+    net_configure(f->net, net_fixture_config());
+    net_wait_ms(f, 5000);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), 1);
+    CHECK_EQ(f->core.wheel.armed, 0);
+    configure_without(f, 1); /* nor if its interface is gone */
+    configure_nothing(f);
+    net_forget_sent(f);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+TEST(other_workers_tell_of_no_group_that_was_left)
+{
+    struct net_fixture *f = quiet(1);
+    configure_without(f, 1);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(f->n_sent, 0);
+    net_down(f);
+}
+
+/* As many addresses as there can be, `part` in them, on one interface. */
+static void configure_many(struct net_fixture *f, uint8_t part)
+{
+    static const struct net_interface one = {.port = 0};
+    static struct net_address addresses[NET_ADDRESSES_MAX];
+    for (unsigned i = 0; i < array_len(addresses); i++) {
+        addresses[i] = (struct net_address){addr_of("2001:db8:5::"), 128, 1, 0};
+        addresses[i].addr.bytes[13] = part;
+        addresses[i].addr.bytes[14] = (uint8_t)(i >> 8);
+        addresses[i].addr.bytes[15] = (uint8_t)i;
+    }
+    net_configure(f->net, &(struct net_config){&one, 1, addresses, array_len(addresses)});
+}
+
+/* Time passes; how many groups are told as left meanwhile. */
+static unsigned n_left_within(struct net_fixture *f, unsigned ms)
+{
+    unsigned n = 0;
+    for (unsigned at = 0; at < ms; at += 10) {
+        net_wait_ms(f, 10);
+        for (unsigned i = 0; i < f->n_sent; i++) {
+            const uint8_t *icmp = f->sent[i].bytes + 14 + 40 + 8;
+            if (icmp[0] == 143 && icmp[8] == 3)
+                n += (unsigned)icmp[6] << 8 | icmp[7];
+        }
+        net_forget_sent(f);
+    }
+    return n;
+}
+
+TEST(very_many_groups_can_be_left_at_once_but_not_twice_that)
+{
+    struct net_fixture *f = quiet(0);
+    configure_nothing(f);
+    configure_many(f, 1);
+    CHECK_EQ(n_left_within(f, 5000), 0);
+    configure_many(f, 2);
+    CHECK_EQ(n_left_within(f, 500), NET_ADDRESSES_MAX);
+    CHECK_EQ(net_stat(f, STAT_net_mld_leaves_untold), 0);
+    configure_many(f, 3);
+    CHECK_EQ(net_stat(f, STAT_net_mld_leaves_untold), 2 * NET_ADDRESSES_MAX - NET_MLD_LEFT_MAX);
+    CHECK_EQ(n_left_within(f, 500), NET_MLD_LEFT_MAX);
+    CHECK_EQ(n_left_within(f, 5000), 0);
+    net_down(f);
+}
+
 TEST(other_workers_report_nothing_unasked)
 {
     struct net_fixture *f = quiet(1);
+    configure_nothing(f);
     net_configure(f->net, net_fixture_config());
     net_wait_ms(f, 3000);
     CHECK_EQ(f->n_sent, 0);
@@ -225,12 +366,27 @@ TEST(without_mbufs_it_is_reported_later)
     net_wait_ms(f, 80);
     CHECK_EQ(f->n_sent, 1);
     rte_pktmbuf_free(taken);
+    net_forget_sent(f);
+    f->core.mbufs = none;
+    taken = rte_pktmbuf_alloc(none);
+    configure_without(f, 1);
+    net_wait_ms(f, 500);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), 0);
+    f->core.mbufs = enough;
+    net_wait_ms(f, 80);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), 1);
+    rte_pktmbuf_free(taken);
     net_down(f);
     rte_mempool_free(none);
 }
 
 UNIT_MAIN("net/mld", T(new_addresses_have_their_groups_reported_twice),
           T(groups_are_reported_again_when_the_interface_has_an_address_to_do_it_from),
+          T(a_configuration_with_the_same_addresses_is_no_news),
+          T(a_group_that_was_left_is_told_twice),
+          T(a_group_that_is_joined_again_is_not_told_any_more),
+          T(other_workers_tell_of_no_group_that_was_left),
+          T(very_many_groups_can_be_left_at_once_but_not_twice_that),
           T(other_workers_report_nothing_unasked),
           T(a_query_is_answered_on_its_interface_within_its_time),
           T(an_old_router_gets_a_report_a_group),
