@@ -25,7 +25,7 @@ static void echo(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     icmp->cksum = cksum_close(cksum_add_mbuf(0, m, 0));
     stat_inc(n->core, STAT_net_echo_replies);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
-    net_output(n, m, &p->dst, &p->src, IPPROTO_NUM_ICMP4, 0);
+    net_output(n, m, &p->dst, &p->src, IPPROTO_NUM_ICMP4, 0, 0);
 }
 
 void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)

@@ -64,7 +64,9 @@ static void send_mld(struct net *n, const struct net_iface *iface, const struct 
     void *hop_by_hop = rte_pktmbuf_prepend(m, sizeof(router_alert));
     ASSERT(hop_by_hop != NULL);
     memcpy(hop_by_hop, router_alert, sizeof(router_alert));
-    bool has_room = output_ip_header(m, &src, dst, IPPROTO_NUM_HOP_BY_HOP, 0, MLD_HOP_LIMIT);
+    struct output_header h = {
+        .src = &src, .dst = dst, .proto = IPPROTO_NUM_HOP_BY_HOP, .hop_limit = MLD_HOP_LIMIT};
+    bool has_room = output_ip_header(m, &h);
     ASSERT(has_room);
     struct ether_mac mac = nd_group_mac(dst);
     stat_inc(n->core, STAT_net_mld_reports);

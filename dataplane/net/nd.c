@@ -75,7 +75,9 @@ static bool send_nd(struct net *n, const struct nd_message *msg)
             .type = msg->option, .length = 1, .mac = msg->iface->mac};
     uint32_t sum = cksum_add_pseudo(0, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, bytes);
     body->nd.cksum = cksum_close(cksum_add(sum, body, bytes));
-    bool has_room = output_ip_header(m, &msg->src, &msg->dst, IPPROTO_NUM_ICMP6, 0, ND_HOP_LIMIT);
+    struct output_header h = {
+        .src = &msg->src, .dst = &msg->dst, .proto = IPPROTO_NUM_ICMP6, .hop_limit = ND_HOP_LIMIT};
+    bool has_room = output_ip_header(m, &h);
     ASSERT(has_room);
     stat_inc(n->core, STAT_net_tx_nd);
     eth_output(n, msg->iface, &msg->dst_mac, ETHERTYPE_IP6, m);

@@ -182,6 +182,8 @@ bool net_is_local(const struct net *n, const struct ip_addr *addr);
  * field holds does not matter. Without the flag it is the caller's and is sent as it is. With
  * RTE_MBUF_F_TX_TCP_SEG too, on a port that can, `m` is a row of segments of tso_segsz bytes, at
  * most 64 KB in all, which the device cuts.
+ *
+ * `flow_label`, of 20 bits, goes into the IPv6 header (RFC 6437); 0: the packet is of no flow.
  */
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
-                const struct ip_addr *dst, uint8_t proto, uint8_t tos);
+                const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint32_t flow_label);

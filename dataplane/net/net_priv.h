@@ -206,10 +206,19 @@ bool ip4_is_sender(const struct net *n, const struct ip_addr *src);
 /* ip6_in.c: the same for IPv6, on this interface. */
 bool ip6_is_sender(const struct net *n, const struct net_iface *iface, const struct ip_addr *src);
 
+/* What an IP header of ours says. */
+struct output_header {
+    const struct ip_addr *src;
+    const struct ip_addr *dst;
+    uint32_t flow_label; /* of IPv6; 0: of no flow */
+    uint8_t proto;
+    uint8_t tos;
+    uint8_t hop_limit;
+};
+
 /* output.c: like net_output(), where interface and next hop are known. */
 void output_on(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
-               struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
-               uint8_t proto, uint8_t tos);
+               struct rte_mbuf *m, const struct output_header *h);
 
 /* output.c: sends `m` from `src`, an address of ours, to the sender of `p`; to a link-local one by
  * the link that it came from. */
@@ -217,8 +226,7 @@ void output_answer(struct net *n, const struct net_packet *p, struct rte_mbuf *m
                    const struct ip_addr *src, uint8_t proto);
 
 /* output.c: puts the IP header in front. False: no room. */
-bool output_ip_header(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
-                      uint8_t proto, uint8_t tos, uint8_t hop_limit);
+bool output_ip_header(struct rte_mbuf *m, const struct output_header *h);
 
 /* output.c: an empty mbuf with NET_HEADER_BYTES of headroom and `bytes` of body at *ret_body; NULL:
  * none left, counted. */

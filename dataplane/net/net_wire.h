@@ -81,6 +81,7 @@ struct wire_ip6 {
     uint8_t dst[16];
 } __attribute__((packed));
 
+#define IP6_FLOW_LABEL_MAX 0xfffffu
 #define IP6_PAYLOAD_BYTES_AT 4u /* place of the field, as ICMP errors point at it */
 #define IP6_NEXT_AT 6u
 

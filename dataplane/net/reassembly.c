@@ -152,7 +152,12 @@ static void put_headers(struct net *n, const struct datagram *d, struct rte_mbuf
 {
     bool is_v4 = ip_addr_is_v4(&d->key.dst);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
-    bool has_room = output_ip_header(m, &d->key.src, &d->key.dst, d->next, d->tos, d->hop_limit);
+    struct output_header h = {.src = &d->key.src,
+                              .dst = &d->key.dst,
+                              .proto = d->next,
+                              .tos = d->tos,
+                              .hop_limit = d->hop_limit};
+    bool has_room = output_ip_header(m, &h);
     struct wire_eth *eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
     ASSERT(has_room && eth != NULL);
     *eth = (struct wire_eth){.dst = port_info(n->core, d->port)->mac,

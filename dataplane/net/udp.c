@@ -84,5 +84,5 @@ void net_udp_output(struct net *n, struct rte_mbuf *m, const struct net_udp_head
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
     m->l4_len = sizeof(*udp);
-    net_output(n, m, &h->src, &h->dst, IPPROTO_NUM_UDP, h->tos);
+    net_output(n, m, &h->src, &h->dst, IPPROTO_NUM_UDP, h->tos, 0);
 }

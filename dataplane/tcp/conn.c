@@ -36,6 +36,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         return NULL;
     }
     uint8_t generation = (uint8_t)(c->generation + 1);
+    uint64_t secret = tcp_flow_secret(&t->core->hash_key, tuple);
     *c = (struct tcp_conn){
         .stream = {.ops = &tcp_stream_ops},
         .tcp = t,
@@ -47,7 +48,8 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         .progress_ms = tcp_now_ms(t),
         .created_ms = tcp_now_ms(t),
         .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
-        .ts_offset = tcp_ts_offset(&t->core->hash_key, tuple),
+        .ts_offset = tcp_ts_offset(secret),
+        .flow_label = tcp_flow_label(secret) & TCP_FLOW_LABEL_MASK,
         .kept_cwnd_bytes = TCP_CWND_BYTES_MAX,
         .kept_ssthresh_bytes = TCP_CWND_BYTES_MAX,
     };

@@ -73,7 +73,8 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
         .has_timestamps = terms.has_timestamps,
     };
     if (terms.has_timestamps) {
-        uint32_t ts_now = tcp_now_ms(t) + tcp_ts_offset(&core->hash_key, &seg->tuple);
+        uint32_t ts_now =
+            tcp_now_ms(t) + tcp_ts_offset(tcp_flow_secret(&core->hash_key, &seg->tuple));
         o.ts_value = tcp_cookie_timestamp(&terms, ts_now);
         o.ts_echo = seg->options.ts_value;
     }

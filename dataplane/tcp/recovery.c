@@ -271,7 +271,7 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     } else {
         stat_inc(core, STAT_tcp_rto);
         x->timeout_us = core->now_us;
-        c->timeouts++;
+        c->timeouts += c->timeouts < TCP_TIMEOUTS_TOLD_MAX;
         if (c->backoff == TCP_R1_TIMEOUTS)
             tcp_on_r1(c);
         /* One reduction an episode: a timeout in the middle of one says nothing new about the

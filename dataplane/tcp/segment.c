@@ -54,13 +54,13 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
 
 /* To net; counts the segments in it. */
 static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos,
-                      unsigned n_segments)
+                      uint32_t flow_label, unsigned n_segments)
 {
     stat_add(t->core, STAT_tcp_tx_segments, n_segments);
     stat_inc(t->core, STAT_tcp_tx_packets);
     if (tcp_is_traced(t))
         tcp_trace_tx(t, tuple, m);
-    net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos);
+    net_output(t->net, m, &tuple->local, &tuple->remote, IPPROTO_TCP, tos, flow_label);
 }
 
 /* What our SYN offers; a SYN-ACK repeats what was agreed upon. */
@@ -170,7 +170,8 @@ void tcp_segment_add_flags(struct rte_mbuf *m, uint8_t flags)
 void tcp_segment_hand_over(struct tcp_conn *c, struct rte_mbuf *m, bool is_new, unsigned n_segments)
 {
     bool is_ect = (c->flags & TCP_F_ECN) != 0 && is_new;
-    hand_over(c->tcp, m, &c->tuple, is_ect ? c->tos | TCP_ECN_ECT0 : c->tos, n_segments);
+    uint8_t tos = is_ect ? c->tos | TCP_ECN_ECT0 : c->tos;
+    hand_over(c->tcp, m, &c->tuple, tos, c->flow_label, n_segments);
 }
 
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
@@ -188,6 +189,9 @@ void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_
                    uint8_t flags, uint16_t window, const struct tcp_options *options)
 {
     struct rte_mbuf *m = new_header(t, tuple, seq, ack, flags, window, options);
-    if (m != NULL)
-        hand_over(t, m, tuple, 0, 1);
+    if (m == NULL)
+        return;
+    bool is_v6 = !ip_addr_is_v4(&tuple->remote); /* else nobody needs the hash */
+    uint64_t secret = is_v6 ? tcp_flow_secret(&t->core->hash_key, tuple) : 0;
+    hand_over(t, m, tuple, 0, tcp_flow_label(secret), 1);
 }

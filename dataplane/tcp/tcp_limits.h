@@ -102,4 +102,5 @@
 /* Acknowledgements of data out of the window, and of what comes for a TIME_WAIT: what a peer sends
  * again when all of a large window's acknowledgements were lost is some hundred segments. */
 #define TCP_STRAY_ACKS_PER_SECOND_MAX 10000u
-#define TCP_PATH_REFRESH_MS 1000u /* how old the looked-up path may get */
+#define TCP_TIMEOUTS_TOLD_MAX 4095u /* of a connection: it has 12 bits to count them */
+#define TCP_PATH_REFRESH_MS 1000u   /* how old the looked-up path may get */

@@ -615,8 +615,16 @@ void tcp_rst_input(struct tcp_conn *c, const struct tcp_segment *seg);
 /* RFC 6528: clock of 4 us plus a keyed hash of the tuple. Pure. */
 seq_t tcp_iss(const struct siphash_key *key, const struct tcp_tuple *tuple, uint64_t now_us);
 
-/* The offset of a connection's timestamps: keyed, so that our uptime stays ours. Pure. */
-uint32_t tcp_ts_offset(const struct siphash_key *key, const struct tcp_tuple *tuple);
+/* What a flow's packets show beside its numbers: a keyed hash of the tuple, of which each of the
+ * following takes its own bits. Pure. */
+uint64_t tcp_flow_secret(const struct siphash_key *key, const struct tcp_tuple *tuple);
+
+/* The offset of a connection's timestamps: so that our uptime stays ours. Pure. */
+uint32_t tcp_ts_offset(uint64_t secret);
+
+/* The label of a flow over IPv6, never 0: the same in all that is sent for the tuple, with or
+ * without a connection. Pure. */
+uint32_t tcp_flow_label(uint64_t secret);
 
 /* ports.c */
 

@@ -114,6 +114,8 @@ struct tcp_tuple {
 
 static_assert(sizeof(struct tcp_tuple) == 36, "no padding in a hashed key");
 
+#define TCP_FLOW_LABEL_MASK 0xfffffu
+
 struct tcp_conn {
     /* line 0: what every received segment looks at */
     struct stream stream; /* first: a stream is a connection; owner: the bind until accepted */
@@ -170,8 +172,10 @@ struct tcp_conn {
     uint16_t rcv_earned_kib; /* what the window may be for what the owner consumed: room.c */
     /* for those who look */
     uint32_t created_ms;
-    uint32_t retransmits; /* segments sent again so far */
-    uint32_t timeouts;    /* retransmission timeouts so far */
+    uint32_t retransmits;   /* segments sent again so far */
+    uint32_t timeouts : 12; /* retransmission timeouts so far, TCP_TIMEOUTS_TOLD_MAX at most */
+    /* not for them, but here is room */
+    uint32_t flow_label : 20; /* of what is sent over IPv6 */
 };
 
 static_assert(sizeof(struct tcp_conn) <= 384, "memory of an idle connection");

@@ -288,7 +288,7 @@ void net_send(struct net_fixture *f, const char *dst, unsigned bytes)
     struct ip_addr to = addr_of(dst);
     struct net_path path = {.source = to};
     net_path_find(f->net, &to, &path);
-    net_output(f->net, m, &path.source, &to, 6, 0);
+    net_output(f->net, m, &path.source, &to, 6, 0, 0);
 }
 
 void net_wait_ms(struct net_fixture *f, uint64_t ms)

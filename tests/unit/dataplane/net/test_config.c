@@ -246,7 +246,7 @@ static void send_chained(struct net_fixture *f, const char *src, const char *dst
     m->l4_len = 20;
     struct ip_addr from = addr_of(src);
     struct ip_addr to = addr_of(dst);
-    net_output(f->net, m, &from, &to, 6, 0x12);
+    net_output(f->net, m, &from, &to, 6, 0x12, 0xabcde);
 }
 
 TEST(a_port_without_offload_gets_good_checksums)
@@ -303,7 +303,7 @@ TEST(ip6_out_is_right_too)
     const struct rte_ipv6_hdr *ip = (const void *)&f->sent[0].bytes[14];
     CHECK_EQ(rte_be_to_cpu_16(ip->payload_len), 800);
     CHECK_EQ(ip->hop_limits, 64);
-    CHECK_EQ(rte_be_to_cpu_32(ip->vtc_flow), 0x61200000);
+    CHECK_EQ(rte_be_to_cpu_32(ip->vtc_flow), 0x612abcde);
     CHECK_EQ(rte_ipv6_udptcp_cksum_verify(ip, &f->sent[0].bytes[54]), 0);
     net_down(f);
 }

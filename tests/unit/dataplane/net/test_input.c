@@ -304,7 +304,7 @@ TEST(a_packet_without_headroom_is_dropped)
     struct rte_mbuf *m = rte_pktmbuf_alloc(f->core.mbufs);
     REQUIRE(m != NULL);
     REQUIRE(rte_pktmbuf_prepend(m, (uint16_t)(rte_pktmbuf_headroom(m) - NET_HEADER_BYTES + 1)));
-    net_output(f->net, m, &src, &dst, 6, 0);
+    net_output(f->net, m, &src, &dst, 6, 0, 0);
     CHECK_EQ(net_stat(f, STAT_net_drop_tx_headroom), 1);
     net_down(f);
 }

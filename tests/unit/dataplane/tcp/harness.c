@@ -52,12 +52,13 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
 }
 
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
-                const struct ip_addr *dst, uint8_t proto, uint8_t tos)
+                const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint32_t flow_label)
 {
     CHECK(ip_addr_eq(src, &the_world->local));
     CHECK(ip_addr_eq(dst, &the_world->remote));
     CHECK(rte_pktmbuf_headroom(m) >= NET_HEADER_BYTES);
     the_world->tos = tos;
+    the_world->flow_label = flow_label;
     REQUIRE(the_world->n_out < array_len(the_world->out));
     the_world->out[the_world->n_out++] = m;
 }

@@ -86,7 +86,8 @@ struct world {
     bool listening; /* on port 80 */
     bool listens_everywhere;
     uint16_t mtu;
-    uint8_t tos;       /* of the last segment sent */
+    uint8_t tos; /* of the last segment sent */
+    uint32_t flow_label;
     unsigned doubts;   /* calls of net_doubt() */
     unsigned confirms; /* calls of net_confirm() */
     unsigned events;   /* seen since last asked */

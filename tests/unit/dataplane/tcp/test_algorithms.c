@@ -476,7 +476,31 @@ TEST(initial_numbers_differ_by_tuple_and_grow_with_time)
     CHECK(!seq_eq(tcp_iss(&key, &a, 0), tcp_iss(&key, &b, 0)));
     CHECK(!seq_eq(tcp_iss(&key, &a, 0), tcp_iss(&other, &a, 0)));
     CHECK_EQ(seq_diff(tcp_iss(&key, &a, 4000000), tcp_iss(&key, &a, 0)), 1000000);
-    CHECK(tcp_ts_offset(&key, &a) != tcp_ts_offset(&key, &b));
+    CHECK(tcp_ts_offset(tcp_flow_secret(&key, &a)) != tcp_ts_offset(tcp_flow_secret(&key, &b)));
+}
+
+TEST(flow_labels_are_spread_evenly_and_cannot_be_guessed)
+{
+    struct siphash_key key = {1, 2}, other = {1, 3};
+    struct tcp_tuple tuple = {.local_port = 80};
+    unsigned by_high[16] = {0}, by_low[16] = {0}, same = 0;
+    enum { FLOWS = 65536 };
+    for (unsigned port = 0; port < FLOWS; port++) {
+        tuple.remote_port = (uint16_t)port;
+        uint32_t label = tcp_flow_label(tcp_flow_secret(&key, &tuple));
+        CHECK(label > 0 && label <= 0xfffff);
+        CHECK_EQ(label, tcp_flow_label(tcp_flow_secret(&key, &tuple)));
+        same += label == tcp_flow_label(tcp_flow_secret(&other, &tuple));
+        by_high[label >> 16]++;
+        by_low[label & 15]++;
+    }
+    CHECK(same <= 3);                   /* by chance, one in sixteen */
+    for (unsigned i = 0; i < 16; i++) { /* five standard deviations */
+        CHECK(by_high[i] > FLOWS / 16 - 320 && by_high[i] < FLOWS / 16 + 320);
+        CHECK(by_low[i] > FLOWS / 16 - 320 && by_low[i] < FLOWS / 16 + 320);
+    }
+    CHECK_EQ(tcp_flow_label(UINT32_MAX), 1); /* 0 is of no flow */
+    CHECK_EQ(tcp_flow_label(UINT64_MAX << 44), 0xfffff);
 }
 
 UNIT_MAIN("tcp/algorithms", T(options_survive_being_built_and_parsed_in_every_combination),
@@ -502,4 +526,5 @@ UNIT_MAIN("tcp/algorithms", T(options_survive_being_built_and_parsed_in_every_co
           T(cubic_never_grows_slower_than_reno),
           T(prr_sends_in_proportion_and_ends_at_the_threshold),
           T(a_timeout_leaves_one_segment_and_lowers_the_threshold_once),
-          T(initial_numbers_differ_by_tuple_and_grow_with_time))
+          T(initial_numbers_differ_by_tuple_and_grow_with_time),
+          T(flow_labels_are_spread_evenly_and_cannot_be_guessed))

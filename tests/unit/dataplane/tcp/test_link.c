@@ -181,7 +181,7 @@ static void transmit(struct link *l, const struct rte_mbuf *m, const struct ip_a
 }
 
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
-                const struct ip_addr *dst, uint8_t proto, uint8_t tos)
+                const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint32_t flow_label)
 {
     struct link *l = n->link;
     struct rte_mempool *pool = l->ends[n == &l->ends[0] ? 1 : 0].core.mbufs;

@@ -218,10 +218,14 @@ TEST(timestamps_have_an_offset_of_their_own)
     struct siphash_key other = {3, 5};
     struct tcp_tuple tuple = {.local_port = 80, .remote_port = 40000};
     struct tcp_tuple next = {.local_port = 80, .remote_port = 40001};
-    CHECK_EQ(tcp_ts_offset(&key, &tuple), tcp_ts_offset(&key, &tuple));
-    CHECK(tcp_ts_offset(&key, &tuple) != tcp_ts_offset(&key, &next));
-    CHECK(tcp_ts_offset(&key, &tuple) != tcp_ts_offset(&other, &tuple));
-    CHECK(tcp_ts_offset(&key, &tuple) != tcp_iss(&key, &tuple, 0).v); /* nor tells the ISN */
+    CHECK_EQ(tcp_ts_offset(tcp_flow_secret(&key, &tuple)),
+             tcp_ts_offset(tcp_flow_secret(&key, &tuple)));
+    CHECK(tcp_ts_offset(tcp_flow_secret(&key, &tuple)) !=
+          tcp_ts_offset(tcp_flow_secret(&key, &next)));
+    CHECK(tcp_ts_offset(tcp_flow_secret(&key, &tuple)) !=
+          tcp_ts_offset(tcp_flow_secret(&other, &tuple)));
+    CHECK(tcp_ts_offset(tcp_flow_secret(&key, &tuple)) !=
+          tcp_iss(&key, &tuple, 0).v); /* nor tells the ISN */
 }
 
 /* Ten segments in flight, all that the first window allows, and as many waiting. */
@@ -389,7 +393,64 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
     }
 }
 
-UNIT_MAIN("tcp/rfc_send", T(a_port_is_listened_on_while_connections_of_it_are_in_every_state),
+/* What was sent since then carries the flow's label. */
+static void check_label(struct world *w)
+{
+    struct tcp_tuple tuple = {w->local, w->remote, w->local_port, w->remote_port};
+    uint32_t want = tcp_flow_label(tcp_flow_secret(&w->core.hash_key, &tuple));
+    CHECK_EQ(w->flow_label, want);
+    w->flow_label = 0;
+    drop_all(w);
+}
+
+TEST(a_flow_keeps_its_label_from_the_first_answer_to_time_wait)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.is_v6 = true;
+    struct world *w = world_new(&config);
+    peer(w, SEG(.flags = S));
+    run(w);
+    check_label(w);
+    drop_all(w);
+    peer(w, SEG(.flags = R, .seq = 1));
+    run(w);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 1000), 1000);
+    run(w);
+    check_label(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1001));
+    stream_shutdown(s);
+    run(w);
+    check_label(w);
+    peer(w, SEG(.flags = F | A, .seq = 1, .ack = 1002));
+    run(w);
+    check_label(w);
+    stream_release(s);
+    run(w);
+    CHECK_EQ(tcp_timewait_count(w->tcp), 1);
+    peer(w, SEG(.flags = F | A, .seq = 1, .ack = 1002)); /* it comes again */
+    check_label(w);
+    w->local_port = 81;
+    peer(w, SEG(.flags = S));
+    check_label(w); /* a reset of what never was */
+    world_free(w);
+}
+
+TEST(a_cookie_has_the_label_of_its_flow)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.is_v6 = true;
+    config.tcp.half_open_max = 0;
+    struct world *w = world_new(&config);
+    peer(w, SEG(.flags = S));
+    CHECK_EQ(stat(w, STAT_tcp_rx_syn_cookie), 1);
+    check_label(w);
+    world_free(w);
+}
+
+UNIT_MAIN("tcp/rfc_send", T(a_flow_keeps_its_label_from_the_first_answer_to_time_wait),
+          T(a_cookie_has_the_label_of_its_flow),
+          T(a_port_is_listened_on_while_connections_of_it_are_in_every_state),
           T(another_timeout_begins_frto_anew),
           T(congestion_that_the_network_told_of_is_never_taken_back),
           T(no_second_probe_goes_before_a_round_trip_was_measured),
