@@ -26,6 +26,7 @@ struct net *net_new(struct core *core)
     n->hop_limit = NET_HOP_LIMIT;
     n->now = core_memory(core, sizeof(*n->now), "net tables");
     n->spare = core_memory(core, sizeof(*n->spare), "net tables");
+    n->path_mtus = core_memory(core, sizeof(*n->path_mtus), "path MTUs");
     memset(n->now->iface_of, IFACE_NONE, sizeof(n->now->iface_of));
     n->address_timer.on_expire = on_address_timer;
     gateways_init(n);
@@ -161,6 +162,35 @@ void net_confirm(struct net *n, const struct ip_addr *dst)
     struct net_path path;
     if (net_path_find(n, dst, &path))
         neighbour_confirm(n, &n->now->ifaces[path.interface], &path.next_hop);
+}
+
+bool net_path_mtu_find(struct net *n, const struct ip_addr *dst, struct net_path_mtu *ret)
+{
+    uint64_t now_us = n->core->now_us;
+    const struct path_mtu *known = path_mtu_find(n->path_mtus, &n->core->hash_key, now_us, dst);
+    if (known == NULL)
+        return false;
+    stat_inc(n->core, STAT_net_path_mtu_used);
+    *ret = (struct net_path_mtu){.mtu = known->mtu,
+                                 .is_told = known->is_told,
+                                 .left_ms = (uint32_t)((known->until_us - now_us) / 1000)};
+    return true;
+}
+
+void net_path_mtu_learn(struct net *n, const struct ip_addr *dst, uint16_t mtu, bool is_told)
+{
+    struct path_mtu news = {.dst = *dst, .mtu = mtu, .is_told = is_told};
+    stat_inc(n->core, STAT_net_path_mtu_learned);
+    if (path_mtu_learn(n->path_mtus, &n->core->hash_key, n->core->now_us, &news) == PATH_MTU_PUSHED)
+        stat_inc(n->core, STAT_net_path_mtu_pushed);
+}
+
+void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t bytes,
+                         uint16_t link_mtu)
+{
+    ASSERT_HOT(bytes <= link_mtu);
+    if (path_mtu_passed(n->path_mtus, &n->core->hash_key, n->core->now_us, dst, bytes, link_mtu))
+        stat_inc(n->core, STAT_net_path_mtu_raised);
 }
 
 const struct path_entry *net_way(const struct net *n, const struct ip_addr *dst)

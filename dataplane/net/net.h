@@ -156,6 +156,26 @@ struct net_path {
  * respect to the wire. */
 bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret);
 
+/* What is remembered of the way to a destination. */
+struct net_path_mtu {
+    uint16_t mtu;     /* of packets that arrive, at most the interface's */
+    bool is_told;     /* by a router; else found out by what arrived and what did not */
+    uint32_t left_ms; /* so long it is believed */
+};
+
+/* What earlier connections to `dst` learned; false: nothing, so the interface's MTU is as good a
+ * guess as any. For who begins a connection. Cost: a hash and two lines. */
+bool net_path_mtu_find(struct net *n, const struct ip_addr *dst, struct net_path_mtu *ret);
+
+/* News from tcp, which must be sure of them: packets to `dst` of more than `mtu` bytes do not
+ * arrive, as a router told, or as was found out. Remembered for NET_PATH_MTU_US, as
+ * NET_PATH_MTU_MIN at least. */
+void net_path_mtu_learn(struct net *n, const struct ip_addr *dst, uint16_t mtu, bool is_told);
+
+/* News from tcp: a packet of `bytes` has arrived at `dst`; the interface takes `link_mtu`. */
+void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t bytes,
+                         uint16_t link_mtu);
+
 /* Advice of tcp: the way to `dst` seems dead. The next hop is asked at once whether it is there,
  * and forgotten if not (RFC 9293, 3.8.3; RFC 4861, 7.3.3). */
 void net_doubt(struct net *n, const struct ip_addr *dst);

@@ -46,6 +46,16 @@
  * and switches forget by themselves in minutes. */
 #define NET_MLD_LEFT_MAX 4096u
 
+/* Paths that are remembered to be narrower than their interface: four times this. An office has one
+ * way out; a few thousand of those at a time are behind tunnels. */
+#define NET_PATH_MTU_SETS_MAX 1024u
+
+/* How long that is believed (RFC 1191, section 6.3; RFC 8201, section 5.3). */
+#define NET_PATH_MTU_US 600000000u
+
+/* The least that is remembered: every IPv6 link takes it, and nearly every tunnel over IPv4. */
+#define NET_PATH_MTU_MIN 1280u
+
 /* The longest wait before a query is answered, whatever it allows (RFC 3810, section 9.3: 10 s are
  * usual). */
 #define NET_MLD_DELAY_US_MAX 10000000u

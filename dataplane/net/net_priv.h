@@ -21,6 +21,7 @@
 #include "net/net_limits.h"
 #include "net/net_wire.h"
 #include "net/path.h"
+#include "net/path_mtu.h"
 
 #include <rte_mbuf.h>
 
@@ -57,6 +58,7 @@ struct net {
     struct net_tables *now;
     struct net_tables *spare; /* what net_configure() builds into */
     struct neighbour_table neighbours;
+    struct path_mtus *path_mtus;
     struct reassembly *reassembly;
     struct rte_mbuf *whole; /* a frame put together from fragments, until eth_input() takes it */
     uint64_t confirm_us;    /* when net_confirm() looks again */

@@ -52,6 +52,8 @@ static void take_acknowledged(struct tcp_conn *c, seq_t ack, struct tcp_delivery
     c->snd_una = ack;
     c->progress_ms = tcp_now_ms(c->tcp);
     net_confirm(c->tcp->net, &c->tuple.remote);
+    if (c->backoff != 0)
+        tcp_plpmtud_on_progress(c);
     c->backoff = 0;
     c->flags &= ~(uint32_t)TCP_F_PROBE;
     struct tcp_sent *first = tcp_board_first(&c->tx->board);

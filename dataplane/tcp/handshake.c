@@ -35,7 +35,7 @@ uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4)
 
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c)
 {
-    return tcp_mss_of_mtu(c->path_mtu, is_v4(c));
+    return tcp_mss_of_mtu(tcp_rare_of(c)->plpmtud.mtu_max, is_v4(c));
 }
 
 uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu)
@@ -155,8 +155,7 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
     }
     c->flags = TCP_F_ACTIVE | TCP_F_OWNED;
     tcp_set_congestion(c, args->congestion);
-    c->path_mtu = tcp_usable_mtu(path.mtu);
-    tcp_plpmtud_init(c);
+    tcp_plpmtud_init(c, path.mtu);
     c->peer_mss = is_v4(c) ? TCP_MSS_DEFAULT_4 : TCP_MSS_DEFAULT_6;
     tcp_set_mss(c);
     tcp_conn_set_state(c, TCP_SYN_SENT);

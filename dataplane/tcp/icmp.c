@@ -53,6 +53,7 @@ static void on_too_big(struct tcp_conn *c, seq_t seq, uint16_t told)
     c->path_mtu = mtu;
     tcp_set_mss(c);
     tcp_plpmtud_lowered(c, TCP_PMTU_RAISE_MS);
+    net_path_mtu_learn(c->tcp->net, &c->tuple.remote, mtu, true);
     ASSERT_HOT(c->mss > 0);
     if (c->tx != NULL)
         cut_flight(c, mss_before);

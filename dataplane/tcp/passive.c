@@ -101,8 +101,7 @@ static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple,
     }
     c->stream.owner = (void *)(uintptr_t)listening->bind; /* until it has one */
     tcp_set_congestion(c, listening->congestion);
-    c->path_mtu = tcp_usable_mtu(mtu);
-    tcp_plpmtud_init(c);
+    tcp_plpmtud_init(c, mtu);
     t->passives++;
     return c;
 }

@@ -3,6 +3,7 @@
 #include "tcp/plpmtud.h"
 
 #include "base/assert.h"
+#include "net/net.h"
 #include "tcp/tcp_priv.h"
 
 static struct tcp_plpmtud *state_of(const struct tcp_conn *c)
@@ -13,7 +14,7 @@ static struct tcp_plpmtud *state_of(const struct tcp_conn *c)
 /* The largest packet that is of use: the interface takes it, and the peer. */
 static uint16_t most(const struct tcp_conn *c)
 {
-    uint32_t headers = c->path_mtu - tcp_mss_to_tell(c);
+    uint32_t headers = state_of(c)->mtu_max - tcp_mss_to_tell(c);
     uint32_t peers = c->peer_mss + headers;
     return peers < state_of(c)->mtu_max ? (uint16_t)peers : state_of(c)->mtu_max;
 }
@@ -27,22 +28,37 @@ uint16_t tcp_plpmtud_next(uint16_t low, uint16_t high, uint16_t mtu_max)
     return gap <= TCP_PMTU_CLOSE_BYTES ? 0 : (uint16_t)(low + gap / 2);
 }
 
-/* No probe is out, nothing is known to fail. */
+/* No probe is out, nothing is known to fail, path_mtu is no guess. */
 static void reset(struct tcp_conn *c, uint32_t wait_ms)
 {
     struct tcp_plpmtud *p = state_of(c);
     p->high = (uint16_t)(p->mtu_max + 1);
     p->tries = 0;
+    p->is_guess = false;
     p->probe_ms = tcp_now_ms(c->tcp) + wait_ms;
     c->flags &= ~(uint32_t)(TCP_F_MTU_PROBE | TCP_F_MTU_SEARCH);
     if (c->path_mtu < p->mtu_max)
         c->flags |= TCP_F_MTU_SEARCH;
 }
 
-void tcp_plpmtud_init(struct tcp_conn *c)
+void tcp_plpmtud_init(struct tcp_conn *c, uint16_t link_mtu)
 {
-    ASSERT(c->path_mtu > 0 && c->path_mtu <= TCP_PACKET_BYTES_MAX);
-    state_of(c)->mtu_max = c->path_mtu;
+    struct net_path_mtu known;
+    uint16_t most_ever = tcp_usable_mtu(link_mtu);
+    ASSERT(most_ever > 0);
+    c->path_mtu = state_of(c)->mtu_max = most_ever;
+    if (!net_path_mtu_find(c->tcp->net, &c->tuple.remote, &known) || known.mtu >= most_ever)
+        return;
+    c->path_mtu = known.mtu;
+    reset(c, known.is_told ? known.left_ms : TCP_PMTU_SEARCH_MS);
+}
+
+void tcp_plpmtud_on_progress(struct tcp_conn *c)
+{
+    if (!state_of(c)->is_guess)
+        return;
+    state_of(c)->is_guess = false;
+    net_path_mtu_learn(c->tcp->net, &c->tuple.remote, c->path_mtu, false);
 }
 
 void tcp_plpmtud_lowered(struct tcp_conn *c, uint32_t wait_ms)
@@ -71,6 +87,7 @@ void tcp_plpmtud_on_timeout(struct tcp_conn *c)
     c->path_mtu = base;
     tcp_set_mss(c);
     tcp_plpmtud_lowered(c, TCP_PMTU_SEARCH_MS);
+    state_of(c)->is_guess = true;
 }
 
 /* May so many bytes of new data go out as one segment, with more to follow that shows its loss? */
@@ -94,6 +111,8 @@ bool tcp_plpmtud_send(struct tcp_conn *c)
         return false;
     uint16_t size = tcp_plpmtud_next(c->path_mtu, p->high, most(c));
     if (size == 0) {
+        if (p->high <= p->mtu_max)
+            net_path_mtu_learn(c->tcp->net, &c->tuple.remote, c->path_mtu, false);
         reset(c, TCP_PMTU_RAISE_MS); /* found: again when all may be otherwise */
         return false;
     }
@@ -118,6 +137,7 @@ void tcp_plpmtud_on_ack(struct tcp_conn *c)
     c->flags &= ~(uint32_t)TCP_F_MTU_PROBE;
     c->path_mtu = p->probe; /* cwnd counts bytes, and has as many as before (RFC 4821, 7.4) */
     tcp_set_mss(c);
+    net_path_mtu_passed(c->tcp->net, &c->tuple.remote, c->path_mtu, p->mtu_max);
     p->tries = 0;
     if (c->path_mtu >= most(c))
         c->flags &= ~(uint32_t)TCP_F_MTU_SEARCH;
@@ -169,6 +189,7 @@ bool tcp_plpmtud_on_too_big(struct tcp_conn *c, seq_t seq, uint16_t mtu)
         if (is_probe(c, s))
             tcp_board_lose(&c->tx->board, s); /* and when it is sent again, in pieces */
     }
+    net_path_mtu_learn(c->tcp->net, &c->tuple.remote, mtu, true);
     fail(c, (uint16_t)(mtu + 1));
     tcp_program_output(c);
     return true;

@@ -10,6 +10,9 @@
  *           the largest that arrived and the smallest that did not, to within 16 bytes
  *   done    after ten minutes all may be otherwise: search again (RFC 1191, 6.3; RFC 8201, 4)
  *
+ * What is found out is remembered by destination (net_path_mtu_learn()), and the next connection
+ * begins with it.
+ *
  * A probe's bytes are data like all others: if it is lost they go again, cut to what is known to
  * work. That loss tells of the size and not of congestion, so nothing slows down (RFC 4821, 7.6.4),
  * unless something else is lost with it.
@@ -33,6 +36,7 @@ struct tcp_plpmtud {
     uint16_t high;     /* the least size that failed; mtu_max + 1: none did */
     uint16_t probe;    /* with TCP_F_MTU_PROBE: the size that is out */
     uint8_t tries;     /* probes of the present size that were lost */
+    bool is_guess;     /* path_mtu was lowered by timeouts, and nothing has arrived since */
     seq_t probe_end;   /* with TCP_F_MTU_PROBE: behind its last byte */
     uint32_t probe_ms; /* with TCP_F_MTU_SEARCH: no probe before this time */
 };
@@ -41,8 +45,12 @@ struct tcp_plpmtud {
  * largest; 0: they are close enough. Pure. */
 uint16_t tcp_plpmtud_next(uint16_t low, uint16_t high, uint16_t mtu_max);
 
-/* path_mtu is what the interface takes: nothing is larger. */
-void tcp_plpmtud_init(struct tcp_conn *c);
+/* A connection begins: path_mtu is what the interface takes, or what is remembered of the path. */
+void tcp_plpmtud_init(struct tcp_conn *c, uint16_t link_mtu);
+
+/* The first acknowledgement of new data after timeouts: if they made path_mtu smaller, they were
+ * right. */
+void tcp_plpmtud_on_progress(struct tcp_conn *c);
 
 /* path_mtu was lowered, by a router or by timeouts: searches after `wait_ms`. */
 void tcp_plpmtud_lowered(struct tcp_conn *c, uint32_t wait_ms);

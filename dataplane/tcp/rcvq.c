@@ -132,7 +132,8 @@ static void program_delayed_ack(struct tcp_conn *c, uint32_t bytes)
     bool is_quick = c->quick_acks > 0 && bytes >= c->mss;
     c->quick_acks = (uint8_t)(c->quick_acks - is_quick);
     c->full_segments++;
-    if (c->full_segments >= 2 || bytes > tcp_mss_to_tell(c) || is_quick) {
+    uint16_t segment = tcp_mss_of_mtu(c->path_mtu, ip_addr_is_v4(&c->tuple.remote));
+    if (c->full_segments >= 2 || bytes > segment || is_quick) {
         tcp_program_ack(c);
         return;
     }

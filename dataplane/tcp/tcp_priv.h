@@ -299,7 +299,7 @@ void tcp_establish(struct tcp_conn *c, const struct tcp_segment *seg);
 /* Takes path MTU and peer's MSS into the size of a full segment. */
 void tcp_set_mss(struct tcp_conn *c);
 
-/* The MSS option that we send: what the path brings us whole. */
+/* The MSS option that we send: what our own link brings us whole (RFC 1191, section 3.1). */
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c);
 
 /* parse.c */

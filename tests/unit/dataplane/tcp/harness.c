@@ -51,6 +51,28 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
     return !the_world->no_route;
 }
 
+bool net_path_mtu_find(struct net *n, const struct ip_addr *dst, struct net_path_mtu *ret)
+{
+    CHECK(ip_addr_eq(dst, &the_world->remote));
+    if (the_world->known.mtu != 0)
+        *ret = the_world->known;
+    return the_world->known.mtu != 0;
+}
+
+void net_path_mtu_learn(struct net *n, const struct ip_addr *dst, uint16_t mtu, bool is_told)
+{
+    CHECK(ip_addr_eq(dst, &the_world->remote));
+    the_world->learned = (struct net_path_mtu){.mtu = mtu, .is_told = is_told};
+}
+
+void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t bytes,
+                         uint16_t link_mtu)
+{
+    CHECK(ip_addr_eq(dst, &the_world->remote));
+    CHECK(bytes <= link_mtu && link_mtu == the_world->mtu);
+    the_world->passed = bytes;
+}
+
 void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
                 const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint32_t flow_label)
 {

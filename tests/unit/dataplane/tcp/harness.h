@@ -15,6 +15,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "net/net.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_priv.h"
 
@@ -86,7 +87,10 @@ struct world {
     bool listening; /* on port 80 */
     bool listens_everywhere;
     uint16_t mtu;
-    uint8_t tos; /* of the last segment sent */
+    struct net_path_mtu known;   /* of the path; mtu 0: nothing */
+    struct net_path_mtu learned; /* the last that net was told; mtu 0: nothing */
+    uint16_t passed;             /* the last size that net was told to have arrived */
+    uint8_t tos;                 /* of the last segment sent */
     uint32_t flow_label;
     unsigned doubts;   /* calls of net_doubt() */
     unsigned confirms; /* calls of net_confirm() */

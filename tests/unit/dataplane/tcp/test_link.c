@@ -56,6 +56,7 @@ struct net {
     bool is_closed;
     bool is_broken;
     bool is_shut;
+    uint16_t path_mtu; /* what tcp told of the path last; 0: nothing */
 };
 
 struct link {
@@ -118,6 +119,23 @@ bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *re
 {
     *ret = (struct net_path){.mtu = 1500, .source = n->addr};
     return true;
+}
+
+bool net_path_mtu_find(struct net *n, const struct ip_addr *dst, struct net_path_mtu *ret)
+{
+    return false;
+}
+
+void net_path_mtu_learn(struct net *n, const struct ip_addr *dst, uint16_t mtu, bool is_told)
+{
+    CHECK(!is_told); /* there is no router */
+    n->path_mtu = mtu;
+}
+
+void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t bytes,
+                         uint16_t link_mtu)
+{
+    n->path_mtu = bytes;
 }
 
 bool net_is_local(const struct net *n, const struct ip_addr *addr)
@@ -541,6 +559,7 @@ static void crosses_black_hole(bool is_v6, uint32_t mtu, uint32_t loss_permille)
     CHECK(carry(l, 48 << 20, 0, mtu) < (loss_permille == 0 ? 90.0 : 400.0));
     CHECK(count(l, STAT_tcp_pmtu_black_holes) >= 1);
     CHECK(l->largest + TCP_PMTU_CLOSE_BYTES >= mtu);
+    CHECK(l->ends[0].path_mtu <= mtu && l->ends[0].path_mtu + TCP_PMTU_CLOSE_BYTES >= mtu);
     if (loss_permille == 0) /* what is lost but probes and the first flight */
         CHECK_EQ(count(l, STAT_tcp_recoveries), 0);
     link_free(l);

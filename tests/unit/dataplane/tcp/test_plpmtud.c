@@ -307,7 +307,113 @@ TEST(a_router_cannot_push_the_path_below_what_every_link_takes)
     finish(w, s);
 }
 
-UNIT_MAIN("tcp/plpmtud", T(a_search_asks_for_the_largest_first_and_then_for_halves),
+TEST(what_a_router_told_is_remembered_if_it_was_believed)
+{
+    struct world *w = world_of(false);
+    struct stream *s = world_accept(w);
+    CHECK_EQ(write_pattern(s, 1, 20000), 20000);
+    run(w);
+    too_big(w, 100000, 1400); /* nothing of that is in flight */
+    too_big(w, 1, 1500);      /* no news */
+    CHECK_EQ(w->learned.mtu, 0);
+    too_big(w, 1, 1400);
+    CHECK_EQ(w->learned.mtu, 1400);
+    CHECK(w->learned.is_told);
+    too_big(w, 1, 68);
+    CHECK_EQ(w->learned.mtu, TCP_PMTU_MIN_4); /* and net keeps no less than 1,280 */
+    finish(w, s);
+}
+
+TEST(what_timeouts_suggest_is_remembered_when_it_has_arrived)
+{
+    struct world *w = world_of(false);
+    struct stream *s = fall(w, full_4, 1280 - 52);
+    CHECK_EQ(w->learned.mtu, 0);
+    drop_all(w);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + 1280 - 52));
+    CHECK_EQ(w->learned.mtu, 1280);
+    CHECK(!w->learned.is_told);
+    w->learned.mtu = 0;
+    uint32_t seq = reach_probe(w, s, full_4);
+    CHECK_EQ(w->learned.mtu, 0); /* once */
+    CHECK_EQ(w->passed, 0);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = seq + full_4));
+    CHECK_EQ(w->passed, 1500); /* it was something else */
+    finish(w, s);
+}
+
+TEST(a_guess_is_not_remembered_over_what_a_router_told_since)
+{
+    struct world *w = world_of(false);
+    struct stream *s = fall(w, full_4, 1280 - 52);
+    too_big(w, 1, 1000);
+    CHECK_EQ(w->learned.mtu, 1000);
+    ack_all(w, s);
+    CHECK_EQ(w->learned.mtu, 1000);
+    CHECK(w->learned.is_told);
+    finish(w, s);
+}
+
+TEST(what_a_router_tells_of_a_probe_is_remembered)
+{
+    struct world *w = world_of(false);
+    struct stream *s = fall(w, full_4, 1280 - 52);
+    uint32_t seq = reach_probe(w, s, full_4);
+    too_big(w, seq, 1450);
+    CHECK_EQ(w->learned.mtu, 1450);
+    CHECK(w->learned.is_told);
+    finish(w, s);
+}
+
+/* A connection whose path is known before it begins. */
+static struct stream *accept_known(struct world *w, uint16_t mtu, bool is_told, uint32_t left_ms)
+{
+    w->known = (struct net_path_mtu){mtu, is_told, left_ms};
+    peer(w, SEG(.flags = S));
+    run(w);
+    struct seg got = {0};
+    REQUIRE(take(w, &got));
+    CHECK_EQ(got.options.mss, 1460); /* of our link (RFC 1191, 3.1) */
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1));
+    run(w);
+    REQUIRE(w->accepted != NULL);
+    return w->accepted;
+}
+
+TEST(a_connection_begins_with_what_is_remembered_of_its_path)
+{
+    struct world *w = world_of(false);
+    struct stream *s = accept_known(w, 1400, true, 5000);
+    CHECK_EQ(conn(s)->path_mtu, 1400);
+    CHECK_EQ(conn(s)->mss, 1400 - 52);
+    uint64_t began_us = w->core.now_us;
+    reach_probe(w, s, full_4); /* not before a router's word is too old */
+    CHECK(w->core.now_us - began_us >= 5000000);
+    finish(w, s);
+    w = world_of(false);
+    s = accept_known(w, 1280, false, 500000);
+    began_us = w->core.now_us;
+    reach_probe(w, s, full_4); /* what was only found out is doubted sooner */
+    CHECK(w->core.now_us - began_us < 3000000);
+    finish(w, s);
+}
+
+TEST(a_memory_of_more_than_the_interface_takes_says_nothing)
+{
+    struct world *w = world_of(false);
+    struct stream *s = accept_known(w, 1500, true, 30000);
+    CHECK_EQ(conn(s)->path_mtu, 1500);
+    CHECK_EQ(conn(s)->flags & TCP_F_MTU_SEARCH, 0);
+    finish(w, s);
+}
+
+UNIT_MAIN("tcp/plpmtud", T(what_a_router_told_is_remembered_if_it_was_believed),
+          T(what_timeouts_suggest_is_remembered_when_it_has_arrived),
+          T(a_guess_is_not_remembered_over_what_a_router_told_since),
+          T(what_a_router_tells_of_a_probe_is_remembered),
+          T(a_connection_begins_with_what_is_remembered_of_its_path),
+          T(a_memory_of_more_than_the_interface_takes_says_nothing),
+          T(a_search_asks_for_the_largest_first_and_then_for_halves),
           T(two_timeouts_of_a_large_segment_bring_the_path_down_to_what_all_paths_take),
           T(small_segments_that_are_lost_say_nothing_of_the_size),
           T(a_peer_of_a_small_mss_has_no_black_hole),
