@@ -80,9 +80,9 @@ const struct port_info *port_info(const struct core *c, unsigned index);
 /*
  * Takes what there is for this worker: own queues first, then what others passed on. At most `max`
  * <= 128 frames into `ret`; m->port is the port's INDEX (not DPDK's id). Frames of flows that
- * another worker owns are handed off inside. Neighbour discovery (ARP, ND) frames are copied to
- * every worker, so that each learns; only the receiving worker's frame is to be answered (see
- * mbuf_may_answer()).
+ * another worker owns are handed off inside. Neighbour discovery (ARP, ND) and MLD queries are
+ * copied to every worker, so that each learns; only the receiving worker's frame is to be answered
+ * (see mbuf_may_answer()).
  */
 unsigned port_rx(struct core *c, struct rte_mbuf **ret, unsigned max);
 

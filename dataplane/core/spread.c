@@ -28,6 +28,7 @@
 #define ICMP4_TIME 11u
 #define ICMP4_PARAMETER 12u
 #define ICMP6_ERROR_LAST 4u
+#define MLD_QUERY 130u
 #define ND_FIRST 133u
 #define ND_LAST 137u
 
@@ -93,7 +94,7 @@ static enum spread_class classify_icmp6(const uint8_t *frame, size_t len, size_t
                                         struct spread_tuple *t)
 {
     uint8_t type = frame[at];
-    if (type >= ND_FIRST && type <= ND_LAST)
+    if (type == MLD_QUERY || (type >= ND_FIRST && type <= ND_LAST))
         return SPREAD_LEARN;
     if (type == 0 || type > ICMP6_ERROR_LAST || at + 8 + 40 > len)
         return SPREAD_STAY;

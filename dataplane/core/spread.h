@@ -46,7 +46,7 @@ enum spread_class {
     SPREAD_FLOW,  /* belongs to the worker of its tuple */
     SPREAD_QUOTE, /* an ICMP error: belongs to the worker of the flow that it quotes; no device
                      spreads these so */
-    SPREAD_LEARN, /* ARP or neighbour discovery: every worker learns from it */
+    SPREAD_LEARN, /* ARP, neighbour discovery, MLD queries: every worker learns from it */
 };
 
 /* Spreading evenly over `workers` by the key of this process. */

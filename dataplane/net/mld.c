@@ -3,14 +3,12 @@
 #include "net/mld.h"
 
 #include "base/assert.h"
-#include "net/cksum.h"
+#include "net/mld_send.h"
 #include "net/net_priv.h"
 
 #include <string.h>
 
 static_assert(NET_INTERFACES_MAX <= 64, "a bit for each interface");
-
-static const struct ip_addr all_routers_v2 = {{0xff, 0x02, [15] = 0x16}}; /* RFC 3810, 5.2.14 */
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
@@ -50,60 +48,6 @@ static bool group_at(const struct net *n, uint32_t place, const struct net_iface
     return true;
 }
 
-/* Header with router alert (RFC 2711), hop limit 1, and the checksum; `m` is the message. While the
- * interface's own address is not in use nobody sends it (RFC 3590; RFC 3810, section 5.2.13): for
- * switches, so that they let through what answers the questions for it. */
-static void send_mld(struct net *n, const struct net_iface *iface, const struct ip_addr *dst,
-                     struct rte_mbuf *m)
-{
-    static const uint8_t router_alert[] = {IPPROTO_NUM_ICMP6, 0, 5, 2, 0, 0, 1, 0};
-    struct ip_addr src = iface->is_held ? (struct ip_addr){0} : iface->link_local;
-    struct wire_icmp *icmp = rte_pktmbuf_mtod(m, struct wire_icmp *);
-    uint32_t sum = cksum_add_pseudo(0, &src, dst, IPPROTO_NUM_ICMP6, m->pkt_len);
-    icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
-    void *hop_by_hop = rte_pktmbuf_prepend(m, sizeof(router_alert));
-    ASSERT(hop_by_hop != NULL);
-    memcpy(hop_by_hop, router_alert, sizeof(router_alert));
-    struct output_header h = {
-        .src = &src, .dst = dst, .proto = IPPROTO_NUM_HOP_BY_HOP, .hop_limit = MLD_HOP_LIMIT};
-    bool has_room = output_ip_header(m, &h);
-    ASSERT(has_room);
-    struct ether_mac mac = nd_group_mac(dst);
-    stat_inc(n->core, STAT_net_mld_reports);
-    eth_output(n, iface, &mac, ETHERTYPE_IP6, m);
-}
-
-/* One group, as RFC 2710 has it. False: no mbuf. */
-static bool report_v1(struct net *n, const struct net_iface *iface, const struct ip_addr *group)
-{
-    void *body;
-    struct rte_mbuf *m = output_new(n, sizeof(struct wire_mld), &body);
-    if (m == NULL)
-        return false;
-    struct wire_mld *report = body;
-    *report = (struct wire_mld){.type = ICMP6_MLD_REPORT_V1};
-    memcpy(report->group, group->bytes, 16);
-    send_mld(n, iface, group, m);
-    return true;
-}
-
-bool mld_report(struct net *n, const struct net_iface *iface, const struct wire_mld_record *records,
-                uint32_t n_records)
-{
-    ASSERT(n_records > 0 && n_records <= NET_MLD_RECORDS_MAX);
-    void *body;
-    uint32_t bytes = n_records * (uint32_t)sizeof(records[0]);
-    struct rte_mbuf *m = output_new(n, (uint32_t)sizeof(struct wire_icmp) + bytes, &body);
-    if (m == NULL)
-        return false;
-    struct wire_icmp *report = body;
-    *report = (struct wire_icmp){.type = ICMP6_MLD_REPORT_V2};
-    report->mtu6 = be32(n_records); /* the low 16 bits; the others are reserved */
-    memcpy(report + 1, records, bytes);
-    send_mld(n, iface, &all_routers_v2, m);
-    return true;
-}
-
 /* The groups from *place on that are on the same interface, as many as fit. False: no mbuf. */
 static bool report_v2(struct net *n, const struct net_iface *iface, uint32_t *place)
 {
@@ -121,7 +65,7 @@ static bool report_v2(struct net *n, const struct net_iface *iface, uint32_t *pl
             .type = n->mld.is_answer ? MLD_MODE_IS_EXCLUDE : MLD_CHANGE_TO_EXCLUDE};
         memcpy(records[n_records++].group, group.bytes, 16);
     }
-    if (!mld_report(n, iface, records, n_records))
+    if (!mld_send_records(n, iface, records, n_records))
         return false;
     *place = at;
     return true;
@@ -163,11 +107,13 @@ unsigned mld_poll(struct net *n)
         }
         if (sent == NET_MLD_REPORTS_MAX)
             return sent;
-        if (!(d->is_v1 ? report_v1(n, iface, &group) : report_v2(n, iface, &d->next))) {
+        bool is_v1 = mld_speaks_v1(n, iface);
+        if (!(is_v1 ? mld_send_v1(n, iface, ICMP6_MLD_REPORT_V1, &group)
+                    : report_v2(n, iface, &d->next))) {
             rest(n, d->next, NET_NO_MBUF_RETRY_US);
             return sent;
         }
-        d->next += d->is_v1;
+        d->next += is_v1;
         sent++;
     }
     finish(n);
@@ -182,14 +128,17 @@ static void begin(struct net *n, uint64_t interfaces, unsigned times, uint64_t d
     rest(n, 0, delay_us);
 }
 
+bool mld_speaks_v1(const struct net *n, const struct net_iface *iface)
+{
+    return n->core->now_us < n->mld.v1_until_us[iface->index];
+}
+
 void mld_announce(struct net *n)
 {
     uint64_t all = n->now->n_ifaces == 64 ? UINT64_MAX : (1ULL << n->now->n_ifaces) - 1;
-    mld_done(n);
     if (n->core->worker != 0 || all == 0)
         return;
-    n->mld.is_answer = false;
-    n->mld.is_v1 = false;
+    n->mld.is_answer = false; /* if one waited, this one names as much */
     begin(n, all, NET_MLD_TIMES, 0);
 }
 
@@ -211,10 +160,24 @@ static bool is_same(const struct net_tables *a, const struct net_tables *b)
     return true;
 }
 
+/* Each interface keeps its version, wherever it lies now. */
+static void carry_versions(struct net *n, const struct net_tables *then)
+{
+    uint64_t was[NET_INTERFACES_MAX];
+    memcpy(was, n->mld.v1_until_us, sizeof(was));
+    for (uint32_t i = 0; i < n->now->n_ifaces; i++) {
+        const struct net_iface *iface = &n->now->ifaces[i];
+        uint8_t index = then->iface_of[iface->port][iface->vlan];
+        n->mld.v1_until_us[i] = index == IFACE_NONE ? 0 : was[index];
+    }
+}
+
 void mld_configure(struct net *n, const struct net_tables *then)
 {
     if (is_same(then, n->now))
         return;
+    mld_done(n);
+    carry_versions(n, then);
     mld_leave_note(n, then);
     mld_announce(n);
 }
@@ -225,6 +188,22 @@ static uint64_t max_delay_us(uint16_t code)
     if (code < 32768)
         return code * 1000ull;
     return ((code & 0xfffull) | 0x1000) * 1000 << ((code >> 12 & 7) + 3);
+}
+
+/* The groups of the interface are reported within `delay_us`. */
+static void plan_answer(struct net *n, const struct net_iface *iface, uint64_t delay_us)
+{
+    struct mld *d = &n->mld;
+    uint64_t interface = 1ULL << iface->index;
+    if (d->interfaces != 0) { /* an answer that waits takes it along; a report names all anyway */
+        if (d->is_answer && d->next == UINT32_MAX)
+            d->interfaces |= interface;
+        return;
+    }
+    if (delay_us > NET_MLD_DELAY_US_MAX)
+        delay_us = NET_MLD_DELAY_US_MAX;
+    d->is_answer = true;
+    begin(n, interface, 1, rng_below(&n->core->rng, (uint32_t)delay_us + 1));
 }
 
 void mld_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
@@ -239,19 +218,11 @@ void mld_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     }
     memcpy(&query, rte_pktmbuf_mtod(m, const void *), sizeof(query));
     bool is_v1 = m->pkt_len == sizeof(query); /* RFC 3810, section 8.1 */
+    bool may_answer = mbuf_may_answer(m);
     net_drop(n, m, STAT_net_mld_queries);
-    struct mld *d = &n->mld;
-    uint64_t interface = 1ULL << p->frame.iface->index;
-    if (d->interfaces != 0) { /* an answer that waits takes it along; a report names all anyway */
-        if (d->is_answer && d->next == UINT32_MAX)
-            d->interfaces |= interface;
-        return;
-    }
-    uint64_t delay_us =
-        is_v1 ? be16_host(query.delay_ms) * 1000ull : max_delay_us(be16_host(query.delay_ms));
-    if (delay_us > NET_MLD_DELAY_US_MAX)
-        delay_us = NET_MLD_DELAY_US_MAX;
-    d->is_answer = true;
-    d->is_v1 = is_v1;
-    begin(n, interface, 1, rng_below(&n->core->rng, (uint32_t)delay_us + 1));
+    if (is_v1)
+        n->mld.v1_until_us[p->frame.iface->index] = n->core->now_us + NET_MLD_V1_US;
+    uint16_t code = be16_host(query.delay_ms);
+    if (may_answer)
+        plan_answer(n, p->frame.iface, is_v1 ? code * 1000ull : max_delay_us(code));
 }

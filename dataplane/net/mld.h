@@ -6,22 +6,22 @@
  *
  * Reports go out when addresses change (worker 0, NET_MLD_TIMES) and when a router asks (the worker
  * that hears it, after a delay by chance). They name all groups of an interface: to say a thing
- * twice does no harm. What we left is told by mld_leave.h.
+ * twice does no harm. What we left is told by mld_leave.h. Queries are copied to all workers, so
+ * that the one that reports unasked knows which version is spoken.
  *
  * Owner: struct net. Thread: the worker. Bound: NET_MLD_REPORTS_MAX frames a poll.
  */
 #pragma once
 
 #include "base/wheel.h"
+#include "net/net.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct net;
 struct net_iface;
 struct net_packet;
 struct net_tables;
-struct wire_mld_record;
 struct rte_mbuf;
 
 /* A walk along the interfaces' link-local addresses and then all others; it reports as it goes. */
@@ -32,7 +32,7 @@ struct mld {
     uint32_t resume;          /* where it goes on then */
     uint8_t times_left;       /* walks, this one included */
     bool is_answer;           /* to a query: says what is, not what changed */
-    bool is_v1;               /* the router speaks RFC 2710 only */
+    uint64_t v1_until_us[NET_INTERFACES_MAX]; /* so long RFC 2710 is spoken there */
 };
 
 /* Nothing to report. */
@@ -41,16 +41,16 @@ void mld_init(struct net *n);
 /* Forgets what was to be reported. */
 void mld_done(struct net *n);
 
-/* All groups are reported: by worker 0, others forget what they had to report. */
+/* All groups are reported, by worker 0. */
 void mld_announce(struct net *n);
 
 /* The tables in use took the place of `then`: if addresses or interfaces are others now, what we
  * are in is reported, and what we left. */
 void mld_configure(struct net *n, const struct net_tables *then);
 
-/* Sends one report with these records, NET_MLD_RECORDS_MAX at most. False: no mbuf. */
-bool mld_report(struct net *n, const struct net_iface *iface, const struct wire_mld_record *records,
-                uint32_t n_records);
+/* Was a router that speaks RFC 2710 only heard on the interface not long ago? Then we do so too
+ * (RFC 3810, section 8.2.1). */
+bool mld_speaks_v1(const struct net *n, const struct net_iface *iface);
 
 /* A query came, which icmp6 checked; `m` begins at the ICMPv6 header. Takes ownership. */
 void mld_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m);

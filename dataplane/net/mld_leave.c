@@ -3,6 +3,7 @@
 #include "net/mld_leave.h"
 
 #include "base/assert.h"
+#include "net/mld_send.h"
 #include "net/net_priv.h"
 
 #include <string.h>
@@ -133,8 +134,15 @@ void mld_leave_note(struct net *n, const struct net_tables *then)
         rest(n, 0, 0);
 }
 
+static struct ip_addr group_of(const struct mld_left *g)
+{
+    struct ip_addr group = {{0xff, 0x02, [11] = 1, [12] = 0xff}};
+    memcpy(&group.bytes[13], g->suffix, sizeof(g->suffix));
+    return group;
+}
+
 /* The groups from l->next on that are of one interface, as many as fit. False: no mbuf. */
-static bool report(struct net *n, const struct net_iface *iface)
+static bool tell_v2(struct net *n, const struct net_iface *iface)
 {
     struct mld_leave *l = &n->mld_leave;
     struct wire_mld_record records[NET_MLD_RECORDS_MAX];
@@ -146,15 +154,26 @@ static bool report(struct net *n, const struct net_iface *iface)
             continue;
         if (iface_of(n, g) != iface)
             break;
-        struct wire_mld_record r = {.type = MLD_CHANGE_TO_INCLUDE,
-                                    .group = {0xff, 0x02, [11] = 1, [12] = 0xff}};
-        memcpy(&r.group[13], g->suffix, sizeof(g->suffix));
-        records[n_records++] = r;
+        struct ip_addr group = group_of(g);
+        records[n_records] = (struct wire_mld_record){.type = MLD_CHANGE_TO_INCLUDE};
+        memcpy(records[n_records++].group, group.bytes, 16);
     }
-    if (!mld_report(n, iface, records, n_records))
+    if (!mld_send_records(n, iface, records, n_records))
         return false;
     for (; l->next < at; l->next++)
         l->left[l->next].times_left -= l->left[l->next].times_left > 0;
+    return true;
+}
+
+/* The group at l->next, once (RFC 2710, section 4). False: no mbuf. */
+static bool tell_v1(struct net *n, const struct net_iface *iface)
+{
+    struct mld_left *g = &n->mld_leave.left[n->mld_leave.next];
+    struct ip_addr group = group_of(g);
+    if (!mld_send_v1(n, iface, ICMP6_MLD_DONE, &group))
+        return false;
+    g->times_left = 0;
+    n->mld_leave.next++;
     return true;
 }
 
@@ -172,7 +191,8 @@ unsigned mld_leave_poll(struct net *n)
         }
         if (sent == NET_MLD_REPORTS_MAX)
             return sent;
-        if (!report(n, iface_of(n, g))) {
+        const struct net_iface *iface = iface_of(n, g);
+        if (!(mld_speaks_v1(n, iface) ? tell_v1(n, iface) : tell_v2(n, iface))) {
             rest(n, l->next, NET_NO_MBUF_RETRY_US);
             return sent;
         }

@@ -3,7 +3,7 @@
  * The groups that we left (RFC 3810, section 6.1): each is told NET_MLD_TIMES times, so that a
  * switch stops sending for it at once and not when nobody answered for minutes. They lie in a list
  * of their own, for the tables that they were in are soon overwritten; one that is joined again
- * meanwhile is not told any more, nor one whose interface is gone.
+ * meanwhile is not told any more, nor one whose interface is gone. RFC 2710's Done goes once.
  *
  * Owner: struct net. Thread: the worker; worker 0 alone tells. Bound: NET_MLD_LEFT_MAX groups,
  * NET_MLD_REPORTS_MAX frames a poll.

@@ -42,6 +42,10 @@
 #define NET_MLD_TIMES 2u
 #define NET_MLD_INTERVAL_US 1000000u
 
+/* How long a router of RFC 2710 is remembered (RFC 3810, section 9.12: twice its usual query
+ * interval, and the time to answer). */
+#define NET_MLD_V1_US 260000000u
+
 /* Groups that we left and that are still to be told: all addresses at once. What is beyond, routers
  * and switches forget by themselves in minutes. */
 #define NET_MLD_LEFT_MAX 4096u

@@ -291,6 +291,29 @@ TEST(a_query_is_answered_on_its_interface_within_its_time)
     net_down(f);
 }
 
+TEST(an_answer_that_waits_goes_out_though_an_interface_s_address_comes_into_use)
+{
+    static const struct net_interface interfaces[] = {{.port = 0, .vlan = 9}};
+    struct net_config config = {.interfaces = interfaces, .n_interfaces = 1};
+    struct net_fixture *f = quiet(1);
+    net_set_probe(f->net, NET_PROBE_ALL);
+    net_configure(f->net, &config);
+    struct packet p = packet_eth("33:33:00:00:00:01", MAC_PEER);
+    packet_vlan(&p, 9);
+    packet_ip6(&p, "fe80::9", "ff02::1", 1);
+    static const uint8_t zero[20];
+    packet_icmp(&p, 130, 0, 9000u << 16);
+    packet_bytes(&p, zero, sizeof(zero));
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    net_wait_ms(f, 700);
+    CHECK(net_is_settled(f->net));
+    CHECK_EQ(f->n_sent, 0);
+    net_wait_ms(f, 8320);
+    CHECK_EQ(f->n_sent, 1);
+    net_down(f);
+}
+
 TEST(an_old_router_gets_a_report_a_group)
 {
     struct net_fixture *f = quiet(0);
@@ -302,6 +325,45 @@ TEST(an_old_router_gets_a_report_a_group)
     struct ip_addr group = addr_of("ff02::1:ff00:80");
     packet_bytes(&want, group.bytes, 16);
     CHECK(was_sent(f, 2, &want));
+    net_down(f);
+}
+
+/* What a router of old is told: `type` 131 that we are in the group, 132 that we are not. */
+static struct packet message_v1(uint8_t type, const char *mac, const char *dst, const char *group)
+{
+    struct packet p = report(0, type, mac, dst);
+    struct ip_addr a = addr_of(group);
+    packet_bytes(&p, a.bytes, 16);
+    return p;
+}
+
+TEST(where_an_old_router_was_heard_changes_are_told_as_it_has_them)
+{
+    struct net_fixture *f = quiet(0);
+    struct packet p = query("fe80::9", 1, 24);
+    net_receive_copy(f, &p); /* another worker answers */
+    net_wait_ms(f, 2000);
+    CHECK_EQ(f->n_sent, 0);
+    configure_without(f, 1);
+    net_wait_ms(f, 5000);
+    struct packet done = message_v1(132, "33:33:00:00:00:02", "ff02::2", "ff02::1:ff00:80");
+    struct packet report1 = message_v1(131, MAC_GROUP6, GROUP6, GROUP6);
+    CHECK_EQ(times_sent(f, &done), 1);
+    CHECK(times_sent(f, &report1) >= NET_MLD_TIMES);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), 0);
+    net_forget_sent(f);
+    p = query("fe80::9", 1, 28); /* a newer one does not change that (RFC 3810, 8.2.1) */
+    net_receive(f, &p, 0);
+    net_wait_ms(f, 1020);
+    CHECK(times_sent(f, &report1) >= 1);
+    net_wait_ms(f, NET_MLD_V1_US / 1000);
+    net_forget_sent(f);
+    net_configure(f->net, net_fixture_config());
+    net_wait_ms(f, 5000);
+    CHECK_EQ(times_sent(f, &report1), 0);
+    configure_without(f, 1);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(n_leaves(f, "ff02::1:ff00:80"), NET_MLD_TIMES);
     net_down(f);
 }
 
@@ -368,6 +430,7 @@ TEST(without_mbufs_it_is_reported_later)
     rte_pktmbuf_free(taken);
     net_forget_sent(f);
     f->core.mbufs = none;
+    rte_pktmbuf_free(taken);
     taken = rte_pktmbuf_alloc(none);
     configure_without(f, 1);
     net_wait_ms(f, 500);
@@ -389,7 +452,9 @@ UNIT_MAIN("net/mld", T(new_addresses_have_their_groups_reported_twice),
           T(very_many_groups_can_be_left_at_once_but_not_twice_that),
           T(other_workers_report_nothing_unasked),
           T(a_query_is_answered_on_its_interface_within_its_time),
+          T(an_answer_that_waits_goes_out_though_an_interface_s_address_comes_into_use),
           T(an_old_router_gets_a_report_a_group),
+          T(where_an_old_router_was_heard_changes_are_told_as_it_has_them),
           T(a_query_that_did_not_come_from_the_link_is_ignored),
           T(many_groups_take_several_reports_and_several_rounds),
           T(without_mbufs_it_is_reported_later))
