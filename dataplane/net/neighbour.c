@@ -68,7 +68,7 @@ static void fail(struct net *n, struct neighbour *e)
     struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
     unsigned n_waiting = e->waiting;
     memcpy(waiting, e->queue, n_waiting * sizeof(waiting[0]));
-    e->waiting = 0;
+    neighbour_set_waiting(n, e, 0);
     stat_inc(n->core, STAT_net_neighbour_failures);
     gateway_is_down(n, neighbour_iface(n, e), &e->addr);
     neighbour_forget(n, e, STAT_net_drop_tx_neighbour_failed);
@@ -116,10 +116,11 @@ static void wait_for(struct net *n, struct neighbour *e, struct rte_mbuf *m)
     if (e->waiting == NET_NEIGHBOUR_QUEUE_MAX) {
         /* The newest tells most of what is wanted now (RFC 4861, section 7.2.2). */
         net_drop(n, e->queue[0], STAT_net_drop_tx_neighbour_queue);
-        e->waiting--;
+        neighbour_set_waiting(n, e, NET_NEIGHBOUR_QUEUE_MAX - 1);
         memmove(&e->queue[0], &e->queue[1], e->waiting * sizeof(e->queue[0]));
     }
-    e->queue[e->waiting++] = m;
+    e->queue[e->waiting] = m;
+    neighbour_set_waiting(n, e, e->waiting + 1);
     stat_inc(n->core, STAT_net_tx_waits);
 }
 
@@ -148,7 +149,7 @@ static void send_waiting(struct net *n, const struct net_iface *iface, struct ne
     ASSERT_HOT(e->state != NEIGHBOUR_INCOMPLETE);
     ASSERT_HOT(iface->port == e->port && iface->vlan == e->vlan);
     unsigned waiting = e->waiting;
-    e->waiting = 0;
+    neighbour_set_waiting(n, e, 0);
     for (unsigned i = 0; i < waiting; i++) {
         stat_inc(n->core, STAT_net_tx_packets);
         eth_output(n, iface, &e->mac, type_of(e), e->queue[i]);

@@ -72,12 +72,19 @@ void neighbour_init(struct net *n)
         list_init(&t->buckets[i]);
 }
 
+void neighbour_set_waiting(struct net *n, struct neighbour *e, unsigned waiting)
+{
+    stat_add(n->core, STAT_net_tx_waiting_now, (uint64_t)waiting - e->waiting);
+    e->waiting = (uint8_t)waiting;
+}
+
 void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why)
 {
     neighbour_check(e);
     ASSERT_HOT(e->net == n);
     for (unsigned i = 0; i < e->waiting; i++)
         net_drop(n, e->queue[i], why);
+    neighbour_set_waiting(n, e, 0);
     if (e->state == NEIGHBOUR_INCOMPLETE)
         n->neighbours.n_unresolved--;
     if (e->is_heard)

@@ -23,6 +23,9 @@ static inline bool neighbour_is_unsure(const struct neighbour *e)
     return e->state == NEIGHBOUR_DELAY || e->state == NEIGHBOUR_PROBE;
 }
 
+/* So many packets wait for `e` now. */
+void neighbour_set_waiting(struct net *n, struct neighbour *e, unsigned waiting);
+
 /* Forgets `e`; what waited for it is dropped for the reason given. */
 void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why);
 

@@ -96,7 +96,7 @@ def require_balance(c):
              sum(c[f"net_{k}"] for k in ("reassembled", "reassembly_timeouts", "reassembly_evicted"))),
             ("fragments", c["net_rx_fragment"], c["net_fragments_joined"] + c["net_fragments_lost"]),
             ("packets to send", c["tcp_tx_packets"] + c["net_tx_udp"] + c["net_echo_replies"]
-             + family(c, "net_tx_icmp_"), c["net_tx_packets"] + family(c, "net_drop_tx_")),
+             + family(c, "net_tx_icmp_"), c["net_tx_packets"] + family(c, "net_drop_tx_") + c["net_tx_waiting_now"]),
             ("frames of net", c["core_tx_frames"],
              sum(c[f"net_{k}"] for k in ("tx_packets", "tx_arp", "tx_nd", "mld_reports"))),
             ("frames to send", c["core_tx_frames"],

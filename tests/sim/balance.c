@@ -47,7 +47,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"packets to send",
          c[STAT_tcp_tx_packets] + c[STAT_net_tx_udp] + c[STAT_net_echo_replies] +
              family(c, "net_tx_icmp_"),
-         c[STAT_net_tx_packets] + family(c, "net_drop_tx_")},
+         c[STAT_net_tx_packets] + family(c, "net_drop_tx_") + c[STAT_net_tx_waiting_now]},
         {"frames of net", c[STAT_core_tx_frames],
          c[STAT_net_tx_packets] + c[STAT_net_tx_arp] + c[STAT_net_tx_nd] + c[STAT_net_mld_reports]},
         {"frames to send", c[STAT_core_tx_frames],
