@@ -51,13 +51,15 @@ static struct tcp_cc_pace cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_l
     return pace(cc, look);
 }
 
-/* May the window grow? If it was full; paced it rarely is, then if at least half of it was used in
- * the last round trips (RFC 7661, 4.3). */
+/* May the window grow? If it was full; paced it rarely is, then if at least half of it is in
+ * flight, or was used in the last round trips (RFC 7661, 4.3: a sample is a round trip old, and in
+ * slow start the window has doubled since). */
 static bool was_used(const struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
     if (look->is_cwnd_limited || look->in_loss)
         return true;
-    return look->is_paced && tcp_cwv_is_validated(&cc->window.cwv, cc->cwnd_bytes);
+    return look->is_paced && (tcp_cc_flight(look) >= cc->cwnd_bytes / 2 ||
+                              tcp_cwv_is_validated(&cc->window.cwv, cc->cwnd_bytes));
 }
 
 /* The first slow start ends when delay grows: HyStart++. Returns how much the window may grow. */

@@ -6,8 +6,8 @@
  *
  *   receive   four times what the owner consumed in a round trip: the window is ahead of a sender
  *             that doubles each round trip (the idea is dynamic right-sizing, Fisk and Feng, 2001)
- *   send      what the peer has acknowledged, up to three times what may be in flight: one that is,
- *             one to replace it in recovery, one that waits
+ *   send      four times what the peer has acknowledged, up to three times what may be in flight:
+ *             one that is, one to replace it in recovery, one that waits
  *   either    at least what a connection begins with, at most its share, at most the configured
  *
  * The share is Choudhury's and Hahne's ("Dynamic queue length thresholds for shared-memory packet
@@ -23,6 +23,9 @@
 /* Twice the bytes may be held in mbufs: a full segment fills a good half of its. */
 #define TRUE_SIZE_FACTOR 2u
 #define KIB 1024u
+/* How far what may be held is ahead of what was drained: a window that doubles each round trip
+ * needs twice the last one, and as much again that is not acknowledged yet. */
+#define EARNED_FACTOR 4u
 
 static uint32_t mbufs_for(const struct tcp *t, uint32_t bytes)
 {
@@ -86,7 +89,7 @@ void tcp_rcvq_earn(struct tcp_conn *c)
     if (elapsed_ms * 1000u < max32(c->rtt.srtt_us, 1000))
         return;
     seq_t consumed = seq_add(c->rcv_nxt, -c->rcvq.bytes);
-    uint64_t bytes = 4ull * (uint32_t)seq_diff(consumed, c->rcv_mark);
+    uint64_t bytes = (uint64_t)EARNED_FACTOR * (uint32_t)seq_diff(consumed, c->rcv_mark);
     uint32_t earned =
         (uint32_t)(bytes < c->tcp->config.rx_window_bytes ? bytes : c->tcp->config.rx_window_bytes);
     uint16_t kib = (uint16_t)((earned + KIB - 1) / KIB);
@@ -111,6 +114,6 @@ void tcp_sndq_earn(struct tcp_conn *c, uint32_t acked_bytes)
     struct tcp_sender *x = c->tx;
     uint32_t most = 3 * min32(x->cc.cwnd_bytes, c->snd_wnd_max); /* neither is over 2^30 */
     if (x->earned_bytes < most)
-        x->earned_bytes = min32(x->earned_bytes + acked_bytes, most);
+        x->earned_bytes = min32(x->earned_bytes + EARNED_FACTOR * acked_bytes, most);
     tcp_sndq_mark_drained(c);
 }

@@ -25,8 +25,8 @@ def host(backend, family):
 
 
 def patient(host):
-    """Linux asks three times who has an address: over a link that loses one frame in ten all are lost in one of 150 tries,
-    and that is not what is tested here."""
+    """Linux asks three times who has an address: over a link that loses one frame in ten all are lost in one of 150
+    tries, and that is not what is tested here."""
     host.sysctl(net__ipv4__neigh__eth0__mcast_solicit=10, net__ipv6__neigh__eth0__mcast_solicit=10)
 
 
