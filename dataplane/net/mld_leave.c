@@ -136,9 +136,9 @@ void mld_leave_note(struct net *n, const struct net_tables *then)
 
 static struct ip_addr group_of(const struct mld_left *g)
 {
-    struct ip_addr group = {{0xff, 0x02, [11] = 1, [12] = 0xff}};
-    memcpy(&group.bytes[13], g->suffix, sizeof(g->suffix));
-    return group;
+    struct ip_addr addr = {0}; /* one that had it */
+    memcpy(&addr.bytes[13], g->suffix, sizeof(g->suffix));
+    return nd_solicited_node(&addr);
 }
 
 /* The groups from l->next on that are of one interface, as many as fit. False: no mbuf. */

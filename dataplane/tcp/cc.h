@@ -138,6 +138,12 @@ void tcp_cc_init(struct tcp_cc *cc, const struct tcp_cc_ops *ops, uint32_t mss);
 /* The initial window for segments of `mss` bytes. */
 uint32_t tcp_cc_initial_window(uint32_t mss);
 
+/* now in the unit of a field that ends in _ms. */
+static inline uint32_t tcp_cc_now_ms(const struct tcp_cc_look *look)
+{
+    return (uint32_t)(look->now_us / 1000);
+}
+
 /* How much is unacknowledged. */
 static inline uint32_t tcp_cc_flight(const struct tcp_cc_look *look)
 {

@@ -18,7 +18,7 @@ const char *tcp_bbr_state_name(enum tcp_bbr_state state)
 
 static void bbr_init(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t seed)
 {
-    uint32_t now_ms = tcp_bbr_now_ms(look->now_us);
+    uint32_t now_ms = tcp_cc_now_ms(look);
     uint32_t rtt_us = look->srtt_us > 0 ? look->srtt_us : TCP_BBR_RTT_INFINITE;
     cc->bbr = (struct tcp_bbr){
         .min_rtt_us = rtt_us,

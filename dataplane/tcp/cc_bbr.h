@@ -18,6 +18,7 @@
 
 #include "base/seq.h"
 #include "tcp/delivery_rate.h"
+#include "tcp/tcp_limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -120,10 +121,10 @@ struct tcp_bbr_step {
     uint32_t acked_bytes; /* RS.newly_acked */
 };
 
-/* now in the unit of a field that ends in _ms. */
-static inline uint32_t tcp_bbr_now_ms(uint64_t now_us)
+/* BBR.Beta of a rate or an amount. */
+static inline uint64_t tcp_bbr_beta(uint64_t x)
 {
-    return (uint32_t)(now_us / 1000);
+    return x * TCP_BBR_BETA_PERCENT / 100;
 }
 
 static inline bool tcp_bbr_is_probe_bw(const struct tcp_bbr *b)
@@ -206,6 +207,9 @@ void tcp_bbr_enter_startup(struct tcp_bbr *b);
 /* The pipe is full: the queue that this has made is to go. */
 void tcp_bbr_enter_drain(struct tcp_bbr *b);
 
+/* Losses or marks say that the pipe is full. */
+void tcp_bbr_note_full_pipe(struct tcp_bbr *b, uint32_t mss);
+
 /* The detector of a full pipe begins anew, with `bw` for a baseline. */
 void tcp_bbr_reset_full_bw(struct tcp_bbr *b, uint64_t bw);
 
@@ -215,7 +219,7 @@ void tcp_bbr_check_startup(struct tcp_bbr_step *s);
 /* cc_bbr_probe_bw.c */
 
 /* A cycle begins: slower than the path delivers. */
-void tcp_bbr_start_down(struct tcp_bbr *b, uint64_t now_us);
+void tcp_bbr_start_down(struct tcp_bbr *b, uint32_t now_ms);
 
 /* As fast as it delivers, until it is time for a probe. */
 void tcp_bbr_start_cruise(struct tcp_bbr *b);

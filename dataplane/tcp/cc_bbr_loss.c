@@ -7,11 +7,6 @@
 
 #define LOSS_THRESH_PERCENT 2u
 
-static uint32_t beta(uint32_t bytes)
-{
-    return (uint32_t)((uint64_t)bytes * TCP_BBR_BETA_PERCENT / 100);
-}
-
 bool tcp_bbr_is_inflight_too_high(const struct tcp_bw_sample *rs, bool has_sack)
 {
     if (!has_sack)
@@ -27,11 +22,12 @@ static void handle_inflight_too_high(struct tcp_cc *cc, const struct tcp_cc_look
     b->prev_probe_too_high = true;
     b->is_bw_probe_sample = false; /* once a probe */
     if (!is_app_limited)
-        b->inflight_longterm = max32(inflight, beta(tcp_bbr_target_inflight(cc, look->mss)));
+        b->inflight_longterm =
+            max32(inflight, (uint32_t)tcp_bbr_beta(tcp_bbr_target_inflight(cc, look->mss)));
     if (b->state != TCP_BBR_PROBE_BW_UP)
         return;
     b->undo_state = TCP_BBR_PROBE_BW_UP;
-    tcp_bbr_start_down(b, look->now_us);
+    tcp_bbr_start_down(b, tcp_cc_now_ms(look));
 }
 
 /* How much was in flight when the loss rate crossed the threshold, if losses before this segment
@@ -86,20 +82,20 @@ void tcp_bbr_on_mark(struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
     struct tcp_bbr *b = &cc->bbr;
     if (b->state == TCP_BBR_STARTUP) {
-        b->full_bw_now = true;
-        b->full_bw_reached = true;
-        b->inflight_longterm = max32(tcp_bbr_bdp(b, look->mss, 100), b->inflight_latest);
+        tcp_bbr_note_full_pipe(b, look->mss);
         tcp_bbr_enter_drain(b);
     } else if (b->is_bw_probe_sample || b->state == TCP_BBR_PROBE_BW_REFILL) {
-        handle_inflight_too_high(cc, look, beta(look->pipe_bytes), b->rate.is_app_limited);
+        handle_inflight_too_high(cc, look, (uint32_t)tcp_bbr_beta(look->pipe_bytes),
+                                 b->rate.is_app_limited);
         if (b->state == TCP_BBR_PROBE_BW_REFILL)
-            tcp_bbr_start_down(b, look->now_us);
+            tcp_bbr_start_down(b, tcp_cc_now_ms(look));
     }
     /* As CUBIC would, at once; until the next probe. */
     uint64_t bw = min64(b->bw_shortterm, tcp_bbr_max_bw(b));
     uint32_t inflight = min32(b->inflight_shortterm, cc->cwnd_bytes);
-    b->bw_shortterm = bw * TCP_BBR_BETA_PERCENT / 100;
-    b->inflight_shortterm = max32(beta(inflight), TCP_BBR_MIN_PIPE_SEGMENTS * look->mss);
+    b->bw_shortterm = tcp_bbr_beta(bw);
+    b->inflight_shortterm =
+        max32((uint32_t)tcp_bbr_beta(inflight), TCP_BBR_MIN_PIPE_SEGMENTS * look->mss);
     cc->cwnd_bytes = min32(cc->cwnd_bytes, b->inflight_shortterm);
     ASSERT_HOT(cc->cwnd_bytes > 0);
 }

@@ -58,9 +58,8 @@ static void adapt_lower_bounds(struct tcp_bbr_step *s)
     uint64_t bw = min64(b->bw_shortterm, tcp_bbr_max_bw(b));
     uint32_t inflight =
         b->inflight_shortterm == TCP_BBR_BYTES_INFINITE ? s->cc->cwnd_bytes : b->inflight_shortterm;
-    b->bw_shortterm = max64(b->bw_latest, bw * TCP_BBR_BETA_PERCENT / 100);
-    b->inflight_shortterm =
-        max32(b->inflight_latest, (uint32_t)((uint64_t)inflight * TCP_BBR_BETA_PERCENT / 100));
+    b->bw_shortterm = max64(b->bw_latest, tcp_bbr_beta(bw));
+    b->inflight_shortterm = max32(b->inflight_latest, (uint32_t)tcp_bbr_beta(inflight));
 }
 
 void tcp_bbr_update_signals(struct tcp_bbr_step *s)

@@ -18,13 +18,13 @@ static uint32_t random_next(struct tcp_bbr *b)
     return b->random >> 8;
 }
 
-void tcp_bbr_start_down(struct tcp_bbr *b, uint64_t now_us)
+void tcp_bbr_start_down(struct tcp_bbr *b, uint32_t now_ms)
 {
     tcp_bbr_reset_signals(b);
     b->probe_up_acked_per_inc = TCP_BBR_BYTES_INFINITE;
     b->rounds_since_probe_up = random_next(b) & 1;
     b->bw_probe_wait_ms = PROBE_WAIT_MS + random_next(b) % PROBE_WAIT_RANDOM_MS;
-    b->cycle_ms = tcp_bbr_now_ms(now_us);
+    b->cycle_ms = now_ms;
     b->ack_phase = TCP_BBR_ACKS_PROBE_STOPPING;
     tcp_bbr_start_round(b);
     b->state = TCP_BBR_PROBE_BW_DOWN;
@@ -85,7 +85,7 @@ uint32_t tcp_bbr_target_inflight(const struct tcp_cc *cc, uint32_t mss)
 static bool is_time_to_probe_bw(const struct tcp_bbr_step *s)
 {
     const struct tcp_bbr *b = &s->cc->bbr;
-    uint32_t elapsed_ms = tcp_bbr_now_ms(s->look->now_us) - b->cycle_ms;
+    uint32_t elapsed_ms = tcp_cc_now_ms(s->look) - b->cycle_ms;
     uint32_t reno_rounds = tcp_bbr_target_inflight(s->cc, s->look->mss) / s->look->mss;
     return elapsed_ms > b->bw_probe_wait_ms ||
            b->rounds_since_probe_up >= min32(reno_rounds, RENO_ROUNDS_MAX);
@@ -201,7 +201,7 @@ void tcp_bbr_update_probe_bw(struct tcp_bbr_step *s)
         if (!is_time_to_go_down(s))
             break;
         b->prev_probe_too_high = false; /* not yet: its losses may still be told */
-        tcp_bbr_start_down(b, s->look->now_us);
+        tcp_bbr_start_down(b, tcp_cc_now_ms(s->look));
         break;
     default:
         break;

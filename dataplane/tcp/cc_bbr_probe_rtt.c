@@ -13,7 +13,7 @@
 void tcp_bbr_update_min_rtt(struct tcp_bbr_step *s)
 {
     struct tcp_bbr *b = &s->cc->bbr;
-    uint32_t now_ms = tcp_bbr_now_ms(s->look->now_us);
+    uint32_t now_ms = tcp_cc_now_ms(s->look);
     b->probe_rtt_expired = now_ms - b->probe_rtt_min_ms > PROBE_RTT_INTERVAL_MS;
     uint32_t rtt_us = s->rs.rtt_us;
     if (rtt_us > 0 && (rtt_us < b->probe_rtt_min_us || b->probe_rtt_expired)) {
@@ -43,26 +43,26 @@ static void enter_probe_rtt(struct tcp_cc *cc, const struct tcp_cc_look *look)
 }
 
 /* The pipe is known to have drained, so it cruises at once. */
-static void exit_probe_rtt(struct tcp_bbr *b, uint64_t now_us)
+static void exit_probe_rtt(struct tcp_bbr *b, uint32_t now_ms)
 {
     tcp_bbr_reset_shortterm(b);
     if (!b->full_bw_reached) {
         tcp_bbr_enter_startup(b);
         return;
     }
-    tcp_bbr_start_down(b, now_us);
+    tcp_bbr_start_down(b, now_ms);
     tcp_bbr_start_cruise(b);
 }
 
 static void check_done(struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
     struct tcp_bbr *b = &cc->bbr;
-    uint32_t now_ms = tcp_bbr_now_ms(look->now_us);
+    uint32_t now_ms = tcp_cc_now_ms(look);
     if (!b->has_probe_rtt_done || (int32_t)(now_ms - b->probe_rtt_done_ms) <= 0)
         return;
     b->probe_rtt_min_ms = now_ms; /* the next one counts from here */
     tcp_bbr_restore_cwnd(cc);
-    exit_probe_rtt(b, look->now_us);
+    exit_probe_rtt(b, now_ms);
 }
 
 static void handle_probe_rtt(struct tcp_bbr_step *s)
@@ -78,7 +78,7 @@ static void handle_probe_rtt(struct tcp_bbr_step *s)
     }
     if (s->look->pipe_bytes > tcp_bbr_probe_rtt_cwnd(b, s->look->mss))
         return;
-    b->probe_rtt_done_ms = tcp_bbr_now_ms(s->look->now_us) + PROBE_RTT_DURATION_MS;
+    b->probe_rtt_done_ms = tcp_cc_now_ms(s->look) + PROBE_RTT_DURATION_MS;
     b->has_probe_rtt_done = true;
     b->probe_rtt_round_done = false;
     tcp_bbr_start_round(b);

@@ -26,6 +26,13 @@ void tcp_bbr_reset_full_bw(struct tcp_bbr *b, uint64_t bw)
     b->full_bw_now = false;
 }
 
+void tcp_bbr_note_full_pipe(struct tcp_bbr *b, uint32_t mss)
+{
+    b->full_bw_now = true;
+    b->full_bw_reached = true;
+    b->inflight_longterm = max32(tcp_bbr_bdp(b, mss, 100), b->inflight_latest);
+}
+
 /* Three rounds in which going faster brought less than a quarter more. */
 static void check_full_bw(struct tcp_bbr_step *s)
 {
@@ -60,9 +67,7 @@ static void check_startup_done(struct tcp_bbr_step *s)
         return;
     if (!b->full_bw_reached && has_high_loss(s)) {
         b->undo_state = TCP_BBR_STARTUP;
-        b->full_bw_now = true;
-        b->full_bw_reached = true;
-        b->inflight_longterm = max32(tcp_bbr_bdp(b, s->look->mss, 100), b->inflight_latest);
+        tcp_bbr_note_full_pipe(b, s->look->mss);
     }
     if (b->full_bw_reached)
         tcp_bbr_enter_drain(b);
@@ -77,5 +82,5 @@ void tcp_bbr_check_startup(struct tcp_bbr_step *s)
         return;
     bool is_late = b->round_count - b->drain_start_round > DRAIN_ROUNDS_MAX;
     if (is_late || s->look->pipe_bytes <= tcp_bbr_inflight(b, s->look->mss, 100))
-        tcp_bbr_start_down(b, s->look->now_us);
+        tcp_bbr_start_down(b, tcp_cc_now_ms(s->look));
 }

@@ -6,15 +6,10 @@
 #include "tcp/pace.h"
 #include "tcp/tcp_limits.h"
 
-static uint32_t now_ms(const struct tcp_cc_look *look)
-{
-    return (uint32_t)(look->now_us / 1000);
-}
-
 static void cubic_init(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32_t seed)
 {
     ASSERT_HOT(cc->cwnd_bytes > 0);
-    tcp_cwv_init(&cc->window.cwv, now_ms(look));
+    tcp_cwv_init(&cc->window.cwv, tcp_cc_now_ms(look));
     tcp_hystart_init(&cc->window.hystart, look->nxt);
 }
 
@@ -23,7 +18,7 @@ static void cubic_init(struct tcp_cc *cc, const struct tcp_cc_look *look, uint32
 static void cubic_before_send(struct tcp_cc *cc, const struct tcp_cc_look *look, bool is_idle)
 {
     if (look->is_paced)
-        tcp_cwv_before_send(&cc->window.cwv, cc, look->mss, now_ms(look));
+        tcp_cwv_before_send(&cc->window.cwv, cc, look->mss, tcp_cc_now_ms(look));
     else if (is_idle)
         tcp_cc_on_idle(cc, look->mss);
     if (is_idle)
@@ -97,7 +92,7 @@ static enum tcp_cc_news cubic_on_ack(struct tcp_cc *cc, const struct tcp_cc_look
     uint32_t delivered = ack->delivered_bytes;
     if (!look->in_loss)
         tcp_cwv_on_ack(&cc->window.cwv, delivered, look->una, look->nxt, look->srtt_us,
-                       now_ms(look));
+                       tcp_cc_now_ms(look));
     if (ack->una_bytes == 0 || ack->is_marked)
         return TCP_CC_NEWS_NONE; /* RFC 5681, 3.1; RFC 3042, 2: duplicates open no window */
     if (!look->has_sack && look->in_loss && delivered > look->mss)
@@ -133,9 +128,9 @@ static void cubic_on_recovered(struct tcp_cc *cc, const struct tcp_cc_look *look
 {
     if (look->in_recovery) {
         tcp_cc_on_recovered(cc, look->mss);
-        tcp_cwv_on_recovered(&cc->window.cwv, cc, look->mss, now_ms(look));
+        tcp_cwv_on_recovered(&cc->window.cwv, cc, look->mss, tcp_cc_now_ms(look));
     } else {
-        tcp_cwv_init(&cc->window.cwv, now_ms(look));
+        tcp_cwv_init(&cc->window.cwv, tcp_cc_now_ms(look));
     }
 }
 
@@ -154,7 +149,7 @@ static void cubic_on_mark(struct tcp_cc *cc, const struct tcp_cc_look *look)
 static void cubic_undo(struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
     tcp_cc_undo(cc, look->pipe_bytes, look->mss);
-    tcp_cwv_init(&cc->window.cwv, now_ms(look));
+    tcp_cwv_init(&cc->window.cwv, tcp_cc_now_ms(look));
 }
 
 static struct tcp_cc_told cubic_tell(const struct tcp_cc *cc)

@@ -62,12 +62,11 @@ void tcp_congestion_on_delivery(struct tcp_conn *c, const struct tcp_delivery *d
         cc->ops->on_delivered(cc, d->acked_bytes + d->sacked_bytes, d->now_us);
 }
 
-static void tell_lost(struct tcp_conn *c, const struct tcp_sent *s)
+static void tell_lost(struct tcp_conn *c, const struct tcp_cc_look *look, const struct tcp_sent *s)
 {
     struct tcp_cc *cc = &c->tx->cc;
-    struct tcp_cc_look look = tcp_congestion_look(c);
     struct tcp_cc_lost lost = {tcp_mark_of(c, s), s->seq, tcp_sent_len(s)};
-    cc->ops->on_lost(cc, &look, &lost);
+    cc->ops->on_lost(cc, look, &lost);
 }
 
 void tcp_congestion_on_lost(struct tcp_conn *c, uint32_t bytes)
@@ -81,8 +80,9 @@ void tcp_congestion_on_lost(struct tcp_conn *c, uint32_t bytes)
         ASSERT_HOT(node != all);
         passed += tcp_sent_len(container_of(node, struct tcp_sent, by_place));
     }
+    struct tcp_cc_look look = tcp_congestion_look(c);
     for (; node != all; node = node->next)
-        tell_lost(c, container_of(node, struct tcp_sent, by_place));
+        tell_lost(c, &look, container_of(node, struct tcp_sent, by_place));
 }
 
 void tcp_congestion_on_timeout(struct tcp_conn *c, bool is_first)
@@ -93,7 +93,7 @@ void tcp_congestion_on_timeout(struct tcp_conn *c, bool is_first)
     if (!cc->ops->has_marks)
         return;
     LIST_EACH (node, &c->tx->board.in_flight)
-        tell_lost(c, container_of(node, struct tcp_sent, by_place));
+        tell_lost(c, &look, container_of(node, struct tcp_sent, by_place));
 }
 
 static void count_news(struct tcp_conn *c, enum tcp_cc_news news)

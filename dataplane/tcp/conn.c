@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection's place in pool and table, from its making to its end. */
 #include "base/assert.h"
+#include "net/net_wire.h"
 #include "tcp/tcp_priv.h"
 
 static tcp_entry_t entry_of(const struct tcp_conn *c)
@@ -49,7 +50,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
         .created_ms = tcp_now_ms(t),
         .challenge_ms = tcp_now_ms(t) - TCP_CHALLENGE_INTERVAL_MS,
         .ts_offset = tcp_ts_offset(secret),
-        .flow_label = tcp_flow_label(secret) & TCP_FLOW_LABEL_MASK,
+        .flow_label = tcp_flow_label(secret) & IP6_FLOW_LABEL_MAX,
         .kept_cwnd_bytes = TCP_CWND_BYTES_MAX,
         .kept_ssthresh_bytes = TCP_CWND_BYTES_MAX,
     };

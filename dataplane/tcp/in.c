@@ -6,12 +6,9 @@
  * Station on the path: after net, before http. Owner: the worker.
  */
 #include "base/assert.h"
-#include "base/be.h"
-#include "net/cksum.h"
+#include "tcp/tcp_priv.h"
 #include "tcp/trace.h"
-#include "tcp/wire.h"
 
-#include <netinet/in.h>
 #include <rte_mbuf.h>
 
 /* A timestamp that came longer ago says nothing: the peer's clock may have gone round (RFC 7323,

@@ -3,7 +3,7 @@
  * What a worker does when memory or connections run out, in this order, each step counted:
  *
  *   mbufs left         always           no queue holds more than a share of what is left (room.c)
- *   mbufs left below   mbufs_low        windows do not grow, new connections begin with small ones,
+ *   mbufs left below   mbufs_low        windows are small, of new connections too (never shut),
  *                                       who has unread data gets no more of it, window or not
  *                      three quarters   SYNs are refused; opens, which a peer who is in waits for,
  *                                       below five eighths

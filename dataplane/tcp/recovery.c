@@ -253,13 +253,12 @@ void tcp_recovery_on_rto(struct tcp_conn *c)
     if (c->backoff < TCP_BACKOFF_MAX)
         c->backoff++;
     /* Who only asks whether he may send gets a sender after those who may. */
-    if (c->tx == NULL && (!list_is_empty(&c->tcp->waiting) || !tcp_sender_take(c))) {
+    bool is_late = c->tx == NULL && !list_is_empty(&c->tcp->waiting);
+    if (is_late || !tcp_sender_take(c)) {
         tcp_recovery_arm(c);
         return;
     }
     struct tcp_sender *x = c->tx;
-    if (list_is_linked(&x->resting))
-        list_remove(&x->resting);
     struct tcp_sent *first = tcp_board_first(&x->board);
     if (first == NULL) {
         probe_window(c);

@@ -41,21 +41,37 @@ static uint32_t part_of_free(struct tcp *t, uint32_t parts)
     return max32(part, TCP_SHARE_MBUFS_MIN);
 }
 
-/* What a queue may hold of which nothing has been drained yet. */
-static uint32_t first_mbufs(struct tcp *t, uint32_t bytes_max)
+static struct tcp_queue_limits limits_for(const struct tcp *t, uint32_t bytes_max)
 {
     uint32_t first = t->config.first_bytes;
-    if (first == 0)
-        return mbufs_for(t, bytes_max);
-    return min32(mbufs_for(t, first), part_of_free(t, TCP_FIRST_SHARE_OF_FREE));
+    return (struct tcp_queue_limits){
+        .mbufs_max = mbufs_for(t, bytes_max),
+        .first_mbufs = first == 0 ? UINT32_MAX : mbufs_for(t, first),
+    };
+}
+
+void tcp_room_init(struct tcp *t)
+{
+    t->rcvq_limits = limits_for(t, t->config.rx_window_bytes);
+    t->sndq_limits = limits_for(t, t->config.tx_buffer_bytes);
+}
+
+/* What a queue may hold of which nothing has been drained yet. */
+static uint32_t first_mbufs(struct tcp *t, const struct tcp_queue_limits *limits)
+{
+    if (limits->first_mbufs == UINT32_MAX)
+        return limits->mbufs_max;
+    return min32(limits->first_mbufs, part_of_free(t, TCP_FIRST_SHARE_OF_FREE));
 }
 
 /* What a queue may hold that has earned so many bytes. */
-static uint32_t mbufs_max(struct tcp *t, uint32_t earned_bytes, uint32_t bytes_max)
+static uint32_t mbufs_max(struct tcp *t, const struct tcp_queue_limits *limits,
+                          uint32_t earned_bytes)
 {
-    uint32_t earned = max32(mbufs_for(t, earned_bytes), first_mbufs(t, bytes_max));
-    uint32_t most = min32(earned, mbufs_for(t, bytes_max));
-    return min32(most, part_of_free(t, TCP_SHARE_OF_FREE));
+    uint32_t earned = first_mbufs(t, limits);
+    if (earned_bytes > 0)
+        earned = max32(earned, mbufs_for(t, earned_bytes));
+    return min32(min32(earned, limits->mbufs_max), part_of_free(t, TCP_SHARE_OF_FREE));
 }
 
 uint32_t tcp_window_of_mbufs(const struct tcp *t, uint32_t mbufs)
@@ -65,19 +81,19 @@ uint32_t tcp_window_of_mbufs(const struct tcp *t, uint32_t mbufs)
 
 uint32_t tcp_rcvq_mbufs_max(struct tcp_conn *c)
 {
-    return mbufs_max(c->tcp, c->rcv_earned_kib * KIB, c->tcp->config.rx_window_bytes);
+    return mbufs_max(c->tcp, &c->tcp->rcvq_limits, c->rcv_earned_kib * KIB);
 }
 
 uint32_t tcp_sndq_mbufs_max(const struct tcp_conn *c)
 {
-    uint32_t earned = c->tx == NULL ? 0 : c->tx->earned_bytes;
-    return mbufs_max(c->tcp, earned, c->tcp->config.tx_buffer_bytes);
+    uint32_t earned_bytes = c->tx == NULL ? 0 : c->tx->earned_bytes;
+    return mbufs_max(c->tcp, &c->tcp->sndq_limits, earned_bytes);
 }
 
 uint32_t tcp_first_window(struct tcp *t)
 {
-    uint32_t bytes = t->config.rx_window_bytes;
-    return min32(bytes, tcp_window_of_mbufs(t, first_mbufs(t, bytes)));
+    return min32(t->config.rx_window_bytes,
+                 tcp_window_of_mbufs(t, first_mbufs(t, &t->rcvq_limits)));
 }
 
 void tcp_rcvq_earn(struct tcp_conn *c)
@@ -90,8 +106,7 @@ void tcp_rcvq_earn(struct tcp_conn *c)
         return;
     seq_t consumed = seq_add(c->rcv_nxt, -c->rcvq.bytes);
     uint64_t bytes = (uint64_t)EARNED_FACTOR * (uint32_t)seq_diff(consumed, c->rcv_mark);
-    uint32_t earned =
-        (uint32_t)(bytes < c->tcp->config.rx_window_bytes ? bytes : c->tcp->config.rx_window_bytes);
+    uint64_t earned = min64(bytes, c->tcp->config.rx_window_bytes);
     uint16_t kib = (uint16_t)((earned + KIB - 1) / KIB);
     if (kib > c->rcv_earned_kib)
         c->rcv_earned_kib = kib;

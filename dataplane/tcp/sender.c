@@ -30,6 +30,13 @@ static struct tcp_sender *take_resting(struct tcp *t)
     return x;
 }
 
+/* Nobody takes it from its connection now. */
+static void stop_resting(struct tcp_sender *x)
+{
+    if (list_is_linked(&x->resting))
+        list_remove(&x->resting);
+}
+
 /* One is free: for who waits longest. */
 static void give_back(struct tcp *t, struct tcp_sender *x)
 {
@@ -42,8 +49,10 @@ bool tcp_sender_take(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
     ASSERT_HOT(c->state >= TCP_ESTABLISHED);
-    if (c->tx != NULL)
+    if (c->tx != NULL) {
+        stop_resting(c->tx);
         return true;
+    }
     ASSERT_HOT(seq_eq(c->snd_una, c->snd_nxt));
     struct tcp_sender *x = pool_get(&t->senders);
     if (x == NULL)
@@ -88,8 +97,7 @@ void tcp_sender_settle(struct tcp_conn *c)
     if (x == NULL)
         return;
     bool may_rest = tcp_board_is_empty(&x->board) && !tcp_is_sender_due(c);
-    if (list_is_linked(&x->resting))
-        list_remove(&x->resting);
+    stop_resting(x);
     if (!may_rest)
         return;
     if (list_is_empty(&t->waiting)) {
@@ -108,8 +116,7 @@ void tcp_sender_put(struct tcp_conn *c)
     struct list_node *node;
     while ((node = list_take_front(&x->board.by_seq)) != NULL)
         pool_put(&c->tcp->records, container_of(node, struct tcp_sent, by_seq));
-    if (list_is_linked(&x->resting))
-        list_remove(&x->resting);
+    stop_resting(x);
     c->tx = NULL;
     give_back(c->tcp, x);
 }

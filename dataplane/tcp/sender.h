@@ -52,8 +52,8 @@ struct tcp_sender {
     struct tcp_pace pace;
 };
 
-/* Sees to it that the connection, which is synchronized and has something to send, has a sender.
- * False: all are busy; counted. */
+/* Sees to it that the connection, which is synchronized and has something to send, has a sender,
+ * which does not rest until tcp_sender_settle(). False: all are busy; counted. */
 bool tcp_sender_take(struct tcp_conn *c);
 
 /* Likewise; if all are busy the connection is on tcp.waiting. */

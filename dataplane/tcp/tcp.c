@@ -73,6 +73,7 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     if (config->half_open_listener_max == 0)
         t->config.half_open_listener_max = (config->half_open_max + 1) / 2;
     t->mbuf_bytes = (uint16_t)rte_mempool_calc_obj_size(core->mbufs->elt_size, 0, NULL);
+    tcp_room_init(t);
     t->range_offset = tcp_reasm_register();
     ASSERT(t->range_offset >= 0);
     look_at_ports(t);

@@ -118,7 +118,7 @@ struct tcp_open_args {
     uint16_t remote_port;
     uint32_t connect_timeout_ms; /* 0: the default */
     struct ip_addr local; /* an address of ours of the same family; zero: as the route says */
-    uint8_t congestion;   /* enum tcp_congestion */
+    enum tcp_congestion congestion;
 };
 
 #define TCP_OPEN_LIST(X)                                                                           \

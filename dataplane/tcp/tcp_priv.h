@@ -72,6 +72,12 @@ struct tcp_run {
     bool is_closed; /* nothing may follow */
 };
 
+/* What a kind of queue may hold by configuration; see room.c. */
+struct tcp_queue_limits {
+    uint32_t mbufs_max;
+    uint32_t first_mbufs; /* until something was drained; UINT32_MAX: all */
+};
+
 struct tcp {
     struct core *core;
     struct net *net;
@@ -108,6 +114,8 @@ struct tcp {
     uint32_t ooo_arrivals;   /* segments put aside so far: which came last */
     int range_offset;        /* reasm.c's field in mbufs */
     uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
+    struct tcp_queue_limits rcvq_limits;
+    struct tcp_queue_limits sndq_limits;
     uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
     uint16_t tx_mbufs_max;   /* mbufs of a segment that every port sends; 0: some send no chains */
     bool has_tso;            /* some port cuts long segments */
@@ -206,6 +214,9 @@ unsigned tcp_memory_poll(struct tcp *t);
 bool tcp_shed_slots(struct tcp *t);
 
 /* room.c */
+
+/* When config and mbuf_bytes are known: the limits that follow. */
+void tcp_room_init(struct tcp *t);
 
 /* How many mbufs the receive queue of the connection may hold now. */
 uint32_t tcp_rcvq_mbufs_max(struct tcp_conn *c);

@@ -114,8 +114,6 @@ struct tcp_tuple {
 
 static_assert(sizeof(struct tcp_tuple) == 36, "no padding in a hashed key");
 
-#define TCP_FLOW_LABEL_MASK 0xfffffu
-
 struct tcp_conn {
     /* line 0: what every received segment looks at */
     struct stream stream; /* first: a stream is a connection; owner: the bind until accepted */

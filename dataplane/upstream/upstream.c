@@ -177,7 +177,7 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
     struct tcp_open_args args = {.remote = e->id.addr,
                                  .remote_port = e->id.port,
                                  .connect_timeout_ms = u->config.connect_timeout_ms,
-                                 .congestion = (uint8_t)congestion};
+                                 .congestion = congestion};
     struct stream *stream;
     if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
         pool_put(&u->conns, c);

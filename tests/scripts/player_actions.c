@@ -108,7 +108,7 @@ static void do_connect(struct player *p)
     struct stream_addrs addrs;
     struct stream *s;
     args.connect_timeout_ms = (uint32_t)(p->line->args[0] / 1000);
-    args.congestion = (uint8_t)p->congestion;
+    args.congestion = p->congestion;
     enum tcp_open_fault fault = tcp_open(stage_tcp(p->stage), &args, &s);
     if (fault != TCP_OPEN_OK) {
         player_fail(p, "the open was refused: fault %d", fault);

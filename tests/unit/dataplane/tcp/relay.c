@@ -166,7 +166,7 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
     if (bind != 80)
         return true;
     struct tcp_open_args args = {
-        .remote = backend, .remote_port = backend_port, .congestion = (uint8_t)congestion};
+        .remote = backend, .remote_port = backend_port, .congestion = congestion};
     struct stream *to;
     enum tcp_open_fault fault = tcp_open(tcp, &args, &to);
     if (fault != TCP_OPEN_OK) {

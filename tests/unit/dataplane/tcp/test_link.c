@@ -402,7 +402,7 @@ static double carry(struct link *l, uint64_t up, uint64_t down, uint64_t seed)
     struct tcp_open_args args = {.remote = l->ends[1].addr,
                                  .remote_port = 80,
                                  .connect_timeout_ms = 60000,
-                                 .congestion = (uint8_t)l->line.congestion};
+                                 .congestion = l->line.congestion};
     REQUIRE(tcp_open(l->ends[0].tcp, &args, &l->ends[0].stream) == TCP_OPEN_OK);
     l->ends[0].stream->on_event = on_event;
     l->ends[0].stream->owner = &l->ends[0];
