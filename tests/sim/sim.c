@@ -6,6 +6,7 @@
 #include "sim.h"
 
 #include "base/assert.h"
+#include "sim_congestion.h"
 #include "sim_mark.h"
 
 #include <rte_mempool.h>

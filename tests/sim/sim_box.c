@@ -54,7 +54,6 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
     struct worker *w = worker_new(&config);
     ASSERT(w != NULL);
     worker_set_unix_time(w, 1700000000);
-    sim_congestion_begin(&b->congestions[number], plan, w);
     return w;
 }
 

@@ -7,7 +7,6 @@
 
 #include "abi/stats.h"
 #include "base/rng.h"
-#include "sim_congestion.h"
 #include "sim_limits.h"
 #include "sim_watch.h"
 
@@ -29,7 +28,6 @@ struct sim_box {
     struct rcu *rcu;
     unsigned n_workers;
     struct worker *workers[SIM_WORKERS_MAX];
-    struct sim_congestion congestions[SIM_WORKERS_MAX];
     struct stats_worker *stats; /* of each worker */
     struct sim_watch watch;
     bool is_awake;

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "sim.h"
+#include "sim_congestion.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +132,7 @@ static void open_connection(struct sim_client *c)
     struct tcp_open_args args = {.remote = c->plan->is_ip6 ? c->sim->vip6 : c->sim->vip4,
                                  .remote_port = SIM_PORT,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
-    args.congestion = (uint8_t)sim_congestion_of(&c->sim->plan, c->plan->first_request);
+    args.congestion = sim_congestion_of(&c->sim->plan, c->plan->first_request);
     enum tcp_open_fault fault = tcp_open(c->host->tcp, &args, &c->stream);
     c->host->is_awake = true;
     if (fault != TCP_OPEN_OK) {

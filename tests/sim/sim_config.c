@@ -2,7 +2,7 @@
 /*
  * Configurations of the simulator. Every image has what the plan's requests need (sim_plan.h,
  * SIM_TARGET_LIST); what changes from one to the next are weights, extra routes before and behind,
- * an extra address. So a request may never notice a change.
+ * an extra address, congestion control. So a request may never notice a change.
  */
 #include "sim_config.h"
 
@@ -11,6 +11,7 @@
 #include "core/endpoint_table.h"
 #include "core/generation.h"
 #include "sim.h"
+#include "sim_congestion.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,14 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
     }
 }
 
+/* The image's number `n` bind or group; another image may say otherwise. */
+static enum image_congestion congestion_of(const struct sim_box *box, unsigned n)
+{
+    unsigned number = (unsigned)box->generation * SIM_GROUP_END + n;
+    bool is_bbr = sim_congestion_of(&box->sim->plan, number) == TCP_CONGESTION_BBR;
+    return is_bbr ? IMAGE_CONGESTION_BBR : IMAGE_CONGESTION_CUBIC;
+}
+
 /* Routes in the order of their names, as precedence wants it. */
 static void add_routes(struct sim_box *box, struct image_builder *b)
 {
@@ -103,6 +112,12 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
     for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
         int fault = image_builder_bind(b, &vips[i], SIM_PORT, listener);
+        ASSERT(fault == 0);
+        fault = image_builder_bind_congestion(b, &vips[i], SIM_PORT, congestion_of(box, i));
+        ASSERT(fault == 0);
+    }
+    for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
+        int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
         ASSERT(fault == 0);
     }
     uint32_t one = 1;

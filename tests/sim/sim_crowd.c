@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "sim.h"
+#include "sim_congestion.h"
 
 #include <string.h>
 
@@ -68,7 +69,7 @@ static void open_conn(struct sim_crowd *c)
     struct sim_crowd_conn *k = &c->conns[c->n_opened++];
     struct tcp_open_args args = {
         .remote = c->sim->vip4, .remote_port = SIM_PORT, .connect_timeout_ms = 10000};
-    args.congestion = (uint8_t)sim_congestion_of(&c->sim->plan, c->n_opened);
+    args.congestion = sim_congestion_of(&c->sim->plan, c->n_opened);
     *k = (struct sim_crowd_conn){.crowd = c};
     if (tcp_open(c->sim->hosts[SIM_CROWD_CLIENT].tcp, &args, &k->stream) != TCP_OPEN_OK) {
         k->stream = NULL;
