@@ -103,6 +103,18 @@ def answers(l, address, host, path="/"):
     return body.split(b" ")[0].decode() if status == 200 else status
 
 
+def serve_one(l, ns, host, *vips):
+    """A Gateway "gw" with these addresses and a host on it that backend-1 answers."""
+    api = l.appliance.api
+    api.put(namespace(ns))
+    api.put(gateway(ns, "gw", *vips))
+    api.put(service(ns, "one"))
+    api.put(slice_of(ns, "one", labs.backend_address(1)))
+    api.put(route(ns, "one", [f"{ns}/gw"], [to("one")], host))
+    gateway_address(l, ns, "gw")
+    wait_answer(l, vips[0], host, "backend-1")
+
+
 def wait_answer(l, address, host, wanted, path="/", limit_s=5):
     """Until `wanted` (a name, a status, or a set of them) answers."""
     wanted = wanted if isinstance(wanted, (set, tuple)) else {wanted}

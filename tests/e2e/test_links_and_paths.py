@@ -26,14 +26,7 @@ def prepare(l):
     objects.bring_up(l, "appliance.yaml")
     with open(os.path.join(l.dir, "files", "page"), "wb") as f:
         f.write(os.urandom(100000))
-    api = l.appliance.api
-    api.put(objects.namespace(NS))
-    api.put(objects.gateway(NS, "gw", VIP4, VIP6))
-    api.put(objects.service(NS, "one"))
-    api.put(objects.slice_of(NS, "one", labs.backend_address(1)))
-    api.put(objects.route(NS, "one", [f"{NS}/gw"], [objects.to("one")], HOST))
-    objects.gateway_address(l, NS, "gw")
-    objects.wait_answer(l, VIP4, HOST, "backend-1")
+    objects.serve_one(l, NS, HOST, VIP4, VIP6)
 
 
 def own(kind, name, **spec):

@@ -39,6 +39,15 @@ static uint32_t feed(struct world *w, struct stream *s, uint32_t from, unsigned 
     return from + n * 1448;
 }
 
+/* Takes all mbufs of the pool but `left`; returns how many. */
+static unsigned leave_mbufs(struct world *w, unsigned left, struct rte_mbuf **kept)
+{
+    unsigned n = 0;
+    while (rte_mempool_avail_count(w->pool) > left)
+        kept[n++] = rte_pktmbuf_alloc(w->pool);
+    return n;
+}
+
 TEST(a_window_begins_small_and_stays_ahead_of_a_sender_in_slow_start)
 {
     struct world *w = world_with_first(8191);
@@ -96,10 +105,8 @@ TEST(what_a_syn_told_holds_when_the_answer_comes)
     CHECK(take(w, &syn));
     CHECK(syn.window >= TCP_WINDOW_SMALL_BYTES && syn.window < 2 * FIRST);
     CHECK_EQ(told(s), syn.window);
-    struct rte_mbuf *kept[2047]; /* memory becomes short meanwhile */
-    unsigned n = 0;
-    while (rte_mempool_avail_count(w->pool) > 70)
-        kept[n++] = rte_pktmbuf_alloc(w->pool);
+    struct rte_mbuf *kept[2047];
+    unsigned n = leave_mbufs(w, 70, kept); /* memory becomes short meanwhile */
     w->core.now_us += 10000;
     conn(s)->tcp->mbufs_look_us = 0;
     peer(w, SEG(.flags = S | A, .seq = 0, .ack = 1));
@@ -157,9 +164,7 @@ TEST(while_memory_is_short_who_reads_is_told_a_small_window_and_never_none)
     struct world *w = world_with_first(2047);
     struct stream *s = world_accept(w);
     struct rte_mbuf *kept[2047];
-    unsigned n = 0;
-    while (rte_mempool_avail_count(w->pool) > 60) /* config.tcp.mbufs_low is 64 */
-        kept[n++] = rte_pktmbuf_alloc(w->pool);
+    unsigned n = leave_mbufs(w, 60, kept); /* config.tcp.mbufs_low is 64 */
     uint32_t seq = 1;
     for (unsigned i = 0; i < 10; i++) {
         w->core.now_us += 10000;

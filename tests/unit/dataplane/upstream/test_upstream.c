@@ -62,6 +62,15 @@ static void put_group(const struct row *rows, unsigned n)
     free(r);
 }
 
+/* Room for one connection. */
+static const struct upstream_config one_conn = {.conns_max = 1,
+                                                .endpoints_max = 1,
+                                                .idle_max = 1,
+                                                .idle_per_endpoint_max = 1,
+                                                .busy_per_endpoint_max = 1,
+                                                .idle_timeout_ms = 1000,
+                                                .connect_timeout_ms = 1};
+
 static void begin(const struct upstream_config *config)
 {
     static const struct upstream_config small = {.conns_max = 400,
@@ -215,15 +224,8 @@ TEST(an_idle_connection_makes_room_for_one_that_is_needed)
 {
     static const struct row here[] = {{1, 1, READY}};
     static const struct row there[] = {{2, 1, READY}};
-    static const struct upstream_config one = {.conns_max = 1,
-                                               .endpoints_max = 1,
-                                               .idle_max = 1,
-                                               .idle_per_endpoint_max = 1,
-                                               .busy_per_endpoint_max = 1,
-                                               .idle_timeout_ms = 1000,
-                                               .connect_timeout_ms = 1};
     enum upstream_result why;
-    begin(&one);
+    begin(&one_conn);
     put_group(here, 1);
     struct upstream_conn *c = get(&why);
     answer_and_put(c);
@@ -271,15 +273,8 @@ TEST(an_idle_connection_serves_who_wants_its_congestion_control)
 TEST(an_idle_connection_of_the_other_kind_makes_room)
 {
     static const struct row rows[] = {{1, 1, READY}};
-    static const struct upstream_config one = {.conns_max = 1,
-                                               .endpoints_max = 1,
-                                               .idle_max = 1,
-                                               .idle_per_endpoint_max = 1,
-                                               .busy_per_endpoint_max = 1,
-                                               .idle_timeout_ms = 1000,
-                                               .connect_timeout_ms = 1};
     enum upstream_result why;
-    begin(&one);
+    begin(&one_conn);
     put_group(rows, 1);
     answer_and_put(get(&why));
     wanted = TCP_CONGESTION_BBR;
