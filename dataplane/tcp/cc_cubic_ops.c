@@ -46,15 +46,22 @@ static struct tcp_cc_pace cubic_on_sent(struct tcp_cc *cc, const struct tcp_cc_l
     return pace(cc, look);
 }
 
-/* May the window grow? If it was full; paced it rarely is, then if at least half of it is in
- * flight, or was used in the last round trips (RFC 7661, 4.3: a sample is a round trip old, and in
- * slow start the window has doubled since). */
+/* Is the window one that was used lately (RFC 7661, 4.3)? pipeACK is up to two round trips old, in
+ * which slow start has doubled a window twice that was full all the time. */
+static bool is_validated(const struct tcp_cc *cc, const struct tcp_cc_look *look)
+{
+    const struct tcp_cwv *v = &cc->window.cwv;
+    uint32_t cwnd = cc->cwnd_bytes;
+    if (tcp_cwv_is_validated(v, cwnd))
+        return true;
+    return cwnd < cc->ssthresh_bytes && tcp_cc_flight(look) >= cwnd / 2 &&
+           tcp_cwv_is_validated(v, cwnd / 4);
+}
+
+/* May the window grow? If it was full, which a paced one rarely is. */
 static bool was_used(const struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
-    if (look->is_cwnd_limited || look->in_loss)
-        return true;
-    return look->is_paced && (tcp_cc_flight(look) >= cc->cwnd_bytes / 2 ||
-                              tcp_cwv_is_validated(&cc->window.cwv, cc->cwnd_bytes));
+    return look->is_cwnd_limited || look->in_loss || (look->is_paced && is_validated(cc, look));
 }
 
 /* The first slow start ends when delay grows: HyStart++. Returns how much the window may grow. */
@@ -105,10 +112,10 @@ static enum tcp_cc_news cubic_on_ack(struct tcp_cc *cc, const struct tcp_cc_look
 
 static void cubic_on_recovery(struct tcp_cc *cc, const struct tcp_cc_look *look)
 {
-    bool is_validated = tcp_cwv_is_validated(&cc->window.cwv, cc->cwnd_bytes);
+    bool was_validated = is_validated(cc, look);
     tcp_cc_remember(cc);
     tcp_cc_on_recovery(cc, tcp_cc_flight(look), look->mss);
-    tcp_cwv_on_loss(&cc->window.cwv, cc, is_validated, tcp_cc_flight(look), look->mss);
+    tcp_cwv_on_loss(&cc->window.cwv, cc, was_validated, tcp_cc_flight(look), look->mss);
 }
 
 static void cubic_on_timeout(struct tcp_cc *cc, const struct tcp_cc_look *look, bool is_first)
