@@ -4,7 +4,7 @@
 TEST_PARTS="lint unit sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
 NAMED_PARTS="scripts" # run when it is named: unit contains it
 SIM_SEEDS=${SIM_SEEDS:-2000}
-FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together; with the build it stays within 10 minutes
+FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together
 
 part_lint() {
     exec python3 "$TOP/tests/lint/lint.py"
