@@ -107,6 +107,15 @@ static void deliver_accept(struct tcp_conn *c, unsigned rest)
 }
 
 /* Tells the owner. Nothing of `c` may be touched after the call: it may be released in it. */
+/* What is unread is gone, and then the peer's end is not one that anybody read up to. */
+static void drop_unread(struct tcp_conn *c)
+{
+    ASSERT(c->state == TCP_CLOSED);
+    if (c->rcvq.bytes > 0)
+        c->flags &= ~(uint32_t)TCP_F_FIN_RCVD;
+    tcp_mbufq_clear(&c->rcvq, tcp_held(c, STAT_tcp_rcvq_mbufs_now));
+}
+
 static void deliver(struct tcp_conn *c, unsigned events)
 {
     ASSERT(c->flags & TCP_F_OWNED);
@@ -114,8 +123,7 @@ static void deliver(struct tcp_conn *c, unsigned events)
     if (events & STREAM_CLOSED) {
         ASSERT(c->state == TCP_CLOSED);
         if (c->end != STREAM_END_ORDERLY) {
-            tcp_mbufq_clear(&c->rcvq,
-                            tcp_held(c, STAT_tcp_rcvq_mbufs_now)); /* what is unread is gone */
+            drop_unread(c);
             events = STREAM_CLOSED;
         } else if (c->rcvq.bytes > 0) {
             events &= ~(unsigned)STREAM_CLOSED; /* comes when all is consumed */

@@ -75,6 +75,25 @@ TEST(an_orderly_end_waits_for_its_reader)
     world_free(w);
 }
 
+TEST(a_reset_over_unread_bytes_is_no_end_that_was_read)
+{
+    struct world *w = world_new(&WORLD_DEFAULT);
+    struct stream *s = world_accept(w);
+    peer(w, SEG(.flags = F | A, .seq = 1, .ack = 1, .len = 100));
+    run(w);
+    drop_all(w);
+    stream_consume(s, 40);
+    peer(w, SEG(.flags = R | A, .seq = 102, .ack = 1));
+    run(w);
+    CHECK_EQ(events(w) & STREAM_CLOSED, STREAM_CLOSED);
+    CHECK_EQ(stream_end(s), STREAM_END_RESET);
+    CHECK_EQ(stream_readable(s), 0);
+    CHECK(!stream_is_eof(s)); /* else 40 bytes would look like the whole of them */
+    stream_release(s);
+    run(w);
+    world_free(w);
+}
+
 TEST(unread_bytes_at_release_make_it_a_reset)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
@@ -315,12 +334,13 @@ TEST(a_silent_peer_is_asked_and_then_given_up)
 
 UNIT_MAIN("tcp/close", T(both_close_at_once),
           T(a_half_closed_connection_still_carries_the_other_way),
-          T(an_orderly_end_waits_for_its_reader), T(unread_bytes_at_release_make_it_a_reset),
-          T(data_after_release_makes_it_a_reset), T(what_was_written_is_sent_after_release),
-          T(lingering_has_a_limit), T(abort_resets_and_tells_closed_later),
-          T(a_stream_may_be_released_within_its_event), T(timewait_answers_a_fin_that_comes_again),
-          T(timewait_ignores_resets_and_pure_acks), T(timewait_gives_way_to_a_newer_syn),
-          T(timewait_acknowledges_an_old_syn_instead),
+          T(an_orderly_end_waits_for_its_reader),
+          T(a_reset_over_unread_bytes_is_no_end_that_was_read),
+          T(unread_bytes_at_release_make_it_a_reset), T(data_after_release_makes_it_a_reset),
+          T(what_was_written_is_sent_after_release), T(lingering_has_a_limit),
+          T(abort_resets_and_tells_closed_later), T(a_stream_may_be_released_within_its_event),
+          T(timewait_answers_a_fin_that_comes_again), T(timewait_ignores_resets_and_pure_acks),
+          T(timewait_gives_way_to_a_newer_syn), T(timewait_acknowledges_an_old_syn_instead),
           T(a_full_ring_of_timewaits_lets_the_oldest_go),
           T(an_address_that_goes_takes_its_connections_along),
           T(a_silent_peer_is_asked_and_then_given_up))
