@@ -66,9 +66,7 @@ static void ask(struct net *n, const struct net_iface *iface, struct neighbour *
 static void fail(struct net *n, struct neighbour *e)
 {
     struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
-    unsigned n_waiting = e->waiting;
-    memcpy(waiting, e->queue, n_waiting * sizeof(waiting[0]));
-    neighbour_set_waiting(n, e, 0);
+    unsigned n_waiting = neighbour_take_all(n, e, waiting);
     stat_inc(n->core, STAT_net_neighbour_failures);
     gateway_is_down(n, neighbour_iface(n, e), &e->addr);
     neighbour_forget(n, e, STAT_net_drop_tx_neighbour_failed);
@@ -111,19 +109,6 @@ static uint16_t type_of(const struct neighbour *e)
     return ip_addr_is_v4(&e->addr) ? ETHERTYPE_IP4 : ETHERTYPE_IP6;
 }
 
-static void wait_for(struct net *n, struct neighbour *e, struct rte_mbuf *m)
-{
-    if (e->waiting == NET_NEIGHBOUR_QUEUE_MAX) {
-        /* The newest tells most of what is wanted now (RFC 4861, section 7.2.2). */
-        net_drop(n, e->queue[0], STAT_net_drop_tx_neighbour_queue);
-        neighbour_set_waiting(n, e, NET_NEIGHBOUR_QUEUE_MAX - 1);
-        memmove(&e->queue[0], &e->queue[1], e->waiting * sizeof(e->queue[0]));
-    }
-    e->queue[e->waiting] = m;
-    neighbour_set_waiting(n, e, e->waiting + 1);
-    stat_inc(n->core, STAT_net_tx_waits);
-}
-
 void neighbour_send(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
                     struct rte_mbuf *m)
 {
@@ -134,7 +119,7 @@ void neighbour_send(struct net *n, const struct net_iface *iface, const struct i
     }
     neighbour_check(e);
     if (e->state == NEIGHBOUR_INCOMPLETE) {
-        wait_for(n, e, m);
+        neighbour_push(n, e, m);
         return;
     }
     neighbour_use(n, e);
@@ -148,11 +133,11 @@ static void send_waiting(struct net *n, const struct net_iface *iface, struct ne
 {
     ASSERT_HOT(e->state != NEIGHBOUR_INCOMPLETE);
     ASSERT_HOT(iface->port == e->port && iface->vlan == e->vlan);
-    unsigned waiting = e->waiting;
-    neighbour_set_waiting(n, e, 0);
-    for (unsigned i = 0; i < waiting; i++) {
+    struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
+    unsigned n_waiting = neighbour_take_all(n, e, waiting);
+    for (unsigned i = 0; i < n_waiting; i++) {
         stat_inc(n->core, STAT_net_tx_packets);
-        eth_output(n, iface, &e->mac, type_of(e), e->queue[i]);
+        eth_output(n, iface, &e->mac, type_of(e), waiting[i]);
     }
 }
 

@@ -52,17 +52,23 @@ struct neighbour {
     uint16_t vlan;
     struct ether_mac mac; /* valid unless INCOMPLETE */
     uint8_t state;
-    bool is_heard;        /* it spoke to us, we not yet to it */
-    bool is_vouched;      /* tcp got answers by it, since it was last passed over */
-    bool is_disputed;     /* in PROBE: because of a claim */
-    uint64_t disputed_us; /* when a claim made us ask last; 0: never */
-    uint8_t tries;        /* requests sent in INCOMPLETE or PROBE */
-    uint8_t waiting;      /* packets in queue: 0 unless INCOMPLETE */
-    struct rte_mbuf *queue[NET_NEIGHBOUR_QUEUE_MAX]; /* from the IP header on, oldest first */
+    bool is_heard;                 /* it spoke to us, we not yet to it */
+    bool is_vouched;               /* tcp got answers by it, since it was last passed over */
+    bool is_disputed;              /* in PROBE: because of a claim */
+    uint64_t disputed_us;          /* when a claim made us ask last; 0: never */
+    uint8_t tries;                 /* requests sent in INCOMPLETE or PROBE */
+    struct neighbour_queue *queue; /* NULL: nothing waits; only where INCOMPLETE */
+};
+
+/* Packets that wait, from the IP header on, the oldest first. */
+struct neighbour_queue {
+    unsigned n;
+    struct rte_mbuf *packets[NET_NEIGHBOUR_QUEUE_MAX];
 };
 
 struct neighbour_table {
     struct pool pool;
+    struct pool queues; /* as many as may be unresolved */
     uint32_t n_unresolved;
     uint32_t n_heard;
     uint32_t n_unsure;           /* in DELAY or PROBE: a word of tcp's would help them */

@@ -33,8 +33,8 @@ static struct list_node *bucket_of(const struct net *n, uint16_t port, uint16_t 
 
 void neighbour_check(const struct neighbour *e)
 {
-    ASSERT_HOT(e->waiting == 0 || e->state == NEIGHBOUR_INCOMPLETE);
-    ASSERT_HOT(e->waiting <= NET_NEIGHBOUR_QUEUE_MAX);
+    ASSERT_HOT(e->queue == NULL || e->state == NEIGHBOUR_INCOMPLETE);
+    ASSERT_HOT(e->queue == NULL || e->queue->n <= NET_NEIGHBOUR_QUEUE_MAX);
     ASSERT_HOT(e->tries <= NET_NEIGHBOUR_TRIES_MAX);
     ASSERT_HOT(list_is_linked(&e->bucket_link) && list_is_linked(&e->use_link));
     ASSERT_HOT(e->state == NEIGHBOUR_INCOMPLETE || !ether_mac_is_nobody(&e->mac));
@@ -65,6 +65,9 @@ void neighbour_init(struct net *n)
     size_t bytes = pool_bytes(sizeof(struct neighbour), NET_NEIGHBOURS_MAX);
     pool_init(&t->pool, core_memory(n->core, bytes, "neighbours"), sizeof(struct neighbour),
               NET_NEIGHBOURS_MAX);
+    bytes = pool_bytes(sizeof(struct neighbour_queue), NET_NEIGHBOURS_UNRESOLVED_MAX);
+    pool_init(&t->queues, core_memory(n->core, bytes, "neighbours' queues"),
+              sizeof(struct neighbour_queue), NET_NEIGHBOURS_UNRESOLVED_MAX);
     list_init(&t->unresolved);
     list_init(&t->heard);
     list_init(&t->used);
@@ -72,19 +75,48 @@ void neighbour_init(struct net *n)
         list_init(&t->buckets[i]);
 }
 
-void neighbour_set_waiting(struct net *n, struct neighbour *e, unsigned waiting)
+void neighbour_push(struct net *n, struct neighbour *e, struct rte_mbuf *m)
 {
-    stat_add(n->core, STAT_net_tx_waiting_now, (uint64_t)waiting - e->waiting);
-    e->waiting = (uint8_t)waiting;
+    ASSERT_HOT(e->state == NEIGHBOUR_INCOMPLETE);
+    if (e->queue == NULL) {
+        e->queue = pool_get(&n->neighbours.queues);
+        ASSERT(e->queue != NULL); /* one for each that is unresolved */
+        e->queue->n = 0;
+    }
+    struct neighbour_queue *q = e->queue;
+    if (q->n == NET_NEIGHBOUR_QUEUE_MAX) {
+        /* The newest tells most of what is wanted now (RFC 4861, section 7.2.2). */
+        net_drop(n, q->packets[0], STAT_net_drop_tx_neighbour_queue);
+        memmove(&q->packets[0], &q->packets[1], --q->n * sizeof(q->packets[0]));
+        stat_add(n->core, STAT_net_tx_waiting_now, (uint64_t)-1);
+    }
+    q->packets[q->n++] = m;
+    stat_inc(n->core, STAT_net_tx_waits);
+    stat_inc(n->core, STAT_net_tx_waiting_now);
+}
+
+unsigned neighbour_take_all(struct net *n, struct neighbour *e,
+                            struct rte_mbuf *ret[NET_NEIGHBOUR_QUEUE_MAX])
+{
+    struct neighbour_queue *q = e->queue;
+    if (q == NULL)
+        return 0;
+    unsigned taken = q->n;
+    memcpy(ret, q->packets, taken * sizeof(ret[0]));
+    e->queue = NULL;
+    pool_put(&n->neighbours.queues, q);
+    stat_add(n->core, STAT_net_tx_waiting_now, (uint64_t) - (int64_t)taken);
+    return taken;
 }
 
 void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why)
 {
     neighbour_check(e);
     ASSERT_HOT(e->net == n);
-    for (unsigned i = 0; i < e->waiting; i++)
-        net_drop(n, e->queue[i], why);
-    neighbour_set_waiting(n, e, 0);
+    struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
+    unsigned n_waiting = neighbour_take_all(n, e, waiting);
+    for (unsigned i = 0; i < n_waiting; i++)
+        net_drop(n, waiting[i], why);
     if (e->state == NEIGHBOUR_INCOMPLETE)
         n->neighbours.n_unresolved--;
     if (e->is_heard)
@@ -109,6 +141,7 @@ void neighbour_done(struct net *n)
                              STAT_net_drop_tx_neighbour_evicted);
     }
     ASSERT(n->neighbours.pool.used == 0 && n->neighbours.n_unresolved == 0);
+    ASSERT(n->neighbours.queues.used == 0);
     ASSERT(n->neighbours.n_heard == 0 && n->neighbours.n_unsure == 0);
 }
 

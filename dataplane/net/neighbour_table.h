@@ -23,8 +23,13 @@ static inline bool neighbour_is_unsure(const struct neighbour *e)
     return e->state == NEIGHBOUR_DELAY || e->state == NEIGHBOUR_PROBE;
 }
 
-/* So many packets wait for `e` now. */
-void neighbour_set_waiting(struct net *n, struct neighbour *e, unsigned waiting);
+/* One more packet waits for `e`, which is INCOMPLETE; the oldest makes place if it must. Takes
+ * ownership of `m`. */
+void neighbour_push(struct net *n, struct neighbour *e, struct rte_mbuf *m);
+
+/* Nothing waits for `e` any more: what did is the caller's, the oldest first. Returns how many. */
+unsigned neighbour_take_all(struct net *n, struct neighbour *e,
+                            struct rte_mbuf *ret[NET_NEIGHBOUR_QUEUE_MAX]);
 
 /* Forgets `e`; what waited for it is dropped for the reason given. */
 void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why);

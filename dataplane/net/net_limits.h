@@ -68,9 +68,9 @@
 #define NET_GATEWAY_RETRY_US 10000000u
 
 /* Packets that wait for one neighbour: a burst of requests opens that many connections to a backend
- * at once, and a SYN that is dropped here costs its request a second. RFC 4861, section 7.2.2 asks
- * for one. */
-#define NET_NEIGHBOUR_QUEUE_MAX 32u
+ * at once, and a SYN that is dropped here costs its request a second. Linux has room for some 250
+ * small ones; RFC 4861, section 7.2.2 asks for one. */
+#define NET_NEIGHBOUR_QUEUE_MAX 128u
 
 /* Requests before giving up, and before forgetting one that was known (RFC 4861, section 10:
  * MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT). */
