@@ -227,6 +227,22 @@ static bool may_be_cookie(const struct tcp *t, const struct tcp_segment *seg)
     return (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && tcp_expects_cookies(t);
 }
 
+/* True: it was the acknowledgement of a cookie, or may have overtaken it. */
+static bool input_in_cookie_time(struct tcp *t, struct tcp_segment *seg,
+                                 const struct tcp_listening *listening)
+{
+    struct tcp_conn *c;
+    if (tcp_accept_cookie(t, seg, listening, &c)) {
+        if (c != NULL)
+            input_to_conn(c, seg); /* its text and its FIN count */
+        return true;
+    }
+    if (!tcp_may_be_ahead_of_cookie(t, seg))
+        return false;
+    stat_inc(t->core, STAT_tcp_drop_cookie_ahead);
+    return true;
+}
+
 /* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. `listening` NULL: nobody is. */
 static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
                                const struct tcp_listening *listening, const seq_t *iss_after)
@@ -236,12 +252,8 @@ static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
         tcp_passive_open(t, seg, listening, iss_after);
         return;
     }
-    struct tcp_conn *c;
-    if (listening != NULL && may_be_cookie(t, seg) && tcp_accept_cookie(t, seg, listening, &c)) {
-        if (c != NULL)
-            input_to_conn(c, seg); /* its text and its FIN count */
+    if (listening != NULL && may_be_cookie(t, seg) && input_in_cookie_time(t, seg, listening))
         return;
-    }
     stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
     if ((seg->flags & TCP_RST) == 0)
         tcp_rst_reply(t, seg);

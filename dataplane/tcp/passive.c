@@ -198,6 +198,20 @@ static bool read_cookie(struct tcp *t, const struct tcp_segment *seg, struct tcp
     return false;
 }
 
+/* Does the segment echo a timestamp that a cookie may have carried? */
+static bool echoes_cookie(const struct tcp *t, const struct tcp_segment *seg)
+{
+    uint32_t offset = tcp_ts_offset(tcp_flow_secret(&t->core->hash_key, &seg->tuple));
+    uint32_t age_ms = tcp_now_ms(t) + offset - seg->options.ts_echo;
+    return age_ms <= TCP_COOKIE_LIFE_US / 1000;
+}
+
+bool tcp_may_be_ahead_of_cookie(const struct tcp *t, const struct tcp_segment *seg)
+{
+    bool is_bare = seg->len == 0 && (seg->flags & TCP_FIN) == 0;
+    return !is_bare && (!seg->options.has_timestamps || echoes_cookie(t, seg));
+}
+
 bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
                        const struct tcp_listening *listening, struct tcp_conn **ret)
 {

@@ -275,6 +275,11 @@ bool tcp_expects_cookies(const struct tcp *t);
 bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
                        const struct tcp_listening *listening, struct tcp_conn **ret);
 
+/* Of such a segment that gives no cookie back: may it be text or a FIN that overtook the
+ * acknowledgement of one on the way? A reset would end what has just begun; unanswered, it comes
+ * again. Timestamps tell it from the remains of a connection that is forgotten here. */
+bool tcp_may_be_ahead_of_cookie(const struct tcp *t, const struct tcp_segment *seg);
+
 /* The listener of a half-open connection has one less or more. */
 void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change);
 
