@@ -63,13 +63,20 @@ void h1_server_break_off(struct h1_server *s)
     stream_abort(s->stream);
 }
 
+/* Does what came of a head begin as one of HEAD? */
+static bool begins_with_head(const struct http_head_buf *request)
+{
+    struct slice method = SLICE_LIT("HEAD ");
+    return request != NULL && slice_has_prefix(slice_of(request->bytes, request->len), method);
+}
+
 void h1_server_refuse(struct h1_server *s, enum http_fault fault)
 {
     ASSERT(fault != HTTP_FAULT_none && !s->is_owed);
     s->env->on_fault(s->env->owner, fault, false);
     s->is_closing = true;
-    put_request(s); /* what it says is not to be believed */
-    s->is_head_request = false;
+    s->is_head_request = begins_with_head(s->request); /* its sender waits for no content */
+    put_request(s);                                    /* else what it says is not to be believed */
     s->is_modern = false;
     s->is_willing = false;
     set_phase(s, H1_SERVER_EXCHANGE);
@@ -132,16 +139,17 @@ void h1_server_begin(struct h1_server *s)
     s->ops->on_request(s);
 }
 
-/* DRAIN: throws away what comes, until the peer ends too. */
+/* DRAIN: throws away what comes, until the peer ends too; what is too much is left where it is. */
 static void drain(struct h1_server *s)
 {
     size_t n;
     while ((n = stream_readable(s->stream)) > 0 && s->drained_bytes < H1_DRAIN_BYTES_MAX) {
         stream_consume(s->stream, n);
-        s->drained_bytes += n < H1_DRAIN_BYTES_MAX ? (uint32_t)n : H1_DRAIN_BYTES_MAX;
+        uint32_t left = H1_DRAIN_BYTES_MAX - s->drained_bytes;
+        s->drained_bytes += n < left ? (uint32_t)n : left;
     }
-    if (n > 0 || stream_is_eof(s->stream))
-        end(s, n > 0 ? H1_SERVER_END_drain_bytes : H1_SERVER_END_client);
+    if (n == 0 && stream_is_eof(s->stream))
+        end(s, H1_SERVER_END_client);
 }
 
 void h1_server_skip_body(struct h1_server *s)
@@ -293,7 +301,8 @@ void h1_server_timeout(struct h1_server *s)
         if (!is_over)
             s->is_over = NULL;
     } else if (s->phase == H1_SERVER_DRAIN) {
-        end(s, H1_SERVER_END_drain_timeout);
+        bool was_too_much = s->drained_bytes == H1_DRAIN_BYTES_MAX;
+        end(s, was_too_much ? H1_SERVER_END_drain_bytes : H1_SERVER_END_drain_timeout);
     }
 }
 

@@ -29,9 +29,9 @@ enum h1_server_phase {
     H1_SERVER_DRAIN,
 };
 
-/* Bytes that DRAIN throws away before it gives up, and with it the answer, which the peer may not
- * have yet (RFC 9112, 9.6): twice what a sender has under way on a long fast path. How long it
- * may take is the owner's to bound. */
+/* Bytes that DRAIN throws away: twice what a sender has under way on a long fast path. What comes
+ * beyond is left unread, so that the peer's window closes, until the owner's timer ends the
+ * connection: a reset any earlier could overtake the answer (RFC 9112, 9.6). */
 #define H1_DRAIN_BYTES_MAX (1u * 1024u * 1024u)
 
 /* The body of h1_server_answer(). */
@@ -42,7 +42,7 @@ enum h1_server_phase {
     X(client, "the peer ended between requests, or after our end")                                 \
     X(lost_idle, "the stream broke between requests or after our end")                             \
     X(lost_busy, "the stream broke within a request or its answer")                                \
-    X(drain_bytes, "DRAIN has thrown away H1_DRAIN_BYTES_MAX")                                     \
+    X(drain_bytes, "so did it, and DRAIN had thrown away H1_DRAIN_BYTES_MAX")                      \
     X(drain_timeout, "the owner's timer of DRAIN ran out")                                         \
     X(broken_off, "no buffer was left for an answer, or it fell short of its length")
 

@@ -147,8 +147,10 @@ bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault)
     t.len = 0;
     t.is_full = false;
     put_head(s, &t, &r, HTTP_BODY_LENGTH);
-    h1_text_put(&t, text);
-    h1_text_put(&t, SLICE_LIT("\n"));
+    if (!s->is_head_request) { /* RFC 9110, 9.3.2 */
+        h1_text_put(&t, text);
+        h1_text_put(&t, SLICE_LIT("\n"));
+    }
     ASSERT(!t.is_full);
     h1_body_out_init(&s->out, HTTP_BODY_NONE, 0);
     s->out.is_ended = true;

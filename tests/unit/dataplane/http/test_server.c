@@ -252,6 +252,21 @@ TEST(a_bad_request_is_answered_by_name_and_the_connection_closed)
     finish();
 }
 
+TEST(what_begins_as_head_is_refused_without_content)
+{
+    char out[2048];
+    talk("HEAD / HTTP/1.1\r\nHost : a\r\n\r\n", out, sizeof(out));
+    CHECK_STR(out, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 41\r\n"
+                   "Connection: close\r\n\r\n");
+    finish();
+    talk("HEAD / HT", out, sizeof(out));
+    h1_server_timeout(&o.s);
+    collect(out, sizeof(out));
+    CHECK(strncmp(out, "HTTP/1.1 408 ", 13) == 0);
+    CHECK(strcmp(out + strlen(out) - 4, "\r\n\r\n") == 0);
+    finish();
+}
+
 TEST(a_bad_chunk_is_answered_400_and_the_connection_closed)
 {
     char out[2048];
@@ -415,6 +430,7 @@ UNIT_MAIN("http/server", T(pipelined_requests_are_answered_in_order_until_close)
           T(byte_by_byte_and_window_by_window_gives_the_same_answers),
           T(a_connection_cut_at_any_byte_leaves_nothing_behind),
           T(a_bad_request_is_answered_by_name_and_the_connection_closed),
+          T(what_begins_as_head_is_refused_without_content),
           T(a_bad_chunk_is_answered_400_and_the_connection_closed),
           T(heads_and_targets_beyond_their_limit_are_431_and_414),
           T(http_1_0_closes_unless_asked_and_gets_no_chunks),

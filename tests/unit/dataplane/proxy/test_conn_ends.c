@@ -99,6 +99,10 @@ TEST(what_is_thrown_away_after_the_last_answer_has_a_bound)
     world_run(&w);
     CHECK(!c->is_released);
     world_say(&w, c, "!");
+    world_wait(&w, 1900);
+    CHECK(!c->is_released); /* the answer may still be under way */
+    CHECK_EQ(stream_readable(&c->stream), 1);
+    world_wait(&w, 200);
     check_end(c, STAT_proxy_conn_end_drain_bytes);
 }
 
