@@ -94,34 +94,42 @@ def run(l, o, lane, cell, server, seed):
 
 
 def measure(l, o, cell):
-    """All runs of a cell: {server: [Mbit/s]}. Half of the lanes have ours, half have Linux'; then swapped."""
-    found = {server: [] for server in lanes.SERVERS}
+    """All runs of a cell: {server: {seed: Mbit/s}}. Half of the lanes have ours, half have Linux'; then swapped."""
+    found = {server: {} for server in lanes.SERVERS}
     with concurrent.futures.ThreadPoolExecutor(l.n) as pool:
         for first in range(0, o.runs, l.n):
             busy = range(min(l.n, o.runs - first))
             for turn in range(2):
-                who = [lanes.SERVERS[(i + turn) % 2] for i in busy]
-                jobs = [pool.submit(run, l, o, i, cell, who[i], o.seed + first + i) for i in busy]
-                for server, job in zip(who, jobs):
-                    found[server].append(job.result())
+                jobs = {}
+                for i in busy:
+                    server, seed = lanes.SERVERS[(i + turn) % 2], o.seed + first + i
+                    jobs[server, seed] = pool.submit(run, l, o, i, cell, server, seed)
+                for (server, seed), job in jobs.items():
+                    found[server][seed] = job.result()
     return found
 
 
 def tell(o, cell, found, write):
+    """The ratio is the median of each seed's: what a run moves depends far more on when its first frame is lost than on
+    who sends, and the same frames are lost for both."""
     loss, rtt, role, family = cell
-    mine, its = (statistics.median(found[s]) for s in lanes.SERVERS)
-    spread = [(max(found[s]) - min(found[s])) / statistics.median(found[s]) for s in lanes.SERVERS]
+    ours, its = (found[s] for s in lanes.SERVERS)
+    ratios = {seed: ours[seed] / its[seed] for seed in sorted(ours)}
+    ratio = statistics.median(ratios.values())
+    mine, peer = (statistics.median(x.values()) for x in (ours, its))
+    spread = max(ratios.values()) - min(ratios.values())
     with_what = "" if o.congestion == o.peer_congestion == "cubic" else f"{o.congestion} against {o.peer_congestion}, "
-    print(f"{NAME} {with_what}loss {loss} % rtt {rtt} ms IPv{family} {role:8}: {mine:.4g} Mbit/s, Linux {its:.4g}, "
-          f"ratio {mine / its:.3f}, spread {spread[0]:.0%} and {spread[1]:.0%}, {o.runs} runs", flush=True)
+    print(f"{NAME} {with_what}loss {loss} % rtt {rtt} ms IPv{family} {role:8}: {mine:.4g} Mbit/s, Linux {peer:.4g}, "
+          f"ratio {ratio:.3f} (the median of {o.runs}, spread {spread:.0%})", flush=True)
     if o.verbose:
-        print("   " + "; ".join(s + " " + " ".join(f"{x:.3g}" for x in found[s]) for s in lanes.SERVERS), flush=True)
+        print("   " + "; ".join(f"seed {seed} {ours[seed]:.3g} {its[seed]:.3g} {r:.3f}" for seed, r in ratios.items()),
+              flush=True)
     write({"name": NAME, "params": {"loss_percent": loss, "rtt_ms": rtt, "direction": role, "family": family,
                                     "ack_loss_percent": loss if o.ack_loss is None else o.ack_loss,
                                     "rate_mbit": o.rate, "seconds": o.seconds,
                                     "congestion": o.congestion, "peer_congestion": o.peer_congestion},
-           "unit": "mbit_a_second", "value": mine, "peer": "linux", "peer_value": its, "ratio": mine / its,
-           "spread": spread[0], "runs": o.runs})
+           "unit": "mbit_a_second", "value": mine, "peer": "linux", "peer_value": peer, "ratio": ratio,
+           "spread": spread, "runs": o.runs})
 
 
 def bench(o, write):
@@ -145,7 +153,7 @@ def options(arguments):
     p.add_argument("--congestion", choices=("cubic", "bbr"), default="cubic", help="of our server (cubic)")
     p.add_argument("--peer-congestion", choices=("cubic", "bbr"), help="of Linux' server (as --congestion)")
     p.add_argument("--rate", type=float, default=100, metavar="MBIT", help="of the link (100)")
-    p.add_argument("--runs", type=int, default=8, help="of each peer in each cell (8)")
+    p.add_argument("--runs", type=int, default=16, help="of each peer in each cell (16)")
     p.add_argument("--seconds", type=float, default=15, help="of a run (15)")
     p.add_argument("--lanes", type=int, default=8, help="runs at the same time (8)")
     p.add_argument("--seed", type=int, default=1, help="of the first run's link; the next ones count up (1)")

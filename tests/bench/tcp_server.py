@@ -38,6 +38,7 @@ class Server(socketserver.ThreadingTCPServer):
     address_family = socket.AF_INET6  # and IPv4, mapped
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = socket.SOMAXCONN  # a lane each at the same moment
 
     def server_bind(self):
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION)  # what it accepts inherits it

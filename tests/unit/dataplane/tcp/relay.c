@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -281,6 +282,7 @@ int main(int argc, char **argv)
                   &(struct tcp_upcalls){on_listen, on_accept, NULL});
     net_set_tcp(net, tcp, &tcp_net_ops);
     configure(net, argv[2]);
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* ns, as loop_run() has it: else short sleeps are long */
     printf("ready\n");
     unsigned idle = 0;
     while (!is_stopping) {
@@ -294,7 +296,7 @@ int main(int argc, char **argv)
         n += port_tx_flush(&core);
         idle = n > 0 ? 0 : idle + 1;
         if (idle > 50)
-            usleep(50);
+            usleep(20);
     }
     char text[4096];
     tcp_dump(tcp, text, sizeof(text));
