@@ -9,6 +9,8 @@
     flow_lookup_ns           finding a flow among 1,000 to 4 million, one by one and     flow_lookup.c
                              as a burst is handled (prefetch 0, 1); as fast as it goes,
                              and with the work of a segment behind each (work 0, 1)
+    flow_touch_ns            then touching its connection, which costs this also where
+                             nobody has to find it
     goodput_ratio_linux      our goodput over Linux'
 
 docs/perf-budget.md says what is in these numbers and what they were.
@@ -79,7 +81,7 @@ def instructions(write):
 
 def lookup(write):
     for words in numbers_of(program("bench", "tcp", "flow_lookup"), *map(str, LOOKUP_FLOWS)):
-        if words[0] == "flow_lookup_ns":
+        if words[0] in ("flow_lookup_ns", "flow_touch_ns"):
             tell(write, words[0], "ns", float(words[2]), flows=int(words[1]), prefetch=int(words[3]),
                  work=int(words[4]))
         elif words[0] == "flow_refused" and int(words[2]):

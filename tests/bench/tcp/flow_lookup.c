@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What finding a flow costs as their number grows: the worker's tables as they are, connections in
- * them, segments of flows in random order in bursts. A look-up is the hash of the tuple, the
- * bucket, the connection, and a word of each line that the fast path reads first. Once one by one,
- * and once as net_input() has it: tcp_expect() for all of a burst, tcp_prefetch() for all, then
- * each. Both once as fast as they go, and once with some 400 ns of other work behind each, which is
- * what handling a segment takes: then a core cannot begin the next look-up while one waits. The
- * work is not in the result.
+ * them, segments of flows in random order in bursts. Finding is the hash of the tuple, the bucket
+ * and the tuple of the connection. Handling a segment then touches the connection, a word of each
+ * line that the fast path reads first, whoever found it how: so all is measured twice, once with
+ * the flow to be found and once with its number known, and the difference is told as finding, the
+ * rest as touching.
  *
- * What is touched is a line of the table and four of the connection, however many flows there are;
- * what differs is who waits for them.
+ * Once one by one, and once as net_input() has it: tcp_expect() for all of a burst, tcp_prefetch()
+ * for all, then each. Both once as fast as they go, and once with some 400 ns of other work behind
+ * each, which is what handling a segment takes: then a core cannot begin the next look-up while one
+ * waits. The work is in neither result.
  *
- * usage: flow_lookup FLOWS...    prints `flow_lookup_ns FLOWS NANOSECONDS PREFETCH WORK`, and how
- * many flows the table refused while it was filled, `flow_refused FLOWS REFUSED`
+ * usage: flow_lookup FLOWS...    prints `flow_lookup_ns FLOWS NANOSECONDS PREFETCH WORK`,
+ * `flow_touch_ns` likewise, and how many flows the table refused while it was filled,
+ * `flow_refused FLOWS REFUSED`
  */
 #include "harness.h"
 #include "unit.h"
@@ -29,8 +31,11 @@
 #define ROUNDS 5         /* the fastest counts: others share the caches */
 #define WORK_BYTES 1024u /* SipHash of so many stands for the rest of a segment's handling */
 
+#define LINE_BYTES 64u
+
 /* How the look-ups are made. */
 struct way {
+    bool is_known; /* the flow's number tells where it is */
     bool is_prefetched;
     bool has_work;
 };
@@ -68,15 +73,32 @@ static uint32_t fill(struct tcp *t, uint32_t n)
     return refused;
 }
 
-/* One segment's look-up. A word of each line is read, and all say the same. */
-static bool is_found(struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash)
+/* A word of each line is read. True: it is a connection as fill() left it. */
+static bool is_touched(const struct tcp_conn *c)
 {
-    tcp_entry_t e = tcp_table_find(&t->table, hash, tuple);
-    if (e.v == TCP_ENTRY_NONE.v)
-        return false;
-    const struct tcp_conn *c = tcp_conn_at(t, e);
     return c->state == TCP_ESTABLISHED && c->sndq.head == NULL && c->tx == NULL &&
            c->oooq.head == NULL;
+}
+
+/* fill() made them in the pool's order. */
+static const struct tcp_conn *known(const struct tcp *t, uint32_t i)
+{
+    return pool_at(&t->conns, i);
+}
+
+/* What tcp_prefetch() asks for of a connection. */
+static void prefetch_known(const struct tcp *t, uint32_t i)
+{
+    const char *conn = (const char *)known(t, i);
+    for (unsigned line = 0; line <= offsetof(struct tcp_conn, oooq) / LINE_BYTES; line++)
+        __builtin_prefetch(conn + line * LINE_BYTES);
+}
+
+static const struct tcp_conn *found(struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash)
+{
+    tcp_entry_t e = tcp_table_find(&t->table, hash, tuple);
+    ASSERT(e.v != TCP_ENTRY_NONE.v);
+    return tcp_conn_at(t, e);
 }
 
 /* What else there is to do. */
@@ -88,39 +110,58 @@ static void work(void)
     sink = sink + siphash(&key, bytes, sizeof(bytes));
 }
 
-/* Returns how many were found. */
-static uint32_t look_up_all(struct tcp *t, const struct tcp_tuple *tuples, struct way way)
+/* Segments of a burst: of which flows. */
+struct burst {
+    uint32_t flows[BURST];
+    struct tcp_tuple tuples[BURST];
+};
+
+/* Returns how many were as they should be. */
+static uint32_t look_up_all(struct tcp *t, const struct burst *b, struct way way)
 {
     uint64_t hashes[BURST];
-    uint32_t found = 0;
-    for (unsigned i = 0; i < BURST && way.is_prefetched; i++)
-        hashes[i] = tcp_expect(t, &tuples[i].remote, &tuples[i].local, tuples[i].remote_port,
-                               tuples[i].local_port);
-    for (unsigned i = 0; i < BURST && way.is_prefetched; i++)
+    uint32_t good = 0;
+    bool is_expected = way.is_prefetched && !way.is_known;
+    for (unsigned i = 0; i < BURST && is_expected; i++) {
+        const struct tcp_tuple *tuple = &b->tuples[i];
+        hashes[i] =
+            tcp_expect(t, &tuple->remote, &tuple->local, tuple->remote_port, tuple->local_port);
+    }
+    for (unsigned i = 0; i < BURST && is_expected; i++)
         tcp_prefetch(t, hashes[i]);
+    for (unsigned i = 0; i < BURST && way.is_prefetched && way.is_known; i++)
+        prefetch_known(t, b->flows[i]);
     for (unsigned i = 0; i < BURST; i++) {
-        uint64_t hash = way.is_prefetched ? hashes[i] : tcp_table_hash(&t->table, &tuples[i]);
-        found += is_found(t, &tuples[i], hash);
+        const struct tcp_tuple *tuple = &b->tuples[i];
+        if (way.is_known)
+            good += is_touched(known(t, b->flows[i]));
+        else if (way.is_prefetched)
+            good += is_touched(found(t, tuple, hashes[i]));
+        else
+            good += is_touched(found(t, tuple, tcp_table_hash(&t->table, tuple)));
         if (way.has_work)
             work();
     }
-    return found;
+    return good;
 }
 
-/* Nanoseconds a look-up. */
+/* Nanoseconds a look-up, with what making up its tuple takes. */
 static double measure(struct tcp *t, uint32_t n, struct way way)
 {
-    uint32_t found = 0;
+    uint32_t good = 0;
     struct rng rng = {n};
     double began = now_ns();
     for (uint32_t done = 0; done < LOOKUPS; done += BURST) {
-        struct tcp_tuple tuples[BURST];
-        for (unsigned i = 0; i < BURST; i++)
-            tuples[i] = tuple_of(rng_below(&rng, n));
-        found += look_up_all(t, tuples, way);
+        struct burst b;
+        for (unsigned i = 0; i < BURST; i++) {
+            b.flows[i] = rng_below(&rng, n);
+            b.tuples[i] = tuple_of(b.flows[i]);
+        }
+        __asm__ volatile("" : : "r"(&b) : "memory"); /* nobody leaves the tuples out */
+        good += look_up_all(t, &b, way);
     }
     double took = (now_ns() - began) / LOOKUPS;
-    CHECK_EQ(found, LOOKUPS);
+    CHECK_EQ(good, LOOKUPS);
     return took;
 }
 
@@ -132,7 +173,8 @@ static double measure_work(void)
     return (now_ns() - began) / LOOKUPS;
 }
 
-static void tell(struct tcp *t, uint32_t n, struct way way)
+/* The fastest of some rounds, without the work. */
+static double fastest(struct tcp *t, uint32_t n, struct way way)
 {
     double best = 1e9;
     double best_work = 1e9;
@@ -142,7 +184,16 @@ static void tell(struct tcp *t, uint32_t n, struct way way)
         best = took < best ? took : best;
         best_work = worked < best_work ? worked : best_work;
     }
-    printf("flow_lookup_ns %u %.1f %d %d\n", n, best - best_work, way.is_prefetched, way.has_work);
+    return best - best_work;
+}
+
+static void tell(struct tcp *t, uint32_t n, struct way way)
+{
+    double both = fastest(t, n, way);
+    way.is_known = true;
+    double touch = fastest(t, n, way);
+    printf("flow_lookup_ns %u %.1f %d %d\n", n, both - touch, way.is_prefetched, way.has_work);
+    printf("flow_touch_ns %u %.1f %d %d\n", n, touch, way.is_prefetched, way.has_work);
 }
 
 static void bench(uint32_t n)
