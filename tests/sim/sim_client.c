@@ -51,16 +51,24 @@ void sim_client_stop(struct sim_client *c)
         end_session(c, false);
 }
 
+/* May all that was sent and not answered be sent again? It did nothing yet, or may do it twice. */
+static bool can_repeat(const struct sim_client *c)
+{
+    for (uint32_t i = c->next_answer; i < c->next_send + c->is_sending; i++) {
+        if (c->requests[i].seen > 0 && !sim_is_repeatable(&c->requests[i]))
+            return false;
+    }
+    return true;
+}
+
 /* May the session go on with another connection? When the appliance had announced that it closes;
- * or might close, and the next request did nothing yet or may do it twice. */
+ * or might close, and what would be sent again may be. */
 static bool can_reopen(const struct sim_client *c)
 {
-    const struct sim_request *next = &c->requests[c->next_answer];
     if (c->next_answer == c->plan->n_requests || c->is_in_body || c->head.len > 0)
         return false;
     bool is_resting = c->is_established && !c->is_sending && c->next_send == c->next_answer;
-    return c->must_reopen || is_resting ||
-           (c->may_reopen && (next->seen == 0 || sim_is_repeatable(next)));
+    return c->must_reopen || is_resting || (c->may_reopen && can_repeat(c));
 }
 
 /* The connection ended. */
