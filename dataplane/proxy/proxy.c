@@ -18,7 +18,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
         .head_ms = 15 * 1000,
         .body_ms = 60 * 1000,
         .response_ms = 60 * 1000,
-        .drain_ms = 2 * 1000,
+        .drain_ms = 5 * 1000,
         .upstream = {.conns_max = conns_max / 2 + 64,
                      .endpoints_max = 4096,
                      .idle_max = conns_max / 4 + 1,

@@ -21,12 +21,26 @@ static bool has_poison(const struct sim *s, const struct sim_session *session)
     return false;
 }
 
-/* The appliance answers by itself, throws away only so much of what comes, and then resets: if the
- * answer is lost before that it is lost for good. */
-static bool is_answered_unread(const struct sim *s, const struct sim_request *q)
+/* The appliance answers by itself and closes, for the content will not be read to its end. */
+static bool is_answered_unread(const struct sim_request *q)
 {
-    return !s->plan.is_calm && q->target >= SIM_TARGET_no_backend &&
-           q->up_bytes > H1_DRAIN_BYTES_MAX;
+    return q->target >= SIM_TARGET_no_backend &&
+           (q->up_bytes > H1_DRAIN_BYTES_MAX || q->expects_continue);
+}
+
+/* Then it throws away what comes, for a while, and then resets: an answer that was lost before that
+ * is lost for good, also one to a request before it. */
+static bool is_lost_with_reset(const struct sim *s, const struct sim_session *session,
+                               const struct sim_request *q)
+{
+    const struct sim_request *end = &s->plan.requests[session->first_request + session->n_requests];
+    for (; q < end && !s->plan.is_calm; q++) {
+        if (is_answered_unread(q))
+            return true;
+        if (session->pipeline == 1)
+            break;
+    }
+    return false;
 }
 
 /* May the request have ended otherwise than planned? `is_cut`: one before it in its session did. */
@@ -36,7 +50,7 @@ static bool is_excused(const struct sim *s, const struct sim_session *session,
     if (s->plan.is_short || session->abort_at != 0 || is_cut || sim_order_is_excuse(q->order))
         return true;
     if ((s->plan.moves_vip6 && session->is_ip6) || has_poison(s, session) ||
-        is_answered_unread(s, q))
+        is_lost_with_reset(s, session, q))
         return true;
     if (s->plan.has_races && session->think_ms > SIM_THINK_MS_MAX)
         return true;
