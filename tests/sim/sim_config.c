@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FULL_RETRY_US 20000u /* too many images are held by requests: then later */
 #define EXTRA_ROUTES_MAX 12u
 
 static struct ip_addr addr_of(const char *text)
@@ -133,6 +134,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
 /* Publishes the next image. False: too many are alive. */
 static bool publish_image(struct sim_box *box)
 {
+    if (generation_live_count(box->generations) == GENERATIONS_MAX)
+        return false;
     void *image;
     size_t len;
     struct image_fault_info info;
@@ -147,10 +150,8 @@ static bool publish_image(struct sim_box *box)
     image_builder_free(b);
     if (image_check(image, len, &info) != IMAGE_FAULT_OK)
         sim_fail(box->sim, "image refused: %s", image_fault_name(info.fault));
-    if (!generation_publish(box->generations, image, len)) {
-        free(image);
-        return false;
-    }
+    bool is_published = generation_publish(box->generations, image, len);
+    ASSERT(is_published);
     box->generation++;
     sim_note(box->sim, "image %lu", box->generation);
     return true;
@@ -228,7 +229,7 @@ bool sim_config_poll(struct sim_box *b, uint64_t now_us)
     if (now_us >= b->next_image_us) {
         did = publish_image(b);
         b->images_left -= did;
-        b->next_image_us = next_change(b, b->images_left);
+        b->next_image_us = did ? next_change(b, b->images_left) : now_us + FULL_RETRY_US;
     }
     if (now_us >= b->next_endpoints_us) {
         put_group(b, SIM_GROUP_A + rng_below(&b->rng, SIM_GROUP_EMPTY - SIM_GROUP_A), false);
