@@ -73,6 +73,23 @@ class Origin(Server):
         self.process = self.lab.start(f"origin-{self.name}", self.name, "python3", program, self.name, str(PORT))
 
 
+class Recorder(Server):
+    """recorder.py: writes down each request that it is sent, or what is wrong with it."""
+
+    def start(self):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorder.py")
+        self.path = os.path.join(self.lab.dir, f"recorded-{self.name}")
+        self.process = self.lab.start(f"recorder-{self.name}", self.name, "python3", program, str(PORT), self.path)
+
+    def recorded(self):
+        """All of it, the oldest first."""
+        try:
+            with open(self.path, encoding="ascii") as f:
+                return [json.loads(line) for line in f if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+
 def curl(namespace, url, *options, address=None, timeout=15):
     """One request: (status, headers in lower case, body as bytes). Status 0: no answer, `body` is curl's reason."""
     resolve = []

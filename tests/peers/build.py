@@ -42,6 +42,14 @@ def gvisor():
     return program
 
 
+def http1():
+    """Go's net/http: the program's path."""
+    program, go = os.path.join(OUT, "http1"), os.environ.get("GO", "go")
+    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+    run([go, "build", *GO_FLAGS, "-o", program, "."], cwd=os.path.join(HERE, "http1"), env=environment)
+    return program
+
+
 def build(name):
     os.makedirs(OUT, exist_ok=True)
-    return {"lwip": lwip, "gvisor": gvisor}[name]()
+    return {"lwip": lwip, "gvisor": gvisor, "http1": http1}[name]()

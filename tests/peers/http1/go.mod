@@ -1,0 +1,3 @@
+module sluice.internal/tests/peers/http1
+
+go 1.19
