@@ -4,7 +4,6 @@
  * another end, and what a calm world does not allow.
  */
 #include "base/assert.h"
-#include "http/h1_server.h"
 #include "sim.h"
 #include "tcp/tcp_priv.h"
 #include "worker.h"
@@ -24,8 +23,7 @@ static bool has_poison(const struct sim *s, const struct sim_session *session)
 /* The appliance answers by itself and closes, for the content will not be read to its end. */
 static bool is_answered_unread(const struct sim_request *q)
 {
-    return q->target >= SIM_TARGET_no_backend &&
-           (q->up_bytes > H1_DRAIN_BYTES_MAX || q->expects_continue);
+    return q->target >= SIM_TARGET_no_backend && (q->up_bytes > 0 || q->expects_continue);
 }
 
 /* Then it throws away what comes, for a while, and then resets: an answer that was lost before that
