@@ -225,7 +225,7 @@ TEST(an_early_answer_reaches_a_client_that_is_still_sending)
     CHECK_STR(world_got(&w, c), "HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n");
     CHECK(c->is_shutdown && !c->is_released);
     world_say(&w, c, "llo");
-    world_wait(&w, 3000);
+    world_wait(&w, 6000);
     CHECK(c->is_released);
     check_ends(STAT_proxy_end_complete, 1);
     world_done(&w);
@@ -572,7 +572,7 @@ TEST(idle_connections_and_slow_heads_are_timed_out)
     world_wait(&w, 16000);
     CHECK(strncmp(world_got(&w, slow), "HTTP/1.1 408 ", 13) == 0);
     CHECK(!idle->is_shutdown);
-    world_wait(&w, 62000);
+    world_wait(&w, 65000);
     CHECK(idle->is_released && slow->is_released);
     struct proxy_counts counts;
     proxy_counts(w.proxy, &counts);
