@@ -6,6 +6,7 @@
 #include "housekeeping_priv.h"
 
 #include "base/assert.h"
+#include "route/pattern.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -24,9 +25,30 @@ void housekeeping_report(const char *format, ...)
     va_end(args);
 }
 
-static void release_image(void *owner, const void *image, size_t length)
+static void release_image(void *owner, const void *image, size_t length, void *companion)
 {
+    route_patterns_free(companion);
     munmap((void *)(uintptr_t)image, length);
+}
+
+void housekeeping_drop_image(struct image_map *image)
+{
+    if (image->data != NULL)
+        release_image(NULL, image->data, image->length, image->patterns);
+    *image = (struct image_map){0};
+}
+
+/* Maps, checks and loads. False: nothing is left of it. */
+static bool take_image(struct housekeeping *h, const struct control_publish *publish, int fd,
+                       struct image_map *ret, struct image_refusal *ret_refusal)
+{
+    *ret = (struct image_map){0};
+    if (!image_intake_fd(fd, publish->generation, publish->length, h->n_ports, ret, ret_refusal))
+        return false;
+    if (image_intake_patterns(ret, h->workers, ret_refusal))
+        return true;
+    housekeeping_drop_image(ret);
+    return false;
 }
 
 void housekeeping_count(struct housekeeping *h, enum stat_id id)
@@ -86,7 +108,7 @@ static bool on_publish(struct housekeeping *h, struct control_peer *peer,
     if (msg->length != sizeof(*publish))
         return false;
     if (!is_newer(h, publish->generation, &refusal) ||
-        !image_intake_fd(fd, publish->generation, publish->length, h->n_ports, &image, &refusal)) {
+        !take_image(h, publish, fd, &image, &refusal)) {
         housekeeping_count(h, STAT_core_images_refused);
         housekeeping_report("image of generation %llu refused: %s",
                             (unsigned long long)publish->generation, refusal.text);
@@ -244,8 +266,7 @@ void housekeeping_free(struct housekeeping *h)
     control_server_free(h->server);
     endpoint_log_close(h->log);
     state_dir_close(h->state);
-    if (h->waiting.data != NULL)
-        release_image(NULL, h->waiting.data, h->waiting.length);
+    housekeeping_drop_image(&h->waiting);
     generation_set_free(h->generations);
     free(h);
 }

@@ -88,6 +88,9 @@ void housekeeping_report(const char *format, ...) __attribute__((format(printf, 
 /* Counts in housekeeping's own block. */
 void housekeeping_count(struct housekeeping *h, enum stat_id id);
 
+/* Unmaps an image that nobody serves, if there is one. */
+void housekeeping_drop_image(struct image_map *image);
+
 /* Makes an accepted image current, now or as soon as a place is free; it belongs to housekeeping.
  * One that still waits is superseded. */
 void housekeeping_publish(struct housekeeping *h, const struct image_map *image);

@@ -65,7 +65,7 @@ void housekeeping_set_gauges(struct housekeeping *h)
 static bool try_publish(struct housekeeping *h, const struct image_map *image)
 {
     const struct image_header *header = image->data;
-    if (!generation_publish(h->generations, image->data, image->length))
+    if (!generation_publish(h->generations, image->data, image->length, image->patterns))
         return false;
     h->published = (struct generation_mark){.generation = header->generation,
                                             .content_checksum = header->content_checksum};
@@ -86,10 +86,7 @@ void housekeeping_publish(struct housekeeping *h, const struct image_map *image)
     const struct image_header *header = image->data;
     ASSERT(header->generation > h->newest_generation);
     h->newest_generation = header->generation;
-    if (h->waiting.data != NULL) {
-        munmap((void *)(uintptr_t)h->waiting.data, h->waiting.length);
-        h->waiting = (struct image_map){0};
-    }
+    housekeeping_drop_image(&h->waiting);
     generation_set_reap(h->generations);
     if (!try_publish(h, image)) {
         housekeeping_count(h, STAT_core_publish_waits);
@@ -110,14 +107,15 @@ void housekeeping_load_image(struct housekeeping *h)
         housekeeping_report("the last image cannot be read: %s", strerror(errno));
         return;
     }
-    if (!image_intake_check(data, length, h->n_ports, &refusal)) {
+    struct image_map image = {.data = data, .length = length};
+    if (!image_intake_check(data, length, h->n_ports, &refusal) ||
+        !image_intake_patterns(&image, h->workers, &refusal)) {
         housekeeping_count(h, STAT_core_state_damaged);
         housekeeping_report("the last image is refused and moved aside: %s", refusal.text);
         state_file_set_aside(h->state, IMAGE_FILE_NAME);
         state_file_unmap(data, length);
         return;
     }
-    struct image_map image = {.data = data, .length = length};
     bool is_published = try_publish(h, &image);
     ASSERT(is_published); /* it is the first */
     h->newest_generation = h->published.generation;

@@ -2,6 +2,8 @@
 /* The door that every image comes through. Thread: housekeeping. */
 #include "image_intake.h"
 
+#include "route/pattern.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -65,6 +67,17 @@ static bool check_fd(int fd, uint64_t length, struct image_refusal *ret_refusal)
         return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0,
                       "the memfd does not have the length that was said, or is above the limit");
     return true;
+}
+
+bool image_intake_patterns(struct image_map *image, unsigned workers,
+                           struct image_refusal *ret_refusal)
+{
+    struct image_view v;
+    char text[sizeof(ret_refusal->text)];
+    image_view_init(&v, image->data);
+    if (route_patterns_new(&v, workers, &image->patterns, text, sizeof(text)))
+        return true;
+    return refuse(ret_refusal, IMAGE_FAULT_DATABASE, 0, "%s", text);
 }
 
 bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,

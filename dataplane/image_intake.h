@@ -10,10 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct route_patterns;
+
 /* A checked image in memory. */
 struct image_map {
     const void *data;
     size_t length;
+    struct route_patterns *patterns; /* of image_intake_patterns(); NULL: none */
 };
 
 /* What is wrong, in words too. */
@@ -27,6 +30,11 @@ struct image_refusal {
  * says of it; `n_ports` bounds its interfaces. False: *ret_refusal says why; nothing is mapped. */
 bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,
                      struct image_map *ret, struct image_refusal *ret_refusal);
+
+/* Loads the regular expressions of a checked image for workers 0..workers-1. False:
+ * *ret_refusal says why; the caller still has to unmap the image. */
+bool image_intake_patterns(struct image_map *image, unsigned workers,
+                           struct image_refusal *ret_refusal);
 
 /* The same check for bytes in memory. */
 bool image_intake_check(const void *data, size_t length, unsigned n_ports,

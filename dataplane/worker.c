@@ -157,6 +157,7 @@ static unsigned follow_image(struct worker *w)
     configure_net(w, generation_view(current));
     proxy_set_image(w->proxy, &(struct proxy_image){
                                   .view = generation_view(current),
+                                  .reader = {generation_companion(current), w->core.worker},
                                   .owner = generation_pins_of(current, w->core.worker),
                                   .pin = pin,
                                   .unpin = unpin,

@@ -183,6 +183,13 @@ int image_match_order(const struct image_match *a, const struct image_match *b)
     return a->index - b->index;
 }
 
+int image_pattern_order(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return a.len > b.len ? -1 : 1;
+    return a.len == 0 ? 0 : memcmp(a.ptr, b.ptr, a.len);
+}
+
 int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
                       struct slice name_b)
 {

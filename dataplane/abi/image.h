@@ -35,6 +35,7 @@
     X(DUPLICATE, "a thing that must be unique is there twice")                                     \
     X(HASH, "a hash table does not lead to each of its keys, or to something else")                \
     X(TRIE, "a trie's node has a wrong parent, depth or kind")                                     \
+    X(DATABASE, "the regular expressions are not for this machine's Hyperscan")                    \
     X(VALUE_KIND, "a trie's value does not belong to it")                                          \
     X(ORDER, "entries are not in order of precedence")                                             \
     X(OWNER, "a list belongs to nobody, to two, or to somebody else")                              \
@@ -152,6 +153,7 @@ enum image_text_kind {
     IMAGE_TEXT_HOST,        /* lower case letters, digits, "-._:[]"; "*." may come first */
     IMAGE_TEXT_PATH,        /* begins with '/'; no control characters, space, '?', '#' */
     IMAGE_TEXT_LABEL,       /* of a host or path */
+    IMAGE_TEXT_PATTERN,     /* a regular expression: any bytes but NUL */
     IMAGE_TEXT_ANY,         /* any bytes: decoded query parameters */
 };
 
@@ -182,6 +184,20 @@ int image_match_order(const struct image_match *a, const struct image_match *b);
  * same. */
 int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
                       struct slice name_b);
+
+/* Order of two patterns of a host: longer ones first, then by their bytes; 0 only for the same. */
+int image_pattern_order(struct slice a, struct slice b);
+
+/* Is the predicate one about a header (else about a query parameter)? Has it a pattern? */
+static inline bool image_is_about_header(uint16_t kind)
+{
+    return kind == IMAGE_PREDICATE_HEADER || kind == IMAGE_PREDICATE_HEADER_REGEX;
+}
+
+static inline bool image_has_pattern(uint16_t kind)
+{
+    return kind == IMAGE_PREDICATE_HEADER_REGEX || kind == IMAGE_PREDICATE_QUERY_REGEX;
+}
 
 /* Does the field frame a message or belong to one connection? Filters may not touch those. */
 bool image_is_framing_field(struct slice name);

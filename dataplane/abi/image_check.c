@@ -24,7 +24,7 @@ struct section_checks {
     image_whole_check whole;
 };
 
-/* A section without a row has no entries of its own to check: STRINGS. */
+/* A section without a row has no entries of its own to check: STRINGS, DATABASE_BYTES. */
 static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_INTERFACES] = {image_local_interface, NULL, NULL},
     [IMAGE_SECTION_ADDRESSES] = {image_local_address, NULL, NULL},
@@ -37,7 +37,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_HOSTS] = {image_local_host, image_cross_host, image_whole_hosts},
     [IMAGE_SECTION_PATHS] = {image_local_path, image_cross_path, image_whole_paths},
     [IMAGE_SECTION_MATCHES] = {image_local_match, image_cross_match, NULL},
-    [IMAGE_SECTION_PREDICATES] = {image_local_predicate, NULL, NULL},
+    [IMAGE_SECTION_PREDICATES] = {image_local_predicate, image_cross_predicate, NULL},
     [IMAGE_SECTION_GUARDS] = {image_local_guard, image_cross_guard, NULL},
     [IMAGE_SECTION_GUARD_SLOTS] = {image_local_guard_slot, NULL, image_whole_guard_slots},
     [IMAGE_SECTION_ANSWERS] = {image_local_answer, image_cross_answer, image_whole_answers},
@@ -49,6 +49,10 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_REWRITES] = {image_local_rewrite, NULL, NULL},
     [IMAGE_SECTION_BACKENDS] = {image_local_backend, NULL, image_whole_backends},
     [IMAGE_SECTION_ROUTES] = {image_local_route, image_cross_route, image_whole_routes},
+    [IMAGE_SECTION_PATTERN_SETS] = {image_local_pattern_set, image_cross_pattern_set,
+                                    image_whole_pattern_sets},
+    [IMAGE_SECTION_PATTERNS] = {image_local_pattern, NULL, NULL},
+    [IMAGE_SECTION_DATABASES] = {image_local_database, image_cross_database, image_whole_databases},
 };
 
 static enum image_fault check_header(const void *data, size_t len)

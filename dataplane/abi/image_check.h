@@ -87,13 +87,15 @@ enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i);
 /* As many slots are used as there are nodes with a parent: no slot leads elsewhere. */
 enum image_fault image_whole_node_slots(const struct image_view *v);
 
-/* Its listener and root exist, its name is a hostname. */
+/* Its listener, root and pattern sets exist, its name is a hostname. */
 enum image_fault image_local_host(const struct image_view *v, uint32_t i);
 
-/* Its root is one of a trie of paths. */
+/* Its root is one of a trie of paths; its pattern sets begin where those of the host before it end,
+ * and their patterns lead to paths, in order. */
 enum image_fault image_cross_host(const struct image_view *v, uint32_t i);
 
-/* As many nodes have a host for a value as there are hosts: each can be reached. */
+/* As many nodes have a host for a value as there are hosts: each can be reached; the hosts' pattern
+ * sets end where all do. */
 enum image_fault image_whole_hosts(const struct image_view *v);
 
 /* ---- paths, matches, predicates, rules, routes, backends ---- */
@@ -104,7 +106,8 @@ enum image_fault image_local_path(const struct image_view *v, uint32_t i);
 /* Its matches and guards begin where those of the path before it end; no prefix ends in a slash. */
 enum image_fault image_cross_path(const struct image_view *v, uint32_t i);
 
-/* Each path is the value of a node; the paths' lists end where all matches and guards end. */
+/* Each path is the value of a node or of a pattern; the paths' lists end where all matches and
+ * guards end. */
 enum image_fault image_whole_paths(const struct image_view *v);
 
 /* Its path, rule, answer and predicates exist, its method is a token. */
@@ -113,8 +116,12 @@ enum image_fault image_local_match(const struct image_view *v, uint32_t i);
 /* Its path lists it, after those of higher precedence; its predicates are headers, then queries. */
 enum image_fault image_cross_match(const struct image_view *v, uint32_t i);
 
-/* Its kind is known, its name and value are such text as the kind wants. */
+/* Its kind is known, its name and value are such text as the kind wants, it has a pattern set if
+ * the kind wants one. */
 enum image_fault image_local_predicate(const struct image_view *v, uint32_t i);
+
+/* Its pattern set has its value for the only pattern. */
+enum image_fault image_cross_predicate(const struct image_view *v, uint32_t i);
 
 /* Its route, filters and backends exist and are not too many, its fault status is known. */
 enum image_fault image_local_rule(const struct image_view *v, uint32_t i);
@@ -163,6 +170,35 @@ enum image_fault image_whole_answers(const struct image_view *v);
 
 /* It is the index of a match. */
 enum image_fault image_local_answer_match(const struct image_view *v, uint32_t i);
+
+/* ---- regular expressions ---- */
+
+/* It has patterns, not too many, and they and its database exist. */
+enum image_fault image_local_pattern_set(const struct image_view *v, uint32_t i);
+
+/* Its patterns begin where those of the set before it end. */
+enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i);
+
+/* The sets' patterns end where all patterns end. */
+enum image_fault image_whole_pattern_sets(const struct image_view *v);
+
+/* It has a text within the limit, its path exists if it has one. */
+enum image_fault image_local_pattern(const struct image_view *v, uint32_t i);
+
+/* It has bytes, and they exist. What they are is Hyperscan's to say. */
+enum image_fault image_local_database(const struct image_view *v, uint32_t i);
+
+/* Its bytes begin where those of the one before it end. */
+enum image_fault image_cross_database(const struct image_view *v, uint32_t i);
+
+/* The databases' bytes end where all bytes end. */
+enum image_fault image_whole_databases(const struct image_view *v);
+
+/* The first set of a host, which is where those of predicates end. */
+uint32_t image_first_host_set(const struct image_view *v);
+
+/* Do the host's sets lead to paths of that kind, in the order of patterns? */
+enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host);
 
 /* ---- filters and their parameters ---- */
 

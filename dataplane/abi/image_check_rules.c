@@ -10,13 +10,16 @@
 enum image_fault image_local_path(const struct image_view *v, uint32_t i)
 {
     const struct image_path *e = &v->paths[i];
-    if (e->kind != IMAGE_PATH_EXACT && e->kind != IMAGE_PATH_PREFIX)
+    if (e->kind < IMAGE_PATH_EXACT || e->kind > IMAGE_PATH_REGEX)
         return IMAGE_FAULT_VALUE;
     if (e->n_matches == 0 || !image_is_range(e->first_match, e->n_matches, v->n_matches))
         return IMAGE_FAULT_INDEX;
     if (!image_is_range(e->first_guard, e->n_guards, v->n_guards))
         return IMAGE_FAULT_INDEX;
-    return e->text.length == 0 ? IMAGE_FAULT_TEXT : image_check_text(v, e->text, IMAGE_TEXT_PATH);
+    bool is_regex = e->kind == IMAGE_PATH_REGEX;
+    return e->text.length == 0
+               ? IMAGE_FAULT_TEXT
+               : image_check_text(v, e->text, is_regex ? IMAGE_TEXT_PATTERN : IMAGE_TEXT_PATH);
 }
 
 enum image_fault image_cross_path(const struct image_view *v, uint32_t i)
@@ -40,6 +43,8 @@ enum image_fault image_whole_paths(const struct image_view *v)
         if (e->kind == IMAGE_NODE_PATHS)
             values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
     }
+    for (uint32_t i = 0; i < v->n_patterns; i++)
+        values += v->patterns[i].path != IMAGE_NONE;
     uint32_t matches = 0, guards = 0;
     if (v->n_paths != 0) {
         const struct image_path *last = &v->paths[v->n_paths - 1];
@@ -78,8 +83,8 @@ enum image_fault image_cross_match(const struct image_view *v, uint32_t i)
     if ((e->answer == IMAGE_NONE) != (path->n_guards == 0))
         return IMAGE_FAULT_OWNER;
     for (uint32_t k = 0; k < (uint32_t)e->n_headers + e->n_queries; k++) {
-        uint16_t kind = k < e->n_headers ? IMAGE_PREDICATE_HEADER : IMAGE_PREDICATE_QUERY;
-        if (v->predicates[e->first_predicate + k].kind != kind)
+        uint16_t kind = v->predicates[e->first_predicate + k].kind;
+        if (image_is_about_header(kind) != (k < e->n_headers))
             return IMAGE_FAULT_VALUE;
     }
     /* there is no prefix to replace unless one was matched */
@@ -93,15 +98,20 @@ enum image_fault image_local_predicate(const struct image_view *v, uint32_t i)
     const struct image_predicate *e = &v->predicates[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->kind != IMAGE_PREDICATE_HEADER && e->kind != IMAGE_PREDICATE_QUERY)
+    if (e->kind < IMAGE_PREDICATE_HEADER || e->kind > IMAGE_PREDICATE_QUERY_REGEX)
         return IMAGE_FAULT_VALUE;
-    bool is_header = e->kind == IMAGE_PREDICATE_HEADER;
+    bool is_header = image_is_about_header(e->kind);
+    bool is_regex = image_has_pattern(e->kind);
+    if (is_regex ? e->set >= v->n_pattern_sets : e->set != IMAGE_NONE)
+        return IMAGE_FAULT_INDEX;
     if (is_header && e->name.length == 0)
         return IMAGE_FAULT_TEXT;
     enum image_fault fault =
         image_check_text(v, e->name, is_header ? IMAGE_TEXT_TOKEN_LOWER : IMAGE_TEXT_ANY);
     if (fault != IMAGE_FAULT_OK)
         return fault;
+    if (is_regex)
+        return image_check_text(v, e->value, IMAGE_TEXT_PATTERN);
     return image_check_text(v, e->value, is_header ? IMAGE_TEXT_VALUE : IMAGE_TEXT_ANY);
 }
 

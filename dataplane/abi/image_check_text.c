@@ -33,6 +33,8 @@ static bool is_byte(uint8_t c, enum image_text_kind kind)
         return c > 0x20 && c < 0x7f && c != '?' && c != '#';
     case IMAGE_TEXT_LABEL:
         return c > 0x20 && c < 0x7f && c != '/';
+    case IMAGE_TEXT_PATTERN:
+        return c != 0;
     case IMAGE_TEXT_ANY:
         return true;
     }

@@ -217,14 +217,19 @@ enum image_fault image_whole_node_slots(const struct image_view *v)
 enum image_fault image_local_host(const struct image_view *v, uint32_t i)
 {
     const struct image_host *e = &v->hosts[i];
-    if (e->listener >= v->n_listeners || e->root >= v->n_nodes)
+    if (e->listener >= v->n_listeners || e->root >= v->n_nodes ||
+        !image_is_range(e->first_set, e->n_sets, v->n_pattern_sets))
         return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_HOST);
 }
 
 enum image_fault image_cross_host(const struct image_view *v, uint32_t i)
 {
-    return image_is_root(v, v->hosts[i].root, IMAGE_NODE_PATHS) ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
+    const struct image_host *e = &v->hosts[i];
+    if (!image_is_root(v, e->root, IMAGE_NODE_PATHS))
+        return IMAGE_FAULT_TRIE;
+    uint32_t first = i == 0 ? image_first_host_set(v) : e[-1].first_set + e[-1].n_sets;
+    return e->first_set == first ? image_check_host_sets(v, e) : IMAGE_FAULT_OWNER;
 }
 
 /* A host's value stands at one node only (its name's, in its listener's trie): equal numbers mean
@@ -237,5 +242,8 @@ enum image_fault image_whole_hosts(const struct image_view *v)
         if (e->kind == IMAGE_NODE_HOSTS)
             values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
     }
-    return values == v->n_hosts ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+    uint32_t sets = image_first_host_set(v);
+    if (v->n_hosts != 0)
+        sets = v->hosts[v->n_hosts - 1].first_set + v->hosts[v->n_hosts - 1].n_sets;
+    return values == v->n_hosts && sets == v->n_pattern_sets ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
 }

@@ -28,8 +28,7 @@
  *   52   12  reserved            zero
  *
  * struct image_section
- *   0    4   type                enum image_section_type; an unknown one is refused (regular
- *                                expressions will be new types and a new version)
+ *   0    4   type                enum image_section_type; an unknown one is refused
  *   4    4   entry_size          bytes of one entry; must be ours
  *   8    4   offset              from the beginning of the image
  *   12   4   count               entries
@@ -50,6 +49,13 @@
  * answer to one guard, which it needs in order to hold:
  *
  *   path --> its guards --(guard, the request's answer)--guard_slots--> answer --> answer_matches
+ *
+ * Regular expressions ("patterns") are compiled by whoever writes the image: those of a host's
+ * paths together, so that one look at the path tells all that match, those of headers and query
+ * parameters each by itself:
+ *
+ *   host --> its pattern sets --(database, the request's path)--> patterns --> paths
+ *   predicate --> its pattern set, of one pattern
  */
 #pragma once
 
@@ -60,7 +66,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 2u
+#define IMAGE_VERSION 3u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -73,8 +79,10 @@
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
-#define IMAGE_ANSWER_BYTES_MAX 1024u /* of a guarded condition; others are asked one by one */
-#define IMAGE_WEIGHT_MAX 1000000u    /* Gateway API: weight of a backend */
+#define IMAGE_ANSWER_BYTES_MAX 1024u    /* of a guarded condition; others are asked one by one */
+#define IMAGE_WEIGHT_MAX 1000000u       /* Gateway API: weight of a backend */
+#define IMAGE_PATTERN_BYTES_MAX 4096u   /* Gateway API: value of a header */
+#define IMAGE_PATTERNS_PER_SET_MAX 256u /* a database of more takes long to compile */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
@@ -104,7 +112,11 @@
     X(REDIRECTS, redirects, struct image_redirect, 1u << 20, "of RequestRedirect")                 \
     X(REWRITES, rewrites, struct image_rewrite, 1u << 20, "of URLRewrite")                         \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
-    X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")
+    X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
+    X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
+    X(PATTERNS, patterns, struct image_pattern, 1u << 20, "regular expressions, by set")           \
+    X(DATABASES, databases, struct image_database, 1u << 18, "compiled pattern sets")              \
+    X(DATABASE_BYTES, database_bytes, uint8_t, IMAGE_BYTES_MAX, "as Hyperscan serializes them")
 
 enum image_section_type {
     IMAGE_SECTION_BEFORE_FIRST, /* 0 is no type */
@@ -239,12 +251,39 @@ struct image_slot {
 struct image_host {
     struct image_string name; /* "a.example.com", "*.example.com", or empty: all; lower case */
     uint32_t listener;
-    uint32_t root; /* of the trie of paths */
+    uint32_t root;      /* of the trie of paths */
+    uint32_t first_set; /* pattern sets of its paths, the most preferred patterns first */
+    uint32_t n_sets;
 };
 
 enum image_path_kind {
     IMAGE_PATH_EXACT = 1,
     IMAGE_PATH_PREFIX = 2, /* by segment; no slash at the end of `text` but for "/" itself */
+    IMAGE_PATH_REGEX = 3,  /* `text` is a pattern that the whole path matches */
+};
+
+/*
+ * A regular expression in Hyperscan's dialect (PCRE without back-references and look-around), which
+ * matches a text if it matches all of it, byte by byte. Within a host: longer ones first, then in
+ * the order of their bytes.
+ */
+struct image_pattern {
+    struct image_string text; /* as configured */
+    uint32_t path;            /* of a host: the path that it leads to; of a predicate: IMAGE_NONE */
+};
+
+/* Patterns that one database knows, each by its place in the set. First in the section are those of
+ * predicates, one pattern each, then those of the hosts in their order. */
+struct image_pattern_set {
+    uint32_t first_pattern;
+    uint32_t n_patterns; /* 1..IMAGE_PATTERNS_PER_SET_MAX */
+    uint32_t database;   /* two sets of the same patterns share one */
+};
+
+/* Bytes of DATABASE_BYTES. */
+struct image_database {
+    uint32_t offset;
+    uint32_t length;
 };
 
 struct image_path {
@@ -274,8 +313,10 @@ struct image_match {
 };
 
 enum image_predicate_kind {
-    IMAGE_PREDICATE_HEADER = 1, /* name without case, combined value is the same bytes */
-    IMAGE_PREDICATE_QUERY = 2,  /* name and first value are the same bytes, both decoded */
+    IMAGE_PREDICATE_HEADER = 1,       /* name without case, combined value is the same bytes */
+    IMAGE_PREDICATE_QUERY = 2,        /* name and first value are the same bytes, both decoded */
+    IMAGE_PREDICATE_HEADER_REGEX = 3, /* `value` is a pattern that the combined value matches */
+    IMAGE_PREDICATE_QUERY_REGEX = 4,  /* likewise the first value, decoded */
 };
 
 struct image_predicate {
@@ -283,6 +324,7 @@ struct image_predicate {
     struct image_string value;
     uint16_t kind; /* enum image_predicate_kind */
     uint16_t reserved;
+    uint32_t set; /* REGEX: the pattern set with just this pattern; else IMAGE_NONE */
 };
 
 enum image_guard_kind {
@@ -420,10 +462,10 @@ static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
 static_assert(sizeof(struct image_node) == 24, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
-static_assert(sizeof(struct image_host) == 16, "no hidden padding");
+static_assert(sizeof(struct image_host) == 24, "no hidden padding");
 static_assert(sizeof(struct image_path) == 24, "no hidden padding");
 static_assert(sizeof(struct image_match) == 32, "no hidden padding");
-static_assert(sizeof(struct image_predicate) == 20, "no hidden padding");
+static_assert(sizeof(struct image_predicate) == 24, "no hidden padding");
 static_assert(sizeof(struct image_guard) == 16, "no hidden padding");
 static_assert(sizeof(struct image_answer) == 20, "no hidden padding");
 static_assert(sizeof(struct image_rule) == 32, "no hidden padding");
@@ -433,3 +475,6 @@ static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 20, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
+static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
+static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");
+static_assert(sizeof(struct image_database) == 8, "no hidden padding");

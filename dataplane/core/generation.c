@@ -16,6 +16,7 @@ struct generation {
     const void *image;
     size_t length;
     struct image_view view;
+    void *companion;
     struct generation_pins pins[WORKERS_MAX];
 };
 
@@ -55,9 +56,10 @@ struct generation_set *generation_set_new(unsigned workers, generation_release_f
 static void give_back(struct generation_set *s, struct generation *g)
 {
     ASSERT(g->number != 0);
-    s->release(s->owner, g->image, g->length);
+    s->release(s->owner, g->image, g->length, g->companion);
     g->number = 0;
     g->image = NULL;
+    g->companion = NULL;
 }
 
 void generation_set_free(struct generation_set *s)
@@ -71,7 +73,7 @@ void generation_set_free(struct generation_set *s)
     free(s);
 }
 
-bool generation_publish(struct generation_set *s, const void *image, size_t length)
+bool generation_publish(struct generation_set *s, const void *image, size_t length, void *companion)
 {
     struct image_view view;
     image_view_init(&view, image);
@@ -85,6 +87,7 @@ bool generation_publish(struct generation_set *s, const void *image, size_t leng
         g->image = image;
         g->length = length;
         g->view = view;
+        g->companion = companion;
         __atomic_store_n(&s->current, g, __ATOMIC_RELEASE);
         return true;
     }
@@ -158,6 +161,11 @@ uint64_t generation_number(const struct generation *g)
 const struct image_view *generation_view(const struct generation *g)
 {
     return &g->view;
+}
+
+void *generation_companion(const struct generation *g)
+{
+    return g->companion;
 }
 
 void generation_report(struct generation_set *s, unsigned worker, const struct generation *g)

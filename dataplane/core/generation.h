@@ -32,8 +32,9 @@ struct generation_pins {
     struct generation *generation;
 };
 
-/* Gives an image's memory back. */
-typedef void (*generation_release_fn)(void *owner, const void *image, size_t length);
+/* Gives an image's memory back, and that of what was made of it. */
+typedef void (*generation_release_fn)(void *owner, const void *image, size_t length,
+                                      void *companion);
 
 /* For workers 0..workers-1. NULL: no memory. */
 struct generation_set *generation_set_new(unsigned workers, generation_release_fn release,
@@ -43,10 +44,11 @@ struct generation_set *generation_set_new(unsigned workers, generation_release_f
  * nothing. */
 void generation_set_free(struct generation_set *s);
 
-/* Makes a checked image the current one; it belongs to the set then. `number` is greater than any
- * before. False: GENERATIONS_MAX are alive; try again after generation_set_reap(). Thread:
- * housekeeping. */
-bool generation_publish(struct generation_set *s, const void *image, size_t length);
+/* Makes a checked image the current one; it belongs to the set then. Its number is greater than any
+ * before. `companion` is what else was made of it for those who serve it, NULL: nothing. False:
+ * GENERATIONS_MAX are alive; try again after generation_set_reap(). Thread: housekeeping. */
+bool generation_publish(struct generation_set *s, const void *image, size_t length,
+                        void *companion);
 
 /* Gives back every old image that nobody can see any more. Returns how many. Thread: housekeeping.
  */
@@ -69,6 +71,9 @@ uint64_t generation_number(const struct generation *g);
 
 /* Its image as typed pointers. */
 const struct image_view *generation_view(const struct generation *g);
+
+/* What was published with it. */
+void *generation_companion(const struct generation *g);
 
 /* The worker serves `g` from now on (NULL: nothing) and has let go of what it served before, but
  * for its pins. Thread: the worker's, at the end of the poll in which it moved. */

@@ -93,6 +93,7 @@ static void match(struct exchange *e, uint32_t bind)
         .method = head->method_text,
         .fields = (const struct route_field *)head->fields,
         .n_fields = head->n_fields,
+        .reader = e->image.reader,
     };
     route_match(e->image.view, &request, &e->route);
 }

@@ -16,12 +16,12 @@
  */
 #pragma once
 
+#include "route/route.h"
 #include "tcp/tcp.h"
 #include "upstream/upstream.h"
 
 struct core;
 struct endpoint_table;
-struct image_view;
 struct proxy;
 
 struct proxy_config {
@@ -46,6 +46,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max);
  */
 struct proxy_image {
     const struct image_view *view;
+    struct route_reader reader; /* this worker's, of the image's regular expressions */
     void *owner;
     void (*pin)(void *owner);
     void (*unpin)(void *owner);

@@ -76,26 +76,48 @@ static void tell_path(const struct explain *e, uint32_t host, const struct image
     }
 }
 
-/* A path of the host that does not hold; IMAGE_NONE: no path. */
-static void tell_other_path(const struct explain *e, uint32_t host, struct route_walk walk,
-                            uint32_t path)
+/* A path of the host that does not hold. */
+static void tell_lost_path(const struct explain *e, uint32_t host, uint32_t path)
 {
-    if (path == IMAGE_NONE || is_walked(walk, path))
-        return;
     const struct image_path *p = &e->v->paths[path];
     for (uint32_t i = 0; i < p->n_matches; i++)
         tell(e, ROUTE_LOSS_PATH, e->v->hosts[host].listener, host, p->first_match + i, IMAGE_NONE);
 }
 
+/* A node's value: tells it if the walk did not come to it. IMAGE_NONE: no path. */
+static void tell_other_path(const struct explain *e, uint32_t host, struct route_walk walk,
+                            uint32_t path)
+{
+    if (path != IMAGE_NONE && !is_walked(walk, path))
+        tell_lost_path(e, host, path);
+}
+
+/* Patterns of the host that do not match. */
+static void tell_other_patterns(const struct explain *e, uint32_t host)
+{
+    const struct image_view *v = e->v;
+    const struct image_host *h = &v->hosts[host];
+    for (uint32_t set = h->first_set; set < h->first_set + h->n_sets; set++) {
+        const struct image_pattern_set *s = &v->pattern_sets[set];
+        struct route_hits hits;
+        route_pattern_ask(v, &e->request->reader, set, e->request->path, &hits);
+        for (uint32_t i = 0; i < s->n_patterns; i++) {
+            if ((hits.bits[i / 64] >> i % 64 & 1) == 0)
+                tell_lost_path(e, host, v->patterns[s->first_pattern + i].path);
+        }
+    }
+}
+
 static void tell_host(const struct explain *e, uint32_t host)
 {
     const struct image_view *v = e->v;
-    struct route_walk walk;
-    route_walk_path(&walk, v, v->hosts[host].root, e->request->path);
-    const struct route_walk start = walk;
+    struct route_paths paths;
+    route_paths_begin(&paths, v, &v->hosts[host], e->request);
+    const struct route_walk start = paths.walk;
     uint32_t path;
-    while ((path = route_walk_next(&walk)) != IMAGE_NONE)
+    while ((path = route_paths_next(&paths)) != IMAGE_NONE)
         tell_path(e, host, &v->paths[path]);
+    tell_other_patterns(e, host);
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_PATHS || root_of(v, i) != v->hosts[host].root)
             continue;

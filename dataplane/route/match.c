@@ -7,7 +7,8 @@
  *   2. Its routes' hostnames: exact, longest wildcard, none. "Precedence must be given to rules
  *      from the HTTPRoute with" the more specific hostname: precedence, so when none of those rules
  *      matches, the rules of the next hostname are asked.
- *   3. Within a hostname the path: exact, longest prefix. When no match of a path holds, the next.
+ *   3. Within a hostname the path: exact, regular expressions (paths.c), longest prefix. When no
+ *      match of a path holds, the next.
  *   4. Within a path the matches lie in order: method, number of headers, number of query
  *      parameters, older route, route's name, rule, match. The first that holds takes the request.
  *      Where there are many, guards (abi/image.h) lead to those that can hold.
@@ -92,10 +93,10 @@ static uint32_t match_in_path(const struct image_view *v, const struct image_pat
 static uint32_t match_in_host(const struct image_view *v, const struct image_host *host,
                               const struct route_request *request)
 {
-    struct route_walk paths;
-    route_walk_path(&paths, v, host->root, request->path);
+    struct route_paths paths;
+    route_paths_begin(&paths, v, host, request);
     uint32_t path;
-    while ((path = route_walk_next(&paths)) != IMAGE_NONE) {
+    while ((path = route_paths_next(&paths)) != IMAGE_NONE) {
         uint32_t match = match_in_path(v, &v->paths[path], request);
         if (match != IMAGE_NONE)
             return match;

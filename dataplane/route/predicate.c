@@ -9,10 +9,15 @@
  * Query parameters: the query is split at '&', each part at its first '='; '+' is a space, %XX is
  * that byte, and a '%' without two hex digits is itself. The first parameter of the name decides,
  * as Gateway API recommends. Names and values are compared byte by byte.
+ *
+ * A regular expression is asked about the same text: all values joined, or the first, decoded.
  */
 #include "route/route_priv.h"
 
 #include "base/assert.h"
+
+/* All values of a header, or a query parameter: a head is smaller (HTTP_HEAD_BYTES_MAX). */
+#define ROUTE_SUBJECT_BYTES_MAX 16384u
 
 static bool header_holds(const struct image_view *v, const struct image_predicate *predicate,
                          const struct route_request *request)
@@ -92,30 +97,36 @@ static bool query_holds(const struct image_view *v, const struct image_predicate
     return false;
 }
 
-/* Appends to a text in `buf`; false: it is too long for an answer. */
-static bool append(uint8_t *buf, struct slice *text, struct slice more)
+/* Where a text is put together. */
+struct room {
+    uint8_t *bytes;
+    size_t cap;
+};
+
+/* Appends to a text in `room`; false: it is too long. */
+static bool append(struct room room, struct slice *text, struct slice more)
 {
-    ASSERT(text->len <= IMAGE_ANSWER_BYTES_MAX);
-    if (more.len > IMAGE_ANSWER_BYTES_MAX - text->len)
+    ASSERT(text->len <= room.cap);
+    if (more.len > room.cap - text->len)
         return false;
     if (more.len != 0)
-        memcpy(buf + text->len, more.ptr, more.len);
-    *text = slice_of(buf, text->len + more.len);
+        memcpy(room.bytes + text->len, more.ptr, more.len);
+    *text = slice_of(room.bytes, text->len + more.len);
     return true;
 }
 
 /* The combined value, as header_holds() compares it. */
-static bool header_answer(const struct route_request *request, struct slice name, uint8_t *buf,
-                          struct slice *ret)
+static bool header_value(const struct route_request *request, struct slice name, struct room room,
+                         struct slice *ret)
 {
     bool is_found = false;
-    *ret = slice_of(buf, 0);
+    *ret = slice_of(room.bytes, 0);
     for (uint32_t i = 0; i < request->n_fields; i++) {
         if (!slice_eq_nocase(request->fields[i].name, name))
             continue;
-        if (is_found && !append(buf, ret, SLICE_LIT(", ")))
+        if (is_found && !append(room, ret, SLICE_LIT(", ")))
             return false;
-        if (!append(buf, ret, request->fields[i].value))
+        if (!append(room, ret, request->fields[i].value))
             return false;
         is_found = true;
     }
@@ -123,8 +134,8 @@ static bool header_answer(const struct route_request *request, struct slice name
 }
 
 /* The first value, decoded, as query_holds() compares it. */
-static bool query_answer(const struct route_request *request, struct slice name, uint8_t *buf,
-                         struct slice *ret)
+static bool query_value(const struct route_request *request, struct slice name, struct room room,
+                        struct slice *ret)
 {
     struct slice rest = request->query;
     while (rest.len != 0) {
@@ -132,10 +143,10 @@ static bool query_answer(const struct route_request *request, struct slice name,
         struct slice key = take_until(&value, '=');
         if (!is_decoded_eq(key, name))
             continue;
-        *ret = slice_of(buf, 0);
+        *ret = slice_of(room.bytes, 0);
         while (value.len != 0) {
             uint8_t byte = decode_byte(&value);
-            if (!append(buf, ret, slice_of(&byte, 1)))
+            if (!append(room, ret, slice_of(&byte, 1)))
                 return false;
         }
         return true;
@@ -146,11 +157,12 @@ static bool query_answer(const struct route_request *request, struct slice name,
 bool route_guard_answer(const struct image_view *v, const struct image_guard *guard,
                         const struct route_request *request, uint8_t *buf, struct slice *ret)
 {
+    struct room room = {buf, IMAGE_ANSWER_BYTES_MAX};
     switch (guard->kind) {
     case IMAGE_GUARD_HEADER:
-        return header_answer(request, image_text(v, guard->name), buf, ret);
+        return header_value(request, image_text(v, guard->name), room, ret);
     case IMAGE_GUARD_QUERY:
-        return query_answer(request, image_text(v, guard->name), buf, ret);
+        return query_value(request, image_text(v, guard->name), room, ret);
     case IMAGE_GUARD_METHOD:
         *ret = request->method;
         return request->method.len <= IMAGE_ANSWER_BYTES_MAX;
@@ -158,6 +170,32 @@ bool route_guard_answer(const struct image_view *v, const struct image_guard *gu
         *ret = slice_of(buf, 0);
         return true;
     }
+}
+
+/* Does the text that the predicate is about match its pattern? What no head can hold is none. */
+static bool pattern_holds(const struct image_view *v, const struct image_predicate *predicate,
+                          const struct route_request *request)
+{
+    uint8_t bytes[ROUTE_SUBJECT_BYTES_MAX];
+    struct room room = {bytes, sizeof(bytes)};
+    struct slice name = image_text(v, predicate->name), value;
+    struct route_hits hits;
+    bool is_there = image_is_about_header(predicate->kind)
+                        ? header_value(request, name, room, &value)
+                        : query_value(request, name, room, &value);
+    if (!is_there)
+        return false;
+    route_pattern_ask(v, &request->reader, predicate->set, value, &hits);
+    return (hits.bits[0] & 1) != 0;
+}
+
+static bool predicate_holds(const struct image_view *v, const struct image_predicate *predicate,
+                            const struct route_request *request)
+{
+    if (image_has_pattern(predicate->kind))
+        return pattern_holds(v, predicate, request);
+    return predicate->kind == IMAGE_PREDICATE_HEADER ? header_holds(v, predicate, request)
+                                                     : query_holds(v, predicate, request);
 }
 
 bool route_match_holds(const struct image_view *v, const struct image_match *match,
@@ -172,10 +210,9 @@ bool route_match_holds(const struct image_view *v, const struct image_match *mat
         uint32_t index = match->first_predicate + i;
         ASSERT_HOT(index < v->n_predicates);
         const struct image_predicate *predicate = &v->predicates[index];
-        bool is_header = predicate->kind == IMAGE_PREDICATE_HEADER;
-        if (is_header ? header_holds(v, predicate, request) : query_holds(v, predicate, request))
+        if (predicate_holds(v, predicate, request))
             continue;
-        *ret_loss = is_header ? ROUTE_LOSS_HEADER : ROUTE_LOSS_QUERY;
+        *ret_loss = image_is_about_header(predicate->kind) ? ROUTE_LOSS_HEADER : ROUTE_LOSS_QUERY;
         *ret_predicate = index;
         return false;
     }

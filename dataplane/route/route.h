@@ -11,6 +11,7 @@
 
 #include "abi/image.h"
 #include "base/slice.h"
+#include "route/pattern.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@ struct route_request {
     struct slice method; /* as on the wire */
     const struct route_field *fields;
     uint32_t n_fields;
+    struct route_reader reader; /* who asks the image's patterns */
 };
 
 /* How a match can end. */
@@ -71,8 +73,8 @@ const char *route_outcome_name(enum route_outcome outcome);
     X(HOST, "the hostname does not match")                                                         \
     X(PATH, "the path does not match")                                                             \
     X(METHOD, "the method is another")                                                             \
-    X(HEADER, "a header is absent or has another value")                                           \
-    X(QUERY, "a query parameter is absent or has another value")                                   \
+    X(HEADER, "a header is absent or does not have the value")                                     \
+    X(QUERY, "a query parameter is absent or does not have the value")                             \
     X(PRECEDENCE, "it matches, but another match comes first")
 
 enum route_loss {

@@ -23,8 +23,31 @@ void route_walk_host(struct route_walk *w, const struct image_view *v, uint32_t 
 void route_walk_path(struct route_walk *w, const struct image_view *v, uint32_t root,
                      struct slice path);
 
+/* Of the candidates that are still to come the exact one; IMAGE_NONE: there is none. */
+uint32_t route_walk_exact(struct route_walk *w);
+
 /* The next candidate; IMAGE_NONE: there is no more. */
 uint32_t route_walk_next(struct route_walk *w);
+
+/* The paths of a host that a request's path is one of: the exact one, patterns in their order,
+ * prefixes from the longest to the shortest. */
+struct route_paths {
+    const struct image_view *v;
+    const struct route_request *request;
+    struct route_walk walk;
+    enum { ROUTE_PATHS_EXACT, ROUTE_PATHS_PATTERNS, ROUTE_PATHS_PREFIXES } stage;
+    uint32_t set;          /* that `hits` is of, or (before the first) that will be asked first */
+    uint32_t end_set;      /* of the host: behind its last */
+    uint32_t next_pattern; /* of the set */
+    struct route_hits hits;
+};
+
+/* Ready for route_paths_next(); nothing is asked yet. Borrows all three. */
+void route_paths_begin(struct route_paths *p, const struct image_view *v,
+                       const struct image_host *host, const struct route_request *request);
+
+/* The next path; IMAGE_NONE: there is no more. */
+uint32_t route_paths_next(struct route_paths *p);
 
 /* Do method, headers and query parameters of a match hold? If not, `*ret_loss` says which of them
  * is the first that does not, and `*ret_predicate` which header or parameter. */

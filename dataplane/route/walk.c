@@ -44,6 +44,14 @@ void route_walk_path(struct route_walk *w, const struct image_view *v, uint32_t 
     w->is_subtree_next = true;
 }
 
+uint32_t route_walk_exact(struct route_walk *w)
+{
+    if (!w->is_exact_next || w->node == IMAGE_NONE)
+        return IMAGE_NONE;
+    w->is_exact_next = false;
+    return w->v->nodes[w->node].exact;
+}
+
 uint32_t route_walk_next(struct route_walk *w)
 {
     while (w->node != IMAGE_NONE) {

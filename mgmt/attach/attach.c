@@ -18,6 +18,8 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     a->held = json_array();
     ASSERT(a->held != NULL);
     a->source = in->source;
+    a->is_pattern = in->is_pattern;
+    a->is_pattern_arg = in->is_pattern_arg;
     a->controller_name = arena_strdup(
         a->arena, in->controller_name != NULL ? in->controller_name : ATTACH_CONTROLLER_NAME);
     a->grants = collect(a, MODEL_REFERENCE_GRANT, &a->n_grants);
@@ -31,6 +33,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     route_run(a);
     plan_run(a);
     a->source = NULL;
+    a->is_pattern = NULL;
     *ret = a;
     return 0;
 }

@@ -43,9 +43,15 @@ struct object_source {
                    object_source_fn fn, void *arg);
 };
 
+/* Is the text a regular expression that the dataplane can have? If not, *ret_why says why; borrowed
+ * for the time of the run. */
+typedef bool (*attach_pattern_fn)(void *arg, const char *pattern, const char **ret_why);
+
 struct attach_input {
     const struct object_source *source;
-    const char *controller_name; /* NULL: ATTACH_CONTROLLER_NAME */
+    const char *controller_name;  /* NULL: ATTACH_CONTROLLER_NAME */
+    attach_pattern_fn is_pattern; /* NULL: every text is one */
+    void *is_pattern_arg;
 };
 
 /* One run's result: the plan, and what the statuses need. */

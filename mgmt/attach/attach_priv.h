@@ -149,6 +149,8 @@ struct attach {
     struct arena *arena;
     json_t *held;                       /* array: the objects that texts point into */
     const struct object_source *source; /* only during attach_run() */
+    attach_pattern_fn is_pattern;       /* likewise */
+    void *is_pattern_arg;
     const char *controller_name;
     uint32_t n_classes;
     uint32_t n_gateways;

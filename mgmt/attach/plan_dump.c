@@ -93,7 +93,8 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
 static void dump_pairs(const char *what, const struct plan_pair *pairs, uint32_t n, FILE *out)
 {
     for (uint32_t i = 0; i < n; i++) {
-        fprintf(out, " %s %s=%s", what, pairs[i].name, pairs[i].value);
+        fprintf(out, " %s %s%c%s", what, pairs[i].name,
+                pairs[i].type == PLAN_MATCH_REGEX ? '~' : '=', pairs[i].value);
     }
 }
 

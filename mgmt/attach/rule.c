@@ -20,10 +20,26 @@ static const char *lower(struct attach *a, const char *text)
     return copy;
 }
 
+static bool is_regex(const json_t *json)
+{
+    return strcmp(text_at(json, "type"), "RegularExpression") == 0;
+}
+
+/* Is the value one that the dataplane can have? If not, *ret_why has the compiler's reason. */
+static bool check_pattern(struct attach *a, const char *pattern, const char **ret_why)
+{
+    const char *why;
+    if (a->is_pattern == NULL || a->is_pattern(a->is_pattern_arg, pattern, &why)) {
+        return true;
+    }
+    *ret_why = arena_printf(a->arena, "RegularExpression \"%s\": %s", pattern, why);
+    return false;
+}
+
 /* Header or query parameter conditions. Of two with the same name only the first counts. False: one
- * is a regular expression. */
+ * is no regular expression, *ret_why says why. */
 static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
-                       const struct plan_pair **ret_pairs, uint32_t *ret_n)
+                       const struct plan_pair **ret_pairs, uint32_t *ret_n, const char **ret_why)
 {
     struct plan_pair *pairs = ARENA_ARRAY(a->arena, struct plan_pair, json_array_size(list));
     uint32_t n = 0;
@@ -31,18 +47,20 @@ static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
     const json_t *item;
     json_array_foreach(list, i, item)
     {
-        if (strcmp(text_at(item, "type"), "RegularExpression") == 0) {
+        const char *name = text_at(item, "name"), *value = text_at(item, "value");
+        if (is_regex(item) && !check_pattern(a, value, ret_why)) {
             return false;
         }
-        const char *name = text_at(item, "name");
         name = is_header ? lower(a, name) : name;
         bool is_known = false;
         for (uint32_t j = 0; j < n; j++) {
             is_known |= strcmp(pairs[j].name, name) == 0;
         }
         if (!is_known) {
-            pairs[n++] = (struct plan_pair){
-                .name = name, .value = text_at(item, "value"), .type = PLAN_MATCH_EXACT};
+            pairs[n++] =
+                (struct plan_pair){.name = name,
+                                   .value = value,
+                                   .type = is_regex(item) ? PLAN_MATCH_REGEX : PLAN_MATCH_EXACT};
         }
     }
     *ret_pairs = pairs;
@@ -61,25 +79,34 @@ static const char *prefix_path(struct attach *a, const char *path)
     return copy;
 }
 
-/* False: it has a regular expression. */
-static bool read_match(struct attach *a, const json_t *json, struct plan_match *ret)
+static enum plan_string_match path_type(const json_t *path)
+{
+    if (is_regex(path)) {
+        return PLAN_MATCH_REGEX;
+    }
+    return strcmp(text_at(path, "type"), "Exact") == 0 ? PLAN_MATCH_EXACT : PLAN_MATCH_PREFIX;
+}
+
+/* False: it has what is no regular expression, *ret_why says why. */
+static bool read_match(struct attach *a, const json_t *json, struct plan_match *ret,
+                       const char **ret_why)
 {
     const json_t *path = json_object_get(json, "path");
-    const char *type = text_at(path, "type");
     const char *method = text_at(json, "method");
     const char *value = path != NULL ? text_at(path, "value") : "/";
-    if (strcmp(type, "RegularExpression") == 0) {
+    enum plan_string_match type = path_type(path);
+    if (type == PLAN_MATCH_REGEX && !check_pattern(a, value, ret_why)) {
         return false;
     }
-    bool is_exact = strcmp(type, "Exact") == 0;
     *ret = (struct plan_match){
-        .path_type = is_exact ? PLAN_MATCH_EXACT : PLAN_MATCH_PREFIX,
-        .path = is_exact ? value : prefix_path(a, value),
+        .path_type = type,
+        .path = type == PLAN_MATCH_PREFIX ? prefix_path(a, value) : value,
         .method = method[0] != '\0' ? method : NULL,
     };
-    return read_pairs(a, json_object_get(json, "headers"), true, &ret->headers, &ret->n_headers) &&
+    return read_pairs(a, json_object_get(json, "headers"), true, &ret->headers, &ret->n_headers,
+                      ret_why) &&
            read_pairs(a, json_object_get(json, "queryParams"), false, &ret->queries,
-                      &ret->n_queries);
+                      &ret->n_queries, ret_why);
 }
 
 /* The matches that can be told; *ret_why says so if one cannot. */
@@ -94,10 +121,11 @@ static void read_matches(struct attach *a, const json_t *json, struct plan_rule 
             (struct plan_match){.path_type = PLAN_MATCH_PREFIX, .path = "/"};
     }
     for (size_t i = 0; i < n; i++) {
-        if (read_match(a, json_array_get(list, i), &matches[rule->n_matches])) {
+        const char *why = NULL;
+        if (read_match(a, json_array_get(list, i), &matches[rule->n_matches], &why)) {
             rule->n_matches++;
         } else {
-            *ret_why = arena_printf(a->arena, "matches[%zu] has a RegularExpression", i);
+            *ret_why = arena_printf(a->arena, "matches[%zu]: %s", i, why);
         }
     }
     rule->matches = matches;

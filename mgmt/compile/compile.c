@@ -3,6 +3,7 @@
 #include "compile/compile_priv.h"
 
 #include "base/assert.h"
+#include "compile/regex_cache.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -75,6 +76,8 @@ void compile_listeners(struct compile *c)
 
 static int compile_all(struct compile *c, void **ret_data, size_t *ret_len)
 {
+    if (c->in->patterns != NULL)
+        image_builder_set_compiler(c->b, regex_cache_compile, c->in->patterns);
     compile_network(c);
     compile_listeners(c);
     int error = compile_routes(c);

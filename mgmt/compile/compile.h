@@ -17,8 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct regex_cache;
+
 struct compile_input {
     const struct plan *plan;
+    struct regex_cache *patterns;  /* compiles regular expressions; NULL: they are left out */
     const uint32_t *group_ids;     /* the store's id of each of the plan's groups */
     const char *const *port_names; /* the dataplane's ports by index, as WELCOME named them */
     uint32_t n_ports;

@@ -127,15 +127,14 @@ static int add_filter(struct compile *c, const struct plan_filter *filter)
     return -EINVAL;
 }
 
-/* `n` pairs as the builder takes them. False: too many, or one is no exact comparison. */
+/* `n` pairs as the builder takes them. False: too many. */
 static bool take_pairs(const struct plan_pair *pairs, uint32_t n, struct image_pair *ret)
 {
     if (n > IMAGE_PREDICATES_PER_MATCH_MAX)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        if (pairs[i].type != PLAN_MATCH_EXACT)
-            return false;
-        ret[i] = (struct image_pair){pairs[i].name, pairs[i].value};
+        ret[i] =
+            (struct image_pair){pairs[i].name, pairs[i].value, pairs[i].type == PLAN_MATCH_REGEX};
     }
     return true;
 }
@@ -153,18 +152,29 @@ static bool normal_path(const char *path, char buf[PATH_BYTES])
     return true;
 }
 
+static enum image_path_kind path_kind(enum plan_string_match type)
+{
+    static const enum image_path_kind kinds[] = {
+        [PLAN_MATCH_EXACT] = IMAGE_PATH_EXACT,
+        [PLAN_MATCH_PREFIX] = IMAGE_PATH_PREFIX,
+        [PLAN_MATCH_REGEX] = IMAGE_PATH_REGEX,
+    };
+    return kinds[type];
+}
+
 static int add_match(struct compile *c, const struct plan_match *match, uint32_t index)
 {
+    bool is_regex = match->path_type == PLAN_MATCH_REGEX;
     char path[PATH_BYTES];
     struct image_pair headers[IMAGE_PREDICATES_PER_MATCH_MAX];
     struct image_pair queries[IMAGE_PREDICATES_PER_MATCH_MAX];
-    if (match->path_type == PLAN_MATCH_REGEX || !normal_path(match->path, path) ||
+    if ((!is_regex && !normal_path(match->path, path)) ||
         !take_pairs(match->headers, match->n_headers, headers) ||
         !take_pairs(match->queries, match->n_queries, queries))
         return -EINVAL;
     struct image_match_spec spec = {
-        .path_kind = match->path_type == PLAN_MATCH_EXACT ? IMAGE_PATH_EXACT : IMAGE_PATH_PREFIX,
-        .path = path,
+        .path_kind = path_kind(match->path_type),
+        .path = is_regex ? match->path : path,
         .method = match->method,
         .headers = headers,
         .n_headers = match->n_headers,

@@ -133,6 +133,32 @@ static json_t *describe(struct explanation *e)
     return status;
 }
 
+/* What becomes of the request on the image; NULL: *ret_error. */
+static json_t *answer(struct explanation *e, const char **ret_error)
+{
+    const struct http_head *head = &e->request->head;
+    struct route_patterns *patterns;
+    char fault[128];
+    if (!route_patterns_new(&e->view, 1, &patterns, fault, sizeof(fault))) {
+        *ret_error = "the image's regular expressions cannot be loaded";
+        return NULL;
+    }
+    e->match = (struct route_request){
+        .host = head->host,
+        .path = head->path,
+        .query = head->query,
+        .method = head->method_text,
+        .fields = (const struct route_field *)head->fields,
+        .n_fields = head->n_fields,
+        .reader = {patterns, 0},
+    };
+    json_t *status = choose_bind(e) ? describe(e)
+                                    : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
+                                                "no Gateway listens at this address and port");
+    route_patterns_free(patterns);
+    return status;
+}
+
 json_t *explain_request(const struct explain_input *in, const char **ret_error)
 {
     struct explain_request *request = malloc(sizeof(*request));
@@ -143,19 +169,8 @@ json_t *explain_request(const struct explain_input *in, const char **ret_error)
     }
     if (explain_request_read(in->spec, request, ret_error)) {
         struct explanation e = {.in = in, .request = request};
-        const struct http_head *head = &request->head;
         image_view_init(&e.view, in->image);
-        e.match = (struct route_request){
-            .host = head->host,
-            .path = head->path,
-            .query = head->query,
-            .method = head->method_text,
-            .fields = (const struct route_field *)head->fields,
-            .n_fields = head->n_fields,
-        };
-        status = choose_bind(&e) ? describe(&e)
-                                 : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
-                                             "no Gateway listens at this address and port");
+        status = answer(&e, ret_error);
     }
     free(request);
     return status;

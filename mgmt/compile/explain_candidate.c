@@ -30,6 +30,16 @@ bool explain_may_read(const struct explanation *e, struct image_string name)
     return e->in->may_read(e->in->arg, namespace);
 }
 
+static const char *path_need(uint16_t kind)
+{
+    static const char *const needs[] = {
+        [IMAGE_PATH_EXACT] = "is not",
+        [IMAGE_PATH_PREFIX] = "is not at or below",
+        [IMAGE_PATH_REGEX] = "does not match",
+    };
+    return needs[kind];
+}
+
 /* What the match that lost asks for. */
 static void write_need(const struct explanation *e, const struct route_candidate *c,
                        char buf[SENTENCE_BYTES])
@@ -38,22 +48,24 @@ static void write_need(const struct explanation *e, const struct route_candidate
     const struct image_match *match = &v->matches[c->match];
     const struct image_path *path = &v->paths[match->path];
     struct slice text = image_text(v, path->text), name = {0}, value = {0};
+    const char *is_not = "not";
     if (c->predicate != IMAGE_NONE) {
+        if (image_has_pattern(v->predicates[c->predicate].kind))
+            is_not = "does not match";
         name = image_text(v, v->predicates[c->predicate].name);
         value = image_text(v, v->predicates[c->predicate].value);
     }
     if (c->loss == ROUTE_LOSS_PATH)
-        snprintf(buf, SENTENCE_BYTES, "the path %s %.*s",
-                 path->kind == IMAGE_PATH_EXACT ? "is not" : "is not at or below", TEXT_ARGS(text));
+        snprintf(buf, SENTENCE_BYTES, "the path %s %.*s", path_need(path->kind), TEXT_ARGS(text));
     else if (c->loss == ROUTE_LOSS_METHOD)
         snprintf(buf, SENTENCE_BYTES, "the method is not %.*s",
                  TEXT_ARGS(image_text(v, match->method)));
     else if (c->loss == ROUTE_LOSS_HEADER)
-        snprintf(buf, SENTENCE_BYTES, "header %.*s is absent or not \"%.*s\"", TEXT_ARGS(name),
-                 TEXT_ARGS(value));
+        snprintf(buf, SENTENCE_BYTES, "header %.*s is absent or %s \"%.*s\"", TEXT_ARGS(name),
+                 is_not, TEXT_ARGS(value));
     else if (c->loss == ROUTE_LOSS_QUERY)
-        snprintf(buf, SENTENCE_BYTES, "query parameter %.*s is absent or not \"%.*s\"",
-                 TEXT_ARGS(name), TEXT_ARGS(value));
+        snprintf(buf, SENTENCE_BYTES, "query parameter %.*s is absent or %s \"%.*s\"",
+                 TEXT_ARGS(name), is_not, TEXT_ARGS(value));
     else
         snprintf(buf, SENTENCE_BYTES, "%s", route_loss_help(c->loss));
 }

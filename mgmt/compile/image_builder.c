@@ -31,6 +31,10 @@ struct image_builder *image_builder_new(void)
         .count_max = matches_max,
     };
     b->chosen = b->conditions;
+    b->patterns = (struct image_vec){.entry_size = sizeof(struct builder_pattern),
+                                     .count_max = SECTION(b, PATTERNS)->count_max};
+    b->databases = (struct image_vec){.entry_size = sizeof(struct builder_database),
+                                      .count_max = SECTION(b, DATABASES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
     return b;
 }
@@ -47,10 +51,21 @@ void image_builder_free(struct image_builder *b)
     free(b->attached.bytes);
     free(b->conditions.bytes);
     free(b->chosen.bytes);
+    free(b->patterns.bytes);
+    free(b->databases.bytes);
+    free(b->by_pattern.slots);
+    free(b->by_database.slots);
+    free(b->by_predicate_set.slots);
     free(b->by_text.slots);
     free(b->by_edge.slots);
     free(b->by_bind.slots);
     free(b);
+}
+
+void image_builder_set_compiler(struct image_builder *b, image_compile_fn compile, void *arg)
+{
+    b->compile = compile;
+    b->compile_arg = arg;
 }
 
 static size_t align_up(size_t n)
@@ -92,6 +107,8 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     struct image_section table[IMAGE_SECTION_COUNT];
     uint64_t seed = 0;
     int error = b->error != 0 ? b->error : image_builder_order(b);
+    if (error == 0)
+        error = image_builder_patterns(b);
     if (error == 0)
         error = image_builder_guard(b);
     if (error == 0)

@@ -39,13 +39,15 @@ struct image_builder;
 struct image_pair {
     const char *name;
     const char *value;
+    bool is_regex; /* `value` is a pattern */
 };
 
 /* What a request must have; see struct image_match. */
 struct image_match_spec {
     enum image_path_kind path_kind;
-    const char *path;   /* begins with '/', in the form that requests are matched in */
-    const char *method; /* NULL: any */
+    const char
+        *path; /* begins with '/', in the form that requests are matched in; REGEX: a pattern */
+    const char *method;               /* NULL: any */
     const struct image_pair *headers; /* each name once; any case */
     uint32_t n_headers;
     const struct image_pair *queries; /* each name once; decoded */
@@ -74,8 +76,19 @@ struct image_rewrite_spec {
     enum image_path_edit path_edit;
 };
 
+/*
+ * Compiles patterns to a database as route/pattern.h loads it. `*ret_bytes` stays the compiler's,
+ * as long as the builder lives, and is the same for the same patterns. -EINVAL: one is no pattern,
+ * or all together are too much; -ENOMEM.
+ */
+typedef int (*image_compile_fn)(void *arg, const struct slice *patterns, uint32_t n,
+                                const void **ret_bytes, size_t *ret_len);
+
 /* An empty builder; NULL: no memory. */
 struct image_builder *image_builder_new(void);
+
+/* Who compiles patterns. Without, matches that have one are refused. */
+void image_builder_set_compiler(struct image_builder *b, image_compile_fn compile, void *arg);
 
 /* Frees it; NULL is fine. */
 void image_builder_free(struct image_builder *b);

@@ -63,8 +63,8 @@ static void add_condition(struct image_builder *b, struct builder_condition cond
         *e = condition;
 }
 
-/* All conditions of a match. One without any hangs on nothing, as does one whose values are all too
- * long; any other guard is better, so it counts as shared by all. */
+/* All conditions of a match. One without any hangs on nothing, as does one that has but patterns,
+ * or values that are all too long; any other guard is better, so it counts as shared by all. */
 static void collect(struct image_builder *b, uint32_t index)
 {
     const struct image_match *match = &ENTRIES(b, MATCHES, const struct image_match)[index];
@@ -76,6 +76,8 @@ static void collect(struct image_builder *b, uint32_t index)
     for (uint32_t i = 0; i < (uint32_t)match->n_headers + match->n_queries; i++) {
         const struct image_predicate *p = &predicates[match->first_predicate + i];
         bool is_header = p->kind == IMAGE_PREDICATE_HEADER;
+        if (image_has_pattern(p->kind))
+            continue; /* has no one answer */
         add_condition(b, (struct builder_condition){.kind = is_header ? IMAGE_GUARD_HEADER
                                                                       : IMAGE_GUARD_QUERY,
                                                     .name = p->name,

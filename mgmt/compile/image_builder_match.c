@@ -15,14 +15,17 @@
 static_assert(PATH_BYTES_MAX <= IMAGE_DEPTH_MAX, "a path of slashes fits the trie");
 
 /* Are all pairs fit for the image, and each name there once? */
-static bool are_pairs(const struct image_pair *pairs, uint32_t n, bool is_header)
+static bool are_pairs(struct image_builder *b, const struct image_pair *pairs, uint32_t n,
+                      bool is_header)
 {
     for (uint32_t i = 0; i < n; i++) {
         struct slice name = image_arg(pairs[i].name);
         enum image_text_kind name_kind = is_header ? IMAGE_TEXT_TOKEN : IMAGE_TEXT_ANY;
         enum image_text_kind value_kind = is_header ? IMAGE_TEXT_VALUE : IMAGE_TEXT_ANY;
-        if (name.len == 0 || name.len > NAME_BYTES_MAX || !image_is_text(name, name_kind) ||
-            !image_arg_is(pairs[i].value, value_kind))
+        if (name.len == 0 || name.len > NAME_BYTES_MAX || !image_is_text(name, name_kind))
+            return false;
+        if (pairs[i].is_regex ? !image_builder_is_pattern(b, pairs[i].value)
+                              : !image_arg_is(pairs[i].value, value_kind))
             return false;
         for (uint32_t k = 0; k < i; k++) {
             struct slice other = image_arg(pairs[k].name);
@@ -42,10 +45,17 @@ static struct slice path_text(const struct image_match_spec *spec)
     return path;
 }
 
-static bool is_match(const struct image_builder *b, const struct image_match_spec *spec)
+static bool is_path(struct image_builder *b, const struct image_match_spec *spec)
 {
     struct slice path = path_text(spec);
-    if (path.len == 0 || path.len > PATH_BYTES_MAX || !image_is_text(path, IMAGE_TEXT_PATH))
+    if (spec->path_kind == IMAGE_PATH_REGEX)
+        return image_builder_is_pattern(b, spec->path);
+    return path.len != 0 && path.len <= PATH_BYTES_MAX && image_is_text(path, IMAGE_TEXT_PATH);
+}
+
+static bool is_match(struct image_builder *b, const struct image_match_spec *spec)
+{
+    if (!is_path(b, spec))
         return false;
     if (spec->n_headers + spec->n_queries > IMAGE_PREDICATES_PER_MATCH_MAX ||
         !image_arg_is(spec->method, IMAGE_TEXT_TOKEN))
@@ -53,12 +63,30 @@ static bool is_match(const struct image_builder *b, const struct image_match_spe
     if (spec->path_kind != IMAGE_PATH_PREFIX &&
         image_builder_replaces_prefix(b, image_builder_last_rule(b)))
         return false;
-    return are_pairs(spec->headers, spec->n_headers, true) &&
-           are_pairs(spec->queries, spec->n_queries, false);
+    return are_pairs(b, spec->headers, spec->n_headers, true) &&
+           are_pairs(b, spec->queries, spec->n_queries, false);
+}
+
+/* Fills the entry in; false: b->error is set. */
+static bool take_pair(struct image_builder *b, const struct image_pair *pair, struct slice name,
+                      bool is_header, struct image_predicate *ret)
+{
+    static const enum image_predicate_kind kinds[2][2] = {
+        {IMAGE_PREDICATE_QUERY, IMAGE_PREDICATE_QUERY_REGEX},
+        {IMAGE_PREDICATE_HEADER, IMAGE_PREDICATE_HEADER_REGEX},
+    };
+    *ret = (struct image_predicate){.kind = (uint16_t)kinds[is_header][pair->is_regex],
+                                    .set = IMAGE_NONE};
+    if (!image_builder_string(b, name, &ret->name) ||
+        !image_builder_string(b, image_arg(pair->value), &ret->value))
+        return false;
+    if (pair->is_regex)
+        ret->set = image_builder_predicate_set(b, ret->value);
+    return !pair->is_regex || ret->set != IMAGE_NONE;
 }
 
 static bool push_pairs(struct image_builder *b, const struct image_pair *pairs, uint32_t n,
-                       enum image_predicate_kind kind)
+                       bool is_header)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint8_t lower[NAME_BYTES_MAX];
@@ -66,12 +94,11 @@ static bool push_pairs(struct image_builder *b, const struct image_pair *pairs, 
         ASSERT(name.len <= sizeof(lower)); /* is_match() looked */
         for (size_t k = 0; k < name.len; k++)
             lower[k] = ascii_lower(name.ptr[k]);
-        if (kind == IMAGE_PREDICATE_HEADER)
+        if (is_header)
             name.ptr = lower;
-        struct image_predicate entry = {.kind = (uint16_t)kind};
+        struct image_predicate entry;
         struct image_predicate *e = NULL;
-        if (image_builder_string(b, name, &entry.name) &&
-            image_builder_string(b, image_arg(pairs[i].value), &entry.value))
+        if (take_pair(b, &pairs[i], name, is_header, &entry))
             e = image_vec_push(b, SECTION(b, PREDICATES));
         if (e == NULL)
             return false;
@@ -102,8 +129,8 @@ int image_builder_match(struct image_builder *b, const struct image_match_spec *
     struct builder_match *e = NULL;
     if (image_builder_string(b, path_text(spec), &match.path) &&
         image_builder_string(b, image_arg(spec->method), &match.entry.method) &&
-        push_pairs(b, spec->headers, spec->n_headers, IMAGE_PREDICATE_HEADER) &&
-        push_pairs(b, spec->queries, spec->n_queries, IMAGE_PREDICATE_QUERY))
+        push_pairs(b, spec->headers, spec->n_headers, true) &&
+        push_pairs(b, spec->queries, spec->n_queries, false))
         e = image_vec_push(b, &b->matches);
     if (e == NULL)
         return b->error;

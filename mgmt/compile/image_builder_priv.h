@@ -7,6 +7,7 @@
  *   image_builder_store.c  arrays, strings        image_builder_route.c  routes, rules, hostnames
  *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
+ *   image_builder_pattern.c   regular expressions
  */
 #pragma once
 
@@ -51,19 +52,40 @@ struct builder_condition {
     uint32_t rivals; /* matches of the same path that need the same answer */
 };
 
+/* A path of a host that is a pattern. */
+struct builder_pattern {
+    uint32_t host;
+    uint32_t path;
+};
+
+/* A database that the image has, by the bytes that the compiler keeps. */
+struct builder_database {
+    const void *bytes;
+    uint32_t database;
+};
+
 struct image_builder {
-    int error; /* final; negative errno */
+    int error;                /* final; negative errno */
+    image_compile_fn compile; /* NULL: nobody */
+    void *compile_arg;
     struct image_vec sections[IMAGE_SECTION_COUNT + 1];
-    struct image_vec texts;      /* struct image_string: each interned string once */
-    struct image_vec matches;    /* struct builder_match */
-    struct image_vec placements; /* struct builder_placement */
-    struct image_vec attached;   /* uint32_t for each host: the route that came to it last */
-    struct image_vec conditions; /* struct builder_condition: of the path that gets its guards */
-    struct image_vec chosen;     /* struct builder_condition: one for each of its matches */
-    struct image_index by_text;  /* texts */
-    struct image_index by_edge;  /* nodes but roots, by parent and label */
-    struct image_index by_bind;  /* binds */
-    uint32_t route_first_match;  /* of the route begun last, in matches */
+    struct image_vec texts;         /* struct image_string: each interned string once */
+    struct image_vec matches;       /* struct builder_match */
+    struct image_vec placements;    /* struct builder_placement */
+    struct image_vec attached;      /* uint32_t for each host: the route that came to it last */
+    struct image_vec conditions;    /* struct builder_condition: of the path that gets its guards */
+    struct image_vec chosen;        /* struct builder_condition: one for each of its matches */
+    struct image_vec patterns;      /* struct builder_pattern: paths of hosts */
+    struct image_vec databases;     /* struct builder_database */
+    struct image_index by_pattern;  /* patterns, by host and text */
+    struct image_index by_database; /* databases, by bytes */
+    struct image_index by_predicate_set; /* the first PATTERN_SETS, by text */
+    uint32_t
+        n_predicate_sets; /* first in PATTERN_SETS and PATTERNS; the hosts' are made by finish */
+    struct image_index by_text;                    /* texts */
+    struct image_index by_edge;                    /* nodes but roots, by parent and label */
+    struct image_index by_bind;                    /* binds */
+    uint32_t route_first_match;                    /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
 };
 
@@ -85,6 +107,10 @@ struct image_index_key {
 /* The index of the entry with that key; IMAGE_NONE: there is none. */
 uint32_t image_index_find(const struct image_builder *b, const struct image_index *ix,
                           const struct image_index_key *key);
+
+/* Adds `n` entries at the end. False: b->error is set. */
+bool image_vec_append(struct image_builder *b, struct image_vec *vec, const void *entries,
+                      uint32_t n);
 
 /* Adds an index whose key is not there. False: no memory, b->error is set. */
 bool image_index_add(struct image_builder *b, struct image_index *ix,
@@ -129,6 +155,20 @@ uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
 /* The same for a path. */
 uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
                                    enum image_path_kind kind);
+
+/* Is the text a pattern, that is, does it compile? */
+bool image_builder_is_pattern(struct image_builder *b, const char *text);
+
+/* The pattern set of a predicate with that pattern, made if it is not there; IMAGE_NONE: b->error
+ * is set. */
+uint32_t image_builder_predicate_set(struct image_builder *b, struct image_string text);
+
+/* The path of a host's pattern, made if it is not there; IMAGE_NONE: b->error is set. */
+uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
+                                    struct image_string text);
+
+/* Writes the pattern sets of all hosts; after image_builder_order(). */
+int image_builder_patterns(struct image_builder *b);
 
 /* Gives each backend its group's congestion control. */
 void image_builder_congestion(struct image_builder *b);

@@ -127,7 +127,8 @@ static uint32_t host_of(struct image_builder *b, uint32_t listener, struct image
     uint32_t *value = image_builder_host_value(b, hosts, name);
     if (value == NULL || *value != IMAGE_NONE)
         return value == NULL ? IMAGE_NONE : *value;
-    struct image_host entry = {name, listener, image_builder_root(b, IMAGE_NODE_PATHS)};
+    struct image_host entry = {
+        .name = name, .listener = listener, .root = image_builder_root(b, IMAGE_NODE_PATHS)};
     struct image_host *e = image_vec_push(b, SECTION(b, HOSTS));
     uint32_t *attached = e == NULL ? NULL : image_vec_push(b, &b->attached);
     value = attached == NULL ? NULL : image_builder_host_value(b, hosts, name);
@@ -143,6 +144,8 @@ static uint32_t host_of(struct image_builder *b, uint32_t listener, struct image
 static uint32_t path_of(struct image_builder *b, uint32_t host, const struct builder_match *match)
 {
     ASSERT(host < SECTION(b, HOSTS)->count);
+    if (match->path_kind == IMAGE_PATH_REGEX)
+        return image_builder_pattern_path(b, host, match->path);
     uint32_t root = ENTRIES(b, HOSTS, const struct image_host)[host].root;
     uint32_t *value = image_builder_path_value(b, root, match->path, match->path_kind);
     if (value == NULL || *value != IMAGE_NONE)

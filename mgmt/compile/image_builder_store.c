@@ -45,6 +45,16 @@ void *image_vec_push(struct image_builder *b, struct image_vec *vec)
     return entry;
 }
 
+bool image_vec_append(struct image_builder *b, struct image_vec *vec, const void *entries,
+                      uint32_t n)
+{
+    if (!vec_reserve(b, vec, n))
+        return false;
+    memcpy(vec->bytes + (size_t)vec->count * vec->entry_size, entries, (size_t)n * vec->entry_size);
+    vec->count += n;
+    return true;
+}
+
 uint32_t image_index_find(const struct image_builder *b, const struct image_index *ix,
                           const struct image_index_key *key)
 {

@@ -7,6 +7,7 @@
 #include "abi/stats_read.h"
 #include "base/assert.h"
 #include "compile/compile.h"
+#include "compile/regex_cache.h"
 #include "loop/loop.h"
 #include "publish/publish.h"
 #include "reconcile/carried.h"
@@ -29,6 +30,7 @@ struct reconcile {
     struct pace pace;
     bool is_started;        /* WELCOME came, or it was not waited for any longer */
     bool is_plan_published; /* the latest image that was published carries the plan of `attach` */
+    struct regex_cache *patterns;
     struct attach *attach;
     void *image; /* of the latest run; NULL: none */
     size_t image_length;
@@ -65,7 +67,10 @@ static int attach_anew(struct reconcile *r)
 {
     struct attach *attach;
     struct object_source source = store_source(r->store);
-    struct attach_input input = {.source = &source, .controller_name = r->controller_name};
+    struct attach_input input = {.source = &source,
+                                 .controller_name = r->controller_name,
+                                 .is_pattern = regex_cache_check,
+                                 .is_pattern_arg = r->patterns};
     int result = attach_run(&input, &attach);
     if (result != 0)
         return result;
@@ -109,6 +114,7 @@ static int compile_anew(struct reconcile *r, const uint32_t *group_ids)
         ports[i] = r->ports[i];
     struct compile_input input = {
         .plan = attach_plan(r->attach),
+        .patterns = r->patterns,
         .group_ids = group_ids,
         .port_names = ports,
         .n_ports = r->n_ports,
@@ -122,6 +128,7 @@ static int compile_anew(struct reconcile *r, const uint32_t *group_ids)
     void *image;
     size_t length;
     int result = compile_image(&input, &image, &length);
+    regex_cache_trim(r->patterns);
     if (notes.to != NULL && fclose(notes.to) == 0)
         keep_notes(r, text, notes.n);
     if (result != 0)
@@ -338,13 +345,15 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     r->loop = config->loop;
     r->store = config->store;
     r->controller_name = strdup(name);
+    r->patterns = regex_cache_new();
     int result = carried_init(&r->carried);
     if (result == 0)
-        result = r->controller_name == NULL
+        result = r->controller_name == NULL || r->patterns == NULL
                      ? -ENOMEM
                      : publish_new(r->loop, config->run_dir, &upcalls, &r->publish);
     if (result != 0) {
         carried_done(&r->carried);
+        regex_cache_free(r->patterns);
         free(r->controller_name);
         free(r);
         return result;
@@ -372,6 +381,7 @@ void reconcile_free(struct reconcile *r)
     carried_done(&r->carried);
     free(r->notes);
     attach_free(r->attach);
+    regex_cache_free(r->patterns);
     free(r->image);
     free(r->controller_name);
     free(r);

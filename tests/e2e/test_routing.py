@@ -60,6 +60,40 @@ def the_most_specific_match_wins_whatever_the_order_of_the_rules(l):
 
 
 @suite.test("S4")
+def regular_expressions_match_the_whole_of_paths_headers_and_queries(l):
+    regex = {"type": "RegularExpression"}
+    put_route(l, "regex", "regex.example",
+              objects.matching({"path": {"type": "PathPrefix", "value": "/"}}, objects.to("app-1")),
+              objects.matching({"path": {**regex, "value": "/v[0-9]+/users/[^/]+"}}, objects.to("app-2")),
+              objects.matching({"path": {"type": "PathPrefix", "value": "/"},
+                                "headers": [{**regex, "name": "x-team", "value": "(?i)red|blue"}]},
+                               objects.to("app-3")),
+              objects.matching({"path": {"type": "PathPrefix", "value": "/"},
+                                "queryParams": [{**regex, "name": "id", "value": "[a-f0-9]{8}"}]},
+                               objects.to("app-2")))
+    suite.eventually(lambda: who(l, "regex.example") == "backend-1", "the route serves")
+    for wanted, options in (("backend-2", ["/v12/users/ana"]), ("backend-1", ["/v12/users/"]),
+                            ("backend-1", ["/v12/users/a/b"]), ("backend-1", ["/x/v1/users/a"]),
+                            ("backend-3", ["/", "-H", "X-Team: Blue"]),
+                            ("backend-1", ["/", "-H", "X-Team: bluer"]), ("backend-2", ["/?id=0123abcd"]),
+                            ("backend-1", ["/?id=0123abcde"]), ("backend-2", ["/?x=1&id=%30123abcd"])):
+        assert who(l, "regex.example", *options) == wanted, (options, who(l, "regex.example", *options), wanted)
+
+
+@suite.test("S4")
+def what_is_no_regular_expression_is_told_in_the_status_and_answered_500(l):
+    api = l.appliance.api
+    bad = objects.matching({"path": {"type": "RegularExpression", "value": "/(a)\\1"}}, objects.to("app-1"))
+    good = objects.matching({"path": {"type": "RegularExpression", "value": "/goo+d"}}, objects.to("app-2"))
+    api.put(objects.route(NS, "no-regex", [f"{NS}/gw"], [bad, good], "no-regex.example"))
+    dropped = suite.eventually(lambda: objects.parent_condition(l, NS, "no-regex", "PartiallyInvalid").get("message"),
+                               "the status tells")
+    assert "matches[0]: RegularExpression" in dropped and "Back-references" in dropped, dropped
+    suite.eventually(lambda: who(l, "no-regex.example", "/goood") == "backend-2", "the good rule serves")
+    assert who(l, "no-regex.example", "/aa") == 404, "a match that cannot be carried out takes nothing"
+
+
+@suite.test("S4")
 def exact_hosts_beat_wildcards_and_wildcards_do_not_match_the_bare_name(l):
     put_route(l, "exact", "www.wild.example", objects.to("app-1"))
     put_route(l, "wild", "*.wild.example", objects.to("app-2"))

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void release_image(void *owner, const void *image, size_t length)
+static void release_image(void *owner, const void *image, size_t length, void *companion)
 {
     free((void *)(uintptr_t)image);
 }

@@ -150,7 +150,7 @@ static bool publish_image(struct sim_box *box)
     image_builder_free(b);
     if (image_check(image, len, &info) != IMAGE_FAULT_OK)
         sim_fail(box->sim, "image refused: %s", image_fault_name(info.fault));
-    bool is_published = generation_publish(box->generations, image, len);
+    bool is_published = generation_publish(box->generations, image, len, NULL);
     ASSERT(is_published);
     box->generation++;
     sim_note(box->sim, "image %lu", box->generation);

@@ -5,8 +5,51 @@
 #include "base/container.h"
 #include "compile/image_builder.h"
 #include "route/filter.h"
+#include "route/pattern_compile.h"
 #include "route/route.h"
 #include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DATABASES_MAX 16u
+
+/* What was compiled, for the builder's life: the same patterns give the same bytes. */
+static struct {
+    char keys[DATABASES_MAX][128];
+    void *bytes[DATABASES_MAX];
+    size_t lens[DATABASES_MAX];
+    unsigned n;
+} compiled;
+
+static int compile(void *arg, const struct slice *patterns, uint32_t n, const void **ret_bytes,
+                   size_t *ret_len)
+{
+    struct route_pattern_fault fault;
+    unsigned at = 0;
+    REQUIRE(compiled.n < DATABASES_MAX);
+    char *key = compiled.keys[compiled.n];
+    for (uint32_t i = 0, len = 0; i < n; i++)
+        len += (uint32_t)snprintf(key + len, sizeof(compiled.keys[0]) - len, "%.*s\n",
+                                  (int)patterns[i].len, (const char *)patterns[i].ptr);
+    while (at < compiled.n && strcmp(compiled.keys[at], key) != 0)
+        at++;
+    if (at == compiled.n &&
+        !route_patterns_compile(patterns, n, &compiled.bytes[at], &compiled.lens[at], &fault))
+        return -EINVAL;
+    compiled.n += at == compiled.n;
+    *ret_bytes = compiled.bytes[at];
+    *ret_len = compiled.lens[at];
+    return 0;
+}
+
+static void forget_compiled(void)
+{
+    while (compiled.n > 0)
+        free(compiled.bytes[--compiled.n]);
+}
 
 static struct ip_addr ip(const char *text)
 {
@@ -62,6 +105,31 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_attach(b, listener, "*.shop.example.com") == 0);
 }
 
+/* Patterns of paths, headers and query parameters. */
+static void add_patterns(struct image_builder *b, uint32_t listener)
+{
+    static const struct image_pair header = {"version", "t.o", true},
+                                   query = {"debug", "y.*", true};
+    struct image_match_spec matches[] = {
+        {.path_kind = IMAGE_PATH_REGEX, .path = "/v[0-9]+/.*"},
+        {.path_kind = IMAGE_PATH_REGEX, .path = "/[a-z]+", .method = "GET", .index = 1},
+        {.path_kind = IMAGE_PATH_PREFIX,
+         .path = "/shop",
+         .headers = &header,
+         .n_headers = 1,
+         .queries = &query,
+         .n_queries = 1,
+         .index = 2},
+    };
+    REQUIRE(image_builder_route(b, "d/patterns", 4000) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    REQUIRE(image_builder_backend(b, "a/cart:80", 3, 1) == 0);
+    for (size_t i = 0; i < array_len(matches); i++)
+        REQUIRE(image_builder_match(b, &matches[i]) == 0);
+    REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
+    REQUIRE(image_builder_attach(b, listener, NULL) == 0);
+}
+
 static void add_rest(struct image_builder *b, uint32_t listener)
 {
     struct image_redirect_spec redirect = {"www.example.com",  "/", IMAGE_PATH_REPLACE_FULL,
@@ -113,6 +181,7 @@ void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
     REQUIRE(b != NULL);
+    image_builder_set_compiler(b, compile, NULL);
     add_network(b);
     struct ip_addr vip = ip("198.18.0.10"), vip6 = ip("2001:db8::2");
     uint32_t all = image_builder_listener(b, "infra/gw/all", "", IMAGE_PROTOCOL_HTTP, 80);
@@ -126,9 +195,11 @@ void *sample_image(size_t *ret_len)
     add_shop(b, wild);
     add_rest(b, all);
     add_crowd(b, all);
+    add_patterns(b, all);
     void *data;
     REQUIRE(image_builder_finish(b, 7, &data, ret_len) == 0);
     image_builder_free(b);
+    forget_compiled();
     return data;
 }
 
@@ -166,11 +237,15 @@ void use_image(const void *data)
     static const char *const hosts[] = {"shop.example.com", "x.shop.example.com", "y.example.com",
                                         "z.org", ""};
     static const char *const paths[] = {"/", "/shop/cart/1", "/shop/cart", "/shop/carts",
-                                        "*", "/crowd/1"};
+                                        "*", "/crowd/1",     "/v1/",       "/abc"};
     static const struct route_field fields[] = {
         {{(const uint8_t *)"version", 7}, {(const uint8_t *)"two", 3}}};
     struct image_view v;
+    struct route_patterns *patterns;
+    char fault[128];
     image_view_init(&v, data);
+    if (!route_patterns_new(&v, 1, &patterns, fault, sizeof(fault)))
+        return; /* as the dataplane would refuse it */
     struct ip_addr vip = ip("198.18.0.10");
     uint32_t bind;
     route_bind_find(&v, &vip, 80, &bind);
@@ -184,6 +259,7 @@ void use_image(const void *data)
                 .method = SLICE_LIT("GET"),
                 .fields = fields,
                 .n_fields = 1,
+                .reader = {patterns, 0},
             };
             struct route_result result;
             route_match(&v, &request, &result);
@@ -191,4 +267,5 @@ void use_image(const void *data)
                 use_rule(&v, &result, &request);
         }
     }
+    route_patterns_free(patterns);
 }

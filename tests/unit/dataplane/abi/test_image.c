@@ -36,8 +36,11 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_interfaces, 2);
     CHECK_EQ(v.n_addresses, 3);
     CHECK_EQ(v.n_binds, 2);
-    CHECK_EQ(v.n_routes, 3);
-    CHECK_EQ(v.n_rules, 4);
+    CHECK_EQ(v.n_routes, 4);
+    CHECK_EQ(v.n_rules, 5);
+    CHECK_EQ(v.n_pattern_sets, 4); /* of a header, of a query parameter, of two hosts */
+    CHECK_EQ(v.n_patterns, 6);
+    CHECK_EQ(v.n_databases, 3);
     CHECK_EQ(v.n_guards, 4); /* one of each kind */
     CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
     use_image(data);
@@ -109,7 +112,9 @@ TEST(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless)
         refused += is_refused_or_used(copy, len);
         free(copy);
     }
-    CHECK(refused > len); /* most fields leave no freedom */
+    struct image_view v;
+    image_view_init(&v, data);
+    CHECK(refused > len - v.n_database_bytes); /* most fields leave no freedom */
     free(data);
 }
 
@@ -201,7 +206,7 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.binds[0].congestion, IMAGE_CONGESTION_BBR, &section),
              IMAGE_FAULT_OK);
 
-    REQUIRE(v.n_backends == 3 && v.backends[0].group == 3 && v.backends[2].group == 3);
+    REQUIRE(v.n_backends >= 3 && v.backends[0].group == 3 && v.backends[2].group == 3);
     CHECK_EQ(v.backends[0].congestion, IMAGE_CONGESTION_BBR);
     CHECK_EQ(v.backends[1].group, IMAGE_NONE);
     static const uint8_t known[] = {IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_BBR};
@@ -211,6 +216,46 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.backends[2].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    free(data);
+}
+
+TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_pattern_set *of_host = &v.pattern_sets[2];
+    REQUIRE(of_host->n_patterns == 2 && v.patterns[of_host->first_pattern].path != IMAGE_NONE);
+    const struct image_predicate *predicate = v.predicates;
+    while (!image_has_pattern(predicate->kind))
+        predicate++;
+    const struct {
+        const void *field;
+        uint32_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&of_host->n_patterns, 0, IMAGE_FAULT_VALUE},
+        {&of_host->n_patterns, IMAGE_PATTERNS_PER_SET_MAX + 1, IMAGE_FAULT_VALUE},
+        {&of_host->n_patterns, 1, IMAGE_FAULT_OWNER},
+        {&of_host->first_pattern, 1, IMAGE_FAULT_OWNER},
+        {&of_host->database, v.n_databases, IMAGE_FAULT_INDEX},
+        {&v.patterns[of_host->first_pattern].path, v.n_paths, IMAGE_FAULT_INDEX},
+        {&v.patterns[of_host->first_pattern].path, 0, IMAGE_FAULT_VALUE_KIND},
+        {&v.patterns[of_host->first_pattern].text.length, 0, IMAGE_FAULT_STRING},
+        {&predicate->set, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&predicate->set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
+        {&predicate->set, 2, IMAGE_FAULT_OWNER},
+        {&v.databases[1].offset, 0, IMAGE_FAULT_OWNER},
+        {&v.databases[1].length, 0, IMAGE_FAULT_INDEX},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        uint8_t *copy = copy_of(data, len);
+        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
+        image_seal(copy, len);
+        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
+        free(copy);
+    }
     free(data);
 }
 
@@ -231,4 +276,5 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
+          T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

@@ -12,7 +12,7 @@ enum { WORKERS = 3 };
 static unsigned n_released;
 static uint64_t released_last;
 
-static void release(void *owner, const void *image, size_t length)
+static void release(void *owner, const void *image, size_t length, void *companion)
 {
     CHECK(owner == &n_released);
     n_released++;
@@ -33,7 +33,7 @@ static bool publish(struct generation_set *s, uint64_t number)
     struct image_builder *b = image_builder_new();
     REQUIRE(image_builder_finish(b, number, &image, &length) == 0);
     image_builder_free(b);
-    if (generation_publish(s, image, length))
+    if (generation_publish(s, image, length, NULL))
         return true;
     free(image);
     return false;

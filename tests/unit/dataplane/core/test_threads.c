@@ -59,7 +59,7 @@ static void *reader(void *arg)
     return NULL;
 }
 
-static void release(void *owner, const void *image, size_t length)
+static void release(void *owner, const void *image, size_t length, void *companion)
 {
     memset((void *)(uintptr_t)image, 0xdd, length); /* whoever still reads sees a wrong magic */
     free((void *)(uintptr_t)image);
@@ -93,7 +93,7 @@ static void publish_image(uint64_t number)
 {
     size_t length;
     void *image = image_of(number, &length);
-    while (!generation_publish(generations, image, length))
+    while (!generation_publish(generations, image, length, NULL))
         generation_set_reap(generations);
     generation_set_reap(generations);
 }

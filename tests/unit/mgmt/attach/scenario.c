@@ -165,6 +165,13 @@ static int write_status(void *arg, const struct attach_status *status)
     return 0;
 }
 
+/* In place of a compiler. */
+static bool is_pattern(void *arg, const char *pattern, const char **ret_why)
+{
+    *ret_why = "nobody looks behind";
+    return strstr(pattern, "(?<=") == NULL;
+}
+
 static bool always(void *arg, const struct plan_gateway *gateway)
 {
     return true;
@@ -173,7 +180,7 @@ static bool always(void *arg, const struct plan_gateway *gateway)
 int scenario_reconcile(struct scenario *s, bool served, const char *now)
 {
     struct attach *a = NULL;
-    struct attach_input in = {.source = &s->source};
+    struct attach_input in = {.source = &s->source, .is_pattern = is_pattern};
     REQUIRE(attach_run(&in, &a) == 0);
     struct written w = {.scenario = s};
     struct attach_status_input status = {
@@ -186,7 +193,7 @@ int scenario_reconcile(struct scenario *s, bool served, const char *now)
 char *scenario_plan(struct scenario *s)
 {
     struct attach *a = NULL;
-    struct attach_input in = {.source = &s->source};
+    struct attach_input in = {.source = &s->source, .is_pattern = is_pattern};
     REQUIRE(attach_run(&in, &a) == 0);
     char *text = NULL;
     size_t len;

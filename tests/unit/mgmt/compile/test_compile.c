@@ -2,6 +2,7 @@
 /* A plan made by hand, compiled, and asked as a worker would ask. */
 #include "base/container.h"
 #include "compile/compile.h"
+#include "compile/regex_cache.h"
 #include "route/filter.h"
 #include "route/route.h"
 #include "unit.h"
@@ -122,15 +123,28 @@ struct compiled {
     struct notes notes;
 };
 
-static void compile(struct compiled *c, const struct plan *p, uint64_t generation)
+static void compile_with(struct compiled *c, const struct plan *p, uint64_t generation,
+                         struct regex_cache *patterns)
 {
     static const char *const ports[] = {"port1", "port0"};
-    struct compile_input in = {p,          group_ids, ports,    array_len(ports),
-                               generation, take_note, &c->notes};
+    struct compile_input in = {.plan = p,
+                               .patterns = patterns,
+                               .group_ids = group_ids,
+                               .port_names = ports,
+                               .n_ports = array_len(ports),
+                               .generation = generation,
+                               .on_note = take_note,
+                               .arg = &c->notes};
     memset(&c->notes, 0, sizeof(c->notes));
     REQUIRE(compile_image(&in, &c->data, &c->len) == 0);
     CHECK_STR(image_fault_name(image_check(c->data, c->len, NULL)), "OK");
     image_view_init(&c->v, c->data);
+}
+
+/* Where nobody compiles regular expressions. */
+static void compile(struct compiled *c, const struct plan *p, uint64_t generation)
+{
+    compile_with(c, p, generation, NULL);
 }
 
 /* The rule that takes GET http://host/path at the first VIP; NULL: none. */
@@ -249,6 +263,30 @@ TEST(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened)
     free(c.data);
 }
 
+TEST(a_regular_expression_takes_what_it_matches_whole)
+{
+    struct compiled c;
+    struct route_result result;
+    struct route_patterns *patterns;
+    char fault[128];
+    struct regex_cache *cache = regex_cache_new();
+    compile_with(&c, &plan, 1, cache);
+    CHECK_EQ(c.v.n_databases, 2); /* a path of a host, a header's */
+    REQUIRE(route_patterns_new(&c.v, 1, &patterns, fault, sizeof(fault)));
+    struct route_request request = {.host = SLICE_LIT("other.net"),
+                                    .path = SLICE_LIT("/else"),
+                                    .method = SLICE_LIT("GET"),
+                                    .reader = {patterns, 0}};
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[1], 80, &request.bind));
+    route_match(&c.v, &request, &result);
+    REQUIRE(result.outcome == ROUTE_OUTCOME_RULE);
+    CHECK(is_of(&c, &c.v.rules[result.rule], "a-b/r", 1));
+    CHECK_EQ(c.v.paths[c.v.matches[result.match].path].kind, IMAGE_PATH_REGEX);
+    route_patterns_free(patterns);
+    free(c.data);
+    regex_cache_free(cache);
+}
+
 TEST(a_replacement_is_made_safe_for_the_wire)
 {
     struct compiled c;
@@ -326,13 +364,11 @@ TEST(an_empty_plan_is_an_image_too)
     free(c.data);
 }
 
-UNIT_MAIN("compile", T(the_network_is_carried_over),
-          T(a_route_is_served_on_all_addresses_of_its_gateway),
-          T(rules_keep_backends_weights_faults_and_timeouts),
-          T(congestion_control_is_the_binds_and_the_groups),
-          T(paths_are_matched_in_the_form_of_requests),
-          T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
-          T(a_replacement_is_made_safe_for_the_wire), T(routes_stand_by_age_and_then_by_letters),
-          T(everything_left_out_is_told),
-          T(the_same_plan_gives_the_same_bytes_but_for_the_generation),
-          T(an_empty_plan_is_an_image_too))
+UNIT_MAIN(
+    "compile", T(the_network_is_carried_over), T(a_route_is_served_on_all_addresses_of_its_gateway),
+    T(rules_keep_backends_weights_faults_and_timeouts),
+    T(congestion_control_is_the_binds_and_the_groups), T(paths_are_matched_in_the_form_of_requests),
+    T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
+    T(a_regular_expression_takes_what_it_matches_whole), T(a_replacement_is_made_safe_for_the_wire),
+    T(routes_stand_by_age_and_then_by_letters), T(everything_left_out_is_told),
+    T(the_same_plan_gives_the_same_bytes_but_for_the_generation), T(an_empty_plan_is_an_image_too))

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of regular expressions: sets, patterns and databases lie end to end, and every pattern is
+ * somebody's. Whether a database is one, and one of this machine's Hyperscan, is found when it is
+ * loaded (route/pattern.h); what it tells of a text is believed no further than its set goes.
+ */
+#include "abi/image_check.h"
+
+enum image_fault image_local_pattern_set(const struct image_view *v, uint32_t i)
+{
+    const struct image_pattern_set *e = &v->pattern_sets[i];
+    if (e->n_patterns == 0 || e->n_patterns > IMAGE_PATTERNS_PER_SET_MAX)
+        return IMAGE_FAULT_VALUE;
+    bool is_in = image_is_range(e->first_pattern, e->n_patterns, v->n_patterns) &&
+                 e->database < v->n_databases;
+    return is_in ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+}
+
+enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i)
+{
+    const struct image_pattern_set *e = &v->pattern_sets[i];
+    uint32_t first = i == 0 ? 0 : e[-1].first_pattern + e[-1].n_patterns;
+    return e->first_pattern == first ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}
+
+enum image_fault image_whole_pattern_sets(const struct image_view *v)
+{
+    uint32_t end = 0;
+    if (v->n_pattern_sets != 0) {
+        const struct image_pattern_set *last = &v->pattern_sets[v->n_pattern_sets - 1];
+        end = last->first_pattern + last->n_patterns;
+    }
+    return end == v->n_patterns ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}
+
+enum image_fault image_local_pattern(const struct image_view *v, uint32_t i)
+{
+    const struct image_pattern *e = &v->patterns[i];
+    if (e->path != IMAGE_NONE && e->path >= v->n_paths)
+        return IMAGE_FAULT_INDEX;
+    if (e->text.length == 0 || e->text.length > IMAGE_PATTERN_BYTES_MAX)
+        return IMAGE_FAULT_STRING;
+    return image_check_text(v, e->text, IMAGE_TEXT_PATTERN);
+}
+
+enum image_fault image_local_database(const struct image_view *v, uint32_t i)
+{
+    const struct image_database *e = &v->databases[i];
+    return e->length != 0 && image_is_range(e->offset, e->length, v->n_database_bytes)
+               ? IMAGE_FAULT_OK
+               : IMAGE_FAULT_INDEX;
+}
+
+enum image_fault image_cross_database(const struct image_view *v, uint32_t i)
+{
+    const struct image_database *e = &v->databases[i];
+    uint32_t offset = i == 0 ? 0 : e[-1].offset + e[-1].length;
+    return e->offset == offset ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}
+
+enum image_fault image_whole_databases(const struct image_view *v)
+{
+    uint32_t end = 0;
+    if (v->n_databases != 0) {
+        const struct image_database *last = &v->databases[v->n_databases - 1];
+        end = last->offset + last->length;
+    }
+    return end == v->n_database_bytes ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+}
+
+enum image_fault image_cross_predicate(const struct image_view *v, uint32_t i)
+{
+    const struct image_predicate *e = &v->predicates[i];
+    if (e->set == IMAGE_NONE)
+        return IMAGE_FAULT_OK;
+    const struct image_pattern_set *set = &v->pattern_sets[e->set];
+    const struct image_pattern *pattern = &v->patterns[set->first_pattern];
+    if (set->n_patterns != 1 || pattern->path != IMAGE_NONE)
+        return IMAGE_FAULT_OWNER;
+    return slice_eq(image_text(v, pattern->text), image_text(v, e->value)) ? IMAGE_FAULT_OK
+                                                                           : IMAGE_FAULT_VALUE;
+}
+
+uint32_t image_first_host_set(const struct image_view *v)
+{
+    uint32_t i = 0;
+    while (i < v->n_pattern_sets &&
+           v->patterns[v->pattern_sets[i].first_pattern].path == IMAGE_NONE)
+        i++;
+    return i;
+}
+
+static enum image_fault check_host_pattern(const struct image_view *v, uint32_t i, bool is_first)
+{
+    const struct image_pattern *e = &v->patterns[i];
+    struct slice text = image_text(v, e->text);
+    if (e->path == IMAGE_NONE || v->paths[e->path].kind != IMAGE_PATH_REGEX)
+        return IMAGE_FAULT_VALUE_KIND;
+    if (!slice_eq(image_text(v, v->paths[e->path].text), text))
+        return IMAGE_FAULT_VALUE;
+    return is_first || image_pattern_order(image_text(v, e[-1].text), text) < 0 ? IMAGE_FAULT_OK
+                                                                                : IMAGE_FAULT_ORDER;
+}
+
+enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host)
+{
+    uint32_t first = host->n_sets == 0 ? 0 : v->pattern_sets[host->first_set].first_pattern;
+    for (uint32_t s = 0; s < host->n_sets; s++) {
+        const struct image_pattern_set *set = &v->pattern_sets[host->first_set + s];
+        for (uint32_t i = 0; i < set->n_patterns; i++) {
+            uint32_t pattern = set->first_pattern + i;
+            enum image_fault fault = check_host_pattern(v, pattern, pattern == first);
+            if (fault != IMAGE_FAULT_OK)
+                return fault;
+        }
+    }
+    return IMAGE_FAULT_OK;
+}

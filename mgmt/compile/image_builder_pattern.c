@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The builder's regular expressions. Those of predicates get a set each as they come, those of
+ * hosts are gathered when the image is finished: a host's in one set, or in several where one
+ * database cannot hold them.
+ */
+#include "compile/image_builder_priv.h"
+
+#include "base/assert.h"
+#include "base/siphash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static uint64_t hash_of(uint64_t seed, struct slice text)
+{
+    return siphash(&(struct siphash_key){seed, 0}, text.ptr, text.len);
+}
+
+static int compile(struct image_builder *b, const struct slice *patterns, uint32_t n,
+                   const void **ret_bytes, size_t *ret_len)
+{
+    return b->compile == NULL ? -EINVAL
+                              : b->compile(b->compile_arg, patterns, n, ret_bytes, ret_len);
+}
+
+bool image_builder_is_pattern(struct image_builder *b, const char *text)
+{
+    const void *bytes;
+    size_t len;
+    struct slice pattern = image_arg(text);
+    if (pattern.len == 0 || pattern.len > IMAGE_PATTERN_BYTES_MAX)
+        return false;
+    return compile(b, &pattern, 1, &bytes, &len) == 0;
+}
+
+/* ---- databases, each once ---- */
+
+static const struct builder_database *database_at(const struct image_builder *b, uint32_t i)
+{
+    return &((const struct builder_database *)(const void *)b->databases.bytes)[i];
+}
+
+static bool is_database_equal(const struct image_builder *b, uint32_t index, const void *key)
+{
+    return database_at(b, index)->bytes == *(const void *const *)key;
+}
+
+static uint64_t pointer_hash(const void *bytes)
+{
+    return hash_of(0, slice_of((const uint8_t *)&bytes, sizeof(bytes)));
+}
+
+static uint64_t database_rehash(const struct image_builder *b, uint32_t index)
+{
+    return pointer_hash(database_at(b, index)->bytes);
+}
+
+/* The database of those bytes; IMAGE_NONE: b->error is set. */
+static uint32_t database_of(struct image_builder *b, const void *bytes, size_t len)
+{
+    struct image_index_key key = {pointer_hash(bytes), &bytes, is_database_equal, database_rehash};
+    uint32_t known = image_index_find(b, &b->by_database, &key);
+    if (known != IMAGE_NONE)
+        return database_at(b, known)->database;
+    struct image_vec *all = SECTION(b, DATABASE_BYTES);
+    uint32_t offset = all->count;
+    if (len > IMAGE_BYTES_MAX || !image_vec_append(b, all, bytes, (uint32_t)len)) {
+        if (b->error == 0)
+            b->error = -E2BIG;
+        return IMAGE_NONE;
+    }
+    struct image_database *e = image_vec_push(b, SECTION(b, DATABASES));
+    struct builder_database *mine = e == NULL ? NULL : image_vec_push(b, &b->databases);
+    if (mine == NULL)
+        return IMAGE_NONE;
+    *e = (struct image_database){offset, (uint32_t)len};
+    *mine = (struct builder_database){bytes, SECTION(b, DATABASES)->count - 1};
+    return image_index_add(b, &b->by_database, &key, b->databases.count - 1)
+               ? SECTION(b, DATABASES)->count - 1
+               : IMAGE_NONE;
+}
+
+/* ---- sets ---- */
+
+/* A set of `n` patterns that compiled to those bytes; the patterns follow. False: b->error. */
+static bool push_set(struct image_builder *b, uint32_t n, const void *bytes, size_t len)
+{
+    uint32_t database = database_of(b, bytes, len);
+    struct image_pattern_set *e =
+        database == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, PATTERN_SETS));
+    if (e == NULL)
+        return false;
+    *e = (struct image_pattern_set){SECTION(b, PATTERNS)->count, n, database};
+    return true;
+}
+
+static bool push_pattern(struct image_builder *b, struct image_string text, uint32_t path)
+{
+    struct image_pattern *e = image_vec_push(b, SECTION(b, PATTERNS));
+    if (e != NULL)
+        *e = (struct image_pattern){text, path};
+    return e != NULL;
+}
+
+/* What finish made goes; the sets of predicates have one pattern each. */
+static void drop_host_sets(struct image_builder *b)
+{
+    SECTION(b, PATTERN_SETS)->count = b->n_predicate_sets;
+    SECTION(b, PATTERNS)->count = b->n_predicate_sets;
+}
+
+/* ---- predicates ---- */
+
+static bool is_predicate_set_equal(const struct image_builder *b, uint32_t index, const void *key)
+{
+    const struct image_pattern *e = &ENTRIES(b, PATTERNS, const struct image_pattern)[index];
+    return slice_eq(image_builder_text(b, e->text), *(const struct slice *)key);
+}
+
+static uint64_t predicate_set_rehash(const struct image_builder *b, uint32_t index)
+{
+    const struct image_pattern *e = &ENTRIES(b, PATTERNS, const struct image_pattern)[index];
+    return hash_of(0, image_builder_text(b, e->text));
+}
+
+uint32_t image_builder_predicate_set(struct image_builder *b, struct image_string text)
+{
+    const void *bytes;
+    size_t len;
+    struct slice pattern = image_builder_text(b, text);
+    struct image_index_key key = {hash_of(0, pattern), &pattern, is_predicate_set_equal,
+                                  predicate_set_rehash};
+    uint32_t known = image_index_find(b, &b->by_predicate_set, &key);
+    if (known != IMAGE_NONE)
+        return known;
+    drop_host_sets(b);
+    int error = compile(b, &pattern, 1, &bytes, &len);
+    if (error != 0) {
+        b->error = error; /* it compiled a moment ago */
+        return IMAGE_NONE;
+    }
+    if (!push_set(b, 1, bytes, len) || !push_pattern(b, text, IMAGE_NONE))
+        return IMAGE_NONE;
+    b->n_predicate_sets++;
+    ASSERT(SECTION(b, PATTERNS)->count == b->n_predicate_sets);
+    return image_index_add(b, &b->by_predicate_set, &key, b->n_predicate_sets - 1)
+               ? b->n_predicate_sets - 1
+               : IMAGE_NONE;
+}
+
+/* ---- paths of hosts ---- */
+
+struct pattern_key {
+    uint32_t host;
+    struct image_string text;
+};
+
+static struct builder_pattern *pattern_at(const struct image_builder *b, uint32_t i)
+{
+    return &((struct builder_pattern *)(void *)b->patterns.bytes)[i];
+}
+
+static struct image_string text_at(const struct image_builder *b, uint32_t i)
+{
+    return ENTRIES(b, PATHS, const struct image_path)[pattern_at(b, i)->path].text;
+}
+
+static uint64_t pattern_hash(uint32_t host, struct image_string text)
+{
+    uint32_t words[] = {host, text.offset, text.length}; /* each text is in the image once */
+    return hash_of(0, slice_of((const uint8_t *)words, sizeof(words)));
+}
+
+static bool is_pattern_equal(const struct image_builder *b, uint32_t index, const void *key)
+{
+    const struct pattern_key *k = key;
+    struct image_string text = text_at(b, index);
+    return pattern_at(b, index)->host == k->host && text.offset == k->text.offset &&
+           text.length == k->text.length;
+}
+
+static uint64_t pattern_rehash(const struct image_builder *b, uint32_t index)
+{
+    return pattern_hash(pattern_at(b, index)->host, text_at(b, index));
+}
+
+uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
+                                    struct image_string text)
+{
+    struct pattern_key pattern = {host, text};
+    struct image_index_key key = {pattern_hash(host, text), &pattern, is_pattern_equal,
+                                  pattern_rehash};
+    uint32_t known = image_index_find(b, &b->by_pattern, &key);
+    if (known != IMAGE_NONE)
+        return pattern_at(b, known)->path;
+    struct image_path *e = image_vec_push(b, SECTION(b, PATHS));
+    struct builder_pattern *mine = e == NULL ? NULL : image_vec_push(b, &b->patterns);
+    if (mine == NULL)
+        return IMAGE_NONE;
+    e->text = text;
+    e->kind = IMAGE_PATH_REGEX;
+    *mine = (struct builder_pattern){host, SECTION(b, PATHS)->count - 1};
+    return image_index_add(b, &b->by_pattern, &key, b->patterns.count - 1) ? mine->path
+                                                                           : IMAGE_NONE;
+}
+
+static int compare_patterns(const void *x, const void *y, void *builder)
+{
+    const struct image_builder *b = builder;
+    const struct builder_pattern *p = x, *q = y;
+    const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
+    if (p->host != q->host)
+        return p->host < q->host ? -1 : 1;
+    return image_pattern_order(image_builder_text(b, paths[p->path].text),
+                               image_builder_text(b, paths[q->path].text));
+}
+
+/* All patterns in one database. -EINVAL: too many for one. */
+static int compile_paths(struct image_builder *b, const struct builder_pattern *patterns,
+                         uint32_t n, const void **ret_bytes, size_t *ret_len)
+{
+    struct slice texts[IMAGE_PATTERNS_PER_SET_MAX] = {0};
+    const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
+    if (n > IMAGE_PATTERNS_PER_SET_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < n; i++)
+        texts[i] = image_builder_text(b, paths[patterns[i].path].text);
+    return compile(b, texts, n, ret_bytes, ret_len);
+}
+
+/* One set of these patterns of a host; or, if they are too much for one, two. */
+static void push_host_sets(struct image_builder *b, struct image_host *host,
+                           const struct builder_pattern *patterns, uint32_t n)
+{
+    const void *bytes;
+    size_t len;
+    ASSERT(n > 0);
+    int error = compile_paths(b, patterns, n, &bytes, &len);
+    if (error == -EINVAL && n > 1) {
+        push_host_sets(b, host, patterns, n / 2);
+        push_host_sets(b, host, patterns + n / 2, n - n / 2);
+        return;
+    }
+    if (error != 0 && b->error == 0)
+        b->error = error;
+    if (b->error != 0 || !push_set(b, n, bytes, len))
+        return;
+    host->n_sets++;
+    const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
+    for (uint32_t i = 0; i < n; i++)
+        push_pattern(b, paths[patterns[i].path].text, patterns[i].path);
+}
+
+int image_builder_patterns(struct image_builder *b)
+{
+    const struct builder_pattern *all = (const void *)b->patterns.bytes;
+    struct image_host *hosts = ENTRIES(b, HOSTS, struct image_host);
+    uint32_t n = b->patterns.count, begin = 0;
+    drop_host_sets(b);
+    free(b->by_pattern.slots); /* sorting moves them */
+    b->by_pattern = (struct image_index){0};
+    if (n != 0)
+        qsort_r(b->patterns.bytes, n, sizeof(*all), compare_patterns, b);
+    for (uint32_t i = 0; i < SECTION(b, HOSTS)->count && b->error == 0; i++) {
+        uint32_t end = begin;
+        while (end < n && all[end].host == i)
+            end++;
+        hosts[i].first_set = SECTION(b, PATTERN_SETS)->count;
+        hosts[i].n_sets = 0;
+        if (end > begin)
+            push_host_sets(b, &hosts[i], &all[begin], end - begin);
+        begin = end;
+    }
+    for (uint32_t i = 0; i < n && b->error == 0; i++) {
+        struct pattern_key pattern = {all[i].host, text_at(b, i)};
+        struct image_index_key key = {pattern_hash(pattern.host, pattern.text), &pattern,
+                                      is_pattern_equal, pattern_rehash};
+        image_index_add(b, &b->by_pattern, &key, i);
+    }
+    return b->error;
+}
