@@ -70,7 +70,8 @@ part_limit() {
     lint | scripts) echo 120 ;;
     unit) echo 300 ;;
     asan) echo 900 ;;
-    sim | fuzz) echo 600 ;;
+    sim) echo 600 ;;
+    fuzz) echo 1200 ;; # in CI ten minutes, and the build
     mgmt | asan_mgmt | attacks) echo 300 ;;
     asan_e2e) echo 400 ;;
     e2e) echo 1800 ;; # the first time Go's modules come and are compiled
