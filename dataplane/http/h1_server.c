@@ -10,6 +10,7 @@
 #include "http/h1_server.h"
 
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "http/h1_head.h"
 #include "http/h1_server_priv.h"
 
@@ -145,8 +146,7 @@ static void drain(struct h1_server *s)
     size_t n;
     while ((n = stream_readable(s->stream)) > 0 && s->drained_bytes < H1_DRAIN_BYTES_MAX) {
         stream_consume(s->stream, n);
-        uint32_t left = H1_DRAIN_BYTES_MAX - s->drained_bytes;
-        s->drained_bytes += n < left ? (uint32_t)n : left;
+        s->drained_bytes = (uint32_t)min64(s->drained_bytes + n, H1_DRAIN_BYTES_MAX);
     }
     if (n == 0 && stream_is_eof(s->stream))
         end(s, H1_SERVER_END_client);

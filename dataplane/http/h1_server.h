@@ -42,8 +42,8 @@ enum h1_server_phase {
     X(client, "the peer ended between requests, or after our end")                                 \
     X(lost_idle, "the stream broke between requests or after our end")                             \
     X(lost_busy, "the stream broke within a request or its answer")                                \
-    X(drain_bytes, "so did it, and DRAIN had thrown away H1_DRAIN_BYTES_MAX")                      \
-    X(drain_timeout, "the owner's timer of DRAIN ran out")                                         \
+    X(drain_bytes, "the owner's timer of DRAIN ran out, with H1_DRAIN_BYTES_MAX thrown away")      \
+    X(drain_timeout, "it ran out, with less")                                                      \
     X(broken_off, "no buffer was left for an answer, or it fell short of its length")
 
 enum h1_server_end {

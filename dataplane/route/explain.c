@@ -102,7 +102,7 @@ static void tell_other_patterns(const struct explain *e, uint32_t host)
         struct route_hits hits;
         route_pattern_ask(v, &e->request->reader, set, e->request->path, &hits);
         for (uint32_t i = 0; i < s->n_patterns; i++) {
-            if ((hits.bits[i / 64] >> i % 64 & 1) == 0)
+            if (!route_hits_has(&hits, i))
                 tell_lost_path(e, host, v->patterns[s->first_pattern + i].path);
         }
     }

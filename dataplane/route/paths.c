@@ -28,7 +28,7 @@ static uint32_t next_hit(struct route_paths *p, const struct image_pattern_set *
         route_pattern_ask(p->v, &p->request->reader, p->set, p->request->path, &p->hits);
     while (p->next_pattern < set->n_patterns) {
         uint32_t i = p->next_pattern++;
-        if (p->hits.bits[i / 64] >> i % 64 & 1)
+        if (route_hits_has(&p->hits, i))
             return set->first_pattern + i;
     }
     return IMAGE_NONE;

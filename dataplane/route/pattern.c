@@ -9,13 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READERS_MAX 128u
-
 struct route_patterns {
     uint32_t n_databases;
     unsigned n_readers;
     hs_database_t **databases; /* by index in the image */
-    hs_scratch_t *scratches[READERS_MAX];
+    hs_scratch_t *scratches[]; /* of each reader */
 };
 
 static const char *error_text(hs_error_t error)
@@ -64,11 +62,11 @@ bool route_patterns_new(const struct image_view *v, unsigned readers, struct rou
 {
     uint32_t index = 0;
     hs_error_t error = HS_NOMEM;
-    ASSERT(readers > 0 && readers <= READERS_MAX);
+    ASSERT(readers > 0);
     *ret = NULL;
     if (v->n_databases == 0)
         return true;
-    struct route_patterns *p = calloc(1, sizeof(*p));
+    struct route_patterns *p = calloc(1, sizeof(*p) + readers * sizeof(p->scratches[0]));
     if (p != NULL) {
         p->n_databases = v->n_databases;
         p->n_readers = readers;

@@ -27,6 +27,12 @@ struct route_hits {
     uint64_t bits[IMAGE_PATTERNS_PER_SET_MAX / 64];
 };
 
+/* Is the set's pattern number `i` one of them? */
+static inline bool route_hits_has(const struct route_hits *hits, uint32_t i)
+{
+    return (hits->bits[i / 64] >> i % 64 & 1) != 0;
+}
+
 /*
  * Loads the databases of a checked image for readers 0..readers-1. True with *ret NULL: it has
  * none. False: `fault` says what is wrong (a database of another Hyperscan or another processor,

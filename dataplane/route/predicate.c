@@ -186,7 +186,7 @@ static bool pattern_holds(const struct image_view *v, const struct image_predica
     if (!is_there)
         return false;
     route_pattern_ask(v, &request->reader, predicate->set, value, &hits);
-    return (hits.bits[0] & 1) != 0;
+    return route_hits_has(&hits, 0);
 }
 
 static bool predicate_holds(const struct image_view *v, const struct image_predicate *predicate,

@@ -55,6 +55,12 @@ static uint16_t small_window(const struct tcp *t)
     return (uint16_t)min32(t->config.rx_window_bytes, TCP_WINDOW_SMALL_BYTES);
 }
 
+/* The clock of the timestamps that a connection of the tuple sends. */
+static uint32_t ts_now(const struct tcp *t, const struct tcp_tuple *tuple)
+{
+    return tcp_now_ms(t) + tcp_ts_offset(tcp_flow_secret(&t->core->hash_key, tuple));
+}
+
 /* A SYN-ACK of which nothing is kept. */
 static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t mtu)
 {
@@ -73,9 +79,7 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
         .has_timestamps = terms.has_timestamps,
     };
     if (terms.has_timestamps) {
-        uint32_t ts_now =
-            tcp_now_ms(t) + tcp_ts_offset(tcp_flow_secret(&core->hash_key, &seg->tuple));
-        o.ts_value = tcp_cookie_timestamp(&terms, ts_now);
+        o.ts_value = tcp_cookie_timestamp(&terms, ts_now(t, &seg->tuple));
         o.ts_echo = seg->options.ts_value;
     }
     t->cookies_until_us = core->now_us + TCP_COOKIE_LIFE_US;
@@ -201,9 +205,7 @@ static bool read_cookie(struct tcp *t, const struct tcp_segment *seg, struct tcp
 /* Does the segment echo a timestamp that a cookie may have carried? */
 static bool echoes_cookie(const struct tcp *t, const struct tcp_segment *seg)
 {
-    uint32_t offset = tcp_ts_offset(tcp_flow_secret(&t->core->hash_key, &seg->tuple));
-    uint32_t age_ms = tcp_now_ms(t) + offset - seg->options.ts_echo;
-    return age_ms <= TCP_COOKIE_LIFE_US / 1000;
+    return ts_now(t, &seg->tuple) - seg->options.ts_echo <= TCP_COOKIE_LIFE_US / 1000;
 }
 
 bool tcp_may_be_ahead_of_cookie(const struct tcp *t, const struct tcp_segment *seg)

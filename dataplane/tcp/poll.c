@@ -106,7 +106,6 @@ static void deliver_accept(struct tcp_conn *c, unsigned rest)
         tcp_program_events(c, TCP_EVENT_FREE);
 }
 
-/* Tells the owner. Nothing of `c` may be touched after the call: it may be released in it. */
 /* What is unread is gone, and then the peer's end is not one that anybody read up to. */
 static void drop_unread(struct tcp_conn *c)
 {
@@ -116,6 +115,7 @@ static void drop_unread(struct tcp_conn *c)
     tcp_mbufq_clear(&c->rcvq, tcp_held(c, STAT_tcp_rcvq_mbufs_now));
 }
 
+/* Tells the owner. Nothing of `c` may be touched after the call: it may be released in it. */
 static void deliver(struct tcp_conn *c, unsigned events)
 {
     ASSERT(c->flags & TCP_F_OWNED);

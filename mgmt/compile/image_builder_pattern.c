@@ -252,31 +252,35 @@ static void push_host_sets(struct image_builder *b, struct image_host *host,
         push_pattern(b, paths[patterns[i].path].text, patterns[i].path);
 }
 
-int image_builder_patterns(struct image_builder *b)
+/* `n` patterns in the order of their hosts. */
+static void push_all_sets(struct image_builder *b, const struct builder_pattern *sorted, uint32_t n)
 {
-    const struct builder_pattern *all = (const void *)b->patterns.bytes;
     struct image_host *hosts = ENTRIES(b, HOSTS, struct image_host);
-    uint32_t n = b->patterns.count, begin = 0;
-    drop_host_sets(b);
-    free(b->by_pattern.slots); /* sorting moves them */
-    b->by_pattern = (struct image_index){0};
-    if (n != 0)
-        qsort_r(b->patterns.bytes, n, sizeof(*all), compare_patterns, b);
+    uint32_t begin = 0;
     for (uint32_t i = 0; i < SECTION(b, HOSTS)->count && b->error == 0; i++) {
         uint32_t end = begin;
-        while (end < n && all[end].host == i)
+        while (end < n && sorted[end].host == i)
             end++;
         hosts[i].first_set = SECTION(b, PATTERN_SETS)->count;
         hosts[i].n_sets = 0;
         if (end > begin)
-            push_host_sets(b, &hosts[i], &all[begin], end - begin);
+            push_host_sets(b, &hosts[i], &sorted[begin], end - begin);
         begin = end;
     }
-    for (uint32_t i = 0; i < n && b->error == 0; i++) {
-        struct pattern_key pattern = {all[i].host, text_at(b, i)};
-        struct image_index_key key = {pattern_hash(pattern.host, pattern.text), &pattern,
-                                      is_pattern_equal, pattern_rehash};
-        image_index_add(b, &b->by_pattern, &key, i);
+}
+
+int image_builder_patterns(struct image_builder *b)
+{
+    uint32_t n = b->patterns.count;
+    struct builder_pattern *sorted = malloc((n + 1) * sizeof(*sorted));
+    if (sorted == NULL)
+        return -ENOMEM;
+    if (n != 0) {
+        memcpy(sorted, b->patterns.bytes, n * sizeof(*sorted)); /* by_pattern names their places */
+        qsort_r(sorted, n, sizeof(*sorted), compare_patterns, b);
     }
+    drop_host_sets(b);
+    push_all_sets(b, sorted, n);
+    free(sorted);
     return b->error;
 }

@@ -103,8 +103,8 @@ def answers(l, address, host, path="/"):
     return body.split(b" ")[0].decode() if status == 200 else status
 
 
-def serve_one(l, ns, host, *vips):
-    """A Gateway "gw" with these addresses and a host on it that backend-1 answers."""
+def serve_one(l, ns, host, *vips, wanted="backend-1"):
+    """A Gateway "gw" with these addresses and a host on it that backend-1 answers, which says `wanted` first."""
     api = l.appliance.api
     api.put(namespace(ns))
     api.put(gateway(ns, "gw", *vips))
@@ -112,7 +112,7 @@ def serve_one(l, ns, host, *vips):
     api.put(slice_of(ns, "one", labs.backend_address(1)))
     api.put(route(ns, "one", [f"{ns}/gw"], [to("one")], host))
     gateway_address(l, ns, "gw")
-    wait_answer(l, vips[0], host, "backend-1")
+    wait_answer(l, vips[0], host, wanted)
 
 
 def wait_answer(l, address, host, wanted, path="/", limit_s=5):

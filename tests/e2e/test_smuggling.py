@@ -41,13 +41,7 @@ def lab():
 def prepare(l):
     l.start_backends(backend.Recorder)
     objects.bring_up(l, "appliance.yaml")
-    api = l.appliance.api
-    api.put(objects.namespace(NS))
-    api.put(objects.gateway(NS, "gw", VIP))
-    api.put(objects.service(NS, "app"))
-    api.put(objects.slice_of(NS, "app", labs.backend_address(1)))
-    api.put(objects.route(NS, "app", [f"{NS}/gw"], [objects.to("app")], smuggling.HOST))
-    suite.eventually(lambda: l.curl(f"http://{smuggling.HOST}/", address=VIP)[0] == 200, "it serves", 10)
+    objects.serve_one(l, NS, smuggling.HOST, VIP, wanted="ok")
 
 
 def path_of(number):

@@ -32,22 +32,29 @@ def lwip():
     return program
 
 
-def gvisor():
-    """The program's path. GO names another Go than the first in the path."""
-    program, go = os.path.join(OUT, "gvisor"), os.environ.get("GO", "go")
+def go(folder, *arguments):
+    """What Go says there. GO names another Go than the first in the path."""
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    version = re.search(r"go(\d+)\.(\d+)", run([go, "version"], env=environment))
-    modules = [] if tuple(map(int, version.groups())) >= GO_OF_TODAY else ["-modfile=go119.mod"]
-    run([go, "build", *GO_FLAGS, *modules, "-o", program, "."], cwd=os.path.join(HERE, "gvisor"), env=environment)
+    return run([os.environ.get("GO", "go"), *arguments], cwd=os.path.join(HERE, folder), env=environment)
+
+
+def go_build(folder, *flags):
+    """The path of the folder's program."""
+    program = os.path.join(OUT, folder)
+    go(folder, "build", *GO_FLAGS, *flags, "-o", program, ".")
     return program
+
+
+def gvisor():
+    """The program's path."""
+    version = re.search(r"go(\d+)\.(\d+)", go("gvisor", "version"))
+    modules = [] if tuple(map(int, version.groups())) >= GO_OF_TODAY else ["-modfile=go119.mod"]
+    return go_build("gvisor", *modules)
 
 
 def http1():
     """Go's net/http: the program's path."""
-    program, go = os.path.join(OUT, "http1"), os.environ.get("GO", "go")
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    run([go, "build", *GO_FLAGS, "-o", program, "."], cwd=os.path.join(HERE, "http1"), env=environment)
-    return program
+    return go_build("http1")
 
 
 def build(name):
