@@ -126,14 +126,17 @@ static bool trim(struct tcp_conn *c, struct tcp_segment *seg)
 /* Every second segment is acknowledged at once, one alone by the timer (RFC 9293, 3.8.6.3). What
  * is longer than the segments that we asked for was several of them. While the sender's window is
  * likely to be small - it has just begun, or has just lost something - every full segment is: a
- * window of one would wait for the timer each time (RFC 5681, 4.2 allows it). */
-static void program_delayed_ack(struct tcp_conn *c, uint32_t bytes)
+ * window of one would wait for the timer each time (RFC 5681, 4.2 allows it). So is a full one that
+ * is pushed, as Linux does: its sender's write or window ends there, and no second one follows. */
+static void program_delayed_ack(struct tcp_conn *c, const struct tcp_segment *seg)
 {
-    bool is_quick = c->quick_acks > 0 && bytes >= c->mss;
+    bool is_full = seg->len >= c->mss;
+    bool is_quick = is_full && c->quick_acks > 0;
+    bool is_last = is_full && (seg->flags & TCP_PSH) != 0;
     c->quick_acks = (uint8_t)(c->quick_acks - is_quick);
     c->full_segments++;
     uint16_t segment = tcp_mss_of_mtu(c->path_mtu, ip_addr_is_v4(&c->tuple.remote));
-    if (c->full_segments >= 2 || bytes > segment || is_quick) {
+    if (c->full_segments >= 2 || seg->len > segment || is_quick || is_last) {
         tcp_program_ack(c);
         return;
     }
@@ -168,7 +171,7 @@ static void take_text(struct tcp_conn *c, struct tcp_segment *seg)
         tcp_reasm_advance(c);
         tcp_program_ack(c);
     } else {
-        program_delayed_ack(c, seg->len);
+        program_delayed_ack(c, seg);
     }
     ASSERT_HOT(seq_le(c->rcv_nxt, c->rcv_adv));
 }
