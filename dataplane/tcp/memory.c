@@ -20,7 +20,8 @@
  *
  * Never one that is in the middle of something: for its slot goes only who said so
  * (stream_rest()), or whom nobody owns and whose last word is acknowledged; for its memory, who has
- * moved nothing for patience_ms().
+ * moved nothing for patience_ms(). Time in which the worker was not there does not count: what a
+ * peer said meanwhile lies in the NIC's ring, and may take several rounds to read.
  */
 #include "base/assert.h"
 #include "base/minmax.h"
@@ -42,6 +43,19 @@ bool tcp_may_hold_more(struct tcp_conn *c)
 {
     return c->rcvq.mbufs + c->oooq.mbufs < TCP_SHARE_MBUFS_MIN ||
            !tcp_mbufs_are_short(c->tcp, c->tcp->config.mbufs_low);
+}
+
+void tcp_note_presence(struct tcp *t)
+{
+    if (t->core->now_us - t->polled_us > TCP_ABSENCE_US)
+        t->present_ms = tcp_now_ms(t);
+    t->polled_us = t->core->now_us;
+}
+
+/* Has the worker been there for so long? No: who said nothing may have been overheard. */
+static bool has_listened(const struct tcp *t, uint32_t ms)
+{
+    return t->core->now_us - t->polled_us <= TCP_ABSENCE_US && tcp_now_ms(t) - t->present_ms >= ms;
 }
 
 /* Since when neither side moved anything. */
@@ -82,7 +96,7 @@ static uint32_t rests_with_memory(const struct tcp_conn *c)
     /* A peer that takes nothing is not alive for saying so: it may be an attack. */
     uint32_t ms = is_sending ? undrained_ms(c) : silent_ms(c);
     uint32_t patience = is_sending ? patience_ms(c) : TCP_SHED_HOLDER_MS_MAX;
-    return ms < patience ? 0 : ms;
+    return ms < patience || !has_listened(c->tcp, patience) ? 0 : ms;
 }
 
 /* How long has it rested in its slot, with nothing under way? 0: it is not to be touched. */
@@ -95,7 +109,7 @@ static uint32_t rests_in_slot(const struct tcp_conn *c)
     if (c->sndq.mbufs > 0 || c->rcvq.mbufs > 0 || !seq_eq(c->snd_una, c->snd_nxt))
         return 0;
     uint32_t ms = silent_ms(c);
-    return ms < TCP_SHED_IDLE_MS ? 0 : ms;
+    return ms < TCP_SHED_IDLE_MS || !has_listened(c->tcp, TCP_SHED_IDLE_MS) ? 0 : ms;
 }
 
 /* One that was passed, and how long it rests. */

@@ -199,6 +199,7 @@ uint64_t tcp_next_us(const struct tcp *t)
 
 unsigned tcp_poll(struct tcp *t)
 {
+    tcp_note_presence(t);
     unsigned n = tcp_memory_poll(t);
     n += wake_starved(t);
     n += handle_ready(t);

@@ -92,6 +92,8 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     make_timewaits(t);
     tcp_trace_new(t);
     t->shed_slots_us = UINT64_MAX;
+    t->polled_us = core->now_us;
+    t->present_ms = tcp_now_ms(t);
     tcp_cookies_init(&t->cookies, &core->hash_key);
     list_init(&t->ready);
     list_init(&t->outputs);

@@ -78,6 +78,7 @@
 #define TCP_SHED_LIAR_MS                                                                           \
     10u /* who acknowledges what was never sent: some times a LAN's round trip */
 #define TCP_SHED_HOLDER_MS_MAX 1000u /* patience with who moves nothing, on the longest path */
+#define TCP_ABSENCE_US 20000u        /* between two rounds: a worker sleeps half a ms at most */
 #define TCP_WINDOW_SMALL_BYTES                                                                     \
     8192u                         /* of a connection that begins in need: a request's head fits */
 #define TCP_MBUFS_LOOK_US 100u    /* in which a worker cannot take what it keeps in reserve */

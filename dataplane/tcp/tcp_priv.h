@@ -107,6 +107,8 @@ struct tcp {
     uint32_t mbufs_free;                          /* at the last look */
     uint32_t passives;                            /* connections that are not TCP_F_ACTIVE */
     uint32_t hand;                                /* the slot that memory.c looks at next */
+    uint64_t polled_us;                           /* the last round, */
+    uint32_t present_ms;     /* and since when they follow each other closely */
     uint64_t shed_memory_us; /* when the hand may look again for who holds memory */
     uint64_t shed_slots_us;  /* the round in which it last looked for who is idle, */
     bool has_shed_slots;     /* and whether it found some */
@@ -204,6 +206,9 @@ static inline uint64_t *tcp_held(const struct tcp_conn *c, enum stat_id gauge)
 
 /* May the connection take in one more mbuf? Not while they are short and it has some. */
 bool tcp_may_hold_more(struct tcp_conn *c);
+
+/* Notes the round: memory.c counts nobody's silence while the worker was not there to hear. */
+void tcp_note_presence(struct tcp *t);
 
 /* While mbufs or senders are very short: ends who holds some and has not moved for longest. Returns
  * how many. */

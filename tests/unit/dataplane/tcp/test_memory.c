@@ -72,6 +72,17 @@ static void leave_mbufs(struct crowd *g, unsigned n)
     g->w->core.now_us += TCP_MBUFS_LOOK_US;
 }
 
+/* Time passes in which the worker is there and has nothing to do. */
+static void stay(struct world *w, uint64_t us)
+{
+    uint64_t until = w->core.now_us + us;
+    while (w->core.now_us < until) {
+        uint64_t left = until - w->core.now_us;
+        w->core.now_us += left < TCP_ABSENCE_US / 2 ? left : TCP_ABSENCE_US / 2;
+        tcp_note_presence(w->tcp);
+    }
+}
+
 static bool is_open(const struct crowd *g, unsigned i)
 {
     return stream_end(g->s[i]) == STREAM_END_OPEN;
@@ -192,7 +203,7 @@ TEST(below_half_of_the_mark_holders_are_shed_though_nobody_wants_to_get_in)
         send_to(&g, i, 1, 1448);
     run(w);
     discard(w);
-    w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000;
+    stay(w, TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000);
     leave_mbufs(&g, LOW / 2 + 10);
     run(w);
     CHECK_EQ(open_count(&g), 4);
@@ -213,7 +224,7 @@ TEST(shortage_shrinks_windows_then_refuses_then_sheds_and_each_is_counted)
         send_to(&g, i, 1, 1448);
     run(w);
     discard(w);
-    w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000;
+    stay(w, TCP_SHED_HOLDER_MS_MAX * 1000ull + 1000);
     send_to(&g, 3, 1449, 100); /* this one moves */
     static const struct {
         unsigned mbufs;
@@ -279,11 +290,11 @@ TEST(of_who_holds_memory_the_longest_resting_go_first_and_few_at_a_time)
     crowd_init(&g, &config, 30);
     for (unsigned i = 0; i < 30; i++) {
         send_to(&g, 29 - i, 1, 100); /* the last one rests longest */
-        g.w->core.now_us += 100000;
+        stay(g.w, 100000);
     }
     run(g.w);
     discard(g.w);
-    g.w->core.now_us += TCP_SHED_HOLDER_MS_MAX * 1000ull;
+    stay(g.w, TCP_SHED_HOLDER_MS_MAX * 1000ull);
     leave_mbufs(&g, LOW / 2 - 60);
     run(g.w);
     run(g.w); /* the same time: what was freed is not counted yet */
@@ -294,6 +305,41 @@ TEST(of_who_holds_memory_the_longest_resting_go_first_and_few_at_a_time)
     g.w->core.now_us += TCP_MBUFS_LOOK_US;
     run(g.w);
     CHECK_EQ(open_count(&g), 30 - 2 * TCP_SHED_CONNS_MAX);
+    crowd_free(&g);
+}
+
+/* As many rounds as it takes the hand to pass all slots. */
+static void look_at_all(struct crowd *g)
+{
+    for (unsigned i = 0; i <= g->w->config.tcp.conns_max / TCP_SHED_LOOKS_MAX; i++) {
+        run(g->w);
+        discard(g->w);
+        g->w->core.now_us += TCP_MBUFS_LOOK_US;
+    }
+}
+
+/* What the peers said during a nap lies in the ring of the NIC, which takes many rounds to read. */
+TEST(nobody_is_shed_for_silence_while_the_worker_was_away)
+{
+    struct crowd g;
+    struct tcp_config config = usual();
+    crowd_init(&g, &config, 4);
+    for (unsigned i = 0; i < 4; i++)
+        send_to(&g, i, 1, 100);
+    run(g.w);
+    discard(g.w);
+    g.w->core.now_us += 10 * TCP_SHED_HOLDER_MS_MAX * 1000ull;
+    leave_mbufs(&g, LOW / 2 - 10);
+    stream_rest(g.s[3]);
+    CHECK(!tcp_shed_slots(g.w->tcp)); /* before the round's tcp_poll() too */
+    look_at_all(&g);
+    CHECK_EQ(open_count(&g), 4);
+    stay(g.w, TCP_SHED_HOLDER_MS_MAX * 1000ull - 10000);
+    send_to(&g, 0, 101, 100); /* it is read now */
+    stay(g.w, 20000);
+    look_at_all(&g);
+    CHECK_EQ(open_count(&g), 1);
+    CHECK(is_open(&g, 0));
     crowd_free(&g);
 }
 
@@ -311,7 +357,7 @@ TEST(peers_that_keep_their_windows_shut_lose_what_they_hold)
     run(w);
     discard(w);
     for (unsigned ms = 0; ms < TCP_SHED_HOLDER_MS_MAX + 1000; ms += 100) {
-        w->core.now_us += 100000;
+        stay(w, 100000);
         for (unsigned i = 0; i < 9; i++) { /* they say that they are there */
             talk_to(&g, i);
             peer(w, SEG(.flags = A, .seq = 1, .ack = 1, .has_window = true, .window = 0));
@@ -345,7 +391,7 @@ static unsigned slow_readers_left(unsigned rounds)
     run(w);
     discard(w);
     for (unsigned n = 1; n <= rounds; n++) {
-        w->core.now_us += 50000;
+        stay(w, 50000);
         for (unsigned i = 0; i < 10; i++) {
             talk_to(&g, i);
             w->our_iss = conn(g.s[i])->snd_una.v - 1 - 100 * (n - 1);
@@ -378,7 +424,7 @@ TEST(who_acknowledged_what_was_never_sent_goes_sooner)
     discard(w);
     talk_to(&g, 0);
     peer(w, SEG(.flags = A, .seq = 1, .ack = 50000));
-    w->core.now_us += 4 * conn(g.s[0])->rtt.srtt_us + TCP_SHED_LIAR_MS * 1000;
+    stay(w, 4 * conn(g.s[0])->rtt.srtt_us + TCP_SHED_LIAR_MS * 1000);
     leave_mbufs(&g, LOW / 2 - 10);
     run(w);
     discard(w);
@@ -484,9 +530,9 @@ TEST(a_full_pool_sheds_the_longest_idle_before_it_refuses)
     for (unsigned i = 0; i < 20; i++) {
         if (i % 2 == 0)
             stream_rest(g.s[i]);
-        w->core.now_us += 1000;
+        stay(w, 1000);
     }
-    w->core.now_us += TCP_SHED_IDLE_MS * 1000;
+    stay(w, TCP_SHED_IDLE_MS * 1000);
     for (unsigned i = 0; i < 20; i++)
         g.s[i]->on_event = silence;
     uint64_t resets = stat(w, STAT_tcp_tx_rst);
@@ -532,10 +578,10 @@ TEST(who_is_in_the_middle_of_something_is_never_shed_for_a_slot)
     stream_shutdown(g.s[4]);
     run(w);
     discard(w);
-    w->core.now_us += TCP_SHED_IDLE_MS * 1000 - 2000;
+    stay(w, TCP_SHED_IDLE_MS * 1000 - 2000);
     CHECK_EQ(window_told(&g, 50000), 0); /* the sixth was accepted just now */
     CHECK_EQ(stat(w, STAT_tcp_drop_conn_limit), 1);
-    w->core.now_us += 60000000;
+    stay(w, 60000000);
     CHECK_EQ(window_told(&g, 50000), TCP_WINDOW_SMALL_BYTES);
     CHECK_EQ(open_count(&g), 5);
     CHECK(!is_open(&g, 5));
@@ -556,7 +602,7 @@ TEST(a_connection_that_nobody_owns_any_more_goes_when_slots_run_out)
     peer(w, SEG(.flags = A, .seq = 1, .ack = 2));
     g.n = 3;
     CHECK_EQ(window_told(&g, 50000), 0);
-    w->core.now_us += TCP_SHED_IDLE_MS * 1000;
+    stay(w, TCP_SHED_IDLE_MS * 1000);
     CHECK(window_told(&g, 50000) != 0);
     CHECK_EQ(stat(w, STAT_tcp_shed_idle), 1);
     CHECK_EQ(tcp_conn_count(w->tcp), 3);
@@ -591,7 +637,7 @@ TEST(an_open_that_finds_the_pool_full_makes_room_for_the_next)
         stream_rest(g.s[i]);
         g.s[i]->on_event = silence;
     }
-    g.w->core.now_us += TCP_SHED_IDLE_MS * 1000;
+    stay(g.w, TCP_SHED_IDLE_MS * 1000);
     CHECK_EQ(open_one(&g), TCP_OPEN_NO_CONN);
     CHECK_EQ(open_count(&g), 0);
     run(g.w);
@@ -713,6 +759,7 @@ UNIT_MAIN("tcp/memory", T(below_half_of_the_mark_holders_are_shed_though_nobody_
           T(shortage_shrinks_windows_then_refuses_then_sheds_and_each_is_counted),
           T(a_connection_that_began_small_grows_when_there_is_memory_again),
           T(of_who_holds_memory_the_longest_resting_go_first_and_few_at_a_time),
+          T(nobody_is_shed_for_silence_while_the_worker_was_away),
           T(peers_that_keep_their_windows_shut_lose_what_they_hold),
           T(peers_that_take_a_little_at_a_time_lose_what_they_hold_too),
           T(who_acknowledged_what_was_never_sent_goes_sooner),
