@@ -214,5 +214,11 @@ enum image_fault image_local_redirect(const struct image_view *v, uint32_t i);
 /* Its hostname has no wildcard, its path fits the edit. */
 enum image_fault image_local_rewrite(const struct image_view *v, uint32_t i);
 
+/* Its origins exist or are any, its flags are known, what it tells are values within the limit. */
+enum image_fault image_local_cors(const struct image_view *v, uint32_t i);
+
+/* It has a scheme, a port and a host, or takes any host. */
+enum image_fault image_local_origin(const struct image_view *v, uint32_t i);
+
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

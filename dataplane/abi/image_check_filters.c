@@ -39,6 +39,9 @@ enum image_fault image_local_filter(const struct image_view *v, uint32_t i)
     case IMAGE_FILTER_REWRITE:
         n = v->n_rewrites;
         break;
+    case IMAGE_FILTER_CORS:
+        n = v->n_cors;
+        break;
     default:
         return IMAGE_FAULT_VALUE;
     }
@@ -103,6 +106,46 @@ enum image_fault image_local_rewrite(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_RESERVED;
     enum image_fault fault = check_hostname(v, e->hostname);
     return fault != IMAGE_FAULT_OK ? fault : check_edit(v, e->path_edit, e->path);
+}
+
+static enum image_fault check_cors_value(const struct image_view *v, struct image_string value,
+                                         uint32_t bytes_max)
+{
+    if (value.length > bytes_max)
+        return IMAGE_FAULT_VALUE;
+    return image_check_text(v, value, IMAGE_TEXT_VALUE);
+}
+
+enum image_fault image_local_cors(const struct image_view *v, uint32_t i)
+{
+    const struct image_cors *e = &v->cors[i];
+    const unsigned known = IMAGE_CORS_ANY_ORIGIN | IMAGE_CORS_CREDENTIALS | IMAGE_CORS_ANY_METHOD |
+                           IMAGE_CORS_ANY_HEADER;
+    if ((e->flags & ~known) != 0 || e->n_origins > IMAGE_ORIGINS_PER_CORS_MAX || e->max_age_s == 0)
+        return IMAGE_FAULT_VALUE;
+    if (((e->flags & IMAGE_CORS_ANY_ORIGIN) != 0 && e->n_origins != 0) ||
+        ((e->flags & IMAGE_CORS_ANY_METHOD) != 0 && e->methods.length != 0) ||
+        ((e->flags & IMAGE_CORS_ANY_HEADER) != 0 && e->headers.length != 0))
+        return IMAGE_FAULT_VALUE;
+    if (!image_is_range(e->first_origin, e->n_origins, v->n_origins))
+        return IMAGE_FAULT_INDEX;
+    enum image_fault fault = check_cors_value(v, e->methods, IMAGE_CORS_LIST_BYTES_MAX);
+    if (fault == IMAGE_FAULT_OK)
+        fault = check_cors_value(v, e->headers, IMAGE_CORS_LIST_BYTES_MAX);
+    return fault != IMAGE_FAULT_OK ? fault
+                                   : check_cors_value(v, e->exposed, IMAGE_CORS_EXPOSED_BYTES_MAX);
+}
+
+enum image_fault image_local_origin(const struct image_view *v, uint32_t i)
+{
+    const struct image_origin *e = &v->origins[i];
+    if ((e->scheme != IMAGE_SCHEME_HTTP && e->scheme != IMAGE_SCHEME_HTTPS) || e->port == 0 ||
+        e->is_wildcard > 1)
+        return IMAGE_FAULT_VALUE;
+    if (e->text.length == 0 || (e->host.length == 0 && e->is_wildcard == 0))
+        return IMAGE_FAULT_TEXT;
+    enum image_fault fault = image_check_text(v, e->text, IMAGE_TEXT_VALUE);
+    return fault != IMAGE_FAULT_OK ? fault : check_hostname(v, e->host);
 }
 
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule)

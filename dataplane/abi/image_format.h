@@ -66,7 +66,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 3u
+#define IMAGE_VERSION 4u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -79,10 +79,13 @@
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
-#define IMAGE_ANSWER_BYTES_MAX 1024u    /* of a guarded condition; others are asked one by one */
-#define IMAGE_WEIGHT_MAX 1000000u       /* Gateway API: weight of a backend */
-#define IMAGE_PATTERN_BYTES_MAX 4096u   /* Gateway API: value of a header */
-#define IMAGE_PATTERNS_PER_SET_MAX 256u /* a database of more takes long to compile */
+#define IMAGE_ANSWER_BYTES_MAX 1024u       /* of a guarded condition; others are asked one by one */
+#define IMAGE_ORIGINS_PER_CORS_MAX 64u     /* Gateway API: allowOrigins */
+#define IMAGE_CORS_LIST_BYTES_MAX 4096u    /* of what preflights are told: two fit into a head */
+#define IMAGE_CORS_EXPOSED_BYTES_MAX 1024u /* comes on top of what a backend's head may have */
+#define IMAGE_WEIGHT_MAX 1000000u          /* Gateway API: weight of a backend */
+#define IMAGE_PATTERN_BYTES_MAX 4096u      /* Gateway API: value of a header */
+#define IMAGE_PATTERNS_PER_SET_MAX 256u    /* a database of more takes long to compile */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
@@ -111,6 +114,8 @@
     X(HEADER_OPS, header_ops, struct image_header_op, 1u << 22, "of header modifiers")             \
     X(REDIRECTS, redirects, struct image_redirect, 1u << 20, "of RequestRedirect")                 \
     X(REWRITES, rewrites, struct image_rewrite, 1u << 20, "of URLRewrite")                         \
+    X(CORS, cors, struct image_cors, 1u << 20, "of CORS")                                          \
+    X(ORIGINS, origins, struct image_origin, 1u << 22, "of CORS filters")                          \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
     X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
@@ -377,6 +382,7 @@ enum image_filter_type {
     IMAGE_FILTER_RESPONSE_HEADERS = 2, /* entries: header_ops */
     IMAGE_FILTER_REDIRECT = 3,         /* entry: redirects */
     IMAGE_FILTER_REWRITE = 4,          /* entry: rewrites */
+    IMAGE_FILTER_CORS = 5,             /* entry: cors */
 };
 
 struct image_filter {
@@ -428,6 +434,33 @@ struct image_rewrite {
     uint8_t reserved[3];
 };
 
+enum image_cors_flag {
+    IMAGE_CORS_ANY_ORIGIN = 1,  /* "*": then there are no origins */
+    IMAGE_CORS_CREDENTIALS = 2, /* then "*" must not be told: what was asked for is */
+    IMAGE_CORS_ANY_METHOD = 4,  /* "*": then `methods` is empty */
+    IMAGE_CORS_ANY_HEADER = 8,  /* "*": then `headers` is empty */
+};
+
+/* What scripts of other origins may do (HTTPCORSFilter; Fetch, section 3.3). */
+struct image_cors {
+    uint32_t first_origin;
+    uint16_t n_origins;
+    uint16_t flags;              /* enum image_cors_flag */
+    struct image_string methods; /* values of Access-Control-Allow-Methods, */
+    struct image_string headers; /* -Allow-Headers, */
+    struct image_string exposed; /* and -Expose-Headers; empty: the field is not sent */
+    uint32_t max_age_s;          /* at least 1 */
+};
+
+/* An origin: scheme, host and port, as configured and taken apart. */
+struct image_origin {
+    struct image_string text; /* as configured */
+    struct image_string host; /* lower case; with is_wildcard what follows "*." (empty: any host) */
+    uint16_t port;            /* the scheme's own if none was given */
+    uint8_t scheme;           /* enum image_scheme, not KEEP */
+    uint8_t is_wildcard;      /* 0 or 1: any number of labels before `host`, but not none */
+};
+
 struct image_backend {
     struct image_string name; /* "namespace/service:port", for logs and explain */
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
@@ -473,6 +506,8 @@ static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
 static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
 static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
+static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
+static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 20, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");

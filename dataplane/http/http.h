@@ -69,7 +69,16 @@ enum http_method {
     X(CONTENT_TYPE, "content-type", false)                                                         \
     X(X_FORWARDED_FOR, "x-forwarded-for", false)                                                   \
     X(X_FORWARDED_PROTO, "x-forwarded-proto", false)                                               \
-    X(X_FORWARDED_HOST, "x-forwarded-host", false)
+    X(X_FORWARDED_HOST, "x-forwarded-host", false)                                                 \
+    X(ORIGIN, "origin", false)                                                                     \
+    X(ACCESS_CONTROL_REQUEST_METHOD, "access-control-request-method", false)                       \
+    X(ACCESS_CONTROL_REQUEST_HEADERS, "access-control-request-headers", false)                     \
+    X(ACCESS_CONTROL_ALLOW_ORIGIN, "access-control-allow-origin", false)                           \
+    X(ACCESS_CONTROL_ALLOW_CREDENTIALS, "access-control-allow-credentials", false)                 \
+    X(ACCESS_CONTROL_ALLOW_METHODS, "access-control-allow-methods", false)                         \
+    X(ACCESS_CONTROL_ALLOW_HEADERS, "access-control-allow-headers", false)                         \
+    X(ACCESS_CONTROL_EXPOSE_HEADERS, "access-control-expose-headers", false)                       \
+    X(ACCESS_CONTROL_MAX_AGE, "access-control-max-age", false)
 
 enum http_known {
     HTTP_KNOWN_NONE,

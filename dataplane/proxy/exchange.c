@@ -58,27 +58,40 @@ void exchange_cut(struct exchange *e, enum stat_id why)
     proxy_conn_abort(c, STAT_proxy_conn_end_cut);
 }
 
-/* Answers on a connection without an exchange. */
-static void answer(struct proxy_conn *c, uint16_t status, struct slice location)
+static void add_retry_after(struct field_list *l, uint16_t status)
 {
-    struct http_field fields[2];
-    struct h1_response r = {.status = status, .fields = fields};
-    if (location.len > 0)
-        fields[r.n_fields++] = (struct http_field){SLICE_LIT("Location"), location};
     if (status == 503)
-        fields[r.n_fields++] =
-            (struct http_field){SLICE_LIT("Retry-After"), SLICE_LIT(PROXY_RETRY_AFTER_S)};
+        field_list_add(l, SLICE_LIT("Retry-After"), SLICE_LIT(PROXY_RETRY_AFTER_S));
+}
+
+/* Answers on a connection without an exchange. */
+static void answer(struct proxy_conn *c, uint16_t status, const struct field_list *l)
+{
+    struct h1_response r = {.status = status, .fields = l->fields, .n_fields = l->n};
+    ASSERT(!l->is_full);
     count_status(c->proxy->core, status);
     proxy_conn_arm_rest(c);
     h1_server_answer(&c->h1, &r, slice_of_str(http_status_reason(status)));
 }
 
-void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
+/* The fields may be the image's or the request's: both stay until the connection goes on. */
+void exchange_answer_with(struct exchange *e, enum stat_id why, uint16_t status,
+                          const struct field_list *fields)
 {
-    ASSERT(!e->has_response_head && status >= 400);
+    ASSERT(!e->has_response_head);
     struct proxy_conn *c = e->client;
     exchange_end(e, why, false);
-    answer(c, status, (struct slice){NULL, 0});
+    answer(c, status, fields);
+}
+
+void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
+{
+    ASSERT(status >= 400);
+    struct field_list l;
+    field_list_init(&l);
+    exchange_cors_fields(e, &l);
+    add_retry_after(&l, status);
+    exchange_answer_with(e, why, status, &l);
 }
 
 /* Which rule takes the request. */
@@ -121,20 +134,26 @@ static bool redirect(struct exchange *e, const struct image_rule *rule)
         exchange_answer(e, STAT_proxy_end_no_buffer, 414);
         return true;
     }
-    uint16_t status = to->status;
-    struct proxy_conn *c = e->client;
-    exchange_end(e, STAT_proxy_end_redirect, false);
-    answer(c, status, slice_of(buf, len));
+    struct field_list l;
+    field_list_init(&l);
+    exchange_cors_fields(e, &l);
+    field_list_add(&l, SLICE_LIT("Location"), slice_of(buf, len));
+    exchange_answer_with(e, STAT_proxy_end_redirect, to->status, &l);
     return true;
 }
 
-/* Carries out the rule: a redirect, a backend, or a fault. */
+/* Carries out the rule: a fault, an answer of our own, or a backend. */
 static void follow_rule(struct exchange *e)
 {
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
     if (rule->fault_status != 0) {
         exchange_answer(e, STAT_proxy_end_rule_fault, rule->fault_status);
+        return;
+    }
+    exchange_cors_begin(e, rule);
+    if (exchange_is_preflight(e)) {
+        exchange_answer_preflight(e);
         return;
     }
     if (redirect(e, rule))
@@ -172,8 +191,11 @@ void exchange_begin(struct proxy_conn *c)
     stat_inc(p->core, STAT_proxy_requests);
     struct exchange *e = pool_get(&p->exchanges);
     if (e == NULL) {
+        struct field_list l;
+        field_list_init(&l);
+        add_retry_after(&l, 503);
         stat_inc(p->core, STAT_proxy_end_no_exchange);
-        answer(c, 503, (struct slice){NULL, 0});
+        answer(c, 503, &l);
         return;
     }
     *e = (struct exchange){.proxy = p, .client = c, .image = p->image, .begin_us = p->core->now_us};

@@ -37,7 +37,7 @@ void exchange_let_head_go(struct exchange *e)
                         upstream_conn_is_reused(e->backend) &&
                         is_idempotent(h1->request->head.method);
     ASSERT_HOT(e->has_request_head);
-    if (!may_go_again)
+    if (!may_go_again && !e->needs_head)
         h1_server_drop_head(&e->client->h1);
 }
 

@@ -116,8 +116,7 @@ bool exchange_forward_head(struct exchange *e)
     const struct image_rule *rule = &v->rules[e->route.rule];
     const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REQUEST_HEADERS);
     struct request_text t;
-    t.fields.n = 0;
-    t.fields.is_full = false;
+    field_list_init(&t.fields);
     field_list_take(&t.fields, head, v, filter, skip, array_len(skip));
     add_forwarded(e, &t);
     field_list_add_ops(&t.fields, v, filter);

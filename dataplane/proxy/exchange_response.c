@@ -20,16 +20,22 @@ static struct h1_response make_response(const struct http_head *head, const stru
 
 static bool send_response(struct exchange *e, const struct http_head *head)
 {
+    static const enum http_known cors_fields[] = {
+        HTTP_KNOWN_ACCESS_CONTROL_ALLOW_ORIGIN,  HTTP_KNOWN_ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HTTP_KNOWN_ACCESS_CONTROL_ALLOW_METHODS, HTTP_KNOWN_ACCESS_CONTROL_ALLOW_HEADERS,
+        HTTP_KNOWN_ACCESS_CONTROL_MAX_AGE,       HTTP_KNOWN_ACCESS_CONTROL_EXPOSE_HEADERS};
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
     const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS);
     bool is_final = head->status >= 200;
     struct field_list l;
-    l.n = 0;
-    l.is_full = false;
-    field_list_take(&l, head, v, is_final ? filter : NULL, NULL, 0);
-    if (is_final)
+    field_list_init(&l);
+    field_list_take(&l, head, v, is_final ? filter : NULL, cors_fields,
+                    e->cors == NULL ? 0 : array_len(cors_fields));
+    if (is_final) {
+        exchange_cors_fields(e, &l);
         field_list_add_ops(&l, v, filter);
+    }
     struct h1_response r = make_response(head, &l);
     struct h1_server *to = &e->client->h1;
     if (l.is_full)

@@ -5,6 +5,12 @@
 #include "proxy/proxy_priv.h"
 #include "route/filter.h"
 
+void field_list_init(struct field_list *l)
+{
+    l->n = 0; /* and not the fields: that would write kilobytes */
+    l->is_full = false;
+}
+
 void field_list_add(struct field_list *l, struct slice name, struct slice value)
 {
     ASSERT_HOT(name.len > 0);

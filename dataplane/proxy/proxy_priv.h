@@ -20,6 +20,7 @@
 #define PROXY_RETRY_AFTER_S "1"
 
 struct exchange;
+struct field_list;
 
 /* A client connection. Reached from the stream (through h1) and by the pool's index; lives from
  * accept to h1's on_end. */
@@ -53,11 +54,14 @@ struct exchange {
     bool is_expecting_continue; /* the client said so */
     bool has_continue;          /* a 100 went to the client */
     bool has_response_head;     /* the final head went to the client */
+    bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
     uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
     struct upstream_conn_id failed; /* the endpoint of the first try */
+    const struct image_cors *cors;  /* of the rule; NULL: it has none */
+    struct slice cors_origin;       /* what its answer allows; empty: no origin */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
@@ -97,12 +101,25 @@ void exchange_begin(struct proxy_conn *c);
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable);
 /* Ends it with an answer of our own. The last thing a caller does. */
 void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status);
+/* The same with just these fields. */
+void exchange_answer_with(struct exchange *e, enum stat_id why, uint16_t status,
+                          const struct field_list *fields);
 /* Ends it by cutting the client off. The last thing a caller does. */
 void exchange_cut(struct exchange *e, enum stat_id why);
 /* Asserts the invariants above. */
 void check_exchange(const struct exchange *e);
 /* Something moved. */
 void exchange_note_progress(struct exchange *e);
+
+/* cors.c */
+/* Looks whether the rule has a CORS filter, and what it says of the request's origin. */
+void exchange_cors_begin(struct exchange *e, const struct image_rule *rule);
+/* Does a script's browser ask whether it may ask? */
+bool exchange_is_preflight(const struct exchange *e);
+/* Answers that. Ends the exchange. */
+void exchange_answer_preflight(struct exchange *e);
+/* What any answer of the exchange tells of CORS. */
+void exchange_cors_fields(const struct exchange *e, struct field_list *l);
 
 /* exchange_request.c */
 /* Sends the head to the backend; false: it does not fit, or no buffer is left. */
@@ -130,8 +147,10 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us);
 struct field_list {
     uint32_t n;
     bool is_full;
-    struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 4];
+    struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 8];
 };
+/* Empty. */
+void field_list_init(struct field_list *l);
 /* End-to-end fields of a head that `filter` (may be NULL) does not drop, nor `skip` name. */
 void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
                      const struct image_filter *filter, const enum http_known *skip,

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define CORS_MAX_AGE_S 5u /* HTTPCORSFilter.maxAge: its default */
+
 /* "set" and "add" of a header modifier. */
 static const struct plan_pair *read_headers(struct attach *a, const json_t *list, uint32_t *ret_n)
 {
@@ -75,8 +77,52 @@ static struct plan_rewrite read_rewrite(const json_t *json)
     return r;
 }
 
-/* Translates one filter; false: not a type that we can do. */
-static bool read_filter(struct attach *a, const json_t *json, struct plan_filter *ret)
+/* A list's members with commas between. */
+static const char *join(struct attach *a, const json_t *list)
+{
+    const char *text = "";
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        text = arena_printf(a->arena, "%s%s%s", text, i > 0 ? ", " : "", json_string_value(item));
+    }
+    return text;
+}
+
+/* False: it is longer than any answer could tell; *ret_why says so. */
+static bool read_cors(struct attach *a, const json_t *json, struct plan_cors *ret,
+                      const char **ret_why)
+{
+    const json_t *origins = json_object_get(json, "allowOrigins");
+    const json_t *age = json_object_get(json, "maxAge");
+    ret->n_origins = (uint32_t)json_array_size(origins);
+    const char **texts = ARENA_ARRAY(a->arena, const char *, ret->n_origins);
+    for (uint32_t i = 0; i < ret->n_origins; i++) {
+        texts[i] = json_string_value(json_array_get(origins, i));
+    }
+    ret->origins = texts;
+    ret->has_credentials = json_is_true(json_object_get(json, "allowCredentials"));
+    ret->methods = join(a, json_object_get(json, "allowMethods"));
+    ret->headers = join(a, json_object_get(json, "allowHeaders"));
+    ret->exposed = join(a, json_object_get(json, "exposeHeaders"));
+    ret->max_age_s = age != NULL ? (uint32_t)json_integer_value(age) : CORS_MAX_AGE_S;
+    if (strlen(ret->headers) > IMAGE_CORS_LIST_BYTES_MAX) {
+        *ret_why = arena_printf(a->arena, "allowHeaders have more than %u bytes together",
+                                IMAGE_CORS_LIST_BYTES_MAX);
+        return false;
+    }
+    if (strlen(ret->exposed) > IMAGE_CORS_EXPOSED_BYTES_MAX) {
+        *ret_why = arena_printf(a->arena, "exposeHeaders have more than %u bytes together",
+                                IMAGE_CORS_EXPOSED_BYTES_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* Translates one filter; false: it is not one that we can do, *ret_why says why. */
+static bool read_filter(struct attach *a, const json_t *json, struct plan_filter *ret,
+                        const char **ret_why)
 {
     const char *type = text_at(json, "type");
     if (strcmp(type, "RequestHeaderModifier") == 0) {
@@ -91,7 +137,11 @@ static bool read_filter(struct attach *a, const json_t *json, struct plan_filter
     } else if (strcmp(type, "URLRewrite") == 0) {
         ret->type = PLAN_FILTER_REWRITE;
         ret->rewrite = read_rewrite(json_object_get(json, "urlRewrite"));
+    } else if (strcmp(type, "CORS") == 0) {
+        ret->type = PLAN_FILTER_CORS;
+        return read_cors(a, json_object_get(json, "cors"), &ret->cors, ret_why);
     } else {
+        *ret_why = arena_printf(a->arena, "type %s is not supported", type);
         return false;
     }
     return true;
@@ -104,10 +154,9 @@ bool filter_run(struct attach *a, const json_t *filters, struct plan_rule *rule,
     struct plan_filter *list = ARENA_ARRAY(a->arena, struct plan_filter, n);
     ASSERT(rule->n_filters == 0);
     for (size_t i = 0; i < n; i++) {
-        const json_t *json = json_array_get(filters, i);
-        if (!read_filter(a, json, &list[i])) {
-            *ret_why = arena_printf(a->arena, "filters[%zu]: type %s is not supported", i,
-                                    text_at(json, "type"));
+        const char *why = NULL;
+        if (!read_filter(a, json_array_get(filters, i), &list[i], &why)) {
+            *ret_why = arena_printf(a->arena, "filters[%zu]: %s", i, why);
             return false;
         }
     }

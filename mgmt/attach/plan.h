@@ -149,11 +149,22 @@ struct plan_rewrite {
     const char *path;
 };
 
+struct plan_cors {
+    uint32_t n_origins;
+    const char *const *origins; /* as written; "*" alone: all */
+    bool has_credentials;
+    const char *methods; /* as the fields tell them: "GET, PUT", or "*"; "": none */
+    const char *headers;
+    const char *exposed;
+    uint32_t max_age_s;
+};
+
 enum plan_filter_type {
     PLAN_FILTER_REQUEST_HEADERS,
     PLAN_FILTER_RESPONSE_HEADERS,
     PLAN_FILTER_REDIRECT,
     PLAN_FILTER_REWRITE,
+    PLAN_FILTER_CORS,
 };
 
 struct plan_filter {
@@ -162,6 +173,7 @@ struct plan_filter {
         struct plan_header_mod headers;
         struct plan_redirect redirect;
         struct plan_rewrite rewrite;
+        struct plan_cors cors;
     };
 };
 

@@ -127,6 +127,15 @@ static void dump_header_mod(const char *what, const struct plan_header_mod *m, F
     }
 }
 
+static void dump_cors(const struct plan_cors *c, FILE *out)
+{
+    fprintf(out, "    cors%s age %u", c->has_credentials ? " credentials" : "", c->max_age_s);
+    for (uint32_t i = 0; i < c->n_origins; i++) {
+        fprintf(out, " origin %s", c->origins[i]);
+    }
+    fprintf(out, " methods [%s] headers [%s] exposed [%s]", c->methods, c->headers, c->exposed);
+}
+
 static void dump_filter(const struct plan_filter *f, FILE *out)
 {
     const struct plan_redirect *r = &f->redirect;
@@ -147,6 +156,9 @@ static void dump_filter(const struct plan_filter *f, FILE *out)
         fprintf(out, "    rewrite host %s",
                 f->rewrite.hostname != NULL ? f->rewrite.hostname : "-");
         dump_path_mod(f->rewrite.path_mod, f->rewrite.path, out);
+        break;
+    case PLAN_FILTER_CORS:
+        dump_cors(&f->cors, out);
         break;
     }
     fputc('\n', out);

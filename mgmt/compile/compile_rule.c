@@ -112,6 +112,18 @@ static int add_rewrite(struct compile *c, const struct plan_rewrite *rewrite)
     return image_builder_rewrite(c->b, &spec);
 }
 
+static int add_cors(struct compile *c, const struct plan_cors *cors)
+{
+    return image_builder_cors(c->b,
+                              &(struct image_cors_spec){.origins = cors->origins,
+                                                        .n_origins = cors->n_origins,
+                                                        .has_credentials = cors->has_credentials,
+                                                        .methods = cors->methods,
+                                                        .headers = cors->headers,
+                                                        .exposed = cors->exposed,
+                                                        .max_age_s = cors->max_age_s});
+}
+
 static int add_filter(struct compile *c, const struct plan_filter *filter)
 {
     switch (filter->type) {
@@ -123,6 +135,8 @@ static int add_filter(struct compile *c, const struct plan_filter *filter)
         return add_redirect(c, &filter->redirect);
     case PLAN_FILTER_REWRITE:
         return add_rewrite(c, &filter->rewrite);
+    case PLAN_FILTER_CORS:
+        return add_cors(c, &filter->cors);
     }
     return -EINVAL;
 }

@@ -76,6 +76,17 @@ struct image_rewrite_spec {
     enum image_path_edit path_edit;
 };
 
+/* What scripts of other origins may do; see struct image_cors. */
+struct image_cors_spec {
+    const char *const *origins; /* HTTPCORSFilter.allowOrigins; "*" alone: all */
+    uint32_t n_origins;
+    bool has_credentials;
+    const char *methods; /* values of the fields, names with commas between; NULL: none; "*": all */
+    const char *headers;
+    const char *exposed;
+    uint32_t max_age_s;
+};
+
 /*
  * Compiles patterns to a database as route/pattern.h loads it. `*ret_bytes` stays the compiler's,
  * as long as the builder lives, and is the same for the same patterns. -EINVAL: one is no pattern,
@@ -149,6 +160,9 @@ int image_builder_redirect(struct image_builder *b, const struct image_redirect_
 
 /* A rewrite as a filter of the rule begun last. */
 int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_spec *spec);
+
+/* CORS as a filter of the rule begun last. Refused whole or added whole. */
+int image_builder_cors(struct image_builder *b, const struct image_cors_spec *spec);
 
 /* A match of the rule begun last; after its filters. Refused whole or added whole. */
 int image_builder_match(struct image_builder *b, const struct image_match_spec *spec);

@@ -37,8 +37,7 @@ bool image_builder_replaces_prefix(const struct image_builder *b, const struct i
     return false;
 }
 
-/* Can the rule begun last take a filter of this type? */
-static bool is_welcome(const struct image_builder *b, enum image_filter_type type)
+bool image_builder_takes_filter(const struct image_builder *b, enum image_filter_type type)
 {
     const struct image_rule *rule = image_builder_last_rule(b);
     if (rule == NULL || rule->n_filters == IMAGE_FILTERS_PER_RULE_MAX || has_filter(b, rule, type))
@@ -52,8 +51,8 @@ static bool is_welcome(const struct image_builder *b, enum image_filter_type typ
     return type != IMAGE_FILTER_REWRITE || !has_filter(b, rule, IMAGE_FILTER_REDIRECT);
 }
 
-static int push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
-                       uint32_t count)
+int image_builder_push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
+                              uint32_t count)
 {
     struct image_filter *e = image_vec_push(b, SECTION(b, FILTERS));
     if (e == NULL)
@@ -79,7 +78,7 @@ int image_builder_headers(struct image_builder *b, enum image_filter_type type,
                           const struct image_header_op_spec *ops, uint32_t n_ops)
 {
     ASSERT(type == IMAGE_FILTER_REQUEST_HEADERS || type == IMAGE_FILTER_RESPONSE_HEADERS);
-    if (!is_welcome(b, type) || n_ops > IMAGE_HEADER_OPS_PER_FILTER_MAX)
+    if (!image_builder_takes_filter(b, type) || n_ops > IMAGE_HEADER_OPS_PER_FILTER_MAX)
         return -EINVAL;
     for (uint32_t i = 0; i < n_ops; i++) {
         if (!is_header_op(&ops[i]))
@@ -96,7 +95,7 @@ int image_builder_headers(struct image_builder *b, enum image_filter_type type,
             return b->error;
         *e = entry;
     }
-    return n_ops == 0 ? 0 : push_filter(b, type, first, n_ops);
+    return n_ops == 0 ? 0 : image_builder_push_filter(b, type, first, n_ops);
 }
 
 /* Hostname and path of a redirect or rewrite. */
@@ -116,7 +115,7 @@ int image_builder_redirect(struct image_builder *b, const struct image_redirect_
         .scheme = (uint8_t)spec->scheme,
         .path_edit = (uint8_t)spec->path_edit,
     };
-    if (!is_welcome(b, IMAGE_FILTER_REDIRECT) || !image_is_redirect(&entry) ||
+    if (!image_builder_takes_filter(b, IMAGE_FILTER_REDIRECT) || !image_is_redirect(&entry) ||
         !is_target(spec->hostname, spec->path_edit, spec->path))
         return -EINVAL;
     struct image_redirect *e = NULL;
@@ -126,13 +125,13 @@ int image_builder_redirect(struct image_builder *b, const struct image_redirect_
     if (e == NULL)
         return b->error;
     *e = entry;
-    return push_filter(b, IMAGE_FILTER_REDIRECT, SECTION(b, REDIRECTS)->count - 1, 1);
+    return image_builder_push_filter(b, IMAGE_FILTER_REDIRECT, SECTION(b, REDIRECTS)->count - 1, 1);
 }
 
 int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_spec *spec)
 {
     struct image_rewrite entry = {.path_edit = (uint8_t)spec->path_edit};
-    if (!is_welcome(b, IMAGE_FILTER_REWRITE) ||
+    if (!image_builder_takes_filter(b, IMAGE_FILTER_REWRITE) ||
         !is_target(spec->hostname, spec->path_edit, spec->path))
         return -EINVAL;
     struct image_rewrite *e = NULL;
@@ -142,5 +141,5 @@ int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_sp
     if (e == NULL)
         return b->error;
     *e = entry;
-    return push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
+    return image_builder_push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
 }

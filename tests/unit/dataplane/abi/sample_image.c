@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "compile/image_builder.h"
+#include "route/cors.h"
 #include "route/filter.h"
 #include "route/pattern_compile.h"
 #include "route/route.h"
@@ -81,7 +82,10 @@ static void add_shop(struct image_builder *b, uint32_t listener)
         {IMAGE_HEADER_ADD, "Via", "one, two"},
         {IMAGE_HEADER_REMOVE, "Cookie", NULL},
     };
+    static const char *const origins[] = {"https://www.example.com", "http://*.example.com:8080"};
     struct image_rewrite_spec rewrite = {"inner.example.com", "/new", IMAGE_PATH_REPLACE_PREFIX};
+    struct image_cors_spec cors = {
+        .origins = origins, .n_origins = 2, .methods = "PUT", .headers = "*", .max_age_s = 60};
     struct image_match_spec prefix = {.path_kind = IMAGE_PATH_PREFIX, .path = "/shop/cart"};
     struct image_match_spec narrow = {.path_kind = IMAGE_PATH_PREFIX,
                                       .path = "/shop/cart",
@@ -96,6 +100,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 3) == 0);
     REQUIRE(image_builder_headers(b, IMAGE_FILTER_RESPONSE_HEADERS, ops, 2) == 0);
     REQUIRE(image_builder_rewrite(b, &rewrite) == 0);
+    REQUIRE(image_builder_cors(b, &cors) == 0);
     REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
     REQUIRE(image_builder_timeouts(b, 10000, 5000) == 0);
@@ -216,6 +221,9 @@ static void use_filter(const struct image_view *v, const struct image_match *mat
         const struct image_rewrite *rewrite = &v->rewrites[f->first];
         route_path_edit(v, match, rewrite->path_edit, rewrite->path, request->path, buf,
                         sizeof(buf), &len);
+    } else if (f->type == IMAGE_FILTER_CORS) {
+        struct slice told;
+        route_cors_allows(v, &v->cors[f->first], SLICE_LIT("http://a.example.com:8080"), &told);
     } else {
         route_filter_drops(v, f, SLICE_LIT("cookie"));
     }

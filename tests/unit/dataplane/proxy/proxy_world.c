@@ -61,6 +61,27 @@ static void add_filters(struct image_builder *b)
     match(b, "/one-second");
 }
 
+static void add_cors(struct image_builder *b)
+{
+    static const char *const origins[] = {"https://a.example", "https://*.b.example"},
+                             *const any[] = {"*"};
+    rule(b, 9);
+    image_builder_cors(b, &(struct image_cors_spec){.origins = origins,
+                                                    .n_origins = 2,
+                                                    .has_credentials = true,
+                                                    .methods = "PUT, DELETE",
+                                                    .headers = "*",
+                                                    .exposed = "X-A, X-B",
+                                                    .max_age_s = 60});
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/cors");
+    rule(b, 10);
+    image_builder_cors(b, &(struct image_cors_spec){
+                              .origins = any, .n_origins = 1, .methods = "*", .max_age_s = 5});
+    image_builder_redirect(b, &(struct image_redirect_spec){.status = 302, .port = 8080});
+    match(b, "/cors-moved");
+}
+
 static void pin(void *owner)
 {
     ((struct world *)owner)->pins++;
@@ -96,6 +117,7 @@ void world_publish(struct world *w, uint16_t port)
     image_builder_rule_fault(b);
     match(b, "/fault");
     add_filters(b);
+    add_cors(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);

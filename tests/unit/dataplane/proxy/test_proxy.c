@@ -121,6 +121,84 @@ TEST(header_filters_and_rewrites_are_carried_out)
     world_done(&w);
 }
 
+#define PREFLIGHT(path, origin, more)                                                              \
+    "OPTIONS " path " HTTP/1.1\r\nHost: www.example\r\nOrigin: " origin "\r\n"                     \
+    "Access-Control-Request-Method: PUT\r\n" more "\r\n"
+
+TEST(preflights_are_answered_by_the_rules_cors_filter)
+{
+    world_init(&w, NULL);
+    struct fake_stream *c = world_connect(&w);
+    CHECK_STR(ask(c, PREFLIGHT("/cors", "https://x.b.example",
+                               "Access-Control-Request-Headers: x-1, x-2\r\n")),
+              "HTTP/1.1 204 No Content\r\nVary: Origin\r\n"
+              "Access-Control-Allow-Origin: https://x.b.example\r\n"
+              "Access-Control-Allow-Credentials: true\r\n"
+              "Access-Control-Expose-Headers: X-A, X-B\r\n"
+              "Access-Control-Allow-Methods: PUT, DELETE\r\n"
+              "Access-Control-Allow-Headers: x-1, x-2\r\nAccess-Control-Max-Age: 60\r\n\r\n");
+    CHECK_STR(ask(c, PREFLIGHT("/cors-moved", "null", "")),
+              "HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\n"
+              "Access-Control-Allow-Methods: PUT\r\nAccess-Control-Max-Age: 5\r\n\r\n");
+    const char *got = ask(c, PREFLIGHT("/cors", "https://evil.example", ""));
+    CHECK(strncmp(got, "HTTP/1.1 403 ", 13) == 0);
+    CHECK(strstr(got, "Access-Control") == NULL);
+    CHECK_EQ(w.n_backends, 0);
+    CHECK_EQ(world_stat(&w, STAT_proxy_preflights_denied), 1);
+    check_ends(STAT_proxy_end_preflight, 3);
+    CHECK(strstr(ask(c, PREFLIGHT("/", "https://a.example", "")), "HTTP/1.1 200 ") != NULL);
+    CHECK(w.n_backends > 0); /* a rule without the filter lets backends answer */
+    world_done(&w);
+}
+
+#define FROM(path, origin)                                                                         \
+    "GET " path " HTTP/1.1\r\nHost: www.example\r\nOrigin: " origin "\r\n\r\n"
+
+/* What a backend says of CORS is not what its route says. */
+TEST(answers_tell_of_cors_what_the_filter_says_and_nothing_else)
+{
+    static const struct {
+        const char *request, *told;
+    } rows[] = {
+        {FROM("/cors", "https://a.example"),
+         "Vary: Origin\r\nAccess-Control-Allow-Origin: https://a.example\r\n"
+         "Access-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: X-A, X-B\r\n"},
+        {FROM("/cors", "https://x.b.example"),
+         "Vary: Origin\r\nAccess-Control-Allow-Origin: https://x.b.example\r\n"
+         "Access-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: X-A, X-B\r\n"},
+        {FROM("/cors", "https://evil.example"), "Vary: Origin\r\n"},
+        {REQ("/cors"), "Vary: Origin\r\n"},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        char want[400];
+        world_init(&w, NULL);
+        w.is_manual = true;
+        struct fake_stream *c = world_connect(&w);
+        world_say(&w, c, rows[i].request);
+        world_reply(&w, world_last(&w),
+                    "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nX-A: 1\r\n"
+                    "Access-Control-Max-Age: 9\r\nContent-Length: 0\r\n\r\n");
+        snprintf(want, sizeof(want), "HTTP/1.1 200 OK\r\nX-A: 1\r\n%sContent-Length: 0\r\n\r\n",
+                 rows[i].told);
+        CHECK_STR(world_got(&w, c), want);
+        world_done(&w);
+    }
+}
+
+TEST(our_own_answers_tell_of_cors_too)
+{
+    world_init(&w, NULL);
+    w.refuse = TCP_OPEN_NO_ROUTE;
+    struct fake_stream *c = world_connect(&w);
+    CHECK_STR(ask(c, FROM("/cors-moved", "https://any.example")),
+              "HTTP/1.1 302 Found\r\nAccess-Control-Allow-Origin: *\r\n"
+              "Location: http://www.example:8080/cors-moved\r\nContent-Length: 5\r\n\r\nFound");
+    CHECK(strstr(ask(c, FROM("/cors", "https://x.b.example")),
+                 "HTTP/1.1 503 Service Unavailable\r\nVary: Origin\r\n"
+                 "Access-Control-Allow-Origin: https://x.b.example\r\n") != NULL);
+    world_done(&w);
+}
+
 TEST(backends_are_chosen_by_weight)
 {
     static const uint8_t three[] = {3};
@@ -763,8 +841,10 @@ TEST(idle_backend_connections_age_and_their_end_is_noticed)
 UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
           T(connections_are_kept_on_both_sides), T(pipelined_requests_are_answered_in_order),
           T(own_answers_say_why), T(header_filters_and_rewrites_are_carried_out),
-          T(backends_are_chosen_by_weight), T(head_has_the_fields_and_no_body),
-          T(a_100_of_the_backend_goes_to_the_client),
+          T(preflights_are_answered_by_the_rules_cors_filter),
+          T(answers_tell_of_cors_what_the_filter_says_and_nothing_else),
+          T(our_own_answers_tell_of_cors_too), T(backends_are_chosen_by_weight),
+          T(head_has_the_fields_and_no_body), T(a_100_of_the_backend_goes_to_the_client),
           T(a_backend_that_never_says_100_does_not_stop_a_client_that_waits_for_it),
           T(a_refusal_instead_of_100_ends_the_connection_after_it),
           T(an_early_answer_reaches_a_client_that_is_still_sending),

@@ -147,6 +147,58 @@ TEST(filters_that_would_break_a_message_are_refused)
     image_builder_free(b);
 }
 
+TEST(cors_filters_are_refused_whole)
+{
+    static const char *const bad_origins[] = {"",
+                                              "foo",
+                                              "ftp://a",
+                                              "https://",
+                                              "https://a:",
+                                              "https://a:0",
+                                              "https://a:x",
+                                              "https://a:65536",
+                                              "https://a b",
+                                              "https://*.*.a",
+                                              "https://a/b",
+                                              "https://a.*"};
+    static const char *const good_origins[] = {"https://a", "https://*.b:8443", "http://*"};
+    static char long_list[IMAGE_CORS_LIST_BYTES_MAX + 2];
+    struct image_builder *b = begin();
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad_origins); i++) {
+        const char *origins[] = {"https://a", bad_origins[i]};
+        CHECK_EQ(
+            image_builder_cors(
+                b, &(struct image_cors_spec){.origins = origins, .n_origins = 2, .max_age_s = 5}),
+            -EINVAL);
+    }
+    memset(long_list, 'a', IMAGE_CORS_LIST_BYTES_MAX + 1);
+    CHECK_EQ(image_builder_cors(b, &(struct image_cors_spec){.max_age_s = 0}), -EINVAL);
+    CHECK_EQ(image_builder_cors(b, &(struct image_cors_spec){.headers = long_list, .max_age_s = 5}),
+             -EINVAL);
+    CHECK_EQ(
+        image_builder_cors(b, &(struct image_cors_spec){.methods = "A\r\nB: C", .max_age_s = 5}),
+        -EINVAL);
+    struct image_cors_spec good = {.origins = good_origins,
+                                   .n_origins = 3,
+                                   .has_credentials = true,
+                                   .methods = "*",
+                                   .headers = long_list + 1,
+                                   .exposed = "*",
+                                   .max_age_s = 5};
+    CHECK_EQ(image_builder_cors(b, &good), 0);
+    CHECK_EQ(image_builder_cors(b, &good), -EINVAL); /* one is enough */
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_origins, 3);
+    CHECK_EQ(v.n_cors, 1);
+    CHECK_EQ(v.cors[0].flags, IMAGE_CORS_CREDENTIALS | IMAGE_CORS_ANY_METHOD);
+    CHECK_EQ(v.cors[0].exposed.length, 0); /* a star must not be told with credentials */
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(a_prefix_is_replaced_only_where_one_is_matched)
 {
     struct image_builder *b = begin();
@@ -443,7 +495,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(many_addresses_are_bound_and_found),
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(congestion_control_is_said_of_binds_and_groups),
-          T(filters_that_would_break_a_message_are_refused),
+          T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),
           T(finishing_twice_and_going_on_between_works),
