@@ -133,7 +133,10 @@ enum image_fault image_cross_rule(const struct image_view *v, uint32_t i);
  * answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 
-/* The backends of a group have the same congestion control. */
+/* Its filters are of header types, at most one of each. */
+enum image_fault image_cross_backend(const struct image_view *v, uint32_t i);
+
+/* The backends and mirrors of a group have the same congestion control. */
 enum image_fault image_whole_backends(const struct image_view *v);
 
 /* Its rules exist, its name is text. */
@@ -219,6 +222,9 @@ enum image_fault image_local_cors(const struct image_view *v, uint32_t i);
 
 /* It has a scheme, a port and a host, or takes any host. */
 enum image_fault image_local_origin(const struct image_view *v, uint32_t i);
+
+/* It has a group with congestion control, and a share of the requests. */
+enum image_fault image_local_mirror(const struct image_view *v, uint32_t i);
 
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

@@ -4,6 +4,7 @@
  * are out of a filter's reach: an image that tries to set them is refused, so that no route can
  * make the proxy lie about where a message ends.
  */
+#include "abi/endpoints.h"
 #include "abi/image_check.h"
 
 /* RFC 9110, section 7.6.1, and RFC 9112, section 6. */
@@ -41,6 +42,10 @@ enum image_fault image_local_filter(const struct image_view *v, uint32_t i)
         break;
     case IMAGE_FILTER_CORS:
         n = v->n_cors;
+        break;
+    case IMAGE_FILTER_MIRROR:
+        n = v->n_mirrors;
+        count_max = IMAGE_MIRRORS_PER_RULE_MAX;
         break;
     default:
         return IMAGE_FAULT_VALUE;
@@ -146,6 +151,18 @@ enum image_fault image_local_origin(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_TEXT;
     enum image_fault fault = image_check_text(v, e->text, IMAGE_TEXT_VALUE);
     return fault != IMAGE_FAULT_OK ? fault : check_hostname(v, e->host);
+}
+
+enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
+{
+    const struct image_mirror *e = &v->mirrors[i];
+    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (e->denominator == 0 || e->numerator > e->denominator || !image_is_congestion(e->congestion))
+        return IMAGE_FAULT_VALUE;
+    if (e->group >= ENDPOINT_GROUPS_MAX)
+        return IMAGE_FAULT_INDEX;
+    return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule)

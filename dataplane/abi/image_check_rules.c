@@ -129,18 +129,39 @@ enum image_fault image_local_rule(const struct image_view *v, uint32_t i)
     return is_in ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }
 
-/* At most one filter of each type, never a redirect with a rewrite. */
-static enum image_fault check_filter_set(const struct image_view *v, const struct image_rule *rule)
+/* At most one filter of each type. *ret_seen: a bit for each that there is. */
+static enum image_fault check_filter_set(const struct image_view *v, uint32_t first, uint32_t n,
+                                         unsigned *ret_seen)
 {
     unsigned seen = 0;
-    for (uint32_t k = 0; k < rule->n_filters; k++) {
-        unsigned bit = 1u << v->filters[rule->first_filter + k].type;
+    for (uint32_t k = 0; k < n; k++) {
+        unsigned bit = 1u << v->filters[first + k].type;
         if (seen & bit)
             return IMAGE_FAULT_DUPLICATE;
         seen |= bit;
     }
-    unsigned both = 1u << IMAGE_FILTER_REDIRECT | 1u << IMAGE_FILTER_REWRITE;
-    return (seen & both) == both ? IMAGE_FAULT_VALUE : IMAGE_FAULT_OK;
+    *ret_seen = seen;
+    return IMAGE_FAULT_OK;
+}
+
+/* Never a redirect with a rewrite. */
+static enum image_fault check_rule_filters(const struct image_view *v,
+                                           const struct image_rule *rule)
+{
+    const unsigned both = 1u << IMAGE_FILTER_REDIRECT | 1u << IMAGE_FILTER_REWRITE;
+    unsigned seen = 0;
+    enum image_fault fault = check_filter_set(v, rule->first_filter, rule->n_filters, &seen);
+    return fault == IMAGE_FAULT_OK && (seen & both) == both ? IMAGE_FAULT_VALUE : fault;
+}
+
+enum image_fault image_cross_backend(const struct image_view *v, uint32_t i)
+{
+    const struct image_backend *e = &v->backends[i];
+    const unsigned headers =
+        1u << IMAGE_FILTER_REQUEST_HEADERS | 1u << IMAGE_FILTER_RESPONSE_HEADERS;
+    unsigned seen = 0;
+    enum image_fault fault = check_filter_set(v, e->first_filter, e->n_filters, &seen);
+    return fault == IMAGE_FAULT_OK && (seen & ~headers) != 0 ? IMAGE_FAULT_VALUE : fault;
 }
 
 enum image_fault image_cross_rule(const struct image_view *v, uint32_t i)
@@ -154,14 +175,16 @@ enum image_fault image_cross_rule(const struct image_view *v, uint32_t i)
     uint64_t sum = 0;
     for (uint32_t k = 0; k < e->n_backends; k++)
         sum += v->backends[e->first_backend + k].weight;
-    return sum == e->weight_total ? check_filter_set(v, e) : IMAGE_FAULT_WEIGHT;
+    return sum == e->weight_total ? check_rule_filters(v, e) : IMAGE_FAULT_WEIGHT;
 }
 
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
 {
     const struct image_backend *e = &v->backends[i];
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
+    if (e->n_filters > IMAGE_FILTERS_PER_BACKEND_MAX)
+        return IMAGE_FAULT_VALUE;
+    if (!image_is_range(e->first_filter, e->n_filters, v->n_filters))
+        return IMAGE_FAULT_INDEX;
     if (e->weight > IMAGE_WEIGHT_MAX)
         return IMAGE_FAULT_WEIGHT;
     if (e->fault_status != (e->group == IMAGE_NONE ? 500 : 0))
@@ -174,17 +197,26 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 
+/* Is it what was seen of the group before? `of_group`: as far as was seen. */
+static bool is_same_congestion(uint8_t *of_group, uint32_t group, uint8_t congestion)
+{
+    bool is_same = of_group[group] == IMAGE_CONGESTION_NONE || of_group[group] == congestion;
+    of_group[group] = congestion;
+    return is_same;
+}
+
 enum image_fault image_whole_backends(const struct image_view *v)
 {
-    uint8_t of_group[ENDPOINT_GROUPS_MAX] = {IMAGE_CONGESTION_NONE}; /* as far as was seen */
+    uint8_t of_group[ENDPOINT_GROUPS_MAX] = {IMAGE_CONGESTION_NONE};
     for (uint32_t i = 0; i < v->n_backends; i++) {
         const struct image_backend *e = &v->backends[i];
-        if (e->group == IMAGE_NONE)
-            continue;
-        uint8_t *congestion = &of_group[e->group];
-        if (*congestion != IMAGE_CONGESTION_NONE && *congestion != e->congestion)
+        if (e->group != IMAGE_NONE && !is_same_congestion(of_group, e->group, e->congestion))
             return IMAGE_FAULT_VALUE;
-        *congestion = e->congestion;
+    }
+    for (uint32_t i = 0; i < v->n_mirrors; i++) {
+        const struct image_mirror *e = &v->mirrors[i];
+        if (!is_same_congestion(of_group, e->group, e->congestion))
+            return IMAGE_FAULT_VALUE;
     }
     return IMAGE_FAULT_OK;
 }

@@ -76,10 +76,12 @@
 #define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
 #define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
 #define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
+#define IMAGE_FILTERS_PER_BACKEND_MAX 2u    /* one for requests, one for responses */
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
 #define IMAGE_ANSWER_BYTES_MAX 1024u       /* of a guarded condition; others are asked one by one */
+#define IMAGE_MIRRORS_PER_RULE_MAX 16u     /* Gateway API: filters */
 #define IMAGE_ORIGINS_PER_CORS_MAX 64u     /* Gateway API: allowOrigins */
 #define IMAGE_CORS_LIST_BYTES_MAX 4096u    /* of what preflights are told: two fit into a head */
 #define IMAGE_CORS_EXPOSED_BYTES_MAX 1024u /* comes on top of what a backend's head may have */
@@ -116,6 +118,7 @@
     X(REWRITES, rewrites, struct image_rewrite, 1u << 20, "of URLRewrite")                         \
     X(CORS, cors, struct image_cors, 1u << 20, "of CORS")                                          \
     X(ORIGINS, origins, struct image_origin, 1u << 22, "of CORS filters")                          \
+    X(MIRRORS, mirrors, struct image_mirror, 1u << 20, "of RequestMirror")                         \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
     X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
@@ -383,6 +386,7 @@ enum image_filter_type {
     IMAGE_FILTER_REDIRECT = 3,         /* entry: redirects */
     IMAGE_FILTER_REWRITE = 4,          /* entry: rewrites */
     IMAGE_FILTER_CORS = 5,             /* entry: cors */
+    IMAGE_FILTER_MIRROR = 6,           /* entries: mirrors, those of all RequestMirrors of a rule */
 };
 
 struct image_filter {
@@ -461,6 +465,16 @@ struct image_origin {
     uint8_t is_wildcard;      /* 0 or 1: any number of labels before `host`, but not none */
 };
 
+/* A further backend for a share of the requests (HTTPRequestMirrorFilter). */
+struct image_mirror {
+    struct image_string name; /* as of a backend */
+    uint32_t group;
+    uint32_t numerator; /* of `denominator` requests so many are mirrored */
+    uint32_t denominator;
+    uint8_t congestion; /* as of a backend */
+    uint8_t reserved[3];
+};
+
 struct image_backend {
     struct image_string name; /* "namespace/service:port", for logs and explain */
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
@@ -468,7 +482,8 @@ struct image_backend {
     uint16_t fault_status; /* with no group: 500; else 0 */
     uint8_t congestion;    /* enum image_congestion; the same in all backends of a group, for their
                               connections are the group's; with no group: NONE */
-    uint8_t reserved;
+    uint8_t n_filters;     /* of header types, carried out after the rule's */
+    uint32_t first_filter;
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
@@ -508,7 +523,8 @@ static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 20, "no hidden padding");
+static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 24, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");

@@ -199,7 +199,7 @@ static void put_request(struct h1_text *t, const struct h1_request *r)
 
 bool h1_client_send_head(struct h1_client *c, const struct h1_request *r)
 {
-    ASSERT(c->phase == H1_CLIENT_READY && c->response == NULL);
+    ASSERT(c->phase != H1_CLIENT_ASKING && c->response == NULL);
     struct h1_text t;
     t.len = 0;
     t.is_full = false;

@@ -89,8 +89,9 @@ struct h1_request {
     uint64_t length;
 };
 
-/* Sends a request's head; the connection is READY. False: too long, or no buffer was left: nothing
- * was sent. */
+/* Sends a request's head; the connection is READY, or OPENING, then it goes out when that is done
+ * (and a connection that is never established ends by NO_RESPONSE). False: too long, or no buffer
+ * was left: nothing was sent. */
 bool h1_client_send_head(struct h1_client *c, const struct h1_request *r);
 
 /* How many body bytes would be taken now. */

@@ -38,6 +38,7 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
 {
     struct proxy *p = e->proxy;
     ASSERT(e->client->exchange == e);
+    mirrors_cut(e);
     if (e->backend != NULL && is_reusable)
         upstream_put(p->upstream, e->backend);
     else if (e->backend != NULL)
@@ -164,8 +165,7 @@ static void follow_rule(struct exchange *e)
         exchange_answer(e, STAT_proxy_end_rule_fault, 500);
         return;
     }
-    e->group = backend->group;
-    e->congestion = proxy_congestion(backend->congestion);
+    e->target = backend;
     exchange_try(e);
 }
 
@@ -201,6 +201,7 @@ void exchange_begin(struct proxy_conn *c)
     *e = (struct exchange){.proxy = p, .client = c, .image = p->image, .begin_us = p->core->now_us};
     e->is_expecting_continue = c->h1.request->head.is_expecting_continue;
     e->timer.on_expire = exchange_on_timer;
+    list_init(&e->mirrors);
     c->exchange = e;
     wheel_disarm(&p->core->wheel, &c->timer);
     p->core->stats->counters[STAT_proxy_exchanges_now]++;

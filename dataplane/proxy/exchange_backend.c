@@ -156,8 +156,9 @@ static void send_request(struct exchange *e)
 void exchange_try(struct exchange *e)
 {
     ASSERT(e->backend == NULL && e->tries < PROXY_TRIES_MAX);
-    struct upstream_ask ask = {
-        .group = e->group, .congestion = e->congestion, .is_fresh = e->tries > 0};
+    struct upstream_ask ask = {.group = e->target->group,
+                               .congestion = proxy_congestion(e->target->congestion),
+                               .is_fresh = e->tries > 0};
     bool is_elsewhere = e->tries > 0 && !ip_addr_is_zero(&e->failed.addr);
     ask.avoid = is_elsewhere ? &e->failed : NULL;
     enum upstream_result r = upstream_get(e->proxy->upstream, &ask, &backend_ops, e, &e->backend);

@@ -70,21 +70,23 @@ static struct slice local_authority(const struct stream_addrs *addrs, struct req
     return slice_of(t->local, (size_t)n);
 }
 
-/* Host as the header filter sets it, or as it came. */
-static struct slice choose_authority(const struct exchange *e, const struct image_filter *filter,
-                                     struct request_text *t)
+/* Host as it came. */
+static struct slice own_authority(const struct exchange *e, struct request_text *t)
 {
-    const struct image_view *v = e->image.view;
     struct slice authority = e->client->h1.request->head.authority;
-    if (authority.len == 0)
-        authority = local_authority(&e->client->addrs, t);
+    return authority.len > 0 ? authority : local_authority(&e->client->addrs, t);
+}
+
+/* Host as a header filter sets it; NULL, or it does not: as it is. */
+static void set_authority(const struct image_view *v, const struct image_filter *filter,
+                          struct slice *authority)
+{
     for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
         const struct image_header_op *op = &v->header_ops[filter->first + i];
         if (op->kind == IMAGE_HEADER_SET &&
             slice_eq_nocase(image_text(v, op->name), SLICE_LIT("host")))
-            authority = image_text(v, op->value);
+            *authority = image_text(v, op->value);
     }
-    return authority;
 }
 
 /* URLRewrite. False: the path grows too long. */
@@ -114,17 +116,23 @@ bool exchange_forward_head(struct exchange *e)
     const struct http_head *head = &e->client->h1.request->head;
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
-    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REQUEST_HEADERS);
+    const struct image_filter *filters[] = {
+        route_filter_find(v, rule, IMAGE_FILTER_REQUEST_HEADERS),
+        route_backend_filter_find(v, e->target, IMAGE_FILTER_REQUEST_HEADERS)};
     struct request_text t;
+    struct slice authority = own_authority(e, &t);
     field_list_init(&t.fields);
-    field_list_take(&t.fields, head, v, filter, skip, array_len(skip));
+    field_list_take(&t.fields, head, skip, array_len(skip));
     add_forwarded(e, &t);
-    field_list_add_ops(&t.fields, v, filter);
+    for (unsigned i = 0; i < array_len(filters); i++) {
+        field_list_apply(&t.fields, v, filters[i]);
+        set_authority(v, filters[i], &authority);
+    }
     struct h1_request r = {.method = head->method_text,
                            .path = head->path,
                            .query = head->query,
                            .has_query = head->has_query,
-                           .authority = choose_authority(e, filter, &t),
+                           .authority = authority,
                            .fields = t.fields.fields,
                            .body = head->body,
                            .length = head->length};
@@ -132,6 +140,9 @@ bool exchange_forward_head(struct exchange *e)
         return false;
     r.n_fields = t.fields.n;
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
+    if (e->has_request_head && !e->is_mirrored)
+        mirrors_begin(e, &r);
+    e->is_mirrored |= e->has_request_head;
     return e->has_request_head;
 }
 
@@ -146,13 +157,36 @@ static void end_by_body_fault(struct exchange *e, enum http_fault fault)
         exchange_answer(e, STAT_proxy_end_client_fault, http_fault_status(fault));
 }
 
+/* The body for more than one: copied where it would be moved. */
+static size_t copy_request(struct exchange *e, struct h1_client *to, struct h1_server *from)
+{
+    size_t copied = 0;
+    struct slice v;
+    if (to->out.is_ended)
+        return 0;
+    while (h1_server_body_ready(from) > 0 && h1_server_body_peek(from, &v, 1) == 1) {
+        size_t n = h1_client_write(to, v);
+        mirrors_write(e, slice_of(v.ptr, n));
+        h1_server_body_consume(from, n);
+        copied += n;
+        if (n < v.len)
+            break;
+    }
+    if (h1_server_body_is_done(from)) {
+        h1_client_end_request(to);
+        mirrors_end_request(e);
+    }
+    return copied;
+}
+
 void exchange_pump_request(struct exchange *e)
 {
     check_exchange(e);
     struct h1_server *from = &e->client->h1;
     struct h1_client *to = upstream_conn_h1(e->backend);
     ASSERT(e->has_request_head && to->phase == H1_CLIENT_ASKING);
-    size_t moved = h1_move_request(to, from);
+    bool is_mirrored = !list_is_empty(&e->mirrors);
+    size_t moved = is_mirrored ? copy_request(e, to, from) : h1_move_request(to, from);
     if (moved > 0) {
         e->has_body_moved = true;
         exchange_let_head_go(e);

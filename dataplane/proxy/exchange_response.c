@@ -26,15 +26,15 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         HTTP_KNOWN_ACCESS_CONTROL_MAX_AGE,       HTTP_KNOWN_ACCESS_CONTROL_EXPOSE_HEADERS};
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
-    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS);
     bool is_final = head->status >= 200;
     struct field_list l;
     field_list_init(&l);
-    field_list_take(&l, head, v, is_final ? filter : NULL, cors_fields,
-                    e->cors == NULL ? 0 : array_len(cors_fields));
+    field_list_take(&l, head, cors_fields, e->cors == NULL ? 0 : array_len(cors_fields));
     if (is_final) {
         exchange_cors_fields(e, &l);
-        field_list_add_ops(&l, v, filter);
+        field_list_apply(&l, v,
+                         route_backend_filter_find(v, e->target, IMAGE_FILTER_RESPONSE_HEADERS));
+        field_list_apply(&l, v, route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS));
     }
     struct h1_response r = make_response(head, &l);
     struct h1_server *to = &e->client->h1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which fields of a head go on to the other side: end-to-end ones, as the rule's header filter
- * leaves them. Pure. */
+/* Which fields of a head go on to the other side: end-to-end ones, as header filters leave them.
+ * Pure. */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 #include "route/filter.h"
@@ -30,23 +30,34 @@ static bool is_skipped(enum http_known known, const enum http_known *skip, unsig
     return false;
 }
 
-void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
-                     const struct image_filter *filter, const enum http_known *skip,
-                     unsigned n_skip)
+void field_list_take(struct field_list *l, const struct http_head *head,
+                     const enum http_known *skip, unsigned n_skip)
 {
     for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (head->is_hop[i] || is_skipped(head->known[i], skip, n_skip))
-            continue;
-        if (filter != NULL && route_filter_drops(v, filter, head->fields[i].name))
-            continue;
-        field_list_add(l, head->fields[i].name, head->fields[i].value);
+        if (!head->is_hop[i] && !is_skipped(head->known[i], skip, n_skip))
+            field_list_add(l, head->fields[i].name, head->fields[i].value);
     }
 }
 
-void field_list_add_ops(struct field_list *l, const struct image_view *v,
+/* Without those that the filter sets anew or removes. */
+static void drop_fields(struct field_list *l, const struct image_view *v,
                         const struct image_filter *filter)
 {
-    for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (!route_filter_drops(v, filter, l->fields[i].name))
+            l->fields[kept++] = l->fields[i];
+    }
+    l->n = kept;
+}
+
+void field_list_apply(struct field_list *l, const struct image_view *v,
+                      const struct image_filter *filter)
+{
+    if (filter == NULL)
+        return;
+    drop_fields(l, v, filter);
+    for (uint32_t i = 0; i < filter->count; i++) {
         const struct image_header_op *op = &v->header_ops[filter->first + i];
         struct slice name = image_text(v, op->name);
         if (op->kind != IMAGE_HEADER_REMOVE && !http_name_is_reserved(name))

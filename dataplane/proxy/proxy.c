@@ -13,6 +13,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
     *config = (struct proxy_config){
         .conns_max = conns_max,
         .exchanges_max = conns_max / 2 + 1,
+        .mirrors_max = conns_max / 8 + 16,
         .head_bufs_max = conns_max / 4 + 64,
         .keep_alive_ms = 75 * 1000,
         .head_ms = 15 * 1000,
@@ -46,6 +47,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
+    mirrors_init(p, config->mirrors_max);
     proxy_env_init(p);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
@@ -127,6 +129,7 @@ void proxy_done(struct proxy *p)
             exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
     }
+    mirrors_done(p);
     upstream_done(p->upstream);
     ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);
 }
@@ -135,6 +138,7 @@ void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
 {
     *ret = (struct proxy_counts){.conns = p->conns.used,
                                  .exchanges = p->exchanges.used,
+                                 .mirrors = p->mirrors.used,
                                  .head_bufs = p->head_bufs.used,
                                  .upstream_busy = upstream_busy_count(p->upstream),
                                  .upstream_idle = upstream_idle_count(p->upstream)};

@@ -46,14 +46,14 @@ struct exchange {
     struct upstream_conn *backend;
     struct proxy_image image; /* pinned */
     struct route_result route;
-    uint32_t group;
-    enum tcp_congestion congestion; /* of the group */
+    const struct image_backend *target; /* NULL: not chosen yet */
     uint8_t tries;
     bool has_request_head;      /* the head went to the backend */
     bool has_body_moved;        /* some of the request's body did: it cannot be sent again */
     bool is_expecting_continue; /* the client said so */
     bool has_continue;          /* a 100 went to the client */
     bool has_response_head;     /* the final head went to the client */
+    bool is_mirrored;           /* as far as the rule wants it */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
@@ -62,6 +62,7 @@ struct exchange {
     struct upstream_conn_id failed; /* the endpoint of the first try */
     const struct image_cors *cors;  /* of the rule; NULL: it has none */
     struct slice cors_origin;       /* what its answer allows; empty: no origin */
+    struct list_node mirrors;       /* struct mirror: those that have not all of the request */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
@@ -76,9 +77,12 @@ struct proxy {
     struct proxy_image image; /* current; .view NULL: none yet */
     struct pool conns;
     struct pool exchanges;
+    struct pool mirrors;
     struct pool head_bufs;
-    struct even shares[PROXY_SHARES]; /* by the rule's number */
-    uint32_t walk;                    /* connections below this index know the current image */
+    struct list_node all_mirrors;            /* struct mirror */
+    struct even shares[PROXY_SHARES];        /* by the rule's number */
+    struct even mirror_shares[PROXY_SHARES]; /* by the mirror's number */
+    uint32_t walk; /* connections below this index know the current image */
 };
 
 /* proxy.c: what an image says, as TCP takes it. */
@@ -121,6 +125,19 @@ void exchange_answer_preflight(struct exchange *e);
 /* What any answer of the exchange tells of CORS. */
 void exchange_cors_fields(const struct exchange *e, struct field_list *l);
 
+/* mirror.c */
+void mirrors_init(struct proxy *p, uint32_t n);
+/* Ends all. */
+void mirrors_done(struct proxy *p);
+/* Sends the request, as its backend gets it, to as many mirrors as the rule wants this time. */
+void mirrors_begin(struct exchange *e, const struct h1_request *r);
+/* More of the body, to those that can take all of it: the others are given up. */
+void mirrors_write(struct exchange *e, struct slice bytes);
+/* The request is whole: they go on by themselves. */
+void mirrors_end_request(struct exchange *e);
+/* The request will never be whole. */
+void mirrors_cut(struct exchange *e);
+
 /* exchange_request.c */
 /* Sends the head to the backend; false: it does not fit, or no buffer is left. */
 bool exchange_forward_head(struct exchange *e);
@@ -143,21 +160,20 @@ void exchange_try(struct exchange *e);
 /* A time limit is over, or the wait for the backend's 100-continue. May end the exchange. */
 void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us);
 
-/* forward_fields.c: which fields go on, after the rule's filter of header type. */
+/* forward_fields.c: which fields go on. */
 struct field_list {
     uint32_t n;
     bool is_full;
-    struct http_field fields[HTTP_FIELDS_MAX + IMAGE_HEADER_OPS_PER_FILTER_MAX + 8];
+    struct http_field fields[HTTP_FIELDS_MAX + 2 * IMAGE_HEADER_OPS_PER_FILTER_MAX + 8];
 };
 /* Empty. */
 void field_list_init(struct field_list *l);
-/* End-to-end fields of a head that `filter` (may be NULL) does not drop, nor `skip` name. */
-void field_list_take(struct field_list *l, const struct http_head *head, const struct image_view *v,
-                     const struct image_filter *filter, const enum http_known *skip,
-                     unsigned n_skip);
-/* What `filter` sets and adds. */
-void field_list_add_ops(struct field_list *l, const struct image_view *v,
-                        const struct image_filter *filter);
+/* The end-to-end fields of a head, without those that `skip` names. */
+void field_list_take(struct field_list *l, const struct http_head *head,
+                     const enum http_known *skip, unsigned n_skip);
+/* As a filter of header type leaves them; NULL: as they are. */
+void field_list_apply(struct field_list *l, const struct image_view *v,
+                      const struct image_filter *filter);
 
 /* One field more; sets is_full instead when there is no room. */
 void field_list_add(struct field_list *l, struct slice name, struct slice value);

@@ -26,16 +26,28 @@ static void put(struct text *t, struct slice s)
     t->len += s.len;
 }
 
+static const struct image_filter *find(const struct image_view *v, uint32_t first, uint32_t n,
+                                       enum image_filter_type type)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (v->filters[first + i].type == type)
+            return &v->filters[first + i];
+    }
+    return NULL;
+}
+
 const struct image_filter *route_filter_find(const struct image_view *v,
                                              const struct image_rule *rule,
                                              enum image_filter_type type)
 {
-    for (uint32_t i = 0; i < rule->n_filters; i++) {
-        const struct image_filter *filter = &v->filters[rule->first_filter + i];
-        if (filter->type == type)
-            return filter;
-    }
-    return NULL;
+    return find(v, rule->first_filter, rule->n_filters, type);
+}
+
+const struct image_filter *route_backend_filter_find(const struct image_view *v,
+                                                     const struct image_backend *backend,
+                                                     enum image_filter_type type)
+{
+    return find(v, backend->first_filter, backend->n_filters, type);
 }
 
 bool route_backend_pick(const struct image_view *v, const struct image_rule *rule, uint32_t chance,
@@ -54,6 +66,11 @@ bool route_backend_pick(const struct image_view *v, const struct image_rule *rul
     }
     ASSERT(!"weights add up to the total: image_check() saw to it");
     return false;
+}
+
+bool route_mirror_takes(const struct image_mirror *mirror, uint32_t chance)
+{
+    return ((uint64_t)chance * mirror->denominator) >> 32 < mirror->numerator;
 }
 
 bool route_filter_drops(const struct image_view *v, const struct image_filter *filter,

@@ -20,6 +20,11 @@ const struct image_filter *route_filter_find(const struct image_view *v,
                                              const struct image_rule *rule,
                                              enum image_filter_type type);
 
+/* The same of a backend. */
+const struct image_filter *route_backend_filter_find(const struct image_view *v,
+                                                     const struct image_backend *backend,
+                                                     enum image_filter_type type);
+
 /*
  * Chooses a backend by weight. `chance` is from all 32-bit numbers alike: even_next(). False: the
  * rule has none, all weights are zero, or it has a fault: the answer is 500, as it is when the
@@ -27,6 +32,9 @@ const struct image_filter *route_filter_find(const struct image_view *v,
  */
 bool route_backend_pick(const struct image_view *v, const struct image_rule *rule, uint32_t chance,
                         const struct image_backend **ret);
+
+/* Is the request one that is mirrored? `chance` as above. */
+bool route_mirror_takes(const struct image_mirror *mirror, uint32_t chance);
 
 /* Does the filter (of a header type) set or remove this field, so that what came is not passed on?
  * Its SET and ADD operations are then written as fields of their own. `filter` may be NULL. */

@@ -305,9 +305,25 @@ const char *hostname_intersect(const char *listener, const char *route);
 /* Judges and translates the rules of a route. */
 void rule_run(struct attach *a, struct at_route *r);
 
-/* Translates filters; false: one is of a kind that we cannot do, *ret_why says which. */
-bool filter_run(struct attach *a, const json_t *filters, struct plan_rule *rule,
-                const char **ret_why);
+/* One rule while it is read, and what is wrong with it. */
+struct rule_reading {
+    struct attach *a;
+    const struct at_route *route;
+    uint32_t index;
+    const char *whole;             /* why the rule cannot be carried out; NULL: it can */
+    const char *part;              /* why a backend's share cannot; NULL: all can */
+    const char *unresolved;        /* the first reference that leads nowhere; NULL: none */
+    enum plan_backend_fault fault; /* of that */
+};
+
+/* Filters of a rule, or (is_of_backend) of one of its backends. NULL, or what of it cannot be done.
+ * A mirror whose backendRef leads nowhere is left out, and noted. */
+const char *filter_run(struct rule_reading *in, const json_t *filters, bool is_of_backend,
+                       uint32_t *ret_n, const struct plan_filter **ret_filters);
+
+/* Notes a reference that leads nowhere, at a place within the rule. */
+void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,
+                          const char *why);
 
 /* Judges and translates one backendRef of the route; on a fault *ret_why says what is wrong. */
 struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,

@@ -92,10 +92,6 @@ struct plan_backend backend_run(struct attach *a, const struct at_route *r, cons
     const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
     const json_t *port = find_port(service, int_at(ref, "port"));
     b.fault = judge_service(a, ref, namespace, service, port, ret_why);
-    if (b.fault == PLAN_BACKEND_OK && json_array_size(json_object_get(ref, "filters")) > 0) {
-        b.fault = PLAN_BACKEND_UNSUPPORTED_FILTER;
-        *ret_why = "filters of a backend are not supported; its share is answered 500";
-    }
     if (b.fault == PLAN_BACKEND_OK) {
         b.group = group_of(a, namespace, service, port);
     }

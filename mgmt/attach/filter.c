@@ -2,8 +2,6 @@
 /* Filters of an HTTPRoute's rules. One that we cannot do is never skipped. */
 #include "attach/attach_priv.h"
 
-#include "base/assert.h"
-
 #include <string.h>
 
 #define CORS_MAX_AGE_S 5u /* HTTPCORSFilter.maxAge: its default */
@@ -90,8 +88,8 @@ static const char *join(struct attach *a, const json_t *list)
     return text;
 }
 
-/* False: it is longer than any answer could tell; *ret_why says so. */
-static bool read_cors(struct attach *a, const json_t *json, struct plan_cors *ret,
+/* Sets *ret_why if it is longer than any answer could tell. */
+static void read_cors(struct attach *a, const json_t *json, struct plan_cors *ret,
                       const char **ret_why)
 {
     const json_t *origins = json_object_get(json, "allowOrigins");
@@ -110,21 +108,60 @@ static bool read_cors(struct attach *a, const json_t *json, struct plan_cors *re
     if (strlen(ret->headers) > IMAGE_CORS_LIST_BYTES_MAX) {
         *ret_why = arena_printf(a->arena, "allowHeaders have more than %u bytes together",
                                 IMAGE_CORS_LIST_BYTES_MAX);
-        return false;
     }
     if (strlen(ret->exposed) > IMAGE_CORS_EXPOSED_BYTES_MAX) {
         *ret_why = arena_printf(a->arena, "exposeHeaders have more than %u bytes together",
                                 IMAGE_CORS_EXPOSED_BYTES_MAX);
+    }
+}
+
+/* How many of how many requests: all unless said. */
+static void read_share(const json_t *json, struct plan_mirror *ret)
+{
+    const json_t *percent = json_object_get(json, "percent");
+    const json_t *fraction = json_object_get(json, "fraction");
+    const json_t *denominator = json_object_get(fraction, "denominator");
+    ret->denominator = 100;
+    ret->numerator = percent != NULL ? (uint32_t)json_integer_value(percent) : 100;
+    if (fraction != NULL) {
+        ret->numerator = (uint32_t)int_at(fraction, "numerator");
+        ret->denominator = denominator != NULL ? (uint32_t)json_integer_value(denominator) : 100;
+    }
+}
+
+/* False: its backendRef leads nowhere. */
+static bool read_mirror(struct rule_reading *in, const json_t *json, size_t i,
+                        struct plan_mirror *ret)
+{
+    const char *why = NULL;
+    struct plan_backend b =
+        backend_run(in->a, in->route, json_object_get(json, "backendRef"), &why);
+    if (b.fault != PLAN_BACKEND_OK) {
+        rule_note_unresolved(in,
+                             arena_printf(in->a->arena, "filters[%zu].requestMirror.backendRef", i),
+                             b.fault, why);
         return false;
     }
+    read_share(json, ret);
+    ret->group = b.group;
     return true;
 }
 
-/* Translates one filter; false: it is not one that we can do, *ret_why says why. */
-static bool read_filter(struct attach *a, const json_t *json, struct plan_filter *ret,
-                        const char **ret_why)
+static bool is_header_modifier(const char *type)
 {
+    return strcmp(type, "RequestHeaderModifier") == 0 ||
+           strcmp(type, "ResponseHeaderModifier") == 0;
+}
+
+/* Translates filter number `i` and counts it in, unless there is nothing to do. NULL, or why it is
+ * not one that we can do. */
+static const char *read_filter(struct rule_reading *in, const json_t *json, size_t i,
+                               struct plan_filter *ret, uint32_t *n)
+{
+    struct attach *a = in->a;
     const char *type = text_at(json, "type");
+    const char *why = NULL;
+    (*n)++;
     if (strcmp(type, "RequestHeaderModifier") == 0) {
         ret->type = PLAN_FILTER_REQUEST_HEADERS;
         ret->headers = read_header_mod(a, json_object_get(json, "requestHeaderModifier"));
@@ -139,28 +176,33 @@ static bool read_filter(struct attach *a, const json_t *json, struct plan_filter
         ret->rewrite = read_rewrite(json_object_get(json, "urlRewrite"));
     } else if (strcmp(type, "CORS") == 0) {
         ret->type = PLAN_FILTER_CORS;
-        return read_cors(a, json_object_get(json, "cors"), &ret->cors, ret_why);
+        read_cors(a, json_object_get(json, "cors"), &ret->cors, &why);
+    } else if (strcmp(type, "RequestMirror") == 0) {
+        ret->type = PLAN_FILTER_MIRROR;
+        *n -= !read_mirror(in, json_object_get(json, "requestMirror"), i, &ret->mirror);
     } else {
-        *ret_why = arena_printf(a->arena, "type %s is not supported", type);
-        return false;
+        why = arena_printf(a->arena, "type %s is not supported", type);
     }
-    return true;
+    return why;
 }
 
-bool filter_run(struct attach *a, const json_t *filters, struct plan_rule *rule,
-                const char **ret_why)
+const char *filter_run(struct rule_reading *in, const json_t *filters, bool is_of_backend,
+                       uint32_t *ret_n, const struct plan_filter **ret_filters)
 {
-    size_t n = json_array_size(filters);
-    struct plan_filter *list = ARENA_ARRAY(a->arena, struct plan_filter, n);
-    ASSERT(rule->n_filters == 0);
-    for (size_t i = 0; i < n; i++) {
-        const char *why = NULL;
-        if (!read_filter(a, json_array_get(filters, i), &list[i], &why)) {
-            *ret_why = arena_printf(a->arena, "filters[%zu]: %s", i, why);
-            return false;
+    size_t size = json_array_size(filters);
+    struct plan_filter *list = ARENA_ARRAY(in->a->arena, struct plan_filter, size);
+    uint32_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        const json_t *json = json_array_get(filters, i);
+        const char *type = text_at(json, "type");
+        const char *why = is_of_backend && !is_header_modifier(type)
+                              ? arena_printf(in->a->arena, "type %s is not supported here", type)
+                              : read_filter(in, json, i, &list[n], &n);
+        if (why != NULL) {
+            return arena_printf(in->a->arena, "filters[%zu]: %s", i, why);
         }
     }
-    rule->filters = list;
-    rule->n_filters = (uint32_t)n;
-    return true;
+    *ret_n = n;
+    *ret_filters = list;
+    return NULL;
 }

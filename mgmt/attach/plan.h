@@ -87,11 +87,15 @@ enum plan_backend_fault {
 #undef X
 };
 
+struct plan_filter;
+
 /* A backendRef. One with a fault keeps its weight: its share of the requests is answered 500. */
 struct plan_backend {
     uint32_t weight; /* 0: gets nothing */
     enum plan_backend_fault fault;
     uint32_t group; /* index into groups; PLAN_NONE with a fault */
+    uint32_t n_filters;
+    const struct plan_filter *filters; /* header modifiers, after the rule's */
 };
 
 /* ------------------------------------------------------------------ rules */
@@ -159,12 +163,20 @@ struct plan_cors {
     uint32_t max_age_s;
 };
 
+/* One whose backendRef has a fault is not here: it is left out, and the status says so. */
+struct plan_mirror {
+    uint32_t group; /* index into groups */
+    uint32_t numerator;
+    uint32_t denominator; /* not 0 */
+};
+
 enum plan_filter_type {
     PLAN_FILTER_REQUEST_HEADERS,
     PLAN_FILTER_RESPONSE_HEADERS,
     PLAN_FILTER_REDIRECT,
     PLAN_FILTER_REWRITE,
     PLAN_FILTER_CORS,
+    PLAN_FILTER_MIRROR, /* there may be several */
 };
 
 struct plan_filter {
@@ -174,6 +186,7 @@ struct plan_filter {
         struct plan_redirect redirect;
         struct plan_rewrite rewrite;
         struct plan_cors cors;
+        struct plan_mirror mirror;
     };
 };
 

@@ -119,7 +119,7 @@ static void dump_path_mod(enum plan_path_mod mod, const char *path, FILE *out)
 
 static void dump_header_mod(const char *what, const struct plan_header_mod *m, FILE *out)
 {
-    fprintf(out, "    %s", what);
+    fprintf(out, "%s", what);
     dump_pairs("set", m->set, m->n_set, out);
     dump_pairs("add", m->add, m->n_add, out);
     for (uint32_t i = 0; i < m->n_remove; i++) {
@@ -129,15 +129,17 @@ static void dump_header_mod(const char *what, const struct plan_header_mod *m, F
 
 static void dump_cors(const struct plan_cors *c, FILE *out)
 {
-    fprintf(out, "    cors%s age %u", c->has_credentials ? " credentials" : "", c->max_age_s);
+    fprintf(out, "cors%s age %u", c->has_credentials ? " credentials" : "", c->max_age_s);
     for (uint32_t i = 0; i < c->n_origins; i++) {
         fprintf(out, " origin %s", c->origins[i]);
     }
     fprintf(out, " methods [%s] headers [%s] exposed [%s]", c->methods, c->headers, c->exposed);
 }
 
-static void dump_filter(const struct plan_filter *f, FILE *out)
+static void dump_filter(const struct plan *plan, const struct plan_filter *f, const char *indent,
+                        FILE *out)
 {
+    fputs(indent, out);
     const struct plan_redirect *r = &f->redirect;
     switch (f->type) {
     case PLAN_FILTER_REQUEST_HEADERS:
@@ -147,18 +149,21 @@ static void dump_filter(const struct plan_filter *f, FILE *out)
         dump_header_mod("response-headers", &f->headers, out);
         break;
     case PLAN_FILTER_REDIRECT:
-        fprintf(out, "    redirect %u scheme %s host %s port %u", (unsigned)r->status,
+        fprintf(out, "redirect %u scheme %s host %s port %u", (unsigned)r->status,
                 r->scheme != NULL ? r->scheme : "-", r->hostname != NULL ? r->hostname : "-",
                 (unsigned)r->port);
         dump_path_mod(r->path_mod, r->path, out);
         break;
     case PLAN_FILTER_REWRITE:
-        fprintf(out, "    rewrite host %s",
-                f->rewrite.hostname != NULL ? f->rewrite.hostname : "-");
+        fprintf(out, "rewrite host %s", f->rewrite.hostname != NULL ? f->rewrite.hostname : "-");
         dump_path_mod(f->rewrite.path_mod, f->rewrite.path, out);
         break;
     case PLAN_FILTER_CORS:
         dump_cors(&f->cors, out);
+        break;
+    case PLAN_FILTER_MIRROR:
+        fprintf(out, "mirror %u of %u to %s", f->mirror.numerator, f->mirror.denominator,
+                plan->groups[f->mirror.group].name);
         break;
     }
     fputc('\n', out);
@@ -176,7 +181,7 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
         dump_match(&r->matches[i], out);
     }
     for (uint32_t i = 0; i < r->n_filters; i++) {
-        dump_filter(&r->filters[i], out);
+        dump_filter(plan, &r->filters[i], "    ", out);
     }
     for (uint32_t i = 0; i < r->n_backends; i++) {
         const struct plan_backend *b = &r->backends[i];
@@ -184,6 +189,9 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
                 b->fault == PLAN_BACKEND_OK ? plan->groups[b->group].name
                                             : plan_backend_fault_reason(b->fault),
                 b->weight);
+        for (uint32_t k = 0; k < b->n_filters; k++) {
+            dump_filter(plan, &b->filters[k], "      ", out);
+        }
     }
 }
 

@@ -140,23 +140,41 @@ static uint32_t read_timeout(const json_t *json, const char *key)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-static void read_backends(struct attach *a, const struct at_route *r, const json_t *json,
-                          struct plan_rule *rule, const char **ret_unresolved,
-                          enum plan_backend_fault *ret_fault, const char **ret_why)
+void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,
+                          const char *why)
+{
+    if (in->unresolved != NULL) {
+        return;
+    }
+    in->unresolved = arena_printf(in->a->arena, "rules[%u].%s: %s", in->index, place, why);
+    in->fault = fault;
+}
+
+static struct plan_backend read_backend(struct rule_reading *in, const json_t *ref, uint32_t i)
+{
+    struct attach *a = in->a;
+    const char *why = NULL;
+    struct plan_backend b = backend_run(a, in->route, ref, &why);
+    if (b.fault != PLAN_BACKEND_OK) {
+        rule_note_unresolved(in, arena_printf(a->arena, "backendRefs[%u]", i), b.fault, why);
+        return b;
+    }
+    why = filter_run(in, json_object_get(ref, "filters"), true, &b.n_filters, &b.filters);
+    if (why != NULL) {
+        b.fault = PLAN_BACKEND_UNSUPPORTED_FILTER;
+        b.group = PLAN_NONE;
+        in->part = arena_printf(a->arena, "backendRefs[%u]: %s; its share is answered 500", i, why);
+    }
+    return b;
+}
+
+static void read_backends(struct rule_reading *in, const json_t *json, struct plan_rule *rule)
 {
     const json_t *refs = json_object_get(json, "backendRefs");
     rule->n_backends = (uint32_t)json_array_size(refs);
-    struct plan_backend *list = ARENA_ARRAY(a->arena, struct plan_backend, rule->n_backends);
+    struct plan_backend *list = ARENA_ARRAY(in->a->arena, struct plan_backend, rule->n_backends);
     for (uint32_t i = 0; i < rule->n_backends; i++) {
-        const char *why = NULL;
-        list[i] = backend_run(a, r, json_array_get(refs, i), &why);
-        if (list[i].fault == PLAN_BACKEND_UNSUPPORTED_FILTER) {
-            *ret_why = arena_printf(a->arena, "backendRefs[%u]: %s", i, why);
-        } else if (list[i].fault != PLAN_BACKEND_OK && *ret_unresolved == NULL) {
-            *ret_unresolved =
-                arena_printf(a->arena, "rules[%u].backendRefs[%u]: %s", rule->index, i, why);
-            *ret_fault = list[i].fault;
-        }
+        list[i] = read_backend(in, json_array_get(refs, i), i);
     }
     rule->backends = list;
 }
@@ -165,29 +183,28 @@ static void read_backends(struct attach *a, const struct at_route *r, const json
 static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
                       struct plan_rule *rule, const char **ret_why)
 {
+    struct rule_reading in = {.a = a, .route = r, .index = rule->index};
     const char *name = text_at(json, "name");
-    const char *unresolved = NULL;
-    enum plan_backend_fault fault = PLAN_BACKEND_OK;
     rule->name = name[0] != '\0' ? name : NULL;
     rule->request_timeout_ms = read_timeout(json, "request");
     rule->backend_request_timeout_ms = read_timeout(json, "backendRequest");
-    read_backends(a, r, json, rule, &unresolved, &fault, ret_why);
-    if (unresolved != NULL && strcmp(r->resolved.status, "True") == 0) {
-        r->resolved = VERDICT("False", plan_backend_fault_reason(fault), unresolved);
+    read_backends(&in, json, rule);
+    in.whole =
+        filter_run(&in, json_object_get(json, "filters"), false, &rule->n_filters, &rule->filters);
+    if (in.unresolved != NULL && strcmp(r->resolved.status, "True") == 0) {
+        r->resolved = VERDICT("False", plan_backend_fault_reason(in.fault), in.unresolved);
     }
-    const char *whole = NULL; /* what makes the whole rule impossible */
-    filter_run(a, json_object_get(json, "filters"), rule, &whole);
-    read_matches(a, json, rule, &whole);
+    read_matches(a, json, rule, &in.whole);
     static const char *const members[] = {"retry", "sessionPersistence"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         if (json_object_get(json, members[i]) != NULL) {
-            whole = arena_printf(a->arena, "%s is not supported", members[i]);
+            in.whole = arena_printf(a->arena, "%s is not supported", members[i]);
         }
     }
-    if (whole != NULL) {
+    *ret_why = in.whole != NULL ? in.whole : in.part;
+    if (in.whole != NULL) {
         rule->fault = PLAN_RULE_UNSUPPORTED;
         rule->n_filters = rule->n_backends = 0;
-        *ret_why = whole;
     }
 }
 

@@ -15,26 +15,17 @@
 
 static const char *const backend_faults[] = {PLAN_BACKEND_FAULT_LIST(X_TEXT)};
 
-static void add_backend(struct compile *c, const struct plan_backend *backend)
-{
-    bool is_fault = backend->fault != PLAN_BACKEND_OK || backend->group == PLAN_NONE;
-    const char *name = backend_faults[backend->fault];
-    uint32_t group = IMAGE_NONE;
-    if (!is_fault) {
-        ASSERT(backend->group < c->plan->n_groups);
-        name = c->plan->groups[backend->group].name;
-        group = c->in->group_ids[backend->group];
-        image_builder_group_congestion(c->b, group, c->plan->groups[backend->group].congestion);
-    }
-    /* a backend that cannot be named keeps its share, as a fault */
-    if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL)
-        image_builder_rule_fault(c->b);
-}
+/* How the builder takes header operations: for a rule, or for its last backend. */
+typedef int (*add_headers_fn)(struct image_builder *b, enum image_filter_type type,
+                              const struct image_header_op_spec *ops, uint32_t n_ops);
 
-static int add_headers(struct compile *c, enum image_filter_type type,
-                       const struct plan_header_mod *mod)
+static int add_headers(struct compile *c, const struct plan_filter *filter, add_headers_fn add)
 {
     struct image_header_op_spec ops[IMAGE_HEADER_OPS_PER_FILTER_MAX];
+    const struct plan_header_mod *mod = &filter->headers;
+    enum image_filter_type type = filter->type == PLAN_FILTER_REQUEST_HEADERS
+                                      ? IMAGE_FILTER_REQUEST_HEADERS
+                                      : IMAGE_FILTER_RESPONSE_HEADERS;
     uint32_t n = 0;
     if ((uint64_t)mod->n_set + mod->n_add + mod->n_remove > array_len(ops))
         return -EINVAL;
@@ -46,7 +37,29 @@ static int add_headers(struct compile *c, enum image_filter_type type,
             (struct image_header_op_spec){IMAGE_HEADER_ADD, mod->add[i].name, mod->add[i].value};
     for (uint32_t i = 0; i < mod->n_remove; i++)
         ops[n++] = (struct image_header_op_spec){IMAGE_HEADER_REMOVE, mod->remove[i], NULL};
-    return image_builder_headers(c->b, type, ops, n);
+    return add(c->b, type, ops, n);
+}
+
+static void add_backend(struct compile *c, const struct plan_backend *backend)
+{
+    bool is_fault = backend->fault != PLAN_BACKEND_OK || backend->group == PLAN_NONE;
+    const char *name = backend_faults[backend->fault];
+    uint32_t group = IMAGE_NONE;
+    if (!is_fault) {
+        ASSERT(backend->group < c->plan->n_groups);
+        name = c->plan->groups[backend->group].name;
+        group = c->in->group_ids[backend->group];
+        image_builder_group_congestion(c->b, group, c->plan->groups[backend->group].congestion);
+    }
+    /* one that cannot be named, or whose filters cannot be carried out */
+    if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL) {
+        image_builder_rule_fault(c->b);
+        return;
+    }
+    for (uint32_t i = 0; i < backend->n_filters; i++) {
+        if (add_headers(c, &backend->filters[i], image_builder_backend_headers) == -EINVAL)
+            image_builder_rule_fault(c->b);
+    }
 }
 
 /* A path to be written into messages: begins with a slash, and what may not stand in a path is
@@ -124,19 +137,29 @@ static int add_cors(struct compile *c, const struct plan_cors *cors)
                                                         .max_age_s = cors->max_age_s});
 }
 
+static int add_mirror(struct compile *c, const struct plan_mirror *mirror)
+{
+    ASSERT(mirror->group < c->plan->n_groups);
+    const struct plan_group *group = &c->plan->groups[mirror->group];
+    uint32_t id = c->in->group_ids[mirror->group];
+    image_builder_group_congestion(c->b, id, group->congestion);
+    return image_builder_mirror(c->b, group->name, id, mirror->numerator, mirror->denominator);
+}
+
 static int add_filter(struct compile *c, const struct plan_filter *filter)
 {
     switch (filter->type) {
     case PLAN_FILTER_REQUEST_HEADERS:
-        return add_headers(c, IMAGE_FILTER_REQUEST_HEADERS, &filter->headers);
     case PLAN_FILTER_RESPONSE_HEADERS:
-        return add_headers(c, IMAGE_FILTER_RESPONSE_HEADERS, &filter->headers);
+        return add_headers(c, filter, image_builder_headers);
     case PLAN_FILTER_REDIRECT:
         return add_redirect(c, &filter->redirect);
     case PLAN_FILTER_REWRITE:
         return add_rewrite(c, &filter->rewrite);
     case PLAN_FILTER_CORS:
         return add_cors(c, &filter->cors);
+    case PLAN_FILTER_MIRROR:
+        return add_mirror(c, &filter->mirror);
     }
     return -EINVAL;
 }
@@ -209,8 +232,6 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
     image_builder_timeouts(c->b, rule->request_timeout_ms, rule->backend_request_timeout_ms);
     if (rule->fault != PLAN_RULE_OK)
         image_builder_rule_fault(c->b);
-    for (uint32_t i = 0; i < rule->n_backends; i++)
-        add_backend(c, &rule->backends[i]);
     for (uint32_t i = 0; i < rule->n_filters; i++) {
         if (add_filter(c, &rule->filters[i]) != -EINVAL)
             continue;
@@ -218,6 +239,8 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
         compile_note(c, "route %s/%s: rule %u answers 500: filter %u cannot be carried out",
                      route->namespace, route->name, rule->index, i);
     }
+    for (uint32_t i = 0; i < rule->n_backends; i++)
+        add_backend(c, &rule->backends[i]);
     for (uint32_t i = 0; i < rule->n_matches; i++) {
         if (add_match(c, &rule->matches[i], i) == -EINVAL)
             compile_note(c, "route %s/%s: match %u of rule %u cannot be carried out",

@@ -5,8 +5,8 @@
  * simulator and tests use it. The same calls give the same bytes.
  *
  * An order of calls: interfaces, addresses, egress; listeners and binds; then for each route, the
- * most preferred first: route, its rules in their order (each with filters, backends and matches
- * right behind it), and then the listeners and hostnames that it serves.
+ * most preferred first: route, its rules in their order (each with filters, backends (and theirs)
+ * and matches right behind it), and then the listeners and hostnames that it serves.
  *
  *   struct image_builder *b = image_builder_new();
  *   uint32_t listener = image_builder_listener(b, "ns/gw/http", "", IMAGE_PROTOCOL_HTTP, 80);
@@ -150,6 +150,10 @@ int image_builder_timeouts(struct image_builder *b, uint32_t request_ms,
 int image_builder_backend(struct image_builder *b, const char *name, uint32_t group,
                           uint32_t weight);
 
+/* The same as image_builder_headers() for the backend added last; after the rule's filters. */
+int image_builder_backend_headers(struct image_builder *b, enum image_filter_type type,
+                                  const struct image_header_op_spec *ops, uint32_t n_ops);
+
 /* Filters of the rule begun last, in the order of the calls. `type` is one of the two that change
  * headers. Refused whole or added whole; no operations: nothing is added. */
 int image_builder_headers(struct image_builder *b, enum image_filter_type type,
@@ -163,6 +167,11 @@ int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_sp
 
 /* CORS as a filter of the rule begun last. Refused whole or added whole. */
 int image_builder_cors(struct image_builder *b, const struct image_cors_spec *spec);
+
+/* One more backend for numerator of denominator requests, as a filter of the rule begun last; there
+ * may be several. */
+int image_builder_mirror(struct image_builder *b, const char *name, uint32_t group,
+                         uint32_t numerator, uint32_t denominator);
 
 /* A match of the rule begun last; after its filters. Refused whole or added whole. */
 int image_builder_match(struct image_builder *b, const struct image_match_spec *spec);

@@ -42,6 +42,8 @@ bool image_builder_takes_filter(const struct image_builder *b, enum image_filter
     const struct image_rule *rule = image_builder_last_rule(b);
     if (rule == NULL || rule->n_filters == IMAGE_FILTERS_PER_RULE_MAX || has_filter(b, rule, type))
         return false;
+    if (rule->first_filter + rule->n_filters != SECTION(b, FILTERS)->count)
+        return false; /* a backend's are behind them */
     const struct builder_match *matches = (const void *)b->matches.bytes;
     if (b->matches.count != 0 &&
         matches[b->matches.count - 1].entry.rule == SECTION(b, RULES)->count - 1)
@@ -51,13 +53,21 @@ bool image_builder_takes_filter(const struct image_builder *b, enum image_filter
     return type != IMAGE_FILTER_REWRITE || !has_filter(b, rule, IMAGE_FILTER_REDIRECT);
 }
 
+/* False: b->error is set. */
+static bool push_entry(struct image_builder *b, enum image_filter_type type, uint32_t first,
+                       uint32_t count)
+{
+    struct image_filter *e = image_vec_push(b, SECTION(b, FILTERS));
+    if (e != NULL)
+        *e = (struct image_filter){.type = (uint16_t)type, .first = first, .count = count};
+    return e != NULL;
+}
+
 int image_builder_push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
                               uint32_t count)
 {
-    struct image_filter *e = image_vec_push(b, SECTION(b, FILTERS));
-    if (e == NULL)
+    if (!push_entry(b, type, first, count))
         return b->error;
-    *e = (struct image_filter){.type = (uint16_t)type, .first = first, .count = count};
     ASSERT(image_builder_last_rule(b)->n_filters < IMAGE_FILTERS_PER_RULE_MAX);
     image_builder_last_rule(b)->n_filters++;
     return 0;
@@ -74,18 +84,18 @@ static bool is_header_op(const struct image_header_op_spec *op)
            !image_is_framing_field(name) && image_arg_is(op->value, IMAGE_TEXT_VALUE);
 }
 
-int image_builder_headers(struct image_builder *b, enum image_filter_type type,
-                          const struct image_header_op_spec *ops, uint32_t n_ops)
+/* Stores the operations; *ret_first: where. -EINVAL: one is none. */
+static int push_ops(struct image_builder *b, const struct image_header_op_spec *ops, uint32_t n,
+                    uint32_t *ret_first)
 {
-    ASSERT(type == IMAGE_FILTER_REQUEST_HEADERS || type == IMAGE_FILTER_RESPONSE_HEADERS);
-    if (!image_builder_takes_filter(b, type) || n_ops > IMAGE_HEADER_OPS_PER_FILTER_MAX)
+    if (n > IMAGE_HEADER_OPS_PER_FILTER_MAX)
         return -EINVAL;
-    for (uint32_t i = 0; i < n_ops; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         if (!is_header_op(&ops[i]))
             return -EINVAL;
     }
-    uint32_t first = SECTION(b, HEADER_OPS)->count;
-    for (uint32_t i = 0; i < n_ops; i++) {
+    *ret_first = SECTION(b, HEADER_OPS)->count;
+    for (uint32_t i = 0; i < n; i++) {
         struct image_header_op entry = {.kind = ops[i].kind};
         struct image_header_op *e = NULL;
         if (image_builder_string(b, image_arg(ops[i].name), &entry.name) &&
@@ -95,7 +105,41 @@ int image_builder_headers(struct image_builder *b, enum image_filter_type type,
             return b->error;
         *e = entry;
     }
-    return n_ops == 0 ? 0 : image_builder_push_filter(b, type, first, n_ops);
+    return 0;
+}
+
+int image_builder_headers(struct image_builder *b, enum image_filter_type type,
+                          const struct image_header_op_spec *ops, uint32_t n_ops)
+{
+    ASSERT(type == IMAGE_FILTER_REQUEST_HEADERS || type == IMAGE_FILTER_RESPONSE_HEADERS);
+    uint32_t first = 0;
+    if (!image_builder_takes_filter(b, type))
+        return -EINVAL;
+    int error = push_ops(b, ops, n_ops, &first);
+    return error != 0 || n_ops == 0 ? error : image_builder_push_filter(b, type, first, n_ops);
+}
+
+int image_builder_backend_headers(struct image_builder *b, enum image_filter_type type,
+                                  const struct image_header_op_spec *ops, uint32_t n_ops)
+{
+    ASSERT(type == IMAGE_FILTER_REQUEST_HEADERS || type == IMAGE_FILTER_RESPONSE_HEADERS);
+    const struct image_rule *rule = image_builder_last_rule(b);
+    uint32_t first = 0;
+    if (rule == NULL || rule->n_backends == 0)
+        return -EINVAL;
+    struct image_backend *backend =
+        &ENTRIES(b, BACKENDS, struct image_backend)[SECTION(b, BACKENDS)->count - 1];
+    bool has_type = backend->n_filters > 0 && filter_at(b, backend->first_filter)->type == type;
+    if (has_type || backend->n_filters == IMAGE_FILTERS_PER_BACKEND_MAX)
+        return -EINVAL;
+    int error = push_ops(b, ops, n_ops, &first);
+    if (error != 0 || n_ops == 0)
+        return error;
+    if (!push_entry(b, type, first, n_ops))
+        return b->error;
+    if (backend->n_filters++ == 0)
+        backend->first_filter = SECTION(b, FILTERS)->count - 1;
+    return 0;
 }
 
 /* Hostname and path of a redirect or rewrite. */
@@ -142,4 +186,42 @@ int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_sp
         return b->error;
     *e = entry;
     return image_builder_push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
+}
+
+/* The rule's filter of mirrors; NULL: it has none. */
+static struct image_filter *mirrors_of(struct image_builder *b)
+{
+    const struct image_rule *rule = image_builder_last_rule(b);
+    struct image_filter *filters = ENTRIES(b, FILTERS, struct image_filter);
+    for (uint32_t i = 0; rule != NULL && i < rule->n_filters; i++) {
+        if (filters[rule->first_filter + i].type == IMAGE_FILTER_MIRROR)
+            return &filters[rule->first_filter + i];
+    }
+    return NULL;
+}
+
+int image_builder_mirror(struct image_builder *b, const char *name, uint32_t group,
+                         uint32_t numerator, uint32_t denominator)
+{
+    struct image_filter *filter = mirrors_of(b);
+    if (filter == NULL && !image_builder_takes_filter(b, IMAGE_FILTER_MIRROR))
+        return -EINVAL;
+    if ((filter != NULL && filter->count == IMAGE_MIRRORS_PER_RULE_MAX) || denominator == 0 ||
+        numerator > denominator || group >= ENDPOINT_GROUPS_MAX ||
+        !image_arg_is(name, IMAGE_TEXT_NAME))
+        return -EINVAL;
+    struct image_mirror entry = {
+        .group = group, .numerator = numerator, .denominator = denominator};
+    struct image_mirror *e = NULL;
+    if (image_builder_string(b, image_arg(name), &entry.name))
+        e = image_vec_push(b, SECTION(b, MIRRORS));
+    if (e == NULL)
+        return b->error;
+    *e = entry;
+    if (filter != NULL) {
+        filter->count++;
+        ASSERT(filter->first + filter->count == SECTION(b, MIRRORS)->count);
+        return 0;
+    }
+    return image_builder_push_filter(b, IMAGE_FILTER_MIRROR, SECTION(b, MIRRORS)->count - 1, 1);
 }

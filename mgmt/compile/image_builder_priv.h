@@ -177,7 +177,7 @@ uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
 /* Writes the pattern sets of all hosts; after image_builder_order(). */
 int image_builder_patterns(struct image_builder *b);
 
-/* Gives each backend its group's congestion control. */
+/* Gives each backend and mirror its group's congestion control. */
 void image_builder_congestion(struct image_builder *b);
 
 /* Writes the hash tables of edges and binds and the seed under which they are good. */

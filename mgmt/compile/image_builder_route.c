@@ -117,6 +117,9 @@ void image_builder_congestion(struct image_builder *b)
         if (backends[i].group != IMAGE_NONE)
             backends[i].congestion = b->group_congestion[backends[i].group];
     }
+    struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
+    for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++)
+        mirrors[i].congestion = b->group_congestion[mirrors[i].group];
 }
 
 /* The host of a listener, made if it is not there; IMAGE_NONE: b->error is set. */

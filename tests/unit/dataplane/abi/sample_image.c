@@ -101,7 +101,10 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_headers(b, IMAGE_FILTER_RESPONSE_HEADERS, ops, 2) == 0);
     REQUIRE(image_builder_rewrite(b, &rewrite) == 0);
     REQUIRE(image_builder_cors(b, &cors) == 0);
+    REQUIRE(image_builder_mirror(b, "a/cart:80", 3, 1, 3) == 0);
+    REQUIRE(image_builder_mirror(b, "a/other:80", 4, 1, 1) == 0);
     REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
+    REQUIRE(image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 1) == 0);
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
     REQUIRE(image_builder_timeouts(b, 10000, 5000) == 0);
     REQUIRE(image_builder_match(b, &prefix) == 0);
@@ -224,6 +227,9 @@ static void use_filter(const struct image_view *v, const struct image_match *mat
     } else if (f->type == IMAGE_FILTER_CORS) {
         struct slice told;
         route_cors_allows(v, &v->cors[f->first], SLICE_LIT("http://a.example.com:8080"), &told);
+    } else if (f->type == IMAGE_FILTER_MIRROR) {
+        for (uint32_t i = 0; i < f->count; i++)
+            route_mirror_takes(&v->mirrors[f->first + i], 1u << 30);
     } else {
         route_filter_drops(v, f, SLICE_LIT("cookie"));
     }

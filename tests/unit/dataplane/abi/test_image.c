@@ -202,7 +202,9 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     }
     CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &v.backends[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
+             IMAGE_FAULT_VALUE); /* its group's other backends have another */
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     CHECK_EQ(fault_with(data, len, &v.binds[0].congestion, IMAGE_CONGESTION_BBR, &section),
              IMAGE_FAULT_OK);
 
@@ -216,6 +218,48 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.backends[2].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    free(data);
+}
+
+TEST(filters_of_a_backend_change_headers_only)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_backend *e = &v.backends[0];
+    REQUIRE(e->n_filters == 1 && v.rules[0].n_filters > 1);
+    CHECK_EQ(fault_with(data, len, &e->n_filters, IMAGE_FILTERS_PER_BACKEND_MAX + 1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    for (uint32_t i = 0; i < v.n_filters; i++) {
+        bool is_headers = v.filters[i].type <= IMAGE_FILTER_RESPONSE_HEADERS;
+        REQUIRE(i < 256); /* a byte is changed */
+        CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->first_filter, (uint8_t)i, &section),
+                 is_headers ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE);
+    }
+    CHECK_EQ(
+        fault_with(data, len, (const uint8_t *)&e->first_filter, (uint8_t)v.n_filters, &section),
+        IMAGE_FAULT_INDEX);
+    free(data);
+}
+
+TEST(a_mirror_takes_no_more_than_all_requests)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_mirror *e = &v.mirrors[0];
+    REQUIRE(v.n_mirrors == 2 && e->denominator == 3);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->numerator, 3, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->numerator, 4, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->denominator, 0, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &e->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
     free(data);
 }
 
@@ -276,5 +320,6 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
+          T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

@@ -82,6 +82,26 @@ static void add_cors(struct image_builder *b)
     match(b, "/cors-moved");
 }
 
+static void add_mirrors(struct image_builder *b)
+{
+    static const struct image_header_op_spec rule_op = {IMAGE_HEADER_SET, "X-Set", "rule"},
+                                             backend_op = {IMAGE_HEADER_SET, "X-Set", "backend"},
+                                             answer_op = {IMAGE_HEADER_ADD, "X-From", "backend"};
+    rule(b, 11);
+    image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, &rule_op, 1);
+    image_builder_mirror(b, "ns/three:80", 3, 1, 1);
+    image_builder_mirror(b, "ns/four:80", 4, 1, 1);
+    image_builder_mirror(b, "ns/four:80", 4, 0, 1);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/mirror");
+    rule(b, 12);
+    image_builder_headers(b, IMAGE_FILTER_REQUEST_HEADERS, &rule_op, 1);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, &backend_op, 1);
+    image_builder_backend_headers(b, IMAGE_FILTER_RESPONSE_HEADERS, &answer_op, 1);
+    match(b, "/backend-headers");
+}
+
 static void pin(void *owner)
 {
     ((struct world *)owner)->pins++;
@@ -118,6 +138,7 @@ void world_publish(struct world *w, uint16_t port)
     match(b, "/fault");
     add_filters(b);
     add_cors(b);
+    add_mirrors(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);

@@ -22,6 +22,12 @@ static void check_ends(enum stat_id wanted, uint64_t n)
     CHECK_EQ(world_stat(&w, wanted), n);
 }
 
+/* So that the second request goes where the first one did. */
+static void use_one_endpoint(void)
+{
+    world_endpoints(&w, 1, (const uint8_t[]){1}, 1, ENDPOINT_READY);
+}
+
 static const char *ask(struct fake_stream *c, const char *text)
 {
     world_say(&w, c, text);
@@ -118,6 +124,21 @@ TEST(header_filters_and_rewrites_are_carried_out)
     world_say(&w, c, REQ("/rewrite/a?b"));
     CHECK(strstr(world_asked(world_last(&w)), "GET /new/a?b HTTP/1.1\r\nHost: inner.example\r\n") !=
           NULL);
+    world_done(&w);
+}
+
+TEST(filters_of_a_backend_come_after_those_of_its_rule)
+{
+    world_init(&w, NULL);
+    w.is_manual = true;
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, "GET /backend-headers HTTP/1.1\r\nHost: www.example\r\nX-Set: client\r\n\r\n");
+    CHECK_STR(world_asked(world_last(&w)),
+              "GET /backend-headers HTTP/1.1\r\nHost: www.example\r\n"
+              "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+              "X-Forwarded-Host: www.example\r\nX-Set: backend\r\n\r\n");
+    world_reply(&w, world_last(&w), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    CHECK_STR(world_got(&w, c), "HTTP/1.1 200 OK\r\nX-From: backend\r\nContent-Length: 0\r\n\r\n");
     world_done(&w);
 }
 
@@ -226,6 +247,7 @@ TEST(backends_are_chosen_by_weight)
 TEST(head_has_the_fields_and_no_body)
 {
     world_init(&w, NULL);
+    use_one_endpoint();
     w.is_manual = true;
     struct fake_stream *c = world_connect(&w);
     world_say(&w, c, "HEAD / HTTP/1.1\r\nHost: www.example\r\n\r\n");
@@ -668,6 +690,7 @@ static uint32_t head_bufs(void)
 TEST(a_request_that_cannot_go_again_holds_no_head_buffer)
 {
     world_init(&w, NULL);
+    use_one_endpoint();
     w.is_manual = true;
     struct fake_stream *c = world_connect(&w);
     world_say(&w, c, PUT);
@@ -841,6 +864,7 @@ TEST(idle_backend_connections_age_and_their_end_is_noticed)
 UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
           T(connections_are_kept_on_both_sides), T(pipelined_requests_are_answered_in_order),
           T(own_answers_say_why), T(header_filters_and_rewrites_are_carried_out),
+          T(filters_of_a_backend_come_after_those_of_its_rule),
           T(preflights_are_answered_by_the_rules_cors_filter),
           T(answers_tell_of_cors_what_the_filter_says_and_nothing_else),
           T(our_own_answers_tell_of_cors_too), T(backends_are_chosen_by_weight),

@@ -191,7 +191,26 @@ TEST(set_and_removed_fields_are_dropped_and_added_ones_are_not)
     done(&f);
 }
 
-UNIT_MAIN("route/filter", T(a_replaced_prefix_follows_the_specifications_table),
+TEST(a_mirror_takes_its_share_of_the_requests)
+{
+    static const struct {
+        uint32_t numerator, denominator;
+    } rows[] = {{0, 100}, {20, 100}, {1, 3}, {50, 100}, {100, 100}, {1, 2147483647}};
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        struct image_mirror mirror = {.numerator = rows[i].numerator,
+                                      .denominator = rows[i].denominator};
+        struct even e = {7};
+        uint32_t taken = 0;
+        for (unsigned k = 0; k < 3000; k++)
+            taken += route_mirror_takes(&mirror, even_next(&e));
+        uint32_t ideal = (uint32_t)((uint64_t)3000 * rows[i].numerator / rows[i].denominator);
+        CHECK(taken + 3 >= ideal && taken <= ideal + 3);
+        CHECK_EQ(taken == 0, rows[i].numerator == 0 || ideal == 0);
+    }
+}
+
+UNIT_MAIN("route/filter", T(a_mirror_takes_its_share_of_the_requests),
+          T(a_replaced_prefix_follows_the_specifications_table),
           T(a_location_has_the_port_only_when_it_is_not_the_schemes_own),
           T(backends_get_their_share_and_a_weight_of_zero_gets_nothing),
           T(a_rule_without_weight_or_with_a_fault_has_no_backend),
