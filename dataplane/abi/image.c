@@ -35,6 +35,14 @@ const char *image_fault_help(enum image_fault fault)
     return fault_helps[fault];
 }
 
+bool image_retry_has(const struct image_retry *retry, uint16_t status)
+{
+    if (status < IMAGE_RETRY_CODE_MIN || status > IMAGE_RETRY_CODE_MAX)
+        return false;
+    unsigned bit = status - IMAGE_RETRY_CODE_MIN;
+    return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
+}
+
 bool image_is_congestion(uint8_t congestion)
 {
     return congestion > IMAGE_CONGESTION_NONE && congestion < IMAGE_CONGESTIONS;

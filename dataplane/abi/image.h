@@ -171,6 +171,9 @@ bool image_is_address(const struct image_address *e);
 /* Has the prefix no bits behind its length, and the gateway, if any, the same family? */
 bool image_is_egress(const struct image_egress *e);
 
+/* Does the policy name the status? */
+bool image_retry_has(const struct image_retry *retry, uint16_t status);
+
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 

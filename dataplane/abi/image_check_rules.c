@@ -118,7 +118,7 @@ enum image_fault image_local_predicate(const struct image_view *v, uint32_t i)
 enum image_fault image_local_rule(const struct image_view *v, uint32_t i)
 {
     const struct image_rule *e = &v->rules[i];
-    if (e->route >= v->n_routes)
+    if (e->route >= v->n_routes || (e->retry != IMAGE_NONE && e->retry >= v->n_retries))
         return IMAGE_FAULT_INDEX;
     if (e->fault_status != 0 && e->fault_status != 500)
         return IMAGE_FAULT_VALUE;
@@ -176,6 +176,15 @@ enum image_fault image_cross_rule(const struct image_view *v, uint32_t i)
     for (uint32_t k = 0; k < e->n_backends; k++)
         sum += v->backends[e->first_backend + k].weight;
     return sum == e->weight_total ? check_rule_filters(v, e) : IMAGE_FAULT_WEIGHT;
+}
+
+enum image_fault image_local_retry(const struct image_view *v, uint32_t i)
+{
+    const struct image_retry *e = &v->retries[i];
+    if ((e->reserved[0] | e->reserved[1]) != 0)
+        return IMAGE_FAULT_RESERVED;
+    bool is_count = e->attempts > 0 && e->attempts <= IMAGE_RETRY_ATTEMPTS_MAX;
+    return is_count ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
 }
 
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i)

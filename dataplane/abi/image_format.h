@@ -81,6 +81,7 @@
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
 #define IMAGE_ANSWER_BYTES_MAX 1024u       /* of a guarded condition; others are asked one by one */
+#define IMAGE_RETRY_ATTEMPTS_MAX 100u      /* time limits end a request long before */
 #define IMAGE_MIRRORS_PER_RULE_MAX 16u     /* Gateway API: filters */
 #define IMAGE_ORIGINS_PER_CORS_MAX 64u     /* Gateway API: allowOrigins */
 #define IMAGE_CORS_LIST_BYTES_MAX 4096u    /* of what preflights are told: two fit into a head */
@@ -112,6 +113,7 @@
     X(ANSWERS, answers, struct image_answer, 1u << 22, "answers to guards that lead to matches")   \
     X(ANSWER_MATCHES, answer_matches, uint32_t, 1u << 22, "matches by answer")                     \
     X(RULES, rules, struct image_rule, 1u << 20, "what to do, by route")                           \
+    X(RETRIES, retries, struct image_retry, 1u << 20, "retry policies of rules")                   \
     X(FILTERS, filters, struct image_filter, 1u << 22, "filters of rules")                         \
     X(HEADER_OPS, header_ops, struct image_header_op, 1u << 22, "of header modifiers")             \
     X(REDIRECTS, redirects, struct image_redirect, 1u << 20, "of RequestRedirect")                 \
@@ -374,6 +376,18 @@ struct image_rule {
     uint32_t weight_total;               /* sum of the backends' weights */
     uint32_t request_timeout_ms;         /* 0: none */
     uint32_t backend_request_timeout_ms; /* 0: none */
+    uint32_t retry;                      /* IMAGE_NONE: none but what can do no harm */
+};
+
+#define IMAGE_RETRY_CODE_MIN 400u
+#define IMAGE_RETRY_CODE_MAX 599u
+
+/* When a request is sent to a backend once more (HTTPRouteRetry). */
+struct image_retry {
+    uint32_t backoff_ms; /* at least so long between two tries */
+    uint8_t attempts;    /* after the first; 1..IMAGE_RETRY_ATTEMPTS_MAX */
+    uint8_t reserved[2];
+    uint8_t codes[25]; /* a bit for each status from 400 on: bit 0 of the first byte is 400 */
 };
 
 /*
@@ -516,7 +530,8 @@ static_assert(sizeof(struct image_match) == 32, "no hidden padding");
 static_assert(sizeof(struct image_predicate) == 24, "no hidden padding");
 static_assert(sizeof(struct image_guard) == 16, "no hidden padding");
 static_assert(sizeof(struct image_answer) == 20, "no hidden padding");
-static_assert(sizeof(struct image_rule) == 32, "no hidden padding");
+static_assert(sizeof(struct image_rule) == 36, "no hidden padding");
+static_assert(sizeof(struct image_retry) == 32, "no hidden padding");
 static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
 static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
 static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");

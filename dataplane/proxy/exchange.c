@@ -31,7 +31,7 @@ void check_exchange(const struct exchange *e)
     ASSERT(!e->has_response_head || e->has_request_head);
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
-    ASSERT(e->tries <= PROXY_TRIES_MAX);
+    ASSERT(!e->is_waiting || e->backend == NULL);
 }
 
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
@@ -166,6 +166,9 @@ static void follow_rule(struct exchange *e)
         return;
     }
     e->target = backend;
+    if (rule->retry != IMAGE_NONE)
+        e->retry = &v->retries[rule->retry];
+    retry_note_request(e);
     exchange_try(e);
 }
 

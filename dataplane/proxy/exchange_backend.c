@@ -1,43 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * An exchange's backend connection: got, used, lost, tried again, timed.
- *
- * When is a second try harmless? When the backend cannot have acted on the first: the connection
- * was never established; or when acting twice is the same as once: the method is idempotent, and
- * the connection was a reused one that ended without a byte of an answer, as happens when a backend
- * closes an idle connection at the moment that we use it (RFC 9112, section 9.3.1). In both cases
- * only while nothing of a body has left the client's stream, since we keep no copy.
- */
+/* An exchange's backend connection: got, used, lost, timed. When a request goes to a backend once
+ * more is in retry.c. */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "proxy/proxy_priv.h"
-
-static bool is_idempotent(enum http_method m)
-{
-    return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_PUT || m == HTTP_DELETE ||
-           m == HTTP_OPTIONS || m == HTTP_TRACE;
-}
-
-static bool may_try_again(const struct exchange *e, enum h1_client_end end, bool was_reused)
-{
-    if (e->tries >= PROXY_TRIES_MAX || e->has_body_moved || e->has_response_head ||
-        e->client->h1.request == NULL)
-        return false;
-    if (end == H1_CLIENT_END_OPEN_FAILED)
-        return true;
-    if (end == H1_CLIENT_END_IDLE_CLOSED || end == H1_CLIENT_END_IDLE_BYTES)
-        return true; /* the request was not sent */
-    return end == H1_CLIENT_END_NO_RESPONSE && was_reused &&
-           is_idempotent(e->client->h1.request->head.method);
-}
 
 void exchange_let_head_go(struct exchange *e)
 {
-    const struct h1_server *h1 = &e->client->h1;
-    bool may_go_again = h1->request != NULL && !e->has_body_moved && e->tries < PROXY_TRIES_MAX &&
-                        upstream_conn_is_reused(e->backend) &&
-                        is_idempotent(h1->request->head.method);
     ASSERT_HOT(e->has_request_head);
-    if (!may_go_again && !e->needs_head)
+    if (!retry_needs_head(e) && !e->needs_head)
         h1_server_drop_head(&e->client->h1);
 }
 
@@ -69,13 +40,11 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     e->failed = *upstream_conn_id(e->backend);
     upstream_drop(e->proxy->upstream, e->backend);
     e->backend = NULL;
-    if (may_try_again(e, end, was_reused)) {
-        stat_inc(e->proxy->core, STAT_proxy_retries);
-        e->has_request_head = false;
-        exchange_try(e);
-        return;
-    }
-    answer_end(e, end, why, fault);
+    enum retry_when again = retry_after_end(e, end, was_reused);
+    if (again != RETRY_NEVER)
+        exchange_retry(e, again);
+    else
+        answer_end(e, end, why, fault);
 }
 
 static void send_request(struct exchange *e);
@@ -106,27 +75,39 @@ static bool is_waiting_for_continue(const struct exchange *e)
            !e->has_body_moved;
 }
 
-/* When the rule's own time limits are over (GEP-1742: `request` for all of it, `backendRequest` for
- * one try); UINT64_MAX: it has none. */
-static uint64_t rule_deadline(const struct exchange *e)
+/* When a time limit of the rule is over; UINT64_MAX: it has none. */
+static uint64_t deadline(uint64_t since_us, uint32_t limit_ms)
 {
-    const struct image_rule *rule = &e->image.view->rules[e->route.rule];
-    uint64_t deadline_us = UINT64_MAX;
-    if (rule->request_timeout_ms != 0)
-        deadline_us = e->begin_us + (uint64_t)rule->request_timeout_ms * 1000;
-    if (rule->backend_request_timeout_ms != 0) {
-        uint64_t try_us = e->asked_us + (uint64_t)rule->backend_request_timeout_ms * 1000;
-        deadline_us = try_us < deadline_us ? try_us : deadline_us;
-    }
-    return deadline_us;
+    return limit_ms == 0 ? UINT64_MAX : since_us + (uint64_t)limit_ms * 1000;
 }
 
-/* Lets the timer look at the exchange then, or when the rule's limit is over. */
+/* GEP-1742: `request` is for all of it. */
+static uint64_t request_deadline(const struct exchange *e)
+{
+    return deadline(e->begin_us, e->image.view->rules[e->route.rule].request_timeout_ms);
+}
+
+/* And `backendRequest` for one try. */
+static uint64_t try_deadline(const struct exchange *e)
+{
+    return deadline(e->asked_us, e->image.view->rules[e->route.rule].backend_request_timeout_ms);
+}
+
+/* Lets the timer look at the exchange then, or when a limit of the rule is over. */
 static void arm_timer(struct exchange *e, uint64_t deadline_us)
 {
-    uint64_t rule_us = rule_deadline(e);
+    uint64_t us = min64(deadline_us, request_deadline(e));
+    if (!e->is_waiting)
+        us = min64(us, try_deadline(e));
     wheel_disarm(&e->proxy->core->wheel, &e->timer);
-    wheel_arm(&e->proxy->core->wheel, &e->timer, rule_us < deadline_us ? rule_us : deadline_us);
+    wheel_arm(&e->proxy->core->wheel, &e->timer, us);
+}
+
+void exchange_wait(struct exchange *e, uint64_t until_us)
+{
+    ASSERT(e->backend == NULL && !e->is_waiting);
+    e->is_waiting = true;
+    arm_timer(e, until_us);
 }
 
 /* When the timer has something to look at next. */
@@ -155,7 +136,8 @@ static void send_request(struct exchange *e)
 
 void exchange_try(struct exchange *e)
 {
-    ASSERT(e->backend == NULL && e->tries < PROXY_TRIES_MAX);
+    ASSERT(e->backend == NULL);
+    e->is_waiting = false;
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
                                .is_fresh = e->tries > 0};
@@ -209,13 +191,40 @@ static void end_by_timeout(struct exchange *e, bool is_client)
         exchange_answer(e, STAT_proxy_end_backend_timeout, 504);
 }
 
+void exchange_leave_backend(struct exchange *e)
+{
+    e->failed = *upstream_conn_id(e->backend);
+    upstream_abort(e->proxy->upstream, e->backend);
+    e->backend = NULL;
+}
+
+/* The backend took too long. */
+static void end_try_by_timeout(struct exchange *e)
+{
+    enum retry_when again = retry_after_timeout(e);
+    if (again == RETRY_NEVER) {
+        end_by_timeout(e, false);
+        return;
+    }
+    exchange_leave_backend(e);
+    exchange_retry(e, again);
+}
+
 void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct exchange *e = container_of(timer, struct exchange, timer);
     const struct proxy_config *config = &e->proxy->config;
-    ASSERT(e->backend != NULL);
-    if (now_us >= rule_deadline(e)) {
+    if (now_us >= request_deadline(e)) {
         end_by_timeout(e, false);
+        return;
+    }
+    if (e->is_waiting) {
+        exchange_try(e);
+        return;
+    }
+    ASSERT(e->backend != NULL);
+    if (now_us >= try_deadline(e)) {
+        end_try_by_timeout(e);
         return;
     }
     if (is_waiting_for_continue(e) && e->has_request_head) {
@@ -225,8 +234,10 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     bool is_client = is_client_owing(e);
     uint64_t limit_us = (uint64_t)(is_client ? config->body_ms : config->response_ms) * 1000;
     uint64_t deadline_us = e->progress_us + limit_us;
-    if (now_us >= deadline_us)
-        end_by_timeout(e, is_client);
-    else
+    if (now_us < deadline_us)
         arm_timer(e, deadline_us);
+    else if (is_client)
+        end_by_timeout(e, true);
+    else
+        end_try_by_timeout(e);
 }

@@ -56,6 +56,12 @@ void exchange_on_response(struct h1_client *h)
         stat_inc(e->proxy->core, STAT_proxy_informational_dropped);
         return;
     }
+    enum retry_when again = retry_after_status(e, head->status);
+    if (again != RETRY_NEVER) {
+        exchange_leave_backend(e);
+        exchange_retry(e, again);
+        return;
+    }
     if (!send_response(e, head)) {
         exchange_cut(e, STAT_proxy_end_no_buffer);
         return;

@@ -11,8 +11,14 @@
 #include "proxy/proxy.h"
 #include "route/route.h"
 
-/* Tries of one request: the first, and one more where that cannot do harm. */
+/* Tries of one request without a retry policy: the first, and one more where that does no harm. */
 #define PROXY_TRIES_MAX 2u
+/* Retries by policy: of each group, one for so many requests, and so many a second besides; what is
+ * not used is kept up to so many. */
+#define PROXY_RETRY_ONE_IN 5u
+#define PROXY_RETRY_PER_SECOND 10u
+#define PROXY_RETRY_BUDGET_MAX 100u
+#define PROXY_BACKOFF_DOUBLINGS_MAX 4u /* so the longest wait is 16 times the rule's */
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
@@ -38,7 +44,8 @@ struct proxy_conn {
  * connection; lives from on_request to one of exchange_end()'s callers.
  *
  * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend
- * == NULL only within a callback; while there is an exchange its client's own timer is off.
+ * == NULL only within a callback, or while it waits for its next try (is_waiting, with the timer
+ * armed); while there is an exchange its client's own timer is off.
  */
 struct exchange {
     struct proxy *proxy;
@@ -53,21 +60,29 @@ struct exchange {
     bool is_expecting_continue; /* the client said so */
     bool has_continue;          /* a 100 went to the client */
     bool has_response_head;     /* the final head went to the client */
+    bool is_waiting;            /* for its next try: it has no backend connection */
     bool is_mirrored;           /* as far as the rule wants it */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
     uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
-    struct upstream_conn_id failed; /* the endpoint of the first try */
-    const struct image_cors *cors;  /* of the rule; NULL: it has none */
-    struct slice cors_origin;       /* what its answer allows; empty: no origin */
-    struct list_node mirrors;       /* struct mirror: those that have not all of the request */
+    struct upstream_conn_id failed;  /* the endpoint of the first try */
+    const struct image_retry *retry; /* the rule's policy; NULL: it has none */
+    const struct image_cors *cors;   /* of the rule; NULL: it has none */
+    struct slice cors_origin;        /* what its answer allows; empty: no origin */
+    struct list_node mirrors;        /* struct mirror: those that have not all of the request */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
  * one for all would let the order of the requests of several rules bend their weights. */
 #define PROXY_SHARES 256u
+
+/* How many retries a group may have, in thousandths: see retry.c. */
+struct retry_budget {
+    uint64_t since_us; /* up to when it has what time earns */
+    uint32_t milli;
+};
 
 struct proxy {
     struct core *core;
@@ -79,9 +94,10 @@ struct proxy {
     struct pool exchanges;
     struct pool mirrors;
     struct pool head_bufs;
-    struct list_node all_mirrors;            /* struct mirror */
-    struct even shares[PROXY_SHARES];        /* by the rule's number */
-    struct even mirror_shares[PROXY_SHARES]; /* by the mirror's number */
+    struct list_node all_mirrors;                    /* struct mirror */
+    struct even shares[PROXY_SHARES];                /* by the rule's number */
+    struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
+    struct even mirror_shares[PROXY_SHARES];         /* by the mirror's number */
     uint32_t walk; /* connections below this index know the current image */
 };
 
@@ -125,6 +141,29 @@ void exchange_answer_preflight(struct exchange *e);
 /* What any answer of the exchange tells of CORS. */
 void exchange_cors_fields(const struct exchange *e, struct field_list *l);
 
+/* Waits until then, without a backend connection, and then tries. */
+void exchange_wait(struct exchange *e, uint64_t until_us);
+
+/* retry.c */
+enum retry_when {
+    RETRY_NEVER,
+    RETRY_NOW,
+    RETRY_LATER, /* after the rule's backoff */
+};
+/* A request was sent to a backend for the first time: it earns its group a part of a retry. */
+void retry_note_request(struct exchange *e);
+/* Is there a reason why the request might have to be sent once more? */
+bool retry_needs_head(const struct exchange *e);
+/* Does it go again, now that its connection ended so? This one and the next two may take from the
+ * budget. */
+enum retry_when retry_after_end(struct exchange *e, enum h1_client_end end, bool was_reused);
+/* Now that this is the answer? */
+enum retry_when retry_after_status(struct exchange *e, uint16_t status);
+/* Now that the try took too long? */
+enum retry_when retry_after_timeout(struct exchange *e);
+/* Sends it again. It has no backend connection. May end the exchange. */
+void exchange_retry(struct exchange *e, enum retry_when when);
+
 /* mirror.c */
 void mirrors_init(struct proxy *p, uint32_t n);
 /* Ends all. */
@@ -156,6 +195,9 @@ void exchange_pump_response(struct exchange *e);
 void exchange_let_head_go(struct exchange *e);
 /* Gets a connection and sends the request as soon as it is open. May end the exchange. */
 void exchange_try(struct exchange *e);
+
+/* Breaks the try off: the next one goes elsewhere, if it can. */
+void exchange_leave_backend(struct exchange *e);
 
 /* A time limit is over, or the wait for the backend's 100-continue. May end the exchange. */
 void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us);

@@ -190,6 +190,13 @@ struct plan_filter {
     };
 };
 
+struct plan_retry {
+    uint32_t attempts; /* after the first */
+    uint32_t backoff_ms;
+    uint32_t n_codes;
+    const uint16_t *codes;
+};
+
 /* What a rule answers instead of going to its backends. */
 enum plan_rule_fault {
     PLAN_RULE_OK,
@@ -208,6 +215,7 @@ struct plan_rule {
     const struct plan_backend *backends;
     uint32_t request_timeout_ms;         /* 0: none */
     uint32_t backend_request_timeout_ms; /* 0: none */
+    const struct plan_retry *retry;      /* NULL: none */
 };
 
 /* A route that at least one listener serves. The routes are sorted by the specification's

@@ -176,6 +176,12 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
     if (r->request_timeout_ms != 0 || r->backend_request_timeout_ms != 0) {
         fprintf(out, " timeouts %u %u", r->request_timeout_ms, r->backend_request_timeout_ms);
     }
+    if (r->retry != NULL) {
+        fprintf(out, " retry %u backoff %u codes", r->retry->attempts, r->retry->backoff_ms);
+        for (uint32_t i = 0; i < r->retry->n_codes; i++) {
+            fprintf(out, " %u", (unsigned)r->retry->codes[i]);
+        }
+    }
     fputc('\n', out);
     for (uint32_t i = 0; i < r->n_matches; i++) {
         dump_match(&r->matches[i], out);

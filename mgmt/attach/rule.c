@@ -8,8 +8,13 @@
 
 #include "model/text.h"
 
+#include "base/minmax.h"
+
 #include <ctype.h>
 #include <string.h>
+
+#define RETRY_ATTEMPTS 2u    /* where HTTPRouteRetry says nothing */
+#define RETRY_BACKOFF_MS 25u /* likewise */
 
 static const char *lower(struct attach *a, const char *text)
 {
@@ -179,6 +184,34 @@ static void read_backends(struct rule_reading *in, const json_t *json, struct pl
     rule->backends = list;
 }
 
+/* HTTPRouteRetry; what it leaves open is ours to say. */
+static void read_retry(struct rule_reading *in, const json_t *json, struct plan_rule *rule)
+{
+    if (json == NULL) {
+        return;
+    }
+    const json_t *attempts = json_object_get(json, "attempts");
+    const json_t *codes = json_object_get(json, "codes");
+    struct plan_retry *retry = ARENA_ARRAY(in->a->arena, struct plan_retry, 1);
+    uint64_t backoff_ms;
+    bool has_backoff = text_parse_duration(text_at(json, "backoff"), &backoff_ms);
+    uint64_t n = attempts != NULL ? (uint64_t)json_integer_value(attempts) : RETRY_ATTEMPTS;
+    if (n > IMAGE_RETRY_ATTEMPTS_MAX) {
+        in->whole = arena_printf(in->a->arena, "retry.attempts of more than %u are not supported",
+                                 IMAGE_RETRY_ATTEMPTS_MAX);
+        return;
+    }
+    retry->attempts = (uint32_t)n;
+    retry->backoff_ms = has_backoff ? (uint32_t)min64(backoff_ms, UINT32_MAX) : RETRY_BACKOFF_MS;
+    retry->n_codes = (uint32_t)json_array_size(codes);
+    uint16_t *list = ARENA_ARRAY(in->a->arena, uint16_t, retry->n_codes);
+    for (uint32_t i = 0; i < retry->n_codes; i++) {
+        list[i] = (uint16_t)json_integer_value(json_array_get(codes, i));
+    }
+    retry->codes = list;
+    rule->retry = retry;
+}
+
 /* One rule; *ret_why: what is not supported in it, or NULL. */
 static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
                       struct plan_rule *rule, const char **ret_why)
@@ -195,11 +228,9 @@ static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
         r->resolved = VERDICT("False", plan_backend_fault_reason(in.fault), in.unresolved);
     }
     read_matches(a, json, rule, &in.whole);
-    static const char *const members[] = {"retry", "sessionPersistence"};
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if (json_object_get(json, members[i]) != NULL) {
-            in.whole = arena_printf(a->arena, "%s is not supported", members[i]);
-        }
+    read_retry(&in, json_object_get(json, "retry"), rule);
+    if (json_object_get(json, "sessionPersistence") != NULL) {
+        in.whole = "sessionPersistence is not supported";
     }
     *ret_why = in.whole != NULL ? in.whole : in.part;
     if (in.whole != NULL) {

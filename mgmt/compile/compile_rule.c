@@ -222,6 +222,14 @@ static int add_match(struct compile *c, const struct plan_match *match, uint32_t
     return image_builder_match(c->b, &spec);
 }
 
+static void add_retry(struct compile *c, const struct plan_retry *retry)
+{
+    image_builder_retry(c->b, &(struct image_retry_spec){.attempts = retry->attempts,
+                                                         .backoff_ms = retry->backoff_ms,
+                                                         .codes = retry->codes,
+                                                         .n_codes = retry->n_codes});
+}
+
 void compile_rule(struct compile *c, const struct plan_route *route, const struct plan_rule *rule)
 {
     if (image_builder_rule(c->b, (uint16_t)rule->index) == IMAGE_NONE) {
@@ -232,6 +240,8 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
     image_builder_timeouts(c->b, rule->request_timeout_ms, rule->backend_request_timeout_ms);
     if (rule->fault != PLAN_RULE_OK)
         image_builder_rule_fault(c->b);
+    if (rule->retry != NULL)
+        add_retry(c, rule->retry);
     for (uint32_t i = 0; i < rule->n_filters; i++) {
         if (add_filter(c, &rule->filters[i]) != -EINVAL)
             continue;

@@ -70,6 +70,14 @@ struct image_redirect_spec {
     uint16_t port; /* 0: see struct image_redirect */
 };
 
+/* When a request is sent once more; see struct image_retry. */
+struct image_retry_spec {
+    uint32_t attempts;
+    uint32_t backoff_ms;
+    const uint16_t *codes; /* each 400 to 599 */
+    uint32_t n_codes;
+};
+
 struct image_rewrite_spec {
     const char *hostname; /* NULL: keep */
     const char *path;     /* NULL with KEEP */
@@ -145,6 +153,9 @@ int image_builder_rule_fault(struct image_builder *b);
 /* Time limits of the rule begun last; 0: none. */
 int image_builder_timeouts(struct image_builder *b, uint32_t request_ms,
                            uint32_t backend_request_ms);
+
+/* The retry policy of the rule begun last, once. */
+int image_builder_retry(struct image_builder *b, const struct image_retry_spec *spec);
 
 /* A backend of the rule begun last. `group` IMAGE_NONE: its share is answered 500. */
 int image_builder_backend(struct image_builder *b, const char *name, uint32_t group,

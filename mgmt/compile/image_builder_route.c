@@ -55,6 +55,7 @@ uint32_t image_builder_rule(struct image_builder *b, uint16_t index)
     e->index = index;
     e->first_filter = SECTION(b, FILTERS)->count;
     e->first_backend = SECTION(b, BACKENDS)->count;
+    e->retry = IMAGE_NONE;
     route->n_rules++;
     return SECTION(b, RULES)->count - 1;
 }
@@ -76,6 +77,28 @@ int image_builder_timeouts(struct image_builder *b, uint32_t request_ms,
         return -EINVAL;
     rule->request_timeout_ms = request_ms;
     rule->backend_request_timeout_ms = backend_request_ms;
+    return 0;
+}
+
+int image_builder_retry(struct image_builder *b, const struct image_retry_spec *spec)
+{
+    struct image_retry entry = {.backoff_ms = spec->backoff_ms,
+                                .attempts = (uint8_t)spec->attempts};
+    struct image_rule *rule = image_builder_last_rule(b);
+    if (rule == NULL || rule->retry != IMAGE_NONE || spec->attempts == 0 ||
+        spec->attempts > IMAGE_RETRY_ATTEMPTS_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < spec->n_codes; i++) {
+        if (spec->codes[i] < IMAGE_RETRY_CODE_MIN || spec->codes[i] > IMAGE_RETRY_CODE_MAX)
+            return -EINVAL;
+        unsigned bit = spec->codes[i] - IMAGE_RETRY_CODE_MIN;
+        entry.codes[bit / 8] |= (uint8_t)(1u << bit % 8);
+    }
+    struct image_retry *e = image_vec_push(b, SECTION(b, RETRIES));
+    if (e == NULL)
+        return b->error;
+    *e = entry;
+    rule->retry = SECTION(b, RETRIES)->count - 1;
     return 0;
 }
 

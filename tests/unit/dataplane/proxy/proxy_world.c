@@ -102,6 +102,21 @@ static void add_mirrors(struct image_builder *b)
     match(b, "/backend-headers");
 }
 
+static void add_retries(struct image_builder *b)
+{
+    static const uint16_t codes[] = {500, 503};
+    rule(b, 13);
+    image_builder_retry(b, &(struct image_retry_spec){
+                               .attempts = 3, .backoff_ms = 100, .codes = codes, .n_codes = 2});
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/retry");
+    rule(b, 14);
+    image_builder_timeouts(b, 3000, 1000);
+    image_builder_retry(b, &(struct image_retry_spec){.attempts = 9, .backoff_ms = 500});
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/retry-late");
+}
+
 static void pin(void *owner)
 {
     ((struct world *)owner)->pins++;
@@ -139,6 +154,7 @@ void world_publish(struct world *w, uint16_t port)
     add_filters(b);
     add_cors(b);
     add_mirrors(b);
+    add_retries(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);

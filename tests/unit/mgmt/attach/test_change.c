@@ -313,7 +313,7 @@ void messages_say_what_to_do(void)
     CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);
     CHECK(strstr(dropped, "rules[1]: matches[0]: RegularExpression \"/(?<=r).*\": nobody looks "
                           "behind") != NULL);
-    CHECK(strstr(dropped, "rules[5]: retry is not supported") != NULL);
+    CHECK(strstr(dropped, "rules[8]: retry.attempts of more than 100 are not supported") != NULL);
     scenario_close(&s);
     scenario_open(&s, "addresses.yaml");
     scenario_reconcile(&s, true, T0);
