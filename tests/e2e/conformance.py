@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gateway API's conformance suite on our lab: its manifests over our API, its echo server as the pods, the ideas of its
-HTTPRoute tests on the wire. The manifests come from the suite's module (tests/peers/conformance); what its tests expect is
-written again in test_conformance_*.py, a function a test:
+HTTPRoute tests on the wire. The manifests come from the suite's module (tests/peers/conformance); what its tests expect
+is written again in test_conformance_*.py, a function a test:
 
     @conformance.test("HTTPRouteMatching")
     def httproute_matching(l): ...
@@ -22,6 +22,7 @@ import build  # noqa: E402 (its folder is known only now)
 
 CLASS = "foo-lb"  # of docs/examples/appliance.yaml
 CONTROLLER = "sluice.internal/gateway-controller"
+GATEWAY_KIND = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}  # the suite wants both in a parentRef
 STATUS_S = 30
 
 
@@ -112,7 +113,8 @@ def are_current(of, conditions):
 
 def conditions_of(l, route, gateway, section=None):
     """{type: (status, reason)} that the route has at the Gateway, by this section when there is one to name."""
-    of_gateway = [p for p in parents(l, route) if p["parentRef"]["name"] == gateway and
+    of_gateway = [p for p in parents(l, route)
+                  if {**p["parentRef"], **GATEWAY_KIND, "name": gateway} == p["parentRef"] and
                   section in (None, p["parentRef"].get("sectionName"))]
     return {c["type"]: (c["status"], c["reason"]) for c in of_gateway[0]["conditions"]}
 
