@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the peers' programs, each only when it is asked for. Modules and objects are kept by the tools' own caches."""
 import glob
+import json
 import os
 import re
+import shutil
 import subprocess
 
 import process
@@ -12,6 +14,9 @@ OUT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "out", "peers")
 C_FLAGS = ["-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
 GO_FLAGS = ["-trimpath", "-buildvcs=false", "-mod=readonly"]
 GO_OF_TODAY = (1, 23)  # of go.mod; an older Go builds go119.mod
+SUITE = "sigs.k8s.io/gateway-api/conformance"
+SUITE_PARTS = ("base", "tests")
+NO_MODULE = ".."       # a folder that belongs to none
 LIMIT_S = 900          # a first build gets its modules and compiles all of them
 
 
@@ -32,24 +37,27 @@ def lwip():
     return program
 
 
-def go(folder, *arguments):
+def go(folder, *arguments, program=None):
     """What Go says there. GO names another Go than the first in the path."""
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    return run([os.environ.get("GO", "go"), *arguments], cwd=os.path.join(HERE, folder), env=environment)
+    program = program or os.environ.get("GO", "go")
+    return run([program, *arguments], cwd=os.path.join(HERE, folder), env=environment)
 
 
-def go_build(folder, *flags):
+def go_build(folder, *flags, package=".", program=None):
     """The path of the folder's program."""
-    program = os.path.join(OUT, folder)
-    go(folder, "build", *GO_FLAGS, *flags, "-o", program, ".")
-    return program
+    made = os.path.join(OUT, folder)
+    go(folder, "build", *GO_FLAGS, *flags, "-o", made, package, program=program)
+    return made
+
+
+def go_version():
+    return tuple(map(int, re.search(r"go(\d+)\.(\d+)", go("gvisor", "version")).groups()))
 
 
 def gvisor():
     """The program's path."""
-    version = re.search(r"go(\d+)\.(\d+)", go("gvisor", "version"))
-    modules = [] if tuple(map(int, version.groups())) >= GO_OF_TODAY else ["-modfile=go119.mod"]
-    return go_build("gvisor", *modules)
+    return go_build("gvisor", *([] if go_version() >= GO_OF_TODAY else ["-modfile=go119.mod"]))
 
 
 def http1():
@@ -57,6 +65,57 @@ def http1():
     return go_build("http1")
 
 
+def put_whole(folder, fill):
+    """Makes the folder by `fill(its path)`; it is there whole or not at all."""
+    fresh = f"{folder}.{os.getpid()}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fill(fresh)
+    os.rename(fresh, folder)
+
+
+def in_go_mod(pattern):
+    """What conformance/go.mod says there."""
+    with open(os.path.join(HERE, "conformance", "go.mod"), encoding="ascii") as f:
+        return re.search(pattern, f.read(), re.MULTILINE)[1]
+
+
+def go_of_suite():
+    """The Go that conformance/go.mod asks for. Where there is an older one, that gets it: releases come as modules."""
+    version = in_go_mod(r"^go (\S+)$")
+    if go_version() >= tuple(map(int, version.split(".")[:2])):
+        return None
+    kept = os.path.join(OUT, f"go{version}")
+    if not os.path.isdir(kept):
+        machine = go(NO_MODULE, "env", "GOARCH").strip()
+        module = f"golang.org/toolchain@v0.0.1-go{version}.linux-{machine}"
+        found = json.loads(go(NO_MODULE, "mod", "download", "-json", module))["Dir"]
+        put_whole(kept, lambda fresh: shutil.copytree(found, fresh))
+        run(["chmod", "-R", "u+wX,+x", os.path.join(kept, "bin"), os.path.join(kept, "pkg", "tool")])
+    return os.path.join(kept, "bin", "go")
+
+
+def conformance():
+    """The echo server of Gateway API's conformance suite: the program's path. Nothing but go.mod decides what it is."""
+    made = os.path.join(OUT, "conformance")
+    if os.path.isfile(made) and os.path.getmtime(made) > os.path.getmtime(os.path.join(HERE, "conformance", "go.mod")):
+        return made
+    return go_build("conformance", package=f"{SUITE}/echo-basic", program=go_of_suite())
+
+
+def suite_files():
+    """A folder with the suite's manifests and tests (SUITE_PARTS), of the version that conformance/go.mod names: a copy
+    of what Go has, kept for the next time."""
+    kept = os.path.join(OUT, "conformance-" + in_go_mod(rf"{re.escape(SUITE)} (v\S+)"))
+    if not os.path.isdir(kept):
+        os.makedirs(OUT, exist_ok=True)
+        program = go_of_suite()
+        go("conformance", "mod", "download", SUITE, program=program)
+        module = go("conformance", "list", "-m", "-f", "{{.Dir}}", SUITE, program=program).strip()
+        put_whole(kept, lambda fresh: [shutil.copytree(os.path.join(module, part), os.path.join(fresh, part))
+                                       for part in SUITE_PARTS])
+    return kept
+
+
 def build(name):
     os.makedirs(OUT, exist_ok=True)
-    return {"lwip": lwip, "gvisor": gvisor, "http1": http1}[name]()
+    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance}[name]()

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gateway API's conformance suite on our lab: its manifests over our API, its echo server as the pods, the ideas of its
+HTTPRoute tests on the wire. The manifests come from the suite's module (tests/peers/conformance); what its tests expect
+is written again in test_conformance_*.py, a function a test:
+
+    @conformance.test("HTTPRouteMatching")
+    def httproute_matching(l): ...
+"""
+import contextlib
+import os
+import re
+import sys
+
+import lab as labs
+import objects
+import pods
+import suite
+from conformance_names import INFRA, NOT_YET
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
+import build  # noqa: E402 (its folder is known only now)
+
+CLASS = "foo-lb"  # of docs/examples/appliance.yaml
+CONTROLLER = "sluice.internal/gateway-controller"
+GATEWAY_KIND = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}  # the suite wants both in a parentRef
+STATUS_S = 30
+
+
+def name_of(short_name):
+    """What the test of that name is called here."""
+    words = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+", short_name.removeprefix("HTTPRoute"))
+    return "_".join(["httproute", *(w.lower() for w in words)])
+
+
+def test(short_name):
+    """Marks the test of the suite's test `short_name`. It runs unless NOT_YET has it."""
+    def mark(function):
+        assert function.__name__ == name_of(short_name), f"{function.__name__}: not {name_of(short_name)}"
+        function.short_name = short_name
+        return function if short_name in NOT_YET else suite.test("S4")(function)
+    return mark
+
+
+def text_of(path):
+    """A file of the suite, ready to apply."""
+    with open(os.path.join(build.suite_files(), path), encoding="utf-8") as f:
+        return f.read().replace("{GATEWAY_CLASS_NAME}", CLASS)
+
+
+def lab(name):
+    """A lab with a backend namespace for each pod."""
+    wanted = pods.deployments(text_of("base/manifests.yaml"))
+    return labs.Lab(f"conformance-{name}", backends=sum(d.replicas for d in wanted))
+
+
+def prepare(l):
+    """Both programs, the base manifests, and the pods; `l.vips` are the base Gateways' addresses."""
+    base = text_of("base/manifests.yaml")
+    l.pods = pods.Pods(l, build.build("conformance"), pods.deployments(base))
+    l.appliance.start()
+    l.appliance.apply(objects.example("appliance.yaml"))
+    apply(l, "base", [d for d in pods.documents(base) if pods.kind_of(d) != "Deployment"])
+    l.vips = {name: objects.gateway_address(l, INFRA, name)
+              for name in ("same-namespace", "all-namespaces", "backend-namespaces")}
+
+
+def apply(l, name, documents):
+    """Applies the documents and what a cluster makes of them; returns the file, and the objects that we added."""
+    path = os.path.join(l.dir, f"{name}.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n---\n".join(documents))
+    l.appliance.apply(path)
+    slices = [l.pods.slice_of(l.appliance.api.get("Service", pods.field(d, "name"), pods.field(d, "namespace")))
+              for d in documents if pods.kind_of(d) == "Service"]
+    slices = [s for s in slices if s]
+    for s in slices:
+        l.appliance.api.put(s)
+    return path, slices
+
+
+@contextlib.contextmanager
+def applied(l, name):
+    """The suite's tests/httproute-NAME.yaml, until the block ends."""
+    path, slices = apply(l, name, pods.documents(text_of(f"tests/httproute-{name}.yaml")))
+    try:
+        yield
+    finally:
+        for s in slices:
+            l.appliance.api.delete("EndpointSlice", s["metadata"]["name"], s["metadata"]["namespace"])
+        l.appliance.ctl("delete", "--ignore-not-found", "-f", path)
+
+
+def split(name):
+    """("namespace", "name") of "namespace/name"; the namespace may be left out."""
+    namespace, _, name = name.rpartition("/")
+    return namespace or INFRA, name
+
+
+def parents(l, route):
+    """What we say in the route's status about its parents; AssertionError while it is not about its current spec."""
+    namespace, name = split(route)
+    found = l.appliance.api.get("HTTPRoute", name, namespace)
+    ours = [p for p in found["status"].get("parents", []) if p["controllerName"] == CONTROLLER]
+    for parent in ours:
+        are_current(found, parent["conditions"])
+    return ours
+
+
+def are_current(of, conditions):
+    late = [c["type"] for c in conditions if c["observedGeneration"] != of["metadata"]["generation"]]
+    assert not late, f"{late} are of another generation"
+
+
+def conditions_of(l, route, gateway, section=None):
+    """{type: (status, reason)} that the route has at the Gateway, by this section when there is one to name."""
+    of_gateway = [p for p in parents(l, route)
+                  if {**p["parentRef"], **GATEWAY_KIND, "name": gateway} == p["parentRef"] and
+                  section in (None, p["parentRef"].get("sectionName"))]
+    return {c["type"]: (c["status"], c["reason"]) for c in of_gateway[0]["conditions"]}
+
+
+def has_condition(l, route, gateway, kind, status, reason, section=None):
+    """Waits until it has."""
+    suite.eventually(lambda: conditions_of(l, route, gateway, section)[kind] == (status, reason),
+                     f"{route} at {gateway}: {kind}={status}, {reason}", STATUS_S)
+
+
+def has_resolved_refs(l, route, gateway, section=None):
+    has_condition(l, route, gateway, "ResolvedRefs", "True", "ResolvedRefs", section)
+
+
+def accepted(l, gateway, *routes, sections=(None,), are_resolved=True):
+    """Waits until the Gateway has an address and takes the routes, by each of the sections; the address."""
+    address = l.vips.get(gateway) or objects.gateway_address(l, INFRA, gateway)
+    for route in routes:
+        for section in sections:
+            has_condition(l, route, gateway, "Accepted", "True", "Accepted", section)
+            if are_resolved:
+                has_resolved_refs(l, route, gateway, section)
+    return address
+
+
+def is_refused(l, route, gateway, reason):
+    """The route is not accepted by its only parent, and the Gateway has at most one listener, without routes."""
+    has_condition(l, route, gateway, "Accepted", "False", reason)
+    assert len(parents(l, route)) == 1, parents(l, route)
+    found = l.appliance.api.get("Gateway", gateway, INFRA)
+    are_current(found, found["status"]["conditions"])
+    assert [x["attachedRoutes"] for x in found["status"].get("listeners", [])] in ([], [0]), found["status"]
