@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a request goes to a backend once more. Always only while nothing of its body has moved, since
- * we keep no copy, and nothing of a response went to the client.
+ * When a request goes to a backend once more. Always only while nothing of its body has moved,
+ * since we keep no copy, and nothing of a response went to the client.
  *
  * By itself, once, at once, when that can do no harm: the backend cannot have acted on the first
  * try (the connection was never established), or acting twice is the same as once: the method is

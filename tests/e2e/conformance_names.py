@@ -8,16 +8,9 @@ INFRA, APP, WEB = "gateway-conformance-infra", "gateway-conformance-app-backend"
 V1, V2, V3 = "infra-backend-v1", "infra-backend-v2", "infra-backend-v3"
 
 NOT_YET = {
-    "HTTPRouteBackendRequestHeaderModifier": "filters of a backendRef",
     "HTTPRouteBackendProtocolH2C": "HTTP/2",
     "HTTPRouteBackendProtocolWebSocket": "WebSocket",
-    "HTTPRouteCORS": "CORS",
     "HTTPRouteHTTPSListener": "HTTPS listeners",
     "HTTPRouteHTTPSListenerDetectMisdirectedRequests": "HTTPS listeners",
-    "HTTPRouteRequestHeaderModifierBackendWeights": "filters of a backendRef",
-    "HTTPRouteRequestMirror": "mirror",
-    "HTTPRouteRequestMultipleMirrors": "mirror",
-    "HTTPRouteRequestPercentageMirror": "mirror",
-    "HTTPRouteRetry": "retries by policy",
 }
 PARTLY = {"HTTPRouteRedirectPortAndScheme": "HTTPS listeners"}  # all but the requests to that listener

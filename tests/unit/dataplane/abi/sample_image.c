@@ -86,6 +86,9 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     struct image_rewrite_spec rewrite = {"inner.example.com", "/new", IMAGE_PATH_REPLACE_PREFIX};
     struct image_cors_spec cors = {
         .origins = origins, .n_origins = 2, .methods = "PUT", .headers = "*", .max_age_s = 60};
+    static const uint16_t codes[] = {400, 503, 599};
+    struct image_retry_spec retry = {
+        .attempts = 3, .backoff_ms = 10, .codes = codes, .n_codes = array_len(codes)};
     struct image_match_spec prefix = {.path_kind = IMAGE_PATH_PREFIX, .path = "/shop/cart"};
     struct image_match_spec narrow = {.path_kind = IMAGE_PATH_PREFIX,
                                       .path = "/shop/cart",
@@ -107,6 +110,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 1) == 0);
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
     REQUIRE(image_builder_timeouts(b, 10000, 5000) == 0);
+    REQUIRE(image_builder_retry(b, &retry) == 0);
     REQUIRE(image_builder_match(b, &prefix) == 0);
     REQUIRE(image_builder_match(b, &narrow) == 0);
     REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
@@ -240,6 +244,8 @@ static void use_rule(const struct image_view *v, const struct route_result *resu
 {
     const struct image_rule *rule = &v->rules[result->rule];
     const struct image_backend *backend;
+    for (uint16_t status = 0; rule->retry != IMAGE_NONE && status < 700; status++)
+        image_retry_has(&v->retries[rule->retry], status);
     for (uint32_t chance = 0; chance < 4; chance++)
         route_backend_pick(v, rule, chance << 30, &backend);
     for (uint32_t i = 0; i < rule->n_filters; i++)

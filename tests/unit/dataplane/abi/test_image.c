@@ -245,6 +245,32 @@ TEST(filters_of_a_backend_change_headers_only)
     free(data);
 }
 
+TEST(a_retry_policy_has_attempts_and_names_statuses_of_faults)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_retries == 1 && v.rules[0].retry == 0 && v.rules[1].retry == IMAGE_NONE);
+    const struct image_retry *e = &v.retries[0];
+    unsigned named = 0;
+    for (uint16_t status = 0; status < 1000; status++)
+        named += image_retry_has(e, status);
+    CHECK_EQ(named, 3);
+    CHECK(image_retry_has(e, 400) && image_retry_has(e, 503) && image_retry_has(e, 599));
+    CHECK_EQ(fault_with(data, len, &e->attempts, 0, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_RETRIES);
+    CHECK_EQ(fault_with(data, len, &e->attempts, IMAGE_RETRY_ATTEMPTS_MAX, &section),
+             IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &e->attempts, IMAGE_RETRY_ATTEMPTS_MAX + 1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&v.rules[0].retry, 1, &section),
+             IMAGE_FAULT_INDEX);
+    CHECK_EQ(section, IMAGE_SECTION_RULES);
+    free(data);
+}
+
 TEST(a_mirror_takes_no_more_than_all_requests)
 {
     size_t len;
@@ -321,5 +347,6 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(many_damages_at_once_are_refused_or_harmless),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
+          T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

@@ -10,9 +10,8 @@
  * all, and 302; /mirror -> group 1, with mirrors to groups 3 and 4 (no endpoints unless the test
  * puts some); /backend-headers -> header filters of a rule and of its backend; /retry -> three
  * retries of 500 and 503, 100 ms apart; /retry-late -> nine, 500 ms apart, of no status, a second
- * each, three in all; /three-seconds, /one-second -> group 1 with time limits; host other.example has
- * no route but /any -> group 1. Endpoints: group 1 = 10.0.0.1:8080 and
- * 10.0.0.2:8080.
+ * each, three in all; /three-seconds, /one-second -> group 1 with time limits; host other.example
+ * has no route but /any -> group 1. Endpoints: group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
  */
 #pragma once
 
