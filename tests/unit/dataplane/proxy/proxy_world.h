@@ -59,8 +59,10 @@ void world_init(struct world *w, const struct proxy_config *config);
 /* Ends it: everything must be back in its pool. */
 void world_done(struct world *w);
 
-/* A client connects; the stream belongs to the proxy from now on. */
+/* A client connects, from 192.0.2.7 or another address; the stream belongs to the proxy from now
+ * on. */
 struct fake_stream *world_connect(struct world *w);
+struct fake_stream *world_connect_from(struct world *w, const char *address);
 
 /* The client says something; then all goes on until nothing moves any more. */
 void world_say(struct world *w, struct fake_stream *client, const char *text);
