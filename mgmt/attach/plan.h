@@ -202,9 +202,9 @@ struct plan_route {
 
 /* ------------------------------------------------------------------ listeners */
 
-/* A route on a listener. The hostnames are the intersection of the listener's and the route's,
- * lower case, sorted, each once: "www.example.com", "*.example.com", or NULL = any (then it is
- * alone). */
+/* A route on a listener. The hostnames are those of the route that have a host in common with the
+ * listener's, lower case, sorted, each once: "www.example.com", "*.example.com", or NULL = any
+ * (then it is alone). They may be wider than the listener's: a request has to fit both. */
 struct plan_attachment {
     uint32_t route; /* index */
     uint32_t n_hostnames;

@@ -29,6 +29,16 @@ TEST(hostnames_of_listener_and_route_intersect)
     scenario_check("hostnames.yaml");
 }
 
+TEST(a_route_keeps_its_own_hostname_on_a_narrower_listener)
+{
+    struct scenario s;
+    scenario_open(&s, "hostnames.yaml");
+    CHECK(scenario_plan_has(&s, "route ns/r1-exact-exact on very.specific.com\n"));
+    CHECK(scenario_plan_has(&s, "route ns/r3-wildcard-over-exact on *.specific.com\n"));
+    CHECK(scenario_plan_has(&s, "route ns/r5-any on any\n"));
+    scenario_close(&s);
+}
+
 TEST(a_wrong_listener_says_why_and_leaves_the_others_alone)
 {
     scenario_check("listeners.yaml");
@@ -67,6 +77,7 @@ int main(int argc, char **argv)
         T(teams_share_a_gateway_and_one_has_its_own),
         T(parent_references_select_listeners_by_name_and_port),
         T(hostnames_of_listener_and_route_intersect),
+        T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
