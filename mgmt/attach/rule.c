@@ -48,13 +48,13 @@ static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
     json_array_foreach(list, i, item)
     {
         const char *name = text_at(item, "name"), *value = text_at(item, "value");
-        if (is_regex(item) && !check_pattern(a, value, ret_why)) {
-            return false;
-        }
         name = is_header ? lower(a, name) : name;
         bool is_known = false;
         for (uint32_t j = 0; j < n; j++) {
             is_known |= strcmp(pairs[j].name, name) == 0;
+        }
+        if (!is_known && is_regex(item) && !check_pattern(a, value, ret_why)) {
+            return false;
         }
         if (!is_known) {
             pairs[n++] =
