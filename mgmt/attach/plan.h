@@ -110,6 +110,7 @@ struct plan_pair {
 
 /* All given conditions must hold. A name occurs once in headers and once in queries. */
 struct plan_match {
+    uint32_t index; /* in the rule's matches; those that cannot be told are not here */
     enum plan_string_match path_type;
     const char *path;   /* "/" with PREFIX: any; other prefixes do not end in '/' */
     const char *method; /* NULL: any */

@@ -54,6 +54,14 @@ TEST(rules_are_typed_and_never_served_without_a_part)
     scenario_check("rules.yaml");
 }
 
+TEST(a_match_keeps_its_number_behind_one_that_is_no_pattern)
+{
+    struct scenario s;
+    scenario_open(&s, "rules.yaml");
+    CHECK(scenario_plan_has(&s, "rule 1 - UNSUPPORTED\n    match 1 prefix /literal\n"));
+    scenario_close(&s);
+}
+
 TEST(a_header_that_is_ignored_need_not_be_a_pattern)
 {
     struct scenario s;
@@ -96,6 +104,7 @@ int main(int argc, char **argv)
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
+        T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
         T(a_header_that_is_ignored_need_not_be_a_pattern),
         T(addresses_are_given_kept_shared_and_refused),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
