@@ -75,7 +75,7 @@ static enum plan_backend_fault judge_service(struct attach *a, const json_t *ref
     return PLAN_BACKEND_OK;
 }
 
-struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,
+struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why)
 {
     const json_t *weight = json_object_get(ref, "weight");
@@ -97,7 +97,9 @@ struct plan_backend backend_run(struct attach *a, const struct at_route *r, cons
         *ret_why = "filters of a backend are not supported; its share is answered 500";
     }
     if (b.fault == PLAN_BACKEND_OK) {
-        b.group = group_of(a, namespace, service, port);
+        struct at_group *group = group_of(a, namespace, service, port);
+        b.group = group->index;
+        group_use(a, r, group);
     }
     return b;
 }

@@ -140,7 +140,7 @@ static uint32_t read_timeout(const json_t *json, const char *key)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-static void read_backends(struct attach *a, const struct at_route *r, const json_t *json,
+static void read_backends(struct attach *a, struct at_route *r, const json_t *json,
                           struct plan_rule *rule, const char **ret_unresolved,
                           enum plan_backend_fault *ret_fault, const char **ret_why)
 {
