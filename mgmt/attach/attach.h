@@ -63,8 +63,7 @@ int attach_run(const struct attach_input *in, struct attach **ret);
 /* The plan of a run; lives as long as `a`. */
 const struct plan *attach_plan(const struct attach *a);
 
-/* Updates of single objects that a run takes, for old versions keep their memory (some KiB each). */
-#define ATTACH_UPDATES_MAX 4096u
+#define ATTACH_UPDATES_MAX 4096u /* since a run: old versions keep their memory, some KiB each */
 
 /*
  * HTTPRoutes changed, came or went, and nothing else did since the run: has the plan and the
@@ -79,9 +78,9 @@ bool attach_update_routes(struct attach *a, const struct attach_input *in,
 /* A group of the plan whose endpoints were read again; borrowed for the call. */
 typedef void (*attach_group_fn)(void *arg, const struct plan_group *group);
 
-/* The same for EndpointSlices, which change endpoints in the plan and nothing else. Tells each group
- * of their Services, some maybe twice. Cost: these Services' slices. False: run anew (too many
- * updates); `a` is as it was. */
+/* The same for EndpointSlices, which change endpoints in the plan and nothing else. Tells each
+ * group of their Services, some maybe twice. Cost: these Services' slices. False: run anew (too
+ * many updates); `a` is as it was. */
 bool attach_update_slices(struct attach *a, const struct attach_input *in,
                           const json_t *const *versions, size_t n, attach_group_fn fn, void *arg);
 

@@ -68,8 +68,8 @@ static bool is_same_text(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* A plan's routes stand by age and name already, but for ages that cannot be read; so many that came
- * with one file have the same age one after the other. */
+/* A plan's routes stand by age and name already, but for ages that cannot be read; and of those
+ * that came together many have one age. */
 static void order_routes(const struct plan *plan, struct ordered_route *ret)
 {
     bool is_in_order = true;

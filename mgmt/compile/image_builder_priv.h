@@ -23,8 +23,8 @@ struct image_vec {
     uint32_t count_max;
 };
 
-/* An index into a vec, with a part of its key's hash: most keys that differ are told apart by it, and
- * a table that grows need not look at the keys. */
+/* An index into a vec, with a part of its key's hash: most keys that differ are told apart by it,
+ * and a table that grows need not look at the keys. */
 struct image_index_slot {
     uint32_t hash;  /* lower half */
     uint32_t index; /* IMAGE_NONE: free */

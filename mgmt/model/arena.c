@@ -12,9 +12,9 @@
 #include <string.h>
 
 /* The first block is for what needs one text or two, as a route's status does; each further one is
- * twice as large, so that malloc is rare, up to what wastes little. */
+ * twice as large. */
 #define ARENA_BLOCK_BYTES_MIN 512u
-#define ARENA_BLOCK_BYTES_MAX (64u * 1024u)
+#define ARENA_BLOCK_BYTES_MAX (64u * 1024u) /* malloc is rare, and the last one wastes little */
 
 struct arena_block {
     struct arena_block *next;

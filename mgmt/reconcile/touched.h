@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Beyond it looking at all is hardly more work. */
-#define RECONCILE_TOUCHED_MAX 1024u
+#define RECONCILE_TOUCHED_MAX 1024u /* versions; beyond that looking at all is hardly more work */
 
 struct touched {
     bool is_all;
