@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a request costs HAProxy, nginx and Envoy as the same table grows: each finds the route and answers by itself.
 
-HAProxy asks a map file for "host/path" (map_beg, or map_reg for regular expressions), nginx has a server for each host
-and a location for each route, Envoy a virtual host and a route. All on loopback, on core 0; wrk on core 1 asks for random
-routes, 16 requests in each write (Envoy: one, it takes no more at a time), so that the kernel's part is small. Told is
-the process's CPU time a request beyond that with a table of one route: what finding it among the others costs.
+HAProxy asks a map file for "host/path" (map_beg, or map_reg for regular expressions), nginx has a server for each
+host and a location for each route, Envoy a virtual host and a route. All on loopback, on core 0; wrk on core 1 asks
+for random routes, 16 requests in each write (Envoy: one, it takes no more at a time), so that the kernel's part is
+small. Told is the process's CPU time a request beyond that with a table of one route: what finding it among the
+others costs.
 """
 import importlib.util
 import json
