@@ -30,6 +30,10 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/tcp_numbers.py" "$@"
         ;;
+    route) # what routes cost as their number grows
+        shift
+        exec python3 "$TOP/tests/bench/route_numbers.py" "$@"
+        ;;
     esac
     exec python3 "$TOP/tests/bench/run.py" "$@"
 }

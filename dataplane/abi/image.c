@@ -69,28 +69,41 @@ const char *image_section_name(uint32_t section)
     return section_names[section];
 }
 
-uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content)
+/* The hash of what is behind the header, which keys the header's. */
+static struct siphash_key key_of(const void *data, size_t len)
 {
-    ASSERT(len >= sizeof(struct image_header));
-    const uint8_t *bytes = data;
+    size_t skip = sizeof(struct image_header);
+    ASSERT(len >= skip);
+    const uint8_t *behind = (const uint8_t *)data + skip;
+    return (struct siphash_key){siphash(&(struct siphash_key){0, 0}, behind, len - skip), 0};
+}
+
+static uint64_t checksum_under(const struct siphash_key *key, const void *header,
+                               uint64_t *ret_content)
+{
     struct image_header h;
-    memcpy(&h, data, sizeof(h));
-    uint64_t behind = siphash(&(struct siphash_key){0, 0}, bytes + sizeof(h), len - sizeof(h));
-    struct siphash_key key = {behind, 0};
+    memcpy(&h, header, sizeof(h));
     h.checksum = 0;
-    uint64_t all = siphash(&key, &h, sizeof(h));
+    uint64_t all = siphash(key, &h, sizeof(h));
     h.generation = 0;
     h.content_checksum = 0;
-    *ret_content = siphash(&key, &h, sizeof(h));
+    *ret_content = siphash(key, &h, sizeof(h));
     return all;
+}
+
+uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content)
+{
+    struct siphash_key key = key_of(data, len);
+    return checksum_under(&key, data, ret_content);
 }
 
 void image_seal(void *data, size_t len)
 {
     struct image_header *h = data;
+    struct siphash_key key = key_of(data, len); /* once: it is nearly all of the work */
     uint64_t content;
-    image_checksum(data, len, &h->content_checksum);
-    h->checksum = image_checksum(data, len, &content); /* covers the content checksum, too */
+    checksum_under(&key, data, &h->content_checksum);
+    h->checksum = checksum_under(&key, data, &content); /* covers the content checksum, too */
     ASSERT(content == h->content_checksum);
 }
 

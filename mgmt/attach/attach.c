@@ -49,6 +49,7 @@ void attach_free(struct attach *a)
         return;
     }
     json_decref(a->held);
+    arena_free(a->plan_arena);
     arena_free(a->arena);
     free(a);
 }

@@ -63,6 +63,27 @@ int attach_run(const struct attach_input *in, struct attach **ret);
 /* The plan of a run; lives as long as `a`. */
 const struct plan *attach_plan(const struct attach *a);
 
+#define ATTACH_UPDATES_MAX 4096u /* since a run: old versions keep their memory, some KiB each */
+
+/*
+ * HTTPRoutes changed, came or went, and nothing else did since the run: has the plan and the
+ * statuses be what a new run would give. `versions` has each of these routes in every version that
+ * it had since, in any order; what counts is what the source has now. Cost: these routes, and some
+ * words for each route that there is. False: run anew (too many updates, or an endpoint group is
+ * left that nobody needs); `a` may be used as before.
+ */
+bool attach_update_routes(struct attach *a, const struct attach_input *in,
+                          const json_t *const *versions, size_t n);
+
+/* A group of the plan whose endpoints were read again; borrowed for the call. */
+typedef void (*attach_group_fn)(void *arg, const struct plan_group *group);
+
+/* The same for EndpointSlices, which change endpoints in the plan and nothing else. Tells each
+ * group of their Services, some maybe twice. Cost: these Services' slices. False: run anew (too
+ * many updates); `a` is as it was. */
+bool attach_update_slices(struct attach *a, const struct attach_input *in,
+                          const json_t *const *versions, size_t n, attach_group_fn fn, void *arg);
+
 /* Gives it all back. NULL is fine. */
 void attach_free(struct attach *a);
 
@@ -76,6 +97,7 @@ struct attach_status_input {
     const char *now;                    /* RFC 3339, UTC, seconds: "2026-11-23T09:00:00Z" */
     attach_is_served_fn is_served;      /* NULL: nothing is */
     void *is_served_arg;
+    bool is_gateways_only; /* only what `is_served` decides of */
 };
 
 enum attach_finalizer {
@@ -103,10 +125,11 @@ typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
  * Gateways and of every policy with a target that is ours (or if it still carries our status).
  * lastTransitionTime is kept where a condition's status is the same as in the source's object;
  * parents, ancestors and conditions of other controllers are kept untouched; observedGeneration is
- * the generation that attach_run() saw. Objects that are gone since are left out. `fn` may write to
- * the store, but must not free `a`.
+ * the generation that attach_run() saw. Objects that are gone since are left out, and so are routes
+ * whose status is as wanted; those are not looked at again, until an update names them. `fn` may
+ * write to the store, but must not free `a`.
  */
-int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
+int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg);
 
 /* "BackendNotFound" and so on; "" for none. */

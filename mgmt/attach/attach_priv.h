@@ -57,7 +57,9 @@ struct at_policy {
 };
 
 struct at_attachment {
-    struct at_attachment *next;
+    struct at_attachment *next;          /* on the listener */
+    struct at_attachment *next_of_route; /* in no order */
+    struct at_listener *listener;
     struct at_route *route;
     uint32_t n_hostnames;
     const char **hostnames;
@@ -77,6 +79,7 @@ struct at_listener {
     enum plan_listener_fault fault;
     struct at_attachment *first; /* by precedence of the routes */
     struct at_attachment *last;
+    const struct at_route *newest; /* the route that was put on it last */
     uint32_t n_attachments;
     uint32_t n_attached_routes;         /* of them accepted: what the status shows */
     struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
@@ -103,6 +106,12 @@ struct at_parent {
     struct verdict accepted;
 };
 
+/* A route needs the endpoints of a group; also for a rule that is not carried out in the end. */
+struct at_use {
+    struct at_use *next;
+    struct at_group *group;
+};
+
 struct at_route {
     struct at_meta meta;
     uint32_t n_parents;
@@ -112,8 +121,10 @@ struct at_route {
     bool is_wholly_unsupported; /* no rule is sound */
     uint32_t n_rules;
     struct plan_rule *rules;
-    bool is_attached; /* to at least one listener */
-    uint32_t index;   /* in the plan, if attached */
+    struct at_use *uses;
+    struct at_attachment *attachments; /* NULL: it is on no listener */
+    uint32_t index;                    /* in the plan, if it is on one */
+    bool is_settled;                   /* its status was seen to be as wanted */
 };
 
 /* All EndpointSlices of one Service stand together. */
@@ -124,8 +135,13 @@ struct at_slice {
 
 struct at_group {
     struct plan_group plan;
+    const char *key;            /* of its slices */
+    const char *port_name;      /* of the Service's port */
+    struct endpoint *endpoints; /* the plan's */
+    size_t endpoints_room;
+    uint32_t n_uses;       /* by routes */
     uint32_t index;        /* in the plan */
-    struct at_group *next; /* in the same bucket */
+    struct at_group *next; /* in the same bucket: those of a Service are in one */
 };
 
 #define AT_GROUP_BUCKETS 4096u
@@ -147,6 +163,7 @@ struct at_pool {
 
 struct attach {
     struct arena *arena;
+    struct arena *plan_arena;           /* of the plan's arrays, which plan_run() makes anew */
     json_t *held;                       /* array: the objects that texts point into */
     const struct object_source *source; /* only during attach_run() */
     attach_pattern_fn is_pattern;       /* likewise */
@@ -159,18 +176,23 @@ struct attach {
     uint32_t n_slices;
     uint32_t n_grants;
     uint32_t n_groups;
+    uint32_t n_groups_unused; /* of them, since a route went */
     uint32_t n_policies;
     uint32_t n_service_targets;
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
-    struct at_route *routes;              /* all HTTPRoutes */
+    struct at_route **routes;             /* all HTTPRoutes, by precedence */
+    uint32_t routes_room;
     struct at_pool *pools;
-    struct at_slice *slices;
+    struct at_slice *slices; /* by key */
+    uint32_t slices_room;
+    uint32_t n_updates; /* of single objects, since the run */
     const json_t **grants;
     struct at_policy *policies;                /* the most preferred first */
     struct at_policy_target **service_targets; /* by Service and port, each once */
     struct at_group *groups[AT_GROUP_BUCKETS];
+    struct plan_group *plan_groups; /* the plan's, by index */
     struct plan plan;
 };
 
@@ -196,6 +218,9 @@ void meta_read(struct attach *a, struct at_meta *ret, const json_t *obj);
 
 /* By age, then by "namespace/name": the specification's order of precedence. */
 int meta_compare(const struct at_meta *x, const struct at_meta *y);
+
+/* Is it being deleted? */
+bool is_going(const json_t *obj);
 
 /* All objects of a type that are not being deleted (GatewayClasses: all), as an arena array. */
 const json_t **collect(struct attach *a, enum model_type_id type, uint32_t *ret_n);
@@ -231,7 +256,12 @@ void address_run(struct attach *a);
 void policy_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
 void route_run(struct attach *a);
-/* All of it as struct plan. */
+/* One HTTPRoute: takes the one of its name and age from the routes and brings in what the source
+ * has now under its name; before: route_run(); after: route_link(). */
+void route_put(struct attach *a, const json_t *version);
+/* Puts all attachments on their listeners, in the order of the routes. */
+void route_link(struct attach *a);
+/* All of it as struct plan; again after a change. */
 void plan_run(struct attach *a);
 
 /* ---- parts of the steps ---- */
@@ -308,7 +338,7 @@ void rule_run(struct attach *a, struct at_route *r);
 /* One rule while it is read, and what is wrong with it. */
 struct rule_reading {
     struct attach *a;
-    const struct at_route *route;
+    struct at_route *route;
     uint32_t index;
     const char *whole;             /* why the rule cannot be carried out; NULL: it can */
     const char *part;              /* why a backend's share cannot; NULL: all can */
@@ -326,12 +356,25 @@ void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_
                           const char *why);
 
 /* Judges and translates one backendRef of the route; on a fault *ret_why says what is wrong. */
-struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,
+struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why);
 
-/* The index of the endpoint group of a Service's port. */
-uint32_t group_of(struct attach *a, const char *namespace, const json_t *service,
-                  const json_t *port);
+/* The endpoint group of a Service's port. */
+struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
+                          const json_t *port);
+
+/* The route needs the group. */
+void group_use(struct attach *a, struct at_route *r, struct at_group *g);
+
+/* The route needs none any more. */
+void group_unuse(struct attach *a, const struct at_route *r);
+
+/* Another version of a slice counts: takes the old one (any version of it) from the list and
+ * brings in what the source has now, without a look at the groups. */
+void group_put_slice(struct attach *a, const json_t *version);
+
+/* Reads the endpoints of a Service's groups again, and tells each. */
+void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg);
 
 /* Sorts the EndpointSlices by Service. */
 void group_init(struct attach *a);

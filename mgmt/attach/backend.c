@@ -75,7 +75,7 @@ static enum plan_backend_fault judge_service(struct attach *a, const json_t *ref
     return PLAN_BACKEND_OK;
 }
 
-struct plan_backend backend_run(struct attach *a, const struct at_route *r, const json_t *ref,
+struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why)
 {
     const json_t *weight = json_object_get(ref, "weight");
@@ -93,7 +93,9 @@ struct plan_backend backend_run(struct attach *a, const struct at_route *r, cons
     const json_t *port = find_port(service, int_at(ref, "port"));
     b.fault = judge_service(a, ref, namespace, service, port, ret_why);
     if (b.fault == PLAN_BACKEND_OK) {
-        b.group = group_of(a, namespace, service, port);
+        struct at_group *group = group_of(a, namespace, service, port);
+        b.group = group->index;
+        group_use(a, r, group);
     }
     return b;
 }

@@ -6,12 +6,26 @@
  */
 #include "attach/attach_priv.h"
 
+#include "base/assert.h"
 #include "base/siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SERVICE_LABEL "kubernetes.io/service-name"
+
+static const char *slice_name(const json_t *slice)
+{
+    return text_at(json_object_get(slice, "metadata"), "name");
+}
+
+/* "namespace/service" of the Service that it belongs to. */
+static const char *slice_key(struct attach *a, const json_t *slice)
+{
+    const json_t *meta = json_object_get(slice, "metadata");
+    return arena_printf(a->arena, "%s/%s", text_at(meta, "namespace"),
+                        text_at(json_object_get(meta, "labels"), SERVICE_LABEL));
+}
 
 static int compare_slices(const void *x, const void *y)
 {
@@ -21,14 +35,10 @@ static int compare_slices(const void *x, const void *y)
 void group_init(struct attach *a)
 {
     const json_t **objects = collect(a, MODEL_ENDPOINT_SLICE, &a->n_slices);
+    a->slices_room = a->n_slices;
     a->slices = ARENA_ARRAY(a->arena, struct at_slice, a->n_slices);
     for (uint32_t i = 0; i < a->n_slices; i++) {
-        const json_t *meta = json_object_get(objects[i], "metadata");
-        const char *service = text_at(json_object_get(meta, "labels"), SERVICE_LABEL);
-        a->slices[i] = (struct at_slice){
-            .obj = objects[i],
-            .key = arena_printf(a->arena, "%s/%s", text_at(meta, "namespace"), service),
-        };
+        a->slices[i] = (struct at_slice){.obj = objects[i], .key = slice_key(a, objects[i])};
     }
     qsort(a->slices, a->n_slices, sizeof(a->slices[0]), compare_slices);
 }
@@ -124,45 +134,131 @@ static uint32_t sort_endpoints(struct endpoint *list, uint32_t n)
     return kept < ENDPOINTS_PER_GROUP_MAX ? kept : ENDPOINTS_PER_GROUP_MAX;
 }
 
-static void read_endpoints(struct attach *a, const char *key, const char *port_name,
-                           struct plan_group *ret)
+/* The group's endpoints, where the old ones stand if there is room. */
+static void read_endpoints(struct attach *a, struct at_group *g)
 {
     uint32_t n_slices;
-    const struct at_slice *slices = find_slices(a, key, &n_slices);
+    const struct at_slice *slices = find_slices(a, g->key, &n_slices);
     size_t room = 0;
     for (uint32_t i = 0; i < n_slices; i++) {
         room += json_array_size(json_object_get(slices[i].obj, "endpoints"));
     }
-    struct endpoint *list = ARENA_ARRAY(a->arena, struct endpoint, room);
+    if (room > g->endpoints_room) {
+        g->endpoints_room = g->endpoints != NULL ? 2 * room : room;
+        g->endpoints = ARENA_ARRAY(a->arena, struct endpoint, g->endpoints_room);
+    }
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_slices; i++) {
-        n += add_slice(slices[i].obj, port_name, list + n);
+        n += add_slice(slices[i].obj, g->port_name, g->endpoints + n);
     }
-    ret->endpoints = list;
-    ret->n_endpoints = sort_endpoints(list, n);
+    g->plan.endpoints = g->endpoints;
+    g->plan.n_endpoints = n > 0 ? sort_endpoints(g->endpoints, n) : 0;
 }
 
 /* Names of Services are chosen by people who may configure the appliance anyway. */
-static const struct siphash_key no_key;
+static struct at_group **bucket_of(struct attach *a, const char *key)
+{
+    static const struct siphash_key no_key;
+    return &a->groups[siphash(&no_key, key, strlen(key)) % AT_GROUP_BUCKETS];
+}
 
-uint32_t group_of(struct attach *a, const char *namespace, const json_t *service,
-                  const json_t *port)
+struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
+                          const json_t *port)
 {
     const char *service_name = text_at(json_object_get(service, "metadata"), "name");
     const char *key = arena_printf(a->arena, "%s/%s", namespace, service_name);
     const char *name = arena_printf(a->arena, "%s:%lld", key, (long long)int_at(port, "port"));
-    struct at_group **bucket = &a->groups[siphash(&no_key, name, strlen(name)) % AT_GROUP_BUCKETS];
+    struct at_group **bucket = bucket_of(a, key);
     for (struct at_group *g = *bucket; g != NULL; g = g->next) {
         if (strcmp(g->plan.name, name) == 0) {
-            return g->index;
+            return g;
         }
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
     g->plan.congestion = policy_of_service(a, namespace, service_name, text_at(port, "name"));
+    g->key = key;
+    g->port_name = text_at(port, "name");
     g->index = a->n_groups++;
     g->next = *bucket;
     *bucket = g;
-    read_endpoints(a, key, text_at(port, "name"), &g->plan);
-    return g->index;
+    a->n_groups_unused++;
+    read_endpoints(a, g);
+    return g;
+}
+
+void group_use(struct attach *a, struct at_route *r, struct at_group *g)
+{
+    struct at_use *use = ARENA_NEW(a->arena, struct at_use);
+    *use = (struct at_use){.next = r->uses, .group = g};
+    r->uses = use;
+    a->n_groups_unused -= g->n_uses++ == 0;
+}
+
+void group_unuse(struct attach *a, const struct at_route *r)
+{
+    for (const struct at_use *use = r->uses; use != NULL; use = use->next) {
+        ASSERT(use->group->n_uses > 0);
+        a->n_groups_unused += --use->group->n_uses == 0;
+    }
+}
+
+/* ---- one slice ---- */
+
+static void take_out(struct attach *a, const char *key, const char *name)
+{
+    uint32_t n;
+    uint32_t first = (uint32_t)(find_slices(a, key, &n) - a->slices);
+    for (uint32_t i = first; i < first + n; i++) {
+        if (strcmp(slice_name(a->slices[i].obj), name) == 0) {
+            a->n_slices--;
+            memmove(&a->slices[i], &a->slices[i + 1], (a->n_slices - i) * sizeof(a->slices[0]));
+            return;
+        }
+    }
+}
+
+static void bring_in(struct attach *a, const char *key, const json_t *slice)
+{
+    uint32_t n;
+    if (a->n_slices == a->slices_room) {
+        const struct at_slice *old = a->slices;
+        a->slices_room = a->slices_room < 16 ? 16 : 2 * a->slices_room;
+        a->slices = ARENA_ARRAY(a->arena, struct at_slice, a->slices_room);
+        if (a->n_slices > 0) {
+            memcpy(a->slices, old, a->n_slices * sizeof(old[0]));
+        }
+    }
+    uint32_t at = (uint32_t)(find_slices(a, key, &n) - a->slices);
+    memmove(&a->slices[at + 1], &a->slices[at], (a->n_slices - at) * sizeof(a->slices[0]));
+    a->slices[at] = (struct at_slice){.obj = slice, .key = key};
+    a->n_slices++;
+}
+
+void group_put_slice(struct attach *a, const json_t *version)
+{
+    const json_t *meta = json_object_get(version, "metadata");
+    const char *name = slice_name(version);
+    hold(a, version);
+    take_out(a, slice_key(a, version), name);
+    const json_t *now = find_object(a, MODEL_ENDPOINT_SLICE, text_at(meta, "namespace"), name);
+    if (now == NULL || is_going(now)) {
+        return;
+    }
+    const char *key = slice_key(a, now);
+    take_out(a, key, name);
+    bring_in(a, key, now);
+}
+
+void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg)
+{
+    const char *key = slice_key(a, slice);
+    for (struct at_group *g = *bucket_of(a, key); g != NULL; g = g->next) {
+        if (strcmp(g->key, key) != 0) {
+            continue;
+        }
+        read_endpoints(a, g);
+        a->plan_groups[g->index] = g->plan;
+        fn(arg, &g->plan);
+    }
 }

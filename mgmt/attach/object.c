@@ -53,6 +53,11 @@ int meta_compare(const struct at_meta *x, const struct at_meta *y)
     return by_age != 0 ? by_age : strcmp(x->full_name, y->full_name);
 }
 
+bool is_going(const json_t *obj)
+{
+    return at_path(obj, "metadata", "deletionTimestamp") != NULL;
+}
+
 /* A growing array in the arena. */
 struct collection {
     struct attach *attach;
@@ -65,8 +70,7 @@ struct collection {
 static int add_object(void *arg, const json_t *obj)
 {
     struct collection *c = arg;
-    bool is_going = at_path(obj, "metadata", "deletionTimestamp") != NULL;
-    if (is_going && !c->with_going) {
+    if (is_going(obj) && !c->with_going) {
         return 0;
     }
     if (c->n == c->room) {

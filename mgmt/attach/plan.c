@@ -6,10 +6,11 @@
 
 static void plan_routes(struct attach *a)
 {
-    struct plan_route *list = ARENA_ARRAY(a->arena, struct plan_route, a->n_routes);
+    struct plan_route *list = ARENA_ARRAY(a->plan_arena, struct plan_route, a->n_routes);
+    a->plan.n_routes = 0;
     for (uint32_t i = 0; i < a->n_routes; i++) {
-        struct at_route *r = &a->routes[i];
-        if (!r->is_attached) {
+        struct at_route *r = a->routes[i];
+        if (r->attachments == NULL) {
             continue;
         }
         r->index = a->plan.n_routes++;
@@ -29,7 +30,8 @@ static void plan_routes(struct attach *a)
 
 static const struct plan_attachment *plan_attachments(struct attach *a, const struct at_listener *l)
 {
-    struct plan_attachment *list = ARENA_ARRAY(a->arena, struct plan_attachment, l->n_attachments);
+    struct plan_attachment *list =
+        ARENA_ARRAY(a->plan_arena, struct plan_attachment, l->n_attachments);
     uint32_t n = 0;
     for (const struct at_attachment *at = l->first; at != NULL; at = at->next) {
         list[n++] = (struct plan_attachment){
@@ -65,8 +67,9 @@ static void plan_gateways(struct attach *a)
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         n_listeners += a->gateways[i].n_listeners;
     }
-    struct plan_gateway *gateways = ARENA_ARRAY(a->arena, struct plan_gateway, a->n_gateways);
-    struct plan_listener *listeners = ARENA_ARRAY(a->arena, struct plan_listener, n_listeners);
+    struct plan_gateway *gateways = ARENA_ARRAY(a->plan_arena, struct plan_gateway, a->n_gateways);
+    struct plan_listener *listeners = ARENA_ARRAY(a->plan_arena, struct plan_listener, n_listeners);
+    a->plan.n_listeners = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         const struct at_gateway *g = &a->gateways[i];
         gateways[i] = (struct plan_gateway){
@@ -88,18 +91,21 @@ static void plan_gateways(struct attach *a)
 
 static void plan_groups(struct attach *a)
 {
-    struct plan_group *list = ARENA_ARRAY(a->arena, struct plan_group, a->n_groups);
+    struct plan_group *list = ARENA_ARRAY(a->plan_arena, struct plan_group, a->n_groups);
     for (uint32_t i = 0; i < AT_GROUP_BUCKETS; i++) {
         for (const struct at_group *g = a->groups[i]; g != NULL; g = g->next) {
             list[g->index] = g->plan;
         }
     }
+    a->plan_groups = list;
     a->plan.groups = list;
     a->plan.n_groups = a->n_groups;
 }
 
 void plan_run(struct attach *a)
 {
+    arena_free(a->plan_arena);
+    a->plan_arena = arena_new();
     plan_routes(a);
     plan_gateways(a);
     plan_groups(a);

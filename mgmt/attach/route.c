@@ -103,28 +103,22 @@ static uint32_t hostnames_on(const struct at_route *r, const struct at_listener 
     return kept;
 }
 
-/* Puts the route behind those that are on the listener; once, also if two references lead there. */
+/* Has the route on the listener; once, also if two references lead there. */
 static void put_on_listener(struct attach *a, struct at_route *r, struct at_listener *l,
                             const char *const *hostnames, uint32_t n)
 {
-    bool is_on_it = l->last != NULL && l->last->route == r;
-    if (is_on_it || r->n_rules == 0) {
+    if (l->newest == r || r->n_rules == 0) {
         return;
     }
     struct at_attachment *at = ARENA_NEW(a->arena, struct at_attachment);
+    at->listener = l;
     at->route = r;
     at->n_hostnames = n;
     at->hostnames = ARENA_ARRAY(a->arena, const char *, n);
     memcpy(at->hostnames, hostnames, n * sizeof(hostnames[0]));
-    if (l->last != NULL) {
-        l->last->next = at;
-    } else {
-        l->first = at;
-    }
-    l->last = at;
-    l->n_attachments++;
-    l->n_attached_routes += !r->is_wholly_unsupported;
-    r->is_attached = true;
+    at->next_of_route = r->attachments;
+    r->attachments = at;
+    l->newest = r;
 }
 
 /* Attaches where a hostname is in common; on how many listeners. */
@@ -181,25 +175,129 @@ static struct verdict judge_parent(struct attach *a, struct at_route *r, struct 
 
 static int compare_routes(const void *x, const void *y)
 {
-    return meta_compare(&((const struct at_route *)x)->meta, &((const struct at_route *)y)->meta);
+    return meta_compare(&(*(const struct at_route *const *)x)->meta,
+                        &(*(const struct at_route *const *)y)->meta);
+}
+
+static struct at_route *new_route(struct attach *a, const json_t *obj)
+{
+    struct at_route *r = ARENA_NEW(a->arena, struct at_route);
+    meta_read(a, &r->meta, obj);
+    return r;
+}
+
+/* What the route means, and where it attaches. */
+static void judge_route(struct attach *a, struct at_route *r)
+{
+    find_parents(a, r);
+    if (r->n_parents > 0) {
+        rule_run(a, r);
+    }
+    for (uint32_t i = 0; i < r->n_parents; i++) {
+        r->parents[i].accepted = judge_parent(a, r, &r->parents[i]);
+    }
 }
 
 void route_run(struct attach *a)
 {
     const json_t **objects = collect(a, MODEL_HTTP_ROUTE, &a->n_routes);
-    a->routes = ARENA_ARRAY(a->arena, struct at_route, a->n_routes);
+    a->routes_room = a->n_routes;
+    a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->n_routes);
     for (uint32_t i = 0; i < a->n_routes; i++) {
-        meta_read(a, &a->routes[i].meta, objects[i]);
+        a->routes[i] = new_route(a, objects[i]);
     }
     qsort(a->routes, a->n_routes, sizeof(a->routes[0]), compare_routes);
     for (uint32_t i = 0; i < a->n_routes; i++) {
-        struct at_route *r = &a->routes[i];
-        find_parents(a, r);
-        if (r->n_parents > 0) {
-            rule_run(a, r);
+        judge_route(a, a->routes[i]);
+    }
+    route_link(a);
+}
+
+void route_link(struct attach *a)
+{
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        for (uint32_t j = 0; j < a->gateways[i].n_listeners; j++) {
+            struct at_listener *l = &a->gateways[i].listeners[j];
+            l->first = l->last = NULL;
+            l->n_attachments = l->n_attached_routes = 0;
         }
-        for (uint32_t j = 0; j < r->n_parents; j++) {
-            r->parents[j].accepted = judge_parent(a, r, &r->parents[j]);
+    }
+    for (uint32_t i = 0; i < a->n_routes; i++) {
+        struct at_attachment *at = a->routes[i]->attachments;
+        for (; at != NULL; at = at->next_of_route) {
+            struct at_listener *l = at->listener;
+            *(l->last != NULL ? &l->last->next : &l->first) = at;
+            at->next = NULL;
+            l->last = at;
+            l->n_attachments++;
+            l->n_attached_routes += !at->route->is_wholly_unsupported;
         }
+    }
+}
+
+/* ---- one route ---- */
+
+/* Where the route stands or would stand. */
+static uint32_t place_of(const struct attach *a, const struct at_meta *meta)
+{
+    uint32_t low = 0;
+    uint32_t high = a->n_routes;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (meta_compare(&a->routes[middle]->meta, meta) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool is_at(const struct attach *a, uint32_t place, const struct at_meta *meta)
+{
+    return place < a->n_routes && meta_compare(&a->routes[place]->meta, meta) == 0;
+}
+
+static void take_out(struct attach *a, uint32_t place)
+{
+    struct at_route **at = &a->routes[place];
+    group_unuse(a, *at);
+    a->n_routes--;
+    memmove(at, at + 1, (a->n_routes - place) * sizeof(*at));
+}
+
+static void bring_in(struct attach *a, uint32_t place, struct at_route *r)
+{
+    if (a->n_routes == a->routes_room) {
+        struct at_route **old = a->routes;
+        a->routes_room = a->routes_room < 16 ? 16 : 2 * a->routes_room;
+        a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->routes_room);
+        if (a->n_routes > 0) {
+            memcpy(a->routes, old, a->n_routes * sizeof(old[0]));
+        }
+    }
+    struct at_route **at = &a->routes[place];
+    memmove(at + 1, at, (a->n_routes - place) * sizeof(*at));
+    *at = r;
+    a->n_routes++;
+    judge_route(a, r);
+}
+
+void route_put(struct attach *a, const json_t *version)
+{
+    hold(a, version);
+    struct at_route *r = new_route(a, version);
+    uint32_t place = place_of(a, &r->meta);
+    if (is_at(a, place, &r->meta)) {
+        take_out(a, place);
+    }
+    const json_t *now = find_object(a, MODEL_HTTP_ROUTE, r->meta.namespace, r->meta.name);
+    if (now == NULL || is_going(now)) {
+        return;
+    }
+    r = new_route(a, now);
+    place = place_of(a, &r->meta);
+    if (!is_at(a, place, &r->meta)) {
+        bring_in(a, place, r);
     }
 }

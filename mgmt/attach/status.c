@@ -15,18 +15,23 @@ static const json_t *current(const struct attach_status_input *in, enum model_ty
     return is_same ? obj : NULL;
 }
 
+static bool differs(const json_t *obj, const json_t *status)
+{
+    const json_t *old = json_object_get(obj, "status");
+    return old == NULL || !json_equal(old, status);
+}
+
 /* Hands a status on. */
 static int tell(attach_status_fn fn, void *arg, enum model_type_id type, const struct at_meta *meta,
                 const json_t *obj, json_t *status, enum attach_finalizer finalizer)
 {
-    const json_t *old = json_object_get(obj, "status");
     struct attach_status s = {
         .type = model_type(type),
         .namespace = meta->namespace[0] != '\0' ? meta->namespace : NULL,
         .name = meta->name,
         .uid = meta->uid,
         .status = status,
-        .differs = old == NULL || !json_equal(old, status),
+        .differs = differs(obj, status),
         .finalizer = finalizer,
     };
     int rc = fn(arg, &s);
@@ -81,15 +86,21 @@ static int tell_gateways(const struct attach *a, const struct attach_status_inpu
     return rc;
 }
 
-static int tell_routes(const struct attach *a, const struct attach_status_input *in,
-                       attach_status_fn fn, void *arg)
+static int tell_routes(struct attach *a, const struct attach_status_input *in, attach_status_fn fn,
+                       void *arg)
 {
     int rc = 0;
     for (uint32_t i = 0; i < a->n_routes && rc == 0; i++) {
-        const struct at_route *r = &a->routes[i];
+        struct at_route *r = a->routes[i];
+        if (r->is_settled) {
+            continue;
+        }
         const json_t *obj = current(in, MODEL_HTTP_ROUTE, &r->meta);
         json_t *status = obj != NULL ? status_of_route(a, r, obj, in->now) : NULL;
-        if (status != NULL) {
+        r->is_settled = obj != NULL && (status == NULL || !differs(obj, status));
+        if (r->is_settled) {
+            json_decref(status);
+        } else if (status != NULL) {
             rc = tell(fn, arg, MODEL_HTTP_ROUTE, &r->meta, obj, status, ATTACH_FINALIZER_KEEP);
         }
     }
@@ -112,9 +123,12 @@ static int tell_policies(const struct attach *a, const struct attach_status_inpu
     return rc;
 }
 
-int attach_status_foreach(const struct attach *a, const struct attach_status_input *in,
+int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg)
 {
+    if (in->is_gateways_only) {
+        return tell_gateways(a, in, fn, arg);
+    }
     int rc = tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);

@@ -14,8 +14,7 @@
 /* A route with what decides its place. */
 struct ordered_route {
     int64_t created_s;
-    uint32_t route; /* of the plan */
-    char name[ROUTE_NAME_BYTES];
+    const struct plan_route *route;
 };
 
 /* A listener that a route serves. */
@@ -33,11 +32,27 @@ static int64_t created_seconds(const char *text)
     return end == NULL ? INT64_MAX : (int64_t)timegm(&tm);
 }
 
+/* "namespace/name"; what does not fit is cut. */
+static struct slice route_name(const struct plan_route *route, char buf[ROUTE_NAME_BYTES])
+{
+    size_t n = 0;
+    for (const char *p = route->namespace; *p != '\0' && n + 2 < ROUTE_NAME_BYTES; p++)
+        buf[n++] = *p;
+    buf[n++] = '/';
+    for (const char *p = route->name; *p != '\0' && n + 1 < ROUTE_NAME_BYTES; p++)
+        buf[n++] = *p;
+    buf[n] = '\0';
+    return slice_of((const uint8_t *)buf, n);
+}
+
 static int compare_routes(const void *x, const void *y)
 {
     const struct ordered_route *a = x, *b = y;
-    return image_route_order(a->created_s, slice_of_str(a->name), b->created_s,
-                             slice_of_str(b->name));
+    char name_a[ROUTE_NAME_BYTES], name_b[ROUTE_NAME_BYTES];
+    if (a->created_s != b->created_s)
+        return a->created_s < b->created_s ? -1 : 1;
+    return image_route_order(a->created_s, route_name(a->route, name_a), b->created_s,
+                             route_name(b->route, name_b));
 }
 
 static int compare_served(const void *x, const void *y)
@@ -48,15 +63,25 @@ static int compare_served(const void *x, const void *y)
     return a->listener < b->listener ? -1 : a->listener > b->listener;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* A plan's routes stand by age and name already, but for ages that cannot be read; and of those
+ * that came together many have one age. */
 static void order_routes(const struct plan *plan, struct ordered_route *ret)
 {
+    bool is_in_order = true;
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct plan_route *route = &plan->routes[i];
-        ret[i].route = i;
-        ret[i].created_s = created_seconds(route->created);
-        snprintf(ret[i].name, sizeof(ret[i].name), "%s/%s", route->namespace, route->name);
+        bool is_as_before = i > 0 && is_same_text(route->created, route[-1].created);
+        ret[i].route = route;
+        ret[i].created_s = is_as_before ? ret[i - 1].created_s : created_seconds(route->created);
+        is_in_order &= i == 0 || compare_routes(&ret[i - 1], &ret[i]) <= 0;
     }
-    qsort(ret, plan->n_routes, sizeof(*ret), compare_routes);
+    if (!is_in_order)
+        qsort(ret, plan->n_routes, sizeof(*ret), compare_routes);
 }
 
 static uint32_t count_attachments(const struct plan *plan)
@@ -92,11 +117,11 @@ static void attach_route(struct compile *c, const char *name, const struct serve
     }
 }
 
-static bool begin_route(struct compile *c, const struct ordered_route *ordered)
+static bool begin_route(struct compile *c, const struct ordered_route *ordered, const char *name)
 {
-    const struct plan_route *route = &c->plan->routes[ordered->route];
-    if (image_builder_route(c->b, ordered->name, ordered->created_s) != 0) {
-        compile_note(c, "route %s is left out: there twice", ordered->name);
+    const struct plan_route *route = ordered->route;
+    if (image_builder_route(c->b, name, ordered->created_s) != 0) {
+        compile_note(c, "route %s is left out: there twice", name);
         return false;
     }
     for (uint32_t i = 0; i < route->n_rules; i++)
@@ -109,10 +134,12 @@ static void add_routes(struct compile *c, const struct ordered_route *routes,
 {
     uint32_t next = 0;
     for (uint32_t place = 0; place < c->plan->n_routes; place++) {
-        bool is_begun = begin_route(c, &routes[place]);
+        char name[ROUTE_NAME_BYTES];
+        route_name(routes[place].route, name);
+        bool is_begun = begin_route(c, &routes[place], name);
         for (; next < n_served && served[next].place == place; next++) {
             if (is_begun)
-                attach_route(c, routes[place].name, &served[next]);
+                attach_route(c, name, &served[next]);
         }
     }
     ASSERT(next == n_served);
@@ -128,7 +155,7 @@ int compile_routes(struct compile *c)
     if (error == 0) {
         order_routes(c->plan, routes);
         for (uint32_t i = 0; i < n; i++)
-            places[routes[i].route] = i;
+            places[routes[i].route - c->plan->routes] = i;
         add_routes(c, routes, served, order_served(c, places, served));
     }
     free(routes);

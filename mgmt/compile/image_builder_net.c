@@ -94,16 +94,10 @@ static bool is_bind_equal(const struct image_builder *b, uint32_t index, const v
     return bind->port == k->port && ip_addr_eq(&bind->addr, k->addr);
 }
 
-static uint64_t bind_rehash(const struct image_builder *b, uint32_t index)
-{
-    const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
-    return image_bind_hash(0, &bind->addr, bind->port);
-}
-
 static struct image_index_key index_key(const struct bind_key *bind)
 {
-    return (struct image_index_key){image_bind_hash(0, bind->addr, bind->port), bind, is_bind_equal,
-                                    bind_rehash};
+    return (struct image_index_key){image_bind_hash(0, bind->addr, bind->port), bind,
+                                    is_bind_equal};
 }
 
 /* The bind of an address and port, made if it is not there. */

@@ -51,15 +51,10 @@ static uint64_t pointer_hash(const void *bytes)
     return hash_of(0, slice_of((const uint8_t *)&bytes, sizeof(bytes)));
 }
 
-static uint64_t database_rehash(const struct image_builder *b, uint32_t index)
-{
-    return pointer_hash(database_at(b, index)->bytes);
-}
-
 /* The database of those bytes; IMAGE_NONE: b->error is set. */
 static uint32_t database_of(struct image_builder *b, const void *bytes, size_t len)
 {
-    struct image_index_key key = {pointer_hash(bytes), &bytes, is_database_equal, database_rehash};
+    struct image_index_key key = {pointer_hash(bytes), &bytes, is_database_equal};
     uint32_t known = image_index_find(b, &b->by_database, &key);
     if (known != IMAGE_NONE)
         return database_at(b, known)->database;
@@ -118,19 +113,12 @@ static bool is_predicate_set_equal(const struct image_builder *b, uint32_t index
     return slice_eq(image_builder_text(b, e->text), *(const struct slice *)key);
 }
 
-static uint64_t predicate_set_rehash(const struct image_builder *b, uint32_t index)
-{
-    const struct image_pattern *e = &ENTRIES(b, PATTERNS, const struct image_pattern)[index];
-    return hash_of(0, image_builder_text(b, e->text));
-}
-
 uint32_t image_builder_predicate_set(struct image_builder *b, struct image_string text)
 {
     const void *bytes;
     size_t len;
     struct slice pattern = image_builder_text(b, text);
-    struct image_index_key key = {hash_of(0, pattern), &pattern, is_predicate_set_equal,
-                                  predicate_set_rehash};
+    struct image_index_key key = {hash_of(0, pattern), &pattern, is_predicate_set_equal};
     uint32_t known = image_index_find(b, &b->by_predicate_set, &key);
     if (known != IMAGE_NONE)
         return known;
@@ -180,17 +168,11 @@ static bool is_pattern_equal(const struct image_builder *b, uint32_t index, cons
            text.length == k->text.length;
 }
 
-static uint64_t pattern_rehash(const struct image_builder *b, uint32_t index)
-{
-    return pattern_hash(pattern_at(b, index)->host, text_at(b, index));
-}
-
 uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
                                     struct image_string text)
 {
     struct pattern_key pattern = {host, text};
-    struct image_index_key key = {pattern_hash(host, text), &pattern, is_pattern_equal,
-                                  pattern_rehash};
+    struct image_index_key key = {pattern_hash(host, text), &pattern, is_pattern_equal};
     uint32_t known = image_index_find(b, &b->by_pattern, &key);
     if (known != IMAGE_NONE)
         return pattern_at(b, known)->path;

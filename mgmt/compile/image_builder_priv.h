@@ -23,9 +23,16 @@ struct image_vec {
     uint32_t count_max;
 };
 
+/* An index into a vec, with a part of its key's hash: most keys that differ are told apart by it,
+ * and a table that grows need not look at the keys. */
+struct image_index_slot {
+    uint32_t hash;  /* lower half */
+    uint32_t index; /* IMAGE_NONE: free */
+};
+
 /* An open hash table of indices into a vec; keys are compared by its user. */
 struct image_index {
-    uint32_t *slots; /* IMAGE_NONE: free */
+    struct image_index_slot *slots;
     uint32_t n_slots;
     uint32_t used;
 };
@@ -101,7 +108,6 @@ struct image_index_key {
     uint64_t hash;
     const void *key;
     bool (*is_equal)(const struct image_builder *b, uint32_t index, const void *key);
-    uint64_t (*rehash)(const struct image_builder *b, uint32_t index);
 };
 
 /* The index of the entry with that key; IMAGE_NONE: there is none. */

@@ -61,38 +61,40 @@ uint32_t image_index_find(const struct image_builder *b, const struct image_inde
     uint32_t mask = ix->n_slots - 1;
     if (ix->n_slots == 0)
         return IMAGE_NONE;
-    for (uint32_t i = (uint32_t)key->hash & mask;; i = (i + 1) & mask) {
-        if (ix->slots[i] == IMAGE_NONE || key->is_equal(b, ix->slots[i], key->key))
-            return ix->slots[i];
+    uint32_t hash = (uint32_t)key->hash;
+    for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+        const struct image_index_slot *slot = &ix->slots[i];
+        if (slot->index == IMAGE_NONE ||
+            (slot->hash == hash && key->is_equal(b, slot->index, key->key)))
+            return slot->index;
     }
 }
 
-static void index_place(struct image_index *ix, uint64_t hash, uint32_t index)
+static void index_place(struct image_index *ix, struct image_index_slot slot)
 {
     uint32_t mask = ix->n_slots - 1;
-    uint32_t i = (uint32_t)hash & mask;
-    while (ix->slots[i] != IMAGE_NONE)
+    uint32_t i = slot.hash & mask;
+    while (ix->slots[i].index != IMAGE_NONE)
         i = (i + 1) & mask;
-    ix->slots[i] = index;
+    ix->slots[i] = slot;
     ix->used++;
 }
 
 /* Keeps at least half of the slots free, so that a search ends. */
-static bool index_grow(struct image_builder *b, struct image_index *ix,
-                       const struct image_index_key *key)
+static bool index_grow(struct image_builder *b, struct image_index *ix)
 {
     if (2 * (ix->used + 1) <= ix->n_slots)
         return true;
     struct image_index bigger = {.n_slots = ix->n_slots == 0 ? 64 : 2 * ix->n_slots};
-    bigger.slots = malloc(bigger.n_slots * sizeof(uint32_t));
+    bigger.slots = malloc(bigger.n_slots * sizeof(*bigger.slots));
     if (bigger.slots == NULL) {
         b->error = -ENOMEM;
         return false;
     }
-    memset(bigger.slots, 0xff, bigger.n_slots * sizeof(uint32_t));
+    memset(bigger.slots, 0xff, bigger.n_slots * sizeof(*bigger.slots));
     for (uint32_t i = 0; i < ix->n_slots; i++) {
-        if (ix->slots[i] != IMAGE_NONE)
-            index_place(&bigger, key->rehash(b, ix->slots[i]), ix->slots[i]);
+        if (ix->slots[i].index != IMAGE_NONE)
+            index_place(&bigger, ix->slots[i]);
     }
     ASSERT(bigger.used == ix->used);
     free(ix->slots);
@@ -103,9 +105,9 @@ static bool index_grow(struct image_builder *b, struct image_index *ix,
 bool image_index_add(struct image_builder *b, struct image_index *ix,
                      const struct image_index_key *key, uint32_t index)
 {
-    if (!index_grow(b, ix, key))
+    if (!index_grow(b, ix))
         return false;
-    index_place(ix, key->hash, index);
+    index_place(ix, (struct image_index_slot){(uint32_t)key->hash, index});
     return true;
 }
 
@@ -125,11 +127,6 @@ static bool is_text_equal(const struct image_builder *b, uint32_t index, const v
     return slice_eq(text_at(b, index), *(const struct slice *)key);
 }
 
-static uint64_t text_rehash(const struct image_builder *b, uint32_t index)
-{
-    return text_hash(text_at(b, index));
-}
-
 struct slice image_builder_text(const struct image_builder *b, struct image_string s)
 {
     return slice_of(s.length == 0 ? (const uint8_t *)"" : SECTION(b, STRINGS)->bytes + s.offset,
@@ -143,7 +140,7 @@ bool image_builder_string(struct image_builder *b, struct slice text, struct ima
         return b->error == 0;
     }
     ASSERT(text.len <= IMAGE_STRING_BYTES_MAX);
-    struct image_index_key key = {text_hash(text), &text, is_text_equal, text_rehash};
+    struct image_index_key key = {text_hash(text), &text, is_text_equal};
     uint32_t index = image_index_find(b, &b->by_text, &key);
     if (index != IMAGE_NONE) {
         *ret = ((const struct image_string *)(const void *)b->texts.bytes)[index];

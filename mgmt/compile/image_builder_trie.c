@@ -23,12 +23,6 @@ static bool is_edge_equal(const struct image_builder *b, uint32_t index, const v
     return node->parent == k->parent && slice_eq(image_builder_text(b, node->label), k->label);
 }
 
-static uint64_t edge_rehash(const struct image_builder *b, uint32_t index)
-{
-    const struct image_node *node = node_at(b, index);
-    return image_edge_hash(0, node->parent, image_builder_text(b, node->label));
-}
-
 uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind)
 {
     struct image_node *node = image_vec_push(b, SECTION(b, NODES));
@@ -43,8 +37,7 @@ uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind)
 static uint32_t child_of(struct image_builder *b, uint32_t parent, struct slice label)
 {
     struct edge_key edge = {parent, label};
-    struct image_index_key key = {image_edge_hash(0, parent, label), &edge, is_edge_equal,
-                                  edge_rehash};
+    struct image_index_key key = {image_edge_hash(0, parent, label), &edge, is_edge_equal};
     uint32_t index = image_index_find(b, &b->by_edge, &key);
     if (index != IMAGE_NONE)
         return index;

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small enough to waste little on a small plan, large enough that malloc is rare. */
-#define ARENA_BLOCK_BYTES (64u * 1024u)
+/* The first block is for what needs one text or two, as a route's status does; each further one is
+ * twice as large. */
+#define ARENA_BLOCK_BYTES_MIN 512u
+#define ARENA_BLOCK_BYTES_MAX (64u * 1024u) /* malloc is rare, and the last one wastes little */
 
 struct arena_block {
     struct arena_block *next;
@@ -47,7 +49,13 @@ void arena_free(struct arena *a)
 
 static void add_block(struct arena *a, size_t bytes)
 {
-    size_t size = bytes > ARENA_BLOCK_BYTES ? bytes : ARENA_BLOCK_BYTES;
+    size_t size = a->blocks == NULL ? ARENA_BLOCK_BYTES_MIN : 2 * a->blocks->size;
+    if (size > ARENA_BLOCK_BYTES_MAX) {
+        size = ARENA_BLOCK_BYTES_MAX;
+    }
+    if (size < bytes) {
+        size = bytes;
+    }
     struct arena_block *b = calloc(1, sizeof(*b) + size);
     ASSERT(b != NULL);
     b->size = size;

@@ -40,14 +40,32 @@ struct publish {
     struct list_node queue;
     uint64_t next_id;
     uint64_t next_version; /* of records: the dataplane compares within one connection */
-    bool is_open;          /* the socket is; HELLO was queued */
+    struct pending *image; /* that waits; NULL: none */
+    struct pending *records[ENDPOINT_GROUPS_MAX]; /* that wait, by group */
+    bool is_open;                                 /* the socket is; HELLO was queued */
     bool is_welcome;
     char run_dir[RUN_DIR_BYTES_MAX];
     struct control_received received; /* too large for the stack's taste */
 };
 
-static void pending_free(struct pending *m)
+/* Where the message that waits about that subject is noted; NULL: nowhere, all are sent. */
+static struct pending **note_of(struct publish *p, enum control_type type, uint32_t group)
 {
+    if (type == CONTROL_PUBLISH)
+        return &p->image;
+    return group != NO_GROUP ? &p->records[group] : NULL;
+}
+
+/* Takes a message off the queue; NULL is fine. */
+static void drop(struct publish *p, struct pending *m)
+{
+    if (m == NULL)
+        return;
+    struct pending **note = note_of(p, m->type, m->group);
+    ASSERT(note == NULL || *note == m);
+    if (note != NULL)
+        *note = NULL;
+    list_remove(&m->link);
     if (m->fd >= 0)
         close(m->fd);
     free(m);
@@ -56,8 +74,8 @@ static void pending_free(struct pending *m)
 static void drop_queue(struct publish *p)
 {
     struct list_node *node;
-    while ((node = list_take_front(&p->queue)) != NULL)
-        pending_free(container_of(node, struct pending, link));
+    while ((node = list_peek_front(&p->queue)) != NULL)
+        drop(p, container_of(node, struct pending, link));
 }
 
 static void disconnect(struct publish *p)
@@ -87,33 +105,25 @@ static bool flush(struct publish *p)
         if (result != 0)
             return false;
         p->next_id++;
-        list_remove(&m->link);
-        pending_free(m);
+        drop(p, m);
     }
     uint32_t wanted = EPOLLIN | (list_is_empty(&p->queue) ? 0 : EPOLLOUT);
     return loop_io_want(&p->io, wanted) == 0;
 }
 
-/* Takes what a newer message of the same subject makes pointless off the queue. */
-static void supersede(struct publish *p, enum control_type type, uint32_t group)
-{
-    LIST_EACH_SAFE (node, next, &p->queue) {
-        struct pending *m = container_of(node, struct pending, link);
-        if (m->type == type && m->group == group) {
-            list_remove(&m->link);
-            pending_free(m);
-        }
-    }
-}
-
-/* A message with room for `length` bytes of body, already in the queue. */
+/* A message with room for `length` bytes of body, already in the queue, in place of an older one
+ * about the same. */
 static struct pending *enqueue(struct publish *p, enum control_type type, uint32_t group,
                                uint32_t length)
 {
     struct pending *m = calloc(1, sizeof(*m) + length);
     if (m == NULL)
         return NULL;
-    supersede(p, type, group);
+    struct pending **note = note_of(p, type, group);
+    if (note != NULL) {
+        drop(p, *note);
+        *note = m;
+    }
     m->type = type;
     m->group = group;
     m->length = length;
@@ -291,6 +301,12 @@ int publish_image(struct publish *p, uint64_t generation, const void *image, siz
     m->fd = fd;
     memcpy(m->body, &body, sizeof(body));
     return want_flush(p);
+}
+
+void publish_flush(struct publish *p)
+{
+    if (p->is_open && !flush(p))
+        disconnect(p);
 }
 
 int publish_endpoints(struct publish *p, uint32_t group, const struct endpoint *endpoints,

@@ -51,6 +51,9 @@ bool publish_is_connected(const struct publish *p);
  * memfd_create(). */
 int publish_image(struct publish *p, uint64_t generation, const void *image, size_t len);
 
+/* Sends what waits as far as the socket takes it, now and not when the loop comes round. */
+void publish_flush(struct publish *p);
+
 /* Queues a group's record; checksum and version are filled in here. -ENOTCONN, -EINVAL (too many
  * endpoints, no such group), -ENOMEM. */
 int publish_endpoints(struct publish *p, uint32_t group, const struct endpoint *endpoints,

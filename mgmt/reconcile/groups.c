@@ -39,23 +39,37 @@ static uint64_t list_checksum(const struct endpoint *endpoints, uint32_t count)
     return checksum != 0 ? checksum : 1;
 }
 
+static int publish_list(struct group_table *table, struct publish *publish,
+                        const struct plan_group *g, uint32_t id)
+{
+    uint32_t count =
+        g->n_endpoints < ENDPOINTS_PER_GROUP_MAX ? g->n_endpoints : ENDPOINTS_PER_GROUP_MAX;
+    uint64_t checksum = list_checksum(g->endpoints, count);
+    ASSERT(id < ENDPOINT_GROUPS_MAX);
+    if (table->sent[id] == checksum)
+        return 0;
+    int result = publish_endpoints(publish, id, g->endpoints, count);
+    if (result == 0)
+        table->sent[id] = checksum;
+    return result;
+}
+
 int groups_publish(struct group_table *table, struct publish *publish, const struct plan *plan,
                    const uint32_t *ids)
 {
-    for (uint32_t i = 0; i < plan->n_groups; i++) {
-        const struct plan_group *g = &plan->groups[i];
-        uint32_t count =
-            g->n_endpoints < ENDPOINTS_PER_GROUP_MAX ? g->n_endpoints : ENDPOINTS_PER_GROUP_MAX;
-        uint64_t checksum = list_checksum(g->endpoints, count);
-        ASSERT(ids[i] < ENDPOINT_GROUPS_MAX);
-        if (table->sent[ids[i]] == checksum)
-            continue;
-        int result = publish_endpoints(publish, ids[i], g->endpoints, count);
-        if (result != 0)
-            return result;
-        table->sent[ids[i]] = checksum;
-    }
-    return 0;
+    int result = 0;
+    for (uint32_t i = 0; i < plan->n_groups && result == 0; i++)
+        result = publish_list(table, publish, &plan->groups[i], ids[i]);
+    return result;
+}
+
+int groups_publish_one(struct group_table *table, struct publish *publish, struct store *store,
+                       const struct plan_group *group)
+{
+    uint32_t id;
+    if (store_group_find(store, group->name, &id) != 0)
+        return 0; /* the run that numbers it sends it, too */
+    return publish_list(table, publish, group, id);
 }
 
 void groups_forget(struct group_table *table, uint64_t group)

@@ -13,6 +13,7 @@
 #include "reconcile/carried.h"
 #include "reconcile/pace.h"
 #include "reconcile/reconcile_priv.h"
+#include "reconcile/touched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ struct reconcile {
     struct pace pace;
     bool is_started;        /* WELCOME came, or it was not waited for any longer */
     bool is_plan_published; /* the latest image that was published carries the plan of `attach` */
+    bool is_writing;        /* statuses: what the store tells of is our own doing */
+    struct touched touched; /* since `attach` was brought up to date */
     struct regex_cache *patterns;
     struct attach *attach;
     void *image; /* of the latest run; NULL: none */
@@ -63,19 +66,41 @@ static void acknowledge(struct reconcile *r, uint64_t generation)
 
 /* ---- the run ---- */
 
-static int attach_anew(struct reconcile *r)
+static struct attach_input attach_input(const struct reconcile *r,
+                                        const struct object_source *source)
 {
-    struct attach *attach;
-    struct object_source source = store_source(r->store);
-    struct attach_input input = {.source = &source,
+    return (struct attach_input){.source = source,
                                  .controller_name = r->controller_name,
                                  .is_pattern = regex_cache_check,
                                  .is_pattern_arg = r->patterns};
-    int result = attach_run(&input, &attach);
+}
+
+static int attach_anew(struct reconcile *r, const struct attach_input *input)
+{
+    struct attach *attach;
+    int result = attach_run(input, &attach);
     if (result != 0)
         return result;
     attach_free(r->attach);
     r->attach = attach;
+    return 0;
+}
+
+/* Looks at what changed, or at everything. */
+static int look(struct reconcile *r)
+{
+    struct object_source source = store_source(r->store);
+    struct attach_input input = attach_input(r, &source);
+    int result = 0;
+    if (r->touched.is_all ||
+        !attach_update_routes(r->attach, &input, (const json_t *const *)r->touched.routes,
+                              r->touched.n))
+        result = attach_anew(r, &input);
+    if (result != 0) {
+        touched_set_all(&r->touched);
+        return result;
+    }
+    touched_clear(&r->touched);
     r->is_plan_published = false;
     return 0;
 }
@@ -178,14 +203,17 @@ static int publish_all(struct reconcile *r)
     if (result == 0)
         result = publish_anew(r);
     free(ids);
+    publish_flush(r->publish);
     return result;
 }
 
-static void write_statuses(struct reconcile *r)
+static void write_statuses(struct reconcile *r, enum statuses which)
 {
     if (r->attach == NULL)
         return;
-    int result = statuses_write(r->store, r->attach, r->carried.served);
+    r->is_writing = true;
+    int result = statuses_write(r->store, r->attach, r->carried.served, which);
+    r->is_writing = false;
     if (result != 0)
         complain(r, "statuses could not be written", result);
 }
@@ -196,7 +224,7 @@ static void run(struct loop_task *task)
     if (!r->is_started)
         return;
     uint64_t begin_us = pace_clock_us();
-    int result = attach_anew(r);
+    int result = look(r);
     if (result != 0)
         complain(r, "the objects could not be looked at", result);
     if (result == 0 && publish_is_connected(r->publish)) {
@@ -204,7 +232,7 @@ static void run(struct loop_task *task)
         if (result != 0)
             complain(r, "the dataplane could not be told of a change", result);
     }
-    write_statuses(r);
+    write_statuses(r, STATUSES_OF_ALL);
     r->state.runs++;
     r->state.run_us_last = pace_clock_us() - begin_us;
     pace_on_run(&r->pace, r->state.run_us_last);
@@ -212,15 +240,54 @@ static void run(struct loop_task *task)
 
 /* ---- what starts a run ---- */
 
+static void on_group(void *arg, const struct plan_group *group)
+{
+    struct reconcile *r = arg;
+    int result = groups_publish_one(&r->groups, r->publish, r->store, group);
+    if (result != 0)
+        complain(r, "the dataplane could not be told of endpoints", result);
+}
+
+/* The versions of slices that a commit touches, into `ret`. */
+static size_t slice_versions(const struct store_change *changes, size_t n, const json_t **ret)
+{
+    size_t n_versions = 0;
+    for (size_t i = 0; i < n; i++) {
+        ret[n_versions++] = changes[i].object;
+        if (changes[i].old != NULL)
+            ret[n_versions++] = changes[i].old;
+    }
+    return n_versions;
+}
+
+/*
+ * Endpoints that come and go must not wait until everything was looked at: a commit of nothing but
+ * EndpointSlices goes to the dataplane at once, whatever the number of routes, and needs no image.
+ * False: a run has to do it.
+ */
+static bool publish_slices(struct reconcile *r, const struct store_change *changes, size_t n)
+{
+    const json_t *versions[2 * RECONCILE_SLICES_MAX];
+    if (r->attach == NULL || !publish_is_connected(r->publish) || n > RECONCILE_SLICES_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!touched_is_slice(&changes[i]))
+            return false;
+    }
+    struct object_source source = store_source(r->store);
+    struct attach_input input = attach_input(r, &source);
+    size_t n_versions = slice_versions(changes, n, versions);
+    if (!attach_update_slices(r->attach, &input, versions, n_versions, on_group, r))
+        return false;
+    publish_flush(r->publish);
+    return true;
+}
+
 static void on_commit(struct store_listener *listener, const struct store_change *changes, size_t n)
 {
     struct reconcile *r = container_of(listener, struct reconcile, listener);
-    for (size_t i = 0; i < n; i++) {
-        if (!changes[i].is_status_only) {
-            pace_program_run(&r->pace);
-            return;
-        }
-    }
+    if (!publish_slices(r, changes, n) && touched_add(&r->touched, changes, n, r->is_writing))
+        pace_program_run(&r->pace);
 }
 
 static void start(struct reconcile *r)
@@ -287,7 +354,7 @@ static void on_generation(void *owner, uint64_t generation)
         r->state.generation_published = generation; /* of a manager before us */
     if (r->attach == NULL)
         return;
-    write_statuses(r);
+    write_statuses(r, STATUSES_OF_GATEWAYS);
     if (!r->is_plan_published) {
         pace_program_run(&r->pace); /* the latest plan waited for this answer */
         return;
@@ -359,6 +426,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
         return result;
     }
     r->task.run = run;
+    touched_set_all(&r->touched);
     pace_init(&r->pace, r->loop, &r->task);
     r->listener.on_commit = on_commit;
     r->start_wait.on_expire = on_start_wait;
@@ -379,6 +447,7 @@ void reconcile_free(struct reconcile *r)
     pace_done(&r->pace);
     loop_task_cancel(r->loop, &r->task);
     carried_done(&r->carried);
+    touched_clear(&r->touched);
     free(r->notes);
     attach_free(r->attach);
     regex_cache_free(r->patterns);

@@ -4,9 +4,11 @@
  * publish meet.
  *
  *   store commit -> run in the next round of the loop (many commits, one run):
- *     attach_run -> endpoint records that changed -> image, published if its content changed
- *                -> statuses that differ
- *   GENERATION   -> statuses again: Programmed becomes True for the Gateways of this image
+ *     attach_run, or attach_update_routes() if only HTTPRoutes changed (reconcile/touched.h)
+ *                -> endpoint records that changed -> image, published if its content changed
+ *                -> statuses that differ, behind what goes to the dataplane
+ *   commit of EndpointSlices alone -> endpoint records that changed, at once, without a run
+ *   GENERATION   -> statuses of Gateways again: Programmed becomes True for those of this image
  *
  * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US),
  * so that a restart of mgmtd beside a serving dataplane neither publishes what is served already
@@ -23,7 +25,8 @@
 #include <stdint.h>
 
 #define RECONCILE_START_WAIT_US 2000000u
-#define RECONCILE_NOTES_MAX 64u /* sentences about what an image leaves out that one run logs */
+#define RECONCILE_SLICES_MAX 64u /* EndpointSlices in one commit that go without a run */
+#define RECONCILE_NOTES_MAX 64u  /* sentences about what an image leaves out that one run logs */
 
 struct loop;
 struct reconcile;

@@ -33,6 +33,10 @@ int groups_number(struct store *store, const struct plan *plan, uint32_t *ret_id
 int groups_publish(struct group_table *table, struct publish *publish, const struct plan *plan,
                    const uint32_t *ids);
 
+/* Sends the list of one group, if it has its number and the list differs. */
+int groups_publish_one(struct group_table *table, struct publish *publish, struct store *store,
+                       const struct plan_group *group);
+
 /* The list of a group was refused: the next groups_publish() sends it again. */
 void groups_forget(struct group_table *table, uint64_t group);
 
@@ -43,6 +47,13 @@ int groups_release(struct group_table *table, struct publish *publish, struct st
 
 /* ---- statuses (status.c) ---- */
 
-/* Writes the statuses that differ, and the finalizers that attach wants, in one transaction.
- * `served` maps a Gateway's uid to the generation that every worker serves. */
-int statuses_write(struct store *store, const struct attach *attach, const json_t *served);
+enum statuses {
+    STATUSES_OF_ALL,
+    STATUSES_OF_GATEWAYS, /* the only ones that say what is served */
+};
+
+/* Writes the statuses that differ, and the finalizers that attach wants; many in a transaction, so
+ * after an error some are written. `served` maps a Gateway's uid to the generation that every
+ * worker serves. */
+int statuses_write(struct store *store, struct attach *attach, const json_t *served,
+                   enum statuses which);

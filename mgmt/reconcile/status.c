@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wanted statuses into the store: only what differs, all in one transaction. Owner: reconcile;
+/* Wanted statuses into the store: only what differs, many in one transaction. Owner: reconcile;
  * thread: the loop's. */
 #include "reconcile/reconcile_priv.h"
 
@@ -7,9 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+/* Changes in one transaction: well below STORE_TXN_CHANGES_MAX, of a table of any size. */
+#define STATUSES_AT_ONCE 4096u
+
 struct write {
     struct store *store;
     struct store_txn *txn; /* NULL until there is something to write */
+    uint32_t n;            /* changes in it, at most */
 };
 
 static bool is_served(void *arg, const struct plan_gateway *gateway)
@@ -21,6 +25,14 @@ static bool is_served(void *arg, const struct plan_gateway *gateway)
 static int need_txn(struct write *w)
 {
     return w->txn != NULL ? 0 : store_begin(w->store, &w->txn);
+}
+
+static int commit(struct write *w)
+{
+    struct store_txn *txn = w->txn;
+    w->txn = NULL;
+    w->n = 0;
+    return txn != NULL ? store_commit(txn) : 0;
 }
 
 static bool has_finalizer(const json_t *finalizers, const char *name, size_t *ret_index)
@@ -82,18 +94,20 @@ static int write_one(void *arg, const struct attach_status *s)
     struct write *w = arg;
     char resource[RESOURCE_NAME_BYTES_MAX];
     resource_name(s->type, resource);
-    int result = 0;
-    if (s->differs && s->status != NULL) {
+    int result = w->n < STATUSES_AT_ONCE ? 0 : commit(w);
+    if (result == 0 && s->differs && s->status != NULL) {
         result = need_txn(w);
         if (result == 0)
             result = store_put_status(w->txn, resource, s->namespace, s->name, s->status);
         if (result == -ENOENT)
             result = 0; /* deleted since attach looked */
     }
+    w->n += 2; /* the status, and the finalizers */
     return result == 0 ? write_finalizer(w, resource, s) : result;
 }
 
-int statuses_write(struct store *store, const struct attach *attach, const json_t *served)
+int statuses_write(struct store *store, struct attach *attach, const json_t *served,
+                   enum statuses which)
 {
     char now[32];
     time_t seconds = time(NULL);
@@ -105,12 +119,12 @@ int statuses_write(struct store *store, const struct attach *attach, const json_
     struct attach_status_input input = {.source = &source,
                                         .now = now,
                                         .is_served = is_served,
-                                        .is_served_arg = (void *)(uintptr_t)served};
+                                        .is_served_arg = (void *)(uintptr_t)served,
+                                        .is_gateways_only = which == STATUSES_OF_GATEWAYS};
     int result = attach_status_foreach(attach, &input, write_one, &w);
-    if (w.txn == NULL)
-        return result;
     if (result == 0)
-        return store_commit(w.txn);
-    store_rollback(w.txn);
+        return commit(&w);
+    if (w.txn != NULL)
+        store_rollback(w.txn);
     return result;
 }

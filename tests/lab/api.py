@@ -2,6 +2,7 @@
 """The management API as a client library would speak to it: JSON over TLS, one kept connection in a namespace."""
 import http.client
 import json
+import socket
 import ssl
 
 import kept
@@ -52,6 +53,7 @@ class Api(kept.Kept):
 
     def connect(self):
         raw = self.namespace.connect(self.host, self.port, timeout=30)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client's own: head and body are two writes
         self.connection = http.client.HTTPConnection("localhost")
         self.connection.sock = self.context.wrap_socket(raw, server_hostname="localhost")
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of test_change.c, test_damage.c and test_policy.c, run by test_attach.c. */
+/* Tests of test_change.c, test_damage.c, test_policy.c and test_update.c, run by test_attach.c. */
 #pragma once
 
 void a_route_comes_and_goes_with_the_label_of_its_namespace(void);
@@ -17,6 +17,9 @@ void an_object_that_is_being_deleted_serves_no_more(void);
 void a_route_loses_its_grant_and_gets_it_back(void);
 void messages_say_what_to_do(void);
 void damaged_objects_never_crash_a_run(void);
+void an_update_gives_what_a_new_run_gives(void);
+void too_many_updates_ask_for_a_new_run(void);
+void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void);
 void the_next_policy_decides_when_one_goes(void);
 void a_policy_follows_its_target(void);
 void a_policy_that_leaves_us_loses_our_entry_and_keeps_that_of_others(void);

@@ -177,6 +177,16 @@ static const char *condition(const char *resource, const char *namespace, const 
     return "";
 }
 
+/* Until no run is due. */
+static void settle_all(void)
+{
+    uint64_t before;
+    do {
+        before = runs();
+        fake_rounds(&w.dataplane, 20);
+    } while (runs() != before);
+}
+
 static void serve_all(void)
 {
     put_all();
@@ -205,15 +215,90 @@ TEST(an_endpoint_change_sends_a_record_and_no_image)
     begin();
     fake_welcome(&w.dataplane, 0, 0);
     serve_all();
+    settle_all();
     unsigned images = w.dataplane.images;
     unsigned records = w.dataplane.records;
+    uint64_t before = runs();
     memcpy(changed, slice_json, sizeof(changed));
     memcpy(strstr(changed, "198.18.0.20"), "198.18.0.21", 11);
     put(SLICE, changed);
-    settle();
+    fake_rounds(&w.dataplane, 5);
+    CHECK_EQ(runs(), before); /* it does not wait for one either */
     CHECK_EQ(w.dataplane.images, images);
     CHECK_EQ(w.dataplane.records, records + 1);
     CHECK_STR(condition(GATEWAY, "a", "gw", "Programmed"), "True");
+    end();
+}
+
+TEST(endpoints_that_came_without_a_run_are_in_the_next_one)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    drop(SLICE, "a", "svc-1");
+    fake_rounds(&w.dataplane, 5);
+    CHECK_EQ(w.dataplane.last_count, 0);
+    put(SLICE, slice_json);
+    fake_rounds(&w.dataplane, 5);
+    CHECK_EQ(w.dataplane.last_count, 1);
+    unsigned records = w.dataplane.records;
+    drop("services", "a", "svc");
+    settle();
+    put("services", service_json);
+    settle();
+    CHECK_EQ(w.dataplane.records, records); /* the same list again: nothing to tell */
+    end();
+}
+
+/* The generation that a condition of the route's only parent speaks of. */
+static json_int_t observed(const char *name)
+{
+    const json_t *route = store_get(w.store, ROUTE, "a", name);
+    const json_t *parents = json_object_get(json_object_get(route, "status"), "parents");
+    const json_t *conditions = json_object_get(json_array_get(parents, 0), "conditions");
+    return json_integer_value(json_object_get(json_array_get(conditions, 0), "observedGeneration"));
+}
+
+TEST(a_route_that_changed_gets_its_status_and_its_image)
+{
+    char changed[sizeof(route_json) + 64];
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    settle_all();
+    CHECK_EQ(observed("r"), 1);
+    unsigned images = w.dataplane.images;
+    snprintf(changed, sizeof(changed), "%s", route_json);
+    memcpy(strstr(changed, "\"port\":80"), "\"port\":81", 9); /* the Service has no such port */
+    put(ROUTE, changed);
+    settle();
+    CHECK_EQ(w.dataplane.images, images + 1);
+    CHECK_EQ(observed("r"), 2);
+    end();
+}
+
+#define MANY_ROUTES 3000u /* more than are written in one transaction */
+
+TEST(statuses_of_any_number_of_routes_are_written)
+{
+    struct store_txn *txn;
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    json_t *route = json_deep_copy(store_get(w.store, ROUTE, "a", "r"));
+    json_object_del(route, "status");
+    REQUIRE(store_begin(w.store, &txn) == 0);
+    for (unsigned i = 0; i < MANY_ROUTES; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "r-%u", i);
+        json_object_set_new(json_object_get(route, "metadata"), "name", json_string(name));
+        REQUIRE(store_put(txn, ROUTE, route, NULL) == 0);
+    }
+    REQUIRE(store_commit(txn) == 0);
+    json_decref(route);
+    settle();
+    CHECK_EQ(observed("r-0"), 1);
+    CHECK_EQ(observed("r-2999"), 1);
     end();
 }
 
@@ -508,6 +593,9 @@ TEST(the_id_of_a_group_is_released_when_nobody_serves_it)
 UNIT_MAIN(
     "mgmt/reconcile", T(programmed_is_said_only_after_every_worker_serves_it),
     T(an_endpoint_change_sends_a_record_and_no_image),
+    T(endpoints_that_came_without_a_run_are_in_the_next_one),
+    T(a_route_that_changed_gets_its_status_and_its_image),
+    T(statuses_of_any_number_of_routes_are_written),
     T(a_restart_beside_a_serving_dataplane_changes_nothing),
     T(a_dataplane_that_lost_everything_gets_everything),
     T(a_gateways_new_generation_waits_for_its_own_image),

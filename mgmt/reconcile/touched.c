@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changed since the last run. Owner: reconcile; thread: the loop's. See touched.h. */
+#include "reconcile/touched.h"
+
+#include <string.h>
+
+#define ROUTES "httproutes.gateway.networking.k8s.io"
+#define SLICES "endpointslices.discovery.k8s.io"
+
+static void drop_routes(struct touched *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        json_decref(t->routes[i]);
+    t->n = 0;
+}
+
+void touched_set_all(struct touched *t)
+{
+    drop_routes(t);
+    t->is_all = true;
+}
+
+void touched_clear(struct touched *t)
+{
+    drop_routes(t);
+    t->is_all = false;
+}
+
+static void add_route(struct touched *t, json_t *version)
+{
+    if (t->is_all || version == NULL)
+        return;
+    if (t->n == RECONCILE_TOUCHED_MAX) {
+        touched_set_all(t);
+        return;
+    }
+    t->routes[t->n++] = json_incref(version);
+}
+
+bool touched_add(struct touched *t, const struct store_change *changes, size_t n, bool is_ours)
+{
+    bool needs_run = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct store_change *c = &changes[i];
+        bool is_route = strcmp(c->resource, ROUTES) == 0;
+        needs_run |= !c->is_status_only;
+        if (is_ours && c->is_status_only)
+            continue;
+        if (is_route) {
+            add_route(t, c->old);
+            add_route(t, c->object);
+        } else if (!c->is_status_only) {
+            touched_set_all(t);
+        }
+    }
+    return needs_run;
+}
+
+bool touched_is_slice(const struct store_change *change)
+{
+    return strcmp(change->resource, SLICES) == 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What route_match() costs on an image: requests of random routes, as the proxy asks. The image
+ * and the requests come from files (route_compile, table.py), so that callgrind sees little else.
+ *
+ * Time is measured a match at a time and the median is told: on a machine that others use those
+ * that were interrupted do not count. The request lies in a place of its own, as one that the
+ * parser has just read does. Once as fast as it goes, and once behind other work: a worker does
+ * 25,000 instructions between two matches, which go through connections, buffers and tables, so
+ * that what a match needs has mostly left the near caches until the next one comes, with few
+ * routes as with many.
+ *
+ * usage: route_lookup IMAGE REQUESTS LOOKUPS    prints `route_match_ns NANOSECONDS`, and
+ * `route_match_work_ns NANOSECONDS` for the one behind other work
+ */
+#include "base/rng.h"
+#include "route/route.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TEXT_BYTES_MAX 128u
+#define LINE_BYTES 64u
+#define WORK_LINES 512u        /* that a worker touches for a request, in sum 32 KiB */
+#define WORK_BYTES (64u << 20) /* of connections and buffers; another part each time */
+
+static const char *image_path, *requests_path;
+static uint32_t n_lookups;
+
+/* A request as a line of the file has it. */
+struct asked {
+    char host[TEXT_BYTES_MAX];
+    char path[TEXT_BYTES_MAX];
+};
+
+static void *file_load(const char *path, size_t *ret_len)
+{
+    FILE *f = fopen(path, "rb");
+    REQUIRE(f != NULL && fseek(f, 0, SEEK_END) == 0);
+    size_t len = (size_t)ftell(f);
+    rewind(f);
+    void *data = aligned_alloc(64, (len + 64) / 64 * 64);
+    REQUIRE(data != NULL && fread(data, 1, len, f) == len);
+    fclose(f);
+    *ret_len = len;
+    return data;
+}
+
+static struct asked *requests_load(uint32_t *ret_n)
+{
+    FILE *f = fopen(requests_path, "r");
+    struct asked *list = NULL, next;
+    uint32_t n = 0, room = 0;
+    REQUIRE(f != NULL);
+    while (fscanf(f, "%127s %127s", next.host, next.path) == 2) {
+        if (n == room) {
+            room = room == 0 ? 1024 : 2 * room;
+            list = realloc(list, room * sizeof(*list));
+            REQUIRE(list != NULL);
+        }
+        list[n++] = next;
+    }
+    fclose(f);
+    REQUIRE(n > 0);
+    *ret_n = n;
+    return list;
+}
+
+static double now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int compare_times(const void *x, const void *y)
+{
+    const double *a = x, *b = y;
+    return *a < *b ? -1 : *a > *b;
+}
+
+static double median(double *values, uint32_t n)
+{
+    qsort(values, n, sizeof(*values), compare_times);
+    return values[n / 2];
+}
+
+/* What looking at the clock takes. */
+static double clock_ns(void)
+{
+    double took[1001];
+    for (unsigned i = 0; i < 1001; i++) {
+        double began = now_ns();
+        took[i] = now_ns() - began;
+    }
+    return median(took, 1001);
+}
+
+/* Writes to lines that nobody touched for long; NULL: there is no other work. */
+static void work(uint8_t *memory)
+{
+    static uint32_t at;
+    for (unsigned i = 0; memory != NULL && i < WORK_LINES; i++) {
+        memory[at]++;
+        at = (at + LINE_BYTES) % WORK_BYTES;
+    }
+}
+
+/* Nanoseconds a match. */
+static double measure(const struct image_view *v, const struct route_request *like,
+                      const struct asked *all, uint32_t n, uint8_t *memory)
+{
+    uint32_t found = 0;
+    double *took = calloc(n_lookups, sizeof(*took));
+    struct rng rng = {n};
+    REQUIRE(took != NULL && n_lookups > 0);
+    for (uint32_t i = 0; i < n_lookups; i++) {
+        struct route_request request = *like;
+        struct route_result result;
+        work(memory);
+        struct asked asked = all[rng_below(&rng, n)];
+        request.host = slice_of_str(asked.host);
+        request.path = slice_of_str(asked.path);
+        double began = now_ns();
+        route_match(v, &request, &result);
+        took[i] = now_ns() - began;
+        found += result.outcome == ROUTE_OUTCOME_RULE;
+    }
+    CHECK_EQ(found, n_lookups);
+    double ns = median(took, n_lookups) - clock_ns();
+    free(took);
+    return ns;
+}
+
+TEST(requests_find_their_routes)
+{
+    size_t len;
+    char fault[128];
+    uint32_t n;
+    struct image_view v;
+    struct route_patterns *patterns;
+    void *image = file_load(image_path, &len);
+    struct asked *all = requests_load(&n);
+    REQUIRE(image_check(image, len, NULL) == IMAGE_FAULT_OK);
+    image_view_init(&v, image);
+    REQUIRE(v.n_binds == 1);
+    REQUIRE(route_patterns_new(&v, 1, &patterns, fault, sizeof(fault)));
+    struct route_request like = {
+        .bind = 0, .method = slice_of_str("GET"), .reader = {.patterns = patterns, .number = 0}};
+    uint8_t *memory = calloc(1, WORK_BYTES);
+    REQUIRE(memory != NULL);
+    printf("route_match_ns %.1f\n", measure(&v, &like, all, n, NULL));
+    printf("route_match_work_ns %.1f\n", measure(&v, &like, all, n, memory));
+    free(memory);
+    route_patterns_free(patterns);
+    free(image);
+    free(all);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct unit_test test = T(requests_find_their_routes);
+    if (argc != 4)
+        return 2;
+    image_path = argv[1];
+    requests_path = argv[2];
+    n_lookups = (uint32_t)strtoul(argv[3], NULL, 10);
+    return unit_run("bench/route/route_lookup", &test, 1, 1, argv);
+}

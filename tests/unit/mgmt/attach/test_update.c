@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Single objects change, and the run that was there is brought up to date: plan, statuses and image
+ * are those of a new run, whatever changed in whatever order.
+ */
+#include "test_change.h"
+
+#include "base/rng.h"
+#include "compile/compile.h"
+#include "fixture.h"
+#include "model/types.h"
+#include "scenario.h"
+
+#define T0 "2026-11-23T09:00:00Z"
+#define EDITS 400u
+#define OBJECTS_MAX 12u /* of the kind that is edited */
+
+static bool has_kind(const json_t *object, const char *kind)
+{
+    return strcmp(json_string_value(json_object_get(object, "kind")), kind) == 0;
+}
+
+/* The place of an object of the kind, by chance; the number of objects: there is none. */
+static size_t pick(const struct scenario *s, struct rng *rng, const char *kind)
+{
+    size_t n = 0;
+    size_t chosen = json_array_size(s->objects);
+    for (size_t i = 0; i < json_array_size(s->objects); i++) {
+        if (has_kind(json_array_get(s->objects, i), kind) && rng_below(rng, (uint32_t)++n) == 0) {
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+/* ---- edits: each makes a new version of the object, as a store does ---- */
+
+static json_t *spec_of(json_t *object)
+{
+    return json_object_get(object, "spec");
+}
+
+static void edit_route(json_t *route, struct rng *rng)
+{
+    static const char *const hostnames[] = {"a.example.com", "*.example.com", "b.other.org"};
+    json_t *rules = json_object_get(spec_of(route), "rules");
+    json_t *rule = json_array_get(rules, 0);
+    switch (rng_below(rng, 5)) {
+    case 0:
+        json_object_set_new(spec_of(route), "hostnames",
+                            json_pack("[s]", hostnames[rng_below(rng, 3)]));
+        break;
+    case 1:
+        json_object_set_new(rule, "matches",
+                            json_pack("[{s:{s:s,s:s}}]", "path", "type", "PathPrefix", "value",
+                                      rng_below(rng, 2) ? "/one" : "/two"));
+        break;
+    case 2: /* a Service that may not be there */
+        json_object_set_new(rule, "backendRefs",
+                            json_pack("[{s:s,s:s,s:s,s:i}]", "group", "", "kind", "Service", "name",
+                                      rng_below(rng, 2) ? "svc" : "nobody", "port", 80));
+        break;
+    case 3:
+        json_object_set_new(rule, "retry", json_object());
+        break;
+    default:
+        json_object_del(rule, "retry");
+        break;
+    }
+}
+
+static void edit_slice(json_t *slice, struct rng *rng)
+{
+    char address[32];
+    json_t *labels = json_object_get(json_object_get(slice, "metadata"), "labels");
+    snprintf(address, sizeof(address), "192.0.2.%u", 200 + rng_below(rng, 20));
+    json_object_set_new(slice, "endpoints", json_pack("[{s:[s]}]", "addresses", address));
+    if (rng_below(rng, 4) == 0) {
+        json_object_set_new(labels, "kubernetes.io/service-name",
+                            json_string(rng_below(rng, 2) ? "svc" : "elsewhere"));
+    }
+}
+
+/* A copy under another name, maybe older than all others. */
+static json_t *another(const json_t *object, struct rng *rng)
+{
+    char name[32];
+    json_t *copy = json_deep_copy(object);
+    snprintf(name, sizeof(name), "new-%u", rng_below(rng, 1000));
+    fixture_set_new(copy, "metadata.name", json_string(name));
+    if (rng_below(rng, 2) == 0) {
+        fixture_set_new(copy, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
+    }
+    json_object_del(copy, "status");
+    return copy;
+}
+
+static uint32_t count(const struct scenario *s, const char *kind)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < json_array_size(s->objects); i++) {
+        n += has_kind(json_array_get(s->objects, i), kind);
+    }
+    return n;
+}
+
+static const char *meta_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(object, "metadata"), key));
+}
+
+static bool is_there(struct scenario *s, const json_t *object)
+{
+    char which[600];
+    snprintf(which, sizeof(which), "%s %s/%s", json_string_value(json_object_get(object, "kind")),
+             meta_of(object, "namespace"), meta_of(object, "name"));
+    return scenario_find(s, which) != NULL;
+}
+
+/* Changes, adds or removes an object of the kind; what it was and is goes into `versions`. */
+static void edit(struct scenario *s, struct rng *rng, const char *kind, json_t *versions)
+{
+    size_t at = pick(s, rng, kind);
+    uint32_t n = count(s, kind);
+    if (n == 0) {
+        return;
+    }
+    json_t *old = json_array_get(s->objects, at);
+    json_t *now = json_deep_copy(old);
+    json_array_append(versions, old);
+    switch (rng_below(rng, 6)) {
+    case 0: /* goes, if it is not the last, of which others are copied */
+        json_decref(now);
+        if (n > 1) {
+            json_array_remove(s->objects, at);
+        }
+        return;
+    case 1:
+    case 2:
+        json_decref(now);
+        now = another(old, rng);
+        if (n < OBJECTS_MAX && !is_there(s, now)) {
+            json_array_append(versions, now);
+            json_array_append(s->objects, now);
+        }
+        json_decref(now);
+        return;
+    default:
+        (strcmp(kind, "HTTPRoute") == 0 ? edit_route : edit_slice)(now, rng);
+        json_array_append(versions, now);
+        json_array_set_new(s->objects, at, now);
+    }
+}
+
+/* ---- what came of it ---- */
+
+/* The plan without its groups, which are in the order of their first use. */
+static char *plan_text(const struct attach *a)
+{
+    char *text = NULL;
+    size_t len;
+    struct plan plan = *attach_plan(a);
+    FILE *out = open_memstream(&text, &len);
+    uint32_t n_groups = plan.n_groups;
+    plan.n_groups = 0;
+    plan_dump(&plan, out);
+    fprintf(out, "%u groups\n", n_groups);
+    fclose(out);
+    return text;
+}
+
+static const struct plan_group *group_named(const struct plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        if (strcmp(plan->groups[i].name, name) == 0) {
+            return &plan->groups[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_groups(const struct plan *a, const struct plan *b)
+{
+    for (uint32_t i = 0; i < a->n_groups; i++) {
+        const struct plan_group *g = &a->groups[i];
+        const struct plan_group *h = group_named(b, g->name);
+        REQUIRE(h != NULL && h->n_endpoints == g->n_endpoints);
+        CHECK_EQ(h->congestion, g->congestion);
+        CHECK(g->n_endpoints == 0 ||
+              memcmp(g->endpoints, h->endpoints, g->n_endpoints * sizeof(g->endpoints[0])) == 0);
+    }
+}
+
+static int compare_names(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* The image of a plan; groups are numbered by their names, as a store would once and for all. */
+static void *image_of(const struct attach *a, size_t *ret_length)
+{
+    static const char *const ports[] = {"p0"};
+    const struct plan *plan = attach_plan(a);
+    const char *names[64];
+    uint32_t ids[64];
+    REQUIRE(plan->n_groups < 64);
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        names[i] = plan->groups[i].name;
+    }
+    qsort(names, plan->n_groups, sizeof(names[0]), compare_names);
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        for (ids[i] = 0; strcmp(names[ids[i]], plan->groups[i].name) != 0;) {
+            ids[i]++;
+        }
+    }
+    struct compile_input in = {
+        .plan = plan, .group_ids = ids, .port_names = ports, .n_ports = 1, .generation = 1};
+    void *image = NULL;
+    REQUIRE(compile_image(&in, &image, ret_length) == 0);
+    return image;
+}
+
+static int collect_status(void *arg, const struct attach_status *s)
+{
+    char name[600];
+    snprintf(name, sizeof(name), "%s %s/%s", s->type->kind, s->namespace ? s->namespace : "",
+             s->name);
+    json_object_set(arg, name, s->status != NULL ? s->status : json_null());
+    return 0;
+}
+
+static json_t *statuses(struct scenario *s, struct attach *a)
+{
+    json_t *all = json_object();
+    struct attach_status_input in = {.source = &s->source, .now = T0};
+    REQUIRE(attach_status_foreach(a, &in, collect_status, all) == 0);
+    return all;
+}
+
+static void check_same(struct scenario *s, struct attach *updated, struct attach *fresh)
+{
+    char *a = plan_text(updated), *b = plan_text(fresh);
+    CHECK_STR(a, b);
+    free(a);
+    free(b);
+    check_groups(attach_plan(updated), attach_plan(fresh));
+    size_t length_a, length_b;
+    void *image_a = image_of(updated, &length_a), *image_b = image_of(fresh, &length_b);
+    REQUIRE(length_a == length_b);
+    CHECK(memcmp(image_a, image_b, length_a) == 0);
+    free(image_a);
+    free(image_b);
+    json_t *of_updated = statuses(s, updated), *of_fresh = statuses(s, fresh);
+    CHECK(json_equal(of_updated, of_fresh));
+    json_decref(of_updated);
+    json_decref(of_fresh);
+}
+
+static const json_t *const *items(const json_t *versions, const json_t *ret[8])
+{
+    REQUIRE(json_array_size(versions) <= 8);
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        ret[i] = json_array_get(versions, i);
+    }
+    return ret;
+}
+
+static void on_group(void *arg, const struct plan_group *group)
+{
+    *(unsigned *)arg += group->name != NULL;
+}
+
+static struct attach *run(struct scenario *s)
+{
+    struct attach *a;
+    struct attach_input in = {.source = &s->source};
+    REQUIRE(attach_run(&in, &a) == 0);
+    return a;
+}
+
+static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, unsigned *n_told)
+{
+    struct scenario s;
+    struct rng rng = {seed};
+    scenario_open(&s, file);
+    struct attach *a = run(&s);
+    struct attach_input in = {.source = &s.source};
+    for (unsigned i = 0; i < EDITS; i++) {
+        const json_t *list[8];
+        json_t *routes = json_array(), *slices = json_array();
+        for (uint32_t n = rng_below(&rng, 3); n > 0; n--) {
+            edit(&s, &rng, "HTTPRoute", routes);
+        }
+        edit(&s, &rng, "EndpointSlice", slices);
+        REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
+                                     n_told));
+        bool is_up_to_date =
+            attach_update_routes(a, &in, items(routes, list), json_array_size(routes));
+        struct attach *fresh = run(&s);
+        if (is_up_to_date) {
+            check_same(&s, a, fresh);
+            attach_free(fresh);
+            ++*n_updated;
+        } else {
+            attach_free(a);
+            a = fresh;
+        }
+        json_decref(routes);
+        json_decref(slices);
+    }
+    attach_free(a);
+    scenario_close(&s);
+}
+
+void an_update_gives_what_a_new_run_gives(void)
+{
+    static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
+                                        "backends.yaml",   "hostnames.yaml",  "rules.yaml",
+                                        "parents.yaml",    "policies.yaml"};
+    unsigned n_updated = 0, n_told = 0;
+    for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+        edit_for_long(files[f], f + 1, &n_updated, &n_told);
+    }
+    CHECK(n_updated > EDITS);
+    CHECK(n_told > EDITS);
+}
+
+void too_many_updates_ask_for_a_new_run(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    struct attach *a = run(&s);
+    struct attach_input in = {.source = &s.source};
+    const json_t *route = scenario_find(&s, "HTTPRoute gateway-api-example-ns2/my-route");
+    for (unsigned i = 0; i < ATTACH_UPDATES_MAX; i++) {
+        REQUIRE(attach_update_routes(a, &in, &route, 1));
+    }
+    CHECK(!attach_update_routes(a, &in, &route, 1));
+    CHECK(attach_update_routes(a, &in, NULL, 0));
+    attach_free(a);
+    scenario_close(&s);
+}
+
+static int count_routes(void *arg, const struct attach_status *status)
+{
+    *(unsigned *)arg += status->type == model_type(MODEL_HTTP_ROUTE);
+    return 0;
+}
+
+static unsigned routes_told(struct scenario *s, struct attach *a)
+{
+    unsigned n = 0;
+    struct attach_status_input in = {.source = &s->source, .now = T0};
+    REQUIRE(attach_status_foreach(a, &in, count_routes, &n) == 0);
+    return n;
+}
+
+void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void)
+{
+    struct scenario s;
+    static const char which[] = "HTTPRoute gateway-api-example-ns2/my-route";
+    scenario_open(&s, "overview-1.yaml");
+    struct attach *a = run(&s);
+    struct attach_input in = {.source = &s.source};
+    CHECK(routes_told(&s, a) > 0);
+    scenario_reconcile(&s, false, T0); /* writes what is wanted */
+    CHECK_EQ(routes_told(&s, a), 0);
+    json_t *route = scenario_find(&s, which);
+    json_object_del(route, "status"); /* somebody else's doing */
+    CHECK_EQ(routes_told(&s, a), 0);
+    const json_t *version = route;
+    CHECK(attach_update_routes(a, &in, &version, 1));
+    CHECK_EQ(routes_told(&s, a), 1);
+    attach_free(a);
+    scenario_close(&s);
+}
