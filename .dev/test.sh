@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
-TEST_PARTS="lint unit sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
+TEST_PARTS="lint unit oracle sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
 NAMED_PARTS="scripts" # run when it is named: unit contains it
 SIM_SEEDS=${SIM_SEEDS:-2000}
 FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together
+ORACLE_PAIRS=200000 # half a minute on two cores
 
 part_lint() {
     exec python3 "$TOP/tests/lint/lint.py"
@@ -42,6 +43,11 @@ part_scripts() {
     exec "$TOP/build/tests/scripts/play" "$TOP/tests/scripts"
 }
 
+part_oracle() {
+    exec python3 "$TOP/tests/oracle/run.py" "$TOP/build/tests/oracle/image_match" --jobs "$(nproc)" \
+        --pairs "$ORACLE_PAIRS" "$@"
+}
+
 part_sim() {
     exec "$TOP/build/tests/sim/sim" --jobs "$(nproc)" --seeds "$SIM_SEEDS" "$@"
 }
@@ -68,7 +74,7 @@ part_e2e() {
 part_limit() {
     case $1 in
     lint | scripts) echo 120 ;;
-    unit) echo 300 ;;
+    unit | oracle) echo 300 ;;
     asan) echo 900 ;;
     sim) echo 600 ;;
     fuzz) echo 1200 ;; # in CI ten minutes, and the build

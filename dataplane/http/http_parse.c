@@ -90,6 +90,16 @@ static void clear_head(struct http_head *head)
     memset(head, 0, offsetof(struct http_head, known));
 }
 
+/* Host's field says what is matched and forwarded: in place the dot went, and what is behind it
+ * moved. */
+static void settle_host(struct http_head *head)
+{
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        if (head->known[i] == HTTP_KNOWN_HOST)
+            head->fields[i].value = head->authority;
+    }
+}
+
 enum http_fault http_parse_request(uint8_t *bytes, size_t len, struct http_head *ret)
 {
     ASSERT(len <= HTTP_HEAD_BYTES_MAX);
@@ -104,6 +114,8 @@ enum http_fault http_parse_request(uint8_t *bytes, size_t len, struct http_head 
         fault = parse_rest(&c, &facts, ret);
     if (fault == HTTP_FAULT_none)
         fault = http_target_parse(target, &facts, ret);
+    if (fault == HTTP_FAULT_none && facts.hosts > 0)
+        settle_host(ret);
     if (ret->version_minor == 0)
         ret->is_expecting_continue = false; /* RFC 9110, section 10.1.1 */
     return fault;

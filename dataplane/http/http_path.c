@@ -52,6 +52,17 @@ static bool is_dots(struct slice s)
     return slice_eq(s, SLICE_LIT(".")) || slice_eq(s, SLICE_LIT(".."));
 }
 
+/* "..;x": a dot segment for a reader that drops parameters. */
+static bool is_dots_with_parameter(struct slice s)
+{
+    return slice_has_prefix(s, SLICE_LIT(".;")) || slice_has_prefix(s, SLICE_LIT("..;"));
+}
+
+static bool is_dots_for_somebody(struct slice s)
+{
+    return is_dots(s) || is_dots_with_parameter(s);
+}
+
 /* Is there a dot segment for a reader that takes %2F and %5C as separators? */
 static bool has_hidden_dots(struct slice segment)
 {
@@ -59,11 +70,11 @@ static bool has_hidden_dots(struct slice segment)
     for (size_t i = 0; i + 2 < segment.len; i++) {
         if (memcmp(segment.ptr + i, "%2F", 3) != 0 && memcmp(segment.ptr + i, "%5C", 3) != 0)
             continue;
-        if (is_dots(slice_of(segment.ptr + begin, i - begin)))
+        if (is_dots_for_somebody(slice_of(segment.ptr + begin, i - begin)))
             return true;
         begin = i + 3;
     }
-    return is_dots(slice_skip(segment, begin));
+    return is_dots_for_somebody(slice_skip(segment, begin));
 }
 
 /* Takes the segment before this one away too. */
@@ -78,9 +89,7 @@ static enum http_fault end_segment(struct path_writer *w, bool is_last)
 {
     ASSERT_HOT(w->out[w->segment] == '/' && w->segment < w->len);
     struct slice text = slice_of(w->out + w->segment + 1, w->len - w->segment - 1);
-    if (slice_has_prefix(text, SLICE_LIT(".;")) || slice_has_prefix(text, SLICE_LIT("..;")))
-        return HTTP_FAULT_path_dots;
-    if (w->has_separator && has_hidden_dots(text))
+    if (is_dots_with_parameter(text) || (w->has_separator && has_hidden_dots(text)))
         return HTTP_FAULT_path_dots;
     if (!is_dots(text))
         return HTTP_FAULT_none;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A request on its way to the backend. What the backend gets is what was matched: the normal form
- * of path and host, end-to-end fields as the rule's filters leave them, and:
- *
- *   X-Forwarded-For    the client's address, behind what came
- *   X-Forwarded-Proto  how the client reached us; what came is replaced
- *   X-Forwarded-Host   the Host that the client sent, unless one came
+ * of path and host, end-to-end fields as the filters leave them, and where it came from
+ * (forwarded.c).
  *
  * An HTTP/1.0 request without Host was for the address that it came to (RFC 9112, section 3.3):
  * that is its Host, because HTTP/1.1 backends want one.
@@ -16,47 +13,13 @@
 
 #include <stdio.h>
 
-enum { FORWARDED_FOR_BYTES_MAX = 2048 };
-
 /* What has to stay in memory while the head is put together. */
 struct request_text {
-    char client[IP_ADDR_TEXT_MAX];
     char local[IP_ADDR_TEXT_MAX + 8]; /* brackets, colon, port */
-    uint8_t forwarded_for[FORWARDED_FOR_BYTES_MAX];
+    struct forwarded_text forwarded;
     uint8_t path[HTTP_TARGET_BYTES_MAX + IMAGE_STRING_BYTES_MAX / 16];
     struct field_list fields;
 };
-
-/* "came, came, client" as one value; when that grows too long, what came is dropped from the left
- * side's end: the nearest hops are the ones that can be believed. */
-static struct slice forwarded_for(const struct http_head *head, struct request_text *t)
-{
-    size_t len = 0;
-    struct slice client = slice_of_str(t->client);
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        struct slice v = head->fields[i].value;
-        if (head->known[i] != HTTP_KNOWN_X_FORWARDED_FOR || v.len == 0)
-            continue;
-        if (len + v.len + 2 + client.len > sizeof(t->forwarded_for))
-            continue;
-        memcpy(t->forwarded_for + len, v.ptr, v.len);
-        memcpy(t->forwarded_for + len + v.len, ", ", 2);
-        len += v.len + 2;
-    }
-    memcpy(t->forwarded_for + len, client.ptr, client.len);
-    return slice_of(t->forwarded_for, len + client.len);
-}
-
-static void add_forwarded(struct exchange *e, struct request_text *t)
-{
-    const struct http_head *head = &e->client->h1.request->head;
-    struct slice came;
-    ip_addr_format(&e->client->addrs.remote, t->client);
-    field_list_add(&t->fields, SLICE_LIT("X-Forwarded-For"), forwarded_for(head, t));
-    field_list_add(&t->fields, SLICE_LIT("X-Forwarded-Proto"), SLICE_LIT("http"));
-    if (head->authority.len > 0 && !http_head_known(head, HTTP_KNOWN_X_FORWARDED_HOST, &came))
-        field_list_add(&t->fields, SLICE_LIT("X-Forwarded-Host"), head->authority);
-}
 
 /* The address that the client spoke to, as an authority. */
 static struct slice local_authority(const struct stream_addrs *addrs, struct request_text *t)
@@ -123,7 +86,7 @@ bool exchange_forward_head(struct exchange *e)
     struct slice authority = own_authority(e, &t);
     field_list_init(&t.fields);
     field_list_take(&t.fields, head, skip, array_len(skip));
-    add_forwarded(e, &t);
+    forwarded_add(&t.fields, head, &e->client->addrs.remote, &t.forwarded);
     for (unsigned i = 0; i < array_len(filters); i++) {
         field_list_apply(&t.fields, v, filters[i]);
         set_authority(v, filters[i], &authority);

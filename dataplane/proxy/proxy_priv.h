@@ -227,5 +227,19 @@ void field_list_take(struct field_list *l, const struct http_head *head,
 void field_list_apply(struct field_list *l, const struct image_view *v,
                       const struct image_filter *filter);
 
+/* forwarded.c */
+#define FORWARDED_FOR_BYTES_MAX 2048u /* X-Forwarded-For: some fifty hops */
+#define FORWARDED_HOST_BYTES_MAX                                                                   \
+    (HTTP_HOST_BYTES_MAX + 6u) /* with a port; a longer one is left out */
+/* What has to stay in memory while the head is put together. */
+struct forwarded_text {
+    char client[IP_ADDR_TEXT_MAX];
+    char element[IP_ADDR_TEXT_MAX + FORWARDED_HOST_BYTES_MAX + 40];
+    uint8_t list[FORWARDED_FOR_BYTES_MAX];
+};
+/* What the backend is told of the request's way here. Borrows from `t` and the head. */
+void forwarded_add(struct field_list *l, const struct http_head *head, const struct ip_addr *client,
+                   struct forwarded_text *t);
+
 /* One field more; sets is_full instead when there is no room. */
 void field_list_add(struct field_list *l, struct slice name, struct slice value);

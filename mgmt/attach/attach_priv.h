@@ -302,8 +302,8 @@ bool grant_allows(const struct attach *a, const char *from_kind, const char *fro
                   const char *to_group, const char *to_kind, const char *to_namespace,
                   const char *to_name);
 
-/* The hostname that both allow, the narrower of the two; NULL: there is none. */
-const char *hostname_intersect(const char *listener, const char *route);
+/* Is there a host that both allow? */
+bool hostname_intersects(const char *listener, const char *route);
 
 /* Judges and translates the rules of a route. */
 void rule_run(struct attach *a, struct at_route *r);

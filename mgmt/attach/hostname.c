@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intersection of hostnames (Gateway API, HTTPRouteSpec.hostnames). "*.example.com" stands for all
- * names that end in ".example.com", however many labels come before. */
+/* Have two hostnames a host in common (Gateway API, HTTPRouteSpec.hostnames)? "*.example.com" is
+ * all names that end in ".example.com", however many labels come before. */
 #include "attach/attach_priv.h"
 
 #include <string.h>
@@ -23,16 +23,8 @@ static bool is_within(const char *hostname, const char *wildcard)
     return n > tail;
 }
 
-const char *hostname_intersect(const char *listener, const char *route)
+bool hostname_intersects(const char *listener, const char *route)
 {
-    if (strcmp(listener, route) == 0) {
-        return route;
-    }
-    if (is_wildcard(listener) && is_within(route, listener)) {
-        return route;
-    }
-    if (is_wildcard(route) && is_within(listener, route)) {
-        return listener;
-    }
-    return NULL;
+    return strcmp(listener, route) == 0 || (is_wildcard(listener) && is_within(route, listener)) ||
+           (is_wildcard(route) && is_within(listener, route));
 }

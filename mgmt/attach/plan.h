@@ -114,6 +114,7 @@ struct plan_pair {
 
 /* All given conditions must hold. A name occurs once in headers and once in queries. */
 struct plan_match {
+    uint32_t index; /* in the rule's matches; those that cannot be told are not here */
     enum plan_string_match path_type;
     const char *path;   /* "/" with PREFIX: any; other prefixes do not end in '/' */
     const char *method; /* NULL: any */
@@ -250,9 +251,9 @@ struct plan_route {
 
 /* ------------------------------------------------------------------ listeners */
 
-/* A route on a listener. The hostnames are the intersection of the listener's and the route's,
- * lower case, sorted, each once: "www.example.com", "*.example.com", or NULL = any (then it is
- * alone). */
+/* A route on a listener. The hostnames are those of the route that have a host in common with the
+ * listener's, lower case, sorted, each once: "www.example.com", "*.example.com", or NULL = any
+ * (then it is alone). They may be wider than the listener's: a request has to fit both. */
 struct plan_attachment {
     uint32_t route; /* index */
     uint32_t n_hostnames;

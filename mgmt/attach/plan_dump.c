@@ -98,10 +98,15 @@ static void dump_pairs(const char *what, const struct plan_pair *pairs, uint32_t
     }
 }
 
-static void dump_match(const struct plan_match *m, FILE *out)
+/* With its number where that is not its place. */
+static void dump_match(const struct plan_match *m, uint32_t place, FILE *out)
 {
     static const char *const types[] = {"exact", "prefix", "regex"};
-    fprintf(out, "    match %s %s", types[m->path_type], m->path);
+    fprintf(out, "    match ");
+    if (m->index != place) {
+        fprintf(out, "%u ", m->index);
+    }
+    fprintf(out, "%s %s", types[m->path_type], m->path);
     if (m->method != NULL) {
         fprintf(out, " method %s", m->method);
     }
@@ -207,7 +212,7 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
     }
     fputc('\n', out);
     for (uint32_t i = 0; i < r->n_matches; i++) {
-        dump_match(&r->matches[i], out);
+        dump_match(&r->matches[i], i, out);
     }
     for (uint32_t i = 0; i < r->n_filters; i++) {
         dump_filter(plan, &r->filters[i], "    ", out);

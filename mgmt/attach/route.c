@@ -72,23 +72,25 @@ static int compare_texts(const void *x, const void *y)
     return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
 
-/* The hostnames that a listener and the route have in common, sorted, each once; how many. A single
- * NULL is any. */
-static uint32_t intersect(const struct at_route *r, const struct at_listener *l,
-                          const char *ret_hostnames[HOSTNAMES_PER_ROUTE_MAX])
+/*
+ * The route's hostnames that have a host in common with the listener's, sorted, each once; how
+ * many. A single NULL is any. They stay as the route has them, also where the listener's is
+ * narrower: of two routes on "a.example.com" the one that says so precedes the one of
+ * "*.example.com" (HTTPRouteSpec.hostnames). The listener sees to it that no other host comes.
+ */
+static uint32_t hostnames_on(const struct at_route *r, const struct at_listener *l,
+                             const char *ret_hostnames[HOSTNAMES_PER_ROUTE_MAX])
 {
     const json_t *list = at_path(r->meta.obj, "spec", "hostnames");
     uint32_t n = 0;
     if (json_array_size(list) == 0) {
-        ret_hostnames[0] = l->hostname;
+        ret_hostnames[0] = NULL;
         return 1;
     }
     for (size_t i = 0; i < json_array_size(list) && i < HOSTNAMES_PER_ROUTE_MAX; i++) {
         const char *hostname = json_string_value(json_array_get(list, i));
-        const char *both =
-            l->hostname != NULL ? hostname_intersect(l->hostname, hostname) : hostname;
-        if (both != NULL) {
-            ret_hostnames[n++] = both;
+        if (l->hostname == NULL || hostname_intersects(l->hostname, hostname)) {
+            ret_hostnames[n++] = hostname;
         }
     }
     qsort(ret_hostnames, n, sizeof(ret_hostnames[0]), compare_texts);
@@ -132,7 +134,8 @@ static uint32_t attach_route(struct attach *a, struct at_route *r, struct at_gat
     uint32_t n = 0;
     for (uint32_t i = 0; i < g->n_listeners; i++) {
         const char *hostnames[HOSTNAMES_PER_ROUTE_MAX];
-        uint32_t n_hostnames = (set >> i & 1) != 0 ? intersect(r, &g->listeners[i], hostnames) : 0;
+        uint32_t n_hostnames =
+            (set >> i & 1) != 0 ? hostnames_on(r, &g->listeners[i], hostnames) : 0;
         if (n_hostnames > 0) {
             put_on_listener(a, r, &g->listeners[i], hostnames, n_hostnames);
             n++;

@@ -43,13 +43,13 @@ static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
     json_array_foreach(list, i, item)
     {
         const char *name = text_at(item, "name"), *value = text_at(item, "value");
-        if (is_regex(item) && !check_pattern(a, value, ret_why)) {
-            return false;
-        }
         name = is_header ? lower_of(a, name) : name;
         bool is_known = false;
         for (uint32_t j = 0; j < n; j++) {
             is_known |= strcmp(pairs[j].name, name) == 0;
+        }
+        if (!is_known && is_regex(item) && !check_pattern(a, value, ret_why)) {
+            return false;
         }
         if (!is_known) {
             pairs[n++] =
@@ -83,7 +83,7 @@ static enum plan_string_match path_type(const json_t *path)
 }
 
 /* False: it has what is no regular expression, *ret_why says why. */
-static bool read_match(struct attach *a, const json_t *json, struct plan_match *ret,
+static bool read_match(struct attach *a, const json_t *json, uint32_t index, struct plan_match *ret,
                        const char **ret_why)
 {
     const json_t *path = json_object_get(json, "path");
@@ -94,6 +94,7 @@ static bool read_match(struct attach *a, const json_t *json, struct plan_match *
         return false;
     }
     *ret = (struct plan_match){
+        .index = index,
         .path_type = type,
         .path = type == PLAN_MATCH_PREFIX ? prefix_path(a, value) : value,
         .method = method[0] != '\0' ? method : NULL,
@@ -117,7 +118,7 @@ static void read_matches(struct attach *a, const json_t *json, struct plan_rule 
     }
     for (size_t i = 0; i < n; i++) {
         const char *why = NULL;
-        if (read_match(a, json_array_get(list, i), &matches[rule->n_matches], &why)) {
+        if (read_match(a, json_array_get(list, i), (uint32_t)i, &matches[rule->n_matches], &why)) {
             rule->n_matches++;
         } else {
             *ret_why = arena_printf(a->arena, "matches[%zu]: %s", i, why);

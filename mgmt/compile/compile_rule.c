@@ -237,7 +237,7 @@ static enum image_path_kind path_kind(enum plan_string_match type)
     return kinds[type];
 }
 
-static int add_match(struct compile *c, const struct plan_match *match, uint32_t index)
+static int add_match(struct compile *c, const struct plan_match *match)
 {
     bool is_regex = match->path_type == PLAN_MATCH_REGEX;
     char path[PATH_BYTES];
@@ -255,7 +255,7 @@ static int add_match(struct compile *c, const struct plan_match *match, uint32_t
         .n_headers = match->n_headers,
         .queries = queries,
         .n_queries = match->n_queries,
-        .index = (uint16_t)index,
+        .index = (uint16_t)match->index,
     };
     return image_builder_match(c->b, &spec);
 }
@@ -290,8 +290,8 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
     for (uint32_t i = 0; i < rule->n_backends; i++)
         add_backend(c, &rule->backends[i]);
     for (uint32_t i = 0; i < rule->n_matches; i++) {
-        if (add_match(c, &rule->matches[i], i) == -EINVAL)
+        if (add_match(c, &rule->matches[i]) == -EINVAL)
             compile_note(c, "route %s/%s: match %u of rule %u cannot be carried out",
-                         route->namespace, route->name, i, rule->index);
+                         route->namespace, route->name, rule->matches[i].index, rule->index);
     }
 }

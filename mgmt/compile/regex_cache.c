@@ -5,7 +5,7 @@
 #include "abi/image_format.h"
 #include "base/assert.h"
 #include "base/siphash.h"
-#include "route/pattern_compile.h"
+#include "compile/regex_process.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,9 +17,10 @@
 struct entry {
     struct entry *next;
     uint64_t hash;
-    bool is_used; /* since the last trim */
-    int error;    /* 0: it has a database */
-    char *why;    /* with an error */
+    bool is_used;   /* since the last trim */
+    bool is_failed; /* its error may pass: asked again after the next trim */
+    int error;      /* 0: it has a database */
+    char *why;      /* with an error */
     void *bytes;
     size_t len;
     size_t key_len;
@@ -27,12 +28,16 @@ struct entry {
 };
 
 struct regex_cache {
+    struct regex_process process;
     struct entry *buckets[BUCKETS];
 };
 
 struct regex_cache *regex_cache_new(void)
 {
-    return calloc(1, sizeof(struct regex_cache));
+    struct regex_cache *c = calloc(1, sizeof(struct regex_cache));
+    if (c != NULL)
+        regex_process_init(&c->process);
+    return c;
 }
 
 static void entry_free(struct entry *e)
@@ -44,6 +49,8 @@ static void entry_free(struct entry *e)
 
 void regex_cache_free(struct regex_cache *c)
 {
+    if (c != NULL)
+        regex_process_done(&c->process);
     for (uint32_t i = 0; c != NULL && i < BUCKETS; i++) {
         struct entry *e;
         while ((e = c->buckets[i]) != NULL) {
@@ -60,9 +67,9 @@ void regex_cache_trim(struct regex_cache *c)
         struct entry **link = &c->buckets[i];
         while (*link != NULL) {
             struct entry *e = *link;
-            bool was_used = e->is_used;
+            bool is_kept = e->is_used && !e->is_failed;
             e->is_used = false;
-            if (was_used) {
+            if (is_kept) {
                 link = &e->next;
                 continue;
             }
@@ -95,11 +102,15 @@ static struct entry *entry_new(const struct slice *patterns, uint32_t n)
 }
 
 /* What compiling gives. */
-static void work_out(struct entry *e, const struct slice *patterns, uint32_t n)
+static void work_out(struct regex_cache *c, struct entry *e, const struct slice *patterns,
+                     uint32_t n)
 {
     struct route_pattern_fault fault;
-    if (route_patterns_compile(patterns, n, &e->bytes, &e->len, &fault))
+    enum regex_result r =
+        regex_process_compile(&c->process, patterns, n, &e->bytes, &e->len, &fault);
+    if (r == REGEX_COMPILED)
         return;
+    e->is_failed = r == REGEX_FAILED;
     e->error = -EINVAL;
     e->why = strdup(fault.text);
 }
@@ -119,7 +130,7 @@ static const struct entry *find(struct regex_cache *c, const struct slice *patte
         entry_free(fresh);
         return e;
     }
-    work_out(fresh, patterns, n);
+    work_out(c, fresh, patterns, n);
     fresh->is_used = true;
     fresh->next = *bucket;
     *bucket = fresh;

@@ -59,6 +59,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
          family(c, "tcp_end_")},
         {"client connections", c[STAT_proxy_conns_accepted], family(c, "proxy_conn_end_")},
         {"requests", c[STAT_proxy_requests], family(c, "proxy_end_")},
+        {"copies of requests", c[STAT_proxy_mirrors], family(c, "proxy_mirror_end_")},
         {"requests for a backend connection", c[STAT_upstream_asked],
          c[STAT_upstream_opened] + c[STAT_upstream_reused] + c[STAT_upstream_no_endpoint] +
              c[STAT_upstream_limit] + c[STAT_upstream_no_conn] + c[STAT_upstream_open_failed]},

@@ -64,14 +64,27 @@ static void add_match(struct image_builder *b, const char *path)
     ASSERT(fault == 0);
 }
 
+/* Half of the requests go to another backend too, all to one that is not there. */
+static void add_mirrors(const struct sim_box *box, struct image_builder *b)
+{
+    if (!box->sim->plan.is_mirrored)
+        return;
+    int fault = image_builder_mirror(b, "sim/svc-mirror:80", SIM_GROUP_B1, 1, 2);
+    ASSERT(fault == 0);
+    fault = image_builder_mirror(b, "sim/svc-mirror-empty:80", SIM_GROUP_EMPTY, 1, 1);
+    ASSERT(fault == 0);
+}
+
 /* A route of one rule. `weights`: of groups first_group, first_group + 1, ... */
-static void add_route(struct image_builder *b, uint32_t listener, const char *name,
-                      const char *path, uint32_t first_group, const uint32_t *weights, unsigned n)
+static void add_route(const struct sim_box *box, struct image_builder *b, uint32_t listener,
+                      const char *name, const char *path, uint32_t first_group,
+                      const uint32_t *weights, unsigned n)
 {
     int fault = image_builder_route(b, name, 1);
     ASSERT(fault == 0);
     uint32_t rule = image_builder_rule(b, 0);
     ASSERT(rule != IMAGE_NONE);
+    add_mirrors(box, b);
     for (unsigned i = 0; i < n; i++) {
         char backend[32];
         snprintf(backend, sizeof(backend), "sim/svc-%u:80", first_group + i);
@@ -93,7 +106,7 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
         char path[32];
         snprintf(name, sizeof(name), "sim/%s-%02u", prefix, i);
         snprintf(path, sizeof(path), "/%s/%u/", prefix, i);
-        add_route(b, listener, name, path, SIM_GROUP_A, &weight, 1);
+        add_route(box, b, listener, name, path, SIM_GROUP_A, &weight, 1);
     }
 }
 
@@ -124,10 +137,10 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     uint32_t one = 1;
     uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};
     add_extra_routes(box, b, listener, "extra");
-    add_route(b, listener, "sim/route-a", "/a/", SIM_GROUP_A, &one, 1);
-    add_route(b, listener, "sim/route-b", "/b/", SIM_GROUP_B1, two, 2);
-    add_route(b, listener, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
-    add_route(b, listener, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
+    add_route(box, b, listener, "sim/route-a", "/a/", SIM_GROUP_A, &one, 1);
+    add_route(box, b, listener, "sim/route-b", "/b/", SIM_GROUP_B1, two, 2);
+    add_route(box, b, listener, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
+    add_route(box, b, listener, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
     add_extra_routes(box, b, listener, "then");
 }
 

@@ -207,6 +207,21 @@ TEST(a_plain_request_is_taken_apart)
     CHECK_STR(text_of(head.fields[2].value), "b c");
 }
 
+TEST(the_field_host_says_what_is_matched_and_forwarded)
+{
+    static const char *const cases[][2] = {
+        {"GET / HTTP/1.1\r\nHost: A.b.:8080\r\n\r\n", "a.b:8080"},
+        {"GET / HTTP/1.1\r\nHost: a.b.\r\n\r\n", "a.b"},
+        {"GET http://a.b/ HTTP/1.1\r\nHost: A.B\r\n\r\n", "a.b"},
+    };
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        struct slice value;
+        CHECK_EQ(parse_request(cases[i][0]), HTTP_FAULT_none);
+        REQUIRE(http_head_known(&head, HTTP_KNOWN_HOST, &value));
+        CHECK_STR(text_of(value), cases[i][1]);
+    }
+}
+
 TEST(target_forms_give_path_and_host)
 {
     CHECK_EQ(parse_request("GET HTTP://A.b:80/x/../y HTTP/1.1\r\nHost: a.B:80\r\n\r\n"), 0);
@@ -322,6 +337,17 @@ TEST(paths_that_hide_a_dot_segment_are_refused)
     }
 }
 
+TEST(a_dot_segment_with_a_parameter_hides_behind_an_encoded_separator_too)
+{
+    static const char *const cases[] = {"/a%2F..;b", "/a%5c.;/b", "/a%2f..;x%2Fb", "/a%2f%2e%2e;"};
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        uint8_t path[64];
+        size_t len = strlen(cases[i]);
+        memcpy(path, cases[i], len);
+        CHECK_STR(http_fault_name(http_path_normalize(path, &len)), "path_dots");
+    }
+}
+
 static const struct bad bad_responses[] = {
     {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", HTTP_FAULT_length_twice},
     {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -394,9 +420,10 @@ TEST(the_date_is_the_one_of_the_rfc)
 
 UNIT_MAIN("http/parse", T(every_bad_request_is_refused_by_its_name),
           T(a_nul_is_refused_wherever_it_stands), T(every_prefix_of_a_request_is_refused),
-          T(a_plain_request_is_taken_apart), T(target_forms_give_path_and_host),
-          T(connection_options_decide_about_keep_alive),
+          T(a_plain_request_is_taken_apart), T(the_field_host_says_what_is_matched_and_forwarded),
+          T(target_forms_give_path_and_host), T(connection_options_decide_about_keep_alive),
           T(fields_that_connection_names_end_here_but_not_the_vital_ones),
           T(paths_have_one_normal_form), T(paths_that_hide_a_dot_segment_are_refused),
+          T(a_dot_segment_with_a_parameter_hides_behind_an_encoded_separator_too),
           T(backends_are_read_as_strictly_as_clients), T(responses_say_how_their_body_ends),
           T(more_fields_than_the_limit_are_refused), T(the_date_is_the_one_of_the_rfc))

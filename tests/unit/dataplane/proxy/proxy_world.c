@@ -259,7 +259,6 @@ void world_init(struct world *w, const struct proxy_config *config)
             .now_us = 1000000, .workers = 1, .socket = -1, .stats = &w->stats, .rng_seed = 7});
     w->rcu = rcu_new(1);
     w->table = endpoint_table_new(w->rcu);
-    w->remote = ip_addr_from_v4((uint8_t[]){192, 0, 2, 7});
     w->out_room = SIZE_MAX;
     w->congestion = IMAGE_CONGESTION_CUBIC;
     w->proxy = proxy_new(&w->core, w->table, config != NULL ? config : &small);
@@ -289,12 +288,19 @@ void world_done(struct world *w)
 
 struct fake_stream *world_connect(struct world *w)
 {
+    return world_connect_from(w, "192.0.2.7");
+}
+
+struct fake_stream *world_connect_from(struct world *w, const char *address)
+{
     ASSERT(w->n_clients < WORLD_STREAMS_MAX);
     struct fake_stream *f = &w->clients[w->n_clients++];
     fake_stream_init(f, w->out_room);
-    f->addrs = (struct stream_addrs){
-        .local = ip_addr_from_v4(vip), .remote = w->remote, .local_port = 80, .remote_port = 4711};
+    f->addrs =
+        (struct stream_addrs){.local = ip_addr_from_v4(vip), .local_port = 80, .remote_port = 4711};
     struct tcp_listening listening = {0};
+    bool is_address = ip_addr_parse(address, &f->addrs.remote);
+    ASSERT(is_address);
     bool is_taken = w->upcalls.listen(w->upcalls.owner, &f->addrs.local, 80, &listening) &&
                     w->upcalls.accept(w->upcalls.owner, &f->stream, listening.bind);
     if (!is_taken)

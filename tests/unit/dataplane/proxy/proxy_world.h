@@ -50,7 +50,6 @@ struct world {
     unsigned n_clients;
     struct world_backend backends[WORLD_STREAMS_MAX];
     unsigned n_backends;
-    struct ip_addr remote;      /* of new clients: 192.0.2.7 */
     size_t out_room;            /* of new streams */
     bool is_manual;             /* backends do nothing by themselves */
     bool is_opening_held;       /* new backend connections stay unestablished */
@@ -63,8 +62,10 @@ void world_init(struct world *w, const struct proxy_config *config);
 /* Ends it: everything must be back in its pool. */
 void world_done(struct world *w);
 
-/* A client connects; the stream belongs to the proxy from now on. */
+/* A client connects, from 192.0.2.7 or another address; the stream belongs to the proxy from now
+ * on. */
 struct fake_stream *world_connect(struct world *w);
+struct fake_stream *world_connect_from(struct world *w, const char *address);
 
 /* The client says something; then all goes on until nothing moves any more. */
 void world_say(struct world *w, struct fake_stream *client, const char *text);

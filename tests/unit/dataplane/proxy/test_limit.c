@@ -33,17 +33,10 @@ static void check_ends(uint64_t complete, uint64_t limited)
     CHECK_EQ(world_stat(&w, STAT_proxy_end_limited), limited);
 }
 
-/* A client from there. */
-static struct fake_stream *connect_from(const char *address)
-{
-    REQUIRE(ip_addr_parse(address, &w.remote));
-    return world_connect(&w);
-}
-
 TEST(a_burst_passes_the_rest_is_told_when_to_come_again_and_time_helps)
 {
     world_init(&w, NULL);
-    struct fake_stream *c = world_connect(&w), *d = connect_from("2001:db8::1");
+    struct fake_stream *c = world_connect(&w), *d = world_connect_from(&w, "2001:db8::1");
     CHECK_STR(ask(c, GET("/route")), OK);
     CHECK_STR(ask(d, GET("/route")), OK); /* a route's limit is everybody's */
     CHECK_STR(ask(c, GET("/route") GET("/route")), LATER("1") LATER("1"));
@@ -82,7 +75,7 @@ TEST(a_client_is_an_ipv4_or_ipv6_prefix)
     };
     world_init(&w, NULL);
     for (unsigned i = 0; i < array_len(rows); i++) {
-        const char *got = ask(connect_from(rows[i].address), GET("/client"));
+        const char *got = ask(world_connect_from(&w, rows[i].address), GET("/client"));
         CHECK_STR(got, rows[i].passes ? OK : LATER("1"));
     }
     world_done(&w);
@@ -113,8 +106,9 @@ TEST(prefixes_are_cut_at_any_bit)
         REQUIRE(l->key == IMAGE_LIMIT_CLIENT);
         l->prefix4_len = rows[i].prefix4_len;
         l->prefix6_len = rows[i].prefix6_len;
-        CHECK_STR(ask(connect_from(rows[i].a), GET("/client")), OK);
-        CHECK_STR(ask(connect_from(rows[i].b), GET("/client")), rows[i].is_same ? LATER("1") : OK);
+        CHECK_STR(ask(world_connect_from(&w, rows[i].a), GET("/client")), OK);
+        CHECK_STR(ask(world_connect_from(&w, rows[i].b), GET("/client")),
+                  rows[i].is_same ? LATER("1") : OK);
         world_done(&w);
     }
 }

@@ -13,8 +13,9 @@ static struct world w;
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 #define ASKED(method, more)                                                                        \
     method " /mirror HTTP/1.1\r\nHost: www.example\r\nX-Forwarded-For: 192.0.2.7\r\n"              \
-           "X-Forwarded-Proto: http\r\nX-Forwarded-Host: www.example\r\nX-Set: rule\r\n" more      \
-           "\r\n"
+           "X-Forwarded-Proto: http\r\nX-Forwarded-Host: www.example\r\n"                          \
+           "Forwarded: for=192.0.2.7;host=\"www.example\";proto=http\r\nVia: 1.1 sluice\r\n"       \
+           "X-Set: rule\r\n" more "\r\n"
 
 /* A world in which groups 1, 3 and 4 have an endpoint each: 10.0.0.1, 10.0.0.33, 10.0.0.44. */
 static struct fake_stream *begin(const struct proxy_config *config)

@@ -42,10 +42,12 @@ TEST(a_request_is_forwarded_and_its_answer_comes_back)
     world_say(&w, c,
               "GET /a/./b%41?q=1 HTTP/1.1\r\nHost: WWW.example\r\nConnection: x-hop\r\n"
               "X-Hop: 1\r\nX-Other: 2\r\nX-Forwarded-For: 203.0.113.9\r\nUpgrade: h2c\r\n\r\n");
-    CHECK_STR(world_asked(world_last(&w)),
-              "GET /a/bA?q=1 HTTP/1.1\r\nHost: www.example\r\nX-Other: 2\r\n"
-              "X-Forwarded-For: 203.0.113.9, 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
-              "X-Forwarded-Host: www.example\r\n\r\n");
+    CHECK_STR(
+        world_asked(world_last(&w)),
+        "GET /a/bA?q=1 HTTP/1.1\r\nHost: www.example\r\nX-Other: 2\r\n"
+        "X-Forwarded-For: 203.0.113.9, 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+        "X-Forwarded-Host: www.example\r\n"
+        "Forwarded: for=192.0.2.7;host=\"www.example\";proto=http\r\nVia: 1.1 sluice\r\n\r\n");
     world_reply(&w, world_last(&w),
                 "HTTP/1.1 201 Fine\r\nX-A: b\r\nConnection: x-b\r\nX-B: c\r\n"
                 "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -54,6 +56,44 @@ TEST(a_request_is_forwarded_and_its_answer_comes_back)
                                 "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     check_ends(STAT_proxy_end_complete, 1);
     CHECK_EQ(world_stat(&w, STAT_proxy_response_bytes), 5);
+    world_done(&w);
+}
+
+/* What a client claims stands before what we say, in each of the lists. */
+TEST(the_backend_is_told_the_requests_way_behind_what_the_client_claims)
+{
+    static const struct {
+        const char *request, *told;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: www.example:8080\r\nVia: 1.0 other\r\n"
+         "Forwarded: for=203.0.113.9\r\nX-Forwarded-Host: came\r\nX-Forwarded-Proto: https\r\n\r\n",
+         "Via: 1.0 other\r\nForwarded: for=203.0.113.9\r\nX-Forwarded-Host: came\r\n"
+         "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+         "Forwarded: for=192.0.2.7;host=\"www.example:8080\";proto=http\r\nVia: 1.1 "
+         "sluice\r\n\r\n"},
+        {"GET /any HTTP/1.0\r\n\r\n",
+         "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+         "Forwarded: for=192.0.2.7;proto=http\r\nVia: 1.0 sluice\r\n\r\n"},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        world_init(&w, NULL);
+        w.is_manual = true;
+        world_say(&w, world_connect(&w), rows[i].request);
+        CHECK(strstr(world_asked(world_last(&w)), rows[i].told) != NULL);
+        world_done(&w);
+    }
+}
+
+TEST(an_address_with_colons_is_quoted_in_forwarded)
+{
+    world_init(&w, NULL);
+    w.is_manual = true;
+    struct fake_stream *c = world_connect_from(&w, "2001:db8::7");
+    world_say(&w, c, REQ("/"));
+    CHECK(strstr(world_asked(world_last(&w)),
+                 "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\n"
+                 "X-Forwarded-Host: www.example\r\n"
+                 "Forwarded: for=\"[2001:db8::7]\";host=\"www.example\";proto=http\r\n") != NULL);
     world_done(&w);
 }
 
@@ -117,7 +157,9 @@ TEST(header_filters_and_rewrites_are_carried_out)
     CHECK_STR(world_asked(world_last(&w)),
               "GET /headers HTTP/1.1\r\nHost: www.example\r\nX-ADD: 9\r\n"
               "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
-              "X-Forwarded-Host: www.example\r\nX-Set: 1\r\nX-Add: 2\r\n\r\n");
+              "X-Forwarded-Host: www.example\r\n"
+              "Forwarded: for=192.0.2.7;host=\"www.example\";proto=http\r\nVia: 1.1 sluice\r\n"
+              "X-Set: 1\r\nX-Add: 2\r\n\r\n");
     world_reply(&w, world_last(&w),
                 "HTTP/1.1 200 OK\r\nServer: x\r\nX-Secret: y\r\nContent-Length: 0\r\n\r\n");
     CHECK_STR(world_got(&w, c), "HTTP/1.1 200 OK\r\nServer: sluice\r\nContent-Length: 0\r\n\r\n");
@@ -136,7 +178,9 @@ TEST(filters_of_a_backend_come_after_those_of_its_rule)
     CHECK_STR(world_asked(world_last(&w)),
               "GET /backend-headers HTTP/1.1\r\nHost: www.example\r\n"
               "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
-              "X-Forwarded-Host: www.example\r\nX-Set: backend\r\n\r\n");
+              "X-Forwarded-Host: www.example\r\n"
+              "Forwarded: for=192.0.2.7;host=\"www.example\";proto=http\r\nVia: 1.1 sluice\r\n"
+              "X-Set: backend\r\n\r\n");
     world_reply(&w, world_last(&w), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     CHECK_STR(world_got(&w, c), "HTTP/1.1 200 OK\r\nX-From: backend\r\nContent-Length: 0\r\n\r\n");
     world_done(&w);
@@ -352,7 +396,8 @@ TEST(an_http_1_0_request_without_host_goes_by_the_address_that_it_came_to)
     world_say(&w, c, "GET /any HTTP/1.0\r\n\r\n");
     CHECK_STR(world_asked(world_last(&w)),
               "GET /any HTTP/1.1\r\nHost: 198.18.0.1:80\r\nX-Forwarded-For: 192.0.2.7\r\n"
-              "X-Forwarded-Proto: http\r\n\r\n");
+              "X-Forwarded-Proto: http\r\nForwarded: for=192.0.2.7;proto=http\r\nVia: 1.0 "
+              "sluice\r\n\r\n");
     world_done(&w);
 }
 
@@ -862,8 +907,10 @@ TEST(idle_backend_connections_age_and_their_end_is_noticed)
 }
 
 UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
-          T(connections_are_kept_on_both_sides), T(pipelined_requests_are_answered_in_order),
-          T(own_answers_say_why), T(header_filters_and_rewrites_are_carried_out),
+          T(the_backend_is_told_the_requests_way_behind_what_the_client_claims),
+          T(an_address_with_colons_is_quoted_in_forwarded), T(connections_are_kept_on_both_sides),
+          T(pipelined_requests_are_answered_in_order), T(own_answers_say_why),
+          T(header_filters_and_rewrites_are_carried_out),
           T(filters_of_a_backend_come_after_those_of_its_rule),
           T(preflights_are_answered_by_the_rules_cors_filter),
           T(answers_tell_of_cors_what_the_filter_says_and_nothing_else),

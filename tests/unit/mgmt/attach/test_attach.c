@@ -29,6 +29,16 @@ TEST(hostnames_of_listener_and_route_intersect)
     scenario_check("hostnames.yaml");
 }
 
+TEST(a_route_keeps_its_own_hostname_on_a_narrower_listener)
+{
+    struct scenario s;
+    scenario_open(&s, "hostnames.yaml");
+    CHECK(scenario_plan_has(&s, "route ns/r1-exact-exact on very.specific.com\n"));
+    CHECK(scenario_plan_has(&s, "route ns/r3-wildcard-over-exact on *.specific.com\n"));
+    CHECK(scenario_plan_has(&s, "route ns/r5-any on any\n"));
+    scenario_close(&s);
+}
+
 TEST(a_wrong_listener_says_why_and_leaves_the_others_alone)
 {
     scenario_check("listeners.yaml");
@@ -42,6 +52,29 @@ TEST(a_wrong_backend_says_why_and_keeps_its_share)
 TEST(rules_are_typed_and_never_served_without_a_part)
 {
     scenario_check("rules.yaml");
+}
+
+TEST(a_match_keeps_its_number_behind_one_that_is_no_pattern)
+{
+    struct scenario s;
+    scenario_open(&s, "rules.yaml");
+    CHECK(scenario_plan_has(&s, "rule 1 - UNSUPPORTED\n    match 1 prefix /literal\n"));
+    scenario_close(&s);
+}
+
+TEST(a_header_that_is_ignored_need_not_be_a_pattern)
+{
+    struct scenario s;
+    scenario_open(&s, "rules.yaml");
+    json_t *rules =
+        json_object_get(json_object_get(scenario_find(&s, "HTTPRoute ns/full"), "spec"), "rules");
+    json_t *match = json_array_get(json_object_get(json_array_get(rules, 0), "matches"), 0);
+    json_array_append_new(json_object_get(match, "headers"),
+                          json_pack("{s:s,s:s,s:s}", "name", "X-VERSION", "type",
+                                    "RegularExpression", "value", "(?<=a)b"));
+    CHECK(scenario_plan_has(&s, "match exact /exact/ method POST header x-version=2 query Q=1"));
+    CHECK(!scenario_plan_has(&s, "rule 0 matches timeouts 90000 500 UNSUPPORTED"));
+    scenario_close(&s);
 }
 
 TEST(addresses_are_given_kept_shared_and_refused)
@@ -72,9 +105,12 @@ int main(int argc, char **argv)
         T(teams_share_a_gateway_and_one_has_its_own),
         T(parent_references_select_listeners_by_name_and_port),
         T(hostnames_of_listener_and_route_intersect),
+        T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
+        T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
+        T(a_header_that_is_ignored_need_not_be_a_pattern),
         T(addresses_are_given_kept_shared_and_refused),
         T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),

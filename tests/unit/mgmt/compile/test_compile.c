@@ -49,14 +49,14 @@ static const struct plan_backend backends[] = {
     {1, PLAN_BACKEND_NOT_FOUND, PLAN_NONE},
 };
 static const struct plan_backend second_backend = {1, PLAN_BACKEND_OK, 1};
-static const struct plan_match prefix_match = {
-    PLAN_MATCH_PREFIX, "/%61bc/", NULL, 0, 0, NULL, NULL};
-static const struct plan_match bad_match = {PLAN_MATCH_PREFIX, "/bad", NULL, 0, 0, NULL, NULL};
-static const struct plan_match edit_match = {PLAN_MATCH_PREFIX, "/edit", NULL, 0, 0, NULL, NULL};
+static const struct plan_match prefix_match = {0,   PLAN_MATCH_PREFIX, "/%61bc/", NULL, 0, 0, NULL,
+                                               NULL};
+static const struct plan_match bad_match = {0, PLAN_MATCH_PREFIX, "/bad", NULL, 0, 0, NULL, NULL};
+static const struct plan_match edit_match = {0, PLAN_MATCH_PREFIX, "/edit", NULL, 0, 0, NULL, NULL};
 static const struct plan_match regex_matches[] = {
-    {PLAN_MATCH_REGEX, "/.*", NULL, 0, 0, NULL, NULL},
-    {PLAN_MATCH_PREFIX, "/", NULL, 1, 0, regex_pair, NULL},
-    {PLAN_MATCH_EXACT, "/plain", NULL, 0, 0, NULL, NULL},
+    {0, PLAN_MATCH_REGEX, "/.*", NULL, 0, 0, NULL, NULL},
+    {1, PLAN_MATCH_PREFIX, "/", NULL, 1, 0, regex_pair, NULL},
+    {2, PLAN_MATCH_EXACT, "/plain", NULL, 0, 0, NULL, NULL},
 };
 static const struct plan_rule first_rules[] = {
     {0, NULL, PLAN_RULE_OK, 1, 1, 2, &prefix_match, &good_filter, backends, 5000, 1000},

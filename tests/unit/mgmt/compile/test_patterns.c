@@ -3,11 +3,13 @@
 #include "base/container.h"
 #include "compile/image_builder.h"
 #include "compile/regex_cache.h"
+#include "compile/regex_process.h"
 #include "route/explain.h"
 #include "route/pattern_compile.h"
 #include "route/route.h"
 #include "unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,7 +353,63 @@ TEST(explain_tells_of_every_pattern)
     close_world(&w);
 }
 
-UNIT_MAIN("compile/patterns", T(exact_comes_first_then_patterns_then_prefixes),
+/* Nested repeats that Hyperscan unrolls; each alone takes it half a second and more. */
+static void write_dear_patterns(char (*texts)[64], struct slice *patterns, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "(%c{1,100}%c{1,2}){1,%u}", (int)('a' + i % 26),
+                 (int)('b' + i % 24), 90 + i % 10);
+        patterns[i] = slice_of_str(texts[i]);
+    }
+}
+
+TEST(what_takes_too_long_to_compile_is_refused_and_the_next_is_not)
+{
+    enum { N = 64 };
+    static char texts[N][64];
+    struct slice patterns[N], good = SLICE_LIT("/v[0-9]+");
+    struct regex_process p;
+    struct route_pattern_fault fault;
+    void *bytes;
+    size_t len;
+    regex_process_init(&p);
+    write_dear_patterns(texts, patterns, N);
+    CHECK_EQ(regex_process_compile(&p, patterns, N, &bytes, &len, &fault), REGEX_REFUSED);
+    CHECK_STR(fault.text, "it takes too long to compile");
+    CHECK_EQ(fault.pattern, UINT32_MAX);
+    CHECK_EQ(p.pid, 0);
+    REQUIRE(regex_process_compile(&p, &good, 1, &bytes, &len, &fault) == REGEX_COMPILED);
+    free(bytes);
+    pid_t first = p.pid;
+    REQUIRE(regex_process_compile(&p, &good, 1, &bytes, &len, &fault) == REGEX_COMPILED);
+    free(bytes);
+    CHECK_EQ(p.pid, first); /* one process for all */
+    regex_process_done(&p);
+    regex_process_done(&p);
+}
+
+TEST(a_process_that_was_killed_is_replaced)
+{
+    struct slice good = SLICE_LIT("/v[0-9]+"), bad = SLICE_LIT("/(?<=r).*");
+    struct regex_process p;
+    struct route_pattern_fault fault;
+    void *bytes;
+    size_t len;
+    regex_process_init(&p);
+    CHECK_EQ(regex_process_compile(&p, &bad, 1, &bytes, &len, &fault), REGEX_REFUSED);
+    CHECK_EQ(fault.pattern, 0);
+    CHECK(strlen(fault.text) > 0);
+    REQUIRE(p.pid > 0);
+    kill(p.pid, SIGKILL);
+    CHECK_EQ(regex_process_compile(&p, &good, 1, &bytes, &len, &fault), REGEX_FAILED);
+    REQUIRE(regex_process_compile(&p, &good, 1, &bytes, &len, &fault) == REGEX_COMPILED);
+    free(bytes);
+    regex_process_done(&p);
+}
+
+UNIT_MAIN("compile/patterns", T(what_takes_too_long_to_compile_is_refused_and_the_next_is_not),
+          T(a_process_that_was_killed_is_replaced),
+          T(exact_comes_first_then_patterns_then_prefixes),
           T(of_patterns_the_longer_is_asked_first_and_the_next_where_it_does_not_hold),
           T(a_pattern_matches_the_whole_path_or_not_at_all),
           T(a_pattern_of_a_header_is_asked_about_all_its_values),

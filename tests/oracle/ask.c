@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See ask.h. */
+#include "ask.h"
+
+#include "base/ip_addr.h"
+#include "compile/explain.h"
+#include "http/http.h"
+#include "route/route.h"
+
+#include <string.h>
+
+/* A head where the parser may write; false: longer than any that a client may send. */
+static bool copy_head(const json_t *text, uint8_t bytes[HTTP_HEAD_BYTES_MAX], size_t *ret_len)
+{
+    *ret_len = json_string_length(text);
+    if (*ret_len > HTTP_HEAD_BYTES_MAX)
+        return false;
+    memcpy(bytes, json_string_value(text), *ret_len);
+    return true;
+}
+
+/* The match that took it, in the objects' words. */
+static json_t *taker(const struct image_view *v, const struct route_result *result)
+{
+    const struct image_match *match = &v->matches[result->match];
+    const struct image_rule *rule = &v->rules[result->rule];
+    struct slice route = image_text(v, v->routes[rule->route].name);
+    return json_sprintf("%.*s %u %u", (int)route.len, (const char *)route.ptr,
+                        (unsigned)rule->index, (unsigned)match->index);
+}
+
+static json_t *match(const struct world *w, const struct http_head *head, uint32_t bind)
+{
+    struct route_result result;
+    struct route_request request = {
+        .bind = bind,
+        .host = head->host,
+        .path = head->path,
+        .query = head->query,
+        .method = head->method_text,
+        .fields = (const struct route_field *)head->fields,
+        .n_fields = head->n_fields,
+        .reader = {w->patterns, 0},
+    };
+    route_match(&w->v, &request, &result);
+    return result.outcome == ROUTE_OUTCOME_RULE ? taker(&w->v, &result) : json_string("404");
+}
+
+json_t *ask_match(const struct world *w, const json_t *request)
+{
+    static uint8_t bytes[HTTP_HEAD_BYTES_MAX];
+    static struct http_head head;
+    const char *address = json_string_value(json_array_get(request, 0));
+    json_int_t port = json_integer_value(json_array_get(request, 1));
+    struct ip_addr addr;
+    uint32_t bind;
+    size_t len;
+    if (address == NULL || !ip_addr_parse(address, &addr) ||
+        !copy_head(json_array_get(request, 2), bytes, &len))
+        return json_string("no request");
+    if (!route_bind_find(&w->v, &addr, (uint16_t)port, &bind))
+        return json_string("nobody listens");
+    enum http_fault fault = http_parse_request(bytes, len, &head);
+    if (fault != HTTP_FAULT_none)
+        return json_sprintf("refused %u", (unsigned)http_fault_status(fault));
+    return match(w, &head, bind);
+}
+
+json_t *ask_explain(const struct world *w, const json_t *spec)
+{
+    const char *error = "";
+    struct explain_input in = {.image = w->image, .spec = spec};
+    json_t *status = explain_request(&in, &error);
+    return status != NULL ? status : json_string(error);
+}

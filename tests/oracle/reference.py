@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which match takes a request, by the Gateway API's words (v1.6, apis/v1: GatewaySpec.listeners,
+HTTPRouteSpec.hostnames, HTTPRouteRule.matches, HTTPPathMatch, HTTPHeaderMatch, HTTPQueryParamMatch). Every match of
+every route is looked at; those that hold are sorted by the criteria in the order in which they are written. Quotations
+are the specification's.
+
+What it leaves open is answered by dataplane/route/README.md, and marked "ours"."""
+
+import re
+from collections import namedtuple
+from datetime import datetime
+
+from request import Refused, normal_path
+
+# One of a list of headers or query parameters; `name` of a header in lower case.
+Condition = namedtuple("Condition", "name value is_pattern")
+# `path` in normal form, or a pattern. `kind`: Exact, PathPrefix, RegularExpression.
+Match = namedtuple("Match", "index kind path method headers params")
+Rule = namedtuple("Rule", "index matches is_sound spec")
+Route = namedtuple("Route", "name created hostnames rules")
+Listener = namedtuple("Listener", "name hostname port addresses routes")
+# A match that one of its route's hostnames holds for; `loss`: why it does not hold, None: it does.
+Candidate = namedtuple("Candidate", "key route rule match hostname loss")
+
+DEFAULT_PATH = {"type": "PathPrefix", "value": "/"}
+NOT_OURS = re.compile(r"\(\?<?[=!]|\\[1-9]")  # look-around, back-references
+UNSUPPORTED = {"ExternalAuth", "ExtensionRef"}
+patterns = {}
+
+
+def matches_whole(pattern, text):
+    """Ours: a pattern matches if the whole text matches it, byte by byte."""
+    if pattern not in patterns:
+        patterns[pattern] = re.compile(pattern.encode())
+    return patterns[pattern].fullmatch(text if isinstance(text, bytes) else text.encode()) is not None
+
+
+def is_pattern(text):
+    """Ours: Hyperscan's dialect."""
+    return not NOT_OURS.search(text)
+
+
+def name_of(obj):
+    meta = obj["metadata"]
+    return f"{meta['namespace']}/{meta['name']}"
+
+
+def kind_of(objects, kind):
+    return [o for o in objects if o["kind"] == kind]
+
+
+# ---- hostnames
+
+def holds_hostname(pattern, host):
+    """"Hostnames that are prefixed with a wildcard label (`*.`) are interpreted as a suffix match." "" is none: all."""
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and host != pattern[1:]
+    return pattern in ("", host)
+
+
+def intersect(listener, route):
+    """Is there a host that both hold for?"""
+    return holds_hostname(listener, route.replace("*", "x", 1)) or holds_hostname(route, listener.replace("*", "x", 1))
+
+
+def listener_rank(hostname):
+    """"Exact matches MUST be processed before wildcard matches, and wildcard matches MUST be processed before
+    fallback"; "more specific wildcard entries before less specific": "the higher the number of dots". More is first."""
+    return (hostname != "", not hostname.startswith("*."), hostname.count("."))
+
+
+def hostname_rank(hostname):
+    """"Precedence must be given to rules from the HTTPRoute with the largest number of: characters in a matching
+    non-wildcard hostname, characters in a matching hostname." Less comes first."""
+    return (0 if hostname.startswith("*.") else -len(hostname), -len(hostname))
+
+
+# ---- objects
+
+def read_conditions(specs, is_header):
+    """"If multiple entries specify equivalent names, only the first entry MUST be considered for a match." """
+    conditions = {}
+    for spec in specs or []:
+        name = spec["name"].lower() if is_header else spec["name"]
+        conditions.setdefault(name, Condition(name, spec["value"], spec.get("type") == "RegularExpression"))
+    return list(conditions.values())
+
+
+def patterns_of(match):
+    conditions = [c.value for c in match.headers + match.params if c.is_pattern]
+    return conditions + [match.path] * (match.kind == "RegularExpression")
+
+
+def read_match(index, spec):
+    path = DEFAULT_PATH | spec.get("path", {})
+    text = path["value"]
+    if path["type"] != "RegularExpression":
+        text = normal_path(text)
+    if path["type"] == "PathPrefix":
+        text = text.rstrip("/") or "/"  # "When specified, a trailing `/` is ignored."
+    return Match(index, path["type"], text, spec.get("method"), read_conditions(spec.get("headers"), True),
+                 read_conditions(spec.get("queryParams"), False))
+
+
+def read_matches(spec):
+    """Those that can be carried out, and whether all have patterns where there should be one. Ours: what cannot be
+    carried out takes nothing."""
+    matches, is_sound = [], True
+    # "If no matches are specified, the default is a prefix path match on "/"."
+    for index, match_spec in enumerate(spec.get("matches") or [{}]):
+        try:
+            match = read_match(index, match_spec)
+        except Refused:
+            continue
+        if all(is_pattern(p) for p in patterns_of(match)):
+            matches.append(match)
+        else:
+            is_sound = False
+    return matches, is_sound
+
+
+def read_rule(index, spec):
+    """Ours: a rule that cannot be carried out as it is written answers 500, and takes what its other matches take."""
+    matches, is_sound = read_matches(spec)
+    is_supported = not any(f["type"] in UNSUPPORTED for f in spec.get("filters", []))
+    return Rule(index, matches, is_sound and is_supported, spec)
+
+
+def read_route(obj):
+    created = obj["metadata"].get("creationTimestamp", "9999-01-01T00:00:00Z")
+    rules = [read_rule(i, s) for i, s in enumerate(obj["spec"].get("rules", [{}]))]
+    return Route(name_of(obj), datetime.fromisoformat(created.replace("Z", "+00:00")),
+                 obj["spec"].get("hostnames") or [""], rules)
+
+
+def allows(listener, gateway, namespace, labels):
+    """allowedRoutes.namespaces"""
+    rule = listener.get("allowedRoutes", {}).get("namespaces", {})
+    if rule.get("from", "Same") == "Same":
+        return namespace == gateway["metadata"]["namespace"]
+    if rule["from"] == "All":
+        return True
+    wanted = rule["selector"].get("matchLabels", {})
+    return wanted.items() <= labels.get(namespace, {}).items()
+
+
+def is_parent(ref, namespace, gateway, listener):
+    """parentRefs: of two conditions both have to hold; a namespace that is not given is the route's."""
+    return (f"{ref.get('namespace', namespace)}/{ref['name']}" == name_of(gateway)
+            and ref.get("sectionName", listener["name"]) == listener["name"]
+            and ref.get("port", listener["port"]) == listener["port"])
+
+
+class World:
+    """What a set of objects means. Gateways have addresses of their own, in no conflict."""
+
+    def __init__(self, objects):
+        self.routes = {name_of(o): read_route(o) for o in kind_of(objects, "HTTPRoute")}
+        self.labels = {o["metadata"]["name"]: {"kubernetes.io/metadata.name": o["metadata"]["name"]}
+                       | o["metadata"].get("labels", {}) for o in kind_of(objects, "Namespace")}
+        self.listeners = []
+        for gateway in kind_of(objects, "Gateway"):
+            for listener in gateway["spec"]["listeners"]:
+                self.listeners.append(self.read_listener(objects, gateway, listener))
+
+    def read_listener(self, objects, gateway, spec):
+        routes = [self.routes[name_of(o)] for o in kind_of(objects, "HTTPRoute")
+                  if allows(spec, gateway, o["metadata"]["namespace"], self.labels)
+                  and any(is_parent(ref, o["metadata"]["namespace"], gateway, spec) for ref in o["spec"]["parentRefs"])]
+        return Listener(f"{name_of(gateway)}/{spec['name']}", spec.get("hostname", ""), spec["port"],
+                        [a["value"] for a in gateway["spec"]["addresses"]], routes)
+
+    def listeners_at(self, request):
+        return [l for l in self.listeners if l.port == request.port and request.address in l.addresses]
+
+    def listener_of(self, request):
+        """"Inbound request hostnames MUST match from the most specific to least specific Hostname"; and (listener
+        isolation) no other listener than the most specific takes it."""
+        fits = [l for l in self.listeners_at(request) if holds_hostname(l.hostname, request.hostname)]
+        return max(fits, key=lambda l: listener_rank(l.hostname), default=None)
+
+    def candidates(self, request, listener):
+        """All matches of the listener's routes whose hostname holds, the most preferred first."""
+        found = []
+        for route in listener.routes:
+            for hostname in set(route.hostnames):
+                if intersect(listener.hostname, hostname) and holds_hostname(hostname, request.hostname):
+                    found += [Candidate(precedence(route, hostname, rule, match), route, rule, match, hostname,
+                                        loss_of(match, request)) for rule in route.rules for match in rule.matches]
+        return sorted(found, key=lambda c: c.key)
+
+    def answer(self, request):
+        """As the image's: see ask_match()."""
+        if not self.listeners_at(request):
+            return "nobody listens"
+        if request.is_refused:
+            return "refused 400"
+        listener = self.listener_of(request)
+        takers = [c for c in self.candidates(request, listener) if c.loss is None] if listener else []
+        # "When no rules matching a request have been successfully attached [...], a HTTP 404 status code MUST be
+        # returned."
+        return f"{takers[0].route.name} {takers[0].rule.index} {takers[0].match.index}" if takers else "404"
+
+
+# ---- matches
+
+def holds_path(match, path):
+    if match.kind == "Exact":
+        return path == match.path
+    if match.kind == "RegularExpression":
+        return matches_whole(match.path, path)
+    # "Matching is case-sensitive and done on a path element by element basis."
+    wanted = match.path.split("/")[1:] if match.path != "/" else []
+    return path.split("/")[1:][:len(wanted)] == wanted
+
+
+def holds_condition(condition, text):
+    if text is None:
+        return False
+    if condition.is_pattern:
+        return matches_whole(condition.value, text)
+    return text == (condition.value.encode() if isinstance(text, bytes) else condition.value)
+
+
+def loss_of(match, request):
+    """The first part that does not hold; None: all do."""
+    if not holds_path(match, request.path):
+        return "PATH"
+    if match.method not in (None, request.method):
+        return "METHOD"
+    if not all(holds_condition(c, request.fields.get(c.name)) for c in match.headers):
+        return "HEADER"
+    if not all(holds_condition(c, request.params.get(c.name.encode())) for c in match.params):
+        return "QUERY"
+    return None
+
+
+def path_rank(match):
+    """"Exact" path match. "Prefix" path match with largest number of characters. Ours: patterns stand between them, the
+    longer first, then by their bytes."""
+    if match.kind == "Exact":
+        return (0, 0, b"")
+    text = match.path.encode()
+    return (1, -len(text), text) if match.kind == "RegularExpression" else (2, -len(text), b"")
+
+
+def precedence(route, hostname, rule, match):
+    """What decides between matches that hold: the least takes the request."""
+    return (hostname_rank(hostname),
+            path_rank(match),
+            match.method is None,  # "Method match."
+            -len(match.headers),  # "Largest number of header matches."
+            -len(match.params),  # "Largest number of query param matches."
+            route.created,  # "The oldest Route based on creation timestamp."
+            route.name,  # "The Route appearing first in alphabetical order by "{namespace}/{name}"."
+            rule.index,  # "The FIRST matching rule (in list order)"
+            match.index)

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See tell.h. The rules are in tell_rule.c. */
+#include "tell.h"
+
+#include "base/ip_addr.h"
+
+json_t *tell_text(const struct image_view *v, struct image_string s)
+{
+    struct slice text = image_text(v, s);
+    return text.len == 0 ? json_string("") : json_stringn((const char *)text.ptr, text.len);
+}
+
+static uint32_t root_of(const struct image_view *v, uint32_t node)
+{
+    while (v->nodes[node].parent != IMAGE_NONE)
+        node = v->nodes[node].parent;
+    return node;
+}
+
+/* Calls `fn` with each value of a trie. */
+static void each_value(const struct image_view *v, uint32_t root,
+                       void (*fn)(const struct image_view *v, uint32_t value, json_t *to),
+                       json_t *to)
+{
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        if (root_of(v, i) != root)
+            continue;
+        if (v->nodes[i].exact != IMAGE_NONE)
+            fn(v, v->nodes[i].exact, to);
+        if (v->nodes[i].subtree != IMAGE_NONE)
+            fn(v, v->nodes[i].subtree, to);
+    }
+}
+
+/* `n` predicates; a pattern is told by the set that is asked, not by the predicate's own text. */
+static json_t *tell_predicates(const struct image_view *v, uint32_t first, uint32_t n)
+{
+    json_t *list = json_array();
+    for (uint32_t i = first; i < first + n; i++) {
+        const struct image_predicate *p = &v->predicates[i];
+        bool is_pattern = image_has_pattern(p->kind);
+        struct image_string value =
+            is_pattern ? v->patterns[v->pattern_sets[p->set].first_pattern].text : p->value;
+        json_array_append_new(list, json_pack("[o,o,b]", tell_text(v, p->name), tell_text(v, value),
+                                              (int)is_pattern));
+    }
+    return list;
+}
+
+static json_t *tell_match(const struct image_view *v, const struct image_match *m)
+{
+    static const char *const kinds[] = {[IMAGE_PATH_EXACT] = "Exact",
+                                        [IMAGE_PATH_PREFIX] = "PathPrefix",
+                                        [IMAGE_PATH_REGEX] = "RegularExpression"};
+    const struct image_path *path = &v->paths[m->path];
+    const struct image_rule *rule = &v->rules[m->rule];
+    uint32_t first_query = m->first_predicate + m->n_headers;
+    return json_pack("{s:o,s:i,s:i,s:[s,o],s:o,s:o,s:o}", "route",
+                     tell_text(v, v->routes[rule->route].name), "rule", (int)rule->index, "match",
+                     (int)m->index, "path", kinds[path->kind], tell_text(v, path->text), "method",
+                     m->method.length == 0 ? json_null() : tell_text(v, m->method), "headers",
+                     tell_predicates(v, m->first_predicate, m->n_headers), "queries",
+                     tell_predicates(v, first_query, m->n_queries));
+}
+
+static void add_path(const struct image_view *v, uint32_t path, json_t *to)
+{
+    const struct image_path *p = &v->paths[path];
+    for (uint32_t i = 0; i < p->n_matches; i++)
+        json_array_append_new(to, tell_match(v, &v->matches[p->first_match + i]));
+}
+
+static void add_host(const struct image_view *v, uint32_t host, json_t *to)
+{
+    const struct image_host *h = &v->hosts[host];
+    json_t *matches = json_array();
+    each_value(v, h->root, add_path, matches);
+    for (uint32_t i = h->first_set; i < h->first_set + h->n_sets; i++) {
+        const struct image_pattern_set *set = &v->pattern_sets[i];
+        for (uint32_t k = 0; k < set->n_patterns; k++)
+            add_path(v, v->patterns[set->first_pattern + k].path, matches);
+    }
+    json_array_append_new(
+        to, json_pack("{s:o,s:o}", "hostname", tell_text(v, h->name), "matches", matches));
+}
+
+static void add_listener(const struct image_view *v, uint32_t listener, json_t *to)
+{
+    json_array_append_new(to, json_integer(listener));
+}
+
+static json_t *tell_binds(const struct image_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->n_binds; i++) {
+        char address[IP_ADDR_TEXT_MAX];
+        json_t *listeners = json_array();
+        each_value(v, v->binds[i].root, add_listener, listeners);
+        json_array_append_new(list, json_pack("{s:s,s:i,s:o}", "address",
+                                              ip_addr_format(&v->binds[i].addr, address), "port",
+                                              (int)v->binds[i].port, "listeners", listeners));
+    }
+    return list;
+}
+
+static json_t *tell_listeners(const struct image_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->n_listeners; i++) {
+        const struct image_listener *l = &v->listeners[i];
+        json_t *hosts = json_array();
+        each_value(v, l->root, add_host, hosts);
+        json_array_append_new(list, json_pack("{s:o,s:o,s:i,s:o}", "name", tell_text(v, l->name),
+                                              "hostname", tell_text(v, l->hostname), "port",
+                                              (int)l->port, "hosts", hosts));
+    }
+    return list;
+}
+
+static json_t *tell_routes(const struct image_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->n_routes; i++) {
+        const struct image_route *r = &v->routes[i];
+        json_t *rules = json_array();
+        for (uint32_t k = 0; k < r->n_rules; k++)
+            json_array_append_new(rules, tell_rule(v, &v->rules[r->first_rule + k]));
+        json_array_append_new(list, json_pack("{s:o,s:I,s:o}", "name", tell_text(v, r->name),
+                                              "created", (json_int_t)r->created_s, "rules", rules));
+    }
+    return list;
+}
+
+json_t *tell_image(const struct image_view *v)
+{
+    return json_pack("{s:o,s:o,s:o}", "binds", tell_binds(v), "listeners", tell_listeners(v),
+                     "routes", tell_routes(v));
+}
