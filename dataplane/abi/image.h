@@ -180,6 +180,10 @@ bool image_is_congestion(uint8_t congestion);
 /* Is the status one of a redirect, and the scheme known? */
 bool image_is_redirect(const struct image_redirect *e);
 
+/* Are key and numbers of the limit possible, and does its burst come back within
+ * IMAGE_LIMIT_FILL_MS_MAX? For whoever builds; `header` need only have its length. */
+bool image_is_limit(const struct image_limit *e);
+
 /* Precedence of two matches of a path: below 0 when a comes before b, 0 only for the same. */
 int image_match_order(const struct image_match *a, const struct image_match *b);
 

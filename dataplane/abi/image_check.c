@@ -51,6 +51,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_CORS] = {image_local_cors, NULL, NULL},
     [IMAGE_SECTION_ORIGINS] = {image_local_origin, NULL, NULL},
     [IMAGE_SECTION_MIRRORS] = {image_local_mirror, NULL, NULL},
+    [IMAGE_SECTION_LIMITS] = {image_local_limit, NULL, NULL},
     [IMAGE_SECTION_BACKENDS] = {image_local_backend, image_cross_backend, image_whole_backends},
     [IMAGE_SECTION_ROUTES] = {image_local_route, image_cross_route, image_whole_routes},
     [IMAGE_SECTION_PATTERN_SETS] = {image_local_pattern_set, image_cross_pattern_set,

@@ -230,5 +230,8 @@ enum image_fault image_local_origin(const struct image_view *v, uint32_t i);
 /* It has a group with congestion control, and a share of the requests. */
 enum image_fault image_local_mirror(const struct image_view *v, uint32_t i);
 
+/* Its key and numbers are possible, its names are text. */
+enum image_fault image_local_limit(const struct image_view *v, uint32_t i);
+
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

@@ -47,6 +47,10 @@ enum image_fault image_local_filter(const struct image_view *v, uint32_t i)
         n = v->n_mirrors;
         count_max = IMAGE_MIRRORS_PER_RULE_MAX;
         break;
+    case IMAGE_FILTER_LIMIT:
+        n = v->n_limits;
+        count_max = IMAGE_LIMITS_PER_RULE_MAX;
+        break;
     default:
         return IMAGE_FAULT_VALUE;
     }
@@ -163,6 +167,43 @@ enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
     if (e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+static bool is_limit_key(const struct image_limit *e)
+{
+    bool has_header = e->header.length != 0, has_prefixes = (e->prefix4_len | e->prefix6_len) != 0;
+    switch (e->key) {
+    case IMAGE_LIMIT_ROUTE:
+        return !has_header && !has_prefixes;
+    case IMAGE_LIMIT_CLIENT:
+        return !has_header && e->prefix4_len > 0 && e->prefix4_len <= 32 && e->prefix6_len > 0 &&
+               e->prefix6_len <= 128;
+    case IMAGE_LIMIT_HEADER:
+        return has_header && !has_prefixes;
+    default:
+        return false;
+    }
+}
+
+bool image_is_limit(const struct image_limit *e)
+{
+    if (e->requests == 0 || e->requests > IMAGE_LIMIT_REQUESTS_MAX || e->burst == 0 ||
+        e->burst > IMAGE_LIMIT_REQUESTS_MAX || e->period_ms < IMAGE_LIMIT_PERIOD_MS_MIN ||
+        e->period_ms > IMAGE_LIMIT_PERIOD_MS_MAX)
+        return false;
+    return is_limit_key(e) &&
+           (uint64_t)e->burst * e->period_ms <= IMAGE_LIMIT_FILL_MS_MAX * e->requests;
+}
+
+enum image_fault image_local_limit(const struct image_view *v, uint32_t i)
+{
+    const struct image_limit *e = &v->limits[i];
+    if (e->reserved != 0)
+        return IMAGE_FAULT_RESERVED;
+    if (!image_is_limit(e))
+        return IMAGE_FAULT_VALUE;
+    enum image_fault fault = image_check_text(v, e->name, IMAGE_TEXT_NAME);
+    return fault != IMAGE_FAULT_OK ? fault : image_check_text(v, e->header, IMAGE_TEXT_TOKEN_LOWER);
 }
 
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule)

@@ -80,10 +80,15 @@
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
-#define IMAGE_ANSWER_BYTES_MAX 1024u       /* of a guarded condition; others are asked one by one */
-#define IMAGE_RETRY_ATTEMPTS_MAX 100u      /* time limits end a request long before */
-#define IMAGE_MIRRORS_PER_RULE_MAX 16u     /* Gateway API: filters */
-#define IMAGE_ORIGINS_PER_CORS_MAX 64u     /* Gateway API: allowOrigins */
+#define IMAGE_ANSWER_BYTES_MAX 1024u      /* of a guarded condition; others are asked one by one */
+#define IMAGE_RETRY_ATTEMPTS_MAX 100u     /* time limits end a request long before */
+#define IMAGE_MIRRORS_PER_RULE_MAX 16u    /* Gateway API: filters */
+#define IMAGE_LIMITS_PER_RULE_MAX 16u     /* Gateway API: filters */
+#define IMAGE_LIMIT_REQUESTS_MAX 1000000u /* in a period or a burst; more is hardly a limit */
+#define IMAGE_LIMIT_PERIOD_MS_MIN 1000u   /* what is less says the same by fewer requests */
+#define IMAGE_LIMIT_PERIOD_MS_MAX 86400000u /* a day: what lasts longer is a quota, kept on disk */
+#define IMAGE_LIMIT_FILL_MS_MAX 31536000000ull /* a year for a burst: in ns it fits 64 bits */
+#define IMAGE_ORIGINS_PER_CORS_MAX 64u         /* Gateway API: allowOrigins */
 #define IMAGE_CORS_LIST_BYTES_MAX 4096u    /* of what preflights are told: two fit into a head */
 #define IMAGE_CORS_EXPOSED_BYTES_MAX 1024u /* comes on top of what a backend's head may have */
 #define IMAGE_WEIGHT_MAX 1000000u          /* Gateway API: weight of a backend */
@@ -121,6 +126,7 @@
     X(CORS, cors, struct image_cors, 1u << 20, "of CORS")                                          \
     X(ORIGINS, origins, struct image_origin, 1u << 22, "of CORS filters")                          \
     X(MIRRORS, mirrors, struct image_mirror, 1u << 20, "of RequestMirror")                         \
+    X(LIMITS, limits, struct image_limit, 1u << 20, "of ExtensionRef to RateLimits")               \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
     X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
@@ -401,6 +407,7 @@ enum image_filter_type {
     IMAGE_FILTER_REWRITE = 4,          /* entry: rewrites */
     IMAGE_FILTER_CORS = 5,             /* entry: cors */
     IMAGE_FILTER_MIRROR = 6,           /* entries: mirrors, those of all RequestMirrors of a rule */
+    IMAGE_FILTER_LIMIT = 7,            /* entries: limits, those of all RateLimits of a rule */
 };
 
 struct image_filter {
@@ -489,6 +496,31 @@ struct image_mirror {
     uint8_t reserved[3];
 };
 
+/* Whose requests one bucket of a limit counts. */
+enum image_limit_key {
+    IMAGE_LIMIT_ROUTE = 1,  /* everybody's */
+    IMAGE_LIMIT_CLIENT = 2, /* those of clients whose addresses begin alike */
+    IMAGE_LIMIT_HEADER = 3, /* those with the same value of a header */
+};
+
+/*
+ * How many requests a rule takes (RateLimit): `requests` in `period_ms` from each key, evenly, and
+ * `burst` at once by who was silent. A request has to be let through by all limits of its rule.
+ */
+struct image_limit {
+    uint64_t
+        id; /* tells rule, RateLimit and numbers: the same in the next image, so buckets stay */
+    struct image_string name;   /* "namespace/name" of the RateLimit */
+    struct image_string header; /* HEADER: its name, lower case; else empty */
+    uint32_t requests;          /* 1..IMAGE_LIMIT_REQUESTS_MAX */
+    uint32_t burst;             /* likewise; see image_is_limit() */
+    uint32_t period_ms;
+    uint8_t key;         /* enum image_limit_key */
+    uint8_t prefix4_len; /* CLIENT: bits of IPv4 addresses, 1..32; else 0 */
+    uint8_t prefix6_len; /* CLIENT: of IPv6 addresses, 1..128; else 0 */
+    uint8_t reserved;
+};
+
 struct image_backend {
     struct image_string name; /* "namespace/service:port", for logs and explain */
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
@@ -539,6 +571,7 @@ static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
+static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 24, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");

@@ -157,7 +157,8 @@ static void follow_rule(struct exchange *e)
         exchange_answer_preflight(e);
         return;
     }
-    if (redirect(e, rule))
+    /* A preflight is the browser's own idea, so it is free; a redirect was asked for. */
+    if (exchange_limit(e, rule) || redirect(e, rule))
         return;
     const struct image_backend *backend;
     uint32_t chance = even_next(&e->proxy->shares[e->route.rule % PROXY_SHARES]);

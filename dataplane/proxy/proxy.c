@@ -7,6 +7,16 @@
 
 enum { WALK_CONNS_PER_POLL = 64 };
 
+/* Buckets of rate limits: some for each client connection, since clients come and go while theirs
+ * are not full. */
+static uint32_t limit_buckets(uint32_t conns_max)
+{
+    uint32_t n = 1024;
+    while (n < PROXY_LIMIT_BUCKETS_MAX && n / 4 < conns_max)
+        n *= 2;
+    return n;
+}
+
 void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
 {
     ASSERT(conns_max > 0);
@@ -14,6 +24,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
         .conns_max = conns_max,
         .exchanges_max = conns_max / 2 + 1,
         .mirrors_max = conns_max / 8 + 16,
+        .limit_buckets = limit_buckets(conns_max),
         .head_bufs_max = conns_max / 4 + 64,
         .keep_alive_ms = 75 * 1000,
         .head_ms = 15 * 1000,
@@ -48,6 +59,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
     mirrors_init(p, config->mirrors_max);
+    limits_init(p, config->limit_buckets);
     proxy_env_init(p);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);

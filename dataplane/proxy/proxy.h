@@ -28,6 +28,7 @@ struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
     uint32_t exchanges_max;         /* requests under way */
     uint32_t mirrors_max;           /* copies of requests under way; beyond: not copied */
+    uint32_t limit_buckets;         /* of rate limits, 16 bytes each; a power of two, 4 or more */
     uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until it is sent on */
     uint32_t keep_alive_ms;         /* a client connection without a request */
     uint32_t head_ms;               /* from the first byte of a head to its end */

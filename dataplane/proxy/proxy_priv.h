@@ -8,6 +8,7 @@
 #include "base/wheel.h"
 #include "core/core.h"
 #include "http/h1_move.h"
+#include "proxy/limit_table.h"
 #include "proxy/proxy.h"
 #include "route/route.h"
 
@@ -22,6 +23,8 @@
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
+/* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
+#define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
 /* What 503 tells clients to wait. */
 #define PROXY_RETRY_AFTER_S "1"
 
@@ -94,6 +97,7 @@ struct proxy {
     struct pool exchanges;
     struct pool mirrors;
     struct pool head_bufs;
+    struct limit_table limits;
     struct list_node all_mirrors;                    /* struct mirror */
     struct even shares[PROXY_SHARES];                /* by the rule's number */
     struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
@@ -163,6 +167,12 @@ enum retry_when retry_after_status(struct exchange *e, uint16_t status);
 enum retry_when retry_after_timeout(struct exchange *e);
 /* Sends it again. It has no backend connection. May end the exchange. */
 void exchange_retry(struct exchange *e, enum retry_when when);
+
+/* limit.c */
+void limits_init(struct proxy *p, uint32_t n);
+/* Does a rate limit of the rule refuse the request? Then it has been answered, and the exchange is
+ * over. Else it counts. */
+bool exchange_limit(struct exchange *e, const struct image_rule *rule);
 
 /* mirror.c */
 void mirrors_init(struct proxy *p, uint32_t n);

@@ -37,12 +37,27 @@ static bool is_policy(const struct resource_type *type)
     return strcmp(type->kind, "TransportPolicy") == 0;
 }
 
+static bool is_limit(const struct resource_type *type)
+{
+    return strcmp(type->kind, "RateLimit") == 0;
+}
+
+static void add_limit_columns(json_t *columns)
+{
+    json_array_append_new(columns, column("Requests", "", "How many it lets through"));
+    json_array_append_new(columns, column("Per", "", "In what time"));
+    json_array_append_new(columns, column("Burst", "", "How many at once"));
+    json_array_append_new(columns, column("Key", "", "Whose requests are counted together"));
+}
+
 json_t *table_columns(const struct resource_type *type)
 {
     json_t *columns = json_array();
     json_array_append_new(columns, column("Name", "name", "Name of the object"));
     if (is_policy(type))
         json_array_append_new(columns, column("Congestion Control", "", "What it chooses"));
+    if (is_limit(type))
+        add_limit_columns(columns);
     if (is_policy(type) || is_programmed(type))
         json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
     if (is_programmed(type))
@@ -96,6 +111,21 @@ static json_t *age_cell(const json_t *object)
     return s < 172800 ? json_sprintf("%lldh", s / 3600) : json_sprintf("%lldd", s / 86400);
 }
 
+static void add_limit_cells(json_t *cells, const json_t *spec)
+{
+    const json_t *requests = json_object_get(spec, "requests");
+    const json_t *burst = json_object_get(spec, "burst");
+    const json_t *key = json_object_get(spec, "key");
+    const char *name = json_string_value(json_object_get(key, "name"));
+    json_array_append_new(cells, json_sprintf("%lld", (long long)json_integer_value(requests)));
+    json_array_append(cells, json_object_get(spec, "per"));
+    json_array_append_new(cells, json_sprintf("%lld", (long long)json_integer_value(
+                                                          burst != NULL ? burst : requests)));
+    json_array_append_new(cells,
+                          json_sprintf("%s%s%s", json_string_value(json_object_get(key, "type")),
+                                       name != NULL ? " " : "", name != NULL ? name : ""));
+}
+
 json_t *table_row(const struct resource_type *type, json_t *object)
 {
     json_t *cells = json_array();
@@ -104,6 +134,8 @@ json_t *table_row(const struct resource_type *type, json_t *object)
         const json_t *spec = json_object_get(object, "spec");
         json_array_append(cells, json_object_get(spec, "congestionControl"));
     }
+    if (is_limit(type))
+        add_limit_cells(cells, json_object_get(object, "spec"));
     if (is_policy(type) || is_programmed(type))
         json_array_append_new(cells, condition_cell(object, "Accepted"));
     if (is_programmed(type))

@@ -210,6 +210,9 @@ const json_t *at_path(const json_t *object, const char *first, const char *secon
 /* Is it a port for TCP, of a Service or an EndpointSlice? */
 bool port_is_tcp(const json_t *port);
 
+/* A copy of the text in lower case. */
+const char *lower_of(struct attach *a, const char *text);
+
 /* Keeps a reference to the object as long as `a` lives. */
 void hold(struct attach *a, const json_t *obj);
 
@@ -344,12 +347,18 @@ struct rule_reading {
     const char *part;              /* why a backend's share cannot; NULL: all can */
     const char *unresolved;        /* the first reference that leads nowhere; NULL: none */
     enum plan_backend_fault fault; /* of that */
+    bool is_refused;               /* it is a filter's that must not be skipped: 500 */
 };
 
 /* Filters of a rule, or (is_of_backend) of one of its backends. NULL, or what of it cannot be done.
  * A mirror whose backendRef leads nowhere is left out, and noted. */
 const char *filter_run(struct rule_reading *in, const json_t *filters, bool is_of_backend,
                        uint32_t *ret_n, const struct plan_filter **ret_filters);
+
+/* Translates filter number `i`, an ExtensionRef. False: it leads nowhere, which is noted, and the
+ * rule is refused. A kind of filter that we do not know is *ret_why, too. */
+bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
+                          struct plan_filter *ret, const char **ret_why);
 
 /* Notes a reference that leads nowhere, at a place within the rule. */
 void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,

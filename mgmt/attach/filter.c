@@ -180,6 +180,8 @@ static const char *read_filter(struct rule_reading *in, const json_t *json, size
     } else if (strcmp(type, "RequestMirror") == 0) {
         ret->type = PLAN_FILTER_MIRROR;
         *n -= !read_mirror(in, json_object_get(json, "requestMirror"), i, &ret->mirror);
+    } else if (strcmp(type, "ExtensionRef") == 0) {
+        *n -= !filter_extension_run(in, json_object_get(json, "extensionRef"), i, ret, &why);
     } else {
         why = arena_printf(a->arena, "type %s is not supported", type);
     }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,15 @@ bool port_is_tcp(const json_t *port)
 {
     const char *protocol = text_at(port, "protocol");
     return protocol[0] == '\0' || strcmp(protocol, "TCP") == 0;
+}
+
+const char *lower_of(struct attach *a, const char *text)
+{
+    char *copy = arena_strdup(a->arena, text);
+    for (char *p = copy; *p != '\0'; p++) {
+        *p = (char)tolower((unsigned char)*p);
+    }
+    return copy;
 }
 
 void hold(struct attach *a, const json_t *obj)

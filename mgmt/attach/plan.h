@@ -171,6 +171,18 @@ struct plan_mirror {
     uint32_t denominator; /* not 0 */
 };
 
+/* A RateLimit. One that is not there is not here: its rule has a fault. */
+struct plan_limit {
+    const char *name; /* "namespace/name" */
+    enum image_limit_key key;
+    const char *header;  /* HEADER: lower case; else NULL */
+    uint8_t prefix4_len; /* CLIENT; else 0 */
+    uint8_t prefix6_len;
+    uint32_t requests;
+    uint32_t burst;
+    uint32_t period_ms;
+};
+
 enum plan_filter_type {
     PLAN_FILTER_REQUEST_HEADERS,
     PLAN_FILTER_RESPONSE_HEADERS,
@@ -178,6 +190,7 @@ enum plan_filter_type {
     PLAN_FILTER_REWRITE,
     PLAN_FILTER_CORS,
     PLAN_FILTER_MIRROR, /* there may be several */
+    PLAN_FILTER_LIMIT,  /* likewise */
 };
 
 struct plan_filter {
@@ -188,6 +201,7 @@ struct plan_filter {
         struct plan_rewrite rewrite;
         struct plan_cors cors;
         struct plan_mirror mirror;
+        struct plan_limit limit;
     };
 };
 
@@ -202,6 +216,7 @@ struct plan_retry {
 enum plan_rule_fault {
     PLAN_RULE_OK,
     PLAN_RULE_UNSUPPORTED, /* has something that this release cannot do: 500, never skipped */
+    PLAN_RULE_UNRESOLVED,  /* a filter of its own leads nowhere: 500, never skipped */
 };
 
 struct plan_rule {

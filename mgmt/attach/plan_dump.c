@@ -141,6 +141,22 @@ static void dump_cors(const struct plan_cors *c, FILE *out)
     fprintf(out, " methods [%s] headers [%s] exposed [%s]", c->methods, c->headers, c->exposed);
 }
 
+static void dump_limit(const struct plan_limit *l, FILE *out)
+{
+    fprintf(out, "limit %s %u in %u ms burst %u", l->name, l->requests, l->period_ms, l->burst);
+    switch (l->key) {
+    case IMAGE_LIMIT_ROUTE:
+        fputs(" for the route", out);
+        break;
+    case IMAGE_LIMIT_CLIENT:
+        fprintf(out, " by client /%u /%u", (unsigned)l->prefix4_len, (unsigned)l->prefix6_len);
+        break;
+    case IMAGE_LIMIT_HEADER:
+        fprintf(out, " by header %s", l->header);
+        break;
+    }
+}
+
 static void dump_filter(const struct plan *plan, const struct plan_filter *f, const char *indent,
                         FILE *out)
 {
@@ -170,14 +186,21 @@ static void dump_filter(const struct plan *plan, const struct plan_filter *f, co
         fprintf(out, "mirror %u of %u to %s", f->mirror.numerator, f->mirror.denominator,
                 plan->groups[f->mirror.group].name);
         break;
+    case PLAN_FILTER_LIMIT:
+        dump_limit(&f->limit, out);
+        break;
     }
     fputc('\n', out);
 }
 
 static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *out)
 {
-    fprintf(out, "  rule %u %s%s", r->index, r->name != NULL ? r->name : "-",
-            r->fault == PLAN_RULE_OK ? "" : " UNSUPPORTED");
+    static const char *const faults[] = {
+        [PLAN_RULE_OK] = "",
+        [PLAN_RULE_UNSUPPORTED] = " UNSUPPORTED",
+        [PLAN_RULE_UNRESOLVED] = " UNRESOLVED",
+    };
+    fprintf(out, "  rule %u %s%s", r->index, r->name != NULL ? r->name : "-", faults[r->fault]);
     if (r->request_timeout_ms != 0 || r->backend_request_timeout_ms != 0) {
         fprintf(out, " timeouts %u %u", r->request_timeout_ms, r->backend_request_timeout_ms);
     }

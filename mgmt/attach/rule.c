@@ -10,20 +10,10 @@
 
 #include "base/minmax.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define RETRY_ATTEMPTS 2u    /* where HTTPRouteRetry says nothing */
 #define RETRY_BACKOFF_MS 25u /* likewise */
-
-static const char *lower(struct attach *a, const char *text)
-{
-    char *copy = arena_strdup(a->arena, text);
-    for (char *p = copy; *p != '\0'; p++) {
-        *p = (char)tolower((unsigned char)*p);
-    }
-    return copy;
-}
 
 static bool is_regex(const json_t *json)
 {
@@ -53,7 +43,7 @@ static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
     json_array_foreach(list, i, item)
     {
         const char *name = text_at(item, "name"), *value = text_at(item, "value");
-        name = is_header ? lower(a, name) : name;
+        name = is_header ? lower_of(a, name) : name;
         bool is_known = false;
         for (uint32_t j = 0; j < n; j++) {
             is_known |= strcmp(pairs[j].name, name) == 0;
@@ -234,8 +224,8 @@ static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
         in.whole = "sessionPersistence is not supported";
     }
     *ret_why = in.whole != NULL ? in.whole : in.part;
-    if (in.whole != NULL) {
-        rule->fault = PLAN_RULE_UNSUPPORTED;
+    if (in.whole != NULL || in.is_refused) {
+        rule->fault = in.whole != NULL ? PLAN_RULE_UNSUPPORTED : PLAN_RULE_UNRESOLVED;
         rule->n_filters = rule->n_backends = 0;
     }
 }

@@ -5,13 +5,15 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/names.h"
+#include "base/siphash.h"
 #include "http/http.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATH_BYTES 4096u /* a path of 1024 bytes, each of them encoded, and its slash */
+#define PATH_BYTES 4096u     /* a path of 1024 bytes, each of them encoded, and its slash */
+#define LIMIT_ID_BYTES 2048u /* names of 253 bytes or less, a header's of 256, and numbers */
 
 static const char *const backend_faults[] = {PLAN_BACKEND_FAULT_LIST(X_TEXT)};
 
@@ -146,7 +148,41 @@ static int add_mirror(struct compile *c, const struct plan_mirror *mirror)
     return image_builder_mirror(c->b, group->name, id, mirror->numerator, mirror->denominator);
 }
 
-static int add_filter(struct compile *c, const struct plan_filter *filter)
+/*
+ * What a limit's buckets are known by: the rule, the RateLimit and what it says. So they outlive
+ * images that change something else; a limit that changes begins anew, with full buckets, for a
+ * bucket tells a time whose meaning its numbers are. A rule without a name is known by its place.
+ */
+static uint64_t limit_id(const struct plan_route *route, const struct plan_rule *rule,
+                         const struct plan_limit *limit)
+{
+    char text[LIMIT_ID_BYTES];
+    int n =
+        snprintf(text, sizeof(text), "%s/%s/%s#%u/%s/%u/%u/%u/%u/%u/%u/%s", route->namespace,
+                 route->name, rule->name != NULL ? rule->name : "",
+                 rule->name != NULL ? 0 : rule->index, limit->name, limit->requests,
+                 limit->period_ms, limit->burst, (unsigned)limit->key, (unsigned)limit->prefix4_len,
+                 (unsigned)limit->prefix6_len, limit->header != NULL ? limit->header : "");
+    ASSERT(n > 0 && (size_t)n < sizeof(text));
+    return siphash(&(struct siphash_key){0, 0}, text, (size_t)n);
+}
+
+static int add_limit(struct compile *c, const struct plan_route *route,
+                     const struct plan_rule *rule, const struct plan_limit *limit)
+{
+    return image_builder_limit(c->b, &(struct image_limit_spec){.id = limit_id(route, rule, limit),
+                                                                .name = limit->name,
+                                                                .key = limit->key,
+                                                                .header = limit->header,
+                                                                .prefix4_len = limit->prefix4_len,
+                                                                .prefix6_len = limit->prefix6_len,
+                                                                .requests = limit->requests,
+                                                                .burst = limit->burst,
+                                                                .period_ms = limit->period_ms});
+}
+
+static int add_filter(struct compile *c, const struct plan_route *route,
+                      const struct plan_rule *rule, const struct plan_filter *filter)
 {
     switch (filter->type) {
     case PLAN_FILTER_REQUEST_HEADERS:
@@ -160,6 +196,8 @@ static int add_filter(struct compile *c, const struct plan_filter *filter)
         return add_cors(c, &filter->cors);
     case PLAN_FILTER_MIRROR:
         return add_mirror(c, &filter->mirror);
+    case PLAN_FILTER_LIMIT:
+        return add_limit(c, route, rule, &filter->limit);
     }
     return -EINVAL;
 }
@@ -243,7 +281,7 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
     if (rule->retry != NULL)
         add_retry(c, rule->retry);
     for (uint32_t i = 0; i < rule->n_filters; i++) {
-        if (add_filter(c, &rule->filters[i]) != -EINVAL)
+        if (add_filter(c, route, rule, &rule->filters[i]) != -EINVAL)
             continue;
         image_builder_rule_fault(c->b);
         compile_note(c, "route %s/%s: rule %u answers 500: filter %u cannot be carried out",

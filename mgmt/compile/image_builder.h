@@ -95,6 +95,19 @@ struct image_cors_spec {
     uint32_t max_age_s;
 };
 
+/* How many requests of each key a rule takes; see struct image_limit. */
+struct image_limit_spec {
+    uint64_t id;
+    const char *name;
+    enum image_limit_key key;
+    const char *header; /* lower case; NULL but with HEADER */
+    uint8_t prefix4_len;
+    uint8_t prefix6_len;
+    uint32_t requests;
+    uint32_t burst;
+    uint32_t period_ms;
+};
+
 /*
  * Compiles patterns to a database as route/pattern.h loads it. `*ret_bytes` stays the compiler's,
  * as long as the builder lives, and is the same for the same patterns. -EINVAL: one is no pattern,
@@ -183,6 +196,9 @@ int image_builder_cors(struct image_builder *b, const struct image_cors_spec *sp
  * may be several. */
 int image_builder_mirror(struct image_builder *b, const char *name, uint32_t group,
                          uint32_t numerator, uint32_t denominator);
+
+/* A rate limit as a filter of the rule begun last; there may be several. Refused whole or added. */
+int image_builder_limit(struct image_builder *b, const struct image_limit_spec *spec);
 
 /* A match of the rule begun last; after its filters. Refused whole or added whole. */
 int image_builder_match(struct image_builder *b, const struct image_match_spec *spec);

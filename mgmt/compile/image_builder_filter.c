@@ -188,13 +188,12 @@ int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_sp
     return image_builder_push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
 }
 
-/* The rule's filter of mirrors; NULL: it has none. */
-static struct image_filter *mirrors_of(struct image_builder *b)
+struct image_filter *image_builder_last_filter(struct image_builder *b, enum image_filter_type type)
 {
     const struct image_rule *rule = image_builder_last_rule(b);
     struct image_filter *filters = ENTRIES(b, FILTERS, struct image_filter);
     for (uint32_t i = 0; rule != NULL && i < rule->n_filters; i++) {
-        if (filters[rule->first_filter + i].type == IMAGE_FILTER_MIRROR)
+        if (filters[rule->first_filter + i].type == type)
             return &filters[rule->first_filter + i];
     }
     return NULL;
@@ -203,7 +202,7 @@ static struct image_filter *mirrors_of(struct image_builder *b)
 int image_builder_mirror(struct image_builder *b, const char *name, uint32_t group,
                          uint32_t numerator, uint32_t denominator)
 {
-    struct image_filter *filter = mirrors_of(b);
+    struct image_filter *filter = image_builder_last_filter(b, IMAGE_FILTER_MIRROR);
     if (filter == NULL && !image_builder_takes_filter(b, IMAGE_FILTER_MIRROR))
         return -EINVAL;
     if ((filter != NULL && filter->count == IMAGE_MIRRORS_PER_RULE_MAX) || denominator == 0 ||

@@ -7,7 +7,7 @@
  *   image_builder_store.c  arrays, strings        image_builder_route.c  routes, rules, hostnames
  *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
- *   image_builder_pattern.c   regular expressions   image_builder_cors.c   a filter of its own
+ *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
  */
 #pragma once
 
@@ -149,6 +149,10 @@ struct image_rule *image_builder_last_rule(const struct image_builder *b);
 
 /* Can the rule begun last take a filter of this type? */
 bool image_builder_takes_filter(const struct image_builder *b, enum image_filter_type type);
+
+/* The filter of that type of the rule begun last; NULL: it has none. Valid until the next. */
+struct image_filter *image_builder_last_filter(struct image_builder *b,
+                                               enum image_filter_type type);
 
 /* Makes entries that are there already a filter of the rule begun last. */
 int image_builder_push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,

@@ -72,4 +72,7 @@ RULE_FUNCTION(cookie_config_with_cookie);
 RULE_FUNCTION(backend_timeout_within_request);
 RULE_FUNCTION(route_has_next_hop);
 RULE_FUNCTION(target_takes_transport);
+RULE_FUNCTION(limit_period);
+RULE_FUNCTION(limit_burst);
+RULE_FUNCTION(limit_header);
 #undef RULE_FUNCTION

@@ -23,6 +23,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "StaticRoute": (SLUICE, "staticroutes", False),
     "AddressPool": (SLUICE, "addresspools", False),
     "TransportPolicy": (SLUICE, "transportpolicies", True),
+    "RateLimit": (SLUICE, "ratelimits", True),
 }
 MERGE_PATCH = "application/merge-patch+json"
 

@@ -109,7 +109,7 @@ def discovery_names_every_kind_with_its_verbs(m, c):
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
-            "transportpolicies/status"} <= seen
+            "transportpolicies/status", "ratelimits"} <= seen
 
 
 @test
@@ -435,6 +435,46 @@ def a_transport_policy_is_an_operators(m, c):
     assert names(ana.ok("GET", policies())) == ["p0", "p1"]
     ana.refused(403, "Forbidden", "POST", policies(), policy("a", "BBR", target("Service", "svc")))
     chihiro.refused(403, "Forbidden", "PUT", policies(name="p0") + "/status", policy("p0", "BBR"))
+
+
+# ---- rate limits
+
+
+def limits(ns="apps", name=None):
+    return f"{SLUICE}/namespaces/{ns}/ratelimits" + (f"/{name}" if name else "")
+
+
+def limit(name, requests=10, per="1s", key=None, **more):
+    return {"apiVersion": "sluice.internal/v1", "kind": "RateLimit", "metadata": {"name": name},
+            "spec": {"requests": requests, "per": per, "key": key or {"type": "Route"}, **more}}
+
+
+@test
+def a_rate_limit_is_refused_with_the_field_named(m, c):
+    for field, wrong in (("spec.requests", limit("l", 0)), ("spec.requests", limit("l", 1000001)),
+                         ("spec.per", limit("l", per="999ms")), ("spec.per", limit("l", per="25h")),
+                         ("spec", limit("l", 1, "24h", burst=366)), ("spec.burst", limit("l", burst=0)),
+                         ("spec.key.type", limit("l", key={"type": "Cookie"})),
+                         ("spec.key", limit("l", key={"type": "Header"})),
+                         ("spec.key", limit("l", key={"type": "Route", "name": "X-Key"})),
+                         ("spec.key.name", limit("l", key={"type": "Header", "name": "Host"})),
+                         ("spec.key.ipv4PrefixLength",
+                          limit("l", key={"type": "ClientAddress", "ipv4PrefixLength": 0}))):
+        said = c.refused(422, "Invalid", "POST", limits(), wrong)
+        assert [cause["field"] for cause in said["details"]["causes"]] == [field], (field, said)
+    assert "spec.statusCode" in c.refused(400, "BadRequest", "POST", limits(), limit("l", statusCode=503))["message"]
+
+
+@test
+def a_rate_limit_is_its_teams_and_is_shown_as_a_table(m, c):
+    ana = issue(m, "ana", "application-developer", "apps")
+    ana.ok("POST", limits(), limit("a", 100, "1m"))
+    ana.ok("POST", limits(), limit("b", 5, "1s", {"type": "Header", "name": "X-Key"}, burst=7))
+    ana.refused(403, "Forbidden", "POST", limits("default"), limit("c"))
+    table = ana.ok("GET", limits(), Accept=TABLE)
+    assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Requests", "Per", "Burst", "Key", "Age"]
+    assert [row["cells"][:5] for row in table["rows"]] == [["a", "100", "1m", "100", "Route"],
+                                                           ["b", "5", "1s", "7", "Header X-Key"]], table
 
 
 # ---- watch

@@ -27,12 +27,20 @@ def meta(name, namespace):
     return {"name": name, "namespace": namespace}
 
 
+LIMITS = (  # (namespace, name, spec)
+    ("a", "all", {"requests": 10, "per": "1s", "key": {"type": "Route"}}),
+    ("a", "keys", {"requests": 3, "per": "1m30s", "burst": 7, "key": {"type": "Header", "name": "X-Key"}}),
+    ("b", "all", {"requests": 1, "per": "24h", "burst": 365, "key": {"type": "ClientAddress"}}))
+
+
 def surroundings():
     namespaces = [{"apiVersion": "v1", "kind": "Namespace",
                    "metadata": {"name": n, "labels": {"team": n[0]}}} for n in words.NAMESPACES]
     services = [{"apiVersion": "v1", "kind": "Service", "metadata": meta(name, n), "spec": {"ports": [{"port": 80}]}}
                 for n in words.NAMESPACES for name in SERVICES]
-    return FIXED + namespaces + services
+    limits = [{"apiVersion": "sluice.internal/v1", "kind": "RateLimit", "metadata": meta(name, n), "spec": spec}
+              for n, name, spec in LIMITS]
+    return FIXED + namespaces + services + limits
 
 
 class Maker:
@@ -181,8 +189,15 @@ class Maker:
             filters += [self.mirror() for _ in range(self.rng.choice((1, 1, 2, 3)))]
         if self.rng.random() < 0.2:
             filters.append({"type": "CORS", "cors": self.cors()})
+        if self.rng.random() < 0.2:
+            filters += [self.limit() for _ in range(self.rng.choice((1, 1, 2, 3)))]
         self.rng.shuffle(filters)
         return filters
+
+    def limit(self):
+        ref = {"group": "sluice.internal", "kind": "RateLimit",
+               "name": self.rng.choice(("all", "all", "all", "keys", "keys", "absent"))}
+        return {"type": "ExtensionRef", "extensionRef": ref}
 
     def mirror(self):
         mirror = {"backendRef": self.reference()}

@@ -4,7 +4,7 @@ they listen, of each listener and hostname the matches, of each route its rules 
 
 import re
 
-from reference import intersect, kind_of
+from reference import intersect, kind_of, name_of
 
 UNIT_MS = {"h": 3600_000, "m": 60_000, "s": 1000, "ms": 1}
 FRAMING = {"connection"}  # of those that are generated: fields that no filter may touch
@@ -46,17 +46,25 @@ def expected_mirror(objects, route_namespace, mirror):
     return None if fault else [name, fraction["numerator"], fraction.get("denominator", 100)]
 
 
+def expected_limit(objects, route_namespace, ref):
+    """Of a rule that is sound, so it is there."""
+    spec = next(o["spec"] for o in kind_of(objects, "RateLimit") if name_of(o) == f"{route_namespace}/{ref['name']}")
+    return [f"{route_namespace}/{ref['name']}", spec["requests"], spec.get("burst", spec["requests"]),
+            milliseconds(spec["per"]), spec["key"].get("name", "").lower()]
+
+
 def expected_filters(objects, route_namespace, specs):
-    """The mirrors of a rule are one filter, where the first of them stands."""
-    filters, mirrors = [], []
+    """The mirrors of a rule are one filter, where the first of them stands, and so are its rate limits."""
+    filters, several = [], {"RequestMirror": [], "ExtensionRef": []}
     for spec in specs:
-        if spec["type"] != "RequestMirror":
+        if spec["type"] not in several:
             filters.append(expected_filter(spec))
             continue
-        mirror = expected_mirror(objects, route_namespace, spec["requestMirror"])
-        if mirror is not None and not mirrors:
-            filters.append(["RequestMirror", mirrors])
-        mirrors += [mirror] if mirror is not None else []
+        one = (expected_mirror(objects, route_namespace, spec["requestMirror"]) if spec["type"] == "RequestMirror"
+               else expected_limit(objects, route_namespace, spec["extensionRef"]))
+        if one is not None and not several[spec["type"]]:
+            filters.append([spec["type"], several[spec["type"]]])
+        several[spec["type"]] += [one] if one is not None else []
     return [f for f in filters if f is not None]
 
 

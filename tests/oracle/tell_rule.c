@@ -79,6 +79,18 @@ static json_t *tell_mirrors(const struct image_view *v, const struct image_filte
     return mirrors;
 }
 
+static json_t *tell_limits(const struct image_view *v, const struct image_filter *filter)
+{
+    json_t *limits = json_array();
+    for (uint32_t i = filter->first; i < filter->first + filter->count; i++) {
+        const struct image_limit *l = &v->limits[i];
+        json_array_append_new(limits, json_pack("[o,I,I,I,o]", tell_text(v, l->name),
+                                                (json_int_t)l->requests, (json_int_t)l->burst,
+                                                (json_int_t)l->period_ms, tell_text(v, l->header)));
+    }
+    return limits;
+}
+
 static json_t *tell_filter(const struct image_view *v, const struct image_filter *filter)
 {
     switch ((enum image_filter_type)filter->type) {
@@ -95,6 +107,8 @@ static json_t *tell_filter(const struct image_view *v, const struct image_filter
         return json_pack("[s,o]", "CORS", tell_cors(v, &v->cors[filter->first]));
     case IMAGE_FILTER_MIRROR:
         return json_pack("[s,o]", "RequestMirror", tell_mirrors(v, filter));
+    case IMAGE_FILTER_LIMIT:
+        return json_pack("[s,o]", "ExtensionRef", tell_limits(v, filter));
     }
     return json_null();
 }

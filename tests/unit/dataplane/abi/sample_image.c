@@ -74,6 +74,31 @@ static void add_network(struct image_builder *b)
     REQUIRE(image_builder_egress(b, &egress) == 0);
 }
 
+static void add_limits(struct image_builder *b)
+{
+    static const struct image_limit_spec limits[] = {
+        {.id = 1, .name = "a/all", .key = IMAGE_LIMIT_ROUTE, .requests = 1000, .burst = 500},
+        {.id = 2,
+         .name = "a/client",
+         .key = IMAGE_LIMIT_CLIENT,
+         .prefix4_len = 32,
+         .prefix6_len = 64,
+         .requests = 10,
+         .burst = 20},
+        {.id = 3,
+         .name = "a/key",
+         .key = IMAGE_LIMIT_HEADER,
+         .header = "x-key",
+         .requests = 1,
+         .burst = 1},
+    };
+    for (size_t i = 0; i < array_len(limits); i++) {
+        struct image_limit_spec spec = limits[i];
+        spec.period_ms = 60000;
+        REQUIRE(image_builder_limit(b, &spec) == 0);
+    }
+}
+
 static void add_shop(struct image_builder *b, uint32_t listener)
 {
     static const struct image_pair header = {"Version", "two"}, query = {"debug", "yes"};
@@ -106,6 +131,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_cors(b, &cors) == 0);
     REQUIRE(image_builder_mirror(b, "a/cart:80", 3, 1, 3) == 0);
     REQUIRE(image_builder_mirror(b, "a/other:80", 4, 1, 1) == 0);
+    add_limits(b);
     REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
     REQUIRE(image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 1) == 0);
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
@@ -234,6 +260,9 @@ static void use_filter(const struct image_view *v, const struct image_match *mat
     } else if (f->type == IMAGE_FILTER_MIRROR) {
         for (uint32_t i = 0; i < f->count; i++)
             route_mirror_takes(&v->mirrors[f->first + i], 1u << 30);
+    } else if (f->type == IMAGE_FILTER_LIMIT) {
+        for (uint32_t i = 0; i < f->count; i++)
+            REQUIRE(image_is_limit(&v->limits[f->first + i]));
     } else {
         route_filter_drops(v, f, SLICE_LIT("cookie"));
     }

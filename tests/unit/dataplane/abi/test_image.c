@@ -289,6 +289,50 @@ TEST(a_mirror_takes_no_more_than_all_requests)
     free(data);
 }
 
+TEST(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_limits == 3);
+    const struct image_limit *all = &v.limits[0], *client = &v.limits[1], *header = &v.limits[2];
+    const struct {
+        const uint8_t *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&all->key, 0, IMAGE_FAULT_VALUE},
+        {&all->key, IMAGE_LIMIT_CLIENT, IMAGE_FAULT_VALUE},
+        {&all->key, IMAGE_LIMIT_HEADER, IMAGE_FAULT_VALUE},
+        {&all->key, IMAGE_LIMIT_HEADER + 1, IMAGE_FAULT_VALUE},
+        {&all->prefix4_len, 1, IMAGE_FAULT_VALUE},
+        {&all->reserved, 1, IMAGE_FAULT_RESERVED},
+        {(const uint8_t *)&header->burst, 0, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&header->requests, 0, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&header->header.length, 0, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&all->requests + 3, 1, IMAGE_FAULT_VALUE}, /* 2^24 more */
+        {(const uint8_t *)&all->burst + 3, 1, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&all->period_ms + 1, 0, IMAGE_FAULT_VALUE}, /* 96 ms */
+        {(const uint8_t *)&all->period_ms + 3, 6, IMAGE_FAULT_VALUE}, /* 28 h */
+        {(const uint8_t *)&header->burst + 2, 15, IMAGE_FAULT_VALUE}, /* 983,041 minutes */
+        {(const uint8_t *)&header->burst + 2, 8, IMAGE_FAULT_OK},     /* 524,289 minutes */
+        {&client->prefix4_len, 0, IMAGE_FAULT_VALUE},
+        {&client->prefix4_len, 33, IMAGE_FAULT_VALUE},
+        {&client->prefix6_len, 0, IMAGE_FAULT_VALUE},
+        {&client->prefix6_len, 128, IMAGE_FAULT_OK},
+        {&client->prefix6_len, 129, IMAGE_FAULT_VALUE},
+        {data + ((const uint8_t *)image_text(&v, header->header).ptr - data), 'X',
+         IMAGE_FAULT_TEXT},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+        CHECK_EQ(section, rows[i].fault == IMAGE_FAULT_OK ? 0 : IMAGE_SECTION_LIMITS);
+    }
+    free(data);
+}
+
 TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
 {
     size_t len;
@@ -348,5 +392,6 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
+          T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

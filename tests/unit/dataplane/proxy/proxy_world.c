@@ -117,6 +117,59 @@ static void add_retries(struct image_builder *b)
     match(b, "/retry-late");
 }
 
+/* A rule of its own for a path, with these limits. */
+static void add_limited(struct image_builder *b, uint16_t index, const char *path,
+                        const struct image_limit_spec *limits, unsigned n)
+{
+    rule(b, index);
+    for (unsigned i = 0; i < n; i++) {
+        int error = image_builder_limit(b, &limits[i]);
+        ASSERT(error == 0);
+    }
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, path);
+}
+
+static void add_limits(struct image_builder *b, uint32_t listener)
+{
+    static const char *const any[] = {"*"};
+    struct image_limit_spec route = {.id = 1,
+                                     .key = IMAGE_LIMIT_ROUTE,
+                                     .name = "ns/limit",
+                                     .requests = 2,
+                                     .burst = 2,
+                                     .period_ms = 1000},
+                            client = route, header = route, script = route;
+    client.id = 2;
+    client.key = IMAGE_LIMIT_CLIENT;
+    client.prefix4_len = 24;
+    client.prefix6_len = 64;
+    client.requests = client.burst = 1;
+    header.id = 3;
+    header.key = IMAGE_LIMIT_HEADER;
+    header.header = "x-key";
+    header.requests = header.burst = 1;
+    image_builder_route(b, "ns/limited", 3);
+    add_limited(b, 0, "/route", &route, 1);
+    add_limited(b, 1, "/client", &client, 1);
+    add_limited(b, 2, "/key", &header, 1);
+    route.id = 4;
+    header.id = 5;
+    header.period_ms = 10000;
+    add_limited(b, 3, "/both", (const struct image_limit_spec[]){route, header}, 2);
+    script.id = 6;
+    script.requests = script.burst = 1;
+    script.period_ms = 10000;
+    rule(b, 4);
+    image_builder_cors(b, &(struct image_cors_spec){
+                              .origins = any, .n_origins = 1, .methods = "*", .max_age_s = 5});
+    image_builder_limit(b, &script);
+    image_builder_redirect(b, &(struct image_redirect_spec){.status = 302, .port = 8080});
+    match(b, "/script");
+    int error = image_builder_attach(b, listener, "limit.example");
+    ASSERT(error == 0);
+}
+
 static void pin(void *owner)
 {
     ((struct world *)owner)->pins++;
@@ -163,6 +216,7 @@ void world_publish(struct world *w, uint16_t port)
     match(b, "/any");
     error = image_builder_attach(b, listener, NULL);
     ASSERT(error == 0);
+    add_limits(b, listener);
     void *data;
     size_t len;
     static uint64_t generation;

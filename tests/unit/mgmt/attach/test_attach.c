@@ -82,6 +82,11 @@ TEST(addresses_are_given_kept_shared_and_refused)
     scenario_check("addresses.yaml");
 }
 
+TEST(rate_limits_are_found_in_the_routes_namespace_and_never_skipped)
+{
+    scenario_check("limits.yaml");
+}
+
 TEST(policies_decide_by_section_age_and_name_and_agree_on_each_port)
 {
     scenario_check("policies.yaml");
@@ -107,6 +112,7 @@ int main(int argc, char **argv)
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
         T(a_header_that_is_ignored_need_not_be_a_pattern),
         T(addresses_are_given_kept_shared_and_refused),
+        T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
         T(classes_of_others_are_left_alone),
         T(a_route_comes_and_goes_with_the_label_of_its_namespace),
@@ -122,6 +128,7 @@ int main(int argc, char **argv)
         T(the_order_of_the_objects_does_not_matter),
         T(an_object_that_is_being_deleted_serves_no_more),
         T(a_route_loses_its_grant_and_gets_it_back),
+        T(a_rule_follows_its_rate_limit),
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),

@@ -300,14 +300,38 @@ void a_route_loses_its_grant_and_gets_it_back(void)
     scenario_close(&s);
 }
 
+void a_rule_follows_its_rate_limit(void)
+{
+    struct scenario s;
+    scenario_open(&s, "limits.yaml");
+    scenario_reconcile(&s, true, T0);
+    CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/b-missing"), "ResolvedRefs", "message"),
+              "rules[0].filters[0].extensionRef: RateLimit ns/gone does not exist, requests are "
+              "answered 500");
+    CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/c-unknown"), "ResolvedRefs", "message"),
+              "rules[0].filters[0].extensionRef: kind Ratelimit of group \"sluice.internal\" is no "
+              "filter that is supported, RateLimit of sluice.internal is");
+    json_t *limit = scenario_find(&s, "RateLimit ns/all");
+    fixture_set_new(limit, "spec.requests", json_integer(5));
+    CHECK(scenario_plan_has(&s, "limit ns/all 5 in 1000 ms burst 5 for the route\n"));
+    fixture_set_new(limit, "metadata.name", json_string("gone"));
+    scenario_reconcile(&s, true, T1);
+    CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/a-good"), "ResolvedRefs", "reason"),
+              "BackendNotFound");
+    CHECK(!scenario_plan_has(&s, "rule 1 -\n    match prefix /moved\n"));
+    CHECK(scenario_plan_has(&s, "match prefix /gone\n    limit ns/gone 5 in"));
+    scenario_close(&s);
+}
+
 void messages_say_what_to_do(void)
 {
     struct scenario s;
     scenario_open(&s, "rules.yaml");
     scenario_reconcile(&s, true, T0);
     CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
-              "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: type "
-              "ExtensionRef is not supported");
+              "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: kind "
+              "Guard of group \"example.com\" is no filter that is supported, RateLimit of "
+              "sluice.internal is");
     const char *dropped =
         scenario_field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
     CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);

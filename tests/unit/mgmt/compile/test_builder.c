@@ -147,6 +147,48 @@ TEST(filters_that_would_break_a_message_are_refused)
     image_builder_free(b);
 }
 
+TEST(rate_limits_are_one_filter_and_are_refused_whole)
+{
+    const struct image_limit_spec route = {.id = 7,
+                                           .name = "n/limit",
+                                           .key = IMAGE_LIMIT_ROUTE,
+                                           .requests = 10,
+                                           .burst = 20,
+                                           .period_ms = 1000};
+    struct image_limit_spec bad[10];
+    for (size_t i = 0; i < array_len(bad); i++)
+        bad[i] = route;
+    bad[0].requests = 0;
+    bad[1].requests = IMAGE_LIMIT_REQUESTS_MAX + 1;
+    bad[2].burst = 0;
+    bad[3].period_ms = IMAGE_LIMIT_PERIOD_MS_MIN - 1;
+    bad[4].period_ms = IMAGE_LIMIT_PERIOD_MS_MAX + 1;
+    bad[5].key = IMAGE_LIMIT_HEADER;
+    bad[6].key = IMAGE_LIMIT_HEADER;
+    bad[6].header = "X-Upper";
+    bad[7].header = "x-a";
+    bad[8].key = IMAGE_LIMIT_CLIENT;
+    bad[9].name = "n\n";
+    struct image_builder *b = begin();
+    CHECK_EQ(image_builder_limit(b, &route), -EINVAL); /* no rule yet */
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad); i++)
+        CHECK_EQ(image_builder_limit(b, &bad[i]), -EINVAL);
+    for (uint32_t i = 0; i < IMAGE_LIMITS_PER_RULE_MAX; i++)
+        CHECK_EQ(image_builder_limit(b, &route), 0);
+    CHECK_EQ(image_builder_limit(b, &route), -EINVAL);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_filters == 1 && v.n_limits == IMAGE_LIMITS_PER_RULE_MAX);
+    CHECK_EQ(v.filters[0].type, IMAGE_FILTER_LIMIT);
+    CHECK_EQ(v.filters[0].count, IMAGE_LIMITS_PER_RULE_MAX);
+    CHECK_EQ(v.limits[0].id, 7);
+    CHECK_EQ(v.limits[0].burst, 20);
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(cors_filters_are_refused_whole)
 {
     static const char *const bad_origins[] = {"",
@@ -496,6 +538,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(congestion_control_is_said_of_binds_and_groups),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
+          T(rate_limits_are_one_filter_and_are_refused_whole),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),
           T(finishing_twice_and_going_on_between_works),

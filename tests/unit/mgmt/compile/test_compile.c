@@ -352,6 +352,64 @@ TEST(the_same_plan_gives_the_same_bytes_but_for_the_generation)
     free(three.data);
 }
 
+/* The ids of the limits of a plan with one route, whose rules have these names and one limit. */
+static void limit_ids(const struct plan_limit *limit, const char *first, const char *second,
+                      uint64_t ret_ids[2])
+{
+    struct plan_filter filters[2] = {{PLAN_FILTER_LIMIT, .limit = *limit}, good_filter};
+    struct plan_rule rules[] = {
+        {0, first, PLAN_RULE_OK, 1, 2, 1, &prefix_match, filters, &second_backend, 0, 0},
+        {1, second, PLAN_RULE_OK, 1, 1, 1, &edit_match, filters, &second_backend, 0, 0},
+    };
+    struct plan_route limited = routes[0];
+    struct plan p = plan;
+    limited.rules = rules;
+    limited.n_rules = array_len(rules);
+    p.routes = &limited;
+    p.n_routes = 1;
+    struct plan_attachment attachment = {0, 1, any};
+    struct plan_listener listener = listeners[0];
+    listener.attachments = &attachment;
+    listener.n_attachments = 1;
+    p.listeners = &listener;
+    p.n_listeners = 1;
+    struct compiled c;
+    compile(&c, &p, 1);
+    REQUIRE(c.v.n_limits == 2);
+    CHECK_EQ(c.v.limits[0].burst, limit->burst);
+    ret_ids[0] = c.v.limits[0].id;
+    ret_ids[1] = c.v.limits[1].id;
+    free(c.data);
+}
+
+TEST(a_limits_id_is_its_rules_its_names_and_its_numbers)
+{
+    const struct plan_limit limit = {.name = "a/limit",
+                                     .key = IMAGE_LIMIT_HEADER,
+                                     .header = "x-key",
+                                     .requests = 10,
+                                     .burst = 20,
+                                     .period_ms = 1000};
+    uint64_t ids[2], again[2];
+    limit_ids(&limit, NULL, "named", ids);
+    CHECK(ids[0] != ids[1]);
+    limit_ids(&limit, NULL, "named", again);
+    CHECK(ids[0] == again[0] && ids[1] == again[1]);
+    limit_ids(&limit, "named", NULL, again);
+    CHECK(ids[1] == again[0]); /* a rule with a name may move */
+    CHECK(ids[0] != again[1]);
+    struct plan_limit others[] = {limit, limit, limit, limit, limit};
+    others[0].requests++;
+    others[1].burst++;
+    others[2].period_ms++;
+    others[3].header = "x-other";
+    others[4].name = "a/other";
+    for (size_t i = 0; i < array_len(others); i++) {
+        limit_ids(&others[i], NULL, "named", again);
+        CHECK(ids[0] != again[0] && ids[1] != again[1]);
+    }
+}
+
 TEST(an_empty_plan_is_an_image_too)
 {
     static const struct plan empty;
@@ -364,11 +422,14 @@ TEST(an_empty_plan_is_an_image_too)
     free(c.data);
 }
 
-UNIT_MAIN(
-    "compile", T(the_network_is_carried_over), T(a_route_is_served_on_all_addresses_of_its_gateway),
-    T(rules_keep_backends_weights_faults_and_timeouts),
-    T(congestion_control_is_the_binds_and_the_groups), T(paths_are_matched_in_the_form_of_requests),
-    T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
-    T(a_regular_expression_takes_what_it_matches_whole), T(a_replacement_is_made_safe_for_the_wire),
-    T(routes_stand_by_age_and_then_by_letters), T(everything_left_out_is_told),
-    T(the_same_plan_gives_the_same_bytes_but_for_the_generation), T(an_empty_plan_is_an_image_too))
+UNIT_MAIN("compile", T(the_network_is_carried_over),
+          T(a_route_is_served_on_all_addresses_of_its_gateway),
+          T(rules_keep_backends_weights_faults_and_timeouts),
+          T(congestion_control_is_the_binds_and_the_groups),
+          T(paths_are_matched_in_the_form_of_requests),
+          T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
+          T(a_regular_expression_takes_what_it_matches_whole),
+          T(a_replacement_is_made_safe_for_the_wire), T(routes_stand_by_age_and_then_by_letters),
+          T(everything_left_out_is_told),
+          T(the_same_plan_gives_the_same_bytes_but_for_the_generation),
+          T(a_limits_id_is_its_rules_its_names_and_its_numbers), T(an_empty_plan_is_an_image_too))

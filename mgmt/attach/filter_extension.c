@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filters by ExtensionRef: objects of ours in the route's namespace, RateLimits by now. Nothing of
+ * the kind is ever skipped. One that is not there is a reference that does not resolve, and its
+ * rule answers 500; a kind that we do not know is that too, and nothing that this release can do.
+ *
+ * To add a kind: a row in types.def with its schema, a case in filter_extension_run(), a type of
+ * filter in plan.h and image_format.h.
+ */
+#include "attach/attach_priv.h"
+
+#include "model/text.h"
+
+#include <string.h>
+
+#define SLUICE_GROUP "sluice.internal"
+#define CLIENT_PREFIX4_LEN 32u /* where a RateLimit says nothing: an address is a client */
+#define CLIENT_PREFIX6_LEN 64u /* likewise: a link is, for a host can have all its addresses */
+
+static void read_key(struct attach *a, const json_t *json, struct plan_limit *ret)
+{
+    const char *type = text_at(json, "type");
+    int64_t prefix4 = int_at(json, "ipv4PrefixLength"), prefix6 = int_at(json, "ipv6PrefixLength");
+    ret->key = IMAGE_LIMIT_ROUTE;
+    if (strcmp(type, "ClientAddress") == 0) {
+        ret->key = IMAGE_LIMIT_CLIENT;
+        ret->prefix4_len = prefix4 != 0 ? (uint8_t)prefix4 : CLIENT_PREFIX4_LEN;
+        ret->prefix6_len = prefix6 != 0 ? (uint8_t)prefix6 : CLIENT_PREFIX6_LEN;
+    } else if (strcmp(type, "Header") == 0) {
+        ret->key = IMAGE_LIMIT_HEADER;
+        ret->header = lower_of(a, text_at(json, "name"));
+    }
+}
+
+static struct plan_limit read_limit(struct attach *a, const char *namespace, const json_t *obj)
+{
+    const json_t *spec = json_object_get(obj, "spec");
+    const json_t *burst = json_object_get(spec, "burst");
+    uint64_t period_ms = 0;
+    text_parse_duration(text_at(spec, "per"), &period_ms);
+    struct plan_limit limit = {
+        .name = arena_printf(a->arena, "%s/%s", namespace,
+                             text_at(json_object_get(obj, "metadata"), "name")),
+        .requests = (uint32_t)int_at(spec, "requests"),
+        .period_ms = (uint32_t)period_ms,
+    };
+    limit.burst = burst != NULL ? (uint32_t)json_integer_value(burst) : limit.requests;
+    read_key(a, json_object_get(spec, "key"), &limit);
+    return limit;
+}
+
+bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
+                          struct plan_filter *ret, const char **ret_why)
+{
+    struct attach *a = in->a;
+    const char *namespace = in->route->meta.namespace;
+    const char *group = text_at(ref, "group"), *kind = text_at(ref, "kind");
+    const char *place = arena_printf(a->arena, "filters[%zu].extensionRef", i);
+    if (strcmp(group, SLUICE_GROUP) != 0 || strcmp(kind, "RateLimit") != 0) {
+        *ret_why = arena_printf(a->arena,
+                                "kind %s of group \"%s\" is no filter that is supported, "
+                                "RateLimit of " SLUICE_GROUP " is",
+                                kind, group);
+        rule_note_unresolved(in, place, PLAN_BACKEND_INVALID_KIND, *ret_why);
+        in->is_refused = true;
+        return false;
+    }
+    const json_t *obj = find_object(a, MODEL_RATE_LIMIT, namespace, text_at(ref, "name"));
+    if (obj == NULL || at_path(obj, "metadata", "deletionTimestamp") != NULL) {
+        rule_note_unresolved(in, place, PLAN_BACKEND_NOT_FOUND,
+                             arena_printf(a->arena,
+                                          "RateLimit %s/%s does not exist, requests are answered "
+                                          "500",
+                                          namespace, text_at(ref, "name")));
+        in->is_refused = true;
+        return false;
+    }
+    ret->type = PLAN_FILTER_LIMIT;
+    ret->limit = read_limit(a, namespace, obj);
+    return true;
+}
