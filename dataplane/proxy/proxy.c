@@ -48,6 +48,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
     mirrors_init(p, config->mirrors_max);
+    access_init(p, config->exchanges_max);
     proxy_env_init(p);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
