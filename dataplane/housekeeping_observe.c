@@ -39,8 +39,7 @@ static void tell_journal(const struct control_peer *peer, uint32_t kind, const c
     housekeeping_report("%s of process %u, user %u, %s", kinds[kind], pid, uid, what);
 }
 
-/* UNIX time when the workers' time was 0, in us. */
-static uint64_t epoch_us(const struct housekeeping *h)
+uint64_t housekeeping_epoch_us(const struct housekeeping *h)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -85,7 +84,7 @@ bool housekeeping_observe(struct housekeeping *h, struct control_peer *peer,
     struct control_result result = {.type = CONTROL_OBSERVE, .fault = fault};
     snprintf(result.text, sizeof(result.text), "%s", helps[fault]);
     if (fault == OBSERVE_FAULT_OK) {
-        result.subject = epoch_us(h);
+        result.subject = housekeeping_epoch_us(h);
         housekeeping_count(h, STAT_core_observations);
         tell_journal(peer, request->kind, "begins");
     } else {
