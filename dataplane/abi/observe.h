@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Contract 1d, observation: what passes over the control socket (abi/control.h) while somebody
- * looks into the dataplane: a dump of flows, a trace of flows, a capture of frames. And the form in which
- * housekeeping asks workers for the requests that it writes to the access log.
+ * looks into the dataplane: a dump of flows, a trace of flows, a capture of frames. In the same
+ * form housekeeping asks the workers for requests, for the access log.
  *
  *   type      from  body                     means
  *   OBSERVE   peer  struct control_observe   look; one observation a connection at a time

@@ -2,14 +2,14 @@
 /*
  * The file that lines are written to, behind a bounded buffer and a thread of its own. write() to a
  * file waits for the disk whatever flags the file has, and housekeeping must not: a disk that hangs
- * would keep images from the workers. So housekeeping puts whole lines into a ring of bytes, and the
- * thread is the only one that waits. No lock: each end of the ring has one writer.
+ * would keep images from the workers. So housekeeping puts whole lines into a ring of bytes, and
+ * the thread is the only one that waits. No lock: each end of the ring has one writer.
  *
  *   full disk, slow disk   the thread tries again; the ring fills; lines are refused, whole ones
  *   file moved away        the next line goes to a new file of the old name: rotation is `mv`
  *   no such directory      the same as a full disk: it may come
  *
- * Owner: housekeeping. Thread: housekeeping's, but for what is said. Bound: ACCESS_BUFFER_BYTES_MAX.
+ * Owner, thread: housekeeping. Bound: ACCESS_BUFFER_BYTES_MAX.
  */
 #pragma once
 
@@ -28,7 +28,8 @@ struct access_file *access_file_open(const char *path);
 /* Takes these whole lines; false: there is no room now. Never waits. */
 bool access_file_put(struct access_file *f, const char *lines, size_t len);
 
-/* What hinders it now, as errno; 0: nothing. `ret_n`: how often anything did since it was opened. */
+/* What hinders it now, as errno; 0: nothing. `ret_n`: how often anything did since it was opened.
+ */
 int access_file_fault(const struct access_file *f, uint64_t *ret_n);
 
 /* Writes what it has, waits for that no longer than ACCESS_CLOSE_MS_MAX, and frees it. NULL:

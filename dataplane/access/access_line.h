@@ -58,8 +58,10 @@ uint64_t access_fields_default(void);
 /* "time,status,end" as bits; false: one of the names is none, or none is there. */
 bool access_fields_parse(const char *text, uint64_t *ret_fields);
 
-/* A field's name, and a line of help on it. */
+/* A field's name. */
 const char *access_field_name(enum access_field field);
+
+/* A line of help on it. */
 const char *access_field_help(enum access_field field);
 
 /* Writes the record as a line with its newline. `v` is the image of the record's generation; NULL:

@@ -5,8 +5,8 @@
  * full loses them, counted.
  *
  * A request's head is often gone when its end comes, so what the record needs of it is copied when
- * the request begins, into the note that belongs to the exchange's place in the pool. Chance decides
- * then who is logged, once for all who look: so whoever wants one of ten gets some of those that
+ * the request begins, into the note that belongs to the exchange's place in the pool. The worker's
+ * chance is drawn then, once for all who look: whoever wants one of ten gets some of those that
  * whoever wants one of two gets. With OBSERVE_WANTS_ERRORS all are noted, and the end decides.
  *
  * Thread: the worker. Bound: a note for each exchange. Cost without a log: a branch a request.

@@ -14,8 +14,8 @@ import suite
 NS = "log"
 VIP4, VIP6 = "198.18.0.143", "2001:db8::143"
 HOST = "log.example"
-FIELDS = {"time", "client", "client_port", "local", "local_port", "worker", "method", "host", "path", "is_cut", "status",
-          "end", "listener", "route", "rule", "backend", "generation", "endpoint", "tries", "request_bytes",
+FIELDS = {"time", "client", "client_port", "local", "local_port", "worker", "method", "host", "path", "is_cut",
+          "status", "end", "listener", "route", "rule", "backend", "generation", "endpoint", "tries", "request_bytes",
           "response_bytes", "total_us", "head_us", "connect_us"}
 
 

@@ -150,7 +150,7 @@ TEST(what_housekeeping_was_too_slow_for_is_counted)
 TEST(a_file_that_cannot_be_written_loses_lines_counts_them_and_stops_nothing)
 {
     up("client_port,time,local,worker,total_us", "/dev/full");
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         while (tell(0, 0, 1))
             ;
         housekeeping_poll(house.h, 0);
