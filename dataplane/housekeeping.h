@@ -22,7 +22,7 @@ struct obs_hub;
 /* The access log, if there is to be one. */
 struct housekeeping_access {
     const char *file; /* NULL: none */
-    unsigned one_in;  /* of so many requests one is written, by chance */
+    unsigned one_in;  /* of so many requests one is written, by chance; 0: none but errors */
     bool has_errors;  /* and all those that were answered 500 and above, or not wholly */
     uint64_t fields;  /* access/access_line.h: which, as bits */
 };

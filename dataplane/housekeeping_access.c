@@ -7,6 +7,8 @@
  * An image goes only when all that was told of it has been written down: a worker tells before it
  * lets go of the image, so who sees it let go sees the record too.
  *
+ * Others who look at requests (sluicectl requests) get lines too.
+ *
  * Thread: housekeeping's. Bound: a ring for each worker, then the file's buffer; what does not fit
  * is counted.
  */
@@ -24,7 +26,7 @@ bool housekeeping_access_begin(struct housekeeping *h, const struct housekeeping
     struct access_log *log = &h->access;
     if (config->file == NULL)
         return true;
-    ASSERT(h->obs != NULL && config->one_in > 0 && config->fields != 0);
+    ASSERT(h->obs != NULL && config->fields != 0 && (config->one_in > 0 || config->has_errors));
     bool has_query = (config->fields >> ACCESS_FIELD_query & 1) != 0;
     struct control_observe request = {
         .kind = OBSERVE_REQUESTS,
@@ -46,12 +48,36 @@ bool housekeeping_access_begin(struct housekeeping *h, const struct housekeeping
     return true;
 }
 
+/* With the names of the record's image. */
+static size_t make_line(const struct housekeeping *h, const struct access_record *r,
+                        uint64_t epoch_us, uint64_t fields, char line[ACCESS_LINE_BYTES_MAX])
+{
+    const struct generation *g = generation_find(h->generations, r->generation);
+    return access_line_write(r, g != NULL ? generation_view(g) : NULL, epoch_us, fields, line);
+}
+
+const struct observe_record *housekeeping_access_line(const struct housekeeping *h,
+                                                      const struct observe_record *record,
+                                                      bool wants_query,
+                                                      struct access_line_room *room)
+{
+    struct observe_line *l = &room->line;
+    ASSERT(record->type == OBSERVE_RECORD_REQUEST);
+    uint64_t query = wants_query ? 1ull << ACCESS_FIELD_query : 0;
+    size_t len = make_line(h, (const struct access_record *)record, housekeeping_epoch_us(h),
+                           access_fields_default() | query, l->line);
+    l->head = *record;
+    l->head.type = OBSERVE_RECORD_LINE;
+    l->head.bytes = (uint16_t)((sizeof(*l) + len + 7) & ~(size_t)7);
+    l->line_bytes = (uint32_t)len;
+    l->reserved = 0;
+    return &l->head;
+}
+
 static void write_line(struct housekeeping *h, const struct access_record *r, uint64_t epoch_us)
 {
     char line[ACCESS_LINE_BYTES_MAX];
-    const struct generation *g = generation_find(h->generations, r->generation);
-    size_t len = access_line_write(r, g != NULL ? generation_view(g) : NULL, epoch_us,
-                                   h->access.fields, line);
+    size_t len = make_line(h, r, epoch_us, h->access.fields, line);
     bool is_taken = access_file_put(h->access.file, line, len);
     housekeeping_count(h, is_taken ? STAT_core_access_lines : STAT_core_access_lost_file);
 }

@@ -31,8 +31,10 @@ static struct observation *observation_of(struct housekeeping *h, const struct c
 /* Who looks at what, for the journal. */
 static void tell_journal(const struct control_peer *peer, uint32_t kind, const char *what)
 {
-    static const char *const kinds[] = {
-        [OBSERVE_FLOWS] = "flows", [OBSERVE_TRACE] = "trace", [OBSERVE_CAPTURE] = "capture"};
+    static const char *const kinds[] = {[OBSERVE_FLOWS] = "flows",
+                                        [OBSERVE_TRACE] = "trace",
+                                        [OBSERVE_CAPTURE] = "capture",
+                                        [OBSERVE_REQUESTS] = "requests"};
     uint32_t pid;
     uint32_t uid;
     control_peer_who(peer, &pid, &uid);
@@ -65,6 +67,7 @@ static enum observe_fault begin(struct housekeeping *h, struct control_peer *pee
         .id = id,
         .slot = slot,
         .kind = request->kind,
+        .wants_query = (request->wants & OBSERVE_WANTS_QUERY) != 0,
         .until_ms = housekeeping_now_ms() + request->ms_max,
         .records_left = request->records_max,
         .bytes_left = request->bytes_max,
@@ -156,10 +159,14 @@ static void put_record(struct housekeeping *h, struct observation *o,
 static void fill(struct housekeeping *h, struct observation *o)
 {
     const struct observe_record *record;
+    struct access_line_room room;
     while ((record = obs_hub_peek(h->obs, o->slot)) != NULL) {
-        if (o->n_waiting + record->bytes > MESSAGE_BYTES)
+        const struct observe_record *told = record;
+        if (o->kind == OBSERVE_REQUESTS)
+            told = housekeeping_access_line(h, record, o->wants_query, &room);
+        if (o->n_waiting + told->bytes > MESSAGE_BYTES)
             return;
-        put_record(h, o, record);
+        put_record(h, o, told);
         obs_hub_drop(h->obs, o->slot, record);
     }
 }

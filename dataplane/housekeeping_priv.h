@@ -2,6 +2,7 @@
 /* Shared by housekeeping*.c. Owner, thread: housekeeping. */
 #pragma once
 
+#include "abi/observe.h"
 #include "access/access_file.h"
 #include "control_server.h"
 #include "core/endpoint_table.h"
@@ -53,6 +54,7 @@ struct observation {
     uint64_t id;               /* of its OBSERVE */
     unsigned slot;             /* of the hub */
     uint32_t kind;             /* enum observe_kind */
+    bool wants_query;          /* REQUESTS */
     uint64_t until_ms;
     bool is_ending;
     bool is_cut; /* by a bound on all workers together, by time or by STOP */
@@ -149,6 +151,19 @@ void housekeeping_forget_observer(struct housekeeping *h, const struct control_p
 
 /* UNIX time when the workers' time was 0, in us. */
 uint64_t housekeeping_epoch_us(const struct housekeeping *h);
+
+/* Room for a line, as it goes to who looks at requests. */
+struct access_line_room {
+    struct observe_line line;
+    char text[ACCESS_LINE_BYTES_MAX + 8]; /* of it, and padding */
+};
+
+/* A request that a worker told of, as a line; it is in `room`. Its names are null if its image has
+ * gone meanwhile. */
+const struct observe_record *housekeeping_access_line(const struct housekeeping *h,
+                                                      const struct observe_record *record,
+                                                      bool wants_query,
+                                                      struct access_line_room *room);
 
 /* Begins the access log, if the configuration wants one. False: no memory, or no thread. */
 bool housekeeping_access_begin(struct housekeeping *h, const struct housekeeping_access *config);

@@ -24,7 +24,8 @@
     X(CORES, "cores", "LIST",                                                                      \
       "CPUs to run on, as 0-3,8: housekeeping on the first (default: all)")                        \
     X(ACCESS_LOG, "access-log", "FILE", "a line of JSON for each request; moved away: a new one")  \
-    X(ACCESS_SAMPLE, "access-sample", "N", "one of N requests is logged, by chance (default 1)")   \
+    X(ACCESS_SAMPLE, "access-sample", "N",                                                         \
+      "one of N requests is logged, by chance; 0: errors only (default 1)")                        \
     X(ACCESS_ERRORS, "access-errors", "all|sample",                                                \
       "requests answered 500 and above, or not wholly (default all)")                              \
     X(ACCESS_FIELDS, "access-fields", "NAME,...", "what is logged of each; see below")             \
@@ -197,7 +198,7 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         o->access_log = value;
         return true;
     case OPTION_ACCESS_SAMPLE:
-        return parse_number("access-sample", value, 1, OPTIONS_ACCESS_ONE_IN_MAX, &o->access_one_in,
+        return parse_number("access-sample", value, 0, OPTIONS_ACCESS_ONE_IN_MAX, &o->access_one_in,
                             ret_fault);
     case OPTION_ACCESS_ERRORS:
         return parse_access_errors(value, o, ret_fault);
@@ -225,6 +226,8 @@ static bool check_whole(const struct options *o, struct net_fault *ret_fault)
         return net_fault_set(ret_fault, "--state-dir is required");
     if (o->access_log != NULL && o->access_log[0] == '\0')
         return net_fault_set(ret_fault, "--access-log: the name of a file");
+    if (o->access_one_in == 0 && !o->access_has_errors)
+        return net_fault_set(ret_fault, "--access-sample 0 leaves nothing but --access-errors all");
     if (o->n_ports == 0)
         return net_fault_set(ret_fault, "at least one --port is required");
     return true;

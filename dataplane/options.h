@@ -37,7 +37,7 @@ struct options {
     unsigned n_cpus;
     uint16_t cpus[OPTIONS_CPUS_MAX]; /* to run on; fewer than lcores: they share */
     const char *access_log;          /* a file; NULL: none */
-    unsigned access_one_in;          /* of so many requests one is logged */
+    unsigned access_one_in;          /* of so many requests one is logged; 0: none but errors */
     bool access_has_errors;          /* and all that were answered 500 and above, or not wholly */
     uint64_t access_fields;          /* access/access_line.h: as bits */
     bool wants_help;

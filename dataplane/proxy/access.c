@@ -31,8 +31,7 @@ void access_init(struct proxy *p, uint32_t exchanges)
 /* Does chance want it? */
 static bool is_drawn(const struct control_observe *request, uint32_t chance)
 {
-    ASSERT_HOT(request->one_in > 0);
-    return chance <= UINT32_MAX / request->one_in;
+    return request->one_in != 0 && chance <= UINT32_MAX / request->one_in;
 }
 
 /* What any of those who look may want of this request. False: nobody will want it. */

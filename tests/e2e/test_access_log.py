@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import struct
+import subprocess
 
 import backend
 import lab as labs
@@ -139,6 +141,48 @@ def a_request_cannot_write_lines_of_its_own(l):
     check_whole(l, l.log)
     cut = [r for r in lines(l.log) if r["is_cut"]]
     assert len(cut) == 1 and cut[0]["path"].startswith("/echo/xxx"), cut
+
+
+def watched(l, ask_all, *args):
+    """The requests that `sluicectl requests` shows of those that ask_all() makes; it gives the last one's path."""
+    command = [l.appliance.program("mgmt", "ctl", "sluicectl"), "--run-dir", l.appliance.run_dir, "requests", *args]
+    before = l.appliance.counters()["core_observations"]
+    watcher = subprocess.Popen(l["admin"].argv(*command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "requests for" in watcher.stderr.readline()
+        assert l.appliance.counters()["core_observations"] == before + 1
+        last = ask_all()
+        seen = [json.loads(watcher.stdout.readline())]
+        while seen[-1]["path"] != last:
+            seen.append(json.loads(watcher.stdout.readline()))
+        watcher.send_signal(signal.SIGINT)
+        rest, said = watcher.communicate(timeout=10)
+        assert watcher.returncode == 0 and f"{len(seen)} requests, 0 lost" in said and not rest, (said, rest)
+        return seen
+    finally:
+        watcher.kill()
+        watcher.wait()
+
+
+@suite.test("#5")
+def requests_can_be_watched_as_they_end_all_of_them_or_errors_only(l):
+    rounds = iter("xyz")
+
+    def ask_all():
+        name = next(rounds)
+        for n in range(5):
+            ask(l, f"/echo/{name}{n}?secret={n}")
+            ask(l, f"/empty/{name}{n}")
+        return f"/empty/{name}4"
+    seen = watched(l, ask_all, f"{VIP4}:80")
+    assert len(seen) == 10 and all(set(r) == FIELDS for r in seen), seen
+    for r in seen:
+        logged = line_of(l, r["path"])
+        assert {**r, "time": ""} == {**logged, "time": ""}, (r, logged)
+    seen = watched(l, ask_all, "--errors")
+    assert [r["status"] for r in seen] == [503] * 5, seen
+    seen = watched(l, ask_all, "--query", labs.CLIENT4)
+    assert {r["query"] for r in seen} == {None, *(f"secret={n}" for n in range(5))}, seen
 
 
 @contextlib.contextmanager

@@ -58,10 +58,10 @@ static void down(void)
 }
 
 /* The worker tells of a request that the first rule of this generation took. False: no room. */
-static bool tell(unsigned worker, uint64_t generation, uint16_t client_port)
+static bool tell_lane(unsigned worker, struct obs_lane *lane, uint64_t generation,
+                      uint16_t client_port)
 {
     struct obs *eye = &house.eyes[worker];
-    struct obs_lane *lane = obs_lane_next(eye, OBSERVE_REQUESTS, NULL);
     REQUIRE(lane != NULL);
     struct access_record *r = obs_take(eye, lane, OBSERVE_RECORD_REQUEST, (uint32_t)sizeof(*r), 42);
     if (r == NULL) {
@@ -74,6 +74,17 @@ static bool tell(unsigned worker, uint64_t generation, uint16_t client_port)
     r->generation = generation;
     obs_put(eye, lane, r);
     return true;
+}
+
+/* The log's. */
+static struct obs_lane *first_lane(unsigned worker)
+{
+    return obs_lane_next(&house.eyes[worker], OBSERVE_REQUESTS, NULL);
+}
+
+static bool tell(unsigned worker, uint64_t generation, uint16_t client_port)
+{
+    return tell_lane(worker, first_lane(worker), generation, client_port);
 }
 
 /* Publishes an image of one listener and one route, whose name is `route`. */
@@ -173,21 +184,34 @@ TEST(without_a_file_no_worker_looks)
     down();
 }
 
-TEST(requests_are_not_to_be_asked_for_over_the_socket)
+TEST(who_looks_over_the_socket_gets_the_same_lines)
 {
-    up("time", NULL);
+    up("client_port", NULL);
     int s = house_connect(&house);
     struct control_observe request = {.kind = OBSERVE_REQUESTS,
                                       .workers = 1,
-                                      .records_max = 1,
-                                      .bytes_max = 1,
-                                      .ms_max = 1,
+                                      .records_max = 1000,
+                                      .bytes_max = 100000,
+                                      .ms_max = 60000,
                                       .one_in = 1};
     house_send(&house, s, CONTROL_OBSERVE, 5, &request, sizeof(request), -1);
     REQUIRE(house_receive(&house, s, &reply));
-    CHECK_EQ(reply.body.result.fault, OBSERVE_FAULT_REQUEST);
+    CHECK_EQ(reply.body.result.fault, OBSERVE_FAULT_OK);
+    obs_poll(&house.eyes[0]);
+    CHECK(tell_lane(0, obs_lane_next(&house.eyes[0], OBSERVE_REQUESTS, first_lane(0)), 0, 77));
+    REQUIRE(house_receive(&house, s, &reply));
+    CHECK_EQ(reply.msg.type, CONTROL_RECORDS);
+    const struct observe_line *l = (const struct observe_line *)reply.body.bytes;
+    CHECK_EQ(l->head.type, OBSERVE_RECORD_LINE);
+    CHECK_EQ(l->head.bytes, reply.msg.length);
+    REQUIRE(l->line_bytes <= reply.msg.length - sizeof(*l));
+    snprintf(text, sizeof(text), "%.*s", (int)l->line_bytes, l->line);
+    CHECK(strstr(text, "\"client_port\":77,") != NULL && strchr(text, '\n') != NULL);
+    CHECK(strstr(text, "\"query\"") == NULL);
     close(s);
+    housekeeping_poll(house.h, 0);
     down();
+    CHECK_STR(text, ""); /* that record was the other's */
 }
 
 UNIT_MAIN("dataplane/access_log",
@@ -195,4 +219,4 @@ UNIT_MAIN("dataplane/access_log",
           T(the_last_requests_are_written_when_the_process_ends),
           T(what_housekeeping_was_too_slow_for_is_counted),
           T(a_file_that_cannot_be_written_loses_lines_counts_them_and_stops_nothing),
-          T(without_a_file_no_worker_looks), T(requests_are_not_to_be_asked_for_over_the_socket))
+          T(without_a_file_no_worker_looks), T(who_looks_over_the_socket_gets_the_same_lines))

@@ -88,7 +88,7 @@ TEST(bad_command_lines_are_refused_with_a_sentence)
         "--state-dir /s " PORT,
         DIRS,
         DIRS PORT "--access-log ",
-        DIRS PORT "--access-sample 0",
+        DIRS PORT "--access-sample 0 --access-errors sample",
         DIRS PORT "--access-sample 1000001",
         DIRS PORT "--access-errors some",
         DIRS PORT "--access-fields time,nothing",

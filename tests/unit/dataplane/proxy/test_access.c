@@ -280,6 +280,10 @@ TEST(a_sample_is_one_of_n_by_chance_and_errors_are_all_there_for_who_wants_them)
     CHECK(told > 200 && told < 300);
     CHECK_EQ(count(c, GET("/none"), 50), 50);
     end();
+    c = begin_with(NULL, 0, OBSERVE_WANTS_ERRORS); /* none but those */
+    CHECK_EQ(count(c, GET("/"), 50), 0);
+    CHECK_EQ(count(c, GET("/none"), 50), 50);
+    end();
     c = begin_with(NULL, 4, 0);
     told = count(c, GET("/none"), 1000);
     CHECK(told > 200 && told < 300);
