@@ -18,7 +18,8 @@
 /* What is kept of a request's head. */
 struct access_note {
     uint32_t chance;
-    uint8_t flags; /* enum access_flag */
+    uint8_t flags;       /* enum access_flag */
+    uint8_t query_flags; /* the same, for those who want the query */
     uint16_t text_bytes[ACCESS_TEXTS];
     uint8_t text[ACCESS_TEXT_BYTES_MAX]; /* the texts one behind the other */
 };
@@ -46,19 +47,19 @@ static bool is_wanted(struct obs *o, uint32_t chance, uint32_t *ret_wants)
     return is_any;
 }
 
-static void add_text(struct access_note *note, enum access_text which, struct slice text,
-                     size_t most)
+/* Returns ACCESS_IS_CUT if it does not fit. */
+static uint8_t add_text(struct access_note *note, enum access_text which, struct slice text,
+                        size_t most)
 {
     size_t used = 0;
     for (unsigned i = 0; i < ACCESS_TEXTS; i++)
         used += note->text_bytes[i];
     size_t room = min64(most, ACCESS_TEXT_BYTES_MAX - used);
     size_t n = min64(text.len, room);
-    if (n < text.len)
-        note->flags |= ACCESS_IS_CUT;
     if (n > 0)
         memcpy(note->text + used, text.ptr, n);
     note->text_bytes[which] = (uint16_t)n;
+    return n < text.len ? ACCESS_IS_CUT : 0;
 }
 
 static void take_note(struct access_note *note, const struct http_head *head, uint32_t chance,
@@ -66,13 +67,13 @@ static void take_note(struct access_note *note, const struct http_head *head, ui
 {
     bool has_query = head->has_query && wants & OBSERVE_WANTS_QUERY;
     note->chance = chance;
-    note->flags = has_query ? ACCESS_HAS_QUERY : 0;
+    note->query_flags = has_query ? ACCESS_HAS_QUERY : 0;
     memset(note->text_bytes, 0, sizeof(note->text_bytes));
-    add_text(note, ACCESS_METHOD, head->method_text, ACCESS_METHOD_BYTES_MAX);
-    add_text(note, ACCESS_HOST, head->host, ACCESS_HOST_BYTES_MAX);
-    add_text(note, ACCESS_PATH, head->path, ACCESS_TEXT_BYTES_MAX);
+    note->flags = add_text(note, ACCESS_METHOD, head->method_text, ACCESS_METHOD_BYTES_MAX);
+    note->flags |= add_text(note, ACCESS_HOST, head->host, ACCESS_HOST_BYTES_MAX);
+    note->flags |= add_text(note, ACCESS_PATH, head->path, ACCESS_TEXT_BYTES_MAX);
     if (has_query)
-        add_text(note, ACCESS_QUERY, head->query, ACCESS_TEXT_BYTES_MAX);
+        note->query_flags |= add_text(note, ACCESS_QUERY, head->query, ACCESS_TEXT_BYTES_MAX);
 }
 
 void access_note(struct exchange *e)
@@ -145,7 +146,7 @@ static void put(struct exchange *e, enum stat_id why, struct obs_lane *lane)
         return;
     }
     fill(e, why, core->now_us, r);
-    r->flags = has_query ? note->flags : note->flags & ~ACCESS_HAS_QUERY;
+    r->flags = note->flags | (has_query ? note->query_flags : 0);
     memcpy(r->text_bytes, note->text_bytes, sizeof(r->text_bytes));
     if (!has_query)
         r->text_bytes[ACCESS_QUERY] = 0;

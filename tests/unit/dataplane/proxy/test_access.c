@@ -245,6 +245,36 @@ TEST(the_query_is_told_only_to_who_asks_for_it)
     end();
 }
 
+TEST(who_does_not_ask_for_the_query_is_not_told_of_it_while_another_is)
+{
+    struct fake_stream *c = begin();
+    struct control_observe request = {.kind = OBSERVE_REQUESTS,
+                                      .workers = 1,
+                                      .records_max = UINT64_MAX,
+                                      .bytes_max = UINT64_MAX,
+                                      .ms_max = 1,
+                                      .one_in = 1,
+                                      .wants = OBSERVE_WANTS_QUERY};
+    char text[ACCESS_TEXT_BYTES_MAX + 100];
+    unsigned without = slot;
+    unsigned with;
+    REQUIRE(obs_hub_begin(hub, &request, &with));
+    obs_poll(&w.core.obs);
+    snprintf(text, sizeof(text), "GET /a?%0*d HTTP/1.1\r\nHost: www.example\r\n\r\n",
+             (int)ACCESS_TEXT_BYTES_MAX, 7);
+    world_say(&w, c, text);
+    const struct access_record *r = check_one(STAT_proxy_end_complete, 200);
+    CHECK_EQ(r->flags, 0);
+    CHECK_EQ(r->text_bytes[ACCESS_QUERY], 0);
+    CHECK(r->head.bytes < sizeof(*r) + 50); /* nor are its bytes behind it */
+    slot = with;
+    r = check_one(STAT_proxy_end_complete, 200);
+    CHECK_EQ(r->flags, ACCESS_HAS_QUERY | ACCESS_IS_CUT);
+    CHECK(r->text_bytes[ACCESS_QUERY] > 400);
+    slot = without;
+    end();
+}
+
 TEST(texts_that_are_longer_than_the_note_are_cut)
 {
     struct fake_stream *c = begin();
@@ -329,6 +359,7 @@ UNIT_MAIN("proxy/access", T(a_request_that_was_answered_tells_who_what_where_and
           T(a_client_that_goes_before_the_answer_has_no_status),
           T(a_request_for_which_there_was_no_exchange_is_told_too),
           T(the_query_is_told_only_to_who_asks_for_it),
+          T(who_does_not_ask_for_the_query_is_not_told_of_it_while_another_is),
           T(texts_that_are_longer_than_the_note_are_cut),
           T(a_sample_is_one_of_n_by_chance_and_errors_are_all_there_for_who_wants_them),
           T(a_full_ring_loses_records_counts_them_and_holds_nobody_up),
