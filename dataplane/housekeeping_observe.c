@@ -2,7 +2,7 @@
 /*
  * Observations: from the control socket to the workers' lanes, and the workers' records back. Who
  * may ask is who may open the socket; every begin and end is told to the operator's journal, for it
- * lets somebody read traffic. Thread: housekeeping's. Bound: OBS_SLOTS_MAX, one message of memory
+ * lets somebody read traffic. Thread: housekeeping's. Bound: OBS_PEERS_MAX, one message of memory
  * each.
  */
 #include "abi/observe.h"
@@ -21,7 +21,7 @@
 
 static struct observation *observation_of(struct housekeeping *h, const struct control_peer *peer)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer == peer)
             return &h->observations[i];
     }
@@ -208,7 +208,7 @@ static void attend(struct housekeeping *h, struct observation *o)
 
 void housekeeping_pass_records(struct housekeeping *h)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer != NULL)
             attend(h, &h->observations[i]);
     }
@@ -216,7 +216,7 @@ void housekeeping_pass_records(struct housekeeping *h)
 
 bool housekeeping_is_observed(const struct housekeeping *h)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer != NULL)
             return true;
     }

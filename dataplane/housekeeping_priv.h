@@ -95,7 +95,7 @@ struct housekeeping {
     struct image_map waiting;         /* accepted, but GENERATIONS_MAX are alive; data NULL: none */
     struct obs_hub *obs;              /* NULL: nobody can look */
     uint64_t (*now_us)(void);
-    struct observation observations[OBS_SLOTS_MAX];
+    struct observation observations[OBS_PEERS_MAX];
     struct access_log access;
     uint64_t devices_ms; /* when the devices' counters were looked at */
     uint64_t synced_ms;  /* when appended endpoints were last brought to the disk */

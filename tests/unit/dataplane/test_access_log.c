@@ -214,9 +214,33 @@ TEST(who_looks_over_the_socket_gets_the_same_lines)
     CHECK_STR(text, ""); /* that record was the other's */
 }
 
+TEST(the_log_takes_no_place_of_those_who_look_over_the_socket)
+{
+    int peers[OBS_PEERS_MAX + 1];
+    struct control_observe request = {.kind = OBSERVE_REQUESTS,
+                                      .workers = 1,
+                                      .records_max = 1,
+                                      .bytes_max = 1,
+                                      .ms_max = 60000,
+                                      .one_in = 1};
+    up("time", NULL);
+    for (unsigned i = 0; i <= OBS_PEERS_MAX; i++) {
+        peers[i] = house_connect(&house);
+        house_send(&house, peers[i], CONTROL_OBSERVE, 5, &request, sizeof(request), -1);
+        REQUIRE(house_receive(&house, peers[i], &reply));
+        CHECK_EQ(reply.body.result.fault,
+                 i < OBS_PEERS_MAX ? OBSERVE_FAULT_OK : OBSERVE_FAULT_BUSY);
+    }
+    for (unsigned i = 0; i <= OBS_PEERS_MAX; i++)
+        close(peers[i]);
+    housekeeping_poll(house.h, 0);
+    down();
+}
+
 UNIT_MAIN("dataplane/access_log",
           T(a_request_is_a_line_with_the_names_of_its_image_even_if_that_goes_at_once),
           T(the_last_requests_are_written_when_the_process_ends),
           T(what_housekeeping_was_too_slow_for_is_counted),
           T(a_file_that_cannot_be_written_loses_lines_counts_them_and_stops_nothing),
-          T(without_a_file_no_worker_looks), T(who_looks_over_the_socket_gets_the_same_lines))
+          T(without_a_file_no_worker_looks), T(who_looks_over_the_socket_gets_the_same_lines),
+          T(the_log_takes_no_place_of_those_who_look_over_the_socket))
