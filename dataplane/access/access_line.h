@@ -6,7 +6,7 @@
  * Texts come from strangers: quotes, backslashes and control characters are escaped, and bytes that
  * are no UTF-8 become U+FFFD each, so that a line is always one line and always JSON.
  *
- * Pure. Thread: any. Cost: 1 to 2 us.
+ * Pure. Thread: any. Cost: about 2 us.
  */
 #pragma once
 
