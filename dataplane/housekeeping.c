@@ -25,16 +25,22 @@ void housekeeping_report(const char *format, ...)
     va_end(args);
 }
 
+static void unmap_image(const void *image, size_t length, struct route_patterns *patterns)
+{
+    route_patterns_free(patterns);
+    munmap((void *)(uintptr_t)image, length);
+}
+
 static void release_image(void *owner, const void *image, size_t length, void *companion)
 {
-    route_patterns_free(companion);
-    munmap((void *)(uintptr_t)image, length);
+    housekeeping_access_catch_up(owner);
+    unmap_image(image, length, companion);
 }
 
 void housekeeping_drop_image(struct image_map *image)
 {
     if (image->data != NULL)
-        release_image(NULL, image->data, image->length, image->patterns);
+        unmap_image(image->data, image->length, image->patterns);
     *image = (struct image_map){0};
 }
 
@@ -195,7 +201,7 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
                    struct housekeeping_fault *ret_fault)
 {
     struct endpoint_log_found found;
-    h->generations = generation_set_new(config->workers, release_image, NULL);
+    h->generations = generation_set_new(config->workers, release_image, h);
     if (h->generations == NULL)
         return fail(ret_fault, "generations", "");
     h->state = state_dir_open(config->state_dir, STATE_DIR_NAME);
@@ -206,6 +212,8 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
         return fail(ret_fault, "endpoint log in", config->state_dir);
     housekeeping_note_log(h, &found);
     housekeeping_load_image(h);
+    if (!housekeeping_access_begin(h, &config->access))
+        return fail(ret_fault, "access log", config->access.file);
     h->server = control_server_new(config->run_dir, h->stats, on_message, on_gone, h);
     if (h->server == NULL && errno == EADDRINUSE) {
         snprintf(ret_fault->text, sizeof(ret_fault->text),
@@ -253,6 +261,8 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     unsigned handled = control_server_poll(h->server, housekeeping_timeout_ms(h, timeout_ms));
     endpoint_table_reap(h->endpoints);
     housekeeping_pass_records(h);
+    housekeeping_access_write(h, ACCESS_LINES_PER_POLL);
+    housekeeping_access_follow(h);
     housekeeping_follow(h);
     housekeeping_set_gauges(h);
     housekeeping_sync(h);
@@ -263,6 +273,7 @@ void housekeeping_free(struct housekeeping *h)
 {
     if (h == NULL)
         return;
+    housekeeping_access_end(h);
     control_server_free(h->server);
     endpoint_log_close(h->log);
     state_dir_close(h->state);

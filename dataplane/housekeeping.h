@@ -19,6 +19,14 @@ struct generation_set;
 struct housekeeping;
 struct obs_hub;
 
+/* The access log, if there is to be one. */
+struct housekeeping_access {
+    const char *file; /* NULL: none */
+    unsigned one_in;  /* of so many requests one is written, by chance; 0: none but errors */
+    bool has_errors;  /* and all those that were answered 500 and above, or not wholly */
+    uint64_t fields;  /* access/access_line.h: which, as bits */
+};
+
 struct housekeeping_config {
     const char *run_dir;
     const char *state_dir;
@@ -32,8 +40,9 @@ struct housekeeping_config {
     struct stats_worker *stats; /* housekeeping's own block */
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
-    struct obs_hub *obs;      /* by which to look at the workers; NULL: not at all */
-    uint64_t (*now_us)(void); /* the time that the workers are given; with obs */
+    struct obs_hub *obs;               /* by which to look at the workers; NULL: not at all */
+    uint64_t (*now_us)(void);          /* the time that the workers are given; with obs */
+    struct housekeeping_access access; /* with obs */
 };
 
 /* What went wrong, for a person. */

@@ -2,7 +2,7 @@
 /*
  * Observations: from the control socket to the workers' lanes, and the workers' records back. Who
  * may ask is who may open the socket; every begin and end is told to the operator's journal, for it
- * lets somebody read traffic. Thread: housekeeping's. Bound: OBS_SLOTS_MAX, one message of memory
+ * lets somebody read traffic. Thread: housekeeping's. Bound: OBS_PEERS_MAX, one message of memory
  * each.
  */
 #include "abi/observe.h"
@@ -21,7 +21,7 @@
 
 static struct observation *observation_of(struct housekeeping *h, const struct control_peer *peer)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer == peer)
             return &h->observations[i];
     }
@@ -31,16 +31,17 @@ static struct observation *observation_of(struct housekeeping *h, const struct c
 /* Who looks at what, for the journal. */
 static void tell_journal(const struct control_peer *peer, uint32_t kind, const char *what)
 {
-    static const char *const kinds[] = {
-        [OBSERVE_FLOWS] = "flows", [OBSERVE_TRACE] = "trace", [OBSERVE_CAPTURE] = "capture"};
+    static const char *const kinds[] = {[OBSERVE_FLOWS] = "flows",
+                                        [OBSERVE_TRACE] = "trace",
+                                        [OBSERVE_CAPTURE] = "capture",
+                                        [OBSERVE_REQUESTS] = "requests"};
     uint32_t pid;
     uint32_t uid;
     control_peer_who(peer, &pid, &uid);
     housekeeping_report("%s of process %u, user %u, %s", kinds[kind], pid, uid, what);
 }
 
-/* UNIX time when the workers' time was 0, in us. */
-static uint64_t epoch_us(const struct housekeeping *h)
+uint64_t housekeeping_epoch_us(const struct housekeeping *h)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -66,6 +67,7 @@ static enum observe_fault begin(struct housekeeping *h, struct control_peer *pee
         .id = id,
         .slot = slot,
         .kind = request->kind,
+        .wants_query = (request->wants & OBSERVE_WANTS_QUERY) != 0,
         .until_ms = housekeeping_now_ms() + request->ms_max,
         .records_left = request->records_max,
         .bytes_left = request->bytes_max,
@@ -85,7 +87,7 @@ bool housekeeping_observe(struct housekeeping *h, struct control_peer *peer,
     struct control_result result = {.type = CONTROL_OBSERVE, .fault = fault};
     snprintf(result.text, sizeof(result.text), "%s", helps[fault]);
     if (fault == OBSERVE_FAULT_OK) {
-        result.subject = epoch_us(h);
+        result.subject = housekeeping_epoch_us(h);
         housekeeping_count(h, STAT_core_observations);
         tell_journal(peer, request->kind, "begins");
     } else {
@@ -157,10 +159,14 @@ static void put_record(struct housekeeping *h, struct observation *o,
 static void fill(struct housekeeping *h, struct observation *o)
 {
     const struct observe_record *record;
+    struct access_line_room room;
     while ((record = obs_hub_peek(h->obs, o->slot)) != NULL) {
-        if (o->n_waiting + record->bytes > MESSAGE_BYTES)
+        const struct observe_record *told = record;
+        if (o->kind == OBSERVE_REQUESTS)
+            told = housekeeping_access_line(h, record, o->wants_query, &room);
+        if (o->n_waiting + told->bytes > MESSAGE_BYTES)
             return;
-        put_record(h, o, record);
+        put_record(h, o, told);
         obs_hub_drop(h->obs, o->slot, record);
     }
 }
@@ -202,7 +208,7 @@ static void attend(struct housekeeping *h, struct observation *o)
 
 void housekeeping_pass_records(struct housekeeping *h)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer != NULL)
             attend(h, &h->observations[i]);
     }
@@ -210,7 +216,7 @@ void housekeeping_pass_records(struct housekeeping *h)
 
 bool housekeeping_is_observed(const struct housekeeping *h)
 {
-    for (unsigned i = 0; i < OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < OBS_PEERS_MAX; i++) {
         if (h->observations[i].peer != NULL)
             return true;
     }

@@ -2,6 +2,8 @@
 /* Shared by housekeeping*.c. Owner, thread: housekeeping. */
 #pragma once
 
+#include "abi/observe.h"
+#include "access/access_file.h"
 #include "control_server.h"
 #include "core/endpoint_table.h"
 #include "core/generation.h"
@@ -34,6 +36,12 @@
 /* How long an observer may take to read the end of what it asked for, when its time is over. */
 #define OBSERVE_LINGER_MS_MAX 5000u
 
+/* Lines of the access log in one poll, so that messages wait for no more than some ms of them. */
+#define ACCESS_LINES_PER_POLL 4096u
+
+/* How often it is told, at most, that the access log's file cannot be written. */
+#define ACCESS_TELL_MS 60000u
+
 /* A generation and what is in it. */
 struct generation_mark {
     uint64_t generation; /* 0: none */
@@ -46,6 +54,7 @@ struct observation {
     uint64_t id;               /* of its OBSERVE */
     unsigned slot;             /* of the hub */
     uint32_t kind;             /* enum observe_kind */
+    bool wants_query;          /* REQUESTS */
     uint64_t until_ms;
     bool is_ending;
     bool is_cut; /* by a bound on all workers together, by time or by STOP */
@@ -55,6 +64,15 @@ struct observation {
     uint64_t bytes;
     uint32_t n_waiting; /* bytes of `waiting`, the next message */
     uint8_t *waiting;
+};
+
+/* The access log. */
+struct access_log {
+    struct access_file *file; /* NULL: there is none */
+    unsigned slot;            /* of the hub */
+    uint64_t fields;
+    uint64_t told_ms; /* when a fault of the file was reported; 0: never */
+    char path[256];   /* for that report */
 };
 
 struct housekeeping {
@@ -77,7 +95,8 @@ struct housekeeping {
     struct image_map waiting;         /* accepted, but GENERATIONS_MAX are alive; data NULL: none */
     struct obs_hub *obs;              /* NULL: nobody can look */
     uint64_t (*now_us)(void);
-    struct observation observations[OBS_SLOTS_MAX];
+    struct observation observations[OBS_PEERS_MAX];
+    struct access_log access;
     uint64_t devices_ms; /* when the devices' counters were looked at */
     uint64_t synced_ms;  /* when appended endpoints were last brought to the disk */
 };
@@ -129,6 +148,37 @@ void housekeeping_pass_records(struct housekeeping *h);
 
 /* The peer is gone: what it looked at ends. */
 void housekeeping_forget_observer(struct housekeeping *h, const struct control_peer *peer);
+
+/* UNIX time when the workers' time was 0, in us. */
+uint64_t housekeeping_epoch_us(const struct housekeeping *h);
+
+/* Room for a line, as it goes to who looks at requests. */
+struct access_line_room {
+    struct observe_line line;
+    char text[ACCESS_LINE_BYTES_MAX + 8]; /* of it, and padding */
+};
+
+/* A request that a worker told of, as a line; it is in `room`. Its names are null if its image has
+ * gone meanwhile. */
+const struct observe_record *housekeeping_access_line(const struct housekeeping *h,
+                                                      const struct observe_record *record,
+                                                      bool wants_query,
+                                                      struct access_line_room *room);
+
+/* Begins the access log, if the configuration wants one. False: no memory, or no thread. */
+bool housekeeping_access_begin(struct housekeeping *h, const struct housekeeping_access *config);
+
+/* Writes down the requests that the workers have told of, at most so many. */
+void housekeeping_access_write(struct housekeeping *h, unsigned lines_max);
+
+/* All of them, before an image goes: their names are in it. */
+void housekeeping_access_catch_up(struct housekeeping *h);
+
+/* Counts what the access log lost, and tells the operator that its file cannot be written. */
+void housekeeping_access_follow(struct housekeeping *h);
+
+/* Ends it: what is left is written as far as that can be done soon. */
+void housekeeping_access_end(struct housekeeping *h);
 
 /* Is anything being looked at? */
 bool housekeeping_is_observed(const struct housekeeping *h);

@@ -163,6 +163,6 @@ int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
 {
     bool is_somebody_moving = h->waiting.data != NULL ||
                               h->served.generation != h->published.generation ||
-                              housekeeping_is_observed(h);
+                              housekeeping_is_observed(h) || h->access.file != NULL;
     return is_somebody_moving && wanted_ms > FOLLOW_MS ? FOLLOW_MS : wanted_ms;
 }

@@ -196,6 +196,10 @@ static bool make_housekeeping(struct dataplane *d)
         .telemetry_fd = telemetry_fd(d->telemetry),
         .obs = d->obs,
         .now_us = loop_now_us,
+        .access = {.file = o->access_log,
+                   .one_in = o->access_one_in,
+                   .has_errors = o->access_has_errors,
+                   .fields = o->access_fields},
     };
     config.has_devices = true;
     for (unsigned i = 0; i < o->n_ports; i++) {

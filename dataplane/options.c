@@ -2,6 +2,7 @@
 /* The command line: one table of options gives the parser and the usage text. */
 #include "options.h"
 
+#include "access/access_line.h"
 #include "base/container.h"
 
 #include <getopt.h>
@@ -22,6 +23,12 @@
     X(CONNS, "conns", "N", "client connections a worker (default 16384)")                          \
     X(CORES, "cores", "LIST",                                                                      \
       "CPUs to run on, as 0-3,8: housekeeping on the first (default: all)")                        \
+    X(ACCESS_LOG, "access-log", "FILE", "a line of JSON for each request; moved away: a new one")  \
+    X(ACCESS_SAMPLE, "access-sample", "N",                                                         \
+      "one of N requests is logged, by chance; 0: errors only (default 1)")                        \
+    X(ACCESS_ERRORS, "access-errors", "all|sample",                                                \
+      "requests answered 500 and above, or not wholly (default all)")                              \
+    X(ACCESS_FIELDS, "access-fields", "NAME,...", "what is logged of each; see below")             \
     X(HELP, "help", NULL, "this text")                                                             \
     X(VERSION, "version", NULL, "the version")
 
@@ -37,13 +44,17 @@ void options_print_help(void)
     puts(
         "usage: sluice-dataplane --run-dir DIR --state-dir DIR --port KEY=VALUE,... [OPTION...]\n");
 #define X(id, name, value, help)                                                                   \
-    printf("  --%-10s %-14s %s\n", name, (const char *)value != NULL ? (const char *)value : "",   \
+    printf("  --%-13s %-14s %s\n", name, (const char *)value != NULL ? (const char *)value : "",   \
            help);
     OPTIONS_LIST(X)
 #undef X
     puts("\nA port is name=NAME,driver=DRIVER and what the driver needs:");
     for (unsigned i = 0; net_drivers[i] != NULL; i++)
         printf("  driver=%-7s %s\n", net_drivers[i]->name, net_drivers[i]->help);
+    puts("\nThe access log's fields, all but query by default:");
+    for (unsigned i = 0; i < ACCESS_FIELDS; i++)
+        printf("  %-14s %s\n", access_field_name((enum access_field)i),
+               access_field_help((enum access_field)i));
 }
 
 static bool parse_number(const char *name, const char *text, unsigned long min, unsigned long max,
@@ -80,6 +91,20 @@ static bool parse_probe(const char *text, struct options *o, struct net_fault *r
         }
     }
     return net_fault_set(ret_fault, "--probe %.40s: there is all, own and none", text);
+}
+
+static bool parse_access_errors(const char *text, struct options *o, struct net_fault *ret_fault)
+{
+    if (strcmp(text, "all") != 0 && strcmp(text, "sample") != 0)
+        return net_fault_set(ret_fault, "--access-errors %.40s: there is all and sample", text);
+    o->access_has_errors = strcmp(text, "all") == 0;
+    return true;
+}
+
+static bool parse_access_fields(const char *text, struct options *o, struct net_fault *ret_fault)
+{
+    return access_fields_parse(text, &o->access_fields) ||
+           net_fault_set(ret_fault, "--access-fields %.80s: names of fields, see --help", text);
 }
 
 static bool parse_port(const char *text, struct options *o, struct net_fault *ret_fault)
@@ -169,6 +194,16 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         return parse_number("conns", value, 16, OPTIONS_CONNS_MAX, &o->conns, ret_fault);
     case OPTION_CORES:
         return parse_cores(value, o, ret_fault);
+    case OPTION_ACCESS_LOG:
+        o->access_log = value;
+        return true;
+    case OPTION_ACCESS_SAMPLE:
+        return parse_number("access-sample", value, 0, OPTIONS_ACCESS_ONE_IN_MAX, &o->access_one_in,
+                            ret_fault);
+    case OPTION_ACCESS_ERRORS:
+        return parse_access_errors(value, o, ret_fault);
+    case OPTION_ACCESS_FIELDS:
+        return parse_access_fields(value, o, ret_fault);
     case OPTION_HELP:
         o->wants_help = true;
         return true;
@@ -189,6 +224,10 @@ static bool check_whole(const struct options *o, struct net_fault *ret_fault)
         return net_fault_set(ret_fault, "--run-dir is required");
     if (o->state_dir == NULL || o->state_dir[0] == '\0')
         return net_fault_set(ret_fault, "--state-dir is required");
+    if (o->access_log != NULL && o->access_log[0] == '\0')
+        return net_fault_set(ret_fault, "--access-log: the name of a file");
+    if (o->access_one_in == 0 && !o->access_has_errors)
+        return net_fault_set(ret_fault, "--access-sample 0 leaves nothing but --access-errors all");
     if (o->n_ports == 0)
         return net_fault_set(ret_fault, "at least one --port is required");
     return true;
@@ -202,8 +241,14 @@ bool options_parse(int argc, char **argv, struct options *ret, struct net_fault 
         OPTIONS_LIST(X)
 #undef X
             {NULL, 0, NULL, 0}};
-    struct options o = {
-        .workers = 1, .idle = IDLE_ADAPTIVE, .probe = NET_PROBE_ALL, .mem_mb = 512, .conns = 16384};
+    struct options o = {.workers = 1,
+                        .idle = IDLE_ADAPTIVE,
+                        .probe = NET_PROBE_ALL,
+                        .mem_mb = 512,
+                        .conns = 16384,
+                        .access_one_in = 1,
+                        .access_has_errors = true,
+                        .access_fields = access_fields_default()};
     optind = 0; /* a fresh start, also for tests that parse many */
     opterr = 0;
     for (;;) {

@@ -21,6 +21,9 @@ enum idle_mode {
     IDLE_ADAPTIVE, /* sleep up to 500 us when there is nothing to do */
 };
 
+/* Of so many requests one at least is in the access log. */
+#define OPTIONS_ACCESS_ONE_IN_MAX 1000000u
+
 struct options {
     const char *run_dir;
     const char *state_dir;
@@ -33,6 +36,10 @@ struct options {
     struct net_options ports[PORTS_MAX];
     unsigned n_cpus;
     uint16_t cpus[OPTIONS_CPUS_MAX]; /* to run on; fewer than lcores: they share */
+    const char *access_log;          /* a file; NULL: none */
+    unsigned access_one_in;          /* of so many requests one is logged; 0: none but errors */
+    bool access_has_errors;          /* and all that were answered 500 and above, or not wholly */
+    uint64_t access_fields;          /* access/access_line.h: as bits */
     bool wants_help;
     bool wants_version;
 };

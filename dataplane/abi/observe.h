@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Contract 1d, observation: what passes over the control socket (abi/control.h) while somebody
- * looks into the dataplane: a dump of flows, a trace of flows, a capture of frames.
+ * looks into the dataplane: a dump of flows, a trace of flows, a capture of frames, requests as
+ * they end. In the same form housekeeping asks the workers for requests, for the access log.
  *
  *   type      from  body                     means
  *   OBSERVE   peer  struct control_observe   look; one observation a connection at a time
@@ -29,6 +30,14 @@ enum observe_kind {
     OBSERVE_FLOWS = 1,
     OBSERVE_TRACE = 2,
     OBSERVE_CAPTURE = 3,
+    OBSERVE_REQUESTS = 4,
+};
+
+/* REQUESTS: what else is wanted, in bits. */
+enum observe_wants {
+    OBSERVE_WANTS_ERRORS = 1, /* all that were answered 500 and above, or not wholly */
+    OBSERVE_WANTS_QUERY = 2,  /* the query: it may hold secrets */
+    OBSERVE_WANTS_ALL = 3,
 };
 
 #define OBSERVE_FAULT_LIST(X)                                                                      \
@@ -69,6 +78,8 @@ struct control_observe {
     uint64_t records_max; /* of each worker and in all, not 0 */
     uint64_t bytes_max;   /* of records, likewise, not 0 */
     uint32_t ms_max;      /* not 0 */
+    uint32_t one_in;      /* REQUESTS: one of so many, by chance; 0: none but errors */
+    uint32_t wants;       /* REQUESTS: enum observe_wants */
     uint32_t reserved;
     struct observe_match matches[OBSERVE_MATCHES_MAX];
 };
@@ -88,6 +99,8 @@ enum observe_record_type {
     OBSERVE_RECORD_FLOW,
     OBSERVE_RECORD_POINT,
     OBSERVE_RECORD_FRAME,
+    OBSERVE_RECORD_REQUEST, /* abi/access.h; from workers to housekeeping */
+    OBSERVE_RECORD_LINE,    /* what that becomes for the peer */
 };
 
 /* At the beginning of each record. */
@@ -119,5 +132,13 @@ struct observe_frame {
     uint8_t data[];
 };
 
+/* A request as a line of the access log (access/access_line.h): its names are known only here. */
+struct observe_line {
+    struct observe_record head;
+    uint32_t line_bytes; /* that follow, the newline included */
+    uint32_t reserved;
+    char line[];
+};
+
 _Static_assert(sizeof(struct observe_record) == 16, "layout");
-_Static_assert(sizeof(struct control_observe) == 376, "layout");
+_Static_assert(sizeof(struct control_observe) == 384, "layout");

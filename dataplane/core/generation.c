@@ -153,6 +153,15 @@ struct generation *generation_current(const struct generation_set *s)
     return __atomic_load_n(&s->current, __ATOMIC_ACQUIRE);
 }
 
+const struct generation *generation_find(const struct generation_set *s, uint64_t number)
+{
+    for (unsigned i = 0; number != 0 && i < GENERATIONS_MAX; i++) {
+        if (s->places[i].number == number)
+            return &s->places[i];
+    }
+    return NULL;
+}
+
 uint64_t generation_number(const struct generation *g)
 {
     return g->number;

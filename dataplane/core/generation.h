@@ -32,7 +32,8 @@ struct generation_pins {
     struct generation *generation;
 };
 
-/* Gives an image's memory back, and that of what was made of it. */
+/* Gives an image's memory back, and that of what was made of it. The image can still be found when
+ * it is called, and whatever a worker did before it let go of it can be seen. */
 typedef void (*generation_release_fn)(void *owner, const void *image, size_t length,
                                       void *companion);
 
@@ -65,6 +66,9 @@ uint64_t generation_pin_count(const struct generation_set *s);
 
 /* The current one; NULL: none yet. Thread: any. Cost: a load. */
 struct generation *generation_current(const struct generation_set *s);
+
+/* The one of this number; NULL: it is not alive. Thread: housekeeping. */
+const struct generation *generation_find(const struct generation_set *s, uint64_t number);
 
 /* Its number. */
 uint64_t generation_number(const struct generation *g);

@@ -27,13 +27,16 @@ static bool is_sound_end(const struct observe_end *e)
 
 bool obs_request_is_sound(const struct control_observe *r, uint32_t length)
 {
-    if (length != sizeof(*r) || r->kind < OBSERVE_FLOWS || r->kind > OBSERVE_CAPTURE ||
+    if (length != sizeof(*r) || r->kind < OBSERVE_FLOWS || r->kind > OBSERVE_REQUESTS ||
         r->n_matches > OBSERVE_MATCHES_MAX || r->reserved != 0)
         return false;
     if (r->records_max == 0 || r->bytes_max == 0 || r->ms_max == 0)
         return false;
     bool has_snap = r->snap_bytes >= 1 && r->snap_bytes <= OBSERVE_SNAP_BYTES_MAX;
     if (r->kind == OBSERVE_CAPTURE && (!has_snap || r->protocol > UINT8_MAX))
+        return false;
+    bool has_requests = r->one_in != 0 || r->wants & OBSERVE_WANTS_ERRORS;
+    if (r->kind == OBSERVE_REQUESTS && (!has_requests || r->wants > OBSERVE_WANTS_ALL))
         return false;
     for (uint32_t i = 0; i < r->n_matches; i++) {
         if (!is_sound_end(&r->matches[i].a) || !is_sound_end(&r->matches[i].b))

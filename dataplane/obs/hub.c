@@ -48,7 +48,7 @@ void obs_hub_free(struct obs_hub *hub)
 void obs_join(struct obs_hub *hub, unsigned worker, struct obs *ret)
 {
     ASSERT(worker < hub->workers);
-    *ret = (struct obs){.box = hub->boxes[worker], .heard = hub->boxes[worker]->bell};
+    *ret = (struct obs){.box = hub->boxes[worker], .heard = hub->boxes[worker]->bell - 1};
 }
 
 static struct obs_lane *lane_of(struct obs_hub *hub, unsigned slot, unsigned worker)

@@ -4,7 +4,7 @@
  * them, and takes the workers' records; what becomes of these is the caller's business.
  *
  * Owner, thread: housekeeping; the lanes' other ends are the workers' (obs/lane.h). Bound:
- * OBS_SLOTS_MAX; memory is taken in obs_hub_new(): 1 MiB a worker.
+ * OBS_SLOTS_MAX; memory is taken in obs_hub_new(): 1.25 MiB a worker.
  */
 #pragma once
 
@@ -22,7 +22,8 @@ struct obs_hub *obs_hub_new(unsigned workers);
 /* Frees it. The workers have ended. NULL: nothing. */
 void obs_hub_free(struct obs_hub *hub);
 
-/* Makes the worker's eye. Before the worker runs; the hub outlives it. */
+/* Makes the worker's eye; its first look finds what was asked before it came. Before the worker
+ * runs; the hub outlives it. */
 void obs_join(struct obs_hub *hub, unsigned worker, struct obs *ret);
 
 /* Begins what a sound request asks, on the workers that it names. False: all slots are in use. */

@@ -2,9 +2,12 @@
 /* Limits of obs, each with its reason. Units are the last word of the name. */
 #pragma once
 
-/* Observations at the same time, of whatever kind: an operator, a colleague, a script, and one to
+/* Observers at the same time, of whatever kind: an operator, a colleague, a script, and one to
  * spare. One more is refused. */
-#define OBS_SLOTS_MAX 4u
+#define OBS_PEERS_MAX 4u
+
+/* Observations at the same time: those, and the access log, which takes no place of theirs. */
+#define OBS_SLOTS_MAX (OBS_PEERS_MAX + 1u)
 
 /* Records that wait for housekeeping, a worker and observation: at 10 Gbit/s of captured frames it
  * fills in 0.2 ms of housekeeping's absence, at a thousand records a millisecond in 2 ms. A power

@@ -38,6 +38,8 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
 {
     struct proxy *p = e->proxy;
     ASSERT(e->client->exchange == e);
+    if (e->note != NULL)
+        access_tell(e, why);
     mirrors_cut(e);
     if (e->backend != NULL && is_reusable)
         upstream_put(p->upstream, e->backend);
@@ -81,6 +83,8 @@ void exchange_answer_with(struct exchange *e, enum stat_id why, uint16_t status,
 {
     ASSERT(!e->has_response_head);
     struct proxy_conn *c = e->client;
+    e->status = status;
+    e->is_answered = true;
     exchange_end(e, why, false);
     answer(c, status, fields);
 }
@@ -110,6 +114,7 @@ static void match(struct exchange *e, uint32_t bind)
         .reader = e->image.reader,
     };
     route_match(e->image.view, &request, &e->route);
+    e->is_matched = true;
 }
 
 /* The rule's redirect; false: it has none. */
@@ -199,10 +204,17 @@ void exchange_begin(struct proxy_conn *c)
         field_list_init(&l);
         add_retry_after(&l, 503);
         stat_inc(p->core, STAT_proxy_end_no_exchange);
+        if (obs_watches(&p->core->obs, OBSERVE_REQUESTS))
+            access_tell_refused(c);
         answer(c, 503, &l);
         return;
     }
-    *e = (struct exchange){.proxy = p, .client = c, .image = p->image, .begin_us = p->core->now_us};
+    *e = (struct exchange){.proxy = p,
+                           .client = c,
+                           .image = p->image,
+                           .begin_us = p->core->now_us,
+                           .head_us = ACCESS_NO_TIME,
+                           .connect_us = ACCESS_NO_TIME};
     e->is_expecting_continue = c->h1.request->head.is_expecting_continue;
     e->timer.on_expire = exchange_on_timer;
     list_init(&e->mirrors);
@@ -210,6 +222,8 @@ void exchange_begin(struct proxy_conn *c)
     wheel_disarm(&p->core->wheel, &c->timer);
     p->core->stats->counters[STAT_proxy_exchanges_now]++;
     exchange_note_progress(e);
+    if (obs_watches(&p->core->obs, OBSERVE_REQUESTS))
+        access_note(e);
     if (p->image.view == NULL) {
         exchange_answer(e, STAT_proxy_end_no_image, 503);
         return;

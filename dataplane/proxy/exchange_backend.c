@@ -123,6 +123,8 @@ static uint64_t next_deadline(const struct exchange *e)
 /* The connection is open: the head, and what there is of the body. */
 static void send_request(struct exchange *e)
 {
+    if (!upstream_conn_is_reused(e->backend))
+        e->connect_us = e->proxy->core->now_us - e->asked_us;
     if (!exchange_forward_head(e)) {
         exchange_answer(e, STAT_proxy_end_no_buffer, 503);
         return;
@@ -138,6 +140,7 @@ void exchange_try(struct exchange *e)
 {
     ASSERT(e->backend == NULL);
     e->is_waiting = false;
+    e->connect_us = ACCESS_NO_TIME;
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
                                .is_fresh = e->tries > 0};

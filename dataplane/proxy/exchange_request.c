@@ -154,6 +154,7 @@ void exchange_pump_request(struct exchange *e)
         e->has_body_moved = true;
         exchange_let_head_go(e);
         stat_add(e->proxy->core, STAT_proxy_request_bytes, moved);
+        e->request_bytes += moved;
         exchange_note_progress(e);
     }
     enum http_fault fault = h1_server_body_fault(from);

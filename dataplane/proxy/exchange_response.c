@@ -69,6 +69,8 @@ void exchange_on_response(struct h1_client *h)
     if (head->status < 200)
         return;
     e->has_response_head = true;
+    e->status = head->status;
+    e->head_us = e->proxy->core->now_us;
     h1_server_drop_head(&e->client->h1);
     struct core *core = e->proxy->core;
     if (head->status < 600)
@@ -80,6 +82,7 @@ static void complete(struct exchange *e)
 {
     struct proxy_conn *c = e->client;
     bool is_sent = h1_client_is_sent(upstream_conn_h1(e->backend));
+    e->is_answered = true;
     exchange_end(e, STAT_proxy_end_complete, is_sent);
     proxy_conn_arm_rest(c);
     h1_server_finish(&c->h1);
@@ -93,6 +96,7 @@ void exchange_pump_response(struct exchange *e)
     size_t moved = h1_move_response(&e->client->h1, from);
     if (moved > 0) {
         stat_add(e->proxy->core, STAT_proxy_response_bytes, moved);
+        e->response_bytes += moved;
         exchange_note_progress(e);
     }
     if (h1_client_body_is_done(from))

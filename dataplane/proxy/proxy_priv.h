@@ -2,6 +2,7 @@
 /* What the files of proxy share. Thread: the worker. */
 #pragma once
 
+#include "abi/access.h"
 #include "abi/image.h"
 #include "base/list.h"
 #include "base/pool.h"
@@ -28,6 +29,7 @@
 /* What 503 tells clients to wait. */
 #define PROXY_RETRY_AFTER_S "1"
 
+struct access_note;
 struct exchange;
 struct field_list;
 
@@ -70,11 +72,19 @@ struct exchange {
     uint64_t begin_us;          /* when the request's head was there */
     uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
-    struct upstream_conn_id failed;  /* the endpoint of the first try */
+    struct upstream_conn_id failed;  /* the endpoint of the try that failed last */
     const struct image_retry *retry; /* the rule's policy; NULL: it has none */
     const struct image_cors *cors;   /* of the rule; NULL: it has none */
     struct slice cors_origin;        /* what its answer allows; empty: no origin */
     struct list_node mirrors;        /* struct mirror: those that have not all of the request */
+    struct access_note *note;        /* for the access log; NULL: it is not meant */
+    bool is_matched;                 /* `route` says how */
+    bool is_answered;                /* wholly, so far as that lies in our hands */
+    uint16_t status;                 /* of the head that the client got; 0: none */
+    uint64_t request_bytes;          /* of the bodies, as they moved */
+    uint64_t response_bytes;
+    uint64_t head_us;    /* when the final head came, or ACCESS_NO_TIME */
+    uint64_t connect_us; /* how long this try waited for its connection, or ACCESS_NO_TIME */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
@@ -98,8 +108,9 @@ struct proxy {
     struct pool mirrors;
     struct pool head_bufs;
     struct limit_table limits;
-    struct list_node all_mirrors;                    /* struct mirror */
-    struct even shares[PROXY_SHARES];                /* by the rule's number */
+    struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
+    struct list_node all_mirrors;     /* struct mirror */
+    struct even shares[PROXY_SHARES]; /* by the rule's number */
     struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
     struct even mirror_shares[PROXY_SHARES];         /* by the mirror's number */
     uint32_t walk; /* connections below this index know the current image */
@@ -144,6 +155,16 @@ bool exchange_is_preflight(const struct exchange *e);
 void exchange_answer_preflight(struct exchange *e);
 /* What any answer of the exchange tells of CORS. */
 void exchange_cors_fields(const struct exchange *e, struct field_list *l);
+
+/* access.c: what becomes of a request, told to the access log. */
+void access_init(struct proxy *p, uint32_t exchanges);
+/* Keeps what the record will need of the request's head, if the request may be logged. Call it only
+ * while somebody wants requests. Cost: a random number, and a copy of the texts. */
+void access_note(struct exchange *e);
+/* It has ended so. For those with a note; before the image is let go. */
+void access_tell(struct exchange *e, enum stat_id why);
+/* The same for a request for which there was no exchange: answered 503. */
+void access_tell_refused(struct proxy_conn *c);
 
 /* Waits until then, without a backend connection, and then tries. */
 void exchange_wait(struct exchange *e, uint64_t until_us);

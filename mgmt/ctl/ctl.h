@@ -41,10 +41,13 @@ struct ctl_options {
     bool all_namespaces;
     bool ignore_not_found;
     const char *state;    /* flows; NULL: any */
-    int worker;           /* flows, trace, capture; -1: all */
+    int worker;           /* flows, trace, capture, requests; -1: all */
     unsigned seconds;     /* of these: how long at most */
     uint64_t packets;     /* records at most; 0: no bound */
     uint64_t bytes;       /* likewise */
+    unsigned sample;      /* requests: one of so many, by chance */
+    bool wants_errors;    /* requests: errors only */
+    bool wants_query;     /* requests: with the query */
     const char *port;     /* capture: by its name; NULL: all */
     const char *protocol; /* capture: of IP; NULL: any */
     unsigned snap_bytes;  /* capture: of each frame; 0: all */
@@ -75,7 +78,7 @@ enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o);
 enum ctl_exit ctl_stats(const struct ctl_options *o);
 
 /* flows [MATCH...] [--state S] [--worker N] [--json]: what the workers know of their flows. Reads
- * from the dataplane itself, as stats does; so do the next two. */
+ * from the dataplane itself, as stats does; so do the next three. */
 enum ctl_exit ctl_flows(const struct ctl_options *o);
 
 /* trace MATCH... [--seconds N]: each segment of the flows that match, and what the stack decided.
@@ -85,6 +88,10 @@ enum ctl_exit ctl_trace(const struct ctl_options *o);
 /* capture [MATCH...] -w FILE [--port P] [--protocol P] [--snap N] [--packets N] [--bytes N]
  * [--seconds N]: their frames as pcapng. */
 enum ctl_exit ctl_capture(const struct ctl_options *o);
+
+/* requests [MATCH...] [--errors] [--query] [--sample N] [--seconds N]: each request as it ends, as
+ * the access log has it. */
+enum ctl_exit ctl_requests(const struct ctl_options *o);
 
 /* Reads the manifests of `file` ("-": standard input) as an array of objects; a List counts as its
  * items. NULL: it said on stderr what was wrong. */

@@ -28,6 +28,9 @@ enum {
     OPTION_PORT,
     OPTION_PROTOCOL,
     OPTION_JSON,
+    OPTION_SAMPLE,
+    OPTION_ERRORS,
+    OPTION_QUERY,
 };
 
 static const char usage_text[] =
@@ -48,13 +51,16 @@ static const char usage_text[] =
     "                                 [--port P] [--protocol P] [--snap N] [--packets N] [--bytes "
     "N] "
     "[--seconds N]\n"
+    "  requests [MATCH...]            each request as it ends, as the access log has it\n"
+    "                                 [--errors] [--query] [--sample N] [--seconds N] [--worker "
+    "N]\n"
     "\n"
     "  MATCH is ADDRESS[/LENGTH][:PORT] of one end of a flow, or two with a comma between them\n"
     "\n"
     "  --server URL       the box, https://host:port      (SLUICE_SERVER)\n"
     "  --token-file FILE  holds the bearer token          (SLUICE_TOKEN_FILE)\n"
     "  --ca-file FILE     whom to trust, PEM              (SLUICE_CA_FILE)\n"
-    "  --run-dir DIR      of the dataplane, for stats, flows, trace, capture\n"
+    "  --run-dir DIR      of the dataplane, for stats, flows, trace, capture, requests\n"
     "                                                     (SLUICE_RUN_DIR, /run/sluice)\n";
 
 struct command {
@@ -67,10 +73,8 @@ static const struct local_command {
     const char *name;
     enum ctl_exit (*run)(const struct ctl_options *o);
 } local_commands[] = {
-    {"stats", ctl_stats},
-    {"flows", ctl_flows},
-    {"trace", ctl_trace},
-    {"capture", ctl_capture},
+    {"stats", ctl_stats},     {"flows", ctl_flows},       {"trace", ctl_trace},
+    {"capture", ctl_capture}, {"requests", ctl_requests},
 };
 
 /* These ask the box over its API. */
@@ -118,7 +122,7 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
     return true;
 }
 
-/* The options of flows, trace and capture that are numbers. */
+/* The options of flows, trace, capture and requests that are numbers. */
 static bool set_number(struct ctl_options *o, int option, const char *text)
 {
     uint64_t value;
@@ -137,6 +141,9 @@ static bool set_number(struct ctl_options *o, int option, const char *text)
     case OPTION_BYTES:
         o->bytes = value;
         return value >= 1;
+    case OPTION_SAMPLE:
+        o->sample = (unsigned)value;
+        return value >= 1 && value <= UINT32_MAX;
     case OPTION_SNAP:
         o->snap_bytes = (unsigned)value;
         return value >= 1 && value <= OBSERVE_SNAP_BYTES_MAX;
@@ -194,6 +201,12 @@ static bool set_option(struct ctl_options *o, int option, const char *value)
     case OPTION_PROTOCOL:
         o->protocol = value;
         return true;
+    case OPTION_ERRORS:
+        o->wants_errors = true;
+        return true;
+    case OPTION_QUERY:
+        o->wants_query = true;
+        return true;
     case OPTION_JSON:
         o->output = CTL_JSON;
         return true;
@@ -227,6 +240,9 @@ static bool parse_options(int argc, char **argv, struct ctl_options *o)
         {"port", required_argument, NULL, OPTION_PORT},
         {"protocol", required_argument, NULL, OPTION_PROTOCOL},
         {"json", no_argument, NULL, OPTION_JSON},
+        {"sample", required_argument, NULL, OPTION_SAMPLE},
+        {"errors", no_argument, NULL, OPTION_ERRORS},
+        {"query", no_argument, NULL, OPTION_QUERY},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -303,6 +319,7 @@ int main(int argc, char **argv)
         .run_dir = env_or("SLUICE_RUN_DIR", "/run/sluice"),
         .worker = -1,
         .seconds = SECONDS_DEFAULT,
+        .sample = 1,
     };
     if (!parse_options(argc, argv, &o))
         return usage("an option is not known or has a wrong value");

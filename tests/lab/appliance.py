@@ -21,6 +21,7 @@ class Appliance:
     def __init__(self, lab, workers):
         self.lab = lab
         self.workers = workers
+        self.options = []  # of the dataplane, besides those that it always has
         self.run_dir = os.path.join(lab.dir, "run")
         self.state_dir = os.path.join(lab.dir, "state")
         self.token_file = os.path.join(lab.dir, "token")
@@ -45,6 +46,7 @@ class Appliance:
                 self.state_dir, "--workers", str(self.workers), "--idle", "adaptive"]
         for port in PORTS:
             argv += ["--port", f"name={port},driver=af_xdp,iface={port}"]
+        argv += self.options
         self.dataplane = self.lab.start("dataplane", "appliance", *argv, environment=SANITIZERS)
         if wait:
             self.dataplane.wait_ready(lambda: control.hello(self.run_dir), "WELCOME", READY_LIMIT_S)

@@ -2,6 +2,7 @@
 /* See sim_watch.h. */
 #include "sim_watch.h"
 
+#include "abi/access.h"
 #include "abi/flow.h"
 #include "base/assert.h"
 #include "obs/hub.h"
@@ -27,7 +28,7 @@ void sim_watch_new(struct sim_watch *w, struct sim *sim)
 
 static void begin(struct sim_watch *w)
 {
-    w->kind = OBSERVE_FLOWS + rng_below(&w->rng, OBSERVE_CAPTURE);
+    w->kind = OBSERVE_FLOWS + rng_below(&w->rng, OBSERVE_REQUESTS);
     w->is_whole_wanted = w->kind == OBSERVE_FLOWS && rng_below(&w->rng, 2) == 0;
     struct control_observe request = {.kind = w->kind,
                                       .workers = UINT64_MAX,
@@ -35,7 +36,9 @@ static void begin(struct sim_watch *w)
                                       .snap_bytes = 1 + rng_below(&w->rng, 2000),
                                       .records_max = UINT64_MAX,
                                       .bytes_max = UINT64_MAX,
-                                      .ms_max = 1};
+                                      .ms_max = 1,
+                                      .one_in = rng_below(&w->rng, 3),
+                                      .wants = OBSERVE_WANTS_ALL};
     w->is_on = obs_hub_begin(w->hub, &request, &w->slot);
     w->taken = 0;
 }
@@ -66,13 +69,32 @@ static void check_congestion(struct sim *s, const struct observe_flow *f)
                  f->cwnd_bytes, f->ssthresh_bytes);
 }
 
+static void check_request(struct sim *s, const struct access_record *r)
+{
+    uint32_t text_bytes = 0;
+    for (unsigned i = 0; i < ACCESS_TEXTS; i++)
+        text_bytes += r->text_bytes[i];
+    if (text_bytes > ACCESS_TEXT_BYTES_MAX || sizeof(*r) + text_bytes > r->head.bytes)
+        sim_fail(s, "a request is told with %u bytes of text in %u", text_bytes, r->head.bytes);
+    if (r->end < STAT_proxy_end_complete || r->end > STAT_proxy_end_client_gone)
+        sim_fail(s, "a request is told with end %u", r->end);
+    if (r->end == STAT_proxy_end_complete && r->status < 200)
+        sim_fail(s, "a request is told as complete with status %u", r->status);
+    if (r->total_us > s->now_us || (r->head_us != ACCESS_NO_TIME && r->head_us > r->total_us) ||
+        (r->connect_us != ACCESS_NO_TIME && r->connect_us > r->total_us))
+        sim_fail(s, "a request is told to have taken %lu us", r->total_us);
+}
+
 static void check_record(struct sim_watch *w, const struct observe_record *record)
 {
     static const uint8_t types[] = {[OBSERVE_FLOWS] = OBSERVE_RECORD_FLOW,
                                     [OBSERVE_TRACE] = OBSERVE_RECORD_POINT,
-                                    [OBSERVE_CAPTURE] = OBSERVE_RECORD_FRAME};
+                                    [OBSERVE_CAPTURE] = OBSERVE_RECORD_FRAME,
+                                    [OBSERVE_REQUESTS] = OBSERVE_RECORD_REQUEST};
     if (record->type != types[w->kind] || record->time_us > w->sim->now_us)
         sim_fail(w->sim, "a record of type %u at %lu us", record->type, record->time_us);
+    if (record->type == OBSERVE_RECORD_REQUEST)
+        check_request(w->sim, (const struct access_record *)record);
     if (record->type != OBSERVE_RECORD_FLOW)
         return;
     check_flow(w->sim, (const struct observe_flow *)record);

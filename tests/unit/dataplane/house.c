@@ -45,6 +45,7 @@ void house_start(struct house *house)
         .telemetry_fd = telemetry_fd(house->telemetry),
         .obs = house->obs,
         .now_us = house_now_us,
+        .access = house->access,
     };
     house->h = housekeeping_new(&config, &house->fault);
 }

@@ -21,8 +21,9 @@ struct house {
     struct rcu *rcu;
     struct endpoint_table *endpoints;
     struct obs_hub *obs;
-    struct obs eyes[HOUSE_WORKERS]; /* of the workers */
-    struct housekeeping *h;         /* NULL: it did not start, and `fault` says why */
+    struct obs eyes[HOUSE_WORKERS];    /* of the workers */
+    struct housekeeping_access access; /* none, unless the test sets it before the start */
+    struct housekeeping *h;            /* NULL: it did not start, and `fault` says why */
     struct housekeeping_fault fault;
 };
 

@@ -167,7 +167,7 @@ TEST(it_ends_by_itself_when_its_time_is_over)
 
 TEST(unsound_requests_a_second_one_and_a_fifth_are_refused_by_name)
 {
-    int s[OBS_SLOTS_MAX + 1];
+    int s[OBS_PEERS_MAX + 1];
     up();
     struct control_observe request = request_of(OBSERVE_TRACE);
     s[0] = house_connect(&house);
@@ -177,17 +177,17 @@ TEST(unsound_requests_a_second_one_and_a_fifth_are_refused_by_name)
     request.ms_max = 60000;
     CHECK_EQ(ask(s[0], &request, sizeof(request)), OBSERVE_FAULT_OK);
     CHECK_EQ(ask(s[0], &request, sizeof(request)), OBSERVE_FAULT_TWICE);
-    for (unsigned i = 1; i <= OBS_SLOTS_MAX; i++) {
+    for (unsigned i = 1; i <= OBS_PEERS_MAX; i++) {
         s[i] = house_connect(&house);
         CHECK_EQ(ask(s[i], &request, sizeof(request)),
-                 i < OBS_SLOTS_MAX ? OBSERVE_FAULT_OK : OBSERVE_FAULT_BUSY);
+                 i < OBS_PEERS_MAX ? OBSERVE_FAULT_OK : OBSERVE_FAULT_BUSY);
     }
     CHECK_EQ(house_stat(&house, STAT_core_observations_refused), 4);
     close(s[1]); /* whoever goes makes place, once the workers know */
     housekeeping_poll(house.h, 0);
     eyes_poll();
-    CHECK_EQ(ask(s[OBS_SLOTS_MAX], &request, sizeof(request)), OBSERVE_FAULT_OK);
-    for (unsigned i = 0; i <= OBS_SLOTS_MAX; i++) {
+    CHECK_EQ(ask(s[OBS_PEERS_MAX], &request, sizeof(request)), OBSERVE_FAULT_OK);
+    for (unsigned i = 0; i <= OBS_PEERS_MAX; i++) {
         if (i != 1)
             close(s[i]);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line, what DPDK is told, and when a worker sleeps. */
+#include "access/access_line.h"
 #include "eal.h"
 #include "loop.h"
 #include "options.h"
@@ -36,6 +37,10 @@ TEST(the_smallest_command_line_takes_the_defaults)
     CHECK_EQ(o.workers, 1);
     CHECK_EQ(o.idle, IDLE_ADAPTIVE);
     CHECK_EQ(o.probe, NET_PROBE_ALL);
+    CHECK(o.access_log == NULL);
+    CHECK_EQ(o.access_one_in, 1);
+    CHECK(o.access_has_errors);
+    CHECK_EQ(o.access_fields, access_fields_default());
     CHECK_EQ(o.mem_mb, 512);
     CHECK_EQ(o.n_ports, 1);
     CHECK_STR(o.ports[0].name, "p0");
@@ -46,8 +51,14 @@ TEST(the_smallest_command_line_takes_the_defaults)
 
 TEST(every_option_arrives)
 {
-    REQUIRE(parse(DIRS PORT "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
-                            "--idle poll --probe own --mem 1024 --conns 100 --cores 4-6,9"));
+    REQUIRE(parse(DIRS PORT
+                  "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
+                  "--idle poll --probe own --mem 1024 --conns 100 --cores 4-6,9 --access-log /l "
+                  "--access-sample 10 --access-errors sample --access-fields end,time"));
+    CHECK_STR(o.access_log, "/l");
+    CHECK_EQ(o.access_one_in, 10);
+    CHECK(!o.access_has_errors);
+    CHECK_EQ(o.access_fields, 1ull << ACCESS_FIELD_time | 1ull << ACCESS_FIELD_end);
     CHECK_EQ(o.workers, 3);
     CHECK_EQ(o.idle, IDLE_POLL);
     CHECK_EQ(o.probe, NET_PROBE_OWN);
@@ -76,6 +87,11 @@ TEST(bad_command_lines_are_refused_with_a_sentence)
         "--run-dir /r " PORT,
         "--state-dir /s " PORT,
         DIRS,
+        DIRS PORT "--access-log ",
+        DIRS PORT "--access-sample 0 --access-errors sample",
+        DIRS PORT "--access-sample 1000001",
+        DIRS PORT "--access-errors some",
+        DIRS PORT "--access-fields time,nothing",
         DIRS PORT "--workers 0",
         DIRS PORT "--workers 65",
         DIRS PORT "--workers two",

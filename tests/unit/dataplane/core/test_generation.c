@@ -98,6 +98,20 @@ TEST(an_old_image_goes_when_all_have_moved_and_nobody_pins_it)
     generation_set_free(s);
 }
 
+TEST(a_generation_is_found_by_its_number_while_it_is_alive)
+{
+    struct generation_set *s = set_new();
+    CHECK(generation_find(s, 0) == NULL);
+    REQUIRE(publish(s, 5) && publish(s, 7));
+    report_all(s);
+    CHECK_EQ(generation_number(generation_find(s, 5)), 5);
+    CHECK_EQ(generation_number(generation_find(s, 7)), 7);
+    CHECK(generation_find(s, 6) == NULL && generation_find(s, 0) == NULL);
+    CHECK_EQ(generation_set_reap(s), 1);
+    CHECK(generation_find(s, 5) == NULL);
+    generation_set_free(s);
+}
+
 TEST(a_publication_waits_when_all_places_are_pinned)
 {
     struct generation_set *s = set_new();
@@ -167,5 +181,6 @@ TEST(a_random_walk_never_frees_what_somebody_holds)
 UNIT_MAIN("generation", T(nothing_is_served_before_the_first_publication),
           T(a_generation_is_served_when_the_last_worker_says_so),
           T(an_old_image_goes_when_all_have_moved_and_nobody_pins_it),
+          T(a_generation_is_found_by_its_number_while_it_is_alive),
           T(a_publication_waits_when_all_places_are_pinned),
           T(a_random_walk_never_frees_what_somebody_holds))

@@ -373,7 +373,8 @@ TEST(requests_with_values_out_of_range_are_unsound)
     } while (0)
     good.n_matches = 1;
     BAD(kind, 0);
-    BAD(kind, 4);
+    BAD(kind, 5);
+    BAD(kind, OBSERVE_REQUESTS); /* of which it wants none */
     BAD(n_matches, OBSERVE_MATCHES_MAX + 1);
     BAD(snap_bytes, 0);
     BAD(snap_bytes, OBSERVE_SNAP_BYTES_MAX + 1);
