@@ -91,12 +91,22 @@ struct upstream_ask {
     bool is_fresh;                  /* never an idle connection: it is a second try */
     const struct upstream_conn_id
         *avoid; /* it just failed: only if it is the only one; NULL: none */
+    const struct upstream_conn_id *wanted; /* it, as long as it may get a request; NULL: any */
 };
+
+/* Is this endpoint the one that is looked for? */
+typedef bool (*upstream_is_fn)(const void *arg, const struct upstream_conn_id *id);
+
+/* The endpoint of the group that is it and that may get a request now: see upstream_get(). False:
+ * there is none. Cost: linear in the group's endpoints, a call each. */
+bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, const void *arg,
+                   struct upstream_conn_id *ret);
 
 /*
  * A connection to an endpoint of the group: an idle one with the congestion control asked for
  * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY; when there is
- * none, those that still serve while they terminate. Of two chosen at random by weight, the one
+ * none, those that still serve while they terminate. The one that is wanted, if it is among them;
+ * of two chosen at random by weight, the one
  * with fewer requests under way for its weight (power of two choices). h1.ops and h1.owner are set
  * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
  * of connections.

@@ -82,6 +82,50 @@ static uint64_t choose_field(const struct endpoint_group *g, struct upstream_ask
     }
 }
 
+bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, const void *arg,
+                   struct upstream_conn_id *ret)
+{
+    const struct endpoint_group *g = endpoint_group_get(u->table, group);
+    struct upstream_ask ask = {.group = group};
+    bool is_last_resort;
+    if (g == NULL || choose_field(g, &ask, &is_last_resort) == 0)
+        return false;
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct endpoint *e = &g->endpoints[i];
+        struct upstream_conn_id id = {e->addr, e->port};
+        if (is_eligible(e, &ask, is_last_resort) && is(arg, &id)) {
+            *ret = id;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The one that is wanted, if it may be drawn from the field; NULL: it may not. */
+static const struct endpoint *wanted_of(const struct endpoint_group *g,
+                                        const struct upstream_ask *ask, bool is_last_resort)
+{
+    for (uint32_t i = 0; ask->wanted != NULL && i < g->count; i++) {
+        const struct endpoint *e = &g->endpoints[i];
+        if (e->port == ask->wanted->port && ip_addr_eq(&e->addr, &ask->wanted->addr) &&
+            is_eligible(e, ask, is_last_resort))
+            return e;
+    }
+    return NULL;
+}
+
+/* The better of two drawn from the field. */
+static const struct endpoint *draw_better(struct upstream *u, const struct endpoint_group *g,
+                                          const struct upstream_ask *ask, bool is_last_resort,
+                                          uint32_t total)
+{
+    const struct endpoint *a = draw(u, g, ask, is_last_resort, total);
+    const struct endpoint *b = draw(u, g, ask, is_last_resort, total);
+    bool is_b_better =
+        (uint64_t)busy_of(u, b) * weight_of(a) < (uint64_t)busy_of(u, a) * weight_of(b);
+    return is_b_better ? b : a;
+}
+
 enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *wanted,
                                    struct upstream_conn_id *ret)
 {
@@ -95,16 +139,11 @@ enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask
     if (total == 0)
         return UPSTREAM_NO_ENDPOINT;
     ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */
-    const struct endpoint *a = draw(u, g, ask, is_last_resort, (uint32_t)total);
-    const struct endpoint *b = draw(u, g, ask, is_last_resort, (uint32_t)total);
-    uint64_t busy_a = busy_of(u, a);
-    uint64_t busy_b = busy_of(u, b);
-    if (busy_b * weight_of(a) < busy_a * weight_of(b)) {
-        a = b;
-        busy_a = busy_b;
-    }
-    if (busy_a >= u->config.busy_per_endpoint_max)
+    const struct endpoint *e = wanted_of(g, ask, is_last_resort);
+    if (e == NULL)
+        e = draw_better(u, g, ask, is_last_resort, (uint32_t)total);
+    if (busy_of(u, e) >= u->config.busy_per_endpoint_max)
         return UPSTREAM_LIMIT;
-    *ret = (struct upstream_conn_id){a->addr, a->port};
+    *ret = (struct upstream_conn_id){e->addr, e->port};
     return UPSTREAM_OK;
 }

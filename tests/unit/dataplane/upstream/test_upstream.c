@@ -320,9 +320,61 @@ TEST(limits_are_answers)
     end();
 }
 
+static bool is_host(const void *arg, const struct upstream_conn_id *id)
+{
+    return id->addr.bytes[15] == *(const uint8_t *)arg;
+}
+
+/* The host that is taken when that one is wanted (0: there was none to be taken), and whether it is
+ * found. */
+static uint8_t take_wanted(uint8_t host, bool is_avoided, bool *ret_is_found)
+{
+    struct upstream_conn_id id = {ip_addr_from_v4((uint8_t[]){10, 0, 0, host}), 80}, found;
+    struct upstream_ask ask = {.group = 1, .congestion = wanted, .wanted = &id};
+    struct upstream_conn *c;
+    ask.avoid = is_avoided ? &id : NULL;
+    *ret_is_found = upstream_find(u, 1, is_host, &host, &found);
+    CHECK(!*ret_is_found || found.addr.bytes[15] == host);
+    if (upstream_get(u, &ask, &ops, NULL, &c) != UPSTREAM_OK)
+        return 0;
+    uint8_t taken = upstream_conn_id(c)->addr.bytes[15];
+    upstream_abort(u, c);
+    return taken;
+}
+
+TEST(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests)
+{
+    static const uint32_t going = ENDPOINT_SERVING | ENDPOINT_TERMINATING;
+    static const struct row some[] = {{1, 1, READY}, {2, 999, READY}, {3, 1, going}},
+                            none[] = {{1, 1, going}, {2, 1, going}, {3, 1, 0}};
+    bool is_found;
+    begin(NULL);
+    CHECK_EQ(take_wanted(1, false, &is_found), 0);
+    CHECK(!is_found);
+    put_group(some, 3);
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK_EQ(take_wanted(1, false, &is_found), 1);
+        CHECK(is_found);
+        CHECK(take_wanted(3, false, &is_found) != 3);
+        CHECK(!is_found);
+        CHECK_EQ(take_wanted(2, true, &is_found), 1); /* it just failed */
+        CHECK(take_wanted(9, false, &is_found) != 9);
+        CHECK(!is_found);
+    }
+    put_group(none, 3); /* the last resort */
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK_EQ(take_wanted(2, false, &is_found), 2);
+        CHECK(is_found);
+        CHECK(take_wanted(3, false, &is_found) != 3);
+        CHECK(!is_found);
+    }
+    end();
+}
+
 UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
           T(an_idle_connection_makes_room_for_one_that_is_needed),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
-          T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers))
+          T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers),
+          T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests))
