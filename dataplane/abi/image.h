@@ -174,6 +174,13 @@ bool image_is_egress(const struct image_egress *e);
 /* Does the policy name the status? */
 bool image_retry_has(const struct image_retry *retry, uint16_t status);
 
+/* Can a session be carried under that name? A token that browsers keep and no filter or frame of a
+ * message claims. */
+bool image_is_session_name(struct slice name, enum image_session_kind kind);
+
+/* Can it stand in a cookie, so that it is sent back for these paths only? */
+bool image_is_cookie_path(struct slice path);
+
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 

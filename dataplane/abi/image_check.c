@@ -44,6 +44,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_ANSWER_MATCHES] = {image_local_answer_match, NULL, NULL},
     [IMAGE_SECTION_RULES] = {image_local_rule, image_cross_rule, NULL},
     [IMAGE_SECTION_RETRIES] = {image_local_retry, NULL, NULL},
+    [IMAGE_SECTION_PERSISTENCE] = {image_local_persistence, NULL, NULL},
     [IMAGE_SECTION_FILTERS] = {image_local_filter, NULL, NULL},
     [IMAGE_SECTION_HEADER_OPS] = {image_local_header_op, NULL, NULL},
     [IMAGE_SECTION_REDIRECTS] = {image_local_redirect, NULL, NULL},

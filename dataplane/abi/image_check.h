@@ -123,8 +123,8 @@ enum image_fault image_local_predicate(const struct image_view *v, uint32_t i);
 /* Its pattern set has its value for the only pattern. */
 enum image_fault image_cross_predicate(const struct image_view *v, uint32_t i);
 
-/* Its route, retry policy, filters and backends exist and are not too many, its fault status is
- * known. */
+/* Its route, retry policy, persistence, filters and backends exist and are not too many, its fault
+ * status is known. */
 enum image_fault image_local_rule(const struct image_view *v, uint32_t i);
 
 /* Its route lists it in order, its backends' weights add up, its filters go together. */
@@ -132,6 +132,9 @@ enum image_fault image_cross_rule(const struct image_view *v, uint32_t i);
 
 /* It has attempts, not too many. */
 enum image_fault image_local_retry(const struct image_view *v, uint32_t i);
+
+/* It has keys and a name; a cookie has a path, and if it is permanent a lifetime. */
+enum image_fault image_local_persistence(const struct image_view *v, uint32_t i);
 
 /* Its weight is within the limit; it has a group and congestion control, or the status that is
  * answered instead. */

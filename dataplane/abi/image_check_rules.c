@@ -118,7 +118,8 @@ enum image_fault image_local_predicate(const struct image_view *v, uint32_t i)
 enum image_fault image_local_rule(const struct image_view *v, uint32_t i)
 {
     const struct image_rule *e = &v->rules[i];
-    if (e->route >= v->n_routes || (e->retry != IMAGE_NONE && e->retry >= v->n_retries))
+    if (e->route >= v->n_routes || (e->retry != IMAGE_NONE && e->retry >= v->n_retries) ||
+        (e->persistence != IMAGE_NONE && e->persistence >= v->n_persistence))
         return IMAGE_FAULT_INDEX;
     if (e->fault_status != 0 && e->fault_status != 500)
         return IMAGE_FAULT_VALUE;

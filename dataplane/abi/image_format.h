@@ -94,6 +94,8 @@
 #define IMAGE_WEIGHT_MAX 1000000u          /* Gateway API: weight of a backend */
 #define IMAGE_PATTERN_BYTES_MAX 4096u      /* Gateway API: value of a header */
 #define IMAGE_PATTERNS_PER_SET_MAX 256u    /* a database of more takes long to compile */
+#define IMAGE_SESSION_NAME_BYTES_MAX 128u  /* Gateway API: sessionName */
+#define IMAGE_COOKIE_PATH_BYTES_MAX 256u   /* comes on top of what a backend's head may have */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
@@ -119,6 +121,7 @@
     X(ANSWER_MATCHES, answer_matches, uint32_t, 1u << 22, "matches by answer")                     \
     X(RULES, rules, struct image_rule, 1u << 20, "what to do, by route")                           \
     X(RETRIES, retries, struct image_retry, 1u << 20, "retry policies of rules")                   \
+    X(PERSISTENCE, persistence, struct image_persistence, 1u << 20, "sessions of rules")           \
     X(FILTERS, filters, struct image_filter, 1u << 22, "filters of rules")                         \
     X(HEADER_OPS, header_ops, struct image_header_op, 1u << 22, "of header modifiers")             \
     X(REDIRECTS, redirects, struct image_redirect, 1u << 20, "of RequestRedirect")                 \
@@ -383,6 +386,7 @@ struct image_rule {
     uint32_t request_timeout_ms;         /* 0: none */
     uint32_t backend_request_timeout_ms; /* 0: none */
     uint32_t retry;                      /* IMAGE_NONE: none but what can do no harm */
+    uint32_t persistence;                /* IMAGE_NONE: requests have no sessions */
 };
 
 #define IMAGE_RETRY_CODE_MIN 400u
@@ -394,6 +398,27 @@ struct image_retry {
     uint8_t attempts;    /* after the first; 1..IMAGE_RETRY_ATTEMPTS_MAX */
     uint8_t reserved[2];
     uint8_t codes[25]; /* a bit for each status from 400 on: bit 0 of the first byte is 400 */
+};
+
+enum image_session_kind {
+    IMAGE_SESSION_COOKIE = 1, /* `name` is a cookie's */
+    IMAGE_SESSION_HEADER = 2, /* `name` is a field's, in requests and responses */
+};
+
+/*
+ * Requests of a session go where the first one went (SessionPersistence, GEP-1619). What a client
+ * carries is made and read by route/session.h; the keys are secret, the same for all workers and
+ * for every box that has the same objects.
+ */
+struct image_persistence {
+    uint64_t token_key[2];    /* tells endpoints; not zero */
+    uint64_t seal_key[2];     /* tells what we made from what we did not; not zero */
+    struct image_string name; /* a token; see image_is_session_name() */
+    struct image_string path; /* of the cookie, see image_is_cookie_path(); with HEADER: empty */
+    uint32_t lifetime_s;      /* then the session is over; 0: never */
+    uint8_t kind;             /* enum image_session_kind */
+    uint8_t is_permanent;     /* 0, or 1: the cookie outlives the browser; it has a lifetime */
+    uint8_t reserved[2];
 };
 
 /*
@@ -562,8 +587,9 @@ static_assert(sizeof(struct image_match) == 32, "no hidden padding");
 static_assert(sizeof(struct image_predicate) == 24, "no hidden padding");
 static_assert(sizeof(struct image_guard) == 16, "no hidden padding");
 static_assert(sizeof(struct image_answer) == 20, "no hidden padding");
-static_assert(sizeof(struct image_rule) == 36, "no hidden padding");
+static_assert(sizeof(struct image_rule) == 40, "no hidden padding");
 static_assert(sizeof(struct image_retry) == 32, "no hidden padding");
+static_assert(sizeof(struct image_persistence) == 56, "no hidden padding");
 static_assert(sizeof(struct image_filter) == 12, "no hidden padding");
 static_assert(sizeof(struct image_header_op) == 20, "no hidden padding");
 static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");

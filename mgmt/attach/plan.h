@@ -212,6 +212,14 @@ struct plan_retry {
     const uint16_t *codes;
 };
 
+/* Requests of a session go where its first one went. */
+struct plan_persistence {
+    enum image_session_kind kind;
+    const char *name;    /* the rule's own if the object gives none */
+    uint32_t lifetime_s; /* 0: no end */
+    bool is_permanent;   /* a cookie that outlives the browser */
+};
+
 /* What a rule answers instead of going to its backends. */
 enum plan_rule_fault {
     PLAN_RULE_OK,
@@ -229,9 +237,10 @@ struct plan_rule {
     const struct plan_match *matches;
     const struct plan_filter *filters;
     const struct plan_backend *backends;
-    uint32_t request_timeout_ms;         /* 0: none */
-    uint32_t backend_request_timeout_ms; /* 0: none */
-    const struct plan_retry *retry;      /* NULL: none */
+    uint32_t request_timeout_ms;                /* 0: none */
+    uint32_t backend_request_timeout_ms;        /* 0: none */
+    const struct plan_retry *retry;             /* NULL: none */
+    const struct plan_persistence *persistence; /* NULL: none */
 };
 
 /* A route that at least one listener serves. The routes are sorted by the specification's

@@ -5,6 +5,7 @@
 #include "compile/compile.h"
 #include "compile/image_builder.h"
 
+#define COMPILE_PATH_BYTES 4096u /* a path of 1024 bytes, each of them encoded, and its slash */
 #define COMPILE_NAME_BYTES 1024u /* "namespace/gateway/listener", 253 bytes each at most */
 
 struct compile {
@@ -30,6 +31,13 @@ void compile_listeners(struct compile *c);
 
 /* Routes in order of precedence, each with its rules and hostnames. 0 or -ENOMEM. */
 int compile_routes(struct compile *c);
+
+/* The path in the form that requests are matched in. False: it has none. */
+bool compile_path(const char *path, char buf[COMPILE_PATH_BYTES]);
+
+/* Session persistence of the rule begun last. 0, or -EINVAL: it cannot be carried out. */
+int compile_session(struct compile *c, const struct plan_route *route,
+                    const struct plan_rule *rule);
 
 /* One rule of the route begun last. */
 void compile_rule(struct compile *c, const struct plan_route *route, const struct plan_rule *rule);

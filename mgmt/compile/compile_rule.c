@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATH_BYTES 4096u     /* a path of 1024 bytes, each of them encoded, and its slash */
 #define LIMIT_ID_BYTES 2048u /* names of 253 bytes or less, a header's of 256, and numbers */
 
 static const char *const backend_faults[] = {PLAN_BACKEND_FAULT_LIST(X_TEXT)};
@@ -66,7 +65,7 @@ static void add_backend(struct compile *c, const struct plan_backend *backend)
 
 /* A path to be written into messages: begins with a slash, and what may not stand in a path is
  * encoded. An empty one stays empty. NULL: longer than any path can be. */
-static const char *safe_path(const char *path, char buf[PATH_BYTES])
+static const char *safe_path(const char *path, char buf[COMPILE_PATH_BYTES])
 {
     size_t n = 0;
     if (path == NULL || path[0] == '\0')
@@ -76,7 +75,7 @@ static const char *safe_path(const char *path, char buf[PATH_BYTES])
     for (const char *p = path; *p != '\0'; p++) {
         unsigned char c = (unsigned char)*p;
         bool is_safe = c > 0x20 && c < 0x7f && strchr("?#\"<>\\^`{|}", c) == NULL;
-        if (n + 4 > PATH_BYTES)
+        if (n + 4 > COMPILE_PATH_BYTES)
             return NULL;
         if (is_safe)
             buf[n++] = (char)c;
@@ -99,7 +98,7 @@ static enum image_path_edit path_edit(enum plan_path_mod mod)
 
 static int add_redirect(struct compile *c, const struct plan_redirect *redirect)
 {
-    char buf[PATH_BYTES];
+    char buf[COMPILE_PATH_BYTES];
     struct image_redirect_spec spec = {
         .hostname = redirect->hostname,
         .path_edit = path_edit(redirect->path_mod),
@@ -119,7 +118,7 @@ static int add_redirect(struct compile *c, const struct plan_redirect *redirect)
 
 static int add_rewrite(struct compile *c, const struct plan_rewrite *rewrite)
 {
-    char buf[PATH_BYTES];
+    char buf[COMPILE_PATH_BYTES];
     struct image_rewrite_spec spec = {.hostname = rewrite->hostname,
                                       .path_edit = path_edit(rewrite->path_mod)};
     if (spec.path_edit != IMAGE_PATH_KEEP && (spec.path = safe_path(rewrite->path, buf)) == NULL)
@@ -214,11 +213,10 @@ static bool take_pairs(const struct plan_pair *pairs, uint32_t n, struct image_p
     return true;
 }
 
-/* The path in the form that requests are matched in. False: it has none. */
-static bool normal_path(const char *path, char buf[PATH_BYTES])
+bool compile_path(const char *path, char buf[COMPILE_PATH_BYTES])
 {
     size_t len = strlen(path);
-    if (len >= PATH_BYTES)
+    if (len >= COMPILE_PATH_BYTES)
         return false;
     memcpy(buf, path, len + 1);
     if (http_path_normalize((uint8_t *)buf, &len) != HTTP_FAULT_none)
@@ -240,10 +238,10 @@ static enum image_path_kind path_kind(enum plan_string_match type)
 static int add_match(struct compile *c, const struct plan_match *match)
 {
     bool is_regex = match->path_type == PLAN_MATCH_REGEX;
-    char path[PATH_BYTES];
+    char path[COMPILE_PATH_BYTES];
     struct image_pair headers[IMAGE_PREDICATES_PER_MATCH_MAX];
     struct image_pair queries[IMAGE_PREDICATES_PER_MATCH_MAX];
-    if ((!is_regex && !normal_path(match->path, path)) ||
+    if ((!is_regex && !compile_path(match->path, path)) ||
         !take_pairs(match->headers, match->n_headers, headers) ||
         !take_pairs(match->queries, match->n_queries, queries))
         return -EINVAL;
@@ -280,6 +278,11 @@ void compile_rule(struct compile *c, const struct plan_route *route, const struc
         image_builder_rule_fault(c->b);
     if (rule->retry != NULL)
         add_retry(c, rule->retry);
+    if (rule->persistence != NULL && compile_session(c, route, rule) == -EINVAL) {
+        image_builder_rule_fault(c->b);
+        compile_note(c, "route %s/%s: rule %u answers 500: its sessions cannot be told apart",
+                     route->namespace, route->name, rule->index);
+    }
     for (uint32_t i = 0; i < rule->n_filters; i++) {
         if (add_filter(c, route, rule, &rule->filters[i]) != -EINVAL)
             continue;

@@ -78,6 +78,17 @@ struct image_retry_spec {
     uint32_t n_codes;
 };
 
+/* Sessions of a rule's requests; see struct image_persistence. */
+struct image_persistence_spec {
+    enum image_session_kind kind;
+    const char *name;
+    const char *path; /* of the cookie; NULL with HEADER */
+    uint32_t lifetime_s;
+    bool is_permanent;
+    uint64_t token_key[2];
+    uint64_t seal_key[2];
+};
+
 struct image_rewrite_spec {
     const char *hostname; /* NULL: keep */
     const char *path;     /* NULL with KEEP */
@@ -169,6 +180,9 @@ int image_builder_timeouts(struct image_builder *b, uint32_t request_ms,
 
 /* The retry policy of the rule begun last, once. */
 int image_builder_retry(struct image_builder *b, const struct image_retry_spec *spec);
+
+/* What keeps the sessions of the rule begun last at their endpoints, once. */
+int image_builder_persistence(struct image_builder *b, const struct image_persistence_spec *spec);
 
 /* A backend of the rule begun last. `group` IMAGE_NONE: its share is answered 500. */
 int image_builder_backend(struct image_builder *b, const char *name, uint32_t group,

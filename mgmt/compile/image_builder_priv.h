@@ -8,6 +8,7 @@
  *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
+ *   image_builder_session.c   sessions of rules
  */
 #pragma once
 

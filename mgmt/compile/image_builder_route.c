@@ -56,6 +56,7 @@ uint32_t image_builder_rule(struct image_builder *b, uint16_t index)
     e->first_filter = SECTION(b, FILTERS)->count;
     e->first_backend = SECTION(b, BACKENDS)->count;
     e->retry = IMAGE_NONE;
+    e->persistence = IMAGE_NONE;
     route->n_rules++;
     return SECTION(b, RULES)->count - 1;
 }

@@ -8,6 +8,7 @@
 #include "route/filter.h"
 #include "route/pattern_compile.h"
 #include "route/route.h"
+#include "route/session.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -114,6 +115,13 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     static const uint16_t codes[] = {400, 503, 599};
     struct image_retry_spec retry = {
         .attempts = 3, .backoff_ms = 10, .codes = codes, .n_codes = array_len(codes)};
+    struct image_persistence_spec persistence = {.kind = IMAGE_SESSION_COOKIE,
+                                                 .name = "sid",
+                                                 .path = "/shop",
+                                                 .lifetime_s = 60,
+                                                 .is_permanent = true,
+                                                 .token_key = {1},
+                                                 .seal_key = {2}};
     struct image_match_spec prefix = {.path_kind = IMAGE_PATH_PREFIX, .path = "/shop/cart"};
     struct image_match_spec narrow = {.path_kind = IMAGE_PATH_PREFIX,
                                       .path = "/shop/cart",
@@ -137,6 +145,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
     REQUIRE(image_builder_timeouts(b, 10000, 5000) == 0);
     REQUIRE(image_builder_retry(b, &retry) == 0);
+    REQUIRE(image_builder_persistence(b, &persistence) == 0);
     REQUIRE(image_builder_match(b, &prefix) == 0);
     REQUIRE(image_builder_match(b, &narrow) == 0);
     REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
@@ -268,6 +277,18 @@ static void use_filter(const struct image_view *v, const struct image_match *mat
     }
 }
 
+static void use_persistence(const struct image_view *v, const struct image_persistence *p)
+{
+    char value[ROUTE_SESSION_VALUE_BYTES], cookie[ROUTE_SESSION_COOKIE_BYTES_MAX];
+    struct ip_addr addr = ip("10.0.0.1");
+    struct route_session session;
+    route_session_write(p, route_session_salt(1000, UINT64_MAX), &addr, 80, value);
+    REQUIRE(route_session_read(p, slice_of(value, sizeof(value)), 1000, &session));
+    REQUIRE(route_session_is_at(p, &session, &addr, 80));
+    if (p->kind == IMAGE_SESSION_COOKIE)
+        route_session_cookie(v, p, value, cookie);
+}
+
 static void use_rule(const struct image_view *v, const struct route_result *result,
                      const struct route_request *request)
 {
@@ -275,6 +296,8 @@ static void use_rule(const struct image_view *v, const struct route_result *resu
     const struct image_backend *backend;
     for (uint16_t status = 0; rule->retry != IMAGE_NONE && status < 700; status++)
         image_retry_has(&v->retries[rule->retry], status);
+    if (rule->persistence != IMAGE_NONE)
+        use_persistence(v, &v->persistence[rule->persistence]);
     for (uint32_t chance = 0; chance < 4; chance++)
         route_backend_pick(v, rule, chance << 30, &backend);
     for (uint32_t i = 0; i < rule->n_filters; i++)

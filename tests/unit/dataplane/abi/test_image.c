@@ -271,6 +271,59 @@ TEST(a_retry_policy_has_attempts_and_names_statuses_of_faults)
     free(data);
 }
 
+TEST(a_session_has_keys_and_what_can_be_a_cookie)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_persistence == 1 && v.rules[0].persistence == 0);
+    CHECK_EQ(v.rules[1].persistence, IMAGE_NONE);
+    const struct image_persistence *e = &v.persistence[0];
+    struct image_string none = {0};
+    const struct {
+        const void *at;
+        uint8_t byte;
+        enum image_fault fault;
+    } rows[] = {
+        {&e->kind, 0, IMAGE_FAULT_VALUE},
+        {&e->kind, IMAGE_SESSION_HEADER, IMAGE_FAULT_VALUE}, /* which is never permanent */
+        {&e->kind, 3, IMAGE_FAULT_VALUE},
+        {&e->is_permanent, 0, IMAGE_FAULT_OK},
+        {&e->is_permanent, 2, IMAGE_FAULT_VALUE},
+        {&e->lifetime_s, 0, IMAGE_FAULT_VALUE}, /* permanent, and for no time */
+        {&e->token_key[0], 0, IMAGE_FAULT_VALUE},
+        {&e->seal_key[0], 0, IMAGE_FAULT_VALUE},
+        {&e->seal_key[0], 3, IMAGE_FAULT_OK},
+        {&e->reserved[1], 1, IMAGE_FAULT_RESERVED},
+        {v.strings + e->name.offset, ';', IMAGE_FAULT_TEXT},
+        {v.strings + e->path.offset + 1, ';', IMAGE_FAULT_TEXT},
+        {(const uint8_t *)&e->name.offset + 3, 1, IMAGE_FAULT_STRING},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
+        CHECK_EQ(section, rows[i].fault == IMAGE_FAULT_OK ? 0 : IMAGE_SECTION_PERSISTENCE);
+    }
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&v.rules[0].persistence, 1, &section),
+             IMAGE_FAULT_INDEX);
+    CHECK_EQ(section, IMAGE_SECTION_RULES);
+    struct image_persistence *w =
+        (struct image_persistence *)((uint8_t *)data +
+                                     ((const uint8_t *)e - (const uint8_t *)data));
+    w->path = none; /* a cookie without one */
+    image_seal(data, len);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_TEXT);
+    w->kind = IMAGE_SESSION_HEADER;
+    w->is_permanent = 0;
+    image_seal(data, len);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_OK);
+    w->name = none;
+    image_seal(data, len);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_TEXT);
+    free(data);
+}
+
 TEST(a_mirror_takes_no_more_than_all_requests)
 {
     size_t len;
@@ -393,5 +446,6 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
+          T(a_session_has_keys_and_what_can_be_a_cookie),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

@@ -189,6 +189,71 @@ TEST(rate_limits_are_one_filter_and_are_refused_whole)
     image_builder_free(b);
 }
 
+TEST(sessions_have_names_that_clients_keep_and_that_break_no_message)
+{
+    static const char *const bad_cookies[] = {"",    NULL,       "a b",          "a=b",
+                                              "a;b", "__Host-a", "__SECURE-sid", "sid\r\nX: 1"},
+                             *const bad_headers[] = {"host",
+                                                     "Cookie",
+                                                     "Set-Cookie",
+                                                     "Connection",
+                                                     "transfer-encoding",
+                                                     "a:b",
+                                                     "expect",
+                                                     "X-Forwarded-For"},
+                             *const bad_paths[] = {"", NULL, "x", "/a;b", "/a b", "/a\n"};
+    static const struct image_persistence_spec good = {.kind = IMAGE_SESSION_COOKIE,
+                                                       .name = "sid",
+                                                       .path = "/",
+                                                       .token_key = {0, 1},
+                                                       .seal_key = {1, 0}};
+    char longest[IMAGE_SESSION_NAME_BYTES_MAX + 2];
+    struct image_persistence_spec bad;
+    struct image_builder *b = begin();
+    CHECK_EQ(image_builder_persistence(b, &good), -EINVAL); /* of no rule */
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad_cookies); i++) {
+        bad = good;
+        bad.name = bad_cookies[i];
+        CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    }
+    for (size_t i = 0; i < array_len(bad_paths); i++) {
+        bad = good;
+        bad.path = bad_paths[i];
+        CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    }
+    for (size_t i = 0; i < array_len(bad_headers); i++) {
+        bad = good;
+        bad.kind = IMAGE_SESSION_HEADER;
+        bad.path = NULL;
+        bad.name = bad_headers[i];
+        CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    }
+    memset(longest, 'a', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    bad = good;
+    bad.name = longest;
+    CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    bad = good;
+    bad.is_permanent = true; /* for no time */
+    CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    bad = good;
+    bad.seal_key[0] = 0;
+    CHECK_EQ(image_builder_persistence(b, &bad), -EINVAL);
+    bad = good;
+    longest[IMAGE_SESSION_NAME_BYTES_MAX] = '\0';
+    bad.name = longest;
+    CHECK_EQ(image_builder_persistence(b, &bad), 0);
+    CHECK_EQ(image_builder_persistence(b, &good), -EINVAL); /* the second */
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    CHECK_EQ(v.n_persistence, 1);
+    CHECK_EQ(v.rules[0].persistence, 0);
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(cors_filters_are_refused_whole)
 {
     static const char *const bad_origins[] = {"",
@@ -539,6 +604,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(congestion_control_is_said_of_binds_and_groups),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
+          T(sessions_have_names_that_clients_keep_and_that_break_no_message),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),
           T(finishing_twice_and_going_on_between_works),

@@ -198,6 +198,54 @@ TEST(a_route_is_served_on_all_addresses_of_its_gateway)
     free(c.data);
 }
 
+/* The image of two routes with these uids, each with one rule with a session "sid"; to be freed. */
+static struct image_view with_sessions(const char *uid, const char *other, void **ret_data)
+{
+    static const struct plan_persistence p = {IMAGE_SESSION_COOKIE, "sid", 60, true};
+    struct plan_rule rule = {.n_matches = 1,
+                             .n_backends = 1,
+                             .matches = &prefix_match,
+                             .backends = backends,
+                             .persistence = &p};
+    struct plan_rule two = rule;
+    two.n_matches = 3;
+    two.matches = regex_matches;
+    const struct plan_route list[] = {
+        {"HTTPRoute", "a", "a", uid, "2026-11-23T09:00:00Z", 1, 1, &rule},
+        {"HTTPRoute", "a", "b", other, "2026-11-23T09:00:00Z", 1, 1, &two},
+    };
+    struct plan small = {
+        .n_routes = 2, .routes = list, .n_groups = array_len(groups), .groups = groups};
+    struct compile_input in = {.plan = &small, .group_ids = group_ids, .generation = 1};
+    struct image_view v;
+    size_t len;
+    REQUIRE(compile_image(&in, ret_data, &len) == 0);
+    REQUIRE(image_check(*ret_data, len, NULL) == IMAGE_FAULT_OK);
+    image_view_init(&v, *ret_data);
+    return v;
+}
+
+TEST(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match)
+{
+    void *data, *again;
+    struct image_view v = with_sessions("u1", "u2", &data), w = with_sessions("u1", "", &again);
+    REQUIRE(v.n_rules == 2 && v.n_persistence == 2 && w.n_persistence == 1);
+    const struct image_persistence *first = &v.persistence[0], *second = &v.persistence[1];
+    CHECK(memcmp(first->token_key, second->token_key, sizeof(first->token_key)) != 0);
+    CHECK(memcmp(first->seal_key, second->seal_key, sizeof(first->seal_key)) != 0);
+    CHECK(memcmp(first->seal_key, first->token_key, sizeof(first->seal_key)) != 0);
+    CHECK(memcmp(first->token_key, w.persistence[0].token_key, sizeof(first->token_key)) == 0);
+    CHECK(memcmp(first->seal_key, w.persistence[0].seal_key, sizeof(first->seal_key)) == 0);
+    CHECK(slice_eq(image_text(&v, first->name), SLICE_LIT("sid")));
+    CHECK(slice_eq(image_text(&v, first->path), SLICE_LIT("/abc")));
+    CHECK(slice_eq(image_text(&v, second->path), SLICE_LIT("/")));
+    CHECK(first->lifetime_s == 60 && first->is_permanent == 1);
+    CHECK_EQ(w.rules[1].fault_status, 500); /* no uid, no keys */
+    CHECK_EQ(w.rules[0].fault_status, 0);
+    free(data);
+    free(again);
+}
+
 TEST(rules_keep_backends_weights_faults_and_timeouts)
 {
     struct compiled c;
@@ -425,6 +473,7 @@ TEST(an_empty_plan_is_an_image_too)
 UNIT_MAIN("compile", T(the_network_is_carried_over),
           T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
+          T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),
           T(congestion_control_is_the_binds_and_the_groups),
           T(paths_are_matched_in_the_form_of_requests),
           T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
