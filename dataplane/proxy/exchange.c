@@ -148,6 +148,20 @@ static bool redirect(struct exchange *e, const struct image_rule *rule)
     return true;
 }
 
+/* The backend of the request's session, or one by weight. False: the rule has none, or chose none
+ * that can be asked. */
+static bool has_target(struct exchange *e, const struct image_rule *rule)
+{
+    if (e->target != NULL)
+        return true;
+    const struct image_backend *backend;
+    uint32_t chance = even_next(&e->proxy->shares[e->route.rule % PROXY_SHARES]);
+    if (!route_backend_pick(e->image.view, rule, chance, &backend) || backend->group == IMAGE_NONE)
+        return false;
+    e->target = backend;
+    return true;
+}
+
 /* Carries out the rule: a fault, an answer of our own, or a backend. */
 static void follow_rule(struct exchange *e)
 {
@@ -165,13 +179,11 @@ static void follow_rule(struct exchange *e)
     /* A preflight is the browser's own idea, so it is free; a redirect was asked for. */
     if (exchange_limit(e, rule) || redirect(e, rule))
         return;
-    const struct image_backend *backend;
-    uint32_t chance = even_next(&e->proxy->shares[e->route.rule % PROXY_SHARES]);
-    if (!route_backend_pick(v, rule, chance, &backend) || backend->group == IMAGE_NONE) {
+    exchange_session_begin(e, rule);
+    if (!has_target(e, rule)) {
         exchange_answer(e, STAT_proxy_end_rule_fault, 500);
         return;
     }
-    e->target = backend;
     if (rule->retry != IMAGE_NONE)
         e->retry = &v->retries[rule->retry];
     retry_note_request(e);

@@ -38,6 +38,7 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     enum stream_end why = h->end;
     bool was_reused = upstream_conn_is_reused(e->backend);
     e->failed = *upstream_conn_id(e->backend);
+    e->is_stale = was_reused && e->persistence != NULL;
     upstream_drop(e->proxy->upstream, e->backend);
     e->backend = NULL;
     enum retry_when again = retry_after_end(e, end, was_reused);
@@ -143,8 +144,9 @@ void exchange_try(struct exchange *e)
     e->connect_us = ACCESS_NO_TIME;
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
-                               .is_fresh = e->tries > 0};
-    bool is_elsewhere = e->tries > 0 && !ip_addr_is_zero(&e->failed.addr);
+                               .is_fresh = e->tries > 0,
+                               .wanted = exchange_session_endpoint(e)};
+    bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);
     ask.avoid = is_elsewhere ? &e->failed : NULL;
     enum upstream_result r = upstream_get(e->proxy->upstream, &ask, &backend_ops, e, &e->backend);
     e->tries++;
@@ -196,6 +198,7 @@ static void end_by_timeout(struct exchange *e, bool is_client)
 
 void exchange_leave_backend(struct exchange *e)
 {
+    e->is_stale = false;
     e->failed = *upstream_conn_id(e->backend);
     upstream_abort(e->proxy->upstream, e->backend);
     e->backend = NULL;

@@ -27,6 +27,7 @@ static bool send_response(struct exchange *e, const struct http_head *head)
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
     bool is_final = head->status >= 200;
+    struct session_text t;
     struct field_list l;
     field_list_init(&l);
     field_list_take(&l, head, cors_fields, e->cors == NULL ? 0 : array_len(cors_fields));
@@ -35,6 +36,7 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         field_list_apply(&l, v,
                          route_backend_filter_find(v, e->target, IMAGE_FILTER_RESPONSE_HEADERS));
         field_list_apply(&l, v, route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS));
+        exchange_session_fields(e, &l, &t);
     }
     struct h1_response r = make_response(head, &l);
     struct h1_server *to = &e->client->h1;

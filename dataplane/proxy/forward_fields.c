@@ -21,6 +21,16 @@ void field_list_add(struct field_list *l, struct slice name, struct slice value)
     l->fields[l->n++] = (struct http_field){name, value};
 }
 
+void field_list_drop(struct field_list *l, struct slice name)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (!slice_eq_nocase(l->fields[i].name, name))
+            l->fields[kept++] = l->fields[i];
+    }
+    l->n = kept;
+}
+
 static bool is_skipped(enum http_known known, const enum http_known *skip, unsigned n_skip)
 {
     for (unsigned i = 0; i < n_skip; i++) {

@@ -108,6 +108,7 @@ void proxy_set_image(struct proxy *p, const struct proxy_image *image)
 
 void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
 {
+    p->unix_s = unix_s;
     http_env_set_time(&p->env, unix_s);
 }
 

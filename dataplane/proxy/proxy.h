@@ -72,7 +72,8 @@ void proxy_set_dialer(struct proxy *p, const struct upstream_dialer *dialer);
  */
 void proxy_set_image(struct proxy *p, const struct proxy_image *image);
 
-/* Wall-clock time for Date in own answers; call about once a second. Without it none is sent. */
+/* Wall-clock time for Date in own answers and the age of sessions; call about once a second.
+ * Without it no Date is sent and no session ends. */
 void proxy_set_unix_time(struct proxy *p, uint64_t unix_s);
 
 /* Once a poll, after tcp_poll()'s events: bounded upkeep. Returns how many things it did. */

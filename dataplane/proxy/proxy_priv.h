@@ -12,6 +12,7 @@
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
 #include "route/route.h"
+#include "route/session.h"
 
 /* Tries of one request without a retry policy: the first, and one more where that does no harm. */
 #define PROXY_TRIES_MAX 2u
@@ -26,6 +27,9 @@
 #define PROXY_CONTINUE_MS 800u
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
+/* Values of its session that are looked at in one request: a client that has cookies for several
+ * paths sends them all. */
+#define PROXY_SESSION_VALUES_MAX 4u
 /* What 503 tells clients to wait. */
 #define PROXY_RETRY_AFTER_S "1"
 
@@ -85,6 +89,12 @@ struct exchange {
     uint64_t response_bytes;
     uint64_t head_us;    /* when the final head came, or ACCESS_NO_TIME */
     uint64_t connect_us; /* how long this try waited for its connection, or ACCESS_NO_TIME */
+    const struct image_persistence *persistence; /* of the rule; NULL: it has none */
+    uint64_t session_salt;              /* of its session, if it has one that is not moved */
+    struct upstream_conn_id session_at; /* likewise: its endpoint */
+    bool has_session;                   /* one that counts came with the request */
+    bool is_session_moved;              /* but its endpoint may get no request */
+    bool is_stale; /* the last try's connection was idle too long: `failed` did not fail by it */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
@@ -101,6 +111,7 @@ struct proxy {
     struct core *core;
     struct proxy_config config;
     struct http_env env;
+    uint64_t unix_s; /* 0: not known */
     struct upstream *upstream;
     struct proxy_image image; /* current; .view NULL: none yet */
     struct pool conns;
@@ -165,6 +176,21 @@ void access_note(struct exchange *e);
 void access_tell(struct exchange *e, enum stat_id why);
 /* The same for a request for which there was no exchange: answered 503. */
 void access_tell_refused(struct proxy_conn *c);
+
+/* session.c */
+/* Of its answer: what stays in memory until it is written. */
+struct session_text {
+    char value[ROUTE_SESSION_VALUE_BYTES];
+    char cookie[ROUTE_SESSION_COOKIE_BYTES_MAX];
+};
+/* Looks whether the rule has sessions, and which the request has. If its endpoint may get the
+ * request, its backend is the exchange's target. */
+void exchange_session_begin(struct exchange *e, const struct image_rule *rule);
+/* The endpoint that the request should go to; NULL: any. */
+const struct upstream_conn_id *exchange_session_endpoint(const struct exchange *e);
+/* The backend answers: tells the client its session where it has a new one. `t` has to stay until
+ * the fields are written. */
+void exchange_session_fields(struct exchange *e, struct field_list *l, struct session_text *t);
 
 /* Waits until then, without a backend connection, and then tries. */
 void exchange_wait(struct exchange *e, uint64_t until_us);
@@ -247,6 +273,9 @@ void field_list_take(struct field_list *l, const struct http_head *head,
 /* As a filter of header type leaves them; NULL: as they are. */
 void field_list_apply(struct field_list *l, const struct image_view *v,
                       const struct image_filter *filter);
+
+/* Without those of that name. */
+void field_list_drop(struct field_list *l, struct slice name);
 
 /* forwarded.c */
 #define FORWARDED_FOR_BYTES_MAX 2048u /* X-Forwarded-For: some fifty hops */

@@ -36,10 +36,17 @@ static bool is_request_idempotent(const struct exchange *e)
     return is_idempotent(e->client->h1.request->head.method);
 }
 
+/* Tries without a policy: a request with sessions asks the endpoint of a connection that was idle
+ * too long once more, before it goes elsewhere. */
+static uint32_t own_tries_max(const struct exchange *e)
+{
+    return PROXY_TRIES_MAX + (e->persistence != NULL);
+}
+
 static uint32_t tries_max(const struct exchange *e)
 {
     uint32_t by_rule = e->retry != NULL ? 1u + e->retry->attempts : 0;
-    return max32(PROXY_TRIES_MAX, by_rule);
+    return max32(own_tries_max(e), by_rule);
 }
 
 /* Nothing that was used up is in the way. */
@@ -103,7 +110,7 @@ enum retry_when retry_after_end(struct exchange *e, enum h1_client_end end, bool
     if (!can_go_again(e))
         return RETRY_NEVER;
     bool is_stale = end == H1_CLIENT_END_NO_RESPONSE && was_reused && is_request_idempotent(e);
-    if (e->tries < PROXY_TRIES_MAX && (is_unsent || is_stale))
+    if (e->tries < own_tries_max(e) && (is_unsent || is_stale))
         return RETRY_NOW;
     return by_rule_if(e, is_unsent || (is_lost && is_request_idempotent(e)));
 }

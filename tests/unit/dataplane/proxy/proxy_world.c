@@ -170,6 +170,41 @@ static void add_limits(struct image_builder *b, uint32_t listener)
     ASSERT(error == 0);
 }
 
+static void session_rule(struct image_builder *b, uint16_t index, const char *path,
+                         const struct image_persistence_spec *spec)
+{
+    rule(b, index);
+    int error = image_builder_persistence(b, spec);
+    ASSERT(error == 0);
+    match(b, path);
+}
+
+/* Rules with sessions of one key: what one told another takes. */
+static void add_sessions(struct image_builder *b)
+{
+    struct image_persistence_spec spec = {.kind = IMAGE_SESSION_COOKIE,
+                                          .name = "sid",
+                                          .path = "/",
+                                          .token_key = {11, 12},
+                                          .seal_key = {13, 14}};
+    session_rule(b, 15, "/session", &spec);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    session_rule(b, 16, "/session-split", &spec);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    image_builder_backend(b, "ns/two:80", 2, 1);
+    session_rule(b, 17, "/session-drained", &spec);
+    image_builder_backend(b, "ns/one:80", 1, 0);
+    image_builder_backend(b, "ns/two:80", 2, 1);
+    spec.lifetime_s = 3600;
+    spec.is_permanent = true;
+    session_rule(b, 18, "/session-hour", &spec);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    spec = (struct image_persistence_spec){
+        .kind = IMAGE_SESSION_HEADER, .name = "X-Session", .token_key = {15}, .seal_key = {16}};
+    session_rule(b, 19, "/session-header", &spec);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+}
+
 static void pin(void *owner)
 {
     ((struct world *)owner)->pins++;
@@ -208,6 +243,7 @@ void world_publish(struct world *w, uint16_t port)
     add_cors(b);
     add_mirrors(b);
     add_retries(b);
+    add_sessions(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);
