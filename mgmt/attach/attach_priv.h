@@ -360,6 +360,11 @@ const char *filter_run(struct rule_reading *in, const json_t *filters, bool is_o
 bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
                           struct plan_filter *ret, const char **ret_why);
 
+/* Translates a rule's sessionPersistence; NULL: there is none. Gives why it cannot be carried out,
+ * or NULL. */
+const char *session_run(const struct rule_reading *in, const json_t *json,
+                        const struct plan_persistence **ret);
+
 /* Notes a reference that leads nowhere, at a place within the rule. */
 void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,
                           const char *why);

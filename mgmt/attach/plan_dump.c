@@ -210,6 +210,12 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
             fprintf(out, " %u", (unsigned)r->retry->codes[i]);
         }
     }
+    if (r->persistence != NULL) {
+        fprintf(out, " session %s %s lifetime %u%s",
+                r->persistence->kind == IMAGE_SESSION_COOKIE ? "cookie" : "header",
+                r->persistence->name, r->persistence->lifetime_s,
+                r->persistence->is_permanent ? " permanent" : "");
+    }
     fputc('\n', out);
     for (uint32_t i = 0; i < r->n_matches; i++) {
         dump_match(&r->matches[i], i, out);

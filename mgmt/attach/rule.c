@@ -220,9 +220,9 @@ static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
     }
     read_matches(a, json, rule, &in.whole);
     read_retry(&in, json_object_get(json, "retry"), rule);
-    if (json_object_get(json, "sessionPersistence") != NULL) {
-        in.whole = "sessionPersistence is not supported";
-    }
+    const char *session =
+        session_run(&in, json_object_get(json, "sessionPersistence"), &rule->persistence);
+    in.whole = session != NULL ? session : in.whole;
     *ret_why = in.whole != NULL ? in.whole : in.part;
     if (in.whole != NULL || in.is_refused) {
         rule->fault = in.whole != NULL ? PLAN_RULE_UNSUPPORTED : PLAN_RULE_UNRESOLVED;

@@ -338,6 +338,12 @@ void messages_say_what_to_do(void)
     CHECK(strstr(dropped, "rules[1]: matches[0]: RegularExpression \"/(?<=r).*\": nobody looks "
                           "behind") != NULL);
     CHECK(strstr(dropped, "rules[8]: retry.attempts of more than 100 are not supported") != NULL);
+    CHECK(strstr(dropped, "rules[11]: sessionPersistence.sessionName \"__Host-sid\" cannot be the "
+                          "name of a cookie without TLS") != NULL);
+    CHECK(strstr(dropped, "rules[12]: sessionPersistence.sessionName \"Content-Length\" cannot be "
+                          "the name of a session's header") != NULL);
+    CHECK(strstr(dropped, "rules[14]: sessionPersistence.absoluteTimeout has to be more than "
+                          "zero") != NULL);
     scenario_close(&s);
     scenario_open(&s, "addresses.yaml");
     scenario_reconcile(&s, true, T0);
