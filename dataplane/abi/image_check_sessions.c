@@ -21,8 +21,9 @@ static bool is_cookie_name(struct slice name)
 /* Not one that HTTP or we give a meaning. */
 static bool is_field_name(struct slice name)
 {
-    static const char *const taken[] = {"host",   "cookie", "set-cookie", "content-type",
-                                        "expect", "date",   "location",   "authorization"};
+    static const char *const taken[] = {"host",      "cookie", "set-cookie", "content-type",
+                                        "expect",    "date",   "location",   "authorization",
+                                        "forwarded", "via"};
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
         if (slice_eq_nocase(name, slice_of_str(taken[i])))
             return false;

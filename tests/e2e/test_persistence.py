@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions with real backends: curl's cookie jar stays at its endpoint, whoever restarts, and moves without an error."""
+"""Sessions with real backends: curl's cookie jar stays at its endpoint, whoever restarts, and moves without errors."""
 import os
 
 import lab as labs

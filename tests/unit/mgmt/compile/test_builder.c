@@ -200,7 +200,8 @@ TEST(sessions_have_names_that_clients_keep_and_that_break_no_message)
                                                      "transfer-encoding",
                                                      "a:b",
                                                      "expect",
-                                                     "X-Forwarded-For"},
+                                                     "X-Forwarded-For",
+                                                     "Forwarded"},
                              *const bad_paths[] = {"", NULL, "x", "/a;b", "/a b", "/a\n"};
     static const struct image_persistence_spec good = {.kind = IMAGE_SESSION_COOKIE,
                                                        .name = "sid",

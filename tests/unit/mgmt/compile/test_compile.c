@@ -225,6 +225,45 @@ static struct image_view with_sessions(const char *uid, const char *other, void 
     return v;
 }
 
+/* The path of the cookie of a rule with this one match. */
+static const char *cookie_path_of(enum plan_string_match type, const char *path)
+{
+    static char text[IMAGE_COOKIE_PATH_BYTES_MAX + 1];
+    static const struct plan_persistence p = {IMAGE_SESSION_COOKIE, "sid", 0, false};
+    const struct plan_match match = {.path_type = type, .path = path};
+    const struct plan_rule rule = {.n_matches = 1, .matches = &match, .persistence = &p};
+    const struct plan_route route = {"HTTPRoute", "a", "a", "u", NULL, 1, 1, &rule};
+    const struct plan small = {.n_routes = 1, .routes = &route};
+    void *data;
+    size_t len;
+    struct image_view v;
+    struct compile_input in = {.plan = &small, .generation = 1};
+    REQUIRE(compile_image(&in, &data, &len) == 0);
+    REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
+    image_view_init(&v, data);
+    struct slice s = image_text(&v, v.persistence[0].path);
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    free(data);
+    return text;
+}
+
+TEST(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host)
+{
+    char path[IMAGE_COOKIE_PATH_BYTES_MAX + 2];
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+    CHECK_STR(cookie_path_of(PLAN_MATCH_EXACT, path), "/"); /* one byte too long */
+    path[sizeof(path) - 2] = '\0';
+    CHECK_STR(cookie_path_of(PLAN_MATCH_EXACT, path), path);
+    CHECK_STR(cookie_path_of(PLAN_MATCH_EXACT, "/a/"), "/a/");
+    CHECK_STR(cookie_path_of(PLAN_MATCH_PREFIX, "/a/"), "/a");
+    CHECK_STR(cookie_path_of(PLAN_MATCH_PREFIX, "/"), "/");
+    CHECK_STR(cookie_path_of(PLAN_MATCH_PREFIX, "/a;b"), "/");
+    CHECK_STR(cookie_path_of(PLAN_MATCH_REGEX, "/a"), "/");
+}
+
 TEST(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match)
 {
     void *data, *again;
@@ -473,6 +512,7 @@ TEST(an_empty_plan_is_an_image_too)
 UNIT_MAIN("compile", T(the_network_is_carried_over),
           T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
+          T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),
           T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),
           T(congestion_control_is_the_binds_and_the_groups),
           T(paths_are_matched_in_the_form_of_requests),
