@@ -15,6 +15,8 @@ static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 
+static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
+
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
                                             IMAGE_SECTION_LIST(X)
@@ -61,6 +63,26 @@ enum image_congestion image_congestion_named(const char *name)
             return (enum image_congestion)i;
     }
     return IMAGE_CONGESTION_NONE;
+}
+
+bool image_is_balancing(uint8_t balancing)
+{
+    return balancing > IMAGE_BALANCING_NONE && balancing < IMAGE_BALANCINGS;
+}
+
+const char *image_balancing_name(enum image_balancing balancing)
+{
+    ASSERT((unsigned)balancing < IMAGE_BALANCINGS);
+    return balancing_names[balancing];
+}
+
+enum image_balancing image_balancing_named(const char *name)
+{
+    for (unsigned i = IMAGE_BALANCING_NONE + 1; i < IMAGE_BALANCINGS; i++) {
+        if (strcmp(balancing_names[i], name) == 0)
+            return (enum image_balancing)i;
+    }
+    return IMAGE_BALANCING_NONE;
 }
 
 const char *image_section_name(uint32_t section)

@@ -184,6 +184,9 @@ bool image_is_cookie_path(struct slice path);
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 
+/* Can a group have it? */
+bool image_is_balancing(uint8_t balancing);
+
 /* Is the status one of a redirect, and the scheme known? */
 bool image_is_redirect(const struct image_redirect *e);
 
@@ -221,6 +224,12 @@ const char *image_congestion_name(enum image_congestion congestion);
 
 /* The one with that name; NONE: there is no such. */
 enum image_congestion image_congestion_named(const char *name);
+
+/* "RoundRobin" and so on; pure. */
+const char *image_balancing_name(enum image_balancing balancing);
+
+/* The one with that name; NONE: there is no such. */
+enum image_balancing image_balancing_named(const char *name);
 
 /* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);

@@ -136,8 +136,8 @@ enum image_fault image_local_retry(const struct image_view *v, uint32_t i);
 /* It has keys and a name; a cookie has a path, and if it is permanent a lifetime. */
 enum image_fault image_local_persistence(const struct image_view *v, uint32_t i);
 
-/* Its weight is within the limit; it has a group and congestion control, or the status that is
- * answered instead. */
+/* Its weight is within the limit; it has a group, congestion control and balancing, or the status
+ * that is answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 
 /* Its filters are of header types, at most one of each. */
@@ -230,7 +230,7 @@ enum image_fault image_local_cors(const struct image_view *v, uint32_t i);
 /* It has a scheme, a port and a host, or takes any host. */
 enum image_fault image_local_origin(const struct image_view *v, uint32_t i);
 
-/* It has a group with congestion control, and a share of the requests. */
+/* It has a group with congestion control and balancing, and a share of the requests. */
 enum image_fault image_local_mirror(const struct image_view *v, uint32_t i);
 
 /* Its key and numbers are possible, its names are text. */

@@ -211,6 +211,19 @@ enum image_congestion {
         IMAGE_CONGESTIONS
 };
 
+/* Which of a group's endpoints is next: X(NAME, text as in TransportPolicy). */
+#define IMAGE_BALANCING_LIST(X)                                                                    \
+    X(NONE, "") /* where there is no group */                                                      \
+    X(LEAST, "LeastOutstanding")                                                                   \
+    X(TURNS, "RoundRobin")
+
+enum image_balancing {
+#define X(name, text) IMAGE_BALANCING_##name,
+    IMAGE_BALANCING_LIST(X)
+#undef X
+        IMAGE_BALANCINGS
+};
+
 /* A local address and TCP port. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
@@ -518,7 +531,8 @@ struct image_mirror {
     uint32_t numerator; /* of `denominator` requests so many are mirrored */
     uint32_t denominator;
     uint8_t congestion; /* as of a backend */
-    uint8_t reserved[3];
+    uint8_t balancing;  /* likewise */
+    uint8_t reserved[2];
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -555,6 +569,8 @@ struct image_backend {
                               connections are the group's; with no group: NONE */
     uint8_t n_filters;     /* of header types, carried out after the rule's */
     uint32_t first_filter;
+    uint8_t balancing; /* enum image_balancing, of the group; with no group: NONE */
+    uint8_t reserved[3];
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
@@ -598,7 +614,7 @@ static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 24, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 28, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");

@@ -54,6 +54,9 @@ struct upstream *upstream_new(struct core *core, const struct endpoint_table *ta
     u->buckets_mask = n - 1;
     for (uint32_t i = 0; i < n; i++)
         list_init(&u->buckets[i]);
+    u->turns = core_memory(core, ENDPOINT_GROUPS_MAX * sizeof(*u->turns), "turns of endpoints");
+    for (uint32_t i = 0, first = (uint32_t)rng_next(&core->rng); i < ENDPOINT_GROUPS_MAX; i++)
+        u->turns[i] = first; /* each worker begins elsewhere */
     list_init(&u->ages);
     u->idle_timer.on_expire = on_idle_timer;
     return u;

@@ -88,6 +88,7 @@ void upstream_done(struct upstream *u);
 struct upstream_ask {
     uint32_t group;
     enum tcp_congestion congestion; /* of the group: the connection has it */
+    bool is_in_turn;                /* one after the other instead of the better of two */
     bool is_fresh;                  /* never an idle connection: it is a second try */
     const struct upstream_conn_id
         *avoid; /* it just failed: only if it is the only one; NULL: none */

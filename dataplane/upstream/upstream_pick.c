@@ -6,7 +6,9 @@
  * endpoint after every change), least outstanding (a scan for the minimum; all workers run to the
  * endpoint that just appeared), and the better of two random ones (Mitzenmacher: "The Power of Two
  * Choices in Randomized Load Balancing", 2001), which needs no common state and has neither fault.
- * We take the last. A group with slow start or locality would change our mind.
+ * We take the last. A group with slow start or locality would change our mind. Who wants the first
+ * all the same (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere:
+ * where all requests cost the same it is the most even, and a slow endpoint gets as much as others.
  */
 #include "base/assert.h"
 #include "upstream/upstream_priv.h"
@@ -39,12 +41,10 @@ static uint64_t total_weight(const struct endpoint_group *g, const struct upstre
     return total;
 }
 
-/* One at random, by weight. */
-static const struct endpoint *draw(struct upstream *u, const struct endpoint_group *g,
-                                   const struct upstream_ask *ask, bool is_last_resort,
-                                   uint32_t total)
+/* The one that has this part of the total weight. */
+static const struct endpoint *take(const struct endpoint_group *g, const struct upstream_ask *ask,
+                                   bool is_last_resort, uint32_t at)
 {
-    uint32_t at = rng_below(&u->core->rng, total);
     for (uint32_t i = 0; i < g->count; i++) {
         const struct endpoint *e = &g->endpoints[i];
         if (!is_eligible(e, ask, is_last_resort))
@@ -114,13 +114,22 @@ static const struct endpoint *wanted_of(const struct endpoint_group *g,
     return NULL;
 }
 
-/* The better of two drawn from the field. */
+/* Whose turn it is. One with more weight has several turns, one behind the other. */
+static const struct endpoint *take_next(struct upstream *u, const struct endpoint_group *g,
+                                        const struct upstream_ask *ask, bool is_last_resort,
+                                        uint32_t total)
+{
+    ASSERT(ask->group < ENDPOINT_GROUPS_MAX);
+    return take(g, ask, is_last_resort, u->turns[ask->group]++ % total);
+}
+
+/* The better of two drawn at random from the field. */
 static const struct endpoint *draw_better(struct upstream *u, const struct endpoint_group *g,
                                           const struct upstream_ask *ask, bool is_last_resort,
                                           uint32_t total)
 {
-    const struct endpoint *a = draw(u, g, ask, is_last_resort, total);
-    const struct endpoint *b = draw(u, g, ask, is_last_resort, total);
+    const struct endpoint *a = take(g, ask, is_last_resort, rng_below(&u->core->rng, total));
+    const struct endpoint *b = take(g, ask, is_last_resort, rng_below(&u->core->rng, total));
     bool is_b_better =
         (uint64_t)busy_of(u, b) * weight_of(a) < (uint64_t)busy_of(u, a) * weight_of(b);
     return is_b_better ? b : a;
@@ -140,7 +149,9 @@ enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask
         return UPSTREAM_NO_ENDPOINT;
     ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */
     const struct endpoint *e = wanted_of(g, ask, is_last_resort);
-    if (e == NULL)
+    if (e == NULL && ask->is_in_turn)
+        e = take_next(u, g, ask, is_last_resort, (uint32_t)total);
+    else if (e == NULL)
         e = draw_better(u, g, ask, is_last_resort, (uint32_t)total);
     if (busy_of(u, e) >= u->config.busy_per_endpoint_max)
         return UPSTREAM_LIMIT;

@@ -48,6 +48,7 @@ struct upstream {
     struct pool endpoints;
     struct list_node *buckets;
     uint32_t buckets_mask;
+    uint32_t *turns; /* by group: whose turn it is, where that decides */
     uint32_t idle;
     struct list_node ages;
     struct wheel_timer idle_timer; /* for the first of `ages` */

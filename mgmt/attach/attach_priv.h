@@ -52,6 +52,7 @@ struct at_policy_target {
 struct at_policy {
     struct at_meta meta;
     enum image_congestion congestion;
+    enum image_balancing balancing;
     uint32_t n_targets;
     struct at_policy_target *targets;
 };
@@ -410,6 +411,6 @@ void policy_service_run(struct attach *a);
 /* Is the target a Service's that is there and takes connections? With a verdict if not. */
 bool policy_service_check(struct attach *a, struct at_policy_target *t);
 
-/* What connections to the Service's port are opened with. O(log targets). */
-enum image_congestion policy_of_service(const struct attach *a, const char *namespace,
-                                        const char *service, const char *port);
+/* The policy that decides of the Service's port; NULL: none does. O(log targets). */
+const struct at_policy *policy_of_service(const struct attach *a, const char *namespace,
+                                          const char *service, const char *port);

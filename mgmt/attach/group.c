@@ -162,6 +162,16 @@ static struct at_group **bucket_of(struct attach *a, const char *key)
     return &a->groups[siphash(&no_key, key, strlen(key)) % AT_GROUP_BUCKETS];
 }
 
+/* What the policy says of the group, or what holds without one (NULL). */
+static void read_policy(struct plan_group *group, const struct at_policy *policy)
+{
+    group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
+    group->balancing = IMAGE_BALANCING_LEAST;
+    if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
+        group->balancing = policy->balancing;
+    }
+}
+
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
                           const json_t *port)
 {
@@ -176,7 +186,7 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
-    g->plan.congestion = policy_of_service(a, namespace, service_name, text_at(port, "name"));
+    read_policy(&g->plan, policy_of_service(a, namespace, service_name, text_at(port, "name")));
     g->key = key;
     g->port_name = text_at(port, "name");
     g->index = a->n_groups++;

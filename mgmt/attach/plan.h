@@ -71,6 +71,7 @@ struct plan_group {
     uint32_t n_endpoints;
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;
+    enum image_balancing balancing;
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \

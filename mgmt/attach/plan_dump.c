@@ -239,8 +239,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     bool is_usual = g->congestion == IMAGE_CONGESTION_CUBIC;
-    fprintf(out, "group %s%s%s\n", g->name, is_usual ? "" : " congestion ",
-            is_usual ? "" : image_congestion_name(g->congestion));
+    fprintf(out, "group %s%s%s%s\n", g->name, is_usual ? "" : " congestion ",
+            is_usual ? "" : image_congestion_name(g->congestion),
+            g->balancing == IMAGE_BALANCING_TURNS ? " in turn" : "");
     for (uint32_t i = 0; i < g->n_endpoints; i++) {
         const struct endpoint *e = &g->endpoints[i];
         fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,

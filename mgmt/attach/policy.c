@@ -142,6 +142,8 @@ void policy_run(struct attach *a)
         meta_read(a, &p->meta, objects[i]);
         p->congestion = image_congestion_named(
             text_at(json_object_get(objects[i], "spec"), "congestionControl"));
+        p->balancing =
+            image_balancing_named(text_at(json_object_get(objects[i], "spec"), "balancing"));
         ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
         n_targets += json_array_size(at_path(objects[i], "spec", "targetRefs"));
     }

@@ -137,11 +137,11 @@ void policy_service_run(struct attach *a)
     }
 }
 
-enum image_congestion policy_of_service(const struct attach *a, const char *namespace,
-                                        const char *service, const char *port)
+const struct at_policy *policy_of_service(const struct attach *a, const char *namespace,
+                                          const char *service, const char *port)
 {
     const struct at_policy_target *t =
         port[0] != '\0' ? find_target(a, namespace, service, port) : NULL;
     t = t != NULL ? t : find_target(a, namespace, service, NULL);
-    return t != NULL ? t->policy->congestion : IMAGE_CONGESTION_CUBIC;
+    return t != NULL ? t->policy : NULL;
 }

@@ -41,6 +41,12 @@ static int add_headers(struct compile *c, const struct plan_filter *filter, add_
     return add(c->b, type, ops, n);
 }
 
+static void add_group(struct compile *c, const struct plan_group *group, uint32_t id)
+{
+    image_builder_group_congestion(c->b, id, group->congestion);
+    image_builder_group_balancing(c->b, id, group->balancing);
+}
+
 static void add_backend(struct compile *c, const struct plan_backend *backend)
 {
     bool is_fault = backend->fault != PLAN_BACKEND_OK || backend->group == PLAN_NONE;
@@ -50,7 +56,7 @@ static void add_backend(struct compile *c, const struct plan_backend *backend)
         ASSERT(backend->group < c->plan->n_groups);
         name = c->plan->groups[backend->group].name;
         group = c->in->group_ids[backend->group];
-        image_builder_group_congestion(c->b, group, c->plan->groups[backend->group].congestion);
+        add_group(c, &c->plan->groups[backend->group], group);
     }
     /* one that cannot be named, or whose filters cannot be carried out */
     if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL) {
@@ -143,7 +149,7 @@ static int add_mirror(struct compile *c, const struct plan_mirror *mirror)
     ASSERT(mirror->group < c->plan->n_groups);
     const struct plan_group *group = &c->plan->groups[mirror->group];
     uint32_t id = c->in->group_ids[mirror->group];
-    image_builder_group_congestion(c->b, id, group->congestion);
+    add_group(c, group, id);
     return image_builder_mirror(c->b, group->name, id, mirror->numerator, mirror->denominator);
 }
 

@@ -52,9 +52,11 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
                           (json_int_t)backend->weight, "share", percent);
     if (backend->fault_status != 0)
         json_object_set_new(o, "answer", json_integer(backend->fault_status));
-    else
+    else {
         json_object_set_new(o, "congestionControl",
                             json_string(image_congestion_name(backend->congestion)));
+        json_object_set_new(o, "balancing", json_string(image_balancing_name(backend->balancing)));
+    }
     return o;
 }
 

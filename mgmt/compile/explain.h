@@ -11,7 +11,7 @@
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
  *     headers  [{name, value}]               backends                name, weight, share,
- *                                                                    congestionControl
+ *                                                                    congestionControl, balancing
  *                                            candidates              who lost, and because of what
  *                                            candidatesOmitted       beyond EXPLAIN_CANDIDATES_MAX
  *

@@ -36,6 +36,7 @@ struct image_builder *image_builder_new(void)
     b->databases = (struct image_vec){.entry_size = sizeof(struct builder_database),
                                       .count_max = SECTION(b, DATABASES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
+    memset(b->group_balancing, IMAGE_BALANCING_LEAST, sizeof(b->group_balancing));
     return b;
 }
 
@@ -115,7 +116,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
         error = image_builder_hash(b, &seed);
     if (error != 0)
         return error;
-    image_builder_congestion(b);
+    image_builder_groups(b);
     uint64_t length = lay_out(b, table);
     if (length > IMAGE_BYTES_MAX)
         return -E2BIG;

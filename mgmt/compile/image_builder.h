@@ -165,6 +165,10 @@ int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr 
 int image_builder_group_congestion(struct image_builder *b, uint32_t group,
                                    enum image_congestion congestion);
 
+/* Which of a group's endpoints is next, LEAST unless said, before or after its backends. */
+int image_builder_group_balancing(struct image_builder *b, uint32_t group,
+                                  enum image_balancing balancing);
+
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 

@@ -95,6 +95,7 @@ struct image_builder {
     struct image_index by_bind;                    /* binds */
     uint32_t route_first_match;                    /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
+    uint8_t group_balancing[ENDPOINT_GROUPS_MAX];  /* enum image_balancing */
 };
 
 /* The array of a section, its entries, and the entry that an index names. */
@@ -188,8 +189,8 @@ uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
 /* Writes the pattern sets of all hosts; after image_builder_order(). */
 int image_builder_patterns(struct image_builder *b);
 
-/* Gives each backend and mirror its group's congestion control. */
-void image_builder_congestion(struct image_builder *b);
+/* Gives each backend and mirror its group's congestion control and balancing. */
+void image_builder_groups(struct image_builder *b);
 
 /* Writes the hash tables of edges and binds and the seed under which they are good. */
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);

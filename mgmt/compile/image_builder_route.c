@@ -134,16 +134,29 @@ int image_builder_group_congestion(struct image_builder *b, uint32_t group,
     return 0;
 }
 
-void image_builder_congestion(struct image_builder *b)
+int image_builder_group_balancing(struct image_builder *b, uint32_t group,
+                                  enum image_balancing balancing)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || !image_is_balancing((uint8_t)balancing))
+        return -EINVAL;
+    b->group_balancing[group] = (uint8_t)balancing;
+    return 0;
+}
+
+void image_builder_groups(struct image_builder *b)
 {
     struct image_backend *backends = ENTRIES(b, BACKENDS, struct image_backend);
     for (uint32_t i = 0; i < SECTION(b, BACKENDS)->count; i++) {
-        if (backends[i].group != IMAGE_NONE)
-            backends[i].congestion = b->group_congestion[backends[i].group];
+        if (backends[i].group == IMAGE_NONE)
+            continue;
+        backends[i].congestion = b->group_congestion[backends[i].group];
+        backends[i].balancing = b->group_balancing[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
-    for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++)
+    for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
         mirrors[i].congestion = b->group_congestion[mirrors[i].group];
+        mirrors[i].balancing = b->group_balancing[mirrors[i].group];
+    }
 }
 
 /* The host of a listener, made if it is not there; IMAGE_NONE: b->error is set. */

@@ -75,4 +75,5 @@ RULE_FUNCTION(target_takes_transport);
 RULE_FUNCTION(limit_period);
 RULE_FUNCTION(limit_burst);
 RULE_FUNCTION(limit_header);
+RULE_FUNCTION(balancing_is_of_services);
 #undef RULE_FUNCTION

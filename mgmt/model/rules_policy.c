@@ -8,3 +8,16 @@ bool rule_target_takes_transport(const struct rule *rule, const json_t *self, co
         rule_is(self, "group", "gateway.networking.k8s.io") && rule_is(self, "kind", "Gateway");
     return is_gateway || (rule_is(self, "group", "") && rule_is(self, "kind", "Service"));
 }
+
+bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    size_t i;
+    const json_t *target;
+    json_array_foreach(json_object_get(self, "targetRefs"), i, target)
+    {
+        if (rule_has(self, "balancing") && !rule_is(target, "kind", "Service")) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -271,6 +271,35 @@ TEST(a_retry_policy_has_attempts_and_names_statuses_of_faults)
     free(data);
 }
 
+TEST(balancing_is_one_that_is_known_where_there_is_a_group)
+{
+    static const uint8_t bad[] = {IMAGE_BALANCING_NONE, IMAGE_BALANCINGS, 255};
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
+    REQUIRE(with->group != IMAGE_NONE && without->group == IMAGE_NONE);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        CHECK_EQ(fault_with(data, len, &with->balancing, bad[i], &section), IMAGE_FAULT_VALUE);
+        CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+        CHECK_EQ(fault_with(data, len, &v.mirrors[0].balancing, bad[i], &section),
+                 IMAGE_FAULT_VALUE);
+        CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    }
+    CHECK_EQ(fault_with(data, len, &with->balancing, IMAGE_BALANCING_TURNS, &section),
+             IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &without->balancing, IMAGE_BALANCING_TURNS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &with->reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
+    CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
+    CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
+    free(data);
+}
+
 TEST(a_session_has_keys_and_what_can_be_a_cookie)
 {
     size_t len;
@@ -446,6 +475,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
+          T(balancing_is_one_that_is_known_where_there_is_a_group),
           T(a_session_has_keys_and_what_can_be_a_cookie),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

@@ -371,10 +371,50 @@ TEST(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests)
     end();
 }
 
+/* The host whose turn it is; 0: nobody's. */
+static uint8_t take_next(const struct upstream_conn_id *avoid)
+{
+    struct upstream_ask ask = {
+        .group = 1, .congestion = wanted, .is_in_turn = true, .avoid = avoid};
+    struct upstream_conn *c;
+    if (upstream_get(u, &ask, &ops, NULL, &c) != UPSTREAM_OK)
+        return 0;
+    uint8_t host = upstream_conn_id(c)->addr.bytes[15];
+    upstream_abort(u, c);
+    return host;
+}
+
+TEST(endpoints_in_turn_get_the_same_number_of_requests)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, 0}, {4, 1, READY}},
+                            heavy[] = {{1, 1, READY}, {2, 3, READY}};
+    unsigned counts[5] = {0};
+    begin(NULL);
+    CHECK_EQ(take_next(NULL), 0);
+    put_group(rows, 4);
+    uint8_t first = take_next(NULL), second = take_next(NULL), third = take_next(NULL);
+    CHECK(first != second && second != third && first != third);
+    for (unsigned i = 0; i < 30; i++) {
+        CHECK_EQ(take_next(NULL), first);
+        CHECK_EQ(take_next(NULL), second);
+        CHECK_EQ(take_next(NULL), third);
+    }
+    struct upstream_conn_id avoid = {ip_addr_from_v4((uint8_t[]){10, 0, 0, 2}), 80};
+    for (unsigned i = 0; i < 30; i++)
+        CHECK(take_next(&avoid) != 2);
+    put_group(heavy, 2);
+    for (unsigned i = 0; i < 40; i++)
+        counts[take_next(NULL)]++;
+    CHECK_EQ(counts[1], 10);
+    CHECK_EQ(counts[2], 30);
+    end();
+}
+
 UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
           T(an_idle_connection_makes_room_for_one_that_is_needed),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
           T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers),
+          T(endpoints_in_turn_get_the_same_number_of_requests),
           T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests))

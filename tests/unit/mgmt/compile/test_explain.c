@@ -88,6 +88,7 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_EQ(json_integer_value(json_object_get(json_array_get(backends, 1), "answer")), 500);
     CHECK_STR(field(status, "congestionControl"), "BBR");
     CHECK_STR(field(json_array_get(backends, 0), "congestionControl"), "Cubic");
+    CHECK_STR(field(json_array_get(backends, 0), "balancing"), "LeastOutstanding");
     CHECK_STR(field(json_array_get(backends, 1), "congestionControl"), "");
     const json_t *candidates = json_object_get(status, "candidates");
     REQUIRE(json_array_size(candidates) == 2);
