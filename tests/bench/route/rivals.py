@@ -25,7 +25,6 @@ SECONDS = 1
 RUNS = 4
 LOAD_LIMIT_S = 40  # for a peer to read its table; what takes longer is said and left out
 PIPELINE = {"envoy": 1}  # requests a write; others: 16
-REGEX_MAX = {"haproxy": 1000}  # it tries a map's patterns one after the other
 
 PICK = """
 local requests = {}
@@ -193,8 +192,6 @@ def load(kind, port, pid, where, requests):
 
 def measure(kind, routes, where, requests):
     """The least of some runs: what neighbours do to the caches only adds."""
-    if routes[0].is_regex and len(routes) > REGEX_MAX.get(kind, len(routes)):
-        raise Missing("tries one pattern after the other")
     if kind != "envoy" and shutil.which(kind) is None:
         raise Missing("not installed")
     port = free_port()
