@@ -25,6 +25,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "TransportPolicy": (SLUICE, "transportpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
 }
+REPLACE_TRIES = 5
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -99,6 +100,17 @@ class Api(kept.Kept):
         except Refused as e:
             if e.status != 409:
                 raise
+        for _ in range(REPLACE_TRIES - 1):
+            try:
+                return self.replace(obj)
+            except Refused as e:
+                if e.status != 409:
+                    raise
+        return self.replace(obj)
+
+    def replace(self, obj):
+        """In place of the version that is there now; Refused with 409 when a status came in between."""
+        meta = obj["metadata"]
         old = self.get(obj["kind"], meta["name"], meta.get("namespace"))
         version = {"resourceVersion": old["metadata"]["resourceVersion"]}
         return self.call("PUT", path(obj["kind"], meta.get("namespace"), meta["name"]),
