@@ -45,6 +45,18 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
     return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
 }
 
+static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0, "no name is number 0");
+
+/* The number of the name; 0: there is no such. */
+static unsigned find_name(const char *const *names, unsigned n, const char *name)
+{
+    for (unsigned i = 1; i < n; i++) {
+        if (strcmp(names[i], name) == 0)
+            return i;
+    }
+    return 0;
+}
+
 bool image_is_congestion(uint8_t congestion)
 {
     return congestion > IMAGE_CONGESTION_NONE && congestion < IMAGE_CONGESTIONS;
@@ -58,11 +70,7 @@ const char *image_congestion_name(enum image_congestion congestion)
 
 enum image_congestion image_congestion_named(const char *name)
 {
-    for (unsigned i = IMAGE_CONGESTION_NONE + 1; i < IMAGE_CONGESTIONS; i++) {
-        if (strcmp(congestion_names[i], name) == 0)
-            return (enum image_congestion)i;
-    }
-    return IMAGE_CONGESTION_NONE;
+    return (enum image_congestion)find_name(congestion_names, IMAGE_CONGESTIONS, name);
 }
 
 bool image_is_balancing(uint8_t balancing)
@@ -78,11 +86,7 @@ const char *image_balancing_name(enum image_balancing balancing)
 
 enum image_balancing image_balancing_named(const char *name)
 {
-    for (unsigned i = IMAGE_BALANCING_NONE + 1; i < IMAGE_BALANCINGS; i++) {
-        if (strcmp(balancing_names[i], name) == 0)
-            return (enum image_balancing)i;
-    }
-    return IMAGE_BALANCING_NONE;
+    return (enum image_balancing)find_name(balancing_names, IMAGE_BALANCINGS, name);
 }
 
 const char *image_section_name(uint32_t section)

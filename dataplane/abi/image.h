@@ -174,6 +174,16 @@ bool image_is_egress(const struct image_egress *e);
 /* Does the policy name the status? */
 bool image_retry_has(const struct image_retry *retry, uint16_t status);
 
+/* An origin taken apart (RFC 6454, section 7). */
+struct image_origin_parts {
+    enum image_scheme scheme; /* not KEEP */
+    uint16_t port;            /* the scheme's own if none is given; not 0 */
+    struct slice host;        /* not empty; IPv6 literals with brackets */
+};
+
+/* False: it is none that a web page can have, as "null" is. Schemes are read without case. */
+bool image_origin_parse(struct slice origin, struct image_origin_parts *ret);
+
 /* Can a session be carried under that name? A token that browsers keep and no filter or frame of a
  * message claims. */
 bool image_is_session_name(struct slice name, enum image_session_kind kind);

@@ -6,10 +6,7 @@
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 #include "route/filter.h"
-
-static_assert(sizeof(struct http_field) == sizeof(struct route_field) &&
-                  offsetof(struct http_field, value) == offsetof(struct route_field, value),
-              "a parsed head is matched without a copy");
+#include "route/of_head.h"
 
 enum { LOCATION_BYTES_MAX = HTTP_TARGET_BYTES_MAX + 1024 };
 
@@ -102,17 +99,8 @@ void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
 /* Which rule takes the request. */
 static void match(struct exchange *e, uint32_t bind)
 {
-    const struct http_head *head = &e->client->h1.request->head;
-    struct route_request request = {
-        .bind = bind,
-        .host = head->host,
-        .path = head->path,
-        .query = head->query,
-        .method = head->method_text,
-        .fields = (const struct route_field *)head->fields,
-        .n_fields = head->n_fields,
-        .reader = e->image.reader,
-    };
+    struct route_request request =
+        route_request_of(&e->client->h1.request->head, bind, e->image.reader);
     route_match(e->image.view, &request, &e->route);
     e->is_matched = true;
 }

@@ -5,15 +5,12 @@
 #include "base/assert.h"
 #include "base/names.h"
 #include "route/filter.h"
+#include "route/of_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define LOCATION_BYTES 12288u /* host, path and query of a target of 8192, and the replacement */
-
-static_assert(sizeof(struct http_field) == sizeof(struct route_field) &&
-                  offsetof(struct http_field, value) == offsetof(struct route_field, value),
-              "a parsed head is matched as it is");
 
 /* How far a request came: the further, the better the bind that it was tried on. */
 static int progress(enum route_outcome outcome)
@@ -145,15 +142,7 @@ static json_t *answer(struct explanation *e, const char **ret_error)
         *ret_error = "the image's regular expressions cannot be loaded";
         return NULL;
     }
-    e->match = (struct route_request){
-        .host = head->host,
-        .path = head->path,
-        .query = head->query,
-        .method = head->method_text,
-        .fields = (const struct route_field *)head->fields,
-        .n_fields = head->n_fields,
-        .reader = {patterns, 0},
-    };
+    e->match = route_request_of(head, 0, (struct route_reader){patterns, 0});
     json_t *status = choose_bind(e) ? describe(e)
                                     : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
                                                 "no Gateway listens at this address and port");

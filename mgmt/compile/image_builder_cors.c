@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The builder's CORS filters. Origins are taken apart here, so that workers need not parse. */
+/* The builder's CORS filters: configured origins are taken apart once, here. */
 #include "compile/image_builder_priv.h"
 
 #include <ctype.h>
@@ -10,42 +10,6 @@ enum { ORIGIN_BYTES_MAX = 253 }; /* Gateway API: an item of allowOrigins */
 static bool is_star(const char *text)
 {
     return slice_eq(image_arg(text), SLICE_LIT("*"));
-}
-
-/* Cuts "scheme://" off; KEEP: it is none that origins have. */
-static enum image_scheme take_scheme(struct slice *rest)
-{
-    static const struct {
-        struct slice text;
-        enum image_scheme scheme;
-    } schemes[] = {
-        {SLICE_LIT("http://"), IMAGE_SCHEME_HTTP},
-        {SLICE_LIT("https://"), IMAGE_SCHEME_HTTPS},
-    };
-    for (unsigned i = 0; i < 2; i++) {
-        if (slice_has_prefix(*rest, schemes[i].text)) {
-            *rest = slice_skip(*rest, schemes[i].text.len);
-            return schemes[i].scheme;
-        }
-    }
-    return IMAGE_SCHEME_KEEP;
-}
-
-/* Cuts ":port" off the end; 0: it is no port. */
-static uint16_t take_port(struct slice *host, uint16_t usual)
-{
-    const uint8_t *colon = host->len == 0 ? NULL : memchr(host->ptr, ':', host->len);
-    if (colon == NULL)
-        return usual;
-    size_t before = (size_t)(colon - host->ptr);
-    uint32_t port = 0;
-    for (size_t i = before + 1; i < host->len; i++) {
-        if (!isdigit(host->ptr[i]) || port > UINT16_MAX)
-            return 0;
-        port = port * 10 + (uint32_t)(host->ptr[i] - '0');
-    }
-    host->len = before;
-    return port > UINT16_MAX ? 0 : (uint16_t)port;
 }
 
 /* "*.example.com" to "example.com", "*" to "". */
@@ -66,13 +30,14 @@ static int push_origin(struct image_builder *b, const char *text)
         return -EINVAL;
     for (size_t i = 0; i <= len; i++)
         lower[i] = (char)tolower((unsigned char)text[i]);
-    struct slice host = slice_of_str(lower);
-    struct image_origin entry = {.scheme = (uint8_t)take_scheme(&host)};
-    entry.port = take_port(&host, entry.scheme == IMAGE_SCHEME_HTTPS ? 443 : 80);
+    struct image_origin_parts parts;
+    if (!image_origin_parse(slice_of_str(lower), &parts))
+        return -EINVAL;
+    struct slice host = parts.host;
+    struct image_origin entry = {.scheme = (uint8_t)parts.scheme, .port = parts.port};
     entry.is_wildcard = take_wildcard(&host);
     bool is_host = host.len == 0 ? entry.is_wildcard : image_is_text(host, IMAGE_TEXT_HOST);
-    if (entry.scheme == IMAGE_SCHEME_KEEP || entry.port == 0 || !is_host ||
-        (host.len > 0 && host.ptr[0] == '*'))
+    if (!is_host || (host.len > 0 && host.ptr[0] == '*'))
         return -EINVAL;
     struct image_origin *e = NULL;
     if (image_builder_string(b, image_arg(text), &entry.text) &&

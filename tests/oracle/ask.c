@@ -5,7 +5,7 @@
 #include "base/ip_addr.h"
 #include "compile/explain.h"
 #include "http/http.h"
-#include "route/route.h"
+#include "route/of_head.h"
 
 #include <string.h>
 
@@ -32,16 +32,8 @@ static json_t *taker(const struct image_view *v, const struct route_result *resu
 static json_t *match(const struct world *w, const struct http_head *head, uint32_t bind)
 {
     struct route_result result;
-    struct route_request request = {
-        .bind = bind,
-        .host = head->host,
-        .path = head->path,
-        .query = head->query,
-        .method = head->method_text,
-        .fields = (const struct route_field *)head->fields,
-        .n_fields = head->n_fields,
-        .reader = {w->patterns, 0},
-    };
+    struct route_request request =
+        route_request_of(head, bind, (struct route_reader){w->patterns, 0});
     route_match(&w->v, &request, &result);
     return result.outcome == ROUTE_OUTCOME_RULE ? taker(&w->v, &result) : json_string("404");
 }
