@@ -12,14 +12,16 @@ static const struct image_filter *filter_at(const struct image_builder *b, uint3
     return &ENTRIES(b, FILTERS, const struct image_filter)[index];
 }
 
-static bool has_filter(const struct image_builder *b, const struct image_rule *rule,
-                       enum image_filter_type type)
+/* The filter of that type of the rule begun last; NULL: it has none. Valid until the next. */
+static struct image_filter *last_filter(const struct image_builder *b, enum image_filter_type type)
 {
-    for (uint32_t i = 0; i < rule->n_filters; i++) {
-        if (filter_at(b, rule->first_filter + i)->type == type)
-            return true;
+    const struct image_rule *rule = image_builder_last_rule(b);
+    struct image_filter *filters = ENTRIES(b, FILTERS, struct image_filter);
+    for (uint32_t i = 0; rule != NULL && i < rule->n_filters; i++) {
+        if (filters[rule->first_filter + i].type == type)
+            return &filters[rule->first_filter + i];
     }
-    return false;
+    return NULL;
 }
 
 bool image_builder_replaces_prefix(const struct image_builder *b, const struct image_rule *rule)
@@ -40,7 +42,8 @@ bool image_builder_replaces_prefix(const struct image_builder *b, const struct i
 bool image_builder_takes_filter(const struct image_builder *b, enum image_filter_type type)
 {
     const struct image_rule *rule = image_builder_last_rule(b);
-    if (rule == NULL || rule->n_filters == IMAGE_FILTERS_PER_RULE_MAX || has_filter(b, rule, type))
+    if (rule == NULL || rule->n_filters == IMAGE_FILTERS_PER_RULE_MAX ||
+        last_filter(b, type) != NULL)
         return false;
     if (rule->first_filter + rule->n_filters != SECTION(b, FILTERS)->count)
         return false; /* a backend's are behind them */
@@ -49,13 +52,13 @@ bool image_builder_takes_filter(const struct image_builder *b, enum image_filter
         matches[b->matches.count - 1].entry.rule == SECTION(b, RULES)->count - 1)
         return false; /* matches were judged by the filters before them */
     if (type == IMAGE_FILTER_REDIRECT)
-        return !has_filter(b, rule, IMAGE_FILTER_REWRITE);
-    return type != IMAGE_FILTER_REWRITE || !has_filter(b, rule, IMAGE_FILTER_REDIRECT);
+        return last_filter(b, IMAGE_FILTER_REWRITE) == NULL;
+    return type != IMAGE_FILTER_REWRITE || last_filter(b, IMAGE_FILTER_REDIRECT) == NULL;
 }
 
 /* False: b->error is set. */
-static bool push_entry(struct image_builder *b, enum image_filter_type type, uint32_t first,
-                       uint32_t count)
+static bool store_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
+                         uint32_t count)
 {
     struct image_filter *e = image_vec_push(b, SECTION(b, FILTERS));
     if (e != NULL)
@@ -66,7 +69,7 @@ static bool push_entry(struct image_builder *b, enum image_filter_type type, uin
 int image_builder_push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
                               uint32_t count)
 {
-    if (!push_entry(b, type, first, count))
+    if (!store_filter(b, type, first, count))
         return b->error;
     ASSERT(image_builder_last_rule(b)->n_filters < IMAGE_FILTERS_PER_RULE_MAX);
     image_builder_last_rule(b)->n_filters++;
@@ -135,7 +138,7 @@ int image_builder_backend_headers(struct image_builder *b, enum image_filter_typ
     int error = push_ops(b, ops, n_ops, &first);
     if (error != 0 || n_ops == 0)
         return error;
-    if (!push_entry(b, type, first, n_ops))
+    if (!store_filter(b, type, first, n_ops))
         return b->error;
     if (backend->n_filters++ == 0)
         backend->first_filter = SECTION(b, FILTERS)->count - 1;
@@ -188,25 +191,28 @@ int image_builder_rewrite(struct image_builder *b, const struct image_rewrite_sp
     return image_builder_push_filter(b, IMAGE_FILTER_REWRITE, SECTION(b, REWRITES)->count - 1, 1);
 }
 
-struct image_filter *image_builder_last_filter(struct image_builder *b, enum image_filter_type type)
+bool image_builder_takes_entry(const struct image_builder *b, enum image_filter_type type,
+                               uint32_t most)
 {
-    const struct image_rule *rule = image_builder_last_rule(b);
-    struct image_filter *filters = ENTRIES(b, FILTERS, struct image_filter);
-    for (uint32_t i = 0; rule != NULL && i < rule->n_filters; i++) {
-        if (filters[rule->first_filter + i].type == type)
-            return &filters[rule->first_filter + i];
-    }
-    return NULL;
+    const struct image_filter *filter = last_filter(b, type);
+    return filter == NULL ? image_builder_takes_filter(b, type) : filter->count < most;
+}
+
+int image_builder_push_entry(struct image_builder *b, enum image_filter_type type, uint32_t entry)
+{
+    struct image_filter *filter = last_filter(b, type);
+    if (filter == NULL)
+        return image_builder_push_filter(b, type, entry, 1);
+    ASSERT(filter->first + filter->count == entry);
+    filter->count++;
+    return 0;
 }
 
 int image_builder_mirror(struct image_builder *b, const char *name, uint32_t group,
                          uint32_t numerator, uint32_t denominator)
 {
-    struct image_filter *filter = image_builder_last_filter(b, IMAGE_FILTER_MIRROR);
-    if (filter == NULL && !image_builder_takes_filter(b, IMAGE_FILTER_MIRROR))
-        return -EINVAL;
-    if ((filter != NULL && filter->count == IMAGE_MIRRORS_PER_RULE_MAX) || denominator == 0 ||
-        numerator > denominator || group >= ENDPOINT_GROUPS_MAX ||
+    if (!image_builder_takes_entry(b, IMAGE_FILTER_MIRROR, IMAGE_MIRRORS_PER_RULE_MAX) ||
+        denominator == 0 || numerator > denominator || group >= ENDPOINT_GROUPS_MAX ||
         !image_arg_is(name, IMAGE_TEXT_NAME))
         return -EINVAL;
     struct image_mirror entry = {
@@ -217,10 +223,5 @@ int image_builder_mirror(struct image_builder *b, const char *name, uint32_t gro
     if (e == NULL)
         return b->error;
     *e = entry;
-    if (filter != NULL) {
-        filter->count++;
-        ASSERT(filter->first + filter->count == SECTION(b, MIRRORS)->count);
-        return 0;
-    }
-    return image_builder_push_filter(b, IMAGE_FILTER_MIRROR, SECTION(b, MIRRORS)->count - 1, 1);
+    return image_builder_push_entry(b, IMAGE_FILTER_MIRROR, SECTION(b, MIRRORS)->count - 1);
 }

@@ -2,8 +2,6 @@
 /* The builder's rate limits: all those of a rule are one filter. */
 #include "compile/image_builder_priv.h"
 
-#include "base/assert.h"
-
 #include <errno.h>
 
 int image_builder_limit(struct image_builder *b, const struct image_limit_spec *spec)
@@ -18,11 +16,8 @@ int image_builder_limit(struct image_builder *b, const struct image_limit_spec *
         .prefix6_len = spec->prefix6_len,
         .header.length = (uint32_t)image_arg(spec->header).len,
     };
-    struct image_filter *filter = image_builder_last_filter(b, IMAGE_FILTER_LIMIT);
-    if (filter == NULL && !image_builder_takes_filter(b, IMAGE_FILTER_LIMIT))
-        return -EINVAL;
-    if ((filter != NULL && filter->count == IMAGE_LIMITS_PER_RULE_MAX) || !image_is_limit(&entry) ||
-        !image_arg_is(spec->name, IMAGE_TEXT_NAME) ||
+    if (!image_builder_takes_entry(b, IMAGE_FILTER_LIMIT, IMAGE_LIMITS_PER_RULE_MAX) ||
+        !image_is_limit(&entry) || !image_arg_is(spec->name, IMAGE_TEXT_NAME) ||
         !image_arg_is(spec->header, IMAGE_TEXT_TOKEN_LOWER))
         return -EINVAL;
     struct image_limit *e = NULL;
@@ -32,10 +27,5 @@ int image_builder_limit(struct image_builder *b, const struct image_limit_spec *
     if (e == NULL)
         return b->error;
     *e = entry;
-    if (filter != NULL) {
-        filter->count++;
-        ASSERT(filter->first + filter->count == SECTION(b, LIMITS)->count);
-        return 0;
-    }
-    return image_builder_push_filter(b, IMAGE_FILTER_LIMIT, SECTION(b, LIMITS)->count - 1, 1);
+    return image_builder_push_entry(b, IMAGE_FILTER_LIMIT, SECTION(b, LIMITS)->count - 1);
 }

@@ -152,9 +152,12 @@ struct image_rule *image_builder_last_rule(const struct image_builder *b);
 /* Can the rule begun last take a filter of this type? */
 bool image_builder_takes_filter(const struct image_builder *b, enum image_filter_type type);
 
-/* The filter of that type of the rule begun last; NULL: it has none. Valid until the next. */
-struct image_filter *image_builder_last_filter(struct image_builder *b,
-                                               enum image_filter_type type);
+/* Can the rule begun last take one more entry of a filter that has up to `most` of them? */
+bool image_builder_takes_entry(const struct image_builder *b, enum image_filter_type type,
+                               uint32_t most);
+
+/* Makes the entry, the last of its section, one of that filter of the rule begun last. */
+int image_builder_push_entry(struct image_builder *b, enum image_filter_type type, uint32_t entry);
 
 /* Makes entries that are there already a filter of the rule begun last. */
 int image_builder_push_filter(struct image_builder *b, enum image_filter_type type, uint32_t first,
