@@ -126,6 +126,7 @@ bool http_head_known(const struct http_head *head, enum http_known known, struct
     X(414, "URI Too Long")                                                                         \
     X(415, "Unsupported Media Type")                                                               \
     X(417, "Expectation Failed")                                                                   \
+    X(421, "Misdirected Request")                                                                  \
     X(422, "Unprocessable Content")                                                                \
     X(429, "Too Many Requests")                                                                    \
     X(431, "Request Header Fields Too Large")                                                      \

@@ -25,6 +25,7 @@
 
 struct wheel;
 struct tls_context;
+struct tls_identity;
 
 /* Plaintext that was decrypted and not yet consumed: one record of the largest
  * size. */
@@ -38,6 +39,10 @@ struct tls_context;
 #define TLS_LINGER_MS_MAX 10000u
 /* Longest subject or protocol name that is kept. */
 #define TLS_NAME_BYTES_MAX 512u
+/* Longest name of a server that a client can ask for: that of a host (RFC 1035, section 2.3.4). */
+#define TLS_SERVER_NAME_BYTES_MAX 256u
+/* Identities that one server name can choose from: of each kind of key the last counts. */
+#define TLS_IDENTITIES_MAX 64u
 
 /* Why a context could not be made. One list: enum, names, help. */
 #define TLS_FAULT_LIST(X)                                                                          \
@@ -84,16 +89,33 @@ struct tls_client_config {
  * costs public-key work: make it once. */
 enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls_context **ret);
 
+/* Whom a client that asks for some server name is shown. */
+struct tls_choice {
+    unsigned n; /* 0: nobody has the name, and the client is told so */
+    const struct tls_identity *identities[TLS_IDENTITIES_MAX];
+};
+
+/* Chooses, in the middle of a handshake. `server_name` is lower case, "" if the client named none.
+ * The identities have to stay until it returns. */
+typedef void (*tls_pick_fn)(void *arg, const char *server_name, struct tls_choice *ret);
+
+/* A context for a server of many names; tls_accept_by_name() gives `arg`. */
+enum tls_fault tls_front_new(const char *alpn, tls_pick_fn pick, struct tls_context **ret);
+
 /* A context for clients. */
 enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret);
 
-/* Gives the context up; connections made with it live on. */
+/* Gives the context up; connections made with it live on. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
 /* A server's end over `lower`, which was just accepted. Takes `lower`; its
  * on_event and owner are ours from now on. `wheel` is that of the worker or
  * loop. NULL: out of memory, `lower` is as it was. */
 struct stream *tls_accept(struct tls_context *context, struct stream *lower, struct wheel *wheel);
+
+/* The same by a context of many names. */
+struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lower,
+                                  struct wheel *wheel, void *pick_arg);
 
 /* A client's end over `lower`, established or opening. `server_name` goes into
  * SNI and must be in the server's certificate (a host name or an address in
@@ -109,6 +131,10 @@ bool tls_is_established(const struct stream *s);
  * stream. */
 const char *tls_peer_subject(const struct stream *s);
 
+/* The name of the server that the client asked for, lower case; "" if it named none. Of one made by
+ * tls_accept_by_name(), once it is established. */
+const char *tls_server_name(const struct stream *s);
+
 /* The protocol that ALPN chose; "" if none. */
 const char *tls_alpn(const struct stream *s);
 
@@ -117,3 +143,6 @@ const char *tls_error(const struct stream *s);
 
 /* "MISMATCH" and so on. */
 const char *tls_fault_name(enum tls_fault fault);
+
+/* The sentence that explains the fault. */
+const char *tls_fault_help(enum tls_fault fault);

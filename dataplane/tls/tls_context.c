@@ -5,6 +5,7 @@
  * guards is the management API, where a handshake more costs nothing, and a ticket key is a secret
  * less to keep.
  */
+#include "tls/tls_identity.h"
 #include "tls/tls_priv.h"
 
 #include "base/assert.h"
@@ -25,66 +26,48 @@ const char *tls_fault_name(enum tls_fault fault)
     return names[fault];
 }
 
+const char *tls_fault_help(enum tls_fault fault)
+{
+    static const char *const helps[] = {TLS_FAULT_LIST(X_TEXT)};
+    ASSERT((unsigned)fault < array_len(helps));
+    return helps[fault];
+}
+
 /* An encrypted key must not make the library ask at the terminal. */
-static int no_password(char *buf, int size, int for_writing, void *arg)
+int tls_no_password(char *buf, int size, int for_writing, void *arg)
 {
     return -1;
 }
 
-static BIO *pem_bio(struct slice pem)
+BIO *tls_pem_bio(struct slice pem)
 {
     return BIO_new_mem_buf(pem.ptr != NULL ? (const void *)pem.ptr : "", (int)pem.len);
 }
 
-/* Leaf first, then what leads to the root. */
-static enum tls_fault use_chain(SSL_CTX *ctx, struct slice pem)
+/* What the context shows to every peer. */
+static enum tls_fault use_identity(SSL_CTX *ctx, struct slice certificate_chain,
+                                   struct slice private_key)
 {
-    BIO *bio = pem_bio(pem);
-    if (bio == NULL)
-        return TLS_FAULT_MEMORY;
-    enum tls_fault fault = TLS_FAULT_CERTIFICATE;
-    X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL);
-    if (leaf != NULL && SSL_CTX_use_certificate(ctx, leaf) == 1)
-        fault = TLS_FAULT_OK;
-    X509_free(leaf);
-    for (X509 *next; fault == TLS_FAULT_OK &&
-                     (next = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL;) {
-        if (SSL_CTX_add0_chain_cert(ctx, next) != 1) {
-            X509_free(next);
-            fault = TLS_FAULT_CERTIFICATE;
-        }
-    }
-    BIO_free(bio);
-    return fault;
-}
-
-static enum tls_fault use_key(SSL_CTX *ctx, struct slice pem)
-{
-    BIO *bio = pem_bio(pem);
-    if (bio == NULL)
-        return TLS_FAULT_MEMORY;
-    enum tls_fault fault = TLS_FAULT_OK;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    if (key == NULL)
-        fault = TLS_FAULT_KEY;
-    else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
-        fault = TLS_FAULT_MISMATCH;
-    else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
-        fault = TLS_FAULT_KEY;
-    EVP_PKEY_free(key);
-    BIO_free(bio);
+    struct tls_identity *identity;
+    enum tls_fault fault = tls_identity_new(certificate_chain, private_key, &identity);
+    if (fault != TLS_FAULT_OK)
+        return fault;
+    if (SSL_CTX_use_cert_and_key(ctx, identity->leaf, identity->key, identity->chain, 1) != 1)
+        fault = TLS_FAULT_CERTIFICATE;
+    tls_identity_free(identity);
     return fault;
 }
 
 /* What the peer's certificate must lead to. `is_server`: also tells clients which CAs we know. */
 static enum tls_fault trust(SSL_CTX *ctx, struct slice pem, bool is_server)
 {
-    BIO *bio = pem_bio(pem);
+    BIO *bio = tls_pem_bio(pem);
     if (bio == NULL)
         return TLS_FAULT_MEMORY;
     unsigned n = 0;
     bool failed = false;
-    for (X509 *ca; !failed && (ca = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; n++) {
+    for (X509 *ca; !failed && (ca = PEM_read_bio_X509(bio, NULL, tls_no_password, NULL)) != NULL;
+         n++) {
         failed = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) != 1 ||
                  (is_server && SSL_CTX_add_client_CA(ctx, ca) != 1);
         X509_free(ca);
@@ -151,6 +134,8 @@ static enum tls_fault context_new(const SSL_METHOD *ssl_method, const char *alpn
         tls_context_free(context);
         return TLS_FAULT_CONFIG;
     }
+    if (context->alpn_len > 0)
+        SSL_CTX_set_alpn_select_cb(context->ssl, select_alpn, context);
     *ret = context;
     return TLS_FAULT_OK;
 }
@@ -172,9 +157,7 @@ enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls
     enum tls_fault fault = context_new(TLS_server_method(), config->alpn, &context);
     if (fault != TLS_FAULT_OK)
         return fault;
-    fault = use_chain(context->ssl, config->certificate_chain);
-    if (fault == TLS_FAULT_OK)
-        fault = use_key(context->ssl, config->private_key);
+    fault = use_identity(context->ssl, config->certificate_chain, config->private_key);
     if (fault == TLS_FAULT_OK && config->client_auth != TLS_CLIENT_AUTH_NONE) {
         int verify = SSL_VERIFY_PEER;
         if (config->client_auth == TLS_CLIENT_AUTH_REQUIRED)
@@ -182,9 +165,51 @@ enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls
         SSL_CTX_set_verify(context->ssl, verify, NULL);
         fault = trust(context->ssl, config->client_ca, true);
     }
-    if (context->alpn_len > 0)
-        SSL_CTX_set_alpn_select_cb(context->ssl, select_alpn, context);
     return finish(fault, context, ret);
+}
+
+/* RFC 6066, section 3: names are host names, whose case does not matter. */
+static void note_server_name(struct tls_stream *t)
+{
+    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+    size_t len = name != NULL ? strlen(name) : 0;
+    if (len >= sizeof(t->server_name))
+        len = 0;
+    for (size_t i = 0; i < len; i++)
+        t->server_name[i] = ascii_lower((uint8_t)name[i]);
+    t->server_name[len] = '\0';
+}
+
+/* The client hello has come: whom does it want? */
+static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
+{
+    const struct tls_context *context = arg;
+    struct tls_stream *t = SSL_get_app_data(ssl);
+    note_server_name(t);
+    struct tls_choice choice = {.n = 0};
+    context->pick(t->pick_arg, t->server_name, &choice);
+    ASSERT(choice.n <= TLS_IDENTITIES_MAX);
+    *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
+    for (unsigned i = 0; i < choice.n; i++) {
+        const struct tls_identity *identity = choice.identities[i];
+        *ret_alert = SSL_AD_INTERNAL_ERROR;
+        if (SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) != 1)
+            return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    return choice.n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+enum tls_fault tls_front_new(const char *alpn, tls_pick_fn pick, struct tls_context **ret)
+{
+    struct tls_context *context = NULL;
+    enum tls_fault fault = context_new(TLS_server_method(), alpn, &context);
+    if (fault != TLS_FAULT_OK)
+        return fault;
+    context->pick = pick;
+    SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
+    SSL_CTX_set_tlsext_servername_arg(context->ssl, context);
+    *ret = context;
+    return TLS_FAULT_OK;
 }
 
 enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret)
@@ -197,11 +222,8 @@ enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls
         SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
         fault = trust(context->ssl, config->ca, false);
     }
-    if (fault == TLS_FAULT_OK && config->certificate_chain.len > 0) {
-        fault = use_chain(context->ssl, config->certificate_chain);
-        if (fault == TLS_FAULT_OK)
-            fault = use_key(context->ssl, config->private_key);
-    }
+    if (fault == TLS_FAULT_OK && config->certificate_chain.len > 0)
+        fault = use_identity(context->ssl, config->certificate_chain, config->private_key);
     if (fault == TLS_FAULT_OK && context->alpn_len > 0 &&
         SSL_CTX_set_alpn_protos(context->ssl, context->alpn, context->alpn_len) != 0)
         fault = TLS_FAULT_CONFIG;
@@ -210,6 +232,8 @@ enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls
 
 void tls_context_free(struct tls_context *context)
 {
+    if (context == NULL)
+        return;
     SSL_CTX_free(context->ssl);
     free(context);
 }

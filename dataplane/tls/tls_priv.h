@@ -24,6 +24,13 @@ struct tls_context {
     SSL_CTX *ssl;
     uint8_t alpn[64]; /* wire form: length, name */
     unsigned alpn_len;
+    tls_pick_fn pick; /* NULL: there is one identity, in `ssl` */
+};
+
+struct tls_identity {
+    X509 *leaf;
+    STACK_OF(X509) * chain; /* without the leaf */
+    EVP_PKEY *key;
 };
 
 enum tls_state {
@@ -58,6 +65,8 @@ struct tls_stream {
     uint8_t in[TLS_BUFFER_BYTES];
     char subject[TLS_NAME_BYTES_MAX];
     char alpn[64];
+    void *pick_arg;
+    char server_name[TLS_SERVER_NAME_BYTES_MAX];
     char error[160];
 };
 
@@ -66,6 +75,14 @@ static inline struct tls_stream *tls_of(const struct stream *s)
 {
     return (struct tls_stream *)(uintptr_t)s;
 }
+
+/* ---- tls_context.c ---- */
+
+/* A BIO that reads the text. */
+BIO *tls_pem_bio(struct slice pem);
+
+/* For the library's readers of PEM: an encrypted key must not make it ask at the terminal. */
+int tls_no_password(char *buf, int size, int for_writing, void *arg);
 
 /* ---- tls_bio.c ---- */
 

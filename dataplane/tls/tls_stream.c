@@ -303,9 +303,17 @@ static struct stream *start(struct tls_stream *t)
 
 struct stream *tls_accept(struct tls_context *context, struct stream *lower, struct wheel *wheel)
 {
+    return tls_accept_by_name(context, lower, wheel, NULL);
+}
+
+struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lower,
+                                  struct wheel *wheel, void *pick_arg)
+{
     struct tls_stream *t = stream_new(context, lower, wheel);
     if (t == NULL)
         return NULL;
+    t->pick_arg = pick_arg;
+    SSL_set_app_data(t->ssl, t);
     SSL_set_accept_state(t->ssl);
     return start(t);
 }
@@ -343,6 +351,11 @@ bool tls_is_established(const struct stream *s)
 const char *tls_peer_subject(const struct stream *s)
 {
     return tls_of(s)->subject;
+}
+
+const char *tls_server_name(const struct stream *s)
+{
+    return tls_of(s)->server_name;
 }
 
 const char *tls_alpn(const struct stream *s)

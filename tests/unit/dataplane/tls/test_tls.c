@@ -5,9 +5,11 @@
 
 #include "base/wheel.h"
 #include "tls/tls.h"
+#include "tls/tls_identity.h"
 #include "unit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BIG_BYTES (300u * 1024u)
 
@@ -456,6 +458,105 @@ TEST(bad_configuration_is_refused_with_its_reason)
     CHECK(context == NULL);
 }
 
+/* A server of two names, and whom it was asked for. */
+struct front {
+    struct tls_identity *ours, *strange;
+    char asked[TLS_SERVER_NAME_BYTES_MAX];
+};
+
+static void pick(void *arg, const char *server_name, struct tls_choice *ret)
+{
+    struct front *f = arg;
+    strcpy(f->asked, server_name);
+    if (strcmp(server_name, "box.test") == 0 || server_name[0] == '\0')
+        ret->identities[ret->n++] = f->ours;
+    else if (strcmp(server_name, "strange.test") == 0)
+        ret->identities[ret->n++] = f->strange;
+}
+
+static struct front front_new(void)
+{
+    const struct test_certs *c = test_certs();
+    struct front f = {0};
+    REQUIRE(tls_identity_new(c->server.certificate, c->server.key, &f.ours) == TLS_FAULT_OK);
+    REQUIRE(tls_identity_new(c->stranger.certificate, c->stranger.key, &f.strange) == TLS_FAULT_OK);
+    return f;
+}
+
+static void front_free(struct front *f)
+{
+    tls_identity_free(f->ours);
+    tls_identity_free(f->strange);
+}
+
+/* A client that asks the front for `name`; a CA it does not have makes it trust anybody. */
+static struct setup *ask_front(struct front *f, const char *name, bool is_trusting)
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    if (is_trusting)
+        client.ca = slice_of_str("");
+    struct setup *u = setup_new(&server, &client);
+    tls_context_free(u->server_context);
+    REQUIRE(tls_front_new("http/1.1", pick, &u->server_context) == TLS_FAULT_OK);
+    fake_join(&u->low_client, &u->low_server, FAKE_CAPACITY_MAX);
+    u->client.s = tls_connect(u->client_context, &u->low_client.stream, &u->wheel, name);
+    u->server.s = tls_accept_by_name(u->server_context, &u->low_server.stream, &u->wheel, f);
+    REQUIRE(u->client.s != NULL && u->server.s != NULL);
+    u->client.s->owner = &u->client;
+    u->client.s->on_event = on_event;
+    u->server.s->owner = &u->server;
+    u->server.s->on_event = on_event;
+    run(u, 20);
+    return u;
+}
+
+TEST(server_name_chooses_who_is_shown)
+{
+    static const struct {
+        const char *name;
+        bool is_trusting, is_established;
+    } rows[] = {{"box.test", false, true},    {"BOX.test", false, true},
+                {"strange.test", true, true}, {"strange.test", false, false},
+                {"nobody.test", true, false}, {NULL, false, true}};
+    struct front f = front_new();
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct setup *u = ask_front(&f, rows[i].name, rows[i].is_trusting);
+        CHECK_EQ(tls_is_established(u->client.s), rows[i].is_established);
+        if (rows[i].is_established)
+            CHECK_STR(tls_server_name(u->server.s), f.asked);
+        if (i == 1)
+            CHECK_STR(f.asked, "box.test");
+        if (i == 4)
+            CHECK_STR(tls_error(u->client.s), "tlsv1 unrecognized name");
+        setup_free(u);
+    }
+    front_free(&f);
+}
+
+TEST(connections_outlive_the_identity_that_they_were_shown)
+{
+    struct front f = front_new();
+    struct setup *u = ask_front(&f, "box.test", false);
+    front_free(&f);
+    u->client.send_total = u->server.send_total = BIG_BYTES;
+    send_more(&u->client);
+    send_more(&u->server);
+    run(u, 2000);
+    CHECK_EQ(u->client.received, BIG_BYTES);
+    CHECK_EQ(u->server.received, BIG_BYTES);
+    setup_free(u);
+}
+
+TEST(identity_knows_its_names)
+{
+    struct front f = front_new();
+    CHECK(tls_identity_has_name(f.ours, "box.test"));
+    CHECK(!tls_identity_has_name(f.ours, "other.test"));
+    CHECK(!tls_identity_has_name(f.ours, ""));
+    front_free(&f);
+}
+
 UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
           T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
@@ -472,4 +573,5 @@ UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(client_certificate_of_a_strange_ca_ends_the_handshake),
           T(client_without_our_protocol_is_refused),
           T(client_refuses_a_wrong_name_and_a_strange_ca),
-          T(bad_configuration_is_refused_with_its_reason))
+          T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
+          T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))
