@@ -6,7 +6,6 @@
 #include "housekeeping_priv.h"
 
 #include "base/assert.h"
-#include "route/pattern.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,9 +24,9 @@ void housekeeping_report(const char *format, ...)
     va_end(args);
 }
 
-static void unmap_image(const void *image, size_t length, struct route_patterns *patterns)
+static void unmap_image(const void *image, size_t length, struct image_companion *companion)
 {
-    route_patterns_free(patterns);
+    image_companion_free(companion);
     munmap((void *)(uintptr_t)image, length);
 }
 
@@ -40,7 +39,7 @@ static void release_image(void *owner, const void *image, size_t length, void *c
 void housekeeping_drop_image(struct image_map *image)
 {
     if (image->data != NULL)
-        unmap_image(image->data, image->length, image->patterns);
+        unmap_image(image->data, image->length, image->companion);
     *image = (struct image_map){0};
 }
 
@@ -51,7 +50,7 @@ static bool take_image(struct housekeeping *h, const struct control_publish *pub
     *ret = (struct image_map){0};
     if (!image_intake_fd(fd, publish->generation, publish->length, h->n_ports, ret, ret_refusal))
         return false;
-    if (image_intake_patterns(ret, h->workers, ret_refusal))
+    if (image_intake_companion(ret, h->keys, h->workers, ret_refusal))
         return true;
     housekeeping_drop_image(ret);
     return false;
@@ -62,8 +61,8 @@ void housekeeping_count(struct housekeeping *h, enum stat_id id)
     h->stats->counters[id]++;
 }
 
-static void answer(struct control_peer *peer, const struct control_msg *msg, uint32_t fault,
-                   uint64_t offset, uint64_t subject, const char *text)
+void housekeeping_answer(struct control_peer *peer, const struct control_msg *msg, uint32_t fault,
+                         uint64_t offset, uint64_t subject, const char *text)
 {
     struct control_result result = {
         .type = msg->type, .fault = fault, .offset = offset, .subject = subject};
@@ -118,11 +117,13 @@ static bool on_publish(struct housekeeping *h, struct control_peer *peer,
         housekeeping_count(h, STAT_core_images_refused);
         housekeeping_report("image of generation %llu refused: %s",
                             (unsigned long long)publish->generation, refusal.text);
-        answer(peer, msg, refusal.fault, refusal.offset, publish->generation, refusal.text);
+        housekeeping_answer(peer, msg, refusal.fault, refusal.offset, publish->generation,
+                            refusal.text);
         return true;
     }
     housekeeping_count(h, STAT_core_images_accepted);
-    answer(peer, msg, IMAGE_FAULT_OK, 0, publish->generation, image_fault_help(IMAGE_FAULT_OK));
+    housekeeping_answer(peer, msg, IMAGE_FAULT_OK, 0, publish->generation,
+                        image_fault_help(IMAGE_FAULT_OK));
     housekeeping_publish(h, &image);
     return true;
 }
@@ -151,7 +152,7 @@ static bool on_endpoints(struct housekeeping *h, struct control_peer *peer,
     if (fault == ENDPOINTS_FAULT_OK)
         fault = put_endpoints(h, record);
     uint64_t group = msg->length >= sizeof(*record) ? record->group : 0;
-    answer(peer, msg, fault, 0, group, endpoints_fault_help(fault));
+    housekeeping_answer(peer, msg, fault, 0, group, endpoints_fault_help(fault));
     if (fault != ENDPOINTS_FAULT_OK) {
         housekeeping_count(h, STAT_core_endpoints_refused);
         return true;
@@ -179,6 +180,8 @@ static bool on_message(void *owner, struct control_peer *peer, const struct cont
         return false; /* observers may look, no more */
     if (msg->type == CONTROL_PUBLISH)
         return on_publish(h, peer, msg, body, *fd);
+    if (msg->type == CONTROL_KEYS)
+        return housekeeping_take_keys(h, peer, msg, body, *fd);
     if (msg->type == CONTROL_ENDPOINTS)
         return on_endpoints(h, peer, msg, body);
     return false;
@@ -202,7 +205,8 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
 {
     struct endpoint_log_found found;
     h->generations = generation_set_new(config->workers, release_image, h);
-    if (h->generations == NULL)
+    h->keys = keyring_new();
+    if (h->generations == NULL || h->keys == NULL)
         return fail(ret_fault, "generations", "");
     h->state = state_dir_open(config->state_dir, STATE_DIR_NAME);
     if (h->state == NULL)
@@ -211,6 +215,7 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
     if (h->log == NULL)
         return fail(ret_fault, "endpoint log in", config->state_dir);
     housekeeping_note_log(h, &found);
+    housekeeping_load_keys(h);
     housekeeping_load_image(h);
     if (!housekeeping_access_begin(h, &config->access))
         return fail(ret_fault, "access log", config->access.file);
@@ -279,5 +284,6 @@ void housekeeping_free(struct housekeeping *h)
     state_dir_close(h->state);
     housekeeping_drop_image(&h->waiting);
     generation_set_free(h->generations);
+    keyring_free(h->keys);
     free(h);
 }

@@ -10,12 +10,15 @@
 #include "endpoint_log.h"
 #include "housekeeping.h"
 #include "image_intake.h"
+#include "keyring.h"
 #include "obs/obs_limits.h"
+#include "sealed.h"
 #include "state_file.h"
 
 /* mgmtd keeps its own files in the state directory. */
 #define STATE_DIR_NAME "dataplane"
 #define IMAGE_FILE_NAME "image"
+#define KEYS_FILE_NAME "keys" /* mode 0600 in a directory of mode 0700, as all of them */
 
 /* How often the devices are asked what they dropped: some answer by a slow bus or system call. */
 #define DEVICES_LOOK_MS 1000u
@@ -86,6 +89,7 @@ struct housekeeping {
     struct rte_mempool *mbufs; /* NULL: none */
     int telemetry_fd;
     struct generation_set *generations;
+    struct keyring *keys;
     struct state_dir *state;
     struct endpoint_log *log;
     struct control_server *server;
@@ -113,6 +117,17 @@ void housekeeping_drop_image(struct image_map *image);
 /* Makes an accepted image current, now or as soon as a place is free; it belongs to housekeeping.
  * One that still waits is superseded. */
 void housekeeping_publish(struct housekeeping *h, const struct image_map *image);
+
+/* KEYS: takes a segment of keys, or refuses it; answers. False: it is no such message. */
+bool housekeeping_take_keys(struct housekeeping *h, struct control_peer *peer,
+                            const struct control_msg *msg, const void *body, int fd);
+
+/* Loads the keys that the last process had. Before its image. */
+void housekeeping_load_keys(struct housekeeping *h);
+
+/* Answers a request. */
+void housekeeping_answer(struct control_peer *peer, const struct control_msg *msg, uint32_t fault,
+                         uint64_t offset, uint64_t subject, const char *text);
 
 /* Publishes the image that the last process left, if it is good. Before the workers start. */
 void housekeeping_load_image(struct housekeeping *h);

@@ -51,6 +51,7 @@ void housekeeping_set_gauges(struct housekeeping *h)
 {
     uint64_t *counters = h->stats->counters;
     counters[STAT_core_generations_now] = generation_live_count(h->generations);
+    counters[STAT_core_identities_now] = keyring_count(h->keys);
     counters[STAT_core_pins_now] = generation_pin_count(h->generations);
     if (h->mbufs != NULL)
         counters[STAT_core_mbufs_now] = rte_mempool_in_use_count(h->mbufs);
@@ -65,7 +66,7 @@ void housekeeping_set_gauges(struct housekeeping *h)
 static bool try_publish(struct housekeeping *h, const struct image_map *image)
 {
     const struct image_header *header = image->data;
-    if (!generation_publish(h->generations, image->data, image->length, image->patterns))
+    if (!generation_publish(h->generations, image->data, image->length, image->companion))
         return false;
     h->published = (struct generation_mark){.generation = header->generation,
                                             .content_checksum = header->content_checksum};
@@ -109,7 +110,7 @@ void housekeeping_load_image(struct housekeeping *h)
     }
     struct image_map image = {.data = data, .length = length};
     if (!image_intake_check(data, length, h->n_ports, &refusal) ||
-        !image_intake_patterns(&image, h->workers, &refusal)) {
+        !image_intake_companion(&image, h->keys, h->workers, &refusal)) {
         housekeeping_count(h, STAT_core_state_damaged);
         housekeeping_report("the last image is refused and moved aside: %s", refusal.text);
         state_file_set_aside(h->state, IMAGE_FILE_NAME);

@@ -2,17 +2,15 @@
 /* The door that every image comes through. Thread: housekeeping. */
 #include "image_intake.h"
 
+#include "image_companion.h"
+#include "keyring.h"
 #include "route/pattern.h"
+#include "sealed.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-
-#define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 __attribute__((format(printf, 4, 5))) static bool
 refuse(struct image_refusal *ret, enum image_fault fault, uint64_t offset, const char *format, ...)
@@ -52,42 +50,63 @@ bool image_intake_check(const void *data, size_t length, unsigned n_ports,
     return check_ports(data, n_ports, ret_refusal);
 }
 
-/* Can nobody change or cut it any more, and is it as long as was said? */
-static bool check_fd(int fd, uint64_t length, struct image_refusal *ret_refusal)
+void image_companion_free(struct image_companion *companion)
 {
-    struct stat st;
-    int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1;
-    if (seals < 0)
-        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "no memfd came with the message");
-    if ((seals & SEALS_NEEDED) != SEALS_NEEDED)
-        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0,
-                      "the memfd is not sealed against writing and resizing");
-    if (fstat(fd, &st) != 0 || (uint64_t)st.st_size != length || length == 0 ||
-        length > IMAGE_BYTES_MAX)
-        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0,
-                      "the memfd does not have the length that was said, or is above the limit");
-    return true;
+    if (companion == NULL)
+        return;
+    route_patterns_free(companion->patterns);
+    keyring_return(companion->keys);
+    free(companion);
 }
 
-bool image_intake_patterns(struct image_map *image, unsigned workers,
-                           struct image_refusal *ret_refusal)
+static bool take_patterns(const struct image_view *v, unsigned workers,
+                          struct image_companion *companion, struct image_refusal *ret_refusal)
 {
-    struct image_view v;
     char text[sizeof(ret_refusal->text)];
-    image_view_init(&v, image->data);
-    if (route_patterns_new(&v, workers, &image->patterns, text, sizeof(text)))
+    if (route_patterns_new(v, workers, &companion->patterns, text, sizeof(text)))
         return true;
     return refuse(ret_refusal, IMAGE_FAULT_DATABASE, 0, "%s", text);
+}
+
+static bool take_keys(const struct image_view *v, struct keyring *keys,
+                      struct image_companion *companion, struct image_refusal *ret_refusal)
+{
+    uint32_t missing;
+    companion->keys = keyring_lease(keys, v, &missing);
+    if (companion->keys != NULL)
+        return true;
+    if (missing == IMAGE_NONE)
+        return refuse(ret_refusal, IMAGE_FAULT_KEYS, 0, "no memory");
+    struct slice name = image_text(v, v->identities[missing].name);
+    return refuse(ret_refusal, IMAGE_FAULT_KEYS, 0,
+                  "no key came for the certificate of Secret %.*s",
+                  (int)(name.len < 100 ? name.len : 100), (const char *)name.ptr);
+}
+
+bool image_intake_companion(struct image_map *image, struct keyring *keys, unsigned workers,
+                            struct image_refusal *ret_refusal)
+{
+    struct image_view v;
+    struct image_companion *companion = calloc(1, sizeof(*companion));
+    if (companion == NULL)
+        return refuse(ret_refusal, IMAGE_FAULT_DATABASE, 0, "no memory");
+    image_view_init(&v, image->data);
+    if (!take_patterns(&v, workers, companion, ret_refusal) ||
+        !take_keys(&v, keys, companion, ret_refusal)) {
+        image_companion_free(companion);
+        return false;
+    }
+    image->companion = companion;
+    return true;
 }
 
 bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,
                      struct image_map *ret, struct image_refusal *ret_refusal)
 {
-    if (!check_fd(fd, length, ret_refusal))
-        return false;
-    void *data = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED)
-        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "mmap: %s", strerror(errno));
+    char text[sizeof(ret_refusal->text)];
+    void *data = sealed_map(fd, length, IMAGE_BYTES_MAX, text, sizeof(text));
+    if (data == NULL)
+        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "%s", text);
     bool is_good = image_intake_check(data, length, n_ports, ret_refusal);
     const struct image_header *header = data;
     if (is_good && header->generation != generation)

@@ -10,13 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct route_patterns;
+struct image_companion;
+struct keyring;
 
 /* A checked image in memory. */
 struct image_map {
     const void *data;
     size_t length;
-    struct route_patterns *patterns; /* of image_intake_patterns(); NULL: none */
+    struct image_companion *companion; /* of image_intake_companion(); NULL: none */
 };
 
 /* What is wrong, in words too. */
@@ -31,10 +32,14 @@ struct image_refusal {
 bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,
                      struct image_map *ret, struct image_refusal *ret_refusal);
 
-/* Loads the regular expressions of a checked image for workers 0..workers-1. False:
- * *ret_refusal says why; the caller still has to unmap the image. */
-bool image_intake_patterns(struct image_map *image, unsigned workers,
-                           struct image_refusal *ret_refusal);
+/* Makes what workers 0..workers-1 need beside a checked image: its regular expressions, and its
+ * identities, from the ring. False: *ret_refusal says why; the caller still has to unmap the image.
+ */
+bool image_intake_companion(struct image_map *image, struct keyring *keys, unsigned workers,
+                            struct image_refusal *ret_refusal);
+
+/* NULL is fine. */
+void image_companion_free(struct image_companion *companion);
 
 /* The same check for bytes in memory. */
 bool image_intake_check(const void *data, size_t length, unsigned n_ports,

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "packets.h"
 #include "telemetry.h"
+#include "tls/tls_identity.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -181,6 +182,14 @@ static bool make_shared(struct dataplane *d)
            say("cannot start", "no memory");
 }
 
+/* Before the first private key is loaded. A box that cannot lock memory serves all the same. */
+static bool make_secure_heap(struct dataplane *d)
+{
+    if (!tls_secure_heap_new())
+        say("private keys are in common memory", "memory cannot be locked");
+    return true;
+}
+
 static bool make_housekeeping(struct dataplane *d)
 {
     const struct options *o = &d->options;
@@ -277,6 +286,7 @@ static const struct stage {
     {"packets", make_packets},
     {"ports", open_ports},
     {"shared", make_shared},
+    {"keys", make_secure_heap},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
     {"workers", make_workers},
 };

@@ -12,6 +12,8 @@
 #include "core/generation.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
+#include "image_companion.h"
+#include "keyring.h"
 #include "net/gro.h"
 #include "net/net.h"
 
@@ -155,13 +157,18 @@ static unsigned follow_image(struct worker *w)
     w->generation = current;
     w->generation_number = generation_number(current);
     configure_net(w, generation_view(current));
-    proxy_set_image(w->proxy, &(struct proxy_image){
-                                  .view = generation_view(current),
-                                  .reader = {generation_companion(current), w->core.worker},
-                                  .owner = generation_pins_of(current, w->core.worker),
-                                  .pin = pin,
-                                  .unpin = unpin,
-                              });
+    static const struct image_companion none;
+    const struct image_companion *companion = generation_companion(current);
+    companion = companion != NULL ? companion : &none;
+    proxy_set_image(w->proxy,
+                    &(struct proxy_image){
+                        .view = generation_view(current),
+                        .reader = {companion->patterns, w->core.worker},
+                        .identities = companion->keys != NULL ? companion->keys->identities : NULL,
+                        .owner = generation_pins_of(current, w->core.worker),
+                        .pin = pin,
+                        .unpin = unpin,
+                    });
     stat_inc(&w->core, STAT_core_image_switches);
     return 1;
 }

@@ -14,6 +14,7 @@
  *   HELLO       peer  struct control_hello          -                      WELCOME
  *   WELCOME     dp    struct control_welcome        telemetry, read-only   -
  *   PUBLISH     mgmt  struct control_publish        image memfd, sealed    RESULT, then GENERATION
+ *   KEYS        mgmt  struct control_keys           keys memfd, sealed     RESULT
  *   ENDPOINTS   mgmt  struct endpoint_record + list -                      RESULT
  *   RESULT      dp    struct control_result         -                      -
  *   GENERATION  dp    struct control_generation     -                      -
@@ -21,9 +22,10 @@
  *   STOP        peer  -                             -                      OBSERVED
  *   RECORDS, OBSERVED: abi/observe.h
  *
- * PUBLISH: the memfd must carry F_SEAL_SHRINK|GROW|WRITE|SEAL. RESULT says whether the image was
- * accepted; GENERATION says that every worker has reported the generation: only then may a status
- * say Programmed.
+ * KEYS: all certificates and keys (abi/keys.h) that the images in use and the next one name, in
+ * place of those before. PUBLISH, KEYS: the memfd must carry F_SEAL_SHRINK|GROW|WRITE|SEAL. RESULT
+ * says whether it was accepted; GENERATION says that every worker has reported the generation: only
+ * then may a status say Programmed.
  */
 #pragma once
 
@@ -47,6 +49,7 @@ enum control_type {
     CONTROL_RECORDS = 8,
     CONTROL_STOP = 9,
     CONTROL_OBSERVED = 10,
+    CONTROL_KEYS = 11,
 };
 
 enum control_role {
@@ -86,10 +89,14 @@ struct control_publish {
     uint64_t length;     /* bytes of the image */
 };
 
+struct control_keys {
+    uint64_t length; /* bytes of the segment */
+};
+
 struct control_result {
-    uint32_t type;    /* of the request: PUBLISH, ENDPOINTS or OBSERVE */
-    uint32_t fault;   /* 0: accepted; else enum image_fault, endpoints_fault or observe_fault */
-    uint64_t offset;  /* PUBLISH: where in the image the fault lies */
+    uint32_t type;    /* of the request: PUBLISH, KEYS, ENDPOINTS or OBSERVE */
+    uint32_t fault;   /* 0: accepted; else enum image_fault, keys_fault and so on */
+    uint64_t offset;  /* PUBLISH: where in the image the fault lies; KEYS: the entry at fault */
     uint64_t subject; /* PUBLISH: generation; ENDPOINTS: group; OBSERVE: see abi/observe.h */
     char text[160];   /* the fault in words, NUL-terminated */
 };

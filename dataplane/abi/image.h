@@ -36,6 +36,7 @@
     X(HASH, "a hash table does not lead to each of its keys, or to something else")                \
     X(TRIE, "a trie's node has a wrong parent, depth or kind")                                     \
     X(DATABASE, "the regular expressions are not for this machine's Hyperscan")                    \
+    X(KEYS, "a certificate or its key did not come before it")                                     \
     X(VALUE_KIND, "a trie's value does not belong to it")                                          \
     X(ORDER, "entries are not in order of precedence")                                             \
     X(OWNER, "a list belongs to nobody, to two, or to somebody else")                              \

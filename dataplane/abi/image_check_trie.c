@@ -10,9 +10,8 @@
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
-    if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion))
+    if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
+        e->is_tls > 1)
         return IMAGE_FAULT_VALUE;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }
@@ -42,14 +41,28 @@ enum image_fault image_whole_bind_slots(const struct image_view *v)
     return used == v->n_binds ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
 }
 
+/* Only who terminates TLS needs to prove who it is, and then it must. */
+static bool has_its_identities(const struct image_listener *e)
+{
+    if (e->protocol == IMAGE_PROTOCOL_HTTPS)
+        return e->n_identities >= 1 && e->n_identities <= IMAGE_IDENTITIES_PER_LISTENER_MAX;
+    return e->protocol == IMAGE_PROTOCOL_HTTP && e->n_identities == 0 && e->first_identity == 0;
+}
+
+enum image_fault image_local_identity(const struct image_view *v, uint32_t i)
+{
+    return image_check_text(v, v->identities[i].name, IMAGE_TEXT_NAME);
+}
+
 enum image_fault image_local_listener(const struct image_view *v, uint32_t i)
 {
     const struct image_listener *e = &v->listeners[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->protocol != IMAGE_PROTOCOL_HTTP || e->port == 0)
+    if (!has_its_identities(e) || e->port == 0)
         return IMAGE_FAULT_VALUE;
-    if (e->root >= v->n_nodes)
+    if (e->root >= v->n_nodes ||
+        !image_is_range(e->first_identity, e->n_identities, v->n_identities))
         return IMAGE_FAULT_INDEX;
     enum image_fault fault = image_check_text(v, e->name, IMAGE_TEXT_NAME);
     return fault != IMAGE_FAULT_OK ? fault : image_check_text(v, e->hostname, IMAGE_TEXT_HOST);

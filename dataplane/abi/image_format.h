@@ -59,6 +59,7 @@
  */
 #pragma once
 
+#include "abi/keys.h"
 #include "base/ip_addr.h"
 
 #include <assert.h>
@@ -66,7 +67,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -89,13 +90,14 @@
 #define IMAGE_LIMIT_PERIOD_MS_MAX 86400000u /* a day: what lasts longer is a quota, kept on disk */
 #define IMAGE_LIMIT_FILL_MS_MAX 31536000000ull /* a year for a burst: in ns it fits 64 bits */
 #define IMAGE_ORIGINS_PER_CORS_MAX 64u         /* Gateway API: allowOrigins */
-#define IMAGE_CORS_LIST_BYTES_MAX 4096u    /* of what preflights are told: two fit into a head */
-#define IMAGE_CORS_EXPOSED_BYTES_MAX 1024u /* comes on top of what a backend's head may have */
-#define IMAGE_WEIGHT_MAX 1000000u          /* Gateway API: weight of a backend */
-#define IMAGE_PATTERN_BYTES_MAX 4096u      /* Gateway API: value of a header */
-#define IMAGE_PATTERNS_PER_SET_MAX 256u    /* a database of more takes long to compile */
-#define IMAGE_SESSION_NAME_BYTES_MAX 128u  /* Gateway API: sessionName */
-#define IMAGE_COOKIE_PATH_BYTES_MAX 256u   /* comes on top of what a backend's head may have */
+#define IMAGE_CORS_LIST_BYTES_MAX 4096u       /* of what preflights are told: two fit into a head */
+#define IMAGE_CORS_EXPOSED_BYTES_MAX 1024u    /* comes on top of what a backend's head may have */
+#define IMAGE_WEIGHT_MAX 1000000u             /* Gateway API: weight of a backend */
+#define IMAGE_PATTERN_BYTES_MAX 4096u         /* Gateway API: value of a header */
+#define IMAGE_PATTERNS_PER_SET_MAX 256u       /* a database of more takes long to compile */
+#define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
+#define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
+#define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
 
 /*
  * X(NAME, member of struct image_view, entry type, most entries, what it holds). The order is the
@@ -109,6 +111,7 @@
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
+    X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates of listeners")        \
     X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
     X(NODE_SLOTS, node_slots, struct image_slot, 1u << 24, "hash table of the tries' edges")       \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
@@ -229,12 +232,13 @@ struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
-    uint8_t reserved;
-    uint32_t root; /* of the trie of listener hostnames; two binds may share one */
+    uint8_t is_tls;     /* 0 or 1: clients speak TLS, and its listeners are HTTPS */
+    uint32_t root;      /* of the trie of listener hostnames; two binds may share one */
 };
 
 enum image_protocol {
     IMAGE_PROTOCOL_HTTP = 1,
+    IMAGE_PROTOCOL_HTTPS = 2, /* TLS is terminated */
 };
 
 struct image_listener {
@@ -244,6 +248,14 @@ struct image_listener {
     uint16_t port;
     uint8_t protocol; /* enum image_protocol */
     uint8_t reserved;
+    uint32_t first_identity; /* HTTPS: 1..IMAGE_IDENTITIES_PER_LISTENER_MAX; else 0, none */
+    uint32_t n_identities;
+};
+
+/* A certificate with its key, which stand in the segment of keys (abi/keys.h). */
+struct image_identity {
+    struct keys_id id;
+    struct image_string name; /* "namespace/name" of the Secret */
 };
 
 /* What a trie is made of, and what its values are. */
@@ -594,7 +606,8 @@ static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
-static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
+static_assert(sizeof(struct image_listener) == 32, "no hidden padding");
+static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
 static_assert(sizeof(struct image_node) == 24, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 24, "no hidden padding");

@@ -20,6 +20,17 @@ void proxy_conn_arm_rest(struct proxy_conn *c)
     arm(c, c->proxy->config.body_ms);
 }
 
+bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
+                          uint32_t *ret_bind)
+{
+    uint32_t bind;
+    if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind) ||
+        v->binds[bind].is_tls != c->is_tls)
+        return false;
+    *ret_bind = bind;
+    return true;
+}
+
 /* Its stream is gone. */
 static void free_conn(struct proxy_conn *c)
 {
@@ -119,6 +130,17 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     h1_server_timeout(&c->h1);
 }
 
+/* The stream that carries the connection's requests; NULL: there is none, or nobody listens on the
+ * address any more. `bind` of the SYN may be one of an older image. */
+static struct stream *dress(struct proxy_conn *c, struct stream *s)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind;
+    if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
+        return NULL;
+    return v->binds[bind].is_tls ? secure_accept(c, s) : s;
+}
+
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
 {
     struct proxy *p = owner;
@@ -129,6 +151,13 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
     }
     *c = (struct proxy_conn){.proxy = p, .is_open = true, .timer = {.on_expire = on_timer}};
     stream_addrs(s, &c->addrs);
+    s = dress(c, s);
+    if (s == NULL) {
+        stat_inc(p->core, STAT_proxy_conns_refused);
+        c->is_open = false;
+        pool_put(&p->conns, c);
+        return false;
+    }
     h1_server_init(&c->h1, s, &p->env, &server_ops, p);
     arm(c, p->config.keep_alive_ms);
     stat_inc(p->core, STAT_proxy_conns_accepted);

@@ -115,6 +115,7 @@ static bool redirect(struct exchange *e, const struct image_rule *rule)
     const struct http_head *head = &e->client->h1.request->head;
     const struct image_redirect *to = &v->redirects[filter->first];
     struct route_redirect_request request = {
+        .is_https = e->client->is_tls,
         .listener_port = v->listeners[e->route.listener].port,
         .host = head->host,
         .path = head->path,
@@ -181,14 +182,16 @@ static void follow_rule(struct exchange *e)
 static void route(struct exchange *e)
 {
     uint32_t bind;
-    const struct stream_addrs *addrs = &e->client->addrs;
-    if (!route_bind_find(e->image.view, &addrs->local, addrs->local_port, &bind)) {
+    if (!proxy_conn_find_bind(e->client, e->image.view, &bind)) {
         e->client->h1.is_closing = true;
         exchange_answer(e, STAT_proxy_end_no_bind, 404);
         return;
     }
     match(e, bind);
-    if (e->route.outcome != ROUTE_OUTCOME_RULE)
+    bool has_listener = e->route.outcome != ROUTE_OUTCOME_NO_LISTENER;
+    if (has_listener && secure_is_misdirected(e))
+        exchange_answer(e, STAT_proxy_end_misdirected, 421);
+    else if (e->route.outcome != ROUTE_OUTCOME_RULE)
         exchange_answer(e, STAT_proxy_end_no_route, 404);
     else
         follow_rule(e);

@@ -39,27 +39,29 @@ static struct slice forwarded_for(const struct http_head *head, struct forwarded
 }
 
 /* One element: what has a colon is quoted (RFC 7239, sections 4, 6). */
-static struct slice forwarded(const struct http_head *head, bool is_v4, struct forwarded_text *t)
+static struct slice forwarded(const struct http_head *head, bool is_v4, const char *scheme,
+                              struct forwarded_text *t)
 {
     int n = snprintf(t->element, sizeof(t->element), is_v4 ? "for=%s" : "for=\"[%s]\"", t->client);
     if (head->authority.len > 0 && head->authority.len <= FORWARDED_HOST_BYTES_MAX)
         n += snprintf(t->element + n, sizeof(t->element) - (size_t)n, ";host=\"%.*s\"",
                       (int)head->authority.len, (const char *)head->authority.ptr);
-    n += snprintf(t->element + n, sizeof(t->element) - (size_t)n, ";proto=http");
+    n += snprintf(t->element + n, sizeof(t->element) - (size_t)n, ";proto=%s", scheme);
     ASSERT((size_t)n < sizeof(t->element));
     return slice_of(t->element, (size_t)n);
 }
 
 void forwarded_add(struct field_list *l, const struct http_head *head, const struct ip_addr *client,
-                   struct forwarded_text *t)
+                   bool is_tls, struct forwarded_text *t)
 {
+    const char *scheme = is_tls ? "https" : "http";
     struct slice came;
     ip_addr_format(client, t->client);
     field_list_add(l, SLICE_LIT("X-Forwarded-For"), forwarded_for(head, t));
-    field_list_add(l, SLICE_LIT("X-Forwarded-Proto"), SLICE_LIT("http"));
+    field_list_add(l, SLICE_LIT("X-Forwarded-Proto"), slice_of_str(scheme));
     if (head->authority.len > 0 && !http_head_known(head, HTTP_KNOWN_X_FORWARDED_HOST, &came))
         field_list_add(l, SLICE_LIT("X-Forwarded-Host"), head->authority);
-    field_list_add(l, SLICE_LIT("Forwarded"), forwarded(head, ip_addr_is_v4(client), t));
+    field_list_add(l, SLICE_LIT("Forwarded"), forwarded(head, ip_addr_is_v4(client), scheme, t));
     field_list_add(l, SLICE_LIT("Via"),
                    head->version_minor == 0 ? SLICE_LIT("1.0 " PSEUDONYM)
                                             : SLICE_LIT("1.1 " PSEUDONYM));

@@ -62,6 +62,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     limits_init(p, config->limit_buckets);
     access_init(p, config->exchanges_max);
     proxy_env_init(p);
+    p->front = secure_front_new();
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
     p->upstream = upstream_new(core, table, &p->env, &config->upstream);
@@ -116,8 +117,7 @@ void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
 static void close_unbound(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
-    if (!c->is_open || c->h1.is_closing ||
-        route_bind_find(p->image.view, &c->addrs.local, c->addrs.local_port, &bind))
+    if (!c->is_open || c->h1.is_closing || proxy_conn_find_bind(c, p->image.view, &bind))
         return;
     stat_inc(p->core, STAT_proxy_conns_unbound);
     h1_server_close(&c->h1);
@@ -145,6 +145,7 @@ void proxy_done(struct proxy *p)
     }
     mirrors_done(p);
     upstream_done(p->upstream);
+    tls_context_free(p->front);
     ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);
 }
 

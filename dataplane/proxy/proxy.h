@@ -23,6 +23,7 @@
 struct core;
 struct endpoint_table;
 struct proxy;
+struct tls_identity;
 
 struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
@@ -49,6 +50,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max);
 struct proxy_image {
     const struct image_view *view;
     struct route_reader reader; /* this worker's, of the image's regular expressions */
+    const struct tls_identity *const *identities; /* by the image's index; NULL: it has none */
     void *owner;
     void (*pin)(void *owner);
     void (*unpin)(void *owner);

@@ -13,6 +13,7 @@
 #include "proxy/proxy.h"
 #include "route/route.h"
 #include "route/session.h"
+#include "tls/tls.h"
 
 /* Tries of one request without a retry policy: the first, and one more where that does no harm. */
 #define PROXY_TRIES_MAX 2u
@@ -46,6 +47,7 @@ struct proxy_conn {
     struct wheel_timer timer;  /* whenever there is no exchange */
     struct stream_addrs addrs;
     bool is_open; /* out of the pool */
+    bool is_tls;  /* the stream of `h1` is one of TLS */
 };
 
 /*
@@ -113,7 +115,8 @@ struct proxy {
     struct http_env env;
     uint64_t unix_s; /* 0: not known */
     struct upstream *upstream;
-    struct proxy_image image; /* current; .view NULL: none yet */
+    struct proxy_image image;  /* current; .view NULL: none yet */
+    struct tls_context *front; /* what clients that speak TLS meet */
     struct pool conns;
     struct pool exchanges;
     struct pool mirrors;
@@ -139,6 +142,18 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
 void proxy_conn_arm_rest(struct proxy_conn *c);
+
+/* Is somebody listening at the connection's address, in the way that it speaks? */
+bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
+                          uint32_t *ret_bind);
+
+/* secure.c */
+/* What all clients that speak TLS meet. */
+struct tls_context *secure_front_new(void);
+/* TLS over a connection that was just accepted; NULL: no memory, `s` is as it was. */
+struct stream *secure_accept(struct proxy_conn *c, struct stream *s);
+/* Did the request, which was matched, come on a connection that was opened for another listener? */
+bool secure_is_misdirected(const struct exchange *e);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
@@ -289,7 +304,7 @@ struct forwarded_text {
 };
 /* What the backend is told of the request's way here. Borrows from `t` and the head. */
 void forwarded_add(struct field_list *l, const struct http_head *head, const struct ip_addr *client,
-                   struct forwarded_text *t);
+                   bool is_tls, struct forwarded_text *t);
 
 /* One field more; sets is_full instead when there is no room. */
 void field_list_add(struct field_list *l, struct slice name, struct slice value);

@@ -104,15 +104,26 @@ static uint32_t match_in_host(const struct image_view *v, const struct image_hos
     return IMAGE_NONE;
 }
 
+bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice host,
+                         uint32_t *ret_listener)
+{
+    ASSERT(bind < v->n_binds);
+    struct route_walk walk;
+    route_walk_host(&walk, v, v->binds[bind].root, host);
+    uint32_t listener = route_walk_next(&walk);
+    if (listener == IMAGE_NONE)
+        return false;
+    *ret_listener = listener;
+    return true;
+}
+
 void route_match(const struct image_view *v, const struct route_request *request,
                  struct route_result *ret)
 {
-    ASSERT(request->bind < v->n_binds);
     struct route_walk walk;
+    uint32_t listener;
     *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_LISTENER};
-    route_walk_host(&walk, v, v->binds[request->bind].root, request->host);
-    uint32_t listener = route_walk_next(&walk);
-    if (listener == IMAGE_NONE)
+    if (!route_listener_find(v, request->bind, request->host, &listener))
         return;
     *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_HOST, .listener = listener};
     route_walk_host(&walk, v, v->listeners[listener].root, request->host);

@@ -59,6 +59,11 @@ struct route_result {
 bool route_bind_find(const struct image_view *v, const struct ip_addr *local, uint16_t port,
                      uint32_t *ret_bind);
 
+/* The listener of the bind with the most specific hostname that `host` (lower case; empty: none was
+ * named) has; false: there is none. */
+bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice host,
+                         uint32_t *ret_listener);
+
 /* Which rule takes the request. `request->bind` is of this image. */
 void route_match(const struct image_view *v, const struct route_request *request,
                  struct route_result *ret);

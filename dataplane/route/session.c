@@ -142,9 +142,9 @@ void route_session_write(const struct image_persistence *p, uint64_t salt,
 }
 
 /* RFC 6265, section 4.1.1. Scripts need not see it, and other sites' forms need not send it. Not
- * Secure: there are no HTTPS listeners yet. */
+ * Secure unless it goes over TLS: browsers would not send it back over anything else. */
 size_t route_session_cookie(const struct image_view *v, const struct image_persistence *p,
-                            const char value[ROUTE_SESSION_VALUE_BYTES],
+                            const char value[ROUTE_SESSION_VALUE_BYTES], bool is_secure,
                             char ret[ROUTE_SESSION_COOKIE_BYTES_MAX])
 {
     char age[32] = "";
@@ -153,9 +153,9 @@ size_t route_session_cookie(const struct image_view *v, const struct image_persi
     if (p->is_permanent)
         snprintf(age, sizeof(age), "; Max-Age=%u", (unsigned)p->lifetime_s);
     int n = snprintf(ret, ROUTE_SESSION_COOKIE_BYTES_MAX,
-                     "%.*s=%.*s; Path=%.*s%s; HttpOnly; SameSite=Lax", (int)name.len,
+                     "%.*s=%.*s; Path=%.*s%s; HttpOnly; SameSite=Lax%s", (int)name.len,
                      (const char *)name.ptr, (int)ROUTE_SESSION_VALUE_BYTES, value, (int)path.len,
-                     (const char *)path.ptr, age);
+                     (const char *)path.ptr, age, is_secure ? "; Secure" : "");
     ASSERT(n > 0 && (unsigned)n < ROUTE_SESSION_COOKIE_BYTES_MAX);
     return (size_t)n;
 }

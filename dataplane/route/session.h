@@ -64,7 +64,8 @@ void route_session_write(const struct image_persistence *p, uint64_t salt,
                          const struct ip_addr *addr, uint16_t port,
                          char ret[ROUTE_SESSION_VALUE_BYTES]);
 
-/* Writes the Set-Cookie that tells a client the value; returns its length. Only for COOKIE. */
+/* Writes the Set-Cookie that tells a client the value, Secure or not; returns its length. Only for
+ * COOKIE. */
 size_t route_session_cookie(const struct image_view *v, const struct image_persistence *p,
-                            const char value[ROUTE_SESSION_VALUE_BYTES],
+                            const char value[ROUTE_SESSION_VALUE_BYTES], bool is_secure,
                             char ret[ROUTE_SESSION_COOKIE_BYTES_MAX]);

@@ -85,6 +85,8 @@ struct at_listener {
     uint32_t n_attached_routes;         /* of them accepted: what the status shows */
     struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
     enum image_congestion *congestions; /* by address of its Gateway */
+    struct plan_identity *identities;   /* as its certificateRefs; none if one is not usable */
+    uint32_t n_identities;
 };
 
 struct at_gateway {
@@ -324,9 +326,8 @@ bool listener_allows(struct attach *a, const struct at_gateway *g, const struct 
 /* Does the selector (matchLabels, matchExpressions) select these labels? */
 bool selector_selects(const json_t *selector, const json_t *labels);
 
-/* Judges a listener's certificateRefs; false with a verdict if one is not usable. */
-bool certificate_check(struct attach *a, const struct at_gateway *g, const json_t *tls,
-                       struct verdict *ret);
+/* Reads what a listener's certificateRefs lead to; `resolved` says so if one is not usable. */
+void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
 
 /* May `from_kind` in `from_namespace` refer to the object in another namespace? */
 bool grant_allows(const struct attach *a, const char *from_kind, const char *from_namespace,

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ReferenceGrants: who may refer to what across namespaces; and the certificates of listeners. */
+/* ReferenceGrants: who may refer to what across namespaces. */
 #include "attach/attach_priv.h"
 
-#include "model/text.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 /* Does one of `from` stand for the referrer? */
@@ -52,64 +49,4 @@ bool grant_allows(const struct attach *a, const char *from_kind, const char *fro
         }
     }
     return false;
-}
-
-/* Does the Secret's entry hold a PEM block whose label ends in `label`? */
-static bool has_pem(const json_t *secret, const char *key, const char *label)
-{
-    const char *encoded = text_at(json_object_get(secret, "data"), key);
-    char *pem = text_base64_decode(encoded);
-    bool ok = pem != NULL && strstr(pem, "-----BEGIN ") != NULL && strstr(pem, label) != NULL;
-    free(pem);
-    return ok;
-}
-
-/* What is wrong with one certificateRef; NULL: nothing. */
-static const char *certificate_fault(struct attach *a, const struct at_gateway *g,
-                                     const json_t *ref, const char **ret_reason)
-{
-    const char *name = text_at(ref, "name");
-    const char *namespace = text_at(ref, "namespace");
-    *ret_reason = "InvalidCertificateRef";
-    if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Secret") != 0) {
-        return arena_printf(a->arena, "%s is not a kind of certificate that is known, Secret is",
-                            text_at(ref, "kind"));
-    }
-    if (namespace[0] == '\0') {
-        namespace = g->meta.namespace;
-    }
-    if (strcmp(namespace, g->meta.namespace) != 0 &&
-        !grant_allows(a, "Gateway", g->meta.namespace, "", "Secret", namespace, name)) {
-        *ret_reason = "RefNotPermitted";
-        return arena_printf(a->arena, "no ReferenceGrant in %s lets Gateways of %s use Secret %s",
-                            namespace, g->meta.namespace, name);
-    }
-    const json_t *secret = find_object(a, MODEL_SECRET, namespace, name);
-    if (secret == NULL) {
-        return arena_printf(a->arena, "Secret %s/%s does not exist", namespace, name);
-    }
-    if (!has_pem(secret, "tls.crt", "CERTIFICATE-----") ||
-        !has_pem(secret, "tls.key", "PRIVATE KEY-----")) {
-        return arena_printf(a->arena, "Secret %s/%s has no certificate and key in tls.crt, tls.key",
-                            namespace, name);
-    }
-    return NULL;
-}
-
-bool certificate_check(struct attach *a, const struct at_gateway *g, const json_t *tls,
-                       struct verdict *ret)
-{
-    size_t i;
-    const json_t *ref;
-    json_array_foreach(json_object_get(tls, "certificateRefs"), i, ref)
-    {
-        const char *reason;
-        const char *fault = certificate_fault(a, g, ref, &reason);
-        if (fault != NULL) {
-            *ret = VERDICT("False", reason,
-                           arena_printf(a->arena, "tls.certificateRefs[%zu]: %s", i, fault));
-            return false;
-        }
-    }
-    return true;
 }

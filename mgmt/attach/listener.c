@@ -12,7 +12,7 @@
 /* A protocol that is not supported yet is refused by itself; it is in a family when listeners of
  * other protocols could not share its port either. */
 static const struct protocol protocols[] = {
-    {"HTTP", PLAN_HTTP, "HTTPRoute", 'c', true}, {"HTTPS", PLAN_HTTPS, "HTTPRoute", 't', false},
+    {"HTTP", PLAN_HTTP, "HTTPRoute", 'c', true}, {"HTTPS", PLAN_HTTPS, "HTTPRoute", 't', true},
     {"TLS", PLAN_TLS, NULL, 't', false},         {"TCP", PLAN_TCP, NULL, 0, false},
     {"UDP", PLAN_UDP, NULL, 0, false},
 };
@@ -101,9 +101,10 @@ static void judge_protocol(struct attach *a, struct at_listener *l)
         return;
     }
     l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
-    l->accepted = VERDICT("False", "UnsupportedProtocol",
-                          arena_printf(a->arena, "protocol %s is not supported yet, HTTP is",
-                                       text_at(l->spec, "protocol")));
+    l->accepted =
+        VERDICT("False", "UnsupportedProtocol",
+                arena_printf(a->arena, "protocol %s is not supported yet, HTTP and HTTPS are",
+                             text_at(l->spec, "protocol")));
 }
 
 static void read_listener(struct at_listener *l, const json_t *spec)
@@ -129,7 +130,8 @@ void listener_run(struct attach *a, struct at_gateway *g)
         l->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
         judge_kinds(a, l);
         judge_protocol(a, l);
-        if (!certificate_check(a, g, json_object_get(l->spec, "tls"), &l->resolved) &&
+        certificate_run(a, g, l);
+        if (l->protocol->plan == PLAN_HTTPS && l->n_identities == 0 &&
             l->fault == PLAN_LISTENER_OK) {
             l->fault = PLAN_LISTENER_INVALID_REFS;
         }

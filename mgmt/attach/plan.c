@@ -58,6 +58,8 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .n_attachments = l->n_attachments,
         .attachments = plan_attachments(a, l),
         .congestions = l->congestions,
+        .n_identities = l->n_identities,
+        .identities = l->identities,
     };
 }
 

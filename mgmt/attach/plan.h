@@ -286,6 +286,14 @@ enum plan_listener_fault {
 #undef X
 };
 
+/* A certificate with its key, both PEM: the certificate chain leaf first. */
+struct plan_identity {
+    const char *name; /* "namespace/name" of the Secret */
+    struct keys_id id;
+    struct slice certificate;
+    struct slice key; /* secret: for the segment of keys, and nowhere else */
+};
+
 struct plan_listener {
     uint32_t gateway; /* index */
     const char *name;
@@ -298,6 +306,8 @@ struct plan_listener {
     const struct plan_attachment *attachments; /* in the order of the routes */
     /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
     const enum image_congestion *congestions;
+    uint32_t n_identities; /* HTTPS that is served: at least one */
+    const struct plan_identity *identities;
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

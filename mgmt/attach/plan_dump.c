@@ -84,6 +84,9 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
         dump_congestions(g, l, out);
+        for (uint32_t j = 0; j < l->n_identities; j++) {
+            fprintf(out, "    certificate %s\n", l->identities[j].name); /* never the key */
+        }
         for (uint32_t j = 0; j < l->n_attachments; j++) {
             dump_attachment(plan, &l->attachments[j], out);
         }

@@ -54,6 +54,23 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
     }
 }
 
+static uint32_t add_listener(struct compile *c, const struct plan_listener *listener,
+                             const char *name)
+{
+    bool is_https = listener->protocol == PLAN_HTTPS;
+    if (listener->protocol != PLAN_HTTP && !is_https)
+        return IMAGE_NONE;
+    uint32_t index = image_builder_listener(c->b, name, listener->hostname,
+                                            is_https ? IMAGE_PROTOCOL_HTTPS : IMAGE_PROTOCOL_HTTP,
+                                            listener->port);
+    for (uint32_t i = 0; index != IMAGE_NONE && is_https && i < listener->n_identities; i++) {
+        const struct plan_identity *identity = &listener->identities[i];
+        if (image_builder_identity(c->b, &identity->id, identity->name) != 0)
+            compile_note(c, "listener %s: certificate %s", name, identity->name);
+    }
+    return index;
+}
+
 void compile_listeners(struct compile *c)
 {
     for (uint32_t i = 0; i < c->plan->n_listeners; i++) {
@@ -63,9 +80,7 @@ void compile_listeners(struct compile *c)
         if (!listener->is_served)
             continue;
         snprintf(name, sizeof(name), "%s/%s/%s", gateway->namespace, gateway->name, listener->name);
-        if (listener->protocol == PLAN_HTTP)
-            c->listeners[i] = image_builder_listener(c->b, name, listener->hostname,
-                                                     IMAGE_PROTOCOL_HTTP, listener->port);
+        c->listeners[i] = add_listener(c, listener, name);
         if (c->listeners[i] == IMAGE_NONE)
             compile_note(c, "listener %s: %s on port %u is not served", name,
                          protocol_name(listener->protocol), listener->port);

@@ -151,8 +151,12 @@ int image_builder_egress(struct image_builder *b, const struct image_egress *egr
 uint32_t image_builder_listener(struct image_builder *b, const char *name, const char *hostname,
                                 enum image_protocol protocol, uint16_t port);
 
+/* A certificate of the listener made last, which is HTTPS; `name` is its Secret's. -ENOSPC: it has
+ * as many as it can. */
+int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name);
+
 /* Listens on an address and port, besides what listens there already. -EEXIST: a listener of the
- * same hostname does. */
+ * same hostname does. -EPROTO: one of another protocol does. */
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                        uint32_t listener);
 

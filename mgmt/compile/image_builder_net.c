@@ -82,6 +82,29 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
     return SECTION(b, LISTENERS)->count - 1;
 }
 
+int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name)
+{
+    uint32_t n_listeners = SECTION(b, LISTENERS)->count;
+    if (n_listeners == 0 || !image_arg_is(name, IMAGE_TEXT_NAME))
+        return -EINVAL;
+    struct image_listener *listener =
+        &ENTRIES(b, LISTENERS, struct image_listener)[n_listeners - 1];
+    if (listener->protocol != IMAGE_PROTOCOL_HTTPS)
+        return -EINVAL;
+    if (listener->n_identities == IMAGE_IDENTITIES_PER_LISTENER_MAX)
+        return -ENOSPC;
+    struct image_identity entry = {.id = *id};
+    struct image_identity *e = NULL;
+    if (image_builder_string(b, image_arg(name), &entry.name))
+        e = image_vec_push(b, SECTION(b, IDENTITIES));
+    if (e == NULL)
+        return b->error;
+    *e = entry;
+    if (listener->n_identities++ == 0)
+        listener->first_identity = SECTION(b, IDENTITIES)->count - 1;
+    return 0;
+}
+
 struct bind_key {
     const struct ip_addr *addr;
     uint16_t port;
@@ -101,7 +124,8 @@ static struct image_index_key index_key(const struct bind_key *bind)
 }
 
 /* The bind of an address and port, made if it is not there. */
-static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port)
+static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                        bool is_tls)
 {
     struct bind_key bind = {addr, port};
     struct image_index_key key = index_key(&bind);
@@ -112,8 +136,11 @@ static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uin
     struct image_bind *e = image_vec_push(b, SECTION(b, BINDS));
     if (e == NULL)
         return IMAGE_NONE;
-    *e = (struct image_bind){
-        .addr = *addr, .port = port, .congestion = IMAGE_CONGESTION_CUBIC, .root = root};
+    *e = (struct image_bind){.addr = *addr,
+                             .port = port,
+                             .congestion = IMAGE_CONGESTION_CUBIC,
+                             .is_tls = is_tls,
+                             .root = root};
     index = SECTION(b, BINDS)->count - 1;
     return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
 }
@@ -123,13 +150,16 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
 {
     if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
         return -EINVAL;
-    uint32_t bind = bind_of(b, addr, port);
+    const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
+    bool is_tls = l->protocol == IMAGE_PROTOCOL_HTTPS;
+    struct image_string hostname = l->hostname;
+    uint32_t bind = bind_of(b, addr, port, is_tls);
     if (bind == IMAGE_NONE)
         return b->error;
     ASSERT(bind < SECTION(b, BINDS)->count);
+    if (ENTRIES(b, BINDS, const struct image_bind)[bind].is_tls != is_tls)
+        return -EPROTO;
     uint32_t root = ENTRIES(b, BINDS, const struct image_bind)[bind].root;
-    struct image_string hostname =
-        ENTRIES(b, LISTENERS, const struct image_listener)[listener].hostname;
     uint32_t *value = image_builder_host_value(b, root, hostname);
     if (value == NULL)
         return b->error;

@@ -41,6 +41,7 @@ struct publish {
     uint64_t next_id;
     uint64_t next_version; /* of records: the dataplane compares within one connection */
     struct pending *image; /* that waits; NULL: none */
+    struct pending *keys;  /* likewise */
     struct pending *records[ENDPOINT_GROUPS_MAX]; /* that wait, by group */
     bool is_open;                                 /* the socket is; HELLO was queued */
     bool is_welcome;
@@ -53,6 +54,8 @@ static struct pending **note_of(struct publish *p, enum control_type type, uint3
 {
     if (type == CONTROL_PUBLISH)
         return &p->image;
+    if (type == CONTROL_KEYS)
+        return &p->keys;
     return group != NO_GROUP ? &p->records[group] : NULL;
 }
 
@@ -262,13 +265,13 @@ bool publish_is_connected(const struct publish *p)
     return p->is_welcome;
 }
 
-/* The image in a memfd that nobody can change any more; or a negative errno. */
-static int sealed_memfd(const void *image, size_t len)
+/* The bytes in a memfd that nobody can change any more; or a negative errno. */
+static int sealed_memfd(const char *name, const void *data, size_t len)
 {
-    int fd = memfd_create("sluice-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
-    const uint8_t *from = image;
+    const uint8_t *from = data;
     size_t done = 0;
     while (done < len) {
         ssize_t n = write(fd, from + done, len - done);
@@ -285,22 +288,35 @@ static int sealed_memfd(const void *image, size_t len)
     return fd;
 }
 
-int publish_image(struct publish *p, uint64_t generation, const void *image, size_t len)
+/* Queues a message that a memfd with these bytes goes with. */
+static int enqueue_sealed(struct publish *p, enum control_type type, const void *body,
+                          uint32_t body_bytes, const char *name, const void *data, size_t len)
 {
     if (!p->is_welcome)
         return -ENOTCONN;
-    int fd = sealed_memfd(image, len);
+    int fd = sealed_memfd(name, data, len);
     if (fd < 0)
         return fd;
-    struct control_publish body = {.generation = generation, .length = len};
-    struct pending *m = enqueue(p, CONTROL_PUBLISH, NO_GROUP, sizeof(body));
+    struct pending *m = enqueue(p, type, NO_GROUP, body_bytes);
     if (m == NULL) {
         close(fd);
         return -ENOMEM;
     }
     m->fd = fd;
-    memcpy(m->body, &body, sizeof(body));
+    memcpy(m->body, body, body_bytes);
     return want_flush(p);
+}
+
+int publish_image(struct publish *p, uint64_t generation, const void *image, size_t len)
+{
+    struct control_publish body = {.generation = generation, .length = len};
+    return enqueue_sealed(p, CONTROL_PUBLISH, &body, sizeof(body), "sluice-image", image, len);
+}
+
+int publish_keys(struct publish *p, const void *keys, size_t len)
+{
+    struct control_keys body = {.length = len};
+    return enqueue_sealed(p, CONTROL_KEYS, &body, sizeof(body), "sluice-keys", keys, len);
 }
 
 void publish_flush(struct publish *p)

@@ -7,7 +7,7 @@
  *
  * Messages go out in the order given, so endpoints of a new group arrive before the image that
  * names it. What waits in the queue is replaced by a newer record of the same group or a newer
- * image: the queue never holds more than one message a group and one image.
+ * image or segment of keys: the queue never holds more than one message a group and one of each.
  *
  * Owner: the daemon. Thread: the loop's. Errors: negative errno.
  */
@@ -32,7 +32,8 @@ struct publish_upcalls {
     void (*on_disconnected)(void *owner);
     /* Every worker serves this generation or a later one. */
     void (*on_generation)(void *owner, uint64_t generation);
-    /* An image (result->type CONTROL_PUBLISH) or a record was refused. The old one serves on. */
+    /* An image (result->type CONTROL_PUBLISH), keys (CONTROL_KEYS) or a record was refused. The old
+     * one serves on. */
     void (*on_refused)(void *owner, const struct control_result *result);
     void *owner;
 };
@@ -50,6 +51,9 @@ bool publish_is_connected(const struct publish *p);
 /* Queues an image of `len` bytes as a sealed memfd. -ENOTCONN, -ENOMEM, or the errno of
  * memfd_create(). */
 int publish_image(struct publish *p, uint64_t generation, const void *image, size_t len);
+
+/* Queues a segment of keys (abi/keys.h) of `len` bytes likewise; before the image that needs it. */
+int publish_keys(struct publish *p, const void *keys, size_t len);
 
 /* Sends what waits as far as the socket takes it, now and not when the loop comes round. */
 void publish_flush(struct publish *p);

@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "publish/publish.h"
 #include "reconcile/carried.h"
+#include "reconcile/keys.h"
 #include "reconcile/pace.h"
 #include "reconcile/reconcile_priv.h"
 #include "reconcile/touched.h"
@@ -44,6 +45,7 @@ struct reconcile {
     char *notes; /* what the latest image left out, one a line; NULL: nothing */
     struct reconcile_state state;
     struct group_table groups;
+    struct reconcile_keys keys;
     bool has_telemetry;
     struct stats_map telemetry; /* of the dataplane that is connected */
 };
@@ -179,7 +181,9 @@ static int publish_anew(struct reconcile *r)
     }
     if (carried_is_full(&r->carried))
         return 0; /* the next answer starts a run */
-    int result = publish_image(r->publish, header->generation, r->image, r->image_length);
+    int result = reconcile_keys_add(&r->keys, r->publish, plan);
+    if (result == 0)
+        result = publish_image(r->publish, header->generation, r->image, r->image_length);
     if (result != 0)
         return result;
     r->content_published = header->content_checksum;
@@ -324,6 +328,7 @@ static void on_connected(void *owner, const struct control_welcome *welcome, int
                                                                        : welcome->generation_newest;
     memset(&r->groups, 0, sizeof(r->groups));
     carried_forget_all(&r->carried);
+    reconcile_keys_forget(&r->keys);
     r->n_ports = welcome->n_ports <= CONTROL_PORTS_MAX ? welcome->n_ports : CONTROL_PORTS_MAX;
     memcpy(r->ports, welcome->port_names, sizeof(r->ports));
     open_telemetry(r, telemetry_fd);
@@ -362,13 +367,19 @@ static void on_generation(void *owner, uint64_t generation)
     if (generation != r->state.generation_published)
         return;
     pace_on_success(&r->pace);
-    int result = groups_release(&r->groups, r->publish, r->store, attach_plan(r->attach));
+    const struct plan *plan = attach_plan(r->attach);
+    int result = groups_release(&r->groups, r->publish, r->store, plan);
     if (result != 0)
         complain(r, "ids of backends could not be released", result);
+    result = reconcile_keys_trim(&r->keys, r->publish, plan);
+    if (result != 0)
+        complain(r, "keys could not be taken from the dataplane", result);
 }
 
+/* Refused keys are like a refused image, which would be next. */
 static void on_image_refused(struct reconcile *r)
 {
+    reconcile_keys_forget(&r->keys);
     r->state.images_refused++;
     r->content_published = 0;
     r->is_plan_published = false;
@@ -380,19 +391,19 @@ static void on_image_refused(struct reconcile *r)
 static void on_refused(void *owner, const struct control_result *refusal)
 {
     struct reconcile *r = owner;
-    bool is_image = refusal->type == CONTROL_PUBLISH;
+    bool is_record = refusal->type == CONTROL_ENDPOINTS;
+    const char *what = refusal->type == CONTROL_KEYS ? "keys for" : "the image of generation";
     uint64_t pause_us = pace_on_failure(&r->pace);
     r->state.failures++;
-    if (is_image)
-        on_image_refused(r);
-    else
+    if (is_record)
         groups_forget(&r->groups, refusal->subject);
+    else
+        on_image_refused(r);
     fprintf(stderr,
             "sluice-mgmtd: the dataplane refused %s %llu at offset %llu: %s; next attempt within "
             "%u ms\n",
-            is_image ? "the image of generation" : "endpoints of group",
-            (unsigned long long)refusal->subject, (unsigned long long)refusal->offset,
-            refusal->text, (unsigned)(pause_us / 1000u));
+            is_record ? "endpoints of group" : what, (unsigned long long)refusal->subject,
+            (unsigned long long)refusal->offset, refusal->text, (unsigned)(pause_us / 1000u));
 }
 
 /* ---- life ---- */
@@ -447,6 +458,7 @@ void reconcile_free(struct reconcile *r)
     pace_done(&r->pace);
     loop_task_cancel(r->loop, &r->task);
     carried_done(&r->carried);
+    reconcile_keys_forget(&r->keys);
     touched_clear(&r->touched);
     free(r->notes);
     attach_free(r->attach);

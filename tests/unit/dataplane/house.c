@@ -62,9 +62,14 @@ void house_stop(struct house *house)
 
 void house_remove(struct house *house)
 {
-    static const char *const names[] = {
-        "dataplane/image",     "dataplane/image.damaged",     "dataplane/image.new",
-        "dataplane/endpoints", "dataplane/endpoints.damaged", "dataplane"};
+    static const char *const names[] = {"dataplane/image",
+                                        "dataplane/image.damaged",
+                                        "dataplane/image.new",
+                                        "dataplane/endpoints",
+                                        "dataplane/endpoints.damaged",
+                                        "dataplane/keys",
+                                        "dataplane/keys.damaged",
+                                        "dataplane"};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         remove(house_path(house, names[i]));
     CHECK_EQ(rmdir(house->dir), 0); /* nothing else was left */

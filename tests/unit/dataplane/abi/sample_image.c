@@ -224,6 +224,17 @@ static void add_crowd(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_attach(b, listener, NULL) == 0);
 }
 
+/* A listener that terminates TLS, with two certificates. */
+static void add_secure(struct image_builder *b, const struct ip_addr *vip)
+{
+    struct keys_id ids[] = {{{1}}, {{2}}};
+    uint32_t secure = image_builder_listener(b, "infra/gw/tls", "", IMAGE_PROTOCOL_HTTPS, 443);
+    REQUIRE(image_builder_identity(b, &ids[0], "infra/one") == 0);
+    REQUIRE(image_builder_identity(b, &ids[1], "infra/two") == 0);
+    REQUIRE(image_builder_bind(b, vip, 443, secure) == 0);
+    REQUIRE(image_builder_bind(b, vip, 80, secure) == -EPROTO);
+}
+
 void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
@@ -238,6 +249,7 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_bind(b, &vip, 80, wild) == 0);
     REQUIRE(image_builder_bind(b, &vip6, 80, all) == 0);
     REQUIRE(image_builder_bind_congestion(b, &vip6, 80, IMAGE_CONGESTION_BBR) == 0);
+    add_secure(b, &vip);
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
     add_shop(b, wild);
     add_rest(b, all);
@@ -286,7 +298,7 @@ static void use_persistence(const struct image_view *v, const struct image_persi
     REQUIRE(route_session_read(p, slice_of(value, sizeof(value)), 1000, &session));
     REQUIRE(route_session_is_at(p, &session, &addr, 80));
     if (p->kind == IMAGE_SESSION_COOKIE)
-        route_session_cookie(v, p, value, cookie);
+        route_session_cookie(v, p, value, true, cookie);
 }
 
 static void use_rule(const struct image_view *v, const struct route_result *result,

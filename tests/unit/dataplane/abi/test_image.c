@@ -35,7 +35,8 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.header->generation, 7);
     CHECK_EQ(v.n_interfaces, 2);
     CHECK_EQ(v.n_addresses, 3);
-    CHECK_EQ(v.n_binds, 2);
+    CHECK_EQ(v.n_binds, 3);
+    CHECK_EQ(v.n_identities, 2);
     CHECK_EQ(v.n_routes, 4);
     CHECK_EQ(v.n_rules, 5);
     CHECK_EQ(v.n_pattern_sets, 4); /* of a header, of a query parameter, of two hosts */
@@ -183,6 +184,42 @@ static enum image_fault fault_with(void *data, size_t len, const uint8_t *at, ui
     return info.fault;
 }
 
+TEST(only_a_listener_that_terminates_tls_has_identities)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_listener *secure = &v.listeners[v.n_listeners - 1];
+    const struct image_listener *plain = &v.listeners[0];
+    const struct {
+        const void *at;
+        uint8_t byte;
+        enum image_fault fault;
+    } rows[] = {
+        {&secure->n_identities, 0, IMAGE_FAULT_VALUE},
+        {&secure->n_identities, IMAGE_IDENTITIES_PER_LISTENER_MAX + 1, IMAGE_FAULT_VALUE},
+        {&secure->n_identities, 3, IMAGE_FAULT_INDEX},
+        {&secure->first_identity, 1, IMAGE_FAULT_INDEX},
+        {&secure->protocol, IMAGE_PROTOCOL_HTTP, IMAGE_FAULT_VALUE},
+        {&secure->protocol, 3, IMAGE_FAULT_VALUE},
+        {&plain->protocol, IMAGE_PROTOCOL_HTTPS, IMAGE_FAULT_VALUE},
+        {&plain->n_identities, 1, IMAGE_FAULT_VALUE},
+        {&plain->first_identity, 1, IMAGE_FAULT_VALUE},
+    };
+    REQUIRE(secure->protocol == IMAGE_PROTOCOL_HTTPS && secure->n_identities == 2);
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
+        CHECK_EQ(section, IMAGE_SECTION_LISTENERS);
+    }
+    CHECK_EQ(
+        fault_with(data, len, (const uint8_t *)&v.identities[1].name.offset + 3, 0x7f, &section),
+        IMAGE_FAULT_STRING);
+    CHECK_EQ(section, IMAGE_SECTION_IDENTITIES);
+    free(data);
+}
+
 TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
 {
     size_t len;
@@ -201,7 +238,7 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
                  IMAGE_FAULT_VALUE);
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     }
-    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].is_tls, 2, &section), IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
@@ -471,6 +508,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_word_with_an_extreme_value_is_refused_or_harmless),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
+          T(only_a_listener_that_terminates_tls_has_identities),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),

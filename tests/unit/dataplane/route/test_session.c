@@ -134,7 +134,7 @@ static void check_cookie(const struct image_persistence_spec *spec, const char *
     image_view_init(&v, data);
     char value[ROUTE_SESSION_VALUE_BYTES], text[ROUTE_SESSION_COOKIE_BYTES_MAX];
     memset(value, '7', sizeof(value));
-    size_t n = route_session_cookie(&v, &v.persistence[0], value, text);
+    size_t n = route_session_cookie(&v, &v.persistence[0], value, false, text);
     CHECK(wanted == NULL || (n == strlen(wanted) && memcmp(text, wanted, n) == 0));
     free(data);
     image_builder_free(b);

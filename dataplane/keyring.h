@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificates and private keys that the dataplane has, as mgmtd sent them last (abi/keys.h),
+ * and those that images in memory still use. One that stays from one segment to the next is not
+ * loaded again. Housekeeping has it; workers read what an image has leased, and never see the ring.
+ *
+ * Owner, thread: housekeeping. Memory: the heap and the library's; about 4 KiB an identity.
+ */
+#pragma once
+
+#include "abi/image.h"
+#include "abi/keys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct keyring;
+struct tls_identity;
+
+/* What the identities of one image lead to. Read-only until it is given back. */
+struct key_lease {
+    uint32_t n;                             /* as the image has */
+    const struct tls_identity **identities; /* by the image's index */
+    struct ring_identity **held;            /* the same, for the ring */
+};
+
+/* An empty ring. NULL: no memory. */
+struct keyring *keyring_new(void);
+
+/* Every lease was given back. NULL: nothing. */
+void keyring_free(struct keyring *k);
+
+/* Takes over what a segment of `len` bytes holds in place of what was taken before, whole or not at
+ * all. When it is refused, *ret_index is the entry at fault. Cost: 100 us for each identity that
+ * was not there. */
+enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, uint32_t *ret_index);
+
+/* What the identities of a checked image lead to; a lease without any for one that names none.
+ * NULL: *ret_missing is the image's identity that the ring does not have, or IMAGE_NONE: there was
+ * no memory. */
+struct key_lease *keyring_lease(struct keyring *k, const struct image_view *v,
+                                uint32_t *ret_missing);
+
+/* Gives it back; no worker looks at it any more. NULL: nothing. */
+void keyring_return(struct key_lease *lease);
+
+/* How many the ring has, without those that only images hold. */
+uint32_t keyring_count(const struct keyring *k);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Client connections that speak TLS: whom a server name leads to, and whether a request may come on
+ * a connection that was opened for another name.
+ *
+ * The name in the handshake (SNI) chooses the listener whose certificates are shown. The requests
+ * that follow name their hosts themselves, and one certificate may hold the names of several
+ * listeners, so browsers send requests for one host on a connection that they opened for another
+ * (RFC 9113, section 9.1.1). Where that is another listener, the client was not asked for what that
+ * one asks for, and what it was shown says nothing of it: 421 lets it come again on a connection of
+ * its own (Gateway API, HTTPS listeners and misdirected requests).
+ */
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+#include "tls/tls_identity.h"
+
+/* The listener at the connection's address for a server name; NULL: there is none. */
+static const struct image_listener *listener_of(const struct proxy_conn *c, struct slice name)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind, listener;
+    if (!proxy_conn_find_bind(c, v, &bind) || !route_listener_find(v, bind, name, &listener))
+        return NULL;
+    return &v->listeners[listener];
+}
+
+/* Of several those that have the name; if none has it, the first: a client that does not care gets
+ * an answer, and one that does will say what it wanted. */
+static void choose(const struct tls_identity *const *identities, uint32_t n, const char *name,
+                   struct tls_choice *ret)
+{
+    ASSERT(n >= 1 && n <= TLS_IDENTITIES_MAX);
+    for (uint32_t i = 0; n > 1 && i < n; i++) {
+        if (tls_identity_has_name(identities[i], name))
+            ret->identities[ret->n++] = identities[i];
+    }
+    if (ret->n == 0)
+        ret->identities[ret->n++] = identities[0];
+}
+
+static void pick(void *arg, const char *server_name, struct tls_choice *ret)
+{
+    struct proxy_conn *c = arg;
+    const struct image_listener *l = listener_of(c, slice_of_str(server_name));
+    if (l == NULL || l->n_identities == 0) {
+        stat_inc(c->proxy->core, STAT_proxy_tls_unknown_names);
+        return;
+    }
+    choose(&c->proxy->image.identities[l->first_identity], l->n_identities, server_name, ret);
+}
+
+struct tls_context *secure_front_new(void)
+{
+    static_assert((unsigned)IMAGE_IDENTITIES_PER_LISTENER_MAX <= TLS_IDENTITIES_MAX,
+                  "a listener's identities are a choice");
+    struct tls_context *front = NULL;
+    enum tls_fault fault = tls_front_new("http/1.1", pick, &front);
+    ASSERT(fault == TLS_FAULT_OK);
+    return front;
+}
+
+struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
+{
+    struct stream *top = tls_accept_by_name(c->proxy->front, s, &c->proxy->core->wheel, c);
+    c->is_tls = top != NULL;
+    return top;
+}
+
+bool secure_is_misdirected(const struct exchange *e)
+{
+    const struct proxy_conn *c = e->client;
+    uint32_t bind, listener;
+    if (!c->is_tls)
+        return false;
+    struct slice asked = slice_of_str(tls_server_name(c->h1.stream));
+    if (slice_eq(asked, c->h1.request->head.host))
+        return false;
+    return !proxy_conn_find_bind(c, e->image.view, &bind) ||
+           !route_listener_find(e->image.view, bind, asked, &listener) ||
+           listener != e->route.listener;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificates of listeners: what certificateRefs lead to, and whether it can be shown. Read
+ * here as the dataplane will read it, so that what its status calls good is good there.
+ */
+#include "attach/attach_priv.h"
+
+#include "model/text.h"
+#include "tls/digest.h"
+#include "tls/tls_identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A Secret's entry, decoded; empty: it has none, or not in base64. */
+static struct slice secret_text(struct attach *a, const json_t *secret, const char *key)
+{
+    char *decoded = text_base64_decode(text_at(json_object_get(secret, "data"), key));
+    const char *kept = decoded != NULL ? arena_strdup(a->arena, decoded) : "";
+    if (decoded != NULL) {
+        explicit_bzero(decoded, strlen(decoded));
+    }
+    free(decoded);
+    return slice_of_str(kept);
+}
+
+/* Can the dataplane load it? */
+static enum tls_fault try_identity(const struct plan_identity *identity)
+{
+    struct tls_identity *loaded = NULL;
+    if (identity->certificate.len > KEYS_PEM_BYTES_MAX || identity->key.len > KEYS_PEM_BYTES_MAX) {
+        return TLS_FAULT_CERTIFICATE;
+    }
+    enum tls_fault fault = tls_identity_new(identity->certificate, identity->key, &loaded);
+    tls_identity_free(loaded);
+    return fault;
+}
+
+/* What a Secret of type kubernetes.io/tls holds; the fault in words, NULL: none. */
+static const char *read_secret(struct attach *a, const json_t *secret, const char *full_name,
+                               struct plan_identity *ret)
+{
+    uint8_t digest[DIGEST_BYTES];
+    ret->name = full_name;
+    ret->certificate = secret_text(a, secret, "tls.crt");
+    ret->key = secret_text(a, secret, "tls.key");
+    if (ret->certificate.len == 0 || ret->key.len == 0) {
+        return arena_printf(a->arena, "Secret %s has no certificate and key in tls.crt, tls.key",
+                            full_name);
+    }
+    enum tls_fault fault = try_identity(ret);
+    if (fault == TLS_FAULT_OK && !digest_sha256(&ret->certificate, 1, digest)) {
+        fault = TLS_FAULT_MEMORY;
+    }
+    if (fault != TLS_FAULT_OK) {
+        return arena_printf(a->arena, "Secret %s cannot be used: %s", full_name,
+                            tls_fault_help(fault));
+    }
+    memcpy(ret->id.bytes, digest, sizeof(ret->id.bytes));
+    return NULL;
+}
+
+/* One certificateRef; the fault in words, NULL: none. */
+static const char *read_ref(struct attach *a, const struct at_gateway *g, const json_t *ref,
+                            struct plan_identity *ret, const char **ret_reason)
+{
+    const char *name = text_at(ref, "name");
+    const char *namespace = text_at(ref, "namespace");
+    *ret_reason = "InvalidCertificateRef";
+    if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Secret") != 0) {
+        return arena_printf(a->arena, "%s is not a kind of certificate that is known, Secret is",
+                            text_at(ref, "kind"));
+    }
+    if (namespace[0] == '\0') {
+        namespace = g->meta.namespace;
+    }
+    if (strcmp(namespace, g->meta.namespace) != 0 &&
+        !grant_allows(a, "Gateway", g->meta.namespace, "", "Secret", namespace, name)) {
+        *ret_reason = "RefNotPermitted";
+        return arena_printf(a->arena, "no ReferenceGrant in %s lets Gateways of %s use Secret %s",
+                            namespace, g->meta.namespace, name);
+    }
+    const json_t *secret = find_object(a, MODEL_SECRET, namespace, name);
+    const char *full_name = arena_printf(a->arena, "%s/%s", namespace, name);
+    if (secret == NULL) {
+        return arena_printf(a->arena, "Secret %s does not exist", full_name);
+    }
+    return read_secret(a, secret, full_name, ret);
+}
+
+void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l)
+{
+    const json_t *refs = at_path(l->spec, "tls", "certificateRefs");
+    size_t i;
+    const json_t *ref;
+    l->identities = ARENA_ARRAY(a->arena, struct plan_identity, json_array_size(refs));
+    json_array_foreach(refs, i, ref)
+    {
+        const char *reason;
+        const char *fault = read_ref(a, g, ref, &l->identities[i], &reason);
+        if (fault != NULL) {
+            l->resolved = VERDICT("False", reason,
+                                  arena_printf(a->arena, "tls.certificateRefs[%zu]: %s", i, fault));
+            l->n_identities = 0;
+            return;
+        }
+        l->n_identities++;
+    }
+    if (l->protocol->plan == PLAN_HTTPS && l->n_identities == 0) {
+        l->resolved = VERDICT("False", "InvalidCertificateRef",
+                              "tls.certificateRefs: a listener of protocol HTTPS needs one");
+    }
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates and keys on their way from mgmtd to the workers, and over a restart. */
+#include "abi/keys.h"
+#include "compile/image_builder.h"
+#include "house.h"
+#include "image_companion.h"
+#include "keyring.h"
+#include "tls/digest.h"
+#include "tls/test_certs.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+static struct house house;
+
+static int up(void)
+{
+    house_make(&house);
+    house_start(&house);
+    REQUIRE(house.h != NULL);
+    return house_manager(&house);
+}
+
+static void down(int s)
+{
+    close(s);
+    house_stop(&house);
+    house_remove(&house);
+}
+
+static struct keys_id id_of(struct slice certificate)
+{
+    struct keys_id id;
+    uint8_t digest[DIGEST_BYTES];
+    REQUIRE(digest_sha256(&certificate, 1, digest));
+    memcpy(id.bytes, digest, sizeof(id.bytes));
+    return id;
+}
+
+/* A segment of one identity; *ret_len bytes, to be freed. */
+static void *segment_of(const struct test_cert *cert, size_t *ret_len)
+{
+    size_t end = sizeof(struct keys_header) + sizeof(struct keys_entry);
+    size_t len = end + cert->certificate.len + cert->key.len;
+    uint8_t *data = calloc(1, len);
+    struct keys_header *header = (struct keys_header *)data;
+    struct keys_entry *e = (struct keys_entry *)(header + 1);
+    *header = (struct keys_header){
+        .magic = KEYS_MAGIC, .version = KEYS_VERSION, .count = 1, .length = len};
+    *e = (struct keys_entry){.id = id_of(cert->certificate),
+                             .certificate_offset = (uint32_t)end,
+                             .certificate_length = (uint32_t)cert->certificate.len,
+                             .key_offset = (uint32_t)(end + cert->certificate.len),
+                             .key_length = (uint32_t)cert->key.len};
+    memcpy(data + end, cert->certificate.ptr, cert->certificate.len);
+    memcpy(data + end + cert->certificate.len, cert->key.ptr, cert->key.len);
+    header->checksum = keys_checksum(data, len);
+    *ret_len = len;
+    return data;
+}
+
+/* Sends bytes as a segment; the fault of the answer. */
+static uint32_t send_bytes(int s, const void *data, size_t len, int seals)
+{
+    struct control_keys keys = {.length = len};
+    struct reply reply;
+    int fd = house_memfd(data, len, seals);
+    house_send(&house, s, CONTROL_KEYS, 7, &keys, sizeof(keys), fd);
+    close(fd);
+    REQUIRE(house_receive(&house, s, &reply));
+    CHECK_EQ(reply.msg.type, CONTROL_RESULT);
+    CHECK_EQ(reply.body.result.type, CONTROL_KEYS);
+    CHECK(reply.body.result.text[0] != '\0');
+    return reply.body.result.fault;
+}
+
+static uint32_t send_identity(int s, const struct test_cert *cert)
+{
+    size_t len;
+    void *data = segment_of(cert, &len);
+    uint32_t fault = send_bytes(s, data, len, SEALS);
+    free(data);
+    return fault;
+}
+
+/* Publishes an image with a listener that shows this certificate; the fault of the answer. */
+static uint32_t publish(int s, uint64_t generation, const struct test_cert *cert)
+{
+    size_t len;
+    void *image;
+    struct reply reply;
+    struct keys_id id = id_of(cert->certificate);
+    struct image_builder *b = image_builder_new();
+    REQUIRE(image_builder_listener(b, "n/gw/tls", "", IMAGE_PROTOCOL_HTTPS, 443) == 0);
+    REQUIRE(image_builder_identity(b, &id, "n/cert") == 0);
+    REQUIRE(image_builder_finish(b, generation, &image, &len) == 0);
+    image_builder_free(b);
+    struct control_publish body = {.generation = generation, .length = len};
+    int fd = house_memfd(image, len, SEALS);
+    house_send(&house, s, CONTROL_PUBLISH, 8, &body, sizeof(body), fd);
+    close(fd);
+    free(image);
+    REQUIRE(house_receive(&house, s, &reply));
+    CHECK_EQ(reply.body.result.type, CONTROL_PUBLISH);
+    if (reply.body.result.fault == IMAGE_FAULT_KEYS)
+        CHECK(strstr(reply.body.result.text, "Secret n/cert") != NULL);
+    return reply.body.result.fault;
+}
+
+/* How many identities the current image leads to; -1: there is none. */
+static int identities_now(void)
+{
+    struct generation *g = generation_current(housekeeping_generations(house.h));
+    const struct image_companion *companion = g != NULL ? generation_companion(g) : NULL;
+    return companion != NULL ? (int)companion->keys->n : -1;
+}
+
+TEST(an_image_is_taken_when_its_keys_came_before_it)
+{
+    int s = up();
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_KEYS);
+    CHECK_EQ(identities_now(), -1);
+    CHECK_EQ(send_identity(s, &test_certs()->client), KEYS_FAULT_OK);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_KEYS);
+    CHECK_EQ(send_identity(s, &test_certs()->server), KEYS_FAULT_OK);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_OK);
+    CHECK_EQ(identities_now(), 1);
+    CHECK_EQ(house_stat(&house, STAT_core_keys_accepted), 2);
+    housekeeping_poll(house.h, 0);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), 1);
+    down(s);
+}
+
+TEST(an_image_keeps_identities_that_the_ring_has_lost)
+{
+    int s = up();
+    CHECK_EQ(send_identity(s, &test_certs()->server), KEYS_FAULT_OK);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_OK);
+    CHECK_EQ(send_identity(s, &test_certs()->client), KEYS_FAULT_OK);
+    CHECK_EQ(identities_now(), 1);
+    CHECK_EQ(publish(s, 2, &test_certs()->client), IMAGE_FAULT_OK);
+    house_workers_follow(&house);
+    housekeeping_poll(house.h, 0);
+    CHECK_EQ(identities_now(), 1);
+    down(s);
+}
+
+TEST(what_is_wrong_with_keys_is_said_and_those_before_stay)
+{
+    size_t len;
+    int s = up();
+    CHECK_EQ(send_identity(s, &test_certs()->server), KEYS_FAULT_OK);
+    uint8_t *data = segment_of(&test_certs()->client, &len);
+    struct keys_header *header = (struct keys_header *)data;
+    CHECK_EQ(send_bytes(s, data, len, 0), KEYS_FAULT_LENGTH); /* not sealed */
+    data[len - 40] ^= 1;
+    CHECK_EQ(send_bytes(s, data, len, SEALS), KEYS_FAULT_CHECKSUM);
+    header->checksum = keys_checksum(data, len);
+    CHECK_EQ(send_bytes(s, data, len, SEALS), KEYS_FAULT_IDENTITY);
+    data[len - 40] ^= 1;
+    struct keys_entry *e = (struct keys_entry *)(header + 1);
+    e->id.bytes[3] ^= 1;
+    header->checksum = keys_checksum(data, len);
+    CHECK_EQ(send_bytes(s, data, len, SEALS), KEYS_FAULT_ID);
+    free(data);
+    struct test_cert mixed = {test_certs()->server.certificate, test_certs()->client.key};
+    CHECK_EQ(send_identity(s, &mixed), KEYS_FAULT_OK); /* it is there: not loaded again */
+    mixed = (struct test_cert){test_certs()->client.certificate, test_certs()->server.key};
+    CHECK_EQ(send_identity(s, &mixed), KEYS_FAULT_IDENTITY);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_OK);
+    CHECK_EQ(house_stat(&house, STAT_core_keys_refused), 5);
+    down(s);
+}
+
+TEST(a_restart_serves_the_last_image_with_its_keys)
+{
+    struct stat st;
+    int s = up();
+    CHECK_EQ(send_identity(s, &test_certs()->server), KEYS_FAULT_OK);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_OK);
+    REQUIRE(stat(house_path(&house, "dataplane/keys"), &st) == 0);
+    CHECK_EQ(st.st_mode & 0777, 0600);
+    house_stop(&house);
+    house_start(&house);
+    REQUIRE(house.h != NULL);
+    CHECK_EQ(identities_now(), 1);
+    CHECK_EQ(house_stat(&house, STAT_core_state_damaged), 0);
+    down(s);
+}
+
+TEST(without_its_keys_the_last_image_is_refused_and_both_are_moved_aside)
+{
+    int s = up();
+    CHECK_EQ(send_identity(s, &test_certs()->server), KEYS_FAULT_OK);
+    CHECK_EQ(publish(s, 1, &test_certs()->server), IMAGE_FAULT_OK);
+    REQUIRE(truncate(house_path(&house, "dataplane/keys"), 100) == 0);
+    house_stop(&house);
+    house_start(&house);
+    REQUIRE(house.h != NULL);
+    CHECK_EQ(identities_now(), -1);
+    CHECK_EQ(house_stat(&house, STAT_core_state_damaged), 2);
+    CHECK(access(house_path(&house, "dataplane/keys.damaged"), F_OK) == 0);
+    CHECK(access(house_path(&house, "dataplane/image.damaged"), F_OK) == 0);
+    down(s);
+}
+
+TEST(an_observer_may_not_send_keys)
+{
+    struct control_hello hello = {.role = CONTROL_OBSERVER};
+    struct control_keys keys = {.length = 100};
+    struct reply reply;
+    int s = up();
+    int observer = house_connect(&house);
+    house_send(&house, observer, CONTROL_HELLO, 1, &hello, sizeof(hello), -1);
+    REQUIRE(house_receive(&house, observer, &reply));
+    house_send(&house, observer, CONTROL_KEYS, 2, &keys, sizeof(keys), -1);
+    CHECK(house_is_closed(&house, observer));
+    close(observer);
+    down(s);
+}
+
+UNIT_MAIN("dataplane/keys", T(an_image_is_taken_when_its_keys_came_before_it),
+          T(an_image_keeps_identities_that_the_ring_has_lost),
+          T(what_is_wrong_with_keys_is_said_and_those_before_stay),
+          T(a_restart_serves_the_last_image_with_its_keys),
+          T(without_its_keys_the_last_image_is_refused_and_both_are_moved_aside),
+          T(an_observer_may_not_send_keys))
