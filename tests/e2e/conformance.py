@@ -9,8 +9,10 @@ is written again in test_conformance_*.py, a function a test:
 import contextlib
 import os
 import re
+import ssl
 import sys
 
+import certs
 import lab as labs
 import objects
 import pods
@@ -24,6 +26,7 @@ CLASS = "foo-lb"  # of docs/examples/appliance.yaml
 CONTROLLER = "sluice.internal/gateway-controller"
 GATEWAY_KIND = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}  # the suite wants both in a parentRef
 STATUS_S = 30
+HTTPS_GATEWAY = "same-namespace-with-https-listener"
 
 
 def name_of(short_name):
@@ -138,6 +141,17 @@ def accepted(l, gateway, *routes, sections=(None,), are_resolved=True):
             if are_resolved:
                 has_resolved_refs(l, route, gateway, section)
     return address
+
+
+def https(l, *routes):
+    """Waits until the HTTPS Gateway takes the routes; its address, and what a client trusts. The certificate has the
+    names that the suite's has."""
+    authority = certs.Authority(l.dir, "suite")
+    names = ("example.org", "second-example.org", "third-example.wildcard.org", "fourth-example.wildcard.org", "*.org")
+    l.appliance.api.put(objects.tls_secret(INFRA, "tls-validity-checks-certificate", *authority.server("org", *names)))
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.check_hostname = False  # names of two labels below the wildcard are asked for, too
+    return accepted(l, HTTPS_GATEWAY, *routes), context
 
 
 def is_refused(l, route, gateway, reason):

@@ -27,6 +27,7 @@ class Case:
     backend: str = ""              # how the name of the pod that answers begins
     status: int | tuple = 200      # or any of these
     host: str = ""                 # left out: the Gateway's address
+    server_name: str = ""          # in the TLS handshake; left out: `host`
     method: str = "GET"
     headers: dict = dataclasses.field(default_factory=dict)
     namespace: str = INFRA         # the pod's
@@ -65,11 +66,13 @@ def literal(address, port):
     return address if port == 80 else f"{address}:{port}"
 
 
-def ask(l, address, case, port=80):
-    """One request on a connection of its own. AssertionError when no answer comes."""
+def ask(l, address, case, port=80, tls=None):
+    """One request on a connection of its own, by TLS with that context. AssertionError when no answer comes."""
     connection = http.client.HTTPConnection(address, timeout=ANSWER_S)
     try:
         connection.sock = l["client"].connect(address, port, timeout=ANSWER_S)
+        if tls:
+            connection.sock = tls.wrap_socket(connection.sock, server_hostname=case.server_name or case.host)
         connection.putrequest(case.method, case.path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", case.host or literal(address, port))
         sets = ",".join(f"{name}:{value}" for name, value in case.backend_sets.items())
@@ -111,25 +114,26 @@ def fault_of_echo(case, said):
     return fault_of_headers("the request", said["headers"], seen, case.seen_absent)
 
 
-def fault_of_redirect(case, address, port, location):
+def fault_of_redirect(case, address, port, location, scheme):
     """Why the redirect does not lead where it should, or None."""
-    asked = f"http://{case.host or literal(address, port)}{case.path}"
+    asked = f"{scheme}://{case.host or literal(address, port)}{case.path}"
     to = urllib.parse.urlsplit(urllib.parse.urljoin(asked, location))
-    wanted = {"scheme": "http", "path": case.path, "host": to.hostname, **case.redirect}
+    wanted = {"scheme": scheme, "path": case.path, "host": to.hostname, **case.redirect}
     ports = (wanted["port"],) if "port" in wanted else DEFAULT_PORTS[to.scheme]
     is_right = to.port in ports and \
         (to.scheme, to.path, to.hostname) == (wanted["scheme"], wanted["path"], wanted["host"])
     return None if is_right else f"it leads to {location}"
 
 
-def fault(l, address, case, port=80):
+def fault(l, address, case, port=80, tls=None):
     """Why the case is not answered as it should be, or None."""
-    answer = ask(l, address, case, port)
+    answer = ask(l, address, case, port, tls)
     statuses = case.status if isinstance(case.status, tuple) else (case.status,)
     if answer.status not in statuses:
         return f"{answer.status} {answer.body[:100]!r}"
     if case.redirect is not None:
-        return fault_of_redirect(case, address, port, answer.headers.get("location", ""))
+        return fault_of_redirect(case, address, port, answer.headers.get("location", ""),
+                                 "https" if tls else "http")
     found = fault_of_headers("the answer", answer.headers, case.answer, case.answer_absent, case.lists)
     if not case.is_echoed and b'"pod"' in answer.body:
         return "the backend answers"
@@ -138,18 +142,19 @@ def fault(l, address, case, port=80):
     return fault_of_echo(case, answer.echo())
 
 
-def all_as_expected(l, address, cases, port=80):
+def all_as_expected(l, address, cases, port=80, tls=None):
     """True, or AssertionError with each case that is answered otherwise."""
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        faults = pool.map(lambda case: fault(l, address, case, port), cases)
+        faults = pool.map(lambda case: fault(l, address, case, port, tls), cases)
         wrong = [f"{case.method} {case.host}{case.path} {case.headers or ''}: {found}"
                  for case, found in zip(cases, faults) if found]
     assert not wrong, "; ".join(wrong)
     return True
 
 
-def expect(l, address, *cases, port=80):
+def expect(l, address, *cases, port=80, tls=None):
     """All are answered as they should be before long, and then stay so: a 404 that was right only because nothing was
     served yet does not pass."""
-    suite.eventually(lambda: all_as_expected(l, address, cases, port), "all are answered as they should be", CONVERGE_S)
-    all_as_expected(l, address, cases, port)
+    suite.eventually(lambda: all_as_expected(l, address, cases, port, tls), "all are answered as they should be",
+                     CONVERGE_S)
+    all_as_expected(l, address, cases, port, tls)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects that the tests apply, and questions about their status."""
+import base64
 import os
 
 import lab as labs
@@ -30,6 +31,19 @@ def namespace(name, **labels):
 def service(ns, name, port=8080):
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": ns, "name": name},
             "spec": {"ports": [{"port": port, "targetPort": 8080}]}}
+
+
+def tls_secret(ns, name, certificate, key):
+    data = {"tls.crt": certificate, "tls.key": key}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": ns, "name": name},
+            "type": "kubernetes.io/tls",
+            "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+
+
+def https(name, *secrets, port=443, **listener):
+    """A listener that shows the certificates of these Secrets: names, or certificateRefs."""
+    refs = [{"name": s} if isinstance(s, str) else s for s in secrets]
+    return {"name": name, "port": port, "protocol": "HTTPS", "tls": {"certificateRefs": refs}, **listener}
 
 
 def slice_of(ns, name, *addresses, port=8080):

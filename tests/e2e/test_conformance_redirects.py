@@ -75,7 +75,6 @@ def httproute_redirect_scheme(l):
 
 @conformance.test("HTTPRouteRedirectPortAndScheme")
 def httproute_redirect_port_and_scheme(l):
-    # PARTLY: the third Gateway's listener is an HTTPS one
     with conformance.applied(l, "redirect-port-and-scheme"):
         expect(l, conformance.accepted(l, SAME, "http-route-for-listener-on-port-80"),
                to("/scheme-nil-and-port-nil", host=ORG), to("/scheme-nil-and-port-80", host=ORG),
@@ -86,6 +85,13 @@ def httproute_redirect_port_and_scheme(l):
         expect(l, conformance.accepted(l, f"{SAME}-with-http-listener-on-8080", "http-route-for-listener-on-port-8080"),
                to("/scheme-nil-and-port-nil", host=ORG, port=8080), to("/scheme-nil-and-port-80", host=ORG),
                to("/scheme-https-and-port-nil", host=ORG, scheme="https"), port=8080)
+        address, tls = conformance.https(l, "http-route-for-listener-on-port-443")
+        cases = (("scheme-nil-and-port-nil", {}), ("scheme-nil-and-port-443", {}),
+                 ("scheme-nil-and-port-8443", {"port": 8443}), ("scheme-http-and-port-nil", {"scheme": "http"}),
+                 ("scheme-http-and-port-80", {"scheme": "http"}),
+                 ("scheme-http-and-port-8080", {"scheme": "http", "port": 8080}))
+        expect(l, address, *[Case(f"/{path}", status=302, host=ORG, redirect={"host": ORG, **where})
+                             for path, where in cases], port=443, tls=tls)
 
 
 def is_limited(l, which, route, path):

@@ -96,7 +96,8 @@ def curl(namespace, url, *options, address=None, timeout=15):
     if address:
         parts = urllib.parse.urlsplit(url)
         literal = f"[{address}]" if ":" in address else address
-        resolve = ["--resolve", f"{parts.hostname}:{parts.port or 80}:{literal}"]
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        resolve = ["--resolve", f"{parts.hostname}:{port}:{literal}"]
     done = namespace.run("curl", "-sS", "-i", "--max-time", str(timeout), *resolve, *options, url,
                          timeout=timeout + 5, text=False)
     if done.returncode != 0:

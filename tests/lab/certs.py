@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates for the tests, made by openssl: a CA, and servers' certificates of it, as files."""
+import os
+import subprocess
+
+KEYS = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}
+
+
+def openssl(*argv):
+    subprocess.run(["openssl", *argv], check=True, capture_output=True, timeout=60)
+
+
+class Authority:
+    """A CA whose files lie in `folder`; `ca` is what clients trust."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder = folder
+        self.ca, self._key = self.path(f"{name}.crt"), self.path(f"{name}.key")
+        openssl("req", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={name}", *KEYS["ec"], "-keyout", self._key,
+                "-out", self.ca, "-addext", "basicConstraints=critical,CA:TRUE")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def server(self, label, *names, key="ec"):
+        """(certificate, key) as PEM texts for these names; other files of that label are written over."""
+        crt, private, csr, ext = (self.path(f"{label}.{end}") for end in ("crt", "key", "csr", "ext"))
+        with open(ext, "w", encoding="ascii") as f:
+            f.write("subjectAltName=" + ",".join(f"DNS:{n}" for n in names) + "\n")
+        openssl("req", "-nodes", "-subj", f"/CN={label}", *KEYS[key], "-keyout", private, "-out", csr)
+        openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self._key, "-CAcreateserial", "-days", "2",
+                "-extfile", ext, "-out", crt)
+        return tuple(_text(p) for p in (crt, private))
+
+
+def _text(path):
+    with open(path, encoding="ascii") as f:
+        return f.read()
