@@ -243,6 +243,7 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->stats = config->stats;
     h->mbufs = config->mbufs;
     h->telemetry_fd = config->telemetry_fd;
+    h->tickets = config->tickets;
     memcpy(h->dpdk_ports, config->dpdk_ports, sizeof(h->dpdk_ports));
     h->has_devices = config->has_devices;
     h->obs = config->obs;

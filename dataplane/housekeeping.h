@@ -18,6 +18,7 @@ struct endpoint_table;
 struct generation_set;
 struct housekeeping;
 struct obs_hub;
+struct tls_tickets;
 
 /* The access log, if there is to be one. */
 struct housekeeping_access {
@@ -40,6 +41,7 @@ struct housekeeping_config {
     struct stats_worker *stats; /* housekeeping's own block */
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
+    struct tls_tickets *tickets;       /* the workers', whose keys mgmtd sends; NULL: none */
     struct obs_hub *obs;               /* by which to look at the workers; NULL: not at all */
     uint64_t (*now_us)(void);          /* the time that the workers are given; with obs */
     struct housekeeping_access access; /* with obs */

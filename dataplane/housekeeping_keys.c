@@ -5,6 +5,7 @@
  * and not swapped out. Thread: housekeeping's.
  */
 #include "housekeeping_priv.h"
+#include "tls/tls_tickets.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,17 @@ static void save_keys(struct housekeeping *h, const void *data, size_t length)
         return;
     housekeeping_count(h, STAT_core_state_write_failed);
     housekeeping_report("keys were not written to disk: %s", strerror(errno));
+}
+
+/* The ring takes all of it or nothing; the ticket keys come along. */
+static enum keys_fault take(struct housekeeping *h, const void *data, size_t length,
+                            uint32_t *ret_index)
+{
+    enum keys_fault fault = keyring_take(h->keys, data, length, ret_index);
+    if (fault == KEYS_FAULT_OK && h->tickets != NULL)
+        tls_tickets_set(h->tickets, keys_tickets(data),
+                        ((const struct keys_header *)data)->tickets);
+    return fault;
 }
 
 static void refuse(struct housekeeping *h, struct control_peer *peer, const struct control_msg *msg,
@@ -49,7 +61,7 @@ bool housekeeping_take_keys(struct housekeeping *h, struct control_peer *peer,
     }
     guard(data, keys.length);
     uint32_t index;
-    enum keys_fault fault = keyring_take(h->keys, data, keys.length, &index);
+    enum keys_fault fault = take(h, data, keys.length, &index);
     if (fault != KEYS_FAULT_OK) {
         refuse(h, peer, msg, fault, index, keys_fault_help(fault));
     } else {
@@ -74,7 +86,7 @@ void housekeeping_load_keys(struct housekeeping *h)
         return;
     }
     guard(data, length);
-    enum keys_fault fault = keyring_take(h->keys, data, length, &index);
+    enum keys_fault fault = take(h, data, length, &index);
     if (fault != KEYS_FAULT_OK) {
         housekeeping_count(h, STAT_core_state_damaged);
         housekeeping_report("the last keys are refused at entry %u and moved aside: %s", index,

@@ -90,6 +90,7 @@ struct housekeeping {
     int telemetry_fd;
     struct generation_set *generations;
     struct keyring *keys;
+    struct tls_tickets *tickets; /* NULL: none */
     struct state_dir *state;
     struct endpoint_log *log;
     struct control_server *server;

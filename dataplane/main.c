@@ -17,6 +17,7 @@
 #include "packets.h"
 #include "telemetry.h"
 #include "tls/tls_identity.h"
+#include "tls/tls_tickets.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ struct dataplane {
     struct rcu *rcu;
     struct endpoint_table *endpoints;
     struct obs_hub *obs;
+    struct tls_tickets *tickets;
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
     uint64_t began_us;
@@ -178,7 +180,8 @@ static bool make_shared(struct dataplane *d)
     d->rcu = rcu_new(o->workers);
     d->endpoints = d->rcu != NULL ? endpoint_table_new(d->rcu) : NULL;
     d->obs = obs_hub_new(o->workers);
-    return (d->hub != NULL && d->endpoints != NULL && d->obs != NULL) ||
+    d->tickets = tls_tickets_new();
+    return (d->hub != NULL && d->endpoints != NULL && d->obs != NULL && d->tickets != NULL) ||
            say("cannot start", "no memory");
 }
 
@@ -203,6 +206,7 @@ static bool make_housekeeping(struct dataplane *d)
         .stats = telemetry_block(d->telemetry, o->workers),
         .mbufs = d->mbufs,
         .telemetry_fd = telemetry_fd(d->telemetry),
+        .tickets = d->tickets,
         .obs = d->obs,
         .now_us = loop_now_us,
         .access = {.file = o->access_log,
@@ -248,6 +252,7 @@ static bool make_workers(struct dataplane *d)
         };
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
         config.probe = o->probe;
+        config.proxy.tickets = d->tickets;
         d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};
         d->loops[i].worker = worker_new(&config);
         if (d->loops[i].worker == NULL)
@@ -333,6 +338,7 @@ static void stop(struct dataplane *d)
         worker_free(d->loops[i].worker);
     housekeeping_free(d->housekeeping);
     obs_hub_free(d->obs);
+    tls_tickets_free(d->tickets);
     endpoint_table_free(d->endpoints);
     rcu_free(d->rcu);
     port_hub_free(d->hub);

@@ -28,7 +28,7 @@ static bool is_sound(const void *data, size_t len, uint32_t i)
 {
     const struct keys_header *header = data;
     const struct keys_entry *e = &keys_entries(data)[i];
-    size_t begin = sizeof(*header) + header->count * sizeof(*e);
+    size_t begin = keys_tables_end(header);
     return (i == 0 || keys_id_order(&e[-1].id, &e->id) < 0) &&
            is_inside(e->certificate_offset, e->certificate_length, begin, len) &&
            is_inside(e->key_offset, e->key_length, begin, len);
@@ -42,10 +42,10 @@ enum keys_fault keys_check(const void *data, size_t len, uint32_t *ret_index)
         return KEYS_FAULT_LENGTH;
     if (header->magic != KEYS_MAGIC)
         return KEYS_FAULT_MAGIC;
-    if (header->version != KEYS_VERSION || header->reserved != 0)
+    if (header->version != KEYS_VERSION)
         return KEYS_FAULT_VERSION;
-    if (header->length != len || header->count > KEYS_MAX ||
-        (len - sizeof(*header)) / sizeof(struct keys_entry) < header->count)
+    if (header->length != len || header->count > KEYS_MAX || header->tickets > KEYS_TICKETS_MAX ||
+        keys_tables_end(header) > len)
         return KEYS_FAULT_LENGTH;
     if (header->checksum != keys_checksum(data, len))
         return KEYS_FAULT_CHECKSUM;

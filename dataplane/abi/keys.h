@@ -8,6 +8,8 @@
  *   OFFSET       SIZE         DESCRIPTION
  *   0            32           struct keys_header
  *   32           count * 32   struct keys_entry, by growing id, none twice
+ *   after that   tickets * 80 struct keys_ticket: the one that new tickets are sealed with, then
+ *                             those that are still, or already, opened
  *   after that   ...          certificates and keys as PEM, in any order
  *
  * An id is the beginning of the SHA-256 of the certificate chain: the same certificate has the same
@@ -26,13 +28,14 @@
 #define KEYS_VERSION 1u
 #define KEYS_MAX 65536u               /* as many as listeners of an image */
 #define KEYS_BYTES_MAX (512u << 20)   /* 8 KiB each: a chain of four certificates has 6 */
+#define KEYS_TICKETS_MAX 3u           /* last, current, next */
 #define KEYS_PEM_BYTES_MAX (1u << 20) /* of one: as large as a Secret can be */
 
 struct keys_header {
     uint32_t magic;
     uint32_t version;
     uint32_t count;
-    uint32_t reserved; /* 0 */
+    uint32_t tickets;  /* 0: sessions are not resumed; at most KEYS_TICKETS_MAX */
     uint64_t length;   /* of the whole segment in bytes */
     uint64_t checksum; /* siphash with an all-zero key of what follows the header */
 };
@@ -48,6 +51,14 @@ struct keys_entry {
     uint32_t certificate_length; /* 1..KEYS_PEM_BYTES_MAX */
     uint32_t key_offset;
     uint32_t key_length; /* likewise */
+};
+
+/* What session tickets are sealed with (RFC 5077, section 4); the same for all workers, and for
+ * every box that has the same secret. */
+struct keys_ticket {
+    uint8_t name[16]; /* goes in the clear with each ticket */
+    uint8_t cipher[32];
+    uint8_t mac[32];
 };
 
 /* Why a segment was refused. */
@@ -70,6 +81,7 @@ enum keys_fault {
 
 _Static_assert(sizeof(struct keys_header) == 32, "the table above says 32");
 _Static_assert(sizeof(struct keys_entry) == 32, "the table above says 32");
+_Static_assert(sizeof(struct keys_ticket) == 80, "the table above says 80");
 
 /* Checks all but what the PEM says (ID and IDENTITY are the loader's business). Pure; never reads
  * past `len`. *ret_index is the entry at fault, 0 if it is none's. */
@@ -79,6 +91,20 @@ enum keys_fault keys_check(const void *data, size_t len, uint32_t *ret_index);
 static inline const struct keys_entry *keys_entries(const void *data)
 {
     return (const struct keys_entry *)((const uint8_t *)data + sizeof(struct keys_header));
+}
+
+/* The ticket keys of a checked segment. */
+static inline const struct keys_ticket *keys_tickets(const void *data)
+{
+    return (const struct keys_ticket *)(keys_entries(data) +
+                                        ((const struct keys_header *)data)->count);
+}
+
+/* Where PEM may begin. */
+static inline size_t keys_tables_end(const struct keys_header *header)
+{
+    return sizeof(*header) + header->count * sizeof(struct keys_entry) +
+           header->tickets * sizeof(struct keys_ticket);
 }
 
 /* The certificate chain of an entry, and its key. */

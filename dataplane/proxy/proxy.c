@@ -62,7 +62,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     limits_init(p, config->limit_buckets);
     access_init(p, config->exchanges_max);
     proxy_env_init(p);
-    p->front = secure_front_new();
+    p->front = secure_front_new(config->tickets);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
     p->upstream = upstream_new(core, table, &p->env, &config->upstream);

@@ -24,6 +24,7 @@ struct core;
 struct endpoint_table;
 struct proxy;
 struct tls_identity;
+struct tls_tickets;
 
 struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
@@ -37,6 +38,7 @@ struct proxy_config {
     uint32_t response_ms;           /* a backend that owes bytes of its response, or takes none */
     uint32_t drain_ms;              /* a closing connection whose client still sends */
     uint32_t requests_per_conn_max; /* then the connection is closed in good order; 0: no limit */
+    const struct tls_tickets *tickets; /* of TLS sessions; NULL: none is resumed */
     struct upstream_config upstream;
 };
 

@@ -149,7 +149,7 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
 
 /* secure.c */
 /* What all clients that speak TLS meet. */
-struct tls_context *secure_front_new(void);
+struct tls_context *secure_front_new(const struct tls_tickets *tickets);
 /* TLS over a connection that was just accepted; NULL: no memory, `s` is as it was. */
 struct stream *secure_accept(struct proxy_conn *c, struct stream *s);
 /* Did the request, which was matched, come on a connection that was opened for another listener? */

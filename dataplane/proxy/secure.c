@@ -42,19 +42,30 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
 {
     struct proxy_conn *c = arg;
     const struct image_listener *l = listener_of(c, slice_of_str(server_name));
-    if (l == NULL || l->n_identities == 0) {
-        stat_inc(c->proxy->core, STAT_proxy_tls_unknown_names);
+    if (l == NULL || l->n_identities == 0)
         return;
-    }
     choose(&c->proxy->image.identities[l->first_identity], l->n_identities, server_name, ret);
 }
 
-struct tls_context *secure_front_new(void)
+static void on_handshake(void *arg, enum tls_handshake end)
 {
+    static const enum stat_id counters[] = {
+#define X(name, help) [TLS_HANDSHAKE_##name] = STAT_proxy_tls_##name,
+        TLS_HANDSHAKE_LIST(X)
+#undef X
+    };
+    const struct proxy_conn *c = arg;
+    ASSERT((unsigned)end < array_len(counters));
+    stat_inc(c->proxy->core, counters[end]);
+}
+
+struct tls_context *secure_front_new(const struct tls_tickets *tickets)
+{
+    static const struct tls_front_ops ops = {.pick = pick, .on_handshake = on_handshake};
     static_assert((unsigned)IMAGE_IDENTITIES_PER_LISTENER_MAX <= TLS_IDENTITIES_MAX,
                   "a listener's identities are a choice");
     struct tls_context *front = NULL;
-    enum tls_fault fault = tls_front_new("http/1.1", pick, &front);
+    enum tls_fault fault = tls_front_new("http/1.1", &ops, tickets, &front);
     ASSERT(fault == TLS_FAULT_OK);
     return front;
 }
@@ -63,6 +74,8 @@ struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
 {
     struct stream *top = tls_accept_by_name(c->proxy->front, s, &c->proxy->core->wheel, c);
     c->is_tls = top != NULL;
+    if (c->is_tls)
+        stat_inc(c->proxy->core, STAT_proxy_tls_handshakes);
     return top;
 }
 

@@ -26,6 +26,7 @@
 struct wheel;
 struct tls_context;
 struct tls_identity;
+struct tls_tickets;
 
 /* Plaintext that was decrypted and not yet consumed: one record of the largest
  * size. */
@@ -37,10 +38,10 @@ struct tls_identity;
 #define TLS_HANDSHAKE_MS_MAX 10000u
 /* After stream_release(): how long ciphertext may wait for room in the lower stream. */
 #define TLS_LINGER_MS_MAX 10000u
-/* Longest subject or protocol name that is kept. */
+/* Longest subject that is kept. */
 #define TLS_NAME_BYTES_MAX 512u
-/* Longest name of a server that a client can ask for: that of a host (RFC 1035, section 2.3.4). */
-#define TLS_SERVER_NAME_BYTES_MAX 256u
+/* Of a protocol's name by ALPN: "http/1.1" and its length. */
+#define TLS_ALPN_BYTES_MAX 16u
 /* Identities that one server name can choose from: of each kind of key the last counts. */
 #define TLS_IDENTITIES_MAX 64u
 
@@ -99,8 +100,35 @@ struct tls_choice {
  * The identities have to stay until it returns. */
 typedef void (*tls_pick_fn)(void *arg, const char *server_name, struct tls_choice *ret);
 
-/* A context for a server of many names; tls_accept_by_name() gives `arg`. */
-enum tls_fault tls_front_new(const char *alpn, tls_pick_fn pick, struct tls_context **ret);
+/* How a handshake of a server of many names can end: X(name, help). */
+#define TLS_HANDSHAKE_LIST(X)                                                                      \
+    X(full, "with a new session")                                                                  \
+    X(resumed, "with a session from before")                                                       \
+    X(unknown_name, "nobody has the name that the client asked for")                               \
+    X(no_common, "no version, suite or protocol in common")                                        \
+    X(peer_alert, "the client refused: it may not trust the certificate")                          \
+    X(garbage, "what came is no TLS")                                                              \
+    X(broken, "another breach of the protocol")                                                    \
+    X(slow, "it took too long")                                                                    \
+    X(lost, "the connection ended within")
+
+enum tls_handshake {
+#define X(name, help) TLS_HANDSHAKE_##name,
+    TLS_HANDSHAKE_LIST(X)
+#undef X
+};
+
+/* The owner of a server of many names; `arg` is what tls_accept_by_name() was given. */
+struct tls_front_ops {
+    tls_pick_fn pick;
+    void (*on_handshake)(void *arg, enum tls_handshake end); /* once for each, unless the owner
+                                                                 lets go before */
+};
+
+/* A context for a server of many names. `tickets`: of sessions to resume, NULL: none are. It and
+ * `ops` stay. */
+enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
+                             const struct tls_tickets *tickets, struct tls_context **ret);
 
 /* A context for clients. */
 enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret);

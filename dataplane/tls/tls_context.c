@@ -119,8 +119,8 @@ static bool set_common(SSL_CTX *ctx)
            SSL_CTX_set1_groups_list(ctx, groups) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1;
 }
 
-static enum tls_fault context_new(const SSL_METHOD *ssl_method, const char *alpn,
-                                  struct tls_context **ret)
+enum tls_fault tls_context_new(const SSL_METHOD *ssl_method, const char *alpn,
+                               struct tls_context **ret)
 {
     struct tls_context *context = calloc(1, sizeof(*context));
     if (context == NULL)
@@ -154,7 +154,7 @@ static enum tls_fault finish(enum tls_fault fault, struct tls_context *context,
 enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls_context **ret)
 {
     struct tls_context *context = NULL;
-    enum tls_fault fault = context_new(TLS_server_method(), config->alpn, &context);
+    enum tls_fault fault = tls_context_new(TLS_server_method(), config->alpn, &context);
     if (fault != TLS_FAULT_OK)
         return fault;
     fault = use_identity(context->ssl, config->certificate_chain, config->private_key);
@@ -168,54 +168,10 @@ enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls
     return finish(fault, context, ret);
 }
 
-/* RFC 6066, section 3: names are host names, whose case does not matter. */
-static void note_server_name(struct tls_stream *t)
-{
-    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
-    size_t len = name != NULL ? strlen(name) : 0;
-    if (len >= sizeof(t->server_name))
-        len = 0;
-    for (size_t i = 0; i < len; i++)
-        t->server_name[i] = ascii_lower((uint8_t)name[i]);
-    t->server_name[len] = '\0';
-}
-
-/* The client hello has come: whom does it want? */
-static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
-{
-    const struct tls_context *context = arg;
-    struct tls_stream *t = SSL_get_app_data(ssl);
-    note_server_name(t);
-    struct tls_choice choice = {.n = 0};
-    context->pick(t->pick_arg, t->server_name, &choice);
-    ASSERT(choice.n <= TLS_IDENTITIES_MAX);
-    *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
-    for (unsigned i = 0; i < choice.n; i++) {
-        const struct tls_identity *identity = choice.identities[i];
-        *ret_alert = SSL_AD_INTERNAL_ERROR;
-        if (SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) != 1)
-            return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    return choice.n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-enum tls_fault tls_front_new(const char *alpn, tls_pick_fn pick, struct tls_context **ret)
-{
-    struct tls_context *context = NULL;
-    enum tls_fault fault = context_new(TLS_server_method(), alpn, &context);
-    if (fault != TLS_FAULT_OK)
-        return fault;
-    context->pick = pick;
-    SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
-    SSL_CTX_set_tlsext_servername_arg(context->ssl, context);
-    *ret = context;
-    return TLS_FAULT_OK;
-}
-
 enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret)
 {
     struct tls_context *context = NULL;
-    enum tls_fault fault = context_new(TLS_client_method(), config->alpn, &context);
+    enum tls_fault fault = tls_context_new(TLS_client_method(), config->alpn, &context);
     if (fault != TLS_FAULT_OK)
         return fault;
     if (config->ca.len > 0) {
@@ -235,5 +191,6 @@ void tls_context_free(struct tls_context *context)
     if (context == NULL)
         return;
     SSL_CTX_free(context->ssl);
+    EVP_CIPHER_free(context->ticket_cipher);
     free(context);
 }

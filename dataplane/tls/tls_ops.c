@@ -28,7 +28,7 @@ static void op_consume(struct stream *s, size_t bytes)
     t->in_at += bytes;
     t->in_n -= bytes;
     if (t->in_n == 0)
-        t->in_at = 0;
+        tls_free_in(t);
     if (bytes > 0 && t->state == TLS_OPEN) {
         tls_pump(t);
         if (t->events != 0)

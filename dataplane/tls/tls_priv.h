@@ -14,6 +14,7 @@
 
 #include "base/wheel.h"
 #include "tls/tls.h"
+#include "tls/tls_tickets.h"
 
 #include <openssl/ssl.h>
 
@@ -22,9 +23,11 @@
 
 struct tls_context {
     SSL_CTX *ssl;
-    uint8_t alpn[64]; /* wire form: length, name */
+    uint8_t alpn[TLS_ALPN_BYTES_MAX]; /* wire form: length, name */
     unsigned alpn_len;
-    tls_pick_fn pick; /* NULL: there is one identity, in `ssl` */
+    const struct tls_front_ops *front; /* NULL: there is one identity, in `ssl` */
+    const struct tls_tickets *tickets; /* NULL: no session is resumed */
+    EVP_CIPHER *ticket_cipher;
 };
 
 struct tls_identity {
@@ -41,6 +44,7 @@ enum tls_state {
 
 struct tls_stream {
     struct stream stream; /* first: a stream is its tls_stream */
+    const struct tls_context *context;
     struct stream *lower;
     SSL *ssl;
     struct wheel *wheel;
@@ -62,12 +66,12 @@ struct tls_stream {
     uint8_t *out; /* ciphertext that the lower stream had no room for; NULL: none */
     size_t out_at, out_n;
     size_t in_at, in_n; /* unread plaintext within `in` */
-    uint8_t in[TLS_BUFFER_BYTES];
-    char subject[TLS_NAME_BYTES_MAX];
-    char alpn[64];
+    uint8_t *in;   /* TLS_BUFFER_BYTES; NULL: nothing is unread, as in most of many connections */
+    char *subject; /* NULL: none */
+    char *server_name; /* NULL: none */
     void *pick_arg;
-    char server_name[TLS_SERVER_NAME_BYTES_MAX];
-    char error[160];
+    const char *error; /* the library's or ours, forever; NULL: none */
+    char alpn[TLS_ALPN_BYTES_MAX];
 };
 
 /* The tls_stream of a stream. */
@@ -77,6 +81,23 @@ static inline struct tls_stream *tls_of(const struct stream *s)
 }
 
 /* ---- tls_context.c ---- */
+
+/* A front's handshake has ended so. Nothing for others. */
+void tls_tell_handshake(struct tls_stream *t, enum tls_handshake end);
+
+/* Are sessions resumed? Not before the first keys came. */
+bool tls_has_tickets(const struct tls_stream *t);
+
+/* Which of the library's reasons ended the handshake; before its errors are cleared. */
+enum tls_handshake tls_handshake_fault(void);
+
+/* The library seals or opens a ticket with the context's keys. */
+int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                  EVP_MAC_CTX *mac, int is_sealing);
+
+/* What all contexts have in common. */
+enum tls_fault tls_context_new(const SSL_METHOD *ssl_method, const char *alpn,
+                               struct tls_context **ret);
 
 /* A BIO that reads the text. */
 BIO *tls_pem_bio(struct slice pem);
@@ -99,6 +120,9 @@ void tls_pump(struct tls_stream *t);
 
 /* The stream is over; lets the lower one go. Told by the kick. */
 void tls_set_over(struct tls_stream *t, enum stream_end end);
+
+/* The buffer of plaintext, of which nothing is unread. */
+void tls_free_in(struct tls_stream *t);
 
 /* Has t->events delivered by the loop's next step. */
 void tls_program_kick(struct tls_stream *t);

@@ -18,8 +18,8 @@ void tls_note_error(struct tls_stream *t, const char *otherwise)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-    if (t->error[0] == '\0')
-        snprintf(t->error, sizeof(t->error), "%s", reason != NULL ? reason : otherwise);
+    if (t->error == NULL)
+        t->error = reason != NULL ? reason : otherwise;
     ERR_clear_error();
 }
 
@@ -59,8 +59,24 @@ void tls_set_over(struct tls_stream *t, enum stream_end end)
     t->state = TLS_OVER;
     t->end = end;
     t->in_n = 0;
+    tls_free_in(t);
     t->events = STREAM_CLOSED;
     tls_program_kick(t);
+}
+
+/* The subject as text; NULL: no memory. */
+static char *subject_of(X509 *peer)
+{
+    char *subject = malloc(TLS_NAME_BYTES_MAX);
+    BIO *text = subject != NULL ? BIO_new(BIO_s_mem()) : NULL;
+    int n = 0;
+    if (text != NULL &&
+        X509_NAME_print_ex(text, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0)
+        n = BIO_read(text, subject, TLS_NAME_BYTES_MAX - 1);
+    BIO_free(text);
+    if (subject != NULL)
+        subject[n > 0 ? n : 0] = '\0';
+    return subject;
 }
 
 /* After the handshake: who is it, and what do we speak? */
@@ -76,13 +92,7 @@ static void learn_peer(struct tls_stream *t)
         X509_free(peer);
         return;
     }
-    BIO *text = BIO_new(BIO_s_mem());
-    if (text != NULL &&
-        X509_NAME_print_ex(text, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0) {
-        int n = BIO_read(text, t->subject, sizeof(t->subject) - 1);
-        t->subject[n > 0 ? n : 0] = '\0';
-    }
-    BIO_free(text);
+    t->subject = subject_of(peer);
     X509_free(peer);
 }
 
@@ -93,6 +103,8 @@ static void pump_handshake(struct tls_stream *t)
     if (result == 1) {
         wheel_disarm(t->wheel, &t->deadline);
         t->state = TLS_OPEN;
+        tls_tell_handshake(t,
+                           SSL_session_reused(t->ssl) ? TLS_HANDSHAKE_resumed : TLS_HANDSHAKE_full);
         learn_peer(t);
         if (t->is_client || t->is_room_short)
             t->events |= STREAM_WRITABLE;
@@ -102,23 +114,32 @@ static void pump_handshake(struct tls_stream *t)
     int error = SSL_get_error(t->ssl, result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
         return;
+    tls_tell_handshake(t, tls_handshake_fault());
     tls_note_error(t, "the handshake failed");
     tls_set_over(t, STREAM_END_PROTOCOL);
 }
 
+void tls_free_in(struct tls_stream *t)
+{
+    ASSERT(t->in_n == 0);
+    free(t->in);
+    t->in = NULL;
+    t->in_at = 0;
+}
+
 /* Decrypts while there is room. New bytes at the end of `in`; what is unread moves to its front. */
-static void pump_in(struct tls_stream *t)
+static void decrypt(struct tls_stream *t)
 {
     if (t->in_at > 0) {
         memmove(t->in, t->in + t->in_at, t->in_n);
         t->in_at = 0;
     }
-    while (!t->is_eof && t->in_n < sizeof(t->in)) {
+    while (!t->is_eof && t->in_n < TLS_BUFFER_BYTES) {
         size_t n = 0;
         ERR_clear_error();
-        int result = SSL_read_ex(t->ssl, t->in + t->in_n, sizeof(t->in) - t->in_n, &n);
+        int result = SSL_read_ex(t->ssl, t->in + t->in_n, TLS_BUFFER_BYTES - t->in_n, &n);
         if (result == 1) {
-            ASSERT(n <= sizeof(t->in) - t->in_n);
+            ASSERT(n <= TLS_BUFFER_BYTES - t->in_n);
             t->in_n += n;
             t->events |= STREAM_READABLE;
             continue;
@@ -133,6 +154,20 @@ static void pump_in(struct tls_stream *t)
         }
         return;
     }
+}
+
+static void pump_in(struct tls_stream *t)
+{
+    if (t->in == NULL)
+        t->in = malloc(TLS_BUFFER_BYTES);
+    if (t->in == NULL) {
+        tls_note_error(t, "no memory");
+        tls_set_over(t, STREAM_END_NO_RESOURCES);
+        return;
+    }
+    decrypt(t);
+    if (t->in_n == 0)
+        tls_free_in(t);
 }
 
 void tls_say_goodbye(struct tls_stream *t)
@@ -195,7 +230,10 @@ void tls_free_if_done(struct tls_stream *t)
     wheel_disarm(t->wheel, &t->kick);
     wheel_disarm(t->wheel, &t->deadline);
     SSL_free(t->ssl);
+    free(t->in);
     free(t->out);
+    free(t->subject);
+    free(t->server_name);
     free(t);
 }
 
@@ -221,6 +259,8 @@ static void on_lower_closed(struct tls_stream *t)
         t->is_lower_orderly = true;
         return;
     }
+    if (t->state == TLS_HANDSHAKE)
+        tls_tell_handshake(t, TLS_HANDSHAKE_lost);
     tls_note_error(t, "the connection below ended");
     tls_set_over(t, end == STREAM_END_ORDERLY ? STREAM_END_PROTOCOL : end);
 }
@@ -264,6 +304,7 @@ static void on_deadline(struct wheel_timer *timer, uint64_t now_us)
         return;
     }
     ASSERT(t->state == TLS_HANDSHAKE);
+    tls_tell_handshake(t, TLS_HANDSHAKE_slow);
     tls_note_error(t, "the handshake took too long");
     tls_set_over(t, STREAM_END_TIMEOUT);
 }
@@ -283,6 +324,7 @@ static struct tls_stream *stream_new(struct tls_context *context, struct stream 
     }
     SSL_set_bio(t->ssl, bio, bio);
     t->stream.ops = &tls_ops;
+    t->context = context;
     t->lower = lower;
     t->wheel = wheel;
     t->kick.on_expire = on_kick;
@@ -314,6 +356,8 @@ struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lo
         return NULL;
     t->pick_arg = pick_arg;
     SSL_set_app_data(t->ssl, t);
+    if (!tls_has_tickets(t))
+        SSL_set_options(t->ssl, SSL_OP_NO_TICKET);
     SSL_set_accept_state(t->ssl);
     return start(t);
 }
@@ -350,12 +394,14 @@ bool tls_is_established(const struct stream *s)
 
 const char *tls_peer_subject(const struct stream *s)
 {
-    return tls_of(s)->subject;
+    const char *subject = tls_of(s)->subject;
+    return subject != NULL ? subject : "";
 }
 
 const char *tls_server_name(const struct stream *s)
 {
-    return tls_of(s)->server_name;
+    const char *name = tls_of(s)->server_name;
+    return name != NULL ? name : "";
 }
 
 const char *tls_alpn(const struct stream *s)
@@ -365,5 +411,6 @@ const char *tls_alpn(const struct stream *s)
 
 const char *tls_error(const struct stream *s)
 {
-    return tls_of(s)->error;
+    const char *error = tls_of(s)->error;
+    return error != NULL ? error : "";
 }

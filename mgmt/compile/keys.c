@@ -72,13 +72,24 @@ static uint32_t put(uint8_t *data, size_t *end, struct slice bytes)
     return at;
 }
 
-static void write_segment(const struct item *items, size_t n, void *data, size_t len)
+static struct keys_header header_of(const struct keys_segment_input *in, size_t n)
+{
+    return (struct keys_header){.magic = KEYS_MAGIC,
+                                .version = KEYS_VERSION,
+                                .count = (uint32_t)n,
+                                .tickets = in->n_tickets};
+}
+
+static void write_segment(const struct keys_segment_input *in, const struct item *items, size_t n,
+                          void *data, size_t len)
 {
     struct keys_header *header = data;
+    *header = header_of(in, n);
+    header->length = len;
     struct keys_entry *entries = (struct keys_entry *)(header + 1);
-    size_t end = sizeof(*header) + n * sizeof(*entries);
-    *header = (struct keys_header){
-        .magic = KEYS_MAGIC, .version = KEYS_VERSION, .count = (uint32_t)n, .length = len};
+    size_t end = keys_tables_end(header);
+    if (in->n_tickets > 0)
+        memcpy(entries + n, in->tickets, in->n_tickets * sizeof(*in->tickets));
     for (size_t i = 0; i < n; i++) {
         entries[i] = (struct keys_entry){.id = items[i].id,
                                          .certificate_length = (uint32_t)items[i].certificate.len,
@@ -90,25 +101,27 @@ static void write_segment(const struct item *items, size_t n, void *data, size_t
     header->checksum = keys_checksum(data, len);
 }
 
-static size_t segment_bytes(const struct item *items, size_t n)
+static size_t segment_bytes(const struct keys_segment_input *in, const struct item *items, size_t n)
 {
-    size_t len = sizeof(struct keys_header) + n * sizeof(struct keys_entry);
+    const struct keys_header header = header_of(in, n);
+    size_t len = keys_tables_end(&header);
     for (size_t i = 0; i < n; i++)
         len += items[i].certificate.len + items[i].key.len;
     return len;
 }
 
-int keys_segment_new(const struct plan *plan, const void *before, void **ret_data, size_t *ret_len)
+int keys_segment_new(const struct keys_segment_input *in, void **ret_data, size_t *ret_len)
 {
-    struct item *items = calloc(count_all(plan, before) + 1, sizeof(*items));
+    struct item *items = calloc(count_all(in->plan, in->before) + 1, sizeof(*items));
+    ASSERT(in->n_tickets <= KEYS_TICKETS_MAX);
     if (items == NULL)
         return -ENOMEM;
-    size_t n = tidy(items, collect(plan, before, items));
-    size_t len = segment_bytes(items, n);
+    size_t n = tidy(items, collect(in->plan, in->before, items));
+    size_t len = segment_bytes(in, items, n);
     void *data = n <= KEYS_MAX && len <= KEYS_BYTES_MAX ? malloc(len) : NULL;
     int error = data != NULL ? 0 : n > KEYS_MAX || len > KEYS_BYTES_MAX ? -E2BIG : -ENOMEM;
     if (data != NULL) {
-        write_segment(items, n, data, len);
+        write_segment(in, items, n, data, len);
         *ret_data = data;
         *ret_len = len;
     }

@@ -13,9 +13,16 @@
 
 struct plan;
 
-/* All identities of served listeners, and those of `before`, a segment for images that are still in
- * use (NULL: none). 0, -ENOMEM, or -E2BIG: beyond the limits of the format. */
-int keys_segment_new(const struct plan *plan, const void *before, void **ret_data, size_t *ret_len);
+/* What a segment is made of. */
+struct keys_segment_input {
+    const struct plan *plan; /* all identities of its served listeners, */
+    const void *before;      /* and those of a segment for images still in use; NULL: none */
+    const struct keys_ticket *tickets; /* n_tickets of them */
+    uint32_t n_tickets;
+};
+
+/* 0, -ENOMEM, or -E2BIG: beyond the limits of the format. */
+int keys_segment_new(const struct keys_segment_input *in, void **ret_data, size_t *ret_len);
 
 /* NULL is fine. */
 void keys_segment_free(void *data);

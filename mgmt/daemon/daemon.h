@@ -8,6 +8,7 @@
 #pragma once
 
 #include "daemon/options.h"
+#include "tls/tls_tickets.h"
 
 struct api;
 struct loop;
@@ -20,6 +21,7 @@ struct daemon {
     struct loop *loop;
     struct store *store;
     struct tls_context *tls;
+    uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES];
     struct api *api;
     struct reconcile *reconcile;
 };

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "base/container.h"
 #include "cert/cert.h"
+#include "cert/ticket_secret.h"
 #include "loop/loop.h"
 #include "model/model.h"
 #include "reconcile/explain.h"
@@ -182,7 +183,11 @@ static int init_tls(struct daemon *d)
     struct cert_paths paths;
     size_t n = ip_addr_is_zero(&d->options.listen_addr) ? 0 : 1;
     int error = cert_ensure(d->options.state_dir, names, n, &paths);
-    return error != 0 ? complain(error, "the API's certificate", "") : make_context(d, &paths);
+    if (error != 0)
+        return complain(error, "the API's certificate", "");
+    error = ticket_secret_ensure(d->options.state_dir, d->ticket_secret);
+    return error != 0 ? complain(error, "the secret of session tickets", "")
+                      : make_context(d, &paths);
 }
 
 static void done_tls(struct daemon *d)
@@ -231,6 +236,7 @@ static int init_reconcile(struct daemon *d)
         .store = d->store,
         .run_dir = d->options.run_dir,
         .controller_name = d->options.controller_name,
+        .ticket_secret = d->ticket_secret,
     };
     int error = reconcile_new(&config, &d->reconcile);
     return error != 0 ? complain(error, "the dataplane's socket", "") : 0;

@@ -29,6 +29,7 @@ struct reconcile {
     struct store_listener listener;
     struct loop_task task;
     struct wheel_timer start_wait;
+    struct wheel_timer tickets; /* when their keys are looked at again */
     struct pace pace;
     bool is_started;        /* WELCOME came, or it was not waited for any longer */
     bool is_plan_published; /* the latest image that was published carries the plan of `attach` */
@@ -181,9 +182,7 @@ static int publish_anew(struct reconcile *r)
     }
     if (carried_is_full(&r->carried))
         return 0; /* the next answer starts a run */
-    int result = reconcile_keys_add(&r->keys, r->publish, plan);
-    if (result == 0)
-        result = publish_image(r->publish, header->generation, r->image, r->image_length);
+    int result = publish_image(r->publish, header->generation, r->image, r->image_length);
     if (result != 0)
         return result;
     r->content_published = header->content_checksum;
@@ -204,6 +203,8 @@ static int publish_all(struct reconcile *r)
         result = groups_publish(&r->groups, r->publish, plan, ids);
     if (result == 0)
         result = compile_anew(r, ids);
+    if (result == 0)
+        result = reconcile_keys_add(&r->keys, r->publish, plan);
     if (result == 0)
         result = publish_anew(r);
     free(ids);
@@ -304,6 +305,18 @@ static void start(struct reconcile *r)
 static void on_start_wait(struct wheel_timer *timer, uint64_t now_us)
 {
     start(container_of(timer, struct reconcile, start_wait));
+}
+
+/* Ticket keys have their time, whether or not anything else changes. */
+static void on_tickets(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct reconcile *r = container_of(timer, struct reconcile, tickets);
+    loop_timer_arm(r->loop, &r->tickets, RECONCILE_TICKETS_LOOK_US);
+    if (r->attach == NULL || !publish_is_connected(r->publish))
+        return;
+    int result = reconcile_keys_add(&r->keys, r->publish, attach_plan(r->attach));
+    if (result != 0)
+        complain(r, "the dataplane could not be told of keys", result);
 }
 
 static void close_telemetry(struct reconcile *r)
@@ -441,8 +454,11 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     pace_init(&r->pace, r->loop, &r->task);
     r->listener.on_commit = on_commit;
     r->start_wait.on_expire = on_start_wait;
+    r->tickets.on_expire = on_tickets;
+    r->keys.ticket_secret = config->ticket_secret;
     store_listen(r->store, &r->listener);
     loop_timer_arm(r->loop, &r->start_wait, RECONCILE_START_WAIT_US);
+    loop_timer_arm(r->loop, &r->tickets, RECONCILE_TICKETS_LOOK_US);
     *ret = r;
     return 0;
 }
@@ -455,6 +471,7 @@ void reconcile_free(struct reconcile *r)
     close_telemetry(r);
     store_unlisten(r->store, &r->listener);
     loop_timer_disarm(r->loop, &r->start_wait);
+    loop_timer_disarm(r->loop, &r->tickets);
     pace_done(&r->pace);
     loop_task_cancel(r->loop, &r->task);
     carried_done(&r->carried);

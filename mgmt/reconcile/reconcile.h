@@ -36,8 +36,9 @@ struct store;
 struct reconcile_config {
     struct loop *loop;
     struct store *store;
-    const char *run_dir;         /* where the dataplane's socket is */
-    const char *controller_name; /* NULL: the default one */
+    const char *run_dir;          /* where the dataplane's socket is */
+    const char *controller_name;  /* NULL: the default one */
+    const uint8_t *ticket_secret; /* of TLS sessions, see reconcile/keys.h; stays. NULL: none */
 };
 
 /* What an operator wants to know at a glance. */

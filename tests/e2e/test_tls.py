@@ -60,11 +60,11 @@ def curl(l, host, *options, path="/"):
     return l.curl(f"https://{host}{path}", "--cacert", l.authority.ca, *options, address=l.vip)
 
 
-def shown(l, name, *options, port=443):
+def shown(l, name, *options, port=443, say=""):
     """What openssl says of a handshake in which the client asks for that name; its output."""
     sni = ["-servername", name] if name else ["-noservername"]
-    done = l["client"].run("openssl", "s_client", "-connect", f"{l.vip}:{port}", *sni, "-CAfile", l.authority.ca, *options,
-                           input="", timeout=20)
+    done = l["client"].run("openssl", "s_client", "-connect", f"{l.vip}:{port}", *sni, "-CAfile", l.authority.ca,
+                           *options, input=say, timeout=20)
     return done.stdout + done.stderr
 
 
@@ -216,6 +216,48 @@ def a_secret_that_cannot_be_used_is_named_and_harms_nobody_else(l):
         assert "unrecognized name" in shown(l, "bad.example.net")
         assert curl(l, HOST)[0] == 200
     l.appliance.api.put(gateway())
+
+
+def ends(l):
+    """How handshakes have ended so far."""
+    return {n.removeprefix("proxy_tls_"): v for n, v in l.appliance.counters().items() if n.startswith("proxy_tls_")}
+
+
+def resumes(l, n, *options):
+    """Of `n` handshakes with the session that one got before them, as openssl saves it: how many were resumed."""
+    saved = l.authority.path("session")
+    shown(l, HOST, "-sess_out", saved, "-ign_eof", *options, say=f"GET /status/204 HTTP/1.1\r\nHost: {HOST}\r\n"
+          "Connection: close\r\n\r\n")
+    return sum("Reused, " in shown(l, HOST, "-sess_in", saved, *options) for _ in range(n))
+
+
+@suite.test("S20")
+def sessions_are_resumed_by_every_worker_and_after_a_restart(l):
+    before = ends(l)
+    for version in ("-tls1_3", "-tls1_2"):
+        assert resumes(l, 8, version) == 8, version
+    assert ends(l)["resumed"] - before["resumed"] == 16
+    saved = l.authority.path("session")
+    l.appliance.dataplane.kill()
+    l.appliance.start_dataplane()
+    suite.eventually(lambda: "Reused, " in shown(l, HOST, "-sess_in", saved, "-tls1_2"), "it is resumed", 10)
+
+
+@suite.test("S20")
+def each_handshake_is_counted_by_its_end(l):
+    before = ends(l)
+    shown(l, HOST)
+    shown(l, "unknown.example")
+    shown(l, HOST, "-tls1_2", "-cipher", "AES128-SHA")
+    assert l.curl(f"https://{HOST}/", address=l.vip)[0] == 0  # it does not know the CA
+    with l["client"].connect(l.vip, 443) as s:
+        s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        s.settimeout(5)
+        s.recv(100)
+    after = ends(l)
+    grown = {n: after[n] - before[n] for n in after if after[n] != before[n]}
+    assert grown == {"handshakes": 5, "full": 1, "unknown_name": 1, "no_common": 1, "peer_alert": 1,
+                     "garbage": 1}, grown
 
 
 @suite.test("S20 #5")

@@ -67,8 +67,11 @@ TEST(each_fault_of_the_whole_has_its_name)
     s.header.version++;
     CHECK_EQ(keys_check(&s, sizeof(s), &index), KEYS_FAULT_VERSION);
     s = good();
-    s.header.reserved = 1;
-    CHECK_EQ(keys_check(&s, sizeof(s), &index), KEYS_FAULT_VERSION);
+    s.header.tickets = KEYS_TICKETS_MAX + 1;
+    CHECK_EQ(check(&s, &index), KEYS_FAULT_LENGTH);
+    s = good();
+    s.header.tickets = 1; /* and no room for it */
+    CHECK_EQ(check(&s, &index), KEYS_FAULT_LENGTH);
     s = good();
     s.header.count = 3;
     CHECK_EQ(check(&s, &index), KEYS_FAULT_LENGTH);

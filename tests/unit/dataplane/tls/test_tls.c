@@ -6,6 +6,7 @@
 #include "base/wheel.h"
 #include "tls/tls.h"
 #include "tls/tls_identity.h"
+#include "tls/tls_tickets.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -461,7 +462,8 @@ TEST(bad_configuration_is_refused_with_its_reason)
 /* A server of two names, and whom it was asked for. */
 struct front {
     struct tls_identity *ours, *strange;
-    char asked[TLS_SERVER_NAME_BYTES_MAX];
+    char asked[64];
+    unsigned ends[TLS_HANDSHAKE_lost + 1];
 };
 
 static void pick(void *arg, const char *server_name, struct tls_choice *ret)
@@ -473,6 +475,14 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
     else if (strcmp(server_name, "strange.test") == 0)
         ret->identities[ret->n++] = f->strange;
 }
+
+static void on_handshake(void *arg, enum tls_handshake end)
+{
+    struct front *f = arg;
+    f->ends[end]++;
+}
+
+static const struct tls_front_ops front_ops = {.pick = pick, .on_handshake = on_handshake};
 
 static struct front front_new(void)
 {
@@ -498,7 +508,7 @@ static struct setup *ask_front(struct front *f, const char *name, bool is_trusti
         client.ca = slice_of_str("");
     struct setup *u = setup_new(&server, &client);
     tls_context_free(u->server_context);
-    REQUIRE(tls_front_new("http/1.1", pick, &u->server_context) == TLS_FAULT_OK);
+    REQUIRE(tls_front_new("http/1.1", &front_ops, NULL, &u->server_context) == TLS_FAULT_OK);
     fake_join(&u->low_client, &u->low_server, FAKE_CAPACITY_MAX);
     u->client.s = tls_connect(u->client_context, &u->low_client.stream, &u->wheel, name);
     u->server.s = tls_accept_by_name(u->server_context, &u->low_server.stream, &u->wheel, f);
@@ -531,7 +541,77 @@ TEST(server_name_chooses_who_is_shown)
             CHECK_STR(tls_error(u->client.s), "tlsv1 unrecognized name");
         setup_free(u);
     }
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_full], 4);
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_unknown_name], 1);
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_peer_alert], 1);
     front_free(&f);
+}
+
+TEST(each_end_of_a_handshake_is_told_once)
+{
+    struct front f = front_new();
+    static const struct {
+        const char *bytes;
+        enum tls_handshake end;
+    } rows[] = {{"GET / HTTP/1.1\r\n\r\n", TLS_HANDSHAKE_garbage},
+                {"\x16\x03\x01", TLS_HANDSHAKE_lost},
+                {"", TLS_HANDSHAKE_lost},
+                {NULL, TLS_HANDSHAKE_slow}};
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tls_server_config server = server_config();
+        struct tls_client_config client = client_config();
+        struct setup *u = setup_new(&server, &client);
+        tls_context_free(u->server_context);
+        REQUIRE(tls_front_new("http/1.1", &front_ops, NULL, &u->server_context) == TLS_FAULT_OK);
+        fake_join(&u->low_client, &u->low_server, FAKE_CAPACITY_MAX);
+        u->server.s = tls_accept_by_name(u->server_context, &u->low_server.stream, &u->wheel, &f);
+        u->server.s->owner = &u->server;
+        u->server.s->on_event = on_event;
+        memset(f.ends, 0, sizeof(f.ends));
+        if (rows[i].bytes != NULL) {
+            struct slice v = slice_of_str(rows[i].bytes);
+            stream_write(&u->low_client.stream, &v, 1);
+            stream_shutdown(&u->low_client.stream);
+        }
+        run(u, TLS_HANDSHAKE_MS_MAX * 1000 / WHEEL_TICK_US + 10);
+        for (unsigned k = 0; k <= TLS_HANDSHAKE_lost; k++)
+            CHECK_EQ(f.ends[k], k == rows[i].end);
+        stream_release(&u->low_client.stream);
+        setup_free(u);
+    }
+    front_free(&f);
+}
+
+static const uint8_t secret[TLS_TICKET_SECRET_BYTES] = {1, 2, 3};
+
+TEST(ticket_keys_of_neighbouring_epochs_overlap)
+{
+    struct keys_ticket now[3], later[3], other[3];
+    static const uint8_t stranger[TLS_TICKET_SECRET_BYTES] = {1, 2, 4};
+    REQUIRE(tls_tickets_derive(secret, 10 * TLS_TICKET_EPOCH_S, now));
+    REQUIRE(tls_tickets_derive(secret, 11 * TLS_TICKET_EPOCH_S - 1, later));
+    CHECK(memcmp(now, later, sizeof(now)) == 0);
+    REQUIRE(tls_tickets_derive(secret, 11 * TLS_TICKET_EPOCH_S, later));
+    CHECK(memcmp(&now[0], &later[1], sizeof(now[0])) == 0);
+    CHECK(memcmp(&now[2], &later[0], sizeof(now[0])) == 0);
+    REQUIRE(tls_tickets_derive(stranger, 10 * TLS_TICKET_EPOCH_S, other));
+    CHECK(memcmp(now[0].name, other[0].name, sizeof(now[0].name)) != 0);
+    CHECK(memcmp(now[0].cipher, now[0].mac, sizeof(now[0].mac)) != 0);
+}
+
+TEST(ticket_keys_are_read_as_they_were_set)
+{
+    struct tls_tickets *t = tls_tickets_new();
+    struct keys_ticket keys[3], got[3];
+    CHECK_EQ(tls_tickets_get(t, got), 0);
+    REQUIRE(tls_tickets_derive(secret, 1000000, keys));
+    tls_tickets_set(t, keys, 3);
+    REQUIRE(tls_tickets_get(t, got) == 3);
+    CHECK(memcmp(keys, got, sizeof(keys)) == 0);
+    tls_tickets_set(t, keys + 1, 1);
+    REQUIRE(tls_tickets_get(t, got) == 1);
+    CHECK(memcmp(&keys[1], &got[0], sizeof(got[0])) == 0);
+    tls_tickets_free(t);
 }
 
 TEST(connections_outlive_the_identity_that_they_were_shown)
@@ -574,4 +654,6 @@ UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(client_without_our_protocol_is_refused),
           T(client_refuses_a_wrong_name_and_a_strange_ca),
           T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
+          T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
+          T(ticket_keys_are_read_as_they_were_set),
           T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))

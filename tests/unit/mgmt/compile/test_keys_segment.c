@@ -39,6 +39,26 @@ static const char *ids_in(const void *data, size_t len)
     return text;
 }
 
+static int make(const struct plan *plan, const void *before, void **ret_data, size_t *ret_len)
+{
+    struct keys_segment_input in = {.plan = plan, .before = before};
+    return keys_segment_new(&in, ret_data, ret_len);
+}
+
+TEST(ticket_keys_stand_behind_the_identities)
+{
+    struct plan_listener listeners[] = {listener(0, 2, true)};
+    struct plan plan = {.n_listeners = 1, .listeners = listeners};
+    struct keys_ticket tickets[2] = {{{7}, {8}, {9}}, {{10}, {11}, {12}}};
+    struct keys_segment_input in = {.plan = &plan, .tickets = tickets, .n_tickets = 2};
+    void *data;
+    size_t len;
+    REQUIRE(keys_segment_new(&in, &data, &len) == 0);
+    CHECK_STR(ids_in(data, len), "12");
+    CHECK(memcmp(keys_tickets(data), tickets, sizeof(tickets)) == 0);
+    keys_segment_free(data);
+}
+
 TEST(each_identity_of_a_served_listener_is_there_once_in_order)
 {
     struct plan_listener listeners[] = {listener(0, 2, true), listener(2, 1, true),
@@ -46,7 +66,7 @@ TEST(each_identity_of_a_served_listener_is_there_once_in_order)
     struct plan plan = {.n_listeners = 3, .listeners = listeners};
     void *data;
     size_t len;
-    REQUIRE(keys_segment_new(&plan, NULL, &data, &len) == 0);
+    REQUIRE(make(&plan, NULL, &data, &len) == 0);
     CHECK_STR(ids_in(data, len), "12");
     keys_segment_free(data);
 }
@@ -57,13 +77,13 @@ TEST(what_was_there_before_stays_beside_what_comes)
     struct plan plan = {.n_listeners = 1, .listeners = &old};
     void *before, *data;
     size_t len;
-    REQUIRE(keys_segment_new(&plan, NULL, &before, &len) == 0);
+    REQUIRE(make(&plan, NULL, &before, &len) == 0);
     plan.listeners = &new;
-    REQUIRE(keys_segment_new(&plan, before, &data, &len) == 0);
+    REQUIRE(make(&plan, before, &data, &len) == 0);
     CHECK_STR(ids_in(data, len), "123");
     keys_segment_free(before);
     keys_segment_free(data);
-    REQUIRE(keys_segment_new(&plan, NULL, &data, &len) == 0);
+    REQUIRE(make(&plan, NULL, &data, &len) == 0);
     CHECK_STR(ids_in(data, len), "3");
     keys_segment_free(data);
 }
@@ -73,12 +93,13 @@ TEST(a_plan_without_identities_makes_an_empty_segment)
     struct plan plan = {0};
     void *data;
     size_t len;
-    REQUIRE(keys_segment_new(&plan, NULL, &data, &len) == 0);
+    REQUIRE(make(&plan, NULL, &data, &len) == 0);
     CHECK_STR(ids_in(data, len), "");
     keys_segment_free(data);
     keys_segment_free(NULL);
 }
 
-UNIT_MAIN("mgmt/compile/keys", T(each_identity_of_a_served_listener_is_there_once_in_order),
+UNIT_MAIN("mgmt/compile/keys", T(ticket_keys_stand_behind_the_identities),
+          T(each_identity_of_a_served_listener_is_there_once_in_order),
           T(what_was_there_before_stays_beside_what_comes),
           T(a_plan_without_identities_makes_an_empty_segment))
