@@ -33,7 +33,7 @@ def balance(l, **hash_on):
     """Puts the policy, and waits until every worker serves it: an image of what it was is not one more."""
     before = l.appliance.generation()
     spec = {"targetRefs": [{"group": "", "kind": "Service", "name": "app"}],
-            "congestionControl": "Cubic", "balancing": "Maglev", **({"hashOn": hash_on} if hash_on else {})}
+            "balancing": "Maglev", **({"hashOn": hash_on} if hash_on else {})}
     l.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy",
                          "metadata": {"namespace": NS, "name": "hashed"}, "spec": spec})
     if hash_on != getattr(l, "hash_on", None):
