@@ -123,6 +123,7 @@ static size_t put_entry(uint8_t *at, const struct endpoint_group *list, uint64_t
     struct endpoint_record record = {
         .group = list->group,
         .count = list->count,
+        .flags = list->flags,
         .version = version,
         .checksum = endpoints_checksum(list->endpoints, list->count),
     };

@@ -52,6 +52,8 @@ void housekeeping_set_gauges(struct housekeeping *h)
     uint64_t *counters = h->stats->counters;
     counters[STAT_core_generations_now] = generation_live_count(h->generations);
     counters[STAT_core_identities_now] = keyring_count(h->keys);
+    counters[STAT_core_maglevs_now] = endpoint_table_maglevs(h->endpoints);
+    counters[STAT_core_maglevs_missing_now] = endpoint_table_maglevs_missing(h->endpoints);
     counters[STAT_core_pins_now] = generation_pin_count(h->generations);
     if (h->mbufs != NULL)
         counters[STAT_core_mbufs_now] = rte_mempool_in_use_count(h->mbufs);

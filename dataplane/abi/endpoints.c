@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#define RECORD_FLAGS_KNOWN ENDPOINT_RECORD_HASHED
 #define FLAGS_KNOWN (ENDPOINT_READY | ENDPOINT_SERVING | ENDPOINT_TERMINATING)
 
 static bool is_sound(const struct endpoint *e)
@@ -33,6 +34,8 @@ enum endpoints_fault endpoints_check(const void *record, size_t len)
         return ENDPOINTS_FAULT_GROUP;
     if (head.count > ENDPOINTS_PER_GROUP_MAX)
         return ENDPOINTS_FAULT_COUNT;
+    if ((head.flags & ~RECORD_FLAGS_KNOWN) != 0)
+        return ENDPOINTS_FAULT_FLAGS;
     if (len != sizeof(head) + head.count * sizeof(struct endpoint))
         return ENDPOINTS_FAULT_LENGTH;
     const uint8_t *endpoints = (const uint8_t *)record + sizeof(head); /* of any alignment */

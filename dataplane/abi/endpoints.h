@@ -23,6 +23,11 @@
 #define ENDPOINTS_PER_GROUP_MAX                                                                    \
     1000u /* what one EndpointSlice may hold; a record fits one message */
 
+/* Groups that have a table for hashes (base/maglev.h), of 128 KiB, which takes a millisecond to
+ * fill. Reason: 32 MiB, and a quarter of a second of a restart; a list that waits for workers to
+ * let go has its table still. Beyond: the group has none, see upstream_get(). */
+#define MAGLEV_GROUPS_MAX 256u
+
 enum endpoint_flags {
     ENDPOINT_READY = 1u << 0,   /* gets new requests */
     ENDPOINT_SERVING = 1u << 1, /* still answers */
@@ -38,9 +43,14 @@ struct endpoint {
     uint64_t reserved;
 };
 
+enum endpoint_record_flags {
+    ENDPOINT_RECORD_HASHED = 1u << 0, /* a hash tells who gets a request: wants a table */
+};
+
 struct endpoint_record {
     uint32_t group;    /* < ENDPOINT_GROUPS_MAX */
-    uint32_t count;    /* <= ENDPOINTS_PER_GROUP_MAX */
+    uint16_t count;    /* <= ENDPOINTS_PER_GROUP_MAX */
+    uint16_t flags;    /* enum endpoint_record_flags */
     uint64_t version;  /* grows with each record of the group on one manager's connection, where a
                           lower or equal one is refused as stale; every HELLO as manager starts
                           anew, so that no restart or restored backup of mgmtd can shut itself out;
@@ -56,6 +66,7 @@ struct endpoint_record {
     X(GROUP, "no such group number")                                                               \
     X(COUNT, "too many endpoints")                                                                 \
     X(CHECKSUM, "the checksum does not fit")                                                       \
+    X(FLAGS, "the record has unknown flags")                                                       \
     X(ENDPOINT, "an endpoint has port 0, a zero address, unknown flags or a reserved field set")   \
     X(STALE, "an older version than the one in use")                                               \
     X(BUSY, "the workers have not let go of older lists yet: try again")

@@ -16,6 +16,7 @@ static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
+static const char *const hash_key_names[] = {IMAGE_HASH_KEY_LIST(X_TEXT)};
 
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
@@ -45,7 +46,8 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
     return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
 }
 
-static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0, "no name is number 0");
+static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 && IMAGE_HASH_KEY_NONE == 0,
+              "no name is number 0");
 
 /* The number of the name; 0: there is no such. */
 static unsigned find_name(const char *const *names, unsigned n, const char *name)
@@ -73,11 +75,6 @@ enum image_congestion image_congestion_named(const char *name)
     return (enum image_congestion)find_name(congestion_names, IMAGE_CONGESTIONS, name);
 }
 
-bool image_is_balancing(uint8_t balancing)
-{
-    return balancing > IMAGE_BALANCING_NONE && balancing < IMAGE_BALANCINGS;
-}
-
 const char *image_balancing_name(enum image_balancing balancing)
 {
     ASSERT((unsigned)balancing < IMAGE_BALANCINGS);
@@ -87,6 +84,17 @@ const char *image_balancing_name(enum image_balancing balancing)
 enum image_balancing image_balancing_named(const char *name)
 {
     return (enum image_balancing)find_name(balancing_names, IMAGE_BALANCINGS, name);
+}
+
+const char *image_hash_key_name(enum image_hash_key key)
+{
+    ASSERT((unsigned)key < IMAGE_HASH_KEYS);
+    return hash_key_names[key];
+}
+
+enum image_hash_key image_hash_key_named(const char *name)
+{
+    return (enum image_hash_key)find_name(hash_key_names, IMAGE_HASH_KEYS, name);
 }
 
 const char *image_section_name(uint32_t section)

@@ -195,8 +195,8 @@ bool image_is_cookie_path(struct slice path);
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 
-/* Can a group have it? */
-bool image_is_balancing(uint8_t balancing);
+/* Can a group have it? For whoever builds; `name` need only have its length. */
+bool image_is_balance(const struct image_balance *e);
 
 /* Is the status one of a redirect, and the scheme known? */
 bool image_is_redirect(const struct image_redirect *e);
@@ -241,6 +241,12 @@ const char *image_balancing_name(enum image_balancing balancing);
 
 /* The one with that name; NONE: there is no such. */
 enum image_balancing image_balancing_named(const char *name);
+
+/* "ClientAddress" and so on; pure. */
+const char *image_hash_key_name(enum image_hash_key key);
+
+/* The one with that name; NONE: there is no such. */
+enum image_hash_key image_hash_key_named(const char *name);
 
 /* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);

@@ -140,6 +140,10 @@ enum image_fault image_local_retry(const struct image_view *v, uint32_t i);
 /* It has keys and a name; a cookie has a path, and if it is permanent a lifetime. */
 enum image_fault image_local_persistence(const struct image_view *v, uint32_t i);
 
+/* Its way is known and has what it needs, and nothing else; with no group it says nothing. */
+enum image_fault image_check_balance(const struct image_view *v, const struct image_balance *e,
+                                     bool has_group);
+
 /* Its weight is within the limit; it has a group, congestion control and balancing, or the status
  * that is answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);

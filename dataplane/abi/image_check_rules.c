@@ -191,12 +191,10 @@ enum image_fault image_local_retry(const struct image_view *v, uint32_t i)
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
 {
     const struct image_backend *e = &v->backends[i];
-    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
-        return IMAGE_FAULT_RESERVED;
+    enum image_fault fault = image_check_balance(v, &e->balancing, e->group != IMAGE_NONE);
+    if (fault != IMAGE_FAULT_OK)
+        return fault;
     if (e->n_filters > IMAGE_FILTERS_PER_BACKEND_MAX)
-        return IMAGE_FAULT_VALUE;
-    if (e->group == IMAGE_NONE ? e->balancing != IMAGE_BALANCING_NONE
-                               : !image_is_balancing(e->balancing))
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_filter, e->n_filters, v->n_filters))
         return IMAGE_FAULT_INDEX;

@@ -218,13 +218,37 @@ enum image_congestion {
 #define IMAGE_BALANCING_LIST(X)                                                                    \
     X(NONE, "") /* where there is no group */                                                      \
     X(LEAST, "LeastOutstanding")                                                                   \
-    X(TURNS, "RoundRobin")
+    X(TURNS, "RoundRobin")                                                                         \
+    X(MAGLEV, "Maglev")
 
 enum image_balancing {
 #define X(name, text) IMAGE_BALANCING_##name,
     IMAGE_BALANCING_LIST(X)
 #undef X
         IMAGE_BALANCINGS
+};
+
+/* What the hash is of that tells a request's endpoint: X(NAME, text as in TransportPolicy). */
+#define IMAGE_HASH_KEY_LIST(X)                                                                     \
+    X(NONE, "") /* where none does */                                                              \
+    X(CLIENT, "ClientAddress")                                                                     \
+    X(HEADER, "Header")                                                                            \
+    X(COOKIE, "Cookie")
+
+enum image_hash_key {
+#define X(name, text) IMAGE_HASH_KEY_##name,
+    IMAGE_HASH_KEY_LIST(X)
+#undef X
+        IMAGE_HASH_KEYS
+};
+
+/* A group's balancing. */
+struct image_balance {
+    struct image_string name; /* HEADER: its name, lower case; COOKIE: its name; else empty. In a
+                                 request that has none the client's address is hashed */
+    uint8_t way;              /* enum image_balancing */
+    uint8_t hash_key;         /* enum image_hash_key; MAGLEV: not NONE; else NONE */
+    uint8_t reserved[2];
 };
 
 /* A local address and TCP port. No two are the same. */
@@ -542,9 +566,9 @@ struct image_mirror {
     uint32_t group;
     uint32_t numerator; /* of `denominator` requests so many are mirrored */
     uint32_t denominator;
-    uint8_t congestion; /* as of a backend */
-    uint8_t balancing;  /* likewise */
-    uint8_t reserved[2];
+    struct image_balance balancing; /* as of a backend */
+    uint8_t congestion;             /* likewise */
+    uint8_t reserved[3];
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -581,8 +605,7 @@ struct image_backend {
                               connections are the group's; with no group: NONE */
     uint8_t n_filters;     /* of header types, carried out after the rule's */
     uint32_t first_filter;
-    uint8_t balancing; /* enum image_balancing, of the group; with no group: NONE */
-    uint8_t reserved[3];
+    struct image_balance balancing; /* of the group; with no group: zero */
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
@@ -605,6 +628,7 @@ static_assert(offsetof(struct image_section, offset) == 8, "the table above");
 static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
+static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 32, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
@@ -625,9 +649,9 @@ static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
-static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
+static_assert(sizeof(struct image_mirror) == 36, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 28, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 36, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");

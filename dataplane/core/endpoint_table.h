@@ -2,12 +2,15 @@
 /*
  * Which endpoints stand behind each group now. A group's list is immutable once it is published; an
  * update puts another in its place and frees the old one when every worker has let go (core/rcu.h).
+ * A list that a hash is looked up in has its table with it: filled here, for it costs a worker's
+ * round or ten, from the endpoints that are READY, or if none is, from those that still serve.
  *
  * Readers: workers, within one poll: a list may be gone at the next. Writer: housekeeping.
  */
 #pragma once
 
 #include "abi/endpoints.h"
+#include "base/maglev.h"
 
 #include <stdbool.h>
 
@@ -20,8 +23,11 @@ struct endpoint_table;
 
 struct endpoint_group {
     uint32_t group;
-    uint32_t count;
-    uint64_t change; /* endpoint_table_change() when it was published */
+    uint16_t count;
+    uint16_t flags;         /* enum endpoint_record_flags */
+    bool lacks_table;       /* it would have one if there were room */
+    uint64_t change;        /* endpoint_table_change() when it was published */
+    const uint16_t *places; /* MAGLEV_PLACES_MAX places with indices of endpoints; NULL: no table */
     struct endpoint endpoints[];
 };
 
@@ -40,10 +46,18 @@ uint64_t endpoint_table_change(const struct endpoint_table *t);
 /*
  * Publishes a record that endpoints_check() accepted. *ret_fault is OK, or STALE: not newer than
  * what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is
- * short: nothing changed, try again after endpoint_table_reap(). Thread: housekeeping.
+ * short: nothing changed, try again after endpoint_table_reap(). Thread: housekeeping. Cost: what
+ * filling the table costs, if the group has one.
  */
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
                         enum endpoints_fault *ret_fault);
+
+/* How many groups have a table now. Thread: housekeeping. */
+uint32_t endpoint_table_maglevs(const struct endpoint_table *t);
+
+/* How many want one and have none, for MAGLEV_GROUPS_MAX have: such a group gets one with its first
+ * record that finds room. Thread: housekeeping. */
+uint32_t endpoint_table_maglevs_missing(const struct endpoint_table *t);
 
 /* A new manager counts versions anew, of all groups. Thread: housekeeping. */
 void endpoint_table_forget_versions(struct endpoint_table *t);

@@ -144,7 +144,8 @@ void exchange_try(struct exchange *e)
     e->connect_us = ACCESS_NO_TIME;
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
-                               .is_in_turn = e->target->balancing == IMAGE_BALANCING_TURNS,
+                               .balancing = e->target->balancing.way,
+                               .hash = exchange_hash(e, &e->target->balancing),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
     bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);

@@ -99,7 +99,8 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     *m = (struct mirror){.proxy = p, .exchange = e, .timer = {.on_expire = on_timer}};
     struct upstream_ask ask = {.group = to->group,
                                .congestion = proxy_congestion(to->congestion),
-                               .is_in_turn = to->balancing == IMAGE_BALANCING_TURNS};
+                               .balancing = to->balancing.way,
+                               .hash = exchange_hash(e, &to->balancing)};
     if (upstream_get(p->upstream, &ask, &mirror_ops, m, &m->backend) != UPSTREAM_OK) {
         stat_inc(p->core, STAT_proxy_mirrors_refused);
         pool_put(&p->mirrors, m);

@@ -207,6 +207,10 @@ const struct upstream_conn_id *exchange_session_endpoint(const struct exchange *
  * the fields are written. */
 void exchange_session_fields(struct exchange *e, struct field_list *l, struct session_text *t);
 
+/* hash_key.c: what of the request tells its endpoint, hashed; 0 where nothing does. It needs the
+ * request's head. */
+uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance);
+
 /* Waits until then, without a backend connection, and then tries. */
 void exchange_wait(struct exchange *e, uint64_t until_us);
 

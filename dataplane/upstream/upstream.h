@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "abi/image_format.h"
 #include "http/h1_client.h"
 #include "tcp/tcp.h"
 
@@ -88,7 +89,8 @@ void upstream_done(struct upstream *u);
 struct upstream_ask {
     uint32_t group;
     enum tcp_congestion congestion; /* of the group: the connection has it */
-    bool is_in_turn;                /* one after the other instead of the better of two */
+    enum image_balancing balancing; /* of the group; NONE as LEAST */
+    uint64_t hash;                  /* MAGLEV: of the key; the same hash, the same endpoint */
     bool is_fresh;                  /* never an idle connection: it is a second try */
     const struct upstream_conn_id
         *avoid; /* it just failed: only if it is the only one; NULL: none */
@@ -108,7 +110,11 @@ bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, 
  * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY; when there is
  * none, those that still serve while they terminate. The one that is wanted, if it is among them;
  * of two chosen at random by weight, the one
- * with fewer requests under way for its weight (power of two choices). h1.ops and h1.owner are set
+ * with fewer requests under way for its weight (power of two choices), or as the balancing says:
+ * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
+ * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), the hash
+ * divides the endpoints by their weights: the same one for the same key as long as the same may get
+ * requests; a change moves most keys. h1.ops and h1.owner are set
  * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
  * of connections.
  */

@@ -9,9 +9,15 @@
  * We take the last. A group with slow start or locality would change our mind. Who wants the first
  * all the same (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere:
  * where all requests cost the same it is the most even, and a slow endpoint gets as much as others.
+ * Who wants the same key at the same endpoint gets Maglev (base/maglev.h): all workers and all
+ * boxes agree without a word.
  */
 #include "base/assert.h"
 #include "upstream/upstream_priv.h"
+
+/* Places of a table that are looked at for an endpoint that may get the request. Reason: with one
+ * endpoint of ten left, one key in 800 does not find it, and goes by division. */
+#define MAGLEV_PROBES_MAX 64u
 
 /* 0 is taken as 1: a list without weights is a list of equals. */
 static uint32_t weight_of(const struct endpoint *e)
@@ -135,6 +141,48 @@ static const struct endpoint *draw_better(struct upstream *u, const struct endpo
     return is_b_better ? b : a;
 }
 
+/* The endpoint of the first place from the hash's on that may get the request; NULL: none of the
+ * next has one. So keys of endpoints that may not go elsewhere, not all to one, and no others. */
+static const struct endpoint *look_up(const struct upstream *u, const struct endpoint_group *g,
+                                      const struct upstream_ask *ask, bool is_last_resort)
+{
+    uint32_t place = maglev_place(ask->hash, MAGLEV_PLACES_MAX);
+    for (unsigned i = 0; i < MAGLEV_PROBES_MAX; i++) {
+        ASSERT_HOT(g->places[place] < g->count);
+        const struct endpoint *e = &g->endpoints[g->places[place]];
+        if (is_eligible(e, ask, is_last_resort) && busy_of(u, e) < u->config.busy_per_endpoint_max)
+            return e;
+        place = place + 1 < MAGLEV_PLACES_MAX ? place + 1 : 0;
+    }
+    return NULL;
+}
+
+static const struct endpoint *take_hashed(struct upstream *u, const struct endpoint_group *g,
+                                          const struct upstream_ask *ask, bool is_last_resort,
+                                          uint32_t total)
+{
+    const struct endpoint *e = g->places != NULL ? look_up(u, g, ask, is_last_resort) : NULL;
+    if (e != NULL)
+        return e;
+    stat_inc(u->core, g->places != NULL ? STAT_upstream_maglev_misses : STAT_upstream_maglev_none);
+    return take(g, ask, is_last_resort, (uint32_t)(ask->hash % total));
+}
+
+/* One of the field, as the balancing says. */
+static const struct endpoint *take_one(struct upstream *u, const struct endpoint_group *g,
+                                       const struct upstream_ask *ask, bool is_last_resort,
+                                       uint32_t total)
+{
+    switch (ask->balancing) {
+    case IMAGE_BALANCING_TURNS:
+        return take_next(u, g, ask, is_last_resort, total);
+    case IMAGE_BALANCING_MAGLEV:
+        return take_hashed(u, g, ask, is_last_resort, total);
+    default:
+        return draw_better(u, g, ask, is_last_resort, total);
+    }
+}
+
 enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *wanted,
                                    struct upstream_conn_id *ret)
 {
@@ -149,10 +197,8 @@ enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask
         return UPSTREAM_NO_ENDPOINT;
     ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */
     const struct endpoint *e = wanted_of(g, ask, is_last_resort);
-    if (e == NULL && ask->is_in_turn)
-        e = take_next(u, g, ask, is_last_resort, (uint32_t)total);
-    else if (e == NULL)
-        e = draw_better(u, g, ask, is_last_resort, (uint32_t)total);
+    if (e == NULL)
+        e = take_one(u, g, ask, is_last_resort, (uint32_t)total);
     if (busy_of(u, e) >= u->config.busy_per_endpoint_max)
         return UPSTREAM_LIMIT;
     *ret = (struct upstream_conn_id){e->addr, e->port};

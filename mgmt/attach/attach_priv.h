@@ -53,6 +53,8 @@ struct at_policy {
     struct at_meta meta;
     enum image_congestion congestion;
     enum image_balancing balancing;
+    enum image_hash_key hash_key; /* MAGLEV; else NONE */
+    const char *hash_name;        /* HEADER: lower case; COOKIE; else NULL */
     uint32_t n_targets;
     struct at_policy_target *targets;
 };

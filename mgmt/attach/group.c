@@ -169,6 +169,8 @@ static void read_policy(struct plan_group *group, const struct at_policy *policy
     group->balancing = IMAGE_BALANCING_LEAST;
     if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
         group->balancing = policy->balancing;
+        group->hash_key = policy->hash_key;
+        group->hash_name = policy->hash_name;
     }
 }
 

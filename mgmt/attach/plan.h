@@ -72,6 +72,8 @@ struct plan_group {
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;
     enum image_balancing balancing;
+    enum image_hash_key hash_key; /* MAGLEV; else NONE */
+    const char *hash_name;        /* HEADER: lower case; COOKIE; else NULL */
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \

@@ -238,13 +238,26 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
     }
 }
 
+/* What is not as without a policy. */
+static void dump_balancing(const struct plan_group *g, FILE *out)
+{
+    if (g->balancing == IMAGE_BALANCING_TURNS) {
+        fputs(" in turn", out);
+    }
+    if (g->balancing == IMAGE_BALANCING_MAGLEV) {
+        fprintf(out, " by hash of %s%s%s", image_hash_key_name(g->hash_key),
+                g->hash_name != NULL ? " " : "", g->hash_name != NULL ? g->hash_name : "");
+    }
+}
+
 static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     bool is_usual = g->congestion == IMAGE_CONGESTION_CUBIC;
-    fprintf(out, "group %s%s%s%s\n", g->name, is_usual ? "" : " congestion ",
-            is_usual ? "" : image_congestion_name(g->congestion),
-            g->balancing == IMAGE_BALANCING_TURNS ? " in turn" : "");
+    fprintf(out, "group %s%s%s", g->name, is_usual ? "" : " congestion ",
+            is_usual ? "" : image_congestion_name(g->congestion));
+    dump_balancing(g, out);
+    fputc('\n', out);
     for (uint32_t i = 0; i < g->n_endpoints; i++) {
         const struct endpoint *e = &g->endpoints[i];
         fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,

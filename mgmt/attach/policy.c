@@ -132,6 +132,25 @@ static int compare_policies(const void *x, const void *y)
     return meta_compare(&((const struct at_policy *)x)->meta, &((const struct at_policy *)y)->meta);
 }
 
+/* What the policy says; what it does not say is NONE or NULL. */
+static void read_spec(struct attach *a, struct at_policy *p, const json_t *object)
+{
+    const json_t *spec = json_object_get(object, "spec");
+    p->congestion = image_congestion_named(text_at(spec, "congestionControl"));
+    p->balancing = image_balancing_named(text_at(spec, "balancing"));
+    ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
+    if (p->balancing != IMAGE_BALANCING_MAGLEV) {
+        return;
+    }
+    const json_t *on = json_object_get(spec, "hashOn");
+    p->hash_key = on == NULL ? IMAGE_HASH_KEY_CLIENT : image_hash_key_named(text_at(on, "type"));
+    if (p->hash_key == IMAGE_HASH_KEY_HEADER) {
+        p->hash_name = lower_of(a, text_at(on, "name"));
+    } else if (p->hash_key == IMAGE_HASH_KEY_COOKIE) {
+        p->hash_name = text_at(on, "name");
+    }
+}
+
 void policy_run(struct attach *a)
 {
     const json_t **objects = collect(a, MODEL_TRANSPORT_POLICY, &a->n_policies);
@@ -140,11 +159,7 @@ void policy_run(struct attach *a)
     for (uint32_t i = 0; i < a->n_policies; i++) {
         struct at_policy *p = &a->policies[i];
         meta_read(a, &p->meta, objects[i]);
-        p->congestion = image_congestion_named(
-            text_at(json_object_get(objects[i], "spec"), "congestionControl"));
-        p->balancing =
-            image_balancing_named(text_at(json_object_get(objects[i], "spec"), "balancing"));
-        ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
+        read_spec(a, p, objects[i]);
         n_targets += json_array_size(at_path(objects[i], "spec", "targetRefs"));
     }
     qsort(a->policies, a->n_policies, sizeof(a->policies[0]), compare_policies);

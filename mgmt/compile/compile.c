@@ -89,12 +89,26 @@ void compile_listeners(struct compile *c)
     }
 }
 
+/* Says so if the dataplane will not fill a table for each group that wants one. */
+static void note_tables(const struct compile *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->plan->n_groups; i++)
+        n += c->plan->groups[i].balancing == IMAGE_BALANCING_MAGLEV;
+    if (n > MAGLEV_GROUPS_MAX)
+        compile_note(c,
+                     "tables of %u of the %u ports of Services with balancing Maglev: most of "
+                     "their keys move when their endpoints change",
+                     n - MAGLEV_GROUPS_MAX, n);
+}
+
 static int compile_all(struct compile *c, void **ret_data, size_t *ret_len)
 {
     if (c->in->patterns != NULL)
         image_builder_set_compiler(c->b, regex_cache_compile, c->in->patterns);
     compile_network(c);
     compile_listeners(c);
+    note_tables(c);
     int error = compile_routes(c);
     return error != 0 ? error : image_builder_finish(c->b, c->in->generation, ret_data, ret_len);
 }

@@ -44,7 +44,10 @@ static int add_headers(struct compile *c, const struct plan_filter *filter, add_
 static void add_group(struct compile *c, const struct plan_group *group, uint32_t id)
 {
     image_builder_group_congestion(c->b, id, group->congestion);
-    image_builder_group_balancing(c->b, id, group->balancing);
+    image_builder_group_balancing(c->b, id,
+                                  &(struct image_balance_spec){.way = group->balancing,
+                                                               .hash_key = group->hash_key,
+                                                               .name = group->hash_name});
 }
 
 static void add_backend(struct compile *c, const struct plan_backend *backend)

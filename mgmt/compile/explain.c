@@ -52,7 +52,8 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
     else {
         json_object_set_new(o, "congestionControl",
                             json_string(image_congestion_name(backend->congestion)));
-        json_object_set_new(o, "balancing", json_string(image_balancing_name(backend->balancing)));
+        json_object_set_new(o, "balancing",
+                            json_string(image_balancing_name(backend->balancing.way)));
     }
     return o;
 }

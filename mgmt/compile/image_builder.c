@@ -36,7 +36,6 @@ struct image_builder *image_builder_new(void)
     b->databases = (struct image_vec){.entry_size = sizeof(struct builder_database),
                                       .count_max = SECTION(b, DATABASES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
-    memset(b->group_balancing, IMAGE_BALANCING_LEAST, sizeof(b->group_balancing));
     return b;
 }
 

@@ -169,9 +169,15 @@ int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr 
 int image_builder_group_congestion(struct image_builder *b, uint32_t group,
                                    enum image_congestion congestion);
 
+struct image_balance_spec {
+    enum image_balancing way;
+    enum image_hash_key hash_key; /* MAGLEV; else NONE */
+    const char *name;             /* HEADER, lower case, and COOKIE; else NULL */
+};
+
 /* Which of a group's endpoints is next, LEAST unless said, before or after its backends. */
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
-                                  enum image_balancing balancing);
+                                  const struct image_balance_spec *spec);
 
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);

@@ -95,7 +95,7 @@ struct image_builder {
     struct image_index by_bind;                    /* binds */
     uint32_t route_first_match;                    /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
-    uint8_t group_balancing[ENDPOINT_GROUPS_MAX];  /* enum image_balancing */
+    struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
 };
 
 /* The array of a section, its entries, and the entry that an index names. */

@@ -135,12 +135,26 @@ int image_builder_group_congestion(struct image_builder *b, uint32_t group,
 }
 
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
-                                  enum image_balancing balancing)
+                                  const struct image_balance_spec *spec)
 {
-    if (group >= ENDPOINT_GROUPS_MAX || !image_is_balancing((uint8_t)balancing))
+    struct image_balance entry = {.way = (uint8_t)spec->way,
+                                  .hash_key = (uint8_t)spec->hash_key,
+                                  .name.length = (uint32_t)image_arg(spec->name).len};
+    bool is_header = spec->hash_key == IMAGE_HASH_KEY_HEADER;
+    if (group >= ENDPOINT_GROUPS_MAX || !image_is_balance(&entry) ||
+        !image_arg_is(spec->name, is_header ? IMAGE_TEXT_TOKEN_LOWER : IMAGE_TEXT_TOKEN))
         return -EINVAL;
-    b->group_balancing[group] = (uint8_t)balancing;
+    if (!image_builder_string(b, image_arg(spec->name), &entry.name))
+        return b->error;
+    b->group_balancing[group] = entry;
     return 0;
+}
+
+static struct image_balance balance_of(const struct image_builder *b, uint32_t group)
+{
+    const struct image_balance *said = &b->group_balancing[group];
+    return said->way != IMAGE_BALANCING_NONE ? *said
+                                             : (struct image_balance){.way = IMAGE_BALANCING_LEAST};
 }
 
 void image_builder_groups(struct image_builder *b)
@@ -150,12 +164,12 @@ void image_builder_groups(struct image_builder *b)
         if (backends[i].group == IMAGE_NONE)
             continue;
         backends[i].congestion = b->group_congestion[backends[i].group];
-        backends[i].balancing = b->group_balancing[backends[i].group];
+        backends[i].balancing = balance_of(b, backends[i].group);
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
     for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
         mirrors[i].congestion = b->group_congestion[mirrors[i].group];
-        mirrors[i].balancing = b->group_balancing[mirrors[i].group];
+        mirrors[i].balancing = balance_of(b, mirrors[i].group);
     }
 }
 

@@ -76,4 +76,7 @@ RULE_FUNCTION(limit_period);
 RULE_FUNCTION(limit_burst);
 RULE_FUNCTION(limit_header);
 RULE_FUNCTION(balancing_is_of_services);
+RULE_FUNCTION(hash_with_maglev);
+RULE_FUNCTION(hash_name);
+RULE_FUNCTION(hash_header);
 #undef RULE_FUNCTION

@@ -2,6 +2,8 @@
 /* Rules of policies. See rules.h. Those on lists of targets are the parents' (rules_route.c). */
 #include "model/rules_priv.h"
 
+#include <strings.h>
+
 bool rule_target_takes_transport(const struct rule *rule, const json_t *self, const json_t *old)
 {
     bool is_gateway =
@@ -20,4 +22,19 @@ bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, 
         }
     }
     return true;
+}
+
+bool rule_hash_with_maglev(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "hashOn") || rule_is(self, "balancing", "Maglev");
+}
+
+bool rule_hash_name(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return rule_has(self, "name") == !rule_is(self, "type", "ClientAddress");
+}
+
+bool rule_hash_header(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_is(self, "type", "Header") || strcasecmp(rule_text(self, "name"), "Host") != 0;
 }

@@ -325,8 +325,8 @@ void publish_flush(struct publish *p)
         disconnect(p);
 }
 
-int publish_endpoints(struct publish *p, uint32_t group, const struct endpoint *endpoints,
-                      uint32_t count)
+int publish_endpoints(struct publish *p, uint32_t group, uint16_t flags,
+                      const struct endpoint *endpoints, uint32_t count)
 {
     if (!p->is_welcome)
         return -ENOTCONN;
@@ -334,7 +334,8 @@ int publish_endpoints(struct publish *p, uint32_t group, const struct endpoint *
         return -EINVAL;
     size_t list_bytes = count * sizeof(*endpoints);
     struct endpoint_record record = {.group = group,
-                                     .count = count,
+                                     .count = (uint16_t)count,
+                                     .flags = flags,
                                      .version = p->next_version++,
                                      .checksum = endpoints_checksum(endpoints, count)};
     struct pending *m =

@@ -58,7 +58,7 @@ int publish_keys(struct publish *p, const void *keys, size_t len);
 /* Sends what waits as far as the socket takes it, now and not when the loop comes round. */
 void publish_flush(struct publish *p);
 
-/* Queues a group's record; checksum and version are filled in here. -ENOTCONN, -EINVAL (too many
- * endpoints, no such group), -ENOMEM. */
-int publish_endpoints(struct publish *p, uint32_t group, const struct endpoint *endpoints,
-                      uint32_t count);
+/* Queues a group's record with these flags (enum endpoint_record_flags); checksum and version are
+ * filled in here. -ENOTCONN, -EINVAL (too many endpoints, no such group), -ENOMEM. */
+int publish_endpoints(struct publish *p, uint32_t group, uint16_t flags,
+                      const struct endpoint *endpoints, uint32_t count);

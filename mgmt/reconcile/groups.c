@@ -33,10 +33,16 @@ int groups_number(struct store *store, const struct plan *plan, uint32_t *ret_id
 }
 
 /* 0 means "nothing was sent", so no list may have it. */
-static uint64_t list_checksum(const struct endpoint *endpoints, uint32_t count)
+static uint64_t list_checksum(const struct endpoint *endpoints, uint32_t count, uint16_t flags)
 {
-    uint64_t checksum = endpoints_checksum(endpoints, count);
+    uint64_t checksum = endpoints_checksum(endpoints, count) + flags;
     return checksum != 0 ? checksum : 1;
+}
+
+/* What the record says besides its endpoints. */
+static uint16_t record_flags(const struct plan_group *g)
+{
+    return g->balancing == IMAGE_BALANCING_MAGLEV ? ENDPOINT_RECORD_HASHED : 0;
 }
 
 static int publish_list(struct group_table *table, struct publish *publish,
@@ -44,11 +50,12 @@ static int publish_list(struct group_table *table, struct publish *publish,
 {
     uint32_t count =
         g->n_endpoints < ENDPOINTS_PER_GROUP_MAX ? g->n_endpoints : ENDPOINTS_PER_GROUP_MAX;
-    uint64_t checksum = list_checksum(g->endpoints, count);
+    uint16_t flags = record_flags(g);
+    uint64_t checksum = list_checksum(g->endpoints, count, flags);
     ASSERT(id < ENDPOINT_GROUPS_MAX);
     if (table->sent[id] == checksum)
         return 0;
-    int result = publish_endpoints(publish, id, g->endpoints, count);
+    int result = publish_endpoints(publish, id, flags, g->endpoints, count);
     if (result == 0)
         table->sent[id] = checksum;
     return result;
@@ -112,7 +119,7 @@ static int release_all(struct group_table *table, struct publish *publish, struc
     if (result != 0)
         return result;
     for (size_t i = 0; i < u->n && result == 0; i++) {
-        result = publish_endpoints(publish, u->ids[i], NULL, 0);
+        result = publish_endpoints(publish, u->ids[i], 0, NULL, 0);
         table->sent[u->ids[i]] = 0;
         if (result == 0)
             result = store_group_release(txn, u->names[i]);

@@ -39,7 +39,7 @@ def in_turn_each_endpoint_has_as_many_requests_as_the_others(l):
     l.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy",
                          "metadata": {"namespace": NS, "name": "turns"},
                          "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "app"}],
-                                  "congestionControl": "Cubic", "balancing": "RoundRobin"}})
+                                  "balancing": "RoundRobin"}})
     # each worker counts for itself
     suite.eventually(lambda: spread(l, 30) <= WORKERS, "endpoints are asked in turn", 20)
     assert spread(l, 90) <= WORKERS

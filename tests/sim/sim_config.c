@@ -118,9 +118,17 @@ static enum image_congestion congestion_of(const struct sim_box *box, unsigned n
     return is_bbr ? IMAGE_CONGESTION_BBR : IMAGE_CONGESTION_CUBIC;
 }
 
+/* Does the group go by hash of the client's address? One of two in every other run. */
+static bool is_hashed(const struct sim_box *box, uint32_t group)
+{
+    return box->sim->plan.seed % 2 == 0 && group % 2 == 0;
+}
+
 /* Routes in the order of their names, as precedence wants it. */
 static void add_routes(struct sim_box *box, struct image_builder *b)
 {
+    static const struct image_balance_spec by_client = {.way = IMAGE_BALANCING_MAGLEV,
+                                                        .hash_key = IMAGE_HASH_KEY_CLIENT};
     uint32_t listener = image_builder_listener(b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
     ASSERT(listener != IMAGE_NONE);
     struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
@@ -132,6 +140,9 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     }
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
+        ASSERT(fault == 0);
+        if (is_hashed(box, group))
+            fault = image_builder_group_balancing(b, group, &by_client);
         ASSERT(fault == 0);
     }
     uint32_t one = 1;
@@ -191,6 +202,7 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
     } r = {.record = {.group = group, .version = ++box->versions[group]}};
     const struct sim_plan *plan = &box->sim->plan;
     uint32_t sure = rng_below(&box->rng, plan->n_backends);
+    r.record.flags = is_hashed(box, group) ? ENDPOINT_RECORD_HASHED : 0;
     for (uint32_t i = 0; i < plan->n_backends && group != SIM_GROUP_EMPTY; i++) {
         bool is_ready = all || i == sure || rng_below(&box->rng, 2) == 0;
         bool is_leaving = !is_ready && rng_below(&box->rng, 2) == 0;

@@ -193,6 +193,9 @@ TEST(a_log_of_many_updates_of_few_groups_stays_small)
     house_make(&house);
     house_start(&house);
     int s = house_manager(&house);
+    struct endpoint_record hashed = {.group = 7, .version = 1, .flags = ENDPOINT_RECORD_HASHED};
+    hashed.checksum = endpoints_checksum(NULL, 0);
+    CHECK_EQ(house_endpoints(&house, s, &hashed), 0);
     for (unsigned i = 1; i <= 40000; i++) {
         if (house_endpoints(&house, s, house_record(i % 3, i, (uint16_t)(i % 60000 + 1))) != 0)
             CU_FAIL_FATAL("an update was refused");
@@ -203,6 +206,7 @@ TEST(a_log_of_many_updates_of_few_groups_stays_small)
     restart();
     CHECK_EQ(port_of(40000 % 3), 40001);
     CHECK_EQ(port_of(39999 % 3), 40000);
+    CHECK_EQ(endpoint_group_get(house.endpoints, 7)->flags, ENDPOINT_RECORD_HASHED);
     house_stop(&house);
     house_remove(&house);
 }

@@ -122,6 +122,8 @@ static void add_shop(struct image_builder *b, uint32_t listener)
                                                  .is_permanent = true,
                                                  .token_key = {1},
                                                  .seal_key = {2}};
+    static const struct image_balance_spec by_cookie = {
+        .way = IMAGE_BALANCING_MAGLEV, .hash_key = IMAGE_HASH_KEY_COOKIE, .name = "Tenant"};
     struct image_match_spec prefix = {.path_kind = IMAGE_PATH_PREFIX, .path = "/shop/cart"};
     struct image_match_spec narrow = {.path_kind = IMAGE_PATH_PREFIX,
                                       .path = "/shop/cart",
@@ -139,6 +141,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_cors(b, &cors) == 0);
     REQUIRE(image_builder_mirror(b, "a/cart:80", 3, 1, 3) == 0);
     REQUIRE(image_builder_mirror(b, "a/other:80", 4, 1, 1) == 0);
+    REQUIRE(image_builder_group_balancing(b, 4, &by_cookie) == 0);
     add_limits(b);
     REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
     REQUIRE(image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 1) == 0);

@@ -52,6 +52,11 @@ TEST(each_fault_has_its_name)
     r.header.count = ENDPOINTS_PER_GROUP_MAX + 1;
     CHECK_EQ(check(&r), ENDPOINTS_FAULT_COUNT);
     r = good();
+    r.header.flags = ENDPOINT_RECORD_HASHED;
+    CHECK_EQ(check(&r), ENDPOINTS_FAULT_OK);
+    r.header.flags = ENDPOINT_RECORD_HASHED << 1;
+    CHECK_EQ(check(&r), ENDPOINTS_FAULT_FLAGS);
+    r = good();
     r.header.checksum ^= 1;
     CHECK_EQ(endpoints_check(&r, sizeof(r)), ENDPOINTS_FAULT_CHECKSUM);
     r = good();

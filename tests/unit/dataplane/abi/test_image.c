@@ -308,6 +308,45 @@ TEST(a_retry_policy_has_attempts_and_names_statuses_of_faults)
     free(data);
 }
 
+TEST(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_balance *plain = &v.backends[0].balancing, *none = &v.backends[1].balancing,
+                               *hashed = &v.mirrors[1].balancing;
+    REQUIRE(plain->way == IMAGE_BALANCING_LEAST && none->way == IMAGE_BALANCING_NONE);
+    REQUIRE(hashed->way == IMAGE_BALANCING_MAGLEV && hashed->hash_key == IMAGE_HASH_KEY_COOKIE);
+    CHECK(slice_eq(image_text(&v, hashed->name), SLICE_LIT("Tenant")));
+    CHECK_EQ(fault_with(data, len, &plain->hash_key, IMAGE_HASH_KEY_CLIENT, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &plain->way, IMAGE_BALANCING_MAGLEV, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&plain->name.length, 1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &none->hash_key, IMAGE_HASH_KEY_CLIENT, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&none->name.length, 1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    CHECK_EQ(fault_with(data, len, &hashed->way, IMAGE_BALANCING_LEAST, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEYS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEY_CLIENT, &section),
+             IMAGE_FAULT_VALUE); /* which has no name */
+    CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEY_HEADER, &section),
+             IMAGE_FAULT_TEXT); /* whose name is in lower case */
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&hashed->name.length, 0, &section),
+             IMAGE_FAULT_VALUE); /* a cookie without a name */
+    CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    CHECK_EQ(image_hash_key_named("Cookie"), IMAGE_HASH_KEY_COOKIE);
+    CHECK_STR(image_hash_key_name(IMAGE_HASH_KEY_CLIENT), "ClientAddress");
+    free(data);
+}
+
 TEST(balancing_is_one_that_is_known_where_there_is_a_group)
 {
     static const uint8_t bad[] = {IMAGE_BALANCING_NONE, IMAGE_BALANCINGS, 255};
@@ -319,18 +358,19 @@ TEST(balancing_is_one_that_is_known_where_there_is_a_group)
     const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
     REQUIRE(with->group != IMAGE_NONE && without->group == IMAGE_NONE);
     for (size_t i = 0; i < array_len(bad); i++) {
-        CHECK_EQ(fault_with(data, len, &with->balancing, bad[i], &section), IMAGE_FAULT_VALUE);
+        CHECK_EQ(fault_with(data, len, &with->balancing.way, bad[i], &section), IMAGE_FAULT_VALUE);
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
-        CHECK_EQ(fault_with(data, len, &v.mirrors[0].balancing, bad[i], &section),
+        CHECK_EQ(fault_with(data, len, &v.mirrors[0].balancing.way, bad[i], &section),
                  IMAGE_FAULT_VALUE);
         CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
     }
-    CHECK_EQ(fault_with(data, len, &with->balancing, IMAGE_BALANCING_TURNS, &section),
+    CHECK_EQ(fault_with(data, len, &with->balancing.way, IMAGE_BALANCING_TURNS, &section),
              IMAGE_FAULT_OK);
-    CHECK_EQ(fault_with(data, len, &without->balancing, IMAGE_BALANCING_TURNS, &section),
+    CHECK_EQ(fault_with(data, len, &without->balancing.way, IMAGE_BALANCING_TURNS, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &with->reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &with->balancing.reserved[1], 1, &section),
+             IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
     CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
     CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
@@ -514,6 +554,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
+          T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),
           T(a_session_has_keys_and_what_can_be_a_cookie),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(congestion_controls_are_found_by_their_names))

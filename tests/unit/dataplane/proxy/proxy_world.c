@@ -225,6 +225,9 @@ void world_publish(struct world *w, uint16_t port)
     image_builder_bind(b, &addr, port, listener);
     image_builder_bind_congestion(b, &addr, port, w->congestion);
     image_builder_group_congestion(b, 1, w->congestion);
+    if (w->hash_key != IMAGE_HASH_KEY_NONE)
+        image_builder_group_balancing(
+            b, 1, &(struct image_balance_spec){IMAGE_BALANCING_MAGLEV, w->hash_key, w->hash_name});
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);
@@ -433,7 +436,8 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
     static uint64_t version;
     struct endpoint_record *r = calloc(1, sizeof(*r) + n * sizeof(struct endpoint));
     r->group = group;
-    r->count = n;
+    r->count = (uint16_t)n;
+    r->flags = group == 1 && w->hash_key != IMAGE_HASH_KEY_NONE ? ENDPOINT_RECORD_HASHED : 0;
     r->version = ++version;
     for (unsigned i = 0; i < n; i++) {
         r->endpoints[i].addr = ip_addr_from_v4((uint8_t[]){10, 0, 0, last[i]});

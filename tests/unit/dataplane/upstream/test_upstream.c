@@ -25,6 +25,7 @@ static uint8_t congestions[STREAMS_MAX]; /* with what each was opened */
 static unsigned n_streams;
 static struct upstream *u;
 static enum tcp_congestion wanted; /* by get() */
+static uint16_t record_flags;      /* of put_group() */
 
 static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
                                 struct stream **ret_stream)
@@ -49,7 +50,8 @@ static void put_group(const struct row *rows, unsigned n)
     static uint64_t version;
     struct endpoint_record *r = calloc(1, sizeof(*r) + n * sizeof(struct endpoint));
     r->group = 1;
-    r->count = n;
+    r->count = (uint16_t)n;
+    r->flags = record_flags;
     r->version = ++version;
     for (unsigned i = 0; i < n; i++)
         r->endpoints[i] =
@@ -88,6 +90,7 @@ static void begin(const struct upstream_config *config)
     fake_env_init(&env, 1000);
     n_streams = 0;
     wanted = TCP_CONGESTION_CUBIC;
+    record_flags = 0;
     u = upstream_new(&core, table, &env.env, config != NULL ? config : &small);
     upstream_set_dialer(u, &(struct upstream_dialer){.open = dial});
 }
@@ -375,7 +378,7 @@ TEST(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests)
 static uint8_t take_next(const struct upstream_conn_id *avoid)
 {
     struct upstream_ask ask = {
-        .group = 1, .congestion = wanted, .is_in_turn = true, .avoid = avoid};
+        .group = 1, .congestion = wanted, .balancing = IMAGE_BALANCING_TURNS, .avoid = avoid};
     struct upstream_conn *c;
     if (upstream_get(u, &ask, &ops, NULL, &c) != UPSTREAM_OK)
         return 0;
@@ -410,6 +413,157 @@ TEST(endpoints_in_turn_get_the_same_number_of_requests)
     end();
 }
 
+#define KEYS 1000
+
+/* The connection of a key; NULL: none was given. */
+static struct upstream_conn *get_hashed(uint64_t hash, const struct upstream_conn_id *avoid)
+{
+    struct upstream_ask ask = {.group = 1,
+                               .congestion = wanted,
+                               .balancing = IMAGE_BALANCING_MAGLEV,
+                               .hash = hash,
+                               .avoid = avoid};
+    struct upstream_conn *c = NULL;
+    return upstream_get(u, &ask, &ops, NULL, &c) == UPSTREAM_OK ? c : NULL;
+}
+
+/* The host that it leads to; 0: none. Nothing stays open. */
+static uint8_t host_of(uint64_t hash, const struct upstream_conn_id *avoid)
+{
+    struct upstream_conn *c = get_hashed(hash, avoid);
+    if (c == NULL)
+        return 0;
+    uint8_t host = upstream_conn_id(c)->addr.bytes[15];
+    upstream_abort(u, c);
+    n_streams = 0; /* they are used again */
+    return host;
+}
+
+static uint64_t key(unsigned i)
+{
+    return (i + 1) * 0x9e3779b97f4a7c15u;
+}
+
+static void read_hosts(uint8_t *ret, const struct upstream_conn_id *avoid)
+{
+    for (unsigned i = 0; i < KEYS; i++)
+        ret[i] = host_of(key(i), avoid);
+}
+
+/* How many keys are not where they were, although it was not `gone` that had them. */
+static unsigned moved(const uint8_t *before, const uint8_t *after, uint8_t gone)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < KEYS; i++) {
+        CHECK(after[i] != gone);
+        n += before[i] != gone && before[i] != after[i];
+    }
+    return n;
+}
+
+TEST(a_hash_leads_to_one_endpoint_and_few_move_when_one_goes)
+{
+    static const struct row all[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}, {4, 1, READY}},
+                            less[] = {{4, 1, READY}, {3, 1, 0}, {1, 1, READY}, {2, 1, READY}};
+    uint8_t before[KEYS], after[KEYS];
+    unsigned counts[5] = {0};
+    begin(NULL);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(all, 4);
+    read_hosts(before, NULL);
+    read_hosts(after, NULL);
+    CHECK(memcmp(before, after, KEYS) == 0);
+    for (unsigned i = 0; i < KEYS; i++)
+        counts[before[i]]++;
+    for (unsigned host = 1; host <= 4; host++)
+        CHECK(counts[host] > 200 && counts[host] < 300);
+    put_group(less, 4);
+    read_hosts(after, NULL);
+    CHECK(moved(before, after, 3) < KEYS / 20);
+    put_group(all, 4);
+    read_hosts(after, NULL);
+    CHECK(memcmp(before, after, KEYS) == 0);
+    CHECK_EQ(stats.counters[STAT_upstream_maglev_none], 0);
+    CHECK_EQ(stats.counters[STAT_upstream_maglev_misses], 0);
+    end();
+}
+
+TEST(only_the_keys_of_an_endpoint_that_may_not_be_asked_go_elsewhere_and_to_all_others)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}, {4, 1, READY}};
+    struct upstream_conn_id avoid = {ip_addr_from_v4((uint8_t[]){10, 0, 0, 2}), 80};
+    uint8_t before[KEYS], after[KEYS];
+    unsigned taken_over[5] = {0};
+    begin(NULL);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(rows, 4);
+    read_hosts(before, NULL);
+    read_hosts(after, &avoid);
+    CHECK_EQ(moved(before, after, 2), 0);
+    for (unsigned i = 0; i < KEYS; i++)
+        taken_over[before[i] == 2 ? after[i] : 0]++;
+    for (unsigned host = 1; host <= 4; host++)
+        CHECK(host == 2 || taken_over[host] > 50);
+    end();
+}
+
+TEST(keys_of_an_endpoint_at_its_limit_go_elsewhere_meanwhile)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}};
+    static const struct upstream_config one_busy = {.conns_max = 4,
+                                                    .endpoints_max = 4,
+                                                    .idle_max = 1,
+                                                    .idle_per_endpoint_max = 1,
+                                                    .busy_per_endpoint_max = 1,
+                                                    .idle_timeout_ms = 1,
+                                                    .connect_timeout_ms = 1};
+    begin(&one_busy);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(rows, 2);
+    struct upstream_conn *first = get_hashed(7, NULL), *second = get_hashed(7, NULL);
+    REQUIRE(first != NULL && second != NULL);
+    uint8_t host = upstream_conn_id(first)->addr.bytes[15];
+    CHECK_EQ(upstream_conn_id(second)->addr.bytes[15], 3 - host);
+    CHECK(get_hashed(7, NULL) == NULL);
+    CHECK_EQ(stats.counters[STAT_upstream_limit], 1);
+    upstream_abort(u, first);
+    first = get_hashed(7, NULL);
+    CHECK_EQ(upstream_conn_id(first)->addr.bytes[15], host);
+    upstream_abort(u, first);
+    upstream_abort(u, second);
+    end();
+}
+
+TEST(without_a_table_a_hash_still_leads_to_one_endpoint)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, 0}};
+    uint8_t before[KEYS], after[KEYS];
+    unsigned counts[4] = {0};
+    begin(NULL);
+    put_group(rows, 3);
+    read_hosts(before, NULL);
+    read_hosts(after, NULL);
+    CHECK(memcmp(before, after, KEYS) == 0);
+    for (unsigned i = 0; i < KEYS; i++)
+        counts[before[i]]++;
+    CHECK(counts[1] > 400 && counts[2] > 400 && counts[3] == 0);
+    CHECK_EQ(stats.counters[STAT_upstream_maglev_none], 2 * KEYS);
+    end();
+}
+
+TEST(where_no_place_near_has_one_that_may_be_asked_the_hash_divides)
+{
+    static const struct row rows[] = {{1, UINT16_MAX, READY}, {2, 1, READY}};
+    struct upstream_conn_id heavy = {ip_addr_from_v4((uint8_t[]){10, 0, 0, 1}), 80};
+    begin(NULL);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(rows, 2);
+    for (unsigned i = 0; i < KEYS; i++)
+        CHECK_EQ(host_of(key(i), &heavy), 2);
+    CHECK(stats.counters[STAT_upstream_maglev_misses] > KEYS / 2);
+    end();
+}
+
 UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
@@ -417,4 +571,9 @@ UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
           T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers),
           T(endpoints_in_turn_get_the_same_number_of_requests),
+          T(a_hash_leads_to_one_endpoint_and_few_move_when_one_goes),
+          T(only_the_keys_of_an_endpoint_that_may_not_be_asked_go_elsewhere_and_to_all_others),
+          T(keys_of_an_endpoint_at_its_limit_go_elsewhere_meanwhile),
+          T(without_a_table_a_hash_still_leads_to_one_endpoint),
+          T(where_no_place_near_has_one_that_may_be_asked_the_hash_divides),
           T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests))

@@ -96,25 +96,38 @@ TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
     CHECK_EQ(image_builder_group_congestion(b, 7, IMAGE_CONGESTIONS), -EINVAL);
     CHECK_EQ(image_builder_backend(b, "n/before:80", 7, 1), 0);
     CHECK_EQ(image_builder_group_congestion(b, 7, IMAGE_CONGESTION_BBR), 0);
-    CHECK_EQ(image_builder_group_balancing(b, ENDPOINT_GROUPS_MAX, IMAGE_BALANCING_TURNS), -EINVAL);
-    CHECK_EQ(image_builder_group_balancing(b, 7, IMAGE_BALANCING_NONE), -EINVAL);
-    CHECK_EQ(image_builder_group_balancing(b, 7, IMAGE_BALANCING_TURNS), 0);
+    static const struct image_balance_spec in_turn = {.way = IMAGE_BALANCING_TURNS},
+                                           no_way = {.hash_key = IMAGE_HASH_KEY_CLIENT},
+                                           no_key = {.way = IMAGE_BALANCING_MAGLEV};
+    struct image_balance_spec hashed = {IMAGE_BALANCING_MAGLEV, IMAGE_HASH_KEY_HEADER, "X-Upper"};
+    CHECK_EQ(image_builder_group_balancing(b, ENDPOINT_GROUPS_MAX, &in_turn), -EINVAL);
+    CHECK_EQ(image_builder_group_balancing(b, 7, &no_way), -EINVAL);
+    CHECK_EQ(image_builder_group_balancing(b, 7, &no_key), -EINVAL);
+    CHECK_EQ(image_builder_group_balancing(b, 7, &hashed), -EINVAL);
+    CHECK_EQ(image_builder_group_balancing(b, 7, &in_turn), 0);
+    hashed.name = "x-lower";
+    CHECK_EQ(image_builder_group_balancing(b, 9, &hashed), 0);
     CHECK_EQ(image_builder_backend(b, "n/behind:80", 7, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/other:80", 8, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/fault:80", IMAGE_NONE, 1), 0);
+    CHECK_EQ(image_builder_backend(b, "n/hashed:80", 9, 1), 0);
     void *data;
     size_t len;
     struct image_view v = finish(b, &data, &len);
     CHECK_EQ(v.binds[0].congestion, IMAGE_CONGESTION_BBR);
     static const uint8_t wanted[] = {IMAGE_CONGESTION_BBR, IMAGE_CONGESTION_BBR,
-                                     IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_NONE};
+                                     IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_NONE,
+                                     IMAGE_CONGESTION_CUBIC};
     static const uint8_t turns[] = {IMAGE_BALANCING_TURNS, IMAGE_BALANCING_TURNS,
-                                    IMAGE_BALANCING_LEAST, IMAGE_BALANCING_NONE};
+                                    IMAGE_BALANCING_LEAST, IMAGE_BALANCING_NONE,
+                                    IMAGE_BALANCING_MAGLEV};
     REQUIRE(v.n_backends == array_len(wanted));
     for (size_t i = 0; i < array_len(wanted); i++) {
         CHECK_EQ(v.backends[i].congestion, wanted[i]);
-        CHECK_EQ(v.backends[i].balancing, turns[i]);
+        CHECK_EQ(v.backends[i].balancing.way, turns[i]);
     }
+    CHECK_EQ(v.backends[4].balancing.hash_key, IMAGE_HASH_KEY_HEADER);
+    CHECK(slice_eq(image_text(&v, v.backends[4].balancing.name), SLICE_LIT("x-lower")));
     free(data);
     image_builder_free(b);
 }

@@ -509,8 +509,25 @@ TEST(an_empty_plan_is_an_image_too)
     free(c.data);
 }
 
-UNIT_MAIN("compile", T(the_network_is_carried_over),
-          T(a_route_is_served_on_all_addresses_of_its_gateway),
+TEST(more_groups_that_go_by_hash_than_there_are_tables_are_told_of)
+{
+    static struct plan_group many[MAGLEV_GROUPS_MAX + 3];
+    struct plan p = {.n_groups = MAGLEV_GROUPS_MAX, .groups = many};
+    struct compiled c;
+    for (size_t i = 0; i < array_len(many); i++)
+        many[i] = (struct plan_group){.name = "a/one:80", .balancing = IMAGE_BALANCING_MAGLEV};
+    compile(&c, &p, 1);
+    CHECK_EQ(c.notes.n, 0);
+    free(c.data);
+    p.n_groups = array_len(many);
+    compile(&c, &p, 1);
+    CHECK_EQ(c.notes.n, 1);
+    CHECK(strstr(c.notes.text, "tables of 3 of the 259 ports") != NULL);
+    free(c.data);
+}
+
+UNIT_MAIN("compile", T(more_groups_that_go_by_hash_than_there_are_tables_are_told_of),
+          T(the_network_is_carried_over), T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
           T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),
           T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),

@@ -157,7 +157,7 @@ TEST(a_dataplane_that_comes_later_is_found)
     rounds(5);
     CHECK(!publish_is_connected(w.publish));
     CHECK_EQ(publish_image(w.publish, 1, "x", 1), -ENOTCONN);
-    CHECK_EQ(publish_endpoints(w.publish, 1, NULL, 0), -ENOTCONN);
+    CHECK_EQ(publish_endpoints(w.publish, 1, 0, NULL, 0), -ENOTCONN);
     listen_as_dataplane();
     accept_peer();
     expect(CONTROL_HELLO);
@@ -202,7 +202,7 @@ TEST(records_keep_their_order_and_carry_checksum_and_version)
     uint64_t last_version = 0;
     connect_both();
     for (uint32_t g = 0; g < 3; g++)
-        REQUIRE(publish_endpoints(w.publish, 100 + g, endpoints, 2) == 0);
+        REQUIRE(publish_endpoints(w.publish, 100 + g, 0, endpoints, 2) == 0);
     for (uint32_t g = 0; g < 3; g++) {
         expect(CONTROL_ENDPOINTS);
         struct endpoint_record record;
@@ -213,8 +213,8 @@ TEST(records_keep_their_order_and_carry_checksum_and_version)
         CHECK_EQ(w.received.msg.length, sizeof(record) + sizeof(endpoints));
         CHECK(record.checksum == endpoints_checksum(endpoints, 2));
     }
-    CHECK_EQ(publish_endpoints(w.publish, ENDPOINT_GROUPS_MAX, endpoints, 1), -EINVAL);
-    CHECK_EQ(publish_endpoints(w.publish, 1, endpoints, ENDPOINTS_PER_GROUP_MAX + 1), -EINVAL);
+    CHECK_EQ(publish_endpoints(w.publish, ENDPOINT_GROUPS_MAX, 0, endpoints, 1), -EINVAL);
+    CHECK_EQ(publish_endpoints(w.publish, 1, 0, endpoints, ENDPOINTS_PER_GROUP_MAX + 1), -EINVAL);
     end();
 }
 
@@ -226,10 +226,10 @@ TEST(what_waits_is_replaced_by_what_is_newer)
     connect_both();
     /* Nobody reads: the socket fills up, then the queue. */
     for (uint32_t i = 0; i < 50; i++)
-        REQUIRE(publish_endpoints(w.publish, 1000 + i, endpoints, ENDPOINTS_PER_GROUP_MAX) == 0);
+        REQUIRE(publish_endpoints(w.publish, 1000 + i, 0, endpoints, ENDPOINTS_PER_GROUP_MAX) == 0);
     rounds(3);
     for (uint32_t i = 0; i < 10; i++)
-        REQUIRE(publish_endpoints(w.publish, 5, endpoints, i) == 0);
+        REQUIRE(publish_endpoints(w.publish, 5, 0, endpoints, i) == 0);
     for (uint32_t i = 0; i < 10; i++)
         REQUIRE(publish_image(w.publish, 10 + i, "image", 5) == 0);
     for (unsigned i = 0; i < 51; i++) {

@@ -60,6 +60,7 @@ static void take_record(struct fake_dataplane *f)
     CHECK_EQ(endpoints_check(f->received.body, f->received.msg.length), ENDPOINTS_FAULT_OK);
     f->last_group = record.group;
     f->last_count = record.count;
+    f->last_flags = record.flags;
     f->records++;
 }
 

@@ -28,6 +28,7 @@ struct fake_dataplane {
     uint64_t content_checksum; /* of the latest image */
     uint32_t last_group;
     uint32_t last_count;
+    uint16_t last_flags;
     struct control_received received;
 };
 

@@ -23,6 +23,7 @@
 #define GATEWAY "gateways.gateway.networking.k8s.io"
 #define ROUTE "httproutes.gateway.networking.k8s.io"
 #define SLICE "endpointslices.discovery.k8s.io"
+#define POLICY "transportpolicies.sluice.internal"
 
 static const char class_json[] =
     "{\"apiVersion\":\"gateway.networking.k8s.io/"
@@ -52,6 +53,10 @@ static const char pool_json[] =
 static const char service_json[] = "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{"
                                    "\"name\":\"svc\",\"namespace\":\"a\"},\"spec\":"
                                    "{\"ports\":[{\"port\":80,\"targetPort\":8080}]}}";
+static const char policy_json[] =
+    "{\"apiVersion\":\"sluice.internal/v1\",\"kind\":\"TransportPolicy\",\"metadata\":{"
+    "\"name\":\"hashed\",\"namespace\":\"a\"},\"spec\":{\"targetRefs\":[{\"group\":\"\",\"kind\":"
+    "\"Service\",\"name\":\"svc\"}],\"congestionControl\":\"Cubic\",\"balancing\":\"Maglev\"}}";
 static const char slice_json[] = "{\"apiVersion\":\"discovery.k8s.io/"
                                  "v1\",\"kind\":\"EndpointSlice\",\"metadata\":{\"name\":\"svc-1\","
                                  "\"namespace\":\"a\",\"labels\":{\"kubernetes.io/"
@@ -247,6 +252,26 @@ TEST(endpoints_that_came_without_a_run_are_in_the_next_one)
     put("services", service_json);
     settle();
     CHECK_EQ(w.dataplane.records, records); /* the same list again: nothing to tell */
+    end();
+}
+
+TEST(a_policy_that_wants_a_hash_sends_the_endpoints_again_and_so_does_its_end)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    CHECK_EQ(w.dataplane.last_flags, 0);
+    unsigned records = w.dataplane.records;
+    put(POLICY, policy_json);
+    settle();
+    CHECK_EQ(w.dataplane.records, records + 1);
+    CHECK_EQ(w.dataplane.last_count, 1);
+    CHECK_EQ(w.dataplane.last_flags, ENDPOINT_RECORD_HASHED);
+    drop(POLICY, "a", "hashed");
+    settle();
+    CHECK_EQ(w.dataplane.records, records + 2);
+    CHECK_EQ(w.dataplane.last_count, 1);
+    CHECK_EQ(w.dataplane.last_flags, 0);
     end();
 }
 
@@ -594,6 +619,7 @@ UNIT_MAIN(
     "mgmt/reconcile", T(programmed_is_said_only_after_every_worker_serves_it),
     T(an_endpoint_change_sends_a_record_and_no_image),
     T(endpoints_that_came_without_a_run_are_in_the_next_one),
+    T(a_policy_that_wants_a_hash_sends_the_endpoints_again_and_so_does_its_end),
     T(a_route_that_changed_gets_its_status_and_its_image),
     T(statuses_of_any_number_of_routes_are_written),
     T(a_restart_beside_a_serving_dataplane_changes_nothing),
