@@ -41,7 +41,7 @@ struct housekeeping_config {
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
     struct obs_hub *obs;               /* by which to look at the workers; NULL: not at all */
-    uint64_t (*now_us)(void);          /* the time that the workers are given; with obs */
+    uint64_t (*now_us)(void);          /* the time that the workers are given */
     struct housekeeping_access access; /* with obs */
 };
 

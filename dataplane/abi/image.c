@@ -17,6 +17,8 @@ static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 
+static const char *const health_check_names[] = {IMAGE_HEALTH_CHECK_LIST(X_TEXT)};
+
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
                                             IMAGE_SECTION_LIST(X)
@@ -45,7 +47,9 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
     return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
 }
 
-static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0, "no name is number 0");
+static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 &&
+                  IMAGE_HEALTH_CHECK_NONE == 0,
+              "no name is number 0");
 
 /* The number of the name; 0: there is no such. */
 static unsigned find_name(const char *const *names, unsigned n, const char *name)
@@ -87,6 +91,17 @@ const char *image_balancing_name(enum image_balancing balancing)
 enum image_balancing image_balancing_named(const char *name)
 {
     return (enum image_balancing)find_name(balancing_names, IMAGE_BALANCINGS, name);
+}
+
+const char *image_health_check_name(enum image_health_check check)
+{
+    ASSERT((unsigned)check < IMAGE_HEALTH_CHECKS);
+    return health_check_names[check];
+}
+
+enum image_health_check image_health_check_named(const char *name)
+{
+    return (enum image_health_check)find_name(health_check_names, IMAGE_HEALTH_CHECKS, name);
 }
 
 const char *image_section_name(uint32_t section)

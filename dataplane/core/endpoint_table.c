@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "core/endpoint_health.h"
 #include "core/rcu.h"
 
 #include <stdlib.h>
@@ -51,6 +52,16 @@ const struct endpoint_group *endpoint_group_get(const struct endpoint_table *t, 
     return __atomic_load_n(&t->groups[group], __ATOMIC_ACQUIRE);
 }
 
+uint32_t endpoint_group_find(const struct endpoint_group *g, const struct ip_addr *addr,
+                             uint16_t port)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        if (g->endpoints[i].port == port && ip_addr_eq(&g->endpoints[i].addr, addr))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
 uint64_t endpoint_table_change(const struct endpoint_table *t)
 {
     return __atomic_load_n(&t->change, __ATOMIC_ACQUIRE);
@@ -60,9 +71,12 @@ uint64_t endpoint_table_change(const struct endpoint_table *t)
 static struct endpoint_group *list_new(const struct endpoint_record *record, uint64_t change)
 {
     size_t bytes = (size_t)record->count * sizeof(struct endpoint);
-    struct endpoint_group *list = malloc(sizeof(*list) + bytes);
+    size_t health_bytes = (size_t)record->count * sizeof(struct endpoint_health);
+    struct endpoint_group *list = malloc(sizeof(*list) + bytes + health_bytes);
     if (list == NULL)
         return NULL;
+    list->health = (void *)(list->endpoints + record->count);
+    memset(list->health, 0, health_bytes);
     list->group = record->group;
     list->count = record->count;
     list->change = change;
@@ -79,7 +93,7 @@ static void retire(struct endpoint_table *t, struct endpoint_group *list)
 }
 
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
-                        enum endpoints_fault *ret_fault)
+                        uint64_t now_us, enum endpoints_fault *ret_fault)
 {
     ASSERT(record->group < ENDPOINT_GROUPS_MAX && record->count <= ENDPOINTS_PER_GROUP_MAX);
     if (record->version <= t->versions[record->group]) {
@@ -92,6 +106,8 @@ bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *
     if (list == NULL)
         return false;
     struct endpoint_group *old = t->groups[record->group];
+    if (old != NULL)
+        endpoint_health_carry(old, list, now_us);
     t->versions[record->group] = record->version;
     __atomic_store_n(&t->groups[record->group], list, __ATOMIC_RELEASE);
     __atomic_store_n(&t->change, t->change + 1, __ATOMIC_RELEASE);

@@ -210,8 +210,8 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
     r.record.checksum = endpoints_checksum(r.endpoints, r.record.count);
     enum endpoints_fault fault =
         endpoints_check(&r, sizeof(r.record) + r.record.count * sizeof(struct endpoint));
-    bool is_put =
-        fault == ENDPOINTS_FAULT_OK && endpoint_table_put(box->endpoints, &r.record, &fault);
+    bool is_put = fault == ENDPOINTS_FAULT_OK &&
+                  endpoint_table_put(box->endpoints, &r.record, box->sim->now_us, &fault);
     if (!is_put)
         sim_fail(box->sim, "endpoints refused: %s", endpoints_fault_name(fault));
     sim_note(box->sim, "group %u has %u endpoints", group, r.record.count);

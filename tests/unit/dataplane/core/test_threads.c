@@ -84,7 +84,7 @@ static void publish_endpoints(uint64_t version)
     r.head = (struct endpoint_record){.group = 3, .count = 64, .version = version};
     for (unsigned i = 0; i < 64; i++)
         r.list[i] = (struct endpoint){.port = (uint16_t)version};
-    while (!endpoint_table_put(table, &r.head, &fault))
+    while (!endpoint_table_put(table, &r.head, 0, &fault))
         endpoint_table_reap(table);
     endpoint_table_reap(table);
 }

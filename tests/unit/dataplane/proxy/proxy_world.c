@@ -442,7 +442,7 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
         r->endpoints[i].flags = flags;
     }
     enum endpoints_fault fault;
-    bool is_put = endpoint_table_put(w->table, r, &fault);
+    bool is_put = endpoint_table_put(w->table, r, w->core.now_us, &fault);
     ASSERT(is_put && fault == ENDPOINTS_FAULT_OK);
     free(r);
     rcu_quiescent(w->rcu, 0);

@@ -58,7 +58,7 @@ static void put_group(const struct row *rows, unsigned n)
                               .weight = rows[i].weight,
                               .flags = rows[i].flags};
     enum endpoints_fault fault;
-    REQUIRE(endpoint_table_put(table, r, &fault));
+    REQUIRE(endpoint_table_put(table, r, core.now_us, &fault));
     free(r);
 }
 
