@@ -84,9 +84,9 @@ static bool replay_record(struct endpoint_log *l, const struct endpoint_record *
 {
     enum endpoints_fault fault;
     endpoint_table_forget_version(l->table, record->group);
-    if (!endpoint_table_put(l->table, record, &fault)) {
+    if (!endpoint_table_put(l->table, record, 0, &fault)) {
         endpoint_table_reap(l->table); /* no worker runs yet: all that wait are freed */
-        if (!endpoint_table_put(l->table, record, &fault))
+        if (!endpoint_table_put(l->table, record, 0, &fault))
             return false;
     }
     return fault == ENDPOINTS_FAULT_OK;

@@ -135,7 +135,7 @@ static enum endpoints_fault put_endpoints(struct housekeeping *h,
 {
     enum endpoints_fault fault;
     for (unsigned i = 0; i < ENDPOINT_WAITS_MAX; i++) {
-        if (endpoint_table_put(h->endpoints, record, &fault))
+        if (endpoint_table_put(h->endpoints, record, h->now_us(), &fault))
             return fault;
         housekeeping_count(h, STAT_core_endpoints_waits);
         housekeeping_wait_us(ENDPOINT_WAIT_US);

@@ -43,7 +43,7 @@ struct housekeeping_config {
     int telemetry_fd;
     struct tls_tickets *tickets;       /* the workers', whose keys mgmtd sends; NULL: none */
     struct obs_hub *obs;               /* by which to look at the workers; NULL: not at all */
-    uint64_t (*now_us)(void);          /* the time that the workers are given; with obs */
+    uint64_t (*now_us)(void);          /* the time that the workers are given */
     struct housekeeping_access access; /* with obs */
 };
 

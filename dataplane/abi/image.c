@@ -18,6 +18,8 @@ static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 static const char *const hash_key_names[] = {IMAGE_HASH_KEY_LIST(X_TEXT)};
 
+static const char *const health_check_names[] = {IMAGE_HEALTH_CHECK_LIST(X_TEXT)};
+
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
                                             IMAGE_SECTION_LIST(X)
@@ -46,7 +48,8 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
     return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
 }
 
-static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 && IMAGE_HASH_KEY_NONE == 0,
+static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 && IMAGE_HASH_KEY_NONE == 0 &&
+                  IMAGE_HEALTH_CHECK_NONE == 0,
               "no name is number 0");
 
 /* The number of the name; 0: there is no such. */
@@ -95,6 +98,17 @@ const char *image_hash_key_name(enum image_hash_key key)
 enum image_hash_key image_hash_key_named(const char *name)
 {
     return (enum image_hash_key)find_name(hash_key_names, IMAGE_HASH_KEYS, name);
+}
+
+const char *image_health_check_name(enum image_health_check check)
+{
+    ASSERT((unsigned)check < IMAGE_HEALTH_CHECKS);
+    return health_check_names[check];
+}
+
+enum image_health_check image_health_check_named(const char *name)
+{
+    return (enum image_health_check)find_name(health_check_names, IMAGE_HEALTH_CHECKS, name);
 }
 
 const char *image_section_name(uint32_t section)

@@ -153,6 +153,7 @@ enum image_text_kind {
     IMAGE_TEXT_VALUE,       /* field value: no control characters but tab, no space at the ends */
     IMAGE_TEXT_HOST,        /* lower case letters, digits, "-._:[]"; "*." may come first */
     IMAGE_TEXT_PATH,        /* begins with '/'; no control characters, space, '?', '#' */
+    IMAGE_TEXT_TARGET,      /* the same, but with '?' */
     IMAGE_TEXT_LABEL,       /* of a host or path */
     IMAGE_TEXT_PATTERN,     /* a regular expression: any bytes but NUL */
     IMAGE_TEXT_ANY,         /* any bytes: decoded query parameters */
@@ -205,6 +206,16 @@ bool image_is_redirect(const struct image_redirect *e);
  * IMAGE_LIMIT_FILL_MS_MAX? For whoever builds; `header` need only have its length. */
 bool image_is_limit(const struct image_limit *e);
 
+/* Do the numbers of the policy go together, as struct image_health tells? For whoever builds; its
+ * strings need only have their lengths. */
+bool image_is_health(const struct image_health *e);
+
+/* The index of the group's policy; IMAGE_NONE: it has none, as IMAGE_NONE has none. O(log). */
+uint32_t image_health_find(const struct image_view *v, uint32_t group);
+
+/* Does a check with that answer pass? */
+bool image_health_passes(const struct image_health *e, uint16_t status);
+
 /* Precedence of two matches of a path: below 0 when a comes before b, 0 only for the same. */
 int image_match_order(const struct image_match *a, const struct image_match *b);
 
@@ -247,6 +258,12 @@ const char *image_hash_key_name(enum image_hash_key key);
 
 /* The one with that name; NONE: there is no such. */
 enum image_hash_key image_hash_key_named(const char *name);
+
+/* "HTTP" and so on; pure. */
+const char *image_health_check_name(enum image_health_check check);
+
+/* The one with that name; NONE: there is no such. */
+enum image_health_check image_health_check_named(const char *name);
 
 /* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);

@@ -148,7 +148,7 @@ enum image_fault image_check_balance(const struct image_view *v, const struct im
  * that is answered instead. */
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 
-/* Its filters are of header types, at most one of each. */
+/* Its filters are of header types, at most one of each; its health policy is its group's. */
 enum image_fault image_cross_backend(const struct image_view *v, uint32_t i);
 
 /* The backends and mirrors of a group have the same congestion control. */
@@ -241,8 +241,19 @@ enum image_fault image_local_origin(const struct image_view *v, uint32_t i);
 /* It has a group with congestion control and balancing, and a share of the requests. */
 enum image_fault image_local_mirror(const struct image_view *v, uint32_t i);
 
+/* Its health policy is its group's. */
+enum image_fault image_cross_mirror(const struct image_view *v, uint32_t i);
+
 /* Its key and numbers are possible, its names are text. */
 enum image_fault image_local_limit(const struct image_view *v, uint32_t i);
+
+/* ---- health of endpoints ---- */
+
+/* Its numbers are possible and go together, its texts are such as its check needs. */
+enum image_fault image_local_health(const struct image_view *v, uint32_t i);
+
+/* Its group comes after that of the policy before it. */
+enum image_fault image_cross_health(const struct image_view *v, uint32_t i);
 
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

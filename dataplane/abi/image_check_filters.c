@@ -172,6 +172,12 @@ enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 
+enum image_fault image_cross_mirror(const struct image_view *v, uint32_t i)
+{
+    const struct image_mirror *e = &v->mirrors[i];
+    return e->health == image_health_find(v, e->group) ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+}
+
 static bool is_limit_key(const struct image_limit *e)
 {
     bool has_header = e->header.length != 0, has_prefixes = (e->prefix4_len | e->prefix6_len) != 0;

@@ -31,6 +31,8 @@ static bool is_byte(uint8_t c, enum image_text_kind kind)
         return is_alnum_lower(c) || (c != 0 && strchr("-._:[]*", c) != NULL);
     case IMAGE_TEXT_PATH:
         return c > 0x20 && c < 0x7f && c != '?' && c != '#';
+    case IMAGE_TEXT_TARGET:
+        return c > 0x20 && c < 0x7f && c != '#';
     case IMAGE_TEXT_LABEL:
         return c > 0x20 && c < 0x7f && c != '/';
     case IMAGE_TEXT_PATTERN:
@@ -56,6 +58,7 @@ static bool is_shape(struct slice s, enum image_text_kind kind)
         return memchr(s.ptr + 1, '*', s.len - 1) == NULL &&
                (s.ptr[0] != '*' || (s.len > 2 && s.ptr[1] == '.'));
     case IMAGE_TEXT_PATH:
+    case IMAGE_TEXT_TARGET:
         return s.ptr[0] == '/';
     default:
         return true;

@@ -95,6 +95,10 @@
 #define IMAGE_WEIGHT_MAX 1000000u             /* Gateway API: weight of a backend */
 #define IMAGE_PATTERN_BYTES_MAX 4096u         /* Gateway API: value of a header */
 #define IMAGE_PATTERNS_PER_SET_MAX 256u       /* a database of more takes long to compile */
+#define IMAGE_HEALTH_RANGES_MAX 8u            /* of statuses of a check that passes */
+#define IMAGE_HEALTH_MS_MIN 100u              /* what comes more often is load, not a check */
+#define IMAGE_HEALTH_MS_MAX 86400000u         /* a day; what rests longer is better taken out */
+#define IMAGE_HEALTH_COUNT_MAX 1000u          /* of checks or failures in a row */
 #define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
@@ -134,6 +138,7 @@
     X(MIRRORS, mirrors, struct image_mirror, 1u << 20, "of RequestMirror")                         \
     X(LIMITS, limits, struct image_limit, 1u << 20, "of ExtensionRef to RateLimits")               \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
+    X(HEALTH, health, struct image_health, 65536, "health policies of endpoint groups")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
     X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
     X(PATTERNS, patterns, struct image_pattern, 1u << 20, "regular expressions, by set")           \
@@ -567,6 +572,7 @@ struct image_mirror {
     uint32_t numerator; /* of `denominator` requests so many are mirrored */
     uint32_t denominator;
     struct image_balance balancing; /* as of a backend */
+    uint32_t health;                /* likewise */
     uint8_t congestion;             /* likewise */
     uint8_t reserved[3];
 };
@@ -606,6 +612,63 @@ struct image_backend {
     uint8_t n_filters;     /* of header types, carried out after the rule's */
     uint32_t first_filter;
     struct image_balance balancing; /* of the group; with no group: zero */
+    uint32_t health;                /* the group's policy; IMAGE_NONE: it has none */
+};
+
+/* How endpoints are asked whether they are well: X(NAME, text as in HealthPolicy). */
+#define IMAGE_HEALTH_CHECK_LIST(X)                                                                 \
+    X(NONE, "") /* they are not asked */                                                           \
+    X(HTTP, "HTTP")                                                                                \
+    X(TCP, "TCP")                                                                                  \
+    X(GRPC, "GRPC")                                                                                \
+    X(TLS, "TLS")
+
+enum image_health_check {
+#define X(name, text) IMAGE_HEALTH_CHECK_##name,
+    IMAGE_HEALTH_CHECK_LIST(X)
+#undef X
+        IMAGE_HEALTH_CHECKS
+};
+
+/* Statuses from the first to the last. */
+struct image_status_range {
+    uint16_t first; /* 100..599 */
+    uint16_t last;  /* not less, and at most 599 */
+};
+
+/*
+ * When endpoints of a group get no requests although they are READY (HealthPolicy). Sorted by
+ * group, each at most once; all backends and mirrors of a group lead to its policy.
+ *
+ *   asked (check)      every interval_ms each endpoint is asked; so many good or bad answers in a
+ *                      row make it healthy or unhealthy
+ *   seen (failures)    so many requests in a row that fail there eject it, for base_ejection_ms the
+ *                      first time, twice that the second time in a row, up to max_ejection_ms; no
+ *                      more than max_ejected_percent of the READY ones at once, or one
+ *   slow_start_ms      who begins to get requests gets its full share after that time
+ *   panic_percent      when fewer of the READY ones are usable, all are used
+ */
+struct image_health {
+    uint32_t group;
+    uint32_t interval_ms;        /* with a check, as all up to `statuses`; else 0 */
+    uint32_t timeout_ms;         /* not more than the interval */
+    uint16_t healthy_checks;     /* in a row; 1..IMAGE_HEALTH_COUNT_MAX */
+    uint16_t unhealthy_checks;   /* likewise */
+    uint16_t port;               /* 0: the endpoint's */
+    uint8_t check;               /* enum image_health_check */
+    uint8_t n_statuses;          /* HTTP: 1..IMAGE_HEALTH_RANGES_MAX; else 0 */
+    struct image_string host;    /* HTTP: Host; GRPC: :authority; TLS: server name; empty: the
+                                  address */
+    struct image_string path;    /* HTTP: not empty, with its query */
+    struct image_string service; /* GRPC; empty: the server as a whole */
+    struct image_status_range statuses[IMAGE_HEALTH_RANGES_MAX]; /* HTTP: that pass */
+    uint32_t base_ejection_ms;                                   /* with failures; else 0 */
+    uint32_t max_ejection_ms;    /* likewise; not less than base_ejection_ms */
+    uint32_t slow_start_ms;      /* 0: none */
+    uint16_t failures;           /* in a row; 0: what is seen of requests does not count */
+    uint8_t max_ejected_percent; /* with failures: 1..100; else 0 */
+    uint8_t panic_percent;       /* 0..100 */
+    struct image_string name;    /* "namespace/name" of the HealthPolicy, for logs */
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
@@ -649,9 +712,10 @@ static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
-static_assert(sizeof(struct image_mirror) == 36, "no hidden padding");
+static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 36, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 40, "no hidden padding");
+static_assert(sizeof(struct image_health) == 100, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");

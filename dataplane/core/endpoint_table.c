@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/siphash.h"
+#include "core/endpoint_health.h"
 #include "core/rcu.h"
 
 #include <stdlib.h>
@@ -65,6 +66,16 @@ uint32_t endpoint_table_maglevs_missing(const struct endpoint_table *t)
     return t->maglevs_missing;
 }
 
+uint32_t endpoint_group_find(const struct endpoint_group *g, const struct ip_addr *addr,
+                             uint16_t port)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        if (g->endpoints[i].port == port && ip_addr_eq(&g->endpoints[i].addr, addr))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
 uint64_t endpoint_table_change(const struct endpoint_table *t)
 {
     return __atomic_load_n(&t->change, __ATOMIC_ACQUIRE);
@@ -104,22 +115,26 @@ static uint32_t choose_nodes(struct endpoint_table *t, const struct endpoint_rec
     return n > 0 ? n : list_nodes(t, record, ENDPOINT_SERVING | ENDPOINT_TERMINATING);
 }
 
-/* The list of a record, on the heap, with the table of `n_nodes` behind it. */
+/* The list of a record, on the heap, with what is known of health and the table of `n_nodes` behind
+ * it. */
 static struct endpoint_group *list_new(struct endpoint_table *t,
                                        const struct endpoint_record *record, uint32_t n_nodes)
 {
     size_t bytes = (size_t)record->count * sizeof(struct endpoint);
+    size_t health_bytes = (size_t)record->count * sizeof(struct endpoint_health);
     size_t places_bytes = n_nodes > 0 ? MAGLEV_PLACES_MAX * sizeof(uint16_t) : 0;
-    struct endpoint_group *list = malloc(sizeof(*list) + bytes + places_bytes);
+    struct endpoint_group *list = malloc(sizeof(*list) + bytes + health_bytes + places_bytes);
     if (list == NULL)
         return NULL;
     *list = (struct endpoint_group){.group = record->group,
                                     .count = record->count,
                                     .flags = record->flags,
-                                    .change = t->change + 1};
+                                    .change = t->change + 1,
+                                    .health = (void *)(list->endpoints + record->count)};
+    memset(list->health, 0, health_bytes);
     memcpy(list->endpoints, record->endpoints, bytes);
     if (n_nodes > 0) {
-        uint16_t *places = (uint16_t *)(void *)&list->endpoints[list->count];
+        uint16_t *places = (uint16_t *)(void *)(list->health + list->count);
         maglev_fill(t->nodes, n_nodes, places, MAGLEV_PLACES_MAX);
         list->places = places;
     }
@@ -151,7 +166,7 @@ static void retire(struct endpoint_table *t, struct endpoint_group *list)
 }
 
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
-                        enum endpoints_fault *ret_fault)
+                        uint64_t now_us, enum endpoints_fault *ret_fault)
 {
     ASSERT(record->group < ENDPOINT_GROUPS_MAX && record->count <= ENDPOINTS_PER_GROUP_MAX);
     if (record->version <= t->versions[record->group]) {
@@ -168,6 +183,8 @@ bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *
         return false;
     list->lacks_table = n_nodes > 0 && !is_room;
     account(t, old, list);
+    if (old != NULL)
+        endpoint_health_carry(old, list, now_us);
     t->versions[record->group] = record->version;
     __atomic_store_n(&t->groups[record->group], list, __ATOMIC_RELEASE);
     __atomic_store_n(&t->change, t->change + 1, __ATOMIC_RELEASE);

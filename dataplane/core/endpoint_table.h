@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 struct rcu;
+struct endpoint_health;
 struct endpoint_table;
 
 /* Lists that wait for workers to let go. Reason: workers poll at least every 500 us, and no more
@@ -24,10 +25,12 @@ struct endpoint_table;
 struct endpoint_group {
     uint32_t group;
     uint16_t count;
-    uint16_t flags;         /* enum endpoint_record_flags */
-    bool lacks_table;       /* it would have one if there were room */
-    uint64_t change;        /* endpoint_table_change() when it was published */
-    const uint16_t *places; /* MAGLEV_PLACES_MAX places with indices of endpoints; NULL: no table */
+    uint16_t flags;                 /* enum endpoint_record_flags */
+    bool lacks_table;               /* it would have one if there were room */
+    uint64_t change;                /* endpoint_table_change() when it was published */
+    const uint16_t *places;         /* MAGLEV_PLACES_MAX places with indices of endpoints; NULL: no
+                                       table */
+    struct endpoint_health *health; /* of each endpoint, by the same index: endpoint_health.h */
     struct endpoint endpoints[];
 };
 
@@ -40,17 +43,22 @@ void endpoint_table_free(struct endpoint_table *t);
 /* The group's list, for use within this poll; NULL: never heard of the group. Cost: a load. */
 const struct endpoint_group *endpoint_group_get(const struct endpoint_table *t, uint32_t group);
 
+/* The index of the endpoint in the group's list; UINT32_MAX: it is not listed. Linear. */
+uint32_t endpoint_group_find(const struct endpoint_group *g, const struct ip_addr *addr,
+                             uint16_t port);
+
 /* A number that grows with each change of the table. Thread: any. Cost: a load. */
 uint64_t endpoint_table_change(const struct endpoint_table *t);
 
 /*
- * Publishes a record that endpoints_check() accepted. *ret_fault is OK, or STALE: not newer than
- * what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is
- * short: nothing changed, try again after endpoint_table_reap(). Thread: housekeeping. Cost: what
- * filling the table costs, if the group has one.
+ * Publishes a record that endpoints_check() accepted; what is known of the health of an endpoint
+ * that stays goes on (endpoint_health_carry()). `now_us`: the workers' time. *ret_fault is OK, or
+ * STALE: not newer than what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists
+ * wait, or memory is short: nothing changed, try again after endpoint_table_reap(). Thread:
+ * housekeeping. Cost: what filling the table costs, if the group has one.
  */
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
-                        enum endpoints_fault *ret_fault);
+                        uint64_t now_us, enum endpoints_fault *ret_fault);
 
 /* How many groups have a table now. Thread: housekeeping. */
 uint32_t endpoint_table_maglevs(const struct endpoint_table *t);

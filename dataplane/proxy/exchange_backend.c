@@ -39,6 +39,7 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     bool was_reused = upstream_conn_is_reused(e->backend);
     e->failed = *upstream_conn_id(e->backend);
     e->is_stale = was_reused && e->persistence != NULL;
+    health_note_end(e, end);
     upstream_drop(e->proxy->upstream, e->backend);
     e->backend = NULL;
     enum retry_when again = retry_after_end(e, end, was_reused);
@@ -146,6 +147,7 @@ void exchange_try(struct exchange *e)
                                .congestion = proxy_congestion(e->target->congestion),
                                .balancing = e->target->balancing.way,
                                .hash = exchange_hash(e, &e->target->balancing),
+                               .health = proxy_health(e->image.view, e->target->health),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
     bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);
@@ -206,9 +208,17 @@ void exchange_leave_backend(struct exchange *e)
     e->backend = NULL;
 }
 
+/* A time limit is over, for which the endpoint is to blame if nobody waited for the client. */
+static void note_timeout(struct exchange *e)
+{
+    if (!is_client_owing(e))
+        health_note_timeout(e);
+}
+
 /* The backend took too long. */
 static void end_try_by_timeout(struct exchange *e)
 {
+    note_timeout(e);
     enum retry_when again = retry_after_timeout(e);
     if (again == RETRY_NEVER) {
         end_by_timeout(e, false);
@@ -223,6 +233,8 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct exchange *e = container_of(timer, struct exchange, timer);
     const struct proxy_config *config = &e->proxy->config;
     if (now_us >= request_deadline(e)) {
+        if (e->backend != NULL)
+            note_timeout(e);
         end_by_timeout(e, false);
         return;
     }

@@ -100,7 +100,8 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     struct upstream_ask ask = {.group = to->group,
                                .congestion = proxy_congestion(to->congestion),
                                .balancing = to->balancing.way,
-                               .hash = exchange_hash(e, &to->balancing)};
+                               .hash = exchange_hash(e, &to->balancing),
+                               .health = proxy_health(e->image.view, to->health)};
     if (upstream_get(p->upstream, &ask, &mirror_ops, m, &m->backend) != UPSTREAM_OK) {
         stat_inc(p->core, STAT_proxy_mirrors_refused);
         pool_put(&p->mirrors, m);

@@ -65,6 +65,15 @@ struct plan_address {
 
 /* ------------------------------------------------------------------ backends */
 
+/* A HealthPolicy. */
+struct plan_health {
+    const char *name;            /* "namespace/name" */
+    struct image_health numbers; /* all of it but group and strings */
+    const char *host;            /* NULL: the address, or the check has none */
+    const char *path;            /* NULL but with HTTP */
+    const char *service;         /* NULL but with GRPC */
+};
+
 /* One port of a Service with its endpoints now. In the order of first use by the routes. */
 struct plan_group {
     const char *name; /* "namespace/service:port": the key of the group's number */
@@ -72,8 +81,9 @@ struct plan_group {
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;
     enum image_balancing balancing;
-    enum image_hash_key hash_key; /* MAGLEV; else NONE */
-    const char *hash_name;        /* HEADER: lower case; COOKIE; else NULL */
+    enum image_hash_key hash_key;     /* MAGLEV; else NONE */
+    const char *hash_name;            /* HEADER: lower case; COOKIE; else NULL */
+    const struct plan_health *health; /* NULL: none */
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \

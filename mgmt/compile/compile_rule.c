@@ -48,6 +48,18 @@ static void add_group(struct compile *c, const struct plan_group *group, uint32_
                                   &(struct image_balance_spec){.way = group->balancing,
                                                                .hash_key = group->hash_key,
                                                                .name = group->hash_name});
+    const struct plan_health *h = group->health;
+    if (h == NULL)
+        return;
+    int fault = image_builder_group_health(c->b, id,
+                                           &(struct image_health_spec){.numbers = h->numbers,
+                                                                       .name = h->name,
+                                                                       .host = h->host,
+                                                                       .path = h->path,
+                                                                       .service = h->service});
+    if (fault == -EINVAL)
+        compile_note(c, "HealthPolicy %s is not in effect for %s: it cannot be carried out",
+                     h->name, group->name);
 }
 
 static void add_backend(struct compile *c, const struct plan_backend *backend)

@@ -36,6 +36,7 @@ struct image_builder *image_builder_new(void)
     b->databases = (struct image_vec){.entry_size = sizeof(struct builder_database),
                                       .count_max = SECTION(b, DATABASES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
+    memset(b->group_health, 0xff, sizeof(b->group_health));
     return b;
 }
 

@@ -119,6 +119,15 @@ struct image_limit_spec {
     uint32_t period_ms;
 };
 
+/* When endpoints of a group get no requests; see struct image_health. */
+struct image_health_spec {
+    struct image_health numbers; /* without group and strings */
+    const char *name;
+    const char *host;    /* NULL: the address, or the check has none */
+    const char *path;    /* NULL but with HTTP */
+    const char *service; /* NULL but with GRPC */
+};
+
 /*
  * Compiles patterns to a database as route/pattern.h loads it. `*ret_bytes` stays the compiler's,
  * as long as the builder lives, and is the same for the same patterns. -EINVAL: one is no pattern,
@@ -178,6 +187,10 @@ struct image_balance_spec {
 /* Which of a group's endpoints is next, LEAST unless said, before or after its backends. */
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
                                   const struct image_balance_spec *spec);
+
+/* The health policy of a group, before or after its backends. -EEXIST: it has one. */
+int image_builder_group_health(struct image_builder *b, uint32_t group,
+                               const struct image_health_spec *spec);
 
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);

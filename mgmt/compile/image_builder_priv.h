@@ -8,7 +8,7 @@
  *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
- *   image_builder_session.c   sessions of rules
+ *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
  */
 #pragma once
 
@@ -96,6 +96,7 @@ struct image_builder {
     uint32_t route_first_match;                    /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
     struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
+    uint32_t group_health[ENDPOINT_GROUPS_MAX];                /* in HEALTH; IMAGE_NONE: none */
 };
 
 /* The array of a section, its entries, and the entry that an index names. */
@@ -192,7 +193,8 @@ uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
 /* Writes the pattern sets of all hosts; after image_builder_order(). */
 int image_builder_patterns(struct image_builder *b);
 
-/* Gives each backend and mirror its group's congestion control and balancing. */
+/* Gives each backend and mirror its group's congestion control, balancing and health policy, after
+ * putting the policies in order. */
 void image_builder_groups(struct image_builder *b);
 
 /* Writes the hash tables of edges and binds and the seed under which they are good. */

@@ -112,8 +112,10 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
     if (!image_arg_is(name, IMAGE_TEXT_NAME) || weight > IMAGE_WEIGHT_MAX ||
         (group != IMAGE_NONE && group >= ENDPOINT_GROUPS_MAX))
         return -EINVAL;
-    struct image_backend entry = {
-        .group = group, .weight = weight, .fault_status = group == IMAGE_NONE ? 500 : 0};
+    struct image_backend entry = {.group = group,
+                                  .weight = weight,
+                                  .fault_status = group == IMAGE_NONE ? 500 : 0,
+                                  .health = IMAGE_NONE};
     struct image_backend *e = NULL;
     if (image_builder_string(b, image_arg(name), &entry.name))
         e = image_vec_push(b, SECTION(b, BACKENDS));
@@ -123,54 +125,6 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
     rule->n_backends++;
     rule->weight_total += weight;
     return 0;
-}
-
-int image_builder_group_congestion(struct image_builder *b, uint32_t group,
-                                   enum image_congestion congestion)
-{
-    if (group >= ENDPOINT_GROUPS_MAX || !image_is_congestion((uint8_t)congestion))
-        return -EINVAL;
-    b->group_congestion[group] = (uint8_t)congestion;
-    return 0;
-}
-
-int image_builder_group_balancing(struct image_builder *b, uint32_t group,
-                                  const struct image_balance_spec *spec)
-{
-    struct image_balance entry = {.way = (uint8_t)spec->way,
-                                  .hash_key = (uint8_t)spec->hash_key,
-                                  .name.length = (uint32_t)image_arg(spec->name).len};
-    bool is_header = spec->hash_key == IMAGE_HASH_KEY_HEADER;
-    if (group >= ENDPOINT_GROUPS_MAX || !image_is_balance(&entry) ||
-        !image_arg_is(spec->name, is_header ? IMAGE_TEXT_TOKEN_LOWER : IMAGE_TEXT_TOKEN))
-        return -EINVAL;
-    if (!image_builder_string(b, image_arg(spec->name), &entry.name))
-        return b->error;
-    b->group_balancing[group] = entry;
-    return 0;
-}
-
-static struct image_balance balance_of(const struct image_builder *b, uint32_t group)
-{
-    const struct image_balance *said = &b->group_balancing[group];
-    return said->way != IMAGE_BALANCING_NONE ? *said
-                                             : (struct image_balance){.way = IMAGE_BALANCING_LEAST};
-}
-
-void image_builder_groups(struct image_builder *b)
-{
-    struct image_backend *backends = ENTRIES(b, BACKENDS, struct image_backend);
-    for (uint32_t i = 0; i < SECTION(b, BACKENDS)->count; i++) {
-        if (backends[i].group == IMAGE_NONE)
-            continue;
-        backends[i].congestion = b->group_congestion[backends[i].group];
-        backends[i].balancing = balance_of(b, backends[i].group);
-    }
-    struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
-    for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
-        mirrors[i].congestion = b->group_congestion[mirrors[i].group];
-        mirrors[i].balancing = balance_of(b, mirrors[i].group);
-    }
 }
 
 /* The host of a listener, made if it is not there; IMAGE_NONE: b->error is set. */

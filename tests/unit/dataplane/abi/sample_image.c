@@ -238,6 +238,35 @@ static void add_secure(struct image_builder *b, const struct ip_addr *vip)
     REQUIRE(image_builder_bind(b, vip, 80, secure) == -EPROTO);
 }
 
+/* Policies of two groups, not in their order. */
+static void add_health(struct image_builder *b)
+{
+    struct image_health_spec seen = {
+        .numbers = {.failures = 5,
+                    .base_ejection_ms = 30000,
+                    .max_ejection_ms = 300000,
+                    .max_ejected_percent = 50,
+                    .slow_start_ms = 30000,
+                    .panic_percent = 50},
+        .name = "a/seen",
+    };
+    struct image_health_spec asked = {
+        .numbers = {.check = IMAGE_HEALTH_CHECK_HTTP,
+                    .interval_ms = 5000,
+                    .timeout_ms = 1000,
+                    .healthy_checks = 2,
+                    .unhealthy_checks = 3,
+                    .port = 8081,
+                    .n_statuses = 2,
+                    .statuses = {{200, 299}, {404, 404}}},
+        .name = "a/asked",
+        .host = "health.example.com:8081",
+        .path = "/healthz?deep",
+    };
+    REQUIRE(image_builder_group_health(b, 4, &seen) == 0);
+    REQUIRE(image_builder_group_health(b, 3, &asked) == 0);
+}
+
 void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
@@ -254,6 +283,7 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_bind_congestion(b, &vip6, 80, IMAGE_CONGESTION_BBR) == 0);
     add_secure(b, &vip);
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
+    add_health(b);
     add_shop(b, wild);
     add_rest(b, all);
     add_crowd(b, all);
@@ -355,4 +385,18 @@ void use_image(const void *data)
         }
     }
     route_patterns_free(patterns);
+}
+
+enum image_fault fault_with(void *data, size_t len, const uint8_t *at, uint8_t byte,
+                            uint32_t *ret_section)
+{
+    uint8_t *place = (uint8_t *)data + (at - (const uint8_t *)data);
+    uint8_t before = *place;
+    struct image_fault_info info;
+    *place = byte;
+    image_seal(data, len);
+    image_check(data, len, &info);
+    *place = before;
+    *ret_section = info.section;
+    return info.fault;
 }

@@ -169,21 +169,6 @@ TEST(many_damages_at_once_are_refused_or_harmless)
     free(data);
 }
 
-/* With `byte` written at `at` of `data`: what is wrong, and in which section. */
-static enum image_fault fault_with(void *data, size_t len, const uint8_t *at, uint8_t byte,
-                                   uint32_t *ret_section)
-{
-    uint8_t *place = (uint8_t *)data + (at - (const uint8_t *)data);
-    uint8_t before = *place;
-    struct image_fault_info info;
-    *place = byte;
-    image_seal(data, len);
-    image_check(data, len, &info);
-    *place = before;
-    *ret_section = info.section;
-    return info.fault;
-}
-
 TEST(only_a_listener_that_terminates_tls_has_identities)
 {
     size_t len;

@@ -32,7 +32,7 @@ static const struct endpoint_record *make(uint32_t group, uint64_t version, uint
 static enum endpoints_fault put(struct endpoint_table *t, const struct endpoint_record *r)
 {
     enum endpoints_fault fault = ENDPOINTS_FAULT_OK;
-    CHECK(endpoint_table_put(t, r, &fault));
+    CHECK(endpoint_table_put(t, r, 0, &fault));
     return fault;
 }
 
@@ -115,7 +115,7 @@ TEST(updates_wait_when_too_many_old_lists_do)
     rcu_online(rcu, 0);
     for (unsigned i = 0; i <= ENDPOINT_RETIRED_MAX; i++)
         CHECK_EQ(put(t, make(9, i + 1, 1, (uint16_t)(i + 1))), ENDPOINTS_FAULT_OK);
-    CHECK(!endpoint_table_put(t, make(9, 5000, 1, 80), &fault));
+    CHECK(!endpoint_table_put(t, make(9, 5000, 1, 80), 0, &fault));
     CHECK_EQ(endpoint_group_get(t, 9)->endpoints[0].port, ENDPOINT_RETIRED_MAX + 1);
     CHECK_EQ(endpoint_table_reap(t), ENDPOINT_RETIRED_MAX);
     rcu_quiescent(rcu, 0);

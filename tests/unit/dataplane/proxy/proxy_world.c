@@ -228,6 +228,8 @@ void world_publish(struct world *w, uint16_t port)
     if (w->hash_key != IMAGE_HASH_KEY_NONE)
         image_builder_group_balancing(
             b, 1, &(struct image_balance_spec){IMAGE_BALANCING_MAGLEV, w->hash_key, w->hash_name});
+    if (w->health != NULL)
+        image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);
@@ -446,7 +448,7 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
         r->endpoints[i].flags = flags;
     }
     enum endpoints_fault fault;
-    bool is_put = endpoint_table_put(w->table, r, &fault);
+    bool is_put = endpoint_table_put(w->table, r, w->core.now_us, &fault);
     ASSERT(is_put && fault == ENDPOINTS_FAULT_OK);
     free(r);
     rcu_quiescent(w->rcu, 0);

@@ -46,8 +46,9 @@ struct world {
     void *image;
     struct image_view view;
     unsigned pins;
-    enum image_congestion congestion; /* of the bind and of group 1 in the next image */
-    enum image_hash_key hash_key;     /* what group 1 goes by in the next image; NONE: by load */
+    const struct image_health *health; /* of group 1 in the next image; NULL: it has no policy */
+    enum image_congestion congestion;  /* of the bind and of group 1 in the next image */
+    enum image_hash_key hash_key;      /* what group 1 goes by in the next image; NONE: by load */
     const char *hash_name;
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];

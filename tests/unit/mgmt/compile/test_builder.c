@@ -132,6 +132,48 @@ TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
     image_builder_free(b);
 }
 
+TEST(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there)
+{
+    struct image_health_spec spec = {.numbers = {.check = IMAGE_HEALTH_CHECK_HTTP,
+                                                 .interval_ms = 1000,
+                                                 .timeout_ms = 1000,
+                                                 .healthy_checks = 1,
+                                                 .unhealthy_checks = 1,
+                                                 .n_statuses = 1,
+                                                 .statuses = {{200, 399}}},
+                                     .name = "n/policy"};
+    struct image_builder *b = begin();
+    begin_rule(b);
+    CHECK_EQ(image_builder_group_health(b, 7, &spec), -EINVAL); /* no path */
+    spec.path = "/ok";
+    CHECK_EQ(image_builder_group_health(b, ENDPOINT_GROUPS_MAX, &spec), -EINVAL);
+    spec.host = "*.example.com";
+    CHECK_EQ(image_builder_group_health(b, 7, &spec), -EINVAL);
+    spec.host = NULL;
+    CHECK_EQ(image_builder_group_health(b, 9, &spec), 0);
+    CHECK_EQ(image_builder_backend(b, "n/before:80", 7, 1), 0);
+    CHECK_EQ(image_builder_group_health(b, 7, &spec), 0);
+    CHECK_EQ(image_builder_group_health(b, 7, &spec), -EEXIST);
+    CHECK_EQ(image_builder_backend(b, "n/behind:80", 7, 1), 0);
+    CHECK_EQ(image_builder_backend(b, "n/other:80", 8, 1), 0);
+    CHECK_EQ(image_builder_backend(b, "n/fault:80", IMAGE_NONE, 1), 0);
+    CHECK_EQ(image_builder_mirror(b, "n/mirror:80", 9, 1, 1), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_health == 2 && v.n_backends == 4 && v.n_mirrors == 1);
+    CHECK_EQ(v.health[0].group, 7);
+    CHECK_EQ(v.health[1].group, 9);
+    CHECK(slice_eq(image_text(&v, v.health[0].path), SLICE_LIT("/ok")));
+    CHECK_EQ(v.backends[0].health, 0);
+    CHECK_EQ(v.backends[1].health, 0);
+    CHECK_EQ(v.backends[2].health, IMAGE_NONE);
+    CHECK_EQ(v.backends[3].health, IMAGE_NONE);
+    CHECK_EQ(v.mirrors[0].health, 1);
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(filters_that_would_break_a_message_are_refused)
 {
     static const struct image_header_op_spec bad_ops[] = {
@@ -623,6 +665,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(many_addresses_are_bound_and_found),
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups),
+          T(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
           T(sessions_have_names_that_clients_keep_and_that_break_no_message),
