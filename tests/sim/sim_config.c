@@ -118,6 +118,27 @@ static enum image_congestion congestion_of(const struct sim_box *box, unsigned n
     return is_bbr ? IMAGE_CONGESTION_BBR : IMAGE_CONGESTION_CUBIC;
 }
 
+/* The backends of a group are asked ten times a second: by HTTP, or by TCP alone. */
+static void add_checks(const struct sim_box *box, struct image_builder *b, uint32_t group)
+{
+    bool is_http = (group + box->sim->plan.seed) % 2 == 0;
+    struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
+    spec.numbers = (struct image_health){
+        .interval_ms = 100,
+        .timeout_ms = 100,
+        .healthy_checks = 1,
+        .unhealthy_checks = 2,
+        .check = is_http ? IMAGE_HEALTH_CHECK_HTTP : IMAGE_HEALTH_CHECK_TCP,
+        .panic_percent = 50,
+    };
+    if (is_http) {
+        spec.numbers.n_statuses = 1;
+        spec.numbers.statuses[0] = (struct image_status_range){204, 204};
+    }
+    int fault = image_builder_group_health(b, group, &spec);
+    ASSERT(fault == 0);
+}
+
 /* Routes in the order of their names, as precedence wants it. */
 static void add_routes(struct sim_box *box, struct image_builder *b)
 {
@@ -133,6 +154,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
         ASSERT(fault == 0);
+        if (box->sim->plan.is_checked && !box->is_settled)
+            add_checks(box, b, group);
     }
     uint32_t one = 1;
     uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};

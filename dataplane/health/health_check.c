@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One check: opened, asked, judged, let go.
+ *
+ * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN, an
+ * HTTP check when it has read the (short) body. A reset would spare us the TIME_WAIT, but accept()
+ * of many servers reports it as an error, once an interval. What is too long or too late is reset.
+ */
+#include "base/assert.h"
+#include "health/health_priv.h"
+
+#include <stdio.h>
+
+enum verdict { VERDICT_NONE, VERDICT_GOOD, VERDICT_BAD };
+
+/* By enum health_end. */
+static const struct {
+    enum stat_id counter;
+    enum verdict verdict;
+} ends[] = {
+#define X(name, verdict, help) {STAT_health_end_##name, VERDICT_##verdict},
+    HEALTH_END_LIST(X)
+#undef X
+};
+
+/* Where the endpoint is listed, with the policy that is in force now. False: it is gone, or the
+ * policy is none that this check could answer. */
+static bool find_place(const struct health *h, const struct health_check *c,
+                       struct health_place *ret)
+{
+    struct health_place at;
+    if (!health_place_find(h, &c->probe->id, &at) || at.policy->check != c->type)
+        return false;
+    *ret = at;
+    return true;
+}
+
+/* What the endpoint has become, for who looks on. */
+static void note_change(struct health *h, struct health_probe *p, bool is_unhealthy)
+{
+    if (is_unhealthy == p->is_unhealthy)
+        return; /* healthy, and was not known before */
+    p->is_unhealthy = is_unhealthy;
+    stat_inc(h->core, is_unhealthy ? STAT_health_became_unhealthy : STAT_health_became_healthy);
+    h->core->stats->counters[STAT_health_unhealthy_now] += is_unhealthy ? 1 : -1ull;
+}
+
+/* Tells those who choose endpoints. False: nobody wants to know any more. */
+static bool report(struct health *h, const struct health_check *c, bool is_good)
+{
+    struct health_place at;
+    if (!find_place(h, c, &at))
+        return false;
+    if (endpoint_health_report(at.list, at.index, is_good, at.policy, h->core->now_us)) {
+        uint32_t checked = __atomic_load_n(&at.list->health[at.index].checked, __ATOMIC_RELAXED);
+        note_change(h, c->probe, checked == ENDPOINT_CHECK_UNHEALTHY);
+    }
+    return true;
+}
+
+/* Its end is known. */
+static void decide(struct health *h, struct health_check *c, enum health_end end)
+{
+    ASSERT(!c->is_decided && (unsigned)end < HEALTH_END_COUNT);
+    enum verdict verdict = ends[end].verdict;
+    if (verdict != VERDICT_NONE && !report(h, c, verdict == VERDICT_GOOD))
+        end = HEALTH_END_gone;
+    c->is_decided = true;
+    stat_inc(h->core, ends[end].counter);
+}
+
+/* Its connection is gone. */
+static void free_check(struct health *h, struct health_check *c)
+{
+    struct health_probe *p = c->probe;
+    ASSERT(c->is_decided && p->check == c && c->h1.stream == NULL);
+    p->check = NULL;
+    pool_put(&h->checks, c);
+    h->core->stats->counters[STAT_health_checks_now]--;
+    health_probe_rest(h, p);
+}
+
+static void leave(struct health *h, struct health_check *c)
+{
+    h1_client_close(&c->h1);
+    free_check(h, c);
+}
+
+static void break_off(struct health *h, struct health_check *c)
+{
+    h1_client_abort(&c->h1);
+    free_check(h, c);
+}
+
+/* "10.0.0.1:8080", what a client that has no name for the endpoint would say. */
+static struct slice text_of(const struct health_probe_id *id, char *buf, size_t bytes)
+{
+    char addr[IP_ADDR_TEXT_MAX];
+    bool is_v4 = ip_addr_is_v4(&id->addr);
+    int n = snprintf(buf, bytes, "%s%s%s:%u", is_v4 ? "" : "[", ip_addr_format(&id->addr, addr),
+                     is_v4 ? "" : "]", (unsigned)id->port);
+    ASSERT(n > 0 && (size_t)n < bytes);
+    return slice_of(buf, (size_t)n);
+}
+
+/* Sends the request. False: there was no memory for it. */
+static bool ask(struct health_check *c, const struct image_view *v,
+                const struct image_health *policy)
+{
+    static const struct http_field fields[] = {
+        {SLICE_LIT("User-Agent"), SLICE_LIT("sluice-health")},
+        {SLICE_LIT("Connection"), SLICE_LIT("close")},
+    };
+    char text[IP_ADDR_TEXT_MAX + sizeof("[]:65535")];
+    struct slice host = image_text(v, policy->host);
+    if (host.len == 0)
+        host = text_of(&c->probe->id, text, sizeof(text));
+    struct h1_request r = {.method = SLICE_LIT("GET"),
+                           .path = image_text(v, policy->path),
+                           .authority = host,
+                           .fields = fields,
+                           .n_fields = array_len(fields),
+                           .body = HTTP_BODY_NONE};
+    if (!h1_client_send_head(&c->h1, &r))
+        return false;
+    h1_client_end_request(&c->h1);
+    return true;
+}
+
+/* Established. */
+static void on_writable(struct h1_client *h1)
+{
+    struct health_check *c = container_of(h1, struct health_check, h1);
+    struct health *h = h1->owner;
+    struct health_place at;
+    if (h1->phase != H1_CLIENT_READY)
+        return; /* room for the rest of the request, which needs no help */
+    if (c->type == IMAGE_HEALTH_CHECK_TCP) {
+        decide(h, c, HEALTH_END_ok);
+        leave(h, c);
+        return;
+    }
+    bool is_wanted = find_place(h, c, &at);
+    if (is_wanted && ask(c, h->view, at.policy))
+        return;
+    decide(h, c, is_wanted ? HEALTH_END_not_asked : HEALTH_END_gone);
+    break_off(h, c);
+}
+
+/* A head. What its status means the policy says that is in force now. */
+static void on_response(struct h1_client *h1)
+{
+    struct health_check *c = container_of(h1, struct health_check, h1);
+    struct health *h = h1->owner;
+    struct health_place at;
+    uint16_t status = h1->response->head.status;
+    if (status < 200)
+        return;
+    if (!find_place(h, c, &at))
+        decide(h, c, HEALTH_END_gone);
+    else
+        decide(h, c, image_health_passes(at.policy, status) ? HEALTH_END_ok : HEALTH_END_status);
+}
+
+/* Throws the answer away; with its end the backend has had its say. */
+static void on_body(struct h1_client *h1)
+{
+    struct health_check *c = container_of(h1, struct health_check, h1);
+    struct health *h = h1->owner;
+    size_t n;
+    while (c->body_bytes <= HEALTH_BODY_BYTES_MAX && (n = h1_client_body_ready(h1)) > 0) {
+        h1_client_body_consume(h1, n);
+        c->body_bytes += n < HEALTH_BODY_BYTES_MAX ? (uint32_t)n : HEALTH_BODY_BYTES_MAX;
+    }
+    if (c->body_bytes > HEALTH_BODY_BYTES_MAX || h1_client_body_fault(h1) != HTTP_FAULT_none)
+        break_off(h, c);
+    else if (h1_client_body_is_done(h1))
+        leave(h, c);
+}
+
+/* What the end of a connection before its head says. */
+static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why)
+{
+    if (why == H1_CLIENT_END_FAULT)
+        return h1->fault == HTTP_FAULT_no_head_buffer ? HEALTH_END_not_asked : HEALTH_END_fault;
+    switch (h1->end) {
+    case STREAM_END_REFUSED:
+        return HEALTH_END_refused;
+    case STREAM_END_TIMEOUT:
+        return HEALTH_END_timeout;
+    case STREAM_END_UNREACHABLE:
+        return HEALTH_END_unreachable;
+    case STREAM_END_NO_RESOURCES:
+        return HEALTH_END_not_asked;
+    default:
+        return HEALTH_END_closed;
+    }
+}
+
+static void on_end(struct h1_client *h1, enum h1_client_end why)
+{
+    struct health_check *c = container_of(h1, struct health_check, h1);
+    struct health *h = h1->owner;
+    if (!c->is_decided)
+        decide(h, c, end_of(h1, why));
+    free_check(h, c);
+}
+
+static const struct h1_client_ops check_ops = {
+    .on_writable = on_writable, .on_response = on_response, .on_body = on_body, .on_end = on_end};
+
+void health_check_begin(struct health *h, struct health_probe *p, const struct health_place *at)
+{
+    ASSERT(p->check == NULL && !list_is_linked(&p->due));
+    const struct image_health *policy = at->policy;
+    struct tcp_open_args args = {.remote = p->id.addr,
+                                 .remote_port = policy->port != 0 ? policy->port : p->id.port,
+                                 .connect_timeout_ms = policy->timeout_ms};
+    struct stream *stream;
+    stat_inc(h->core, STAT_health_started);
+    if (h->dialer.open(h->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
+        stat_inc(h->core, STAT_health_end_not_asked);
+        health_probe_rest(h, p);
+        return;
+    }
+    struct health_check *c = pool_get(&h->checks);
+    ASSERT(c != NULL); /* the caller looked */
+    *c = (struct health_check){.probe = p, .type = policy->check};
+    h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
+    p->check = c;
+    h->core->stats->counters[STAT_health_checks_now]++;
+    wheel_arm(&h->core->wheel, &p->timer, h->core->now_us + (uint64_t)policy->timeout_ms * 1000);
+}
+
+void health_check_expire(struct health *h, struct health_check *c)
+{
+    if (!c->is_decided)
+        decide(h, c, HEALTH_END_timeout);
+    break_off(h, c);
+}
+
+void health_check_stop(struct health *h, struct health_check *c)
+{
+    if (!c->is_decided)
+        decide(h, c, HEALTH_END_gone);
+    break_off(h, c);
+}
+
+static struct http_head_buf *head_get(void *owner)
+{
+    struct health *h = owner;
+    return pool_get(&h->head_bufs);
+}
+
+static void head_put(void *owner, struct http_head_buf *buf)
+{
+    struct health *h = owner;
+    pool_put(&h->head_bufs, buf);
+}
+
+/* A fault is the end of a check, and counted as that; one of a body that nobody wants is nothing. */
+static void on_fault(void *owner, enum http_fault fault, bool is_backend)
+{
+    ASSERT_HOT(owner != NULL && fault != HTTP_FAULT_none && is_backend);
+}
+
+void health_env_init(struct health *h)
+{
+    h->env = (struct http_env){
+        .head_get = head_get, .head_put = head_put, .on_fault = on_fault, .owner = h};
+}
