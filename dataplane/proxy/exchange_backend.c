@@ -39,6 +39,7 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     bool was_reused = upstream_conn_is_reused(e->backend);
     e->failed = *upstream_conn_id(e->backend);
     e->is_stale = was_reused && e->persistence != NULL;
+    health_note_end(e, end);
     upstream_drop(e->proxy->upstream, e->backend);
     e->backend = NULL;
     enum retry_when again = retry_after_end(e, end, was_reused);
@@ -145,6 +146,7 @@ void exchange_try(struct exchange *e)
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
                                .is_in_turn = e->target->balancing == IMAGE_BALANCING_TURNS,
+                               .health = proxy_health(e->image.view, e->target->health),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
     bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);
@@ -208,6 +210,7 @@ void exchange_leave_backend(struct exchange *e)
 /* The backend took too long. */
 static void end_try_by_timeout(struct exchange *e)
 {
+    health_note_timeout(e);
     enum retry_when again = retry_after_timeout(e);
     if (again == RETRY_NEVER) {
         end_by_timeout(e, false);
@@ -222,6 +225,8 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct exchange *e = container_of(timer, struct exchange, timer);
     const struct proxy_config *config = &e->proxy->config;
     if (now_us >= request_deadline(e)) {
+        if (e->backend != NULL && !is_client_owing(e))
+            health_note_timeout(e);
         end_by_timeout(e, false);
         return;
     }

@@ -58,6 +58,7 @@ void exchange_on_response(struct h1_client *h)
         stat_inc(e->proxy->core, STAT_proxy_informational_dropped);
         return;
     }
+    health_note_status(e, head->status);
     enum retry_when again = retry_after_status(e, head->status);
     if (again != RETRY_NEVER) {
         exchange_leave_backend(e);

@@ -99,6 +99,7 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     *m = (struct mirror){.proxy = p, .exchange = e, .timer = {.on_expire = on_timer}};
     struct upstream_ask ask = {.group = to->group,
                                .congestion = proxy_congestion(to->congestion),
+                               .health = proxy_health(e->image.view, to->health),
                                .is_in_turn = to->balancing == IMAGE_BALANCING_TURNS};
     if (upstream_get(p->upstream, &ask, &mirror_ops, m, &m->backend) != UPSTREAM_OK) {
         stat_inc(p->core, STAT_proxy_mirrors_refused);

@@ -130,6 +130,12 @@ struct proxy {
 /* proxy.c: what an image says, as TCP takes it. */
 enum tcp_congestion proxy_congestion(uint8_t congestion);
 
+/* The health policy with that index; IMAGE_NONE: NULL. */
+static inline const struct image_health *proxy_health(const struct image_view *v, uint32_t index)
+{
+    return index == IMAGE_NONE ? NULL : &v->health[index];
+}
+
 /* proxy_env.c: head buffers and counters for http. */
 void proxy_env_init(struct proxy *p);
 
@@ -214,6 +220,14 @@ enum retry_when retry_after_status(struct exchange *e, uint16_t status);
 enum retry_when retry_after_timeout(struct exchange *e);
 /* Sends it again. It has no backend connection. May end the exchange. */
 void exchange_retry(struct exchange *e, enum retry_when when);
+
+/* health.c: how the try went, for the health policy of its group. While it has its connection. */
+/* Its connection ends so. */
+void health_note_end(struct exchange *e, enum h1_client_end end);
+/* The backend answers with that status. */
+void health_note_status(struct exchange *e, uint16_t status);
+/* The backend took too long. */
+void health_note_timeout(struct exchange *e);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

@@ -80,8 +80,10 @@ void exchange_session_begin(struct exchange *e, const struct image_rule *rule)
     e->has_session = look_for(&k);
     for (uint32_t i = 0; e->has_session && i < rule->n_backends; i++) {
         const struct image_backend *backend = &v->backends[rule->first_backend + i];
+        struct upstream_ask ask = {.group = backend->group,
+                                   .health = proxy_health(v, backend->health)};
         if (backend->weight == 0 || backend->group == IMAGE_NONE ||
-            !upstream_find(e->proxy->upstream, backend->group, is_endpoint, &k, &e->session_at))
+            !upstream_find(e->proxy->upstream, &ask, is_endpoint, &k, &e->session_at))
             continue;
         e->target = backend;
         e->session_salt = k.session.salt;

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct core;
+struct image_health;
 struct endpoint_table;
 struct upstream;
 
@@ -87,9 +88,10 @@ void upstream_done(struct upstream *u);
 /* What is wanted. */
 struct upstream_ask {
     uint32_t group;
-    enum tcp_congestion congestion; /* of the group: the connection has it */
-    bool is_in_turn;                /* one after the other instead of the better of two */
-    bool is_fresh;                  /* never an idle connection: it is a second try */
+    enum tcp_congestion congestion;    /* of the group: the connection has it */
+    bool is_in_turn;                   /* one after the other instead of the better of two */
+    bool is_fresh;                     /* never an idle connection: it is a second try */
+    const struct image_health *health; /* the group's policy; NULL: it has none */
     const struct upstream_conn_id
         *avoid; /* it just failed: only if it is the only one; NULL: none */
     const struct upstream_conn_id *wanted; /* it, as long as it may get a request; NULL: any */
@@ -98,15 +100,16 @@ struct upstream_ask {
 /* Is this endpoint the one that is looked for? */
 typedef bool (*upstream_is_fn)(const void *arg, const struct upstream_conn_id *id);
 
-/* The endpoint of the group that is it and that may get a request now: see upstream_get(). False:
- * there is none. Cost: linear in the group's endpoints, a call each. */
-bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, const void *arg,
-                   struct upstream_conn_id *ret);
+/* The endpoint of the group (with its health) that is it and that may get a request now: see
+ * upstream_get(). False: there is none. Cost: linear in the group's endpoints, a call each. */
+bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, upstream_is_fn is,
+                   const void *arg, struct upstream_conn_id *ret);
 
 /*
  * A connection to an endpoint of the group: an idle one with the congestion control asked for
- * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY; when there is
- * none, those that still serve while they terminate. The one that is wanted, if it is among them;
+ * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY and usable by
+ * the health policy; READY ones when too few are usable; when there is none, those that still serve
+ * while they terminate. The one that is wanted, if it is among them;
  * of two chosen at random by weight, the one
  * with fewer requests under way for its weight (power of two choices). h1.ops and h1.owner are set
  * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
@@ -115,6 +118,11 @@ bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, 
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
                                   const struct h1_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn);
+
+/* How a request to an endpoint of the asked group went, for its health policy. Cost: linear in the
+ * group's endpoints where the policy ejects, else nothing. */
+void upstream_note(struct upstream *u, const struct upstream_ask *ask,
+                   const struct upstream_conn_id *id, bool is_ok);
 
 /* The exchange is complete: keeps the connection for reuse when it can be reused, else closes it.
  * Not after on_end: then upstream_conn_drop(). */

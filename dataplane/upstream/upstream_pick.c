@@ -6,55 +6,90 @@
  * endpoint after every change), least outstanding (a scan for the minimum; all workers run to the
  * endpoint that just appeared), and the better of two random ones (Mitzenmacher: "The Power of Two
  * Choices in Randomized Load Balancing", 2001), which needs no common state and has neither fault.
- * We take the last. A group with slow start or locality would change our mind. Who wants the first
+ * We take the last. A group with locality would change our mind. Who wants the first
  * all the same (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere:
  * where all requests cost the same it is the most even, and a slow endpoint gets as much as others.
+ *
+ * Who may be chosen at all: the READY ones that are usable by their group's health policy; all
+ * READY ones, if it has none, or if so few are usable that they would break under the load of all
+ * (panic); those that still serve while they terminate, if nobody is left. A group without a policy
+ * pays a comparison an endpoint.
  */
 #include "base/assert.h"
+#include "core/endpoint_health.h"
 #include "upstream/upstream_priv.h"
 
-/* 0 is taken as 1: a list without weights is a list of equals. */
-static uint32_t weight_of(const struct endpoint *e)
+/* Who may get a request, the best first. */
+enum level {
+    LEVEL_USABLE,  /* READY, and well as far as the policy knows */
+    LEVEL_READY,   /* READY */
+    LEVEL_SERVING, /* the last resort: on its way out */
+    LEVELS
+};
+
+/* Those that one is drawn from. `shares` is what the policy says of each READY one, read once: other
+ * workers write to what it is read from. */
+struct field {
+    const struct endpoint_group *g;
+    const struct upstream_conn_id *avoid;
+    uint32_t total; /* of their weights */
+    enum level level;
+    bool is_slow; /* one is in its slow start: weights are in parts of ENDPOINT_SHARE_FULL */
+    uint8_t shares[ENDPOINTS_PER_GROUP_MAX]; /* with USABLE; 0: not usable */
+};
+
+static bool is_same(const struct endpoint *e, const struct upstream_conn_id *id)
 {
-    return e->weight > 0 ? e->weight : 1;
+    return e->port == id->port && ip_addr_eq(&e->addr, &id->addr);
 }
 
-/* May it get a request in this round? READY ones; `is_last_resort`: those that still serve. */
-static bool is_eligible(const struct endpoint *e, const struct upstream_ask *ask,
-                        bool is_last_resort)
+/* May it be drawn? */
+static bool is_eligible(const struct field *f, uint32_t i)
 {
-    uint32_t wanted = is_last_resort ? ENDPOINT_SERVING | ENDPOINT_TERMINATING : ENDPOINT_READY;
-    if ((e->flags & wanted) != wanted)
+    static const uint32_t wanted[LEVELS] = {
+        [LEVEL_USABLE] = ENDPOINT_READY,
+        [LEVEL_READY] = ENDPOINT_READY,
+        [LEVEL_SERVING] = ENDPOINT_SERVING | ENDPOINT_TERMINATING,
+    };
+    const struct endpoint *e = &f->g->endpoints[i];
+    if ((e->flags & wanted[f->level]) != wanted[f->level])
         return false;
-    return ask->avoid == NULL || e->port != ask->avoid->port ||
-           !ip_addr_eq(&e->addr, &ask->avoid->addr);
+    if (f->level == LEVEL_USABLE && f->shares[i] == 0)
+        return false;
+    return f->avoid == NULL || !is_same(e, f->avoid);
 }
 
-static uint64_t total_weight(const struct endpoint_group *g, const struct upstream_ask *ask,
-                             bool is_last_resort)
+/* 0 is taken as 1: a list without weights is a list of equals. */
+static uint32_t weight_of(const struct field *f, uint32_t i)
+{
+    uint32_t weight = f->g->endpoints[i].weight > 0 ? f->g->endpoints[i].weight : 1;
+    return f->is_slow ? weight * f->shares[i] : weight;
+}
+
+static uint32_t total_weight(const struct field *f)
 {
     uint64_t total = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
-        if (is_eligible(&g->endpoints[i], ask, is_last_resort))
-            total += weight_of(&g->endpoints[i]);
+    for (uint32_t i = 0; i < f->g->count; i++) {
+        if (is_eligible(f, i))
+            total += weight_of(f, i);
     }
-    return total;
+    ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits, and 64 parts of each */
+    return (uint32_t)total;
 }
 
-/* The one that has this part of the total weight. */
-static const struct endpoint *take(const struct endpoint_group *g, const struct upstream_ask *ask,
-                                   bool is_last_resort, uint32_t at)
+/* The index of the one that has this part of the total weight. */
+static uint32_t take(const struct field *f, uint32_t at)
 {
-    for (uint32_t i = 0; i < g->count; i++) {
-        const struct endpoint *e = &g->endpoints[i];
-        if (!is_eligible(e, ask, is_last_resort))
+    for (uint32_t i = 0; i < f->g->count; i++) {
+        if (!is_eligible(f, i))
             continue;
-        if (at < weight_of(e))
-            return e;
-        at -= weight_of(e);
+        uint32_t weight = weight_of(f, i);
+        if (at < weight)
+            return i;
+        at -= weight;
     }
     ASSERT(!"a draw below the total weight has a taker");
-    return NULL;
+    return 0;
 }
 
 static uint32_t busy_of(const struct upstream *u, const struct endpoint *e)
@@ -64,36 +99,62 @@ static uint32_t busy_of(const struct upstream *u, const struct endpoint *e)
     return known != NULL ? known->busy : 0;
 }
 
-/* Who may be drawn from: READY ones, else those that still serve; and without the one to avoid,
- * unless that is the only one. Returns their weight; 0: nobody. */
-static uint64_t choose_field(const struct endpoint_group *g, struct upstream_ask *ask,
-                             bool *ret_is_last_resort)
+/* Reads what the policy says of the READY ones. True: enough of them are usable. */
+static bool read_shares(struct field *f, const struct image_health *health, uint64_t now_us)
 {
-    for (;;) {
-        for (int last_resort = 0; last_resort < 2; last_resort++) {
-            uint64_t total = total_weight(g, ask, last_resort);
-            *ret_is_last_resort = last_resort;
-            if (total > 0)
-                return total;
+    uint32_t ready = 0, usable = 0;
+    for (uint32_t i = 0; i < f->g->count; i++) {
+        const struct endpoint_health *h = &f->g->health[i];
+        f->shares[i] = 0;
+        if ((f->g->endpoints[i].flags & ENDPOINT_READY) == 0)
+            continue;
+        ready++;
+        if (!endpoint_health_is_usable(h, health, now_us))
+            continue;
+        usable++;
+        f->shares[i] = ENDPOINT_SHARE_FULL;
+        if (health->slow_start_ms != 0)
+            f->shares[i] = (uint8_t)endpoint_health_share(h, health, now_us);
+        f->is_slow |= f->shares[i] < ENDPOINT_SHARE_FULL;
+    }
+    return usable * 100 >= ready * health->panic_percent;
+}
+
+/* Fills in the best field that is not empty: of the usable or ready ones, or the last resort; and
+ * without the one to avoid, unless that is the only one. False: nobody is left. */
+static bool choose_field(const struct upstream *u, const struct upstream_ask *ask,
+                         struct field *ret)
+{
+    ret->g = endpoint_group_get(u->table, ask->group);
+    ret->avoid = ask->avoid;
+    ret->is_slow = false;
+    if (ret->g == NULL)
+        return false;
+    bool has_usable = ask->health != NULL && read_shares(ret, ask->health, u->core->now_us);
+    const enum level levels[] = {has_usable ? LEVEL_USABLE : LEVEL_READY, LEVEL_SERVING};
+    bool is_slow = has_usable && ret->is_slow;
+    for (;; ret->avoid = NULL) {
+        for (unsigned i = 0; i < array_len(levels); i++) {
+            ret->level = levels[i];
+            ret->is_slow = is_slow && levels[i] == LEVEL_USABLE;
+            ret->total = total_weight(ret);
+            if (ret->total > 0)
+                return true;
         }
-        if (ask->avoid == NULL)
-            return 0;
-        ask->avoid = NULL;
+        if (ret->avoid == NULL)
+            return false;
     }
 }
 
-bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, const void *arg,
-                   struct upstream_conn_id *ret)
+bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, upstream_is_fn is,
+                   const void *arg, struct upstream_conn_id *ret)
 {
-    const struct endpoint_group *g = endpoint_group_get(u->table, group);
-    struct upstream_ask ask = {.group = group};
-    bool is_last_resort;
-    if (g == NULL || choose_field(g, &ask, &is_last_resort) == 0)
+    struct field f;
+    if (!choose_field(u, ask, &f))
         return false;
-    for (uint32_t i = 0; i < g->count; i++) {
-        const struct endpoint *e = &g->endpoints[i];
-        struct upstream_conn_id id = {e->addr, e->port};
-        if (is_eligible(e, &ask, is_last_resort) && is(arg, &id)) {
+    for (uint32_t i = 0; i < f.g->count; i++) {
+        struct upstream_conn_id id = {f.g->endpoints[i].addr, f.g->endpoints[i].port};
+        if (is_eligible(&f, i) && is(arg, &id)) {
             *ret = id;
             return true;
         }
@@ -101,58 +162,54 @@ bool upstream_find(const struct upstream *u, uint32_t group, upstream_is_fn is, 
     return false;
 }
 
-/* The one that is wanted, if it may be drawn from the field; NULL: it may not. */
-static const struct endpoint *wanted_of(const struct endpoint_group *g,
-                                        const struct upstream_ask *ask, bool is_last_resort)
+/* Finds the one that is wanted, if it may be drawn from the field. */
+static bool find_wanted(const struct field *f, const struct upstream_conn_id *wanted,
+                        uint32_t *ret_i)
 {
-    for (uint32_t i = 0; ask->wanted != NULL && i < g->count; i++) {
-        const struct endpoint *e = &g->endpoints[i];
-        if (e->port == ask->wanted->port && ip_addr_eq(&e->addr, &ask->wanted->addr) &&
-            is_eligible(e, ask, is_last_resort))
-            return e;
+    for (uint32_t i = 0; wanted != NULL && i < f->g->count; i++) {
+        if (is_same(&f->g->endpoints[i], wanted) && is_eligible(f, i)) {
+            *ret_i = i;
+            return true;
+        }
     }
-    return NULL;
+    return false;
 }
 
-/* Whose turn it is. One with more weight has several turns, one behind the other. */
-static const struct endpoint *take_next(struct upstream *u, const struct endpoint_group *g,
-                                        const struct upstream_ask *ask, bool is_last_resort,
-                                        uint32_t total)
+/*
+ * Whose turn it is. One with more weight has several turns, one behind the other. In a slow start
+ * these would be dozens, so turns are spread evenly by the golden ratio, as struct even does.
+ */
+static uint32_t take_next(struct upstream *u, const struct field *f, uint32_t group)
 {
-    ASSERT(ask->group < ENDPOINT_GROUPS_MAX);
-    return take(g, ask, is_last_resort, u->turns[ask->group]++ % total);
+    ASSERT(group < ENDPOINT_GROUPS_MAX);
+    uint32_t turn = u->turns[group]++;
+    if (!f->is_slow)
+        return take(f, turn % f->total);
+    return take(f, (uint32_t)((uint64_t)(turn * 0x9e3779b9u) * f->total >> 32));
 }
 
 /* The better of two drawn at random from the field. */
-static const struct endpoint *draw_better(struct upstream *u, const struct endpoint_group *g,
-                                          const struct upstream_ask *ask, bool is_last_resort,
-                                          uint32_t total)
+static uint32_t draw_better(struct upstream *u, const struct field *f)
 {
-    const struct endpoint *a = take(g, ask, is_last_resort, rng_below(&u->core->rng, total));
-    const struct endpoint *b = take(g, ask, is_last_resort, rng_below(&u->core->rng, total));
-    bool is_b_better =
-        (uint64_t)busy_of(u, b) * weight_of(a) < (uint64_t)busy_of(u, a) * weight_of(b);
+    uint32_t a = take(f, rng_below(&u->core->rng, f->total));
+    uint32_t b = take(f, rng_below(&u->core->rng, f->total));
+    bool is_b_better = (uint64_t)busy_of(u, &f->g->endpoints[b]) * weight_of(f, a) <
+                       (uint64_t)busy_of(u, &f->g->endpoints[a]) * weight_of(f, b);
     return is_b_better ? b : a;
 }
 
-enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *wanted,
+enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
                                    struct upstream_conn_id *ret)
 {
-    const struct endpoint_group *g = endpoint_group_get(u->table, wanted->group);
-    if (g == NULL)
+    struct field f;
+    uint32_t i;
+    if (!choose_field(u, ask, &f))
         return UPSTREAM_NO_ENDPOINT;
-    struct upstream_ask field = *wanted;
-    const struct upstream_ask *ask = &field;
-    bool is_last_resort;
-    uint64_t total = choose_field(g, &field, &is_last_resort);
-    if (total == 0)
-        return UPSTREAM_NO_ENDPOINT;
-    ASSERT(total <= UINT32_MAX); /* 1,000 endpoints of 16 bits */
-    const struct endpoint *e = wanted_of(g, ask, is_last_resort);
-    if (e == NULL && ask->is_in_turn)
-        e = take_next(u, g, ask, is_last_resort, (uint32_t)total);
-    else if (e == NULL)
-        e = draw_better(u, g, ask, is_last_resort, (uint32_t)total);
+    if (f.level == LEVEL_READY && ask->health != NULL)
+        stat_inc(u->core, STAT_upstream_panic);
+    if (!find_wanted(&f, ask->wanted, &i))
+        i = ask->is_in_turn ? take_next(u, &f, ask->group) : draw_better(u, &f);
+    const struct endpoint *e = &f.g->endpoints[i];
     if (busy_of(u, e) >= u->config.busy_per_endpoint_max)
         return UPSTREAM_LIMIT;
     *ret = (struct upstream_conn_id){e->addr, e->port};

@@ -49,6 +49,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
@@ -61,6 +62,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */
     {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},
+    {API_DEVELOPER,  ALL,  SLUICE,    "healthpolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "ratelimits",        OWN,        false},
     {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
     {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
@@ -69,6 +71,7 @@ static const struct right rights[] = {
     {API_CONTROLLER, ALL,  CORE,      ANY,                 EVERYWHERE, true},
     {API_CONTROLLER, ALL,  DISCOVERY, ANY,                 EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "transportpolicies", EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
 };
 /* clang-format on */

@@ -32,9 +32,20 @@ static bool is_programmed(const struct resource_type *type)
     return type->has_status && strcmp(type->group, "gateway.networking.k8s.io") == 0;
 }
 
-static bool is_policy(const struct resource_type *type)
+static bool is_transport(const struct resource_type *type)
 {
     return strcmp(type->kind, "TransportPolicy") == 0;
+}
+
+static bool is_health(const struct resource_type *type)
+{
+    return strcmp(type->kind, "HealthPolicy") == 0;
+}
+
+/* Does an ancestor's condition say whether it has an effect? */
+static bool is_policy(const struct resource_type *type)
+{
+    return is_transport(type) || is_health(type);
 }
 
 static bool is_limit(const struct resource_type *type)
@@ -54,7 +65,9 @@ json_t *table_columns(const struct resource_type *type)
 {
     json_t *columns = json_array();
     json_array_append_new(columns, column("Name", "name", "Name of the object"));
-    if (is_policy(type))
+    if (is_health(type))
+        json_array_append_new(columns, column("Check", "", "How endpoints are asked"));
+    if (is_transport(type))
         json_array_append_new(columns, column("Congestion Control", "", "What it chooses"));
     if (is_limit(type))
         add_limit_columns(columns);
@@ -130,7 +143,12 @@ json_t *table_row(const struct resource_type *type, json_t *object)
 {
     json_t *cells = json_array();
     json_array_append_new(cells, json_string(meta_text(object, "name")));
-    if (is_policy(type)) {
+    if (is_health(type)) {
+        const json_t *active = json_object_get(json_object_get(object, "spec"), "active");
+        const char *check = json_string_value(json_object_get(active, "type"));
+        json_array_append_new(cells, json_string(check != NULL ? check : ""));
+    }
+    if (is_transport(type)) {
         const json_t *spec = json_object_get(object, "spec");
         json_array_append(cells, json_object_get(spec, "congestionControl"));
     }

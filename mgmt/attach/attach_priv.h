@@ -36,7 +36,7 @@ struct at_class {
     bool in_use; /* by a Gateway */
 };
 
-/* A targetRef of a TransportPolicy. */
+/* A targetRef of a policy. */
 struct at_policy_target {
     const struct at_policy *policy;
     const char *name;
@@ -51,10 +51,23 @@ struct at_policy_target {
 
 struct at_policy {
     struct at_meta meta;
-    enum image_congestion congestion;
-    enum image_balancing balancing;
+    const struct at_policies *of;
+    enum image_congestion congestion; /* TransportPolicy */
+    enum image_balancing balancing;   /* likewise */
+    struct plan_health health;        /* HealthPolicy */
+    const char *unsupported;          /* why it cannot have an effect, in words; NULL: it can */
     uint32_t n_targets;
     struct at_policy_target *targets;
+};
+
+/* All policies of a kind. */
+struct at_policies {
+    enum model_type_id type;
+    const char *kind;
+    uint32_t n;
+    uint32_t n_service_targets;
+    struct at_policy *all;                     /* the most preferred first */
+    struct at_policy_target **service_targets; /* by Service and port, each once */
 };
 
 struct at_attachment {
@@ -177,9 +190,7 @@ struct attach {
     uint32_t n_slices;
     uint32_t n_grants;
     uint32_t n_groups;
-    uint32_t n_groups_unused; /* of them, since a route went */
-    uint32_t n_policies;
-    uint32_t n_service_targets;
+    uint32_t n_groups_unused;             /* of them, since a route went */
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
@@ -190,8 +201,8 @@ struct attach {
     uint32_t slices_room;
     uint32_t n_updates; /* of single objects, since the run */
     const json_t **grants;
-    struct at_policy *policies;                /* the most preferred first */
-    struct at_policy_target **service_targets; /* by Service and port, each once */
+    struct at_policies transport_policies;
+    struct at_policies health_policies;
     struct at_group *groups[AT_GROUP_BUCKETS];
     struct plan_group *plan_groups; /* the plan's, by index */
     struct plan plan;
@@ -256,7 +267,7 @@ void gateway_run(struct attach *a);
 struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name);
 /* Addresses for the Gateways, and struct plan's list of them; before: gateway_run(). */
 void address_run(struct attach *a);
-/* TransportPolicies: what each decides; before: address_run(). */
+/* TransportPolicies and HealthPolicies: what each decides; before: address_run(). */
 void policy_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
 void route_run(struct attach *a);
@@ -405,12 +416,15 @@ void policy_lose(struct at_policy_target *t, const char *why);
 /* Which policy decides of each listener, and what holds for each address and port. */
 void policy_bind_run(struct attach *a);
 
-/* Sorts the Services' targets: which policy decides of each port. */
-void policy_service_run(struct attach *a);
+/* Sorts the Services' targets of a kind: which policy decides of each port. */
+void policy_service_run(struct attach *a, struct at_policies *policies);
 
 /* Is the target a Service's that is there and takes connections? With a verdict if not. */
 bool policy_service_check(struct attach *a, struct at_policy_target *t);
 
-/* The policy that decides of the Service's port; NULL: none does. O(log targets). */
-const struct at_policy *policy_of_service(const struct attach *a, const char *namespace,
+/* What a HealthPolicy says. */
+void policy_health_read(struct attach *a, struct at_policy *p);
+
+/* The policy of a kind that decides of the Service's port; NULL: none does. O(log targets). */
+const struct at_policy *policy_of_service(const struct at_policies *policies, const char *namespace,
                                           const char *service, const char *port);

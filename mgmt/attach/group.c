@@ -162,9 +162,15 @@ static struct at_group **bucket_of(struct attach *a, const char *key)
     return &a->groups[siphash(&no_key, key, strlen(key)) % AT_GROUP_BUCKETS];
 }
 
-/* What the policy says of the group, or what holds without one (NULL). */
-static void read_policy(struct plan_group *group, const struct at_policy *policy)
+/* What the policies of the Service's port say of the group, or what holds without them. */
+static void read_policies(const struct attach *a, struct plan_group *group, const char *namespace,
+                          const char *service, const char *port)
 {
+    const struct at_policy *policy =
+        policy_of_service(&a->transport_policies, namespace, service, port);
+    const struct at_policy *health =
+        policy_of_service(&a->health_policies, namespace, service, port);
+    group->health = health != NULL ? &health->health : NULL;
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
     if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
@@ -186,7 +192,7 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
-    read_policy(&g->plan, policy_of_service(a, namespace, service_name, text_at(port, "name")));
+    read_policies(a, &g->plan, namespace, service_name, text_at(port, "name"));
     g->key = key;
     g->port_name = text_at(port, "name");
     g->index = a->n_groups++;

@@ -65,6 +65,15 @@ struct plan_address {
 
 /* ------------------------------------------------------------------ backends */
 
+/* A HealthPolicy. */
+struct plan_health {
+    const char *name;            /* "namespace/name" */
+    struct image_health numbers; /* all of it but group and strings */
+    const char *host;            /* NULL: the address, or the check has none */
+    const char *path;            /* NULL but with HTTP */
+    const char *service;         /* NULL but with GRPC */
+};
+
 /* One port of a Service with its endpoints now. In the order of first use by the routes. */
 struct plan_group {
     const char *name; /* "namespace/service:port": the key of the group's number */
@@ -72,6 +81,7 @@ struct plan_group {
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;
     enum image_balancing balancing;
+    const struct plan_health *health; /* NULL: none */
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \

@@ -235,6 +235,40 @@ static void dump_rule(const struct plan *plan, const struct plan_rule *r, FILE *
     }
 }
 
+static void dump_check(const struct plan_health *h, FILE *out)
+{
+    const struct image_health *n = &h->numbers;
+    fprintf(out, " asks %s every %u ms for %u ms healthy %u unhealthy %u",
+            image_health_check_name((enum image_health_check)n->check), n->interval_ms,
+            n->timeout_ms, (unsigned)n->healthy_checks, (unsigned)n->unhealthy_checks);
+    if (n->port != 0) {
+        fprintf(out, " port %u", (unsigned)n->port);
+    }
+    fprintf(out, "%s%s%s%s%s%s", h->host != NULL ? " host " : "", h->host != NULL ? h->host : "",
+            h->path != NULL ? " path " : "", h->path != NULL ? h->path : "",
+            h->service != NULL ? " service " : "", h->service != NULL ? h->service : "");
+    for (unsigned i = 0; i < n->n_statuses; i++) {
+        fprintf(out, " %u-%u", (unsigned)n->statuses[i].first, (unsigned)n->statuses[i].last);
+    }
+}
+
+static void dump_health(const struct plan_health *h, FILE *out)
+{
+    const struct image_health *n = &h->numbers;
+    fprintf(out, "  health %s panic %u %%", h->name, (unsigned)n->panic_percent);
+    if (n->check != IMAGE_HEALTH_CHECK_NONE) {
+        dump_check(h, out);
+    }
+    if (n->failures != 0) {
+        fprintf(out, " ejects after %u for %u to %u ms up to %u %%", (unsigned)n->failures,
+                n->base_ejection_ms, n->max_ejection_ms, (unsigned)n->max_ejected_percent);
+    }
+    if (n->slow_start_ms != 0) {
+        fprintf(out, " slow start %u ms", n->slow_start_ms);
+    }
+    fputc('\n', out);
+}
+
 static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
@@ -242,6 +276,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
     fprintf(out, "group %s%s%s%s\n", g->name, is_usual ? "" : " congestion ",
             is_usual ? "" : image_congestion_name(g->congestion),
             g->balancing == IMAGE_BALANCING_TURNS ? " in turn" : "");
+    if (g->health != NULL) {
+        dump_health(g->health, out);
+    }
     for (uint32_t i = 0; i < g->n_endpoints; i++) {
         const struct endpoint *e = &g->endpoints[i];
         fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TransportPolicies: which of them decides what (GEP-713, GEP-2648: direct policy attachment). A
- * listener or port that is named comes before the whole Gateway or Service; then the older policy,
+ * Policies: which of a kind decides what (GEP-713, GEP-2648: direct policy attachment). A listener
+ * or port that is named comes before the whole Gateway or Service; then the older policy,
  * then the one first by "namespace/name". A policy that decides nowhere is Conflicted, and its
  * status names the one that does.
  *
  *   policy.c  targets found, claimed, judged     policy_bind.c  listeners, addresses and ports
- *                                                policy_service.c  Services and their ports
+ *   policy_health.c  what a HealthPolicy says    policy_service.c  Services and their ports
  */
 #include "attach/attach_priv.h"
 
@@ -27,8 +27,8 @@ void policy_claim(struct attach *a, struct at_policy_target **place, struct at_p
     ASSERT(meta_compare(&first->meta, &t->policy->meta) <= 0);
     bool is_older = strcmp(first->meta.created, t->policy->meta.created) != 0;
     t->accepted = VERDICT("False", "Conflicted",
-                          arena_printf(a->arena, "TransportPolicy %s has the same target and %s",
-                                       first->meta.full_name,
+                          arena_printf(a->arena, "%s %s has the same target and %s",
+                                       first->of->kind, first->meta.full_name,
                                        is_older ? "is older" : "comes first by its name"));
 }
 
@@ -83,7 +83,19 @@ static void claim_gateway(struct attach *a, struct at_policy_target *t)
     }
 }
 
-static void read_targets(struct attach *a, struct at_policy *p)
+/* A policy without an effect takes no place from others. */
+static void claim(struct attach *a, struct at_policies *policies, struct at_policy_target *t)
+{
+    if (t->policy->unsupported != NULL) {
+        t->accepted = VERDICT("False", "Unsupported", t->policy->unsupported);
+    } else if (strcmp(text_at(t->ref, "kind"), "Gateway") == 0) {
+        claim_gateway(a, t);
+    } else if (policy_service_check(a, t)) {
+        policies->service_targets[policies->n_service_targets++] = t;
+    }
+}
+
+static void read_targets(struct attach *a, struct at_policies *policies, struct at_policy *p)
 {
     const json_t *refs = at_path(p->meta.obj, "spec", "targetRefs");
     p->targets = ARENA_ARRAY(a->arena, struct at_policy_target, json_array_size(refs));
@@ -99,11 +111,7 @@ static void read_targets(struct attach *a, struct at_policy *p)
             .section = section[0] != '\0' ? section : NULL,
             .ref = ref,
         };
-        if (strcmp(text_at(ref, "kind"), "Gateway") == 0) {
-            claim_gateway(a, t);
-        } else if (policy_service_check(a, t)) {
-            a->service_targets[a->n_service_targets++] = t;
-        }
+        claim(a, policies, t);
     }
 }
 
@@ -132,33 +140,56 @@ static int compare_policies(const void *x, const void *y)
     return meta_compare(&((const struct at_policy *)x)->meta, &((const struct at_policy *)y)->meta);
 }
 
-void policy_run(struct attach *a)
+static void read_transport(struct attach *a, struct at_policy *p)
 {
-    const json_t **objects = collect(a, MODEL_TRANSPORT_POLICY, &a->n_policies);
+    const json_t *spec = json_object_get(p->meta.obj, "spec");
+    p->congestion = image_congestion_named(text_at(spec, "congestionControl"));
+    p->balancing = image_balancing_named(text_at(spec, "balancing"));
+    ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
+}
+
+/* All of a kind, in their order; `read` takes what each says. */
+static void read_policies(struct attach *a, struct at_policies *policies,
+                          void (*read)(struct attach *a, struct at_policy *p))
+{
+    const json_t **objects = collect(a, policies->type, &policies->n);
     size_t n_targets = 0;
-    a->policies = ARENA_ARRAY(a->arena, struct at_policy, a->n_policies);
-    for (uint32_t i = 0; i < a->n_policies; i++) {
-        struct at_policy *p = &a->policies[i];
+    policies->all = ARENA_ARRAY(a->arena, struct at_policy, policies->n);
+    for (uint32_t i = 0; i < policies->n; i++) {
+        struct at_policy *p = &policies->all[i];
+        p->of = policies;
         meta_read(a, &p->meta, objects[i]);
-        p->congestion = image_congestion_named(
-            text_at(json_object_get(objects[i], "spec"), "congestionControl"));
-        p->balancing =
-            image_balancing_named(text_at(json_object_get(objects[i], "spec"), "balancing"));
-        ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
+        read(a, p);
         n_targets += json_array_size(at_path(objects[i], "spec", "targetRefs"));
     }
-    qsort(a->policies, a->n_policies, sizeof(a->policies[0]), compare_policies);
-    a->service_targets = ARENA_ARRAY(a->arena, struct at_policy_target *, n_targets);
-    for (uint32_t i = 0; i < a->n_policies; i++) {
-        read_targets(a, &a->policies[i]);
+    qsort(policies->all, policies->n, sizeof(policies->all[0]), compare_policies);
+    policies->service_targets = ARENA_ARRAY(a->arena, struct at_policy_target *, n_targets);
+    for (uint32_t i = 0; i < policies->n; i++) {
+        read_targets(a, policies, &policies->all[i]);
     }
-    policy_bind_run(a);
-    policy_service_run(a);
-    for (uint32_t i = 0; i < a->n_policies; i++) {
-        for (uint32_t j = 0; j < a->policies[i].n_targets; j++) {
-            if (a->policies[i].targets[j].is_attached) {
-                judge(a, &a->policies[i].targets[j]);
+}
+
+static void judge_policies(struct attach *a, const struct at_policies *policies)
+{
+    for (uint32_t i = 0; i < policies->n; i++) {
+        for (uint32_t j = 0; j < policies->all[i].n_targets; j++) {
+            if (policies->all[i].targets[j].is_attached) {
+                judge(a, &policies->all[i].targets[j]);
             }
         }
     }
+}
+
+void policy_run(struct attach *a)
+{
+    a->transport_policies =
+        (struct at_policies){.type = MODEL_TRANSPORT_POLICY, .kind = "TransportPolicy"};
+    a->health_policies = (struct at_policies){.type = MODEL_HEALTH_POLICY, .kind = "HealthPolicy"};
+    read_policies(a, &a->transport_policies, read_transport);
+    read_policies(a, &a->health_policies, policy_health_read);
+    policy_bind_run(a);
+    policy_service_run(a, &a->transport_policies);
+    policy_service_run(a, &a->health_policies);
+    judge_policies(a, &a->transport_policies);
+    judge_policies(a, &a->health_policies);
 }

@@ -77,21 +77,24 @@ static int compare_found(const void *x, const void *y)
 }
 
 /* The target that has the place; NULL: none has. `section` NULL: the whole Service. */
-static struct at_policy_target *find_target(const struct attach *a, const char *namespace,
-                                            const char *service, const char *section)
+static struct at_policy_target *find_target(const struct at_policies *policies,
+                                            const char *namespace, const char *service,
+                                            const char *section)
 {
     struct at_policy policy = {.meta.namespace = namespace};
     struct at_policy_target key = {.policy = &policy, .name = service, .section = section};
-    if (a->n_service_targets == 0) {
+    if (policies->n_service_targets == 0) {
         return NULL;
     }
-    struct at_policy_target **found = bsearch(&key, a->service_targets, a->n_service_targets,
-                                              sizeof(a->service_targets[0]), compare_found);
+    struct at_policy_target **found =
+        bsearch(&key, policies->service_targets, policies->n_service_targets,
+                sizeof(policies->service_targets[0]), compare_found);
     return found != NULL ? *found : NULL;
 }
 
 /* A policy of the whole Service decides of the ports that no policy names. */
-static void judge_ports(struct attach *a, struct at_policy_target *t)
+static void judge_ports(struct attach *a, const struct at_policies *policies,
+                        struct at_policy_target *t)
 {
     const char *namespace = t->policy->meta.namespace;
     const json_t *service = find_object(a, MODEL_SERVICE, namespace, t->name);
@@ -101,24 +104,24 @@ static void judge_ports(struct attach *a, struct at_policy_target *t)
     {
         const char *name = text_at(port, "name");
         const struct at_policy_target *by_name =
-            name[0] != '\0' ? find_target(a, namespace, t->name, name) : NULL;
+            name[0] != '\0' ? find_target(policies, namespace, t->name, name) : NULL;
         if (by_name != NULL) {
-            policy_lose(t, arena_printf(a->arena, "port %s: TransportPolicy %s targets it by name",
-                                        name, by_name->policy->meta.full_name));
+            policy_lose(t, arena_printf(a->arena, "port %s: %s %s targets it by name", name,
+                                        policies->kind, by_name->policy->meta.full_name));
         } else if (port_is_tcp(port)) {
             t->is_in_effect = true;
         }
     }
 }
 
-void policy_service_run(struct attach *a)
+void policy_service_run(struct attach *a, struct at_policies *policies)
 {
-    struct at_policy_target **list = a->service_targets;
+    struct at_policy_target **list = policies->service_targets;
     uint32_t n = 0;
-    if (a->n_service_targets > 0) {
-        qsort(list, a->n_service_targets, sizeof(list[0]), compare_targets);
+    if (policies->n_service_targets > 0) {
+        qsort(list, policies->n_service_targets, sizeof(list[0]), compare_targets);
     }
-    for (uint32_t i = 0; i < a->n_service_targets; i++) {
+    for (uint32_t i = 0; i < policies->n_service_targets; i++) {
         struct at_policy_target *t = list[i];
         struct at_policy_target *place = NULL;
         if (n > 0 && compare_places(list[n - 1], t) == 0) {
@@ -129,19 +132,19 @@ void policy_service_run(struct attach *a)
             list[n++] = t;
         }
     }
-    a->n_service_targets = n;
+    policies->n_service_targets = n;
     for (uint32_t i = 0; i < n; i++) {
         if (list[i]->section == NULL) {
-            judge_ports(a, list[i]);
+            judge_ports(a, policies, list[i]);
         }
     }
 }
 
-const struct at_policy *policy_of_service(const struct attach *a, const char *namespace,
+const struct at_policy *policy_of_service(const struct at_policies *policies, const char *namespace,
                                           const char *service, const char *port)
 {
     const struct at_policy_target *t =
-        port[0] != '\0' ? find_target(a, namespace, service, port) : NULL;
-    t = t != NULL ? t : find_target(a, namespace, service, NULL);
+        port[0] != '\0' ? find_target(policies, namespace, service, port) : NULL;
+    t = t != NULL ? t : find_target(policies, namespace, service, NULL);
     return t != NULL ? t->policy : NULL;
 }

@@ -107,17 +107,16 @@ static int tell_routes(struct attach *a, const struct attach_status_input *in, a
     return rc;
 }
 
-static int tell_policies(const struct attach *a, const struct attach_status_input *in,
-                         attach_status_fn fn, void *arg)
+static int tell_policies(const struct attach *a, const struct at_policies *policies,
+                         const struct attach_status_input *in, attach_status_fn fn, void *arg)
 {
     int rc = 0;
-    for (uint32_t i = 0; i < a->n_policies && rc == 0; i++) {
-        const struct at_policy *p = &a->policies[i];
-        const json_t *obj = current(in, MODEL_TRANSPORT_POLICY, &p->meta);
+    for (uint32_t i = 0; i < policies->n && rc == 0; i++) {
+        const struct at_policy *p = &policies->all[i];
+        const json_t *obj = current(in, policies->type, &p->meta);
         json_t *status = obj != NULL ? status_of_policy(a, p, obj, in->now) : NULL;
         if (status != NULL) {
-            rc =
-                tell(fn, arg, MODEL_TRANSPORT_POLICY, &p->meta, obj, status, ATTACH_FINALIZER_KEEP);
+            rc = tell(fn, arg, policies->type, &p->meta, obj, status, ATTACH_FINALIZER_KEEP);
         }
     }
     return rc;
@@ -132,5 +131,6 @@ int attach_status_foreach(struct attach *a, const struct attach_status_input *in
     int rc = tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
-    return rc != 0 ? rc : tell_policies(a, in, fn, arg);
+    rc = rc != 0 ? rc : tell_policies(a, &a->transport_policies, in, fn, arg);
+    return rc != 0 ? rc : tell_policies(a, &a->health_policies, in, fn, arg);
 }

@@ -45,6 +45,18 @@ static void add_group(struct compile *c, const struct plan_group *group, uint32_
 {
     image_builder_group_congestion(c->b, id, group->congestion);
     image_builder_group_balancing(c->b, id, group->balancing);
+    const struct plan_health *h = group->health;
+    if (h == NULL)
+        return;
+    int fault = image_builder_group_health(c->b, id,
+                                           &(struct image_health_spec){.numbers = h->numbers,
+                                                                       .name = h->name,
+                                                                       .host = h->host,
+                                                                       .path = h->path,
+                                                                       .service = h->service});
+    if (fault == -EINVAL)
+        compile_note(c, "HealthPolicy %s is not in effect for %s: it cannot be carried out",
+                     h->name, group->name);
 }
 
 static void add_backend(struct compile *c, const struct plan_backend *backend)

@@ -3,6 +3,7 @@
 #include "model/rules.h"
 
 #include "model/rules_priv.h"
+#include "model/text.h"
 
 #include <string.h>
 
@@ -87,6 +88,22 @@ bool rule_member_only_with_protocol(const struct rule *rule, const json_t *self,
 bool rule_member_given_for_protocol(const struct rule *rule, const json_t *self, const json_t *old)
 {
     return !rule_is(self, "protocol", rule->b) || rule_has(self, rule->a);
+}
+
+/* Durations from `a` to `b`. */
+bool rule_duration_between(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    uint64_t ms, least_ms, most_ms;
+    return text_parse_duration(rule->a, &least_ms) && text_parse_duration(rule->b, &most_ms) &&
+           text_parse_duration(json_string_value(self), &ms) && ms >= least_ms && ms <= most_ms;
+}
+
+/* Member `a` is no longer than member `b`. */
+bool rule_duration_within(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    uint64_t ms, most_ms;
+    return !text_parse_duration(rule_text(self, rule->a), &ms) ||
+           !text_parse_duration(rule_text(self, rule->b), &most_ms) || ms <= most_ms;
 }
 
 bool rule_route_has_next_hop(const struct rule *rule, const json_t *self, const json_t *old)

@@ -7,13 +7,6 @@
 
 #include <strings.h>
 
-bool rule_limit_period(const struct rule *rule, const json_t *self, const json_t *old)
-{
-    uint64_t ms;
-    return text_parse_duration(json_string_value(self), &ms) && ms >= IMAGE_LIMIT_PERIOD_MS_MIN &&
-           ms <= IMAGE_LIMIT_PERIOD_MS_MAX;
-}
-
 /* Numbers that do not fit their own bounds are told of there. */
 bool rule_limit_burst(const struct rule *rule, const json_t *self, const json_t *old)
 {

@@ -23,6 +23,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "StaticRoute": (SLUICE, "staticroutes", False),
     "AddressPool": (SLUICE, "addresspools", False),
     "TransportPolicy": (SLUICE, "transportpolicies", True),
+    "HealthPolicy": (SLUICE, "healthpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
 }
 REPLACE_TRIES = 5

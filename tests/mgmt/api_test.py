@@ -109,7 +109,7 @@ def discovery_names_every_kind_with_its_verbs(m, c):
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
-            "transportpolicies/status", "ratelimits"} <= seen
+            "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits"} <= seen
 
 
 @test

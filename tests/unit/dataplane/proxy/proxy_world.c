@@ -225,6 +225,8 @@ void world_publish(struct world *w, uint16_t port)
     image_builder_bind(b, &addr, port, listener);
     image_builder_bind_congestion(b, &addr, port, w->congestion);
     image_builder_group_congestion(b, 1, w->congestion);
+    if (w->health != NULL)
+        image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);

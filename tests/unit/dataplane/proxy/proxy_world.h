@@ -46,7 +46,8 @@ struct world {
     void *image;
     struct image_view view;
     unsigned pins;
-    enum image_congestion congestion; /* of the bind and of group 1 in the next image */
+    const struct image_health *health; /* of group 1 in the next image; NULL: it has no policy */
+    enum image_congestion congestion;  /* of the bind and of group 1 in the next image */
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];
     unsigned n_clients;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which endpoint is chosen, and how connections are kept, aged and limited. */
 #include "core/core.h"
+#include "core/endpoint_health.h"
 #include "core/endpoint_table.h"
 #include "core/rcu.h"
 #include "fake_env.h"
@@ -332,8 +333,8 @@ static uint8_t take_wanted(uint8_t host, bool is_avoided, bool *ret_is_found)
     struct upstream_conn_id id = {ip_addr_from_v4((uint8_t[]){10, 0, 0, host}), 80}, found;
     struct upstream_ask ask = {.group = 1, .congestion = wanted, .wanted = &id};
     struct upstream_conn *c;
+    *ret_is_found = upstream_find(u, &ask, is_host, &host, &found);
     ask.avoid = is_avoided ? &id : NULL;
-    *ret_is_found = upstream_find(u, 1, is_host, &host, &found);
     CHECK(!*ret_is_found || found.addr.bytes[15] == host);
     if (upstream_get(u, &ask, &ops, NULL, &c) != UPSTREAM_OK)
         return 0;
@@ -410,7 +411,176 @@ TEST(endpoints_in_turn_get_the_same_number_of_requests)
     end();
 }
 
-UNIT_MAIN("upstream", T(load_goes_by_weight_while_requests_are_under_way),
+static const struct image_health seen = {.failures = 2,
+                                         .base_ejection_ms = 1000,
+                                         .max_ejection_ms = 1000,
+                                         .max_ejected_percent = 100,
+                                         .panic_percent = 50};
+
+static struct upstream_conn_id id_of(uint8_t host)
+{
+    return (struct upstream_conn_id){ip_addr_from_v4((uint8_t[]){10, 0, 0, host}), 80};
+}
+
+/* How many of `n` requests each host gets. `ask`: without its group. */
+static void spread(struct upstream_ask ask, unsigned n, unsigned ret[8])
+{
+    ask.group = 1;
+    memset(ret, 0, 8 * sizeof(ret[0]));
+    while (n-- > 0) {
+        struct upstream_conn *c;
+        if (upstream_get(u, &ask, &ops, NULL, &c) != UPSTREAM_OK) {
+            ret[0]++;
+            continue;
+        }
+        ret[upstream_conn_id(c)->addr.bytes[15]]++;
+        upstream_abort(u, c);
+        n_streams--;
+        fake_stream_done(&streams[n_streams]);
+    }
+}
+
+static void fail_twice(uint8_t host)
+{
+    struct upstream_ask ask = {.group = 1, .health = &seen};
+    struct upstream_conn_id id = id_of(host);
+    upstream_note(u, &ask, &id, false);
+    upstream_note(u, &ask, &id, false);
+}
+
+TEST(an_ejected_endpoint_gets_nothing_however_endpoints_are_chosen)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}};
+    unsigned to[8];
+    begin(NULL);
+    put_group(rows, 3);
+    fail_twice(2);
+    CHECK_EQ(stats.counters[STAT_upstream_failures], 2);
+    CHECK_EQ(stats.counters[STAT_upstream_ejected], 1);
+    struct upstream_conn_id two = id_of(2), found;
+    const struct upstream_ask ways[] = {{.health = &seen},
+                                        {.health = &seen, .is_in_turn = true},
+                                        {.health = &seen, .wanted = &two}};
+    for (unsigned i = 0; i < array_len(ways); i++) {
+        spread(ways[i], 60, to);
+        CHECK_EQ(to[2], 0);
+        CHECK(to[1] > 0 && to[3] > 0 && to[1] + to[3] == 60);
+    }
+    uint8_t host = 2;
+    struct upstream_ask ask = {.group = 1, .health = &seen};
+    CHECK(!upstream_find(u, &ask, is_host, &host, &found));
+    spread((struct upstream_ask){.is_in_turn = true}, 60, to); /* without the policy */
+    CHECK_EQ(to[2], 20);
+    core.now_us += 1000 * 1000;
+    spread(ways[1], 60, to);
+    CHECK_EQ(to[2], 20);
+    CHECK(upstream_find(u, &ask, is_host, &host, &found));
+    CHECK_EQ(stats.counters[STAT_upstream_panic], 0);
+    end();
+}
+
+TEST(an_unhealthy_endpoint_gets_nothing_where_checks_count)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}};
+    static const struct image_health asked = {.check = IMAGE_HEALTH_CHECK_TCP,
+                                              .healthy_checks = 1,
+                                              .unhealthy_checks = 1,
+                                              .panic_percent = 50};
+    unsigned to[8];
+    begin(NULL);
+    put_group(rows, 2);
+    endpoint_health_report(endpoint_group_get(table, 1), 0, false, &asked, core.now_us);
+    spread((struct upstream_ask){.health = &asked}, 40, to);
+    CHECK_EQ(to[2], 40);
+    spread((struct upstream_ask){.health = &seen}, 40, to);
+    CHECK(to[1] > 0);
+    end();
+}
+
+TEST(when_too_few_are_usable_all_that_are_ready_get_requests)
+{
+    static const struct row rows[] = {{1, 1, READY},
+                                      {2, 1, READY},
+                                      {3, 1, READY},
+                                      {4, 1, 0},
+                                      {5, 1, ENDPOINT_SERVING | ENDPOINT_TERMINATING}};
+    struct image_health never = seen;
+    never.panic_percent = 0;
+    unsigned to[8];
+    begin(NULL);
+    put_group(rows, 5);
+    fail_twice(1);
+    fail_twice(2); /* one of three is left: less than half */
+    spread((struct upstream_ask){.health = &seen, .is_in_turn = true}, 30, to);
+    CHECK_EQ(to[1], 10);
+    CHECK_EQ(to[2], 10);
+    CHECK_EQ(to[3], 10);
+    CHECK_EQ(stats.counters[STAT_upstream_panic], 30);
+    spread((struct upstream_ask){.health = &never, .is_in_turn = true}, 30, to);
+    CHECK_EQ(to[3], 30);
+    fail_twice(3);
+    spread((struct upstream_ask){.health = &never}, 30, to);
+    CHECK_EQ(to[5], 30); /* the last resort */
+    struct upstream_conn_id five = id_of(5);
+    spread((struct upstream_ask){.health = &never, .avoid = &five}, 30, to);
+    CHECK_EQ(to[5], 30); /* and the only one */
+    spread((struct upstream_ask){.health = &seen}, 30, to);
+    CHECK_EQ(to[5], 0);
+    CHECK_EQ(stats.counters[STAT_upstream_panic], 60);
+    end();
+}
+
+TEST(a_new_endpoint_gets_a_tenth_at_first_and_all_in_the_end)
+{
+    static const struct row old[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}},
+                            new[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}, {4, 1, READY}};
+    static const struct image_health slow = {.slow_start_ms = 10000};
+    const struct upstream_ask ways[] = {{.health = &slow}, {.health = &slow, .is_in_turn = true}};
+    unsigned to[8];
+    begin(NULL);
+    put_group(old, 3);
+    core.now_us += 1000 * 1000;
+    put_group(new, 4);
+    for (unsigned i = 0; i < array_len(ways); i++) { /* 7 of 199 parts */
+        spread(ways[i], 1000, to);
+        CHECK(to[4] >= 20 && to[4] <= 55);
+        CHECK(to[1] > 250 && to[2] > 250 && to[3] > 250);
+    }
+    core.now_us += 5000 * 1000; /* 35 of 227 */
+    for (unsigned i = 0; i < array_len(ways); i++) {
+        spread(ways[i], 1000, to);
+        CHECK(to[4] >= 110 && to[4] <= 200);
+    }
+    spread((struct upstream_ask){.is_in_turn = true}, 1000, to);
+    CHECK_EQ(to[4], 250); /* without the policy */
+    core.now_us += 5000 * 1000;
+    spread(ways[1], 1000, to);
+    CHECK_EQ(to[4], 250);
+    end();
+}
+
+TEST(what_is_said_of_an_endpoint_that_is_gone_is_said_of_nobody)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}};
+    begin(NULL);
+    fail_twice(1); /* no list at all */
+    put_group(rows, 2);
+    fail_twice(9);
+    struct upstream_ask ask = {.group = 1};
+    struct upstream_conn_id one = id_of(1);
+    upstream_note(u, &ask, &one, false);
+    upstream_note(u, &ask, &one, false);
+    CHECK_EQ(stats.counters[STAT_upstream_failures], 0);
+    CHECK_EQ(endpoint_group_get(table, 1)->health[0].failures, 0);
+    end();
+}
+
+UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_chosen),
+          T(an_unhealthy_endpoint_gets_nothing_where_checks_count),
+          T(when_too_few_are_usable_all_that_are_ready_get_requests),
+          T(a_new_endpoint_gets_a_tenth_at_first_and_all_in_the_end),
+          T(what_is_said_of_an_endpoint_that_is_gone_is_said_of_nobody),
+          T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
           T(an_idle_connection_makes_room_for_one_that_is_needed),

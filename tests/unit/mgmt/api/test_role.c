@@ -25,6 +25,7 @@ static const struct {
     {"sluice.internal", "staticroutes", {"RW", "", "", ""}},
     {"sluice.internal", "addresspools", {"RW", "", "", ""}},
     {"sluice.internal", "transportpolicies", {"RW", "RW", "r", "RW"}},
+    {"sluice.internal", "healthpolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "ratelimits", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
