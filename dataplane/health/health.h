@@ -12,8 +12,8 @@
  * Life of a probe (an endpoint that is checked): found in a list -> waits for its time -> due ->
  * asked -> waits ... -> gone, which is noticed when it is due.
  *
- * Owner: the worker. Thread: the worker. Memory: pools sized at start. Beside the path of a request;
- * opens connections as upstream does.
+ * Owner: the worker. Thread: the worker. Memory: pools sized at start. Beside the path of a
+ * request; opens connections as upstream does.
  */
 #pragma once
 
@@ -77,8 +77,8 @@ void health_set_dialer(struct health *h, const struct upstream_dialer *dialer);
  * O(1); what it changes is followed by health_poll(). */
 void health_set_image(struct health *h, const struct image_view *view);
 
-/* Once a poll, before tcp_poll(): follows changes of image and endpoints, and begins the checks that
- * are due, a bounded number of each. Returns how many things it did. */
+/* Once a poll, before tcp_poll(): follows changes of image and endpoints, and begins the checks
+ * that are due, a bounded number of each. Returns how many things it did. */
 unsigned health_poll(struct health *h);
 
 /* Resets all checks, and gives everything back. */

@@ -2,9 +2,10 @@
 /*
  * One check: opened, asked, judged, let go.
  *
- * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN, an
- * HTTP check when it has read the (short) body. A reset would spare us the TIME_WAIT, but accept()
- * of many servers reports it as an error, once an interval. What is too long or too late is reset.
+ * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN,
+ * an HTTP check when it has read the (short) body. A reset would spare us the TIME_WAIT, but
+ * accept() of many servers reports it as an error, once an interval. What is too long or too late
+ * is reset.
  */
 #include "base/assert.h"
 #include "health/health_priv.h"
