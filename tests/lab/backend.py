@@ -20,9 +20,7 @@ http {{
     server {{
         listen {port} backlog=1024; listen [::]:{port} backlog=1024; server_name {name};
         add_header X-Backend {name} always;
-        location / {{
-            return 200 "{name} answers $request_method $request_uri for $host; My-Header: $http_my_header\\n";
-        }}
+        location / {{ {location} }}
         location /files/ {{ alias {files}/; }}
     }}
 }}
@@ -52,6 +50,8 @@ class Server:
 class Nginx(Server):
     """nginx: small answers that name the backend, and files under /files/."""
 
+    location = 'return 200 "{name} answers $request_method $request_uri for $host; My-Header: $http_my_header\\n";'
+
     def start(self):
         where = os.path.join(self.lab.dir, f"nginx-{self.name}")
         files = os.path.join(self.lab.dir, "files")
@@ -60,7 +60,8 @@ class Nginx(Server):
         os.chmod(self.lab.dir, 0o755)  # nginx drops its rights
         config = os.path.join(where, "nginx.conf")
         with open(config, "w") as f:
-            f.write(NGINX_CONFIG.format(dir=where, port=PORT, name=self.name, files=files))
+            f.write(NGINX_CONFIG.format(dir=where, port=PORT, name=self.name, files=files,
+                                        location=self.location.format(name=self.name)))
         self.process = self.lab.start(f"nginx-{self.name}", self.name, "nginx", "-p", where, "-c", config,
                                       "-e", "stderr")
 
