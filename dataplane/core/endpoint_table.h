@@ -45,9 +45,10 @@ uint64_t endpoint_table_change(const struct endpoint_table *t);
 
 /*
  * Publishes a record that endpoints_check() accepted; what is known of the health of an endpoint
- * that stays goes on (endpoint_health_carry()). `now_us`: the workers' time. *ret_fault is OK, or STALE: not newer than
- * what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists wait, or memory is
- * short: nothing changed, try again after endpoint_table_reap(). Thread: housekeeping.
+ * that stays goes on (endpoint_health_carry()). `now_us`: the workers' time. *ret_fault is OK, or
+ * STALE: not newer than what this manager sent before. False only when ENDPOINT_RETIRED_MAX lists
+ * wait, or memory is short: nothing changed, try again after endpoint_table_reap(). Thread:
+ * housekeeping.
  */
 bool endpoint_table_put(struct endpoint_table *t, const struct endpoint_record *record,
                         uint64_t now_us, enum endpoints_fault *ret_fault);

@@ -27,8 +27,8 @@ enum level {
     LEVELS
 };
 
-/* Those that one is drawn from. `shares` is what the policy says of each READY one, read once: other
- * workers write to what it is read from. */
+/* Those that one is drawn from. `shares` is what the policy says of each READY one, read once: what
+ * it is read from is written by other workers meanwhile. */
 struct field {
     const struct endpoint_group *g;
     const struct upstream_conn_id *avoid;

@@ -23,11 +23,8 @@ class Sick(backend.Nginx):
 
 
 def prepare(l):
-    l.start_backends()
-    l.appliance.start()
-    l.appliance.apply(objects.example("appliance.yaml"))
-    l.appliance.api.put(objects.namespace(NS))
-    l.appliance.api.put(objects.gateway(NS, "gw"))
+    objects.bring_up(l, "appliance.yaml", "health.yaml")
+    objects.wait_answer(l, objects.gateway_address(l, NS, "gw"), host_of("app"), names(1, 2, 3))
 
 
 def host_of(app):
@@ -48,9 +45,13 @@ def serve(l, app, *numbers, **policy):
     api.put(objects.route(NS, app, [f"{NS}/gw"], [objects.to(app)], host_of(app)))
     address = objects.gateway_address(l, NS, "gw")
     objects.wait_answer(l, address, host_of(app), names(*numbers) | {503})
-    status = api.get("HealthPolicy", app, NS)["status"]
-    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+    require_accepted(l, app)
     return address
+
+
+def require_accepted(l, policy):
+    status = l.appliance.api.get("HealthPolicy", policy, NS)["status"]
+    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
 
 
 def ask(l, app, n):
@@ -72,6 +73,12 @@ def replace_backend(l, n, kind):
     l.backends[n - 1].process.end()
     l.backends[n - 1] = kind(l, f"backend-{n}")
     l.backends[n - 1].wait_ready()
+
+
+@suite.test("-")
+def the_example_serves_and_its_policy_is_accepted(l):
+    require_accepted(l, "app")
+    assert set(ask(l, "app", 30)) == names(1, 2, 3)
 
 
 @suite.test("-")

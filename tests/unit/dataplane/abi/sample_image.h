@@ -14,7 +14,7 @@ void *sample_image(size_t *ret_len);
  * filters and backends. Reading out of bounds is the sanitizer's to find. */
 void use_image(const void *data);
 
-/* What image_check() says of an image in which the byte at `at` is another, and of which section. It
- * is as before afterwards. */
+/* What image_check() says of an image in which the byte at `at` is another, and of which section.
+ * It is as before afterwards. */
 enum image_fault fault_with(void *data, size_t len, const uint8_t *at, uint8_t byte,
                             uint32_t *ret_section);
