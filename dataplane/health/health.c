@@ -39,9 +39,12 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
     *h = (struct health){.core = core, .table = table, .config = *config};
     make_pool(core, &h->probes, sizeof(struct health_probe), config->probes_max, "probes");
     make_pool(core, &h->checks, sizeof(struct health_check), config->checks_max, "health checks");
-    /* A check holds one while it reads a head; that a request finds no room hardly happens. */
-    make_pool(core, &h->head_bufs, sizeof(struct http_head_buf), config->checks_max,
-              "head buffers of health checks");
+    /* An HTTP check holds one while it reads a head; that its request needs one, too, because the
+     * stream has no room, hardly happens. */
+    make_pool(core, &h->blocks, sizeof(union health_block), config->checks_max,
+              "memory of health checks");
+    h->grpc_callbacks = health_grpc_callbacks_new();
+    ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
     uint32_t n = buckets_for(config->probes_max);
     h->buckets = core_memory(core, n * sizeof(*h->buckets), "probe buckets");
     h->buckets_mask = n - 1;
@@ -98,13 +101,14 @@ unsigned health_poll(struct health *h)
 void health_done(struct health *h)
 {
     health_probes_done(h);
-    ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->head_bufs.used == 0);
+    health_grpc_callbacks_free(h->grpc_callbacks);
+    ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->blocks.used == 0);
 }
 
 void health_counts(const struct health *h, struct health_counts *ret)
 {
     *ret = (struct health_counts){
-        .probes = h->probes.used, .checks = h->checks.used, .head_bufs = h->head_bufs.used};
+        .probes = h->probes.used, .checks = h->checks.used, .blocks = h->blocks.used};
 }
 
 static void check_probe(const struct health *h, const struct health_probe *p)

@@ -6,8 +6,8 @@
  * workers and of routes that lead there: an endpoint hears one check an interval of the whole box.
  *
  * A check is a connection of its own. TCP: it is established. HTTP: the answer's head is there in
- * time, with a status that the policy names. Each one that was begun ends in exactly one of the
- * counters of HEALTH_END_LIST.
+ * time, with a status that the policy names. GRPC: the health service answers SERVING in time. Each
+ * one that was begun ends in exactly one of the counters of HEALTH_END_LIST.
  *
  * Life of a probe (an endpoint that is checked): found in a list -> waits for its time -> due ->
  * asked -> waits ... -> gone, which is noticed when it is due.
@@ -52,7 +52,7 @@ struct health_config {
     X(timeout, BAD, "no connection, or no whole head, in time")                                    \
     X(closed, BAD, "closed or reset before a whole head")                                          \
     X(status, BAD, "answered by a status that the policy does not name")                           \
-    X(fault, BAD, "the answer breaks the rules of HTTP")                                           \
+    X(fault, BAD, "the answer breaks the rules of HTTP, or is too much")                           \
     X(not_asked, NONE, "no way, port, connection or memory of our own")                            \
     X(gone, NONE, "the endpoint or its policy went meanwhile")
 
@@ -87,7 +87,7 @@ void health_done(struct health *h);
 struct health_counts {
     uint32_t probes;
     uint32_t checks; /* under way, with those whose verdict is there */
-    uint32_t head_bufs;
+    uint32_t blocks; /* of memory, which checks need while they ask */
 };
 
 /* What is out of the pools now. For tests. */

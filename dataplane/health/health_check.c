@@ -74,7 +74,9 @@ static void decide(struct health *h, struct health_check *c, enum health_end end
 static void free_check(struct health *h, struct health_check *c)
 {
     struct health_probe *p = c->probe;
-    ASSERT(c->is_decided && p->check == c && c->h1.stream == NULL);
+    ASSERT(c->is_decided && p->check == c && c->h1.stream == NULL && c->grpc.stream == NULL);
+    if (c->block != NULL)
+        pool_put(&h->blocks, c->block);
     p->check = NULL;
     pool_put(&h->checks, c);
     h->core->stats->counters[STAT_health_checks_now]--;
@@ -89,36 +91,41 @@ static void leave(struct health *h, struct health_check *c)
 
 static void break_off(struct health *h, struct health_check *c)
 {
-    h1_client_abort(&c->h1);
+    if (c->grpc.stream != NULL)
+        health_grpc_abort(&c->grpc);
+    else
+        h1_client_abort(&c->h1);
     free_check(h, c);
 }
 
-/* "10.0.0.1:8080", what a client that has no name for the endpoint would say. */
-static struct slice text_of(const struct health_probe_id *id, char *buf, size_t bytes)
+enum { HOST_BYTES = IP_ADDR_TEXT_MAX + sizeof("[]:65535") };
+
+/* The policy's host, or what a client would say that has no name for the endpoint: "10.0.0.1:8080",
+ * which is put into `buf`. */
+static struct slice host_of(const struct health *h, const struct image_health *policy,
+                            const struct health_probe_id *id, char buf[HOST_BYTES])
 {
     char addr[IP_ADDR_TEXT_MAX];
+    if (policy->host.length > 0)
+        return image_text(h->view, policy->host);
     bool is_v4 = ip_addr_is_v4(&id->addr);
-    int n = snprintf(buf, bytes, "%s%s%s:%u", is_v4 ? "" : "[", ip_addr_format(&id->addr, addr),
-                     is_v4 ? "" : "]", (unsigned)id->port);
-    ASSERT(n > 0 && (size_t)n < bytes);
+    int n = snprintf(buf, HOST_BYTES, "%s%s%s:%u", is_v4 ? "" : "[",
+                     ip_addr_format(&id->addr, addr), is_v4 ? "" : "]", (unsigned)id->port);
+    ASSERT(n > 0 && n < (int)HOST_BYTES);
     return slice_of(buf, (size_t)n);
 }
 
 /* Sends the request. False: there was no memory for it. */
-static bool ask(struct health_check *c, const struct image_view *v,
-                const struct image_health *policy)
+static bool ask(const struct health *h, struct health_check *c, const struct image_health *policy)
 {
     static const struct http_field fields[] = {
         {SLICE_LIT("User-Agent"), SLICE_LIT("sluice-health")},
         {SLICE_LIT("Connection"), SLICE_LIT("close")},
     };
-    char text[IP_ADDR_TEXT_MAX + sizeof("[]:65535")];
-    struct slice host = image_text(v, policy->host);
-    if (host.len == 0)
-        host = text_of(&c->probe->id, text, sizeof(text));
+    char text[HOST_BYTES];
     struct h1_request r = {.method = SLICE_LIT("GET"),
-                           .path = image_text(v, policy->path),
-                           .authority = host,
+                           .path = image_text(h->view, policy->path),
+                           .authority = host_of(h, policy, &c->probe->id, text),
                            .fields = fields,
                            .n_fields = array_len(fields),
                            .body = HTTP_BODY_NONE};
@@ -142,7 +149,7 @@ static void on_writable(struct h1_client *h1)
         return;
     }
     bool is_wanted = find_place(h, c, &at);
-    if (is_wanted && ask(c, h->view, at.policy))
+    if (is_wanted && ask(h, c, at.policy))
         return;
     decide(h, c, is_wanted ? HEALTH_END_not_asked : HEALTH_END_gone);
     break_off(h, c);
@@ -179,12 +186,9 @@ static void on_body(struct h1_client *h1)
         leave(h, c);
 }
 
-/* What the end of a connection before its head says. */
-static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why)
+enum health_end health_end_of(enum stream_end end)
 {
-    if (why == H1_CLIENT_END_FAULT)
-        return h1->fault == HTTP_FAULT_no_head_buffer ? HEALTH_END_not_asked : HEALTH_END_fault;
-    switch (h1->end) {
+    switch (end) {
     case STREAM_END_REFUSED:
         return HEALTH_END_refused;
     case STREAM_END_TIMEOUT:
@@ -198,6 +202,14 @@ static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why
     }
 }
 
+/* What the end of a connection before its head says. */
+static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why)
+{
+    if (why != H1_CLIENT_END_FAULT)
+        return health_end_of(h1->end);
+    return h1->fault == HTTP_FAULT_no_head_buffer ? HEALTH_END_not_asked : HEALTH_END_fault;
+}
+
 static void on_end(struct h1_client *h1, enum h1_client_end why)
 {
     struct health_check *c = container_of(h1, struct health_check, h1);
@@ -209,6 +221,25 @@ static void on_end(struct h1_client *h1, enum h1_client_end why)
 
 static const struct h1_client_ops check_ops = {
     .on_writable = on_writable, .on_response = on_response, .on_body = on_body, .on_end = on_end};
+
+static void on_grpc_end(struct health_grpc *g, enum health_end end)
+{
+    struct health_check *c = container_of(g, struct health_check, grpc);
+    struct health *h = c->probe->health;
+    decide(h, c, end);
+    free_check(h, c);
+}
+
+/* False: there was no memory for it. */
+static bool call(struct health *h, struct health_check *c, struct stream *stream,
+                 const struct image_health *policy)
+{
+    char text[HOST_BYTES];
+    c->block = pool_get(&h->blocks);
+    return c->block != NULL && health_grpc_begin(&c->grpc, stream, c->block, h->grpc_callbacks,
+                                                 host_of(h, policy, &c->probe->id, text),
+                                                 image_text(h->view, policy->service), on_grpc_end);
+}
 
 void health_check_begin(struct health *h, struct health_probe *p, const struct health_place *at)
 {
@@ -227,10 +258,16 @@ void health_check_begin(struct health *h, struct health_probe *p, const struct h
     struct health_check *c = pool_get(&h->checks);
     ASSERT(c != NULL); /* the caller looked */
     *c = (struct health_check){.probe = p, .type = policy->check};
-    h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
     p->check = c;
     h->core->stats->counters[STAT_health_checks_now]++;
     wheel_arm(&h->core->wheel, &p->timer, h->core->now_us + (uint64_t)policy->timeout_ms * 1000);
+    if (c->type == IMAGE_HEALTH_CHECK_GRPC && call(h, c, stream, policy))
+        return;
+    h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
+    if (c->type == IMAGE_HEALTH_CHECK_GRPC) {
+        decide(h, c, HEALTH_END_not_asked);
+        break_off(h, c);
+    }
 }
 
 void health_check_expire(struct health *h, struct health_check *c)
@@ -250,16 +287,16 @@ void health_check_stop(struct health *h, struct health_check *c)
 static struct http_head_buf *head_get(void *owner)
 {
     struct health *h = owner;
-    return pool_get(&h->head_bufs);
+    return pool_get(&h->blocks);
 }
 
 static void head_put(void *owner, struct http_head_buf *buf)
 {
     struct health *h = owner;
-    pool_put(&h->head_bufs, buf);
+    pool_put(&h->blocks, buf);
 }
 
-/* A fault is the end of a check, and counted as that; one of a body that nobody wants is nothing. */
+/* A fault is the end of a check, and counted as that; one of a body is nobody's business. */
 static void on_fault(void *owner, enum http_fault fault, bool is_backend)
 {
     ASSERT_HOT(owner != NULL && fault != HTTP_FAULT_none && is_backend);

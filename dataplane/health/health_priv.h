@@ -9,6 +9,7 @@
 #include "core/endpoint_health.h"
 #include "core/endpoint_table.h"
 #include "health/health.h"
+#include "health/health_grpc.h"
 
 enum {
     HEALTH_STEPS_PER_POLL = 64,  /* of a walk: rows or endpoints looked at */
@@ -42,9 +43,17 @@ struct health_probe {
     bool is_unhealthy;    /* as the last verdict left it */
 };
 
+/* What one check needs beside its connection. */
+union health_block {
+    struct http_head_buf head; /* HTTP: while a head comes */
+    _Alignas(16) uint8_t grpc[HEALTH_GRPC_BYTES_MAX];
+};
+
 /* One check: from its opening until its connection is let go. */
 struct health_check {
-    struct h1_client h1;
+    struct h1_client h1;       /* HTTP, TCP */
+    struct health_grpc grpc;   /* GRPC */
+    union health_block *block; /* GRPC; else NULL */
     struct health_probe *probe;
     uint8_t type;    /* enum image_health_check, by which it was begun */
     bool is_decided; /* it has its end; the rest of the body is thrown away */
@@ -60,7 +69,8 @@ struct health {
     const struct image_view *view; /* NULL: none yet */
     struct pool probes;
     struct pool checks;
-    struct pool head_bufs;
+    struct pool blocks;
+    struct nghttp2_session_callbacks *grpc_callbacks;
     struct list_node *buckets;
     uint32_t buckets_mask;
     struct even places;   /* where in its interval an endpoint's first check lies */
@@ -111,6 +121,9 @@ void health_check_expire(struct health *h, struct health_check *c);
 
 /* Breaks the check off, without a verdict if there is none yet. */
 void health_check_stop(struct health *h, struct health_check *c);
+
+/* What the end of a stream before there is an answer says. */
+enum health_end health_end_of(enum stream_end end);
 
 /* Buffers for heads, which the checks of this worker share. */
 void health_env_init(struct health *h);

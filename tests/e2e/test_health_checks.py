@@ -26,6 +26,7 @@ def policy(**active):
 
 HTTP = policy(http={"path": "/healthz", "expectedStatuses": [{"start": 200, "end": 299}]})
 TCP = policy(type="TCP")
+GRPC = policy(type="GRPC", grpc={"service": "app.v1.Shop"})
 
 
 def vip(l):
@@ -145,6 +146,19 @@ def a_tcp_check_sees_who_listens_and_leaves_quietly(l):
     patient(l, 2).start()
     is_back(l)
     patient(l, 1).be("200")
+
+
+@suite.test("health")
+def a_grpc_check_asks_the_health_service(l):
+    l.appliance.api.put(GRPC)
+    suite.eventually(lambda: len(patient(l, 3).calls()) >= 5, "five calls come", WAIT_S)
+    assert {call["service"] for call in patient(l, 3).calls()} == {"app.v1.Shop"}
+    is_back(l)
+    for illness in ("500", "hang"):
+        patient(l, 2).be(illness)
+        is_out(l, 2)
+        patient(l, 2).be("200")
+        is_back(l)
 
 
 @suite.test("health")

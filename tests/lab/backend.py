@@ -107,6 +107,10 @@ class Patient(Server):
         """All HTTP checks that it was sent, the oldest first."""
         return [line for line in lines_of(self.path) if "target" in line]
 
+    def calls(self):
+        """All gRPC checks that it was sent."""
+        return [line for line in lines_of(self.path) if "service" in line]
+
     def visits(self):
         """All connections on which it was asked nothing."""
         return [line for line in lines_of(self.path) if "reset" in line]

@@ -3,6 +3,7 @@
 #include "health_world.h"
 
 #include "core/rcu.h"
+#include "grpc_peer.h"
 
 #include <stdlib.h>
 
@@ -11,7 +12,9 @@
 
 struct talk {
     struct fake_stream stream;
+    struct grpc_peer grpc; /* if it is asked so */
     uint8_t host;
+    bool is_grpc;
     bool is_answered;
     bool is_over;
 };
@@ -72,6 +75,25 @@ static void establish(struct talk *t)
     fake_stream_dispatch(&t->stream);
 }
 
+/* True: it is asked by gRPC, and does what it does. */
+static bool answer_grpc(struct talk *t)
+{
+    static const uint8_t serving[] = {0, 0, 0, 0, 2, 8, 1};
+    struct slice preface = SLICE_LIT("PRI * HTTP/2.0\r\n");
+    if (!t->is_grpc && slice_has_prefix(fake_stream_written(&t->stream), preface) &&
+        (w.hosts[t->host] == WELL || w.hosts[t->host] == ILL)) {
+        t->is_grpc = true;
+        t->grpc = (struct grpc_peer){.http_status = "200",
+                                     .grpc_status = w.hosts[t->host] == WELL ? "0" : "14",
+                                     .answer = serving,
+                                     .answer_len = sizeof(serving)};
+        grpc_peer_init(&t->grpc);
+    }
+    if (t->is_grpc)
+        grpc_peer_serve(&t->grpc, &t->stream);
+    return t->is_grpc;
+}
+
 static void answer(struct talk *t)
 {
     static const char *const answers[] = {
@@ -104,7 +126,7 @@ static void serve(struct talk *t)
     bool is_open = t->stream.end == STREAM_END_OPEN;
     if (!t->stream.is_released && is_open) {
         establish(t);
-        if (!t->stream.is_released)
+        if (!t->stream.is_released && !answer_grpc(t))
             answer(t);
         if (!t->stream.is_released && t->is_answered && w.hosts[t->host] == TALKS)
             fake_stream_push(&t->stream, slice_of(much, sizeof(much)));
@@ -174,12 +196,14 @@ void world_end(void)
     struct health_counts counts;
     health_done(w.health);
     health_counts(w.health, &counts);
-    CHECK_EQ(counts.probes + counts.checks + counts.head_bufs, 0);
+    CHECK_EQ(counts.probes + counts.checks + counts.blocks, 0);
     CHECK_EQ(w.core.wheel.armed, 0);
     check_books();
     for (unsigned i = 0; i < n_talks; i++) {
         CHECK(talks[i]->stream.is_released);
         fake_stream_done(&talks[i]->stream);
+        if (talks[i]->is_grpc)
+            grpc_peer_done(&talks[i]->grpc);
         free(talks[i]);
     }
     endpoint_table_free(w.table);

@@ -88,6 +88,11 @@ TEST(each_way_to_fail_makes_unhealthy_and_is_told_apart)
     fail_by(IMAGE_HEALTH_CHECK_HTTP, ILL, STAT_health_end_status);
     fail_by(IMAGE_HEALTH_CHECK_HTTP, CUTS, STAT_health_end_closed);
     fail_by(IMAGE_HEALTH_CHECK_HTTP, RAVES, STAT_health_end_fault);
+    fail_by(IMAGE_HEALTH_CHECK_GRPC, REFUSES, STAT_health_end_refused);
+    fail_by(IMAGE_HEALTH_CHECK_GRPC, SILENT, STAT_health_end_timeout);
+    fail_by(IMAGE_HEALTH_CHECK_GRPC, HANGS, STAT_health_end_timeout);
+    fail_by(IMAGE_HEALTH_CHECK_GRPC, ILL, STAT_health_end_status);
+    fail_by(IMAGE_HEALTH_CHECK_GRPC, RAVES, STAT_health_end_fault);
 }
 
 TEST(good_and_bad_answers_in_turn_change_nothing)
