@@ -100,6 +100,15 @@ static void check_retransmits(struct sim *s)
         sim_fail(s, "%lu segments were sent again, though nothing was lost", n);
 }
 
+/* Only endpoints at which requests failed rest, and none fail where nothing is in the way. */
+static void check_ejections(struct sim *s)
+{
+    uint64_t failures = sim_box_stat(&s->box, STAT_upstream_failures);
+    uint64_t ejected = sim_box_stat(&s->box, STAT_upstream_ejected);
+    if (ejected > failures || (failures > 0 && (s->plan.is_calm || !s->plan.ejects)))
+        sim_fail(s, "%lu endpoints ejected by %lu failures", ejected, failures);
+}
+
 /* What one machine, a host or the appliance, has to do with marks. */
 struct mark_book {
     const char *who;
@@ -238,6 +247,7 @@ void sim_check(struct sim *s)
     uint64_t shed = sim_box_stat(&s->box, STAT_tcp_shed_memory);
     for (uint32_t i = 0; i < s->plan.n_sessions; i++)
         check_session(s, &s->plan.sessions[i], &shed);
+    check_ejections(s);
     check_retransmits(s);
     check_marks(s);
     check_health_checks(s);

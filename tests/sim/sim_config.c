@@ -110,6 +110,24 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
     }
 }
 
+/* A policy by which endpoints rest soon and briefly, and begin slowly. It may never be the reason
+ * why a request fails: when too few are left, all get requests. */
+static void add_ejection(const struct sim_box *box, struct image_builder *b, uint32_t group)
+{
+    uint64_t number = box->sim->plan.seed / 5 + box->generation + group;
+    struct image_health_spec spec = {
+        .numbers = {.failures = (uint16_t)(1 + number % 2),
+                    .base_ejection_ms = 200,
+                    .max_ejection_ms = 2000,
+                    .max_ejected_percent = number % 4 == 0 ? 100 : 50,
+                    .slow_start_ms = number % 3 == 0 ? 0 : 1000,
+                    .panic_percent = 50},
+        .name = "sim/ejection",
+    };
+    int fault = image_builder_group_health(b, group, &spec);
+    ASSERT(fault == 0);
+}
+
 /* The image's number `n` bind or group; another image may say otherwise. */
 static enum image_congestion congestion_of(const struct sim_box *box, unsigned n)
 {
@@ -152,6 +170,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
         ASSERT(fault == 0);
     }
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
+        if (box->sim->plan.ejects)
+            add_ejection(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
         ASSERT(fault == 0);
         if (box->sim->plan.is_checked && !box->is_settled)

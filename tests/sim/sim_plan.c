@@ -246,6 +246,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     p->is_rude = t.is_rude;
     p->has_races = t.is_rude || t.rests;
     p->has_dead_ends = t.has_dead_ends;
+    p->ejects = seed % 5 == 4; /* no number is drawn for it either */
     p->moves_vip6 = t.moves;
     p->is_mirrored = seed % 4 == 1; /* no number is drawn: the others stay as they were */
     p->is_checked = seed % 5 == 2;

@@ -203,6 +203,7 @@ struct sim_plan {
     bool is_rude;   /* some requests have orders that are an excuse */
     bool has_races; /* backends close without a word: what must not be sent twice may fail */
     bool has_dead_ends;
+    bool ejects;              /* the appliance lets endpoints rest that fail */
     bool measures_cpu;        /* sim_last_box_cpu_ns() is wanted */
     uint32_t bbr;             /* which connections have it: sim_congestion.h */
     uint32_t no_ecn;          /* which machines have none: sim_mark.h */
