@@ -270,10 +270,8 @@ static void on_event(struct stream *stream, unsigned events)
 /* Into nghttp2's queue: our settings, and the request. False: no memory. */
 static bool submit(struct health_grpc *g, struct slice authority)
 {
-    static const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0}, /* for one answer */
-    };
+    /* No table of fields would spare memory, but not every server notices. */
+    static const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
     nghttp2_nv fields[] = {
         FIELD(":method", "POST"),
         FIELD(":scheme", "http"),
