@@ -207,10 +207,17 @@ void exchange_leave_backend(struct exchange *e)
     e->backend = NULL;
 }
 
+/* A time limit is over, for which the endpoint is to blame if nobody waited for the client. */
+static void note_timeout(struct exchange *e)
+{
+    if (!is_client_owing(e))
+        health_note_timeout(e);
+}
+
 /* The backend took too long. */
 static void end_try_by_timeout(struct exchange *e)
 {
-    health_note_timeout(e);
+    note_timeout(e);
     enum retry_when again = retry_after_timeout(e);
     if (again == RETRY_NEVER) {
         end_by_timeout(e, false);
@@ -225,8 +232,8 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct exchange *e = container_of(timer, struct exchange, timer);
     const struct proxy_config *config = &e->proxy->config;
     if (now_us >= request_deadline(e)) {
-        if (e->backend != NULL && !is_client_owing(e))
-            health_note_timeout(e);
+        if (e->backend != NULL)
+            note_timeout(e);
         end_by_timeout(e, false);
         return;
     }

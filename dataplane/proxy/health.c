@@ -15,6 +15,8 @@
 static void note(struct exchange *e, bool is_ok)
 {
     ASSERT(e->backend != NULL && e->target != NULL);
+    if (e->target->health == IMAGE_NONE)
+        return;
     struct upstream_ask ask = {.group = e->target->group,
                                .health = proxy_health(e->image.view, e->target->health)};
     upstream_note(e->proxy->upstream, &ask, upstream_conn_id(e->backend), is_ok);

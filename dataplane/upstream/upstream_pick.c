@@ -6,9 +6,9 @@
  * endpoint after every change), least outstanding (a scan for the minimum; all workers run to the
  * endpoint that just appeared), and the better of two random ones (Mitzenmacher: "The Power of Two
  * Choices in Randomized Load Balancing", 2001), which needs no common state and has neither fault.
- * We take the last. A group with locality would change our mind. Who wants the first
- * all the same (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere:
- * where all requests cost the same it is the most even, and a slow endpoint gets as much as others.
+ * We take the last. A group with locality would change our mind. Who wants the first all the same
+ * (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere: where all
+ * requests cost the same it is the most even, and a slow endpoint gets as much as others.
  *
  * Who may be chosen at all: the READY ones that are usable by their group's health policy; all
  * READY ones, if it has none, or if so few are usable that they would break under the load of all

@@ -415,12 +415,12 @@ def a_transport_policy_learns_what_became_of_it(m, c):
     assert [row["cells"][:3] for row in table["rows"]] == [["p", "BBR", "True,False"], ["q", "Cubic", "False"]], table
 
 
-def told(c, name):
+def told(c, name, where=None):
     """The policy, once it has a status."""
-    w = c.watch(policies(), timeoutSeconds=20)
+    w = c.watch(where or policies(), timeoutSeconds=20)
     while True:
         event = w.next()
-        assert event is not None, f"TransportPolicy {name} has no status"
+        assert event is not None, f"policy {name} has no status"
         if event[1]["metadata"]["name"] == name and event[1].get("status"):
             w.close()
             return event[1]
@@ -435,6 +435,40 @@ def a_transport_policy_is_an_operators(m, c):
     assert names(ana.ok("GET", policies())) == ["p0", "p1"]
     ana.refused(403, "Forbidden", "POST", policies(), policy("a", "BBR", target("Service", "svc")))
     chihiro.refused(403, "Forbidden", "PUT", policies(name="p0") + "/status", policy("p0", "BBR"))
+
+
+# ---- health policies
+
+def healths(ns="apps", name=None):
+    return f"{SLUICE}/namespaces/{ns}/healthpolicies" + (f"/{name}" if name else "")
+
+
+def health(name, *targets, **spec):
+    return {"apiVersion": "sluice.internal/v1", "kind": "HealthPolicy", "metadata": {"name": name},
+            "spec": {"targetRefs": list(targets), **spec}}
+
+
+@test
+def a_health_policy_says_all_that_holds_and_learns_what_became_of_it(m, c):
+    c.ok("POST", "/api/v1/namespaces/apps/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "svc"}, "spec": {"ports": [{"port": 80}]}})
+    ana = issue(m, "ana", "application-developer", "apps")
+    made = ana.ok("POST", healths(), health("p", target("Service", "svc"), active={"type": "HTTP", "http": {}}, passive={}))
+    assert made["spec"] == {
+        "targetRefs": [target("Service", "svc")],
+        "active": {"type": "HTTP", "interval": "5s", "timeout": "1s", "healthyThreshold": 2, "unhealthyThreshold": 3,
+                   "http": {"path": "/", "expectedStatuses": [{"start": 200, "end": 399}]}},
+        "passive": {"consecutiveFailures": 5, "baseEjectionTime": "30s", "maxEjectionTime": "5m",
+                    "maxEjectedPercent": 50},
+        "panicThresholdPercent": 50}, made["spec"]
+    said = c.refused(422, "Invalid", "POST", healths(), health("q", target("Gateway", "gw")))
+    assert [cause["field"] for cause in said["details"]["causes"]] == ["spec.targetRefs[0]"], said
+    ana.refused(403, "Forbidden", "POST", healths("default"), health("p", target("Service", "svc")))
+    ancestor = told(c, "p", healths())["status"]["ancestors"][0]
+    assert [(x["type"], x["status"], x["reason"]) for x in ancestor["conditions"]] == [("Accepted", "True", "Accepted")]
+    table = c.ok("GET", healths(), Accept=TABLE)
+    assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Check", "Accepted", "Age"]
+    assert [row["cells"][:3] for row in table["rows"]] == [["p", "HTTP", "True"]], table
 
 
 # ---- rate limits

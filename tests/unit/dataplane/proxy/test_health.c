@@ -120,6 +120,7 @@ TEST(a_backend_that_is_late_counts_and_a_client_that_is_late_does_not)
         {GET("/three-seconds"), 3100, 1},
         {POST("/three-seconds"), 3100, 0}, /* its body never came */
         {GET("/one-second"), 1100, 1},
+        {POST("/one-second"), 1100, 0},
     };
     for (unsigned i = 0; i < array_len(rows); i++) {
         struct fake_stream *c = begin(two_ends, 1);
