@@ -453,7 +453,8 @@ def a_health_policy_says_all_that_holds_and_learns_what_became_of_it(m, c):
     c.ok("POST", "/api/v1/namespaces/apps/services", {
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "svc"}, "spec": {"ports": [{"port": 80}]}})
     ana = issue(m, "ana", "application-developer", "apps")
-    made = ana.ok("POST", healths(), health("p", target("Service", "svc"), active={"type": "HTTP", "http": {}}, passive={}))
+    asked = {"type": "HTTP", "http": {}}
+    made = ana.ok("POST", healths(), health("p", target("Service", "svc"), active=asked, passive={}))
     assert made["spec"] == {
         "targetRefs": [target("Service", "svc")],
         "active": {"type": "HTTP", "interval": "5s", "timeout": "1s", "healthyThreshold": 2, "unhealthyThreshold": 3,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Publication with real threads: readers poll as workers do while housekeeping publishes as fast as
  * it can. What was given back is filled with a mark, so that a reader that still looks sees it. */
+#include "base/rng.h"
 #include "compile/image_builder.h"
+#include "core/endpoint_health.h"
 #include "core/endpoint_table.h"
 #include "core/generation.h"
 #include "core/rcu.h"
@@ -126,4 +128,98 @@ TEST(readers_never_see_memory_that_was_given_back)
     rcu_free(rcu);
 }
 
-UNIT_MAIN("threads", T(readers_never_see_memory_that_was_given_back))
+/* ---- health of endpoints, which all workers write to ---- */
+
+enum { ENDPOINTS = 8, EJECTED_MAX = ENDPOINTS / 2 };
+
+static const struct image_health policy = {.failures = 2,
+                                           .base_ejection_ms = 100,
+                                           .max_ejection_ms = 400,
+                                           .max_ejected_percent = 50,
+                                           .slow_start_ms = 100};
+static uint64_t clock_us;
+static uint64_t n_ejected;
+
+/* More than the policy's share may be ejected only by those who did so at the same moment. The
+ * clock is read last: who is ejected then was so while it was looked at. */
+static void check_group(const struct endpoint_group *g)
+{
+    unsigned ejected = 0;
+    uint64_t until_us[ENDPOINTS];
+    for (uint32_t i = 0; i < g->count; i++)
+        until_us[i] = __atomic_load_n(&g->health[i].ejected_until_us, __ATOMIC_SEQ_CST);
+    uint64_t now_us = __atomic_load_n(&clock_us, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < g->count; i++) {
+        uint32_t share = endpoint_health_share(&g->health[i], &policy, now_us);
+        ejected += until_us[i] > now_us;
+        if (share < ENDPOINT_SHARE_LEAST || share > ENDPOINT_SHARE_FULL)
+            __atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
+    }
+    if (ejected > EJECTED_MAX + READERS - 1)
+        __atomic_fetch_add(&n_wrong, 1, __ATOMIC_RELAXED);
+}
+
+static void *noter(void *arg)
+{
+    unsigned worker = (unsigned)(uintptr_t)arg;
+    struct rng rng = {.state = worker};
+    rcu_online(rcu, worker);
+    while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
+        const struct endpoint_group *g = endpoint_group_get(table, 3);
+        uint64_t now_us = __atomic_load_n(&clock_us, __ATOMIC_RELAXED);
+        for (unsigned i = 0; g != NULL && i < 16; i++) {
+            bool is_ok = rng_below(&rng, 4) == 0;
+            if (endpoint_health_note(g, rng_below(&rng, ENDPOINTS), is_ok, &policy, now_us) ==
+                ENDPOINT_NOTED_EJECTED)
+                __atomic_fetch_add(&n_ejected, 1, __ATOMIC_RELAXED);
+            check_group(g);
+        }
+        rcu_quiescent(rcu, worker);
+    }
+    rcu_offline(rcu, worker);
+    return NULL;
+}
+
+/* The same endpoints again, in another order. */
+static void put_again(uint64_t version)
+{
+    static struct {
+        struct endpoint_record head;
+        struct endpoint list[ENDPOINTS];
+    } r;
+    enum endpoints_fault fault;
+    r.head = (struct endpoint_record){.group = 3, .count = ENDPOINTS, .version = version};
+    for (unsigned i = 0; i < ENDPOINTS; i++)
+        r.list[i] = (struct endpoint){.port = (uint16_t)(1 + (i + version) % ENDPOINTS),
+                                      .flags = ENDPOINT_READY};
+    while (!endpoint_table_put(table, &r.head, clock_us, &fault))
+        endpoint_table_reap(table);
+    endpoint_table_reap(table);
+}
+
+TEST(workers_that_eject_at_the_same_time_keep_to_the_bounds)
+{
+    pthread_t threads[READERS];
+    is_over = false;
+    n_wrong = 0;
+    clock_us = 1000000;
+    rcu = rcu_new(READERS);
+    table = endpoint_table_new(rcu);
+    for (unsigned i = 0; i < READERS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, noter, (void *)(uintptr_t)i) == 0);
+    for (unsigned i = 1; i <= UPDATES || __atomic_load_n(&n_ejected, __ATOMIC_RELAXED) < 100; i++) {
+        __atomic_fetch_add(&clock_us, 1000, __ATOMIC_RELAXED);
+        if (i % 4 == 0)
+            put_again(i);
+    }
+    __atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_EQ(n_wrong, 0);
+    CHECK(n_ejected >= 100);
+    endpoint_table_free(table);
+    rcu_free(rcu);
+}
+
+UNIT_MAIN("threads", T(readers_never_see_memory_that_was_given_back),
+          T(workers_that_eject_at_the_same_time_keep_to_the_bounds))
