@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One check: opened, asked, judged, let go.
+ * One check: opened, asked, let go.
  *
  * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN,
  * an HTTP check when it has read the (short) body. A reset would spare us the TIME_WAIT, but
@@ -11,64 +11,6 @@
 #include "health/health_priv.h"
 
 #include <stdio.h>
-
-enum verdict { VERDICT_NONE, VERDICT_GOOD, VERDICT_BAD };
-
-/* By enum health_end. */
-static const struct {
-    enum stat_id counter;
-    enum verdict verdict;
-} ends[] = {
-#define X(name, verdict, help) {STAT_health_end_##name, VERDICT_##verdict},
-    HEALTH_END_LIST(X)
-#undef X
-};
-
-/* Where the endpoint is listed, with the policy that is in force now. False: it is gone, or the
- * policy is none that this check could answer. */
-static bool find_place(const struct health *h, const struct health_check *c,
-                       struct health_place *ret)
-{
-    struct health_place at;
-    if (!health_place_find(h, &c->probe->id, &at) || at.policy->check != c->type)
-        return false;
-    *ret = at;
-    return true;
-}
-
-/* What the endpoint has become, for who looks on. */
-static void note_change(struct health *h, struct health_probe *p, bool is_unhealthy)
-{
-    if (is_unhealthy == p->is_unhealthy)
-        return; /* healthy, and was not known before */
-    p->is_unhealthy = is_unhealthy;
-    stat_inc(h->core, is_unhealthy ? STAT_health_became_unhealthy : STAT_health_became_healthy);
-    h->core->stats->counters[STAT_health_unhealthy_now] += is_unhealthy ? 1 : -1ull;
-}
-
-/* Tells those who choose endpoints. False: nobody wants to know any more. */
-static bool report(struct health *h, const struct health_check *c, bool is_good)
-{
-    struct health_place at;
-    if (!find_place(h, c, &at))
-        return false;
-    if (endpoint_health_report(at.list, at.index, is_good, at.policy, h->core->now_us)) {
-        uint32_t checked = __atomic_load_n(&at.list->health[at.index].checked, __ATOMIC_RELAXED);
-        note_change(h, c->probe, checked == ENDPOINT_CHECK_UNHEALTHY);
-    }
-    return true;
-}
-
-/* Its end is known. */
-static void decide(struct health *h, struct health_check *c, enum health_end end)
-{
-    ASSERT(!c->is_decided && (unsigned)end < HEALTH_END_COUNT);
-    enum verdict verdict = ends[end].verdict;
-    if (verdict != VERDICT_NONE && !report(h, c, verdict == VERDICT_GOOD))
-        end = HEALTH_END_gone;
-    c->is_decided = true;
-    stat_inc(h->core, ends[end].counter);
-}
 
 /* Its connection is gone. */
 static void free_check(struct health *h, struct health_check *c)
@@ -144,14 +86,14 @@ static void on_writable(struct h1_client *h1)
     if (h1->phase != H1_CLIENT_READY)
         return; /* room for the rest of the request, which needs no help */
     if (c->type == IMAGE_HEALTH_CHECK_TCP) {
-        decide(h, c, HEALTH_END_ok);
+        health_check_decide(h, c, HEALTH_END_ok);
         leave(h, c);
         return;
     }
-    bool is_wanted = find_place(h, c, &at);
+    bool is_wanted = health_check_place(h, c, &at);
     if (is_wanted && ask(h, c, at.policy))
         return;
-    decide(h, c, is_wanted ? HEALTH_END_not_asked : HEALTH_END_gone);
+    health_check_decide(h, c, is_wanted ? HEALTH_END_not_asked : HEALTH_END_gone);
     break_off(h, c);
 }
 
@@ -164,10 +106,11 @@ static void on_response(struct h1_client *h1)
     uint16_t status = h1->response->head.status;
     if (status < 200)
         return;
-    if (!find_place(h, c, &at))
-        decide(h, c, HEALTH_END_gone);
+    if (!health_check_place(h, c, &at))
+        health_check_decide(h, c, HEALTH_END_gone);
     else
-        decide(h, c, image_health_passes(at.policy, status) ? HEALTH_END_ok : HEALTH_END_status);
+        health_check_decide(
+            h, c, image_health_passes(at.policy, status) ? HEALTH_END_ok : HEALTH_END_status);
 }
 
 /* Throws the answer away; with its end the backend has had its say. */
@@ -186,22 +129,6 @@ static void on_body(struct h1_client *h1)
         leave(h, c);
 }
 
-enum health_end health_end_of(enum stream_end end)
-{
-    switch (end) {
-    case STREAM_END_REFUSED:
-        return HEALTH_END_refused;
-    case STREAM_END_TIMEOUT:
-        return HEALTH_END_timeout;
-    case STREAM_END_UNREACHABLE:
-        return HEALTH_END_unreachable;
-    case STREAM_END_NO_RESOURCES:
-        return HEALTH_END_not_asked;
-    default:
-        return HEALTH_END_closed;
-    }
-}
-
 /* What the end of a connection before its head says. */
 static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why)
 {
@@ -215,7 +142,7 @@ static void on_end(struct h1_client *h1, enum h1_client_end why)
     struct health_check *c = container_of(h1, struct health_check, h1);
     struct health *h = h1->owner;
     if (!c->is_decided)
-        decide(h, c, end_of(h1, why));
+        health_check_decide(h, c, end_of(h1, why));
     free_check(h, c);
 }
 
@@ -226,7 +153,7 @@ static void on_grpc_end(struct health_grpc *g, enum health_end end)
 {
     struct health_check *c = container_of(g, struct health_check, grpc);
     struct health *h = c->probe->health;
-    decide(h, c, end);
+    health_check_decide(h, c, end);
     free_check(h, c);
 }
 
@@ -265,7 +192,7 @@ void health_check_begin(struct health *h, struct health_probe *p, const struct h
         return;
     h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
     if (c->type == IMAGE_HEALTH_CHECK_GRPC) {
-        decide(h, c, HEALTH_END_not_asked);
+        health_check_decide(h, c, HEALTH_END_not_asked);
         break_off(h, c);
     }
 }
@@ -273,14 +200,14 @@ void health_check_begin(struct health *h, struct health_probe *p, const struct h
 void health_check_expire(struct health *h, struct health_check *c)
 {
     if (!c->is_decided)
-        decide(h, c, HEALTH_END_timeout);
+        health_check_decide(h, c, HEALTH_END_timeout);
     break_off(h, c);
 }
 
 void health_check_stop(struct health *h, struct health_check *c)
 {
     if (!c->is_decided)
-        decide(h, c, HEALTH_END_gone);
+        health_check_decide(h, c, HEALTH_END_gone);
     break_off(h, c);
 }
 

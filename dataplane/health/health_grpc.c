@@ -10,9 +10,9 @@
 #include "health/health_grpc.h"
 
 #include "base/assert.h"
+#include "health/health_grpc_priv.h"
 #include "health/health_priv.h"
 
-#include <nghttp2/nghttp2.h>
 #include <string.h>
 
 enum {
@@ -22,56 +22,6 @@ enum {
     SERVING = 1,
     PEEK_SLICES = 8,
 };
-
-/* A block of a call's memory, in front of what is given out: the next one begins behind it. */
-struct block {
-    _Alignas(16) uint32_t bytes; /* without this */
-};
-
-static void *take(size_t bytes, void *owner)
-{
-    struct health_grpc *g = owner;
-    size_t whole = sizeof(struct block) + ((bytes + 15) & ~(size_t)15);
-    if (bytes > HEALTH_GRPC_BYTES_MAX || whole > HEALTH_GRPC_BYTES_MAX - g->used)
-        return NULL;
-    struct block *b = (struct block *)(void *)(g->memory + g->used);
-    b->bytes = (uint32_t)(whole - sizeof(*b));
-    g->used += (uint32_t)whole;
-    return b + 1;
-}
-
-static void *take_zeroed(size_t n, size_t bytes, void *owner)
-{
-    if (bytes != 0 && n > HEALTH_GRPC_BYTES_MAX / bytes)
-        return NULL;
-    void *memory = take(n * bytes, owner);
-    if (memory != NULL)
-        memset(memory, 0, n * bytes);
-    return memory;
-}
-
-/* The last block can be used again; others when the call is over, which is soon. */
-static void give(void *memory, void *owner)
-{
-    struct health_grpc *g = owner;
-    if (memory == NULL)
-        return;
-    struct block *b = (struct block *)memory - 1;
-    uint32_t at = (uint32_t)((uint8_t *)b - g->memory);
-    if (at + sizeof(*b) + b->bytes == g->used)
-        g->used = at;
-}
-
-static void *take_more(void *memory, size_t bytes, void *owner)
-{
-    size_t had = memory == NULL ? 0 : ((struct block *)memory - 1)->bytes;
-    if (memory != NULL && bytes <= had)
-        return memory;
-    void *more = take(bytes, owner);
-    if (more != NULL && had > 0)
-        memcpy(more, memory, had);
-    return more;
-}
 
 /* The request's message. */
 static void write_request(struct health_grpc *g, struct slice service)
@@ -293,7 +243,7 @@ static bool submit(struct health_grpc *g, struct slice authority)
 static bool begin(struct health_grpc *g, const struct nghttp2_session_callbacks *callbacks,
                   struct slice authority)
 {
-    nghttp2_mem mem = {g, take, give, take_zeroed, take_more};
+    nghttp2_mem mem = health_grpc_memory(g);
     if (nghttp2_session_client_new3(&g->session, callbacks, g, NULL, &mem) != 0)
         return false;
     if (submit(g, authority))

@@ -122,6 +122,14 @@ void health_check_expire(struct health *h, struct health_check *c);
 /* Breaks the check off, without a verdict if there is none yet. */
 void health_check_stop(struct health *h, struct health_check *c);
 
+/* Where the endpoint is listed, with the policy that is in force now. False: it is gone, or the
+ * policy is none that this check could answer. */
+bool health_check_place(const struct health *h, const struct health_check *c,
+                        struct health_place *ret);
+
+/* Its end is known: counted, and told to those who choose endpoints. */
+void health_check_decide(struct health *h, struct health_check *c, enum health_end end);
+
 /* What the end of a stream before there is an answer says. */
 enum health_end health_end_of(enum stream_end end);
 
