@@ -26,7 +26,7 @@ enum {
 /* The request's message. */
 static void write_request(struct health_grpc *g, struct slice service)
 {
-    ASSERT(service.len <= HEALTH_GRPC_SERVICE_BYTES_MAX);
+    ASSERT(service.len <= IMAGE_GRPC_SERVICE_BYTES_MAX);
     uint8_t *at = g->request + ENVELOPE_BYTES;
     if (service.len > 0) {
         *at++ = TAG_SERVICE;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "abi/image_format.h"
 #include "base/slice.h"
 #include "core/stream.h"
 #include "health/health.h"
@@ -25,8 +26,6 @@ struct nghttp2_session_callbacks;
 #define HEALTH_GRPC_BYTES_MAX 40960u
 /* Bytes of an answer's message that are looked at: the envelope and a status. */
 #define HEALTH_GRPC_MESSAGE_BYTES_MAX 32u
-/* Longest name of a service in a request, as HealthPolicy allows. */
-#define HEALTH_GRPC_SERVICE_BYTES_MAX 253u
 
 struct health_grpc;
 
@@ -40,7 +39,7 @@ struct health_grpc {
     uint8_t *memory; /* HEALTH_GRPC_BYTES_MAX of them */
     uint32_t used;
     struct slice out; /* that nghttp2 wants to send and the stream did not take */
-    uint8_t request[5 + 3 + HEALTH_GRPC_SERVICE_BYTES_MAX];
+    uint8_t request[5 + 3 + IMAGE_GRPC_SERVICE_BYTES_MAX];
     uint32_t request_len;
     uint32_t request_at; /* of these, given to nghttp2 */
     uint8_t message[HEALTH_GRPC_MESSAGE_BYTES_MAX];
@@ -58,7 +57,7 @@ struct nghttp2_session_callbacks *health_grpc_callbacks_new(void);
 void health_grpc_callbacks_free(struct nghttp2_session_callbacks *callbacks);
 
 /* Begins the call on a stream that was opened just now. `memory` is aligned to 16. False: it was
- * not enough; the stream is as it was. */
+ * not enough; the stream is as it was. `service` has IMAGE_GRPC_SERVICE_BYTES_MAX at most. */
 bool health_grpc_begin(struct health_grpc *g, struct stream *stream, void *memory,
                        const struct nghttp2_session_callbacks *callbacks, struct slice authority,
                        struct slice service, health_grpc_end_fn on_end);
