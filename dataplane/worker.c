@@ -29,6 +29,7 @@ struct worker {
     struct rcu *rcu;
     struct net *net;
     struct tcp *tcp;
+    struct health *health;  /* checks of the endpoints that are this worker's to check */
     struct proxy *proxy;    /* with its upstream */
     struct obs_round round; /* what the last one did */
 };
@@ -42,8 +43,9 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
 {
     ASSERT(workers > 0);
     proxy_config_default(&config->proxy, conns_max);
+    health_config_default(&config->health, conns_max);
     /* A client connection may need one to a backend. */
-    uint32_t conns_all = conns_max + config->proxy.upstream.conns_max;
+    uint32_t conns_all = conns_max + config->proxy.upstream.conns_max + config->health.checks_max;
     config->hop_limit = NET_HOP_LIMIT;
     config->probe = NET_PROBE_ALL;
     config->tcp = (struct tcp_config){
@@ -83,11 +85,14 @@ struct worker *worker_new(const struct worker_config *config)
     net_set_hop_limit(w->net, config->hop_limit);
     net_set_probe(w->net, config->probe);
     w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
+    w->health = health_new(&w->core, config->endpoints, &config->health);
 
     struct tcp_upcalls upcalls;
     proxy_upcalls(w->proxy, &upcalls);
     w->tcp = tcp_new(&w->core, w->net, &config->tcp, &upcalls);
-    proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w->tcp});
+    struct upstream_dialer dialer = {.open = dial, .owner = w->tcp};
+    proxy_set_dialer(w->proxy, &dialer);
+    health_set_dialer(w->health, &dialer);
     net_set_tcp(w->net, w->tcp, &tcp_net_ops);
     rcu_online(w->rcu, w->core.worker);
     return w;
@@ -98,6 +103,7 @@ void worker_free(struct worker *w)
     if (w == NULL)
         return;
     proxy_done(w->proxy);
+    health_done(w->health);
     tcp_done(w->tcp);
     net_done(w->net);
     ASSERT(w->core.wheel.armed == 0);
@@ -169,6 +175,7 @@ static unsigned follow_image(struct worker *w)
                         .pin = pin,
                         .unpin = unpin,
                     });
+    health_set_image(w->health, generation_view(current));
     stat_inc(&w->core, STAT_core_image_switches);
     return 1;
 }
@@ -219,6 +226,7 @@ bool worker_poll(struct worker *w, uint64_t now_us)
     done[STATS_ROUND_frames] = receive(w);
     done[STATS_ROUND_timers] = run_timers(w);
     done[STATS_ROUND_neighbours] = net_poll(w->net);
+    done[STATS_ROUND_health] = health_poll(w->health);
     done[STATS_ROUND_tcp] = tcp_poll(w->tcp);       /* events to the proxy, then segments out */
     done[STATS_ROUND_proxy] = proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
     done[STATS_ROUND_sent] = port_tx_flush(&w->core);

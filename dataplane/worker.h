@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "health/health.h"
 #include "net/net.h"
 #include "obs/rounds.h"
 #include "proxy/proxy.h"
@@ -36,6 +37,7 @@ struct worker_config {
     uint8_t hop_limit;    /* of what we send (TTL) */
     enum net_probe probe; /* which new addresses are asked for before they are used */
     struct tcp_config tcp;
+    struct health_config health;
     struct proxy_config proxy;
 };
 

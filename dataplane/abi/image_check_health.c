@@ -35,7 +35,7 @@ static bool is_check(const struct image_health *e)
     bool has_host = is_http || is_grpc || e->check == IMAGE_HEALTH_CHECK_TLS;
     if (e->check >= IMAGE_HEALTH_CHECKS || !is_statuses(e) || is_http != (e->n_statuses > 0) ||
         is_http != (e->path.length > 0) || (!has_host && e->host.length > 0) ||
-        (!is_grpc && e->service.length > 0))
+        e->service.length > (is_grpc ? IMAGE_GRPC_SERVICE_BYTES_MAX : 0))
         return false;
     if (e->check == IMAGE_HEALTH_CHECK_NONE)
         return (e->interval_ms | e->timeout_ms | e->port | e->healthy_checks |

@@ -99,6 +99,7 @@
 #define IMAGE_HEALTH_MS_MIN 100u              /* what comes more often is load, not a check */
 #define IMAGE_HEALTH_MS_MAX 86400000u         /* a day; what rests longer is better taken out */
 #define IMAGE_HEALTH_COUNT_MAX 1000u          /* of checks or failures in a row */
+#define IMAGE_GRPC_SERVICE_BYTES_MAX 253u     /* as HealthPolicy allows */
 #define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
@@ -660,7 +661,7 @@ struct image_health {
     struct image_string host;    /* HTTP: Host; GRPC: :authority; TLS: server name; empty: the
                                   address */
     struct image_string path;    /* HTTP: not empty, with its query */
-    struct image_string service; /* GRPC; empty: the server as a whole */
+    struct image_string service; /* GRPC, not too long; empty: the server as a whole */
     struct image_status_range statuses[IMAGE_HEALTH_RANGES_MAX]; /* HTTP: that pass */
     uint32_t base_ejection_ms;                                   /* with failures; else 0 */
     uint32_t max_ejection_ms;    /* likewise; not less than base_ejection_ms */

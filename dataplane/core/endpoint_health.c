@@ -56,6 +56,13 @@ bool endpoint_health_report(const struct endpoint_group *g, uint32_t index, bool
     return false;
 }
 
+void endpoint_health_forget(const struct endpoint_group *g, uint32_t index)
+{
+    ASSERT(index < g->count);
+    __atomic_store_n(&g->health[index].streak, 0, __ATOMIC_RELAXED);
+    set32(&g->health[index].checked, ENDPOINT_CHECK_UNKNOWN);
+}
+
 /* May one more of the group be ejected? */
 static bool may_eject(const struct endpoint_group *g, uint32_t percent, uint64_t now_us)
 {

@@ -55,6 +55,9 @@ enum endpoint_noted {
 bool endpoint_health_report(const struct endpoint_group *g, uint32_t index, bool is_ok,
                             const struct image_health *policy, uint64_t now_us);
 
+/* Somebody begins to check the endpoint at `index`: what checks found before is forgotten. */
+void endpoint_health_forget(const struct endpoint_group *g, uint32_t index);
+
 /*
  * A request to the endpoint at `index` ended. policy->failures in a row eject it, for
  * base_ejection_ms times the number of its ejections in a row, max_ejection_ms at most; who kept

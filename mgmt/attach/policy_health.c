@@ -78,14 +78,9 @@ static void read_passive(const json_t *passive, struct image_health *ret)
  * worse than none. */
 static const char *unsupported_check(const struct image_health *n)
 {
-    switch ((enum image_health_check)n->check) {
-    case IMAGE_HEALTH_CHECK_GRPC:
-        return "active.type GRPC is not supported: use HTTP or TCP";
-    case IMAGE_HEALTH_CHECK_TLS:
-        return "active.type TLS is not supported: use HTTP or TCP";
-    default:
-        return NULL;
-    }
+    return n->check == IMAGE_HEALTH_CHECK_TLS
+               ? "active.type TLS is not supported: use HTTP, TCP or GRPC"
+               : NULL;
 }
 
 void policy_health_read(struct attach *a, struct at_policy *p)

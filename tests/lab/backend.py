@@ -84,11 +84,45 @@ class Recorder(Server):
 
     def recorded(self):
         """All of it, the oldest first."""
-        try:
-            with open(self.path, encoding="ascii") as f:
-                return [json.loads(line) for line in f if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
+        return lines_of(self.path)
+
+
+class Patient(Server):
+    """patient.py: can fall ill, and writes down each health check."""
+
+    def start(self):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "patient.py")
+        self.path = os.path.join(self.lab.dir, f"patient-{self.name}")
+        self.be("200")
+        self.process = self.lab.start(f"patient-{self.name}", self.name, "python3", program, self.name, str(PORT),
+                                      self.path)
+
+    def be(self, health):
+        """What health checks are answered from now on: a status, or "hang"."""
+        with open(f"{self.path}.new", "w", encoding="ascii") as f:
+            f.write(health)
+        os.replace(f"{self.path}.new", f"{self.path}.health")
+
+    def checks(self):
+        """All HTTP checks that it was sent, the oldest first."""
+        return [line for line in lines_of(self.path) if "target" in line]
+
+    def calls(self):
+        """All gRPC checks that it was sent."""
+        return [line for line in lines_of(self.path) if "service" in line]
+
+    def visits(self):
+        """All connections on which it was asked nothing."""
+        return [line for line in lines_of(self.path) if "reset" in line]
+
+
+def lines_of(path):
+    """The objects of a file of one each line, as far as it is written."""
+    try:
+        with open(path, encoding="ascii") as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+    except FileNotFoundError:
+        return []
 
 
 def curl(namespace, url, *options, address=None, timeout=15):

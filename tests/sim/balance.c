@@ -63,6 +63,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"requests for a backend connection", c[STAT_upstream_asked],
          c[STAT_upstream_opened] + c[STAT_upstream_reused] + c[STAT_upstream_no_endpoint] +
              c[STAT_upstream_limit] + c[STAT_upstream_no_conn] + c[STAT_upstream_open_failed]},
+        {"health checks", c[STAT_health_started], family(c, "health_end_")},
         {"backend connections", c[STAT_upstream_opened],
          family(c, "upstream_closed_") + c[STAT_upstream_aborted] + c[STAT_upstream_broken]},
     };

@@ -21,7 +21,8 @@ struct rte_mempool;
 
 #define SIM_PORT 80u           /* where the appliance listens */
 #define SIM_BACKEND_PORT 8000u /* where backends listen */
-#define SIM_START_US 1000000u  /* the clock does not begin at 0 */
+#define SIM_CHECK_PATH "/healthz"
+#define SIM_START_US 1000000u /* the clock does not begin at 0 */
 
 /* Somebody on the clients' LAN who is in no plan: an attacker (attack.h). */
 struct sim_stranger {

@@ -113,8 +113,13 @@ uint64_t sim_box_next_us(const struct sim_box *b)
 
 void sim_box_settle(struct sim_box *b)
 {
+    b->is_settled = true;
     b->next_image_us = UINT64_MAX;
     b->next_endpoints_us = UINT64_MAX;
+    if (b->sim->plan.is_checked) { /* the last image ends the checks */
+        b->images_left = 1;
+        b->next_image_us = 0;
+    }
 }
 
 uint64_t sim_box_stat(const struct sim_box *b, enum stat_id id)

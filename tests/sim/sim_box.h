@@ -31,6 +31,7 @@ struct sim_box {
     struct stats_worker *stats; /* of each worker */
     struct sim_watch watch;
     bool is_awake;
+    bool is_settled; /* no more changes, but for the one that ends health checks */
     uint64_t generation;
     bool has_vip6; /* the current image has */
     uint64_t versions[SIM_GROUP_END];

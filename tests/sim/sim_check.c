@@ -229,6 +229,16 @@ void sim_check_deep(struct sim *s)
         check_conns(s->hosts[i].tcp);
 }
 
+/* Where nothing is lost or late, no check fails. */
+static void check_health_checks(struct sim *s)
+{
+    const struct sim_box *b = &s->box;
+    uint64_t bad = sim_box_stat(b, STAT_health_started) - sim_box_stat(b, STAT_health_end_ok) -
+                   sim_box_stat(b, STAT_health_end_gone);
+    if (s->plan.is_calm && s->wires.n_full == 0 && bad > 0)
+        sim_fail(s, "%lu checks failed, though nothing was lost", bad);
+}
+
 void sim_check(struct sim *s)
 {
     sim_box_check(&s->box);
@@ -240,4 +250,5 @@ void sim_check(struct sim *s)
     check_ejections(s);
     check_retransmits(s);
     check_marks(s);
+    check_health_checks(s);
 }

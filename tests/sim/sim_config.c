@@ -110,20 +110,46 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
     }
 }
 
-/* A policy by which endpoints rest soon and briefly, and begin slowly. It may never be the reason
- * why a request fails: when too few are left, all get requests. */
-static void add_ejection(const struct sim_box *box, struct image_builder *b, uint32_t group)
+/* By which endpoints rest soon and briefly, and begin slowly. It may never be the reason why a
+ * request fails: when too few are left, all get requests. */
+static void set_ejection(const struct sim_box *box, uint32_t group, struct image_health *h)
 {
     uint64_t number = box->sim->plan.seed / 5 + box->generation + group;
-    struct image_health_spec spec = {
-        .numbers = {.failures = (uint16_t)(1 + number % 2),
-                    .base_ejection_ms = 200,
-                    .max_ejection_ms = 2000,
-                    .max_ejected_percent = number % 4 == 0 ? 100 : 50,
-                    .slow_start_ms = number % 3 == 0 ? 0 : 1000,
-                    .panic_percent = 50},
-        .name = "sim/ejection",
-    };
+    h->failures = (uint16_t)(1 + number % 2);
+    h->base_ejection_ms = 200;
+    h->max_ejection_ms = 2000;
+    h->max_ejected_percent = number % 4 == 0 ? 100 : 50;
+    h->slow_start_ms = number % 3 == 0 ? 0 : 1000;
+}
+
+/* The backends of a group are asked ten times a second: by HTTP, or by TCP alone. */
+static void set_checks(bool is_http, struct image_health *h)
+{
+    h->interval_ms = 100;
+    h->timeout_ms = 100;
+    h->healthy_checks = 1;
+    h->unhealthy_checks = 2;
+    h->check = is_http ? IMAGE_HEALTH_CHECK_HTTP : IMAGE_HEALTH_CHECK_TCP;
+    if (!is_http)
+        return;
+    h->n_statuses = 1;
+    h->statuses[0] = (struct image_status_range){204, 204};
+}
+
+/* The policy of a group, if the plan has any. */
+static void add_health(const struct sim_box *box, struct image_builder *b, uint32_t group)
+{
+    const struct sim_plan *plan = &box->sim->plan;
+    bool is_checked = plan->is_checked && !box->is_settled;
+    bool is_http = is_checked && (group + plan->seed) % 2 == 0;
+    struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
+    spec.numbers.panic_percent = 50;
+    if (!plan->ejects && !is_checked)
+        return;
+    if (plan->ejects)
+        set_ejection(box, group, &spec.numbers);
+    if (is_checked)
+        set_checks(is_http, &spec.numbers);
     int fault = image_builder_group_health(b, group, &spec);
     ASSERT(fault == 0);
 }
@@ -157,8 +183,7 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
         ASSERT(fault == 0);
     }
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
-        if (box->sim->plan.ejects)
-            add_ejection(box, b, group);
+        add_health(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
         ASSERT(fault == 0);
         if (is_hashed(box, group))

@@ -208,6 +208,7 @@ struct sim_plan {
     uint32_t bbr;             /* which connections have it: sim_congestion.h */
     uint32_t no_ecn;          /* which machines have none: sim_mark.h */
     bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
+    bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
     uint32_t workers;

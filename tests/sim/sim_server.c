@@ -63,9 +63,25 @@ static void check_head(struct sim_server *c, const struct sim_request *q)
         sim_fail(c->sim, "request %u: Content-Length %lld, not %u", q->id, length, q->up_bytes);
 }
 
+/* A health check gets its answer, and the connection ends. */
+static void answer_check(struct sim_server *c)
+{
+    struct slice answer = SLICE_LIT("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    if (!sim_head_has(&c->head, "User-Agent", "sluice-health") ||
+        !sim_head_has(&c->head, "Connection", "close"))
+        sim_fail(c->sim, "a health check is %.80s", c->head.text);
+    stream_write(c->stream, &answer, 1); /* there is room: nothing was written before */
+    close_connection(c);
+}
+
 static void begin_request(struct sim_server *c)
 {
     struct sim *sim = c->sim;
+    static const char check[] = "GET " SIM_CHECK_PATH " HTTP/1.1\r\n";
+    if (sim->plan.is_checked && strncmp(c->head.text, check, sizeof(check) - 1) == 0) {
+        answer_check(c);
+        return;
+    }
     long long id = sim_head_number(&c->head, "X-Sim-Id");
     if (id < 0 || id >= sim->plan.n_requests) {
         sim_fail(sim, "a backend got a request without a known X-Sim-Id");

@@ -157,7 +157,21 @@ TEST(a_check_passes_with_the_statuses_that_are_named)
     CHECK_STR(image_health_check_name(IMAGE_HEALTH_CHECK_TLS), "TLS");
 }
 
+TEST(the_name_of_a_grpc_service_has_a_limit)
+{
+    struct image_health e = {.check = IMAGE_HEALTH_CHECK_GRPC,
+                             .interval_ms = 1000,
+                             .timeout_ms = 1000,
+                             .healthy_checks = 1,
+                             .unhealthy_checks = 1,
+                             .service = {0, IMAGE_GRPC_SERVICE_BYTES_MAX}};
+    CHECK(image_is_health(&e));
+    e.service.length++;
+    CHECK(!image_is_health(&e));
+}
+
 UNIT_MAIN("image_health", T(a_policy_that_asks_has_times_numbers_and_what_its_check_needs),
           T(a_policy_that_ejects_has_times_and_shares),
           T(all_backends_of_a_group_lead_to_its_policy),
-          T(a_check_passes_with_the_statuses_that_are_named))
+          T(a_check_passes_with_the_statuses_that_are_named),
+          T(the_name_of_a_grpc_service_has_a_limit))

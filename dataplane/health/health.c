@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks of a worker: made, configured, kept up, ended. The rules are in health.h. */
+#include "health/health.h"
+
+#include "base/assert.h"
+#include "base/minmax.h"
+#include "health/health_priv.h"
+
+void health_config_default(struct health_config *config, uint32_t conns_max)
+{
+    ASSERT(conns_max > 0);
+    uint32_t checks = conns_max / 16 + 8;
+    *config = (struct health_config){
+        .probes_max = HEALTH_PROBES_MAX,
+        .checks_max = checks < HEALTH_CHECKS_MAX ? checks : HEALTH_CHECKS_MAX,
+    };
+}
+
+static void make_pool(struct core *core, struct pool *pool, size_t object_bytes, uint32_t n,
+                      const char *what)
+{
+    ASSERT(n > 0);
+    pool_init(pool, core_memory(core, pool_bytes((uint32_t)object_bytes, n), what),
+              (uint32_t)object_bytes, n);
+}
+
+static uint32_t buckets_for(uint32_t probes)
+{
+    uint32_t n = 64;
+    while (n < probes && n < 1u << 20)
+        n *= 2;
+    return n;
+}
+
+struct health *health_new(struct core *core, const struct endpoint_table *table,
+                          const struct health_config *config)
+{
+    struct health *h = core_memory(core, sizeof(*h), "health");
+    *h = (struct health){.core = core, .table = table, .config = *config};
+    make_pool(core, &h->probes, sizeof(struct health_probe), config->probes_max, "probes");
+    make_pool(core, &h->checks, sizeof(struct health_check), config->checks_max, "health checks");
+    /* An HTTP check holds one while it reads a head; that its request needs one, too, because the
+     * stream has no room, hardly happens. */
+    make_pool(core, &h->blocks, sizeof(union health_block), config->checks_max,
+              "memory of health checks");
+    h->grpc_callbacks = health_grpc_callbacks_new();
+    ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
+    uint32_t n = buckets_for(config->probes_max);
+    h->buckets = core_memory(core, n * sizeof(*h->buckets), "probe buckets");
+    h->buckets_mask = n - 1;
+    for (uint32_t i = 0; i < n; i++)
+        list_init(&h->buckets[i]);
+    list_init(&h->due);
+    h->places.state = rng_next(&core->rng);
+    health_env_init(h);
+    return h;
+}
+
+void health_set_dialer(struct health *h, const struct upstream_dialer *dialer)
+{
+    ASSERT(dialer->open != NULL);
+    h->dialer = *dialer;
+}
+
+void health_set_image(struct health *h, const struct image_view *view)
+{
+    ASSERT(view != NULL && h->dialer.open != NULL);
+    h->view = view;
+    h->is_all_wanted = true;
+    h->is_walking = false; /* its rows are of the other image */
+}
+
+/* It is its turn: checked, unless it is not to be checked any more. */
+static void begin_check(struct health *h, struct health_probe *p)
+{
+    struct health_place at;
+    if (health_place_find(h, &p->id, &at))
+        health_check_begin(h, p, &at);
+    else
+        health_probe_drop(h, p);
+}
+
+static unsigned begin_due(struct health *h)
+{
+    unsigned n = 0;
+    while (n < HEALTH_STARTS_PER_POLL && h->checks.used < h->checks.capacity) {
+        struct list_node *first = list_take_front(&h->due);
+        if (first == NULL)
+            break;
+        begin_check(h, container_of(first, struct health_probe, due));
+        n++;
+    }
+    return n;
+}
+
+unsigned health_poll(struct health *h)
+{
+    return h->view == NULL ? 0 : health_walk(h) + begin_due(h);
+}
+
+void health_done(struct health *h)
+{
+    health_probes_done(h);
+    health_grpc_callbacks_free(h->grpc_callbacks);
+    ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->blocks.used == 0);
+}
+
+void health_counts(const struct health *h, struct health_counts *ret)
+{
+    *ret = (struct health_counts){
+        .probes = h->probes.used, .checks = h->checks.used, .blocks = h->blocks.used};
+}
+
+static void check_probe(const struct health *h, const struct health_probe *p)
+{
+    bool is_due = list_is_linked(&p->due);
+    ASSERT(p->health == h && p->interval_ms > 0);
+    ASSERT(is_due != wheel_timer_is_armed(&p->timer));
+    ASSERT(p->check == NULL || (!is_due && p->check->probe == p));
+}
+
+void check_health(const struct health *h)
+{
+    uint32_t probes = 0, checks = 0, unhealthy = 0;
+    for (uint32_t i = 0; i <= h->buckets_mask; i++) {
+        LIST_EACH (it, &h->buckets[i]) {
+            const struct health_probe *p = container_of(it, struct health_probe, link);
+            check_probe(h, p);
+            probes++;
+            checks += p->check != NULL;
+            unhealthy += p->is_unhealthy;
+        }
+    }
+    const uint64_t *counters = h->core->stats->counters;
+    ASSERT(probes == h->probes.used && probes == counters[STAT_health_probes_now]);
+    ASSERT(checks == h->checks.used && checks == counters[STAT_health_checks_now]);
+    ASSERT(unhealthy == counters[STAT_health_unhealthy_now]);
+}

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Health checks on the wire: who is asked, how often and how, and what becomes of backends that fall ill and recover.
+
+The backends are patient.py: what /healthz answers is as the test says, everything else is always well.
+"""
+import backend
+import lab as labs
+import objects
+import suite
+
+NS, HOST = "checks", "app.example.com"
+N_BACKENDS, WORKERS = 3, 2
+INTERVAL_S = 0.25
+WAIT_S = 20  # the machine that runs the tests may be busy
+
+
+def lab():
+    return labs.Lab("health-checks", backends=N_BACKENDS, workers=WORKERS)
+
+
+def policy(**active):
+    usual = {"type": "HTTP", "interval": "250ms", "timeout": "200ms", "healthyThreshold": 2, "unhealthyThreshold": 2}
+    return {"apiVersion": "sluice.internal/v1", "kind": "HealthPolicy", "metadata": {"namespace": NS, "name": "app"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "app"}], "active": {**usual, **active}}}
+
+
+HTTP = policy(http={"path": "/healthz", "expectedStatuses": [{"start": 200, "end": 299}]})
+TCP = policy(type="TCP")
+GRPC = policy(type="GRPC", grpc={"service": "app.v1.Shop"})
+
+
+def vip(l):
+    return objects.gateway_address(l, NS, "gw")
+
+
+def prepare(l):
+    l.start_backends(backend.Patient)
+    l.appliance.start()
+    l.appliance.apply(objects.example("appliance.yaml"))
+    api = l.appliance.api
+    api.put(objects.namespace(NS))
+    api.put(objects.gateway(NS, "gw"))
+    api.put(objects.service(NS, "app"))
+    api.put(objects.slice_of(NS, "app", *[labs.backend_address(n) for n in range(1, N_BACKENDS + 1)]))
+    for n in range(3):  # routes must not multiply checks
+        api.put(objects.route(NS, f"app-{n}", [f"{NS}/gw"], [objects.to("app")], HOST if n == 0 else f"{n}.{HOST}"))
+    objects.wait_answer(l, vip(l), HOST, everybody())
+    api.put(HTTP)
+    counter_is(l, "probes_now", N_BACKENDS)
+
+
+def everybody(*but):
+    return {f"backend-{n}" for n in range(1, N_BACKENDS + 1) if n not in but}
+
+
+def counted(l, name):
+    return l.appliance.counters()[f"health_{name}"]
+
+
+def counter_is(l, name, value):
+    suite.eventually(lambda: counted(l, name) == value, f"health_{name} is {value}", WAIT_S)
+
+
+def patient(l, n):
+    return l.backends[n - 1]
+
+
+def answering(l, n=30):
+    return {objects.answers(l, vip(l), HOST) for _ in range(n)}
+
+
+def is_out(l, n):
+    """The backend is found to be ill, and then nobody is sent there, nor sees anything of it."""
+    counter_is(l, "unhealthy_now", 1)
+    assert answering(l) == everybody(n)
+
+
+def is_back(l):
+    counter_is(l, "unhealthy_now", 0)
+    suite.eventually(lambda: answering(l) == everybody(), "all backends answer", WAIT_S)
+
+
+@suite.test("health")
+def an_endpoint_hears_one_check_an_interval_whatever_workers_and_routes(l):
+    begun = [len(patient(l, n).checks()) for n in range(1, N_BACKENDS + 1)]
+    suite.eventually(lambda: len(patient(l, 1).checks()) >= begun[0] + 20, "twenty checks come", WAIT_S)
+    for n in range(1, N_BACKENDS + 1):
+        seen = patient(l, n).checks()[begun[n - 1]:]
+        assert 15 <= len(seen) <= 25, (n, len(seen))
+        apart_s = (seen[-1]["at"] - seen[0]["at"]) / (len(seen) - 1)
+        assert apart_s > 0.8 * INTERVAL_S, (n, apart_s)  # two an interval would be half of it
+    fields = {name.lower(): value for name, value in seen[0]["fields"]}
+    assert fields == {"host": f"{labs.backend_address(N_BACKENDS)}:8080", "user-agent": "sluice-health",
+                      "connection": "close"}, fields
+    assert counted(l, "probes_now") == N_BACKENDS and counted(l, "unhealthy_now") == 0
+
+
+@suite.test("health")
+def an_endpoint_that_answers_500_gets_no_requests_until_it_recovers(l):
+    patient(l, 2).be("500")
+    is_out(l, 2)
+    patient(l, 2).be("204")
+    is_back(l)
+
+
+@suite.test("health")
+def an_endpoint_that_does_not_answer_checks_gets_no_requests(l):
+    patient(l, 1).be("hang")
+    is_out(l, 1)
+    assert counted(l, "end_timeout") > 0
+    patient(l, 1).be("200")
+    is_back(l)
+
+
+@suite.test("health")
+def an_endpoint_that_stops_listening_gets_no_requests(l):
+    patient(l, 3).process.kill()
+    is_out(l, 3)
+    assert counted(l, "end_refused") > 0
+    patient(l, 3).start()
+    is_back(l)
+
+
+@suite.test("health")
+def what_is_known_of_endpoints_stays_when_the_list_changes(l):
+    patient(l, 2).be("503")
+    is_out(l, 2)
+    api, addresses = l.appliance.api, [labs.backend_address(n) for n in range(1, N_BACKENDS + 1)]
+    api.put(objects.slice_of(NS, "app", *addresses[1:]))
+    suite.eventually(lambda: answering(l) == everybody(1, 2), "one is gone, one is ill", WAIT_S)
+    api.put(objects.slice_of(NS, "app", *addresses))
+    suite.eventually(lambda: answering(l) == everybody(2), "one is new, one is ill", WAIT_S)
+    patient(l, 2).be("200")
+    is_back(l)
+
+
+@suite.test("health")
+def a_tcp_check_sees_who_listens_and_leaves_quietly(l):
+    patient(l, 1).be("500")  # which TCP does not ask
+    l.appliance.api.put(TCP)
+    suite.eventually(lambda: len(patient(l, 1).visits()) >= 5, "five connections come", WAIT_S)
+    assert not any(v["reset"] for n in range(1, N_BACKENDS + 1) for v in patient(l, n).visits())
+    is_back(l)
+    patient(l, 2).process.kill()
+    is_out(l, 2)
+    patient(l, 2).start()
+    is_back(l)
+    patient(l, 1).be("200")
+
+
+@suite.test("health")
+def a_grpc_check_asks_the_health_service(l):
+    l.appliance.api.put(GRPC)
+    suite.eventually(lambda: len(patient(l, 3).calls()) >= 5, "five calls come", WAIT_S)
+    assert {call["service"] for call in patient(l, 3).calls()} == {"app.v1.Shop"}
+    is_back(l)
+    for illness in ("500", "hang"):
+        patient(l, 2).be(illness)
+        is_out(l, 2)
+        patient(l, 2).be("200")
+        is_back(l)
+
+
+@suite.test("health")
+def checks_end_with_their_policy_and_so_does_what_they_found(l):
+    l.appliance.api.put(HTTP)
+    patient(l, 3).be("500")
+    is_out(l, 3)
+    l.appliance.api.delete("HealthPolicy", "app", NS)
+    suite.eventually(lambda: answering(l) == everybody(), "all are used again", WAIT_S)
+    counter_is(l, "probes_now", 0)
+    before = counted(l, "started")
+    seen = [len(patient(l, n).checks()) for n in range(1, N_BACKENDS + 1)]
+    answering(l)
+    assert counted(l, "started") == before
+    assert [len(patient(l, n).checks()) for n in range(1, N_BACKENDS + 1)] == seen
