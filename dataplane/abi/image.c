@@ -14,6 +14,7 @@ static const char *const fault_names[] = {IMAGE_FAULT_LIST(X_NAME)};
 static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
+static const char *const proxy_header_names[] = {IMAGE_PROXY_HEADER_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 
@@ -45,7 +46,9 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
     return (retry->codes[bit / 8] >> bit % 8 & 1) != 0;
 }
 
-static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0, "no name is number 0");
+static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 &&
+                  IMAGE_PROXY_HEADER_NONE == 0,
+              "no name is number 0");
 
 /* The number of the name; 0: there is no such. */
 static unsigned find_name(const char *const *names, unsigned n, const char *name)
@@ -71,6 +74,17 @@ const char *image_congestion_name(enum image_congestion congestion)
 enum image_congestion image_congestion_named(const char *name)
 {
     return (enum image_congestion)find_name(congestion_names, IMAGE_CONGESTIONS, name);
+}
+
+const char *image_proxy_header_name(enum image_proxy_header header)
+{
+    ASSERT((unsigned)header < IMAGE_PROXY_HEADERS);
+    return proxy_header_names[header];
+}
+
+enum image_proxy_header image_proxy_header_named(const char *name)
+{
+    return (enum image_proxy_header)find_name(proxy_header_names, IMAGE_PROXY_HEADERS, name);
 }
 
 bool image_is_balancing(uint8_t balancing)

@@ -235,6 +235,12 @@ const char *image_congestion_name(enum image_congestion congestion);
 /* The one with that name; NONE: there is no such. */
 enum image_congestion image_congestion_named(const char *name);
 
+/* "V1" and so on, "" for NONE; pure. */
+const char *image_proxy_header_name(enum image_proxy_header header);
+
+/* The one with that name; NONE: there is no such. */
+enum image_proxy_header image_proxy_header_named(const char *name);
+
 /* "RoundRobin" and so on; pure. */
 const char *image_balancing_name(enum image_balancing balancing);
 

@@ -57,7 +57,8 @@ enum image_fault image_local_egress(const struct image_view *v, uint32_t i);
 
 /* ---- binds, listeners, hosts, tries ---- */
 
-/* It has an address and a port, its congestion control is known, and its root is a node. */
+/* It has an address and a port, its congestion control is known, it is proxied or not, and its root
+ * is a node. */
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
 
 /* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
@@ -143,7 +144,7 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 /* Its filters are of header types, at most one of each. */
 enum image_fault image_cross_backend(const struct image_view *v, uint32_t i);
 
-/* The backends and mirrors of a group have the same congestion control. */
+/* The backends and mirrors of a group have the same congestion control and PROXY header. */
 enum image_fault image_whole_backends(const struct image_view *v);
 
 /* Its rules exist, its name is text. */

@@ -10,9 +10,8 @@
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
-    if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion))
+    if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
+        e->is_proxied > 1)
         return IMAGE_FAULT_VALUE;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }

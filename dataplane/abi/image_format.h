@@ -66,7 +66,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -224,13 +224,26 @@ enum image_balancing {
         IMAGE_BALANCINGS
 };
 
+/* What our connections to a group begin with: X(NAME, text as in TransportPolicy). */
+#define IMAGE_PROXY_HEADER_LIST(X)                                                                 \
+    X(NONE, "")                                                                                    \
+    X(V1, "V1")                                                                                    \
+    X(V2, "V2")
+
+enum image_proxy_header {
+#define X(name, text) IMAGE_PROXY_HEADER_##name,
+    IMAGE_PROXY_HEADER_LIST(X)
+#undef X
+        IMAGE_PROXY_HEADERS
+};
+
 /* A local address and TCP port. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
-    uint8_t reserved;
-    uint32_t root; /* of the trie of listener hostnames; two binds may share one */
+    uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
+    uint32_t root;      /* of the trie of listener hostnames; two binds may share one */
 };
 
 enum image_protocol {
@@ -530,9 +543,10 @@ struct image_mirror {
     uint32_t group;
     uint32_t numerator; /* of `denominator` requests so many are mirrored */
     uint32_t denominator;
-    uint8_t congestion; /* as of a backend */
-    uint8_t balancing;  /* likewise */
-    uint8_t reserved[2];
+    uint8_t congestion;   /* as of a backend */
+    uint8_t balancing;    /* likewise */
+    uint8_t proxy_header; /* likewise */
+    uint8_t reserved;
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -569,8 +583,9 @@ struct image_backend {
                               connections are the group's; with no group: NONE */
     uint8_t n_filters;     /* of header types, carried out after the rule's */
     uint32_t first_filter;
-    uint8_t balancing; /* enum image_balancing, of the group; with no group: NONE */
-    uint8_t reserved[3];
+    uint8_t balancing;    /* enum image_balancing, of the group; with no group: NONE */
+    uint8_t proxy_header; /* enum image_proxy_header; the same in all backends of a group */
+    uint8_t reserved[2];
 };
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */

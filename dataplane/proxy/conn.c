@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Client connections: accepted, timed, closed. What is asked on them is in exchange.c. */
+/* Client connections: accepted, timed, closed. What some begin with is in conn_header.c, what is
+ * asked on them in exchange.c. */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 
@@ -20,11 +21,19 @@ void proxy_conn_arm_rest(struct proxy_conn *c)
     arm(c, c->proxy->config.body_ms);
 }
 
-/* Its stream is gone. */
-static void free_conn(struct proxy_conn *c)
+void proxy_conn_put_part(struct proxy_conn *c)
 {
-    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL);
+    if (c->part != NULL)
+        c->proxy->env.head_put(c->proxy->env.owner, c->part);
+    c->part = NULL;
+}
+
+void proxy_conn_free(struct proxy_conn *c)
+{
+    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL && c->unheaded == NULL);
     struct proxy *p = c->proxy;
+    upstream_keep_drop(p->upstream, &c->keep);
+    proxy_conn_put_part(c);
     wheel_disarm(&p->core->wheel, &c->timer);
     c->is_open = false;
     p->core->stats->counters[STAT_proxy_conns_now]--;
@@ -89,7 +98,7 @@ static void on_end(struct h1_server *s, bool was_in_exchange)
     stat_inc(c->proxy->core, counters[s->end]);
     if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
-    free_conn(c);
+    proxy_conn_free(c);
 }
 
 static const struct h1_server_ops server_ops = {.on_request = on_request,
@@ -102,14 +111,33 @@ void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 {
     ASSERT(c->exchange == NULL);
     stat_inc(c->proxy->core, why);
-    h1_server_abort(&c->h1);
-    free_conn(c);
+    if (c->unheaded != NULL) {
+        stream_abort(c->unheaded);
+        stream_release(c->unheaded);
+        c->unheaded = NULL;
+    } else {
+        h1_server_abort(&c->h1);
+    }
+    proxy_conn_free(c);
+}
+
+void proxy_conn_unbind(struct proxy_conn *c)
+{
+    stat_inc(c->proxy->core, STAT_proxy_conns_unbound);
+    if (c->unheaded != NULL)
+        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+    else
+        h1_server_close(&c->h1);
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
     ASSERT(c->exchange == NULL);
+    if (c->unheaded != NULL) {
+        conn_header_timeout(c);
+        return;
+    }
     if (c->h1.phase == H1_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
         proxy_conn_abort(c, STAT_proxy_conn_end_untaken);
         return;
@@ -117,6 +145,23 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     if (c->h1.phase == H1_SERVER_IDLE)
         stat_inc(c->proxy->core, STAT_proxy_conns_idle_timeout);
     h1_server_timeout(&c->h1);
+}
+
+void proxy_conn_begin(struct proxy_conn *c, struct stream *s)
+{
+    ASSERT(c->unheaded == NULL && c->h1.stream == NULL);
+    h1_server_init(&c->h1, s, &c->proxy->env, &server_ops, c->proxy);
+    arm(c, c->proxy->config.keep_alive_ms);
+}
+
+/* Does the current image want a header of those that come in where this one did? The bind was found
+ * at the SYN, maybe on an image before. */
+static bool is_proxied(const struct proxy_conn *c)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind;
+    return v != NULL && route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind) &&
+           v->binds[bind].is_proxied;
 }
 
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
@@ -129,9 +174,17 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
     }
     *c = (struct proxy_conn){.proxy = p, .is_open = true, .timer = {.on_expire = on_timer}};
     stream_addrs(s, &c->addrs);
-    h1_server_init(&c->h1, s, &p->env, &server_ops, p);
-    arm(c, p->config.keep_alive_ms);
+    c->told = (struct proxy_protocol_ends){.source = c->addrs.remote,
+                                           .destination = c->addrs.local,
+                                           .source_port = c->addrs.remote_port,
+                                           .destination_port = c->addrs.local_port};
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
+    if (is_proxied(c)) {
+        arm(c, p->config.head_ms);
+        conn_header_await(c, s);
+    } else {
+        proxy_conn_begin(c, s);
+    }
     return true;
 }

@@ -86,7 +86,7 @@ bool exchange_forward_head(struct exchange *e)
     struct slice authority = own_authority(e, &t);
     field_list_init(&t.fields);
     field_list_take(&t.fields, head, skip, array_len(skip));
-    forwarded_add(&t.fields, head, &e->client->addrs.remote, &t.forwarded);
+    forwarded_add(&t.fields, head, &e->client->told.source, &t.forwarded);
     for (unsigned i = 0; i < array_len(filters); i++) {
         field_list_apply(&t.fields, v, filters[i]);
         set_authority(v, filters[i], &authority);
@@ -102,6 +102,9 @@ bool exchange_forward_head(struct exchange *e)
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
     r.n_fields = t.fields.n;
+    uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
+    if (!upstream_conn_is_reused(e->backend))
+        r.preface = slice_of(header, conn_header_write(e->client, e->target->proxy_header, header));
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
     if (e->has_request_head && !e->is_mirrored)
         mirrors_begin(e, &r);

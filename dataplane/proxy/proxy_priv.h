@@ -11,6 +11,7 @@
 #include "http/h1_move.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
+#include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
 #include "route/session.h"
 
@@ -37,15 +38,23 @@ struct access_note;
 struct exchange;
 struct field_list;
 
-/* A client connection. Reached from the stream (through h1) and by the pool's index; lives from
- * accept to h1's on_end. */
+/*
+ * A client connection. Reached from the stream (through h1, or by itself before h1 has it) and by
+ * the pool's index; lives from accept to h1's on_end, or to the end of `unheaded`.
+ *
+ * Invariant: `unheaded` and h1.stream are never both set, and one of them is while it is open.
+ */
 struct proxy_conn {
     struct h1_server h1;
     struct proxy *proxy;
-    struct exchange *exchange; /* NULL: none is under way */
-    struct wheel_timer timer;  /* whenever there is no exchange */
-    struct stream_addrs addrs;
-    bool is_open; /* out of the pool */
+    struct exchange *exchange;       /* NULL: none is under way */
+    struct wheel_timer timer;        /* whenever there is no exchange */
+    struct stream *unheaded;         /* its PROXY header is still to come; NULL: h1 has it */
+    struct http_head_buf *part;      /* what came of that header; NULL: nothing */
+    struct stream_addrs addrs;       /* of the connection itself */
+    struct proxy_protocol_ends told; /* client and where it went: addrs, or what its header tells */
+    struct upstream_keep keep;       /* its connection to a backend that wants to be told that */
+    bool is_open;                    /* out of the pool */
 };
 
 /*
@@ -135,10 +144,27 @@ void proxy_env_init(struct proxy *p);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
+/* Its PROXY header is read, if it has to have one: HTTP begins. */
+void proxy_conn_begin(struct proxy_conn *c, struct stream *s);
+/* Its stream is gone, and whatever had it. */
+void proxy_conn_free(struct proxy_conn *c);
+/* Its PROXY header's bytes are needed no more. */
+void proxy_conn_put_part(struct proxy_conn *c);
+/* Nobody listens on its address any more. May free it. */
+void proxy_conn_unbind(struct proxy_conn *c);
 /* Resets it, without an exchange by now; counts why. */
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
 void proxy_conn_arm_rest(struct proxy_conn *c);
+
+/* conn_header.c */
+/* The connection has to begin with a PROXY header: reads it, and then begins. */
+void conn_header_await(struct proxy_conn *c, struct stream *s);
+/* It is not there in time. Frees the connection. */
+void conn_header_timeout(struct proxy_conn *c);
+/* Writes the header that a backend wants of this client; returns its length, 0: it wants none. */
+size_t conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
+                         uint8_t ret[PROXY_PROTOCOL_LINE_BYTES_MAX]);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);

@@ -132,7 +132,9 @@ json_t *table_row(const struct resource_type *type, json_t *object)
     json_array_append_new(cells, json_string(meta_text(object, "name")));
     if (is_policy(type)) {
         const json_t *spec = json_object_get(object, "spec");
-        json_array_append(cells, json_object_get(spec, "congestionControl"));
+        const json_t *control = json_object_get(spec, "congestionControl");
+        json_array_append_new(cells,
+                              json_string(control != NULL ? json_string_value(control) : ""));
     }
     if (is_limit(type))
         add_limit_cells(cells, json_object_get(object, "spec"));

@@ -53,6 +53,8 @@ struct at_policy {
     struct at_meta meta;
     enum image_congestion congestion;
     enum image_balancing balancing;
+    bool is_proxied;                      /* proxyProtocol.accept: Require */
+    enum image_proxy_header proxy_header; /* proxyProtocol.send */
     uint32_t n_targets;
     struct at_policy_target *targets;
 };
@@ -85,6 +87,7 @@ struct at_listener {
     uint32_t n_attached_routes;         /* of them accepted: what the status shows */
     struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
     enum image_congestion *congestions; /* by address of its Gateway */
+    bool *proxied;                      /* likewise */
 };
 
 struct at_gateway {

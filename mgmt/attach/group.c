@@ -167,6 +167,7 @@ static void read_policy(struct plan_group *group, const struct at_policy *policy
 {
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
+    group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;
     if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
         group->balancing = policy->balancing;
     }

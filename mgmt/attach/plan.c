@@ -58,6 +58,7 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .n_attachments = l->n_attachments,
         .attachments = plan_attachments(a, l),
         .congestions = l->congestions,
+        .proxied = l->proxied,
     };
 }
 

@@ -72,6 +72,7 @@ struct plan_group {
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;
     enum image_balancing balancing;
+    enum image_proxy_header proxy_header;
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \
@@ -298,6 +299,7 @@ struct plan_listener {
     const struct plan_attachment *attachments; /* in the order of the routes */
     /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
     const enum image_congestion *congestions;
+    const bool *proxied; /* a connection has to begin with a PROXY header; likewise */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

@@ -53,13 +53,16 @@ static void dump_attachment(const struct plan *plan, const struct plan_attachmen
 }
 
 /* What is not as without a policy. */
-static void dump_congestions(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
+static void dump_binds(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     for (uint32_t i = 0; l->is_served && i < g->n_addresses; i++) {
         if (l->congestions[i] != IMAGE_CONGESTION_CUBIC) {
             fprintf(out, "    congestion %s on %s\n", image_congestion_name(l->congestions[i]),
                     format(&g->addresses[i], text));
+        }
+        if (l->proxied[i]) {
+            fprintf(out, "    proxied on %s\n", format(&g->addresses[i], text));
         }
     }
 }
@@ -83,7 +86,7 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 l->is_served                   ? "served"
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
-        dump_congestions(g, l, out);
+        dump_binds(g, l, out);
         for (uint32_t j = 0; j < l->n_attachments; j++) {
             dump_attachment(plan, &l->attachments[j], out);
         }
@@ -239,9 +242,12 @@ static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     bool is_usual = g->congestion == IMAGE_CONGESTION_CUBIC;
-    fprintf(out, "group %s%s%s%s\n", g->name, is_usual ? "" : " congestion ",
+    bool has_header = g->proxy_header != IMAGE_PROXY_HEADER_NONE;
+    fprintf(out, "group %s%s%s%s%s%s\n", g->name, is_usual ? "" : " congestion ",
             is_usual ? "" : image_congestion_name(g->congestion),
-            g->balancing == IMAGE_BALANCING_TURNS ? " in turn" : "");
+            g->balancing == IMAGE_BALANCING_TURNS ? " in turn" : "",
+            has_header ? " proxy header " : "",
+            has_header ? image_proxy_header_name(g->proxy_header) : "");
     for (uint32_t i = 0; i < g->n_endpoints; i++) {
         const struct endpoint *e = &g->endpoints[i];
         fprintf(out, "  endpoint %s %u%s%s%s\n", format(&e->addr, text), (unsigned)e->port,

@@ -132,6 +132,19 @@ static int compare_policies(const void *x, const void *y)
     return meta_compare(&((const struct at_policy *)x)->meta, &((const struct at_policy *)y)->meta);
 }
 
+/* What it chooses; what it does not say is as without a policy. */
+static void read_choices(struct at_policy *p, const json_t *spec)
+{
+    const json_t *proxy = json_object_get(spec, "proxyProtocol");
+    p->congestion = image_congestion_named(text_at(spec, "congestionControl"));
+    if (p->congestion == IMAGE_CONGESTION_NONE) {
+        p->congestion = IMAGE_CONGESTION_CUBIC;
+    }
+    p->balancing = image_balancing_named(text_at(spec, "balancing"));
+    p->is_proxied = text_at(proxy, "accept")[0] != '\0';
+    p->proxy_header = image_proxy_header_named(text_at(proxy, "send"));
+}
+
 void policy_run(struct attach *a)
 {
     const json_t **objects = collect(a, MODEL_TRANSPORT_POLICY, &a->n_policies);
@@ -140,11 +153,7 @@ void policy_run(struct attach *a)
     for (uint32_t i = 0; i < a->n_policies; i++) {
         struct at_policy *p = &a->policies[i];
         meta_read(a, &p->meta, objects[i]);
-        p->congestion = image_congestion_named(
-            text_at(json_object_get(objects[i], "spec"), "congestionControl"));
-        p->balancing =
-            image_balancing_named(text_at(json_object_get(objects[i], "spec"), "balancing"));
-        ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
+        read_choices(p, json_object_get(objects[i], "spec"));
         n_targets += json_array_size(at_path(objects[i], "spec", "targetRefs"));
     }
     qsort(a->policies, a->n_policies, sizeof(a->policies[0]), compare_policies);

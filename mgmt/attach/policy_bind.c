@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the policies of Gateways and listeners come to at each address and port. TCP chooses at the
- * SYN, which names no host: so listeners that share address and port have one congestion control,
- * that of the most preferred policy among theirs.
+ * SYN, which names no host, and a PROXY header comes before one: so listeners that share address
+ * and port have one congestion control, and all want the header or none does. Of their policies the
+ * most preferred decides.
  */
 #include "attach/attach_priv.h"
 
@@ -83,6 +84,7 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     }
     struct place *places = ARENA_ARRAY(a->arena, struct place, room);
     enum image_congestion *congestions = ARENA_ARRAY(a->arena, enum image_congestion, room);
+    bool *proxied = ARENA_ARRAY(a->arena, bool, room);
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         struct at_gateway *g = &a->gateways[i];
@@ -90,6 +92,8 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
             struct at_listener *l = &g->listeners[j];
             l->congestions = congestions;
             congestions += g->n_addresses;
+            l->proxied = proxied;
+            proxied += g->n_addresses;
             for (uint32_t k = 0; listener_is_served(g, l) && k < g->n_addresses; k++) {
                 places[n++] = (struct place){g, l, k};
             }
@@ -106,19 +110,21 @@ static void decide(struct attach *a, const struct place *first, const struct pla
     struct at_policy_target *own = p->listener->policy;
     enum image_congestion congestion =
         winner != NULL ? winner->policy->congestion : IMAGE_CONGESTION_CUBIC;
+    bool is_proxied = winner != NULL && winner->policy->is_proxied;
     p->listener->congestions[p->address] = congestion;
+    p->listener->proxied[p->address] = is_proxied;
     if (own == NULL) {
         return;
     }
-    if (own->policy->congestion == congestion) {
+    if (own->policy->congestion == congestion && own->policy->is_proxied == is_proxied) {
         own->is_in_effect = true;
         return;
     }
     char text[IP_ADDR_TEXT_MAX];
     policy_lose(own, arena_printf(a->arena,
                                   "listener %s shares %s port %u with listener %s of Gateway %s, "
-                                  "for which TransportPolicy %s comes first: TCP chooses before it "
-                                  "knows the hostname",
+                                  "for which TransportPolicy %s comes first: what it says holds "
+                                  "before the hostname is known",
                                   p->listener->name, ip_addr_format(place_address(p), text),
                                   (unsigned)p->listener->port, first->listener->name,
                                   first->gateway->meta.full_name, winner->policy->meta.full_name));

@@ -51,6 +51,8 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
                          listener->name, gateway->namespace, gateway->name,
                          ip_addr_format(addr, text), listener->port);
         image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
+        if (listener->proxied[i])
+            image_builder_bind_proxied(c->b, addr, listener->port);
     }
 }
 

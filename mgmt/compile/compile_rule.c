@@ -45,6 +45,7 @@ static void add_group(struct compile *c, const struct plan_group *group, uint32_
 {
     image_builder_group_congestion(c->b, id, group->congestion);
     image_builder_group_balancing(c->b, id, group->balancing);
+    image_builder_group_proxy_header(c->b, id, group->proxy_header);
 }
 
 static void add_backend(struct compile *c, const struct plan_backend *backend)

@@ -169,6 +169,15 @@ int image_builder_group_congestion(struct image_builder *b, uint32_t group,
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
                                   enum image_balancing balancing);
 
+/* Each connection that comes in at the bind has to begin with a PROXY protocol header. -ENOENT:
+ * nothing listens there. */
+int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port);
+
+/* What connections to a group's endpoints begin with, nothing unless said, before or after its
+ * backends. */
+int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
+                                     enum image_proxy_header header);
+
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 

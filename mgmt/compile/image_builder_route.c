@@ -143,6 +143,15 @@ int image_builder_group_balancing(struct image_builder *b, uint32_t group,
     return 0;
 }
 
+int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
+                                     enum image_proxy_header header)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || (unsigned)header >= IMAGE_PROXY_HEADERS)
+        return -EINVAL;
+    b->group_proxy_header[group] = (uint8_t)header;
+    return 0;
+}
+
 void image_builder_groups(struct image_builder *b)
 {
     struct image_backend *backends = ENTRIES(b, BACKENDS, struct image_backend);
@@ -151,11 +160,13 @@ void image_builder_groups(struct image_builder *b)
             continue;
         backends[i].congestion = b->group_congestion[backends[i].group];
         backends[i].balancing = b->group_balancing[backends[i].group];
+        backends[i].proxy_header = b->group_proxy_header[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
     for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
         mirrors[i].congestion = b->group_congestion[mirrors[i].group];
         mirrors[i].balancing = b->group_balancing[mirrors[i].group];
+        mirrors[i].proxy_header = b->group_proxy_header[mirrors[i].group];
     }
 }
 

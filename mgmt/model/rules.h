@@ -76,4 +76,5 @@ RULE_FUNCTION(limit_period);
 RULE_FUNCTION(limit_burst);
 RULE_FUNCTION(limit_header);
 RULE_FUNCTION(balancing_is_of_services);
+RULE_FUNCTION(proxy_protocol_is_of);
 #undef RULE_FUNCTION

@@ -9,15 +9,27 @@ bool rule_target_takes_transport(const struct rule *rule, const json_t *self, co
     return is_gateway || (rule_is(self, "group", "") && rule_is(self, "kind", "Service"));
 }
 
-bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+/* Are all targets of that kind? */
+static bool has_targets_of(const json_t *spec, const char *kind)
 {
     size_t i;
     const json_t *target;
-    json_array_foreach(json_object_get(self, "targetRefs"), i, target)
+    json_array_foreach(json_object_get(spec, "targetRefs"), i, target)
     {
-        if (rule_has(self, "balancing") && !rule_is(target, "kind", "Service")) {
+        if (!rule_is(target, "kind", kind)) {
             return false;
         }
     }
     return true;
+}
+
+bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "balancing") || has_targets_of(self, "Service");
+}
+
+bool rule_proxy_protocol_is_of(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(json_object_get(self, "proxyProtocol"), rule->a) ||
+           has_targets_of(self, rule->b);
 }

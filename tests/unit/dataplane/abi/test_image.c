@@ -201,7 +201,6 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
                  IMAGE_FAULT_VALUE);
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     }
-    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
@@ -218,6 +217,38 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.backends[2].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    free(data);
+}
+
+TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    CHECK_EQ(v.binds[0].is_proxied, 0);
+    CHECK_EQ(v.binds[1].is_proxied, 1);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 1, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 2, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BINDS);
+    const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
+    REQUIRE(with->group == 3 && without->group == IMAGE_NONE);
+    CHECK_EQ(with->proxy_header, IMAGE_PROXY_HEADER_V2);
+    CHECK_EQ(v.mirrors[0].proxy_header, IMAGE_PROXY_HEADER_V2);
+    CHECK_EQ(fault_with(data, len, &with->proxy_header, IMAGE_PROXY_HEADER_V1, &section),
+             IMAGE_FAULT_VALUE); /* its group's other backends have another */
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    CHECK_EQ(fault_with(data, len, &with->proxy_header, IMAGE_PROXY_HEADERS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &without->proxy_header, IMAGE_PROXY_HEADER_V1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].proxy_header, IMAGE_PROXY_HEADERS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    CHECK_EQ(image_proxy_header_named("V1"), IMAGE_PROXY_HEADER_V1);
+    CHECK_EQ(image_proxy_header_named(""), IMAGE_PROXY_HEADER_NONE);
+    CHECK_STR(image_proxy_header_name(IMAGE_PROXY_HEADER_V2), "V2");
     free(data);
 }
 
@@ -292,8 +323,8 @@ TEST(balancing_is_one_that_is_known_where_there_is_a_group)
              IMAGE_FAULT_OK);
     CHECK_EQ(fault_with(data, len, &without->balancing, IMAGE_BALANCING_TURNS, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &with->reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &with->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
     CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
     CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
@@ -367,7 +398,7 @@ TEST(a_mirror_takes_no_more_than_all_requests)
     CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
     CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->denominator, 0, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &e->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &e->reserved, 1, &section), IMAGE_FAULT_RESERVED);
     free(data);
 }
 
@@ -472,6 +503,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
+          T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),

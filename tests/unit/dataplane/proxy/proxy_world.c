@@ -225,6 +225,10 @@ void world_publish(struct world *w, uint16_t port)
     image_builder_bind(b, &addr, port, listener);
     image_builder_bind_congestion(b, &addr, port, w->congestion);
     image_builder_group_congestion(b, 1, w->congestion);
+    if (w->is_proxied)
+        image_builder_bind_proxied(b, &addr, port);
+    image_builder_group_proxy_header(b, 1, w->proxy_header);
+    image_builder_group_proxy_header(b, 3, w->proxy_header);
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);

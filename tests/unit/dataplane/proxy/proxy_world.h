@@ -46,7 +46,9 @@ struct world {
     void *image;
     struct image_view view;
     unsigned pins;
-    enum image_congestion congestion; /* of the bind and of group 1 in the next image */
+    enum image_congestion congestion;     /* of the bind and of group 1 in the next image */
+    bool is_proxied;                      /* the bind, likewise */
+    enum image_proxy_header proxy_header; /* of groups 1 and 3, likewise */
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];
     unsigned n_clients;

@@ -92,6 +92,11 @@ TEST(policies_decide_by_section_age_and_name_and_agree_on_each_port)
     scenario_check("policies.yaml");
 }
 
+TEST(who_shares_the_port_of_a_listener_that_requires_a_proxy_header_requires_it_too)
+{
+    scenario_check("proxied.yaml");
+}
+
 TEST(classes_of_others_are_left_alone)
 {
     scenario_check("classes.yaml");
@@ -114,6 +119,7 @@ int main(int argc, char **argv)
         T(addresses_are_given_kept_shared_and_refused),
         T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
+        T(who_shares_the_port_of_a_listener_that_requires_a_proxy_header_requires_it_too),
         T(classes_of_others_are_left_alone),
         T(a_route_comes_and_goes_with_the_label_of_its_namespace),
         T(programmed_waits_until_every_worker_has_confirmed),
