@@ -57,9 +57,12 @@ enum image_fault image_local_egress(const struct image_view *v, uint32_t i);
 
 /* ---- binds, listeners, hosts, tries ---- */
 
-/* It has an address and a port, its congestion control is known, it is proxied or not, and its root
- * is a node. */
+/* It has an address and a port, its congestion control is known, it is proxied or not, and only
+ * then trusts somebody; its root is a node. */
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
+
+/* It is a prefix: what is behind its length is zero. */
+enum image_fault image_local_trusted(const struct image_view *v, uint32_t i);
 
 /* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
 enum image_fault image_cross_bind(const struct image_view *v, uint32_t i);

@@ -74,6 +74,7 @@
 #define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
 #define IMAGE_DEPTH_MAX 1024u               /* labels on one way down: a path of 1024 slashes */
 #define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
+#define IMAGE_TRUSTED_PER_BIND_MAX 64u      /* looked at one by one, once a connection */
 #define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
 #define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
 #define IMAGE_FILTERS_PER_BACKEND_MAX 2u    /* one for requests, one for responses */
@@ -108,6 +109,7 @@
     X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
+    X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
     X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
     X(NODE_SLOTS, node_slots, struct image_slot, 1u << 24, "hash table of the tries' edges")       \
@@ -244,6 +246,15 @@ struct image_bind {
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
     uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
     uint32_t root;      /* of the trie of listener hostnames; two binds may share one */
+    uint32_t first_trusted;
+    uint32_t n_trusted; /* whose headers count; others are reset. 0: everybody's */
+};
+
+/* Addresses of one family that begin alike. */
+struct image_prefix {
+    struct ip_addr addr; /* bits after `len` are zero */
+    uint8_t len;         /* of the mapped form */
+    uint8_t reserved[3];
 };
 
 enum image_protocol {
@@ -608,7 +619,8 @@ static_assert(offsetof(struct image_section, offset) == 8, "the table above");
 static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
-static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
+static_assert(sizeof(struct image_bind) == 32, "no hidden padding");
+static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
 static_assert(sizeof(struct image_node) == 24, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");

@@ -154,33 +154,42 @@ void proxy_conn_begin(struct proxy_conn *c, struct stream *s)
     arm(c, c->proxy->config.keep_alive_ms);
 }
 
-/* Does the current image want a header of those that come in where this one did? The bind was found
- * at the SYN, maybe on an image before. */
-static bool is_proxied(const struct proxy_conn *c)
+/* What the current image says of where it came in; NULL: nobody listens there any more. The bind
+ * was found at the SYN, maybe on an image before. */
+static const struct image_bind *bind_of(const struct proxy *p, const struct stream_addrs *addrs)
 {
-    const struct image_view *v = c->proxy->image.view;
+    const struct image_view *v = p->image.view;
     uint32_t bind;
-    return v != NULL && route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind) &&
-           v->binds[bind].is_proxied;
+    bool is_there = v != NULL && route_bind_find(v, &addrs->local, addrs->local_port, &bind);
+    return is_there ? &v->binds[bind] : NULL;
 }
 
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
 {
     struct proxy *p = owner;
+    struct stream_addrs addrs;
+    stream_addrs(s, &addrs);
+    const struct image_bind *at = bind_of(p, &addrs);
+    if (at != NULL && !conn_header_is_trusted(p->image.view, at, &addrs.remote)) {
+        stat_inc(p->core, STAT_proxy_conns_untrusted);
+        return false;
+    }
     struct proxy_conn *c = pool_get(&p->conns);
     if (c == NULL) {
         stat_inc(p->core, STAT_proxy_conns_refused);
         return false;
     }
-    *c = (struct proxy_conn){.proxy = p, .is_open = true, .timer = {.on_expire = on_timer}};
-    stream_addrs(s, &c->addrs);
-    c->told = (struct proxy_protocol_ends){.source = c->addrs.remote,
-                                           .destination = c->addrs.local,
-                                           .source_port = c->addrs.remote_port,
-                                           .destination_port = c->addrs.local_port};
+    *c = (struct proxy_conn){.proxy = p,
+                             .is_open = true,
+                             .timer = {.on_expire = on_timer},
+                             .addrs = addrs,
+                             .told = {.source = addrs.remote,
+                                      .destination = addrs.local,
+                                      .source_port = addrs.remote_port,
+                                      .destination_port = addrs.local_port}};
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
-    if (is_proxied(c)) {
+    if (at != NULL && at->is_proxied) {
         arm(c, p->config.head_ms);
         conn_header_await(c, s);
     } else {

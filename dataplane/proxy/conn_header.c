@@ -139,6 +139,16 @@ void conn_header_await(struct proxy_conn *c, struct stream *s)
     stream_rest(s);
 }
 
+bool conn_header_is_trusted(const struct image_view *v, const struct image_bind *bind,
+                            const struct ip_addr *remote)
+{
+    for (uint32_t i = 0; i < bind->n_trusted; i++) {
+        if (image_prefix_has(&v->trusted[bind->first_trusted + i], remote))
+            return true;
+    }
+    return bind->n_trusted == 0;
+}
+
 size_t conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
                          uint8_t ret[PROXY_PROTOCOL_LINE_BYTES_MAX])
 {

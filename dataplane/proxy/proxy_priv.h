@@ -160,6 +160,9 @@ void proxy_conn_arm_rest(struct proxy_conn *c);
 /* conn_header.c */
 /* The connection has to begin with a PROXY header: reads it, and then begins. */
 void conn_header_await(struct proxy_conn *c, struct stream *s);
+/* May a client with this address begin with a PROXY header where it came in, or need not? */
+bool conn_header_is_trusted(const struct image_view *v, const struct image_bind *bind,
+                            const struct ip_addr *remote);
 /* It is not there in time. Frees the connection. */
 void conn_header_timeout(struct proxy_conn *c);
 /* Writes the header that a backend wants of this client; returns its length, 0: it wants none. */

@@ -53,7 +53,7 @@ struct at_policy {
     struct at_meta meta;
     enum image_congestion congestion;
     enum image_balancing balancing;
-    bool is_proxied;                      /* proxyProtocol.accept: Require */
+    const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
     enum image_proxy_header proxy_header; /* proxyProtocol.send */
     uint32_t n_targets;
     struct at_policy_target *targets;
@@ -84,10 +84,10 @@ struct at_listener {
     struct at_attachment *last;
     const struct at_route *newest; /* the route that was put on it last */
     uint32_t n_attachments;
-    uint32_t n_attached_routes;         /* of them accepted: what the status shows */
-    struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
-    enum image_congestion *congestions; /* by address of its Gateway */
-    bool *proxied;                      /* likewise */
+    uint32_t n_attached_routes;          /* of them accepted: what the status shows */
+    struct at_policy_target *policy;     /* its own, or else its Gateway's; NULL: none */
+    enum image_congestion *congestions;  /* by address of its Gateway */
+    const struct plan_proxied **proxied; /* likewise */
 };
 
 struct at_gateway {
@@ -297,6 +297,9 @@ bool network_is_own(const struct attach *a, const struct ip_addr *addr);
 /* Could a Gateway be given the address: no interface's, no next hop's, no network's first or last?
  */
 bool network_can_give(const struct attach *a, const struct ip_addr *addr);
+
+/* A prefix as text, which the model has checked. */
+struct plan_prefix network_prefix(const char *text);
 
 /* The interface with this name, or PLAN_NONE. */
 uint32_t network_interface_named(const struct attach *a, const char *name);

@@ -287,6 +287,12 @@ enum plan_listener_fault {
 #undef X
 };
 
+/* Connections have to begin with a PROXY header. */
+struct plan_proxied {
+    uint32_t n_trusted;
+    const struct plan_prefix *trusted; /* from where they may come; none: from anywhere */
+};
+
 struct plan_listener {
     uint32_t gateway; /* index */
     const char *name;
@@ -299,7 +305,7 @@ struct plan_listener {
     const struct plan_attachment *attachments; /* in the order of the routes */
     /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
     const enum image_congestion *congestions;
-    const bool *proxied; /* a connection has to begin with a PROXY header; likewise */
+    const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

@@ -52,6 +52,16 @@ static void dump_attachment(const struct plan *plan, const struct plan_attachmen
     fputc('\n', out);
 }
 
+static void dump_trusted(const struct plan_proxied *p, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < p->n_trusted; i++) {
+        fprintf(out, "%s %s/%u", i == 0 ? " from" : "", format(&p->trusted[i].addr, text),
+                (unsigned)p->trusted[i].length);
+    }
+    fputc('\n', out);
+}
+
 /* What is not as without a policy. */
 static void dump_binds(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
 {
@@ -61,8 +71,9 @@ static void dump_binds(const struct plan_gateway *g, const struct plan_listener 
             fprintf(out, "    congestion %s on %s\n", image_congestion_name(l->congestions[i]),
                     format(&g->addresses[i], text));
         }
-        if (l->proxied[i]) {
-            fprintf(out, "    proxied on %s\n", format(&g->addresses[i], text));
+        if (l->proxied[i] != NULL) {
+            fprintf(out, "    proxied on %s", format(&g->addresses[i], text));
+            dump_trusted(l->proxied[i], out);
         }
     }
 }

@@ -132,8 +132,20 @@ static int compare_policies(const void *x, const void *y)
     return meta_compare(&((const struct at_policy *)x)->meta, &((const struct at_policy *)y)->meta);
 }
 
+static const struct plan_proxied *read_proxied(struct attach *a, const json_t *prefixes)
+{
+    uint32_t n = (uint32_t)json_array_size(prefixes);
+    struct plan_prefix *trusted = ARENA_ARRAY(a->arena, struct plan_prefix, n);
+    for (uint32_t i = 0; i < n; i++) {
+        trusted[i] = network_prefix(json_string_value(json_array_get(prefixes, i)));
+    }
+    struct plan_proxied *proxied = ARENA_NEW(a->arena, struct plan_proxied);
+    *proxied = (struct plan_proxied){.n_trusted = n, .trusted = trusted};
+    return proxied;
+}
+
 /* What it chooses; what it does not say is as without a policy. */
-static void read_choices(struct at_policy *p, const json_t *spec)
+static void read_choices(struct attach *a, struct at_policy *p, const json_t *spec)
 {
     const json_t *proxy = json_object_get(spec, "proxyProtocol");
     p->congestion = image_congestion_named(text_at(spec, "congestionControl"));
@@ -141,7 +153,9 @@ static void read_choices(struct at_policy *p, const json_t *spec)
         p->congestion = IMAGE_CONGESTION_CUBIC;
     }
     p->balancing = image_balancing_named(text_at(spec, "balancing"));
-    p->is_proxied = text_at(proxy, "accept")[0] != '\0';
+    if (text_at(proxy, "accept")[0] != '\0') {
+        p->proxied = read_proxied(a, json_object_get(proxy, "trustedPrefixes"));
+    }
     p->proxy_header = image_proxy_header_named(text_at(proxy, "send"));
 }
 
@@ -153,7 +167,7 @@ void policy_run(struct attach *a)
     for (uint32_t i = 0; i < a->n_policies; i++) {
         struct at_policy *p = &a->policies[i];
         meta_read(a, &p->meta, objects[i]);
-        read_choices(p, json_object_get(objects[i], "spec"));
+        read_choices(a, p, json_object_get(objects[i], "spec"));
         n_targets += json_array_size(at_path(objects[i], "spec", "targetRefs"));
     }
     qsort(a->policies, a->n_policies, sizeof(a->policies[0]), compare_policies);

@@ -84,7 +84,7 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     }
     struct place *places = ARENA_ARRAY(a->arena, struct place, room);
     enum image_congestion *congestions = ARENA_ARRAY(a->arena, enum image_congestion, room);
-    bool *proxied = ARENA_ARRAY(a->arena, bool, room);
+    const struct plan_proxied **proxied = ARENA_ARRAY(a->arena, const struct plan_proxied *, room);
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         struct at_gateway *g = &a->gateways[i];
@@ -103,6 +103,15 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     return places;
 }
 
+static bool is_same(const struct plan_proxied *x, const struct plan_proxied *y)
+{
+    if (x == NULL || y == NULL || x->n_trusted != y->n_trusted) {
+        return x == y;
+    }
+    return x->n_trusted == 0 ||
+           memcmp(x->trusted, y->trusted, x->n_trusted * sizeof(x->trusted[0])) == 0;
+}
+
 /* A policy may well stand behind another's that says the same. */
 static void decide(struct attach *a, const struct place *first, const struct place *p)
 {
@@ -110,13 +119,13 @@ static void decide(struct attach *a, const struct place *first, const struct pla
     struct at_policy_target *own = p->listener->policy;
     enum image_congestion congestion =
         winner != NULL ? winner->policy->congestion : IMAGE_CONGESTION_CUBIC;
-    bool is_proxied = winner != NULL && winner->policy->is_proxied;
+    const struct plan_proxied *proxied = winner != NULL ? winner->policy->proxied : NULL;
     p->listener->congestions[p->address] = congestion;
-    p->listener->proxied[p->address] = is_proxied;
+    p->listener->proxied[p->address] = proxied;
     if (own == NULL) {
         return;
     }
-    if (own->policy->congestion == congestion && own->policy->is_proxied == is_proxied) {
+    if (own->policy->congestion == congestion && is_same(own->policy->proxied, proxied)) {
         own->is_in_effect = true;
         return;
     }

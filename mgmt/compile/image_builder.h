@@ -169,9 +169,11 @@ int image_builder_group_congestion(struct image_builder *b, uint32_t group,
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
                                   enum image_balancing balancing);
 
-/* Each connection that comes in at the bind has to begin with a PROXY protocol header. -ENOENT:
- * nothing listens there. */
-int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port);
+/* Each connection that comes in at the bind has to begin with a PROXY protocol header, and to come
+ * from one of these (n 0: from anywhere). Said again, it stays as it was. -ENOENT: nothing listens
+ * there. */
+int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                               const struct image_prefix *trusted, uint32_t n);
 
 /* What connections to a group's endpoints begin with, nothing unless said, before or after its
  * backends. */

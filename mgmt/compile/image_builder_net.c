@@ -161,11 +161,27 @@ int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr 
     return 0;
 }
 
-int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port)
+int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                               const struct image_prefix *trusted, uint32_t n)
 {
     struct image_bind *bind = find_bind(b, addr, port);
     if (bind == NULL)
         return -ENOENT;
+    bool is_possible = n <= IMAGE_TRUSTED_PER_BIND_MAX;
+    for (uint32_t i = 0; is_possible && i < n; i++)
+        is_possible = image_is_prefix(&trusted[i]);
+    if (!is_possible)
+        return -EINVAL;
+    if (bind->is_proxied)
+        return 0;
     bind->is_proxied = 1;
+    bind->first_trusted = SECTION(b, TRUSTED)->count;
+    bind->n_trusted = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct image_prefix *e = image_vec_push(b, SECTION(b, TRUSTED));
+        if (e == NULL)
+            return b->error;
+        *e = trusted[i];
+    }
     return 0;
 }

@@ -77,4 +77,6 @@ RULE_FUNCTION(limit_burst);
 RULE_FUNCTION(limit_header);
 RULE_FUNCTION(balancing_is_of_services);
 RULE_FUNCTION(proxy_protocol_is_of);
+RULE_FUNCTION(proxy_protocol_says_something);
+RULE_FUNCTION(trust_needs_accept);
 #undef RULE_FUNCTION

@@ -33,3 +33,14 @@ bool rule_proxy_protocol_is_of(const struct rule *rule, const json_t *self, cons
     return !rule_has(json_object_get(self, "proxyProtocol"), rule->a) ||
            has_targets_of(self, rule->b);
 }
+
+bool rule_proxy_protocol_says_something(const struct rule *rule, const json_t *self,
+                                        const json_t *old)
+{
+    return rule_has(self, "accept") || rule_has(self, "send");
+}
+
+bool rule_trust_needs_accept(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "trustedPrefixes") || rule_has(self, "accept");
+}

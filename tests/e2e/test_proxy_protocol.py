@@ -250,6 +250,31 @@ def explain_tells_who_requires_a_header_and_who_is_sent_one(l):
 
 
 @suite.test("#4")
+def who_is_not_trusted_is_reset_whatever_it_says(l):
+    api = l.appliance.api
+
+    def trust(*prefixes):
+        generation = l.appliance.generation()
+        api.patch("TransportPolicy", "behind", {"spec": {"proxyProtocol": {"trustedPrefixes": list(prefixes)}}}, NS)
+        suite.eventually(lambda: l.appliance.generation() > generation, f"{prefixes} are trusted")
+
+    trust("198.51.100.0/24", "::/0")
+    before = counters(l, "proxy_conns_untrusted", "proxy_conns_accepted")
+    for data in (LINE + request("/echo"), b""):
+        got = b"?"
+        with contextlib.suppress(ConnectionError), connection(l) as s:
+            s.sendall(data)
+            got = s.recv(4096) or b"?"
+        assert got == b"?", got
+    assert counters(l, "proxy_conns_untrusted", "proxy_conns_accepted") == [before[0] + 2, before[1]]
+    with connection(l, family=6) as s:
+        assert forwarded_for(ask(s, "/echo", LINE)) == "203.0.113.9", "IPv6 is trusted"
+    trust(f"{labs.CLIENT4}/32")
+    with connection(l) as s:
+        assert forwarded_for(ask(s, "/echo", LINE)) == "203.0.113.9"
+
+
+@suite.test("#4")
 def a_listener_that_requires_no_header_any_more_takes_none(l):
     api = l.appliance.api
     with connection(l) as old:

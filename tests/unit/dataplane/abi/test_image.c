@@ -229,7 +229,21 @@ TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
     image_view_init(&v, data);
     CHECK_EQ(v.binds[0].is_proxied, 0);
     CHECK_EQ(v.binds[1].is_proxied, 1);
+    CHECK_EQ(v.binds[1].n_trusted, 2);
     CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 1, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.binds[1].is_proxied, 0, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BINDS); /* who trusts nobody by name has no list */
+    const uint8_t *first = (const uint8_t *)&v.binds[1].first_trusted;
+    const uint8_t *n = (const uint8_t *)&v.binds[1].n_trusted;
+    CHECK_EQ(fault_with(data, len, first, 1, &section), IMAGE_FAULT_INDEX);
+    CHECK_EQ(fault_with(data, len, n, 3, &section), IMAGE_FAULT_INDEX);
+    CHECK_EQ(fault_with(data, len, n, IMAGE_TRUSTED_PER_BIND_MAX + 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[0].len, 95, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_TRUSTED);
+    CHECK_EQ(fault_with(data, len, &v.trusted[0].len, 119, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].len, 129, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].addr.bytes[15], 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 2, &section), IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BINDS);
     const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
@@ -250,6 +264,20 @@ TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
     CHECK_EQ(image_proxy_header_named(""), IMAGE_PROXY_HEADER_NONE);
     CHECK_STR(image_proxy_header_name(IMAGE_PROXY_HEADER_V2), "V2");
     free(data);
+}
+
+TEST(a_prefix_has_addresses_of_its_family_only)
+{
+    struct ip_addr v4 = ip_addr_from_v4((uint8_t[]){198, 51, 100, 7});
+    struct ip_addr v6 = ip_addr_from_v6((uint8_t[16]){0x20, 1, 0xd, 0xb8});
+    struct image_prefix net = {.addr = v4, .len = 120}, all4 = {.len = 96}, all6 = {.len = 0};
+    net.addr.bytes[15] = 0;
+    all4.addr = ip_addr_from_v4((uint8_t[]){0, 0, 0, 0});
+    CHECK(image_prefix_has(&net, &v4) && !image_prefix_has(&net, &v6));
+    CHECK(image_prefix_has(&all4, &v4) && !image_prefix_has(&all4, &v6));
+    CHECK(image_prefix_has(&all6, &v6) && !image_prefix_has(&all6, &v4));
+    v4.bytes[14]++;
+    CHECK(!image_prefix_has(&net, &v4));
 }
 
 TEST(filters_of_a_backend_change_headers_only)
@@ -504,7 +532,8 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(many_damages_at_once_are_refused_or_harmless),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
-          T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
+          T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
+          T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),

@@ -225,8 +225,11 @@ void world_publish(struct world *w, uint16_t port)
     image_builder_bind(b, &addr, port, listener);
     image_builder_bind_congestion(b, &addr, port, w->congestion);
     image_builder_group_congestion(b, 1, w->congestion);
+    struct image_prefix trusted = {.len = 96 + 24};
+    if (w->trusted != NULL)
+        ip_addr_parse(w->trusted, &trusted.addr);
     if (w->is_proxied)
-        image_builder_bind_proxied(b, &addr, port);
+        image_builder_bind_proxied(b, &addr, port, &trusted, w->trusted != NULL);
     image_builder_group_proxy_header(b, 1, w->proxy_header);
     image_builder_group_proxy_header(b, 3, w->proxy_header);
     image_builder_route(b, "ns/route", 1);

@@ -48,6 +48,7 @@ struct world {
     unsigned pins;
     enum image_congestion congestion;     /* of the bind and of group 1 in the next image */
     bool is_proxied;                      /* the bind, likewise */
+    const char *trusted;                  /* who then is, a /24, likewise; NULL: everybody */
     enum image_proxy_header proxy_header; /* of groups 1 and 3, likewise */
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];

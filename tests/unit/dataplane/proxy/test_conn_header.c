@@ -183,6 +183,22 @@ TEST(without_a_buffer_a_header_is_refused)
     check_refused(c, STAT_proxy_header_no_buffer);
 }
 
+TEST(who_is_not_trusted_is_refused_before_a_byte_is_read)
+{
+    world_init(&w, NULL);
+    w.is_proxied = true;
+    w.trusted = "198.51.100.0";
+    world_publish(&w, 80);
+    struct fake_stream *c = world_connect_from(&w, "198.51.100.200");
+    world_say(&w, c, LINE REQ("/"));
+    CHECK(has(world_asked(&w.backends[0]), "X-Forwarded-For: 203.0.113.9\r\n"));
+    world_connect_from(&w, "198.51.101.1");
+    world_connect_from(&w, "2001:db8::1");
+    CHECK_EQ(world_stat(&w, STAT_proxy_conns_untrusted), 2);
+    CHECK_EQ(world_stat(&w, STAT_proxy_conns_accepted), 1);
+    world_done(&w);
+}
+
 TEST(a_header_is_not_looked_for_where_none_is_required)
 {
     begin(false, IMAGE_PROXY_HEADER_NONE);
@@ -274,6 +290,7 @@ UNIT_MAIN("proxy/conn_header", T(a_headers_client_is_the_client_from_then_on),
           T(what_is_no_header_is_reset_at_once_and_never_answered),
           T(a_header_that_does_not_come_in_time_is_a_reset),
           T(a_connection_without_a_byte_is_no_fault), T(without_a_buffer_a_header_is_refused),
+          T(who_is_not_trusted_is_refused_before_a_byte_is_read),
           T(a_header_is_not_looked_for_where_none_is_required),
           T(a_backend_is_told_before_the_first_request_and_only_then),
           T(two_clients_never_share_a_connection_that_tells_one),

@@ -144,9 +144,9 @@ static void check_beside(const struct plan *p, uint32_t i, uint32_t j)
         const struct plan_gateway *g = &p->gateways[other->gateway];
         bool may_meet = other->is_served && other->port == l->port;
         for (uint32_t m = 0; may_meet && m < g->n_addresses; m++) {
-            CHECK(
-                !ip_addr_eq(addr, &g->addresses[m]) ||
-                (other->congestions[m] == l->congestions[j] && other->proxied[m] == l->proxied[j]));
+            CHECK(!ip_addr_eq(addr, &g->addresses[m]) ||
+                  (other->congestions[m] == l->congestions[j] &&
+                   (other->proxied[m] == NULL) == (l->proxied[j] == NULL)));
         }
     }
 }

@@ -103,8 +103,14 @@ TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
     CHECK_EQ(image_builder_group_proxy_header(b, ENDPOINT_GROUPS_MAX, IMAGE_PROXY_HEADER_V1),
              -EINVAL);
     CHECK_EQ(image_builder_group_proxy_header(b, 7, IMAGE_PROXY_HEADER_V1), 0);
-    CHECK_EQ(image_builder_bind_proxied(b, &vip, 81), -ENOENT);
-    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80), 0);
+    struct image_prefix trusted[IMAGE_TRUSTED_PER_BIND_MAX + 1] = {{.addr = vip, .len = 128}};
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 81, NULL, 0), -ENOENT);
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, array_len(trusted)), -EINVAL);
+    trusted[0].len = 129;
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), -EINVAL);
+    trusted[0].len = 128;
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), 0);
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/behind:80", 7, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/other:80", 8, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/fault:80", IMAGE_NONE, 1), 0);
@@ -113,6 +119,8 @@ TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
     struct image_view v = finish(b, &data, &len);
     CHECK_EQ(v.binds[0].congestion, IMAGE_CONGESTION_BBR);
     CHECK_EQ(v.binds[0].is_proxied, 1);
+    CHECK_EQ(v.n_trusted, 1); /* said twice */
+    CHECK_EQ(v.binds[0].n_trusted, 1);
     static const uint8_t wanted[] = {IMAGE_CONGESTION_BBR, IMAGE_CONGESTION_BBR,
                                      IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_NONE};
     static const uint8_t turns[] = {IMAGE_BALANCING_TURNS, IMAGE_BALANCING_TURNS,

@@ -80,7 +80,9 @@ static const char *const named[] = {"*.example.com", "a.example.org"};
 static const struct plan_attachment attachments[] = {{0, 2, named}, {1, 1, any}};
 static const struct plan_attachment old_attachment = {2, 1, any};
 static const enum image_congestion second_bbr[] = {IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_BBR};
-static const bool second_proxied[] = {false, true};
+static const struct plan_prefix trusted[] = {{V4(77), 24}, {{{[0] = 0x20, [15] = 1}}, 8}};
+static const struct plan_proxied proxied = {2, trusted};
+static const struct plan_proxied *const second_proxied[] = {NULL, &proxied};
 static const struct plan_listener listeners[] = {
     {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr,
      second_proxied},
@@ -338,6 +340,12 @@ TEST(a_proxy_header_is_the_binds_and_the_groups)
     CHECK_EQ(c.v.binds[bind].is_proxied, 0);
     REQUIRE(route_bind_find(&c.v, &gateway_addresses[1], 80, &bind));
     CHECK_EQ(c.v.binds[bind].is_proxied, 1);
+    REQUIRE(c.v.binds[bind].n_trusted == 2 && c.v.n_trusted == 2);
+    CHECK_EQ(c.v.trusted[0].len, 96 + 24); /* what is behind the length goes */
+    CHECK_EQ(c.v.trusted[0].addr.bytes[15], 0);
+    CHECK_EQ(c.v.trusted[1].len, 8);
+    CHECK_EQ(c.v.trusted[1].addr.bytes[0], 0x20);
+    CHECK_EQ(c.v.trusted[1].addr.bytes[15], 0);
     const struct image_rule *rule = rule_for(&c, "x.example.com", "/abc", &result);
     CHECK_EQ(c.v.backends[rule->first_backend].proxy_header, IMAGE_PROXY_HEADER_NONE);
     rule = rule_for(&c, "other.net", "/abc", &result);

@@ -34,7 +34,7 @@ static void *make_image(void)
     REQUIRE(image_builder_listener(b, "infra/gw/http", "", IMAGE_PROTOCOL_HTTP, 80) == 0);
     REQUIRE(image_builder_bind(b, &vip, 80, 0) == 0);
     REQUIRE(image_builder_bind_congestion(b, &vip, 80, IMAGE_CONGESTION_BBR) == 0);
-    REQUIRE(image_builder_bind_proxied(b, &vip, 80) == 0);
+    REQUIRE(image_builder_bind_proxied(b, &vip, 80, NULL, 0) == 0);
     add(b, "team-a/cart",
         &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path = "/cart"}, false);
     add(b, "team-b/secret",
