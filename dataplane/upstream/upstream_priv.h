@@ -32,7 +32,7 @@ struct upstream_endpoint {
     struct list_node idle_conns[UPSTREAM_IDLE_LISTS]; /* see above; last used first */
 };
 
-/* Busy: `idle_link` and `age_link` on no list. Idle: on both, and with a header keep->conn is it. */
+/* Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
 struct upstream_conn {
     struct h1_client h1;
     struct upstream *upstream;

@@ -10,7 +10,7 @@
  *     address  Gateway's address; without    congestionControl       of what the client is sent
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
- *                                            proxyProtocol           "Require", if the listener does
+ *                                            proxyProtocol           "Require", if it is required
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing,
  *                                                                    proxyProtocol if one is sent

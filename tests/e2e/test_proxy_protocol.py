@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PROXY protocol with real peers: HAProxy and curl before the appliance, HAProxy behind it; and what is no header.
+"""PROXY protocol: HAProxy and curl before the appliance, HAProxy behind it; and what is no header.
 
-Backend 1 says what it was asked (origin.py); backend 2 is an HAProxy that takes nothing without a header, and says who it was told.
+Backend 1 says what it was asked (origin.py); backend 2 is an HAProxy that wants a header, and says who it was told.
 """
 import contextlib
 import json
@@ -20,9 +20,11 @@ OTHER = "127.0.0.2"  # where HAProxy's clients come from
 V1_PORT, V2_PORT, CHECKED_PORT = 9001, 9002, 9003
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LINE = b"PROXY TCP4 203.0.113.9 198.51.100.1 1234 443\r\n"
-BINARY = SIGNATURE + b"\x21\x11" + struct.pack(">H4s4sHH", 12, bytes([203, 0, 113, 9]), bytes([198, 51, 100, 1]), 1234, 443)
-BINARY6 = SIGNATURE + b"\x21\x21" + struct.pack(">H16s16sHH", 36, socket.inet_pton(socket.AF_INET6, "2001:db8:9::9"),
-                                                socket.inet_pton(socket.AF_INET6, "2001:db8:9::1"), 1234, 443)
+BINARY = SIGNATURE + b"\x21\x11\0\x0c" + b"".join(map(socket.inet_aton, ("203.0.113.9", "198.51.100.1")))
+BINARY += struct.pack(">HH", 1234, 443)
+BINARY6 = SIGNATURE + b"\x21\x21\0\x24" + b"".join(
+    socket.inet_pton(socket.AF_INET6, a) for a in ("2001:db8:9::9", "2001:db8:9::1"))
+BINARY6 += struct.pack(">HH", 1234, 443)
 
 DEFAULTS = """
 global
@@ -78,9 +80,12 @@ def prepare(l):
         b.wait_ready()
     objects.bring_up(l, "appliance.yaml", "proxy-protocol.yaml")
     address = vip(l)
-    suite.eventually(lambda: l.curl(f"http://{HOST}:{OPEN}/echo", address=address)[0] == 200, "the open listener serves")
-    haproxy(l, "haproxy-sender", "client", SENDER.format(vip=address, v1=V1_PORT, v2=V2_PORT, checked=CHECKED_PORT))
-    suite.eventually(lambda: l.curl(f"http://127.0.0.1:{V2_PORT}/", "-H", f"Host: {HOST}")[0], "HAProxy passes on")
+    url = f"http://{HOST}:{OPEN}/echo"
+    suite.eventually(lambda: l.curl(url, address=address)[0] == 200, "the open listener serves")
+    config = SENDER.format(vip=address, v1=V1_PORT, v2=V2_PORT, checked=CHECKED_PORT)
+    haproxy(l, "haproxy-sender", "client", config)
+    url = f"http://127.0.0.1:{V2_PORT}/"
+    suite.eventually(lambda: l.curl(url, "-H", f"Host: {HOST}")[0], "HAProxy passes on")
 
 
 def vip(l, family=4):
@@ -223,7 +228,8 @@ def an_haproxy_behind_us_is_told_the_client_in_both_versions(l):
 
 @suite.test("#4")
 def what_we_were_told_is_told_further(l):
-    for header, wanted in ((LINE, "203.0.113.9 1234 198.51.100.1 443"), (BINARY6, "2001:db8:9::9 1234 2001:db8:9::1 443")):
+    rows = {LINE: "203.0.113.9 1234 198.51.100.1 443", BINARY6: "2001:db8:9::9 1234 2001:db8:9::1 443"}
+    for header, wanted in rows.items():
         for path in ("/told", "/told-v1"):
             with connection(l) as s:
                 assert ask(s, path, header).decode() == wanted
@@ -280,7 +286,8 @@ def a_listener_that_requires_no_header_any_more_takes_none(l):
     with connection(l) as old:
         assert forwarded_for(ask(old, "/echo", LINE)) == "203.0.113.9"
         api.delete("TransportPolicy", "behind", NS)
-        suite.eventually(lambda: l.curl(f"http://{HOST}/echo", address=vip(l))[0] == 200, "clients need no header any more")
+        url = f"http://{HOST}/echo"
+        suite.eventually(lambda: l.curl(url, address=vip(l))[0] == 200, "clients need no header any more")
         assert forwarded_for(ask(old, "/echo")) == "203.0.113.9", "a connection stays what it was"
     status, _, _ = l.curl(f"http://{HOST}/echo", "--haproxy-protocol", address=vip(l))
     assert status == 400, status
