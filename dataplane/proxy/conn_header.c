@@ -149,15 +149,14 @@ bool conn_header_is_trusted(const struct image_view *v, const struct image_bind 
     return bind->n_trusted == 0;
 }
 
-size_t conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
-                         uint8_t ret[PROXY_PROTOCOL_LINE_BYTES_MAX])
+struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
+                                 enum image_proxy_header header,
+                                 uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
 {
-    switch (header) {
-    case IMAGE_PROXY_HEADER_V1:
-        return proxy_protocol_write_v1(&c->told, ret);
-    case IMAGE_PROXY_HEADER_V2:
-        return proxy_protocol_write_v2(&c->told, ret);
-    default:
-        return 0;
-    }
+    if (header == IMAGE_PROXY_HEADER_NONE || upstream_conn_is_reused(to))
+        return slice_of(buf, 0);
+    if (header == IMAGE_PROXY_HEADER_V1)
+        return slice_of(buf, proxy_protocol_write_v1(&c->told, buf));
+    ASSERT(header == IMAGE_PROXY_HEADER_V2);
+    return slice_of(buf, proxy_protocol_write_v2(&c->told, buf));
 }

@@ -103,8 +103,7 @@ bool exchange_forward_head(struct exchange *e)
         return false;
     r.n_fields = t.fields.n;
     uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
-    if (!upstream_conn_is_reused(e->backend))
-        r.preface = slice_of(header, conn_header_write(e->client, e->target->proxy_header, header));
+    r.preface = conn_header_preface(e->client, e->backend, e->target->proxy_header, header);
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
     if (e->has_request_head && !e->is_mirrored)
         mirrors_begin(e, &r);

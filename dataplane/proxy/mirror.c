@@ -113,9 +113,7 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     wheel_arm(&p->core->wheel, &m->timer, p->core->now_us + (uint64_t)p->config.response_ms * 1000);
     uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
     struct h1_request copy = *r;
-    copy.preface = slice_of(NULL, 0);
-    if (!upstream_conn_is_reused(m->backend))
-        copy.preface = slice_of(header, conn_header_write(e->client, ask.header, header));
+    copy.preface = conn_header_preface(e->client, m->backend, ask.header, header);
     if (!h1_client_send_head(upstream_conn_h1(m->backend), &copy))
         give_up(m, STAT_proxy_mirror_end_slow);
 }

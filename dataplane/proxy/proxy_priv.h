@@ -165,9 +165,11 @@ bool conn_header_is_trusted(const struct image_view *v, const struct image_bind 
                             const struct ip_addr *remote);
 /* It is not there in time. Frees the connection. */
 void conn_header_timeout(struct proxy_conn *c);
-/* Writes the header that a backend wants of this client; returns its length, 0: it wants none. */
-size_t conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
-                         uint8_t ret[PROXY_PROTOCOL_LINE_BYTES_MAX]);
+/* What goes before the first request for the client on a connection to a backend, which wants such
+ * a header; empty where it wants none, or has been told. The bytes are in `buf`. */
+struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
+                                 enum image_proxy_header header,
+                                 uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX]);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
