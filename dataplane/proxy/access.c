@@ -107,8 +107,8 @@ static void fill_ends(const struct exchange *e, struct access_record *r)
     const struct stream_addrs *addrs = &e->client->addrs;
     const struct upstream_conn_id *asked =
         e->backend != NULL ? upstream_conn_id(e->backend) : &e->failed;
-    r->client = e->client->told.source;
-    r->client_port = e->client->told.source_port;
+    r->client = addrs->remote;
+    r->client_port = addrs->remote_port;
     r->local = addrs->local;
     r->local_port = addrs->local_port;
     r->endpoint = asked->addr;
@@ -164,8 +164,8 @@ void access_tell(struct exchange *e, enum stat_id why)
         const struct control_observe *request = &lane->request;
         bool is_due = is_error && request->wants & OBSERVE_WANTS_ERRORS;
         if ((is_due || is_drawn(request, e->note->chance)) &&
-            obs_request_has(request, &addrs->local, addrs->local_port, &e->client->told.source,
-                            e->client->told.source_port))
+            obs_request_has(request, &addrs->local, addrs->local_port, &addrs->remote,
+                            addrs->remote_port))
             put(e, why, lane);
     }
 }

@@ -183,10 +183,8 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
                              .is_open = true,
                              .timer = {.on_expire = on_timer},
                              .addrs = addrs,
-                             .told = {.source = addrs.remote,
-                                      .destination = addrs.local,
-                                      .source_port = addrs.remote_port,
-                                      .destination_port = addrs.local_port}};
+                             .asked = addrs.local,
+                             .asked_port = addrs.local_port};
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
     if (at != NULL && at->is_proxied) {

@@ -33,13 +33,22 @@ static void let_go(struct proxy_conn *c, enum stat_id why)
     proxy_conn_free(c);
 }
 
+/* Whoever asks who the client is gets this answer from now on. */
+static void believe(struct proxy_conn *c, const struct proxy_protocol_ends *ends)
+{
+    c->addrs.remote = ends->source;
+    c->addrs.remote_port = ends->source_port;
+    c->asked = ends->destination;
+    c->asked_port = ends->destination_port;
+}
+
 /* What follows is the connection's own; its bytes may be there: no event tells of them again. */
 static void begin(struct proxy_conn *c, const struct proxy_protocol_header *header)
 {
     struct stream *s = c->unheaded;
     stat_inc(c->proxy->core, header->is_local ? STAT_proxy_header_local : STAT_proxy_header_told);
     if (!header->is_local)
-        c->told = header->ends;
+        believe(c, &header->ends);
     c->unheaded = NULL;
     proxy_conn_put_part(c);
     proxy_conn_begin(c, s);
@@ -153,10 +162,14 @@ struct slice conn_header_preface(const struct proxy_conn *c, const struct upstre
                                  enum image_proxy_header header,
                                  uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
 {
+    struct proxy_protocol_ends ends = {.source = c->addrs.remote,
+                                       .destination = c->asked,
+                                       .source_port = c->addrs.remote_port,
+                                       .destination_port = c->asked_port};
     if (header == IMAGE_PROXY_HEADER_NONE || upstream_conn_is_reused(to))
         return slice_of(buf, 0);
     if (header == IMAGE_PROXY_HEADER_V1)
-        return slice_of(buf, proxy_protocol_write_v1(&c->told, buf));
+        return slice_of(buf, proxy_protocol_write_v1(&ends, buf));
     ASSERT(header == IMAGE_PROXY_HEADER_V2);
-    return slice_of(buf, proxy_protocol_write_v2(&c->told, buf));
+    return slice_of(buf, proxy_protocol_write_v2(&ends, buf));
 }

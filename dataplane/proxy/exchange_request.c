@@ -86,7 +86,7 @@ bool exchange_forward_head(struct exchange *e)
     struct slice authority = own_authority(e, &t);
     field_list_init(&t.fields);
     field_list_take(&t.fields, head, skip, array_len(skip));
-    forwarded_add(&t.fields, head, &e->client->told.source, &t.forwarded);
+    forwarded_add(&t.fields, head, &e->client->addrs.remote, &t.forwarded);
     for (unsigned i = 0; i < array_len(filters); i++) {
         field_list_apply(&t.fields, v, filters[i]);
         set_authority(v, filters[i], &authority);

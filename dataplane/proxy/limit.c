@@ -64,7 +64,7 @@ static bool find_somebody(const struct exchange *e, const struct image_limit *li
 {
     switch (limit->key) {
     case IMAGE_LIMIT_CLIENT:
-        *buf = prefix_of(&e->client->told.source, limit);
+        *buf = prefix_of(&e->client->addrs.remote, limit);
         *ret = slice_of(buf->bytes, sizeof(buf->bytes));
         return true;
     case IMAGE_LIMIT_HEADER:

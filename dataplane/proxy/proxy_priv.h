@@ -47,14 +47,15 @@ struct field_list;
 struct proxy_conn {
     struct h1_server h1;
     struct proxy *proxy;
-    struct exchange *exchange;       /* NULL: none is under way */
-    struct wheel_timer timer;        /* whenever there is no exchange */
-    struct stream *unheaded;         /* its PROXY header is still to come; NULL: h1 has it */
-    struct http_head_buf *part;      /* what came of that header; NULL: nothing */
-    struct stream_addrs addrs;       /* of the connection itself */
-    struct proxy_protocol_ends told; /* client and where it went: addrs, or what its header tells */
-    struct upstream_keep keep;       /* its connection to a backend that wants to be told that */
-    bool is_open;                    /* out of the pool */
+    struct exchange *exchange;  /* NULL: none is under way */
+    struct wheel_timer timer;   /* whenever there is no exchange */
+    struct stream *unheaded;    /* its PROXY header is still to come; NULL: h1 has it */
+    struct http_head_buf *part; /* what came of that header; NULL: nothing */
+    struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
+    struct ip_addr asked;       /* where the client went: our end, or where its header tells */
+    uint16_t asked_port;
+    struct upstream_keep keep; /* its connection to a backend that wants to be told that */
+    bool is_open;              /* out of the pool */
 };
 
 /*
