@@ -14,6 +14,7 @@ static const char *const fault_names[] = {IMAGE_FAULT_LIST(X_NAME)};
 static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
+static const char *const proxy_header_names[] = {IMAGE_PROXY_HEADER_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 static const char *const hash_key_names[] = {IMAGE_HASH_KEY_LIST(X_TEXT)};
@@ -49,7 +50,7 @@ bool image_retry_has(const struct image_retry *retry, uint16_t status)
 }
 
 static_assert(IMAGE_CONGESTION_NONE == 0 && IMAGE_BALANCING_NONE == 0 && IMAGE_HASH_KEY_NONE == 0 &&
-                  IMAGE_HEALTH_CHECK_NONE == 0,
+                  IMAGE_HEALTH_CHECK_NONE == 0 && IMAGE_PROXY_HEADER_NONE == 0,
               "no name is number 0");
 
 /* The number of the name; 0: there is no such. */
@@ -76,6 +77,17 @@ const char *image_congestion_name(enum image_congestion congestion)
 enum image_congestion image_congestion_named(const char *name)
 {
     return (enum image_congestion)find_name(congestion_names, IMAGE_CONGESTIONS, name);
+}
+
+const char *image_proxy_header_name(enum image_proxy_header header)
+{
+    ASSERT((unsigned)header < IMAGE_PROXY_HEADERS);
+    return proxy_header_names[header];
+}
+
+enum image_proxy_header image_proxy_header_named(const char *name)
+{
+    return (enum image_proxy_header)find_name(proxy_header_names, IMAGE_PROXY_HEADERS, name);
 }
 
 const char *image_balancing_name(enum image_balancing balancing)

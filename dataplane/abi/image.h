@@ -193,6 +193,16 @@ bool image_is_session_name(struct slice name, enum image_session_kind kind);
 /* Can it stand in a cookie, so that it is sent back for these paths only? */
 bool image_is_cookie_path(struct slice path);
 
+/* Is the length one of its family, and all behind it zero? */
+bool image_is_prefix(const struct image_prefix *e);
+
+/* Is it an address of that prefix, and of its family? "::/0" has no IPv4 address in it. */
+static inline bool image_prefix_has(const struct image_prefix *e, const struct ip_addr *addr)
+{
+    return ip_addr_is_v4(addr) == (e->len >= 96 && ip_addr_is_v4(&e->addr)) &&
+           ip_addr_in_prefix(addr, &e->addr, e->len);
+}
+
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 
@@ -246,6 +256,12 @@ const char *image_congestion_name(enum image_congestion congestion);
 
 /* The one with that name; NONE: there is no such. */
 enum image_congestion image_congestion_named(const char *name);
+
+/* "V1" and so on, "" for NONE; pure. */
+const char *image_proxy_header_name(enum image_proxy_header header);
+
+/* The one with that name; NONE: there is no such. */
+enum image_proxy_header image_proxy_header_named(const char *name);
 
 /* "RoundRobin" and so on; pure. */
 const char *image_balancing_name(enum image_balancing balancing);

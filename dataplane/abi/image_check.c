@@ -31,6 +31,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_EGRESS] = {image_local_egress, NULL, NULL},
     [IMAGE_SECTION_BINDS] = {image_local_bind, image_cross_bind, NULL},
     [IMAGE_SECTION_BIND_SLOTS] = {image_local_bind_slot, NULL, image_whole_bind_slots},
+    [IMAGE_SECTION_TRUSTED] = {image_local_trusted, NULL, NULL},
     [IMAGE_SECTION_LISTENERS] = {image_local_listener, image_cross_listener, NULL},
     [IMAGE_SECTION_IDENTITIES] = {image_local_identity, NULL, NULL},
     [IMAGE_SECTION_NODES] = {image_local_node, image_cross_node, NULL},

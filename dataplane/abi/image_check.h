@@ -57,8 +57,12 @@ enum image_fault image_local_egress(const struct image_view *v, uint32_t i);
 
 /* ---- binds, listeners, hosts, tries ---- */
 
-/* It has an address and a port, its congestion control is known, and its root is a node. */
+/* It has an address and a port, its congestion control is known, it is proxied or not, and only
+ * then trusts somebody; its root is a node. */
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
+
+/* It is a prefix: what is behind its length is zero. */
+enum image_fault image_local_trusted(const struct image_view *v, uint32_t i);
 
 /* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
 enum image_fault image_cross_bind(const struct image_view *v, uint32_t i);
@@ -151,7 +155,7 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i);
 /* Its filters are of header types, at most one of each; its health policy is its group's. */
 enum image_fault image_cross_backend(const struct image_view *v, uint32_t i);
 
-/* The backends and mirrors of a group have the same congestion control. */
+/* The backends and mirrors of a group have the same congestion control and PROXY header. */
 enum image_fault image_whole_backends(const struct image_view *v);
 
 /* Its rules exist, its name is text. */

@@ -39,6 +39,11 @@ bool image_is_address(const struct image_address *e)
            (!e->is_vip || e->prefix_len == 128);
 }
 
+bool image_is_prefix(const struct image_prefix *e)
+{
+    return is_prefix_len(&e->addr, e->len) && is_zero_after(&e->addr, e->len);
+}
+
 bool image_is_egress(const struct image_egress *e)
 {
     if (!is_prefix_len(&e->prefix, e->prefix_len) || !is_zero_after(&e->prefix, e->prefix_len))

@@ -10,10 +10,23 @@
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
+    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+        return IMAGE_FAULT_RESERVED;
     if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
-        e->is_tls > 1)
+        e->is_tls > 1 || e->is_proxied > 1 ||
+        e->n_trusted > (e->is_proxied ? IMAGE_TRUSTED_PER_BIND_MAX : 0))
         return IMAGE_FAULT_VALUE;
+    if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted))
+        return IMAGE_FAULT_INDEX;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+}
+
+enum image_fault image_local_trusted(const struct image_view *v, uint32_t i)
+{
+    const struct image_prefix *e = &v->trusted[i];
+    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+        return IMAGE_FAULT_RESERVED;
+    return image_is_prefix(e) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
 }
 
 enum image_fault image_cross_bind(const struct image_view *v, uint32_t i)

@@ -75,6 +75,7 @@
 #define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
 #define IMAGE_DEPTH_MAX 1024u               /* labels on one way down: a path of 1024 slashes */
 #define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
+#define IMAGE_TRUSTED_PER_BIND_MAX 64u      /* looked at one by one, once a connection */
 #define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
 #define IMAGE_FILTERS_PER_RULE_MAX 16u      /* Gateway API: filters */
 #define IMAGE_FILTERS_PER_BACKEND_MAX 2u    /* one for requests, one for responses */
@@ -115,6 +116,7 @@
     X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
+    X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
     X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates of listeners")        \
     X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
@@ -257,13 +259,37 @@ struct image_balance {
     uint8_t reserved[2];
 };
 
+/* What our connections to a group begin with: X(NAME, text as in TransportPolicy). */
+#define IMAGE_PROXY_HEADER_LIST(X)                                                                 \
+    X(NONE, "")                                                                                    \
+    X(V1, "V1")                                                                                    \
+    X(V2, "V2")
+
+enum image_proxy_header {
+#define X(name, text) IMAGE_PROXY_HEADER_##name,
+    IMAGE_PROXY_HEADER_LIST(X)
+#undef X
+        IMAGE_PROXY_HEADERS
+};
+
 /* A local address and TCP port. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
     uint8_t is_tls;     /* 0 or 1: clients speak TLS, and its listeners are HTTPS */
-    uint32_t root;      /* of the trie of listener hostnames; two binds may share one */
+    uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
+    uint8_t reserved[3];
+    uint32_t root; /* of the trie of listener hostnames; two binds may share one */
+    uint32_t first_trusted;
+    uint32_t n_trusted; /* whose headers count; others are reset. 0: everybody's */
+};
+
+/* Addresses of one family that begin alike. */
+struct image_prefix {
+    struct ip_addr addr; /* bits after `len` are zero */
+    uint8_t len;         /* of the mapped form */
+    uint8_t reserved[3];
 };
 
 enum image_protocol {
@@ -575,7 +601,8 @@ struct image_mirror {
     struct image_balance balancing; /* as of a backend */
     uint32_t health;                /* likewise */
     uint8_t congestion;             /* likewise */
-    uint8_t reserved[3];
+    uint8_t proxy_header;           /* likewise */
+    uint8_t reserved[2];
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -613,7 +640,9 @@ struct image_backend {
     uint8_t n_filters;     /* of header types, carried out after the rule's */
     uint32_t first_filter;
     struct image_balance balancing; /* of the group; with no group: zero */
-    uint32_t health;                /* the group's policy; IMAGE_NONE: it has none */
+    uint8_t proxy_header; /* enum image_proxy_header; the same in all backends of a group */
+    uint8_t reserved[3];
+    uint32_t health; /* the group's policy; IMAGE_NONE: it has none */
 };
 
 /* How endpoints are asked whether they are well: X(NAME, text as in HealthPolicy). */
@@ -693,7 +722,8 @@ static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
-static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
+static_assert(sizeof(struct image_bind) == 36, "no hidden padding");
+static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 32, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
 static_assert(sizeof(struct image_node) == 24, "no hidden padding");
@@ -715,7 +745,7 @@ static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 40, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");

@@ -182,6 +182,7 @@ void h1_client_init(struct h1_client *c, struct stream *stream, const struct htt
 static void put_request(struct h1_text *t, const struct h1_request *r)
 {
     ASSERT(r->body != HTTP_BODY_UNTIL_CLOSE && r->path.len > 0);
+    h1_text_put(t, r->preface);
     h1_text_put(t, r->method);
     h1_text_put(t, SLICE_LIT(" "));
     h1_text_put(t, r->path);

@@ -76,8 +76,9 @@ void h1_client_init(struct h1_client *c, struct stream *stream, const struct htt
                     const struct h1_client_ops *ops, void *owner);
 
 /* Head of a request. `fields` are end-to-end fields without Host; Host, framing and nothing else
- * are added here. */
+ * are added here. One write with the preface. */
 struct h1_request {
+    struct slice preface; /* goes before the head: what the connection has to begin with */
     struct slice method;
     struct slice path; /* begins with '/', or "*" */
     struct slice query;

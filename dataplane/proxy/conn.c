@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Client connections: accepted, timed, closed. What is asked on them is in exchange.c. */
+/* Client connections: accepted, timed, closed. What some begin with is in conn_header.c, what is
+ * asked on them in exchange.c. */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 
@@ -31,11 +32,19 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
     return true;
 }
 
-/* Its stream is gone. */
-static void free_conn(struct proxy_conn *c)
+void proxy_conn_put_part(struct proxy_conn *c)
 {
-    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL);
+    if (c->part != NULL)
+        c->proxy->env.head_put(c->proxy->env.owner, c->part);
+    c->part = NULL;
+}
+
+void proxy_conn_free(struct proxy_conn *c)
+{
+    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL && c->unheaded == NULL);
     struct proxy *p = c->proxy;
+    upstream_keep_drop(p->upstream, &c->keep);
+    proxy_conn_put_part(c);
     wheel_disarm(&p->core->wheel, &c->timer);
     c->is_open = false;
     p->core->stats->counters[STAT_proxy_conns_now]--;
@@ -100,7 +109,7 @@ static void on_end(struct h1_server *s, bool was_in_exchange)
     stat_inc(c->proxy->core, counters[s->end]);
     if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
-    free_conn(c);
+    proxy_conn_free(c);
 }
 
 static const struct h1_server_ops server_ops = {.on_request = on_request,
@@ -113,14 +122,33 @@ void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 {
     ASSERT(c->exchange == NULL);
     stat_inc(c->proxy->core, why);
-    h1_server_abort(&c->h1);
-    free_conn(c);
+    if (c->unheaded != NULL) {
+        stream_abort(c->unheaded);
+        stream_release(c->unheaded);
+        c->unheaded = NULL;
+    } else {
+        h1_server_abort(&c->h1);
+    }
+    proxy_conn_free(c);
+}
+
+void proxy_conn_unbind(struct proxy_conn *c)
+{
+    stat_inc(c->proxy->core, STAT_proxy_conns_unbound);
+    if (c->unheaded != NULL)
+        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+    else
+        h1_server_close(&c->h1);
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
     ASSERT(c->exchange == NULL);
+    if (c->unheaded != NULL) {
+        conn_header_timeout(c);
+        return;
+    }
     if (c->h1.phase == H1_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
         proxy_conn_abort(c, STAT_proxy_conn_end_untaken);
         return;
@@ -130,37 +158,59 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     h1_server_timeout(&c->h1);
 }
 
-/* The stream that carries the connection's requests; NULL: there is none, or nobody listens on the
- * address any more. `bind` of the SYN may be one of an older image. */
-static struct stream *dress(struct proxy_conn *c, struct stream *s)
+/* What the current image says of where it came in; NULL: nobody listens there any more. The bind
+ * was found at the SYN, maybe on an image before. */
+static const struct image_bind *bind_of(const struct proxy *p, const struct stream_addrs *addrs)
 {
-    const struct image_view *v = c->proxy->image.view;
+    const struct image_view *v = p->image.view;
     uint32_t bind;
-    if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
-        return NULL;
-    return v->binds[bind].is_tls ? secure_accept(c, s) : s;
+    bool is_there = v != NULL && route_bind_find(v, &addrs->local, addrs->local_port, &bind);
+    return is_there ? &v->binds[bind] : NULL;
+}
+
+bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
+{
+    ASSERT(c->unheaded == NULL && c->h1.stream == NULL);
+    const struct image_bind *at = bind_of(c->proxy, &c->addrs);
+    struct stream *top = at != NULL && at->is_tls ? secure_accept(c, s) : s;
+    if (top == NULL) {
+        c->unheaded = s;
+        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+        return false;
+    }
+    h1_server_init(&c->h1, top, &c->proxy->env, &server_ops, c->proxy);
+    arm(c, c->proxy->config.keep_alive_ms);
+    return true;
 }
 
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
 {
     struct proxy *p = owner;
+    struct stream_addrs addrs;
+    stream_addrs(s, &addrs);
+    const struct image_bind *at = bind_of(p, &addrs);
+    if (at != NULL && !conn_header_is_trusted(p->image.view, at, &addrs.remote)) {
+        stat_inc(p->core, STAT_proxy_conns_untrusted);
+        return false;
+    }
     struct proxy_conn *c = pool_get(&p->conns);
     if (c == NULL) {
         stat_inc(p->core, STAT_proxy_conns_refused);
         return false;
     }
-    *c = (struct proxy_conn){.proxy = p, .is_open = true, .timer = {.on_expire = on_timer}};
-    stream_addrs(s, &c->addrs);
-    s = dress(c, s);
-    if (s == NULL) {
-        stat_inc(p->core, STAT_proxy_conns_refused);
-        c->is_open = false;
-        pool_put(&p->conns, c);
-        return false;
-    }
-    h1_server_init(&c->h1, s, &p->env, &server_ops, p);
-    arm(c, p->config.keep_alive_ms);
+    *c = (struct proxy_conn){.proxy = p,
+                             .is_open = true,
+                             .timer = {.on_expire = on_timer},
+                             .addrs = addrs,
+                             .asked = addrs.local,
+                             .asked_port = addrs.local_port};
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
+    if (at != NULL && at->is_proxied) {
+        arm(c, p->config.head_ms);
+        conn_header_await(c, s);
+    } else {
+        proxy_conn_begin(c, s);
+    }
     return true;
 }

@@ -145,11 +145,16 @@ void exchange_try(struct exchange *e)
     e->connect_us = ACCESS_NO_TIME;
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
+                               .header = (enum image_proxy_header)e->target->proxy_header,
+                               .keep = &e->client->keep,
                                .balancing = e->target->balancing.way,
                                .hash = exchange_hash(e, &e->target->balancing),
                                .health = proxy_health(e->image.view, e->target->health),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
+    if (ask.wanted == NULL && ask.header != IMAGE_PROXY_HEADER_NONE && ask.keep->conn != NULL &&
+        !ask.is_fresh)
+        ask.wanted = upstream_conn_id(ask.keep->conn);
     bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);
     ask.avoid = is_elsewhere ? &e->failed : NULL;
     enum upstream_result r = upstream_get(e->proxy->upstream, &ask, &backend_ops, e, &e->backend);

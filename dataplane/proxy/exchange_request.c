@@ -102,6 +102,8 @@ bool exchange_forward_head(struct exchange *e)
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
     r.n_fields = t.fields.n;
+    uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
+    r.preface = conn_header_preface(e->client, e->backend, e->target->proxy_header, header);
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
     if (e->has_request_head && !e->is_mirrored)
         mirrors_begin(e, &r);

@@ -99,6 +99,7 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     *m = (struct mirror){.proxy = p, .exchange = e, .timer = {.on_expire = on_timer}};
     struct upstream_ask ask = {.group = to->group,
                                .congestion = proxy_congestion(to->congestion),
+                               .header = (enum image_proxy_header)to->proxy_header,
                                .balancing = to->balancing.way,
                                .hash = exchange_hash(e, &to->balancing),
                                .health = proxy_health(e->image.view, to->health)};
@@ -112,7 +113,10 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     list_push_back(&p->all_mirrors, &m->link);
     list_push_back(&e->mirrors, &m->of_exchange);
     wheel_arm(&p->core->wheel, &m->timer, p->core->now_us + (uint64_t)p->config.response_ms * 1000);
-    if (!h1_client_send_head(upstream_conn_h1(m->backend), r))
+    uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
+    struct h1_request copy = *r;
+    copy.preface = conn_header_preface(e->client, m->backend, ask.header, header);
+    if (!h1_client_send_head(upstream_conn_h1(m->backend), &copy))
         give_up(m, STAT_proxy_mirror_end_slow);
 }
 

@@ -119,8 +119,7 @@ static void close_unbound(struct proxy *p, struct proxy_conn *c)
     uint32_t bind;
     if (!c->is_open || c->h1.is_closing || proxy_conn_find_bind(c, p->image.view, &bind))
         return;
-    stat_inc(p->core, STAT_proxy_conns_unbound);
-    h1_server_close(&c->h1);
+    proxy_conn_unbind(c);
 }
 
 unsigned proxy_poll(struct proxy *p)

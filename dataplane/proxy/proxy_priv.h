@@ -11,6 +11,7 @@
 #include "http/h1_move.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
+#include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
 #include "route/session.h"
 #include "tls/tls.h"
@@ -38,16 +39,25 @@ struct access_note;
 struct exchange;
 struct field_list;
 
-/* A client connection. Reached from the stream (through h1) and by the pool's index; lives from
- * accept to h1's on_end. */
+/*
+ * A client connection. Reached from the stream (through h1, or by itself before h1 has it) and by
+ * the pool's index; lives from accept to h1's on_end, or to the end of `unheaded`.
+ *
+ * Invariant: `unheaded` and h1.stream are never both set, and one of them is while it is open.
+ */
 struct proxy_conn {
     struct h1_server h1;
     struct proxy *proxy;
-    struct exchange *exchange; /* NULL: none is under way */
-    struct wheel_timer timer;  /* whenever there is no exchange */
-    struct stream_addrs addrs;
-    bool is_open; /* out of the pool */
-    bool is_tls;  /* the stream of `h1` is one of TLS */
+    struct exchange *exchange;  /* NULL: none is under way */
+    struct wheel_timer timer;   /* whenever there is no exchange */
+    struct stream *unheaded;    /* its PROXY header is still to come; NULL: h1 has it */
+    struct http_head_buf *part; /* what came of that header; NULL: nothing */
+    struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
+    struct ip_addr asked;       /* where the client went: our end, or where its header tells */
+    uint16_t asked_port;
+    struct upstream_keep keep; /* its connection to a backend that wants to be told that */
+    bool is_open;              /* out of the pool */
+    bool is_tls;               /* the stream of `h1` is one of TLS */
 };
 
 /*
@@ -144,6 +154,15 @@ void proxy_env_init(struct proxy *p);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
+/* Its PROXY header is read, if it has to have one: TLS begins, where it is spoken, and HTTP. False:
+ * there was no memory, and the connection is gone. */
+bool proxy_conn_begin(struct proxy_conn *c, struct stream *s);
+/* Its stream is gone, and whatever had it. */
+void proxy_conn_free(struct proxy_conn *c);
+/* Its PROXY header's bytes are needed no more. */
+void proxy_conn_put_part(struct proxy_conn *c);
+/* Nobody listens on its address any more. May free it. */
+void proxy_conn_unbind(struct proxy_conn *c);
 /* Resets it, without an exchange by now; counts why. */
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
@@ -160,6 +179,19 @@ struct tls_context *secure_front_new(const struct tls_tickets *tickets);
 struct stream *secure_accept(struct proxy_conn *c, struct stream *s);
 /* Did the request, which was matched, come on a connection that was opened for another listener? */
 bool secure_is_misdirected(const struct exchange *e);
+/* conn_header.c */
+/* The connection has to begin with a PROXY header: reads it, and then begins. */
+void conn_header_await(struct proxy_conn *c, struct stream *s);
+/* May a client with this address begin with a PROXY header where it came in, or need not? */
+bool conn_header_is_trusted(const struct image_view *v, const struct image_bind *bind,
+                            const struct ip_addr *remote);
+/* It is not there in time. Frees the connection. */
+void conn_header_timeout(struct proxy_conn *c);
+/* What goes before the first request for the client on a connection to a backend, which wants such
+ * a header; empty where it wants none, or has been told. The bytes are in `buf`. */
+struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
+                                 enum image_proxy_header header,
+                                 uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX]);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);

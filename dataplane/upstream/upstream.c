@@ -89,6 +89,10 @@ static void leave_idle(struct upstream *u, struct upstream_conn *c)
     ASSERT(u->idle > 0 && c->endpoint->idle > 0);
     list_remove(&c->idle_link);
     list_remove(&c->age_link);
+    if (c->keep != NULL) {
+        ASSERT(c->keep->conn == c);
+        c->keep->conn = NULL;
+    }
     c->endpoint->idle--;
     u->idle--;
     u->core->stats->counters[STAT_upstream_idle_now]--;
@@ -154,15 +158,37 @@ static void leave_busy(struct upstream *u, struct upstream_conn *c)
     u->core->stats->counters[STAT_upstream_busy_now]--;
 }
 
-/* The connection to `e` of that kind that was used last; NULL: none is idle. */
-static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e,
-                                       enum tcp_congestion congestion)
+/* The client's own idle connection, if it is as asked for and leads to `e`. */
+static struct upstream_conn *find_kept(const struct upstream_endpoint *e,
+                                       const struct upstream_ask *ask)
 {
-    struct list_node *first = list_peek_front(&e->idle_conns[congestion]);
-    if (first == NULL)
+    struct upstream_conn *c = ask->keep != NULL ? ask->keep->conn : NULL;
+    bool is_it = c != NULL && c->endpoint == e && c->congestion == ask->congestion &&
+                 c->header == ask->header;
+    return is_it ? c : NULL;
+}
+
+/* The connection to `e` of that kind that was used last; NULL: none is idle, or it has to be a
+ * fresh one. */
+static struct upstream_conn *find_idle(const struct upstream_endpoint *e,
+                                       const struct upstream_ask *ask)
+{
+    if (ask->is_fresh)
         return NULL;
-    struct upstream_conn *c = container_of(first, struct upstream_conn, idle_link);
-    ASSERT(c->h1.phase == H1_CLIENT_READY && c->congestion == congestion);
+    if (ask->header != IMAGE_PROXY_HEADER_NONE)
+        return find_kept(e, ask);
+    struct list_node *first = list_peek_front(&e->idle_conns[ask->congestion]);
+    return first != NULL ? container_of(first, struct upstream_conn, idle_link) : NULL;
+}
+
+static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e,
+                                       const struct upstream_ask *ask)
+{
+    struct upstream_conn *c = find_idle(e, ask);
+    if (c == NULL)
+        return NULL;
+    ASSERT(c->h1.phase == H1_CLIENT_READY && c->congestion == ask->congestion);
+    ASSERT(c->header == ask->header);
     leave_idle(u, c);
     c->is_reused = true;
     stat_inc(u->core, STAT_upstream_reused);
@@ -170,7 +196,7 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpo
 }
 
 static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
-                                      enum tcp_congestion congestion,
+                                      const struct upstream_ask *ask,
                                       struct upstream_conn **ret_conn)
 {
     ASSERT(u->dialer.open != NULL);
@@ -180,13 +206,18 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
     struct tcp_open_args args = {.remote = e->id.addr,
                                  .remote_port = e->id.port,
                                  .connect_timeout_ms = u->config.connect_timeout_ms,
-                                 .congestion = congestion};
+                                 .congestion = ask->congestion};
     struct stream *stream;
     if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
         pool_put(&u->conns, c);
         return UPSTREAM_OPEN_FAILED;
     }
-    *c = (struct upstream_conn){.upstream = u, .endpoint = e, .congestion = congestion};
+    bool has_header = ask->header != IMAGE_PROXY_HEADER_NONE;
+    *c = (struct upstream_conn){.upstream = u,
+                                .endpoint = e,
+                                .keep = has_header ? ask->keep : NULL,
+                                .congestion = ask->congestion,
+                                .header = ask->header};
     h1_client_init(&c->h1, stream, u->env, &idle_ops, u);
     stat_inc(u->core, STAT_upstream_opened);
     *ret_conn = c;
@@ -222,7 +253,7 @@ static void make_room(struct upstream *u, const struct upstream_ask *ask,
     if (!is_full || u->idle == 0)
         return;
     const struct upstream_endpoint *e = upstream_endpoint_find(u, id);
-    if (e == NULL || list_is_empty(&e->idle_conns[ask->congestion]) || ask->is_fresh)
+    if (e == NULL || find_idle(e, ask) == NULL)
         close_oldest_idle(u);
 }
 
@@ -241,9 +272,9 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     if (e == NULL)
         return count_failure(u, UPSTREAM_NO_CONN);
     e->group = ask->group;
-    struct upstream_conn *c = ask->is_fresh ? NULL : take_idle(u, e, ask->congestion);
+    struct upstream_conn *c = take_idle(u, e, ask);
     if (c == NULL)
-        r = open_conn(u, e, ask->congestion, &c);
+        r = open_conn(u, e, ask, &c);
     if (r != UPSTREAM_OK) {
         upstream_endpoint_check_end(u, e);
         return count_failure(u, r);
@@ -255,8 +286,11 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
 
 void upstream_put(struct upstream *u, struct upstream_conn *c)
 {
+    if (c->keep != NULL && c->keep->conn != NULL) /* while `c` still holds its endpoint */
+        upstream_close_idle(u, c->keep->conn, STAT_upstream_closed_idle_limit);
     leave_busy(u, c);
-    bool is_reusable = h1_client_finish(&c->h1);
+    bool is_somebodys = c->header != IMAGE_PROXY_HEADER_NONE;
+    bool is_reusable = h1_client_finish(&c->h1) && (!is_somebodys || c->keep != NULL);
     bool is_room = c->endpoint->idle < u->config.idle_per_endpoint_max && u->config.idle_max > 0;
     if (!is_reusable || !is_room) {
         stat_inc(u->core,
@@ -265,10 +299,13 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
         free_conn(u, c);
         return;
     }
+    if (is_somebodys)
+        c->keep->conn = c;
     c->h1.ops = &idle_ops;
     c->h1.owner = u;
     c->idle_until_us = u->core->now_us + (uint64_t)u->config.idle_timeout_ms * 1000;
-    list_push_front(&c->endpoint->idle_conns[c->congestion], &c->idle_link);
+    unsigned list = is_somebodys ? UPSTREAM_IDLE_KEPT : (unsigned)c->congestion;
+    list_push_front(&c->endpoint->idle_conns[list], &c->idle_link);
     list_push_back(&u->ages, &c->age_link);
     c->endpoint->idle++;
     u->idle++;
@@ -277,6 +314,15 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
         close_oldest_idle(u);
     if (!wheel_timer_is_armed(&u->idle_timer))
         arm_idle_timer(u);
+}
+
+void upstream_keep_drop(struct upstream *u, struct upstream_keep *keep)
+{
+    if (keep->conn == NULL)
+        return;
+    upstream_close_idle(u, keep->conn, STAT_upstream_closed_client_gone);
+    ASSERT(keep->conn == NULL);
+    arm_idle_timer(u);
 }
 
 void upstream_abort(struct upstream *u, struct upstream_conn *c)

@@ -6,6 +6,10 @@
  * connections away. What congestion control is wanted decides which idle ones may be taken; those
  * that nobody wants any more age and go.
  *
+ * A connection that begins with a PROXY protocol header tells one client's address, so it is that
+ * client's alone (HAProxy's proxy-protocol.txt, section 2): between requests it is idle in its
+ * client's struct upstream_keep, for nobody else, and it goes with its client.
+ *
  * Life of a connection: opened for an exchange -> busy -> idle -> busy ... -> closed. Idle ones are
  * closed after idle_timeout_ms, when there are too many (the longest unused first), when the
  * backend closes them, and when no group lists their endpoint any more. Busy ones always finish.
@@ -62,6 +66,11 @@ const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
  * tried once more on a fresh connection. */
 bool upstream_conn_is_reused(const struct upstream_conn *c);
 
+/* A client's idle connection, if it has one of its own. Zero it; it may not move. */
+struct upstream_keep {
+    struct upstream_conn *conn; /* NULL: none */
+};
+
 /* How a request for a connection can end. */
 #define UPSTREAM_LIST(X)                                                                           \
     X(OK, "a connection, idle before or being opened")                                             \
@@ -90,6 +99,8 @@ void upstream_done(struct upstream *u);
 struct upstream_ask {
     uint32_t group;
     enum tcp_congestion congestion;    /* of the group: the connection has it */
+    enum image_proxy_header header;    /* likewise: what its user has it begin with */
+    struct upstream_keep *keep;        /* of the client that the header tells; NULL: not kept */
     enum image_balancing balancing;    /* of the group; NONE as LEAST */
     uint64_t hash;                     /* MAGLEV: of the key; the same hash, the same endpoint */
     bool is_fresh;                     /* never an idle connection: it is a second try */
@@ -108,10 +119,11 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
                    const void *arg, struct upstream_conn_id *ret);
 
 /*
- * A connection to an endpoint of the group: an idle one with the congestion control asked for
- * unless `is_fresh`, else one that is being opened. Endpoints: those that are READY and usable by
- * the health policy; READY ones when too few are usable; when there is none, those that still serve
- * while they terminate. The one that is wanted, if it is among them;
+ * A connection to an endpoint of the group: an idle one of the kind asked for unless `is_fresh`
+ * (with a header: the client's own, if it leads to the endpoint that is chosen), else one that is
+ * being opened. Endpoints: those that are READY and usable by the health policy; READY ones when too
+ * few are usable; when there is none, those that still serve while they terminate. The one that is
+ * wanted, if it is among them;
  * of two chosen at random by weight, the one
  * with fewer requests under way for its weight (power of two choices), or as the balancing says:
  * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
@@ -133,6 +145,9 @@ void upstream_note(struct upstream *u, const struct upstream_ask *ask,
 /* The exchange is complete: keeps the connection for reuse when it can be reused, else closes it.
  * Not after on_end: then upstream_conn_drop(). */
 void upstream_put(struct upstream *u, struct upstream_conn *c);
+
+/* The client is gone: so does its idle connection, if it has one. */
+void upstream_keep_drop(struct upstream *u, struct upstream_keep *keep);
 
 /* The exchange is broken off: resets the connection. */
 void upstream_abort(struct upstream *u, struct upstream_conn *c);

@@ -39,7 +39,7 @@ struct upstream_endpoint *upstream_endpoint_get(struct upstream *u,
     if (e == NULL)
         return NULL;
     *e = (struct upstream_endpoint){.id = *id};
-    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS; i++)
+    for (unsigned i = 0; i < UPSTREAM_IDLE_LISTS; i++)
         list_init(&e->idle_conns[i]);
     list_push_front(bucket_of(u, id), &e->link);
     return e;
@@ -49,7 +49,7 @@ void upstream_endpoint_check_end(struct upstream *u, struct upstream_endpoint *e
 {
     if (e->busy > 0 || e->idle > 0)
         return;
-    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS; i++)
+    for (unsigned i = 0; i < UPSTREAM_IDLE_LISTS; i++)
         ASSERT(list_is_empty(&e->idle_conns[i]));
     list_remove(&e->link);
     pool_put(&u->endpoints, e);
@@ -69,7 +69,7 @@ static bool is_listed(const struct upstream *u, const struct upstream_endpoint *
 static struct upstream_conn *any_idle(const struct upstream_endpoint *e)
 {
     struct list_node *first = NULL;
-    for (unsigned i = 0; i < UPSTREAM_CONGESTIONS && first == NULL; i++)
+    for (unsigned i = 0; i < UPSTREAM_IDLE_LISTS && first == NULL; i++)
         first = list_peek_front(&e->idle_conns[i]);
     ASSERT(first != NULL && e->idle > 0);
     return container_of(first, struct upstream_conn, idle_link);

@@ -9,7 +9,13 @@
 #include "core/endpoint_table.h"
 #include "upstream/upstream.h"
 
-enum { UPSTREAM_CONGESTIONS = TCP_CONGESTION_BBR + 1 };
+/* Lists of idle connections of an endpoint: by congestion control those that anybody may take, and
+ * those that are their clients'. */
+enum {
+    UPSTREAM_CONGESTIONS = TCP_CONGESTION_BBR + 1,
+    UPSTREAM_IDLE_KEPT = UPSTREAM_CONGESTIONS,
+    UPSTREAM_IDLE_LISTS,
+};
 
 /*
  * One address and port with at least one connection. Reached by the hash table `buckets`; lives
@@ -23,18 +29,20 @@ struct upstream_endpoint {
     uint32_t group; /* that led here last: who is asked whether it is still listed */
     uint32_t busy;
     uint32_t idle;
-    struct list_node idle_conns[UPSTREAM_CONGESTIONS]; /* by enum tcp_congestion; last used first */
+    struct list_node idle_conns[UPSTREAM_IDLE_LISTS]; /* see above; last used first */
 };
 
-/* Busy: `idle_link` and `age_link` on no list. Idle: on both. */
+/* Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
 struct upstream_conn {
     struct h1_client h1;
     struct upstream *upstream;
     struct upstream_endpoint *endpoint;
-    struct list_node idle_link; /* in endpoint->idle_conns[congestion] */
+    struct upstream_keep *keep; /* with a header: its client's; NULL: it is not kept */
+    struct list_node idle_link; /* in one of endpoint->idle_conns */
     struct list_node age_link;  /* in upstream->ages: longest idle first */
     uint64_t idle_until_us;
     enum tcp_congestion congestion;
+    enum image_proxy_header header;
     bool is_reused;
 };
 

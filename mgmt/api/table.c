@@ -150,7 +150,9 @@ json_t *table_row(const struct resource_type *type, json_t *object)
     }
     if (is_transport(type)) {
         const json_t *spec = json_object_get(object, "spec");
-        json_array_append(cells, json_object_get(spec, "congestionControl"));
+        const json_t *control = json_object_get(spec, "congestionControl");
+        json_array_append_new(cells,
+                              json_string(control != NULL ? json_string_value(control) : ""));
     }
     if (is_limit(type))
         add_limit_cells(cells, json_object_get(object, "spec"));

@@ -52,12 +52,14 @@ struct at_policy_target {
 struct at_policy {
     struct at_meta meta;
     const struct at_policies *of;
-    enum image_congestion congestion; /* TransportPolicy */
-    enum image_balancing balancing;   /* likewise */
-    enum image_hash_key hash_key;     /* MAGLEV; else NONE */
-    const char *hash_name;            /* HEADER: lower case; COOKIE; else NULL */
-    struct plan_health health;        /* HealthPolicy */
-    const char *unsupported;          /* why it cannot have an effect, in words; NULL: it can */
+    enum image_congestion congestion; /* TransportPolicy, as all up to `health` */
+    enum image_balancing balancing;
+    enum image_hash_key hash_key;         /* MAGLEV; else NONE */
+    const char *hash_name;                /* HEADER: lower case; COOKIE; else NULL */
+    const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
+    enum image_proxy_header proxy_header; /* proxyProtocol.send */
+    struct plan_health health;            /* HealthPolicy */
+    const char *unsupported;              /* why it cannot have an effect, in words; NULL: it can */
     uint32_t n_targets;
     struct at_policy_target *targets;
 };
@@ -97,10 +99,11 @@ struct at_listener {
     struct at_attachment *last;
     const struct at_route *newest; /* the route that was put on it last */
     uint32_t n_attachments;
-    uint32_t n_attached_routes;         /* of them accepted: what the status shows */
-    struct at_policy_target *policy;    /* its own, or else its Gateway's; NULL: none */
-    enum image_congestion *congestions; /* by address of its Gateway */
-    struct plan_identity *identities;   /* as its certificateRefs; none if one is not usable */
+    uint32_t n_attached_routes;          /* of them accepted: what the status shows */
+    struct at_policy_target *policy;     /* its own, or else its Gateway's; NULL: none */
+    enum image_congestion *congestions;  /* by address of its Gateway */
+    const struct plan_proxied **proxied; /* likewise */
+    struct plan_identity *identities;    /* as its certificateRefs; none if one is not usable */
     uint32_t n_identities;
 };
 
@@ -309,6 +312,9 @@ bool network_is_own(const struct attach *a, const struct ip_addr *addr);
 /* Could a Gateway be given the address: no interface's, no next hop's, no network's first or last?
  */
 bool network_can_give(const struct attach *a, const struct ip_addr *addr);
+
+/* A prefix as text, which the model has checked. */
+struct plan_prefix network_prefix(const char *text);
 
 /* The interface with this name, or PLAN_NONE. */
 uint32_t network_interface_named(const struct attach *a, const char *name);

@@ -173,6 +173,7 @@ static void read_policies(const struct attach *a, struct plan_group *group, cons
     group->health = health != NULL ? &health->health : NULL;
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
+    group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;
     if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
         group->balancing = policy->balancing;
         group->hash_key = policy->hash_key;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static struct plan_prefix read_prefix(const char *text)
+struct plan_prefix network_prefix(const char *text)
 {
     struct plan_prefix p = {0};
     unsigned length = 0;
@@ -31,7 +31,7 @@ static struct plan_interface read_interface(struct attach *a, const json_t *obj)
     };
     struct plan_prefix *list = ARENA_ARRAY(a->arena, struct plan_prefix, i.n_addresses);
     for (uint32_t n = 0; n < i.n_addresses; n++) {
-        list[n] = read_prefix(json_string_value(json_array_get(addresses, n)));
+        list[n] = network_prefix(json_string_value(json_array_get(addresses, n)));
     }
     i.addresses = list;
     return i;
@@ -68,7 +68,7 @@ static void read_static_routes(struct attach *a)
         const json_t *spec = json_object_get(objects[i], "spec");
         const char *gateway = text_at(spec, "gateway");
         list[i].name = text_at(json_object_get(objects[i], "metadata"), "name");
-        list[i].destination = read_prefix(text_at(spec, "destination"));
+        list[i].destination = network_prefix(text_at(spec, "destination"));
         list[i].interface = network_interface_named(a, text_at(spec, "interface"));
         if (gateway[0] != '\0') {
             bool ok = ip_addr_parse(gateway, &list[i].gateway);

@@ -84,6 +84,7 @@ struct plan_group {
     enum image_hash_key hash_key;     /* MAGLEV; else NONE */
     const char *hash_name;            /* HEADER: lower case; COOKIE; else NULL */
     const struct plan_health *health; /* NULL: none */
+    enum image_proxy_header proxy_header;
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \
@@ -306,6 +307,12 @@ struct plan_identity {
     struct slice key; /* secret: for the segment of keys, and nowhere else */
 };
 
+/* Connections have to begin with a PROXY header. */
+struct plan_proxied {
+    uint32_t n_trusted;
+    const struct plan_prefix *trusted; /* from where they may come; none: from anywhere */
+};
+
 struct plan_listener {
     uint32_t gateway; /* index */
     const char *name;
@@ -320,6 +327,7 @@ struct plan_listener {
     const enum image_congestion *congestions;
     uint32_t n_identities; /* HTTPS that is served: at least one */
     const struct plan_identity *identities;
+    const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

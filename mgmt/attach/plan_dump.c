@@ -52,14 +52,28 @@ static void dump_attachment(const struct plan *plan, const struct plan_attachmen
     fputc('\n', out);
 }
 
+static void dump_trusted(const struct plan_proxied *p, FILE *out)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < p->n_trusted; i++) {
+        fprintf(out, "%s %s/%u", i == 0 ? " from" : "", format(&p->trusted[i].addr, text),
+                (unsigned)p->trusted[i].length);
+    }
+    fputc('\n', out);
+}
+
 /* What is not as without a policy. */
-static void dump_congestions(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
+static void dump_binds(const struct plan_gateway *g, const struct plan_listener *l, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     for (uint32_t i = 0; l->is_served && i < g->n_addresses; i++) {
         if (l->congestions[i] != IMAGE_CONGESTION_CUBIC) {
             fprintf(out, "    congestion %s on %s\n", image_congestion_name(l->congestions[i]),
                     format(&g->addresses[i], text));
+        }
+        if (l->proxied[i] != NULL) {
+            fprintf(out, "    proxied on %s", format(&g->addresses[i], text));
+            dump_trusted(l->proxied[i], out);
         }
     }
 }
@@ -83,7 +97,7 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 l->is_served                   ? "served"
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
-        dump_congestions(g, l, out);
+        dump_binds(g, l, out);
         for (uint32_t j = 0; j < l->n_identities; j++) {
             fprintf(out, "    certificate %s\n", l->identities[j].name); /* never the key */
         }
@@ -291,6 +305,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
     fprintf(out, "group %s%s%s", g->name, is_usual ? "" : " congestion ",
             is_usual ? "" : image_congestion_name(g->congestion));
     dump_balancing(g, out);
+    if (g->proxy_header != IMAGE_PROXY_HEADER_NONE) {
+        fprintf(out, " proxy header %s", image_proxy_header_name(g->proxy_header));
+    }
     fputc('\n', out);
     if (g->health != NULL) {
         dump_health(g->health, out);

@@ -140,6 +140,18 @@ static int compare_policies(const void *x, const void *y)
     return meta_compare(&((const struct at_policy *)x)->meta, &((const struct at_policy *)y)->meta);
 }
 
+static const struct plan_proxied *read_proxied(struct attach *a, const json_t *prefixes)
+{
+    uint32_t n = (uint32_t)json_array_size(prefixes);
+    struct plan_prefix *trusted = ARENA_ARRAY(a->arena, struct plan_prefix, n);
+    for (uint32_t i = 0; i < n; i++) {
+        trusted[i] = network_prefix(json_string_value(json_array_get(prefixes, i)));
+    }
+    struct plan_proxied *proxied = ARENA_NEW(a->arena, struct plan_proxied);
+    *proxied = (struct plan_proxied){.n_trusted = n, .trusted = trusted};
+    return proxied;
+}
+
 /* What keys of a consistent hash are made of. */
 static void read_hash(struct attach *a, struct at_policy *p, const json_t *on)
 {
@@ -161,6 +173,11 @@ static void read_transport(struct attach *a, struct at_policy *p)
     if (p->balancing == IMAGE_BALANCING_MAGLEV) {
         read_hash(a, p, json_object_get(spec, "hashOn"));
     }
+    const json_t *proxy = json_object_get(spec, "proxyProtocol");
+    if (text_at(proxy, "accept")[0] != '\0') {
+        p->proxied = read_proxied(a, json_object_get(proxy, "trustedPrefixes"));
+    }
+    p->proxy_header = image_proxy_header_named(text_at(proxy, "send"));
 }
 
 /* All of a kind, in their order; `read` takes what each says. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the policies of Gateways and listeners come to at each address and port. TCP chooses at the
- * SYN, which names no host: so listeners that share address and port have one congestion control,
- * that of the most preferred policy among theirs.
+ * SYN, which names no host, and a PROXY header comes before one: so listeners that share address
+ * and port have one congestion control, and all want the header or none does. Of their policies the
+ * most preferred decides.
  */
 #include "attach/attach_priv.h"
 
@@ -83,6 +84,7 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     }
     struct place *places = ARENA_ARRAY(a->arena, struct place, room);
     enum image_congestion *congestions = ARENA_ARRAY(a->arena, enum image_congestion, room);
+    const struct plan_proxied **proxied = ARENA_ARRAY(a->arena, const struct plan_proxied *, room);
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         struct at_gateway *g = &a->gateways[i];
@@ -90,6 +92,8 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
             struct at_listener *l = &g->listeners[j];
             l->congestions = congestions;
             congestions += g->n_addresses;
+            l->proxied = proxied;
+            proxied += g->n_addresses;
             for (uint32_t k = 0; listener_is_served(g, l) && k < g->n_addresses; k++) {
                 places[n++] = (struct place){g, l, k};
             }
@@ -99,6 +103,15 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     return places;
 }
 
+static bool is_same(const struct plan_proxied *x, const struct plan_proxied *y)
+{
+    if (x == NULL || y == NULL || x->n_trusted != y->n_trusted) {
+        return x == y;
+    }
+    return x->n_trusted == 0 ||
+           memcmp(x->trusted, y->trusted, x->n_trusted * sizeof(x->trusted[0])) == 0;
+}
+
 /* A policy may well stand behind another's that says the same. */
 static void decide(struct attach *a, const struct place *first, const struct place *p)
 {
@@ -106,19 +119,21 @@ static void decide(struct attach *a, const struct place *first, const struct pla
     struct at_policy_target *own = p->listener->policy;
     enum image_congestion congestion =
         winner != NULL ? winner->policy->congestion : IMAGE_CONGESTION_CUBIC;
+    const struct plan_proxied *proxied = winner != NULL ? winner->policy->proxied : NULL;
     p->listener->congestions[p->address] = congestion;
+    p->listener->proxied[p->address] = proxied;
     if (own == NULL) {
         return;
     }
-    if (own->policy->congestion == congestion) {
+    if (own->policy->congestion == congestion && is_same(own->policy->proxied, proxied)) {
         own->is_in_effect = true;
         return;
     }
     char text[IP_ADDR_TEXT_MAX];
     policy_lose(own, arena_printf(a->arena,
                                   "listener %s shares %s port %u with listener %s of Gateway %s, "
-                                  "for which TransportPolicy %s comes first: TCP chooses before it "
-                                  "knows the hostname",
+                                  "for which TransportPolicy %s comes first: what it says holds "
+                                  "before the hostname is known",
                                   p->listener->name, ip_addr_format(place_address(p), text),
                                   (unsigned)p->listener->port, first->listener->name,
                                   first->gateway->meta.full_name, winner->policy->meta.full_name));

@@ -37,6 +37,16 @@ static const char *protocol_name(enum plan_protocol protocol)
     return protocol < PLAN_PROTOCOL_OTHER ? names[protocol] : "another protocol";
 }
 
+static void bind_proxied(struct compile *c, const struct ip_addr *addr, uint16_t port,
+                         const struct plan_proxied *proxied)
+{
+    struct image_prefix trusted[IMAGE_TRUSTED_PER_BIND_MAX] = {0};
+    ASSERT(proxied->n_trusted <= IMAGE_TRUSTED_PER_BIND_MAX); /* the schema has the same limit */
+    for (uint32_t i = 0; i < proxied->n_trusted; i++)
+        compile_prefix(&proxied->trusted[i], &trusted[i].addr, &trusted[i].len);
+    image_builder_bind_proxied(c->b, addr, port, trusted, proxied->n_trusted);
+}
+
 static void bind_listener(struct compile *c, const struct plan_listener *listener,
                           uint32_t image_listener)
 {
@@ -51,6 +61,8 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
                          listener->name, gateway->namespace, gateway->name,
                          ip_addr_format(addr, text), listener->port);
         image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
+        if (listener->proxied[i] != NULL)
+            bind_proxied(c, addr, listener->port, listener->proxied[i]);
     }
 }
 

@@ -54,6 +54,9 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
                             json_string(image_congestion_name(backend->congestion)));
         json_object_set_new(o, "balancing",
                             json_string(image_balancing_name(backend->balancing.way)));
+        if (backend->proxy_header != IMAGE_PROXY_HEADER_NONE)
+            json_object_set_new(o, "proxyProtocol",
+                                json_string(image_proxy_header_name(backend->proxy_header)));
     }
     return o;
 }
@@ -120,6 +123,8 @@ static json_t *describe(struct explanation *e)
         "{s:s,s:s,s:s,s:i,s:s}", "outcome", route_outcome_name(e->result.outcome), "explanation",
         helps[e->result.outcome], "address", ip_addr_format(&bind->addr, address), "port",
         (int)bind->port, "congestionControl", image_congestion_name(bind->congestion));
+    if (bind->is_proxied)
+        json_object_set_new(status, "proxyProtocol", json_string("Require"));
     if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {
         struct image_string name = e->view.listeners[e->result.listener].name;
         if (explain_may_read(e, name))

@@ -10,8 +10,10 @@
  *     address  Gateway's address; without    congestionControl       of what the client is sent
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
+ *                                            proxyProtocol           "Require", if it is required
  *     headers  [{name, value}]               backends                name, weight, share,
- *                                                                    congestionControl, balancing
+ *                                                                    congestionControl, balancing,
+ *                                                                    proxyProtocol if one is sent
  *                                            candidates              who lost, and because of what
  *                                            candidatesOmitted       beyond EXPLAIN_CANDIDATES_MAX
  *

@@ -192,6 +192,17 @@ int image_builder_group_balancing(struct image_builder *b, uint32_t group,
 int image_builder_group_health(struct image_builder *b, uint32_t group,
                                const struct image_health_spec *spec);
 
+/* Each connection that comes in at the bind has to begin with a PROXY protocol header, and to come
+ * from one of these (n 0: from anywhere). Said again, it stays as it was. -ENOENT: nothing listens
+ * there. */
+int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                               const struct image_prefix *trusted, uint32_t n);
+
+/* What connections to a group's endpoints begin with, nothing unless said, before or after its
+ * backends. */
+int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
+                                     enum image_proxy_header header);
+
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 

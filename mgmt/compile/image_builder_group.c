@@ -37,6 +37,15 @@ static struct image_balance balance_of(const struct image_builder *b, uint32_t g
                                              : (struct image_balance){.way = IMAGE_BALANCING_LEAST};
 }
 
+int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
+                                     enum image_proxy_header header)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || (unsigned)header >= IMAGE_PROXY_HEADERS)
+        return -EINVAL;
+    b->group_proxy_header[group] = (uint8_t)header;
+    return 0;
+}
+
 /* What image_check() will ask of it; `numbers` have the lengths of the strings by now. */
 static bool is_good_health(const struct image_health_spec *spec, const struct image_health *numbers)
 {
@@ -97,12 +106,14 @@ void image_builder_groups(struct image_builder *b)
             continue;
         backends[i].congestion = b->group_congestion[backends[i].group];
         backends[i].balancing = balance_of(b, backends[i].group);
+        backends[i].proxy_header = b->group_proxy_header[backends[i].group];
         backends[i].health = b->group_health[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
     for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
         mirrors[i].congestion = b->group_congestion[mirrors[i].group];
         mirrors[i].balancing = balance_of(b, mirrors[i].group);
+        mirrors[i].proxy_header = b->group_proxy_header[mirrors[i].group];
         mirrors[i].health = b->group_health[mirrors[i].group];
     }
 }

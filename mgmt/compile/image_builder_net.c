@@ -169,16 +169,49 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     return 0;
 }
 
-int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
-                                  uint16_t port, enum image_congestion congestion)
+/* The bind of an address and port; NULL: there is none. */
+static struct image_bind *find_bind(struct image_builder *b, const struct ip_addr *addr,
+                                    uint16_t port)
 {
     struct bind_key bind = {addr, port};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
+    return index != IMAGE_NONE ? &ENTRIES(b, BINDS, struct image_bind)[index] : NULL;
+}
+
+int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
+                                  uint16_t port, enum image_congestion congestion)
+{
+    struct image_bind *bind = find_bind(b, addr, port);
     if (!image_is_congestion((uint8_t)congestion))
         return -EINVAL;
-    if (index == IMAGE_NONE)
+    if (bind == NULL)
         return -ENOENT;
-    ENTRIES(b, BINDS, struct image_bind)[index].congestion = (uint8_t)congestion;
+    bind->congestion = (uint8_t)congestion;
+    return 0;
+}
+
+int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                               const struct image_prefix *trusted, uint32_t n)
+{
+    struct image_bind *bind = find_bind(b, addr, port);
+    if (bind == NULL)
+        return -ENOENT;
+    bool is_possible = n <= IMAGE_TRUSTED_PER_BIND_MAX;
+    for (uint32_t i = 0; is_possible && i < n; i++)
+        is_possible = image_is_prefix(&trusted[i]);
+    if (!is_possible)
+        return -EINVAL;
+    if (bind->is_proxied)
+        return 0;
+    bind->is_proxied = 1;
+    bind->first_trusted = SECTION(b, TRUSTED)->count;
+    bind->n_trusted = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct image_prefix *e = image_vec_push(b, SECTION(b, TRUSTED));
+        if (e == NULL)
+            return b->error;
+        *e = trusted[i];
+    }
     return 0;
 }

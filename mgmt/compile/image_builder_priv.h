@@ -90,11 +90,12 @@ struct image_builder {
     struct image_index by_predicate_set; /* the first PATTERN_SETS, by text */
     uint32_t
         n_predicate_sets; /* first in PATTERN_SETS and PATTERNS; the hosts' are made by finish */
-    struct image_index by_text;                    /* texts */
-    struct image_index by_edge;                    /* nodes but roots, by parent and label */
-    struct image_index by_bind;                    /* binds */
-    uint32_t route_first_match;                    /* of the route begun last, in matches */
-    uint8_t group_congestion[ENDPOINT_GROUPS_MAX]; /* enum image_congestion */
+    struct image_index by_text;                      /* texts */
+    struct image_index by_edge;                      /* nodes but roots, by parent and label */
+    struct image_index by_bind;                      /* binds */
+    uint32_t route_first_match;                      /* of the route begun last, in matches */
+    uint8_t group_congestion[ENDPOINT_GROUPS_MAX];   /* enum image_congestion */
+    uint8_t group_proxy_header[ENDPOINT_GROUPS_MAX]; /* enum image_proxy_header */
     struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
     uint32_t group_health[ENDPOINT_GROUPS_MAX];                /* in HEALTH; IMAGE_NONE: none */
 };
@@ -193,8 +194,8 @@ uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
 /* Writes the pattern sets of all hosts; after image_builder_order(). */
 int image_builder_patterns(struct image_builder *b);
 
-/* Gives each backend and mirror its group's congestion control, balancing and health policy, after
- * putting the policies in order. */
+/* Gives each backend and mirror its group's congestion control, balancing, PROXY header and health
+ * policy, after putting the policies in order. */
 void image_builder_groups(struct image_builder *b);
 
 /* Writes the hash tables of edges and binds and the seed under which they are good. */

@@ -82,4 +82,7 @@ RULE_FUNCTION(balancing_is_of_services);
 RULE_FUNCTION(hash_with_maglev);
 RULE_FUNCTION(hash_name);
 RULE_FUNCTION(hash_header);
+RULE_FUNCTION(proxy_protocol_is_of);
+RULE_FUNCTION(proxy_protocol_says_something);
+RULE_FUNCTION(trust_needs_accept);
 #undef RULE_FUNCTION

@@ -23,17 +23,40 @@ bool rule_start_before_end(const struct rule *rule, const json_t *self, const js
            json_integer_value(json_object_get(self, "end"));
 }
 
-bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+/* Are all targets of that kind? */
+static bool has_targets_of(const json_t *spec, const char *kind)
 {
     size_t i;
     const json_t *target;
-    json_array_foreach(json_object_get(self, "targetRefs"), i, target)
+    json_array_foreach(json_object_get(spec, "targetRefs"), i, target)
     {
-        if (rule_has(self, "balancing") && !rule_is(target, "kind", "Service")) {
+        if (!rule_is(target, "kind", kind)) {
             return false;
         }
     }
     return true;
+}
+
+bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "balancing") || has_targets_of(self, "Service");
+}
+
+bool rule_proxy_protocol_is_of(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(json_object_get(self, "proxyProtocol"), rule->a) ||
+           has_targets_of(self, rule->b);
+}
+
+bool rule_proxy_protocol_says_something(const struct rule *rule, const json_t *self,
+                                        const json_t *old)
+{
+    return rule_has(self, "accept") || rule_has(self, "send");
+}
+
+bool rule_trust_needs_accept(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "trustedPrefixes") || rule_has(self, "accept");
 }
 
 bool rule_hash_with_maglev(const struct rule *rule, const json_t *self, const json_t *old)

@@ -374,7 +374,9 @@ def tables_are_for_kubectl_get(m, c):
 def a_transport_policy_is_refused_with_the_field_named(m, c):
     service = target("Service", "svc")
     for field, spec in (("spec.congestionControl", {"congestionControl": "bbr"}),
-                        ("spec.congestionControl", {"congestionControl": None}),
+                        ("spec", {"proxyProtocol": {"accept": "Require"}}),
+                        ("spec.proxyProtocol", {"proxyProtocol": {"send": "V1", "trustedPrefixes": ["10.0.0.0/8"]}}),
+                        ("spec.proxyProtocol.send", {"proxyProtocol": {"send": "V3"}}),
                         ("spec.targetRefs", {"targetRefs": []}),
                         ("spec.targetRefs", {"targetRefs": [target("Service", f"s{i}") for i in range(17)]}),
                         ("spec.targetRefs", {"targetRefs": [service, service]}),
@@ -410,9 +412,14 @@ def a_transport_policy_learns_what_became_of_it(m, c):
     assert {x["observedGeneration"] for a in status["ancestors"] for x in a["conditions"]} == {generation}
     loser = told(c, "q")["status"]["ancestors"][0]["conditions"][0]
     assert (loser["status"], loser["reason"]) == ("False", "Conflicted") and "apps/p" in loser["message"], loser
+    silent = policy("r", "Cubic", target("Service", "none"))  # it need not say how congestion is controlled
+    silent["spec"] = {"targetRefs": silent["spec"]["targetRefs"], "proxyProtocol": {"send": "V2"}}
+    c.ok("POST", policies(), silent)
+    told(c, "r")
     table = c.ok("GET", policies(), Accept=TABLE)
     assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Congestion Control", "Accepted", "Age"]
-    assert [row["cells"][:3] for row in table["rows"]] == [["p", "BBR", "True,False"], ["q", "Cubic", "False"]], table
+    rows = [row["cells"][:3] for row in table["rows"]]
+    assert rows == [["p", "BBR", "True,False"], ["q", "Cubic", "False"], ["r", "", "False"]], table
 
 
 def told(c, name, where=None):

@@ -281,8 +281,12 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_bind(b, &vip, 80, wild) == 0);
     REQUIRE(image_builder_bind(b, &vip6, 80, all) == 0);
     REQUIRE(image_builder_bind_congestion(b, &vip6, 80, IMAGE_CONGESTION_BBR) == 0);
+    const struct image_prefix trusted[] = {{ip("198.51.100.0"), 120, {0}},
+                                           {ip("2001:db8::"), 32, {0}}};
+    REQUIRE(image_builder_bind_proxied(b, &vip6, 80, trusted, 2) == 0);
     add_secure(b, &vip);
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
+    REQUIRE(image_builder_group_proxy_header(b, 3, IMAGE_PROXY_HEADER_V2) == 0);
     add_health(b);
     add_shop(b, wild);
     add_rest(b, all);

@@ -224,6 +224,7 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     }
     CHECK_EQ(fault_with(data, len, &v.binds[0].is_tls, 2, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
@@ -241,6 +242,66 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
              IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     free(data);
+}
+
+TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    CHECK_EQ(v.binds[0].is_proxied, 0);
+    CHECK_EQ(v.binds[1].is_proxied, 1);
+    CHECK_EQ(v.binds[1].n_trusted, 2);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 1, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.binds[1].is_proxied, 0, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BINDS); /* who trusts nobody by name has no list */
+    const uint8_t *first = (const uint8_t *)&v.binds[1].first_trusted;
+    const uint8_t *n = (const uint8_t *)&v.binds[1].n_trusted;
+    CHECK_EQ(fault_with(data, len, first, 1, &section), IMAGE_FAULT_INDEX);
+    CHECK_EQ(fault_with(data, len, n, 3, &section), IMAGE_FAULT_INDEX);
+    CHECK_EQ(fault_with(data, len, n, IMAGE_TRUSTED_PER_BIND_MAX + 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[0].len, 95, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_TRUSTED);
+    CHECK_EQ(fault_with(data, len, &v.trusted[0].len, 119, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].len, 129, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].addr.bytes[15], 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.trusted[1].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 2, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BINDS);
+    const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
+    REQUIRE(with->group == 3 && without->group == IMAGE_NONE);
+    CHECK_EQ(with->proxy_header, IMAGE_PROXY_HEADER_V2);
+    CHECK_EQ(v.mirrors[0].proxy_header, IMAGE_PROXY_HEADER_V2);
+    CHECK_EQ(fault_with(data, len, &with->proxy_header, IMAGE_PROXY_HEADER_V1, &section),
+             IMAGE_FAULT_VALUE); /* its group's other backends have another */
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    CHECK_EQ(fault_with(data, len, &with->proxy_header, IMAGE_PROXY_HEADERS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &without->proxy_header, IMAGE_PROXY_HEADER_V1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].proxy_header, IMAGE_PROXY_HEADERS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    CHECK_EQ(image_proxy_header_named("V1"), IMAGE_PROXY_HEADER_V1);
+    CHECK_EQ(image_proxy_header_named(""), IMAGE_PROXY_HEADER_NONE);
+    CHECK_STR(image_proxy_header_name(IMAGE_PROXY_HEADER_V2), "V2");
+    free(data);
+}
+
+TEST(a_prefix_has_addresses_of_its_family_only)
+{
+    struct ip_addr v4 = ip_addr_from_v4((uint8_t[]){198, 51, 100, 7});
+    struct ip_addr v6 = ip_addr_from_v6((uint8_t[16]){0x20, 1, 0xd, 0xb8});
+    struct image_prefix net = {.addr = v4, .len = 120}, all4 = {.len = 96}, all6 = {.len = 0};
+    net.addr.bytes[15] = 0;
+    all4.addr = ip_addr_from_v4((uint8_t[]){0, 0, 0, 0});
+    CHECK(image_prefix_has(&net, &v4) && !image_prefix_has(&net, &v6));
+    CHECK(image_prefix_has(&all4, &v4) && !image_prefix_has(&all4, &v6));
+    CHECK(image_prefix_has(&all6, &v6) && !image_prefix_has(&all6, &v4));
+    v4.bytes[14]++;
+    CHECK(!image_prefix_has(&net, &v4));
 }
 
 TEST(filters_of_a_backend_change_headers_only)
@@ -355,7 +416,8 @@ TEST(balancing_is_one_that_is_known_where_there_is_a_group)
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &with->balancing.reserved[1], 1, &section),
              IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &with->reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
     CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
     CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
@@ -429,7 +491,7 @@ TEST(a_mirror_takes_no_more_than_all_requests)
     CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
     CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->denominator, 0, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &e->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &e->reserved[0], 1, &section), IMAGE_FAULT_RESERVED);
     free(data);
 }
 
@@ -535,7 +597,9 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(many_damages_at_once_are_refused_or_harmless),
           T(only_a_listener_that_terminates_tls_has_identities),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
-          T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
+          T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
+          T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
+          T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),

@@ -230,6 +230,13 @@ void world_publish(struct world *w, uint16_t port)
             b, 1, &(struct image_balance_spec){IMAGE_BALANCING_MAGLEV, w->hash_key, w->hash_name});
     if (w->health != NULL)
         image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});
+    struct image_prefix trusted = {.len = 96 + 24};
+    if (w->trusted != NULL)
+        ip_addr_parse(w->trusted, &trusted.addr);
+    if (w->is_proxied)
+        image_builder_bind_proxied(b, &addr, port, &trusted, w->trusted != NULL);
+    image_builder_group_proxy_header(b, 1, w->proxy_header);
+    image_builder_group_proxy_header(b, 3, w->proxy_header);
     image_builder_route(b, "ns/route", 1);
     rule(b, 0);
     image_builder_backend(b, "ns/one:80", 1, 1);

@@ -50,6 +50,9 @@ struct world {
     enum image_congestion congestion;  /* of the bind and of group 1 in the next image */
     enum image_hash_key hash_key;      /* what group 1 goes by in the next image; NONE: by load */
     const char *hash_name;
+    bool is_proxied;                      /* the bind, likewise */
+    const char *trusted;                  /* who then is, a /24, likewise; NULL: everybody */
+    enum image_proxy_header proxy_header; /* of groups 1 and 3, likewise */
     struct tcp_upcalls upcalls;
     struct fake_stream clients[WORLD_STREAMS_MAX];
     unsigned n_clients;

@@ -351,7 +351,25 @@ TEST(while_nobody_looks_nothing_is_noted_and_no_chance_is_used)
     world_done(&w);
 }
 
-UNIT_MAIN("proxy/access", T(a_request_that_was_answered_tells_who_what_where_and_how_long),
+TEST(the_client_is_the_one_that_a_proxy_header_told)
+{
+    begin();
+    w.is_proxied = true;
+    world_publish(&w, 80);
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, "PROXY TCP4 203.0.113.9 198.51.100.1 1234 443\r\n" GET("/"));
+    const struct access_record *r = next();
+    REQUIRE(r != NULL);
+    struct ip_addr told = ip_addr_from_v4((uint8_t[]){203, 0, 113, 9});
+    CHECK(ip_addr_eq(&r->client, &told));
+    CHECK_EQ(r->client_port, 1234);
+    CHECK_EQ(r->local_port, 80); /* where it came in is no matter of the header */
+    CHECK(next() == NULL);
+    end();
+}
+
+UNIT_MAIN("proxy/access", T(the_client_is_the_one_that_a_proxy_header_told),
+          T(a_request_that_was_answered_tells_who_what_where_and_how_long),
           T(each_end_tells_one_record_with_its_reason_and_status),
           T(what_the_image_has_no_place_for_is_told_as_none),
           T(backends_that_fail_are_told_with_the_endpoint_and_the_tries),

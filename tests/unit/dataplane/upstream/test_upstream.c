@@ -25,8 +25,10 @@ static uint8_t hosts[STREAMS_MAX];       /* where each leads */
 static uint8_t congestions[STREAMS_MAX]; /* with what each was opened */
 static unsigned n_streams;
 static struct upstream *u;
-static enum tcp_congestion wanted; /* by get() */
-static uint16_t record_flags;      /* of put_group() */
+static enum tcp_congestion wanted;     /* by get() */
+static enum image_proxy_header header; /* likewise */
+static struct upstream_keep *keep;     /* likewise */
+static uint16_t record_flags;          /* of put_group() */
 
 static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
                                 struct stream **ret_stream)
@@ -92,6 +94,8 @@ static void begin(const struct upstream_config *config)
     n_streams = 0;
     wanted = TCP_CONGESTION_CUBIC;
     record_flags = 0;
+    header = IMAGE_PROXY_HEADER_NONE;
+    keep = NULL;
     u = upstream_new(&core, table, &env.env, config != NULL ? config : &small);
     upstream_set_dialer(u, &(struct upstream_dialer){.open = dial});
 }
@@ -140,7 +144,7 @@ static const struct h1_client_ops ops = {
 static struct upstream_conn *get(enum upstream_result *ret_why)
 {
     struct upstream_conn *c = NULL;
-    struct upstream_ask ask = {.group = 1, .congestion = wanted};
+    struct upstream_ask ask = {.group = 1, .congestion = wanted, .header = header, .keep = keep};
     *ret_why = upstream_get(u, &ask, &ops, NULL, &c);
     if (*ret_why != UPSTREAM_OK)
         return NULL;
@@ -271,6 +275,71 @@ TEST(an_idle_connection_serves_who_wants_its_congestion_control)
     CHECK_EQ(upstream_idle_count(u), 0);
     CHECK_EQ(stats.counters[STAT_upstream_closed_vanished], 2);
     CHECK_EQ(n_streams, 2);
+    end();
+}
+
+TEST(a_connection_that_tells_a_client_is_that_clients_alone)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    enum upstream_result why;
+    struct upstream_keep one = {0}, other = {0};
+    begin(NULL);
+    put_group(rows, 1);
+    answer_and_put(get(&why)); /* anybody's: not for those with a header */
+    header = IMAGE_PROXY_HEADER_V2;
+    keep = &one;
+    struct upstream_conn *c = get(&why);
+    CHECK_EQ(n_streams, 2);
+    CHECK(!upstream_conn_is_reused(c));
+    answer_and_put(c);
+    CHECK(one.conn == c);
+    CHECK(get(&why) == c); /* the same client */
+    CHECK(one.conn == NULL && upstream_conn_is_reused(c));
+    answer_and_put(c);
+    keep = &other;
+    struct upstream_conn *d = get(&why); /* another client */
+    CHECK_EQ(n_streams, 3);
+    answer_and_put(d);
+    CHECK(one.conn == c && other.conn == d);
+    header = IMAGE_PROXY_HEADER_NONE;
+    keep = NULL;
+    struct upstream_conn *e = get(&why); /* whoever tells nothing */
+    CHECK(e != c && e != d);
+    CHECK_EQ(n_streams, 3);
+    answer_and_put(e);
+    upstream_keep_drop(u, &one); /* the client goes, and so does its connection */
+    CHECK(one.conn == NULL && streams[1].is_released && streams[1].is_shutdown);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_client_gone], 1);
+    upstream_keep_drop(u, &one);
+    CHECK_EQ(upstream_idle_count(u), 2);
+    end();
+    CHECK(other.conn == NULL);
+}
+
+TEST(a_clients_connection_is_left_when_it_is_of_the_wrong_kind_or_idle_too_long)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    enum upstream_result why;
+    struct upstream_keep one = {0};
+    begin(NULL);
+    put_group(rows, 1);
+    header = IMAGE_PROXY_HEADER_V2;
+    keep = &one;
+    answer_and_put(get(&why));
+    header = IMAGE_PROXY_HEADER_V1; /* the policy changed */
+    struct upstream_conn *c = get(&why);
+    CHECK_EQ(n_streams, 2);
+    answer_and_put(c); /* takes the other one's place, which has the same endpoint */
+    CHECK(one.conn == c && streams[0].is_released);
+    CHECK_EQ(upstream_idle_count(u), 1);
+    core.now_us += 1100 * 1000;
+    wheel_run(&core.wheel, core.now_us, 100);
+    CHECK(one.conn == NULL && streams[1].is_released);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_idle_timeout], 1);
+    keep = NULL; /* nobody keeps it, as of a mirror */
+    answer_and_put(get(&why));
+    CHECK_EQ(upstream_idle_count(u), 0);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_done], 1);
     end();
 }
 
@@ -741,6 +810,8 @@ UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_c
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
           T(an_idle_connection_makes_room_for_one_that_is_needed),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
+          T(a_connection_that_tells_a_client_is_that_clients_alone),
+          T(a_clients_connection_is_left_when_it_is_of_the_wrong_kind_or_idle_too_long),
           T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers),
           T(endpoints_in_turn_get_the_same_number_of_requests),
           T(a_hash_leads_to_one_endpoint_and_few_move_when_one_goes),

@@ -97,6 +97,11 @@ TEST(health_policies_decide_of_ports_and_services_and_only_if_they_are_supported
     scenario_check("health.yaml");
 }
 
+TEST(who_shares_the_port_of_a_listener_that_requires_a_proxy_header_requires_it_too)
+{
+    scenario_check("proxied.yaml");
+}
+
 TEST(classes_of_others_are_left_alone)
 {
     scenario_check("classes.yaml");
@@ -120,6 +125,7 @@ int main(int argc, char **argv)
         T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
         T(health_policies_decide_of_ports_and_services_and_only_if_they_are_supported),
+        T(who_shares_the_port_of_a_listener_that_requires_a_proxy_header_requires_it_too),
         T(classes_of_others_are_left_alone),
         T(a_route_comes_and_goes_with_the_label_of_its_namespace),
         T(programmed_waits_until_every_worker_has_confirmed),

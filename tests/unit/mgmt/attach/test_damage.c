@@ -134,7 +134,7 @@ static bool is_valid(json_t *object)
 }
 
 /* Do the listeners before the i-th that are at its j-th address and port have its congestion
- * control? */
+ * control, and want PROXY headers as it does? */
 static void check_beside(const struct plan *p, uint32_t i, uint32_t j)
 {
     const struct plan_listener *l = &p->listeners[i];
@@ -145,7 +145,8 @@ static void check_beside(const struct plan *p, uint32_t i, uint32_t j)
         bool may_meet = other->is_served && other->port == l->port;
         for (uint32_t m = 0; may_meet && m < g->n_addresses; m++) {
             CHECK(!ip_addr_eq(addr, &g->addresses[m]) ||
-                  other->congestions[m] == l->congestions[j]);
+                  (other->congestions[m] == l->congestions[j] &&
+                   (other->proxied[m] == NULL) == (l->proxied[j] == NULL)));
         }
     }
 }

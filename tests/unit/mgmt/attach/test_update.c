@@ -186,6 +186,7 @@ static void check_groups(const struct plan *a, const struct plan *b)
         const struct plan_group *h = group_named(b, g->name);
         REQUIRE(h != NULL && h->n_endpoints == g->n_endpoints);
         CHECK_EQ(h->congestion, g->congestion);
+        CHECK_EQ(h->proxy_header, g->proxy_header);
         CHECK(g->n_endpoints == 0 ||
               memcmp(g->endpoints, h->endpoints, g->n_endpoints * sizeof(g->endpoints[0])) == 0);
     }

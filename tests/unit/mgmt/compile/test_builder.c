@@ -85,7 +85,7 @@ TEST(what_would_spoil_the_image_is_refused_and_leaves_no_trace)
     image_builder_free(b);
 }
 
-TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
+TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
 {
     struct image_builder *b = begin();
     begin_rule(b);
@@ -107,6 +107,18 @@ TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
     CHECK_EQ(image_builder_group_balancing(b, 7, &in_turn), 0);
     hashed.name = "x-lower";
     CHECK_EQ(image_builder_group_balancing(b, 9, &hashed), 0);
+    CHECK_EQ(image_builder_group_proxy_header(b, 7, IMAGE_PROXY_HEADERS), -EINVAL);
+    CHECK_EQ(image_builder_group_proxy_header(b, ENDPOINT_GROUPS_MAX, IMAGE_PROXY_HEADER_V1),
+             -EINVAL);
+    CHECK_EQ(image_builder_group_proxy_header(b, 7, IMAGE_PROXY_HEADER_V1), 0);
+    struct image_prefix trusted[IMAGE_TRUSTED_PER_BIND_MAX + 1] = {{.addr = vip, .len = 128}};
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 81, NULL, 0), -ENOENT);
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, array_len(trusted)), -EINVAL);
+    trusted[0].len = 129;
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), -EINVAL);
+    trusted[0].len = 128;
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), 0);
+    CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/behind:80", 7, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/other:80", 8, 1), 0);
     CHECK_EQ(image_builder_backend(b, "n/fault:80", IMAGE_NONE, 1), 0);
@@ -115,6 +127,9 @@ TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
     size_t len;
     struct image_view v = finish(b, &data, &len);
     CHECK_EQ(v.binds[0].congestion, IMAGE_CONGESTION_BBR);
+    CHECK_EQ(v.binds[0].is_proxied, 1);
+    CHECK_EQ(v.n_trusted, 1); /* said twice */
+    CHECK_EQ(v.binds[0].n_trusted, 1);
     static const uint8_t wanted[] = {IMAGE_CONGESTION_BBR, IMAGE_CONGESTION_BBR,
                                      IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_NONE,
                                      IMAGE_CONGESTION_CUBIC};
@@ -125,6 +140,8 @@ TEST(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups)
     for (size_t i = 0; i < array_len(wanted); i++) {
         CHECK_EQ(v.backends[i].congestion, wanted[i]);
         CHECK_EQ(v.backends[i].balancing.way, turns[i]);
+        CHECK_EQ(v.backends[i].proxy_header,
+                 i < 2 ? IMAGE_PROXY_HEADER_V1 : IMAGE_PROXY_HEADER_NONE);
     }
     CHECK_EQ(v.backends[4].balancing.hash_key, IMAGE_HASH_KEY_HEADER);
     CHECK(slice_eq(image_text(&v, v.backends[4].balancing.name), SLICE_LIT("x-lower")));
@@ -664,7 +681,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(a_thousand_routes_that_differ_in_a_header_cost_one_question),
           T(many_addresses_are_bound_and_found),
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
-          T(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups),
+          T(what_tcp_and_balancing_do_is_said_of_binds_and_groups),
           T(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),

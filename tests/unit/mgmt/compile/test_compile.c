@@ -31,8 +31,9 @@ static const struct plan_address addresses[] = {{V4(2), PLAN_NONE}, {V4(10), PLA
 static const struct ip_addr gateway_addresses[] = {V4(2), V4(10)};
 static const struct plan_gateway gateways[] = {
     {"infra", "gw", "uid", 1, array_len(gateway_addresses), gateway_addresses}};
-static const struct plan_group groups[] = {{"a/one:80", 0, NULL, IMAGE_CONGESTION_BBR},
-                                           {"a/two:80", 0, NULL, IMAGE_CONGESTION_CUBIC}};
+static const struct plan_group groups[] = {
+    {"a/one:80", 0, NULL, IMAGE_CONGESTION_BBR},
+    {"a/two:80", 0, NULL, IMAGE_CONGESTION_CUBIC, .proxy_header = IMAGE_PROXY_HEADER_V2}};
 static const uint32_t group_ids[] = {17, 4};
 
 static const struct plan_pair set_pair[] = {{"X-From", "sluice", PLAN_MATCH_EXACT}};
@@ -79,12 +80,17 @@ static const char *const named[] = {"*.example.com", "a.example.org"};
 static const struct plan_attachment attachments[] = {{0, 2, named}, {1, 1, any}};
 static const struct plan_attachment old_attachment = {2, 1, any};
 static const enum image_congestion second_bbr[] = {IMAGE_CONGESTION_CUBIC, IMAGE_CONGESTION_BBR};
+static const struct plan_prefix trusted[] = {{V4(77), 24}, {{{[0] = 0x20, [15] = 1}}, 8}};
+static const struct plan_proxied proxied = {2, trusted};
+static const struct plan_proxied *const second_proxied[] = {NULL, &proxied};
 static const struct plan_listener listeners[] = {
-    {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr},
-    {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr},
-    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr},
+    {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr,
+     second_proxied},
+    {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr, second_proxied},
+    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr,
+     second_proxied},
     {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment,
-     second_bbr},
+     second_bbr, second_proxied},
 };
 static const struct plan plan = {
     .n_gateways = array_len(gateways),
@@ -324,6 +330,29 @@ TEST(congestion_control_is_the_binds_and_the_groups)
     free(c.data);
 }
 
+TEST(a_proxy_header_is_the_binds_and_the_groups)
+{
+    struct compiled c;
+    struct route_result result;
+    compile(&c, &plan, 1);
+    uint32_t bind;
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
+    CHECK_EQ(c.v.binds[bind].is_proxied, 0);
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[1], 80, &bind));
+    CHECK_EQ(c.v.binds[bind].is_proxied, 1);
+    REQUIRE(c.v.binds[bind].n_trusted == 2 && c.v.n_trusted == 2);
+    CHECK_EQ(c.v.trusted[0].len, 96 + 24); /* what is behind the length goes */
+    CHECK_EQ(c.v.trusted[0].addr.bytes[15], 0);
+    CHECK_EQ(c.v.trusted[1].len, 8);
+    CHECK_EQ(c.v.trusted[1].addr.bytes[0], 0x20);
+    CHECK_EQ(c.v.trusted[1].addr.bytes[15], 0);
+    const struct image_rule *rule = rule_for(&c, "x.example.com", "/abc", &result);
+    CHECK_EQ(c.v.backends[rule->first_backend].proxy_header, IMAGE_PROXY_HEADER_NONE);
+    rule = rule_for(&c, "other.net", "/abc", &result);
+    CHECK_EQ(c.v.backends[rule->first_backend].proxy_header, IMAGE_PROXY_HEADER_V2);
+    free(c.data);
+}
+
 TEST(paths_are_matched_in_the_form_of_requests)
 {
     struct compiled c;
@@ -532,6 +561,7 @@ UNIT_MAIN("compile", T(more_groups_that_go_by_hash_than_there_are_tables_are_tol
           T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),
           T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),
           T(congestion_control_is_the_binds_and_the_groups),
+          T(a_proxy_header_is_the_binds_and_the_groups),
           T(paths_are_matched_in_the_form_of_requests),
           T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
           T(a_regular_expression_takes_what_it_matches_whole),

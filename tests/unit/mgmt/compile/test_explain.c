@@ -34,6 +34,7 @@ static void *make_image(void)
     REQUIRE(image_builder_listener(b, "infra/gw/http", "", IMAGE_PROTOCOL_HTTP, 80) == 0);
     REQUIRE(image_builder_bind(b, &vip, 80, 0) == 0);
     REQUIRE(image_builder_bind_congestion(b, &vip, 80, IMAGE_CONGESTION_BBR) == 0);
+    REQUIRE(image_builder_bind_proxied(b, &vip, 80, NULL, 0) == 0);
     add(b, "team-a/cart",
         &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX, .path = "/cart"}, false);
     add(b, "team-b/secret",
@@ -87,6 +88,8 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_STR(field(json_array_get(backends, 0), "share"), "75%");
     CHECK_EQ(json_integer_value(json_object_get(json_array_get(backends, 1), "answer")), 500);
     CHECK_STR(field(status, "congestionControl"), "BBR");
+    CHECK_STR(field(status, "proxyProtocol"), "Require");
+    CHECK_STR(field(json_array_get(backends, 0), "proxyProtocol"), "");
     CHECK_STR(field(json_array_get(backends, 0), "congestionControl"), "Cubic");
     CHECK_STR(field(json_array_get(backends, 0), "balancing"), "LeastOutstanding");
     CHECK_STR(field(json_array_get(backends, 1), "congestionControl"), "");
