@@ -152,8 +152,9 @@ void exchange_try(struct exchange *e)
                                .health = proxy_health(e->image.view, e->target->health),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
-    if (ask.wanted == NULL && ask.header != IMAGE_PROXY_HEADER_NONE && ask.keep->conn != NULL &&
-        !ask.is_fresh)
+    bool has_kept = ask.header != IMAGE_PROXY_HEADER_NONE && ask.keep->conn != NULL;
+    bool is_free = ask.wanted == NULL && ask.balancing != IMAGE_BALANCING_MAGLEV;
+    if (has_kept && is_free && !ask.is_fresh)
         ask.wanted = upstream_conn_id(ask.keep->conn);
     bool is_elsewhere = e->tries > 0 && !e->is_stale && !ip_addr_is_zero(&e->failed.addr);
     ask.avoid = is_elsewhere ? &e->failed : NULL;

@@ -325,9 +325,9 @@ struct plan_listener {
     const struct plan_attachment *attachments; /* in the order of the routes */
     /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
     const enum image_congestion *congestions;
+    const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
     uint32_t n_identities; /* HTTPS that is served: at least one */
     const struct plan_identity *identities;
-    const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */
