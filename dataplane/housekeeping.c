@@ -271,6 +271,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     housekeeping_access_follow(h);
     housekeeping_follow(h);
     housekeeping_set_gauges(h);
+    housekeeping_count_ejected(h);
     housekeeping_sync(h);
     return handled;
 }

@@ -78,6 +78,13 @@ struct access_log {
     char path[256];   /* for that report */
 };
 
+/* Where counting the endpoints that rest has come to. */
+struct ejected_count {
+    uint64_t generation; /* of the image that is gone through */
+    uint32_t row;        /* of its health policies: the next */
+    uint32_t sum;
+};
+
 struct housekeeping {
     unsigned workers;
     unsigned n_ports;
@@ -102,6 +109,7 @@ struct housekeeping {
     uint64_t (*now_us)(void);
     struct observation observations[OBS_PEERS_MAX];
     struct access_log access;
+    struct ejected_count ejected;
     uint64_t devices_ms; /* when the devices' counters were looked at */
     uint64_t synced_ms;  /* when appended endpoints were last brought to the disk */
 };
@@ -141,6 +149,9 @@ void housekeeping_follow(struct housekeeping *h);
 
 /* Sets the gauges that workers do not keep: images, holds on them, mbufs. */
 void housekeeping_set_gauges(struct housekeeping *h);
+
+/* Goes on counting the endpoints that rest. */
+void housekeeping_count_ejected(struct housekeeping *h);
 
 /* Brings endpoints to the disk when it is time. */
 void housekeeping_sync(struct housekeeping *h);

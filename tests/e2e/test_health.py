@@ -89,6 +89,7 @@ def an_endpoint_that_answers_503_is_left_alone(l):
     ask_until_more(l, "sick", "upstream_ejected", before)
     assert set(ask(l, "sick", 30)) == names(2, 3)  # of all workers, whichever found out
     assert counted(l, "upstream_ejected") == before + 1
+    suite.eventually(lambda: counted(l, "upstream_ejected_now") == 1, "one endpoint rests")
     replace_backend(l, 1, backend.Nginx)
 
 
