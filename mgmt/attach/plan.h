@@ -326,7 +326,7 @@ struct plan_listener {
     /* Of each of its Gateway's addresses. Listeners that share address and port have the same. */
     const enum image_congestion *congestions;
     const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
-    uint32_t n_identities; /* HTTPS that is served: at least one */
+    uint32_t n_identities;                     /* HTTPS that is served: at least one */
     const struct plan_identity *identities;
 };
 
