@@ -66,7 +66,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -575,7 +575,8 @@ struct image_backend {
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
 struct image_route {
-    int64_t created_s;        /* creationTimestamp, seconds since 1970 */
+    int64_t created_s; /* creationTimestamp, seconds since 1970 */
+    uint64_t id;       /* image_route_id() of its name: what is counted of it is kept under it */
     struct image_string name; /* "namespace/name" */
     uint32_t first_rule;      /* rules of the route in their order */
     uint32_t n_rules;
@@ -615,7 +616,7 @@ static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 28, "no hidden padding");
-static_assert(sizeof(struct image_route) == 24, "no hidden padding");
+static_assert(sizeof(struct image_route) == 32, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

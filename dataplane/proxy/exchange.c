@@ -37,6 +37,7 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
     ASSERT(e->client->exchange == e);
     if (e->note != NULL)
         access_tell(e, why);
+    route_stats_count(e);
     mirrors_cut(e);
     if (e->backend != NULL && is_reusable)
         upstream_put(p->upstream, e->backend);

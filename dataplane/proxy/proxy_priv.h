@@ -11,6 +11,7 @@
 #include "http/h1_move.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
+#include "proxy/route_table.h"
 #include "route/route.h"
 #include "route/session.h"
 
@@ -119,6 +120,7 @@ struct proxy {
     struct pool mirrors;
     struct pool head_bufs;
     struct limit_table limits;
+    struct route_table routes;        /* places of core->routes */
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
     struct list_node all_mirrors;     /* struct mirror */
     struct even shares[PROXY_SHARES]; /* by the rule's number */
@@ -214,6 +216,11 @@ enum retry_when retry_after_status(struct exchange *e, uint16_t status);
 enum retry_when retry_after_timeout(struct exchange *e);
 /* Sends it again. It has no backend connection. May end the exchange. */
 void exchange_retry(struct exchange *e, enum retry_when when);
+
+/* route_stats.c */
+void route_stats_init(struct proxy *p);
+/* The exchange has ended: counts it with its route, if it had one. Before the image is let go. */
+void route_stats_count(struct exchange *e);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

@@ -289,10 +289,13 @@ void world_init(struct world *w, const struct proxy_config *config)
     struct proxy_config small;
     proxy_config_default(&small, 32);
     memset(w, 0, sizeof(*w));
-    core_init(
-        &w->core,
-        &(struct core_config){
-            .now_us = 1000000, .workers = 1, .socket = -1, .stats = &w->stats, .rng_seed = 7});
+    core_init(&w->core, &(struct core_config){.now_us = 1000000,
+                                              .workers = 1,
+                                              .socket = -1,
+                                              .stats = &w->stats,
+                                              .routes = w->routes,
+                                              .n_routes = WORLD_ROUTES,
+                                              .rng_seed = 7});
     w->rcu = rcu_new(1);
     w->table = endpoint_table_new(w->rcu);
     w->out_room = SIZE_MAX;

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 
 #define WORLD_STREAMS_MAX 64
+#define WORLD_ROUTES 3 /* places for what routes had: of two, and of all others */
 
 /* A backend connection and what plays its other end. */
 struct world_backend {
@@ -39,6 +40,7 @@ struct world_backend {
 
 struct world {
     struct stats_worker stats;
+    struct stats_route routes[WORLD_ROUTES];
     struct core core;
     struct rcu *rcu;
     struct endpoint_table *table;
