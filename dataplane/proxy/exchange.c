@@ -206,7 +206,7 @@ void exchange_begin(struct proxy_conn *c)
         add_retry_after(&l, 503);
         stat_inc(p->core, STAT_proxy_end_no_exchange);
         if (obs_watches(&p->core->obs, OBSERVE_REQUESTS))
-            access_tell_refused(c);
+            access_tell_unserved(c);
         answer(c, 503, &l);
         return;
     }

@@ -134,6 +134,8 @@ enum tcp_congestion proxy_congestion(uint8_t congestion);
 
 /* proxy_env.c: head buffers and counters for http. */
 void proxy_env_init(struct proxy *p);
+/* The counter of a request's fault. */
+enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
@@ -177,7 +179,9 @@ void access_note(struct exchange *e);
 /* It has ended so. For those with a note; before the image is let go. */
 void access_tell(struct exchange *e, enum stat_id why);
 /* The same for a request for which there was no exchange: answered 503. */
-void access_tell_refused(struct proxy_conn *c);
+void access_tell_unserved(struct proxy_conn *c);
+/* The same for a head that is refused: there is no request. Only while somebody wants requests. */
+void access_tell_refused(struct proxy_conn *c, enum http_fault fault);
 
 /* session.c */
 /* Of its answer: what stays in memory until it is written. */

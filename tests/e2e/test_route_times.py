@@ -101,7 +101,8 @@ def requests_show_in_the_counts_of_their_own_route_and_a_slow_backend_in_its_tim
     for name in HISTOGRAMS:
         slow, fast = histogram(after, name, f"{NS}/slow"), histogram(after, name, f"{NS}/fast")
         assert above(slow, SLOW_S) - above(histogram(before, name, f"{NS}/slow"), SLOW_S) == 3, (name, slow)
-        assert fast[-1][1] == sum(requests(after, f"{NS}/fast").values()) - (name.endswith("backend_seconds")), (name, fast)
+        without_answer = 1 if name == "sluice_route_backend_seconds" else 0
+        assert fast[-1][1] == sum(requests(after, f"{NS}/fast").values()) - without_answer, (name, fast)
 
 
 @suite.test("#5")
@@ -127,7 +128,8 @@ def more_routes_than_a_scrape_has_are_left_out_and_told(l):
         assert ask(l, f"{name}.example", "/echo/x") == 200
     got = scrape(l, f"{NS}/many-*")
     told = {labels for (n, labels) in got if n == "sluice_route_request_seconds_count"}
-    assert len(told) == 100 and got["sluice_routes_left_out", None] == 4, (len(told), got["sluice_routes_left_out", None])
+    left_out = got["sluice_routes_left_out", None]
+    assert (len(told), left_out) == (100, 4), (len(told), left_out)
     for name in names:
         api.delete("HTTPRoute", name, NS)
 
@@ -157,8 +159,8 @@ def counts_outlive_images_and_begin_again_with_the_dataplane(l):
     api = l.appliance.api
     before = requests(scrape(l, f"{NS}/fast"), f"{NS}/fast")["2xx"]
     generation = l.appliance.generation()
-    api.put(objects.route(NS, "fast", [f"{NS}/gw"], [
-        objects.matching({"path": {"type": "PathPrefix", "value": "/moved"}}, objects.to("one")), objects.to("one")], FAST))
+    more = objects.matching({"path": {"type": "PathPrefix", "value": "/moved"}}, objects.to("one"))
+    api.put(objects.route(NS, "fast", [f"{NS}/gw"], [more, objects.to("one")], FAST))
     suite.eventually(lambda: l.appliance.generation() > generation, "another image")
     assert ask(l, FAST, "/moved") in (200, 404)
     assert ask(l, FAST, "/echo/again") == 200
