@@ -12,6 +12,10 @@
  *              best                          answer                  what the client would get
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing
+ *                                            timeouts, retry,        of the rule, as its objects
+ *                                            rateLimits,             say; left out where it has
+ *                                            sessionPersistence,     none
+ *                                            mirrors
  *                                            candidates              who lost, and because of what
  *                                            candidatesOmitted       beyond EXPLAIN_CANDIDATES_MAX
  *
