@@ -46,6 +46,8 @@ static void on_request(struct h1_server *s)
 static void on_body(struct h1_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
+    if (e != NULL)
+        kept_body_on_event(e);
     if (e != NULL && e->has_request_head)
         exchange_pump_request(e);
 }

@@ -28,6 +28,7 @@ void check_exchange(const struct exchange *e)
     ASSERT(!e->has_response_head || e->has_request_head);
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
+    ASSERT(!e->keeps_body || (!e->has_body_moved && !e->has_response_head));
     ASSERT(!e->is_waiting || e->backend == NULL);
 }
 
@@ -175,6 +176,7 @@ static void follow_rule(struct exchange *e)
     }
     if (rule->retry != IMAGE_NONE)
         e->retry = &v->retries[rule->retry];
+    kept_body_begin(e);
     retry_note_request(e);
     exchange_try(e);
 }

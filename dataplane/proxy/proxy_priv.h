@@ -23,6 +23,13 @@
 #define PROXY_RETRY_PER_SECOND 10u
 #define PROXY_RETRY_BUDGET_MAX 100u
 #define PROXY_BACKOFF_DOUBLINGS_MAX 4u /* so the longest wait is 16 times the rule's */
+/* A request's body that is kept for another try: what fits into any client's receive window and
+ * into some packets, so that keeping it holds nobody up; forms and calls of APIs are shorter. */
+#define RETRY_BODY_BYTES_MAX 8192u
+/* Packets that it may lie in: of the smallest usual size 8192 bytes are this many. */
+#define RETRY_BODY_PIECES_MAX 16u
+/* When no more of it came for so long, it is kept no longer: maybe the client's window is shut. */
+#define RETRY_BODY_WAIT_MS 1000u
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
@@ -72,6 +79,12 @@ struct exchange {
     bool has_response_head;     /* the final head went to the client */
     bool is_waiting;            /* for its next try: it has no backend connection */
     bool is_mirrored;           /* as far as the rule wants it */
+    bool keeps_body;            /* it has a body that is still unread: see kept_body.c */
+    bool is_kept_over;          /* no more of that will come */
+    uint32_t kept_bytes;        /* how long it is */
+    uint32_t kept_sent;         /* how much of it this try's backend has */
+    uint32_t kept_most;         /* the most that any try's had, and so each mirror has */
+    uint32_t kept_seen;         /* how much of it was there at the last event */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
@@ -225,6 +238,19 @@ void exchange_retry(struct exchange *e, enum retry_when when);
 void route_stats_init(struct proxy *p);
 /* The exchange has ended: counts it with its route, if it had one. Before the image is let go. */
 void route_stats_count(struct exchange *e);
+
+/* kept_body.c: a body that may have to be sent once more. */
+/* The exchange's rule is known: will its body be kept? */
+void kept_body_begin(struct exchange *e);
+/* It need not be kept any more, or cannot be: what this try's backend has is consumed, and the rest
+ * is moved as it comes. Nothing if it is not kept. */
+void kept_body_let_go(struct exchange *e);
+/* The client's stream tells of bytes, or of its end. */
+void kept_body_on_event(struct exchange *e);
+/* Is it kept, and has this try's backend not all of it yet? */
+bool kept_body_is_open(const struct exchange *e);
+/* Sends what there is of it. May let it go. Returns bytes sent. */
+size_t kept_body_pump(struct exchange *e, struct h1_client *to, struct h1_server *from);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

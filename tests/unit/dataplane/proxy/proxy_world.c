@@ -117,6 +117,17 @@ static void add_retries(struct image_builder *b)
     match(b, "/retry-late");
 }
 
+static void add_mirrored_retry(struct image_builder *b)
+{
+    static const uint16_t code = 503;
+    rule(b, 20);
+    image_builder_retry(b, &(struct image_retry_spec){
+                               .attempts = 3, .backoff_ms = 100, .codes = &code, .n_codes = 1});
+    image_builder_mirror(b, "ns/three:80", 3, 1, 1);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/retry-mirror");
+}
+
 /* A rule of its own for a path, with these limits. */
 static void add_limited(struct image_builder *b, uint16_t index, const char *path,
                         const struct image_limit_spec *limits, unsigned n)
@@ -244,6 +255,7 @@ void world_publish(struct world *w, uint16_t port)
     add_mirrors(b);
     add_retries(b);
     add_sessions(b);
+    add_mirrored_retry(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);
