@@ -33,12 +33,11 @@ struct core {
     struct rte_mempool *mbufs;  /* packets of MBUF_DATA_BYTES, single segment each */
     struct ports *ports;        /* this worker's view of the ports; see core/port.h */
     struct stats_worker *stats; /* this worker's counters in the telemetry segment; single writer */
-    struct stats_route
-        *routes;        /* places for what it counts of routes, likewise; NULL: it does not */
-    uint32_t n_routes;  /* of them, with the first, for what finds none */
-    struct obs obs;     /* who looks at this worker's flows and frames, if anybody */
-    struct wheel wheel; /* all timers of this worker */
-    struct rng rng;     /* choices; seeded from outside */
+    struct stats_route *routes; /* places for what routes had, likewise; NULL: not counted */
+    uint32_t n_routes;          /* of them, with the first, for what finds none */
+    struct obs obs;             /* who looks at this worker's flows and frames, if anybody */
+    struct wheel wheel;         /* all timers of this worker */
+    struct rng rng;             /* choices; seeded from outside */
     struct siphash_key
         hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
     struct list_node memory;  /* what core_memory() gave, for core_done() */

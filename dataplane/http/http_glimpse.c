@@ -18,12 +18,12 @@ static struct slice take_line(struct slice *rest)
     return line;
 }
 
-/* What stands before one of these bytes. */
+/* What stands before one of these bytes, or a NUL. */
 static struct slice until(struct slice s, const char *ends)
 {
     size_t len = 0;
     while (len < s.len && strchr(ends, s.ptr[len]) == NULL)
-        len++; /* strchr() finds the NUL, too */
+        len++;
     return slice_of(s.ptr, len);
 }
 

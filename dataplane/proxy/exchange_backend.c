@@ -176,9 +176,10 @@ static bool is_client_owing(struct exchange *e)
     struct h1_client *backend = upstream_conn_h1(e->backend);
     if (e->has_response_head)
         return h1_client_body_ready(backend) > 0;
+    if (!e->has_request_head || h1_server_body_is_done(&e->client->h1))
+        return false;
     size_t there = h1_server_body_ready(&e->client->h1);
-    return e->has_request_head && !h1_server_body_is_done(&e->client->h1) &&
-           (e->keeps_body ? there == e->kept_sent && kept_body_is_open(e) : there == 0);
+    return e->keeps_body ? there == e->kept_sent && kept_body_is_open(e) : there == 0;
 }
 
 static void send_continue(struct exchange *e)
