@@ -42,6 +42,9 @@
 #define LOCK_WAIT_MS_MAX 1500u
 #define LOCK_STEP_MS 10u
 
+/* Places for what routes had: one is for all that find none. */
+#define ROUTES_PER_WORKER (STATS_ROUTES_MAX + 1u)
+
 static volatile sig_atomic_t is_stopping;
 
 /* All parts, in the order in which they are made. */
@@ -241,6 +244,8 @@ static bool make_workers(struct dataplane *d)
                      .socket = (int)rte_lcore_to_socket_id(1 + i),
                      .mbufs = d->mbufs,
                      .stats = telemetry_block(d->telemetry, i),
+                     .routes = telemetry_routes(d->telemetry, i),
+                     .n_routes = ROUTES_PER_WORKER,
                      .rng_seed = random.seeds[i],
                      .hash_key = random.key,
                      .cycles = rte_rdtsc,
@@ -271,7 +276,7 @@ static uint64_t clock_us(void)
 
 static bool make_telemetry(struct dataplane *d)
 {
-    d->telemetry = telemetry_new(d->options.workers);
+    d->telemetry = telemetry_new(d->options.workers, ROUTES_PER_WORKER);
     return d->telemetry != NULL || say("no telemetry segment", strerror(errno));
 }
 

@@ -14,7 +14,9 @@
 
 struct telemetry {
     unsigned n_blocks;
+    uint32_t routes; /* of each worker */
     size_t length;
+    size_t routes_offset;
     uint8_t *base;
     struct stats_worker *blocks;
     int fd;
@@ -29,7 +31,9 @@ static void lay_out(struct telemetry *t)
 {
     size_t names = sizeof(struct stats_header);
     size_t blocks = round_up(names + STAT_COUNT * sizeof(struct stats_name));
-    t->length = blocks + t->n_blocks * sizeof(struct stats_worker);
+    t->routes_offset = blocks + t->n_blocks * sizeof(struct stats_worker);
+    t->length =
+        t->routes_offset + (size_t)(t->n_blocks - 1) * t->routes * sizeof(struct stats_route);
 }
 
 /* Header and names; the counters are zero already. */
@@ -52,6 +56,9 @@ static void write_names(struct telemetry *t)
         .worker_stride = sizeof(struct stats_worker),
         .rounds_offset = offsetof(struct stats_worker, rounds),
         .rounds_bytes = sizeof(struct stats_rounds),
+        .routes_offset = (uint32_t)t->routes_offset,
+        .routes_per_worker = t->routes,
+        .route_bytes = sizeof(struct stats_route),
     };
     t->blocks = (struct stats_worker *)(t->base + blocks);
 }
@@ -63,8 +70,9 @@ static int map_sealed(struct telemetry *t)
     int fd = memfd_create("sluice-telemetry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -1;
-    if (ftruncate(fd, (off_t)t->length) == 0)
-        t->base = mmap(NULL, t->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    /* Its pages are there from the start: a worker waits for none, and dies of none that lacks. */
+    if (ftruncate(fd, (off_t)t->length) == 0 && fallocate(fd, 0, 0, (off_t)t->length) == 0)
+        t->base = mmap(NULL, t->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
     /* Writing ends for everybody but the mapping that is there. */
     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -73,12 +81,13 @@ static int map_sealed(struct telemetry *t)
     return read_only;
 }
 
-struct telemetry *telemetry_new(unsigned workers)
+struct telemetry *telemetry_new(unsigned workers, uint32_t routes)
 {
     struct telemetry *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return NULL;
     t->n_blocks = workers + 1;
+    t->routes = routes;
     t->base = MAP_FAILED;
     lay_out(t);
     t->fd = map_sealed(t);
@@ -105,6 +114,13 @@ struct stats_worker *telemetry_block(struct telemetry *t, unsigned worker)
 {
     ASSERT(worker < t->n_blocks);
     return &t->blocks[worker];
+}
+
+struct stats_route *telemetry_routes(struct telemetry *t, unsigned worker)
+{
+    ASSERT(worker + 1 < t->n_blocks);
+    struct stats_route *routes = (struct stats_route *)(void *)(t->base + t->routes_offset);
+    return &routes[(size_t)worker * t->routes];
 }
 
 int telemetry_fd(const struct telemetry *t)

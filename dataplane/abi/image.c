@@ -187,6 +187,12 @@ uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label
     return siphash(&key, label.ptr, label.len);
 }
 
+uint64_t image_route_id(struct slice name)
+{
+    uint64_t id = siphash(&(struct siphash_key){0, 0}, name.ptr, name.len);
+    return id != 0 ? id : 1;
+}
+
 uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port)
 {
     struct siphash_key key = {hash_seed, (1ULL << 32) | port};

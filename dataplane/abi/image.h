@@ -133,6 +133,9 @@ void image_seal(void *data, size_t len);
  * half. */
 uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label);
 
+/* What a route of that name is known by in every image: a hash that is never 0. */
+uint64_t image_route_id(struct slice name);
+
 /* Where to begin to look for a bind. */
 uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port);
 

@@ -264,6 +264,8 @@ enum image_fault image_cross_route(const struct image_view *v, uint32_t i)
     uint32_t expected = i == 0 ? 0 : e[-1].first_rule + e[-1].n_rules;
     if (e->first_rule != expected)
         return IMAGE_FAULT_OWNER;
+    if (e->id != image_route_id(image_text(v, e->name)))
+        return IMAGE_FAULT_VALUE;
     if (i != 0 && image_route_order(e[-1].created_s, image_text(v, e[-1].name), e->created_s,
                                     image_text(v, e->name)) >= 0)
         return IMAGE_FAULT_ORDER;

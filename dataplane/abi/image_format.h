@@ -703,7 +703,8 @@ struct image_health {
 
 /* Sorted by precedence: oldest first, then by name; no two are the same. */
 struct image_route {
-    int64_t created_s;        /* creationTimestamp, seconds since 1970 */
+    int64_t created_s; /* creationTimestamp, seconds since 1970 */
+    uint64_t id;       /* image_route_id() of its name: what is counted of it is kept under it */
     struct image_string name; /* "namespace/name" */
     uint32_t first_rule;      /* rules of the route in their order */
     uint32_t n_rules;
@@ -747,7 +748,7 @@ static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
-static_assert(sizeof(struct image_route) == 24, "no hidden padding");
+static_assert(sizeof(struct image_route) == 32, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

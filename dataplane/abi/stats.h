@@ -8,6 +8,8 @@
  *   names_offset      n_counters * 64     struct stats_name: NUL-padded name, no header file needed
  *   workers_offset    n_workers * stride  struct stats_worker: counters[n_counters], u64, host;
  *                                         struct stats_rounds at rounds_offset of each
+ *   routes_offset     workers * n * size  struct stats_route (abi/stats_routes.h):
+ *                                         routes_per_worker for each but housekeeping
  *
  * The last block is the housekeeping core's: n_workers is the number of workers plus one.
  *
@@ -17,6 +19,8 @@
  * module: enum, name and help come from the same line.
  */
 #pragma once
+
+#include "abi/stats_routes.h"
 
 #include <stdint.h>
 
@@ -42,7 +46,10 @@ struct stats_header {
     uint32_t worker_stride; /* bytes from one worker's block to the next; a multiple of 64 */
     uint32_t rounds_offset; /* in a worker's block; 0: none there */
     uint32_t rounds_bytes;  /* of struct stats_rounds; another number: of another release */
-    uint32_t reserved[7];
+    uint32_t routes_offset; /* 0: none there */
+    uint32_t routes_per_worker;
+    uint32_t route_bytes; /* of struct stats_route; another number: of another release */
+    uint32_t reserved[4];
 };
 
 struct stats_name {

@@ -10,13 +10,24 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Looks at longest rounds until one is not disturbed: a worker writes them for some ns, seldom. */
-#define ROUNDS_TRIES_MAX 1000u
+/* Looks at longest rounds, or at a route, until one is not disturbed: a worker writes them for some
+ * ns, seldom. */
+#define TRIES_MAX 1000u
 
 /* Do `count` entries of `size` bytes at `offset` lie within the segment? */
 static bool is_inside(size_t length, uint32_t offset, uint32_t count, uint32_t size)
 {
     return offset % 8 == 0 && offset <= length && (uint64_t)count * size <= length - offset;
+}
+
+/* Do the routes of all workers lie within the segment, if there are any? */
+static bool has_routes(const struct stats_header *h, size_t length)
+{
+    if (h->routes_offset == 0)
+        return true;
+    return h->n_workers >= 1 && h->routes_offset % 64 == 0 && h->routes_offset <= length &&
+           (h->route_bytes == 0 || (uint64_t)(h->n_workers - 1) * h->routes_per_worker <=
+                                       (length - h->routes_offset) / h->route_bytes);
 }
 
 static bool is_ours(const struct stats_header *h, size_t length)
@@ -26,7 +37,8 @@ static bool is_ours(const struct stats_header *h, size_t length)
            is_inside(h->workers_offset, h->names_offset, h->n_counters, STATS_NAME_BYTES) &&
            is_inside(length, h->workers_offset, h->n_workers, h->worker_stride) &&
            (uint64_t)h->n_counters * sizeof(uint64_t) <= h->worker_stride &&
-           is_inside(h->worker_stride, h->rounds_offset, h->rounds_bytes, 1);
+           is_inside(h->worker_stride, h->rounds_offset, h->rounds_bytes, 1) &&
+           has_routes(h, length);
 }
 
 static bool names_end(const struct stats_map *map)
@@ -106,11 +118,38 @@ bool stats_map_rounds(const struct stats_map *map, uint32_t worker, struct stats
     const struct stats_rounds *rounds =
         (const struct stats_rounds *)(const void *)(block_of(map, worker) +
                                                     map->header.rounds_offset);
-    for (unsigned tries = 0; tries < ROUNDS_TRIES_MAX; tries++) {
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         uint64_t before = __atomic_load_n(&rounds->version, __ATOMIC_ACQUIRE);
         memcpy(ret, rounds, sizeof(*ret));
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (before % 2 == 0 && __atomic_load_n(&rounds->version, __ATOMIC_RELAXED) == before)
+            return true;
+    }
+    return false;
+}
+
+uint32_t stats_map_routes(const struct stats_map *map)
+{
+    bool is_ours =
+        map->header.routes_offset != 0 && map->header.route_bytes == sizeof(struct stats_route);
+    return is_ours ? map->header.routes_per_worker : 0;
+}
+
+bool stats_map_route(const struct stats_map *map, uint32_t worker, uint32_t i,
+                     struct stats_route *ret)
+{
+    ASSERT(worker + 1 < map->header.n_workers && i < stats_map_routes(map));
+    const struct stats_route *routes =
+        (const struct stats_route *)(const void *)(map->base + map->header.routes_offset);
+    const struct stats_route *at = &routes[(size_t)worker * map->header.routes_per_worker + i];
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+        uint64_t before = __atomic_load_n(&at->version, __ATOMIC_ACQUIRE);
+        if (before == 0)
+            return false;
+        memcpy(ret, at, sizeof(*ret));
+        ret->name[STATS_ROUTE_NAME_BYTES - 1] = '\0';
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (before % 2 == 0 && __atomic_load_n(&at->version, __ATOMIC_RELAXED) == before)
             return true;
     }
     return false;

@@ -36,5 +36,15 @@ uint64_t stats_map_value(const struct stats_map *map, uint32_t worker, uint32_t 
  * (another release, or housekeeping's block), or the worker wrote all the while. */
 bool stats_map_rounds(const struct stats_map *map, uint32_t worker, struct stats_rounds *ret);
 
+/* How many places for routes each worker has, the first of them for what found none; 0: the segment
+ * has none that this release can read. */
+uint32_t stats_map_routes(const struct stats_map *map);
+
+/* Place `i` < stats_map_routes() of `worker`, which is no housekeeping's, all of it of one route.
+ * False: it is nobody's yet, or the worker gave it to others all the while. Its name is
+ * NUL-terminated. */
+bool stats_map_route(const struct stats_map *map, uint32_t worker, uint32_t i,
+                     struct stats_route *ret);
+
 /* Counter `i` summed over the workers. */
 uint64_t stats_map_sum(const struct stats_map *map, uint32_t i);

@@ -14,7 +14,8 @@
 #include <time.h>
 
 #define END_PREFIX "proxy_end_"
-#define ESCAPED_BYTES_MAX 6u /* "\u001f", of one byte */
+#define REFUSED_PREFIX "http_" /* so the line says "refused_", which no other end begins with */
+#define ESCAPED_BYTES_MAX 6u   /* "\u001f", of one byte */
 
 /* A line while it grows; its end is never reached, for all that is put in has a bound. */
 struct line {
@@ -252,9 +253,16 @@ static void put_is_cut(struct line *l, const struct told *t)
     put(l, t->r->flags & ACCESS_IS_CUT ? "true" : "false");
 }
 
+/* Was there no request, since its head was refused? */
+static bool is_refused(const struct access_record *r)
+{
+    return r->end >= STAT_http_refused_bare_cr && r->end <= STAT_http_refused_content_long;
+}
+
 static void put_end(struct line *l, const struct told *t)
 {
-    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + strlen(END_PREFIX));
+    size_t prefix = strlen(is_refused(t->r) ? REFUSED_PREFIX : END_PREFIX);
+    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + prefix);
 }
 
 /* A name of the image; NULL: there is no such thing. */
@@ -308,8 +316,8 @@ size_t access_line_write(const struct access_record *r, const struct image_view 
     };
     const struct told told = {.r = r, .v = v, .epoch_us = epoch_us};
     struct line l = {.bytes = line};
-    ASSERT(fields != 0 && r->end >= STAT_proxy_end_complete &&
-           r->end <= STAT_proxy_end_client_gone);
+    bool is_request = r->end >= STAT_proxy_end_complete && r->end <= STAT_proxy_end_client_gone;
+    ASSERT(fields != 0 && (is_request || is_refused(r)));
     for (unsigned i = 0; i < ACCESS_FIELDS; i++) {
         if ((fields >> i & 1) == 0)
             continue;

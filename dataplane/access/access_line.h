@@ -31,7 +31,8 @@
     X(query, false, "the query; it may hold secrets, so ask for it by name")                       \
     X(is_cut, true, "the texts above did not fit into 512 bytes")                                  \
     X(status, true, "of the answer that the client got; null: none")                               \
-    X(end, true, "how it ended, and so the reason for a 502, 503 or 504: counter proxy_end_*")     \
+    X(end, true,                                                                                   \
+      "how it ended, so the reason for a 502, 503, 504: proxy_end_*; or http_refused_*")           \
     X(listener, true, "namespace/gateway/listener")                                                \
     X(route, true, "namespace/name of the route")                                                  \
     X(rule, true, "the rule's place in its route, from 0")                                         \

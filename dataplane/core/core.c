@@ -39,6 +39,8 @@ void core_init(struct core *c, const struct core_config *config)
         .socket = config->socket,
         .mbufs = config->mbufs,
         .stats = config->stats,
+        .routes = config->routes,
+        .n_routes = config->n_routes,
         .rng = {.state = config->rng_seed},
         .hash_key = config->hash_key,
         .cycles = config->cycles,

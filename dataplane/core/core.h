@@ -33,6 +33,8 @@ struct core {
     struct rte_mempool *mbufs;  /* packets of MBUF_DATA_BYTES, single segment each */
     struct ports *ports;        /* this worker's view of the ports; see core/port.h */
     struct stats_worker *stats; /* this worker's counters in the telemetry segment; single writer */
+    struct stats_route *routes; /* places for what routes had, likewise; NULL: not counted */
+    uint32_t n_routes;          /* of them, with the first, for what finds none */
     struct obs obs;             /* who looks at this worker's flows and frames, if anybody */
     struct wheel wheel;         /* all timers of this worker */
     struct rng rng;             /* choices; seeded from outside */
@@ -57,6 +59,8 @@ struct core_config {
     int socket;
     struct rte_mempool *mbufs;
     struct stats_worker *stats;
+    struct stats_route *routes; /* n_routes zeroed ones; NULL: routes are not counted */
+    uint32_t n_routes;
     uint64_t rng_seed;
     struct siphash_key hash_key;
     uint64_t (*cycles)(void);

@@ -75,6 +75,8 @@ void h1_server_refuse(struct h1_server *s, enum http_fault fault)
 {
     ASSERT(fault != HTTP_FAULT_none && !s->is_owed);
     s->env->on_fault(s->env->owner, fault, false);
+    if (s->ops->on_refusal != NULL)
+        s->ops->on_refusal(s, fault);
     s->is_closing = true;
     s->is_head_request = begins_with_head(s->request); /* its sender waits for no content */
     put_request(s);                                    /* else what it says is not to be believed */

@@ -135,14 +135,11 @@ void h1_server_answer(struct h1_server *s, const struct h1_response *r, struct s
 bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault)
 {
     ASSERT(s->is_closing);
-    uint16_t status = http_fault_status(fault);
     struct slice text = slice_of_str(http_fault_text(fault));
     static const struct http_field type = {{(const uint8_t *)"Content-Type", 12},
                                            {(const uint8_t *)"text/plain", 10}};
-    struct h1_response r = {.status = status >= 400 && status != 502 ? status : 400,
-                            .fields = &type,
-                            .n_fields = 1,
-                            .length = text.len + 1};
+    struct h1_response r = {
+        .status = http_fault_status(fault), .fields = &type, .n_fields = 1, .length = text.len + 1};
     struct h1_text t;
     t.len = 0;
     t.is_full = false;

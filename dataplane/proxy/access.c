@@ -13,6 +13,7 @@
  */
 #include "base/assert.h"
 #include "base/minmax.h"
+#include "http/http_glimpse.h"
 #include "proxy/proxy_priv.h"
 
 /* What is kept of a request's head. */
@@ -62,18 +63,25 @@ static uint8_t add_text(struct access_note *note, enum access_text which, struct
     return n < text.len ? ACCESS_IS_CUT : 0;
 }
 
+/* All but the query. */
+static void take_texts(struct access_note *note, struct slice method, struct slice host,
+                       struct slice path, uint32_t chance)
+{
+    note->chance = chance;
+    note->query_flags = 0;
+    memset(note->text_bytes, 0, sizeof(note->text_bytes));
+    note->flags = add_text(note, ACCESS_METHOD, method, ACCESS_METHOD_BYTES_MAX);
+    note->flags |= add_text(note, ACCESS_HOST, host, ACCESS_HOST_BYTES_MAX);
+    note->flags |= add_text(note, ACCESS_PATH, path, ACCESS_TEXT_BYTES_MAX);
+}
+
 static void take_note(struct access_note *note, const struct http_head *head, uint32_t chance,
                       uint32_t wants)
 {
-    bool has_query = head->has_query && wants & OBSERVE_WANTS_QUERY;
-    note->chance = chance;
-    note->query_flags = has_query ? ACCESS_HAS_QUERY : 0;
-    memset(note->text_bytes, 0, sizeof(note->text_bytes));
-    note->flags = add_text(note, ACCESS_METHOD, head->method_text, ACCESS_METHOD_BYTES_MAX);
-    note->flags |= add_text(note, ACCESS_HOST, head->host, ACCESS_HOST_BYTES_MAX);
-    note->flags |= add_text(note, ACCESS_PATH, head->path, ACCESS_TEXT_BYTES_MAX);
-    if (has_query)
-        note->query_flags |= add_text(note, ACCESS_QUERY, head->query, ACCESS_TEXT_BYTES_MAX);
+    take_texts(note, head->method_text, head->host, head->path, chance);
+    if (head->has_query && wants & OBSERVE_WANTS_QUERY)
+        note->query_flags =
+            ACCESS_HAS_QUERY | add_text(note, ACCESS_QUERY, head->query, ACCESS_TEXT_BYTES_MAX);
 }
 
 void access_note(struct exchange *e)
@@ -154,12 +162,12 @@ static void put(struct exchange *e, enum stat_id why, struct obs_lane *lane)
     obs_put(&core->obs, lane, r);
 }
 
-void access_tell(struct exchange *e, enum stat_id why)
+/* To each of those who look, if it is meant for him. */
+static void tell(struct exchange *e, enum stat_id why)
 {
     struct obs *o = &e->proxy->core->obs;
     const struct stream_addrs *addrs = &e->client->addrs;
     bool is_error = e->status >= 500 || !e->is_answered;
-    ASSERT(e->note != NULL && why >= STAT_proxy_end_complete && why <= STAT_proxy_end_client_gone);
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
         const struct control_observe *request = &lane->request;
         bool is_due = is_error && request->wants & OBSERVE_WANTS_ERRORS;
@@ -170,23 +178,52 @@ void access_tell(struct exchange *e, enum stat_id why)
     }
 }
 
-void access_tell_refused(struct proxy_conn *c)
+void access_tell(struct exchange *e, enum stat_id why)
+{
+    ASSERT(e->note != NULL && why >= STAT_proxy_end_complete && why <= STAT_proxy_end_client_gone);
+    tell(e, why);
+}
+
+/* Stands for the exchange that there was not. */
+static struct exchange no_exchange(struct proxy_conn *c, struct access_note *note, uint16_t status)
+{
+    ASSERT(c->exchange == NULL);
+    return (struct exchange){.proxy = c->proxy,
+                             .client = c,
+                             .note = note,
+                             .status = status,
+                             .is_answered = true,
+                             .begin_us = c->proxy->core->now_us,
+                             .head_us = ACCESS_NO_TIME,
+                             .connect_us = ACCESS_NO_TIME};
+}
+
+void access_tell_unserved(struct proxy_conn *c)
 {
     struct core *core = c->proxy->core;
     struct access_note note;
-    struct exchange e = {.proxy = c->proxy,
-                         .client = c,
-                         .note = &note,
-                         .status = 503,
-                         .is_answered = true,
-                         .begin_us = core->now_us,
-                         .head_us = ACCESS_NO_TIME,
-                         .connect_us = ACCESS_NO_TIME};
+    struct exchange e = no_exchange(c, &note, 503);
     uint32_t chance = (uint32_t)(rng_next(&core->rng) >> 32);
     uint32_t wants;
-    ASSERT(c->exchange == NULL);
     if (!is_wanted(&core->obs, chance, &wants))
         return;
     take_note(&note, &c->h1.request->head, chance, wants);
-    access_tell(&e, STAT_proxy_end_no_exchange);
+    tell(&e, STAT_proxy_end_no_exchange);
+}
+
+void access_tell_refused(struct proxy_conn *c, enum http_fault fault)
+{
+    struct core *core = c->proxy->core;
+    const struct http_head_buf *request = c->h1.request;
+    struct access_note note;
+    struct exchange e = no_exchange(c, &note, http_fault_status(fault));
+    uint32_t chance = (uint32_t)(rng_next(&core->rng) >> 32);
+    uint32_t wants;
+    struct http_glimpse seen = {0};
+    if (!is_wanted(&core->obs, chance, &wants))
+        return;
+    if (request != NULL)
+        http_glimpse(slice_of(request->bytes, request->len), &seen);
+    take_texts(&note, seen.method, seen.host, seen.path, chance);
+    tell(&e, proxy_fault_stat(fault, false));
 }

@@ -66,6 +66,8 @@ static void on_request(struct h1_server *s)
 static void on_body(struct h1_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
+    if (e != NULL)
+        kept_body_on_event(e);
     if (e != NULL && e->has_request_head)
         exchange_pump_request(e);
 }
@@ -97,6 +99,13 @@ static void on_phase(struct h1_server *s, enum h1_server_phase phase)
     }
 }
 
+static void on_refusal(struct h1_server *s, enum http_fault fault)
+{
+    struct proxy_conn *c = conn_of(s);
+    if (obs_watches(&c->proxy->core->obs, OBSERVE_REQUESTS))
+        access_tell_refused(c, fault);
+}
+
 static void on_end(struct h1_server *s, bool was_in_exchange)
 {
     static const enum stat_id counters[] = {
@@ -116,6 +125,7 @@ static const struct h1_server_ops server_ops = {.on_request = on_request,
                                                 .on_body = on_body,
                                                 .on_writable = on_writable,
                                                 .on_phase = on_phase,
+                                                .on_refusal = on_refusal,
                                                 .on_end = on_end};
 
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)

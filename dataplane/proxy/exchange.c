@@ -28,6 +28,7 @@ void check_exchange(const struct exchange *e)
     ASSERT(!e->has_response_head || e->has_request_head);
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
+    ASSERT(!e->keeps_body || (!e->has_body_moved && !e->has_response_head));
     ASSERT(!e->is_waiting || e->backend == NULL);
 }
 
@@ -37,6 +38,7 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
     ASSERT(e->client->exchange == e);
     if (e->note != NULL)
         access_tell(e, why);
+    route_stats_count(e);
     mirrors_cut(e);
     if (e->backend != NULL && is_reusable)
         upstream_put(p->upstream, e->backend);
@@ -175,6 +177,7 @@ static void follow_rule(struct exchange *e)
     }
     if (rule->retry != IMAGE_NONE)
         e->retry = &v->retries[rule->retry];
+    kept_body_begin(e);
     retry_note_request(e);
     exchange_try(e);
 }
@@ -208,7 +211,7 @@ void exchange_begin(struct proxy_conn *c)
         add_retry_after(&l, 503);
         stat_inc(p->core, STAT_proxy_end_no_exchange);
         if (obs_watches(&p->core->obs, OBSERVE_REQUESTS))
-            access_tell_refused(c);
+            access_tell_unserved(c);
         answer(c, 503, &l);
         return;
     }

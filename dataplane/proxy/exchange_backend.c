@@ -8,7 +8,10 @@
 void exchange_let_head_go(struct exchange *e)
 {
     ASSERT_HOT(e->has_request_head);
-    if (!retry_needs_head(e) && !e->needs_head)
+    if (retry_needs_head(e))
+        return;
+    kept_body_let_go(e); /* if it cannot go again, its body need not be kept */
+    if (!e->needs_head)
         h1_server_drop_head(&e->client->h1);
 }
 
@@ -74,7 +77,7 @@ static const struct h1_client_ops backend_ops = {.on_writable = on_writable,
 static bool is_waiting_for_continue(const struct exchange *e)
 {
     return e->is_expecting_continue && !e->has_response_head && !e->has_continue &&
-           !e->has_body_moved;
+           !e->has_body_moved && e->kept_most == 0;
 }
 
 /* When a time limit of the rule is over; UINT64_MAX: it has none. */
@@ -119,6 +122,8 @@ static uint64_t next_deadline(const struct exchange *e)
     uint32_t ms = config->body_ms < config->response_ms ? config->body_ms : config->response_ms;
     if (is_waiting_for_continue(e))
         ms = PROXY_CONTINUE_MS;
+    else if (kept_body_is_open(e))
+        ms = min32(ms, RETRY_BODY_WAIT_MS);
     return e->proxy->core->now_us + (uint64_t)ms * 1000;
 }
 
@@ -180,8 +185,10 @@ static bool is_client_owing(struct exchange *e)
     struct h1_client *backend = upstream_conn_h1(e->backend);
     if (e->has_response_head)
         return h1_client_body_ready(backend) > 0;
-    return e->has_request_head && !h1_server_body_is_done(&e->client->h1) &&
-           h1_server_body_ready(&e->client->h1) == 0;
+    if (!e->has_request_head || h1_server_body_is_done(&e->client->h1))
+        return false;
+    size_t there = h1_server_body_ready(&e->client->h1);
+    return e->keeps_body ? there == e->kept_sent && kept_body_is_open(e) : there == 0;
 }
 
 static void send_continue(struct exchange *e)
@@ -258,10 +265,12 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
         return;
     }
     bool is_client = is_client_owing(e);
+    if (is_client && now_us >= e->progress_us + RETRY_BODY_WAIT_MS * 1000)
+        kept_body_let_go(e);
     uint64_t limit_us = (uint64_t)(is_client ? config->body_ms : config->response_ms) * 1000;
     uint64_t deadline_us = e->progress_us + limit_us;
     if (now_us < deadline_us)
-        arm_timer(e, deadline_us);
+        arm_timer(e, kept_body_is_open(e) ? min64(deadline_us, next_deadline(e)) : deadline_us);
     else if (is_client)
         end_by_timeout(e, true);
     else

@@ -108,6 +108,7 @@ bool exchange_forward_head(struct exchange *e)
     if (e->has_request_head && !e->is_mirrored)
         mirrors_begin(e, &r);
     e->is_mirrored |= e->has_request_head;
+    e->kept_sent = 0;
     return e->has_request_head;
 }
 
@@ -150,10 +151,14 @@ void exchange_pump_request(struct exchange *e)
     struct h1_server *from = &e->client->h1;
     struct h1_client *to = upstream_conn_h1(e->backend);
     ASSERT(e->has_request_head && to->phase == H1_CLIENT_ASKING);
-    bool is_mirrored = !list_is_empty(&e->mirrors);
-    size_t moved = is_mirrored ? copy_request(e, to, from) : h1_move_request(to, from);
+    size_t moved = e->keeps_body ? kept_body_pump(e, to, from) : 0;
+    if (!e->keeps_body) {
+        bool is_mirrored = !list_is_empty(&e->mirrors);
+        size_t more = is_mirrored ? copy_request(e, to, from) : h1_move_request(to, from);
+        e->has_body_moved |= more > 0;
+        moved += more;
+    }
     if (moved > 0) {
-        e->has_body_moved = true;
         exchange_let_head_go(e);
         stat_add(e->proxy->core, STAT_proxy_request_bytes, moved);
         e->request_bytes += moved;

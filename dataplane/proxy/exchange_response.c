@@ -71,6 +71,7 @@ void exchange_on_response(struct h1_client *h)
     }
     if (head->status < 200)
         return;
+    kept_body_let_go(e); /* there is no further try */
     e->has_response_head = true;
     e->status = head->status;
     e->head_us = e->proxy->core->now_us;

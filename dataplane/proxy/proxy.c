@@ -61,6 +61,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
     access_init(p, config->exchanges_max);
+    route_stats_init(p);
     proxy_env_init(p);
     p->front = secure_front_new(config->tickets);
     for (unsigned i = 0; i < PROXY_SHARES; i++)

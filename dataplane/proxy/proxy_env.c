@@ -15,7 +15,7 @@ static void head_put(void *owner, struct http_head_buf *buf)
     pool_put(&p->head_bufs, buf);
 }
 
-static void on_fault(void *owner, enum http_fault fault, bool is_backend)
+enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend)
 {
     static const enum stat_id counters[][2] = {
 #define STAT_http_refused_none STAT_COUNT
@@ -26,9 +26,14 @@ static void on_fault(void *owner, enum http_fault fault, bool is_backend)
 #undef STAT_http_refused_none
 #undef STAT_http_backend_refused_none
     };
-    struct proxy *p = owner;
     ASSERT(fault != HTTP_FAULT_none && (unsigned)fault < array_len(counters));
-    stat_inc(p->core, counters[fault][is_backend]);
+    return counters[fault][is_backend];
+}
+
+static void on_fault(void *owner, enum http_fault fault, bool is_backend)
+{
+    struct proxy *p = owner;
+    stat_inc(p->core, proxy_fault_stat(fault, is_backend));
 }
 
 void proxy_env_init(struct proxy *p)

@@ -11,6 +11,7 @@
 #include "http/h1_move.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
+#include "proxy/route_table.h"
 #include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
 #include "route/session.h"
@@ -24,6 +25,13 @@
 #define PROXY_RETRY_PER_SECOND 10u
 #define PROXY_RETRY_BUDGET_MAX 100u
 #define PROXY_BACKOFF_DOUBLINGS_MAX 4u /* so the longest wait is 16 times the rule's */
+/* A request's body that is kept for another try: what fits into any client's receive window and
+ * into some packets, so that keeping it holds nobody up; forms and calls of APIs are shorter. */
+#define RETRY_BODY_BYTES_MAX 8192u
+/* Packets that it may lie in: of the smallest usual size 8192 bytes are this many. */
+#define RETRY_BODY_PIECES_MAX 16u
+/* When no more of it came for so long, it is kept no longer: maybe the client's window is shut. */
+#define RETRY_BODY_WAIT_MS 1000u
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
@@ -83,6 +91,12 @@ struct exchange {
     bool has_response_head;     /* the final head went to the client */
     bool is_waiting;            /* for its next try: it has no backend connection */
     bool is_mirrored;           /* as far as the rule wants it */
+    bool keeps_body;            /* it has a body that is still unread: see kept_body.c */
+    bool is_kept_over;          /* no more of that will come */
+    uint32_t kept_bytes;        /* how long it is */
+    uint32_t kept_sent;         /* how much of it this try's backend has */
+    uint32_t kept_most;         /* the most that any try's had, and so each mirror has */
+    uint32_t kept_seen;         /* how much of it was there at the last event */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
@@ -132,6 +146,7 @@ struct proxy {
     struct pool mirrors;
     struct pool head_bufs;
     struct limit_table limits;
+    struct route_table routes;        /* places of core->routes */
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
     struct list_node all_mirrors;     /* struct mirror */
     struct even shares[PROXY_SHARES]; /* by the rule's number */
@@ -151,6 +166,8 @@ static inline const struct image_health *proxy_health(const struct image_view *v
 
 /* proxy_env.c: head buffers and counters for http. */
 void proxy_env_init(struct proxy *p);
+/* The counter of a request's fault. */
+enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
@@ -228,7 +245,9 @@ void access_note(struct exchange *e);
 /* It has ended so. For those with a note; before the image is let go. */
 void access_tell(struct exchange *e, enum stat_id why);
 /* The same for a request for which there was no exchange: answered 503. */
-void access_tell_refused(struct proxy_conn *c);
+void access_tell_unserved(struct proxy_conn *c);
+/* The same for a head that is refused: there is no request. Only while somebody wants requests. */
+void access_tell_refused(struct proxy_conn *c, enum http_fault fault);
 
 /* session.c */
 /* Of its answer: what stays in memory until it is written. */
@@ -279,6 +298,23 @@ void health_note_end(struct exchange *e, enum h1_client_end end);
 void health_note_status(struct exchange *e, uint16_t status);
 /* The backend took too long. */
 void health_note_timeout(struct exchange *e);
+/* route_stats.c */
+void route_stats_init(struct proxy *p);
+/* The exchange has ended: counts it with its route, if it had one. Before the image is let go. */
+void route_stats_count(struct exchange *e);
+
+/* kept_body.c: a body that may have to be sent once more. */
+/* The exchange's rule is known: will its body be kept? */
+void kept_body_begin(struct exchange *e);
+/* It need not be kept any more, or cannot be: what this try's backend has is consumed, and the rest
+ * is moved as it comes. Nothing if it is not kept. */
+void kept_body_let_go(struct exchange *e);
+/* The client's stream tells of bytes, or of its end. */
+void kept_body_on_event(struct exchange *e);
+/* Is it kept, and has this try's backend not all of it yet? */
+bool kept_body_is_open(const struct exchange *e);
+/* Sends what there is of it. May let it go. Returns bytes sent. */
+size_t kept_body_pump(struct exchange *e, struct h1_client *to, struct h1_server *from);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a request goes to a backend once more. Always only while nothing of its body has moved,
- * since we keep no copy, and nothing of a response went to the client.
+ * When a request goes to a backend once more. Always only while nothing of a response went to the
+ * client, and nothing of its body has moved, but for a short one, which is kept (kept_body.c).
  *
  * By itself, once, at once, when that can do no harm: the backend cannot have acted on the first
  * try (the connection was never established), or acting twice is the same as once: the method is
@@ -9,9 +9,12 @@
  * happens when a backend closes an idle connection at the moment that we use it (RFC 9112, section
  * 9.3.1).
  *
- * By the rule's retry policy (HTTPRouteRetry), as often as it says: for the answers that it lists,
- * whatever the method, for it says so; and, where the method is idempotent, when a connection was
- * lost or a try took too long. The last try's answer is the client's. Between tries lies at least
+ * By the rule's retry policy (HTTPRouteRetry), as often as it says, whatever the method: for the
+ * answers that it lists, and when a connection was lost before a byte of an answer came ("should
+ * retry on connection errors if a retry stanza is configured": who writes one knows what his
+ * application does with a request that comes twice). Where the method is idempotent, also when a
+ * connection was lost within an answer's head, or a try took too long. The last try's answer is the
+ * client's. Between tries lies at least
  * the rule's backoff, twice as long each time, and up to a quarter more by chance, so that requests
  * that failed together do not come back together.
  *
@@ -106,13 +109,14 @@ enum retry_when retry_after_end(struct exchange *e, enum h1_client_end end, bool
 {
     bool is_unsent = end == H1_CLIENT_END_OPEN_FAILED || end == H1_CLIENT_END_IDLE_CLOSED ||
                      end == H1_CLIENT_END_IDLE_BYTES;
-    bool is_lost = end == H1_CLIENT_END_NO_RESPONSE || end == H1_CLIENT_END_CUT;
+    bool is_silent = end == H1_CLIENT_END_NO_RESPONSE;
+    bool is_cut = end == H1_CLIENT_END_CUT;
     if (!can_go_again(e))
         return RETRY_NEVER;
-    bool is_stale = end == H1_CLIENT_END_NO_RESPONSE && was_reused && is_request_idempotent(e);
+    bool is_stale = is_silent && was_reused && is_request_idempotent(e);
     if (e->tries < own_tries_max(e) && (is_unsent || is_stale))
         return RETRY_NOW;
-    return by_rule_if(e, is_unsent || (is_lost && is_request_idempotent(e)));
+    return by_rule_if(e, is_unsent || is_silent || (is_cut && is_request_idempotent(e)));
 }
 
 enum retry_when retry_after_status(struct exchange *e, uint16_t status)

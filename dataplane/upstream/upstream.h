@@ -121,9 +121,9 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
 /*
  * A connection to an endpoint of the group: an idle one of the kind asked for unless `is_fresh`
  * (with a header: the client's own, if it leads to the endpoint that is chosen), else one that is
- * being opened. Endpoints: those that are READY and usable by the health policy; READY ones when too
- * few are usable; when there is none, those that still serve while they terminate. The one that is
- * wanted, if it is among them;
+ * being opened. Endpoints: those that are READY and usable by the health policy; READY ones when
+ * too few are usable; when there is none, those that still serve while they terminate. The one that
+ * is wanted, if it is among them;
  * of two chosen at random by weight, the one
  * with fewer requests under way for its weight (power of two choices), or as the balancing says:
  * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may

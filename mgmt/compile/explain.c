@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See explain.h. The candidates are in explain_candidate.c, the request in explain_request.c. */
+/* See explain.h. The candidates are in explain_candidate.c, the request in explain_request.c, what
+ * a rule does beside choosing a backend in explain_rule.c. */
 #include "compile/explain_priv.h"
 
 #include "base/assert.h"
@@ -110,6 +111,7 @@ static void describe_rule(const struct explanation *e, json_t *status)
         json_array_append_new(backends,
                               describe_backend(e, rule, &v->backends[rule->first_backend + i]));
     json_object_set_new(status, "backends", backends);
+    explain_rule(e, rule, status);
 }
 
 static json_t *describe(struct explanation *e)

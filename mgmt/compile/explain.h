@@ -14,6 +14,10 @@
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing,
  *                                                                    proxyProtocol if one is sent
+ *                                            timeouts, retry,        of the rule, as its objects
+ *                                            rateLimits,             say; left out where it has
+ *                                            sessionPersistence,     none
+ *                                            mirrors
  *                                            candidates              who lost, and because of what
  *                                            candidatesOmitted       beyond EXPLAIN_CANDIDATES_MAX
  *

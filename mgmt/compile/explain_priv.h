@@ -37,5 +37,9 @@ json_t *explain_text(const struct explanation *e, struct image_string s);
 /* May the asker read the namespace that a name of the image ("namespace/...") begins with? */
 bool explain_may_read(const struct explanation *e, struct image_string name);
 
+/* Adds what the rule says of time limits, retries, rate limits, sessions and mirrors: each if there
+ * is any. */
+void explain_rule(const struct explanation *e, const struct image_rule *rule, json_t *status);
+
 /* Adds a candidate that lost; a route_candidate_fn with a struct explanation. */
 void explain_candidate(void *arg, const struct route_candidate *candidate);

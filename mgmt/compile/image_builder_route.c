@@ -31,7 +31,9 @@ int image_builder_route(struct image_builder *b, const char *name, int64_t creat
     if (before != NULL && image_route_order(before->created_s, image_builder_text(b, before->name),
                                             created_s, image_arg(name)) >= 0)
         return -EINVAL;
-    struct image_route entry = {.created_s = created_s, .first_rule = SECTION(b, RULES)->count};
+    struct image_route entry = {.created_s = created_s,
+                                .id = image_route_id(image_arg(name)),
+                                .first_rule = SECTION(b, RULES)->count};
     struct image_route *e = NULL;
     if (image_builder_string(b, image_arg(name), &entry.name))
         e = image_vec_push(b, SECTION(b, ROUTES));

@@ -42,7 +42,8 @@ struct ctl_options {
     bool ignore_not_found;
     const char *state;    /* flows; NULL: any */
     int worker;           /* flows, trace, capture, requests; -1: all */
-    unsigned seconds;     /* of these: how long at most */
+    unsigned seconds;     /* of these: how long at most; routes: of so long */
+    bool has_seconds;     /* that was said */
     uint64_t packets;     /* records at most; 0: no bound */
     uint64_t bytes;       /* likewise */
     unsigned sample;      /* requests: one of so many, by chance */
@@ -76,6 +77,10 @@ enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o);
  * worker's as `worker<N>.name value`. Reads the telemetry segment itself, so it works while mgmtd
  * is down. */
 enum ctl_exit ctl_stats(const struct ctl_options *o);
+
+/* routes [NAMESPACE/NAME...] [--seconds N] [--json]: requests and times of each route since the
+ * dataplane's start, or of the next N seconds. Reads the segment, too. */
+enum ctl_exit ctl_routes(const struct ctl_options *o);
 
 /* flows [MATCH...] [--state S] [--worker N] [--json]: what the workers know of their flows. Reads
  * from the dataplane itself, as stats does; so do the next three. */

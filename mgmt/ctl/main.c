@@ -43,6 +43,9 @@ static const char usage_text[] =
     "  explain METHOD URL             who would get this request, and why nobody else\n"
     "                                 [--address GATEWAY-ADDRESS] [-H 'Name: value']...\n"
     "  stats                          the dataplane's counters  [--run-dir DIR]\n"
+    "  routes [NAMESPACE/NAME...]     requests and times of each route since the start, or of N "
+    "seconds\n"
+    "                                 [--seconds N] [--json]\n"
     "  flows [MATCH...]               the dataplane's flows     [--state S] [--worker N] [--json]\n"
     "  trace MATCH...                 each segment of these flows, and what was decided\n"
     "                                 [--seconds N] [--worker N] [--packets N]\n"
@@ -60,7 +63,7 @@ static const char usage_text[] =
     "  --server URL       the box, https://host:port      (SLUICE_SERVER)\n"
     "  --token-file FILE  holds the bearer token          (SLUICE_TOKEN_FILE)\n"
     "  --ca-file FILE     whom to trust, PEM              (SLUICE_CA_FILE)\n"
-    "  --run-dir DIR      of the dataplane, for stats, flows, trace, capture, requests\n"
+    "  --run-dir DIR      of the dataplane, for stats, routes, flows, trace, capture, requests\n"
     "                                                     (SLUICE_RUN_DIR, /run/sluice)\n";
 
 struct command {
@@ -73,8 +76,8 @@ static const struct local_command {
     const char *name;
     enum ctl_exit (*run)(const struct ctl_options *o);
 } local_commands[] = {
-    {"stats", ctl_stats},     {"flows", ctl_flows},       {"trace", ctl_trace},
-    {"capture", ctl_capture}, {"requests", ctl_requests},
+    {"stats", ctl_stats}, {"routes", ctl_routes},   {"flows", ctl_flows},
+    {"trace", ctl_trace}, {"capture", ctl_capture}, {"requests", ctl_requests},
 };
 
 /* These ask the box over its API. */
@@ -134,6 +137,7 @@ static bool set_number(struct ctl_options *o, int option, const char *text)
         return true;
     case OPTION_SECONDS:
         o->seconds = (unsigned)value;
+        o->has_seconds = true;
         return value >= 1 && value <= SECONDS_MAX;
     case OPTION_PACKETS:
         o->packets = value;

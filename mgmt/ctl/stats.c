@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stats: asks the dataplane itself for its telemetry segment and prints it. Owner: sluicectl;
  * thread: one. */
-#include "abi/stats_read.h"
 #include "ctl/ctl.h"
-#include "publish/control_io.h"
+#include "ctl/telemetry.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define STATS_WAIT_MS 2000
-
-/* The telemetry descriptor of the dataplane behind `socket`, or a negative errno. */
-static int ask_telemetry(int socket, struct control_received *answer)
-{
-    struct control_hello hello = {.role = CONTROL_OBSERVER, .pid = (uint32_t)getpid()};
-    struct pollfd wait = {.fd = socket, .events = POLLIN};
-    int result = control_send(socket, CONTROL_HELLO, 1, &hello, sizeof(hello), -1);
-    if (result != 0)
-        return result;
-    if (poll(&wait, 1, STATS_WAIT_MS) != 1)
-        return -ETIMEDOUT;
-    result = control_receive(socket, answer);
-    if (result != 0)
-        return result;
-    return answer->msg.type == CONTROL_WELCOME && answer->fd >= 0 ? answer->fd : -EPROTO;
-}
 
 static void print_histogram(uint32_t worker, const char *kind, const struct stats_histogram *h)
 {
@@ -80,22 +56,8 @@ static void print_all(const struct stats_map *map)
 enum ctl_exit ctl_stats(const struct ctl_options *o)
 {
     struct stats_map map;
-    struct control_received *answer = malloc(sizeof(*answer));
-    int socket = answer != NULL ? control_connect(o->run_dir) : -ENOMEM;
-    int result = socket < 0 ? socket : ask_telemetry(socket, answer);
-    if (result >= 0) {
-        int telemetry = result;
-        result = stats_map_open(telemetry, &map);
-        close(telemetry);
-    }
-    if (socket >= 0)
-        close(socket);
-    free(answer);
-    if (result != 0) {
-        fprintf(stderr, "sluicectl: no telemetry from %s/" CONTROL_SOCKET_NAME ": %s\n", o->run_dir,
-                strerror(-result));
+    if (!ctl_telemetry_open(o, &map))
         return CTL_FAILED;
-    }
     print_all(&map);
     stats_map_close(&map);
     return CTL_DONE;

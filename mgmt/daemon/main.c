@@ -5,6 +5,7 @@
  */
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"
+#include "daemon/route_metrics.h"
 
 #include "api/api.h"
 #include "base/container.h"
@@ -252,6 +253,8 @@ static int init_paths(struct daemon *d)
     int error = explain_register(d->api, d->reconcile);
     if (error == 0)
         error = metrics_register(d);
+    if (error == 0)
+        error = route_metrics_register(d);
     return error != 0 ? complain(error, "paths of the API", "") : 0;
 }
 

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
 struct metric {
     const char *name, *kind, *help;
     uint64_t value;

@@ -78,7 +78,8 @@ def check_whole(l, *logs):
         c = l.appliance.counters()
         lost = c["core_access_lost_ring"] + c["core_access_lost_file"]
         assert lost == 0, f"{lost} lost"
-        return c["proxy_requests"] == sum(len(lines(log)) for log in logs)
+        seen = [r for log in logs for r in lines(log) if not r["end"].startswith("refused_")]
+        return c["proxy_requests"] == len(seen)
     suite.eventually(is_whole, "a line for each request")
 
 
@@ -141,6 +142,35 @@ def a_request_cannot_write_lines_of_its_own(l):
     check_whole(l, l.log)
     cut = [r for r in lines(l.log) if r["is_cut"]]
     assert len(cut) == 1 and cut[0]["path"].startswith("/echo/xxx"), cut
+
+
+@suite.test("#5")
+def a_head_that_was_refused_is_a_line_with_the_reason_and_what_came_of_it(l):
+    host = f"Host: {HOST}\r\n"
+    rows = ((f"GET /refused/1?secret=1 HTTP/1.1\r\n{host}{host}\r\n", 400, "host_twice"),
+            (f"GET /refused/2 HTTP/1.1\r\n{host}X: {'y' * 40000}\r\n\r\n", 431, "head_long"),
+            (f"GET /refused/3{'x' * 40000} HTTP/1.1\r\n{host}\r\n", 414, "target_long"),
+            (f"GET /refused/4 HTTP/3.0\r\n{host}\r\n", 505, "version"),
+            (f"CONNECT {HOST}:80 HTTP/1.1\r\nHost: {HOST}:80\r\n\r\n", 501, "target_connect"),
+            (f"PUT /refused/6 HTTP/1.1\r\n{host}Expect: more\r\n\r\n", 417, "expect"))
+    for n, (head, status, fault) in enumerate(rows, 1):
+        before = l.appliance.counters()[f"http_refused_{fault}"]
+        with l["client"].connect(VIP4, 80) as sock:
+            sock.settimeout(5)
+            sock.sendall(head.encode())
+            assert sock.recv(12) == f"HTTP/1.1 {status}".encode(), head[:80]
+
+        def found():
+            return [r for r in lines(l.log) if r["end"] == f"refused_{fault}"]
+        seen = suite.eventually(found, f"a line for {fault}")
+        assert len(seen) == 1 and l.appliance.counters()[f"http_refused_{fault}"] == before + 1, seen
+        r = seen[0]
+        assert r["status"] == status and r["method"] == head.split()[0] and r["client"] == labs.CLIENT4, r
+        assert r["path"].startswith(f"/refused/{n}" if n != 5 else "") and "secret" not in json.dumps(r), r
+        assert r["host"].startswith(HOST if fault != "target_long" else ""), r
+        absent = ("listener", "route", "rule", "backend", "generation", "endpoint", "head_us")
+        assert {r[k] for k in absent} == {None}, r
+    check_whole(l, l.log)
 
 
 def watched(l, ask_all, *args):

@@ -12,6 +12,9 @@
     /cut/N           says Content-Length N, gives half of it, closes
     /until-close/N   no length: the end of the connection ends the body
     /reset           no answer, RST
+    /reset-first/N   the first N requests for just this target, query and all: no answer, RST; then as /upload,
+                     with the lengths of the bodies that came before
+    /busy-first/N    the first N: 503; then likewise
 
 usage: origin.py NAME PORT
 """
@@ -21,6 +24,7 @@ import json
 import socket
 import struct
 import sys
+import threading
 import time
 
 PIECE = 1 << 16
@@ -143,6 +147,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(piece)
         self.close_connection = True
 
+    def is_among_first(self, n, facts):
+        """Is it one of the first n for its target? Afterwards `facts` has the lengths of all before it."""
+        with self.server.lock:
+            before = self.server.seen.setdefault(self.path, [])
+            facts["before"] = list(before)
+            before.append(facts["length"])
+        return len(facts["before"]) < n
+
+    def serve_reset_first(self, n, facts):
+        if self.is_among_first(n, facts):
+            self.serve_reset()
+        else:
+            self.serve_upload(n, facts)
+
+    def serve_busy_first(self, n, facts):
+        if self.is_among_first(n, facts):
+            self.answer(503, b"busy\n")
+        else:
+            self.serve_upload(n, facts)
+
     def serve_reset(self, *_):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
@@ -165,4 +189,5 @@ class DualStack(http.server.ThreadingHTTPServer):
 if __name__ == "__main__":
     server = DualStack(("::", int(sys.argv[2])), Handler)
     server.backend_name = sys.argv[1]
+    server.lock, server.seen = threading.Lock(), {}
     server.serve_forever()

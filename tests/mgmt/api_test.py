@@ -131,7 +131,12 @@ def metrics_are_openmetrics_for_providers_and_operators(m, c):
     assert status == 200 and headers["Content-Type"].startswith("application/openmetrics-text") and lines[-1] == "# EOF"
     values = dict(line.split() for line in lines if not line.startswith("#"))
     assert int(values["sluice_api_requests_total"]) >= 2 and int(values["sluice_api_conns"]) >= 1, values
-    issue(m, "ana", "application-developer", "apps").refused(403, "Forbidden", "GET", "/metrics")
+    developer = issue(m, "ana", "application-developer", "apps")
+    developer.refused(403, "Forbidden", "GET", "/metrics")
+    developer.refused(403, "Forbidden", "GET", "/metrics/routes?match=apps/*")
+    c.refused(400, "BadRequest", "GET", "/metrics/routes")
+    status, _, text = c.raw("GET", "/metrics/routes?match=*")
+    assert status == 200 and b"sluice_routes_left_out 0\n# EOF\n" in text  # no dataplane, no routes
 
 
 # ---- create, get, list, update, delete

@@ -34,6 +34,8 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
                  .socket = SOCKET_ID_ANY,
                  .mbufs = mbufs,
                  .stats = &b->stats[number],
+                 .routes = &b->routes[number * SIM_BOX_ROUTES],
+                 .n_routes = SIM_BOX_ROUTES,
                  .rng_seed = plan->seed * 7 + number,
                  .hash_key = {plan->seed, ~plan->seed},
                  .obs = b->watch.hub},
@@ -79,9 +81,11 @@ void sim_box_new(struct sim_box *b, struct sim *sim)
     b->generations = generation_set_new(plan->workers, release_image, b);
     b->endpoints = endpoint_table_new(b->rcu);
     b->stats = aligned_alloc(64, plan->workers * sizeof(*b->stats));
+    b->routes = aligned_alloc(64, plan->workers * SIM_BOX_ROUTES * sizeof(*b->routes));
     ASSERT(b->hub != NULL && b->rcu != NULL && b->generations != NULL && b->endpoints != NULL &&
-           b->stats != NULL);
+           b->stats != NULL && b->routes != NULL);
     memset(b->stats, 0, plan->workers * sizeof(*b->stats));
+    memset(b->routes, 0, plan->workers * SIM_BOX_ROUTES * sizeof(*b->routes));
     sim_watch_new(&b->watch, sim);
     for (unsigned i = 0; i < b->n_workers; i++)
         b->workers[i] = new_worker(b, i);
@@ -239,4 +243,5 @@ void sim_box_free(struct sim_box *b)
     rcu_free(b->rcu);
     port_hub_free(b->hub);
     free(b->stats);
+    free(b->routes);
 }

@@ -17,6 +17,9 @@ struct sim;
 struct worker;
 
 /* Endpoint groups. Group b's rule has two backends of weights that images change. */
+/* Places for what routes had, of a worker: fewer than there are routes. */
+#define SIM_BOX_ROUTES 3u
+
 enum sim_group { SIM_GROUP_A = 1, SIM_GROUP_B1, SIM_GROUP_B2, SIM_GROUP_EMPTY, SIM_GROUP_END };
 
 struct sim_box {
@@ -29,6 +32,7 @@ struct sim_box {
     unsigned n_workers;
     struct worker *workers[SIM_WORKERS_MAX];
     struct stats_worker *stats; /* of each worker */
+    struct stats_route *routes; /* SIM_BOX_ROUTES of each */
     struct sim_watch watch;
     bool is_awake;
     bool is_settled; /* no more changes, but for the one that ends health checks */

@@ -191,7 +191,8 @@ static void check_session(struct sim *s, const struct sim_session *session, uint
         const struct sim_request *q = &s->plan.requests[i];
         if (q->outcome == SIM_OUTCOME_open)
             sim_fail(s, "request %u has no end", i);
-        if (q->seen > (sim_is_repeatable(q) ? 2u : 1u) + s->plan.is_mirrored)
+        uint32_t sent = (sim_is_repeatable(q) ? 2u : 1u) * (1 + s->plan.is_retried * SIM_RETRIES);
+        if (q->seen > sent + s->plan.is_mirrored)
             sim_fail(s, "request %u (%s) reached backends %u times", i, q->method, q->seen);
         if (q->outcome == SIM_OUTCOME_complete) {
             check_calm(s, session, q);

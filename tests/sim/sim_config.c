@@ -84,6 +84,11 @@ static void add_route(const struct sim_box *box, struct image_builder *b, uint32
     ASSERT(fault == 0);
     uint32_t rule = image_builder_rule(b, 0);
     ASSERT(rule != IMAGE_NONE);
+    if (box->sim->plan.is_retried) {
+        struct image_retry_spec retry = {.attempts = SIM_RETRIES, .backoff_ms = 25};
+        fault = image_builder_retry(b, &retry);
+        ASSERT(fault == 0);
+    }
     add_mirrors(box, b);
     for (unsigned i = 0; i < n; i++) {
         char backend[32];

@@ -10,6 +10,7 @@
 #define SIM_SESSIONS_MAX 64u  /* client connections of a run */
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
+#define SIM_RETRIES 2u /* by the policy of rules that have one */
 #define SIM_TROUBLES_MAX 24u
 #define SIM_CROWD_MAX 10000u /* connections that rest */
 

@@ -250,6 +250,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     p->moves_vip6 = t.moves;
     p->is_mirrored = seed % 4 == 1; /* no number is drawn: the others stay as they were */
     p->is_checked = seed % 5 == 2;
+    p->is_retried = seed % 4 == 3;
     p->backend_idle_ms = t.rests ? sim_between(&r, 100, 8000) : 0;
     p->n_clients = sim_between(&r, 1, SIM_CLIENTS_MAX);
     p->n_backends = sim_between(&r, 2, SIM_BACKENDS_MAX);

@@ -207,6 +207,7 @@ struct sim_plan {
     bool measures_cpu;        /* sim_last_box_cpu_ns() is wanted */
     uint32_t bbr;             /* which connections have it: sim_congestion.h */
     uint32_t no_ecn;          /* which machines have none: sim_mark.h */
+    bool is_retried;          /* each rule has a retry policy; what went wrong does so once */
     bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */

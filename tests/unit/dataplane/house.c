@@ -28,7 +28,7 @@ void house_make(struct house *house)
 
 void house_start(struct house *house)
 {
-    house->telemetry = telemetry_new(HOUSE_WORKERS);
+    house->telemetry = telemetry_new(HOUSE_WORKERS, 0);
     house->rcu = rcu_new(HOUSE_WORKERS);
     house->endpoints = endpoint_table_new(house->rcu);
     house->obs = obs_hub_new(HOUSE_WORKERS);

@@ -328,6 +328,21 @@ TEST(filters_of_a_backend_change_headers_only)
     free(data);
 }
 
+TEST(a_route_is_known_by_the_id_of_its_name)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    CHECK(v.routes[0].id == image_route_id(image_text(&v, v.routes[0].name)));
+    CHECK(v.routes[0].id != v.routes[1].id);
+    const uint8_t *byte = (const uint8_t *)&v.routes[1].id;
+    CHECK_EQ(fault_with(data, len, byte, *byte ^ 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_ROUTES);
+    free(data);
+}
+
 TEST(a_retry_policy_has_attempts_and_names_statuses_of_faults)
 {
     size_t len;
@@ -599,7 +614,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
           T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
-          T(a_mirror_takes_no_more_than_all_requests),
+          T(a_mirror_takes_no_more_than_all_requests), T(a_route_is_known_by_the_id_of_its_name),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),

@@ -61,6 +61,9 @@ TEST(what_there_is_not_is_null_and_all_chosen_fields_are_there)
         written(r, NULL, "status,query,listener,route,rule,backend,generation,endpoint,head_us"),
         "{\"query\":null,\"status\":null,\"listener\":null,\"route\":null,\"rule\":null,"
         "\"backend\":null,\"generation\":null,\"endpoint\":null,\"head_us\":null}");
+    r->end = STAT_http_refused_head_long;
+    CHECK_STR(written(r, NULL, "end"), "{\"end\":\"refused_head_long\"}");
+    r->end = STAT_proxy_end_no_image;
     CHECK_STR(written(r, NULL, "connect_us,end,is_cut,method,host,path"),
               "{\"method\":\"GET\",\"host\":\"h\",\"path\":\"/\",\"is_cut\":false,"
               "\"end\":\"no_image\",\"connect_us\":null}");

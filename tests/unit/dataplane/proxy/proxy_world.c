@@ -117,6 +117,17 @@ static void add_retries(struct image_builder *b)
     match(b, "/retry-late");
 }
 
+static void add_mirrored_retry(struct image_builder *b)
+{
+    static const uint16_t code = 503;
+    rule(b, 20);
+    image_builder_retry(b, &(struct image_retry_spec){
+                               .attempts = 3, .backoff_ms = 100, .codes = &code, .n_codes = 1});
+    image_builder_mirror(b, "ns/three:80", 3, 1, 1);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/retry-mirror");
+}
+
 /* A rule of its own for a path, with these limits. */
 static void add_limited(struct image_builder *b, uint16_t index, const char *path,
                         const struct image_limit_spec *limits, unsigned n)
@@ -256,6 +267,7 @@ void world_publish(struct world *w, uint16_t port)
     add_mirrors(b);
     add_retries(b);
     add_sessions(b);
+    add_mirrored_retry(b);
     int error = image_builder_attach(b, listener, "www.example");
     ASSERT(error == 0);
     image_builder_route(b, "ns/without-host", 2);
@@ -301,10 +313,13 @@ void world_init(struct world *w, const struct proxy_config *config)
     struct proxy_config small;
     proxy_config_default(&small, 32);
     memset(w, 0, sizeof(*w));
-    core_init(
-        &w->core,
-        &(struct core_config){
-            .now_us = 1000000, .workers = 1, .socket = -1, .stats = &w->stats, .rng_seed = 7});
+    core_init(&w->core, &(struct core_config){.now_us = 1000000,
+                                              .workers = 1,
+                                              .socket = -1,
+                                              .stats = &w->stats,
+                                              .routes = w->routes,
+                                              .n_routes = WORLD_ROUTES,
+                                              .rng_seed = 7});
     w->rcu = rcu_new(1);
     w->table = endpoint_table_new(w->rcu);
     w->out_room = SIZE_MAX;

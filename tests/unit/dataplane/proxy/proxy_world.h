@@ -10,13 +10,14 @@
  * all, and 302; /mirror -> group 1, with mirrors to groups 3 and 4 (no endpoints unless the test
  * puts some); /backend-headers -> header filters of a rule and of its backend; /retry -> three
  * retries of 500 and 503, 100 ms apart; /retry-late -> nine, 500 ms apart, of no status, a second
- * each, three in all; /session, /session-split (groups 1 and 2), /session-drained (the same, group
- * 1 with weight 0) and /session-hour -> sessions in the cookie sid, /session-header -> in
- * X-Session; /three-seconds, /one-second -> group 1 with time limits; host other.example
- * has no route but /any -> group 1; of host limit.example all is group 1, too, within rate limits:
- * /route -> 2 a second, /client -> 1 a second by IPv4 /24 or IPv6 /64, /key -> 1 a second by header
- * X-Key, /both -> 2 a second and by X-Key 1 in 10 s, /script -> 1 in 10 s behind CORS for all, and
- * then 302. Endpoints: group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
+ * each, three in all; /retry-mirror -> three of 503, with a mirror to group 3; /session,
+ * /session-split (groups 1 and 2), /session-drained (the same, group 1 with weight 0) and
+ * /session-hour -> sessions in the cookie sid, /session-header -> in X-Session; /three-seconds,
+ * /one-second -> group 1 with time limits; host other.example has no route but /any -> group 1; of
+ * host limit.example all is group 1, too, within rate limits: /route -> 2 a second, /client -> 1 a
+ * second by IPv4 /24 or IPv6 /64, /key -> 1 a second by header X-Key, /both -> 2 a second and by
+ * X-Key 1 in 10 s, /script -> 1 in 10 s behind CORS for all, and then 302. Endpoints: group 1 =
+ * 10.0.0.1:8080 and 10.0.0.2:8080.
  */
 #pragma once
 
@@ -29,6 +30,7 @@
 #include <stdbool.h>
 
 #define WORLD_STREAMS_MAX 64
+#define WORLD_ROUTES 3 /* places for what routes had: of two, and of all others */
 
 /* A backend connection and what plays its other end. */
 struct world_backend {
@@ -39,6 +41,7 @@ struct world_backend {
 
 struct world {
     struct stats_worker stats;
+    struct stats_route routes[WORLD_ROUTES];
     struct core core;
     struct rcu *rcu;
     struct endpoint_table *table;

@@ -232,6 +232,44 @@ TEST(a_request_for_which_there_was_no_exchange_is_told_too)
     end();
 }
 
+TEST(a_head_that_is_refused_is_told_with_its_fault_and_what_came_of_it)
+{
+    static const struct {
+        const char *head;
+        enum stat_id why;
+        uint16_t status;
+        const char *path;
+    } rows[] = {
+        {"GET /a?secret HTTP/1.1\r\n\r\n", STAT_http_refused_host_missing, 400, "/a"},
+        {"GET /b HTTP/2.0\r\nHost: a\r\n\r\n", STAT_http_refused_version, 505, "/b"},
+        {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", STAT_http_refused_target_connect, 501, ""},
+        {"GET /c HTTP/1.1\nHost: a\r\n\r\n", STAT_http_refused_bare_lf, 400, "/c"},
+    };
+    struct fake_stream *c = begin_with(NULL, 1, OBSERVE_WANTS_QUERY);
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        world_say(&w, i == 0 ? c : world_connect(&w), rows[i].head);
+        const struct access_record *r = check_one(rows[i].why, rows[i].status);
+        CHECK_STR(text_of(r, ACCESS_PATH), rows[i].path);
+        CHECK_EQ(r->flags, 0);
+        CHECK_EQ(r->generation, 0);
+        CHECK_EQ(r->rule, ACCESS_NONE);
+        CHECK_EQ(r->client.bytes[15], 7);
+    }
+    end();
+}
+
+TEST(a_head_that_comes_too_slowly_is_told_with_what_there_is)
+{
+    struct fake_stream *c = begin();
+    world_say(&w, c, "POST /slow HTTP/1.1\r\nHost: www.exa");
+    world_wait(&w, 20 * 1000);
+    const struct access_record *r = check_one(STAT_http_refused_head_timeout, 408);
+    CHECK_STR(text_of(r, ACCESS_METHOD), "POST");
+    CHECK_STR(text_of(r, ACCESS_HOST), "www.exa");
+    CHECK_EQ(world_stat(&w, STAT_proxy_requests), 0);
+    end();
+}
+
 TEST(the_query_is_told_only_to_who_asks_for_it)
 {
     struct fake_stream *c = begin_with(NULL, 1, OBSERVE_WANTS_QUERY);
@@ -376,6 +414,8 @@ UNIT_MAIN("proxy/access", T(the_client_is_the_one_that_a_proxy_header_told),
           T(what_is_cut_within_the_answer_keeps_the_status_that_the_client_saw),
           T(a_client_that_goes_before_the_answer_has_no_status),
           T(a_request_for_which_there_was_no_exchange_is_told_too),
+          T(a_head_that_is_refused_is_told_with_its_fault_and_what_came_of_it),
+          T(a_head_that_comes_too_slowly_is_told_with_what_there_is),
           T(the_query_is_told_only_to_who_asks_for_it),
           T(who_does_not_ask_for_the_query_is_not_told_of_it_while_another_is),
           T(texts_that_are_longer_than_the_note_are_cut),

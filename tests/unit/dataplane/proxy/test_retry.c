@@ -89,22 +89,24 @@ TEST(other_statuses_and_other_rules_are_not_tried_again)
 TEST(a_status_is_tried_again_whatever_the_method_unless_a_body_has_moved)
 {
     struct fake_stream *c = begin();
-    world_say(&w, c, POST("/retry")); /* its body is not there yet */
+    world_say(&w, c,
+              "POST /retry HTTP/1.1\r\nHost: www.example\r\n"
+              "Transfer-Encoding: chunked\r\n\r\n"); /* its body is not there yet */
     world_reply(&w, world_last(&w), BUSY);
     CHECK(is_tried(130));
-    world_say(&w, c, "ab");
+    world_say(&w, c, "2\r\nab\r\n0\r\n\r\n");
     world_reply(&w, world_last(&w), BUSY);
     CHECK_STR(world_got(&w, c), BUSY); /* we have no copy of the body */
     CHECK_EQ(world_stat(&w, STAT_proxy_retries), 1);
     world_done(&w);
 }
 
-TEST(a_lost_connection_is_tried_again_where_asking_twice_is_asking_once)
+TEST(a_lost_connection_is_tried_again_under_a_policy_whatever_the_method)
 {
     static const struct {
         const char *request;
         bool is_tried;
-    } rows[] = {{GET("/retry"), true}, {POST("/retry"), false}, {GET("/"), false}};
+    } rows[] = {{GET("/retry"), true}, {POST("/retry"), true}, {GET("/"), false}};
     for (unsigned i = 0; i < array_len(rows); i++) {
         struct fake_stream *c = begin();
         world_say(&w, c, rows[i].request);
@@ -112,6 +114,23 @@ TEST(a_lost_connection_is_tried_again_where_asking_twice_is_asking_once)
         world_run(&w);
         CHECK_EQ(is_tried(130), rows[i].is_tried);
         CHECK_EQ(world_got(&w, c)[0] != '\0', !rows[i].is_tried);
+        world_done(&w);
+    }
+}
+
+TEST(an_answer_that_was_cut_is_asked_for_again_where_twice_is_as_once)
+{
+    static const struct {
+        const char *request;
+        bool is_tried;
+    } rows[] = {{GET("/retry"), true}, {POST("/retry"), false}};
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        struct fake_stream *c = begin();
+        world_say(&w, c, rows[i].request);
+        world_reply(&w, world_last(&w), "HTTP/1.1 20");
+        fake_stream_break(&world_last(&w)->f, STREAM_END_RESET);
+        world_run(&w);
+        CHECK_EQ(is_tried(130), rows[i].is_tried);
         world_done(&w);
     }
 }
@@ -194,7 +213,8 @@ UNIT_MAIN("proxy/retry", T(a_listed_status_is_tried_again_elsewhere_after_the_ba
           T(the_last_tries_answer_is_the_clients),
           T(other_statuses_and_other_rules_are_not_tried_again),
           T(a_status_is_tried_again_whatever_the_method_unless_a_body_has_moved),
-          T(a_lost_connection_is_tried_again_where_asking_twice_is_asking_once),
+          T(a_lost_connection_is_tried_again_under_a_policy_whatever_the_method),
+          T(an_answer_that_was_cut_is_asked_for_again_where_twice_is_as_once),
           T(connections_that_cannot_be_opened_are_tried_as_often_as_the_rule_says),
           T(a_try_that_takes_too_long_is_broken_off_and_the_request_has_its_limit),
           T(a_client_may_go_while_its_request_waits_for_the_next_try),

@@ -26,6 +26,38 @@ static void add(struct image_builder *b, const char *name, const struct image_ma
     REQUIRE(image_builder_attach(b, 0, "shop.example.com") == 0);
 }
 
+/* A route whose rule has all that explain tells of. */
+static void add_full(struct image_builder *b)
+{
+    static const uint16_t codes[] = {503, 429};
+    REQUIRE(image_builder_route(b, "team-a/full", 100) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    REQUIRE(image_builder_timeouts(b, 90000, 1500) == 0);
+    REQUIRE(image_builder_retry(
+                b, &(struct image_retry_spec){
+                       .attempts = 2, .backoff_ms = 100, .codes = codes, .n_codes = 2}) == 0);
+    REQUIRE(image_builder_persistence(
+                b, &(struct image_persistence_spec){.kind = IMAGE_SESSION_COOKIE,
+                                                    .name = "sid",
+                                                    .path = "/full",
+                                                    .lifetime_s = 3600,
+                                                    .is_permanent = true,
+                                                    .token_key = {0x5ec0, 0x5ec1},
+                                                    .seal_key = {0x5ec2, 0x5ec3}}) == 0);
+    REQUIRE(image_builder_mirror(b, "team-a/next:80", 6, 1, 4) == 0);
+    REQUIRE(image_builder_limit(b, &(struct image_limit_spec){.id = 1,
+                                                              .name = "team-a/keys",
+                                                              .key = IMAGE_LIMIT_HEADER,
+                                                              .header = "x-api-key",
+                                                              .requests = 100,
+                                                              .burst = 20,
+                                                              .period_ms = 60000}) == 0);
+    REQUIRE(image_builder_backend(b, "team-a/svc:80", 5, 1) == 0);
+    REQUIRE(image_builder_match(b, &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX,
+                                                              .path = "/full"}) == 0);
+    REQUIRE(image_builder_attach(b, 0, "full.example.com") == 0);
+}
+
 static void *make_image(void)
 {
     void *data;
@@ -43,6 +75,7 @@ static void *make_image(void)
         false);
     add(b, "team-a/old", &(struct image_match_spec){.path_kind = IMAGE_PATH_EXACT, .path = "/old"},
         true);
+    add_full(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
@@ -94,7 +127,7 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_STR(field(json_array_get(backends, 0), "balancing"), "LeastOutstanding");
     CHECK_STR(field(json_array_get(backends, 1), "congestionControl"), "");
     const json_t *candidates = json_object_get(status, "candidates");
-    REQUIRE(json_array_size(candidates) == 2);
+    REQUIRE(json_array_size(candidates) == 3); /* the last: another host */
     CHECK_STR(field(json_array_get(candidates, 0), "route"), "team-b/secret");
     CHECK_STR(field(json_array_get(candidates, 0), "because"),
               "header version is absent or not \"2\"");
@@ -106,6 +139,39 @@ TEST(a_redirect_is_explained_with_its_location)
 {
     json_t *status = explain("http://shop.example.com/old?q", NULL, false);
     CHECK_STR(field(status, "answer"), "301 to https://shop.example.com/old?q");
+    json_decref(status);
+}
+
+TEST(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key)
+{
+    json_t *status = explain("http://full.example.com/full", NULL, false);
+    json_t *wanted = json_pack(
+        "{s:{s:s,s:s},s:{s:i,s:[i,i],s:s},s:[{s:s,s:i,s:s,s:i,s:{s:s,s:s}}],"
+        "s:{s:s,s:s,s:s,s:s,s:s},s:[{s:s,s:s}]}",
+        "timeouts", "request", "90s", "backendRequest", "1500ms", "retry", "attempts", 2, "codes",
+        429, 503, "backoff", "100ms", "rateLimits", "name", "team-a/keys", "requests", 100, "per",
+        "1m", "burst", 20, "key", "type", "Header", "name", "x-api-key", "sessionPersistence",
+        "type", "Cookie", "sessionName", "sid", "absoluteTimeout", "1h", "cookiePath", "/full",
+        "lifetimeType", "Permanent", "mirrors", "name", "team-a/next:80", "share", "25%");
+    const char *key;
+    json_t *value;
+    REQUIRE(status != NULL && wanted != NULL);
+    json_object_foreach(wanted, key, value) CHECK(json_equal(json_object_get(status, key), value));
+    char *text = json_dumps(status, 0);
+    CHECK(strstr(text, "eal") == NULL && strstr(text, "24256") == NULL); /* 0x5ec0 */
+    free(text);
+    json_decref(wanted);
+    json_decref(status);
+}
+
+TEST(a_rule_without_any_of_that_tells_nothing_of_it)
+{
+    static const char *const keys[] = {"timeouts", "retry", "rateLimits", "sessionPersistence",
+                                       "mirrors"};
+    json_t *status = explain("http://shop.example.com/cart", NULL, false);
+    REQUIRE(status != NULL);
+    for (size_t i = 0; i < array_len(keys); i++)
+        CHECK(json_object_get(status, keys[i]) == NULL);
     json_decref(status);
 }
 
@@ -142,6 +208,8 @@ TEST(what_is_no_request_is_refused_with_a_sentence)
 
 UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
           T(a_redirect_is_explained_with_its_location),
+          T(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key),
+          T(a_rule_without_any_of_that_tells_nothing_of_it),
           T(who_may_not_read_a_namespace_learns_nothing_of_its_routes),
           T(an_address_and_port_that_nobody_listens_on_is_said),
           T(what_is_no_request_is_refused_with_a_sentence))

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes: what the routes had, and how long it took, from the dataplane's telemetry segment. With
+ * --seconds, of a while: two looks, and what lies between them. Owner: sluicectl; thread: one. */
+#include "ctl/ctl.h"
+#include "ctl/telemetry.h"
+#include "publish/route_totals.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const double shares[] = {0.5, 0.9, 0.99};
+enum { SHARES = 3 };
+static const char *const share_names[SHARES] = {"p50", "p90", "p99"};
+
+/* Is it one of the command line's words? Without any, all are. */
+static bool is_wanted(void *arg, const char *name)
+{
+    const struct ctl_options *o = arg;
+    for (int i = 0; i < o->n_words; i++) {
+        if (strcmp(o->words[i], name) == 0)
+            return true;
+    }
+    return o->n_words == 0;
+}
+
+/* All that are wanted. False: no memory, said on stderr. */
+static bool look(const struct ctl_options *o, const struct stats_map *map, struct route_totals *ret)
+{
+    int error = route_totals_read(map, is_wanted, (void *)(uintptr_t)o, UINT32_MAX, ret);
+    if (error != 0)
+        fprintf(stderr, "sluicectl: %s\n", strerror(-error));
+    return error == 0;
+}
+
+static void print_row(const struct stats_route *r, unsigned seconds)
+{
+    printf("%-40s %10" PRIu64, r->name, route_totals_requests(r));
+    if (seconds > 0)
+        printf(" %9.1f", (double)route_totals_requests(r) / seconds);
+    for (unsigned c = 2; c < STATS_ROUTE_CLASSES; c++)
+        printf(" %8" PRIu64, r->requests[c]);
+    printf(" %8" PRIu64, r->requests[0]);
+    for (unsigned i = 0; i < SHARES; i++)
+        printf(" %9.3f", route_times_quantile_us(&r->total, shares[i]) / 1000);
+    printf(" %9.3f\n", route_times_quantile_us(&r->head, shares[SHARES - 1]) / 1000);
+}
+
+static void print_table(const struct route_totals *t, unsigned seconds)
+{
+    printf("%-40s %10s", "ROUTE", "REQUESTS");
+    if (seconds > 0)
+        printf(" %9s", "PER-S");
+    printf(" %8s %8s %8s %8s %8s %9s %9s %9s %9s\n", "2XX", "3XX", "4XX", "5XX", "NONE", "P50-MS",
+           "P90-MS", "P99-MS", "BACK-P99");
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (route_totals_requests(&t->routes[i]) > 0)
+            print_row(&t->routes[i], seconds);
+    }
+}
+
+static json_t *times_json(const struct stats_times *times)
+{
+    json_t *object = json_pack("{s:I,s:I}", "count", (json_int_t)route_times_count(times), "sumUs",
+                               (json_int_t)times->sum_us);
+    for (unsigned i = 0; i < SHARES; i++)
+        json_object_set_new(object, share_names[i],
+                            json_real(route_times_quantile_us(times, shares[i])));
+    return object;
+}
+
+/* A line a route. */
+static void print_json(const struct route_totals *t)
+{
+    static const char *const classes[STATS_ROUTE_CLASSES] = {"none", "1xx", "2xx",
+                                                             "3xx",  "4xx", "5xx"};
+    for (uint32_t i = 0; i < t->count; i++) {
+        json_t *requests = json_object();
+        for (unsigned c = 0; c < STATS_ROUTE_CLASSES; c++)
+            json_object_set_new(requests, classes[c],
+                                json_integer((json_int_t)t->routes[i].requests[c]));
+        json_t *line = json_pack("{s:s,s:o,s:o,s:o}", "route", t->routes[i].name, "requests",
+                                 requests, "total", times_json(&t->routes[i].total), "backend",
+                                 times_json(&t->routes[i].head));
+        json_dumpf(line, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(line);
+    }
+}
+
+/* Waits, looks again, and leaves in `t` what lies between. False: said on stderr. */
+static bool wait_and_look(const struct ctl_options *o, const struct stats_map *map,
+                          struct route_totals *t)
+{
+    struct route_totals before = *t;
+    struct timespec rest = {.tv_sec = o->seconds};
+    nanosleep(&rest, NULL);
+    bool is_read = look(o, map, t);
+    for (uint32_t i = 0; is_read && i < t->count; i++) {
+        const struct stats_route *was = route_totals_find(&before, t->routes[i].name);
+        if (was != NULL)
+            route_totals_since(&t->routes[i], was);
+    }
+    route_totals_free(&before);
+    return is_read;
+}
+
+enum ctl_exit ctl_routes(const struct ctl_options *o)
+{
+    struct stats_map map;
+    struct route_totals totals = {0};
+    if (!ctl_telemetry_open(o, &map))
+        return CTL_FAILED;
+    bool is_read = look(o, &map, &totals);
+    if (is_read && o->has_seconds)
+        is_read = wait_and_look(o, &map, &totals);
+    if (is_read && o->output == CTL_JSON)
+        print_json(&totals);
+    else if (is_read)
+        print_table(&totals, o->has_seconds ? o->seconds : 0);
+    if (is_read)
+        route_totals_free(&totals);
+    stats_map_close(&map);
+    return is_read ? CTL_DONE : CTL_FAILED;
+}
