@@ -288,18 +288,31 @@ void h1_server_close(struct h1_server *s)
     enter(s);
 }
 
+/* From outside, in HEAD. */
+static void refuse_head(struct h1_server *s, enum http_fault fault)
+{
+    ASSERT(s->is_over == NULL && s->phase == H1_SERVER_HEAD);
+    bool is_over = false;
+    s->is_over = &is_over;
+    h1_server_refuse(s, fault);
+    if (!is_over)
+        run(s, &is_over);
+    if (!is_over)
+        s->is_over = NULL;
+}
+
+void h1_server_shed_head(struct h1_server *s)
+{
+    refuse_head(s, HTTP_FAULT_head_slow);
+}
+
 void h1_server_timeout(struct h1_server *s)
 {
     ASSERT(s->is_over == NULL);
     if (s->phase == H1_SERVER_IDLE) {
         h1_server_close(s);
     } else if (s->phase == H1_SERVER_HEAD) {
-        bool is_over = false;
-        s->is_over = &is_over;
-        h1_server_refuse(s, HTTP_FAULT_head_timeout);
-        run(s, &is_over);
-        if (!is_over)
-            s->is_over = NULL;
+        refuse_head(s, HTTP_FAULT_head_timeout);
     } else if (s->phase == H1_SERVER_DRAIN) {
         bool was_too_much = s->drained_bytes == H1_DRAIN_BYTES_MAX;
         end(s, was_too_much ? H1_SERVER_END_drain_bytes : H1_SERVER_END_drain_timeout);

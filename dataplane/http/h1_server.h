@@ -172,5 +172,9 @@ void h1_server_abort(struct h1_server *s);
  * EXCHANGE. May call on_end before it returns. */
 void h1_server_timeout(struct h1_server *s);
 
+/* HEAD: others need its buffer, which is given back at once; the answer is 408. May call on_end
+ * before it returns. */
+void h1_server_shed_head(struct h1_server *s);
+
 /* Asserts the invariants of a connection. */
 void check_h1_server(const struct h1_server *s);

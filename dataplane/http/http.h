@@ -134,6 +134,7 @@ enum http_known {
     X(informational_many, 502, "too many informational answers")                                   \
     X(switching, 502, "101 that nobody asked for")                                                 \
     X(head_timeout, 408, "head did not arrive in time")                                            \
+    X(head_slow, 408, "head came slower than others needed its buffer")                            \
     X(head_cut, 400, "peer ended within a head")                                                   \
     X(body_cut, 400, "peer ended within a body")                                                   \
     X(no_head_buffer, 503, "no head buffer is left")                                               \

@@ -20,12 +20,26 @@ void proxy_conn_arm_rest(struct proxy_conn *c)
     arm(c, c->proxy->config.body_ms);
 }
 
+static void leave_heads(struct proxy_conn *c)
+{
+    if (list_is_linked(&c->head))
+        list_remove(&c->head);
+}
+
+void proxy_conn_shed_head(struct proxy *p)
+{
+    struct list_node *node = list_take_front(&p->heads);
+    if (node != NULL)
+        h1_server_shed_head(&container_of(node, struct proxy_conn, head)->h1);
+}
+
 /* Its stream is gone. */
 static void free_conn(struct proxy_conn *c)
 {
     ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL);
     struct proxy *p = c->proxy;
     wheel_disarm(&p->core->wheel, &c->timer);
+    leave_heads(c);
     c->is_open = false;
     p->core->stats->counters[STAT_proxy_conns_now]--;
     pool_put(&p->conns, c);
@@ -61,12 +75,14 @@ static void on_phase(struct h1_server *s, enum h1_server_phase phase)
 {
     struct proxy_conn *c = conn_of(s);
     const struct proxy_config *config = &c->proxy->config;
+    leave_heads(c);
     switch (phase) {
     case H1_SERVER_IDLE:
         arm(c, config->keep_alive_ms);
         break;
     case H1_SERVER_HEAD:
         arm(c, config->head_ms);
+        list_push_back(&c->proxy->heads, &c->head);
         break;
     case H1_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
         arm(c, config->body_ms);

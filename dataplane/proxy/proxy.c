@@ -58,6 +58,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
+    list_init(&p->heads);
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
     access_init(p, config->exchanges_max);

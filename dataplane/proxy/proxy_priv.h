@@ -44,6 +44,7 @@ struct proxy_conn {
     struct proxy *proxy;
     struct exchange *exchange; /* NULL: none is under way */
     struct wheel_timer timer;  /* whenever there is no exchange */
+    struct list_node head;     /* on proxy.heads while a part of a head is there */
     struct stream_addrs addrs;
     bool is_open; /* out of the pool */
 };
@@ -118,12 +119,15 @@ struct proxy {
     struct pool exchanges;
     struct pool mirrors;
     struct pool head_bufs;
+    struct list_node
+        heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
     struct list_node all_mirrors;     /* struct mirror */
     struct even shares[PROXY_SHARES]; /* by the rule's number */
     struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
     struct even mirror_shares[PROXY_SHARES];         /* by the mirror's number */
+    bool is_shedding;                                /* a head buffer: see proxy_env.c */
     uint32_t walk; /* connections below this index know the current image */
 };
 
@@ -135,6 +139,9 @@ void proxy_env_init(struct proxy *p);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
+/* Of those that have sent a part of a head, the one that has done so longest is refused: 408.
+ * Nothing if there is none. */
+void proxy_conn_shed_head(struct proxy *p);
 /* Resets it, without an exchange by now; counts why. */
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
