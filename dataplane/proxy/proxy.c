@@ -157,4 +157,7 @@ void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
                                  .head_bufs = p->head_bufs.used,
                                  .upstream_busy = upstream_busy_count(p->upstream),
                                  .upstream_idle = upstream_idle_count(p->upstream)};
+    ret->held_bytes = pool_used_bytes(&p->conns) + pool_used_bytes(&p->exchanges) +
+                      pool_used_bytes(&p->mirrors) + pool_used_bytes(&p->head_bufs) +
+                      upstream_used_bytes(p->upstream);
 }

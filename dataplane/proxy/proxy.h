@@ -89,6 +89,7 @@ struct proxy_counts {
     uint32_t head_bufs;
     uint32_t upstream_busy;
     uint32_t upstream_idle;
+    uint64_t held_bytes; /* of what is out of the pools, those of upstream too */
 };
 
 /* What is out of the pools now. For tests and gauges. */
