@@ -219,7 +219,7 @@ static enum h1_server_end end_reason(const struct h1_server *s)
     bool is_idle = s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_DRAIN;
     if (s->is_broken_off)
         return H1_SERVER_END_broken_off;
-    if (is_idle && stream_end(s->stream) == STREAM_END_ORDERLY)
+    if ((is_idle || s->is_switched) && stream_end(s->stream) == STREAM_END_ORDERLY)
         return H1_SERVER_END_client;
     return is_idle ? H1_SERVER_END_lost_idle : H1_SERVER_END_lost_busy;
 }

@@ -60,14 +60,18 @@ static void on_request(struct h1_server *s)
 static void on_body(struct h1_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
-    if (e != NULL && e->has_request_head)
+    if (e != NULL && e->is_tunnel)
+        tunnel_pump(e);
+    else if (e != NULL && e->has_request_head)
         exchange_pump_request(e);
 }
 
 static void on_writable(struct h1_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
-    if (e != NULL && e->has_response_head)
+    if (e != NULL && e->is_tunnel)
+        tunnel_pump(e);
+    else if (e != NULL && e->has_response_head)
         exchange_pump_response(e);
 }
 
@@ -103,7 +107,9 @@ static void on_end(struct h1_server *s, bool was_in_exchange)
     struct proxy_conn *c = conn_of(s);
     ASSERT((unsigned)s->end < array_len(counters));
     stat_inc(c->proxy->core, counters[s->end]);
-    if (c->exchange != NULL)
+    if (c->exchange != NULL && c->exchange->is_tunnel)
+        tunnel_on_client_end(c->exchange, s->end == H1_SERVER_END_client);
+    else if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
     free_conn(c);
 }

@@ -98,12 +98,13 @@ bool exchange_forward_head(struct exchange *e)
                            .authority = authority,
                            .fields = t.fields.fields,
                            .body = head->body,
-                           .length = head->length};
+                           .length = head->length,
+                           .is_upgrade = e->is_upgrade};
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
     r.n_fields = t.fields.n;
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
-    if (e->has_request_head && !e->is_mirrored)
+    if (e->has_request_head && !e->is_mirrored && !e->is_upgrade)
         mirrors_begin(e, &r);
     e->is_mirrored |= e->has_request_head;
     return e->has_request_head;

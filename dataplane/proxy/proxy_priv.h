@@ -25,6 +25,9 @@
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
+/* A tunnel in which nothing moves: applications that want to know of each other ask every minute or
+ * so, others may rest for long; peers that are gone are found by TCP's keepalive in minutes. */
+#define PROXY_TUNNEL_IDLE_MS_MAX (3600u * 1000u)
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
 /* Values of its session that are looked at in one request: a client that has cookies for several
@@ -72,6 +75,8 @@ struct exchange {
     bool has_response_head;     /* the final head went to the client */
     bool is_waiting;            /* for its next try: it has no backend connection */
     bool is_mirrored;           /* as far as the rule wants it */
+    bool is_upgrade;            /* it asks for WebSocket, and the backend is told */
+    bool is_tunnel;             /* the backend agreed: see tunnel.c */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
@@ -95,6 +100,8 @@ struct exchange {
     struct upstream_conn_id session_at; /* likewise: its endpoint */
     bool has_session;                   /* one that counts came with the request */
     bool is_session_moved;              /* but its endpoint may get no request */
+    uint64_t generation;                /* of a tunnel, which has no image: where it was matched, */
+    uint32_t backend_index;             /* and who was chosen there */
     bool is_stale; /* the last try's connection was idle too long: `failed` did not fail by it */
 };
 
@@ -119,6 +126,7 @@ struct proxy {
     struct pool exchanges;
     struct pool mirrors;
     struct pool head_bufs;
+    uint32_t tunnels; /* of the exchanges */
     struct list_node
         heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
@@ -221,6 +229,20 @@ enum retry_when retry_after_status(struct exchange *e, uint16_t status);
 enum retry_when retry_after_timeout(struct exchange *e);
 /* Sends it again. It has no backend connection. May end the exchange. */
 void exchange_retry(struct exchange *e, enum retry_when when);
+
+/* tunnel.c */
+/* Looks whether the request asks for WebSocket. */
+void tunnel_ask(struct exchange *e);
+/* It does, and there are as many tunnels as there may be. */
+bool tunnel_is_full(const struct exchange *e);
+/* Does the backend's 101 answer just this request? */
+bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head);
+/* The client has its 101: from here on it is a tunnel. */
+void tunnel_begin(struct exchange *e);
+/* Moves what there is, both ways. May end the exchange. */
+void tunnel_pump(struct exchange *e);
+/* The client's connection is over, in good order or not. Ends the exchange. */
+void tunnel_on_client_end(struct exchange *e, bool is_orderly);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);
