@@ -166,7 +166,7 @@ def a_head_of_64_kb_is_431_and_holds_no_memory(l):
 
 
 @suite.test("S19")
-def an_upgrade_is_not_taken_and_the_request_is_answered_as_it_is(l):
+def an_upgrade_that_is_no_handshake_is_not_taken_and_the_request_is_answered(l):
     status, headers, _ = ask(l, "/echo", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket")
     assert status in (200, 400, 501) and "upgrade" not in headers, (status, headers)
     answer = say(l, b"CONNECT foo.example.com:443 HTTP/1.1\r\nHost: foo.example.com:443\r\n\r\n")
