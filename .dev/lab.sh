@@ -30,6 +30,10 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/tcp_numbers.py" "$@"
         ;;
+    http) # what slow and idle clients cost, then beside peers
+        shift
+        exec python3 "$TOP/tests/bench/http_numbers.py" "$@"
+        ;;
     route) # what routes cost as their number grows
         shift
         exec python3 "$TOP/tests/bench/route_numbers.py" "$@"

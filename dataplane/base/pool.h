@@ -29,6 +29,12 @@ void *pool_get(struct pool *p);
 /* Gives `object` back. It must have come from this pool. */
 void pool_put(struct pool *p, void *object);
 
+/* Bytes of the objects that are out. */
+static inline size_t pool_used_bytes(const struct pool *p)
+{
+    return (size_t)p->used * p->object_bytes;
+}
+
 /* The object's position, 0..capacity-1: a stable small id while the object is out. */
 uint32_t pool_index(const struct pool *p, const void *object);
 

@@ -86,7 +86,8 @@ static void take_head(struct h1_client *c, const bool *is_over)
     enum http_fault fault =
         http_parse_response(buf->bytes, buf->len, c->is_head_request, &buf->head);
     bool is_informational = fault == HTTP_FAULT_none && buf->head.status < 200;
-    if (is_informational && buf->head.status == 101)
+    bool is_switch = is_informational && buf->head.status == 101;
+    if (is_switch && !c->is_switch_asked)
         fault = HTTP_FAULT_switching;
     if (is_informational && ++c->informationals > HTTP_INFORMATIONAL_MAX)
         fault = HTTP_FAULT_informational_many;
@@ -101,7 +102,8 @@ static void take_head(struct h1_client *c, const bool *is_over)
                         buf->head.length);
     }
     c->ops->on_response(c);
-    if (!*is_over && !is_informational)
+    ASSERT(*is_over || !is_switch || c->is_final_head);
+    if (!*is_over && c->is_final_head)
         put_response(c);
 }
 
@@ -182,6 +184,7 @@ void h1_client_init(struct h1_client *c, struct stream *stream, const struct htt
 static void put_request(struct h1_text *t, const struct h1_request *r)
 {
     ASSERT(r->body != HTTP_BODY_UNTIL_CLOSE && r->path.len > 0);
+    ASSERT(!r->is_upgrade || r->body == HTTP_BODY_NONE);
     h1_text_put(t, r->preface);
     h1_text_put(t, r->method);
     h1_text_put(t, SLICE_LIT(" "));
@@ -193,6 +196,8 @@ static void put_request(struct h1_text *t, const struct h1_request *r)
     h1_text_put(t, SLICE_LIT(" HTTP/1.1\r\nHost: "));
     h1_text_put(t, r->authority);
     h1_text_put(t, SLICE_LIT("\r\n"));
+    if (r->is_upgrade)
+        h1_text_put(t, SLICE_LIT(H1_UPGRADE));
     h1_text_put_fields(t, r->fields, r->n_fields);
     h1_text_put_framing(t, r->body, r->length);
     h1_text_put(t, SLICE_LIT("\r\n"));
@@ -213,6 +218,7 @@ bool h1_client_send_head(struct h1_client *c, const struct h1_request *r)
     c->is_final_head = false;
     c->is_response_begun = false;
     c->is_keep_alive = false;
+    c->is_switch_asked = r->is_upgrade;
     c->informationals = 0;
     c->fault = HTTP_FAULT_none;
     h1_body_in_init(&c->in, HTTP_BODY_NONE, 0);
@@ -269,6 +275,21 @@ bool h1_client_body_is_done(const struct h1_client *c)
 enum http_fault h1_client_body_fault(const struct h1_client *c)
 {
     return c->in.fault;
+}
+
+void h1_client_switch(struct h1_client *c)
+{
+    ASSERT(c->phase == H1_CLIENT_ASKING && c->is_switch_asked && !c->is_final_head);
+    ASSERT(h1_client_is_sent(c));
+    c->is_final_head = true;
+    h1_body_in_init(&c->in, HTTP_BODY_UNTIL_CLOSE, 0);
+    h1_body_out_init(&c->out, HTTP_BODY_UNTIL_CLOSE, 0);
+}
+
+void h1_client_refuse_switch(struct h1_client *c)
+{
+    ASSERT(c->is_switch_asked && !c->is_final_head);
+    end_by_fault(c, HTTP_FAULT_switching);
 }
 
 bool h1_client_finish(struct h1_client *c)

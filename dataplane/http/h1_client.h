@@ -41,7 +41,8 @@ struct h1_client_ops {
     /* Room to write: established, or room again after less was taken than given. */
     void (*on_writable)(struct h1_client *c);
     /* An informational head (1xx) or the final head is there: c->response->head, for use in this
-     * callback only: a long body does not hold a buffer. */
+     * callback only: a long body does not hold a buffer. 101 comes only where the request asks for
+     * it, and has the callback call h1_client_switch() or end the connection. */
     void (*on_response)(struct h1_client *c);
     /* More of the response's body, or its end, may be there: see h1_client_body_ready(). Also comes
      * once right after the final on_response. */
@@ -67,6 +68,7 @@ struct h1_client {
     bool is_final_head;     /* the final response head was parsed */
     bool is_response_begun; /* at least one byte came */
     bool is_keep_alive;     /* the backend is willing */
+    bool is_switch_asked;   /* the request asks to leave HTTP */
     uint8_t informationals;
     uint64_t requests; /* asked on this connection */
 };
@@ -88,6 +90,7 @@ struct h1_request {
     uint32_t n_fields;
     enum http_body body; /* NONE, LENGTH, CHUNKED */
     uint64_t length;
+    bool is_upgrade; /* to WebSocket: Connection and Upgrade are added; no body */
 };
 
 /* Sends a request's head; the connection is READY, or OPENING, then it goes out when that is done
@@ -125,6 +128,13 @@ enum http_fault h1_client_body_fault(const struct h1_client *c);
 /* After a complete exchange. True: the connection is READY for
  * another request; false: it must be let go by h1_client_abort() or _close(). */
 bool h1_client_finish(struct h1_client *c);
+
+/* The 101 is taken: no HTTP from here on. Body bytes both ways are all bytes until the end of each
+ * direction, moved by h1_move.h. The connection cannot be used again. */
+void h1_client_switch(struct h1_client *c);
+
+/* The 101 does not fit the request: ends it by a fault. on_end comes. */
+void h1_client_refuse_switch(struct h1_client *c);
 
 /* Lets go in good order (FIN after what is queued). No callback comes. */
 void h1_client_close(struct h1_client *c);

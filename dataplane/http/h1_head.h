@@ -16,6 +16,9 @@ enum h1_head_state {
 enum h1_head_state h1_head_read(struct http_head_buf *buf, struct stream *s, bool is_request,
                                 enum http_fault *ret_fault);
 
+/* What asks for WebSocket, and agrees to it, beside its own fields. */
+#define H1_UPGRADE "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
 /* Text that is put together in memory of a fixed size. */
 struct h1_text {
     size_t len;

@@ -42,3 +42,27 @@ size_t h1_move_response(struct h1_server *to, struct h1_client *from)
     h1_body_in_report(&from->in, from->env, true);
     return moved;
 }
+
+static size_t move_raw(struct h1_body_out *out, struct stream *to, struct h1_body_in *in,
+                       struct stream *from)
+{
+    ASSERT(out->kind == HTTP_BODY_UNTIL_CLOSE && in->kind == HTTP_BODY_UNTIL_CLOSE);
+    if (out->is_ended)
+        return 0;
+    size_t moved = h1_body_out_move(out, to, in, from);
+    if (in->is_done && out->spill == NULL) {
+        h1_body_out_end(out, to);
+        stream_shutdown(to);
+    }
+    return moved;
+}
+
+size_t h1_move_up(struct h1_client *to, struct h1_server *from)
+{
+    return move_raw(&to->out, to->stream, &from->in, from->stream);
+}
+
+size_t h1_move_down(struct h1_server *to, struct h1_client *from)
+{
+    return move_raw(&to->out, to->stream, &from->in, from->stream);
+}

@@ -15,3 +15,10 @@ size_t h1_move_request(struct h1_client *to, struct h1_server *from);
 /* Response body, backend to client. Returns bytes moved. The caller finishes the exchange when
  * h1_client_body_is_done(). */
 size_t h1_move_response(struct h1_server *to, struct h1_client *from);
+
+/* Of connections that were switched, from the client to the backend. Returns bytes moved. When the
+ * source has ended and all of it is with the destination, that is shut down: out.is_ended. */
+size_t h1_move_up(struct h1_client *to, struct h1_server *from);
+
+/* The same from the backend to the client. */
+size_t h1_move_down(struct h1_server *to, struct h1_client *from);

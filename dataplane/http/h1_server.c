@@ -221,7 +221,7 @@ static enum h1_server_end end_reason(const struct h1_server *s)
     bool is_idle = s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_DRAIN;
     if (s->is_broken_off)
         return H1_SERVER_END_broken_off;
-    if (is_idle && stream_end(s->stream) == STREAM_END_ORDERLY)
+    if ((is_idle || s->is_switched) && stream_end(s->stream) == STREAM_END_ORDERLY)
         return H1_SERVER_END_client;
     return is_idle ? H1_SERVER_END_lost_idle : H1_SERVER_END_lost_busy;
 }
@@ -290,18 +290,31 @@ void h1_server_close(struct h1_server *s)
     enter(s);
 }
 
+/* From outside, in HEAD. */
+static void refuse_head(struct h1_server *s, enum http_fault fault)
+{
+    ASSERT(s->is_over == NULL && s->phase == H1_SERVER_HEAD);
+    bool is_over = false;
+    s->is_over = &is_over;
+    h1_server_refuse(s, fault);
+    if (!is_over)
+        run(s, &is_over);
+    if (!is_over)
+        s->is_over = NULL;
+}
+
+void h1_server_shed_head(struct h1_server *s)
+{
+    refuse_head(s, HTTP_FAULT_head_slow);
+}
+
 void h1_server_timeout(struct h1_server *s)
 {
     ASSERT(s->is_over == NULL);
     if (s->phase == H1_SERVER_IDLE) {
         h1_server_close(s);
     } else if (s->phase == H1_SERVER_HEAD) {
-        bool is_over = false;
-        s->is_over = &is_over;
-        h1_server_refuse(s, HTTP_FAULT_head_timeout);
-        run(s, &is_over);
-        if (!is_over)
-            s->is_over = NULL;
+        refuse_head(s, HTTP_FAULT_head_timeout);
     } else if (s->phase == H1_SERVER_DRAIN) {
         bool was_too_much = s->drained_bytes == H1_DRAIN_BYTES_MAX;
         end(s, was_too_much ? H1_SERVER_END_drain_bytes : H1_SERVER_END_drain_timeout);

@@ -92,6 +92,7 @@ struct h1_server {
     bool is_body_dropped;   /* this response has no body, whatever is written */
     bool is_closing;        /* the connection ends after this exchange */
     bool is_broken_off;     /* the stream was aborted by us */
+    bool is_switched;       /* a 101 went out: no HTTP any more */
     uint32_t drained_bytes;
     uint64_t requests; /* heads parsed on this connection */
 };
@@ -144,6 +145,11 @@ bool h1_server_send_informational(struct h1_server *s, const struct h1_response 
  * is too long, or no buffer was left: h1_server_abort(). */
 bool h1_server_send_head(struct h1_server *s, const struct h1_response *r);
 
+/* Sends 101 to a request for WebSocket: no HTTP from here on. Body bytes both ways are all bytes
+ * until the end of each direction, moved by h1_move.h. The connection stays in EXCHANGE; when both
+ * directions have ended: h1_server_finish(). False: as above. */
+bool h1_server_switch(struct h1_server *s, const struct h1_response *r);
+
 /* How many body bytes would be taken now. */
 size_t h1_server_write_room(const struct h1_server *s);
 
@@ -174,6 +180,10 @@ void h1_server_abort(struct h1_server *s);
 /* The owner's timer of this phase ran out: IDLE closes, HEAD answers 408, DRAIN ends; nothing in
  * EXCHANGE. May call on_end before it returns. */
 void h1_server_timeout(struct h1_server *s);
+
+/* HEAD: others need its buffer, which is given back at once; the answer is 408. May call on_end
+ * before it returns. */
+void h1_server_shed_head(struct h1_server *s);
 
 /* Asserts the invariants of a connection. */
 void check_h1_server(const struct h1_server *s);

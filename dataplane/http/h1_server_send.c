@@ -80,6 +80,26 @@ bool h1_server_send_informational(struct h1_server *s, const struct h1_response 
     return !t.is_full && h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
 }
 
+bool h1_server_switch(struct h1_server *s, const struct h1_response *r)
+{
+    ASSERT(s->is_owed && !s->is_head_sent && s->is_modern && r->status == 101);
+    ASSERT(h1_server_body_is_done(s));
+    struct h1_text t;
+    t.len = 0;
+    t.is_full = false;
+    put_status_line(&t, r->status, r->reason);
+    h1_text_put_fields(&t, r->fields, r->n_fields);
+    h1_text_put(&t, SLICE_LIT(H1_UPGRADE "\r\n"));
+    if (t.is_full || !h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
+        return false;
+    s->is_head_sent = true;
+    s->is_switched = true;
+    s->is_closing = true;
+    h1_body_in_init(&s->in, HTTP_BODY_UNTIL_CLOSE, 0);
+    h1_body_out_init(&s->out, HTTP_BODY_UNTIL_CLOSE, 0);
+    return true;
+}
+
 /* Composes and sends the head and, for small answers, the body with it. */
 static bool send_final(struct h1_server *s, const struct h1_response *r, struct slice body)
 {

@@ -132,8 +132,9 @@ enum http_known {
     X(trailer_long, 431, "trailer section is too long")                                            \
     X(status_line, 502, "status line breaks the grammar")                                          \
     X(informational_many, 502, "too many informational answers")                                   \
-    X(switching, 502, "101 that nobody asked for")                                                 \
+    X(switching, 502, "101 that nobody asked for, or that does not fit what was asked")            \
     X(head_timeout, 408, "head did not arrive in time")                                            \
+    X(head_slow, 408, "head came slower than others needed its buffer")                            \
     X(head_cut, 400, "peer ended within a head")                                                   \
     X(body_cut, 400, "peer ended within a body")                                                   \
     X(no_head_buffer, 503, "no head buffer is left")                                               \
@@ -184,7 +185,7 @@ struct http_head {
     struct slice query;     /* without '?' */
     bool has_query;         /* "/a?" has one, of no bytes */
     bool is_expecting_continue;
-    bool is_upgrade_asked; /* Upgrade was there; it is never forwarded */
+    bool is_upgrade_asked; /* Upgrade was there; see http_asks_websocket() */
 
     /* response */
     bool is_bodiless; /* HEAD, 1xx, 204, 304: no body follows, whatever `body` says */
@@ -194,6 +195,7 @@ struct http_head {
     /* both */
     uint8_t version_minor; /* HTTP/1.x */
     bool is_keep_alive;    /* the sender is willing to go on after this message */
+    bool is_upgrade_named; /* Connection says: upgrade */
     enum http_body body;   /* what the fields say; see is_bodiless */
     uint64_t length;       /* HTTP_BODY_LENGTH */
     uint32_t n_fields;
@@ -234,6 +236,14 @@ bool http_head_find(const struct http_head *head, const char *name, struct slice
 
 /* The value of the first field that is known as `known`; false: none. */
 bool http_head_known(const struct http_head *head, enum http_known known, struct slice *ret_value);
+
+/* Does the request ask for WebSocket, in every detail as RFC 6455, section 4.1 has it, and for
+ * nothing else? *ret_key: its Sec-WebSocket-Key. Cost: a pass over the fields for each that is
+ * looked for, if there is an Upgrade. */
+bool http_asks_websocket(const struct http_head *head, struct slice *ret_key);
+
+/* Does the response, a 101, agree to that, with this Sec-WebSocket-Accept (section 4.2.2)? */
+bool http_agrees_to_websocket(const struct http_head *head, struct slice accept);
 
 /* Is it a field that configuration cannot set: hop by hop, framing, or Host (which is no plain
  * field)? */

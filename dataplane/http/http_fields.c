@@ -98,7 +98,8 @@ static bool next_token(struct slice *rest, struct slice *ret, bool *ret_bad)
 }
 
 /* Connection: close, keep-alive, and names of fields that end here. */
-static enum http_fault take_connection(struct slice v, struct http_field_facts *facts)
+static enum http_fault take_connection(struct slice v, struct http_head *head,
+                                       struct http_field_facts *facts)
 {
     struct slice token;
     bool is_bad = false;
@@ -107,6 +108,8 @@ static enum http_fault take_connection(struct slice v, struct http_field_facts *
             facts->is_close = true;
         else if (slice_eq_nocase(token, SLICE_LIT("keep-alive")))
             facts->is_keep_alive = true;
+        else if (slice_eq_nocase(token, SLICE_LIT("upgrade")))
+            head->is_upgrade_named = true;
         else
             facts->is_naming = true;
     }
@@ -130,7 +133,7 @@ static enum http_fault take_known(enum http_known known, struct slice v, struct 
         facts->is_coding = true;
         return HTTP_FAULT_none;
     case HTTP_KNOWN_CONNECTION:
-        return take_connection(v, facts);
+        return take_connection(v, head, facts);
     case HTTP_KNOWN_EXPECT:
         if (!slice_eq_nocase(v, SLICE_LIT("100-continue")))
             return HTTP_FAULT_expect;

@@ -32,7 +32,7 @@ enum http_known http_known_of(struct slice name);
 bool http_known_is_hop(enum http_known known);
 
 /* Parses all field lines and the empty line; fills in fields, known, is_hop, n_fields, length,
- * is_expecting_continue, is_upgrade_asked, and `ret`. */
+ * is_expecting_continue, is_upgrade_asked, is_upgrade_named, and `ret`. */
 enum http_fault http_fields_parse(struct http_cursor *c, struct http_head *head,
                                   struct http_field_facts *ret);
 

@@ -103,10 +103,12 @@ static void fill_places(const struct exchange *e, struct access_record *r)
     enum route_outcome outcome = e->route.outcome;
     bool has_listener = e->is_matched && outcome != ROUTE_OUTCOME_NO_LISTENER;
     bool has_rule = e->is_matched && outcome == ROUTE_OUTCOME_RULE;
-    r->generation = v != NULL ? v->header->generation : 0;
+    r->generation = v != NULL ? v->header->generation : e->generation;
     r->listener = has_listener ? e->route.listener : ACCESS_NONE;
     r->rule = has_rule ? e->route.rule : ACCESS_NONE;
     r->backend = e->target != NULL ? (uint32_t)(e->target - v->backends) : ACCESS_NONE;
+    if (e->is_tunnel)
+        r->backend = e->backend_index;
 }
 
 /* Who talked to whom. */

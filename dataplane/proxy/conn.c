@@ -21,6 +21,19 @@ void proxy_conn_arm_rest(struct proxy_conn *c)
     arm(c, c->proxy->config.body_ms);
 }
 
+static void leave_heads(struct proxy_conn *c)
+{
+    if (list_is_linked(&c->head))
+        list_remove(&c->head);
+}
+
+void proxy_conn_shed_head(struct proxy *p)
+{
+    struct list_node *node = list_take_front(&p->heads);
+    if (node != NULL)
+        h1_server_shed_head(&container_of(node, struct proxy_conn, head)->h1);
+}
+
 bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
                           uint32_t *ret_bind)
 {
@@ -46,6 +59,7 @@ void proxy_conn_free(struct proxy_conn *c)
     upstream_keep_drop(p->upstream, &c->keep);
     proxy_conn_put_part(c);
     wheel_disarm(&p->core->wheel, &c->timer);
+    leave_heads(c);
     c->is_open = false;
     p->core->stats->counters[STAT_proxy_conns_now]--;
     pool_put(&p->conns, c);
@@ -68,14 +82,18 @@ static void on_body(struct h1_server *s)
     struct exchange *e = conn_of(s)->exchange;
     if (e != NULL)
         kept_body_on_event(e);
-    if (e != NULL && e->has_request_head)
+    if (e != NULL && e->is_tunnel)
+        tunnel_pump(e);
+    else if (e != NULL && e->has_request_head)
         exchange_pump_request(e);
 }
 
 static void on_writable(struct h1_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
-    if (e != NULL && e->has_response_head)
+    if (e != NULL && e->is_tunnel)
+        tunnel_pump(e);
+    else if (e != NULL && e->has_response_head)
         exchange_pump_response(e);
 }
 
@@ -83,12 +101,14 @@ static void on_phase(struct h1_server *s, enum h1_server_phase phase)
 {
     struct proxy_conn *c = conn_of(s);
     const struct proxy_config *config = &c->proxy->config;
+    leave_heads(c);
     switch (phase) {
     case H1_SERVER_IDLE:
         arm(c, config->keep_alive_ms);
         break;
     case H1_SERVER_HEAD:
         arm(c, config->head_ms);
+        list_push_back(&c->proxy->heads, &c->head);
         break;
     case H1_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
         arm(c, config->body_ms);
@@ -116,7 +136,9 @@ static void on_end(struct h1_server *s, bool was_in_exchange)
     struct proxy_conn *c = conn_of(s);
     ASSERT((unsigned)s->end < array_len(counters));
     stat_inc(c->proxy->core, counters[s->end]);
-    if (c->exchange != NULL)
+    if (c->exchange != NULL && c->exchange->is_tunnel)
+        tunnel_on_client_end(c->exchange, s->end == H1_SERVER_END_client);
+    else if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
     proxy_conn_free(c);
 }

@@ -33,7 +33,7 @@ void exchange_cors_begin(struct exchange *e, const struct image_rule *rule)
         !route_cors_allows(v, e->cors, origin, &told))
         return;
     e->cors_origin = told;
-    e->needs_head = told.ptr == origin.ptr;
+    e->needs_head |= told.ptr == origin.ptr;
 }
 
 bool exchange_is_preflight(const struct exchange *e)

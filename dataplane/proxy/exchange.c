@@ -47,6 +47,10 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
     wheel_disarm(&p->core->wheel, &e->timer);
     if (e->image.view != NULL)
         e->image.unpin(e->image.owner);
+    if (e->is_tunnel) {
+        p->tunnels--;
+        p->core->stats->counters[STAT_proxy_tunnels_now]--;
+    }
     e->client->exchange = NULL;
     stat_inc(p->core, why);
     p->core->stats->counters[STAT_proxy_exchanges_now]--;
@@ -171,6 +175,10 @@ static void follow_rule(struct exchange *e)
     if (exchange_limit(e, rule) || redirect(e, rule))
         return;
     exchange_session_begin(e, rule);
+    if (tunnel_is_full(e)) {
+        exchange_answer(e, STAT_proxy_end_tunnels_full, 503);
+        return;
+    }
     if (!has_target(e, rule)) {
         exchange_answer(e, STAT_proxy_end_rule_fault, 500);
         return;
@@ -222,6 +230,7 @@ void exchange_begin(struct proxy_conn *c)
                            .head_us = ACCESS_NO_TIME,
                            .connect_us = ACCESS_NO_TIME};
     e->is_expecting_continue = c->h1.request->head.is_expecting_continue;
+    tunnel_ask(e);
     e->timer.on_expire = exchange_on_timer;
     list_init(&e->mirrors);
     c->exchange = e;

@@ -98,14 +98,15 @@ bool exchange_forward_head(struct exchange *e)
                            .authority = authority,
                            .fields = t.fields.fields,
                            .body = head->body,
-                           .length = head->length};
+                           .length = head->length,
+                           .is_upgrade = e->is_upgrade};
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
     r.n_fields = t.fields.n;
     uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
     r.preface = conn_header_preface(e->client, e->backend, e->target->proxy_header, header);
     e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
-    if (e->has_request_head && !e->is_mirrored)
+    if (e->has_request_head && !e->is_mirrored && !e->is_upgrade)
         mirrors_begin(e, &r);
     e->is_mirrored |= e->has_request_head;
     e->kept_sent = 0;

@@ -26,7 +26,8 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         HTTP_KNOWN_ACCESS_CONTROL_MAX_AGE,       HTTP_KNOWN_ACCESS_CONTROL_EXPOSE_HEADERS};
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
-    bool is_final = head->status >= 200;
+    bool is_switch = head->status == 101;
+    bool is_final = is_switch || head->status >= 200;
     struct session_text t;
     struct field_list l;
     field_list_init(&l);
@@ -42,7 +43,27 @@ static bool send_response(struct exchange *e, const struct http_head *head)
     struct h1_server *to = &e->client->h1;
     if (l.is_full)
         return false;
+    if (is_switch)
+        return h1_server_switch(to, &r);
     return is_final ? h1_server_send_head(to, &r) : h1_server_send_informational(to, &r);
+}
+
+/* 101 to a request that asks for WebSocket. */
+static void switch_protocols(struct exchange *e, struct h1_client *h)
+{
+    const struct http_head *head = &h->response->head;
+    if (!tunnel_is_agreed(e, head)) {
+        h1_client_refuse_switch(h);
+        return;
+    }
+    if (!send_response(e, head)) {
+        exchange_cut(e, STAT_proxy_end_no_buffer);
+        return;
+    }
+    e->has_response_head = true;
+    e->status = head->status;
+    e->head_us = e->proxy->core->now_us;
+    tunnel_begin(e);
 }
 
 void exchange_on_response(struct h1_client *h)
@@ -51,6 +72,10 @@ void exchange_on_response(struct h1_client *h)
     const struct http_head *head = &h->response->head;
     ASSERT(!e->has_response_head);
     exchange_note_progress(e);
+    if (head->status == 101) {
+        switch_protocols(e, h);
+        return;
+    }
     bool is_again = head->status == 100 && e->has_continue; /* we were quicker */
     if (head->status == 100)
         e->has_continue = true;

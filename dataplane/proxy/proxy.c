@@ -24,12 +24,14 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
         .conns_max = conns_max,
         .exchanges_max = conns_max / 2 + 1,
         .mirrors_max = conns_max / 8 + 16,
+        .tunnels_max = conns_max - conns_max / 2 - conns_max / 16, /* some requests have room */
         .limit_buckets = limit_buckets(conns_max),
         .head_bufs_max = conns_max / 4 + 64,
         .keep_alive_ms = 75 * 1000,
         .head_ms = 15 * 1000,
         .body_ms = 60 * 1000,
         .response_ms = 60 * 1000,
+        .tunnel_ms = PROXY_TUNNEL_IDLE_MS_MAX,
         .drain_ms = 5 * 1000,
         .upstream = {.conns_max = conns_max / 2 + 64,
                      .endpoints_max = 4096,
@@ -58,6 +60,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     make_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
     make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
+    list_init(&p->heads);
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
     access_init(p, config->exchanges_max);
@@ -157,4 +160,7 @@ void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
                                  .head_bufs = p->head_bufs.used,
                                  .upstream_busy = upstream_busy_count(p->upstream),
                                  .upstream_idle = upstream_idle_count(p->upstream)};
+    ret->held_bytes = pool_used_bytes(&p->conns) + pool_used_bytes(&p->exchanges) +
+                      pool_used_bytes(&p->mirrors) + pool_used_bytes(&p->head_bufs) +
+                      upstream_used_bytes(p->upstream);
 }

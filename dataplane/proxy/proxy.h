@@ -30,12 +30,14 @@ struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
     uint32_t exchanges_max;         /* requests under way */
     uint32_t mirrors_max;           /* copies of requests under way; beyond: not copied */
+    uint32_t tunnels_max;           /* requests that became tunnels (WebSocket); beyond: 503 */
     uint32_t limit_buckets;         /* of rate limits, 16 bytes each; a power of two, 4 or more */
     uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until it is sent on */
     uint32_t keep_alive_ms;         /* a client connection without a request */
     uint32_t head_ms;               /* from the first byte of a head to its end */
     uint32_t body_ms;               /* a client that owes body bytes, or room for the response */
     uint32_t response_ms;           /* a backend that owes bytes of its response, or takes none */
+    uint32_t tunnel_ms;             /* a tunnel in which nothing moves */
     uint32_t drain_ms;              /* a closing connection whose client still sends */
     uint32_t requests_per_conn_max; /* then the connection is closed in good order; 0: no limit */
     const struct tls_tickets *tickets; /* of TLS sessions; NULL: none is resumed */
@@ -93,6 +95,7 @@ struct proxy_counts {
     uint32_t head_bufs;
     uint32_t upstream_busy;
     uint32_t upstream_idle;
+    uint64_t held_bytes; /* of what is out of the pools, those of upstream too */
 };
 
 /* What is out of the pools now. For tests and gauges. */

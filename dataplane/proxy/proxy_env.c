@@ -3,9 +3,20 @@
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 
+/*
+ * When none is left, whoever has been at his head longest loses his: heads that come whole, as
+ * those of nearly all requests do, hold one for no time, so thousands of clients that send theirs
+ * byte by byte cannot keep others out. His refusal may want the buffer back, for what his window
+ * does not take; so nobody else's is taken meanwhile.
+ */
 static struct http_head_buf *head_get(void *owner)
 {
     struct proxy *p = owner;
+    if (p->head_bufs.used == p->head_bufs.capacity && !p->is_shedding) {
+        p->is_shedding = true;
+        proxy_conn_shed_head(p);
+        p->is_shedding = false;
+    }
     return pool_get(&p->head_bufs);
 }
 

@@ -35,6 +35,9 @@
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
+/* A tunnel in which nothing moves: applications that want to know of each other ask every minute or
+ * so, others may rest for long; peers that are gone are found by TCP's keepalive in minutes. */
+#define PROXY_TUNNEL_IDLE_MS_MAX (3600u * 1000u)
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
 /* Values of its session that are looked at in one request: a client that has cookies for several
@@ -58,6 +61,7 @@ struct proxy_conn {
     struct proxy *proxy;
     struct exchange *exchange;  /* NULL: none is under way */
     struct wheel_timer timer;   /* whenever there is no exchange */
+    struct list_node head;      /* on proxy.heads while a part of a head is there */
     struct stream *unheaded;    /* its PROXY header is still to come; NULL: h1 has it */
     struct http_head_buf *part; /* what came of that header; NULL: nothing */
     struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
@@ -97,6 +101,8 @@ struct exchange {
     uint32_t kept_sent;         /* how much of it this try's backend has */
     uint32_t kept_most;         /* the most that any try's had, and so each mirror has */
     uint32_t kept_seen;         /* how much of it was there at the last event */
+    bool is_upgrade;            /* it asks for WebSocket, and the backend is told */
+    bool is_tunnel;             /* the backend agreed: see tunnel.c */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
     uint64_t progress_us;       /* when something moved last */
     uint64_t begin_us;          /* when the request's head was there */
@@ -120,6 +126,8 @@ struct exchange {
     struct upstream_conn_id session_at; /* likewise: its endpoint */
     bool has_session;                   /* one that counts came with the request */
     bool is_session_moved;              /* but its endpoint may get no request */
+    uint64_t generation;                /* of a tunnel, which has no image: where it was matched, */
+    uint32_t backend_index;             /* and who was chosen there */
     bool is_stale; /* the last try's connection was idle too long: `failed` did not fail by it */
 };
 
@@ -145,6 +153,9 @@ struct proxy {
     struct pool exchanges;
     struct pool mirrors;
     struct pool head_bufs;
+    uint32_t tunnels; /* of the exchanges */
+    struct list_node
+        heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
     struct route_table routes;        /* places of core->routes */
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
@@ -152,6 +163,7 @@ struct proxy {
     struct even shares[PROXY_SHARES]; /* by the rule's number */
     struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
     struct even mirror_shares[PROXY_SHARES];         /* by the mirror's number */
+    bool is_shedding;                                /* a head buffer: see proxy_env.c */
     uint32_t walk; /* connections below this index know the current image */
 };
 
@@ -180,6 +192,9 @@ void proxy_conn_free(struct proxy_conn *c);
 void proxy_conn_put_part(struct proxy_conn *c);
 /* Nobody listens on its address any more. May free it. */
 void proxy_conn_unbind(struct proxy_conn *c);
+/* Of those that have sent a part of a head, the one that has done so longest is refused: 408.
+ * Nothing if there is none. */
+void proxy_conn_shed_head(struct proxy *p);
 /* Resets it, without an exchange by now; counts why. */
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
@@ -315,6 +330,20 @@ void kept_body_on_event(struct exchange *e);
 bool kept_body_is_open(const struct exchange *e);
 /* Sends what there is of it. May let it go. Returns bytes sent. */
 size_t kept_body_pump(struct exchange *e, struct h1_client *to, struct h1_server *from);
+
+/* tunnel.c */
+/* Looks whether the request asks for WebSocket. */
+void tunnel_ask(struct exchange *e);
+/* It does, and there are as many tunnels as there may be. */
+bool tunnel_is_full(const struct exchange *e);
+/* Does the backend's 101 answer just this request? */
+bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head);
+/* The client has its 101: from here on it is a tunnel. */
+void tunnel_begin(struct exchange *e);
+/* Moves what there is, both ways. May end the exchange. */
+void tunnel_pump(struct exchange *e);
+/* The client's connection is over, in good order or not. Ends the exchange. */
+void tunnel_on_client_end(struct exchange *e, bool is_orderly);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

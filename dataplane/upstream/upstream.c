@@ -364,6 +364,11 @@ uint32_t upstream_idle_count(const struct upstream *u)
     return u->idle;
 }
 
+size_t upstream_used_bytes(const struct upstream *u)
+{
+    return pool_used_bytes(&u->conns) + pool_used_bytes(&u->endpoints);
+}
+
 void check_upstream(const struct upstream *u)
 {
     uint32_t idle = 0;

@@ -164,3 +164,6 @@ uint32_t upstream_busy_count(const struct upstream *u);
 
 /* How many connections wait for a request. For tests and gauges. */
 uint32_t upstream_idle_count(const struct upstream *u);
+
+/* Memory of the connections and endpoints that there are. For tests. */
+size_t upstream_used_bytes(const struct upstream *u);

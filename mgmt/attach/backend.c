@@ -19,11 +19,13 @@ static const json_t *find_port(const json_t *service, int64_t number)
     return NULL;
 }
 
-/* HTTP/1.1 in cleartext is what we speak to backends. */
+/* HTTP/1.1 in cleartext is what we speak to backends; over it WebSocket, which is not refused to
+ * those who do not say so either: a backend that does not speak it will not agree. */
 static bool speaks_http(const json_t *port)
 {
     const char *protocol = text_at(port, "appProtocol");
-    return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0;
+    return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0 ||
+           strcmp(protocol, "kubernetes.io/ws") == 0;
 }
 
 /* Is it a Service (or nothing that we know), and may the route refer to it? */

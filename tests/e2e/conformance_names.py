@@ -9,5 +9,4 @@ V1, V2, V3 = "infra-backend-v1", "infra-backend-v2", "infra-backend-v3"
 
 NOT_YET = {
     "HTTPRouteBackendProtocolH2C": "HTTP/2",
-    "HTTPRouteBackendProtocolWebSocket": "WebSocket",
 }

@@ -23,6 +23,7 @@ class Case:
     raw: bytes
     want: str
     sent: int = 1
+    upgrades: int = 0  # how many of these reach the backend with Upgrade
 
 
 def head(method="POST", target="/case", *fields, version="HTTP/1.1", host=HOST):
@@ -37,6 +38,7 @@ def chunk(data):
 
 LAST = b"0\r\n\r\n"
 TE, CLOSE = "Transfer-Encoding: chunked", "Connection: close"
+HANDSHAKE = ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")  # RFC 6455, 1.3
 LENGTH = f"Content-Length: {len(HIDDEN)}"  # the content is a request that must not be taken for one
 
 
@@ -293,6 +295,15 @@ def hop_by_hop():
         yield passed(f"an upgrade to {token} with content", head(
             "POST", "/case", f"Upgrade: {token}", "Connection: close, Upgrade, HTTP2-Settings",
             "HTTP2-Settings: AAMAAABk", LENGTH) + HIDDEN)
+    for token, upgrades in (("websocket", 1), ("WebSocket", 1), ("websocket, h2c", 0), ("websocket/13", 0), ("h2c", 0)):
+        yield dataclasses.replace(passed(f"a handshake for {token} that the backend does not take, and a request", head(
+            "GET", "/case", "Connection: Upgrade, X-Mine", f"Upgrade: {token}", "X-Mine: 1", *HANDSHAKE) +
+            head("GET", "/case", CLOSE), sent=2), upgrades=upgrades)
+    for name, fields in (("another Upgrade", ("Upgrade: h2c",)), ("a second key", HANDSHAKE[1:]),
+                         ("a length of 0", ("Content-Length: 0",)), ("content", (TE,))):
+        yield passed(f"a handshake with {name}, and a request", head(
+            "GET", "/case", "Connection: Upgrade", "Upgrade: websocket", *HANDSHAKE, *fields) +
+            (LAST if TE in fields else b"") + head("GET", "/case", CLOSE), sent=2)
     yield passed("keep-alive and close", head("GET", "/case", "Connection: keep-alive, close"))
     yield passed("TE", head("GET", "/case", "TE: trailers, chunked", "Connection: close, TE"))
     yield passed("Proxy-Connection", head("GET", "/case", "Proxy-Connection: keep-alive", CLOSE))

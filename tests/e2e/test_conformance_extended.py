@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conformance: mirrors, CORS and retries."""
+"""Conformance: mirrors, CORS, retries and WebSocket."""
 import concurrent.futures
 import dataclasses
 import math
+import os
 import uuid
 
 import conformance
@@ -12,6 +13,8 @@ from exchange import AT_ONCE, CONVERGE_S, Case, all_as_expected, expect, modifie
 
 SAME = "same-namespace"
 MIRRORED_S = 15
+IN_A_ROW = 3  # the suite's RequiredConsecutiveSuccesses
+WEBSOCKET_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers", "websocket", "client.py")
 SHARE_REQUESTS, SHARE_DEVIATIONS, SHARE_TRIES = 500, 3.0, 5
 FOO, BAR, DEEP, FOOBAR, OTHER = ("https://www.foo.com", "https://www.bar.com", "https://xpto.www.bar.com",
                                  "https://foobar.com", "https://other.foo.com")
@@ -168,3 +171,14 @@ def httproute_retry(l):
         suite.eventually(lambda: all_as_expected(l, address, retry_cases()), "all are tried as often as they may be",
                          CONVERGE_S)
         all_as_expected(l, address, retry_cases())
+
+
+@conformance.test("HTTPRouteBackendProtocolWebSocket")
+def httproute_backend_protocol_web_socket(l):
+    with conformance.applied(l, "backend-protocol-websocket"):
+        address = conformance.accepted(l, SAME, "backend-protocol-ws")
+
+        def echoes():
+            asked = "/usr/bin/python3", WEBSOCKET_CLIENT, address, address, "/ws", "conformance"
+            return l["client"].run(*asked, timeout=30).returncode == 0
+        suite.eventually(lambda: all(echoes() for _ in range(IN_A_ROW)), "frames come back", CONVERGE_S)

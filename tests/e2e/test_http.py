@@ -158,7 +158,15 @@ def headers_beyond_the_limit_are_431_and_a_long_target_414(l):
 
 
 @suite.test("S19")
-def an_upgrade_is_not_taken_and_the_request_is_answered_as_it_is(l):
+def a_head_of_64_kb_is_431_and_holds_no_memory(l):
+    fields = "".join(f"A{i}: {'x' * 1000}\r\n" for i in range(64))
+    answer = say(l, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n{fields}\r\n".encode())
+    assert status_of(answer) == 431, answer[:200]
+    assert ask(l, "/echo")[0] == 200, "others are served"
+
+
+@suite.test("S19")
+def an_upgrade_that_is_no_handshake_is_not_taken_and_the_request_is_answered(l):
     status, headers, _ = ask(l, "/echo", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket")
     assert status in (200, 400, 501) and "upgrade" not in headers, (status, headers)
     answer = say(l, b"CONNECT foo.example.com:443 HTTP/1.1\r\nHost: foo.example.com:443\r\n\r\n")

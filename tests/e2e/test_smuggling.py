@@ -83,6 +83,9 @@ def fault_of_records(case, seen):
     whole = [s for s in seen if "target" in s]
     if len(whole) != case.sent:
         return f"a backend saw {len(whole)} requests, not {case.sent}"
+    upgrades = sum(any(name.lower() == "upgrade" for name, _ in s["fields"]) for s in whole)
+    if upgrades != case.upgrades:
+        return f"a backend saw {upgrades} times Upgrade, not {case.upgrades}"
     return None
 
 

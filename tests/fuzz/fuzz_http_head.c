@@ -18,6 +18,8 @@ static const char *const seeds[] = {
     "OPTIONS * HTTP/1.0\r\nHost: a\r\nConnection: keep-alive, upgrade\r\nUpgrade: "
     "websocket\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\nX:\t y \r\n\r\n",
+    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     "HTTP/1.1 304 \r\nTransfer-Encoding: gzip, chunked\r\nDate: now\r\n\r\n",
 };
 
@@ -28,8 +30,19 @@ static void check_text(struct slice s)
            (memchr(s.ptr, '\r', s.len) == NULL && memchr(s.ptr, '\n', s.len) == NULL));
 }
 
+/* Whoever asks for WebSocket has no content, and a key that goes on. */
+static void check_handshake(const struct http_head *head)
+{
+    struct slice key;
+    if (head->status != 0 || !http_asks_websocket(head, &key))
+        return;
+    ASSERT(head->method == HTTP_GET && head->body == HTTP_BODY_NONE && key.len == 24);
+    ASSERT(head->is_keep_alive && head->version_minor == 1);
+}
+
 static void check_head(const struct http_head *head)
 {
+    check_handshake(head);
     check_text(head->host);
     check_text(head->path);
     check_text(head->query);

@@ -21,9 +21,10 @@ typedef void (*send_fn)(struct attack *a);
 
 static const struct {
     uint32_t rate;
+    uint32_t conns;
     send_fn send;
 } kinds[] = {
-#define X(name, rate, help) {rate, attack_##name##_send},
+#define X(name, rate, conns, help) {rate, conns, attack_##name##_send},
     ATTACK_LIST(X)
 #undef X
 };
@@ -143,16 +144,32 @@ static uint64_t next_us(const struct sim_stranger *x)
     return now_us < begin ? begin : now_us - now_us % GRAIN_US + GRAIN_US;
 }
 
+static void raise32(uint32_t *high, uint32_t now)
+{
+    *high = now > *high ? now : *high;
+}
+
+static void look_at_proxy(struct attack *a)
+{
+    struct proxy_counts now;
+    struct proxy_counts *high = &a->proxy_high;
+    proxy_counts(worker_proxy(a->sim->box.workers[0]), &now);
+    raise32(&high->conns, now.conns);
+    raise32(&high->exchanges, now.exchanges);
+    raise32(&high->head_bufs, now.head_bufs);
+    raise32(&high->upstream_busy, now.upstream_busy);
+    high->held_bytes = now.held_bytes > high->held_bytes ? now.held_bytes : high->held_bytes;
+}
+
 /* High and low water of the appliance. */
 static void look(struct sim_stranger *x)
 {
     struct attack *a = attack_of(x);
     uint32_t left = rte_mempool_avail_count(sim_box_mbufs(false));
-    uint32_t conns = (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_conns_now);
-    uint32_t half_open = (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_half_open_now);
     a->mbufs_low = left < a->mbufs_low ? left : a->mbufs_low;
-    a->conns_high = conns > a->conns_high ? conns : a->conns_high;
-    a->half_open_high = half_open > a->half_open_high ? half_open : a->half_open_high;
+    raise32(&a->conns_high, (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_conns_now));
+    raise32(&a->half_open_high, (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_half_open_now));
+    look_at_proxy(a);
 }
 
 static void begin(struct sim_stranger *x, struct sim *s)
@@ -162,7 +179,7 @@ static void begin(struct sim_stranger *x, struct sim *s)
 
 void attack_init(struct attack *a, enum attack_name name)
 {
-    ASSERT((unsigned)name < ATTACK_COUNT);
+    ASSERT((unsigned)name < ATTACK_COUNT && kinds[name].conns <= ATTACK_CONNS_MAX);
     *a = (struct attack){.stranger = {.host_port = SIM_HOSTS_MAX - 1,
                                       .begin = begin,
                                       .poll = poll,
@@ -170,5 +187,6 @@ void attack_init(struct attack *a, enum attack_name name)
                                       .look = look},
                          .name = name,
                          .rng = {name + 1},
+                         .n_conns = kinds[name].conns,
                          .mbufs_low = UINT32_MAX};
 }

@@ -11,25 +11,30 @@
 
 #include "base/rng.h"
 #include "frame_make.h"
+#include "proxy/proxy.h"
 #include "sim.h"
 
-/* X(name, packets a second, help). Each has attack_<name>_send(); its help says what must hold. */
+/* X(name, packets a second, connections, help). Each has attack_<name>_send(). */
 #define ATTACK_LIST(X)                                                                             \
-    X(syn_flood, 50000, "SYNs from addresses that never answer")                                   \
-    X(rst_blind, 50000, "resets and SYNs with any number for the honest connections")              \
-    X(data_blind, 50000, "data with any number for the honest connections")                        \
-    X(ack_storm, 50000, "acknowledgements of what was never sent, and old ones, both ways")        \
-    X(icmp_lies, 50000, "too big, unreachable, time exceeded about the honest connections")        \
-    X(fragment_flood, 50000, "first and middle pieces of datagrams that never come whole")         \
-    X(arp_flood, 50000, "ARP questions and claims from every address of the LAN")                  \
-    X(nd_flood, 50000, "solicitations and claims from ever new IPv6 addresses")                    \
-    X(tiny_segments, 50000, "bodies sent a byte a segment, in order and with gaps")                \
-    X(zero_window, 2000, "large answers asked for, and never a window to send them into")          \
-    X(slow_reading, 2000, "large answers asked for, and taken a few bytes at a time")              \
-    X(optimistic_ack, 20000, "large answers acknowledged before they come")
+    X(syn_flood, 50000, 0, "SYNs from addresses that never answer")                                \
+    X(rst_blind, 50000, 0, "resets and SYNs with any number for the honest connections")           \
+    X(data_blind, 50000, 0, "data with any number for the honest connections")                     \
+    X(ack_storm, 50000, 0, "acknowledgements of what was never sent, and old ones, both ways")     \
+    X(icmp_lies, 50000, 0, "too big, unreachable, time exceeded about the honest connections")     \
+    X(fragment_flood, 50000, 0, "first and middle pieces of datagrams that never come whole")      \
+    X(arp_flood, 50000, 0, "ARP questions and claims from every address of the LAN")               \
+    X(nd_flood, 50000, 0, "solicitations and claims from ever new IPv6 addresses")                 \
+    X(tiny_segments, 50000, 400, "bodies sent a byte a segment, in order and with gaps")           \
+    X(zero_window, 2000, 400, "large answers asked for, and never a window to send them into")     \
+    X(slow_reading, 2000, 400, "large answers asked for, and taken a few bytes at a time")         \
+    X(optimistic_ack, 20000, 400, "large answers acknowledged before they come")                   \
+    X(idle_crowd, 30000, 100000, "one request on each of 100,000 connections, which then rest")    \
+    X(slow_heads, 13000, 10000, "heads of requests that come a byte a second, and never end")      \
+    X(large_heads, 10000, 400, "heads of requests of 64 KB")                                       \
+    X(hanging, 200, 400, "requests for which the backend never has an answer")
 
 enum attack_name {
-#define X(name, rate, help) ATTACK_##name,
+#define X(name, rate, conns, help) ATTACK_##name,
     ATTACK_LIST(X)
 #undef X
         ATTACK_COUNT
@@ -40,7 +45,7 @@ enum attack_name {
 #define ATTACK_PEACE_US 5000000u /* honest clients come from here on */
 #define ATTACK_BEGIN_US 5500000u
 #define ATTACK_END_US 9500000u
-#define ATTACK_CONNS_MAX 400u      /* connections of the attacker */
+#define ATTACK_CONNS_MAX 100000u   /* connections of the attacker */
 #define ATTACK_BODY_BYTES 2000000u /* of what he asks for, or sends */
 
 /* A connection of the attacker, as far as he keeps it. */
@@ -50,6 +55,7 @@ struct attack_conn {
     uint32_t seq;  /* his next */
     uint32_t ack;  /* what he has received, or claims */
     uint32_t body; /* where the body of his request begins */
+    uint8_t host;  /* last byte of his address */
 };
 
 struct attack {
@@ -59,11 +65,14 @@ struct attack {
     struct rng rng;
     uint64_t n_sent;     /* frames of the attack; answers about MACs are not counted */
     uint64_t n_received; /* frames that the appliance sent him */
+    uint32_t n_conns;
+    uint32_t turn; /* of attacks that take their connections in turn */
     struct attack_conn conns[ATTACK_CONNS_MAX];
     /* figures */
     uint32_t mbufs_low;
     uint32_t conns_high;
     uint32_t half_open_high;
+    struct proxy_counts proxy_high; /* each as high as it was */
 };
 
 /* An attack of a kind, to be given to sim_run_plan(). */
@@ -84,9 +93,25 @@ void attack_send_tcp(struct attack *a, const struct frame_ends *ends, const stru
  * name. False: there is none now. */
 bool attack_honest(struct attack *a, struct stream_addrs *ret, struct frame_ends *ret_ends);
 
-#define X(name, rate, help) void attack_##name##_send(struct attack *a);
+#define X(name, rate, conns, help) void attack_##name##_send(struct attack *a);
 ATTACK_LIST(X)
 #undef X
 
-/* A segment of the appliance to a connection of his (attack_tcp.c). */
+/* attack_tcp.c: */
+
+/* A segment of the appliance to a connection of his. */
 void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len);
+
+/* His connection at this place; one that is not open yet begins its handshake, and NULL is
+ * returned. */
+struct attack_conn *attack_conn_at(struct attack *a, uint32_t i);
+
+/* The next segment of that connection. */
+void attack_conn_send(struct attack *a, struct attack_conn *c, uint8_t flags, uint16_t window,
+                      const void *payload, size_t bytes);
+
+/* The first bytes of a connection, where they are not a request like others (attack_http.c). */
+size_t attack_http_begin(const struct attack *a, char *ret, size_t bytes_max);
+
+/* Something came on such a connection, and was taken. */
+void attack_http_answer(struct attack *a, struct attack_conn *c, uint8_t flags, uint32_t bytes);

@@ -20,6 +20,7 @@
 #define NEW_SESSIONS 48u /* connections that open while it goes on */
 #define NEW_REQUESTS 2u
 #define THINK_MS 100u
+#define HONEST_CONNS_MAX 1024u
 #define LATE_US 500000u /* two losses in a row on a LAN, and less than the second of a lost SYN */
 
 struct figures {
@@ -54,13 +55,15 @@ static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us
 }
 
 /* Honest clients before, during and after; the last request is the attacker's. */
-static void make_plan(struct sim_plan *p, bool is_upload)
+static void make_plan(struct sim_plan *p, const struct attack *a)
 {
+    bool is_upload = a != NULL && a->name == ATTACK_tiny_segments;
+    bool is_hanging = a != NULL && a->name == ATTACK_hanging;
     *p = (struct sim_plan){.seed = 1,
                            .world = SIM_WORLD_steady,
                            .workers = 1,
                            .box_queues = 1,
-                           .conns_max = 1024,
+                           .conns_max = HONEST_CONNS_MAX + (a == NULL ? 0 : a->n_conns),
                            .n_clients = 1,
                            .n_backends = 2,
                            .host_window_bytes = 65536,
@@ -80,6 +83,7 @@ static void make_plan(struct sim_plan *p, bool is_upload)
                              .target = SIM_TARGET_group_a,
                              .up_mode = is_upload ? SIM_BODY_LENGTH : SIM_BODY_NONE,
                              .up_bytes = is_upload ? ATTACK_BODY_BYTES : 0,
+                             .order = is_hanging ? SIM_ORDER_hang : SIM_ORDER_answer,
                              .down_mode = SIM_BODY_LENGTH,
                              .down_bytes = ATTACK_BODY_BYTES};
     p->n_requests++;
@@ -92,13 +96,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void run(struct sim_stranger *stranger, bool is_upload, struct figures *f)
+static void run(struct attack *a, struct figures *f)
 {
     static struct sim_plan plan;
     uint64_t took[SIM_REQUESTS_MAX];
-    make_plan(&plan, is_upload);
+    make_plan(&plan, a);
     *f = (struct figures){.asked = plan.n_requests - 1};
-    sim_run_plan(&plan, stranger, &f->result);
+    sim_run_plan(&plan, a == NULL ? NULL : &a->stranger, &f->result);
     const struct sim_plan *done = sim_last_plan();
     for (unsigned i = 0; i < f->asked; i++) {
         if (done->requests[i].outcome == SIM_OUTCOME_complete)
@@ -147,19 +151,24 @@ static void print_attack(const struct figures *peace, const struct figures *f)
            ((double)f->box_cpu_ns - (double)peace->box_cpu_ns) / (double)attack.n_sent);
     printf("  packet buffers left at least %u of %u, connections at most %u, half open %u\n",
            attack.mbufs_low, SIM_BOX_MBUFS, attack.conns_high, attack.half_open_high);
+    const struct proxy_counts *high = &attack.proxy_high;
+    printf("  the proxy: at most %u connections, %u requests, %u head buffers; %" PRIu64
+           " bytes in use, %.0f a connection\n",
+           high->conns, high->exchanges, high->head_bufs, high->held_bytes,
+           (double)high->held_bytes / (high->conns + (high->conns == 0)));
     print_counters(peace, f);
 }
 
 static bool judge(enum attack_name name, const struct figures *peace)
 {
     static const char *const helps[] = {
-#define X(n, rate, help) #n ": " help,
+#define X(n, rate, conns, help) #n ": " help,
         ATTACK_LIST(X)
 #undef X
     };
     struct figures f;
     attack_init(&attack, name);
-    run(&attack.stranger, name == ATTACK_tiny_segments, &f);
+    run(&attack, &f);
     printf("%s\n", helps[name]);
     print_figures(&f);
     print_attack(peace, &f);
@@ -177,7 +186,7 @@ static bool judge(enum attack_name name, const struct figures *peace)
 static enum attack_name find(const char *name)
 {
     static const char *const names[] = {
-#define X(n, rate, help) #n,
+#define X(n, rate, conns, help) #n,
         ATTACK_LIST(X)
 #undef X
     };
@@ -198,7 +207,7 @@ int main(int argc, char **argv)
         return 2;
     }
     sim_env_init();
-    run(NULL, false, &peace);
+    run(NULL, &peace);
     printf("nobody attacks\n");
     print_figures(&peace);
     for (unsigned name = 0; name < ATTACK_COUNT; name++) {

@@ -12,6 +12,9 @@
 
 #define FIRST_PORT 20000u
 #define WSCALE 7u
+#define PORTS 40000u
+#define FIRST_HOST 200u
+#define HOSTS 16u
 
 /* His request is the plan's last, which no session has. */
 static const char question[] = "GET /a/%u HTTP/1.1\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\n\r\n";
@@ -26,12 +29,12 @@ static uint32_t attack_request(const struct attack *a)
 static struct frame_ends ends_of(struct attack *a, const struct attack_conn *c)
 {
     struct frame_ends ends = attack_ends(a, false);
-    ends.src.bytes[15] = (uint8_t)(200 + c->port % 16);
+    ends.src.bytes[15] = c->host;
     return ends;
 }
 
-static void send_segment(struct attack *a, struct attack_conn *c, uint8_t flags, uint16_t window,
-                         const void *payload, size_t bytes)
+void attack_conn_send(struct attack *a, struct attack_conn *c, uint8_t flags, uint16_t window,
+                      const void *payload, size_t bytes)
 {
     static const uint8_t options[] = {2, 4, 5, 0xb4, 1, 3, 3, WSCALE};
     struct frame_ends ends = ends_of(a, c);
@@ -50,17 +53,22 @@ static void send_segment(struct attack *a, struct attack_conn *c, uint8_t flags,
     c->seq += (uint32_t)bytes + is_syn;
 }
 
-/* Any of his connections; one that is not open yet begins its handshake, and NULL is returned. */
-static struct attack_conn *any_conn(struct attack *a)
+struct attack_conn *attack_conn_at(struct attack *a, uint32_t i)
 {
-    unsigned i = rng_below(&a->rng, ATTACK_CONNS_MAX);
+    ASSERT(i < a->n_conns);
     struct attack_conn *c = &a->conns[i];
     if (c->port != 0)
         return c->is_established ? c : NULL;
-    *c = (struct attack_conn){.port = (uint16_t)(FIRST_PORT + i),
+    *c = (struct attack_conn){.port = (uint16_t)(FIRST_PORT + i % PORTS),
+                              .host = (uint8_t)(FIRST_HOST + i % HOSTS + i / PORTS * HOSTS),
                               .seq = (uint32_t)rng_next(&a->rng)};
-    send_segment(a, c, TCP_SYN, 65535, NULL, 0);
+    attack_conn_send(a, c, TCP_SYN, 65535, NULL, 0);
     return NULL;
+}
+
+static struct attack_conn *any_conn(struct attack *a)
+{
+    return attack_conn_at(a, rng_below(&a->rng, a->n_conns));
 }
 
 static uint16_t window_of(const struct attack *a)
@@ -81,9 +89,11 @@ static void ask(struct attack *a, struct attack_conn *c)
     char text[256];
     uint32_t id = attack_request(a);
     bool is_upload = a->name == ATTACK_tiny_segments;
-    int n = is_upload ? snprintf(text, sizeof(text), upload, id, id, ATTACK_BODY_BYTES)
+    int n = (int)attack_http_begin(a, text, sizeof(text));
+    if (n == 0)
+        n = is_upload ? snprintf(text, sizeof(text), upload, id, id, ATTACK_BODY_BYTES)
                       : snprintf(text, sizeof(text), question, id, id);
-    send_segment(a, c, TCP_ACK | TCP_PSH, window_of(a), text, (size_t)n);
+    attack_conn_send(a, c, TCP_ACK | TCP_PSH, window_of(a), text, (size_t)n);
     c->body = c->seq;
 }
 
@@ -92,8 +102,8 @@ void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len)
     struct frame_view v;
     if (!frame_look(frame, len, &v) || v.proto != IPPROTO_NUM_TCP || v.l4_bytes < 20)
         return;
-    unsigned i = frame_get16(v.l4 + 2) - FIRST_PORT;
-    if (i >= ATTACK_CONNS_MAX || a->conns[i].port == 0)
+    unsigned i = frame_get16(v.l4 + 2) - FIRST_PORT + (v.ip[19] - FIRST_HOST) / HOSTS * PORTS;
+    if (v.ip[19] < FIRST_HOST || i >= a->n_conns || a->conns[i].port == 0)
         return;
     struct attack_conn *c = &a->conns[i];
     uint8_t flags = v.l4[13];
@@ -112,6 +122,8 @@ void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len)
     uint32_t bytes = v.l4_bytes - (v.l4[12] >> 4) * 4u;
     if (seq == c->ack)
         c->ack += bytes;
+    if (a->name >= ATTACK_idle_crowd)
+        attack_http_answer(a, c, flags, bytes);
 }
 
 /* Half of it in order, half of it behind gaps. */
@@ -125,7 +137,7 @@ void attack_tiny_segments_send(struct attack *a)
     uint32_t gap = rng_below(&a->rng, 2) * 2 * (1 + rng_below(&a->rng, 20000));
     c->seq += gap;
     sim_pattern_fill(sim_up_key(attack_request(a)), c->seq - c->body, &byte, 1);
-    send_segment(a, c, TCP_ACK, 65535, &byte, 1);
+    attack_conn_send(a, c, TCP_ACK, 65535, &byte, 1);
     if (gap != 0)
         c->seq = seq;
 }
@@ -134,14 +146,14 @@ void attack_zero_window_send(struct attack *a)
 {
     struct attack_conn *c = any_conn(a);
     if (c != NULL)
-        send_segment(a, c, TCP_ACK, 0, NULL, 0);
+        attack_conn_send(a, c, TCP_ACK, 0, NULL, 0);
 }
 
 void attack_slow_reading_send(struct attack *a)
 {
     struct attack_conn *c = any_conn(a);
     if (c != NULL)
-        send_segment(a, c, TCP_ACK, 1, NULL, 0);
+        attack_conn_send(a, c, TCP_ACK, 1, NULL, 0);
 }
 
 /* He claims some segments that he has not got. What was never sent is claimed too, now and then. */
@@ -151,5 +163,5 @@ void attack_optimistic_ack_send(struct attack *a)
     if (c == NULL)
         return;
     c->ack += rng_below(&a->rng, 4) * 1460;
-    send_segment(a, c, TCP_ACK, 65535, NULL, 0);
+    attack_conn_send(a, c, TCP_ACK, 65535, NULL, 0);
 }

@@ -10,6 +10,10 @@
 #include "core/stream.h"
 #include "sim_plan.h"
 
+/* A handshake's key and what answers it: RFC 6455, section 1.3. */
+#define SIM_KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define SIM_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
 /* A head of a simulated client or backend: what plans put into it, and what the appliance adds. */
 #define SIM_HEAD_BYTES_MAX 8192u
 

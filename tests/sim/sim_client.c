@@ -164,12 +164,15 @@ static void compose(struct sim_client *c, const struct sim_request *q)
         at += sprintf(at, "Transfer-Encoding: chunked\r\n");
     if (q->expects_continue)
         at += sprintf(at, "Expect: 100-continue\r\n");
+    if (q->is_tunnel)
+        at += sprintf(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " SIM_KEY "\r\n");
     at += sprintf(at, "X-Sim-Pad: %0*u\r\n\r\n", (int)q->pad_bytes, 0);
     o->stage_len = (size_t)(at - (char *)o->stage);
     sim_out_begin(o, q->up_mode, sim_up_key(q->id), q->up_bytes, c->sim->plan.seed + q->id);
     o->has_extras = q->has_extras;
-    o->is_held = q->expects_continue;
-    c->hold_until_us = c->sim->now_us + CONTINUE_US;
+    o->is_held = q->expects_continue || q->is_tunnel;
+    c->hold_until_us = q->is_tunnel ? UINT64_MAX : c->sim->now_us + CONTINUE_US;
 }
 
 /* May the next request leave? */
@@ -197,6 +200,11 @@ static bool send_some(struct sim_client *c)
     if (sim_out_is_done(&c->out)) {
         c->next_send++;
         c->is_sending = false;
+    }
+    bool is_tunnel_sent = !c->is_sending && c->is_in_tunnel;
+    if (is_tunnel_sent && !c->has_shut) {
+        stream_shutdown(c->stream);
+        c->has_shut = true;
     }
     if (c->plan->closes_half && !c->has_shut && !c->is_sending &&
         c->next_send == c->plan->n_requests) {
@@ -249,7 +257,8 @@ static void run(struct sim_client *c)
             return;
         }
     }
-    if (c->is_established && stream_is_eof(c->stream)) {
+    bool is_talking = c->is_in_tunnel && c->is_sending; /* though the other side has ended */
+    if (c->is_established && stream_is_eof(c->stream) && !is_talking) {
         on_eof(c);
         return;
     }

@@ -29,6 +29,7 @@ struct sim_client {
     uint32_t next_answer; /* the request whose answer comes next */
     bool is_sending;
     bool is_in_body;
+    bool is_in_tunnel;       /* and the body is a tunnel's */
     bool is_close_announced; /* by the answer that is coming */
     uint64_t think_until_us;
     uint64_t hold_until_us; /* for 100 (Continue) */

@@ -16,11 +16,13 @@ static void end_answer(struct sim_client *c)
                            is_planned ? SIM_OUTCOME_complete : SIM_OUTCOME_refused);
     q->took_us = c->sim->now_us - q->begun_us;
     bool is_head = strcmp(q->method, "HEAD") == 0;
-    if (q->status / 100 == 2 && !is_head && c->in.bytes != q->down_bytes)
+    bool has_body = q->status / 100 == 2 || q->status == 101;
+    if (has_body && !is_head && c->in.bytes != q->down_bytes)
         sim_fail(c->sim, "request %u: %lu bytes of body, not %u", q->id, c->in.bytes,
                  q->down_bytes);
     c->next_answer++;
     c->is_in_body = false;
+    c->is_in_tunnel = false;
     c->head.len = 0;
     c->must_reopen = c->is_close_announced;
     c->may_reopen = q->order == SIM_ORDER_early;
@@ -45,6 +47,15 @@ static enum sim_body_mode mode_of_answer(struct sim_client *c, const struct sim_
     return *ret_length >= 0 ? SIM_BODY_LENGTH : SIM_BODY_CLOSE;
 }
 
+/* There is no tunnel: what would go through it does not leave. */
+static void drop_upload(struct sim_client *c)
+{
+    if (!c->is_sending)
+        return;
+    c->is_sending = false;
+    c->next_send++;
+}
+
 /* A whole head is there. */
 static void begin_answer(struct sim_client *c)
 {
@@ -54,19 +65,25 @@ static void begin_answer(struct sim_client *c)
         sim_fail(c->sim, "request %u: not a status line: %.40s", q->id, c->head.text);
         return;
     }
-    c->out.is_held = false;
-    if (status < 200) {
+    if (q->is_tunnel && status >= 200)
+        drop_upload(c);
+    c->out.is_held = q->is_tunnel && status < 200 && status != 101 && c->out.is_held;
+    if (status < 200 && status != 101) {
         c->head.len = 0;
         return;
     }
     q->status = (uint16_t)status;
     long long length;
     enum sim_body_mode mode = mode_of_answer(c, q, &length);
-    if (status / 100 == 2 && sim_head_number(&c->head, "X-Sim-Id") != q->id)
+    c->is_in_tunnel = status == 101;
+    if (c->is_in_tunnel && (!q->is_tunnel || !sim_head_has(&c->head, "Upgrade", "websocket") ||
+                            !sim_head_has(&c->head, "Sec-WebSocket-Accept", SIM_ACCEPT)))
+        sim_fail(c->sim, "request %u: not the 101 that was asked for", q->id);
+    if ((status / 100 == 2 || status == 101) && sim_head_number(&c->head, "X-Sim-Id") != q->id)
         sim_fail(c->sim, "request %u: the answer of another", q->id);
     if (status == 200 && length >= 0 && length != q->down_bytes)
         sim_fail(c->sim, "request %u: Content-Length %lld, not %u", q->id, length, q->down_bytes);
-    sim_in_begin(&c->in, mode, sim_down_key(q->id), status == 200,
+    sim_in_begin(&c->in, mode, sim_down_key(q->id), status == 200 || status == 101,
                  length < 0 ? 0 : (uint64_t)length);
     c->is_in_body = true;
     c->is_close_announced = mode == SIM_BODY_CLOSE || c->plan->is_http10 ||

@@ -71,6 +71,8 @@ uint16_t sim_request_status(const struct sim_request *q)
     };
     ASSERT((unsigned)q->target < array_len(statuses));
     uint16_t status = statuses[q->target];
+    if (q->is_tunnel && status == 200)
+        return 101;
     return status == 200 && q->order == SIM_ORDER_no_content ? 204 : status;
 }
 
@@ -154,6 +156,18 @@ static uint32_t racing_think_ms(const struct sim_plan *p)
     return p->backend_idle_ms > way_ms ? p->backend_idle_ms - way_ms : 0;
 }
 
+/* The last request of a session becomes a tunnel, if it can: as many bytes up as it would get down.
+ */
+static void plan_tunnel(struct sim_request *q, const struct sim_session *s)
+{
+    bool is_plain = strcmp(q->method, "GET") == 0 && q->order == SIM_ORDER_answer;
+    if (!is_plain || s->is_http10 || q->target >= SIM_TARGET_no_backend)
+        return;
+    q->is_tunnel = true;
+    q->up_mode = q->down_mode = SIM_BODY_CLOSE;
+    q->up_bytes = q->down_bytes;
+}
+
 static void plan_session(struct sim_plan *p, struct rng *r, const struct sim_traits *t)
 {
     struct sim_session *s = &p->sessions[p->n_sessions];
@@ -182,6 +196,8 @@ static void plan_session(struct sim_plan *p, struct rng *r, const struct sim_tra
         big_max = 60000;
     for (uint32_t i = 0; i < s->n_requests; i++)
         plan_request(p, r, s, big_max, t->is_rude);
+    if (p->has_tunnels)
+        plan_tunnel(&p->requests[p->n_requests - 1], s);
     if (t->is_rude && sim_one_in(r, 4))
         s->abort_at = sim_between(r, 1, 20000);
     s->closes_half = sim_one_in(r, 10);
@@ -248,6 +264,7 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     p->has_dead_ends = t.has_dead_ends;
     p->ejects = seed % 5 == 4; /* no number is drawn for it either */
     p->moves_vip6 = t.moves;
+    p->has_tunnels = seed % 4 == 3;
     p->is_mirrored = seed % 4 == 1; /* no number is drawn: the others stay as they were */
     p->is_checked = seed % 5 == 2;
     p->is_retried = seed % 4 == 3;

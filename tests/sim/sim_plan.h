@@ -171,6 +171,7 @@ struct sim_request {
     uint32_t pad_bytes; /* of a field that makes the head long, both ways */
     bool has_extras;    /* chunk extensions and a trailer, both ways */
     bool expects_continue;
+    bool is_tunnel; /* WebSocket: both bodies go at once, each until its sender ends */
     /* What happened. */
     enum sim_outcome outcome;
     uint16_t status;
@@ -203,11 +204,12 @@ struct sim_plan {
     bool is_rude;   /* some requests have orders that are an excuse */
     bool has_races; /* backends close without a word: what must not be sent twice may fail */
     bool has_dead_ends;
-    bool ejects;              /* the appliance lets endpoints rest that fail */
-    bool measures_cpu;        /* sim_last_box_cpu_ns() is wanted */
-    uint32_t bbr;             /* which connections have it: sim_congestion.h */
-    uint32_t no_ecn;          /* which machines have none: sim_mark.h */
-    bool is_retried;          /* each rule has a retry policy; what went wrong does so once */
+    bool ejects;       /* the appliance lets endpoints rest that fail */
+    bool measures_cpu; /* sim_last_box_cpu_ns() is wanted */
+    uint32_t bbr;      /* which connections have it: sim_congestion.h */
+    uint32_t no_ecn;   /* which machines have none: sim_mark.h */
+    bool is_retried;   /* each rule has a retry policy; what went wrong does so once */
+    bool has_tunnels;
     bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */

@@ -56,6 +56,8 @@ static void check_head(struct sim_server *c, const struct sim_request *q)
         sim_fail(c->sim, "request %u: line is %.40s", q->id, c->head.text);
     if (!sim_head_has(&c->head, "Host", "www.sim.test"))
         sim_fail(c->sim, "request %u: another Host", q->id);
+    if (sim_head_has(&c->head, "Upgrade", "websocket") != q->is_tunnel)
+        sim_fail(c->sim, "request %u: Upgrade came, or did not", q->id);
     if (q->target != SIM_TARGET_group_a && q->target != SIM_TARGET_group_b)
         sim_fail(c->sim, "request %u: not meant for any backend", q->id);
     long long length = sim_head_number(&c->head, "Content-Length");
@@ -95,8 +97,9 @@ static void begin_request(struct sim_server *c)
     long long length = sim_head_number(&c->head, "Content-Length");
     enum sim_body_mode mode = sim_head_has(&c->head, "Transfer-Encoding", "chunked")
                                   ? SIM_BODY_CHUNKED
-                              : length > 0 ? SIM_BODY_LENGTH
-                                           : SIM_BODY_NONE;
+                              : q->is_tunnel ? SIM_BODY_CLOSE
+                              : length > 0   ? SIM_BODY_LENGTH
+                                             : SIM_BODY_NONE;
     if (q->up_bytes > 0 && mode == SIM_BODY_NONE)
         sim_fail(sim, "request %u: its body is gone", q->id);
     sim_in_begin(&c->in, mode, sim_up_key(q->id), true, length < 0 ? 0 : (uint64_t)length);
@@ -119,9 +122,16 @@ static void begin_answer(struct sim_server *c)
     bool is_head = strcmp(q->method, "HEAD") == 0;
     if (q->order == SIM_ORDER_hints)
         at += sprintf(at, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
-    at += sprintf(at, "HTTP/1.1 %s\r\nX-Sim-Id: %u\r\nX-Sim-Pad: %0*u\r\n",
-                  q->order == SIM_ORDER_no_content ? "204 No Content" : "200 OK", q->id,
-                  (int)q->pad_bytes, 0);
+    if (q->is_tunnel)
+        at += sprintf(at,
+                      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                      "Upgrade: websocket\r\nSec-WebSocket-Accept: " SIM_ACCEPT
+                      "\r\nX-Sim-Id: %u\r\n",
+                      q->id);
+    else
+        at += sprintf(at, "HTTP/1.1 %s\r\nX-Sim-Id: %u\r\nX-Sim-Pad: %0*u\r\n",
+                      q->order == SIM_ORDER_no_content ? "204 No Content" : "200 OK", q->id,
+                      (int)q->pad_bytes, 0);
     if (q->down_mode == SIM_BODY_LENGTH)
         at += sprintf(at, "Content-Length: %u\r\n", q->down_bytes);
     else if (q->down_mode == SIM_BODY_CHUNKED)
@@ -137,6 +147,7 @@ static void begin_answer(struct sim_server *c)
         o->cut_at = q->order_at;
     c->closes = q->order == SIM_ORDER_say_close || q->order == SIM_ORDER_close_after ||
                 q->order == SIM_ORDER_close_body || q->down_mode == SIM_BODY_CLOSE;
+    c->has_shut = false;
     c->is_answering = true;
 }
 
@@ -177,7 +188,7 @@ static bool obey(struct sim_server *c)
     const struct sim_request *q = c->request;
     if (c->is_answering || c->is_hanging)
         return false;
-    if (c->is_reading && q->order != SIM_ORDER_early)
+    if (c->is_reading && q->order != SIM_ORDER_early && !q->is_tunnel)
         return false;
     if (order_of(c) == SIM_ORDER_hang) {
         c->is_hanging = true;
@@ -212,6 +223,22 @@ static bool end_answer(struct sim_server *c)
     return true;
 }
 
+/* Each direction of a tunnel ends by itself. */
+static void tend_tunnel(struct sim_server *c)
+{
+    if (sim_out_is_done(&c->out) && !c->has_shut) {
+        stream_shutdown(c->stream);
+        c->has_shut = true;
+    }
+    if (!c->is_reading || !stream_is_eof(c->stream))
+        return;
+    if (c->in.bytes != c->request->up_bytes)
+        sim_fail(c->sim, "request %u: %lu bytes came through the tunnel, not %u", c->request->id,
+                 c->in.bytes, c->request->up_bytes);
+    c->request->whole++;
+    c->is_reading = false;
+}
+
 /* One step of whatever can go on. Returns false when nothing can, or the connection is gone. */
 static bool step(struct sim_server *c)
 {
@@ -228,6 +255,8 @@ static bool step(struct sim_server *c)
     }
     if (c->is_reading && !c->is_hanging)
         has_moved = read_body(c);
+    if (c->request->is_tunnel && c->is_answering)
+        tend_tunnel(c);
     bool is_at = c->in.bytes >= c->request->order_at;
     enum sim_order order = order_of(c);
     if ((order == SIM_ORDER_reset_upload && is_at) ||

@@ -24,7 +24,8 @@ struct sim_server {
     bool is_answering;           /* `out` is the answer */
     bool is_ready;               /* the answer may begin */
     bool is_hanging;
-    bool closes; /* after the answer */
+    bool has_shut; /* of a tunnel: all of the answer is with tcp */
+    bool closes;   /* after the answer */
     struct sim_out out;
     struct sim_head head;
     struct sim_in in;

@@ -118,12 +118,34 @@ TEST(an_answer_without_a_buffer_breaks_the_connection_off)
 
     begin(1);
     struct fake_stream *other = world_connect(&w);
+    w.is_opening_held = true;
     w.out_room = 10;
     c = world_connect(&w);
-    world_say(&w, other, "GET / HT"); /* has the buffer */
+    world_say(&w, other, REQ("/")); /* has the buffer until its backend is there */
     world_say(&w, c, REQ("/"));
     CHECK_EQ(world_stat(&w, STAT_http_refused_no_head_buffer), 1);
     check_end(c, STAT_proxy_conn_end_broken_off);
+}
+
+TEST(whoever_has_been_at_his_head_longest_loses_his_buffer_to_others)
+{
+    begin(2);
+    struct fake_stream *first = world_connect(&w);
+    struct fake_stream *second = world_connect(&w);
+    struct fake_stream *honest = world_connect(&w);
+    world_say(&w, first, "GET / HT");
+    world_say(&w, second, "GET / HTTP/1.1\r\nX-A: ");
+    world_say(&w, first, "TP/1.1\r\nX-B: "); /* saying more makes nobody younger */
+    world_say(&w, honest, REQ("/"));
+    CHECK(strncmp(world_got(&w, honest), "HTTP/1.1 200", 12) == 0);
+    CHECK(strncmp(world_got(&w, first), "HTTP/1.1 408", 12) == 0);
+    CHECK_STR(world_got(&w, second), "");
+    CHECK_EQ(world_stat(&w, STAT_http_refused_head_slow), 1);
+    world_say(&w, second, "1\r\nHost: www.example\r\n\r\n");
+    CHECK(strncmp(world_got(&w, second), "HTTP/1.1 200", 12) == 0);
+    fake_stream_push_eof(first);
+    world_run(&w);
+    check_end(first, STAT_proxy_conn_end_client);
 }
 
 TEST(an_answer_that_cannot_go_on_cuts_the_connection)
@@ -188,6 +210,7 @@ UNIT_MAIN("proxy/conn_ends", T(a_client_that_ends_between_requests_is_no_acciden
           T(an_idle_connection_is_closed_and_drained_for_a_while),
           T(what_is_thrown_away_after_the_last_answer_has_a_bound),
           T(an_answer_without_a_buffer_breaks_the_connection_off),
+          T(whoever_has_been_at_his_head_longest_loses_his_buffer_to_others),
           T(an_answer_that_cannot_go_on_cuts_the_connection),
           T(the_rest_of_an_answer_that_nobody_takes_ends_the_connection),
           T(a_connection_has_no_more_requests_than_it_may),
