@@ -191,6 +191,9 @@ bool image_is_session_name(struct slice name, enum image_session_kind kind);
 /* Can it stand in a cookie, so that it is sent back for these paths only? */
 bool image_is_cookie_path(struct slice path);
 
+/* Is it a range of addresses of one family, which says nothing of the other? */
+bool image_is_range_of_addrs(const struct image_range *e);
+
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 

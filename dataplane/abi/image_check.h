@@ -236,5 +236,20 @@ enum image_fault image_local_mirror(const struct image_view *v, uint32_t i);
 /* Its key and numbers are possible, its names are text. */
 enum image_fault image_local_limit(const struct image_view *v, uint32_t i);
 
+/* It names an access that exists. */
+enum image_fault image_local_access_use(const struct image_view *v, uint32_t i);
+
+/* Its ranges exist, not too many, and its name is text. */
+enum image_fault image_local_access(const struct image_view *v, uint32_t i);
+
+/* Its ranges begin where those of the one before it end; both lists are sorted. */
+enum image_fault image_cross_access(const struct image_view *v, uint32_t i);
+
+/* The accesses' ranges end where all ranges end. */
+enum image_fault image_whole_accesses(const struct image_view *v);
+
+/* It is a range of one family. */
+enum image_fault image_local_range(const struct image_view *v, uint32_t i);
+
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

@@ -66,7 +66,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -84,6 +84,8 @@
 #define IMAGE_RETRY_ATTEMPTS_MAX 100u     /* time limits end a request long before */
 #define IMAGE_MIRRORS_PER_RULE_MAX 16u    /* Gateway API: filters */
 #define IMAGE_LIMITS_PER_RULE_MAX 16u     /* Gateway API: filters */
+#define IMAGE_ACCESSES_PER_RULE_MAX 16u   /* Gateway API: filters */
+#define IMAGE_RANGES_PER_ACCESS_MAX 1025u /* of a list: 1024 as written; see image_range */
 #define IMAGE_LIMIT_REQUESTS_MAX 1000000u /* in a period or a burst; more is hardly a limit */
 #define IMAGE_LIMIT_PERIOD_MS_MIN 1000u   /* what is less says the same by fewer requests */
 #define IMAGE_LIMIT_PERIOD_MS_MAX 86400000u /* a day: what lasts longer is a quota, kept on disk */
@@ -130,6 +132,9 @@
     X(ORIGINS, origins, struct image_origin, 1u << 22, "of CORS filters")                          \
     X(MIRRORS, mirrors, struct image_mirror, 1u << 20, "of RequestMirror")                         \
     X(LIMITS, limits, struct image_limit, 1u << 20, "of ExtensionRef to RateLimits")               \
+    X(ACCESS_USES, access_uses, uint32_t, 1u << 20, "of ExtensionRef to AccessPolicies: accesses") \
+    X(ACCESSES, accesses, struct image_access, 65536, "AccessPolicies")                            \
+    X(RANGES, ranges, struct image_range, 1u << 20, "of client addresses, by AccessPolicy")        \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
     X(PATTERN_SETS, pattern_sets, struct image_pattern_set, 1u << 20, "patterns asked together")   \
@@ -446,6 +451,7 @@ enum image_filter_type {
     IMAGE_FILTER_CORS = 5,             /* entry: cors */
     IMAGE_FILTER_MIRROR = 6,           /* entries: mirrors, those of all RequestMirrors of a rule */
     IMAGE_FILTER_LIMIT = 7,            /* entries: limits, those of all RateLimits of a rule */
+    IMAGE_FILTER_ACCESS = 8,           /* entries: access_uses, those of all its AccessPolicies */
 };
 
 struct image_filter {
@@ -560,6 +566,27 @@ struct image_limit {
     uint8_t reserved;
 };
 
+/*
+ * Who may ask (AccessPolicy); rules share it. Its ranges of client addresses lie where those of the
+ * one before it end: first those that may, then those that may not, each list sorted and without
+ * overlaps, so one look costs O(log n). Who is in both may not.
+ */
+struct image_access {
+    struct image_string name; /* "namespace/name" of the AccessPolicy */
+    uint32_t first_range;
+    uint32_t n_allowed; /* 0: all that are not denied */
+    uint32_t n_denied;
+};
+
+/*
+ * From `first` to `last`, of the same family. One of IPv6 says nothing of IPv4, whose addresses
+ * lie among its own: "::/0" becomes two, before and behind them.
+ */
+struct image_range {
+    struct ip_addr first;
+    struct ip_addr last;
+};
+
 struct image_backend {
     struct image_string name; /* "namespace/service:port", for logs and explain */
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
@@ -614,6 +641,8 @@ static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
+static_assert(sizeof(struct image_access) == 20, "no hidden padding");
+static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 28, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");

@@ -160,6 +160,8 @@ static void follow_rule(struct exchange *e)
         return;
     }
     exchange_cors_begin(e, rule);
+    if (exchange_deny(e, rule))
+        return;
     if (exchange_is_preflight(e)) {
         exchange_answer_preflight(e);
         return;

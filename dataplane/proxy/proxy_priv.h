@@ -215,6 +215,11 @@ enum retry_when retry_after_timeout(struct exchange *e);
 /* Sends it again. It has no backend connection. May end the exchange. */
 void exchange_retry(struct exchange *e, enum retry_when when);
 
+/* admit.c */
+/* Does an access policy of the rule refuse the client's address? Then it has been answered, and the
+ * exchange is over. */
+bool exchange_deny(struct exchange *e, const struct image_rule *rule);
+
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);
 /* Does a rate limit of the rule refuse the request? Then it has been answered, and the exchange is

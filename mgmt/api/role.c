@@ -50,6 +50,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
@@ -62,6 +63,7 @@ static const struct right rights[] = {
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */
     {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "ratelimits",        OWN,        false},
+    {API_DEVELOPER,  ALL,  SLUICE,    "accesspolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
     {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
 
@@ -70,6 +72,7 @@ static const struct right rights[] = {
     {API_CONTROLLER, ALL,  DISCOVERY, ANY,                 EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "transportpolicies", EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
+    {API_CONTROLLER, ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
 };
 /* clang-format on */
 

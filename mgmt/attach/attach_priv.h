@@ -147,6 +147,14 @@ struct at_group {
 
 #define AT_GROUP_BUCKETS 4096u
 
+/* An AccessPolicy that a rule names. */
+struct at_access {
+    struct plan_access plan;
+    struct at_access *next; /* in the same bucket */
+};
+
+#define AT_ACCESS_BUCKETS 256u
+
 struct at_range {
     struct ip_addr first;
     struct ip_addr last;
@@ -193,6 +201,7 @@ struct attach {
     struct at_policy *policies;                /* the most preferred first */
     struct at_policy_target **service_targets; /* by Service and port, each once */
     struct at_group *groups[AT_GROUP_BUCKETS];
+    struct at_access *accesses[AT_ACCESS_BUCKETS];
     struct plan_group *plan_groups; /* the plan's, by index */
     struct plan plan;
 };
@@ -365,6 +374,10 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
  * or NULL. */
 const char *session_run(const struct rule_reading *in, const json_t *json,
                         const struct plan_persistence **ret);
+
+/* Translates an AccessPolicy that is there. */
+void access_read(struct attach *a, const char *namespace, const json_t *obj,
+                 struct plan_filter *ret);
 
 /* Notes a reference that leads nowhere, at a place within the rule. */
 void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,

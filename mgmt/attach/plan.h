@@ -184,6 +184,15 @@ struct plan_limit {
     uint32_t period_ms;
 };
 
+/* An AccessPolicy, shared by all rules that name it. One that is not there is not here, either. */
+struct plan_access {
+    const char *name;   /* "namespace/name" */
+    uint32_t n_allowed; /* 0: all that are not denied */
+    uint32_t n_denied;
+    const struct image_range *allowed; /* of client addresses, as written */
+    const struct image_range *denied;
+};
+
 enum plan_filter_type {
     PLAN_FILTER_REQUEST_HEADERS,
     PLAN_FILTER_RESPONSE_HEADERS,
@@ -192,6 +201,7 @@ enum plan_filter_type {
     PLAN_FILTER_CORS,
     PLAN_FILTER_MIRROR, /* there may be several */
     PLAN_FILTER_LIMIT,  /* likewise */
+    PLAN_FILTER_ACCESS, /* likewise */
 };
 
 struct plan_filter {
@@ -203,6 +213,7 @@ struct plan_filter {
         struct plan_cors cors;
         struct plan_mirror mirror;
         struct plan_limit limit;
+        const struct plan_access *access;
     };
 };
 

@@ -24,6 +24,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "AddressPool": (SLUICE, "addresspools", False),
     "TransportPolicy": (SLUICE, "transportpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
+    "AccessPolicy": (SLUICE, "accesspolicies", True),
 }
 REPLACE_TRIES = 5
 MERGE_PATCH = "application/merge-patch+json"

@@ -170,6 +170,60 @@ static void add_limits(struct image_builder *b, uint32_t listener)
     ASSERT(error == 0);
 }
 
+static struct image_range range_of(const char *first, const char *last)
+{
+    struct image_range range;
+    bool ok = ip_addr_parse(first, &range.first) && ip_addr_parse(last, &range.last);
+    ASSERT(ok);
+    return range;
+}
+
+static void add_access(struct image_builder *b, const struct image_access_spec *spec)
+{
+    int error = image_builder_access(b, spec);
+    ASSERT(error == 0);
+}
+
+static void end_access_rule(struct image_builder *b, const char *path)
+{
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, path);
+}
+
+static void add_accesses(struct image_builder *b, uint32_t listener)
+{
+    static const char *const any[] = {"*"};
+    struct image_range net = range_of("192.0.2.0", "192.0.2.255");
+    struct image_range nine = range_of("192.0.2.9", "192.0.2.9");
+    struct image_access_spec deny = {.name = "ns/deny", .denied = &net, .n_denied = 1};
+    struct image_access_spec allow = {
+        .name = "ns/allow", .allowed = &net, .n_allowed = 1, .denied = &nine, .n_denied = 1};
+    image_builder_route(b, "ns/access", 4);
+    rule(b, 0);
+    add_access(b, &deny);
+    end_access_rule(b, "/deny");
+    rule(b, 1);
+    add_access(b, &allow);
+    end_access_rule(b, "/allow");
+    rule(b, 2);
+    add_access(b, &allow);
+    add_access(b, &deny);
+    end_access_rule(b, "/both");
+    rule(b, 3);
+    image_builder_cors(b, &(struct image_cors_spec){
+                              .origins = any, .n_origins = 1, .methods = "*", .max_age_s = 5});
+    image_builder_limit(b, &(struct image_limit_spec){.id = 7,
+                                                      .key = IMAGE_LIMIT_ROUTE,
+                                                      .name = "ns/limit",
+                                                      .requests = 1,
+                                                      .burst = 1,
+                                                      .period_ms = 10000});
+    add_access(b, &allow);
+    end_access_rule(b, "/script");
+    int error = image_builder_attach(b, listener, "access.example");
+    ASSERT(error == 0);
+}
+
 static void session_rule(struct image_builder *b, uint16_t index, const char *path,
                          const struct image_persistence_spec *spec)
 {
@@ -253,6 +307,7 @@ void world_publish(struct world *w, uint16_t port)
     error = image_builder_attach(b, listener, NULL);
     ASSERT(error == 0);
     add_limits(b, listener);
+    add_accesses(b, listener);
     void *data;
     size_t len;
     static uint64_t generation;

@@ -16,7 +16,10 @@
  * has no route but /any -> group 1; of host limit.example all is group 1, too, within rate limits:
  * /route -> 2 a second, /client -> 1 a second by IPv4 /24 or IPv6 /64, /key -> 1 a second by header
  * X-Key, /both -> 2 a second and by X-Key 1 in 10 s, /script -> 1 in 10 s behind CORS for all, and
- * then 302. Endpoints: group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
+ * then 302; of host access.example all is group 1 for clients that its policies take: /deny -> all
+ * but 192.0.2.0/24, /allow -> just these, but not 192.0.2.9, /both -> those that both take, /script
+ * -> as /allow, behind CORS for all and with 1 request in 10 s. Endpoints:
+ * group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
  */
 #pragma once
 

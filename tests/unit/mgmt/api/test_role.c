@@ -26,6 +26,7 @@ static const struct {
     {"sluice.internal", "addresspools", {"RW", "", "", ""}},
     {"sluice.internal", "transportpolicies", {"RW", "RW", "r", "RW"}},
     {"sluice.internal", "ratelimits", {"RW", "RW", "rw", "RW"}},
+    {"sluice.internal", "accesspolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
 

@@ -82,6 +82,11 @@ TEST(addresses_are_given_kept_shared_and_refused)
     scenario_check("addresses.yaml");
 }
 
+TEST(access_policies_are_found_in_the_routes_namespace_and_never_skipped)
+{
+    scenario_check("access.yaml");
+}
+
 TEST(rate_limits_are_found_in_the_routes_namespace_and_never_skipped)
 {
     scenario_check("limits.yaml");
@@ -112,6 +117,7 @@ int main(int argc, char **argv)
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
         T(a_header_that_is_ignored_need_not_be_a_pattern),
         T(addresses_are_given_kept_shared_and_refused),
+        T(access_policies_are_found_in_the_routes_namespace_and_never_skipped),
         T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
         T(classes_of_others_are_left_alone),

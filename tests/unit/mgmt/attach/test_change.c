@@ -310,7 +310,7 @@ void a_rule_follows_its_rate_limit(void)
               "answered 500");
     CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/c-unknown"), "ResolvedRefs", "message"),
               "rules[0].filters[0].extensionRef: kind Ratelimit of group \"sluice.internal\" is no "
-              "filter that is supported, RateLimit of sluice.internal is");
+              "filter that is supported, RateLimit and AccessPolicy of sluice.internal are");
     json_t *limit = scenario_find(&s, "RateLimit ns/all");
     fixture_set_new(limit, "spec.requests", json_integer(5));
     CHECK(scenario_plan_has(&s, "limit ns/all 5 in 1000 ms burst 5 for the route\n"));
@@ -330,8 +330,8 @@ void messages_say_what_to_do(void)
     scenario_reconcile(&s, true, T0);
     CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
               "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: kind "
-              "Guard of group \"example.com\" is no filter that is supported, RateLimit of "
-              "sluice.internal is");
+              "Guard of group \"example.com\" is no filter that is supported, RateLimit and "
+              "AccessPolicy of sluice.internal are");
     const char *dropped =
         scenario_field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
     CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);
