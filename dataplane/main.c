@@ -16,6 +16,7 @@
 #include "options.h"
 #include "packets.h"
 #include "telemetry.h"
+#include "verify/verify_thread.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -58,6 +59,8 @@ struct dataplane {
     struct rcu *rcu;
     struct endpoint_table *endpoints;
     struct obs_hub *obs;
+    struct verify_lane *lanes[WORKERS_MAX];
+    struct verify_thread *verifier;
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
     uint64_t began_us;
@@ -210,6 +213,17 @@ static bool make_housekeeping(struct dataplane *d)
     return d->housekeeping != NULL || say("cannot start", fault.text);
 }
 
+static bool make_verifier(struct dataplane *d)
+{
+    for (unsigned i = 0; i < d->options.workers; i++) {
+        d->lanes[i] = verify_lane_new();
+        if (d->lanes[i] == NULL)
+            return say("cannot start", "no memory");
+    }
+    d->verifier = verify_thread_start(d->lanes, d->options.workers);
+    return d->verifier != NULL || say("cannot start", "no thread that looks at passwords");
+}
+
 /* The worker's share of chance comes from the kernel, once. */
 static bool make_workers(struct dataplane *d)
 {
@@ -239,6 +253,7 @@ static bool make_workers(struct dataplane *d)
         };
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
         config.probe = o->probe;
+        config.proxy.verify = d->lanes[i];
         d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};
         d->loops[i].worker = worker_new(&config);
         if (d->loops[i].worker == NULL)
@@ -278,6 +293,7 @@ static const struct stage {
     {"ports", open_ports},
     {"shared", make_shared},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
+    {"verifier", make_verifier},
     {"workers", make_workers},
 };
 
@@ -319,8 +335,11 @@ static void run(struct dataplane *d)
 /* In the reverse order of start(); every part takes "never made" for an answer. */
 static void stop(struct dataplane *d)
 {
-    for (unsigned i = 0; i < d->options.workers; i++)
+    verify_thread_stop(d->verifier);
+    for (unsigned i = 0; i < d->options.workers; i++) {
         worker_free(d->loops[i].worker);
+        verify_lane_free(d->lanes[i]);
+    }
     housekeeping_free(d->housekeeping);
     obs_hub_free(d->obs);
     endpoint_table_free(d->endpoints);

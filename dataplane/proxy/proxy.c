@@ -60,6 +60,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
               "head buffers");
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
+    verifications_init(p);
     access_init(p, config->exchanges_max);
     proxy_env_init(p);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
@@ -125,7 +126,7 @@ static void close_unbound(struct proxy *p, struct proxy_conn *c)
 
 unsigned proxy_poll(struct proxy *p)
 {
-    unsigned did = upstream_poll(p->upstream);
+    unsigned did = upstream_poll(p->upstream) + verifications_poll(p);
     for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++) {
         close_unbound(p, pool_at(&p->conns, p->walk++));
         did++;

@@ -150,6 +150,8 @@ struct at_group {
 /* An AccessPolicy that a rule names. */
 struct at_access {
     struct plan_access plan;
+    const char *fault;      /* what of it leads nowhere or cannot be done; NULL: nothing */
+    bool is_unresolved;     /* the fault is a reference */
     struct at_access *next; /* in the same bucket */
 };
 
@@ -375,9 +377,14 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
 const char *session_run(const struct rule_reading *in, const json_t *json,
                         const struct plan_persistence **ret);
 
-/* Translates an AccessPolicy that is there. */
-void access_read(struct attach *a, const char *namespace, const json_t *obj,
-                 struct plan_filter *ret);
+/* Translates an AccessPolicy that is there. NULL, or what is wrong with it; *ret_is_unresolved: a
+ * reference of it leads nowhere. */
+const char *access_read(struct attach *a, const char *namespace, const json_t *obj,
+                        struct plan_filter *ret, bool *ret_is_unresolved);
+
+/* The users of a policy's Secret. NULL, or why it has none; *ret_is_unresolved: it is not there. */
+const char *users_read(struct attach *a, const struct at_access *access, const char *namespace,
+                       const char *secret, struct plan_basic *ret, bool *ret_is_unresolved);
 
 /* Notes a reference that leads nowhere, at a place within the rule. */
 void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,

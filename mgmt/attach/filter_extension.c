@@ -33,8 +33,8 @@ static void read_key(struct attach *a, const json_t *json, struct plan_limit *re
     }
 }
 
-static void read_limit(struct attach *a, const char *namespace, const json_t *obj,
-                       struct plan_filter *ret)
+static const char *read_limit(struct attach *a, const char *namespace, const json_t *obj,
+                              struct plan_filter *ret, bool *ret_is_unresolved)
 {
     const json_t *spec = json_object_get(obj, "spec");
     const json_t *burst = json_object_get(spec, "burst");
@@ -50,14 +50,16 @@ static void read_limit(struct attach *a, const char *namespace, const json_t *ob
     read_key(a, json_object_get(spec, "key"), &limit);
     ret->type = PLAN_FILTER_LIMIT;
     ret->limit = limit;
+    return NULL;
 }
 
-/* A kind of object that can be a filter, and what reads one that is there. */
+/* A kind of object that can be a filter, and what reads one that is there: NULL, or why it cannot
+ * be done, and whether that is because something else is not there. */
 struct extension {
     const char *kind;
     enum model_type_id type;
-    void (*read)(struct attach *a, const char *namespace, const json_t *obj,
-                 struct plan_filter *ret);
+    const char *(*read)(struct attach *a, const char *namespace, const json_t *obj,
+                        struct plan_filter *ret, bool *ret_is_unresolved);
 };
 
 static const struct extension kinds[] = {
@@ -93,15 +95,19 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
         in->is_refused = true;
         return false;
     }
-    const json_t *obj = find_object(a, extension->type, namespace, text_at(ref, "name"));
-    if (obj == NULL || is_going(obj)) {
-        rule_note_unresolved(in, place, PLAN_BACKEND_NOT_FOUND,
-                             arena_printf(a->arena,
-                                          "%s %s/%s does not exist, requests are answered 500",
-                                          kind, namespace, text_at(ref, "name")));
-        in->is_refused = true;
-        return false;
+    const char *name = text_at(ref, "name"), *why = "does not exist";
+    const json_t *obj = find_object(a, extension->type, namespace, name);
+    bool is_unresolved = obj == NULL || is_going(obj);
+    if (!is_unresolved) {
+        why = extension->read(a, namespace, obj, ret, &is_unresolved);
     }
-    extension->read(a, namespace, obj, ret);
-    return true;
+    if (is_unresolved) {
+        rule_note_unresolved(in, place, PLAN_BACKEND_NOT_FOUND,
+                             arena_printf(a->arena, "%s %s/%s %s, requests are answered 500", kind,
+                                          namespace, name, why));
+        in->is_refused = true;
+    } else if (why != NULL) {
+        *ret_why = arena_printf(a->arena, "%s %s/%s %s", kind, namespace, name, why);
+    }
+    return why == NULL;
 }

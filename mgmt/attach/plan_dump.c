@@ -171,6 +171,10 @@ static void dump_access(const struct plan_access *a, FILE *out)
     fprintf(out, "access %s", a->name);
     dump_ranges("allow", a->allowed, a->n_allowed, out);
     dump_ranges("deny", a->denied, a->n_denied, out);
+    if (a->basic != NULL) {
+        fprintf(out, " basic \"%s\" users %u%s", a->basic->realm, a->basic->n_users,
+                a->basic->hides_authorization ? " hidden" : "");
+    }
 }
 
 static void dump_filter(const struct plan *plan, const struct plan_filter *f, const char *indent,

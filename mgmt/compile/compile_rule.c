@@ -186,15 +186,6 @@ static int add_limit(struct compile *c, const struct plan_route *route,
                                                                 .period_ms = limit->period_ms});
 }
 
-static int add_access(struct compile *c, const struct plan_access *access)
-{
-    return image_builder_access(c->b, &(struct image_access_spec){.name = access->name,
-                                                                  .allowed = access->allowed,
-                                                                  .n_allowed = access->n_allowed,
-                                                                  .denied = access->denied,
-                                                                  .n_denied = access->n_denied});
-}
-
 static int add_filter(struct compile *c, const struct plan_route *route,
                       const struct plan_rule *rule, const struct plan_filter *filter)
 {
@@ -213,7 +204,7 @@ static int add_filter(struct compile *c, const struct plan_route *route,
     case PLAN_FILTER_LIMIT:
         return add_limit(c, route, rule, &filter->limit);
     case PLAN_FILTER_ACCESS:
-        return add_access(c, filter->access);
+        return compile_access(c, filter->access);
     }
     return -EINVAL;
 }

@@ -119,6 +119,20 @@ struct image_limit_spec {
     uint32_t period_ms;
 };
 
+struct image_user_spec {
+    const char *name;
+    const char *hash;
+};
+
+/* Who may ask with a name and password; see struct image_basic. */
+struct image_basic_spec {
+    uint64_t id[2];
+    const char *realm;
+    bool hides_authorization;
+    const struct image_user_spec *users; /* sorted by image_user_order(), each once */
+    uint32_t n_users;
+};
+
 /* Whose requests a rule takes; see struct image_access. The ranges are in any order and may
  * overlap; one of IPv6 means no IPv4 address. */
 struct image_access_spec {
@@ -127,6 +141,7 @@ struct image_access_spec {
     const struct image_range *denied;
     uint32_t n_allowed; /* 0: all that are not denied */
     uint32_t n_denied;
+    const struct image_basic_spec *basic; /* NULL: nobody is asked for a password */
 };
 
 /*

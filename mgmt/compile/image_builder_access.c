@@ -88,6 +88,42 @@ static uint32_t push_list(struct image_builder *b, const struct image_range *lis
     return n_all;
 }
 
+static bool is_basic(const struct image_basic_spec *basic)
+{
+    if (!image_is_realm(image_arg(basic->realm)) || basic->n_users > IMAGE_USERS_PER_BASIC_MAX)
+        return false;
+    for (uint32_t i = 0; i < basic->n_users; i++) {
+        const struct image_user_spec *user = &basic->users[i];
+        if (!image_is_user_name(image_arg(user->name)) ||
+            !image_is_password_hash(image_arg(user->hash)) ||
+            (i > 0 && image_user_order(image_arg(user[-1].name), image_arg(user->name)) >= 0))
+            return false;
+    }
+    return true;
+}
+
+/* Stores the passwords; returns their index. IMAGE_NONE: there are none, or b->error is set. */
+static uint32_t push_basic(struct image_builder *b, const struct image_basic_spec *basic)
+{
+    if (basic == NULL)
+        return IMAGE_NONE;
+    struct image_basic entry = {.id = {basic->id[0], basic->id[1]},
+                                .first_user = SECTION(b, USERS)->count,
+                                .n_users = basic->n_users,
+                                .hides_authorization = basic->hides_authorization};
+    for (uint32_t i = 0; i < basic->n_users; i++) {
+        struct image_user user = {0};
+        if (!image_builder_string(b, image_arg(basic->users[i].name), &user.name) ||
+            !image_builder_string(b, image_arg(basic->users[i].hash), &user.hash) ||
+            !image_vec_append(b, SECTION(b, USERS), &user, 1))
+            return IMAGE_NONE;
+    }
+    if (!image_builder_string(b, image_arg(basic->realm), &entry.realm) ||
+        !image_vec_append(b, SECTION(b, BASICS), &entry, 1))
+        return IMAGE_NONE;
+    return SECTION(b, BASICS)->count - 1;
+}
+
 static bool is_access_equal(const struct image_builder *b, uint32_t index, const void *key)
 {
     const struct image_access *e = &ENTRIES(b, ACCESSES, const struct image_access)[index];
@@ -106,6 +142,7 @@ static uint32_t access_of(struct image_builder *b, const struct image_access_spe
     struct image_access entry = {.first_range = SECTION(b, RANGES)->count};
     entry.n_allowed = push_list(b, spec->allowed, spec->n_allowed);
     entry.n_denied = push_list(b, spec->denied, spec->n_denied);
+    entry.basic = push_basic(b, spec->basic);
     struct image_access *e = NULL;
     if (image_builder_string(b, name, &entry.name))
         e = image_vec_push(b, SECTION(b, ACCESSES));
@@ -120,7 +157,7 @@ int image_builder_access(struct image_builder *b, const struct image_access_spec
 {
     if (!image_builder_takes_entry(b, IMAGE_FILTER_ACCESS, IMAGE_ACCESSES_PER_RULE_MAX) ||
         !image_arg_is(spec->name, IMAGE_TEXT_NAME) || !is_list(spec->allowed, spec->n_allowed) ||
-        !is_list(spec->denied, spec->n_denied))
+        !is_list(spec->denied, spec->n_denied) || (spec->basic != NULL && !is_basic(spec->basic)))
         return -EINVAL;
     uint32_t access = access_of(b, spec);
     uint32_t *use = access == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, ACCESS_USES));

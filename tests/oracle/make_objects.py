@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random Gateways and HTTPRoutes, valid by the CRDs, and what they refer to."""
 
+import base64
 import re
 
 import words
@@ -36,7 +37,12 @@ ACCESSES = (  # likewise
     ("a", "all", {}),
     ("a", "some", {"addresses": {"allow": ["10.0.0.0/8", "10.1.0.0/16", "::/0", "192.0.2.9", "9.0.0.0-10.0.0.3"],
                                  "deny": ["10.2.0.0/16", "2001:db8::/32"]}}),
-    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]}}))
+    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]}}),
+    ("b", "some", {"basic": {"secretRef": {"name": "users"}, "realm": "r", "forwardAuthorization": False}}))
+HASH = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
+USERS = base64.b64encode(f"bob:{HASH}\nada:{HASH}\n".encode()).decode()
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "b"},
+          "data": {".htpasswd": USERS}}
 
 
 def surroundings():
@@ -48,7 +54,7 @@ def surroundings():
               for n, name, spec in LIMITS]
     accesses = [{"apiVersion": "sluice.internal/v1", "kind": "AccessPolicy", "metadata": meta(name, n), "spec": spec}
                 for n, name, spec in ACCESSES]
-    return FIXED + namespaces + services + limits + accesses
+    return FIXED + [SECRET] + namespaces + services + limits + accesses
 
 
 class Maker:

@@ -86,7 +86,9 @@ def expected_access(objects, route_namespace, ref):
     name = f"{route_namespace}/{ref['name']}"
     spec = next(o["spec"] for o in kind_of(objects, "AccessPolicy") if name_of(o) == name)
     addresses = spec.get("addresses", {})
-    return [name, ranges(addresses.get("allow", [])), ranges(addresses.get("deny", []))]
+    basic = spec.get("basic")
+    return [name, ranges(addresses.get("allow", [])), ranges(addresses.get("deny", [])),
+            basic and [basic["realm"], ["ada", "bob"], not basic["forwardAuthorization"]]]
 
 
 def expected_extension(objects, route_namespace, ref):

@@ -114,7 +114,14 @@ static void add_accesses(struct image_builder *b)
                                                                 .denied = denied,
                                                                 .n_denied = array_len(denied)}) ==
             0);
-    REQUIRE(image_builder_access(b, &(struct image_access_spec){.name = "a/all"}) == 0);
+    static const struct image_user_spec users[] = {
+        {"ada", "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u"},
+        {"bob", "$5$rounds=1000$saltsalt$sLGUp8luFKe9hdONcg3wHolsGxI/oSVrUtsYNpk8Z.2"},
+    };
+    const struct image_basic_spec basic = {
+        .id = {1, 2}, .realm = "door", .users = users, .n_users = array_len(users)};
+    REQUIRE(image_builder_access(
+                b, &(struct image_access_spec){.name = "a/all", .basic = &basic}) == 0);
 }
 
 static void add_shop(struct image_builder *b, uint32_t listener)

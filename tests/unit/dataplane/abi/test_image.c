@@ -414,6 +414,44 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
     free(data);
 }
 
+TEST(passwords_have_a_realm_and_users_in_order)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_basics == 1 && v.n_users == 2 && v.accesses[1].basic == 0);
+    const struct image_basic *e = &v.basics[0];
+    const struct image_user *ada = &v.users[0], *bob = &v.users[1];
+    const uint8_t *hash = v.strings + ada->hash.offset;
+    const struct {
+        const void *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&v.accesses[1].basic, 1, IMAGE_FAULT_INDEX},
+        {&e->reserved[6], 1, IMAGE_FAULT_RESERVED},
+        {&e->hides_authorization, 1, IMAGE_FAULT_OK},
+        {&e->hides_authorization, 2, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&e->n_users + 1, 0x11, IMAGE_FAULT_VALUE},
+        {&e->n_users, 3, IMAGE_FAULT_INDEX},
+        {&e->n_users, 1, IMAGE_FAULT_OWNER},
+        {&e->first_user, 1, IMAGE_FAULT_INDEX},
+        {&e->realm.length, 0, IMAGE_FAULT_STRING},
+        {v.strings + e->realm.offset, '"', IMAGE_FAULT_TEXT},
+        {v.strings + ada->name.offset, 'c', IMAGE_FAULT_ORDER},
+        {v.strings + ada->name.offset, ':', IMAGE_FAULT_TEXT},
+        {&ada->name.length, 0, IMAGE_FAULT_STRING},
+        {&ada->hash.length, 59, IMAGE_FAULT_TEXT},
+        {hash + 4, '3', IMAGE_FAULT_TEXT}, /* cost 30 */
+        {(const uint8_t *)&bob->hash.offset + 3, 1, IMAGE_FAULT_STRING},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++)
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+    free(data);
+}
+
 TEST(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs)
 {
     size_t len;
@@ -518,6 +556,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(filters_of_a_backend_change_headers_only), T(a_mirror_takes_no_more_than_all_requests),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(an_access_has_lists_of_its_own_that_can_be_searched),
+          T(passwords_have_a_realm_and_users_in_order),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
           T(a_session_has_keys_and_what_can_be_a_cookie),

@@ -135,6 +135,7 @@ int main(int argc, char **argv)
         T(an_object_that_is_being_deleted_serves_no_more),
         T(a_route_loses_its_grant_and_gets_it_back),
         T(a_rule_follows_its_rate_limit),
+        T(passwords_are_told_of_by_the_line_and_never_shown),
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),

@@ -304,6 +304,39 @@ TEST(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole)
     image_builder_free(b);
 }
 
+TEST(passwords_are_stored_once_or_refused_whole)
+{
+    static const char *const hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+    const struct image_user_spec users[] = {{"ada", hash}, {"bob", hash}};
+    const struct image_user_spec twice[] = {{"ada", hash}, {"ada", hash}};
+    const struct image_user_spec unsorted[] = {{"bob", hash}, {"ada", hash}};
+    const struct image_user_spec weak[] = {{"ada", "secret"}, {"bob", hash}};
+    const struct image_basic_spec good = {.id = {1, 2}, .realm = "r", .users = users, .n_users = 2};
+    struct image_basic_spec bad[5] = {good, good, good, good, good};
+    bad[0].realm = "\"";
+    bad[1].users = twice;
+    bad[2].users = unsorted;
+    bad[3].users = weak;
+    bad[4].n_users = IMAGE_USERS_PER_BASIC_MAX + 1;
+    struct image_builder *b = begin();
+    begin_rule(b);
+    struct image_access_spec spec = {.name = "n/a"};
+    for (size_t i = 0; i < array_len(bad); i++) {
+        spec.basic = &bad[i];
+        CHECK_EQ(image_builder_access(b, &spec), -EINVAL);
+    }
+    spec.basic = &good;
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_accesses == 1 && v.n_basics == 1 && v.n_users == 2);
+    CHECK_EQ(v.users[0].hash.offset, v.users[1].hash.offset); /* one string */
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(cors_filters_are_refused_whole)
 {
     static const char *const bad_origins[] = {"",
@@ -654,6 +687,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(congestion_control_is_said_of_binds_and_groups_and_balancing_of_groups),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
+          T(passwords_are_stored_once_or_refused_whole),
           T(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole),
           T(sessions_have_names_that_clients_keep_and_that_break_no_message),
           T(a_prefix_is_replaced_only_where_one_is_matched),
