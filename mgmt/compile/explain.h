@@ -10,6 +10,8 @@
  *     address  Gateway's address; without    congestionControl       of what the client is sent
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
+ *     client   address of who asks           access                  AccessPolicies: policy, says
+ *              (without: nobody's)                                   (of the client), realm
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing
  *                                            candidates              who lost, and because of what
