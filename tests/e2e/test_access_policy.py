@@ -83,17 +83,17 @@ def who_has_the_password_passes_and_others_are_asked_for_it(l):
 @suite.test("S23")
 def requests_of_others_go_on_while_passwords_are_looked_at(l):
     """Wrong passwords by the dozen, all different, so each costs a hash; between them requests that need none, and
-    those of who has the right one."""
+    those of who has the right one. On a machine that is busy with other things some wait too long, and are told so."""
     before, to = l.appliance.counters(), {"address": vip(l)}
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         wrong = [pool.submit(ask, l, "/books", "-u", f"ada:{n}", **to) for n in range(24)]
         plain = [pool.submit(ask, l, "/public", **to) for _ in range(24)]
         right = [pool.submit(ask, l, "/books", "-u", "ada:secret", **to) for _ in range(24)]
-        assert {f.result() for f in wrong} == {401}
-        assert {f.result() for f in plain} == {200}
-        assert {f.result() for f in right} == {200}
+        wrong, plain, right = ([f.result() for f in fs] for fs in (wrong, plain, right))
+    assert set(wrong) <= {401, 503} and set(right) <= {200, 503} and set(plain) == {200}, (wrong, right, plain)
+    suite.eventually(lambda: ask(l, "/books", "-u", "ada:secret", **to) == 200, "the right password is good", 30)
     after = l.appliance.counters()
-    assert after["proxy_end_unauthenticated"] - before["proxy_end_unauthenticated"] == 24
+    assert after["proxy_end_unauthenticated"] - before["proxy_end_unauthenticated"] == wrong.count(401)
     looked = after["proxy_verifications"] - before["proxy_verifications"]
     assert 24 <= looked <= 24 + WORKERS, "the good password is looked at once a worker"
 
