@@ -18,6 +18,7 @@
 #include "telemetry.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_tickets.h"
+#include "verify/verify_thread.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -64,6 +65,8 @@ struct dataplane {
     struct endpoint_table *endpoints;
     struct obs_hub *obs;
     struct tls_tickets *tickets;
+    struct verify_lane *lanes[WORKERS_MAX];
+    struct verify_thread *verifier;
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
     uint64_t began_us;
@@ -226,6 +229,17 @@ static bool make_housekeeping(struct dataplane *d)
     return d->housekeeping != NULL || say("cannot start", fault.text);
 }
 
+static bool make_verifier(struct dataplane *d)
+{
+    for (unsigned i = 0; i < d->options.workers; i++) {
+        d->lanes[i] = verify_lane_new();
+        if (d->lanes[i] == NULL)
+            return say("cannot start", "no memory");
+    }
+    d->verifier = verify_thread_start(d->lanes, d->options.workers);
+    return d->verifier != NULL || say("cannot start", "no thread that looks at passwords");
+}
+
 /* The worker's share of chance comes from the kernel, once. */
 static bool make_workers(struct dataplane *d)
 {
@@ -258,6 +272,7 @@ static bool make_workers(struct dataplane *d)
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
         config.probe = o->probe;
         config.proxy.tickets = d->tickets;
+        config.proxy.verify = d->lanes[i];
         d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};
         d->loops[i].worker = worker_new(&config);
         if (d->loops[i].worker == NULL)
@@ -298,6 +313,7 @@ static const struct stage {
     {"shared", make_shared},
     {"keys", make_secure_heap},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
+    {"verifier", make_verifier},
     {"workers", make_workers},
 };
 
@@ -339,8 +355,11 @@ static void run(struct dataplane *d)
 /* In the reverse order of start(); every part takes "never made" for an answer. */
 static void stop(struct dataplane *d)
 {
-    for (unsigned i = 0; i < d->options.workers; i++)
+    verify_thread_stop(d->verifier);
+    for (unsigned i = 0; i < d->options.workers; i++) {
         worker_free(d->loops[i].worker);
+        verify_lane_free(d->lanes[i]);
+    }
     housekeeping_free(d->housekeeping);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);

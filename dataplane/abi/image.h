@@ -206,6 +206,23 @@ static inline bool image_prefix_has(const struct image_prefix *e, const struct i
            ip_addr_in_prefix(addr, &e->addr, e->len);
 }
 
+/* Is it a range of addresses of one family, which says nothing of the other? */
+bool image_is_range_of_addrs(const struct image_range *e);
+
+/* Can a browser be told it as the realm of a password (RFC 7617)? Printable ASCII without quotes
+ * and backslashes, for those would have to be escaped, and clients differ in that. */
+bool image_is_realm(struct slice realm);
+
+/* Can somebody be called so (RFC 7617: no colon, no control characters)? */
+bool image_is_user_name(struct slice name);
+
+/* The order of users by their names, byte by byte: below, at, or above 0. */
+int image_user_order(struct slice a, struct slice b);
+
+/* Is it a hash of crypt(3) that keeps a password well, and that is asked in bounded time? bcrypt
+ * ($2a$, $2b$, $2y$), SHA-256 ($5$), SHA-512 ($6$), yescrypt ($y$). */
+bool image_is_password_hash(struct slice hash);
+
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 

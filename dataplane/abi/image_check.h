@@ -251,6 +251,33 @@ enum image_fault image_cross_mirror(const struct image_view *v, uint32_t i);
 /* Its key and numbers are possible, its names are text. */
 enum image_fault image_local_limit(const struct image_view *v, uint32_t i);
 
+/* It names an access that exists. */
+enum image_fault image_local_access_use(const struct image_view *v, uint32_t i);
+
+/* Its ranges and passwords exist, not too many, and its name is text. */
+enum image_fault image_local_access(const struct image_view *v, uint32_t i);
+
+/* Its ranges begin where those of the one before it end; both lists are sorted. */
+enum image_fault image_cross_access(const struct image_view *v, uint32_t i);
+
+/* The accesses' ranges end where all ranges end. */
+enum image_fault image_whole_accesses(const struct image_view *v);
+
+/* Its realm can be told, and its users exist, not too many. */
+enum image_fault image_local_basic(const struct image_view *v, uint32_t i);
+
+/* Its users begin where those of the one before it end, and stand in the order of their names. */
+enum image_fault image_cross_basic(const struct image_view *v, uint32_t i);
+
+/* The users end where all users end. */
+enum image_fault image_whole_basics(const struct image_view *v);
+
+/* It has a name, and a hash that can be asked in bounded time. */
+enum image_fault image_local_user(const struct image_view *v, uint32_t i);
+
+/* It is a range of one family. */
+enum image_fault image_local_range(const struct image_view *v, uint32_t i);
+
 /* ---- health of endpoints ---- */
 
 /* Its numbers are possible and go together, its texts are such as its check needs. */

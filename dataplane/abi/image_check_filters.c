@@ -51,6 +51,10 @@ enum image_fault image_local_filter(const struct image_view *v, uint32_t i)
         n = v->n_limits;
         count_max = IMAGE_LIMITS_PER_RULE_MAX;
         break;
+    case IMAGE_FILTER_ACCESS:
+        n = v->n_access_uses;
+        count_max = IMAGE_ACCESSES_PER_RULE_MAX;
+        break;
     default:
         return IMAGE_FAULT_VALUE;
     }

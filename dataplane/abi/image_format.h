@@ -82,12 +82,20 @@
 #define IMAGE_HEADER_OPS_PER_FILTER_MAX 48u /* Gateway API: 16 each of set, add, remove */
 #define IMAGE_PREDICATES_PER_MATCH_MAX 32u  /* Gateway API: 16 headers, 16 query parameters */
 #define IMAGE_UNGUARDED_MATCHES_MAX 8u      /* of a path, asked one after the other */
-#define IMAGE_ANSWER_BYTES_MAX 1024u      /* of a guarded condition; others are asked one by one */
-#define IMAGE_RETRY_ATTEMPTS_MAX 100u     /* time limits end a request long before */
-#define IMAGE_MIRRORS_PER_RULE_MAX 16u    /* Gateway API: filters */
-#define IMAGE_LIMITS_PER_RULE_MAX 16u     /* Gateway API: filters */
-#define IMAGE_LIMIT_REQUESTS_MAX 1000000u /* in a period or a burst; more is hardly a limit */
-#define IMAGE_LIMIT_PERIOD_MS_MIN 1000u   /* what is less says the same by fewer requests */
+#define IMAGE_ANSWER_BYTES_MAX 1024u       /* of a guarded condition; others are asked one by one */
+#define IMAGE_RETRY_ATTEMPTS_MAX 100u      /* time limits end a request long before */
+#define IMAGE_MIRRORS_PER_RULE_MAX 16u     /* Gateway API: filters */
+#define IMAGE_LIMITS_PER_RULE_MAX 16u      /* Gateway API: filters */
+#define IMAGE_ACCESSES_PER_RULE_MAX 16u    /* Gateway API: filters */
+#define IMAGE_RANGES_PER_ACCESS_MAX 1025u  /* of a list: 1024 as written; see image_range */
+#define IMAGE_USERS_PER_BASIC_MAX 4096u    /* more have accounts elsewhere, and tokens */
+#define IMAGE_USER_BYTES_MAX 255u          /* of a name, and of its password */
+#define IMAGE_PASSWORD_HASH_BYTES_MAX 127u /* SHA-512 with rounds has 123 */
+#define IMAGE_BCRYPT_COST_MAX 14u          /* about a second of a core */
+#define IMAGE_SHA_ROUNDS_MAX 1000000u      /* likewise */
+#define IMAGE_REALM_BYTES_MAX 128u         /* a sentence */
+#define IMAGE_LIMIT_REQUESTS_MAX 1000000u  /* in a period or a burst; more is hardly a limit */
+#define IMAGE_LIMIT_PERIOD_MS_MIN 1000u    /* what is less says the same by fewer requests */
 #define IMAGE_LIMIT_PERIOD_MS_MAX 86400000u /* a day: what lasts longer is a quota, kept on disk */
 #define IMAGE_LIMIT_FILL_MS_MAX 31536000000ull /* a year for a burst: in ns it fits 64 bits */
 #define IMAGE_ORIGINS_PER_CORS_MAX 64u         /* Gateway API: allowOrigins */
@@ -140,6 +148,11 @@
     X(ORIGINS, origins, struct image_origin, 1u << 22, "of CORS filters")                          \
     X(MIRRORS, mirrors, struct image_mirror, 1u << 20, "of RequestMirror")                         \
     X(LIMITS, limits, struct image_limit, 1u << 20, "of ExtensionRef to RateLimits")               \
+    X(ACCESS_USES, access_uses, uint32_t, 1u << 20, "of ExtensionRef to AccessPolicies: accesses") \
+    X(ACCESSES, accesses, struct image_access, 65536, "AccessPolicies")                            \
+    X(BASICS, basics, struct image_basic, 65536, "passwords of AccessPolicies")                    \
+    X(USERS, users, struct image_user, 1u << 20, "who has one, by image_basic")                    \
+    X(RANGES, ranges, struct image_range, 1u << 20, "of client addresses, by AccessPolicy")        \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(HEALTH, health, struct image_health, 65536, "health policies of endpoint groups")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
@@ -514,6 +527,7 @@ enum image_filter_type {
     IMAGE_FILTER_CORS = 5,             /* entry: cors */
     IMAGE_FILTER_MIRROR = 6,           /* entries: mirrors, those of all RequestMirrors of a rule */
     IMAGE_FILTER_LIMIT = 7,            /* entries: limits, those of all RateLimits of a rule */
+    IMAGE_FILTER_ACCESS = 8,           /* entries: access_uses, those of all its AccessPolicies */
 };
 
 struct image_filter {
@@ -628,6 +642,47 @@ struct image_limit {
     uint8_t prefix4_len; /* CLIENT: bits of IPv4 addresses, 1..32; else 0 */
     uint8_t prefix6_len; /* CLIENT: of IPv6 addresses, 1..128; else 0 */
     uint8_t reserved;
+};
+
+/*
+ * Who may ask (AccessPolicy); rules share it. Its ranges of client addresses lie where those of the
+ * one before it end: first those that may, then those that may not, each list sorted and without
+ * overlaps, so one look costs O(log n). Who is in both may not.
+ */
+struct image_access {
+    struct image_string name; /* "namespace/name" of the AccessPolicy */
+    uint32_t first_range;
+    uint32_t n_allowed; /* 0: all that are not denied */
+    uint32_t n_denied;
+    uint32_t basic; /* IMAGE_NONE: nobody is asked for a password */
+};
+
+/*
+ * Who may ask with a name and password (RFC 7617). Its users lie where those of the one before it
+ * end, sorted by name. Secret: the image is in sealed memory and in files of mode 0600, and no
+ * hash of it is told to anybody.
+ */
+struct image_basic {
+    uint64_t id[2];            /* tells policy and users: what was found out of others is void */
+    struct image_string realm; /* see image_is_realm() */
+    uint32_t first_user;
+    uint32_t n_users;
+    uint8_t hides_authorization; /* 0, or 1: the backend does not get the field */
+    uint8_t reserved[7];
+};
+
+struct image_user {
+    struct image_string name; /* without a colon */
+    struct image_string hash; /* see image_is_password_hash() */
+};
+
+/*
+ * From `first` to `last`, of the same family. One of IPv6 says nothing of IPv4, whose addresses
+ * lie among its own: "::/0" becomes two, before and behind them.
+ */
+struct image_range {
+    struct ip_addr first;
+    struct ip_addr last;
 };
 
 struct image_backend {
@@ -746,6 +801,10 @@ static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
+static_assert(sizeof(struct image_access) == 24, "no hidden padding");
+static_assert(sizeof(struct image_basic) == 40, "no hidden padding");
+static_assert(sizeof(struct image_user) == 16, "no hidden padding");
+static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
 static_assert(sizeof(struct image_route) == 32, "no hidden padding");

@@ -29,7 +29,8 @@ void check_exchange(const struct exchange *e)
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
     ASSERT(!e->keeps_body || (!e->has_body_moved && !e->has_response_head));
-    ASSERT(!e->is_waiting || e->backend == NULL);
+    ASSERT(!(e->is_waiting || e->is_verifying) || e->backend == NULL);
+    ASSERT(!e->is_waiting || !e->is_verifying);
 }
 
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
@@ -44,6 +45,8 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
         upstream_put(p->upstream, e->backend);
     else if (e->backend != NULL)
         upstream_abort(p->upstream, e->backend);
+    if (e->is_verifying)
+        list_remove(&e->verify_node); /* what is found is remembered all the same */
     wheel_disarm(&p->core->wheel, &e->timer);
     if (e->image.view != NULL)
         e->image.unpin(e->image.owner);
@@ -157,7 +160,7 @@ static bool has_target(struct exchange *e, const struct image_rule *rule)
     return true;
 }
 
-/* Carries out the rule: a fault, an answer of our own, or a backend. */
+/* Carries out the rule: a fault, or who may ask; then exchange_go_on(). */
 static void follow_rule(struct exchange *e)
 {
     const struct image_view *v = e->image.view;
@@ -167,11 +170,20 @@ static void follow_rule(struct exchange *e)
         return;
     }
     exchange_cors_begin(e, rule);
+    if (exchange_deny(e, rule))
+        return;
     if (exchange_is_preflight(e)) {
         exchange_answer_preflight(e);
         return;
     }
-    /* A preflight is the browser's own idea, so it is free; a redirect was asked for. */
+    /* A preflight is the browser's own idea, so it is free, and it brings no password. */
+    if (exchange_authenticate(e, rule))
+        exchange_go_on(e);
+}
+
+void exchange_go_on(struct exchange *e)
+{
+    const struct image_rule *rule = &e->image.view->rules[e->route.rule];
     if (exchange_limit(e, rule) || redirect(e, rule))
         return;
     exchange_session_begin(e, rule);
@@ -184,7 +196,7 @@ static void follow_rule(struct exchange *e)
         return;
     }
     if (rule->retry != IMAGE_NONE)
-        e->retry = &v->retries[rule->retry];
+        e->retry = &e->image.view->retries[rule->retry];
     kept_body_begin(e);
     retry_note_request(e);
     exchange_try(e);

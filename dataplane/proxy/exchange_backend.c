@@ -102,7 +102,7 @@ static uint64_t try_deadline(const struct exchange *e)
 static void arm_timer(struct exchange *e, uint64_t deadline_us)
 {
     uint64_t us = min64(deadline_us, request_deadline(e));
-    if (!e->is_waiting)
+    if (e->backend != NULL)
         us = min64(us, try_deadline(e));
     wheel_disarm(&e->proxy->core->wheel, &e->timer);
     wheel_arm(&e->proxy->core->wheel, &e->timer, us);
@@ -113,6 +113,13 @@ void exchange_wait(struct exchange *e, uint64_t until_us)
     ASSERT(e->backend == NULL && !e->is_waiting);
     e->is_waiting = true;
     arm_timer(e, until_us);
+}
+
+void exchange_wait_verdict(struct exchange *e)
+{
+    ASSERT(e->backend == NULL && !e->is_waiting && !e->is_verifying);
+    e->is_verifying = true;
+    arm_timer(e, e->proxy->core->now_us + PROXY_VERIFY_MS * 1000ull);
 }
 
 /* When the timer has something to look at next. */
@@ -249,6 +256,10 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
         if (e->backend != NULL)
             note_timeout(e);
         end_by_timeout(e, false);
+        return;
+    }
+    if (e->is_verifying) {
+        exchange_answer(e, STAT_proxy_end_verify_late, 503);
         return;
     }
     if (e->is_waiting) {

@@ -31,10 +31,9 @@ struct charge {
     struct limit_rate rate;
 };
 
-/* The value of the header. False: there is none; or more than one, where a backend may believe
- * another than we, and clients could count as somebody else with each request. */
-static bool find_once(const struct http_head *head, struct slice name, struct slice *ret_value)
+bool exchange_header_once(const struct exchange *e, struct slice name, struct slice *ret_value)
 {
+    const struct http_head *head = &e->client->h1.request->head;
     unsigned n = 0;
     for (uint32_t i = 0; i < head->n_fields; i++) {
         if (!slice_eq_nocase(head->fields[i].name, name))
@@ -68,8 +67,7 @@ static bool find_somebody(const struct exchange *e, const struct image_limit *li
         *ret = slice_of(buf->bytes, sizeof(buf->bytes));
         return true;
     case IMAGE_LIMIT_HEADER:
-        return find_once(&e->client->h1.request->head, image_text(e->image.view, limit->header),
-                         ret);
+        return exchange_header_once(e, image_text(e->image.view, limit->header), ret);
     default:
         return false;
     }

@@ -63,6 +63,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     list_init(&p->heads);
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
+    verifications_init(p);
     access_init(p, config->exchanges_max);
     route_stats_init(p);
     proxy_env_init(p);
@@ -128,7 +129,7 @@ static void close_unbound(struct proxy *p, struct proxy_conn *c)
 
 unsigned proxy_poll(struct proxy *p)
 {
-    unsigned did = upstream_poll(p->upstream);
+    unsigned did = upstream_poll(p->upstream) + verifications_poll(p);
     for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++) {
         close_unbound(p, pool_at(&p->conns, p->walk++));
         did++;

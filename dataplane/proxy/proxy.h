@@ -19,6 +19,7 @@
 #include "route/route.h"
 #include "tcp/tcp.h"
 #include "upstream/upstream.h"
+#include "verify/verify_lane.h"
 
 struct core;
 struct endpoint_table;
@@ -41,6 +42,7 @@ struct proxy_config {
     uint32_t drain_ms;              /* a closing connection whose client still sends */
     uint32_t requests_per_conn_max; /* then the connection is closed in good order; 0: no limit */
     const struct tls_tickets *tickets; /* of TLS sessions; NULL: none is resumed */
+    struct verify_lane *verify;        /* who looks at passwords; NULL: nobody, 503 */
     struct upstream_config upstream;
 };
 

@@ -12,6 +12,7 @@
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
 #include "proxy/route_table.h"
+#include "proxy/verdict_table.h"
 #include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
 #include "route/session.h"
@@ -40,6 +41,13 @@
 #define PROXY_TUNNEL_IDLE_MS_MAX (3600u * 1000u)
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
+/* Verdicts on passwords: 128 KiB a worker; beyond, the oldest of a set goes and is found again. */
+#define PROXY_VERDICTS_MAX 4096u
+/* How long one is believed: a hash costs the work of a thousand requests, and a password that was
+ * good a moment ago is no danger. A change of the policy ends it at once. */
+#define PROXY_VERDICT_MS 300000u
+/* A client that waits for its password to be looked at is answered 503 then. */
+#define PROXY_VERIFY_MS 10000u
 /* Values of its session that are looked at in one request: a client that has cookies for several
  * paths sends them all. */
 #define PROXY_SESSION_VALUES_MAX 4u
@@ -77,8 +85,9 @@ struct proxy_conn {
  * connection; lives from on_request to one of exchange_end()'s callers.
  *
  * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend
- * == NULL only within a callback, or while it waits for its next try (is_waiting, with the timer
- * armed); while there is an exchange its client's own timer is off.
+ * == NULL only within a callback, or while it waits for its next try or for the verifier
+ * (is_waiting, is_verifying; with the timer armed); while there is an exchange its client's own
+ * timer is off.
  */
 struct exchange {
     struct proxy *proxy;
@@ -94,6 +103,7 @@ struct exchange {
     bool has_continue;          /* a 100 went to the client */
     bool has_response_head;     /* the final head went to the client */
     bool is_waiting;            /* for its next try: it has no backend connection */
+    bool is_verifying;          /* waits for the verifier: it has none, either */
     bool is_mirrored;           /* as far as the rule wants it */
     bool keeps_body;            /* it has a body that is still unread: see kept_body.c */
     bool is_kept_over;          /* no more of that will come */
@@ -108,6 +118,7 @@ struct exchange {
     uint64_t begin_us;          /* when the request's head was there */
     uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
+    struct list_node verify_node;    /* of its verification's waiters, while is_verifying */
     struct upstream_conn_id failed;  /* the endpoint of the try that failed last */
     const struct image_retry *retry; /* the rule's policy; NULL: it has none */
     const struct image_cors *cors;   /* of the rule; NULL: it has none */
@@ -141,6 +152,13 @@ struct retry_budget {
     uint32_t milli;
 };
 
+/* A password that the verifier looks at, and who waits for it. Its place is its job's number. */
+struct verification {
+    struct verdict_key key;   /* zero: none is under way */
+    struct list_node waiters; /* struct exchange */
+    bool is_decoy;            /* nobody is called so: whatever is found, it is not good */
+};
+
 struct proxy {
     struct core *core;
     struct proxy_config config;
@@ -157,7 +175,9 @@ struct proxy {
     struct list_node
         heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
-    struct route_table routes;        /* places of core->routes */
+    struct route_table routes; /* places of core->routes */
+    struct verdict_table verdicts;
+    struct verification verifications[VERIFY_JOBS_MAX]; /* by the job's number */
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
     struct list_node all_mirrors;     /* struct mirror */
     struct even shares[PROXY_SHARES]; /* by the rule's number */
@@ -227,6 +247,8 @@ struct slice conn_header_preface(const struct proxy_conn *c, const struct upstre
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
+/* The rest of its rule, now that the client may ask: limits, a redirect, or a backend. */
+void exchange_go_on(struct exchange *e);
 /* Ends it, counted as `why`: lets the backend connection go (`is_reusable`: into the pool), unpins
  * the image, frees. The client connection is the caller's business, afterwards. */
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable);
@@ -285,6 +307,8 @@ uint64_t exchange_hash(const struct exchange *e, const struct image_balance *bal
 
 /* Waits until then, without a backend connection, and then tries. */
 void exchange_wait(struct exchange *e, uint64_t until_us);
+/* Waits for the verifier, as long as a client may. */
+void exchange_wait_verdict(struct exchange *e);
 
 /* retry.c */
 enum retry_when {
@@ -345,8 +369,36 @@ void tunnel_pump(struct exchange *e);
 /* The client's connection is over, in good order or not. Ends the exchange. */
 void tunnel_on_client_end(struct exchange *e, bool is_orderly);
 
+/* admit.c */
+/* Does an access policy of the rule refuse the client's address? Then it has been answered, and the
+ * exchange is over. */
+bool exchange_deny(struct exchange *e, const struct image_rule *rule);
+
+/* The backend must not see how the client proved who it is. */
+bool exchange_hides_authorization(const struct exchange *e);
+
+/* authenticate.c */
+void verifications_init(struct proxy *p);
+/* Has the client shown the passwords that the access policies of the rule ask for? False: it was
+ * answered 401 or 503, or it waits and exchange_go_on() is called when it has. */
+bool exchange_authenticate(struct exchange *e, const struct image_rule *rule);
+/* Takes what the verifier found, and wakes who waited. Returns how many. */
+unsigned verifications_poll(struct proxy *p);
+
+/* basic.c */
+struct basic_credentials {
+    char user[IMAGE_USER_BYTES_MAX + 1];
+    char password[IMAGE_USER_BYTES_MAX + 1];
+};
+/* Reads the value of an Authorization field (RFC 7617). False: it has none, or none that anybody
+ * could have. Who called wipes them. */
+bool basic_read(struct slice value, struct basic_credentials *ret);
+
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);
+/* The value of the header. False: there is none; or more than one, where a backend may believe
+ * another than we, and clients could be somebody else with each request. */
+bool exchange_header_once(const struct exchange *e, struct slice name, struct slice *ret_value);
 /* Does a rate limit of the rule refuse the request? Then it has been answered, and the exchange is
  * over. Else it counts. */
 bool exchange_limit(struct exchange *e, const struct image_rule *rule);

@@ -51,6 +51,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
@@ -64,6 +65,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "healthpolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "ratelimits",        OWN,        false},
+    {API_DEVELOPER,  ALL,  SLUICE,    "accesspolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
     {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
 
@@ -73,6 +75,7 @@ static const struct right rights[] = {
     {API_CONTROLLER, ALL,  SLUICE,    "transportpolicies", EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
+    {API_CONTROLLER, ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
 };
 /* clang-format on */
 

@@ -167,6 +167,16 @@ struct at_group {
 
 #define AT_GROUP_BUCKETS 4096u
 
+/* An AccessPolicy that a rule names. */
+struct at_access {
+    struct plan_access plan;
+    const char *fault;      /* what of it leads nowhere or cannot be done; NULL: nothing */
+    bool is_unresolved;     /* the fault is a reference */
+    struct at_access *next; /* in the same bucket */
+};
+
+#define AT_ACCESS_BUCKETS 256u
+
 struct at_range {
     struct ip_addr first;
     struct ip_addr last;
@@ -211,6 +221,7 @@ struct attach {
     struct at_policies transport_policies;
     struct at_policies health_policies;
     struct at_group *groups[AT_GROUP_BUCKETS];
+    struct at_access *accesses[AT_ACCESS_BUCKETS];
     struct plan_group *plan_groups; /* the plan's, by index */
     struct plan plan;
 };
@@ -385,6 +396,15 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
  * or NULL. */
 const char *session_run(const struct rule_reading *in, const json_t *json,
                         const struct plan_persistence **ret);
+
+/* Translates an AccessPolicy that is there. NULL, or what is wrong with it; *ret_is_unresolved: a
+ * reference of it leads nowhere. */
+const char *access_read(struct attach *a, const char *namespace, const json_t *obj,
+                        struct plan_filter *ret, bool *ret_is_unresolved);
+
+/* The users of a policy's Secret. NULL, or why it has none; *ret_is_unresolved: it is not there. */
+const char *users_read(struct attach *a, const struct at_access *access, const char *namespace,
+                       const char *secret, struct plan_basic *ret, bool *ret_is_unresolved);
 
 /* Notes a reference that leads nowhere, at a place within the rule. */
 void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_backend_fault fault,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filters by ExtensionRef: objects of ours in the route's namespace, RateLimits by now. Nothing of
- * the kind is ever skipped. One that is not there is a reference that does not resolve, and its
- * rule answers 500; a kind that we do not know is that too, and nothing that this release can do.
+ * Filters by ExtensionRef: objects of ours in the route's namespace, RateLimits and AccessPolicies
+ * (filter_access.c). Nothing of the kind is ever skipped. One that is not there is a reference that
+ * does not resolve, and its rule answers 500; a kind that we do not know is that too, and nothing
+ * that this release can do.
  *
- * To add a kind: a row in types.def with its schema, a case in filter_extension_run(), a type of
- * filter in plan.h and image_format.h.
+ * To add a kind: a row in types.def with its schema, one in kinds[], a type of filter in plan.h and
+ * image_format.h.
  */
 #include "attach/attach_priv.h"
 
@@ -32,7 +33,8 @@ static void read_key(struct attach *a, const json_t *json, struct plan_limit *re
     }
 }
 
-static struct plan_limit read_limit(struct attach *a, const char *namespace, const json_t *obj)
+static const char *read_limit(struct attach *a, const char *namespace, const json_t *obj,
+                              struct plan_filter *ret, bool *ret_is_unresolved)
 {
     const json_t *spec = json_object_get(obj, "spec");
     const json_t *burst = json_object_get(spec, "burst");
@@ -46,7 +48,34 @@ static struct plan_limit read_limit(struct attach *a, const char *namespace, con
     };
     limit.burst = burst != NULL ? (uint32_t)json_integer_value(burst) : limit.requests;
     read_key(a, json_object_get(spec, "key"), &limit);
-    return limit;
+    ret->type = PLAN_FILTER_LIMIT;
+    ret->limit = limit;
+    return NULL;
+}
+
+/* A kind of object that can be a filter, and what reads one that is there: NULL, or why it cannot
+ * be done, and whether that is because something else is not there. */
+struct extension {
+    const char *kind;
+    enum model_type_id type;
+    const char *(*read)(struct attach *a, const char *namespace, const json_t *obj,
+                        struct plan_filter *ret, bool *ret_is_unresolved);
+};
+
+static const struct extension kinds[] = {
+    {"RateLimit", MODEL_RATE_LIMIT, read_limit},
+    {"AccessPolicy", MODEL_ACCESS_POLICY, access_read},
+};
+
+/* NULL: no such kind. */
+static const struct extension *find_kind(const char *group, const char *kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(group, SLUICE_GROUP) == 0 && strcmp(kind, kinds[i].kind) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
 }
 
 bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
@@ -56,26 +85,29 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
     const char *namespace = in->route->meta.namespace;
     const char *group = text_at(ref, "group"), *kind = text_at(ref, "kind");
     const char *place = arena_printf(a->arena, "filters[%zu].extensionRef", i);
-    if (strcmp(group, SLUICE_GROUP) != 0 || strcmp(kind, "RateLimit") != 0) {
+    const struct extension *extension = find_kind(group, kind);
+    if (extension == NULL) {
         *ret_why = arena_printf(a->arena,
                                 "kind %s of group \"%s\" is no filter that is supported, "
-                                "RateLimit of " SLUICE_GROUP " is",
+                                "RateLimit and AccessPolicy of " SLUICE_GROUP " are",
                                 kind, group);
         rule_note_unresolved(in, place, PLAN_BACKEND_INVALID_KIND, *ret_why);
         in->is_refused = true;
         return false;
     }
-    const json_t *obj = find_object(a, MODEL_RATE_LIMIT, namespace, text_at(ref, "name"));
-    if (obj == NULL || at_path(obj, "metadata", "deletionTimestamp") != NULL) {
-        rule_note_unresolved(in, place, PLAN_BACKEND_NOT_FOUND,
-                             arena_printf(a->arena,
-                                          "RateLimit %s/%s does not exist, requests are answered "
-                                          "500",
-                                          namespace, text_at(ref, "name")));
-        in->is_refused = true;
-        return false;
+    const char *name = text_at(ref, "name"), *why = "does not exist";
+    const json_t *obj = find_object(a, extension->type, namespace, name);
+    bool is_unresolved = obj == NULL || is_going(obj);
+    if (!is_unresolved) {
+        why = extension->read(a, namespace, obj, ret, &is_unresolved);
     }
-    ret->type = PLAN_FILTER_LIMIT;
-    ret->limit = read_limit(a, namespace, obj);
-    return true;
+    if (is_unresolved) {
+        rule_note_unresolved(in, place, PLAN_BACKEND_NOT_FOUND,
+                             arena_printf(a->arena, "%s %s/%s %s, requests are answered 500", kind,
+                                          namespace, name, why));
+        in->is_refused = true;
+    } else if (why != NULL) {
+        *ret_why = arena_printf(a->arena, "%s %s/%s %s", kind, namespace, name, why);
+    }
+    return why == NULL;
 }

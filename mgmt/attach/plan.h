@@ -197,6 +197,30 @@ struct plan_limit {
     uint32_t period_ms;
 };
 
+struct plan_user {
+    const char *name;
+    const char *hash; /* never shown to anybody */
+};
+
+/* Who may ask with a name and password. */
+struct plan_basic {
+    uint64_t id[2]; /* a digest of the policy's name and of all users */
+    const char *realm;
+    bool hides_authorization;
+    uint32_t n_users;
+    const struct plan_user *users; /* by name, each once */
+};
+
+/* An AccessPolicy, shared by all rules that name it. One that is not there is not here, either. */
+struct plan_access {
+    const char *name;   /* "namespace/name" */
+    uint32_t n_allowed; /* 0: all that are not denied */
+    uint32_t n_denied;
+    const struct image_range *allowed; /* of client addresses, as written */
+    const struct image_range *denied;
+    const struct plan_basic *basic; /* NULL: nobody is asked for a password */
+};
+
 enum plan_filter_type {
     PLAN_FILTER_REQUEST_HEADERS,
     PLAN_FILTER_RESPONSE_HEADERS,
@@ -205,6 +229,7 @@ enum plan_filter_type {
     PLAN_FILTER_CORS,
     PLAN_FILTER_MIRROR, /* there may be several */
     PLAN_FILTER_LIMIT,  /* likewise */
+    PLAN_FILTER_ACCESS, /* likewise */
 };
 
 struct plan_filter {
@@ -216,6 +241,7 @@ struct plan_filter {
         struct plan_cors cors;
         struct plan_mirror mirror;
         struct plan_limit limit;
+        const struct plan_access *access;
     };
 };
 

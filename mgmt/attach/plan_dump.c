@@ -174,6 +174,26 @@ static void dump_limit(const struct plan_limit *l, FILE *out)
     }
 }
 
+static void dump_ranges(const char *what, const struct image_range *ranges, uint32_t n, FILE *out)
+{
+    char first[IP_ADDR_TEXT_MAX], last[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        fprintf(out, " %s %s-%s", what, format(&ranges[i].first, first),
+                format(&ranges[i].last, last));
+    }
+}
+
+static void dump_access(const struct plan_access *a, FILE *out)
+{
+    fprintf(out, "access %s", a->name);
+    dump_ranges("allow", a->allowed, a->n_allowed, out);
+    dump_ranges("deny", a->denied, a->n_denied, out);
+    if (a->basic != NULL) {
+        fprintf(out, " basic \"%s\" users %u%s", a->basic->realm, a->basic->n_users,
+                a->basic->hides_authorization ? " hidden" : "");
+    }
+}
+
 static void dump_filter(const struct plan *plan, const struct plan_filter *f, const char *indent,
                         FILE *out)
 {
@@ -205,6 +225,9 @@ static void dump_filter(const struct plan *plan, const struct plan_filter *f, co
         break;
     case PLAN_FILTER_LIMIT:
         dump_limit(&f->limit, out);
+        break;
+    case PLAN_FILTER_ACCESS:
+        dump_access(f->access, out);
         break;
     }
     fputc('\n', out);

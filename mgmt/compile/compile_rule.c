@@ -219,6 +219,8 @@ static int add_filter(struct compile *c, const struct plan_route *route,
         return add_mirror(c, &filter->mirror);
     case PLAN_FILTER_LIMIT:
         return add_limit(c, route, rule, &filter->limit);
+    case PLAN_FILTER_ACCESS:
+        return compile_access(c, filter->access);
     }
     return -EINVAL;
 }

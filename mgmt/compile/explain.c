@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/names.h"
+#include "route/access.h"
 #include "route/filter.h"
 #include "route/of_head.h"
 
@@ -62,6 +63,30 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
     return o;
 }
 
+/* The rule's AccessPolicies, and what they say of the client. *ret_refusal: why one refuses it. */
+static json_t *describe_access(const struct explanation *e, const struct image_rule *rule,
+                               const char **ret_refusal)
+{
+    static const char *const says[] = {ROUTE_ACCESS_LIST(X_TEXT)};
+    const struct image_view *v = &e->view;
+    const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_ACCESS);
+    json_t *list = json_array();
+    for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
+        const struct image_access *access = &v->accesses[v->access_uses[filter->first + i]];
+        json_t *o = json_pack("{s:o}", "policy", explain_text(e, access->name));
+        if (e->request->has_client) {
+            enum route_access found = route_access_of(v, access, &e->request->client);
+            json_object_set_new(o, "says", json_string(says[found]));
+            if (found != ROUTE_ACCESS_ALLOWED && *ret_refusal == NULL)
+                *ret_refusal = says[found];
+        }
+        if (access->basic != IMAGE_NONE)
+            json_object_set_new(o, "realm", explain_text(e, v->basics[access->basic].realm));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 /* What the client would get, in words. */
 static json_t *describe_answer(const struct explanation *e, const struct image_rule *rule)
 {
@@ -105,7 +130,15 @@ static void describe_rule(const struct explanation *e, json_t *status)
     json_object_set_new(status, "route", explain_text(e, route));
     json_object_set_new(status, "rule", json_integer(rule->index));
     json_object_set_new(status, "match", json_integer(match->index));
-    json_object_set_new(status, "answer", describe_answer(e, rule));
+    const char *refusal = NULL;
+    json_t *access = describe_access(e, rule, &refusal);
+    if (json_array_size(access) > 0)
+        json_object_set(status, "access", access);
+    json_decref(access);
+    json_object_set_new(status, "answer",
+                        refusal == NULL || rule->fault_status != 0
+                            ? describe_answer(e, rule)
+                            : json_sprintf("403: the client's address is %s", refusal));
     json_t *backends = json_array();
     for (uint32_t i = 0; i < rule->n_backends; i++)
         json_array_append_new(backends,

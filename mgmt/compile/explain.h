@@ -11,6 +11,8 @@
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
  *                                            proxyProtocol           "Require", if it is required
+ *     client   address of who asks           access                  AccessPolicies: policy, says
+ *              (without: nobody's)                                   (of the client), realm
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing,
  *                                                                    proxyProtocol if one is sent

@@ -12,6 +12,8 @@ struct explain_request {
     uint16_t port;
     bool has_address;
     struct ip_addr address;
+    bool has_client;
+    struct ip_addr client;
     struct http_head head;
     size_t len;
     uint8_t bytes[EXPLAIN_HEAD_BYTES_MAX];

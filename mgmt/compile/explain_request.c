@@ -68,14 +68,17 @@ static const char *put_headers(struct explain_request *r, const json_t *headers)
 bool explain_request_read(const json_t *spec, struct explain_request *ret, const char **ret_error)
 {
     const char *method = string_of(spec, "method"), *url = string_of(spec, "url");
-    const char *address = string_of(spec, "address");
+    const char *address = string_of(spec, "address"), *client = string_of(spec, "client");
     const char *error = NULL;
     ret->len = 0;
     ret->has_address = address != NULL;
+    ret->has_client = client != NULL;
     if (url == NULL)
         error = "spec.url is missing";
     else if (ret->has_address && !ip_addr_parse(address, &ret->address))
         error = "spec.address is no IP address";
+    else if (ret->has_client && !ip_addr_parse(client, &ret->client))
+        error = "spec.client is no IP address";
     else
         error = put_url(ret, method == NULL ? "GET" : method, url);
     if (error == NULL)

@@ -57,6 +57,7 @@ void image_builder_free(struct image_builder *b)
     free(b->by_pattern.slots);
     free(b->by_database.slots);
     free(b->by_predicate_set.slots);
+    free(b->by_access.slots);
     free(b->by_text.slots);
     free(b->by_edge.slots);
     free(b->by_bind.slots);

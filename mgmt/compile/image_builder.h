@@ -128,6 +128,31 @@ struct image_health_spec {
     const char *service; /* NULL but with GRPC */
 };
 
+struct image_user_spec {
+    const char *name;
+    const char *hash;
+};
+
+/* Who may ask with a name and password; see struct image_basic. */
+struct image_basic_spec {
+    uint64_t id[2];
+    const char *realm;
+    bool hides_authorization;
+    const struct image_user_spec *users; /* sorted by image_user_order(), each once */
+    uint32_t n_users;
+};
+
+/* Whose requests a rule takes; see struct image_access. The ranges are in any order and may
+ * overlap; one of IPv6 means no IPv4 address. */
+struct image_access_spec {
+    const char *name; /* two of the same name are the same */
+    const struct image_range *allowed;
+    const struct image_range *denied;
+    uint32_t n_allowed; /* 0: all that are not denied */
+    uint32_t n_denied;
+    const struct image_basic_spec *basic; /* NULL: nobody is asked for a password */
+};
+
 /*
  * Compiles patterns to a database as route/pattern.h loads it. `*ret_bytes` stays the compiler's,
  * as long as the builder lives, and is the same for the same patterns. -EINVAL: one is no pattern,
@@ -251,6 +276,10 @@ int image_builder_mirror(struct image_builder *b, const char *name, uint32_t gro
 
 /* A rate limit as a filter of the rule begun last; there may be several. Refused whole or added. */
 int image_builder_limit(struct image_builder *b, const struct image_limit_spec *spec);
+
+/* An AccessPolicy as a filter of the rule begun last; there may be several. Refused whole or
+ * added. */
+int image_builder_access(struct image_builder *b, const struct image_access_spec *spec);
 
 /* A match of the rule begun last; after its filters. Refused whole or added whole. */
 int image_builder_match(struct image_builder *b, const struct image_match_spec *spec);

@@ -9,6 +9,7 @@
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
  *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
+ *   image_builder_access.c   who may ask
  */
 #pragma once
 
@@ -90,6 +91,7 @@ struct image_builder {
     struct image_index by_predicate_set; /* the first PATTERN_SETS, by text */
     uint32_t
         n_predicate_sets; /* first in PATTERN_SETS and PATTERNS; the hosts' are made by finish */
+    struct image_index by_access;                    /* ACCESSES, by name */
     struct image_index by_text;                      /* texts */
     struct image_index by_edge;                      /* nodes but roots, by parent and label */
     struct image_index by_bind;                      /* binds */

@@ -37,6 +37,7 @@ struct ctl_options {
     const char *file;      /* -f; "-" is standard input */
     const char *run_dir;
     const char *address; /* explain */
+    const char *client;  /* likewise */
     enum ctl_output output;
     bool all_namespaces;
     bool ignore_not_found;

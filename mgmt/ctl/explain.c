@@ -55,9 +55,10 @@ enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o)
     json_t *headers = headers_json(o);
     if (headers == NULL)
         return CTL_USAGE;
-    json_t *body = json_pack("{s:s,s:s,s:{s:s,s:s,s:o,s:s*}}", "apiVersion", "sluice.internal/v1",
-                             "kind", "Explain", "spec", "method", o->words[0], "url", o->words[1],
-                             "headers", headers, "address", o->address);
+    json_t *body =
+        json_pack("{s:s,s:s,s:{s:s,s:s,s:o,s:s*,s:s*}}", "apiVersion", "sluice.internal/v1", "kind",
+                  "Explain", "spec", "method", o->words[0], "url", o->words[1], "headers", headers,
+                  "address", o->address, "client", o->client);
     int status = client_call(c, "POST", EXPLAIN_PATH, "application/json", body, &answer);
     if (status == 200 || status == 201)
         print_explanation(o, answer);

@@ -41,7 +41,8 @@ static const char usage_text[] =
     "  get KIND [NAME]                show objects        [-n NAMESPACE | -A] [-o json|yaml|name]\n"
     "  delete KIND NAME | -f FILE     delete objects      [--ignore-not-found]\n"
     "  explain METHOD URL             who would get this request, and why nobody else\n"
-    "                                 [--address GATEWAY-ADDRESS] [-H 'Name: value']...\n"
+    "                                 [--address GATEWAY-ADDRESS] [--client ADDRESS]\n"
+    "                                 [-H 'Name: value']...\n"
     "  stats                          the dataplane's counters  [--run-dir DIR]\n"
     "  routes [NAMESPACE/NAME...]     requests and times of each route since the start, or of N "
     "seconds\n"
@@ -174,6 +175,9 @@ static bool set_option(struct ctl_options *o, int option, const char *value)
     case 'a':
         o->address = value;
         return true;
+    case 'C':
+        o->client = value;
+        return true;
     case 'n':
         o->namespace = value;
         return true;
@@ -229,6 +233,7 @@ static bool parse_options(int argc, char **argv, struct ctl_options *o)
         {"ca-file", required_argument, NULL, 'c'},
         {"run-dir", required_argument, NULL, 'r'},
         {"address", required_argument, NULL, 'a'},
+        {"client", required_argument, NULL, 'C'},
         {"namespace", required_argument, NULL, 'n'},
         {"filename", required_argument, NULL, 'f'},
         {"all-namespaces", no_argument, NULL, 'A'},

@@ -125,11 +125,11 @@ def without_its_rate_limit_a_rule_answers_500_and_the_status_says_why(l):
 def an_unknown_kind_of_filter_answers_500_and_the_status_names_it(l):
     rules = l.appliance.api.get("HTTPRoute", "app", NS)["spec"]["rules"]
     rules[1]["filters"] = [{"type": "ExtensionRef",
-                            "extensionRef": {"group": "sluice.internal", "kind": "AccessPolicy", "name": "a"}}]
+                            "extensionRef": {"group": "sluice.internal", "kind": "Ratelimit", "name": "a"}}]
     l.appliance.api.patch("HTTPRoute", "app", {"spec": {"rules": rules}}, NS)
     objects.wait_answer(l, vip(l), HOST, 500, path="/keys")
     said = suite.eventually(lambda: refusal(l), "ResolvedRefs is False")
-    assert said["reason"] == "InvalidKind" and "kind AccessPolicy" in said["message"], said
+    assert said["reason"] == "InvalidKind" and "kind Ratelimit" in said["message"], said
 
 
 def refusal(l):

@@ -25,6 +25,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "TransportPolicy": (SLUICE, "transportpolicies", True),
     "HealthPolicy": (SLUICE, "healthpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
+    "AccessPolicy": (SLUICE, "accesspolicies", True),
 }
 REPLACE_TRIES = 5
 MERGE_PATCH = "application/merge-patch+json"

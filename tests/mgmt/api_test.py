@@ -109,7 +109,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
-            "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits"} <= seen
+            "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
+            "accesspolicies"} <= seen
 
 
 @test
@@ -522,6 +523,26 @@ def a_rate_limit_is_its_teams_and_is_shown_as_a_table(m, c):
     assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Requests", "Per", "Burst", "Key", "Age"]
     assert [row["cells"][:5] for row in table["rows"]] == [["a", "100", "1m", "100", "Route"],
                                                            ["b", "5", "1s", "7", "Header X-Key"]], table
+
+
+# ---- access policies
+
+
+@test
+def an_access_policy_is_refused_with_the_field_named(m, c):
+    ana = issue(m, "ana", "application-developer", "apps")
+    path = f"{SLUICE}/namespaces/apps/accesspolicies"
+
+    def policy(name, **spec):
+        return {"apiVersion": "sluice.internal/v1", "kind": "AccessPolicy", "metadata": {"name": name}, "spec": spec}
+    for field, wrong in (("spec.addresses.allow[1]", {"allow": ["10.0.0.0/8", "10.0.0.0/33"]}),
+                         ("spec.addresses.deny[0]", {"deny": ["example.com"]}),
+                         ("spec.addresses.deny", {"deny": []}),
+                         ("spec.addresses.deny", {"deny": [f"10.0.{i // 256}.{i % 256}" for i in range(1025)]})):
+        said = ana.refused(422, "Invalid", "POST", path, policy("p", addresses=wrong))
+        assert [cause["field"] for cause in said["details"]["causes"]] == [field], (field, said)
+    ana.ok("POST", path, policy("p", addresses={"allow": ["10.0.0.0/8", "2001:db8::/32"]}))
+    ana.refused(403, "Forbidden", "POST", path.replace("apps", "default"), policy("p"))
 
 
 # ---- watch

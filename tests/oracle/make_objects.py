@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random Gateways and HTTPRoutes, valid by the CRDs, and what they refer to."""
 
+import base64
 import re
 
 import words
@@ -32,6 +33,17 @@ LIMITS = (  # (namespace, name, spec)
     ("a", "keys", {"requests": 3, "per": "1m30s", "burst": 7, "key": {"type": "Header", "name": "X-Key"}}),
     ("b", "all", {"requests": 1, "per": "24h", "burst": 365, "key": {"type": "ClientAddress"}}))
 
+ACCESSES = (  # likewise
+    ("a", "all", {}),
+    ("a", "some", {"addresses": {"allow": ["10.0.0.0/8", "10.1.0.0/16", "::/0", "192.0.2.9", "9.0.0.0-10.0.0.3"],
+                                 "deny": ["10.2.0.0/16", "2001:db8::/32"]}}),
+    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]}}),
+    ("b", "some", {"basic": {"secretRef": {"name": "users"}, "realm": "r", "forwardAuthorization": False}}))
+HASH = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
+USERS = base64.b64encode(f"bob:{HASH}\nada:{HASH}\n".encode()).decode()
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "b"},
+          "data": {".htpasswd": USERS}}
+
 
 def surroundings():
     namespaces = [{"apiVersion": "v1", "kind": "Namespace",
@@ -40,7 +52,9 @@ def surroundings():
                 for n in words.NAMESPACES for name in SERVICES]
     limits = [{"apiVersion": "sluice.internal/v1", "kind": "RateLimit", "metadata": meta(name, n), "spec": spec}
               for n, name, spec in LIMITS]
-    return FIXED + namespaces + services + limits
+    accesses = [{"apiVersion": "sluice.internal/v1", "kind": "AccessPolicy", "metadata": meta(name, n), "spec": spec}
+                for n, name, spec in ACCESSES]
+    return FIXED + [SECRET] + namespaces + services + limits + accesses
 
 
 class Maker:
@@ -190,13 +204,15 @@ class Maker:
         if self.rng.random() < 0.2:
             filters.append({"type": "CORS", "cors": self.cors()})
         if self.rng.random() < 0.2:
-            filters += [self.limit() for _ in range(self.rng.choice((1, 1, 2, 3)))]
+            filters += [self.extension("RateLimit", "keys") for _ in range(self.rng.choice((1, 1, 2, 3)))]
+        if self.rng.random() < 0.2:
+            filters += [self.extension("AccessPolicy", "some") for _ in range(self.rng.choice((1, 1, 2)))]
         self.rng.shuffle(filters)
         return filters
 
-    def limit(self):
-        ref = {"group": "sluice.internal", "kind": "RateLimit",
-               "name": self.rng.choice(("all", "all", "all", "keys", "keys", "absent"))}
+    def extension(self, kind, other):
+        ref = {"group": "sluice.internal", "kind": kind,
+               "name": self.rng.choice(("all", "all", "all", other, other, "absent"))}
         return {"type": "ExtensionRef", "extensionRef": ref}
 
     def mirror(self):

@@ -119,27 +119,27 @@ def read_matches(spec):
     return matches, is_sound
 
 
-def is_supported(spec, namespace, limits):
+def is_supported(spec, namespace, extensions):
     """"If a reference to a custom filter type cannot be resolved, the filter MUST NOT be skipped. Instead, requests
-    that would have been processed by that filter MUST receive a HTTP error response." Ours: RateLimits are known."""
+    that would have been processed by that filter MUST receive a HTTP error response." Ours: RateLimits and
+    AccessPolicies are known."""
     if spec["type"] != "ExtensionRef":
         return spec["type"] not in UNSUPPORTED
     ref = spec["extensionRef"]
-    is_limit = (ref["group"], ref["kind"]) == ("sluice.internal", "RateLimit")
-    return is_limit and f"{namespace}/{ref['name']}" in limits
+    return ref["group"] == "sluice.internal" and (ref["kind"], f"{namespace}/{ref['name']}") in extensions
 
 
-def read_rule(index, spec, namespace, limits):
+def read_rule(index, spec, namespace, extensions):
     """Ours: a rule that cannot be carried out as it is written answers 500, and takes what its other matches take."""
     matches, is_sound = read_matches(spec)
-    is_whole = all(is_supported(f, namespace, limits) for f in spec.get("filters", []))
+    is_whole = all(is_supported(f, namespace, extensions) for f in spec.get("filters", []))
     return Rule(index, matches, is_sound and is_whole, spec)
 
 
-def read_route(obj, limits):
+def read_route(obj, extensions):
     created = obj["metadata"].get("creationTimestamp", "9999-01-01T00:00:00Z")
     namespace = obj["metadata"]["namespace"]
-    rules = [read_rule(i, s, namespace, limits) for i, s in enumerate(obj["spec"].get("rules", [{}]))]
+    rules = [read_rule(i, s, namespace, extensions) for i, s in enumerate(obj["spec"].get("rules", [{}]))]
     return Route(name_of(obj), datetime.fromisoformat(created.replace("Z", "+00:00")),
                  obj["spec"].get("hostnames") or [""], rules)
 
@@ -166,8 +166,8 @@ class World:
     """What a set of objects means. Gateways have addresses of their own, in no conflict."""
 
     def __init__(self, objects):
-        limits = {name_of(o) for o in kind_of(objects, "RateLimit")}
-        self.routes = {name_of(o): read_route(o, limits) for o in kind_of(objects, "HTTPRoute")}
+        extensions = {(o["kind"], name_of(o)) for kind in ("RateLimit", "AccessPolicy") for o in kind_of(objects, kind)}
+        self.routes = {name_of(o): read_route(o, extensions) for o in kind_of(objects, "HTTPRoute")}
         self.labels = {o["metadata"]["name"]: {"kubernetes.io/metadata.name": o["metadata"]["name"]}
                        | o["metadata"].get("labels", {}) for o in kind_of(objects, "Namespace")}
         self.listeners = []

@@ -3,10 +3,12 @@
 they listen, of each listener and hostname the matches, of each route its rules with filters, backends and limits."""
 
 import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from reference import intersect, kind_of, name_of
 
 UNIT_MS = {"h": 3600_000, "m": 60_000, "s": 1000, "ms": 1}
+V4_FIRST, V4_LAST = 0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF  # where IPv4 addresses lie among those of IPv6
 FRAMING = {"connection"}  # of those that are generated: fields that no filter may touch
 NOT_IN_PATHS = re.compile(r"""[^!-~]|[?#"<>\\^`{|}]""")
 
@@ -53,18 +55,61 @@ def expected_limit(objects, route_namespace, ref):
             milliseconds(spec["per"]), spec["key"].get("name", "").lower()]
 
 
+def place(address):
+    """Where it stands among those of both families."""
+    return int(address) + (V4_FIRST if address.version == 4 else 0)
+
+
+def ranges(texts):
+    """[first, last] of each, in order, those that overlap made one. No range of IPv6 has IPv4 addresses."""
+    found = []
+    for text in texts:
+        first, _, last = text.partition("-")
+        net = ip_network(first, strict=False)
+        pair = [place(net[0]), place(ip_address(last) if last else net[-1])]
+        found += [pair] if not pair[0] < V4_FIRST < pair[1] else [[pair[0], V4_FIRST - 1], [V4_LAST + 1, pair[1]]]
+    merged = []
+    for pair in sorted(found):
+        if merged and pair[0] <= merged[-1][1]:
+            merged[-1][1] = max(pair[1], merged[-1][1])
+        else:
+            merged.append(pair)
+    return [[address_text(n) for n in pair] for pair in merged]
+
+
+def address_text(n):
+    return str(IPv4Address(n - V4_FIRST) if V4_FIRST <= n <= V4_LAST else IPv6Address(n))
+
+
+def expected_access(objects, route_namespace, ref):
+    """Likewise."""
+    name = f"{route_namespace}/{ref['name']}"
+    spec = next(o["spec"] for o in kind_of(objects, "AccessPolicy") if name_of(o) == name)
+    addresses = spec.get("addresses", {})
+    basic = spec.get("basic")
+    return [name, ranges(addresses.get("allow", [])), ranges(addresses.get("deny", [])),
+            basic and [basic["realm"], ["ada", "bob"], not basic["forwardAuthorization"]]]
+
+
+def expected_extension(objects, route_namespace, ref):
+    find = {"RateLimit": expected_limit, "AccessPolicy": expected_access}[ref["kind"]]
+    return find(objects, route_namespace, ref)
+
+
 def expected_filters(objects, route_namespace, specs):
-    """The mirrors of a rule are one filter, where the first of them stands, and so are its rate limits."""
-    filters, several = [], {"RequestMirror": [], "ExtensionRef": []}
+    """The mirrors of a rule are one filter, where the first of them stands; so are its rate limits, and its access
+    policies."""
+    filters, several = [], {"RequestMirror": [], "RateLimit": [], "AccessPolicy": []}
     for spec in specs:
-        if spec["type"] not in several:
+        kind = spec["extensionRef"]["kind"] if spec["type"] == "ExtensionRef" else spec["type"]
+        if kind not in several:
             filters.append(expected_filter(spec))
             continue
-        one = (expected_mirror(objects, route_namespace, spec["requestMirror"]) if spec["type"] == "RequestMirror"
-               else expected_limit(objects, route_namespace, spec["extensionRef"]))
-        if one is not None and not several[spec["type"]]:
-            filters.append([spec["type"], several[spec["type"]]])
-        several[spec["type"]] += [one] if one is not None else []
+        one = (expected_mirror(objects, route_namespace, spec["requestMirror"]) if kind == "RequestMirror"
+               else expected_extension(objects, route_namespace, spec["extensionRef"]))
+        if one is not None and not several[kind]:
+            filters.append([kind, several[kind]])
+        several[kind] += [one] if one is not None else []
     return [f for f in filters if f is not None]
 
 

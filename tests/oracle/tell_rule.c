@@ -91,6 +91,44 @@ static json_t *tell_limits(const struct image_view *v, const struct image_filter
     return limits;
 }
 
+static json_t *tell_ranges(const struct image_range *ranges, uint32_t n)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        char first[IP_ADDR_TEXT_MAX], last[IP_ADDR_TEXT_MAX];
+        json_array_append_new(list, json_pack("[s,s]", ip_addr_format(&ranges[i].first, first),
+                                              ip_addr_format(&ranges[i].last, last)));
+    }
+    return list;
+}
+
+/* [realm, names, is hidden], or null. */
+static json_t *tell_basic(const struct image_view *v, uint32_t basic)
+{
+    if (basic == IMAGE_NONE)
+        return json_null();
+    const struct image_basic *b = &v->basics[basic];
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < b->n_users; i++)
+        json_array_append_new(names, tell_text(v, v->users[b->first_user + i].name));
+    return json_pack("[o,o,b]", tell_text(v, b->realm), names, (int)b->hides_authorization);
+}
+
+static json_t *tell_access(const struct image_view *v, const struct image_access *a)
+{
+    const struct image_range *ranges = &v->ranges[a->first_range];
+    return json_pack("[o,o,o,o]", tell_text(v, a->name), tell_ranges(ranges, a->n_allowed),
+                     tell_ranges(ranges + a->n_allowed, a->n_denied), tell_basic(v, a->basic));
+}
+
+static json_t *tell_accesses(const struct image_view *v, const struct image_filter *filter)
+{
+    json_t *accesses = json_array();
+    for (uint32_t i = filter->first; i < filter->first + filter->count; i++)
+        json_array_append_new(accesses, tell_access(v, &v->accesses[v->access_uses[i]]));
+    return accesses;
+}
+
 static json_t *tell_filter(const struct image_view *v, const struct image_filter *filter)
 {
     switch ((enum image_filter_type)filter->type) {
@@ -108,7 +146,9 @@ static json_t *tell_filter(const struct image_view *v, const struct image_filter
     case IMAGE_FILTER_MIRROR:
         return json_pack("[s,o]", "RequestMirror", tell_mirrors(v, filter));
     case IMAGE_FILTER_LIMIT:
-        return json_pack("[s,o]", "ExtensionRef", tell_limits(v, filter));
+        return json_pack("[s,o]", "RateLimit", tell_limits(v, filter));
+    case IMAGE_FILTER_ACCESS:
+        return json_pack("[s,o]", "AccessPolicy", tell_accesses(v, filter));
     }
     return json_null();
 }

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "compile/image_builder.h"
+#include "route/access.h"
 #include "route/cors.h"
 #include "route/filter.h"
 #include "route/pattern_compile.h"
@@ -100,6 +101,29 @@ static void add_limits(struct image_builder *b)
     }
 }
 
+static void add_accesses(struct image_builder *b)
+{
+    const struct image_range allowed[] = {
+        {ip("10.0.0.0"), ip("10.255.255.255")},
+        {ip("10.1.0.0"), ip("11.0.0.0")},
+        {ip("::"), ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}};
+    const struct image_range denied[] = {{ip("10.2.0.0"), ip("10.2.255.255")}};
+    REQUIRE(image_builder_access(b, &(struct image_access_spec){.name = "a/some",
+                                                                .allowed = allowed,
+                                                                .n_allowed = array_len(allowed),
+                                                                .denied = denied,
+                                                                .n_denied = array_len(denied)}) ==
+            0);
+    static const struct image_user_spec users[] = {
+        {"ada", "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u"},
+        {"bob", "$5$rounds=1000$saltsalt$sLGUp8luFKe9hdONcg3wHolsGxI/oSVrUtsYNpk8Z.2"},
+    };
+    const struct image_basic_spec basic = {
+        .id = {1, 2}, .realm = "door", .users = users, .n_users = array_len(users)};
+    REQUIRE(image_builder_access(
+                b, &(struct image_access_spec){.name = "a/all", .basic = &basic}) == 0);
+}
+
 static void add_shop(struct image_builder *b, uint32_t listener)
 {
     static const struct image_pair header = {"Version", "two"}, query = {"debug", "yes"};
@@ -143,6 +167,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_mirror(b, "a/other:80", 4, 1, 1) == 0);
     REQUIRE(image_builder_group_balancing(b, 4, &by_cookie) == 0);
     add_limits(b);
+    add_accesses(b);
     REQUIRE(image_builder_backend(b, "a/cart:80", 3, 9) == 0);
     REQUIRE(image_builder_backend_headers(b, IMAGE_FILTER_REQUEST_HEADERS, ops, 1) == 0);
     REQUIRE(image_builder_backend(b, "a/gone:80", IMAGE_NONE, 1) == 0);
@@ -321,6 +346,10 @@ static void use_filter(const struct image_view *v, const struct image_match *mat
     } else if (f->type == IMAGE_FILTER_LIMIT) {
         for (uint32_t i = 0; i < f->count; i++)
             REQUIRE(image_is_limit(&v->limits[f->first + i]));
+    } else if (f->type == IMAGE_FILTER_ACCESS) {
+        struct ip_addr addr = ip("10.0.0.1");
+        for (uint32_t i = 0; i < f->count; i++)
+            route_access_of(v, &v->accesses[v->access_uses[f->first + i]], &addr);
     } else {
         route_filter_drops(v, f, SLICE_LIT("cookie"));
     }

@@ -510,6 +510,87 @@ TEST(a_mirror_takes_no_more_than_all_requests)
     free(data);
 }
 
+TEST(an_access_has_lists_of_its_own_that_can_be_searched)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_accesses == 2 && v.n_access_uses == 2 && v.n_ranges == 4);
+    const struct image_access *some = &v.accesses[0], *all = &v.accesses[1];
+    REQUIRE(some->n_allowed == 3 && some->n_denied == 1 && all->n_allowed + all->n_denied == 0);
+    const struct {
+        const uint8_t *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {(const uint8_t *)&v.access_uses[1], 2, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&v.access_uses[1], 0, IMAGE_FAULT_OK},
+        {(const uint8_t *)&some->first_range, 1, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&some->n_allowed, 4, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&some->n_allowed, 2, IMAGE_FAULT_OWNER},
+        {(const uint8_t *)&some->n_allowed + 1, 255, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&some->n_denied + 3, 1, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&all->first_range, 3, IMAGE_FAULT_OWNER},
+        {(const uint8_t *)&all->n_denied, 1, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&some->name.offset + 3, 1, IMAGE_FAULT_STRING},
+        {&v.ranges[0].first.bytes[0], 1, IMAGE_FAULT_VALUE},     /* behind its last */
+        {&v.ranges[0].last.bytes[9], 1, IMAGE_FAULT_VALUE},      /* as far as IPv4 */
+        {&v.ranges[1].first.bytes[11], 0xfe, IMAGE_FAULT_VALUE}, /* two families */
+        {&v.ranges[2].first.bytes[9], 0, IMAGE_FAULT_VALUE},     /* has IPv4 within */
+        {&v.ranges[3].last.bytes[15], 254, IMAGE_FAULT_OK},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++)
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+    struct image_range *ranges = (struct image_range *)(uintptr_t)v.ranges, kept = ranges[0];
+    ranges[0] = ranges[1];
+    ranges[1] = kept;
+    image_seal(data, len);
+    struct image_fault_info info;
+    CHECK_EQ(image_check(data, len, &info), IMAGE_FAULT_ORDER);
+    CHECK_EQ(info.section, IMAGE_SECTION_ACCESSES);
+    free(data);
+}
+
+TEST(passwords_have_a_realm_and_users_in_order)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_basics == 1 && v.n_users == 2 && v.accesses[1].basic == 0);
+    const struct image_basic *e = &v.basics[0];
+    const struct image_user *ada = &v.users[0], *bob = &v.users[1];
+    const uint8_t *hash = v.strings + ada->hash.offset;
+    const struct {
+        const void *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&v.accesses[1].basic, 1, IMAGE_FAULT_INDEX},
+        {&e->reserved[6], 1, IMAGE_FAULT_RESERVED},
+        {&e->hides_authorization, 1, IMAGE_FAULT_OK},
+        {&e->hides_authorization, 2, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&e->n_users + 1, 0x11, IMAGE_FAULT_VALUE},
+        {&e->n_users, 3, IMAGE_FAULT_INDEX},
+        {&e->n_users, 1, IMAGE_FAULT_OWNER},
+        {&e->first_user, 1, IMAGE_FAULT_INDEX},
+        {&e->realm.length, 0, IMAGE_FAULT_STRING},
+        {v.strings + e->realm.offset, '"', IMAGE_FAULT_TEXT},
+        {v.strings + ada->name.offset, 'c', IMAGE_FAULT_ORDER},
+        {v.strings + ada->name.offset, ':', IMAGE_FAULT_TEXT},
+        {&ada->name.length, 0, IMAGE_FAULT_STRING},
+        {&ada->hash.length, 59, IMAGE_FAULT_TEXT},
+        {hash + 4, '3', IMAGE_FAULT_TEXT}, /* cost 30 */
+        {(const uint8_t *)&bob->hash.offset + 3, 1, IMAGE_FAULT_STRING},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++)
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+    free(data);
+}
+
 TEST(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs)
 {
     size_t len;
@@ -616,6 +697,8 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
           T(a_mirror_takes_no_more_than_all_requests), T(a_route_is_known_by_the_id_of_its_name),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
+          T(an_access_has_lists_of_its_own_that_can_be_searched),
+          T(passwords_have_a_realm_and_users_in_order),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
           T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),

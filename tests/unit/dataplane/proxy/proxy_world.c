@@ -181,6 +181,89 @@ static void add_limits(struct image_builder *b, uint32_t listener)
     ASSERT(error == 0);
 }
 
+static struct image_range range_of(const char *first, const char *last)
+{
+    struct image_range range;
+    bool ok = ip_addr_parse(first, &range.first) && ip_addr_parse(last, &range.last);
+    ASSERT(ok);
+    return range;
+}
+
+static void add_access(struct image_builder *b, const struct image_access_spec *spec)
+{
+    int error = image_builder_access(b, spec);
+    ASSERT(error == 0);
+}
+
+/* Nobody asks these hashes: the test says what is good. */
+#define HASH_A "$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u"
+#define HASH_B "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
+
+static void end_access_rule(struct image_builder *b, const char *path)
+{
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, path);
+}
+
+static void add_basics(const struct world *w, struct image_builder *b)
+{
+    static const char *const any[] = {"*"};
+    struct image_user_spec ada = {"ada", w->ada != NULL ? w->ada : HASH_A}, bob = {"bob", HASH_B};
+    struct image_basic_spec office = {
+        .id = {(uint64_t)(w->ada != NULL), 1}, .realm = "the office", .users = &ada, .n_users = 1};
+    struct image_basic_spec hidden = {
+        .id = {2, 3}, .realm = "b", .hides_authorization = true, .users = &bob, .n_users = 1};
+    struct image_access_spec first = {.name = "ns/office", .basic = &office};
+    struct image_access_spec second = {.name = "ns/hidden", .basic = &hidden};
+    rule(b, 4);
+    image_builder_cors(b, &(struct image_cors_spec){
+                              .origins = any, .n_origins = 1, .methods = "*", .max_age_s = 5});
+    add_access(b, &first);
+    end_access_rule(b, "/basic");
+    rule(b, 5);
+    add_access(b, &second);
+    end_access_rule(b, "/hidden");
+    rule(b, 6);
+    add_access(b, &first);
+    add_access(b, &second);
+    end_access_rule(b, "/two-doors");
+}
+
+static void add_accesses(struct world *w, struct image_builder *b, uint32_t listener)
+{
+    static const char *const any[] = {"*"};
+    struct image_range net = range_of("192.0.2.0", "192.0.2.255");
+    struct image_range nine = range_of("192.0.2.9", "192.0.2.9");
+    struct image_access_spec deny = {.name = "ns/deny", .denied = &net, .n_denied = 1};
+    struct image_access_spec allow = {
+        .name = "ns/allow", .allowed = &net, .n_allowed = 1, .denied = &nine, .n_denied = 1};
+    image_builder_route(b, "ns/access", 4);
+    rule(b, 0);
+    add_access(b, &deny);
+    end_access_rule(b, "/deny");
+    rule(b, 1);
+    add_access(b, &allow);
+    end_access_rule(b, "/allow");
+    rule(b, 2);
+    add_access(b, &allow);
+    add_access(b, &deny);
+    end_access_rule(b, "/both");
+    rule(b, 3);
+    image_builder_cors(b, &(struct image_cors_spec){
+                              .origins = any, .n_origins = 1, .methods = "*", .max_age_s = 5});
+    image_builder_limit(b, &(struct image_limit_spec){.id = 7,
+                                                      .key = IMAGE_LIMIT_ROUTE,
+                                                      .name = "ns/limit",
+                                                      .requests = 1,
+                                                      .burst = 1,
+                                                      .period_ms = 10000});
+    add_access(b, &allow);
+    end_access_rule(b, "/script");
+    add_basics(w, b);
+    int error = image_builder_attach(b, listener, "access.example");
+    ASSERT(error == 0);
+}
+
 static void session_rule(struct image_builder *b, uint16_t index, const char *path,
                          const struct image_persistence_spec *spec)
 {
@@ -277,6 +360,7 @@ void world_publish(struct world *w, uint16_t port)
     error = image_builder_attach(b, listener, NULL);
     ASSERT(error == 0);
     add_limits(b, listener);
+    add_accesses(w, b, listener);
     void *data;
     size_t len;
     static uint64_t generation;
@@ -310,8 +394,10 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
 void world_init(struct world *w, const struct proxy_config *config)
 {
     static const uint8_t two[] = {1, 2};
-    struct proxy_config small;
-    proxy_config_default(&small, 32);
+    struct proxy_config own;
+    proxy_config_default(&own, 32);
+    if (config != NULL)
+        own = *config;
     memset(w, 0, sizeof(*w));
     core_init(&w->core, &(struct core_config){.now_us = 1000000,
                                               .workers = 1,
@@ -324,7 +410,9 @@ void world_init(struct world *w, const struct proxy_config *config)
     w->table = endpoint_table_new(w->rcu);
     w->out_room = SIZE_MAX;
     w->congestion = IMAGE_CONGESTION_CUBIC;
-    w->proxy = proxy_new(&w->core, w->table, config != NULL ? config : &small);
+    w->lane = verify_lane_new();
+    own.verify = w->lane;
+    w->proxy = proxy_new(&w->core, w->table, &own);
     proxy_upcalls(w->proxy, &w->upcalls);
     proxy_set_dialer(w->proxy, &(struct upstream_dialer){.open = dial, .owner = w});
     world_publish(w, 80);
@@ -343,6 +431,7 @@ void world_done(struct world *w)
         ASSERT(w->backends[i].f.is_released);
         fake_stream_done(&w->backends[i].f);
     }
+    verify_lane_free(w->lane);
     endpoint_table_free(w->table);
     rcu_free(w->rcu);
     core_done(&w->core);
@@ -475,6 +564,15 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
     free(r);
     rcu_quiescent(w->rcu, 0);
     endpoint_table_reap(w->table);
+}
+
+bool world_verdict(struct world *w, bool is_good)
+{
+    if (verify_lane_oldest(w->lane) == NULL)
+        return false;
+    verify_lane_answer(w->lane, is_good);
+    world_run(w);
+    return true;
 }
 
 uint64_t world_stat(const struct world *w, enum stat_id id)

@@ -16,8 +16,13 @@
  * /one-second -> group 1 with time limits; host other.example has no route but /any -> group 1; of
  * host limit.example all is group 1, too, within rate limits: /route -> 2 a second, /client -> 1 a
  * second by IPv4 /24 or IPv6 /64, /key -> 1 a second by header X-Key, /both -> 2 a second and by
- * X-Key 1 in 10 s, /script -> 1 in 10 s behind CORS for all, and then 302. Endpoints: group 1 =
- * 10.0.0.1:8080 and 10.0.0.2:8080.
+ * X-Key 1 in 10 s, /script -> 1 in 10 s behind CORS for all, and then 302; of host access.example
+ * all is group 1 for clients that its policies take: /deny -> all but 192.0.2.0/24, /allow -> just
+ * these, but not 192.0.2.9, /both -> those that both take, /script -> as /allow, behind CORS for
+ * all and with 1 request in 10 s, /basic -> for ada with her password, realm "the office", behind
+ * CORS for all, /hidden -> for bob, whose credentials the backend does not get, /two-doors -> for
+ * who is let in by both. Nobody looks at passwords unless the test does (world_verdict()).
+ * Endpoints: group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
  */
 #pragma once
 
@@ -46,6 +51,8 @@ struct world {
     struct rcu *rcu;
     struct endpoint_table *table;
     struct proxy *proxy;
+    struct verify_lane *lane;
+    const char *ada; /* her hash in the next image; NULL: one */
     void *image;
     struct image_view view;
     unsigned pins;
@@ -105,6 +112,9 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
 
 /* A new image that listens on this port in place of 80, or on 80 again. */
 void world_publish(struct world *w, uint16_t port);
+
+/* Answers the password that was asked first and has no answer yet; false: nobody asks. */
+bool world_verdict(struct world *w, bool is_good);
 
 /* A counter. */
 uint64_t world_stat(const struct world *w, enum stat_id id);

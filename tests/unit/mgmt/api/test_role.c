@@ -27,6 +27,7 @@ static const struct {
     {"sluice.internal", "transportpolicies", {"RW", "RW", "r", "RW"}},
     {"sluice.internal", "healthpolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "ratelimits", {"RW", "RW", "rw", "RW"}},
+    {"sluice.internal", "accesspolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
 

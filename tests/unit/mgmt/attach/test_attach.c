@@ -82,6 +82,11 @@ TEST(addresses_are_given_kept_shared_and_refused)
     scenario_check("addresses.yaml");
 }
 
+TEST(access_policies_are_found_in_the_routes_namespace_and_never_skipped)
+{
+    scenario_check("access.yaml");
+}
+
 TEST(rate_limits_are_found_in_the_routes_namespace_and_never_skipped)
 {
     scenario_check("limits.yaml");
@@ -122,6 +127,7 @@ int main(int argc, char **argv)
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
         T(a_header_that_is_ignored_need_not_be_a_pattern),
         T(addresses_are_given_kept_shared_and_refused),
+        T(access_policies_are_found_in_the_routes_namespace_and_never_skipped),
         T(rate_limits_are_found_in_the_routes_namespace_and_never_skipped),
         T(policies_decide_by_section_age_and_name_and_agree_on_each_port),
         T(health_policies_decide_of_ports_and_services_and_only_if_they_are_supported),
@@ -141,6 +147,7 @@ int main(int argc, char **argv)
         T(an_object_that_is_being_deleted_serves_no_more),
         T(a_route_loses_its_grant_and_gets_it_back),
         T(a_rule_follows_its_rate_limit),
+        T(passwords_are_told_of_by_the_line_and_never_shown),
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),

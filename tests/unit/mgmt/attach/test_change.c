@@ -310,7 +310,7 @@ void a_rule_follows_its_rate_limit(void)
               "answered 500");
     CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/c-unknown"), "ResolvedRefs", "message"),
               "rules[0].filters[0].extensionRef: kind Ratelimit of group \"sluice.internal\" is no "
-              "filter that is supported, RateLimit of sluice.internal is");
+              "filter that is supported, RateLimit and AccessPolicy of sluice.internal are");
     json_t *limit = scenario_find(&s, "RateLimit ns/all");
     fixture_set_new(limit, "spec.requests", json_integer(5));
     CHECK(scenario_plan_has(&s, "limit ns/all 5 in 1000 ms burst 5 for the route\n"));
@@ -323,6 +323,26 @@ void a_rule_follows_its_rate_limit(void)
     scenario_close(&s);
 }
 
+void passwords_are_told_of_by_the_line_and_never_shown(void)
+{
+    struct scenario s;
+    scenario_open(&s, "access.yaml");
+    scenario_reconcile(&s, true, T0);
+    json_t *route = parent(&s, "HTTPRoute ns/c-basic");
+    CHECK_STR(scenario_field(route, "ResolvedRefs", "message"),
+              "rules[5].filters[0].extensionRef: AccessPolicy ns/lost has spec.basic.secretRef: "
+              "Secret ns/nowhere does not exist, requests are answered 500");
+    const char *dropped = scenario_field(route, "PartiallyInvalid", "message");
+    CHECK(strstr(dropped, "rules[1]: filters[0]: AccessPolicy ns/weak has spec.basic.secretRef: "
+                          "Secret ns/weak line 2 of .htpasswd has no bcrypt, SHA-256, SHA-512 or "
+                          "yescrypt hash within the limits of cost") != NULL);
+    CHECK(strstr(dropped, "two lines of .htpasswd have the same name") != NULL);
+    CHECK(strstr(dropped, "line 3 of .htpasswd has no colon") != NULL);
+    CHECK(strstr(dropped, "5en6G6") == NULL && strstr(dropped, "eve") == NULL);
+    CHECK(!scenario_plan_has(&s, "$2b$") && !scenario_plan_has(&s, "$6$"));
+    scenario_close(&s);
+}
+
 void messages_say_what_to_do(void)
 {
     struct scenario s;
@@ -330,8 +350,8 @@ void messages_say_what_to_do(void)
     scenario_reconcile(&s, true, T0);
     CHECK_STR(scenario_field(parent(&s, "HTTPRoute ns/wholly"), "Accepted", "message"),
               "no rule can be carried out, requests are answered 500: rules[0]: filters[0]: kind "
-              "Guard of group \"example.com\" is no filter that is supported, RateLimit of "
-              "sluice.internal is");
+              "Guard of group \"example.com\" is no filter that is supported, RateLimit and "
+              "AccessPolicy of sluice.internal are");
     const char *dropped =
         scenario_field(parent(&s, "HTTPRoute ns/partly"), "PartiallyInvalid", "message");
     CHECK(strncmp(dropped, "Dropped Rule", strlen("Dropped Rule")) == 0);

@@ -16,6 +16,7 @@ void the_order_of_the_objects_does_not_matter(void);
 void an_object_that_is_being_deleted_serves_no_more(void);
 void a_route_loses_its_grant_and_gets_it_back(void);
 void a_rule_follows_its_rate_limit(void);
+void passwords_are_told_of_by_the_line_and_never_shown(void);
 void messages_say_what_to_do(void);
 void damaged_objects_never_crash_a_run(void);
 void an_update_gives_what_a_new_run_gives(void);

@@ -334,6 +334,81 @@ TEST(sessions_have_names_that_clients_keep_and_that_break_no_message)
     image_builder_free(b);
 }
 
+static struct ip_addr ip(const char *text)
+{
+    struct ip_addr a;
+    REQUIRE(ip_addr_parse(text, &a));
+    return a;
+}
+
+TEST(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole)
+{
+    static struct image_range many[IMAGE_RANGES_PER_ACCESS_MAX];
+    const struct image_range one = {ip("10.0.0.0"), ip("10.0.0.9")},
+                             backwards = {ip("10.0.0.9"), ip("10.0.0.0")},
+                             mixed = {ip("10.0.0.0"), ip("2001::")};
+    for (size_t i = 0; i < array_len(many); i++)
+        many[i] = one;
+    const struct image_access_spec good = {.name = "n/a", .allowed = many, .n_allowed = 1024};
+    struct image_access_spec bad[5] = {good, good, good, good, good};
+    bad[0].name = "n\n";
+    bad[1].n_allowed = IMAGE_RANGES_PER_ACCESS_MAX;
+    bad[2] = (struct image_access_spec){.name = "n/b", .denied = &backwards, .n_denied = 1};
+    bad[3] = (struct image_access_spec){.name = "n/b", .allowed = &mixed, .n_allowed = 1};
+    bad[4] = (struct image_access_spec){
+        .name = "n/b", .denied = many, .n_denied = IMAGE_RANGES_PER_ACCESS_MAX};
+    struct image_builder *b = begin();
+    CHECK_EQ(image_builder_access(b, &good), -EINVAL); /* no rule yet */
+    begin_rule(b);
+    for (size_t i = 0; i < array_len(bad); i++)
+        CHECK_EQ(image_builder_access(b, &bad[i]), -EINVAL);
+    for (uint32_t i = 0; i < IMAGE_ACCESSES_PER_RULE_MAX; i++)
+        CHECK_EQ(image_builder_access(b, &good), 0);
+    CHECK_EQ(image_builder_access(b, &good), -EINVAL);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_filters == 1 && v.n_accesses == 1 && v.n_ranges == 1);
+    CHECK_EQ(v.filters[0].type, IMAGE_FILTER_ACCESS);
+    CHECK_EQ(v.filters[0].count, IMAGE_ACCESSES_PER_RULE_MAX);
+    CHECK_EQ(v.n_access_uses, IMAGE_ACCESSES_PER_RULE_MAX);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(passwords_are_stored_once_or_refused_whole)
+{
+    static const char *const hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+    const struct image_user_spec users[] = {{"ada", hash}, {"bob", hash}};
+    const struct image_user_spec twice[] = {{"ada", hash}, {"ada", hash}};
+    const struct image_user_spec unsorted[] = {{"bob", hash}, {"ada", hash}};
+    const struct image_user_spec weak[] = {{"ada", "secret"}, {"bob", hash}};
+    const struct image_basic_spec good = {.id = {1, 2}, .realm = "r", .users = users, .n_users = 2};
+    struct image_basic_spec bad[5] = {good, good, good, good, good};
+    bad[0].realm = "\"";
+    bad[1].users = twice;
+    bad[2].users = unsorted;
+    bad[3].users = weak;
+    bad[4].n_users = IMAGE_USERS_PER_BASIC_MAX + 1;
+    struct image_builder *b = begin();
+    begin_rule(b);
+    struct image_access_spec spec = {.name = "n/a"};
+    for (size_t i = 0; i < array_len(bad); i++) {
+        spec.basic = &bad[i];
+        CHECK_EQ(image_builder_access(b, &spec), -EINVAL);
+    }
+    spec.basic = &good;
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_accesses == 1 && v.n_basics == 1 && v.n_users == 2);
+    CHECK_EQ(v.users[0].hash.offset, v.users[1].hash.offset); /* one string */
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(cors_filters_are_refused_whole)
 {
     static const char *const bad_origins[] = {"",
@@ -685,6 +760,8 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
+          T(passwords_are_stored_once_or_refused_whole),
+          T(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole),
           T(sessions_have_names_that_clients_keep_and_that_break_no_message),
           T(a_prefix_is_replaced_only_where_one_is_matched),
           T(the_deepest_path_and_the_longest_host_fit),

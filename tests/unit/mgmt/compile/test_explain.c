@@ -9,12 +9,12 @@
 #include <string.h>
 
 static const struct ip_addr vip = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 198, [13] = 18}};
+static int64_t age; /* of the next route */
 static const struct image_pair version[] = {{"version", "2"}};
 
 static void add(struct image_builder *b, const char *name, const struct image_match_spec *match,
                 bool is_redirect)
 {
-    static int64_t age;
     REQUIRE(image_builder_route(b, name, age++) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
     if (is_redirect)
@@ -58,6 +58,32 @@ static void add_full(struct image_builder *b)
     REQUIRE(image_builder_attach(b, 0, "full.example.com") == 0);
 }
 
+static struct ip_addr ip(const char *text)
+{
+    struct ip_addr a;
+    REQUIRE(ip_addr_parse(text, &a));
+    return a;
+}
+
+static void add_guarded(struct image_builder *b)
+{
+    const struct image_range allowed = {ip("10.0.0.0"), ip("10.0.0.255")};
+    const struct image_range denied = {ip("10.0.0.9"), ip("10.0.0.9")};
+    const struct image_basic_spec basic = {.realm = "door"};
+    REQUIRE(image_builder_route(b, "team-a/guarded", age++) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    REQUIRE(image_builder_access(b, &(struct image_access_spec){.name = "team-a/office",
+                                                                .allowed = &allowed,
+                                                                .n_allowed = 1,
+                                                                .denied = &denied,
+                                                                .n_denied = 1,
+                                                                .basic = &basic}) == 0);
+    REQUIRE(image_builder_backend(b, "team-a/svc:80", 5, 1) == 0);
+    REQUIRE(image_builder_match(b, &(struct image_match_spec){.path_kind = IMAGE_PATH_EXACT,
+                                                              .path = "/guarded"}) == 0);
+    REQUIRE(image_builder_attach(b, 0, "door.example.com") == 0);
+}
+
 static void *make_image(void)
 {
     void *data;
@@ -76,6 +102,7 @@ static void *make_image(void)
     add(b, "team-a/old", &(struct image_match_spec){.path_kind = IMAGE_PATH_EXACT, .path = "/old"},
         true);
     add_full(b);
+    add_guarded(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
@@ -87,11 +114,13 @@ static bool only_team_a(void *arg, const char *namespace)
     return strcmp(namespace, "team-a") == 0;
 }
 
-/* Explains a URL; the caller drops the status. */
-static json_t *explain(const char *url, const json_t *headers, bool is_team_a)
+/* Explains a URL to a client (NULL: nobody); the caller drops the status. */
+static json_t *explain_to(const char *client, const char *url, const json_t *headers,
+                          bool is_team_a)
 {
     void *image = make_image();
-    json_t *spec = json_pack("{s:s,s:s,s:O*}", "method", "GET", "url", url, "headers", headers);
+    json_t *spec = json_pack("{s:s,s:s,s:O*,s:s*}", "method", "GET", "url", url, "headers", headers,
+                             "client", client);
     struct explain_input in = {image, spec, is_team_a ? only_team_a : NULL, NULL};
     const char *error = NULL;
     json_t *status = explain_request(&in, &error);
@@ -99,6 +128,11 @@ static json_t *explain(const char *url, const json_t *headers, bool is_team_a)
     json_decref(spec);
     free(image);
     return status;
+}
+
+static json_t *explain(const char *url, const json_t *headers, bool is_team_a)
+{
+    return explain_to(NULL, url, headers, is_team_a);
 }
 
 static const char *field(const json_t *o, const char *key)
@@ -127,12 +161,37 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_STR(field(json_array_get(backends, 0), "balancing"), "LeastOutstanding");
     CHECK_STR(field(json_array_get(backends, 1), "congestionControl"), "");
     const json_t *candidates = json_object_get(status, "candidates");
-    REQUIRE(json_array_size(candidates) == 3); /* the last: another host */
+    REQUIRE(json_array_size(candidates) == 4); /* two are of other hosts */
     CHECK_STR(field(json_array_get(candidates, 0), "route"), "team-b/secret");
     CHECK_STR(field(json_array_get(candidates, 0), "because"),
               "header version is absent or not \"2\"");
     CHECK_STR(field(json_array_get(candidates, 1), "because"), "the path is not /old");
     json_decref(status);
+}
+
+TEST(a_client_is_told_what_access_policies_say_of_its_address)
+{
+    static const struct {
+        const char *client, *says, *answer;
+    } rows[] = {
+        {"10.0.0.1", "allowed", "the answer of one of the backends"},
+        {"10.0.0.9", "denied by addresses.deny",
+         "403: the client's address is denied by addresses.deny"},
+        {"2001:db8::1", "not in addresses.allow",
+         "403: the client's address is not in addresses.allow"},
+        {NULL, "", "the answer of one of the backends"},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        json_t *status = explain_to(rows[i].client, "http://door.example.com/guarded", NULL, false);
+        REQUIRE(status != NULL);
+        CHECK_STR(field(status, "answer"), rows[i].answer);
+        const json_t *access = json_array_get(json_object_get(status, "access"), 0);
+        CHECK_STR(field(access, "policy"), "team-a/office");
+        CHECK_STR(field(access, "says"), rows[i].says);
+        CHECK_STR(field(access, "realm"), "door");
+        json_decref(status);
+    }
+    CHECK(explain_to("x", "http://door.example.com/guarded", NULL, false) == NULL);
 }
 
 TEST(a_redirect_is_explained_with_its_location)
@@ -207,6 +266,7 @@ TEST(what_is_no_request_is_refused_with_a_sentence)
 }
 
 UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
+          T(a_client_is_told_what_access_policies_say_of_its_address),
           T(a_redirect_is_explained_with_its_location),
           T(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key),
           T(a_rule_without_any_of_that_tells_nothing_of_it),

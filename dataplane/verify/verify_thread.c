@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See verify_thread.h. */
+#include "verify/verify_thread.h"
+
+#include "base/assert.h"
+#include "verify/verify_password.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NICE 10 /* of two on one core, housekeeping gets nine tenths if it wants them */
+
+struct verify_thread {
+    pthread_t thread;
+    bool is_stopping;
+    struct verify_password_scratch *scratch;
+    unsigned n;
+    struct verify_lane *const *lanes;
+};
+
+/* One job of each lane. Returns how many there were. */
+static unsigned look(struct verify_thread *t)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < t->n && !__atomic_load_n(&t->is_stopping, __ATOMIC_ACQUIRE); i++) {
+        const struct verify_job *job = verify_lane_oldest(t->lanes[i]);
+        if (job == NULL)
+            continue;
+        verify_lane_answer(t->lanes[i], verify_password(t->scratch, job->password, job->hash));
+        n++;
+    }
+    return n;
+}
+
+static void *run(void *arg)
+{
+    struct verify_thread *t = arg;
+    const struct timespec wait = {.tv_nsec = VERIFY_SLEEP_MS_MAX * 1000000};
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    while (!__atomic_load_n(&t->is_stopping, __ATOMIC_ACQUIRE)) {
+        if (look(t) == 0)
+            nanosleep(&wait, NULL);
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread, whose poll() they must wake. */
+static bool start(struct verify_thread *t)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&t->thread, NULL, run, t) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return is_started;
+}
+
+struct verify_thread *verify_thread_start(struct verify_lane *const *lanes, unsigned n)
+{
+    struct verify_thread *t = calloc(1, sizeof(*t));
+    ASSERT(n > 0);
+    if (t == NULL)
+        return NULL;
+    t->scratch = verify_password_scratch_new();
+    t->lanes = lanes;
+    t->n = n;
+    if (t->scratch == NULL || !start(t)) {
+        verify_password_scratch_free(t->scratch);
+        free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void verify_thread_stop(struct verify_thread *t)
+{
+    if (t == NULL)
+        return;
+    __atomic_store_n(&t->is_stopping, true, __ATOMIC_RELEASE);
+    pthread_join(t->thread, NULL);
+    verify_password_scratch_free(t->scratch);
+    free(t);
+}
