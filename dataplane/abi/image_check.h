@@ -186,7 +186,7 @@ enum image_fault image_local_answer_match(const struct image_view *v, uint32_t i
 /* It has patterns, not too many, and they and its database exist. */
 enum image_fault image_local_pattern_set(const struct image_view *v, uint32_t i);
 
-/* Its patterns begin where those of the set before it end. */
+/* Its patterns begin where those of the set before it end; so do its node's sets. */
 enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i);
 
 /* The sets' patterns end where all patterns end. */
@@ -207,7 +207,10 @@ enum image_fault image_whole_databases(const struct image_view *v);
 /* The first set of a host, which is where those of predicates end. */
 uint32_t image_first_host_set(const struct image_view *v);
 
-/* Do the host's sets lead to paths of that kind, in the order of patterns? */
+/* Do the labels from `node` up spell `path`, which is empty for a root? */
+bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path);
+
+/* Do the host's sets hang on its nodes and lead to paths of that kind, in the order of patterns? */
 enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host);
 
 /* ---- filters and their parameters ---- */

@@ -100,6 +100,8 @@ enum image_fault image_local_node(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_INDEX;
     if (e->subtree != IMAGE_NONE && e->subtree >= n_values)
         return IMAGE_FAULT_INDEX;
+    if (e->first_set != IMAGE_NONE && e->first_set >= v->n_pattern_sets)
+        return IMAGE_FAULT_INDEX;
     enum image_fault fault = check_place(v, i);
     return fault != IMAGE_FAULT_OK ? fault : image_check_text(v, e->label, IMAGE_TEXT_LABEL);
 }
@@ -124,8 +126,7 @@ static bool is_host_of(const struct image_view *v, uint32_t node, struct slice h
     return host.len == 0;
 }
 
-/* Do the labels from `node` up spell `path`, which is empty for a root? */
-static bool is_path_of(const struct image_view *v, uint32_t node, struct slice path)
+bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path)
 {
     while (v->nodes[node].parent != IMAGE_NONE) {
         struct slice label = image_text(v, v->nodes[node].label);
@@ -163,7 +164,7 @@ static bool is_path_value(const struct image_view *v, uint32_t node, bool is_exa
         return false;
     if (!is_exact && text.len == 1)
         text.len = 0; /* the prefix "/" is the root's */
-    return is_path_of(v, node, text);
+    return image_is_path_of(v, node, text);
 }
 
 static enum image_fault check_value(const struct image_view *v, uint32_t node, bool is_exact)
@@ -189,6 +190,8 @@ enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
     const struct image_node *e = &v->nodes[i];
     if (e->parent != IMAGE_NONE && image_edge_find(v, e->parent, image_text(v, e->label)) != i)
         return IMAGE_FAULT_HASH;
+    if (e->first_set != IMAGE_NONE && v->pattern_sets[e->first_set].node != i)
+        return IMAGE_FAULT_OWNER;
     enum image_fault fault = check_value(v, i, true);
     return fault != IMAGE_FAULT_OK ? fault : check_value(v, i, false);
 }

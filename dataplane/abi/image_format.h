@@ -50,11 +50,12 @@
  *
  *   path --> its guards --(guard, the request's answer)--guard_slots--> answer --> answer_matches
  *
- * Regular expressions ("patterns") are compiled by whoever writes the image: those of a host's
- * paths together, so that one look at the path tells all that match, those of headers and query
- * parameters each by itself:
+ * Regular expressions ("patterns") are compiled by whoever writes the image. Those of paths hang
+ * on the node that their first literal segments lead to, and what is behind it is compiled, those
+ * of a node together, so that one look at the rest of the path tells all that match; those of
+ * headers and query parameters are compiled each by itself:
  *
- *   host --> its pattern sets --(database, the request's path)--> patterns --> paths
+ *   node --> its pattern sets --(database, the path behind the node)--> patterns --> paths
  *   predicate --> its pattern set, of one pattern
  */
 #pragma once
@@ -66,7 +67,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u
 
@@ -94,6 +95,7 @@
 #define IMAGE_WEIGHT_MAX 1000000u          /* Gateway API: weight of a backend */
 #define IMAGE_PATTERN_BYTES_MAX 4096u      /* Gateway API: value of a header */
 #define IMAGE_PATTERNS_PER_SET_MAX 256u    /* a database of more takes long to compile */
+#define IMAGE_PATTERN_DEPTH_MAX 4u         /* so many nodes and the root are asked at most */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u  /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u   /* comes on top of what a backend's head may have */
 
@@ -267,7 +269,8 @@ struct image_node {
     uint32_t subtree; /* value for what lies below (see above); IMAGE_NONE: none */
     uint8_t kind;     /* enum image_node_kind, the parent's */
     uint8_t reserved;
-    uint16_t depth; /* the parent's plus one */
+    uint16_t depth;     /* the parent's plus one */
+    uint32_t first_set; /* pattern sets for what lies below; IMAGE_NONE: none */
 };
 
 /*
@@ -284,7 +287,7 @@ struct image_host {
     struct image_string name; /* "a.example.com", "*.example.com", or empty: all; lower case */
     uint32_t listener;
     uint32_t root;      /* of the trie of paths */
-    uint32_t first_set; /* pattern sets of its paths, the most preferred patterns first */
+    uint32_t first_set; /* pattern sets of its paths, by node */
     uint32_t n_sets;
 };
 
@@ -296,20 +299,24 @@ enum image_path_kind {
 
 /*
  * A regular expression in Hyperscan's dialect (PCRE without back-references and look-around), which
- * matches a text if it matches all of it, byte by byte. Within a host: longer ones first, then in
- * the order of their bytes.
+ * matches a text if it matches all of it, byte by byte. Of a host's the longer ones come first,
+ * then by their bytes; so they stand within a node.
  */
 struct image_pattern {
     struct image_string text; /* as configured */
     uint32_t path;            /* of a host: the path that it leads to; of a predicate: IMAGE_NONE */
+    uint32_t way;             /* bytes of `text` that are the way to the node with its last slash,
+                                 which the database does not know; 0: the root's, or a predicate's */
 };
 
-/* Patterns that one database knows, each by its place in the set. First in the section are those of
- * predicates, one pattern each, then those of the hosts in their order. */
+/* Patterns that one database knows, each by its place in the set. First in the section are those
+ * of predicates, one pattern each, then those of the hosts in their order; the sets of a node lie
+ * together. */
 struct image_pattern_set {
     uint32_t first_pattern;
     uint32_t n_patterns; /* 1..IMAGE_PATTERNS_PER_SET_MAX */
     uint32_t database;   /* two sets of the same patterns share one */
+    uint32_t node;       /* that it hangs on; of a predicate: IMAGE_NONE */
 };
 
 /* Bytes of DATABASE_BYTES. */
@@ -595,7 +602,7 @@ static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
-static_assert(sizeof(struct image_node) == 24, "no hidden padding");
+static_assert(sizeof(struct image_node) == 28, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 24, "no hidden padding");
 static_assert(sizeof(struct image_path) == 24, "no hidden padding");
@@ -616,6 +623,6 @@ static_assert(sizeof(struct image_mirror) == 24, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 28, "no hidden padding");
 static_assert(sizeof(struct image_route) == 24, "no hidden padding");
-static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
-static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");
+static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");
+static_assert(sizeof(struct image_pattern_set) == 16, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

@@ -92,15 +92,27 @@ static void tell_other_path(const struct explain *e, uint32_t host, struct route
         tell_lost_path(e, host, path);
 }
 
+/* Which patterns of a set match; none where the walk did not come to its node. */
+static void ask_again(const struct explain *e, const struct route_paths *asked, uint32_t set,
+                      struct route_hits *ret)
+{
+    *ret = (struct route_hits){0};
+    for (uint32_t i = 0; i < asked->n_asked; i++) {
+        if (asked->asked[i].node == e->v->pattern_sets[set].node)
+            route_pattern_ask(e->v, &e->request->reader, set, asked->asked[i].text, ret);
+    }
+}
+
 /* Patterns of the host that do not match. */
-static void tell_other_patterns(const struct explain *e, uint32_t host)
+static void tell_other_patterns(const struct explain *e, uint32_t host,
+                                const struct route_paths *asked)
 {
     const struct image_view *v = e->v;
     const struct image_host *h = &v->hosts[host];
     for (uint32_t set = h->first_set; set < h->first_set + h->n_sets; set++) {
         const struct image_pattern_set *s = &v->pattern_sets[set];
         struct route_hits hits;
-        route_pattern_ask(v, &e->request->reader, set, e->request->path, &hits);
+        ask_again(e, asked, set, &hits);
         for (uint32_t i = 0; i < s->n_patterns; i++) {
             if (!route_hits_has(&hits, i))
                 tell_lost_path(e, host, v->patterns[s->first_pattern + i].path);
@@ -117,7 +129,7 @@ static void tell_host(const struct explain *e, uint32_t host)
     uint32_t path;
     while ((path = route_paths_next(&paths)) != IMAGE_NONE)
         tell_path(e, host, &v->paths[path]);
-    tell_other_patterns(e, host);
+    tell_other_patterns(e, host, &paths);
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_PATHS || root_of(v, i) != v->hosts[host].root)
             continue;

@@ -13,6 +13,7 @@ struct route_walk {
     uint32_t node;        /* the next to be asked; IMAGE_NONE: the end */
     bool is_exact_next;   /* its `exact` is to come, and everything after it */
     bool is_subtree_next; /* its `subtree` holds */
+    struct slice behind;  /* of the name: what the deepest node has no label for */
 };
 
 /* Candidates for a host: exact, wildcards from the longest to the shortest, no hostname. */
@@ -29,17 +30,25 @@ uint32_t route_walk_exact(struct route_walk *w);
 /* The next candidate; IMAGE_NONE: there is no more. */
 uint32_t route_walk_next(struct route_walk *w);
 
+/* A node on the way down that has patterns, and which of them match. */
+struct route_asked {
+    uint32_t node;
+    uint32_t set;          /* that `hits` is of, or (with next_pattern 0) that is asked next */
+    uint32_t next_pattern; /* of the set */
+    struct slice text;     /* what its patterns are asked about */
+    struct route_hits hits;
+};
+
 /* The paths of a host that a request's path is one of: the exact one, patterns in their order,
  * prefixes from the longest to the shortest. */
 struct route_paths {
     const struct image_view *v;
     const struct route_request *request;
     struct route_walk walk;
+    const struct image_host *host;
     enum { ROUTE_PATHS_EXACT, ROUTE_PATHS_PATTERNS, ROUTE_PATHS_PREFIXES } stage;
-    uint32_t set;          /* that `hits` is of, or (before the first) that will be asked first */
-    uint32_t end_set;      /* of the host: behind its last */
-    uint32_t next_pattern; /* of the set */
-    struct route_hits hits;
+    uint32_t n_asked; /* before the stage of patterns: 0 */
+    struct route_asked asked[IMAGE_PATTERN_DEPTH_MAX + 1];
 };
 
 /* Ready for route_paths_next(); nothing is asked yet. Borrows all three. */

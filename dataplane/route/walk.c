@@ -14,6 +14,7 @@ static void walk_down(struct route_walk *w, uint32_t root, struct slice rest,
     struct slice label;
     w->node = root;
     w->is_exact_next = true;
+    w->behind = rest;
     while (next(&rest, &label)) {
         uint32_t child = image_edge_find(w->v, w->node, label);
         if (child == IMAGE_NONE) {
@@ -21,6 +22,7 @@ static void walk_down(struct route_walk *w, uint32_t root, struct slice rest,
             break;
         }
         w->node = child;
+        w->behind = rest;
     }
     ASSERT_HOT(w->node < w->v->n_nodes);
 }

@@ -63,6 +63,8 @@ struct builder_condition {
 /* A path of a host that is a pattern. */
 struct builder_pattern {
     uint32_t host;
+    uint32_t node;
+    uint32_t way; /* see struct image_pattern */
     uint32_t path;
 };
 
@@ -178,8 +180,11 @@ uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
 uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
                                    enum image_path_kind kind);
 
-/* Is the text a pattern, that is, does it compile? */
-bool image_builder_is_pattern(struct image_builder *b, const char *text);
+/* The node that a path's segments lead to, made if it is not there; IMAGE_NONE: b->error is set. */
+uint32_t image_builder_path_node(struct image_builder *b, uint32_t root, struct image_string path);
+
+/* Is the text a pattern, that is, does it compile? Of a path's what is compiled for it. */
+bool image_builder_is_pattern(struct image_builder *b, const char *text, bool is_path);
 
 /* The pattern set of a predicate with that pattern, made if it is not there; IMAGE_NONE: b->error
  * is set. */

@@ -29,7 +29,12 @@ uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind)
     if (node == NULL)
         return IMAGE_NONE;
     *node = (struct image_node){
-        .parent = IMAGE_NONE, .exact = IMAGE_NONE, .subtree = IMAGE_NONE, .kind = (uint8_t)kind};
+        .parent = IMAGE_NONE,
+        .exact = IMAGE_NONE,
+        .subtree = IMAGE_NONE,
+        .first_set = IMAGE_NONE,
+        .kind = (uint8_t)kind,
+    };
     return SECTION(b, NODES)->count - 1;
 }
 
@@ -50,6 +55,7 @@ static uint32_t child_of(struct image_builder *b, uint32_t parent, struct slice 
         .parent = parent,
         .exact = IMAGE_NONE,
         .subtree = IMAGE_NONE,
+        .first_set = IMAGE_NONE,
         .kind = above->kind,
         .depth = (uint16_t)(above->depth + 1),
     };
@@ -95,4 +101,9 @@ uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struc
     if (kind == IMAGE_PATH_PREFIX && text.len == 1)
         text.len = 0; /* the prefix "/" is the root's */
     return value_of(b, node_of(b, root, text, image_path_label), kind == IMAGE_PATH_EXACT);
+}
+
+uint32_t image_builder_path_node(struct image_builder *b, uint32_t root, struct image_string path)
+{
+    return node_of(b, root, image_builder_text(b, path), image_path_label);
 }
