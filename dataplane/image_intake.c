@@ -2,6 +2,7 @@
 /* The door that every image comes through. Thread: housekeeping. */
 #include "image_intake.h"
 
+#include "core/pages.h"
 #include "route/pattern.h"
 
 #include <errno.h>
@@ -69,6 +70,21 @@ static bool check_fd(int fd, uint64_t length, struct image_refusal *ret_refusal)
     return true;
 }
 
+void *image_intake_copy(const void *data, size_t length)
+{
+    void *copy = pages_map(length);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, data, length);
+    mprotect(copy, length, PROT_READ); /* only against our own bugs */
+    return copy;
+}
+
+void image_intake_free(const void *data, size_t length)
+{
+    pages_unmap((void *)(uintptr_t)data, length);
+}
+
 bool image_intake_patterns(struct image_map *image, unsigned workers,
                            struct image_refusal *ret_refusal)
 {
@@ -85,9 +101,13 @@ bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_po
 {
     if (!check_fd(fd, length, ret_refusal))
         return false;
-    void *data = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED)
+    void *shared = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+    if (shared == MAP_FAILED)
         return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "mmap: %s", strerror(errno));
+    void *data = image_intake_copy(shared, length);
+    munmap(shared, length);
+    if (data == NULL)
+        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "no memory for a copy");
     bool is_good = image_intake_check(data, length, n_ports, ret_refusal);
     const struct image_header *header = data;
     if (is_good && header->generation != generation)
@@ -96,7 +116,7 @@ bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_po
                    "the image says generation %llu, the message %llu",
                    (unsigned long long)header->generation, (unsigned long long)generation);
     if (!is_good) {
-        munmap(data, length);
+        image_intake_free(data, length);
         return false;
     }
     *ret = (struct image_map){.data = data, .length = length};

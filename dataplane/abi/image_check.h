@@ -75,17 +75,12 @@ enum image_fault image_local_listener(const struct image_view *v, uint32_t i);
 /* Its root is one of a trie of hosts. */
 enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);
 
-/* Its kind is known, its values exist, it stands behind its parent and one level deeper. */
+/* It is free and zero, or its kind is known, its values exist, it stands one level below its
+ * parent. There is a power of two of them. */
 enum image_fault image_local_node(const struct image_view *v, uint32_t i);
 
-/* A lookup of its label finds it, and its values are at home under its name. */
+/* A lookup of its label finds it, and its values are at home under its name, and are as it says. */
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i);
-
-/* Slots are a power of two; this one is empty or leads to a node. */
-enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i);
-
-/* As many slots are used as there are nodes with a parent: no slot leads elsewhere. */
-enum image_fault image_whole_node_slots(const struct image_view *v);
 
 /* Its listener, root and pattern sets exist, its name is a hostname. */
 enum image_fault image_local_host(const struct image_view *v, uint32_t i);

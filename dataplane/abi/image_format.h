@@ -12,8 +12,9 @@
  *   64                n_sections * 16   struct image_section: all sections, in the order of
  *                                       IMAGE_SECTION_LIST, each once, empty or not
  *   first multiple    count *           the first section's entries; the next section begins at the
- *   of 8 after that   entry_size        first multiple of 8 after it, and so on; gaps are zero; the
- *                                       image ends where the last section ends, rounded up to 8
+ *   of 8 after that   entry_size        first multiple of 8 after it, and so on (where entries are
+ *                                       cache lines: of 64); gaps are zero; the image ends where
+ *                                       the last section ends, rounded up to 8
  *
  * struct image_header
  *   0    4   magic               "SLIM"
@@ -39,10 +40,13 @@
  *   listener --root--> trie of route hostnames --> host --root--> trie of paths --> path
  *   path --> its matches in order of precedence --> rule --> filters, backends
  *
- * All three tries are one structure (struct image_node): an edge is found by one hash probe on
- * (parent, label). A label is a part between dots, from the last to the first, or a path segment.
- * So a lookup costs a probe a label, whatever the number of routes, and one walk finds the exact
- * entry and, on the way, every wildcard or prefix that holds.
+ * All three tries are one structure (struct image_node), in one hash table: a node is found by one
+ * probe for (parent, label). A label is a part between dots, from the last to the first, or a path
+ * segment. So a lookup costs a probe a label, whatever the number of routes, and one walk finds the
+ * exact entry and, on the way, every wildcard or prefix that holds. A large table lies in no near
+ * cache, so a node is one cache line that says all, and where it lies is known before its parent
+ * was seen: its hash begins with its parent's hash, and that of a host's trie of paths with that of
+ * the host's node. So all lines of a request are asked for at once, and come together.
  *
  * A path with many matches has guards, so that not all of them need to be asked: a guard is a
  * question to the request ("which method?", "what is header x?"), and each match hangs on one
@@ -69,7 +73,8 @@
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
 #define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
-#define IMAGE_ALIGN 8u
+#define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
+#define IMAGE_LINE_BYTES 64u
 
 #define IMAGE_BYTES_MAX (256u << 20)        /* an image is mapped twice while it changes */
 #define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
@@ -111,8 +116,7 @@
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
-    X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
-    X(NODE_SLOTS, node_slots, struct image_slot, 1u << 24, "hash table of the tries' edges")       \
+    X(NODES, nodes, struct image_node, 1u << 22, "hash table of the nodes of all tries")           \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
     X(MATCHES, matches, struct image_match, 1u << 22, "conditions of rules, by path")              \
@@ -255,32 +259,52 @@ enum image_node_kind {
     IMAGE_NODE_PATHS = 3,     /* segments of a path from the left; values: paths */
 };
 
+/* What a node leads to, and what a request needs of it at once. */
+struct image_value {
+    uint32_t index; /* of the listener, host or path; IMAGE_NONE: none, and so is the rest */
+    uint32_t to;    /* listener: root of its hosts; host: root of its paths; path: its first match,
+                       if that needs nothing else and there are no guards; else IMAGE_NONE */
+    uint32_t more;  /* listener: 0; host: its number of pattern sets; path: the rule of that match,
+                       or IMAGE_NONE */
+};
+
+#define IMAGE_HEAD_BYTES 12u /* of a label; what is longer is in the strings, too */
+
 /*
- * A node of a trie. A root has no parent, no label and depth 0. A node stands after its parent, so
- * there are no cycles. "*.example.com" is `subtree` of the node com, example, and holds below that
- * node only; no hostname at all is `subtree` of the root. A path prefix "/a/b" is `subtree` of the
- * node a, b, and holds at that node and below; "/" is `subtree` of the root. A slash at the end is
- * an empty last segment: "/" exactly is `exact` of the root's child with the empty label.
+ * A node of a trie, or (kind 0, all zero) a free place; their number is a power of two. A node
+ * stands in one of the IMAGE_PROBES_MAX places from its hash on (low bits, wrapping around),
+ * without a free place before it; an index is a place.
+ *
+ * A root has no parent, no label and depth 0. "*.example.com" is `subtree` of the node com,
+ * example, and holds below that node only; no hostname at all is `subtree` of the root. A path
+ * prefix "/a/b" is `subtree` of the node a, b, and holds at that node and below; "/" is `subtree`
+ * of the root. A slash at the end is an empty last segment: "/" exactly is `exact` of the root's
+ * child with the empty label.
  */
 struct image_node {
-    struct image_string label;
-    uint32_t parent;  /* IMAGE_NONE: a root */
-    uint32_t exact;   /* value for what ends here; IMAGE_NONE: none */
-    uint32_t subtree; /* value for what lies below (see above); IMAGE_NONE: none */
-    uint8_t kind;     /* enum image_node_kind, the parent's */
-    uint8_t reserved;
-    uint16_t depth;     /* the parent's plus one */
-    uint32_t first_set; /* pattern sets for what lies below; IMAGE_NONE: none */
+    uint64_t hash;   /* image_edge_hash() of the parent's and the label; a root of paths:
+                        image_below_hash() of its host's node; other roots: any */
+    uint32_t parent; /* IMAGE_NONE: a root */
+    uint32_t label;  /* where it begins in the strings; 0 if it is empty */
+    uint16_t label_bytes;
+    uint16_t depth;       /* the parent's plus one */
+    uint8_t kind;         /* enum image_node_kind, the parent's */
+    uint8_t has_children; /* 0 or 1 */
+    uint16_t reserved;
+    struct image_value exact;       /* for what ends here */
+    struct image_value subtree;     /* for what lies below (see above) */
+    uint32_t first_set;             /* pattern sets for what lies below; IMAGE_NONE: none */
+    uint8_t head[IMAGE_HEAD_BYTES]; /* the first bytes of the label, then zeros */
 };
 
 /*
- * One place in the hash table of edges; its count is a power of two. An edge stands in one of
- * the IMAGE_PROBES_MAX places from image_edge_hash() on (wrapping around), without a free place
- * before it.
+ * One place in the hash table of guards' answers; its count is a power of two. An answer stands in
+ * one of the IMAGE_PROBES_MAX places from image_edge_hash() on (wrapping around), without a free
+ * place before it.
  */
 struct image_slot {
     uint32_t tag;  /* upper half of the hash */
-    uint32_t node; /* the child, or the answer; IMAGE_NONE: free (and tag 0) */
+    uint32_t node; /* the answer; IMAGE_NONE: free (and tag 0) */
 };
 
 struct image_host {
@@ -305,8 +329,8 @@ enum image_path_kind {
 struct image_pattern {
     struct image_string text; /* as configured */
     uint32_t path;            /* of a host: the path that it leads to; of a predicate: IMAGE_NONE */
-    uint32_t way;             /* bytes of `text` that are the way to the node with its last slash,
-                                 which the database does not know; 0: the root's, or a predicate's */
+    uint32_t way;             /* bytes of `text` that are the way to the node, last slash and all,
+                                 which the database does not know; 0: the root's or a predicate's */
 };
 
 /* Patterns that one database knows, each by its place in the set. First in the section are those
@@ -602,7 +626,8 @@ static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 24, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 24, "no hidden padding");
-static_assert(sizeof(struct image_node) == 28, "no hidden padding");
+static_assert(sizeof(struct image_value) == 12, "no hidden padding");
+static_assert(sizeof(struct image_node) == 64, "a cache line");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 24, "no hidden padding");
 static_assert(sizeof(struct image_path) == 24, "no hidden padding");

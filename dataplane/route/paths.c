@@ -9,16 +9,16 @@
 
 #include "base/assert.h"
 
-void route_paths_begin(struct route_paths *p, const struct image_view *v,
-                       const struct image_host *host, const struct route_request *request)
+void route_paths_begin(struct route_paths *p, const struct route_walk *walk,
+                       const struct image_value *host, const struct route_request *request,
+                       const struct route_hashes *ahead)
 {
-    p->v = v;
+    p->v = walk->v;
     p->request = request;
-    p->host = host;
+    p->host = *host;
     p->stage = ROUTE_PATHS_EXACT;
     p->n_asked = 0;
-    route_walk_path(&p->walk, v, host->root, request->path);
-    ASSERT_HOT(host->first_set + host->n_sets <= v->n_pattern_sets);
+    route_walk_path(&p->walk, walk, host, request->path, ahead);
 }
 
 /* The nodes from the deepest up that have patterns. One needs a slash behind it, but for the root,
@@ -27,7 +27,7 @@ static void begin_patterns(struct route_paths *p)
 {
     const struct image_view *v = p->v;
     struct slice behind = p->walk.behind;
-    uint32_t node = p->host->n_sets == 0 ? IMAGE_NONE : p->walk.node;
+    uint32_t node = p->host.more == 0 ? IMAGE_NONE : p->walk.node; /* has it any? */
     while (node != IMAGE_NONE) {
         const struct image_node *e = &v->nodes[node];
         bool is_root = e->parent == IMAGE_NONE;
@@ -39,8 +39,8 @@ static void begin_patterns(struct route_paths *p)
             a->next_pattern = 0;
             a->text = is_root ? p->request->path : slice_skip(behind, 1);
         }
-        behind.ptr -= e->label.length + !is_root;
-        behind.len += e->label.length + !is_root;
+        behind.ptr -= e->label_bytes + !is_root;
+        behind.len += e->label_bytes + !is_root;
         node = e->parent;
     }
 }
@@ -49,7 +49,7 @@ static void begin_patterns(struct route_paths *p)
 static uint32_t next_hit(const struct route_paths *p, struct route_asked *a)
 {
     const struct image_view *v = p->v;
-    uint32_t end = p->host->first_set + p->host->n_sets;
+    uint32_t end = v->hosts[p->host.index].first_set + p->host.more;
     for (; a->set < end && v->pattern_sets[a->set].node == a->node; a->set++) {
         const struct image_pattern_set *set = &v->pattern_sets[a->set];
         if (a->next_pattern == 0)
@@ -69,8 +69,8 @@ static bool is_before(const struct image_view *v, uint32_t pattern, uint32_t oth
                                image_text(v, v->patterns[other].text)) < 0;
 }
 
-/* The most preferred of those that hit; it is not the next any more. */
-static uint32_t next_by_pattern(struct route_paths *p)
+/* The most preferred of those that hit; it is not the next any more. NULL: no more. */
+static const struct image_value *next_by_pattern(struct route_paths *p)
 {
     struct route_asked *from = NULL;
     uint32_t best = IMAGE_NONE;
@@ -82,23 +82,24 @@ static uint32_t next_by_pattern(struct route_paths *p)
         from = &p->asked[i];
     }
     if (from == NULL)
-        return IMAGE_NONE;
+        return NULL;
     from->next_pattern++;
-    return p->v->patterns[best].path;
+    p->by_pattern = (struct image_value){p->v->patterns[best].path, IMAGE_NONE, IMAGE_NONE};
+    return &p->by_pattern;
 }
 
-uint32_t route_paths_next(struct route_paths *p)
+const struct image_value *route_paths_next(struct route_paths *p)
 {
-    uint32_t path = IMAGE_NONE;
+    const struct image_value *path = NULL;
     if (p->stage == ROUTE_PATHS_EXACT) {
         p->stage = ROUTE_PATHS_PATTERNS;
         path = route_walk_exact(&p->walk);
         begin_patterns(p);
     }
-    if (path == IMAGE_NONE && p->stage == ROUTE_PATHS_PATTERNS) {
+    if (path == NULL && p->stage == ROUTE_PATHS_PATTERNS) {
         path = next_by_pattern(p);
-        if (path == IMAGE_NONE)
+        if (path == NULL)
             p->stage = ROUTE_PATHS_PREFIXES;
     }
-    return path != IMAGE_NONE ? path : route_walk_next(&p->walk);
+    return path != NULL ? path : route_walk_next(&p->walk);
 }

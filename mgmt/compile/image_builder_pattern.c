@@ -253,7 +253,6 @@ static uint32_t push_host_sets(struct image_builder *b, uint32_t host,
                                const struct builder_pattern *sorted, uint32_t n)
 {
     struct image_host *e = &ENTRIES(b, HOSTS, struct image_host)[host];
-    struct image_node *nodes = ENTRIES(b, NODES, struct image_node);
     uint32_t begin = 0;
     e->first_set = SECTION(b, PATTERN_SETS)->count;
     e->n_sets = 0;
@@ -261,7 +260,7 @@ static uint32_t push_host_sets(struct image_builder *b, uint32_t host,
         uint32_t node = sorted[begin].node, end = begin;
         while (end < n && sorted[end].node == node)
             end++;
-        nodes[node].first_set = SECTION(b, PATTERN_SETS)->count;
+        image_builder_node(b, node)->first_set = SECTION(b, PATTERN_SETS)->count;
         push_node_sets(b, e, &sorted[begin], end - begin);
         begin = end;
     }
