@@ -105,7 +105,7 @@ void image_builder_write_nodes(struct image_builder *b)
             .hash = node->hash,
             .parent = place_of(b, node->parent),
             .label = node->label.offset,
-            .label_bytes = (uint16_t)label.len, /* of a path or host: IMAGE_DEPTH_MAX at most */
+            .label_bytes = (uint16_t)label.len, /* IMAGE_PATTERN_BYTES_MAX at most */
             .depth = node->depth,
             .kind = node->kind,
             .has_children = node->has_children,
