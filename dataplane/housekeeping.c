@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 void housekeeping_report(const char *format, ...)
 {
@@ -24,26 +23,26 @@ void housekeeping_report(const char *format, ...)
     va_end(args);
 }
 
-static void unmap_image(const void *image, size_t length, struct image_companion *companion)
+static void free_image(const void *image, size_t length, struct image_companion *companion)
 {
     image_companion_free(companion);
-    munmap((void *)(uintptr_t)image, length);
+    image_intake_free(image, length);
 }
 
 static void release_image(void *owner, const void *image, size_t length, void *companion)
 {
     housekeeping_access_catch_up(owner);
-    unmap_image(image, length, companion);
+    free_image(image, length, companion);
 }
 
 void housekeeping_drop_image(struct image_map *image)
 {
     if (image->data != NULL)
-        unmap_image(image->data, image->length, image->companion);
+        free_image(image->data, image->length, image->companion);
     *image = (struct image_map){0};
 }
 
-/* Maps, checks and loads. False: nothing is left of it. */
+/* Copies, checks and loads. False: nothing is left of it. */
 static bool take_image(struct housekeeping *h, const struct control_publish *publish, int fd,
                        struct image_map *ret, struct image_refusal *ret_refusal)
 {

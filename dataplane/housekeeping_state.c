@@ -98,6 +98,23 @@ void housekeeping_publish(struct housekeeping *h, const struct image_map *image)
     save_image(h, image);
 }
 
+/* Checks, copies and loads what the file had. */
+static bool take_bytes(struct housekeeping *h, const void *data, size_t length,
+                       struct image_map *ret, struct image_refusal *ret_refusal)
+{
+    if (!image_intake_check(data, length, h->n_ports, ret_refusal))
+        return false;
+    *ret = (struct image_map){.data = image_intake_copy(data, length), .length = length};
+    if (ret->data == NULL) {
+        snprintf(ret_refusal->text, sizeof(ret_refusal->text), "no memory for a copy");
+        return false;
+    }
+    if (image_intake_companion(ret, h->keys, h->workers, ret_refusal))
+        return true;
+    housekeeping_drop_image(ret);
+    return false;
+}
+
 void housekeeping_load_image(struct housekeeping *h)
 {
     void *data;
@@ -110,13 +127,13 @@ void housekeeping_load_image(struct housekeeping *h)
         housekeeping_report("the last image cannot be read: %s", strerror(errno));
         return;
     }
-    struct image_map image = {.data = data, .length = length};
-    if (!image_intake_check(data, length, h->n_ports, &refusal) ||
-        !image_intake_companion(&image, h->keys, h->workers, &refusal)) {
+    struct image_map image = {0};
+    bool is_good = take_bytes(h, data, length, &image, &refusal);
+    state_file_unmap(data, length);
+    if (!is_good) {
         housekeeping_count(h, STAT_core_state_damaged);
         housekeeping_report("the last image is refused and moved aside: %s", refusal.text);
         state_file_set_aside(h->state, IMAGE_FILE_NAME);
-        state_file_unmap(data, length);
         return;
     }
     bool is_published = try_publish(h, &image);

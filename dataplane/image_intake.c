@@ -2,6 +2,7 @@
 /* The door that every image comes through. Thread: housekeeping. */
 #include "image_intake.h"
 
+#include "core/pages.h"
 #include "image_companion.h"
 #include "keyring.h"
 #include "route/pattern.h"
@@ -59,6 +60,21 @@ void image_companion_free(struct image_companion *companion)
     free(companion);
 }
 
+void *image_intake_copy(const void *data, size_t length)
+{
+    void *copy = pages_map(length);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, data, length);
+    mprotect(copy, length, PROT_READ); /* only against our own bugs */
+    return copy;
+}
+
+void image_intake_free(const void *data, size_t length)
+{
+    pages_unmap((void *)(uintptr_t)data, length);
+}
+
 static bool take_patterns(const struct image_view *v, unsigned workers,
                           struct image_companion *companion, struct image_refusal *ret_refusal)
 {
@@ -104,9 +120,13 @@ bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_po
                      struct image_map *ret, struct image_refusal *ret_refusal)
 {
     char text[sizeof(ret_refusal->text)];
-    void *data = sealed_map(fd, length, IMAGE_BYTES_MAX, text, sizeof(text));
-    if (data == NULL)
+    void *shared = sealed_map(fd, length, IMAGE_BYTES_MAX, text, sizeof(text));
+    if (shared == NULL)
         return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "%s", text);
+    void *data = image_intake_copy(shared, length);
+    munmap(shared, length);
+    if (data == NULL)
+        return refuse(ret_refusal, IMAGE_FAULT_LENGTH, 0, "no memory for a copy");
     bool is_good = image_intake_check(data, length, n_ports, ret_refusal);
     const struct image_header *header = data;
     if (is_good && header->generation != generation)
@@ -115,7 +135,7 @@ bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_po
                    "the image says generation %llu, the message %llu",
                    (unsigned long long)header->generation, (unsigned long long)generation);
     if (!is_good) {
-        munmap(data, length);
+        image_intake_free(data, length);
         return false;
     }
     *ret = (struct image_map){.data = data, .length = length};

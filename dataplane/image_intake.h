@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a descriptor to an image that may be published: sealed, mapped, checked whole, and fitting
+ * From a descriptor to an image that may be published: sealed, copied, checked whole, and fitting
  * this box. Nothing of an image is believed before. Thread: housekeeping.
  */
 #pragma once
@@ -27,13 +27,20 @@ struct image_refusal {
     char text[160];
 };
 
-/* Maps the sealed memfd read-only and checks it. `generation` and `length` are what the publisher
- * says of it; `n_ports` bounds its interfaces. False: *ret_refusal says why; nothing is mapped. */
+/* A copy for workers to read: in huge pages if there are some, for each look into a large image is
+ * at another place of it. NULL: no memory. */
+void *image_intake_copy(const void *data, size_t length);
+
+/* Frees the copy. */
+void image_intake_free(const void *data, size_t length);
+
+/* Copies the sealed memfd and checks it. `generation` and `length` are what the publisher
+ * says of it; `n_ports` bounds its interfaces. False: *ret_refusal says why; nothing is kept. */
 bool image_intake_fd(int fd, uint64_t generation, uint64_t length, unsigned n_ports,
                      struct image_map *ret, struct image_refusal *ret_refusal);
 
 /* Makes what workers 0..workers-1 need beside a checked image: its regular expressions, and its
- * identities, from the ring. False: *ret_refusal says why; the caller still has to unmap the image.
+ * identities, from the ring. False: *ret_refusal says why; the caller still has to free the image.
  */
 bool image_intake_companion(struct image_map *image, struct keyring *keys, unsigned workers,
                             struct image_refusal *ret_refusal);

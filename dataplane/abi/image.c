@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a route image: names, checksums, typed pointers, and the two hash lookups on which
+ * Reading a route image: names, checksums, typed pointers, and the hash lookups on which
  * matching stands. Pure; thread: any. Everything here but image_checksum() trusts image_check().
  */
 #include "abi/image.h"
@@ -181,9 +181,9 @@ void image_view_init(struct image_view *v, const void *data)
 #undef X
 }
 
-uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label)
+uint64_t image_edge_hash(uint64_t hash_seed, uint64_t above, struct slice label)
 {
-    struct siphash_key key = {hash_seed, parent};
+    struct siphash_key key = {hash_seed, above};
     return siphash(&key, label.ptr, label.len);
 }
 
@@ -199,22 +199,27 @@ uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_
     return siphash(&key, addr->bytes, sizeof(addr->bytes));
 }
 
-uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct slice label)
+/* A short label is all in the node. */
+static bool is_label(const struct image_view *v, const struct image_node *node, struct slice label)
 {
-    if (v->n_node_slots == 0)
-        return IMAGE_NONE;
-    uint64_t hash = image_edge_hash(v->header->hash_seed, parent, label);
-    uint32_t mask = v->n_node_slots - 1;
-    ASSERT_HOT((v->n_node_slots & mask) == 0);
+    if (node->label_bytes != label.len)
+        return false;
+    if (label.len <= IMAGE_HEAD_BYTES)
+        return label.len == 0 || memcmp(node->head, label.ptr, label.len) == 0;
+    return slice_eq(image_label(v, node), label);
+}
+
+uint32_t image_node_find(const struct image_view *v, uint32_t parent, struct slice label,
+                         uint64_t hash)
+{
+    ASSERT_HOT(v->n_nodes != 0 && (v->n_nodes & (v->n_nodes - 1)) == 0);
     for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
-        const struct image_slot *slot = &v->node_slots[((uint32_t)hash + i) & mask];
-        if (slot->node == IMAGE_NONE)
+        uint32_t place = image_node_place(hash, i, v->n_nodes);
+        const struct image_node *node = &v->nodes[place];
+        if (node->kind == 0)
             return IMAGE_NONE;
-        if (slot->tag != (uint32_t)(hash >> 32))
-            continue;
-        const struct image_node *node = &v->nodes[slot->node];
-        if (node->parent == parent && slice_eq(image_text(v, node->label), label))
-            return slot->node;
+        if (node->hash == hash && node->parent == parent && is_label(v, node, label))
+            return place;
     }
     return IMAGE_NONE;
 }

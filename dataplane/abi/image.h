@@ -120,6 +120,13 @@ static inline bool image_path_label(struct slice *rest, struct slice *ret)
     return true;
 }
 
+/* Where a section with entries of that size begins, at `end` or behind it. */
+static inline size_t image_section_begin(size_t end, uint32_t entry_size)
+{
+    size_t align = entry_size % IMAGE_LINE_BYTES == 0 ? IMAGE_LINE_BYTES : IMAGE_ALIGN;
+    return (end + align - 1) & ~(align - 1);
+}
+
 /* The checksum that the header should carry, and (through `ret_content`) the other one. `data` has
  * `len` >= 64 bytes. Both begin with the siphash under an all-zero key of the bytes behind the
  * header; this keys the siphash of the header with the fields that are left out zeroed. */
@@ -129,9 +136,14 @@ uint64_t image_checksum(const void *data, size_t len, uint64_t *ret_content);
  * writes one. */
 void image_seal(void *data, size_t len);
 
-/* Where to begin to look for the edge `label` of node `parent`: low bits; the tag is the upper
- * half. */
-uint64_t image_edge_hash(uint64_t hash_seed, uint32_t parent, struct slice label);
+/* The hash of what is found by `label` below what has the hash `above` (of a guard: its index). */
+uint64_t image_edge_hash(uint64_t hash_seed, uint64_t above, struct slice label);
+
+/* The hash of the root of a host's paths, by the hash of the node that the host is a value of. */
+static inline uint64_t image_below_hash(uint64_t hash, bool is_exact)
+{
+    return hash ^ (is_exact ? 0x9e3779b97f4a7c15 : 0xc2b2ae3d27d4eb4f); /* any two that differ */
+}
 
 /* What a route of that name is known by in every image: a hash that is never 0. */
 uint64_t image_route_id(struct slice name);
@@ -139,8 +151,31 @@ uint64_t image_route_id(struct slice name);
 /* Where to begin to look for a bind. */
 uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port);
 
-/* The child of `parent` by `label`; IMAGE_NONE: there is none. At most IMAGE_PROBES_MAX probes. */
-uint32_t image_edge_find(const struct image_view *v, uint32_t parent, struct slice label);
+/* The child of `parent` by `label`, whose hash that is; IMAGE_NONE: there is none. At most
+ * IMAGE_PROBES_MAX probes. */
+uint32_t image_node_find(const struct image_view *v, uint32_t parent, struct slice label,
+                         uint64_t hash);
+
+/* The place number `i` of those where a node with that hash may stand, in a table of `n`: two lines
+ * that lie together first, for a pair is there as soon as one of them. */
+static inline uint32_t image_node_place(uint64_t hash, uint32_t i, uint32_t n)
+{
+    return (((uint32_t)hash & ~1u) + i) & (n - 1);
+}
+
+/* Asks for the lines where a node with that hash most likely is. */
+static inline void image_node_prefetch(const struct image_view *v, uint64_t hash)
+{
+    const struct image_node *pair = &v->nodes[image_node_place(hash, 0, v->n_nodes)];
+    __builtin_prefetch(pair);
+    __builtin_prefetch(pair + 1);
+}
+
+/* The label of a node that has one. */
+static inline struct slice image_label(const struct image_view *v, const struct image_node *node)
+{
+    return image_text(v, (struct image_string){node->label, node->label_bytes});
+}
 
 /* The answer `value` to a guard; IMAGE_NONE: no match needs it. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct slice value);
@@ -235,6 +270,12 @@ bool image_is_redirect(const struct image_redirect *e);
 /* Are key and numbers of the limit possible, and does its burst come back within
  * IMAGE_LIMIT_FILL_MS_MAX? For whoever builds; `header` need only have its length. */
 bool image_is_limit(const struct image_limit *e);
+
+/* Does every request that comes to the match's path fulfil it? */
+static inline bool image_is_match_open(const struct image_match *match)
+{
+    return match->method.length == 0 && match->n_headers == 0 && match->n_queries == 0;
+}
 
 /* Do the numbers of the policy go together, as struct image_health tells? For whoever builds; its
  * strings need only have their lengths. */

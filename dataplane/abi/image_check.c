@@ -35,7 +35,6 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_LISTENERS] = {image_local_listener, image_cross_listener, NULL},
     [IMAGE_SECTION_IDENTITIES] = {image_local_identity, NULL, NULL},
     [IMAGE_SECTION_NODES] = {image_local_node, image_cross_node, NULL},
-    [IMAGE_SECTION_NODE_SLOTS] = {image_local_node_slot, NULL, image_whole_node_slots},
     [IMAGE_SECTION_HOSTS] = {image_local_host, image_cross_host, image_whole_hosts},
     [IMAGE_SECTION_PATHS] = {image_local_path, image_cross_path, image_whole_paths},
     [IMAGE_SECTION_MATCHES] = {image_local_match, image_cross_match, NULL},
@@ -95,7 +94,7 @@ static enum image_fault check_header(const void *data, size_t len)
                                                                    : IMAGE_FAULT_OK;
 }
 
-/* The bytes from `from` up to `to`, less than IMAGE_ALIGN of them. */
+/* The bytes from `from` up to `to`, less than IMAGE_LINE_BYTES of them. */
 static bool is_gap_zero(const uint8_t *bytes, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
@@ -113,7 +112,7 @@ static enum image_fault check_section(const uint8_t *bytes, size_t len, uint32_t
         return IMAGE_FAULT_SECTION_TYPE;
     if (s->entry_size != sizes[type].entry_size || s->count > sizes[type].count_max)
         return IMAGE_FAULT_SECTION_SIZE;
-    size_t offset = (*end + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1);
+    size_t offset = image_section_begin(*end, s->entry_size);
     uint64_t size = (uint64_t)s->entry_size * s->count;
     if (s->offset != offset || offset > len || size > len - offset)
         return IMAGE_FAULT_SECTION_OFFSET;

@@ -83,17 +83,12 @@ enum image_fault image_local_identity(const struct image_view *v, uint32_t i);
 /* Its root is one of a trie of hosts. */
 enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);
 
-/* Its kind is known, its values exist, it stands behind its parent and one level deeper. */
+/* It is free and zero, or its kind is known, its values exist, it stands one level below its
+ * parent. There is a power of two of them. */
 enum image_fault image_local_node(const struct image_view *v, uint32_t i);
 
-/* A lookup of its label finds it, and its values are at home under its name. */
+/* A lookup of its label finds it, and its values are at home under its name, and are as it says. */
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i);
-
-/* Slots are a power of two; this one is empty or leads to a node. */
-enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i);
-
-/* As many slots are used as there are nodes with a parent: no slot leads elsewhere. */
-enum image_fault image_whole_node_slots(const struct image_view *v);
 
 /* Its listener, root and pattern sets exist, its name is a hostname. */
 enum image_fault image_local_host(const struct image_view *v, uint32_t i);
@@ -198,7 +193,7 @@ enum image_fault image_local_answer_match(const struct image_view *v, uint32_t i
 /* It has patterns, not too many, and they and its database exist. */
 enum image_fault image_local_pattern_set(const struct image_view *v, uint32_t i);
 
-/* Its patterns begin where those of the set before it end. */
+/* Its patterns begin where those of the set before it end; so do its node's sets. */
 enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i);
 
 /* The sets' patterns end where all patterns end. */
@@ -219,7 +214,10 @@ enum image_fault image_whole_databases(const struct image_view *v);
 /* The first set of a host, which is where those of predicates end. */
 uint32_t image_first_host_set(const struct image_view *v);
 
-/* Do the host's sets lead to paths of that kind, in the order of patterns? */
+/* Do the labels from `node` up spell `path`, which is empty for a root? */
+bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path);
+
+/* Do the host's sets hang on its nodes and lead to paths of that kind, in the order of patterns? */
 enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host);
 
 /* ---- filters and their parameters ---- */

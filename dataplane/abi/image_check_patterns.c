@@ -12,7 +12,7 @@ enum image_fault image_local_pattern_set(const struct image_view *v, uint32_t i)
     if (e->n_patterns == 0 || e->n_patterns > IMAGE_PATTERNS_PER_SET_MAX)
         return IMAGE_FAULT_VALUE;
     bool is_in = image_is_range(e->first_pattern, e->n_patterns, v->n_patterns) &&
-                 e->database < v->n_databases;
+                 e->database < v->n_databases && (e->node == IMAGE_NONE || e->node < v->n_nodes);
     return is_in ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }
 
@@ -20,7 +20,13 @@ enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i)
 {
     const struct image_pattern_set *e = &v->pattern_sets[i];
     uint32_t first = i == 0 ? 0 : e[-1].first_pattern + e[-1].n_patterns;
-    return e->first_pattern == first ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
+    if (e->first_pattern != first)
+        return IMAGE_FAULT_OWNER;
+    if ((e->node == IMAGE_NONE) != (v->patterns[first].path == IMAGE_NONE))
+        return IMAGE_FAULT_OWNER;
+    if (e->node == IMAGE_NONE || v->nodes[e->node].first_set == i)
+        return IMAGE_FAULT_OK;
+    return i > 0 && e[-1].node == e->node ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
 }
 
 enum image_fault image_whole_pattern_sets(const struct image_view *v)
@@ -40,6 +46,8 @@ enum image_fault image_local_pattern(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_INDEX;
     if (e->text.length == 0 || e->text.length > IMAGE_PATTERN_BYTES_MAX)
         return IMAGE_FAULT_STRING;
+    if (e->way >= e->text.length || (e->path == IMAGE_NONE && e->way != 0))
+        return IMAGE_FAULT_VALUE;
     return image_check_text(v, e->text, IMAGE_TEXT_PATTERN);
 }
 
@@ -90,26 +98,49 @@ uint32_t image_first_host_set(const struct image_view *v)
     return i;
 }
 
-static enum image_fault check_host_pattern(const struct image_view *v, uint32_t i, bool is_first)
+/* Is the pattern's way the one to the node? */
+static bool is_at_home(const struct image_view *v, const struct image_pattern *e, uint32_t node)
+{
+    struct slice way = {image_text(v, e->text).ptr, e->way};
+    if (v->nodes[node].parent == IMAGE_NONE)
+        return way.len == 0;
+    if (way.len == 0 || way.ptr[way.len - 1] != '/')
+        return false;
+    way.len--;
+    return image_is_path_of(v, node, way);
+}
+
+static enum image_fault check_host_pattern(const struct image_view *v, uint32_t i, uint32_t node)
 {
     const struct image_pattern *e = &v->patterns[i];
     struct slice text = image_text(v, e->text);
     if (e->path == IMAGE_NONE || v->paths[e->path].kind != IMAGE_PATH_REGEX)
         return IMAGE_FAULT_VALUE_KIND;
-    if (!slice_eq(image_text(v, v->paths[e->path].text), text))
+    if (!slice_eq(image_text(v, v->paths[e->path].text), text) || !is_at_home(v, e, node))
         return IMAGE_FAULT_VALUE;
+    bool is_first = i == v->pattern_sets[v->nodes[node].first_set].first_pattern;
     return is_first || image_pattern_order(image_text(v, e[-1].text), text) < 0 ? IMAGE_FAULT_OK
                                                                                 : IMAGE_FAULT_ORDER;
 }
 
+/* Is the node one of the host's trie, and not too deep? */
+static bool is_node_of_host(const struct image_view *v, uint32_t node, const struct image_host *h)
+{
+    if (node == IMAGE_NONE || v->nodes[node].depth > IMAGE_PATTERN_DEPTH_MAX)
+        return false;
+    while (v->nodes[node].parent != IMAGE_NONE)
+        node = v->nodes[node].parent;
+    return node == h->root;
+}
+
 enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host)
 {
-    uint32_t first = host->n_sets == 0 ? 0 : v->pattern_sets[host->first_set].first_pattern;
-    for (uint32_t s = 0; s < host->n_sets; s++) {
-        const struct image_pattern_set *set = &v->pattern_sets[host->first_set + s];
+    for (uint32_t s = host->first_set; s < host->first_set + host->n_sets; s++) {
+        const struct image_pattern_set *set = &v->pattern_sets[s];
+        if (!is_node_of_host(v, set->node, host) || v->nodes[set->node].first_set > s)
+            return IMAGE_FAULT_OWNER;
         for (uint32_t i = 0; i < set->n_patterns; i++) {
-            uint32_t pattern = set->first_pattern + i;
-            enum image_fault fault = check_host_pattern(v, pattern, pattern == first);
+            enum image_fault fault = check_host_pattern(v, set->first_pattern + i, set->node);
             if (fault != IMAGE_FAULT_OK)
                 return fault;
         }

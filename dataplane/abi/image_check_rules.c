@@ -41,7 +41,7 @@ enum image_fault image_whole_paths(const struct image_view *v)
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         const struct image_node *e = &v->nodes[i];
         if (e->kind == IMAGE_NODE_PATHS)
-            values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
+            values += (e->exact.index != IMAGE_NONE) + (e->subtree.index != IMAGE_NONE);
     }
     for (uint32_t i = 0; i < v->n_patterns; i++)
         values += v->patterns[i].path != IMAGE_NONE;

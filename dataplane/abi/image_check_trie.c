@@ -5,8 +5,6 @@
  */
 #include "abi/image_check.h"
 
-#define VALUE_KIND_UNLESS(cond) ((cond) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE_KIND)
-
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
@@ -101,33 +99,65 @@ static uint32_t value_count(const struct image_view *v, uint8_t kind)
     }
 }
 
-/* Place of a node in its trie. The parent stands before it, so it was checked already. */
+/* Place of a node in its trie. Each is one deeper than its parent, so a way up ends. */
 static enum image_fault check_place(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
     if (e->parent == IMAGE_NONE)
-        return e->depth == 0 && e->label.length == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
-    if (e->parent >= i || e->depth > IMAGE_DEPTH_MAX)
+        return e->depth == 0 && e->label_bytes == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
+    if (e->parent >= v->n_nodes || e->depth > IMAGE_DEPTH_MAX)
         return IMAGE_FAULT_TRIE;
     const struct image_node *parent = &v->nodes[e->parent];
-    return e->kind == parent->kind && e->depth == parent->depth + 1 ? IMAGE_FAULT_OK
-                                                                    : IMAGE_FAULT_TRIE;
+    bool is_child = e->kind == parent->kind && e->depth == parent->depth + 1;
+    return is_child && parent->has_children == 1 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
+}
+
+/* Is the label text, and its head the beginning of it? */
+static enum image_fault check_label(const struct image_view *v, const struct image_node *e)
+{
+    struct image_string s = {e->label, e->label_bytes};
+    enum image_fault fault = image_check_text(v, s, IMAGE_TEXT_LABEL);
+    if (fault != IMAGE_FAULT_OK)
+        return fault;
+    uint8_t head[IMAGE_HEAD_BYTES] = {0};
+    struct slice label = image_text(v, s);
+    if (label.len != 0)
+        memcpy(head, label.ptr, label.len < sizeof(head) ? label.len : sizeof(head));
+    return memcmp(head, e->head, sizeof(head)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+}
+
+/* Without a look at what it leads to. */
+static bool is_value_possible(const struct image_value *value, uint32_t n)
+{
+    if (value->index == IMAGE_NONE)
+        return value->to == IMAGE_NONE && value->more == IMAGE_NONE;
+    return value->index < n;
+}
+
+static enum image_fault check_free(const struct image_node *e)
+{
+    static const struct image_node zero;
+    return memcmp(e, &zero, sizeof(zero)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;
 }
 
 enum image_fault image_local_node(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
+    if (!image_is_power_of_two(v->n_nodes))
+        return IMAGE_FAULT_HASH;
+    if (e->kind == 0)
+        return check_free(e);
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->kind < IMAGE_NODE_LISTENERS || e->kind > IMAGE_NODE_PATHS)
+    if (e->kind > IMAGE_NODE_PATHS || e->has_children > 1)
         return IMAGE_FAULT_VALUE;
     uint32_t n_values = value_count(v, e->kind);
-    if (e->exact != IMAGE_NONE && e->exact >= n_values)
+    if (!is_value_possible(&e->exact, n_values) || !is_value_possible(&e->subtree, n_values))
         return IMAGE_FAULT_INDEX;
-    if (e->subtree != IMAGE_NONE && e->subtree >= n_values)
+    if (e->first_set != IMAGE_NONE && e->first_set >= v->n_pattern_sets)
         return IMAGE_FAULT_INDEX;
     enum image_fault fault = check_place(v, i);
-    return fault != IMAGE_FAULT_OK ? fault : image_check_text(v, e->label, IMAGE_TEXT_LABEL);
+    return fault != IMAGE_FAULT_OK ? fault : check_label(v, e);
 }
 
 /* Do the labels from `node` up spell `host`? Gives the root that they end at. */
@@ -135,7 +165,7 @@ static bool is_host_of(const struct image_view *v, uint32_t node, struct slice h
                        uint32_t *ret_root)
 {
     while (v->nodes[node].parent != IMAGE_NONE) {
-        struct slice label = image_text(v, v->nodes[node].label);
+        struct slice label = image_label(v, &v->nodes[node]);
         if (!slice_has_prefix(host, label))
             return false;
         host = slice_skip(host, label.len);
@@ -150,11 +180,10 @@ static bool is_host_of(const struct image_view *v, uint32_t node, struct slice h
     return host.len == 0;
 }
 
-/* Do the labels from `node` up spell `path`, which is empty for a root? */
-static bool is_path_of(const struct image_view *v, uint32_t node, struct slice path)
+bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path)
 {
     while (v->nodes[node].parent != IMAGE_NONE) {
-        struct slice label = image_text(v, v->nodes[node].label);
+        struct slice label = image_label(v, &v->nodes[node]);
         if (path.len < label.len + 1)
             return false;
         size_t before = path.len - label.len;
@@ -189,55 +218,74 @@ static bool is_path_value(const struct image_view *v, uint32_t node, bool is_exa
         return false;
     if (!is_exact && text.len == 1)
         text.len = 0; /* the prefix "/" is the root's */
-    return is_path_of(v, node, text);
+    return image_is_path_of(v, node, text);
+}
+
+/* What every request that comes to the path takes, or nothing; see struct image_value. */
+static bool is_path_told(const struct image_view *v, const struct image_value *value)
+{
+    const struct image_path *path = &v->paths[value->index];
+    const struct image_match *match = &v->matches[path->first_match];
+    if (path->n_guards != 0 || !image_is_match_open(match))
+        return value->to == IMAGE_NONE && value->more == IMAGE_NONE;
+    return value->to == path->first_match && value->more == match->rule;
+}
+
+static enum image_fault check_host_value(const struct image_view *v, uint32_t node, bool is_exact,
+                                         const struct image_value *value)
+{
+    const struct image_host *host = &v->hosts[value->index];
+    uint32_t root;
+    if (!is_host_value(v, node, is_exact, image_text(v, host->name), &root) ||
+        v->listeners[host->listener].root != root)
+        return IMAGE_FAULT_VALUE_KIND;
+    if (value->to != host->root || value->more != host->n_sets)
+        return IMAGE_FAULT_VALUE;
+    return v->nodes[host->root].hash == image_below_hash(v->nodes[node].hash, is_exact)
+               ? IMAGE_FAULT_OK
+               : IMAGE_FAULT_HASH;
 }
 
 static enum image_fault check_value(const struct image_view *v, uint32_t node, bool is_exact)
 {
     const struct image_node *e = &v->nodes[node];
-    uint32_t value = is_exact ? e->exact : e->subtree;
+    const struct image_value *value = is_exact ? &e->exact : &e->subtree;
     uint32_t root;
-    if (value == IMAGE_NONE)
+    if (value->index == IMAGE_NONE)
         return IMAGE_FAULT_OK;
-    if (e->kind == IMAGE_NODE_PATHS)
-        return VALUE_KIND_UNLESS(is_path_value(v, node, is_exact, &v->paths[value]));
-    if (e->kind == IMAGE_NODE_LISTENERS) {
-        struct slice hostname = image_text(v, v->listeners[value].hostname);
-        return VALUE_KIND_UNLESS(is_host_value(v, node, is_exact, hostname, &root));
+    if (e->kind == IMAGE_NODE_HOSTS)
+        return check_host_value(v, node, is_exact, value);
+    if (e->kind == IMAGE_NODE_PATHS) {
+        if (!is_path_value(v, node, is_exact, &v->paths[value->index]))
+            return IMAGE_FAULT_VALUE_KIND;
+        return is_path_told(v, value) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
     }
-    const struct image_host *host = &v->hosts[value];
-    return VALUE_KIND_UNLESS(is_host_value(v, node, is_exact, image_text(v, host->name), &root) &&
-                             v->listeners[host->listener].root == root);
+    const struct image_listener *listener = &v->listeners[value->index];
+    if (!is_host_value(v, node, is_exact, image_text(v, listener->hostname), &root))
+        return IMAGE_FAULT_VALUE_KIND;
+    return value->to == listener->root && value->more == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+}
+
+/* Is it found by its label? */
+static bool is_found(const struct image_view *v, uint32_t i)
+{
+    const struct image_node *e = &v->nodes[i];
+    struct slice label = image_label(v, e);
+    return e->hash == image_edge_hash(v->header->hash_seed, v->nodes[e->parent].hash, label) &&
+           image_node_find(v, e->parent, label, e->hash) == i;
 }
 
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
-    if (e->parent != IMAGE_NONE && image_edge_find(v, e->parent, image_text(v, e->label)) != i)
+    if (e->kind == 0)
+        return IMAGE_FAULT_OK;
+    if (e->parent != IMAGE_NONE && !is_found(v, i))
         return IMAGE_FAULT_HASH;
+    if (e->first_set != IMAGE_NONE && v->pattern_sets[e->first_set].node != i)
+        return IMAGE_FAULT_OWNER;
     enum image_fault fault = check_value(v, i, true);
     return fault != IMAGE_FAULT_OK ? fault : check_value(v, i, false);
-}
-
-enum image_fault image_local_node_slot(const struct image_view *v, uint32_t i)
-{
-    const struct image_slot *e = &v->node_slots[i];
-    if (!image_is_power_of_two(v->n_node_slots))
-        return IMAGE_FAULT_HASH;
-    if (e->node == IMAGE_NONE)
-        return e->tag == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;
-    return e->node < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
-}
-
-/* Each node but the roots found itself; so equal numbers mean that no slot leads elsewhere. */
-enum image_fault image_whole_node_slots(const struct image_view *v)
-{
-    uint32_t used = 0, edges = 0;
-    for (uint32_t i = 0; i < v->n_node_slots; i++)
-        used += v->node_slots[i].node != IMAGE_NONE;
-    for (uint32_t i = 0; i < v->n_nodes; i++)
-        edges += v->nodes[i].parent != IMAGE_NONE;
-    return used == edges ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
 }
 
 enum image_fault image_local_host(const struct image_view *v, uint32_t i)
@@ -266,7 +314,7 @@ enum image_fault image_whole_hosts(const struct image_view *v)
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         const struct image_node *e = &v->nodes[i];
         if (e->kind == IMAGE_NODE_HOSTS)
-            values += (e->exact != IMAGE_NONE) + (e->subtree != IMAGE_NONE);
+            values += (e->exact.index != IMAGE_NONE) + (e->subtree.index != IMAGE_NONE);
     }
     uint32_t sets = image_first_host_set(v);
     if (v->n_hosts != 0)

@@ -12,8 +12,9 @@
  *   64                n_sections * 16   struct image_section: all sections, in the order of
  *                                       IMAGE_SECTION_LIST, each once, empty or not
  *   first multiple    count *           the first section's entries; the next section begins at the
- *   of 8 after that   entry_size        first multiple of 8 after it, and so on; gaps are zero; the
- *                                       image ends where the last section ends, rounded up to 8
+ *   of 8 after that   entry_size        first multiple of 8 after it, and so on (where entries are
+ *                                       cache lines: of 64); gaps are zero; the image ends where
+ *                                       the last section ends, rounded up to 8
  *
  * struct image_header
  *   0    4   magic               "SLIM"
@@ -39,10 +40,13 @@
  *   listener --root--> trie of route hostnames --> host --root--> trie of paths --> path
  *   path --> its matches in order of precedence --> rule --> filters, backends
  *
- * All three tries are one structure (struct image_node): an edge is found by one hash probe on
- * (parent, label). A label is a part between dots, from the last to the first, or a path segment.
- * So a lookup costs a probe a label, whatever the number of routes, and one walk finds the exact
- * entry and, on the way, every wildcard or prefix that holds.
+ * All three tries are one structure (struct image_node), in one hash table: a node is found by one
+ * probe for (parent, label). A label is a part between dots, from the last to the first, or a path
+ * segment. So a lookup costs a probe a label, whatever the number of routes, and one walk finds the
+ * exact entry and, on the way, every wildcard or prefix that holds. A large table lies in no near
+ * cache, so a node is one cache line that says all, and where it lies is known before its parent
+ * was seen: its hash begins with its parent's hash, and that of a host's trie of paths with that of
+ * the host's node. So all lines of a request are asked for at once, and come together.
  *
  * A path with many matches has guards, so that not all of them need to be asked: a guard is a
  * question to the request ("which method?", "what is header x?"), and each match hangs on one
@@ -50,11 +54,12 @@
  *
  *   path --> its guards --(guard, the request's answer)--guard_slots--> answer --> answer_matches
  *
- * Regular expressions ("patterns") are compiled by whoever writes the image: those of a host's
- * paths together, so that one look at the path tells all that match, those of headers and query
- * parameters each by itself:
+ * Regular expressions ("patterns") are compiled by whoever writes the image. Those of paths hang
+ * on the node that their first literal segments lead to, and what is behind it is compiled, those
+ * of a node together, so that one look at the rest of the path tells all that match; those of
+ * headers and query parameters are compiled each by itself:
  *
- *   host --> its pattern sets --(database, the request's path)--> patterns --> paths
+ *   node --> its pattern sets --(database, the path behind the node)--> patterns --> paths
  *   predicate --> its pattern set, of one pattern
  */
 #pragma once
@@ -69,7 +74,8 @@
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
 #define IMAGE_VERSION 5u
 #define IMAGE_NONE UINT32_MAX
-#define IMAGE_ALIGN 8u
+#define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
+#define IMAGE_LINE_BYTES 64u
 
 #define IMAGE_BYTES_MAX (256u << 20)        /* an image is mapped twice while it changes */
 #define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
@@ -104,6 +110,7 @@
 #define IMAGE_WEIGHT_MAX 1000000u             /* Gateway API: weight of a backend */
 #define IMAGE_PATTERN_BYTES_MAX 4096u         /* Gateway API: value of a header */
 #define IMAGE_PATTERNS_PER_SET_MAX 256u       /* a database of more takes long to compile */
+#define IMAGE_PATTERN_DEPTH_MAX 4u            /* so many nodes and the root are asked at most */
 #define IMAGE_HEALTH_RANGES_MAX 8u            /* of statuses of a check that passes */
 #define IMAGE_HEALTH_MS_MIN 100u              /* what comes more often is load, not a check */
 #define IMAGE_HEALTH_MS_MAX 86400000u         /* a day; what rests longer is better taken out */
@@ -127,8 +134,7 @@
     X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
     X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates of listeners")        \
-    X(NODES, nodes, struct image_node, 1u << 22, "nodes of all tries")                             \
-    X(NODE_SLOTS, node_slots, struct image_slot, 1u << 24, "hash table of the tries' edges")       \
+    X(NODES, nodes, struct image_node, 1u << 22, "hash table of the nodes of all tries")           \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
     X(MATCHES, matches, struct image_match, 1u << 22, "conditions of rules, by path")              \
@@ -334,38 +340,59 @@ enum image_node_kind {
     IMAGE_NODE_PATHS = 3,     /* segments of a path from the left; values: paths */
 };
 
+/* What a node leads to, and what a request needs of it at once. */
+struct image_value {
+    uint32_t index; /* of the listener, host or path; IMAGE_NONE: none, and so is the rest */
+    uint32_t to;    /* listener: root of its hosts; host: root of its paths; path: its first match,
+                       if that needs nothing else and there are no guards; else IMAGE_NONE */
+    uint32_t more;  /* listener: 0; host: its number of pattern sets; path: the rule of that match,
+                       or IMAGE_NONE */
+};
+
+#define IMAGE_HEAD_BYTES 12u /* of a label; what is longer is in the strings, too */
+
 /*
- * A node of a trie. A root has no parent, no label and depth 0. A node stands after its parent, so
- * there are no cycles. "*.example.com" is `subtree` of the node com, example, and holds below that
- * node only; no hostname at all is `subtree` of the root. A path prefix "/a/b" is `subtree` of the
- * node a, b, and holds at that node and below; "/" is `subtree` of the root. A slash at the end is
- * an empty last segment: "/" exactly is `exact` of the root's child with the empty label.
+ * A node of a trie, or (kind 0, all zero) a free place; their number is a power of two. A node
+ * stands in one of the IMAGE_PROBES_MAX places from its hash on (low bits, wrapping around),
+ * without a free place before it; an index is a place.
+ *
+ * A root has no parent, no label and depth 0. "*.example.com" is `subtree` of the node com,
+ * example, and holds below that node only; no hostname at all is `subtree` of the root. A path
+ * prefix "/a/b" is `subtree` of the node a, b, and holds at that node and below; "/" is `subtree`
+ * of the root. A slash at the end is an empty last segment: "/" exactly is `exact` of the root's
+ * child with the empty label.
  */
 struct image_node {
-    struct image_string label;
-    uint32_t parent;  /* IMAGE_NONE: a root */
-    uint32_t exact;   /* value for what ends here; IMAGE_NONE: none */
-    uint32_t subtree; /* value for what lies below (see above); IMAGE_NONE: none */
-    uint8_t kind;     /* enum image_node_kind, the parent's */
-    uint8_t reserved;
-    uint16_t depth; /* the parent's plus one */
+    uint64_t hash;   /* image_edge_hash() of the parent's and the label; a root of paths:
+                        image_below_hash() of its host's node; other roots: any */
+    uint32_t parent; /* IMAGE_NONE: a root */
+    uint32_t label;  /* where it begins in the strings; 0 if it is empty */
+    uint16_t label_bytes;
+    uint16_t depth;       /* the parent's plus one */
+    uint8_t kind;         /* enum image_node_kind, the parent's */
+    uint8_t has_children; /* 0 or 1 */
+    uint16_t reserved;
+    struct image_value exact;       /* for what ends here */
+    struct image_value subtree;     /* for what lies below (see above) */
+    uint32_t first_set;             /* pattern sets for what lies below; IMAGE_NONE: none */
+    uint8_t head[IMAGE_HEAD_BYTES]; /* the first bytes of the label, then zeros */
 };
 
 /*
- * One place in the hash table of edges; its count is a power of two. An edge stands in one of
- * the IMAGE_PROBES_MAX places from image_edge_hash() on (wrapping around), without a free place
- * before it.
+ * One place in the hash table of guards' answers; its count is a power of two. An answer stands in
+ * one of the IMAGE_PROBES_MAX places from image_edge_hash() on (wrapping around), without a free
+ * place before it.
  */
 struct image_slot {
     uint32_t tag;  /* upper half of the hash */
-    uint32_t node; /* the child, or the answer; IMAGE_NONE: free (and tag 0) */
+    uint32_t node; /* the answer; IMAGE_NONE: free (and tag 0) */
 };
 
 struct image_host {
     struct image_string name; /* "a.example.com", "*.example.com", or empty: all; lower case */
     uint32_t listener;
     uint32_t root;      /* of the trie of paths */
-    uint32_t first_set; /* pattern sets of its paths, the most preferred patterns first */
+    uint32_t first_set; /* pattern sets of its paths, by node */
     uint32_t n_sets;
 };
 
@@ -377,20 +404,24 @@ enum image_path_kind {
 
 /*
  * A regular expression in Hyperscan's dialect (PCRE without back-references and look-around), which
- * matches a text if it matches all of it, byte by byte. Within a host: longer ones first, then in
- * the order of their bytes.
+ * matches a text if it matches all of it, byte by byte. Of a host's the longer ones come first,
+ * then by their bytes; so they stand within a node.
  */
 struct image_pattern {
     struct image_string text; /* as configured */
     uint32_t path;            /* of a host: the path that it leads to; of a predicate: IMAGE_NONE */
+    uint32_t way;             /* bytes of `text` that are the way to the node, last slash and all,
+                                 which the database does not know; 0: the root's or a predicate's */
 };
 
-/* Patterns that one database knows, each by its place in the set. First in the section are those of
- * predicates, one pattern each, then those of the hosts in their order. */
+/* Patterns that one database knows, each by its place in the set. First in the section are those
+ * of predicates, one pattern each, then those of the hosts in their order; the sets of a node lie
+ * together. */
 struct image_pattern_set {
     uint32_t first_pattern;
     uint32_t n_patterns; /* 1..IMAGE_PATTERNS_PER_SET_MAX */
     uint32_t database;   /* two sets of the same patterns share one */
+    uint32_t node;       /* that it hangs on; of a predicate: IMAGE_NONE */
 };
 
 /* Bytes of DATABASE_BYTES. */
@@ -782,7 +813,8 @@ static_assert(sizeof(struct image_bind) == 36, "no hidden padding");
 static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 32, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
-static_assert(sizeof(struct image_node) == 24, "no hidden padding");
+static_assert(sizeof(struct image_value) == 12, "no hidden padding");
+static_assert(sizeof(struct image_node) == 64, "a cache line");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 24, "no hidden padding");
 static_assert(sizeof(struct image_path) == 24, "no hidden padding");
@@ -808,6 +840,6 @@ static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
 static_assert(sizeof(struct image_route) == 32, "no hidden padding");
-static_assert(sizeof(struct image_pattern) == 12, "no hidden padding");
-static_assert(sizeof(struct image_pattern_set) == 12, "no hidden padding");
+static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");
+static_assert(sizeof(struct image_pattern_set) == 16, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

@@ -52,9 +52,9 @@ static uint32_t root_of(const struct image_view *v, uint32_t node)
 /* Does the walk come to `value`? */
 static bool is_walked(struct route_walk walk, uint32_t value)
 {
-    uint32_t next;
-    while ((next = route_walk_next(&walk)) != IMAGE_NONE) {
-        if (next == value)
+    const struct image_value *next;
+    while ((next = route_walk_next(&walk)) != NULL) {
+        if (next->index == value)
             return true;
     }
     return false;
@@ -92,15 +92,27 @@ static void tell_other_path(const struct explain *e, uint32_t host, struct route
         tell_lost_path(e, host, path);
 }
 
+/* Which patterns of a set match; none where the walk did not come to its node. */
+static void ask_again(const struct explain *e, const struct route_paths *asked, uint32_t set,
+                      struct route_hits *ret)
+{
+    *ret = (struct route_hits){0};
+    for (uint32_t i = 0; i < asked->n_asked; i++) {
+        if (asked->asked[i].node == e->v->pattern_sets[set].node)
+            route_pattern_ask(e->v, &e->request->reader, set, asked->asked[i].text, ret);
+    }
+}
+
 /* Patterns of the host that do not match. */
-static void tell_other_patterns(const struct explain *e, uint32_t host)
+static void tell_other_patterns(const struct explain *e, uint32_t host,
+                                const struct route_paths *asked)
 {
     const struct image_view *v = e->v;
     const struct image_host *h = &v->hosts[host];
     for (uint32_t set = h->first_set; set < h->first_set + h->n_sets; set++) {
         const struct image_pattern_set *s = &v->pattern_sets[set];
         struct route_hits hits;
-        route_pattern_ask(v, &e->request->reader, set, e->request->path, &hits);
+        ask_again(e, asked, set, &hits);
         for (uint32_t i = 0; i < s->n_patterns; i++) {
             if (!route_hits_has(&hits, i))
                 tell_lost_path(e, host, v->patterns[s->first_pattern + i].path);
@@ -108,21 +120,24 @@ static void tell_other_patterns(const struct explain *e, uint32_t host)
     }
 }
 
-static void tell_host(const struct explain *e, uint32_t host)
+/* The host that the walk came to last. */
+static void tell_host(const struct explain *e, const struct route_walk *walk,
+                      const struct image_value *value)
 {
     const struct image_view *v = e->v;
+    const struct image_value *path;
+    uint32_t host = value->index;
     struct route_paths paths;
-    route_paths_begin(&paths, v, &v->hosts[host], e->request);
+    route_paths_begin(&paths, walk, value, e->request, NULL);
     const struct route_walk start = paths.walk;
-    uint32_t path;
-    while ((path = route_paths_next(&paths)) != IMAGE_NONE)
-        tell_path(e, host, &v->paths[path]);
-    tell_other_patterns(e, host);
+    while ((path = route_paths_next(&paths)) != NULL)
+        tell_path(e, host, &v->paths[path->index]);
+    tell_other_patterns(e, host, &paths);
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_PATHS || root_of(v, i) != v->hosts[host].root)
             continue;
-        tell_other_path(e, host, start, v->nodes[i].exact);
-        tell_other_path(e, host, start, v->nodes[i].subtree);
+        tell_other_path(e, host, start, v->nodes[i].exact.index);
+        tell_other_path(e, host, start, v->nodes[i].subtree.index);
     }
 }
 
@@ -130,12 +145,12 @@ static void tell_hosts(const struct explain *e, uint32_t listener)
 {
     const struct image_view *v = e->v;
     struct route_walk walk;
-    route_walk_host(&walk, v, v->listeners[listener].root, e->request->host);
+    const struct image_value *value;
+    route_walk_host(&walk, v, v->listeners[listener].root, e->request->host, NULL);
     const struct route_walk start = walk;
-    uint32_t host;
-    while ((host = route_walk_next(&walk)) != IMAGE_NONE)
-        tell_host(e, host);
-    for (host = 0; host < v->n_hosts; host++) {
+    while ((value = route_walk_next(&walk)) != NULL)
+        tell_host(e, &walk, value);
+    for (uint32_t host = 0; host < v->n_hosts; host++) {
         if (v->hosts[host].listener == listener && !is_walked(start, host))
             tell(e, ROUTE_LOSS_HOST, listener, host, IMAGE_NONE, IMAGE_NONE);
     }
@@ -148,7 +163,7 @@ static void tell_listeners(const struct explain *e)
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_LISTENERS || root_of(v, i) != root)
             continue;
-        uint32_t values[] = {v->nodes[i].exact, v->nodes[i].subtree};
+        uint32_t values[] = {v->nodes[i].exact.index, v->nodes[i].subtree.index};
         for (uint32_t k = 0; k < 2; k++) {
             bool is_chosen =
                 e->result->outcome != ROUTE_OUTCOME_NO_LISTENER && values[k] == e->result->listener;

@@ -90,30 +90,46 @@ static uint32_t match_in_path(const struct image_view *v, const struct image_pat
     return IMAGE_NONE;
 }
 
-static uint32_t match_in_host(const struct image_view *v, const struct image_host *host,
-                              const struct route_request *request)
+/* The match of a host that takes the request; false: none does. */
+static bool match_in_host(const struct route_walk *walk, const struct image_value *host,
+                          const struct route_request *request, const struct route_hashes *ahead,
+                          struct route_result *ret)
 {
+    const struct image_view *v = walk->v;
+    const struct image_value *path;
     struct route_paths paths;
-    route_paths_begin(&paths, v, host, request);
-    uint32_t path;
-    while ((path = route_paths_next(&paths)) != IMAGE_NONE) {
-        uint32_t match = match_in_path(v, &v->paths[path], request);
-        if (match != IMAGE_NONE)
-            return match;
+    route_paths_begin(&paths, walk, host, request, ahead);
+    while ((path = route_paths_next(&paths)) != NULL) {
+        ret->match = path->to;
+        ret->rule = path->more;
+        if (ret->match != IMAGE_NONE)
+            return true;
+        ret->match = match_in_path(v, &v->paths[path->index], request);
+        if (ret->match == IMAGE_NONE)
+            continue;
+        ret->rule = v->matches[ret->match].rule;
+        return true;
     }
-    return IMAGE_NONE;
+    return false;
+}
+
+/* The listener of the bind with the most specific hostname that has the host; NULL: none. */
+static const struct image_value *find_listener(const struct image_view *v, uint32_t bind,
+                                               struct slice host)
+{
+    ASSERT(bind < v->n_binds);
+    struct route_walk walk;
+    route_walk_host(&walk, v, v->binds[bind].root, host, NULL);
+    return route_walk_next(&walk);
 }
 
 bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice host,
                          uint32_t *ret_listener)
 {
-    ASSERT(bind < v->n_binds);
-    struct route_walk walk;
-    route_walk_host(&walk, v, v->binds[bind].root, host);
-    uint32_t listener = route_walk_next(&walk);
-    if (listener == IMAGE_NONE)
+    const struct image_value *listener = find_listener(v, bind, host);
+    if (listener == NULL)
         return false;
-    *ret_listener = listener;
+    *ret_listener = listener->index;
     return true;
 }
 
@@ -121,23 +137,23 @@ void route_match(const struct image_view *v, const struct route_request *request
                  struct route_result *ret)
 {
     struct route_walk walk;
-    uint32_t listener;
+    struct route_ahead ahead;
     *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_LISTENER};
-    if (!route_listener_find(v, request->bind, request->host, &listener))
+    const struct image_value *listener = find_listener(v, request->bind, request->host), *host;
+    if (listener == NULL)
         return;
-    *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_HOST, .listener = listener};
-    route_walk_host(&walk, v, v->listeners[listener].root, request->host);
-    uint32_t host;
-    while ((host = route_walk_next(&walk)) != IMAGE_NONE) {
-        ret->outcome = ROUTE_OUTCOME_NO_RULE;
-        uint32_t match = match_in_host(v, &v->hosts[host], request);
-        if (match == IMAGE_NONE)
+    struct route_result none = {.outcome = ROUTE_OUTCOME_NO_HOST, .listener = listener->index};
+    struct route_result found = {.outcome = ROUTE_OUTCOME_RULE, .listener = listener->index};
+    route_look_ahead(v, listener->to, request->host, request->path, &ahead);
+    route_walk_host(&walk, v, listener->to, request->host, &ahead.host);
+    while ((host = route_walk_next(&walk)) != NULL) {
+        none.outcome = ROUTE_OUTCOME_NO_RULE;
+        if (!match_in_host(&walk, host, request, &ahead.path, &found))
             continue;
-        ASSERT_HOT(v->hosts[host].listener == listener);
-        ret->outcome = ROUTE_OUTCOME_RULE;
-        ret->host = host;
-        ret->match = match;
-        ret->rule = v->matches[match].rule;
+        ASSERT_HOT(v->hosts[host->index].listener == listener->index);
+        found.host = host->index;
+        *ret = found;
         return;
     }
+    *ret = none;
 }

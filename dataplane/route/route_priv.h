@@ -7,27 +7,62 @@
 
 #include "route/route.h"
 
+#define ROUTE_AHEAD_MAX 4u /* labels of a host that are asked for before the first is there */
+#define ROUTE_AHEAD_SEGMENTS_MAX 2u /* of a path: most routes need no more, and each costs a hash */
+
+/* Hashes of the first labels of a name in a trie whose root has the hash `above`. */
+struct route_hashes {
+    uint64_t above;
+    uint32_t n;
+    uint64_t hashes[ROUTE_AHEAD_MAX];
+};
+
+/* What a request will most likely need: of its host, and of its path if the host is there. */
+struct route_ahead {
+    struct route_hashes host;
+    struct route_hashes path; /* for another trie than that of the host's exact entry: useless */
+};
+
+/* Asks for the nodes of host and path at once; memory is slow, not narrow. `root` is that of the
+ * trie of hosts. */
+void route_look_ahead(const struct image_view *v, uint32_t root, struct slice host,
+                      struct slice path, struct route_ahead *ret);
+
 /* The values of a trie that hold for a name, the most specific first. */
 struct route_walk {
     const struct image_view *v;
     uint32_t node;        /* the next to be asked; IMAGE_NONE: the end */
     bool is_exact_next;   /* its `exact` is to come, and everything after it */
     bool is_subtree_next; /* its `subtree` holds */
+    struct slice behind;  /* of the name: what the deepest node has no label for */
+    uint64_t below;       /* image_below_hash() of the value that came last */
 };
 
-/* Candidates for a host: exact, wildcards from the longest to the shortest, no hostname. */
+/* Candidates for a host: exact, wildcards from the longest to the shortest, no hostname. `ahead`
+ * may be NULL. */
 void route_walk_host(struct route_walk *w, const struct image_view *v, uint32_t root,
-                     struct slice host);
+                     struct slice host, const struct route_hashes *ahead);
 
-/* Candidates for a path: exact, prefixes from the longest to the shortest. */
-void route_walk_path(struct route_walk *w, const struct image_view *v, uint32_t root,
-                     struct slice path);
+/* Candidates for a path: exact, prefixes from the longest to the shortest. Of the host that is the
+ * last value of the walk `host`. `ahead` may be NULL. */
+void route_walk_path(struct route_walk *w, const struct route_walk *host,
+                     const struct image_value *value, struct slice path,
+                     const struct route_hashes *ahead);
 
-/* Of the candidates that are still to come the exact one; IMAGE_NONE: there is none. */
-uint32_t route_walk_exact(struct route_walk *w);
+/* Of the candidates that are still to come the exact one; NULL: there is none. */
+const struct image_value *route_walk_exact(struct route_walk *w);
 
-/* The next candidate; IMAGE_NONE: there is no more. */
-uint32_t route_walk_next(struct route_walk *w);
+/* The next candidate; NULL: there is no more. */
+const struct image_value *route_walk_next(struct route_walk *w);
+
+/* A node on the way down that has patterns, and which of them match. */
+struct route_asked {
+    uint32_t node;
+    uint32_t set;          /* that `hits` is of, or (with next_pattern 0) that is asked next */
+    uint32_t next_pattern; /* of the set */
+    struct slice text;     /* what its patterns are asked about */
+    struct route_hits hits;
+};
 
 /* The paths of a host that a request's path is one of: the exact one, patterns in their order,
  * prefixes from the longest to the shortest. */
@@ -35,19 +70,21 @@ struct route_paths {
     const struct image_view *v;
     const struct route_request *request;
     struct route_walk walk;
+    struct image_value host;
+    struct image_value by_pattern; /* what route_paths_next() told of a pattern's path */
     enum { ROUTE_PATHS_EXACT, ROUTE_PATHS_PATTERNS, ROUTE_PATHS_PREFIXES } stage;
-    uint32_t set;          /* that `hits` is of, or (before the first) that will be asked first */
-    uint32_t end_set;      /* of the host: behind its last */
-    uint32_t next_pattern; /* of the set */
-    struct route_hits hits;
+    uint32_t n_asked; /* before the stage of patterns: 0 */
+    struct route_asked asked[IMAGE_PATTERN_DEPTH_MAX + 1];
 };
 
-/* Ready for route_paths_next(); nothing is asked yet. Borrows all three. */
-void route_paths_begin(struct route_paths *p, const struct image_view *v,
-                       const struct image_host *host, const struct route_request *request);
+/* Ready for route_paths_next(); nothing is asked yet. `host` is where `walk` is; `ahead` may be
+ * NULL. Borrows all but the host. */
+void route_paths_begin(struct route_paths *p, const struct route_walk *walk,
+                       const struct image_value *host, const struct route_request *request,
+                       const struct route_hashes *ahead);
 
-/* The next path; IMAGE_NONE: there is no more. */
-uint32_t route_paths_next(struct route_paths *p);
+/* The next path, valid until the next call; NULL: there is no more. */
+const struct image_value *route_paths_next(struct route_paths *p);
 
 /* Do method, headers and query parameters of a match hold? If not, `*ret_loss` says which of them
  * is the first that does not, and `*ret_predicate` which header or parameter. */

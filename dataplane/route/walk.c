@@ -8,66 +8,124 @@
 
 #include "base/assert.h"
 
-static void walk_down(struct route_walk *w, uint32_t root, struct slice rest,
-                      bool (*next)(struct slice *rest, struct slice *ret))
+typedef bool (*next_label)(struct slice *rest, struct slice *ret);
+
+/* "example.com." is the same name, said in full. */
+static struct slice host_rest(struct slice host)
+{
+    if (host.len > 1 && host.ptr[host.len - 1] == '.')
+        host.len--;
+    return image_host_rest(host);
+}
+
+/* The hashes of a name's first labels, whose nodes are asked for. True: the name has no more. */
+static bool look_ahead(const struct image_view *v, struct route_hashes *h, uint32_t most,
+                       struct slice rest, next_label next)
 {
     struct slice label;
-    w->node = root;
-    w->is_exact_next = true;
+    uint64_t hash = h->above;
+    h->n = 0;
     while (next(&rest, &label)) {
-        uint32_t child = image_edge_find(w->v, w->node, label);
+        if (h->n == most)
+            return false;
+        hash = image_edge_hash(v->header->hash_seed, hash, label);
+        h->hashes[h->n++] = hash;
+        image_node_prefetch(v, hash);
+    }
+    return true;
+}
+
+void route_look_ahead(const struct image_view *v, uint32_t root, struct slice host,
+                      struct slice path, struct route_ahead *ret)
+{
+    ret->path = (struct route_hashes){.n = 0};
+    ret->host.above = v->nodes[root].hash;
+    bool is_whole = look_ahead(v, &ret->host, ROUTE_AHEAD_MAX, host_rest(host), image_host_label);
+    if (!is_whole || ret->host.n == 0)
+        return;
+    ret->path.above = image_below_hash(ret->host.hashes[ret->host.n - 1], true);
+    look_ahead(v, &ret->path, ROUTE_AHEAD_SEGMENTS_MAX, path, image_path_label);
+}
+
+/* From the root down. A leaf has no child to look for. */
+static void walk_down(struct route_walk *w, struct slice rest, next_label next, bool is_leaf,
+                      const struct route_hashes *known)
+{
+    struct slice label;
+    uint64_t hash = known->above;
+    w->is_exact_next = true;
+    w->behind = rest;
+    for (uint32_t i = 0; next(&rest, &label); i++) {
+        uint32_t child = IMAGE_NONE;
+        if (!is_leaf) {
+            hash = i < known->n ? known->hashes[i]
+                                : image_edge_hash(w->v->header->hash_seed, hash, label);
+            child = image_node_find(w->v, w->node, label, hash);
+        }
         if (child == IMAGE_NONE) {
             w->is_exact_next = false;
             break;
         }
         w->node = child;
+        w->behind = rest;
+        is_leaf = !w->v->nodes[child].has_children;
     }
     ASSERT_HOT(w->node < w->v->n_nodes);
 }
 
 void route_walk_host(struct route_walk *w, const struct image_view *v, uint32_t root,
-                     struct slice host)
+                     struct slice host, const struct route_hashes *ahead)
 {
+    struct route_hashes none = {.above = v->nodes[root].hash};
     w->v = v;
-    if (host.len > 1 && host.ptr[host.len - 1] == '.')
-        host.len--; /* "example.com." is the same name, said in full */
-    walk_down(w, root, image_host_rest(host), image_host_label);
+    w->node = root;
+    walk_down(w, host_rest(host), image_host_label, !v->nodes[root].has_children,
+              ahead != NULL ? ahead : &none);
     /* "*.example.com" needs a label more than its node has; no hostname needs none */
     w->is_subtree_next = !w->is_exact_next || w->node == root;
 }
 
-void route_walk_path(struct route_walk *w, const struct image_view *v, uint32_t root,
-                     struct slice path)
+void route_walk_path(struct route_walk *w, const struct route_walk *host,
+                     const struct image_value *value, struct slice path,
+                     const struct route_hashes *ahead)
 {
-    w->v = v;
-    walk_down(w, root, path, image_path_label);
+    struct route_hashes none = {.above = host->below};
+    w->v = host->v;
+    w->node = value->to;
+    /* whether the root has children is in a line that is not needed otherwise */
+    walk_down(w, path, image_path_label, false,
+              ahead != NULL && ahead->above == none.above ? ahead : &none);
     w->is_subtree_next = true;
 }
 
-uint32_t route_walk_exact(struct route_walk *w)
+const struct image_value *route_walk_exact(struct route_walk *w)
 {
     if (!w->is_exact_next || w->node == IMAGE_NONE)
-        return IMAGE_NONE;
+        return NULL;
     w->is_exact_next = false;
-    return w->v->nodes[w->node].exact;
+    const struct image_value *value = &w->v->nodes[w->node].exact;
+    return value->index == IMAGE_NONE ? NULL : value;
 }
 
-uint32_t route_walk_next(struct route_walk *w)
+const struct image_value *route_walk_next(struct route_walk *w)
 {
     while (w->node != IMAGE_NONE) {
         ASSERT_HOT(w->node < w->v->n_nodes);
         const struct image_node *node = &w->v->nodes[w->node];
-        uint32_t value = IMAGE_NONE;
-        if (w->is_exact_next) {
-            value = node->exact;
+        const struct image_value *value = NULL;
+        bool is_exact = w->is_exact_next;
+        if (is_exact) {
+            value = &node->exact;
             w->is_exact_next = false;
         } else {
-            value = w->is_subtree_next ? node->subtree : IMAGE_NONE;
+            value = w->is_subtree_next ? &node->subtree : NULL;
             w->is_subtree_next = true;
             w->node = node->parent;
         }
-        if (value != IMAGE_NONE)
+        if (value != NULL && value->index != IMAGE_NONE) {
+            w->below = image_below_hash(node->hash, is_exact);
             return value;
+        }
     }
-    return IMAGE_NONE;
+    return NULL;
 }

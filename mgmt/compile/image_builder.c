@@ -18,6 +18,8 @@ struct image_builder *image_builder_new(void)
     IMAGE_SECTION_LIST(X)
 #undef X
     uint32_t matches_max = SECTION(b, MATCHES)->count_max;
+    b->nodes = (struct image_vec){.entry_size = sizeof(struct builder_node),
+                                  .count_max = SECTION(b, NODES)->count_max / 2};
     b->texts = (struct image_vec){.entry_size = sizeof(struct image_string),
                                   .count_max = IMAGE_BYTES_MAX / sizeof(struct image_string)};
     b->matches =
@@ -46,6 +48,7 @@ void image_builder_free(struct image_builder *b)
         return;
     for (uint32_t i = 0; i <= IMAGE_SECTION_COUNT; i++)
         free(b->sections[i].bytes);
+    free(b->nodes.bytes);
     free(b->texts.bytes);
     free(b->matches.bytes);
     free(b->placements.bytes);
@@ -81,7 +84,7 @@ static uint64_t lay_out(const struct image_builder *b, struct image_section *tab
     uint64_t end = sizeof(struct image_header) + IMAGE_SECTION_COUNT * sizeof(*table);
     for (uint32_t type = 1; type <= IMAGE_SECTION_COUNT; type++) {
         const struct image_vec *vec = &b->sections[type];
-        end = align_up(end);
+        end = image_section_begin(end, vec->entry_size);
         table[type - 1] = (struct image_section){type, vec->entry_size, (uint32_t)end, vec->count};
         end += (uint64_t)vec->count * vec->entry_size;
     }
@@ -99,6 +102,9 @@ static void write_image(const struct image_builder *b, const struct image_sectio
             memcpy(bytes + table[type - 1].offset, vec->bytes,
                    (size_t)vec->count * vec->entry_size);
     }
+    struct image_view image;
+    image_view_init(&image, header);
+    image_builder_name_places(b, &image);
     image_seal(header, header->length);
 }
 
@@ -118,6 +124,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     if (error != 0)
         return error;
     image_builder_groups(b);
+    image_builder_write_nodes(b);
     uint64_t length = lay_out(b, table);
     if (length > IMAGE_BYTES_MAX)
         return -E2BIG;

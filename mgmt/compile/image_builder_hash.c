@@ -59,20 +59,6 @@ static void clear_free_tags(struct image_vec *vec)
     }
 }
 
-static bool fill_node_slots(struct image_builder *b, uint64_t seed)
-{
-    for (uint32_t i = 0; i < SECTION(b, NODES)->count; i++) {
-        const struct image_node *node = &ENTRIES(b, NODES, const struct image_node)[i];
-        if (node->parent == IMAGE_NONE)
-            continue;
-        uint64_t hash = image_edge_hash(seed, node->parent, image_builder_text(b, node->label));
-        if (!place_slot(SECTION(b, NODE_SLOTS), hash, i))
-            return false;
-    }
-    clear_free_tags(SECTION(b, NODE_SLOTS));
-    return true;
-}
-
 static bool fill_guard_slots(struct image_builder *b, uint64_t seed)
 {
     const struct image_answer *answers = ENTRIES(b, ANSWERS, const struct image_answer);
@@ -131,7 +117,7 @@ static uint32_t fill_tables(struct image_builder *b, const struct table *tables,
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed)
 {
     struct table tables[TABLES] = {
-        {IMAGE_SECTION_NODE_SLOTS, table_size(b->by_edge.used), fill_node_slots},
+        {IMAGE_SECTION_NODES, table_size(b->nodes.count), image_builder_place_nodes},
         {IMAGE_SECTION_BIND_SLOTS, table_size(SECTION(b, BINDS)->count), fill_bind_slots},
         {IMAGE_SECTION_GUARD_SLOTS, table_size(SECTION(b, ANSWERS)->count), fill_guard_slots},
     };

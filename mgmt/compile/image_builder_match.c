@@ -24,7 +24,7 @@ static bool are_pairs(struct image_builder *b, const struct image_pair *pairs, u
         enum image_text_kind value_kind = is_header ? IMAGE_TEXT_VALUE : IMAGE_TEXT_ANY;
         if (name.len == 0 || name.len > NAME_BYTES_MAX || !image_is_text(name, name_kind))
             return false;
-        if (pairs[i].is_regex ? !image_builder_is_pattern(b, pairs[i].value)
+        if (pairs[i].is_regex ? !image_builder_is_pattern(b, pairs[i].value, false)
                               : !image_arg_is(pairs[i].value, value_kind))
             return false;
         for (uint32_t k = 0; k < i; k++) {
@@ -49,7 +49,7 @@ static bool is_path(struct image_builder *b, const struct image_match_spec *spec
 {
     struct slice path = path_text(spec);
     if (spec->path_kind == IMAGE_PATH_REGEX)
-        return image_builder_is_pattern(b, spec->path);
+        return image_builder_is_pattern(b, spec->path, true);
     return path.len != 0 && path.len <= PATH_BYTES_MAX && image_is_text(path, IMAGE_TEXT_PATH);
 }
 

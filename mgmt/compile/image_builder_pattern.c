@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The builder's regular expressions. Those of predicates get a set each as they come, those of
- * hosts are gathered when the image is finished: a host's in one set, or in several where one
+ * paths are gathered when the image is finished: a node's in one set, or in several where one
  * database cannot hold them.
  */
 #include "compile/image_builder_priv.h"
 
 #include "base/assert.h"
 #include "base/siphash.h"
+#include "compile/pattern_way.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,13 +25,14 @@ static int compile(struct image_builder *b, const struct slice *patterns, uint32
                               : b->compile(b->compile_arg, patterns, n, ret_bytes, ret_len);
 }
 
-bool image_builder_is_pattern(struct image_builder *b, const char *text)
+bool image_builder_is_pattern(struct image_builder *b, const char *text, bool is_path)
 {
     const void *bytes;
     size_t len;
     struct slice pattern = image_arg(text);
     if (pattern.len == 0 || pattern.len > IMAGE_PATTERN_BYTES_MAX)
         return false;
+    pattern = is_path ? slice_skip(pattern, pattern_way(pattern)) : pattern;
     return compile(b, &pattern, 1, &bytes, &len) == 0;
 }
 
@@ -78,23 +80,29 @@ static uint32_t database_of(struct image_builder *b, const void *bytes, size_t l
 
 /* ---- sets ---- */
 
-/* A set of `n` patterns that compiled to those bytes; the patterns follow. False: b->error. */
-static bool push_set(struct image_builder *b, uint32_t n, const void *bytes, size_t len)
+/* What the patterns of a set compiled to. */
+struct compiled {
+    const void *bytes;
+    size_t len;
+};
+
+/* A set of `n` patterns of a node; the patterns follow. False: b->error. */
+static bool push_set(struct image_builder *b, uint32_t n, uint32_t node, struct compiled c)
 {
-    uint32_t database = database_of(b, bytes, len);
+    uint32_t database = database_of(b, c.bytes, c.len);
     struct image_pattern_set *e =
         database == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, PATTERN_SETS));
     if (e == NULL)
         return false;
-    *e = (struct image_pattern_set){SECTION(b, PATTERNS)->count, n, database};
+    *e = (struct image_pattern_set){SECTION(b, PATTERNS)->count, n, database, node};
     return true;
 }
 
-static bool push_pattern(struct image_builder *b, struct image_string text, uint32_t path)
+static bool push_pattern(struct image_builder *b, const struct image_pattern *pattern)
 {
     struct image_pattern *e = image_vec_push(b, SECTION(b, PATTERNS));
     if (e != NULL)
-        *e = (struct image_pattern){text, path};
+        *e = *pattern;
     return e != NULL;
 }
 
@@ -115,20 +123,20 @@ static bool is_predicate_set_equal(const struct image_builder *b, uint32_t index
 
 uint32_t image_builder_predicate_set(struct image_builder *b, struct image_string text)
 {
-    const void *bytes;
-    size_t len;
+    struct compiled c;
     struct slice pattern = image_builder_text(b, text);
     struct image_index_key key = {hash_of(0, pattern), &pattern, is_predicate_set_equal};
     uint32_t known = image_index_find(b, &b->by_predicate_set, &key);
     if (known != IMAGE_NONE)
         return known;
     drop_host_sets(b);
-    int error = compile(b, &pattern, 1, &bytes, &len);
+    int error = compile(b, &pattern, 1, &c.bytes, &c.len);
     if (error != 0) {
         b->error = error; /* it compiled a moment ago */
         return IMAGE_NONE;
     }
-    if (!push_set(b, 1, bytes, len) || !push_pattern(b, text, IMAGE_NONE))
+    if (!push_set(b, 1, IMAGE_NONE, c) ||
+        !push_pattern(b, &(struct image_pattern){.text = text, .path = IMAGE_NONE}))
         return IMAGE_NONE;
     b->n_predicate_sets++;
     ASSERT(SECTION(b, PATTERNS)->count == b->n_predicate_sets);
@@ -176,13 +184,17 @@ uint32_t image_builder_pattern_path(struct image_builder *b, uint32_t host,
     uint32_t known = image_index_find(b, &b->by_pattern, &key);
     if (known != IMAGE_NONE)
         return pattern_at(b, known)->path;
-    struct image_path *e = image_vec_push(b, SECTION(b, PATHS));
+    uint32_t way = (uint32_t)pattern_way(image_builder_text(b, text));
+    uint32_t root = ENTRIES(b, HOSTS, const struct image_host)[host].root;
+    uint32_t node = image_builder_path_node(
+        b, root, (struct image_string){text.offset, way == 0 ? 0 : way - 1});
+    struct image_path *e = node == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, PATHS));
     struct builder_pattern *mine = e == NULL ? NULL : image_vec_push(b, &b->patterns);
     if (mine == NULL)
         return IMAGE_NONE;
     e->text = text;
     e->kind = IMAGE_PATH_REGEX;
-    *mine = (struct builder_pattern){host, SECTION(b, PATHS)->count - 1};
+    *mine = (struct builder_pattern){host, node, way, SECTION(b, PATHS)->count - 1};
     return image_index_add(b, &b->by_pattern, &key, b->patterns.count - 1) ? mine->path
                                                                            : IMAGE_NONE;
 }
@@ -194,61 +206,65 @@ static int compare_patterns(const void *x, const void *y, void *builder)
     const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
     if (p->host != q->host)
         return p->host < q->host ? -1 : 1;
+    if (p->node != q->node)
+        return p->node < q->node ? -1 : 1;
     return image_pattern_order(image_builder_text(b, paths[p->path].text),
                                image_builder_text(b, paths[q->path].text));
 }
 
-/* All patterns in one database. -EINVAL: too many for one. */
+/* What the database of a node's patterns has to know, all in one. -EINVAL: too many for one. */
 static int compile_paths(struct image_builder *b, const struct builder_pattern *patterns,
-                         uint32_t n, const void **ret_bytes, size_t *ret_len)
+                         uint32_t n, struct compiled *ret)
 {
     struct slice texts[IMAGE_PATTERNS_PER_SET_MAX] = {0};
     const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
     if (n > IMAGE_PATTERNS_PER_SET_MAX)
         return -EINVAL;
     for (uint32_t i = 0; i < n; i++)
-        texts[i] = image_builder_text(b, paths[patterns[i].path].text);
-    return compile(b, texts, n, ret_bytes, ret_len);
+        texts[i] = slice_skip(image_builder_text(b, paths[patterns[i].path].text), patterns[i].way);
+    return compile(b, texts, n, &ret->bytes, &ret->len);
 }
 
-/* One set of these patterns of a host; or, if they are too much for one, two. */
-static void push_host_sets(struct image_builder *b, struct image_host *host,
+/* One set of these patterns of a node; or, if they are too much for one, two. */
+static void push_node_sets(struct image_builder *b, struct image_host *host,
                            const struct builder_pattern *patterns, uint32_t n)
 {
-    const void *bytes;
-    size_t len;
+    struct compiled c;
     ASSERT(n > 0);
-    int error = compile_paths(b, patterns, n, &bytes, &len);
+    int error = compile_paths(b, patterns, n, &c);
     if (error == -EINVAL && n > 1) {
-        push_host_sets(b, host, patterns, n / 2);
-        push_host_sets(b, host, patterns + n / 2, n - n / 2);
+        push_node_sets(b, host, patterns, n / 2);
+        push_node_sets(b, host, patterns + n / 2, n - n / 2);
         return;
     }
     if (error != 0 && b->error == 0)
         b->error = error;
-    if (b->error != 0 || !push_set(b, n, bytes, len))
+    if (b->error != 0 || !push_set(b, n, patterns->node, c))
         return;
     host->n_sets++;
     const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
     for (uint32_t i = 0; i < n; i++)
-        push_pattern(b, paths[patterns[i].path].text, patterns[i].path);
+        push_pattern(b, &(struct image_pattern){paths[patterns[i].path].text, patterns[i].path,
+                                                patterns[i].way});
 }
 
-/* `n` patterns in the order of their hosts. */
-static void push_all_sets(struct image_builder *b, const struct builder_pattern *sorted, uint32_t n)
+/* All sets of a host, whose patterns begin at `sorted`. Returns how many patterns it has. */
+static uint32_t push_host_sets(struct image_builder *b, uint32_t host,
+                               const struct builder_pattern *sorted, uint32_t n)
 {
-    struct image_host *hosts = ENTRIES(b, HOSTS, struct image_host);
+    struct image_host *e = &ENTRIES(b, HOSTS, struct image_host)[host];
     uint32_t begin = 0;
-    for (uint32_t i = 0; i < SECTION(b, HOSTS)->count && b->error == 0; i++) {
-        uint32_t end = begin;
-        while (end < n && sorted[end].host == i)
+    e->first_set = SECTION(b, PATTERN_SETS)->count;
+    e->n_sets = 0;
+    while (begin < n && sorted[begin].host == host && b->error == 0) {
+        uint32_t node = sorted[begin].node, end = begin;
+        while (end < n && sorted[end].node == node)
             end++;
-        hosts[i].first_set = SECTION(b, PATTERN_SETS)->count;
-        hosts[i].n_sets = 0;
-        if (end > begin)
-            push_host_sets(b, &hosts[i], &sorted[begin], end - begin);
+        image_builder_node(b, node)->first_set = SECTION(b, PATTERN_SETS)->count;
+        push_node_sets(b, e, &sorted[begin], end - begin);
         begin = end;
     }
+    return begin;
 }
 
 int image_builder_patterns(struct image_builder *b)
@@ -262,7 +278,8 @@ int image_builder_patterns(struct image_builder *b)
         qsort_r(sorted, n, sizeof(*sorted), compare_patterns, b);
     }
     drop_host_sets(b);
-    push_all_sets(b, sorted, n);
+    for (uint32_t host = 0, done = 0; host < SECTION(b, HOSTS)->count && b->error == 0; host++)
+        done += push_host_sets(b, host, &sorted[done], n - done);
     free(sorted);
     return b->error;
 }

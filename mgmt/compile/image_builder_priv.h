@@ -5,11 +5,11 @@
  *
  *   image_builder.c        life, finish           image_builder_net.c    interfaces, binds
  *   image_builder_store.c  arrays, strings        image_builder_route.c  routes, rules, hostnames
- *   image_builder_trie.c   nodes                  image_builder_match.c, _filter.c   of rules
+ *   image_builder_trie.c   tries                  image_builder_match.c, _filter.c   of rules
  *   image_builder_hash.c   tables of the image    image_builder_guard.c  of crowded paths
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
  *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
- *   image_builder_access.c   who may ask
+ *   image_builder_access.c   who may ask          image_builder_node.c   nodes, as they lie
  */
 #pragma once
 
@@ -61,9 +61,25 @@ struct builder_condition {
     uint32_t rivals; /* matches of the same path that need the same answer */
 };
 
+/* A node of a trie, which the image has elsewhere. Nodes stand behind their parents. */
+struct builder_node {
+    struct image_string label;
+    uint32_t parent;  /* IMAGE_NONE: a root */
+    uint32_t exact;   /* index of a listener, host or path; IMAGE_NONE: none */
+    uint32_t subtree; /* likewise */
+    uint32_t first_set;
+    uint16_t depth;
+    uint8_t kind; /* enum image_node_kind */
+    bool has_children;
+    uint32_t place; /* by the last image_builder_place_nodes(), as is the hash */
+    uint64_t hash;
+};
+
 /* A path of a host that is a pattern. */
 struct builder_pattern {
     uint32_t host;
+    uint32_t node;
+    uint32_t way; /* see struct image_pattern */
     uint32_t path;
 };
 
@@ -78,6 +94,7 @@ struct image_builder {
     image_compile_fn compile; /* NULL: nobody */
     void *compile_arg;
     struct image_vec sections[IMAGE_SECTION_COUNT + 1];
+    struct image_vec nodes;         /* struct builder_node; `root` and `node` are indices into it */
     struct image_vec texts;         /* struct image_string: each interned string once */
     struct image_vec matches;       /* struct builder_match */
     struct image_vec placements;    /* struct builder_placement */
@@ -182,8 +199,11 @@ uint32_t *image_builder_host_value(struct image_builder *b, uint32_t root,
 uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struct image_string path,
                                    enum image_path_kind kind);
 
-/* Is the text a pattern, that is, does it compile? */
-bool image_builder_is_pattern(struct image_builder *b, const char *text);
+/* The node that a path's segments lead to, made if it is not there; IMAGE_NONE: b->error is set. */
+uint32_t image_builder_path_node(struct image_builder *b, uint32_t root, struct image_string path);
+
+/* Is the text a pattern, that is, does it compile? Of a path's what is compiled for it. */
+bool image_builder_is_pattern(struct image_builder *b, const char *text, bool is_path);
 
 /* The pattern set of a predicate with that pattern, made if it is not there; IMAGE_NONE: b->error
  * is set. */
@@ -200,7 +220,19 @@ int image_builder_patterns(struct image_builder *b);
  * policy, after putting the policies in order. */
 void image_builder_groups(struct image_builder *b);
 
-/* Writes the hash tables of edges and binds and the seed under which they are good. */
+/* The node at an index. Valid until the next is made. */
+struct builder_node *image_builder_node(const struct image_builder *b, uint32_t index);
+
+/* Gives each node its hash under a seed and a place in NODES. False: one is too far from home. */
+bool image_builder_place_nodes(struct image_builder *b, uint64_t seed);
+
+/* Writes NODES; after image_builder_hash(), which placed them. */
+void image_builder_write_nodes(struct image_builder *b);
+
+/* What the image's sections say of nodes, which are indices of the builder's, become places. */
+void image_builder_name_places(const struct image_builder *b, const struct image_view *image);
+
+/* Writes the hash tables and the seed under which they are good. */
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);
 
 /* Writes MATCHES from the placements, and each path's part of them. */

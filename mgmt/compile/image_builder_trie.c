@@ -10,27 +10,32 @@ struct edge_key {
     struct slice label;
 };
 
-static const struct image_node *node_at(const struct image_builder *b, uint32_t index)
+struct builder_node *image_builder_node(const struct image_builder *b, uint32_t index)
 {
-    ASSERT(index < SECTION(b, NODES)->count);
-    return &ENTRIES(b, NODES, const struct image_node)[index];
+    ASSERT(index < b->nodes.count);
+    return &((struct builder_node *)(void *)b->nodes.bytes)[index];
 }
 
 static bool is_edge_equal(const struct image_builder *b, uint32_t index, const void *key)
 {
     const struct edge_key *k = key;
-    const struct image_node *node = node_at(b, index);
+    const struct builder_node *node = image_builder_node(b, index);
     return node->parent == k->parent && slice_eq(image_builder_text(b, node->label), k->label);
 }
 
 uint32_t image_builder_root(struct image_builder *b, enum image_node_kind kind)
 {
-    struct image_node *node = image_vec_push(b, SECTION(b, NODES));
+    struct builder_node *node = image_vec_push(b, &b->nodes);
     if (node == NULL)
         return IMAGE_NONE;
-    *node = (struct image_node){
-        .parent = IMAGE_NONE, .exact = IMAGE_NONE, .subtree = IMAGE_NONE, .kind = (uint8_t)kind};
-    return SECTION(b, NODES)->count - 1;
+    *node = (struct builder_node){
+        .parent = IMAGE_NONE,
+        .exact = IMAGE_NONE,
+        .subtree = IMAGE_NONE,
+        .first_set = IMAGE_NONE,
+        .kind = (uint8_t)kind,
+    };
+    return b->nodes.count - 1;
 }
 
 /* The child of `parent` by a label that lies in the string section. */
@@ -41,22 +46,24 @@ static uint32_t child_of(struct image_builder *b, uint32_t parent, struct slice 
     uint32_t index = image_index_find(b, &b->by_edge, &key);
     if (index != IMAGE_NONE)
         return index;
-    struct image_node *node = image_vec_push(b, SECTION(b, NODES));
+    struct builder_node *node = image_vec_push(b, &b->nodes);
     if (node == NULL)
         return IMAGE_NONE;
-    const struct image_node *above = node_at(b, parent);
+    struct builder_node *above = image_builder_node(b, parent);
     ASSERT(above->depth < IMAGE_DEPTH_MAX);
-    *node = (struct image_node){
+    above->has_children = true;
+    *node = (struct builder_node){
         .parent = parent,
         .exact = IMAGE_NONE,
         .subtree = IMAGE_NONE,
+        .first_set = IMAGE_NONE,
         .kind = above->kind,
         .depth = (uint16_t)(above->depth + 1),
     };
     if (label.len != 0)
         node->label = (struct image_string){(uint32_t)(label.ptr - SECTION(b, STRINGS)->bytes),
                                             (uint32_t)label.len};
-    index = SECTION(b, NODES)->count - 1;
+    index = b->nodes.count - 1;
     return image_index_add(b, &b->by_edge, &key, index) ? index : IMAGE_NONE;
 }
 
@@ -75,7 +82,7 @@ static uint32_t *value_of(struct image_builder *b, uint32_t node, bool is_exact)
 {
     if (node == IMAGE_NONE)
         return NULL;
-    struct image_node *n = &ENTRIES(b, NODES, struct image_node)[node];
+    struct builder_node *n = image_builder_node(b, node);
     return is_exact ? &n->exact : &n->subtree;
 }
 
@@ -95,4 +102,9 @@ uint32_t *image_builder_path_value(struct image_builder *b, uint32_t root, struc
     if (kind == IMAGE_PATH_PREFIX && text.len == 1)
         text.len = 0; /* the prefix "/" is the root's */
     return value_of(b, node_of(b, root, text, image_path_label), kind == IMAGE_PATH_EXACT);
+}
+
+uint32_t image_builder_path_node(struct image_builder *b, uint32_t root, struct image_string path)
+{
+    return node_of(b, root, image_builder_text(b, path), image_path_label);
 }

@@ -5,6 +5,7 @@
 #include "abi/image_format.h"
 #include "base/assert.h"
 #include "base/siphash.h"
+#include "compile/pattern_way.h"
 #include "compile/regex_process.h"
 
 #include <errno.h>
@@ -156,9 +157,13 @@ bool regex_cache_check(void *arg, const char *pattern, const char **ret_why)
         *ret_why = text.len == 0 ? "it is empty" : "it is too long";
         return false;
     }
-    const struct entry *e = find(arg, &text, 1);
+    struct slice rest = slice_skip(text, pattern_way(text));
+    const struct entry *e = find(arg, &rest, 1);
     if (e != NULL && e->error == 0)
         return true;
+    e = find(arg, &text, 1); /* for the reason as it is told of the whole */
+    if (e != NULL && e->error == 0)
+        e = find(arg, &rest, 1); /* what takes too long */
     *ret_why = e == NULL || e->why == NULL ? "no memory" : e->why;
     return false;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""./dev bench route [--sizes N...] [--regex-sizes N...] [--wire N...] [--skip PART...] [--json FILE]:
-what routes cost as their number grows.
+"""./dev bench route [--sizes N...] [--regex-sizes N...] [--dear-regex-sizes N...] [--wire N...] [--skip PART...]
+[--json FILE]: what routes cost as their number grows.
 
     route_match_ns            route_match() of random requests over all routes; work 1:  route/route_lookup.c
                               behind what a worker does for a request besides
@@ -14,7 +14,7 @@ what routes cost as their number grows.
     endpoint_to_wire_ms       API call -> first answer of the new endpoint, in the lab    route/wire.py
     route_to_wire_ms          API call -> first answer by the changed route
 
-`regex` 1: each route has a regular expression in place of a prefix; 50 routes a host either way (route/table.py).
+`regex` 1, 2: each route has a regular expression in place of a prefix; 50 routes a host either way (route/table.py).
 docs/perf-budget.md says what these numbers were.
 """
 import argparse
@@ -37,7 +37,8 @@ import wire  # noqa: E402
 
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 SIZES = (1, 100, 1000, 10000, 100000)
-REGEX_SIZES = (1, 100, 1000, 10000)  # Hyperscan takes 1.7 ms an expression: three minutes for 100,000
+REGEX_SIZES = (1, 100, 1000, 10000)
+DEAR_REGEX_SIZES = (1, 100, 1000)  # Hyperscan takes 1 ms an expression of `regex` 2
 REGEX_COUNTED_MAX = 100  # compiled under valgrind: half a minute
 WIRE_SIZES = (1, 10000)
 LOOKUPS, LOOKUPS_COUNTED = 1 << 16, 1 << 10
@@ -84,10 +85,10 @@ def spread_of(values):
     return (max(values) - min(values)) / statistics.median(values)
 
 
-def image_to_count(objects, image, n, is_regex):
+def image_to_count(objects, image, n, regex):
     """The image for callgrind, whose processor has no AVX-512: regular expressions have to be compiled on it, too.
     None: that takes too long."""
-    if not is_regex:
+    if regex == 0:
         return image
     if n > REGEX_COUNTED_MAX:
         return None
@@ -96,21 +97,21 @@ def image_to_count(objects, image, n, is_regex):
     return image + ".avx2"
 
 
-def one_size(results, where, n, is_regex):
+def one_size(results, where, n, regex):
     """Our numbers of a table, and the files of its requests and image, which the others use."""
-    params = {"routes": n, "regex": int(is_regex)}
-    base = os.path.join(where, f"{n}-{int(is_regex)}")
+    params = {"routes": n, "regex": regex}
+    base = os.path.join(where, f"{n}-{regex}")
     objects, image, requests = base + ".json", base + ".image", base + ".requests"
-    routes = table.routes(n, is_regex)
+    routes = table.routes(n, regex)
     table.write_list(objects, [*table.appliance(), *table.objects_of(routes, "198.18.1.11")])
     table.write_requests(requests, routes)
     compiled = numbers_of("route_compile", objects, image)
-    counted = image_to_count(objects, image, n, is_regex)
+    counted = image_to_count(objects, image, n, regex)
     os.unlink(objects)
     found = [numbers_of("route_lookup", image, requests, str(LOOKUPS)) for _ in range(RUNS)]
     for work, name in enumerate(("route_match_ns", "route_match_work_ns")):
         took = [f[name][0] for f in found]
-        results.match_ns.setdefault((n, is_regex), statistics.median(took))
+        results.match_ns.setdefault((n, regex), statistics.median(took))
         results.tell("route_match_ns", "ns", statistics.median(took), spread_of(took), RUNS, **params, work=work)
     if counted:
         costs = callgrind.run("route_match", program_path("route_lookup"), counted, requests, str(LOOKUPS_COUNTED))
@@ -124,33 +125,33 @@ def one_size(results, where, n, is_regex):
             results.tell(name, "ms", value, spread, runs, **params)
 
 
-def tell_growth(results, sizes, is_regex):
-    if 1000 in sizes and max(sizes) > 1000 and (max(sizes), is_regex) in results.match_ns:
-        growth = results.match_ns[max(sizes), is_regex] / results.match_ns[1000, is_regex]
-        results.tell("route_match_growth", "ratio", growth, routes=max(sizes), regex=int(is_regex))
+def tell_growth(results, sizes, regex):
+    if 1000 in sizes and max(sizes) > 1000 and (max(sizes), regex) in results.match_ns:
+        growth = results.match_ns[max(sizes), regex] / results.match_ns[1000, regex]
+        results.tell("route_match_growth", "ratio", growth, routes=max(sizes), regex=regex)
 
 
-def peers_of(results, where, sizes, is_regex):
+def peers_of(results, where, sizes, regex):
     for kind in rivals.KINDS:
         least = None
         for n in sorted({1, *sizes}):
             folder = tempfile.mkdtemp(dir=where)
-            routes = table.routes(n, is_regex)
+            routes = table.routes(n, regex)
             requests = os.path.join(folder, "requests")
             table.write_requests(requests, routes)
             try:
                 cost = rivals.measure(kind, routes, folder, requests)
             except (rivals.Missing, subprocess.SubprocessError) as e:
-                print(f"{kind} with {n} routes, regex {int(is_regex)}: left out: {e}", flush=True)
+                print(f"{kind} with {n} routes, regex {regex}: left out: {e}", flush=True)
                 if n == 1:
                     break
                 continue
             least = cost if n == 1 else least
-            print(f"{kind} with {n} routes, regex {int(is_regex)}: {cost:.0f} ns of CPU a request", flush=True)
-            if n > 1 and (n, is_regex) in results.match_ns and (1, is_regex) in results.match_ns:
-                ours = results.match_ns[n, is_regex] - results.match_ns[1, is_regex]
+            print(f"{kind} with {n} routes, regex {regex}: {cost:.0f} ns of CPU a request", flush=True)
+            if n > 1 and (n, regex) in results.match_ns and (1, regex) in results.match_ns:
+                ours = results.match_ns[n, regex] - results.match_ns[1, regex]
                 results.tell("route_match_growth_ns", "ns", ours, peer=kind, peer_value=cost - least, routes=n,
-                             regex=int(is_regex))
+                             regex=regex)
 
 
 def on_the_wire(results, sizes):
@@ -163,22 +164,24 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="./dev bench route")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--regex-sizes", type=int, nargs="+", default=REGEX_SIZES)
+    parser.add_argument("--dear-regex-sizes", type=int, nargs="+", default=DEAR_REGEX_SIZES)
     parser.add_argument("--wire", type=int, nargs="+", default=WIRE_SIZES, help="sizes of the table in the lab")
     parser.add_argument("--skip", choices=PARTS, nargs="+", default=())
     parser.add_argument("--json")
     args = parser.parse_args(argv)
     cleanup.end_on_signals()
     results = Results()
-    kinds = (False,) if "regex" in args.skip else (False, True)
+    tables = [(0, args.sizes)]
+    if "regex" not in args.skip:
+        tables += [(1, args.regex_sizes), (2, args.dear_regex_sizes)]
     try:
         with tempfile.TemporaryDirectory(prefix="sluice-bench-route-") as where:
-            for is_regex in kinds:
-                sizes = args.regex_sizes if is_regex else args.sizes
+            for regex, sizes in tables:
                 for n in sizes:
-                    one_size(results, where, n, is_regex)
-                tell_growth(results, sizes, is_regex)
+                    one_size(results, where, n, regex)
+                tell_growth(results, sizes, regex)
                 if "peers" not in args.skip:
-                    peers_of(results, where, sizes, is_regex)
+                    peers_of(results, where, sizes, regex)
         if "wire" not in args.skip:
             on_the_wire(results, args.wire)
     except cleanup.Ended:

@@ -48,9 +48,10 @@ class Target:
 
     def run(self, seconds):
         """Returns a line about it, and whether it is good."""
-        command = [self.fuzzer, f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}",
-                   f"-artifact_prefix={self.artifact}", "-print_final_stats=1", "-entropic=0", "-timeout=20",
-                   *self.inputs()]
+        inputs = self.inputs()
+        longest = max((p.stat().st_size for p in self.found.glob("seed-*")), default=0)  # an image that is cut is none
+        command = [self.fuzzer, f"-max_total_time={seconds}", f"-max_len={max(INPUT_BYTES_MAX, longest)}",
+                   f"-artifact_prefix={self.artifact}", "-print_final_stats=1", "-entropic=0", "-timeout=20", *inputs]
         with open(self.log, "wb") as log:
             code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
         text = self.log.read_text(errors="replace")

@@ -23,12 +23,12 @@ static void each_value(const struct image_view *v, uint32_t root,
                        json_t *to)
 {
     for (uint32_t i = 0; i < v->n_nodes; i++) {
-        if (root_of(v, i) != root)
+        if (v->nodes[i].kind == 0 || root_of(v, i) != root)
             continue;
-        if (v->nodes[i].exact != IMAGE_NONE)
-            fn(v, v->nodes[i].exact, to);
-        if (v->nodes[i].subtree != IMAGE_NONE)
-            fn(v, v->nodes[i].subtree, to);
+        if (v->nodes[i].exact.index != IMAGE_NONE)
+            fn(v, v->nodes[i].exact.index, to);
+        if (v->nodes[i].subtree.index != IMAGE_NONE)
+            fn(v, v->nodes[i].subtree.index, to);
     }
 }
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table that all are asked about: so many routes, 50 a host, each with a prefix or a regular expression of its own.
+"""The table that all are asked about: so many routes, 50 a host, each with a prefix or a regular expression of its own,
+by `regex` 0, 1 or 2.
 
     hosts     h0.example.com, h1.example.com, ...
-    prefix    /app7 ... each route's own within its host
-    regex     /app7/h3/v[0-9]+/[a-z]+ ...: no two hosts have a pattern in common, so nobody can share what is compiled
-    requests  /app7/h3/v2/items, which both kinds take
+    0         /app7 ... each route's own within its host
+    1         /app7/h3/v[0-9]+/[a-z]+ ...: no two hosts have a pattern in common, but all have the same rest behind
+              what is literal, as people write them
+    2         /v[0-9]+/app7/h3/[a-z]+ ...: nothing literal in front, so nobody can share what is compiled
+    requests  /app7/h3/v2/items, which 0 and 1 take; /v2/app7/h3/items
 """
 import json
 
@@ -15,21 +18,23 @@ NS = "table"
 
 
 class Route:
-    def __init__(self, n, is_regex):
+    def __init__(self, n, regex):
         self.n, self.host_n = n, n // ROUTES_PER_HOST
-        self.is_regex = is_regex
+        self.is_regex = regex > 0
         self.host = f"h{self.host_n}.example.com"
         self.prefix = f"/app{n % ROUTES_PER_HOST}"
-        self.regex = f"{self.prefix}/h{self.host_n}/v[0-9]+/[a-z]+"
-        self.request = f"{self.prefix}/h{self.host_n}/v2/items"
+        own = f"{self.prefix}/h{self.host_n}"
+        self.regex, self.request = f"{own}/v[0-9]+/[a-z]+", f"{own}/v2/items"
+        if regex == 2:
+            self.regex, self.request = f"/v[0-9]+{own}/[a-z]+", f"/v2{own}/items"
 
     def match(self):
         kind, value = ("RegularExpression", self.regex) if self.is_regex else ("PathPrefix", self.prefix)
         return {"path": {"type": kind, "value": value}}
 
 
-def routes(n, is_regex):
-    return [Route(i, is_regex) for i in range(n)]
+def routes(n, regex):
+    return [Route(i, regex) for i in range(n)]
 
 
 def services(n):

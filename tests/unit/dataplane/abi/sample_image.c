@@ -141,7 +141,7 @@ static void add_shop(struct image_builder *b, uint32_t listener)
         .attempts = 3, .backoff_ms = 10, .codes = codes, .n_codes = array_len(codes)};
     struct image_persistence_spec persistence = {.kind = IMAGE_SESSION_COOKIE,
                                                  .name = "sid",
-                                                 .path = "/shop",
+                                                 .path = "/sid",
                                                  .lifetime_s = 60,
                                                  .is_permanent = true,
                                                  .token_key = {1},

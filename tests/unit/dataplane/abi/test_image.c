@@ -656,6 +656,15 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
         {&of_host->n_patterns, 1, IMAGE_FAULT_OWNER},
         {&of_host->first_pattern, 1, IMAGE_FAULT_OWNER},
         {&of_host->database, v.n_databases, IMAGE_FAULT_INDEX},
+        {&of_host->node, v.n_nodes, IMAGE_FAULT_INDEX},
+        {&of_host->node, IMAGE_NONE, IMAGE_FAULT_OWNER},
+        {&of_host->node, 0, IMAGE_FAULT_OWNER},
+        {&v.nodes[of_host->node].first_set, IMAGE_NONE, IMAGE_FAULT_OWNER},
+        {&v.nodes[of_host->node].first_set, 0, IMAGE_FAULT_OWNER},
+        {&v.nodes[of_host->node].first_set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
+        {&v.patterns[of_host->first_pattern].way, 1, IMAGE_FAULT_VALUE},
+        {&v.patterns[of_host->first_pattern].way, 4096, IMAGE_FAULT_VALUE},
+        {&v.patterns[0].way, 1, IMAGE_FAULT_VALUE},
         {&v.patterns[of_host->first_pattern].path, v.n_paths, IMAGE_FAULT_INDEX},
         {&v.patterns[of_host->first_pattern].path, 0, IMAGE_FAULT_VALUE_KIND},
         {&v.patterns[of_host->first_pattern].text.length, 0, IMAGE_FAULT_STRING},
@@ -672,6 +681,66 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
         CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
         free(copy);
     }
+    free(data);
+}
+
+/* A node with an exact host, or with an exact path whose first match needs nothing else. */
+static const struct image_node *node_with(const struct image_view *v, enum image_node_kind kind)
+{
+    const struct image_node *e = v->nodes;
+    while (e->kind != kind || e->exact.to == IMAGE_NONE) {
+        e++;
+        REQUIRE(e < v->nodes + v->n_nodes);
+    }
+    return e;
+}
+
+/* A worker reads no more of most requests than two nodes, so these say what the rest says. */
+TEST(a_node_says_what_it_leads_to)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_node *host = node_with(&v, IMAGE_NODE_HOSTS);
+    const struct image_node *path = node_with(&v, IMAGE_NODE_PATHS);
+    const struct image_node *root = &v.nodes[host->exact.to], *none = v.nodes;
+    while (none->kind != 0)
+        none++;
+    const struct {
+        const void *field;
+        uint32_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&host->exact.to, host->exact.to + 1, IMAGE_FAULT_VALUE},
+        {&host->exact.more, host->exact.more + 1, IMAGE_FAULT_VALUE},
+        {&path->exact.to, path->exact.to + 1, IMAGE_FAULT_VALUE},
+        {&path->exact.to, IMAGE_NONE, IMAGE_FAULT_VALUE},
+        {&path->exact.more, path->exact.more + 1, IMAGE_FAULT_VALUE},
+        {&path->exact.index, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&path->exact.index, v.n_paths, IMAGE_FAULT_INDEX},
+        {&path->parent, v.n_nodes, IMAGE_FAULT_TRIE},
+        {&path->parent, (uint32_t)(none - v.nodes), IMAGE_FAULT_TRIE},
+        {&path->parent, IMAGE_NONE, IMAGE_FAULT_TRIE},
+        {host->head, 0, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)(host + 1) - 4, 1, IMAGE_FAULT_VALUE}, /* behind a short label */
+        {&path->hash, 0, IMAGE_FAULT_HASH},
+        {&root->hash, 0, IMAGE_FAULT_HASH},
+        {&none->parent, 1, IMAGE_FAULT_RESERVED},
+        {(const uint8_t *)(none + 1) - 4, 1, IMAGE_FAULT_RESERVED},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        uint8_t *copy = copy_of(data, len);
+        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
+        image_seal(copy, len);
+        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
+        free(copy);
+    }
+    uint8_t *copy = copy_of(data, len);
+    copy[(const uint8_t *)&root->has_children - data] = 0;
+    image_seal(copy, len);
+    CHECK_STR(image_fault_name(image_check(copy, len, NULL)), "TRIE");
+    free(copy);
     free(data);
 }
 
@@ -703,5 +772,5 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
           T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),
           T(a_session_has_keys_and_what_can_be_a_cookie),
-          T(patterns_belong_to_one_set_and_sets_to_one_owner),
+          T(patterns_belong_to_one_set_and_sets_to_one_owner), T(a_node_says_what_it_leads_to),
           T(congestion_controls_are_found_by_their_names))

@@ -546,18 +546,14 @@ static struct image_builder *big(unsigned n)
     return b;
 }
 
-/* How many slots a lookup of every node looks at, at most: what the cost of a match hangs on. */
+/* How many places a lookup of every node looks at, at most: what the cost of a match hangs on. */
 static uint32_t longest_probe(const struct image_view *v)
 {
-    uint32_t longest = 0, mask = v->n_node_slots - 1;
-    for (uint32_t i = 0; i < v->n_node_slots; i++) {
-        if (v->node_slots[i].node == IMAGE_NONE)
-            continue;
-        const struct image_node *node = &v->nodes[v->node_slots[i].node];
-        uint64_t hash =
-            image_edge_hash(v->header->hash_seed, node->parent, image_text(v, node->label));
-        uint32_t distance = (i - (uint32_t)hash) & mask;
-        longest = distance > longest ? distance : longest;
+    uint32_t longest = 0, mask = v->n_nodes - 1;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        uint32_t distance = (i - image_node_place(v->nodes[i].hash, 0, v->n_nodes)) & mask;
+        if (v->nodes[i].kind != 0)
+            longest = distance > longest ? distance : longest;
     }
     return longest + 1;
 }
@@ -647,21 +643,26 @@ static struct image_view many_hosts(struct image_builder *b, unsigned n, bool (*
     return finish(b, ret_data, &len);
 }
 
-/* Hosts of listener 0, whose trie is node 0, that want the same of 128 slots under seed 0. */
-static bool wants_slot_5(unsigned i)
+/* Where a host of listener 0, whose trie is the first node that is made, begins to be looked for
+ * among 256 places. Its paths need a place each, too. */
+static uint32_t place_of(uint64_t seed, unsigned i)
 {
     char host[16];
     snprintf(host, sizeof(host), "h%u", i);
-    return (image_edge_hash(0, 0, slice_of_str(host)) & 127) == 5;
+    uint64_t root = image_edge_hash(seed, 0, SLICE_LIT(""));
+    return image_edge_hash(seed, root, slice_of_str(host)) & 254;
 }
 
-/* Hosts that crowd the first 8 of 128 slots under each seed that is tried on such a table. */
-static bool wants_one_of_8_slots(unsigned i)
+static bool wants_place_4(unsigned i)
 {
-    char host[16];
-    snprintf(host, sizeof(host), "h%u", i);
+    return place_of(0, i) == 4;
+}
+
+/* Hosts that crowd the first 16 of 256 places under each seed that is tried on such a table. */
+static bool wants_one_of_16_places(unsigned i)
+{
     for (uint64_t seed = 0; seed < 4; seed++) {
-        if ((image_edge_hash(seed, 0, slice_of_str(host)) & 127) >= 8)
+        if (place_of(seed, i) >= 16)
             return false;
     }
     return true;
@@ -671,8 +672,8 @@ TEST(names_chosen_to_collide_get_another_seed)
 {
     struct image_builder *b = begin();
     void *data;
-    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 8, wants_slot_5, &data);
-    CHECK_EQ(v.n_node_slots, 128);
+    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 8, wants_place_4, &data);
+    CHECK_EQ(v.n_nodes, 256);
     CHECK(v.header->hash_seed != 0);
     CHECK(longest_probe(&v) <= IMAGE_PROBES_MAX);
     free(data);
@@ -683,8 +684,8 @@ TEST(names_that_collide_under_every_seed_get_a_larger_table)
 {
     struct image_builder *b = begin();
     void *data;
-    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 16, wants_one_of_8_slots, &data);
-    CHECK(v.n_node_slots > 128);
+    struct image_view v = many_hosts(b, IMAGE_PROBES_MAX + 16, wants_one_of_16_places, &data);
+    CHECK(v.n_nodes > 256);
     CHECK(longest_probe(&v) <= IMAGE_PROBES_MAX);
     free(data);
     image_builder_free(b);

@@ -247,7 +247,7 @@ TEST(more_patterns_than_one_database_takes_go_into_several)
     REQUIRE(image_builder_route(b, "ns/r07", 1) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
     for (unsigned i = 0; i < array_len(texts); i++) {
-        snprintf(texts[i], sizeof(texts[i]), "/p%03u/[a-z]+", i);
+        snprintf(texts[i], sizeof(texts[i]), "/[a-z]*/p%03u", i);
         struct image_match_spec spec = {
             .path_kind = IMAGE_PATH_REGEX, .path = texts[i], .index = (uint16_t)i};
         REQUIRE(image_builder_match(b, &spec) == 0);
@@ -262,9 +262,9 @@ TEST(more_patterns_than_one_database_takes_go_into_several)
     CHECK_EQ(w.v.hosts[0].n_sets, 2);
     CHECK_EQ(w.v.n_patterns, array_len(texts));
     REQUIRE(route_patterns_new(&w.v, 2, &w.patterns, fault, sizeof(fault)));
-    CHECK_EQ(taker_of(&w, "/p000/a"), 7);
-    CHECK_EQ(taker_of(&w, "/p299/z"), 7);
-    CHECK_EQ(taker_of(&w, "/p300/z"), -1);
+    CHECK_EQ(taker_of(&w, "/a/p000"), 7);
+    CHECK_EQ(taker_of(&w, "//p299"), 7);
+    CHECK_EQ(taker_of(&w, "/z/p300"), -1);
     close_world(&w);
 }
 
