@@ -63,8 +63,8 @@ struct h1_server_ops {
     /* The connection waits for something else now: arm the timer that fits, and nothing more. May
      * be NULL. */
     void (*on_phase)(struct h1_server *s, enum h1_server_phase phase);
-    /* A head is refused, with the status of this fault: s->request, if it is not NULL, has what came
-     * of it. To take note only. May be NULL. */
+    /* A head is refused, with the status of this fault: s->request, if it is not NULL, has what
+     * came of it. To take note only. May be NULL. */
     void (*on_refusal)(struct h1_server *s, enum http_fault fault);
     /* It is over, as s->end says: the stream is released, the buffers are given back; the last
      * callback, and `s` may be freed in it. `was_in_exchange`: a response was owed, and was not

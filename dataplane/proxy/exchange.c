@@ -39,7 +39,8 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
     ASSERT(e->client->exchange == e);
     if (e->note != NULL)
         access_tell(e, why);
-    route_stats_count(e);
+    if (!e->is_tunnel)
+        route_stats_count(e); /* a tunnel was counted when it began */
     mirrors_cut(e);
     if (e->backend != NULL && is_reusable)
         upstream_put(p->upstream, e->backend);

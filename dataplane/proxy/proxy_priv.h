@@ -339,7 +339,8 @@ void health_note_status(struct exchange *e, uint16_t status);
 void health_note_timeout(struct exchange *e);
 /* route_stats.c */
 void route_stats_init(struct proxy *p);
-/* The exchange has ended: counts it with its route, if it had one. Before the image is let go. */
+/* The exchange has ended, or has become a tunnel: counts it with its route, if it had one. Before
+ * the image is let go. */
 void route_stats_count(struct exchange *e);
 
 /* kept_body.c: a body that may have to be sent once more. */

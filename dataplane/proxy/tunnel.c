@@ -183,6 +183,7 @@ void tunnel_begin(struct exchange *e)
     ASSERT(e->is_upgrade && e->has_response_head && !e->is_tunnel);
     h1_client_switch(backend);
     h1_server_drop_head(&e->client->h1);
+    route_stats_count(e);
     let_image_go(e);
     e->is_tunnel = true;
     backend->ops = &ops; /* its on_body comes next, and moves what both have said already */

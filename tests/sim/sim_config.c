@@ -127,11 +127,12 @@ static void set_ejection(const struct sim_box *box, uint32_t group, struct image
     h->slow_start_ms = number % 3 == 0 ? 0 : 1000;
 }
 
-/* The backends of a group are asked ten times a second: by HTTP, or by TCP alone. */
-static void set_checks(bool is_http, struct image_health *h)
+/* The backends of a group are asked ten times a second, or less often where they are so far away
+ * that a neighbour, a connection and an answer take longer: by HTTP, or by TCP alone. */
+static void set_checks(const struct sim_plan *plan, bool is_http, struct image_health *h)
 {
-    h->interval_ms = 100;
-    h->timeout_ms = 100;
+    h->interval_ms = plan->wires[1].delay_us < 1000 ? 100 : 500;
+    h->timeout_ms = h->interval_ms;
     h->healthy_checks = 1;
     h->unhealthy_checks = 2;
     h->check = is_http ? IMAGE_HEALTH_CHECK_HTTP : IMAGE_HEALTH_CHECK_TCP;
@@ -154,7 +155,7 @@ static void add_health(const struct sim_box *box, struct image_builder *b, uint3
     if (plan->ejects)
         set_ejection(box, group, &spec.numbers);
     if (is_checked)
-        set_checks(is_http, &spec.numbers);
+        set_checks(plan, is_http, &spec.numbers);
     int fault = image_builder_group_health(b, group, &spec);
     ASSERT(fault == 0);
 }

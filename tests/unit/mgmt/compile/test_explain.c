@@ -101,8 +101,8 @@ static void *make_image(void)
         false);
     add(b, "team-a/old", &(struct image_match_spec){.path_kind = IMAGE_PATH_EXACT, .path = "/old"},
         true);
-    add_full(b);
     add_guarded(b);
+    add_full(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
