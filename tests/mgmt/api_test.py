@@ -418,14 +418,14 @@ def a_transport_policy_learns_what_became_of_it(m, c):
     assert {x["observedGeneration"] for a in status["ancestors"] for x in a["conditions"]} == {generation}
     loser = told(c, "q")["status"]["ancestors"][0]["conditions"][0]
     assert (loser["status"], loser["reason"]) == ("False", "Conflicted") and "apps/p" in loser["message"], loser
-    silent = policy("r", "Cubic", target("Service", "none"))  # it need not say how congestion is controlled
+    silent = policy("r", "Cubic", target("Service", "none"))  # it need not say how congestion is controlled: Cubic
     silent["spec"] = {"targetRefs": silent["spec"]["targetRefs"], "proxyProtocol": {"send": "V2"}}
     c.ok("POST", policies(), silent)
     told(c, "r")
     table = c.ok("GET", policies(), Accept=TABLE)
     assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Congestion Control", "Accepted", "Age"]
     rows = [row["cells"][:3] for row in table["rows"]]
-    assert rows == [["p", "BBR", "True,False"], ["q", "Cubic", "False"], ["r", "", "False"]], table
+    assert rows == [["p", "BBR", "True,False"], ["q", "Cubic", "False"], ["r", "Cubic", "False"]], table
 
 
 def told(c, name, where=None):
