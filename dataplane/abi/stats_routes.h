@@ -31,15 +31,17 @@ struct stats_times {
     uint64_t sum_us;
 };
 
+/* In the segment each begins with a cache line; copies of it need not. */
 struct stats_route {
-    _Alignas(64) uint64_t version; /* odd while the place becomes another route's */
-    uint64_t id;                   /* of the route; 0: nobody's, or what found no place */
-    uint64_t used_us;              /* when it had a request last, in the worker's time */
+    uint64_t version; /* odd while the place becomes another route's */
+    uint64_t id;      /* of the route; 0: nobody's, or what found no place */
+    uint64_t used_us; /* when it had a request last, in the worker's time */
     uint64_t requests[STATS_ROUTE_CLASSES];
     struct stats_times total; /* from the request's head to the last byte of its answer, or to its
                                  end: of each request */
     struct stats_times head;  /* to the head of the backend's answer, of those that had one */
     char name[STATS_ROUTE_NAME_BYTES];
+    uint64_t reserved; /* 0 */
 };
 
 _Static_assert(sizeof(struct stats_route) == 1280, "10 MiB a worker, and whole cache lines");
