@@ -28,7 +28,7 @@ static void op_consume(struct stream *s, size_t bytes)
     t->in_at += bytes;
     t->in_n -= bytes;
     if (t->in_n == 0)
-        tls_free_in(t);
+        t->in_at = 0;
     if (bytes > 0 && t->state == TLS_OPEN) {
         tls_pump(t);
         if (t->events != 0)
@@ -128,6 +128,16 @@ static void op_release(struct stream *s)
     tls_free_if_done(t);
 }
 
+/* Most of many connections rest: they keep no buffer. */
+static void op_rest(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+    if (t->in_n == 0)
+        tls_free_in(t);
+    if (t->lower != NULL)
+        stream_rest(t->lower);
+}
+
 static enum stream_end op_end(const struct stream *s)
 {
     return tls_of(s)->end;
@@ -148,6 +158,7 @@ const struct stream_ops tls_ops = {
     .shutdown = op_shutdown,
     .abort = op_abort,
     .release = op_release,
+    .rest = op_rest,
     .end = op_end,
     .addrs = op_addrs,
 };

@@ -66,9 +66,9 @@ struct tls_stream {
     uint8_t *out; /* ciphertext that the lower stream had no room for; NULL: none */
     size_t out_at, out_n;
     size_t in_at, in_n; /* unread plaintext within `in` */
-    uint8_t *in;   /* TLS_BUFFER_BYTES; NULL: nothing is unread, as in most of many connections */
-    char *subject; /* NULL: none */
-    char *server_name; /* NULL: none */
+    uint8_t *in;        /* TLS_BUFFER_BYTES; NULL: it rests, and nothing is unread */
+    char *subject;      /* NULL: none */
+    char *server_name;  /* NULL: none */
     void *pick_arg;
     const char *error; /* the library's or ours, forever; NULL: none */
     char alpn[TLS_ALPN_BYTES_MAX];

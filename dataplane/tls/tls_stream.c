@@ -166,8 +166,6 @@ static void pump_in(struct tls_stream *t)
         return;
     }
     decrypt(t);
-    if (t->in_n == 0)
-        tls_free_in(t);
 }
 
 void tls_say_goodbye(struct tls_stream *t)
