@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define PART_BYTES_MAX (VERIFY_TOKEN_BYTES_MAX / 4 * 3)
+#define PART_BYTES_MAX (VERIFY_TOKEN_BYTES_MAX / 4 * 3) /* a token that is all of one part */
 
 /* The three parts of a token (RFC 7515, section 7.1), and what the signature is of. */
 struct parts {
