@@ -251,6 +251,15 @@ bool image_is_realm(struct slice realm);
 /* Can somebody be called so (RFC 7617: no colon, no control characters)? */
 bool image_is_user_name(struct slice name);
 
+/* Can a key sign by all of these, and by one at least: RSA's, or one of an elliptic curve? */
+bool image_is_jwt_algs(uint32_t algs);
+
+/* Can an issuer or an audience be called so? */
+bool image_is_jwt_name(struct slice name);
+
+/* Can tokens name a key so? Empty: they do not. */
+bool image_is_jwt_kid(struct slice kid);
+
 /* The order of users by their names, byte by byte: below, at, or above 0. */
 int image_user_order(struct slice a, struct slice b);
 

@@ -252,7 +252,7 @@ enum image_fault image_local_limit(const struct image_view *v, uint32_t i);
 /* It names an access that exists. */
 enum image_fault image_local_access_use(const struct image_view *v, uint32_t i);
 
-/* Its ranges and passwords exist, not too many, and its name is text. */
+/* Its ranges, passwords and tokens exist, not too many, never both; and its name is text. */
 enum image_fault image_local_access(const struct image_view *v, uint32_t i);
 
 /* Its ranges begin where those of the one before it end; both lists are sorted. */
@@ -272,6 +272,21 @@ enum image_fault image_whole_basics(const struct image_view *v);
 
 /* It has a name, and a hash that can be asked in bounded time. */
 enum image_fault image_local_user(const struct image_view *v, uint32_t i);
+
+/* Its realm can be told, its issuer has a name; its keys and audiences exist, not too many. */
+enum image_fault image_local_jwt(const struct image_view *v, uint32_t i);
+
+/* Its keys and audiences begin where those of the one before it end. */
+enum image_fault image_cross_jwt(const struct image_view *v, uint32_t i);
+
+/* Keys and audiences end where all of them end. */
+enum image_fault image_whole_jwts(const struct image_view *v);
+
+/* It has a length that keys have, and signs by what one key can. */
+enum image_fault image_local_jwt_key(const struct image_view *v, uint32_t i);
+
+/* It is a name. */
+enum image_fault image_local_jwt_audience(const struct image_view *v, uint32_t i);
 
 /* It is a range of one family. */
 enum image_fault image_local_range(const struct image_view *v, uint32_t i);

@@ -33,8 +33,11 @@ enum image_fault image_local_access(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_range, e->n_allowed + e->n_denied, v->n_ranges))
         return IMAGE_FAULT_INDEX;
-    if (e->basic != IMAGE_NONE && e->basic >= v->n_basics)
+    if ((e->basic != IMAGE_NONE && e->basic >= v->n_basics) ||
+        (e->jwt != IMAGE_NONE && e->jwt >= v->n_jwts))
         return IMAGE_FAULT_INDEX;
+    if (e->basic != IMAGE_NONE && e->jwt != IMAGE_NONE)
+        return IMAGE_FAULT_VALUE;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 

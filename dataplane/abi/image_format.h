@@ -100,6 +100,11 @@
 #define IMAGE_BCRYPT_COST_MAX 14u          /* about a second of a core */
 #define IMAGE_SHA_ROUNDS_MAX 1000000u      /* likewise */
 #define IMAGE_REALM_BYTES_MAX 128u         /* a sentence */
+#define IMAGE_JWT_KEYS_MAX 16u             /* of a policy: an issuer has two or three at a time */
+#define IMAGE_JWT_KEY_BYTES_MAX 560u       /* SubjectPublicKeyInfo: RSA of 4096 bits has 550 */
+#define IMAGE_JWT_KID_BYTES_MAX 128u       /* a digest in hexadecimal, and some more */
+#define IMAGE_JWT_AUDIENCES_MAX 8u         /* of a policy: names of one application */
+#define IMAGE_JWT_NAME_BYTES_MAX 255u      /* of an issuer or audience: mostly URLs */
 #define IMAGE_LIMIT_REQUESTS_MAX 1000000u  /* in a period or a burst; more is hardly a limit */
 #define IMAGE_LIMIT_PERIOD_MS_MIN 1000u    /* what is less says the same by fewer requests */
 #define IMAGE_LIMIT_PERIOD_MS_MAX 86400000u /* a day: what lasts longer is a quota, kept on disk */
@@ -158,6 +163,9 @@
     X(ACCESSES, accesses, struct image_access, 65536, "AccessPolicies")                            \
     X(BASICS, basics, struct image_basic, 65536, "passwords of AccessPolicies")                    \
     X(USERS, users, struct image_user, 1u << 20, "who has one, by image_basic")                    \
+    X(JWTS, jwts, struct image_jwt, 65536, "tokens of AccessPolicies")                             \
+    X(JWT_KEYS, jwt_keys, struct image_jwt_key, 1u << 20, "who may sign them, by image_jwt")       \
+    X(JWT_AUDIENCES, jwt_audiences, struct image_string, 1u << 19, "for whom, by image_jwt")       \
     X(RANGES, ranges, struct image_range, 1u << 20, "of client addresses, by AccessPolicy")        \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(HEALTH, health, struct image_health, 65536, "health policies of endpoint groups")            \
@@ -686,6 +694,7 @@ struct image_access {
     uint32_t n_allowed; /* 0: all that are not denied */
     uint32_t n_denied;
     uint32_t basic; /* IMAGE_NONE: nobody is asked for a password */
+    uint32_t jwt;   /* IMAGE_NONE: nobody is asked for a token; never both */
 };
 
 /*
@@ -705,6 +714,41 @@ struct image_basic {
 struct image_user {
     struct image_string name; /* without a colon */
     struct image_string hash; /* see image_is_password_hash() */
+};
+
+/* How a token may be signed (RFC 7518, section 3.1; RFC 8037): bits. "none" and secrets that are
+ * shared (HS256) are nobody's. */
+enum image_jwt_alg {
+    IMAGE_JWT_RS256 = 1u << 0,
+    IMAGE_JWT_RS384 = 1u << 1,
+    IMAGE_JWT_RS512 = 1u << 2,
+    IMAGE_JWT_PS256 = 1u << 3,
+    IMAGE_JWT_ES256 = 1u << 4,
+    IMAGE_JWT_ES384 = 1u << 5,
+    IMAGE_JWT_EDDSA = 1u << 6,
+};
+
+#define IMAGE_JWT_ALGS_RSA (IMAGE_JWT_RS256 | IMAGE_JWT_RS384 | IMAGE_JWT_RS512 | IMAGE_JWT_PS256)
+
+/* Who may ask with a token (RFC 7519). Its keys and audiences lie where those of the one before it
+ * end. */
+struct image_jwt {
+    uint64_t id[2];             /* tells policy, issuer, audiences and keys, as that of a basic */
+    struct image_string realm;  /* see image_is_realm() */
+    struct image_string issuer; /* NAME, not empty */
+    uint32_t first_key;
+    uint32_t n_keys; /* at most IMAGE_JWT_KEYS_MAX; 0: nobody comes in */
+    uint32_t first_audience;
+    uint32_t n_audiences;        /* at most IMAGE_JWT_AUDIENCES_MAX; 0: whoever it is for */
+    uint8_t hides_authorization; /* as of a basic */
+    uint8_t reserved[7];
+};
+
+/* A public key. */
+struct image_jwt_key {
+    struct image_string kid;  /* how tokens name it, NAME; empty: they do not */
+    struct image_string spki; /* DER, SubjectPublicKeyInfo (RFC 5280, section 4.1) */
+    uint32_t algs;            /* of enum image_jwt_alg: see image_is_jwt_algs() */
 };
 
 /*
@@ -833,9 +877,11 @@ static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
 static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
-static_assert(sizeof(struct image_access) == 24, "no hidden padding");
+static_assert(sizeof(struct image_access) == 28, "no hidden padding");
 static_assert(sizeof(struct image_basic) == 40, "no hidden padding");
 static_assert(sizeof(struct image_user) == 16, "no hidden padding");
+static_assert(sizeof(struct image_jwt) == 56, "no hidden padding");
+static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");

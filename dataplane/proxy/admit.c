@@ -28,8 +28,9 @@ bool exchange_hides_authorization(const struct exchange *e)
     const struct image_filter *filter =
         route_filter_find(v, &v->rules[e->route.rule], IMAGE_FILTER_ACCESS);
     for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
-        uint32_t basic = v->accesses[v->access_uses[filter->first + i]].basic;
-        if (basic != IMAGE_NONE && v->basics[basic].hides_authorization != 0)
+        const struct image_access *access = &v->accesses[v->access_uses[filter->first + i]];
+        if ((access->basic != IMAGE_NONE && v->basics[access->basic].hides_authorization != 0) ||
+            (access->jwt != IMAGE_NONE && v->jwts[access->jwt].hides_authorization != 0))
             return true;
     }
     return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Passwords that access policies ask for (Basic, RFC 7617). To ask a good hash takes 50 ms or more,
- * which no worker has: the verifier does it (verify/verify_lane.h), the exchange waits meanwhile
- * without a backend, and what was found is remembered. So a client that comes again costs a
- * look into a table.
+ * Passwords and tokens that access policies ask for (Basic, RFC 7617; Bearer, RFC 6750, with JWT).
+ * To ask a good hash takes 50 ms or more, and a signature memory, which no worker has: the verifier
+ * does it (verify/verify_lane.h), the exchange waits meanwhile without a backend (verification.c),
+ * and what was found is remembered. So a client that comes again costs a look into a table. A
+ * token's times are looked at whenever it comes.
  *
  *   what came --digest--> remembered: go on, or 401
  *                     --> being asked by another request: wait with it
@@ -24,18 +25,29 @@
 
 enum finding {
     FINDING_GOOD,
+    FINDING_NONE, /* nothing came of what is asked for */
     FINDING_BAD,
-    FINDING_WAIT, /* it is one of a verification's waiters */
-    FINDING_FULL, /* nobody can look now */
+    FINDING_WAIT,     /* it is one of a verification's waiters */
+    FINDING_FULL,     /* nobody can look now */
+    FINDING_NO_CLOCK, /* nobody knows whether it is good now */
 };
 
-static void answer_401(struct exchange *e, const struct image_basic *basic)
+/* What a policy asks for: one of the two. */
+struct demand {
+    const struct image_basic *basic;
+    const struct image_jwt *jwt;
+};
+
+static void answer_401(struct exchange *e, const struct demand *d, enum finding found)
 {
     struct field_list l;
     char challenge[CHALLENGE_BYTES];
-    struct slice realm = image_text(e->image.view, basic->realm);
-    int n = snprintf(challenge, sizeof(challenge), "Basic realm=\"%.*s\", charset=\"UTF-8\"",
-                     (int)realm.len, (const char *)realm.ptr);
+    struct slice realm =
+        image_text(e->image.view, d->jwt != NULL ? d->jwt->realm : d->basic->realm);
+    const char *error = found == FINDING_BAD ? ", error=\"invalid_token\"" : "";
+    int n = snprintf(challenge, sizeof(challenge), "%s realm=\"%.*s\"%s",
+                     d->jwt != NULL ? "Bearer" : "Basic", (int)realm.len, (const char *)realm.ptr,
+                     d->jwt != NULL ? error : ", charset=\"UTF-8\"");
     ASSERT(n > 0 && (size_t)n < sizeof(challenge));
     field_list_init(&l);
     exchange_cors_fields(e, &l);
@@ -43,13 +55,13 @@ static void answer_401(struct exchange *e, const struct image_basic *basic)
     exchange_answer_with(e, STAT_proxy_end_unauthenticated, 401, &l);
 }
 
-static struct verdict_key key_of(const struct proxy *p, const struct image_basic *basic,
-                                 struct slice value)
+static struct verdict_key key_of(const struct proxy *p, const struct demand *d, struct slice value)
 {
+    const uint64_t *id = d->jwt != NULL ? d->jwt->id : d->basic->id;
     const struct siphash_key *secret = &p->core->hash_key;
     struct verdict_key key;
     for (unsigned i = 0; i < 2; i++) {
-        struct siphash_key half = {secret->k0 ^ basic->id[i], secret->k1 ^ (i + 1)};
+        struct siphash_key half = {secret->k0 ^ id[i], secret->k1 ^ (i + 1)};
         key.words[i] = siphash(&half, value.ptr, value.len);
     }
     key.words[0] |= key.words[0] == 0 && key.words[1] == 0; /* zero is none */
@@ -76,73 +88,108 @@ static const struct image_user *find_user(const struct image_view *v,
     return NULL;
 }
 
-/* The verification of that, under way; NULL: none. */
-static struct verification *find_verification(struct proxy *p, const struct verdict_key *key)
+/* Asks whether that is the user's password; of somebody who does not exist, somebody's. */
+static bool ask_password(const struct image_view *v, const struct image_basic *basic,
+                         const struct basic_credentials *c, struct verify_lane *lane,
+                         bool *ret_is_decoy)
 {
-    for (unsigned i = 0; i < VERIFY_JOBS_MAX; i++) {
-        if (verdict_key_eq(&p->verifications[i].key, key))
-            return &p->verifications[i];
-    }
-    return NULL;
-}
-
-static enum finding wait_for(struct exchange *e, struct verification *at)
-{
-    list_push_back(&at->waiters, &e->verify_node);
-    exchange_wait_verdict(e);
-    return FINDING_WAIT;
-}
-
-/* Asks the verifier. */
-static enum finding ask(struct exchange *e, const struct image_basic *basic,
-                        const struct basic_credentials *c, const struct verdict_key *key)
-{
-    struct proxy *p = e->proxy;
-    const struct image_view *v = e->image.view;
     char hash[IMAGE_PASSWORD_HASH_BYTES_MAX + 1];
-    struct verify_lane *lane = p->config.verify;
     const struct image_user *user = find_user(v, basic, c->user);
     const struct image_user *asked = user != NULL ? user : &v->users[basic->first_user];
     struct slice text = image_text(v, asked->hash);
     ASSERT(text.len < sizeof(hash));
     memcpy(hash, text.ptr, text.len);
     hash[text.len] = '\0';
-    uint64_t number = lane == NULL ? 0 : verify_lane_next(lane);
-    if (lane == NULL || !verify_lane_ask(lane, c->password, hash))
-        return FINDING_FULL;
-    stat_inc(p->core, STAT_proxy_verifications);
-    struct verification *at = &p->verifications[number % VERIFY_JOBS_MAX];
-    ASSERT(list_is_empty(&at->waiters));
-    at->key = *key;
-    at->is_decoy = user == NULL;
-    return wait_for(e, at);
+    *ret_is_decoy = user == NULL;
+    return verify_lane_ask(lane, c->password, hash);
 }
 
-/* What is to be said of a value that was not seen before. */
-static enum finding look(struct exchange *e, const struct image_basic *basic, struct slice value,
-                         const struct verdict_key *key)
+static enum finding look_password(struct exchange *e, const struct image_basic *basic,
+                                  struct slice value, const struct verdict_key *key)
 {
+    struct verify_lane *lane = e->proxy->config.verify;
     struct basic_credentials c;
-    struct verification *at = find_verification(e->proxy, key);
-    if (at != NULL)
-        return wait_for(e, at);
-    bool is_read = basic_read(value, &c);
-    enum finding found = is_read && basic->n_users > 0 ? ask(e, basic, &c, key) : FINDING_BAD;
+    bool is_decoy = false;
+    if (!basic_read(value, &c) || basic->n_users == 0) {
+        explicit_bzero(&c, sizeof(c));
+        return FINDING_BAD;
+    }
+    uint64_t number = lane == NULL ? 0 : verify_lane_next(lane);
+    bool is_asked = lane != NULL && ask_password(e->image.view, basic, &c, lane, &is_decoy);
     explicit_bzero(&c, sizeof(c));
-    return found;
+    if (!is_asked)
+        return FINDING_FULL;
+    verification_begin(e, number, key, is_decoy);
+    return FINDING_WAIT;
 }
 
-static enum finding find(struct exchange *e, const struct image_basic *basic)
+static enum finding look_token(struct exchange *e, const struct image_jwt *jwt, struct slice token,
+                               const struct verdict_key *key)
+{
+    struct verify_lane *lane = e->proxy->config.verify;
+    if (token.len == 0 || token.len > VERIFY_TOKEN_BYTES_MAX || jwt->n_keys == 0)
+        return FINDING_BAD;
+    uint64_t number = lane == NULL ? 0 : verify_lane_next(lane);
+    bool is_asked = lane != NULL && bearer_ask(e->image.view, jwt, token, lane);
+    if (!is_asked)
+        return FINDING_FULL;
+    verification_begin(e, number, key, false);
+    return FINDING_WAIT;
+}
+
+/* Is it good now? A token's times have some leeway, for clocks differ (RFC 7519, section 4.1.4). */
+static bool is_good_now(const struct proxy *p, const struct demand *d,
+                        const struct verify_answer *answer)
+{
+    if (d->jwt == NULL || !answer->is_good)
+        return answer->is_good;
+    bool is_over = answer->to_s != VERIFY_FOR_EVER &&
+                   p->unix_s >= (uint64_t)answer->to_s + PROXY_TOKEN_LEEWAY_S;
+    return !is_over && p->unix_s + PROXY_TOKEN_LEEWAY_S >= answer->from_s;
+}
+
+static enum finding find(struct exchange *e, const struct demand *d)
 {
     struct proxy *p = e->proxy;
-    struct slice value;
-    bool is_good;
-    if (!exchange_header_once(e, SLICE_LIT("authorization"), &value))
-        return FINDING_BAD;
-    struct verdict_key key = key_of(p, basic, value);
-    if (verdict_table_find(&p->verdicts, &key, p->core->now_us, &is_good))
-        return is_good ? FINDING_GOOD : FINDING_BAD;
-    return look(e, basic, value, &key);
+    struct slice value, token;
+    struct verify_answer answer;
+    if (!exchange_header_once(e, SLICE_LIT("authorization"), &value) ||
+        (d->jwt != NULL && !bearer_read(value, &token)))
+        return FINDING_NONE;
+    if (d->jwt != NULL && p->unix_s == 0)
+        return FINDING_NO_CLOCK;
+    struct verdict_key key = key_of(p, d, value);
+    if (verdict_table_find(&p->verdicts, &key, p->core->now_us, &answer))
+        return is_good_now(p, d, &answer) ? FINDING_GOOD : FINDING_BAD;
+    struct verification *at = verification_find(p, &key);
+    if (at != NULL) {
+        verification_wait(e, at);
+        return FINDING_WAIT;
+    }
+    return d->jwt != NULL ? look_token(e, d->jwt, token, &key)
+                          : look_password(e, d->basic, value, &key);
+}
+
+/* Does what it says. True: the request goes on. */
+static bool obey(struct exchange *e, const struct demand *d, enum finding found)
+{
+    switch (found) {
+    case FINDING_GOOD:
+        return true;
+    case FINDING_NONE:
+    case FINDING_BAD:
+        answer_401(e, d, found);
+        break;
+    case FINDING_FULL:
+        exchange_answer(e, STAT_proxy_end_verify_full, 503);
+        break;
+    case FINDING_NO_CLOCK:
+        exchange_answer(e, STAT_proxy_end_no_clock, 503);
+        break;
+    case FINDING_WAIT:
+        break;
+    }
+    return false;
 }
 
 bool exchange_authenticate(struct exchange *e, const struct image_rule *rule)
@@ -152,59 +199,12 @@ bool exchange_authenticate(struct exchange *e, const struct image_rule *rule)
     ASSERT(!e->is_verifying && e->backend == NULL);
     for (uint32_t i = 0; filter != NULL && i < filter->count; i++) {
         const struct image_access *access = &v->accesses[v->access_uses[filter->first + i]];
-        const struct image_basic *basic = &v->basics[access->basic];
-        if (access->basic == IMAGE_NONE)
-            continue;
-        enum finding found = find(e, basic);
-        if (found == FINDING_GOOD)
-            continue;
-        if (found == FINDING_BAD)
-            answer_401(e, basic);
-        else if (found == FINDING_FULL)
-            exchange_answer(e, STAT_proxy_end_verify_full, 503);
-        return false;
+        struct demand d = {
+            .basic = access->basic == IMAGE_NONE ? NULL : &v->basics[access->basic],
+            .jwt = access->jwt == IMAGE_NONE ? NULL : &v->jwts[access->jwt],
+        };
+        if ((d.basic != NULL || d.jwt != NULL) && !obey(e, &d, find(e, &d)))
+            return false;
     }
     return true;
-}
-
-/* All that waited for it ask again, and find it remembered. An answer may bring the connection's
- * next request, and that a job in the same place: so they leave the place first. */
-static void wake(struct verification *at)
-{
-    struct list_node woken;
-    list_init(&woken);
-    while (!list_is_empty(&at->waiters))
-        list_push_back(&woken, list_take_front(&at->waiters));
-    while (!list_is_empty(&woken)) {
-        struct exchange *e = container_of(list_take_front(&woken), struct exchange, verify_node);
-        ASSERT(e->is_verifying);
-        e->is_verifying = false;
-        if (exchange_authenticate(e, &e->image.view->rules[e->route.rule]))
-            exchange_go_on(e);
-    }
-}
-
-unsigned verifications_poll(struct proxy *p)
-{
-    uint64_t number, until_us = p->core->now_us + PROXY_VERDICT_MS * 1000ull;
-    bool is_good;
-    unsigned n = 0;
-    while (p->config.verify != NULL && n < VERIFY_JOBS_MAX &&
-           verify_lane_take(p->config.verify, &number, &is_good)) {
-        struct verification *at = &p->verifications[number % VERIFY_JOBS_MAX];
-        verdict_table_put(&p->verdicts, &at->key, until_us, is_good && !at->is_decoy);
-        at->key = (struct verdict_key){0};
-        wake(at);
-        n++;
-    }
-    return n;
-}
-
-void verifications_init(struct proxy *p)
-{
-    verdict_table_init(&p->verdicts,
-                       core_memory(p->core, verdict_table_bytes(PROXY_VERDICTS_MAX), "verdicts"),
-                       PROXY_VERDICTS_MAX);
-    for (unsigned i = 0; i < VERIFY_JOBS_MAX; i++)
-        list_init(&p->verifications[i].waiters);
 }

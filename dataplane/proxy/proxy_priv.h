@@ -41,12 +41,16 @@
 #define PROXY_TUNNEL_IDLE_MS_MAX (3600u * 1000u)
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)
-/* Verdicts on passwords: 128 KiB a worker; beyond, the oldest of a set goes and is found again. */
+/* Verdicts on passwords and tokens: 128 KiB a worker; beyond, the oldest of a set goes and is found
+ * again. */
 #define PROXY_VERDICTS_MAX 4096u
-/* How long one is believed: a hash costs the work of a thousand requests, and a password that was
- * good a moment ago is no danger. A change of the policy ends it at once. */
+/* How long one is believed, but a token never beyond its own times: a hash costs the work of a
+ * thousand requests, and a password that was good a moment ago is no danger. A change of the policy
+ * ends it at once. */
 #define PROXY_VERDICT_MS 300000u
-/* A client that waits for its password to be looked at is answered 503 then. */
+/* How far the clocks of who signs tokens and ours may differ. */
+#define PROXY_TOKEN_LEEWAY_S 60u
+/* A client that waits for its password or token to be looked at is answered 503 then. */
 #define PROXY_VERIFY_MS 10000u
 /* Values of its session that are looked at in one request: a client that has cookies for several
  * paths sends them all. */
@@ -152,7 +156,8 @@ struct retry_budget {
     uint32_t milli;
 };
 
-/* A password that the verifier looks at, and who waits for it. Its place is its job's number. */
+/* A password or token that the verifier looks at, and who waits for it. Its place is its job's
+ * number. */
 struct verification {
     struct verdict_key key;   /* zero: none is under way */
     struct list_node waiters; /* struct exchange */
@@ -379,10 +384,20 @@ bool exchange_deny(struct exchange *e, const struct image_rule *rule);
 bool exchange_hides_authorization(const struct exchange *e);
 
 /* authenticate.c */
-void verifications_init(struct proxy *p);
 /* Has the client shown the passwords that the access policies of the rule ask for? False: it was
  * answered 401 or 503, or it waits and exchange_go_on() is called when it has. */
 bool exchange_authenticate(struct exchange *e, const struct image_rule *rule);
+
+/* verification.c */
+void verifications_init(struct proxy *p);
+/* That is being looked at; NULL: it is not. */
+struct verification *verification_find(struct proxy *p, const struct verdict_key *key);
+/* Waits with the others. */
+void verification_wait(struct exchange *e, struct verification *at);
+/* Waits for the job of that number, which was asked for just now; `is_decoy`: whatever is found,
+ * it is not good. */
+void verification_begin(struct exchange *e, uint64_t number, const struct verdict_key *key,
+                        bool is_decoy);
 /* Takes what the verifier found, and wakes who waited. Returns how many. */
 unsigned verifications_poll(struct proxy *p);
 
@@ -394,6 +409,14 @@ struct basic_credentials {
 /* Reads the value of an Authorization field (RFC 7617). False: it has none, or none that anybody
  * could have. Who called wipes them. */
 bool basic_read(struct slice value, struct basic_credentials *ret);
+
+/* bearer.c */
+/* The token in an Authorization field's value, of any length. False: it is of another scheme. */
+bool bearer_read(struct slice value, struct slice *ret_token);
+
+/* Asks the verifier for a token, of VERIFY_TOKEN_BYTES_MAX at most. False: the lane is full. */
+bool bearer_ask(const struct image_view *v, const struct image_jwt *jwt, struct slice token,
+                struct verify_lane *lane);
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);

@@ -23,24 +23,24 @@ static struct verdict *set_of(const struct verdict_table *t, const struct verdic
 }
 
 bool verdict_table_find(const struct verdict_table *t, const struct verdict_key *key,
-                        uint64_t now_us, bool *ret_is_good)
+                        uint64_t now_us, struct verify_answer *ret)
 {
     const struct verdict *set = set_of(t, key);
     for (unsigned i = 0; i < VERDICT_WAYS; i++) {
         if (!verdict_key_eq(&set[i].key, key) || set[i].until_us <= now_us)
             continue;
-        *ret_is_good = set[i].is_good;
+        *ret = (struct verify_answer){set[i].is_good, set[i].from_s, set[i].to_s};
         return true;
     }
     return false;
 }
 
 void verdict_table_put(struct verdict_table *t, const struct verdict_key *key, uint64_t until_us,
-                       bool is_good)
+                       struct verify_answer answer)
 {
     struct verdict *set = set_of(t, key);
     struct verdict *at = &set[0];
-    ASSERT(until_us != 0);
+    ASSERT(until_us != 0 && until_us >> 63 == 0);
     for (unsigned i = 0; i < VERDICT_WAYS; i++) {
         if (verdict_key_eq(&set[i].key, key)) {
             at = &set[i];
@@ -49,5 +49,9 @@ void verdict_table_put(struct verdict_table *t, const struct verdict_key *key, u
         if (set[i].until_us < at->until_us)
             at = &set[i];
     }
-    *at = (struct verdict){.key = *key, .until_us = until_us, .is_good = is_good};
+    *at = (struct verdict){.key = *key,
+                           .until_us = until_us,
+                           .is_good = answer.is_good,
+                           .from_s = answer.from_s,
+                           .to_s = answer.to_s};
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a worker remembers of passwords: good or not, by a keyed digest of the policy and of what
- * the client sent, never the password. A set-associative table of fixed size; a full set forgets
- * the verdict that ends first, and then it is found out again.
+ * What a worker remembers of passwords and tokens: good or not, and when, by a keyed digest of the
+ * policy and of what the client sent, never the password. A set-associative table of fixed size; a
+ * full set forgets the verdict that ends first, and then it is found out again.
  *
  * Owner, thread: the worker's. Cost: a cache line or two.
  */
 #pragma once
+
+#include "verify/verify_lane.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +23,10 @@ struct verdict_key {
 
 struct verdict {
     struct verdict_key key;
-    uint64_t until_us; /* 0: free */
-    bool is_good;
+    uint64_t until_us : 63; /* 0: free */
+    uint64_t is_good : 1;
+    uint32_t from_s; /* as the verifier's answer */
+    uint32_t to_s;
 };
 
 struct verdict_table {
@@ -44,8 +48,8 @@ static inline bool verdict_key_eq(const struct verdict_key *a, const struct verd
 
 /* What is known. False: nothing, or not any more. */
 bool verdict_table_find(const struct verdict_table *t, const struct verdict_key *key,
-                        uint64_t now_us, bool *ret_is_good);
+                        uint64_t now_us, struct verify_answer *ret);
 
 /* Remembers that up to `until_us`, which is not 0. */
 void verdict_table_put(struct verdict_table *t, const struct verdict_key *key, uint64_t until_us,
-                       bool is_good);
+                       struct verify_answer answer);

@@ -50,20 +50,37 @@ bool verify_lane_ask(struct verify_lane *lane, const char *password, const char 
     if (lane->asked - lane->taken == VERIFY_JOBS_MAX)
         return false;
     struct verify_job *job = job_at(lane, lane->asked);
+    job->is_token = false;
     memcpy(job->password, password, password_len + 1);
     memcpy(job->hash, hash, hash_len + 1);
     __atomic_store_n(&lane->asked, lane->asked + 1, __ATOMIC_RELEASE);
     return true;
 }
 
-bool verify_lane_take(struct verify_lane *lane, uint64_t *ret_number, bool *ret_is_good)
+struct verify_jwt *verify_lane_room(struct verify_lane *lane)
+{
+    ASSERT_HOT(lane->asked - lane->taken <= VERIFY_JOBS_MAX);
+    bool is_full = lane->asked - lane->taken == VERIFY_JOBS_MAX;
+    return is_full ? NULL : &job_at(lane, lane->asked)->jwt;
+}
+
+void verify_lane_ask_token(struct verify_lane *lane)
+{
+    struct verify_job *job = job_at(lane, lane->asked);
+    ASSERT(lane->asked - lane->taken < VERIFY_JOBS_MAX);
+    ASSERT(job->jwt.token_len <= VERIFY_TOKEN_BYTES_MAX && job->jwt.n_keys <= IMAGE_JWT_KEYS_MAX);
+    job->is_token = true;
+    __atomic_store_n(&lane->asked, lane->asked + 1, __ATOMIC_RELEASE);
+}
+
+bool verify_lane_take(struct verify_lane *lane, uint64_t *ret_number, struct verify_answer *ret)
 {
     uint64_t answered = __atomic_load_n(&lane->answered, __ATOMIC_ACQUIRE);
     ASSERT_HOT(answered - lane->taken <= VERIFY_JOBS_MAX);
     if (answered == lane->taken)
         return false;
     *ret_number = lane->taken;
-    *ret_is_good = job_at(lane, lane->taken)->is_good;
+    *ret = job_at(lane, lane->taken)->answer;
     lane->taken++;
     return true;
 }
@@ -74,11 +91,20 @@ const struct verify_job *verify_lane_oldest(struct verify_lane *lane)
     return lane->answered == asked ? NULL : job_at(lane, lane->answered);
 }
 
-void verify_lane_answer(struct verify_lane *lane, bool is_good)
+/* The hash is no secret of the client's, and is written over by the next. */
+static void wipe(struct verify_job *job)
+{
+    if (job->is_token)
+        explicit_bzero(job->jwt.token, sizeof(job->jwt.token));
+    else
+        explicit_bzero(job->password, sizeof(job->password));
+}
+
+void verify_lane_answer(struct verify_lane *lane, struct verify_answer answer)
 {
     struct verify_job *job = job_at(lane, lane->answered);
     ASSERT(lane->answered != __atomic_load_n(&lane->asked, __ATOMIC_ACQUIRE));
-    explicit_bzero(job->password, sizeof(job->password));
-    job->is_good = is_good;
+    wipe(job);
+    job->answer = answer;
     __atomic_store_n(&lane->answered, lane->answered + 1, __ATOMIC_RELEASE);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one worker and the verifier share: passwords to look at, and what was found. A ring of fixed
- * places; three numbers that only grow say who has which place, each has one writer, nobody waits.
+ * What one worker and the verifier share: passwords and tokens to look at, and what was found. A
+ * ring of fixed places; three numbers that only grow say who has which place, each has one writer,
+ * nobody waits.
  *
  *   taken <= answered <= asked <= taken + VERIFY_JOBS_MAX
  *
@@ -14,6 +15,8 @@
  */
 #pragma once
 
+#include "verify/verify_jwt.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,10 +26,25 @@
 #define VERIFY_PASSWORD_BYTES_MAX 255u /* crypt(3) takes 511 */
 #define VERIFY_HASH_BYTES_MAX 127u     /* as the image has them */
 
+/* What was found. */
+struct verify_answer {
+    bool is_good;
+    uint32_t from_s; /* Unix time; a password: 0 */
+    uint32_t to_s;   /* likewise: VERIFY_FOR_EVER */
+};
+
+#define VERIFY_FOR_EVER UINT32_MAX
+
 struct verify_job {
-    char password[VERIFY_PASSWORD_BYTES_MAX + 1];
-    char hash[VERIFY_HASH_BYTES_MAX + 1];
-    bool is_good; /* the answer */
+    bool is_token;
+    union {
+        struct {
+            char password[VERIFY_PASSWORD_BYTES_MAX + 1];
+            char hash[VERIFY_HASH_BYTES_MAX + 1];
+        };
+        struct verify_jwt jwt;
+    };
+    struct verify_answer answer;
 };
 
 struct verify_lane;
@@ -44,11 +62,18 @@ uint64_t verify_lane_next(const struct verify_lane *lane);
  * are under way. Worker's. */
 bool verify_lane_ask(struct verify_lane *lane, const char *password, const char *hash);
 
+/* Where the next token goes, to be filled whole and asked for by verify_lane_ask_token(). NULL:
+ * VERIFY_JOBS_MAX are under way. Worker's. */
+struct verify_jwt *verify_lane_room(struct verify_lane *lane);
+
+/* Asks whether the token is good that verify_lane_room() had room for. Worker's. */
+void verify_lane_ask_token(struct verify_lane *lane);
+
 /* The answer to the oldest job that has one and was not taken. False: none. Worker's. */
-bool verify_lane_take(struct verify_lane *lane, uint64_t *ret_number, bool *ret_is_good);
+bool verify_lane_take(struct verify_lane *lane, uint64_t *ret_number, struct verify_answer *ret);
 
 /* The oldest job without an answer; NULL: none. Verifier's. */
 const struct verify_job *verify_lane_oldest(struct verify_lane *lane);
 
-/* Answers it, and wipes the password. Verifier's. */
-void verify_lane_answer(struct verify_lane *lane, bool is_good);
+/* Answers it, and wipes the password or token. Verifier's. */
+void verify_lane_answer(struct verify_lane *lane, struct verify_answer answer);

@@ -22,6 +22,16 @@ struct verify_thread {
     struct verify_lane *const *lanes;
 };
 
+static struct verify_answer answer_to(struct verify_thread *t, const struct verify_job *job)
+{
+    struct verify_answer answer = {.to_s = VERIFY_FOR_EVER};
+    if (job->is_token)
+        answer.is_good = verify_jwt(&job->jwt, &answer.from_s, &answer.to_s) == JWT_FAULT_OK;
+    else
+        answer.is_good = verify_password(t->scratch, job->password, job->hash);
+    return answer;
+}
+
 /* One job of each lane. Returns how many there were. */
 static unsigned look(struct verify_thread *t)
 {
@@ -30,7 +40,7 @@ static unsigned look(struct verify_thread *t)
         const struct verify_job *job = verify_lane_oldest(t->lanes[i]);
         if (job == NULL)
             continue;
-        verify_lane_answer(t->lanes[i], verify_password(t->scratch, job->password, job->hash));
+        verify_lane_answer(t->lanes[i], answer_to(t, job));
         n++;
     }
     return n;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verifier: a thread that looks at passwords, because a good hash takes as long as a thousand
- * requests, and a worker must not. It goes round the workers' lanes, one job of each, so no
- * worker's clients can keep out another's. It runs on housekeeping's core and lets housekeeping go
- * first.
+ * The verifier: a thread that looks at passwords and tokens, because a good hash takes as long as
+ * a thousand requests, and a worker must not. It goes round the workers' lanes, one job of each, so
+ * no worker's clients can keep out another's. It runs on housekeeping's core and lets housekeeping
+ * go first.
  *
  * Owner, thread: the composer starts and ends it; the thread itself touches lanes only.
  */

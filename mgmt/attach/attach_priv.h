@@ -402,6 +402,11 @@ const char *session_run(const struct rule_reading *in, const json_t *json,
 const char *access_read(struct attach *a, const char *namespace, const json_t *obj,
                         struct plan_filter *ret, bool *ret_is_unresolved);
 
+/* The tokens that a policy asks for. NULL, or why it cannot; ret->is_unresolved: its ConfigMap is
+ * not there. */
+const char *jwt_read(struct attach *a, const char *namespace, const json_t *json,
+                     struct at_access *ret);
+
 /* The users of a policy's Secret. NULL, or why it has none; *ret_is_unresolved: it is not there. */
 const char *users_read(struct attach *a, const struct at_access *access, const char *namespace,
                        const char *secret, struct plan_basic *ret, bool *ret_is_unresolved);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AccessPolicies as filters. One is read once in a run, however many rules name it: its lists may
- * be long. What it says changes only with the object or its Secret, and then all is found out
- * anew.
+ * be long. What it says changes only with the object, its Secret or its ConfigMap, and then all is
+ * found out anew.
  */
 #include "attach/attach_priv.h"
 
@@ -68,6 +68,10 @@ static const struct at_access *read_access(struct attach *a, const char *namespa
     plan->allowed = read_ranges(a, json_object_get(addresses, "allow"), &plan->n_allowed);
     plan->denied = read_ranges(a, json_object_get(addresses, "deny"), &plan->n_denied);
     read_basic(a, namespace, at_path(obj, "spec", "basic"), access);
+    const json_t *jwt = at_path(obj, "spec", "jwt");
+    if (jwt != NULL) {
+        access->fault = jwt_read(a, namespace, jwt, access);
+    }
     access->next = *bucket;
     *bucket = access;
     return access;

@@ -211,6 +211,24 @@ struct plan_basic {
     const struct plan_user *users; /* by name, each once */
 };
 
+struct plan_jwt_key {
+    const char *kid; /* NULL: it has none */
+    struct slice spki;
+    uint32_t algs; /* of enum image_jwt_alg */
+};
+
+/* Who may ask with a token. */
+struct plan_jwt {
+    uint64_t id[2]; /* a digest of the policy's name and of all that follows */
+    const char *realm;
+    const char *issuer;
+    bool hides_authorization;
+    uint32_t n_audiences; /* 0: whoever a token is for */
+    uint32_t n_keys;
+    const char **audiences;
+    const struct plan_jwt_key *keys; /* as the set has them */
+};
+
 /* An AccessPolicy, shared by all rules that name it. One that is not there is not here, either. */
 struct plan_access {
     const char *name;   /* "namespace/name" */
@@ -219,6 +237,7 @@ struct plan_access {
     const struct image_range *allowed; /* of client addresses, as written */
     const struct image_range *denied;
     const struct plan_basic *basic; /* NULL: nobody is asked for a password */
+    const struct plan_jwt *jwt;     /* NULL: nobody is asked for a token */
 };
 
 enum plan_filter_type {

@@ -183,6 +183,19 @@ static void dump_ranges(const char *what, const struct image_range *ranges, uint
     }
 }
 
+static void dump_jwt(const struct plan_jwt *jwt, FILE *out)
+{
+    fprintf(out, " jwt \"%s\" issuer %s", jwt->realm, jwt->issuer);
+    for (uint32_t i = 0; i < jwt->n_audiences; i++) {
+        fprintf(out, " audience %s", jwt->audiences[i]);
+    }
+    for (uint32_t i = 0; i < jwt->n_keys; i++) {
+        const char *kid = jwt->keys[i].kid;
+        fprintf(out, " key %s algs %x", kid != NULL ? kid : "-", jwt->keys[i].algs);
+    }
+    fputs(jwt->hides_authorization ? " hidden" : "", out);
+}
+
 static void dump_access(const struct plan_access *a, FILE *out)
 {
     fprintf(out, "access %s", a->name);
@@ -191,6 +204,9 @@ static void dump_access(const struct plan_access *a, FILE *out)
     if (a->basic != NULL) {
         fprintf(out, " basic \"%s\" users %u%s", a->basic->realm, a->basic->n_users,
                 a->basic->hides_authorization ? " hidden" : "");
+    }
+    if (a->jwt != NULL) {
+        dump_jwt(a->jwt, out);
     }
 }
 

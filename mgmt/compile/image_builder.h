@@ -142,6 +142,25 @@ struct image_basic_spec {
     uint32_t n_users;
 };
 
+/* A key that tokens may be signed with; see struct image_jwt_key. */
+struct image_jwt_key_spec {
+    const char *kid; /* NULL: none */
+    struct slice spki;
+    uint32_t algs;
+};
+
+/* Who may ask with a token; see struct image_jwt. */
+struct image_jwt_spec {
+    uint64_t id[2];
+    const char *realm;
+    const char *issuer;
+    bool hides_authorization;
+    const char *const *audiences;
+    uint32_t n_audiences;
+    const struct image_jwt_key_spec *keys;
+    uint32_t n_keys;
+};
+
 /* Whose requests a rule takes; see struct image_access. The ranges are in any order and may
  * overlap; one of IPv6 means no IPv4 address. */
 struct image_access_spec {
@@ -151,6 +170,7 @@ struct image_access_spec {
     uint32_t n_allowed; /* 0: all that are not denied */
     uint32_t n_denied;
     const struct image_basic_spec *basic; /* NULL: nobody is asked for a password */
+    const struct image_jwt_spec *jwt;     /* NULL: nobody is asked for a token; never both */
 };
 
 /*

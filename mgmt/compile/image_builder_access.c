@@ -143,6 +143,7 @@ static uint32_t access_of(struct image_builder *b, const struct image_access_spe
     entry.n_allowed = push_list(b, spec->allowed, spec->n_allowed);
     entry.n_denied = push_list(b, spec->denied, spec->n_denied);
     entry.basic = push_basic(b, spec->basic);
+    entry.jwt = image_builder_push_jwt(b, spec->jwt);
     struct image_access *e = NULL;
     if (image_builder_string(b, name, &entry.name))
         e = image_vec_push(b, SECTION(b, ACCESSES));
@@ -157,7 +158,8 @@ int image_builder_access(struct image_builder *b, const struct image_access_spec
 {
     if (!image_builder_takes_entry(b, IMAGE_FILTER_ACCESS, IMAGE_ACCESSES_PER_RULE_MAX) ||
         !image_arg_is(spec->name, IMAGE_TEXT_NAME) || !is_list(spec->allowed, spec->n_allowed) ||
-        !is_list(spec->denied, spec->n_denied) || (spec->basic != NULL && !is_basic(spec->basic)))
+        !is_list(spec->denied, spec->n_denied) || (spec->basic != NULL && !is_basic(spec->basic)) ||
+        (spec->jwt != NULL && (spec->basic != NULL || !image_builder_is_jwt(spec->jwt))))
         return -EINVAL;
     uint32_t access = access_of(b, spec);
     uint32_t *use = access == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, ACCESS_USES));

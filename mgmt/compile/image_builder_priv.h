@@ -164,6 +164,12 @@ static inline bool image_arg_is(const char *text, enum image_text_kind kind)
     return s.len <= IMAGE_STRING_BYTES_MAX && image_is_text(s, kind);
 }
 
+/* Could it stand in the image (image_builder_jwt.c)? */
+bool image_builder_is_jwt(const struct image_jwt_spec *jwt);
+
+/* Stores it; returns its index. IMAGE_NONE: it is NULL, or b->error is set. */
+uint32_t image_builder_push_jwt(struct image_builder *b, const struct image_jwt_spec *jwt);
+
 /* The route begun last; NULL: none. Valid until the next. */
 struct image_route *image_builder_last_route(const struct image_builder *b);
 

@@ -33,11 +33,15 @@ LIMITS = (  # (namespace, name, spec)
     ("a", "keys", {"requests": 3, "per": "1m30s", "burst": 7, "key": {"type": "Header", "name": "X-Key"}}),
     ("b", "all", {"requests": 1, "per": "24h", "burst": 365, "key": {"type": "ClientAddress"}}))
 
+KEYS = ('{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one",'
+        ' "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}')
 ACCESSES = (  # likewise
     ("a", "all", {}),
     ("a", "some", {"addresses": {"allow": ["10.0.0.0/8", "10.1.0.0/16", "::/0", "192.0.2.9", "9.0.0.0-10.0.0.3"],
                                  "deny": ["10.2.0.0/16", "2001:db8::/32"]}}),
-    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]}}),
+    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]},
+                  "jwt": {"issuer": "https://issuer", "audiences": ["web", "api"], "realm": "t",
+                          "forwardAuthorization": True, "jwks": {"inline": KEYS}}}),
     ("b", "some", {"basic": {"secretRef": {"name": "users"}, "realm": "r", "forwardAuthorization": False}}))
 HASH = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
 USERS = base64.b64encode(f"bob:{HASH}\nada:{HASH}\n".encode()).decode()

@@ -11,6 +11,7 @@ UNIT_MS = {"h": 3600_000, "m": 60_000, "s": 1000, "ms": 1}
 V4_FIRST, V4_LAST = 0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF  # where IPv4 addresses lie among those of IPv6
 FRAMING = {"connection"}  # of those that are generated: fields that no filter may touch
 NOT_IN_PATHS = re.compile(r"""[^!-~]|[?#"<>\\^`{|}]""")
+EDDSA, SPKI_BYTES = 64, 44  # of the key in make_objects.ACCESSES
 
 
 def milliseconds(duration):
@@ -86,9 +87,11 @@ def expected_access(objects, route_namespace, ref):
     name = f"{route_namespace}/{ref['name']}"
     spec = next(o["spec"] for o in kind_of(objects, "AccessPolicy") if name_of(o) == name)
     addresses = spec.get("addresses", {})
-    basic = spec.get("basic")
+    basic, jwt = spec.get("basic"), spec.get("jwt")
     return [name, ranges(addresses.get("allow", [])), ranges(addresses.get("deny", [])),
-            basic and [basic["realm"], ["ada", "bob"], not basic["forwardAuthorization"]]]
+            basic and [basic["realm"], ["ada", "bob"], not basic["forwardAuthorization"]],
+            jwt and [jwt["realm"], jwt["issuer"], jwt["audiences"], [["one", EDDSA, SPKI_BYTES]],
+                     not jwt["forwardAuthorization"]]]
 
 
 def expected_extension(objects, route_namespace, ref):

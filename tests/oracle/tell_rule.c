@@ -114,11 +114,30 @@ static json_t *tell_basic(const struct image_view *v, uint32_t basic)
     return json_pack("[o,o,b]", tell_text(v, b->realm), names, (int)b->hides_authorization);
 }
 
+/* [realm, issuer, audiences, [kid, algorithms, bytes of the key] of each, is hidden], or null. */
+static json_t *tell_jwt(const struct image_view *v, uint32_t jwt)
+{
+    if (jwt == IMAGE_NONE)
+        return json_null();
+    const struct image_jwt *j = &v->jwts[jwt];
+    json_t *audiences = json_array(), *keys = json_array();
+    for (uint32_t i = 0; i < j->n_audiences; i++)
+        json_array_append_new(audiences, tell_text(v, v->jwt_audiences[j->first_audience + i]));
+    for (uint32_t i = 0; i < j->n_keys; i++) {
+        const struct image_jwt_key *key = &v->jwt_keys[j->first_key + i];
+        json_array_append_new(keys, json_pack("[o,i,i]", tell_text(v, key->kid), (int)key->algs,
+                                              (int)key->spki.length));
+    }
+    return json_pack("[o,o,o,o,b]", tell_text(v, j->realm), tell_text(v, j->issuer), audiences,
+                     keys, (int)j->hides_authorization);
+}
+
 static json_t *tell_access(const struct image_view *v, const struct image_access *a)
 {
     const struct image_range *ranges = &v->ranges[a->first_range];
-    return json_pack("[o,o,o,o]", tell_text(v, a->name), tell_ranges(ranges, a->n_allowed),
-                     tell_ranges(ranges + a->n_allowed, a->n_denied), tell_basic(v, a->basic));
+    return json_pack("[o,o,o,o,o]", tell_text(v, a->name), tell_ranges(ranges, a->n_allowed),
+                     tell_ranges(ranges + a->n_allowed, a->n_denied), tell_basic(v, a->basic),
+                     tell_jwt(v, a->jwt));
 }
 
 static json_t *tell_accesses(const struct image_view *v, const struct image_filter *filter)

@@ -122,6 +122,20 @@ static void add_accesses(struct image_builder *b)
         .id = {1, 2}, .realm = "door", .users = users, .n_users = array_len(users)};
     REQUIRE(image_builder_access(
                 b, &(struct image_access_spec){.name = "a/all", .basic = &basic}) == 0);
+    static const char *const audiences[] = {"api", "web"};
+    const struct image_jwt_key_spec keys[] = {
+        {.kid = "one", .spki = SLICE_LIT("a key"), .algs = IMAGE_JWT_RS256},
+        {.spki = SLICE_LIT("another"), .algs = IMAGE_JWT_EDDSA}};
+    const struct image_jwt_spec jwt = {.id = {3, 4},
+                                       .realm = "tokens",
+                                       .issuer = "https://issuer.me",
+                                       .audiences = audiences,
+                                       .n_audiences = array_len(audiences),
+                                       .keys = keys,
+                                       .n_keys = array_len(keys)};
+    for (unsigned i = 0; i < 2; i++)
+        REQUIRE(image_builder_access(
+                    b, &(struct image_access_spec){.name = "a/token", .jwt = &jwt}) == 0);
 }
 
 static void add_shop(struct image_builder *b, uint32_t listener)

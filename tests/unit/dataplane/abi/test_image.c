@@ -517,7 +517,7 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
     struct image_view v;
     uint32_t section;
     image_view_init(&v, data);
-    REQUIRE(v.n_accesses == 2 && v.n_access_uses == 2 && v.n_ranges == 4);
+    REQUIRE(v.n_accesses == 3 && v.n_access_uses == 4 && v.n_ranges == 4);
     const struct image_access *some = &v.accesses[0], *all = &v.accesses[1];
     REQUIRE(some->n_allowed == 3 && some->n_denied == 1 && all->n_allowed + all->n_denied == 0);
     const struct {
@@ -525,7 +525,7 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
         uint8_t value;
         enum image_fault fault;
     } rows[] = {
-        {(const uint8_t *)&v.access_uses[1], 2, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&v.access_uses[1], 3, IMAGE_FAULT_INDEX},
         {(const uint8_t *)&v.access_uses[1], 0, IMAGE_FAULT_OK},
         {(const uint8_t *)&some->first_range, 1, IMAGE_FAULT_INDEX},
         {(const uint8_t *)&some->n_allowed, 4, IMAGE_FAULT_INDEX},
@@ -588,6 +588,55 @@ TEST(passwords_have_a_realm_and_users_in_order)
     };
     for (unsigned i = 0; i < array_len(rows); i++)
         CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+    free(data);
+}
+
+TEST(tokens_have_an_issuer_and_keys_of_which_each_says_how_it_signs)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_jwts == 1 && v.n_jwt_keys == 2 && v.n_jwt_audiences == 2);
+    REQUIRE(v.accesses[2].jwt == 0 && v.accesses[2].basic == IMAGE_NONE);
+    const struct image_jwt *e = &v.jwts[0];
+    const struct image_jwt_key *key = &v.jwt_keys[0];
+    const struct image_string *audience = &v.jwt_audiences[0];
+    const struct {
+        const void *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&v.accesses[2].jwt, 1, IMAGE_FAULT_INDEX},
+        {&e->reserved[6], 1, IMAGE_FAULT_RESERVED},
+        {&e->hides_authorization, 1, IMAGE_FAULT_OK},
+        {&e->hides_authorization, 2, IMAGE_FAULT_VALUE},
+        {&e->n_keys, IMAGE_JWT_KEYS_MAX + 1, IMAGE_FAULT_VALUE},
+        {&e->n_keys, 3, IMAGE_FAULT_INDEX},
+        {&e->n_keys, 1, IMAGE_FAULT_OWNER},
+        {&e->first_key, 1, IMAGE_FAULT_INDEX},
+        {&e->n_audiences, IMAGE_JWT_AUDIENCES_MAX + 1, IMAGE_FAULT_VALUE},
+        {&e->n_audiences, 3, IMAGE_FAULT_INDEX},
+        {&e->n_audiences, 1, IMAGE_FAULT_OWNER},
+        {&e->first_audience, 1, IMAGE_FAULT_INDEX},
+        {&e->realm.length, 0, IMAGE_FAULT_STRING},
+        {v.strings + e->realm.offset, '"', IMAGE_FAULT_TEXT},
+        {v.strings + e->issuer.offset, '\n', IMAGE_FAULT_TEXT},
+        {(const uint8_t *)&e->issuer.offset + 3, 1, IMAGE_FAULT_STRING},
+        {&key->algs, 0, IMAGE_FAULT_VALUE},
+        {&key->algs, IMAGE_JWT_RS256 | IMAGE_JWT_ES256, IMAGE_FAULT_VALUE},
+        {&key->algs, 0x80, IMAGE_FAULT_VALUE},
+        {&key->algs, IMAGE_JWT_ALGS_RSA, IMAGE_FAULT_OK},
+        {v.strings + key->kid.offset, 0x7f, IMAGE_FAULT_TEXT},
+        {(const uint8_t *)&key->spki.offset + 3, 1, IMAGE_FAULT_STRING},
+        {v.strings + audience->offset, 0, IMAGE_FAULT_TEXT},
+        {(const uint8_t *)&audience->offset + 3, 1, IMAGE_FAULT_STRING},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++)
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+    memset(data + ((const uint8_t *)&v.accesses[2].basic - data), 0, sizeof(uint32_t));
+    CHECK_EQ(fault_with(data, len, &e->reserved[0], 0, &section), IMAGE_FAULT_VALUE); /* both */
     free(data);
 }
 
@@ -768,6 +817,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(an_access_has_lists_of_its_own_that_can_be_searched),
           T(passwords_have_a_realm_and_users_in_order),
+          T(tokens_have_an_issuer_and_keys_of_which_each_says_how_it_signs),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
           T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),

@@ -229,6 +229,33 @@ static void add_basics(const struct world *w, struct image_builder *b)
     end_access_rule(b, "/two-doors");
 }
 
+static void add_tokens(const struct world *w, struct image_builder *b)
+{
+    static const char *const audiences[] = {"api", "web"};
+    const struct image_jwt_key_spec keys[] = {
+        {.kid = "k1", .spki = SLICE_LIT("not looked at"), .algs = IMAGE_JWT_ES256},
+        {.spki = SLICE_LIT("nor this"), .algs = IMAGE_JWT_ALGS_RSA}};
+    struct image_jwt_spec open = {.id = {w->token_id, 4},
+                                  .realm = "api",
+                                  .issuer = "https://issuer.example",
+                                  .audiences = audiences,
+                                  .n_audiences = 2,
+                                  .keys = keys,
+                                  .n_keys = 2};
+    struct image_jwt_spec hidden = {.id = {5, 6},
+                                    .realm = "x",
+                                    .issuer = "i",
+                                    .hides_authorization = true,
+                                    .keys = keys,
+                                    .n_keys = 1};
+    rule(b, 7);
+    add_access(b, &(struct image_access_spec){.name = "ns/token", .jwt = &open});
+    end_access_rule(b, "/token");
+    rule(b, 8);
+    add_access(b, &(struct image_access_spec){.name = "ns/token-hidden", .jwt = &hidden});
+    end_access_rule(b, "/token-hidden");
+}
+
 static void add_accesses(struct world *w, struct image_builder *b, uint32_t listener)
 {
     static const char *const any[] = {"*"};
@@ -260,6 +287,7 @@ static void add_accesses(struct world *w, struct image_builder *b, uint32_t list
     add_access(b, &allow);
     end_access_rule(b, "/script");
     add_basics(w, b);
+    add_tokens(w, b);
     int error = image_builder_attach(b, listener, "access.example");
     ASSERT(error == 0);
 }
@@ -570,7 +598,8 @@ bool world_verdict(struct world *w, bool is_good)
 {
     if (verify_lane_oldest(w->lane) == NULL)
         return false;
-    verify_lane_answer(w->lane, is_good);
+    struct verify_answer answer = {is_good, w->token_from_s, w->token_to_s};
+    verify_lane_answer(w->lane, answer);
     world_run(w);
     return true;
 }

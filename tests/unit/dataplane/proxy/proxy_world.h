@@ -21,7 +21,9 @@
  * these, but not 192.0.2.9, /both -> those that both take, /script -> as /allow, behind CORS for
  * all and with 1 request in 10 s, /basic -> for ada with her password, realm "the office", behind
  * CORS for all, /hidden -> for bob, whose credentials the backend does not get, /two-doors -> for
- * who is let in by both. Nobody looks at passwords unless the test does (world_verdict()).
+ * who is let in by both, /token -> for who has a token, realm "api", /token-hidden -> likewise, the
+ * backend does not get it. Nobody looks at passwords and tokens unless the test does
+ * (world_verdict()).
  * Endpoints: group 1 = 10.0.0.1:8080 and 10.0.0.2:8080.
  */
 #pragma once
@@ -52,7 +54,10 @@ struct world {
     struct endpoint_table *table;
     struct proxy *proxy;
     struct verify_lane *lane;
-    const char *ada; /* her hash in the next image; NULL: one */
+    const char *ada;       /* her hash in the next image; NULL: one */
+    uint64_t token_id;     /* of /token's policy in the next image */
+    uint32_t token_from_s; /* what world_verdict() tells of times */
+    uint32_t token_to_s;
     void *image;
     struct image_view view;
     unsigned pins;

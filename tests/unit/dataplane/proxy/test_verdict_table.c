@@ -27,14 +27,14 @@ static struct verdict_key key_of(unsigned set, unsigned i)
 static int known(unsigned set, unsigned i, uint64_t now_us)
 {
     struct verdict_key key = key_of(set, i);
-    bool is_good;
-    return verdict_table_find(&t, &key, now_us, &is_good) ? is_good : -1;
+    struct verify_answer answer;
+    return verdict_table_find(&t, &key, now_us, &answer) ? answer.is_good : -1;
 }
 
 static void put(unsigned set, unsigned i, uint64_t until_us, bool is_good)
 {
     struct verdict_key key = key_of(set, i);
-    verdict_table_put(&t, &key, until_us, is_good);
+    verdict_table_put(&t, &key, until_us, (struct verify_answer){.is_good = is_good});
 }
 
 TEST(a_verdict_is_known_until_its_time)
@@ -67,11 +67,12 @@ TEST(keys_that_differ_in_any_half_are_told_apart)
 {
     begin();
     struct verdict_key one = {{5, 6}}, other = {{5, 7}}, third = {{5 + VERDICTS, 6}};
-    bool is_good;
-    verdict_table_put(&t, &one, NOW, true);
-    CHECK(verdict_table_find(&t, &one, 0, &is_good));
-    CHECK(!verdict_table_find(&t, &other, 0, &is_good));
-    CHECK(!verdict_table_find(&t, &third, 0, &is_good));
+    struct verify_answer answer;
+    verdict_table_put(&t, &one, NOW, (struct verify_answer){true, 3, UINT32_MAX});
+    REQUIRE(verdict_table_find(&t, &one, 0, &answer));
+    CHECK(answer.is_good && answer.from_s == 3 && answer.to_s == UINT32_MAX);
+    CHECK(!verdict_table_find(&t, &other, 0, &answer));
+    CHECK(!verdict_table_find(&t, &third, 0, &answer));
 }
 
 UNIT_MAIN("proxy/verdict_table", T(a_verdict_is_known_until_its_time),

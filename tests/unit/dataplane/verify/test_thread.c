@@ -10,10 +10,10 @@
 static bool answer_of(struct verify_lane *lane)
 {
     uint64_t number;
-    bool is_good;
-    while (!verify_lane_take(lane, &number, &is_good))
+    struct verify_answer answer;
+    while (!verify_lane_take(lane, &number, &answer))
         sched_yield();
-    return is_good;
+    return answer.is_good;
 }
 
 TEST(a_thread_answers_all_lanes)

@@ -85,6 +85,7 @@ TEST(addresses_are_given_kept_shared_and_refused)
 TEST(access_policies_are_found_in_the_routes_namespace_and_never_skipped)
 {
     scenario_check("access.yaml");
+    scenario_check("tokens.yaml");
 }
 
 TEST(rate_limits_are_found_in_the_routes_namespace_and_never_skipped)
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
         T(a_route_loses_its_grant_and_gets_it_back),
         T(a_rule_follows_its_rate_limit),
         T(passwords_are_told_of_by_the_line_and_never_shown),
+        T(keys_that_cannot_be_used_are_told_of_by_their_place),
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),

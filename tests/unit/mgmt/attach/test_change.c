@@ -343,6 +343,31 @@ void passwords_are_told_of_by_the_line_and_never_shown(void)
     scenario_close(&s);
 }
 
+void keys_that_cannot_be_used_are_told_of_by_their_place(void)
+{
+    struct scenario s;
+    scenario_open(&s, "tokens.yaml");
+    scenario_reconcile(&s, true, T0);
+    json_t *route = parent(&s, "HTTPRoute ns/tokens");
+    CHECK_STR(scenario_field(route, "ResolvedRefs", "message"),
+              "rules[6].filters[0].extensionRef: AccessPolicy ns/lost has "
+              "spec.jwt.jwks.configMapRef: ConfigMap ns/nowhere does not exist, requests are "
+              "answered 500");
+    const char *dropped = scenario_field(route, "PartiallyInvalid", "message");
+    CHECK(strstr(dropped, "rules[2]: filters[0]: AccessPolicy ns/index has "
+                          "spec.jwt.jwks.configMapRef: ConfigMap ns/other keys[1] has private "
+                          "parts") != NULL);
+    CHECK(strstr(dropped, "keys[1] has the kid of another") != NULL);
+    CHECK(strstr(dropped, "ConfigMap ns/garbage is no JSON (line 1)") != NULL);
+    CHECK(strstr(dropped, "ConfigMap ns/no-keys has no keys") != NULL);
+    json_t *map = scenario_find(&s, "ConfigMap ns/keys");
+    fixture_set_new(map, "metadata.name", json_string("nowhere"));
+    scenario_reconcile(&s, true, T1);
+    CHECK(scenario_plan_has(&s, "access ns/lost jwt \"restricted\" issuer https://issuer key one"));
+    CHECK(!scenario_plan_has(&s, "access ns/good"));
+    scenario_close(&s);
+}
+
 void messages_say_what_to_do(void)
 {
     struct scenario s;

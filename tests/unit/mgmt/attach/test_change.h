@@ -17,6 +17,7 @@ void an_object_that_is_being_deleted_serves_no_more(void);
 void a_route_loses_its_grant_and_gets_it_back(void);
 void a_rule_follows_its_rate_limit(void);
 void passwords_are_told_of_by_the_line_and_never_shown(void);
+void keys_that_cannot_be_used_are_told_of_by_their_place(void);
 void messages_say_what_to_do(void);
 void damaged_objects_never_crash_a_run(void);
 void an_update_gives_what_a_new_run_gives(void);

@@ -409,6 +409,59 @@ TEST(passwords_are_stored_once_or_refused_whole)
     image_builder_free(b);
 }
 
+TEST(tokens_are_stored_once_or_refused_whole)
+{
+    static char long_key[IMAGE_JWT_KEY_BYTES_MAX + 1], long_name[IMAGE_JWT_NAME_BYTES_MAX + 2];
+    const char *const audiences[] = {"api"}, *const bad_audiences[] = {""};
+    const struct slice spki = SLICE_LIT("a key");
+    const struct image_jwt_key_spec keys[] = {{"k", spki, IMAGE_JWT_ES256}};
+    const struct image_jwt_key_spec bad_keys[][1] = {
+        {{"k", spki, IMAGE_JWT_ES256 | IMAGE_JWT_RS256}},
+        {{"k", spki, 0}},
+        {{"k", {NULL, 0}, IMAGE_JWT_ES256}},
+        {{"k", slice_of(long_key, sizeof(long_key)), IMAGE_JWT_ES256}},
+        {{long_name, spki, IMAGE_JWT_ES256}},
+    };
+    const struct image_jwt_spec good = {.id = {1, 2},
+                                        .realm = "r",
+                                        .issuer = "i",
+                                        .audiences = audiences,
+                                        .n_audiences = 1,
+                                        .keys = keys,
+                                        .n_keys = 1};
+    struct image_jwt_spec bad[5 + array_len(bad_keys)];
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    for (size_t i = 0; i < array_len(bad); i++)
+        bad[i] = good;
+    bad[0].realm = "\"";
+    bad[1].issuer = "";
+    bad[2].audiences = bad_audiences;
+    bad[3].n_keys = IMAGE_JWT_KEYS_MAX + 1;
+    bad[4].issuer = long_name;
+    for (size_t i = 0; i < array_len(bad_keys); i++)
+        bad[5 + i].keys = bad_keys[i];
+    struct image_builder *b = begin();
+    begin_rule(b);
+    struct image_access_spec spec = {.name = "n/a"};
+    for (size_t i = 0; i < array_len(bad); i++) {
+        spec.jwt = &bad[i];
+        CHECK_EQ(image_builder_access(b, &spec), -EINVAL);
+    }
+    spec.jwt = &good;
+    spec.basic = &(struct image_basic_spec){.id = {1, 2}, .realm = "r"};
+    CHECK_EQ(image_builder_access(b, &spec), -EINVAL); /* both */
+    spec.basic = NULL;
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    CHECK_EQ(image_builder_access(b, &spec), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_accesses == 1 && v.n_jwts == 1 && v.n_jwt_keys == 1 && v.n_jwt_audiences == 1);
+    CHECK(slice_eq(image_text(&v, v.jwt_keys[0].spki), spki));
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(cors_filters_are_refused_whole)
 {
     static const char *const bad_origins[] = {"",
@@ -761,7 +814,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
-          T(passwords_are_stored_once_or_refused_whole),
+          T(passwords_are_stored_once_or_refused_whole), T(tokens_are_stored_once_or_refused_whole),
           T(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole),
           T(sessions_have_names_that_clients_keep_and_that_break_no_message),
           T(a_prefix_is_replaced_only_where_one_is_matched),

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of AccessPolicies. See rules.h. */
+#include "model/rules_priv.h"
+
+bool rule_not_both(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !(rule_has(self, rule->a) && rule_has(self, rule->b));
+}
+
+bool rule_just_one(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return rule_has(self, rule->a) != rule_has(self, rule->b);
+}
