@@ -73,32 +73,35 @@ static bool is_known(const struct plan_jwt_key *keys, uint32_t n, const char *ki
 static const char *read_keys(struct attach *a, const json_t *list, struct plan_jwt *ret)
 {
     struct plan_jwt_key *keys = ARENA_ARRAY(a->arena, struct plan_jwt_key, IMAGE_JWT_KEYS_MAX);
-    size_t size = json_array_size(list);
-    if (size == 0) {
-        return "has no keys";
-    }
-    if (size > IMAGE_JWT_KEYS_MAX) {
-        return arena_printf(a->arena, "has more than %u keys", IMAGE_JWT_KEYS_MAX);
-    }
-    for (uint32_t i = 0; i < size; i++) {
+    uint32_t n = 0;
+    size_t i;
+    const json_t *json;
+    json_array_foreach(list, i, json)
+    {
         struct jwk jwk = {0};
-        const char *why = jwk_read(json_array_get(list, i), &jwk);
-        if (why == NULL && is_known(keys, i, jwk.kid)) {
+        if (jwk_is_for_others(json)) {
+            continue;
+        }
+        if (n == IMAGE_JWT_KEYS_MAX) {
+            return arena_printf(a->arena, "has more than %u keys", IMAGE_JWT_KEYS_MAX);
+        }
+        const char *why = jwk_read(json, &jwk);
+        if (why == NULL && is_known(keys, n, jwk.kid)) {
             why = "has the kid of another";
         }
         if (why != NULL) {
-            return arena_printf(a->arena, "keys[%u] %s", i, why);
+            return arena_printf(a->arena, "keys[%zu] %s", i, why);
         }
         uint8_t *spki = arena_alloc(a->arena, 1, jwk.spki_len);
         memcpy(spki, jwk.spki, jwk.spki_len);
-        keys[i] =
+        keys[n++] =
             (struct plan_jwt_key){.kid = jwk.kid != NULL ? arena_strdup(a->arena, jwk.kid) : NULL,
                                   .spki = slice_of(spki, jwk.spki_len),
                                   .algs = jwk.algs};
     }
     ret->keys = keys;
-    ret->n_keys = (uint32_t)size;
-    return NULL;
+    ret->n_keys = n;
+    return n > 0 ? NULL : "has no keys for signatures";
 }
 
 static const char *read_set(struct attach *a, const char *text, struct plan_jwt *ret)

@@ -155,15 +155,31 @@ static uint32_t algs_of(const json_t *json, const struct kind *kind)
     return algs;
 }
 
+static bool has_private_parts(const json_t *json)
+{
+    static const char *const secrets[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (json_object_get(json, secrets[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jwk_is_for_others(const json_t *json)
+{
+    const char *use = text_of(json, "use");
+    bool is_typed = text_of(json, "kty")[0] != '\0';
+    return is_typed && !has_private_parts(json) &&
+           ((use[0] != '\0' && strcmp(use, "sig") != 0) || kind_of(json) == NULL);
+}
+
 /* As what else it says allows; NULL, or what does not. */
 static const char *check_use(const json_t *json)
 {
-    static const char *const secrets[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
     const char *use = text_of(json, "use");
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (json_object_get(json, secrets[i]) != NULL) {
-            return "has private parts: it has to be public only, and this one is lost";
-        }
+    if (has_private_parts(json)) {
+        return "has private parts: it has to be public only, and this one is lost";
     }
     if (json_object_get(json, "use") != NULL && strcmp(use, "sig") != 0) {
         return "is not for signatures (use is not sig)";

@@ -122,5 +122,32 @@ TEST(what_is_wrong_with_a_key_is_said)
     }
 }
 
+TEST(keys_that_are_for_others_are_passed_over_but_none_with_private_parts)
+{
+    static const struct {
+        const char *text;
+        bool is_for_others;
+    } rows[] = {
+        {KEY(P256), false},
+        {KEY(P256 MEMBER("use", "sig")), false},
+        {KEY(P256 MEMBER("use", "enc")), true},
+        {KEY(RSA(N2048) MEMBER("use", "enc") MEMBER("alg", "RSA-OAEP")), true},
+        {KEY(EC("P-521", X256, Y256)), true},
+        {KEY(KTY("AKP") MEMBER("alg", "ML-DSA-44")), true},
+        {KEY(P256 MEMBER("use", "enc") MEMBER("d", "AQAB")), false},
+        {KEY(KTY("oct") MEMBER("k", "AQAB")), false},
+        {KEY(P256 ",\"use\":1"), false},
+        {"{}", false},
+        {"[]", false},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        json_t *json = json_loads(rows[i].text, 0, NULL);
+        REQUIRE(json != NULL);
+        CHECK_EQ(jwk_is_for_others(json), rows[i].is_for_others);
+        json_decref(json);
+    }
+}
+
 UNIT_MAIN("attach/jwk", T(keys_of_each_kind_sign_by_what_they_can_or_say),
-          T(what_is_wrong_with_a_key_is_said))
+          T(what_is_wrong_with_a_key_is_said),
+          T(keys_that_are_for_others_are_passed_over_but_none_with_private_parts))
