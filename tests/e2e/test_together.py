@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features that meet: TLS behind a PROXY header, WebSocket by TLS, policies about clients that a header tells, passwords
-while the configuration changes, kept bodies by TLS, keys of Maglev whose pod is ill, and what routes count of all that."""
+"""Features that meet: TLS behind a PROXY header, WebSocket by TLS, policies about clients that a header tells,
+passwords while the configuration changes, kept bodies by TLS, keys of Maglev whose pod is ill, what routes count."""
 import concurrent.futures
 import contextlib
 import hashlib

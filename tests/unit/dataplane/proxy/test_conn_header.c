@@ -168,8 +168,7 @@ TEST(a_connection_without_a_byte_is_no_fault)
     world_done(&w);
 }
 
-/* The first bytes behind the header say what the connection speaks: what they were not, TLS tells by
- * an alert. */
+/* A request in plain text, which TLS counts as garbage. */
 TEST(who_waits_for_its_header_speaks_what_the_listener_speaks_when_it_is_there)
 {
     for (unsigned was_tls = 0; was_tls < 2; was_tls++) {
