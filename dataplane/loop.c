@@ -6,6 +6,7 @@
 #include "loop.h"
 
 #include "core/core.h"
+#include "tls/tls.h"
 #include "worker.h"
 
 #include <rte_cycles.h>
@@ -93,5 +94,6 @@ int loop_run(void *arg)
         stat_add(core, STAT_core_cycles_total, awake - before); /* slept: total, but not busy */
         before = awake;
     }
+    tls_thread_done();
     return 0;
 }

@@ -31,11 +31,12 @@ static bool is_statuses(const struct image_health *e)
 static bool is_check(const struct image_health *e)
 {
     bool is_http = e->check == IMAGE_HEALTH_CHECK_HTTP,
-         is_grpc = e->check == IMAGE_HEALTH_CHECK_GRPC;
-    bool has_host = is_http || is_grpc || e->check == IMAGE_HEALTH_CHECK_TLS;
+         is_grpc = e->check == IMAGE_HEALTH_CHECK_GRPC, is_tls = e->check == IMAGE_HEALTH_CHECK_TLS;
+    bool has_host = is_http || is_grpc || is_tls;
     if (e->check >= IMAGE_HEALTH_CHECKS || !is_statuses(e) || is_http != (e->n_statuses > 0) ||
         is_http != (e->path.length > 0) || (!has_host && e->host.length > 0) ||
-        e->service.length > (is_grpc ? IMAGE_GRPC_SERVICE_BYTES_MAX : 0))
+        e->service.length > (is_grpc ? IMAGE_GRPC_SERVICE_BYTES_MAX : 0) ||
+        (is_tls && e->host.length > IMAGE_SERVER_NAME_BYTES_MAX))
         return false;
     if (e->check == IMAGE_HEALTH_CHECK_NONE)
         return (e->interval_ms | e->timeout_ms | e->port | e->healthy_checks |

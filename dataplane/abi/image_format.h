@@ -121,6 +121,7 @@
 #define IMAGE_HEALTH_MS_MAX 86400000u         /* a day; what rests longer is better taken out */
 #define IMAGE_HEALTH_COUNT_MAX 1000u          /* of checks or failures in a row */
 #define IMAGE_GRPC_SERVICE_BYTES_MAX 253u     /* as HealthPolicy allows */
+#define IMAGE_SERVER_NAME_BYTES_MAX 253u      /* of a host: RFC 1035, section 2.3.4 */
 #define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
@@ -817,8 +818,8 @@ struct image_health {
     uint16_t port;               /* 0: the endpoint's */
     uint8_t check;               /* enum image_health_check */
     uint8_t n_statuses;          /* HTTP: 1..IMAGE_HEALTH_RANGES_MAX; else 0 */
-    struct image_string host;    /* HTTP: Host; GRPC: :authority; TLS: server name; empty: the
-                                  address */
+    struct image_string host;    /* HTTP: Host; GRPC: :authority; empty: the address. TLS: server
+                                  name, not too long; empty: none */
     struct image_string path;    /* HTTP: not empty, with its query */
     struct image_string service; /* GRPC, not too long; empty: the server as a whole */
     struct image_status_range statuses[IMAGE_HEALTH_RANGES_MAX]; /* HTTP: that pass */

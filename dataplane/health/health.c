@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/minmax.h"
 #include "health/health_priv.h"
+#include "tls/tls.h"
 
 void health_config_default(struct health_config *config, uint32_t conns_max)
 {
@@ -45,6 +46,8 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
               "memory of health checks");
     h->grpc_callbacks = health_grpc_callbacks_new();
     ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
+    enum tls_fault fault = tls_client_new(&(struct tls_client_config){.alpn = NULL}, &h->tls);
+    ASSERT(fault == TLS_FAULT_OK);
     uint32_t n = buckets_for(config->probes_max);
     h->buckets = core_memory(core, n * sizeof(*h->buckets), "probe buckets");
     h->buckets_mask = n - 1;
@@ -102,6 +105,7 @@ void health_done(struct health *h)
 {
     health_probes_done(h);
     health_grpc_callbacks_free(h->grpc_callbacks);
+    tls_context_free(h->tls);
     ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->blocks.used == 0);
 }
 

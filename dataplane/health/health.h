@@ -6,8 +6,9 @@
  * workers and of routes that lead there: an endpoint hears one check an interval of the whole box.
  *
  * A check is a connection of its own. TCP: it is established. HTTP: the answer's head is there in
- * time, with a status that the policy names. GRPC: the health service answers SERVING in time. Each
- * one that was begun ends in exactly one of the counters of HEALTH_END_LIST.
+ * time, with a status that the policy names. GRPC: the health service answers SERVING in time. TLS:
+ * the handshake is done in time. Each one that was begun ends in exactly one of the counters of
+ * HEALTH_END_LIST.
  *
  * Life of a probe (an endpoint that is checked): found in a list -> waits for its time -> due ->
  * asked -> waits ... -> gone, which is noticed when it is due.
@@ -33,8 +34,8 @@ struct image_view;
 /* Checks of one worker under way. Reason: 4,096 endpoints at one second take 20 at a time where an
  * answer takes 5 ms; the rest is for those that hang. Beyond: they wait for their turn, counted. */
 #define HEALTH_CHECKS_MAX 128u
-/* Bytes of an answer's body that are read, so that the backend sees a client that leaves in good
- * order. Beyond: it is reset. */
+/* Bytes of an answer's body, or behind a handshake, that are read, so that the backend sees a
+ * client that leaves in good order. Beyond: it is reset. */
 #define HEALTH_BODY_BYTES_MAX 16384u
 
 /* Sizes fixed at start. */
@@ -49,10 +50,10 @@ struct health_config {
     X(ok, GOOD, "answered as the policy wants")                                                    \
     X(refused, BAD, "the connection was refused")                                                  \
     X(unreachable, BAD, "no way to the endpoint")                                                  \
-    X(timeout, BAD, "no connection, or no whole head, in time")                                    \
+    X(timeout, BAD, "no connection, no whole head, or no handshake, in time")                      \
     X(closed, BAD, "closed or reset before a whole head")                                          \
     X(status, BAD, "answered by a status that the policy does not name")                           \
-    X(fault, BAD, "the answer breaks the rules of HTTP, or is too much")                           \
+    X(fault, BAD, "the answer breaks the rules of HTTP or TLS, or is too much")                    \
     X(not_asked, NONE, "no way, port, connection or memory of our own")                            \
     X(gone, NONE, "the endpoint or its policy went meanwhile")
 

@@ -2,10 +2,10 @@
 /*
  * One check: opened, asked, let go.
  *
- * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN,
- * an HTTP check when it has read the (short) body. A reset would spare us the TIME_WAIT, but
- * accept() of many servers reports it as an error, once an interval. What is too long or too late
- * is reset.
+ * It leaves as a well-behaved client would, so that no backend's log fills: a TCP check by a FIN, a
+ * TLS check by close_notify and FIN, an HTTP check when it has read the (short) body. A reset would
+ * spare us the TIME_WAIT, but accept() of many servers reports it as an error, once an interval.
+ * What is too long or too late is reset.
  */
 #include "base/assert.h"
 #include "health/health_priv.h"
@@ -16,7 +16,8 @@
 static void free_check(struct health *h, struct health_check *c)
 {
     struct health_probe *p = c->probe;
-    ASSERT(c->is_decided && p->check == c && c->h1.stream == NULL && c->grpc.stream == NULL);
+    ASSERT(c->is_decided && p->check == c);
+    ASSERT(c->h1.stream == NULL && c->grpc.stream == NULL && c->tls.stream == NULL);
     if (c->block != NULL)
         pool_put(&h->blocks, c->block);
     p->check = NULL;
@@ -35,6 +36,8 @@ static void break_off(struct health *h, struct health_check *c)
 {
     if (c->grpc.stream != NULL)
         health_grpc_abort(&c->grpc);
+    else if (c->tls.stream != NULL)
+        health_tls_abort(&c->tls);
     else
         h1_client_abort(&c->h1);
     free_check(h, c);
@@ -168,6 +171,36 @@ static bool call(struct health *h, struct health_check *c, struct stream *stream
                                                  image_text(h->view, policy->service), on_grpc_end);
 }
 
+static void on_tls_verdict(struct health_tls *t, enum health_end end)
+{
+    struct health_check *c = container_of(t, struct health_check, tls);
+    health_check_decide(c->probe->health, c, end);
+}
+
+static void on_tls_gone(struct health_tls *t)
+{
+    struct health_check *c = container_of(t, struct health_check, tls);
+    free_check(c->probe->health, c);
+}
+
+static const struct health_tls_ops tls_ops = {.on_verdict = on_tls_verdict, .on_gone = on_tls_gone};
+
+/* Begins what the check asks for. False: there was no memory for it. */
+static bool begin(struct health *h, struct health_check *c, struct stream *stream,
+                  const struct image_health *policy)
+{
+    switch (c->type) {
+    case IMAGE_HEALTH_CHECK_GRPC:
+        return call(h, c, stream, policy);
+    case IMAGE_HEALTH_CHECK_TLS:
+        return health_tls_begin(&c->tls, h->tls, stream, &h->core->wheel,
+                                image_text(h->view, policy->host), &tls_ops);
+    default:
+        h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
+        return true;
+    }
+}
+
 void health_check_begin(struct health *h, struct health_probe *p, const struct health_place *at)
 {
     ASSERT(p->check == NULL && !list_is_linked(&p->due));
@@ -188,13 +221,12 @@ void health_check_begin(struct health *h, struct health_probe *p, const struct h
     p->check = c;
     h->core->stats->counters[STAT_health_checks_now]++;
     wheel_arm(&h->core->wheel, &p->timer, h->core->now_us + (uint64_t)policy->timeout_ms * 1000);
-    if (c->type == IMAGE_HEALTH_CHECK_GRPC && call(h, c, stream, policy))
+    if (begin(h, c, stream, policy))
         return;
-    h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
-    if (c->type == IMAGE_HEALTH_CHECK_GRPC) {
-        health_check_decide(h, c, HEALTH_END_not_asked);
-        break_off(h, c);
-    }
+    stream_abort(stream);
+    stream_release(stream);
+    health_check_decide(h, c, HEALTH_END_not_asked);
+    free_check(h, c);
 }
 
 void health_check_expire(struct health *h, struct health_check *c)

@@ -10,6 +10,7 @@
 #include "core/endpoint_table.h"
 #include "health/health.h"
 #include "health/health_grpc.h"
+#include "health/health_tls.h"
 
 enum {
     HEALTH_STEPS_PER_POLL = 64,  /* of a walk: rows or endpoints looked at */
@@ -53,6 +54,7 @@ union health_block {
 struct health_check {
     struct h1_client h1;       /* HTTP, TCP */
     struct health_grpc grpc;   /* GRPC */
+    struct health_tls tls;     /* TLS */
     union health_block *block; /* GRPC; else NULL */
     struct health_probe *probe;
     uint8_t type;    /* enum image_health_check, by which it was begun */
@@ -71,6 +73,7 @@ struct health {
     struct pool checks;
     struct pool blocks;
     struct nghttp2_session_callbacks *grpc_callbacks;
+    struct tls_context *tls;
     struct list_node *buckets;
     uint32_t buckets_mask;
     struct even places;   /* where in its interval an endpoint's first check lies */

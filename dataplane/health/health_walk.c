@@ -17,8 +17,7 @@ static bool is_checked(const struct endpoint *e)
 /* Are endpoints asked by this policy, in a way that is known here? */
 static bool is_asking(const struct image_health *policy)
 {
-    return policy->check == IMAGE_HEALTH_CHECK_TCP || policy->check == IMAGE_HEALTH_CHECK_HTTP ||
-           policy->check == IMAGE_HEALTH_CHECK_GRPC;
+    return policy->check != IMAGE_HEALTH_CHECK_NONE;
 }
 
 bool health_place_find(const struct health *h, const struct health_probe_id *id,

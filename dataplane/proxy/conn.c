@@ -38,8 +38,10 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
                           uint32_t *ret_bind)
 {
     uint32_t bind;
-    if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind) ||
-        v->binds[bind].is_tls != c->is_tls)
+    if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
+        return false;
+    /* Whether it speaks TLS is open until its header is there. */
+    if (c->unheaded == NULL && v->binds[bind].is_tls != c->is_tls)
         return false;
     *ret_bind = bind;
     return true;

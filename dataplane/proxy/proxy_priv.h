@@ -225,7 +225,8 @@ void proxy_conn_abort(struct proxy_conn *c, enum stat_id why);
 /* No exchange any more: the client has so long to take the rest of the response. */
 void proxy_conn_arm_rest(struct proxy_conn *c);
 
-/* Is somebody listening at the connection's address, in the way that it speaks? */
+/* Is somebody listening at the connection's address, in the way that it speaks? One whose header
+ * has not come yet speaks none. */
 bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
                           uint32_t *ret_bind);
 

@@ -151,6 +151,9 @@ struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lo
 struct stream *tls_connect(struct tls_context *context, struct stream *lower, struct wheel *wheel,
                            const char *server_name);
 
+/* The calling thread has done with all streams of tls: gives back what the library keeps for it. */
+void tls_thread_done(void);
+
 /* Is the handshake done? */
 bool tls_is_established(const struct stream *s);
 

@@ -186,6 +186,11 @@ enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls
     return finish(fault, context, ret);
 }
 
+void tls_thread_done(void)
+{
+    OPENSSL_thread_stop();
+}
+
 void tls_context_free(struct tls_context *context)
 {
     if (context == NULL)

@@ -59,7 +59,6 @@ struct at_policy {
     const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
     enum image_proxy_header proxy_header; /* proxyProtocol.send */
     struct plan_health health;            /* HealthPolicy */
-    const char *unsupported;              /* why it cannot have an effect, in words; NULL: it can */
     uint32_t n_targets;
     struct at_policy_target *targets;
 };

@@ -83,12 +83,9 @@ static void claim_gateway(struct attach *a, struct at_policy_target *t)
     }
 }
 
-/* A policy without an effect takes no place from others. */
 static void claim(struct attach *a, struct at_policies *policies, struct at_policy_target *t)
 {
-    if (t->policy->unsupported != NULL) {
-        t->accepted = VERDICT("False", "Unsupported", t->policy->unsupported);
-    } else if (strcmp(text_at(t->ref, "kind"), "Gateway") == 0) {
+    if (strcmp(text_at(t->ref, "kind"), "Gateway") == 0) {
         claim_gateway(a, t);
     } else if (policy_service_check(a, t)) {
         policies->service_targets[policies->n_service_targets++] = t;

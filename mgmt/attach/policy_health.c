@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a HealthPolicy says. Its schema gives every number that may be left out, so none is chosen
- * here. To add a kind of check: image_health_check, and a case in unsupported_check().
+ * here.
  */
 #include "attach/attach_priv.h"
 
@@ -74,15 +74,6 @@ static void read_passive(const json_t *passive, struct image_health *ret)
     ret->max_ejected_percent = (uint8_t)int_at(passive, "maxEjectedPercent");
 }
 
-/* Why the dataplane cannot check so; NULL: it can. A policy that would silently check nothing is
- * worse than none. */
-static const char *unsupported_check(const struct image_health *n)
-{
-    return n->check == IMAGE_HEALTH_CHECK_TLS
-               ? "active.type TLS is not supported: use HTTP, TCP or GRPC"
-               : NULL;
-}
-
 void policy_health_read(struct attach *a, struct at_policy *p)
 {
     const json_t *spec = json_object_get(p->meta.obj, "spec");
@@ -98,5 +89,4 @@ void policy_health_read(struct attach *a, struct at_policy *p)
     }
     h->numbers.slow_start_ms = ms_at(spec, "slowStart");
     h->numbers.panic_percent = (uint8_t)int_at(spec, "panicThresholdPercent");
-    p->unsupported = unsupported_check(&h->numbers);
 }

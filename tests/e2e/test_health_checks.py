@@ -4,6 +4,7 @@
 The backends are patient.py: what /healthz answers is as the test says, everything else is always well.
 """
 import backend
+import certs
 import lab as labs
 import objects
 import suite
@@ -26,6 +27,7 @@ def policy(**active):
 
 HTTP = policy(http={"path": "/healthz", "expectedStatuses": [{"start": 200, "end": 299}]})
 TCP = policy(type="TCP")
+TLS_PORT = 8443
 GRPC = policy(type="GRPC", grpc={"service": "app.v1.Shop"})
 
 
@@ -159,6 +161,43 @@ def a_grpc_check_asks_the_health_service(l):
         is_out(l, 2)
         patient(l, 2).be("200")
         is_back(l)
+
+
+def start_tls(l, n):
+    """A server that shakes hands with who asks for HOST, and with nobody else."""
+    pair = ["-cert", l.authority.path("pod.crt"), "-key", l.authority.path("pod.key")]
+    second = ["-cert2", pair[1], "-key2", pair[3]]
+    return l.start(f"tls-{n}", f"backend-{n}", "openssl", "s_server", "-accept", str(TLS_PORT), *pair, *second,
+                   "-servername", HOST, "-servername_fatal", "-www")
+
+
+def tls_policy(hostname):
+    return policy(type="TLS", port=TLS_PORT, tls={"hostname": hostname})
+
+
+@suite.test("health")
+def a_tls_check_shakes_hands_asks_for_the_name_and_leaves_quietly(l):
+    l.authority = certs.Authority(l.dir)
+    l.authority.server("pod", "expired.example")  # whose it is nobody asks
+    servers = {n: start_tls(l, n) for n in range(1, N_BACKENDS + 1)}
+    l.appliance.api.put(tls_policy(HOST))
+    is_back(l)
+    before = {name: counted(l, f"end_{name}") for name in ("ok", "fault", "closed", "timeout")}
+    suite.eventually(lambda: counted(l, "end_ok") >= before["ok"] + 5 * N_BACKENDS, "checks pass", WAIT_S)
+    assert {name: counted(l, f"end_{name}") for name in before if name != "ok"} == \
+           {name: n for name, n in before.items() if name != "ok"}
+    for server in servers.values():
+        assert "ERROR" not in server.log_end(1000), server.log_end()
+    servers[2].kill()
+    is_out(l, 2)
+    start_tls(l, 2)
+    is_back(l)
+    l.appliance.api.put(tls_policy("other.example.com"))
+    counter_is(l, "unhealthy_now", N_BACKENDS)
+    assert counted(l, "end_fault") > before["fault"]
+    assert answering(l) == everybody(), "when all are ill all are used"
+    l.appliance.api.put(tls_policy(HOST))
+    is_back(l)
 
 
 @suite.test("health")

@@ -113,20 +113,33 @@ def tell_logs(l):
             print(f"  {p.name} {state}; its log's end:\n    " + p.log_end(15).replace("\n", "\n    "), flush=True)
 
 
+def wanted_tests(files, arguments):
+    """{file: names of its tests, none for all}, in the order of `files`. Failed: something named is not there."""
+    wanted, unknown = {}, []
+    for a in arguments or files:
+        name, _, one = a.partition(":")
+        name = "test_" + name.removesuffix(".py").removeprefix("test_")
+        if name not in files or (one and one not in [t.__name__ for t in tests_of(importlib.import_module(name))]):
+            unknown.append(a)
+        wanted.setdefault(name, set()).update({one} if one else set())
+    if unknown:
+        raise process.Failed("there is no such test: " + ", ".join(unknown))
+    return {name: wanted[name] for name in files if name in wanted}
+
+
 def main(folder, arguments):
     """Runs test_*.py of the folder, or those named (FILE or FILE:TEST); the last line is the count."""
     cleanup.end_on_signals()
-    wanted = {}
-    for a in arguments:
-        name, _, one = a.partition(":")
-        wanted.setdefault(name.removesuffix(".py"), set()).update({one} if one else set())
     files = sorted(f[:-3] for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py"))
+    try:
+        wanted = wanted_tests(files, arguments)
+    except process.Failed as e:
+        print(f"{e}\nFiles: {' '.join(f.removeprefix('test_') for f in files)}", file=sys.stderr)
+        return 2
     runner = Runner()
     with contextlib.suppress(cleanup.Ended):
-        for name in files:
-            if not wanted or name in wanted or name.removeprefix("test_") in wanted:
-                short = name if name in wanted else name.removeprefix("test_")
-                runner.file(importlib.import_module(name), wanted.get(short, set()))
+        for name, tests in wanted.items():
+            runner.file(importlib.import_module(name), tests)
     print(f"e2e: {runner.passed} passed, {runner.failed} failed", flush=True)
     return 1 if runner.failed or not runner.passed else 0
 

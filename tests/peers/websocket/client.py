@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A WebSocket client. usage: client.py ADDRESS HOST PATH WHAT [N]; prints what came of it as JSON."""
+"""A WebSocket client. usage: client.py ADDRESS HOST PATH WHAT [N [CA]]; prints what came of it as JSON. With a CA's
+file it speaks TLS. HOST may be user:password@host."""
 import asyncio
 import json
+import os
+import ssl
 import sys
 
 import websockets
@@ -12,7 +15,11 @@ AT_ONCE = 50
 
 
 def connect(address, host, path, **how):
-    return websockets.connect(f"ws://{host}{path}", host=address, port=80, ping_interval=None, open_timeout=30,
+    scheme, port = "ws", 80
+    if len(sys.argv) > 6:
+        scheme, port = "wss", 443
+        how = {"ssl": ssl.create_default_context(cafile=sys.argv[6]), "server_hostname": host.rpartition("@")[2], **how}
+    return websockets.connect(f"{scheme}://{host}{path}", host=address, port=port, ping_interval=None, open_timeout=30,
                               max_size=MESSAGE_BYTES_MAX, **how)
 
 
@@ -41,6 +48,18 @@ async def bye(address, host, path, _n):
         said = await ws.recv()
         await ws.wait_closed()
         return {"said": said, "closed": ws.close_code, "reason": ws.close_reason}
+
+
+async def stay(address, host, path, _n):
+    """Says something again and again, until there is a file of the path's name beside the CA's."""
+    said = 0
+    async with connect(address, host, path, compression=None) as ws:
+        while said == 0 or not os.path.exists(sys.argv[6] + path.replace("/", ".")):
+            await ws.send(f"still here {said}")
+            assert await ws.recv() == f"still here {said}"
+            said += 1
+            await asyncio.sleep(0.02)
+    return {"closed": ws.close_code}
 
 
 async def conformance(address, host, path, _n):
@@ -78,5 +97,5 @@ async def many(address, host, path, n):
     return {"right": sum(right), "closed": sorted({ws.close_code for ws in held})}
 
 if __name__ == "__main__":
-    what = {f.__name__: f for f in (echo, ping, bye, conformance, refused, many)}[sys.argv[4]]
+    what = {f.__name__: f for f in (echo, ping, bye, stay, conformance, refused, many)}[sys.argv[4]]
     print(json.dumps(asyncio.run(what(*sys.argv[1:4], int(sys.argv[5]) if len(sys.argv) > 5 else 0))))

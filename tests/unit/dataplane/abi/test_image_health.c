@@ -157,6 +157,19 @@ TEST(a_check_passes_with_the_statuses_that_are_named)
     CHECK_STR(image_health_check_name(IMAGE_HEALTH_CHECK_TLS), "TLS");
 }
 
+TEST(the_name_that_a_tls_check_asks_for_has_a_limit)
+{
+    struct image_health e = {.check = IMAGE_HEALTH_CHECK_TLS,
+                             .interval_ms = 1000,
+                             .timeout_ms = 1000,
+                             .healthy_checks = 1,
+                             .unhealthy_checks = 1,
+                             .host.length = IMAGE_SERVER_NAME_BYTES_MAX};
+    CHECK(image_is_health(&e));
+    e.host.length++;
+    CHECK(!image_is_health(&e));
+}
+
 TEST(the_name_of_a_grpc_service_has_a_limit)
 {
     struct image_health e = {.check = IMAGE_HEALTH_CHECK_GRPC,
@@ -174,4 +187,5 @@ UNIT_MAIN("image_health", T(a_policy_that_asks_has_times_numbers_and_what_its_ch
           T(a_policy_that_ejects_has_times_and_shares),
           T(all_backends_of_a_group_lead_to_its_policy),
           T(a_check_passes_with_the_statuses_that_are_named),
+          T(the_name_that_a_tls_check_asks_for_has_a_limit),
           T(the_name_of_a_grpc_service_has_a_limit))

@@ -4,6 +4,7 @@
 
 #include "core/rcu.h"
 #include "grpc_peer.h"
+#include "tls_peer.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,10 @@
 struct talk {
     struct fake_stream stream;
     struct grpc_peer grpc; /* if it is asked so */
+    struct tls_peer tls;   /* likewise */
     uint8_t host;
     bool is_grpc;
+    bool is_tls;
     bool is_answered;
     bool is_over;
 };
@@ -94,6 +97,27 @@ static bool answer_grpc(struct talk *t)
     return t->is_grpc;
 }
 
+/* Likewise by TLS, of which the first byte says that it is a handshake. */
+static bool answer_tls(struct talk *t)
+{
+    enum behaviour does = w.hosts[t->host];
+    struct slice written = fake_stream_written(&t->stream);
+    bool is_able = does == WELL || does == ILL || does == TALKS || does == HASTY;
+    if (!t->is_tls && slice_has_prefix(written, SLICE_LIT("\x16")) && is_able) {
+        t->is_tls = true;
+        tls_peer_init(&t->tls, does != ILL);
+        t->tls.talk_bytes = does == TALKS ? 4096 : 0;
+        t->tls.is_rude = does == HASTY;
+    }
+    if (!t->is_tls)
+        return false;
+    tls_peer_serve(&t->tls, &t->stream);
+    snprintf(w.heard[t->host].request, sizeof(w.heard[0].request), "%s", t->tls.asked);
+    w.heard[t->host].goodbyes += t->tls.is_notified && !t->is_answered;
+    t->is_answered |= t->tls.is_notified;
+    return true;
+}
+
 static void answer(struct talk *t)
 {
     static const char *const answers[] = {
@@ -126,9 +150,9 @@ static void serve(struct talk *t)
     bool is_open = t->stream.end == STREAM_END_OPEN;
     if (!t->stream.is_released && is_open) {
         establish(t);
-        if (!t->stream.is_released && !answer_grpc(t))
+        if (!t->stream.is_released && !answer_grpc(t) && !answer_tls(t))
             answer(t);
-        if (!t->stream.is_released && t->is_answered && w.hosts[t->host] == TALKS)
+        if (!t->stream.is_released && t->is_answered && !t->is_tls && w.hosts[t->host] == TALKS)
             fake_stream_push(&t->stream, slice_of(much, sizeof(much)));
     }
     if (!t->stream.is_released)
@@ -204,6 +228,8 @@ void world_end(void)
         fake_stream_done(&talks[i]->stream);
         if (talks[i]->is_grpc)
             grpc_peer_done(&talks[i]->grpc);
+        if (talks[i]->is_tls)
+            tls_peer_done(&talks[i]->tls);
         free(talks[i]);
     }
     endpoint_table_free(w.table);

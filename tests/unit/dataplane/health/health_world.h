@@ -24,10 +24,11 @@ enum behaviour {
     HANGS,       /* establishes, and no more */
     CUTS,        /* closes in the middle of the head */
     RAVES,       /* answers what is no HTTP */
-    TALKS,       /* a head, and a body without end */
+    TALKS,       /* a head or a handshake, and a body without end */
     HALTS,       /* a head, half the body, no more */
-    HASTY,       /* answers before it reads the request, which it takes byte by byte */
-    NO_PORT,     /* no connection can be opened to it */
+    HASTY,   /* answers before it reads the request, which it takes byte by byte; TLS: takes it so,
+                    and ends without close_notify */
+    NO_PORT, /* no connection can be opened to it */
 };
 
 struct heard {
@@ -39,7 +40,8 @@ struct heard {
     uint16_t port;      /* where the last one went */
     unsigned shutdowns; /* left in good order */
     unsigned resets;
-    char request[512]; /* the last one */
+    unsigned goodbyes; /* close_notify */
+    char request[512]; /* the last one; TLS: the name that it was asked for */
 };
 
 struct world {

@@ -343,7 +343,10 @@ void world_publish(struct world *w, uint16_t port)
 {
     struct image_builder *b = image_builder_new();
     struct ip_addr addr = ip_addr_from_v4(vip);
-    uint32_t listener = image_builder_listener(b, "ns/gw/http", "", IMAGE_PROTOCOL_HTTP, 80);
+    enum image_protocol protocol = w->is_tls ? IMAGE_PROTOCOL_HTTPS : IMAGE_PROTOCOL_HTTP;
+    uint32_t listener = image_builder_listener(b, "ns/gw/http", "", protocol, 80);
+    if (w->is_tls)
+        image_builder_identity(b, &(struct keys_id){{1}}, "ns/secret");
     image_builder_bind(b, &addr, port, listener);
     image_builder_bind_congestion(b, &addr, port, w->congestion);
     image_builder_group_congestion(b, 1, w->congestion);

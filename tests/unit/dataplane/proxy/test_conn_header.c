@@ -168,6 +168,31 @@ TEST(a_connection_without_a_byte_is_no_fault)
     world_done(&w);
 }
 
+/* A request in plain text, which TLS counts as garbage. */
+TEST(who_waits_for_its_header_speaks_what_the_listener_speaks_when_it_is_there)
+{
+    for (unsigned was_tls = 0; was_tls < 2; was_tls++) {
+        for (unsigned is_tls = 0; is_tls < 2; is_tls++) {
+            begin(true, IMAGE_PROXY_HEADER_NONE);
+            w.is_tls = was_tls != 0;
+            world_publish(&w, 80);
+            struct fake_stream *c = world_connect(&w);
+            world_say(&w, c, "PROXY TCP4 203.0.113.9 ");
+            w.is_tls = is_tls != 0;
+            world_publish(&w, 80);
+            world_run(&w);
+            CHECK(!c->is_released);
+            world_say(&w, c, "198.51.100.1 1234 443\r\n" REQ("/"));
+            world_wait(&w, 20);
+            CHECK_EQ(world_stat(&w, STAT_proxy_header_told), 1);
+            CHECK_EQ(world_stat(&w, STAT_proxy_tls_garbage), is_tls);
+            CHECK_EQ(world_stat(&w, STAT_proxy_requests), !is_tls);
+            CHECK_EQ(world_stat(&w, STAT_proxy_conns_unbound), 0);
+            world_done(&w);
+        }
+    }
+}
+
 TEST(without_a_buffer_a_header_is_refused)
 {
     struct proxy_config config;
@@ -289,7 +314,9 @@ UNIT_MAIN("proxy/conn_header", T(a_headers_client_is_the_client_from_then_on),
           T(a_header_that_tells_nothing_leaves_the_connections_own_client),
           T(what_is_no_header_is_reset_at_once_and_never_answered),
           T(a_header_that_does_not_come_in_time_is_a_reset),
-          T(a_connection_without_a_byte_is_no_fault), T(without_a_buffer_a_header_is_refused),
+          T(a_connection_without_a_byte_is_no_fault),
+          T(who_waits_for_its_header_speaks_what_the_listener_speaks_when_it_is_there),
+          T(without_a_buffer_a_header_is_refused),
           T(who_is_not_trusted_is_refused_before_a_byte_is_read),
           T(a_header_is_not_looked_for_where_none_is_required),
           T(a_backend_is_told_before_the_first_request_and_only_then),

@@ -35,23 +35,29 @@ static struct world_backend *who_was_asked(const size_t *before)
     return NULL;
 }
 
-/* The endpoint that a request over a connection from there with these field lines goes to, with
- * `reply` as its answer. */
-static unsigned ask_for(const char *path, const char *from, const char *fields, const char *reply)
+/* The endpoint that a request with these field lines goes to, with `reply` as its answer. */
+static unsigned ask_on(struct fake_stream *client, const char *path, const char *fields,
+                       const char *reply)
 {
     char text[2048];
     size_t before[WORLD_STREAMS_MAX] = {0};
-    struct fake_stream *client = world_connect_from(&w, from);
     for (unsigned i = 0; i < w.n_backends; i++)
         before[i] = fake_stream_written(&w.backends[i].f).len;
-    snprintf(text, sizeof(text),
-             "GET %s HTTP/1.1\r\nHost: www.example\r\nConnection: close\r\n%s\r\n", path, fields);
+    snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: www.example\r\n%s\r\n", path, fields);
     world_say(&w, client, text);
     struct world_backend *b = who_was_asked(before);
     REQUIRE(b != NULL);
     world_reply(&w, b, reply);
     snprintf(answer, sizeof(answer), "%s", world_got(&w, client));
     return b->args.remote.bytes[15];
+}
+
+/* The same over a connection of its own from there. */
+static unsigned ask_for(const char *path, const char *from, const char *fields, const char *reply)
+{
+    char lines[1024];
+    snprintf(lines, sizeof(lines), "Connection: close\r\n%s", fields);
+    return ask_on(world_connect_from(&w, from), path, lines, reply);
 }
 
 static unsigned ask(const char *from, const char *fields)
@@ -186,9 +192,28 @@ TEST(a_retry_goes_to_another_endpoint_and_the_key_stays_where_it_was)
     world_done(&w);
 }
 
+TEST(the_hash_goes_before_the_connection_that_a_client_keeps_to_be_told)
+{
+    unsigned wanted[12], seen = 0;
+    begin(IMAGE_HASH_KEY_HEADER, "x-key");
+    w.proxy_header = IMAGE_PROXY_HEADER_V1;
+    world_publish(&w, 80);
+    for (unsigned i = 0; i < 12; i++)
+        wanted[i] = ask("192.0.2.8", field("X-Key: ", i, "\r\n"));
+    struct fake_stream *client = world_connect(&w);
+    for (unsigned i = 0; i < 24; i++) {
+        unsigned at = ask_on(client, "/", field("X-Key: ", i / 2, "\r\n"), OK);
+        CHECK_EQ(at, wanted[i / 2]);
+        seen |= 1u << at;
+    }
+    CHECK(count_bits(seen) >= 3);
+    world_done(&w);
+}
+
 UNIT_MAIN("proxy/hash_key", T(a_client_address_leads_to_one_endpoint_whatever_the_request_says),
           T(a_header_leads_to_one_endpoint_whoever_sends_it),
           T(a_request_without_the_header_goes_by_the_client_address),
           T(the_first_value_that_says_something_counts),
           T(a_cookie_is_found_among_others_by_its_exact_name), T(a_session_goes_before_the_hash),
-          T(a_retry_goes_to_another_endpoint_and_the_key_stays_where_it_was))
+          T(a_retry_goes_to_another_endpoint_and_the_key_stays_where_it_was),
+          T(the_hash_goes_before_the_connection_that_a_client_keeps_to_be_told))

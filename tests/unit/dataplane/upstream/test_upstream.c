@@ -703,6 +703,61 @@ TEST(an_ejected_endpoint_gets_nothing_however_endpoints_are_chosen)
     end();
 }
 
+/* Where each key leads under the policy; `wanted`: whose sessions they are, NULL: nobody's. */
+static void read_hosts_seen(uint8_t *ret, const struct upstream_conn_id *wanted_id)
+{
+    unsigned to[8];
+    for (unsigned i = 0; i < KEYS; i++) {
+        spread((struct upstream_ask){.balancing = IMAGE_BALANCING_MAGLEV,
+                                     .hash = key(i),
+                                     .health = &seen,
+                                     .wanted = wanted_id},
+               1, to);
+        for (uint8_t host = 0; host < 8; host++)
+            ret[i] = to[host] > 0 ? host : ret[i];
+    }
+}
+
+TEST(only_the_keys_of_an_ejected_endpoint_go_elsewhere_and_they_come_back)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}, {4, 1, READY}};
+    uint8_t before[KEYS], after[KEYS];
+    unsigned taken_over[5] = {0};
+    begin(NULL);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(rows, 4);
+    read_hosts_seen(before, NULL);
+    fail_twice(2);
+    read_hosts_seen(after, NULL);
+    CHECK_EQ(moved(before, after, 2), 0);
+    for (unsigned i = 0; i < KEYS; i++)
+        taken_over[before[i] == 2 ? after[i] : 0]++;
+    for (unsigned host = 1; host <= 4; host++)
+        CHECK(host == 2 || taken_over[host] > 50);
+    core.now_us += 1000 * 1000;
+    read_hosts_seen(after, NULL);
+    CHECK(memcmp(before, after, KEYS) == 0);
+    end();
+}
+
+TEST(a_session_goes_before_the_hash_until_its_endpoint_is_ejected)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, READY}, {4, 1, READY}};
+    struct upstream_conn_id two = id_of(2);
+    uint8_t by_hash[KEYS], by_session[KEYS];
+    begin(NULL);
+    record_flags = ENDPOINT_RECORD_HASHED;
+    put_group(rows, 4);
+    read_hosts_seen(by_session, &two);
+    for (unsigned i = 0; i < KEYS; i++)
+        CHECK_EQ(by_session[i], 2);
+    fail_twice(2);
+    read_hosts_seen(by_hash, NULL);
+    read_hosts_seen(by_session, &two);
+    CHECK(memcmp(by_hash, by_session, KEYS) == 0);
+    end();
+}
+
 TEST(an_unhealthy_endpoint_gets_nothing_where_checks_count)
 {
     static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}};
@@ -801,6 +856,8 @@ TEST(what_is_said_of_an_endpoint_that_is_gone_is_said_of_nobody)
 }
 
 UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_chosen),
+          T(only_the_keys_of_an_ejected_endpoint_go_elsewhere_and_they_come_back),
+          T(a_session_goes_before_the_hash_until_its_endpoint_is_ejected),
           T(an_unhealthy_endpoint_gets_nothing_where_checks_count),
           T(when_too_few_are_usable_all_that_are_ready_get_requests),
           T(a_new_endpoint_gets_a_tenth_at_first_and_all_in_the_end),
