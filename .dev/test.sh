@@ -36,7 +36,8 @@ part_asan_mgmt() {
 # What needs no more time under the sanitizers than we have.
 part_asan_e2e() {
     dev_build asan
-    SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash
+    SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash \
+        tls together websocket access_policy tokens health proxy_protocol
 }
 
 part_scripts() {
@@ -79,7 +80,7 @@ part_limit() {
     sim) echo 600 ;;
     fuzz) echo 1200 ;; # in CI ten minutes, and the build
     mgmt | asan_mgmt | attacks) echo 300 ;;
-    asan_e2e) echo 400 ;;
+    asan_e2e) echo 500 ;;
     e2e) echo 1800 ;; # the first time Go's modules come and are compiled
     esac
 }

@@ -84,6 +84,7 @@ class Connection(socketserver.BaseRequestHandler):
         elif path.endswith("/reset"):
             sock.recv(1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()  # here: the server's own way would send a FIN before the reset
         elif path.endswith("/flood"):
             sock.sendall(b"x" * FLOOD_BYTES)
         else:
