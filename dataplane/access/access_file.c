@@ -4,11 +4,11 @@
 
 #include "base/assert.h"
 #include "base/minmax.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,18 +104,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are for the main thread, whose poll() they must wake. */
-static bool start(struct access_file *f)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&f->thread, NULL, run, f) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return is_started;
-}
-
 struct access_file *access_file_open(const char *path)
 {
     struct access_file *f = aligned_alloc(64, sizeof(*f));
@@ -124,7 +112,7 @@ struct access_file *access_file_open(const char *path)
     memset(f, 0, sizeof(*f));
     f->fd = -1;
     f->path = strdup(path);
-    if (f->path == NULL || !start(f)) {
+    if (f->path == NULL || !thread_start(&f->thread, run, f)) {
         free(f->path);
         free(f);
         return NULL;

@@ -12,6 +12,7 @@
 
 #include "abi/stats.h"
 #include "base/list.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "base/siphash.h"
 #include "base/wheel.h"
@@ -90,3 +91,10 @@ static inline void stat_inc(struct core *c, enum stat_id id)
  * fails at start, with `what` in the message
  * (exit status CORE_EXIT_NO_MEMORY). Freed by core_done(). */
 void *core_memory(struct core *c, size_t bytes, const char *what);
+
+/* A pool of `n` objects, at least one, in such memory. */
+void core_pool(struct core *c, struct pool *p, size_t object_bytes, uint32_t n, const char *what);
+
+/* The chains of a hash table for about `n` objects, all empty: *ret_mask + 1 of them, a power of
+ * two of at least 64 and at most a million, in such memory. */
+struct list_node *core_buckets(struct core *c, uint32_t n, const char *what, uint32_t *ret_mask);

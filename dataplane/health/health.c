@@ -17,42 +17,22 @@ void health_config_default(struct health_config *config, uint32_t conns_max)
     };
 }
 
-static void make_pool(struct core *core, struct pool *pool, size_t object_bytes, uint32_t n,
-                      const char *what)
-{
-    ASSERT(n > 0);
-    pool_init(pool, core_memory(core, pool_bytes((uint32_t)object_bytes, n), what),
-              (uint32_t)object_bytes, n);
-}
-
-static uint32_t buckets_for(uint32_t probes)
-{
-    uint32_t n = 64;
-    while (n < probes && n < 1u << 20)
-        n *= 2;
-    return n;
-}
-
 struct health *health_new(struct core *core, const struct endpoint_table *table,
                           const struct health_config *config)
 {
     struct health *h = core_memory(core, sizeof(*h), "health");
     *h = (struct health){.core = core, .table = table, .config = *config};
-    make_pool(core, &h->probes, sizeof(struct health_probe), config->probes_max, "probes");
-    make_pool(core, &h->checks, sizeof(struct health_check), config->checks_max, "health checks");
+    core_pool(core, &h->probes, sizeof(struct health_probe), config->probes_max, "probes");
+    core_pool(core, &h->checks, sizeof(struct health_check), config->checks_max, "health checks");
     /* An HTTP check holds one while it reads a head; that its request needs one, too, because the
      * stream has no room, hardly happens. */
-    make_pool(core, &h->blocks, sizeof(union health_block), config->checks_max,
+    core_pool(core, &h->blocks, sizeof(union health_block), config->checks_max,
               "memory of health checks");
     h->grpc_callbacks = health_grpc_callbacks_new();
     ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
     enum tls_fault fault = tls_client_new(&(struct tls_client_config){.alpn = NULL}, &h->tls);
     ASSERT(fault == TLS_FAULT_OK);
-    uint32_t n = buckets_for(config->probes_max);
-    h->buckets = core_memory(core, n * sizeof(*h->buckets), "probe buckets");
-    h->buckets_mask = n - 1;
-    for (uint32_t i = 0; i < n; i++)
-        list_init(&h->buckets[i]);
+    h->buckets = core_buckets(core, config->probes_max, "probe buckets", &h->buckets_mask);
     list_init(&h->due);
     h->places.state = rng_next(&core->rng);
     health_env_init(h);

@@ -234,6 +234,10 @@ enum http_fault http_path_normalize(uint8_t *path, size_t *len);
 /* The value of the first field of that name (any case); false: none. */
 bool http_head_find(const struct http_head *head, const char *name, struct slice *ret_value);
 
+/* The value of the field of that name (any case). False: there is none; or more than one, where a
+ * backend may believe another than we, and clients could be somebody else with each request. */
+bool http_head_find_only(const struct http_head *head, struct slice name, struct slice *ret_value);
+
 /* The value of the first field that is known as `known`; false: none. */
 bool http_head_known(const struct http_head *head, enum http_known known, struct slice *ret_value);
 

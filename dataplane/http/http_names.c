@@ -85,6 +85,18 @@ bool http_head_find(const struct http_head *head, const char *name, struct slice
     return false;
 }
 
+bool http_head_find_only(const struct http_head *head, struct slice name, struct slice *ret_value)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < head->n_fields; i++) {
+        if (!slice_eq_nocase(head->fields[i].name, name))
+            continue;
+        *ret_value = head->fields[i].value;
+        n++;
+    }
+    return n == 1;
+}
+
 bool http_head_known(const struct http_head *head, enum http_known known, struct slice *ret_value)
 {
     ASSERT(known != HTTP_KNOWN_NONE);

@@ -10,27 +10,14 @@
 
 enum { KEY_BYTES = 24 }; /* base64 of 16 bytes */
 
-/* The value of the field of that name, of which there is exactly one. */
-static bool find_one(const struct http_head *head, struct slice name, struct slice *ret)
-{
-    unsigned n = 0;
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (!slice_eq_nocase(head->fields[i].name, name))
-            continue;
-        *ret = head->fields[i].value;
-        n++;
-    }
-    return n == 1;
-}
-
-/* Likewise; and Connection does not take it off the way. */
+/* The value of the only field of that name, if Connection does not take it off the way. */
 static bool find_end_to_end(const struct http_head *head, struct slice name, struct slice *ret)
 {
     for (uint32_t i = 0; i < head->n_fields; i++) {
         if (head->is_hop[i] && slice_eq_nocase(head->fields[i].name, name))
             return false;
     }
-    return find_one(head, name, ret);
+    return http_head_find_only(head, name, ret);
 }
 
 /* Connection: upgrade, Upgrade: websocket, and nothing besides. */
@@ -39,7 +26,8 @@ static bool names_websocket(const struct http_head *head)
     struct slice v;
     return head->is_upgrade_asked && head->is_upgrade_named && head->is_keep_alive &&
            head->version_minor > 0 && head->body == HTTP_BODY_NONE &&
-           find_one(head, SLICE_LIT("upgrade"), &v) && slice_eq_nocase(v, SLICE_LIT("websocket"));
+           http_head_find_only(head, SLICE_LIT("upgrade"), &v) &&
+           slice_eq_nocase(v, SLICE_LIT("websocket"));
 }
 
 static bool is_key(struct slice v)

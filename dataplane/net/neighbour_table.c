@@ -62,12 +62,9 @@ const struct neighbour *neighbour_find(const struct net *n, const struct net_ifa
 void neighbour_init(struct net *n)
 {
     struct neighbour_table *t = &n->neighbours;
-    size_t bytes = pool_bytes(sizeof(struct neighbour), NET_NEIGHBOURS_MAX);
-    pool_init(&t->pool, core_memory(n->core, bytes, "neighbours"), sizeof(struct neighbour),
-              NET_NEIGHBOURS_MAX);
-    bytes = pool_bytes(sizeof(struct neighbour_queue), NET_NEIGHBOURS_UNRESOLVED_MAX);
-    pool_init(&t->queues, core_memory(n->core, bytes, "neighbours' queues"),
-              sizeof(struct neighbour_queue), NET_NEIGHBOURS_UNRESOLVED_MAX);
+    core_pool(n->core, &t->pool, sizeof(struct neighbour), NET_NEIGHBOURS_MAX, "neighbours");
+    core_pool(n->core, &t->queues, sizeof(struct neighbour_queue), NET_NEIGHBOURS_UNRESOLVED_MAX,
+              "neighbours' queues");
     list_init(&t->unresolved);
     list_init(&t->heard);
     list_init(&t->used);

@@ -29,10 +29,8 @@ static struct list_node *bucket_of(struct net *n, const struct datagram_key *key
 void reassembly_init(struct net *n)
 {
     struct reassembly *r = core_memory(n->core, sizeof(*r), "reassembly");
-    size_t bytes = pool_bytes(sizeof(struct datagram), NET_DATAGRAMS_MAX);
     uint32_t part = n->core->mbufs->size / POOL_PART / n->core->workers;
-    pool_init(&r->pool, core_memory(n->core, bytes, "datagrams"), sizeof(struct datagram),
-              NET_DATAGRAMS_MAX);
+    core_pool(n->core, &r->pool, sizeof(struct datagram), NET_DATAGRAMS_MAX, "datagrams");
     r->mbufs_max = RTE_MIN(NET_FRAGMENT_MBUFS_MAX, part);
     r->net = n;
     r->timer.on_expire = on_timer;

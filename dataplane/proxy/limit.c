@@ -31,19 +31,6 @@ struct charge {
     struct limit_rate rate;
 };
 
-bool exchange_header_once(const struct exchange *e, struct slice name, struct slice *ret_value)
-{
-    const struct http_head *head = &e->client->h1.request->head;
-    unsigned n = 0;
-    for (uint32_t i = 0; i < head->n_fields; i++) {
-        if (!slice_eq_nocase(head->fields[i].name, name))
-            continue;
-        *ret_value = head->fields[i].value;
-        n++;
-    }
-    return n == 1;
-}
-
 /* The first bits of the address, as the limit says for its family. */
 static struct ip_addr prefix_of(const struct ip_addr *addr, const struct image_limit *limit)
 {
@@ -67,7 +54,8 @@ static bool find_somebody(const struct exchange *e, const struct image_limit *li
         *ret = slice_of(buf->bytes, sizeof(buf->bytes));
         return true;
     case IMAGE_LIMIT_HEADER:
-        return exchange_header_once(e, image_text(e->image.view, limit->header), ret);
+        return http_head_find_only(&e->client->h1.request->head,
+                                   image_text(e->image.view, limit->header), ret);
     default:
         return false;
     }

@@ -162,8 +162,7 @@ void mirrors_cut(struct exchange *e)
 void mirrors_init(struct proxy *p, uint32_t n)
 {
     struct core *core = p->core;
-    pool_init(&p->mirrors, core_memory(core, pool_bytes(sizeof(struct mirror), n), "mirrors"),
-              sizeof(struct mirror), n);
+    core_pool(core, &p->mirrors, sizeof(struct mirror), n, "mirrors");
     list_init(&p->all_mirrors);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->mirror_shares[i].state = rng_next(&core->rng);

@@ -43,22 +43,14 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
     };
 }
 
-static void make_pool(struct core *core, struct pool *pool, size_t object_bytes, uint32_t n,
-                      const char *what)
-{
-    ASSERT(n > 0);
-    pool_init(pool, core_memory(core, pool_bytes((uint32_t)object_bytes, n), what),
-              (uint32_t)object_bytes, n);
-}
-
 struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
                         const struct proxy_config *config)
 {
     struct proxy *p = core_memory(core, sizeof(*p), "proxy");
     *p = (struct proxy){.core = core, .config = *config};
-    make_pool(core, &p->conns, sizeof(struct proxy_conn), config->conns_max, "client connections");
-    make_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
-    make_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
+    core_pool(core, &p->conns, sizeof(struct proxy_conn), config->conns_max, "client connections");
+    core_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
+    core_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
     list_init(&p->heads);
     mirrors_init(p, config->mirrors_max);

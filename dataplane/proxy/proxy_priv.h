@@ -421,9 +421,6 @@ bool bearer_ask(const struct image_view *v, const struct image_jwt *jwt, struct 
 
 /* limit.c */
 void limits_init(struct proxy *p, uint32_t n);
-/* The value of the header. False: there is none; or more than one, where a backend may believe
- * another than we, and clients could be somebody else with each request. */
-bool exchange_header_once(const struct exchange *e, struct slice name, struct slice *ret_value);
 /* Does a rate limit of the rule refuse the request? Then it has been answered, and the exchange is
  * over. Else it counts. */
 bool exchange_limit(struct exchange *e, const struct image_rule *rule);

@@ -22,14 +22,6 @@ const struct net_tcp_ops tcp_net_ops = {
  * the pool it takes many tiny segments to run out of records first. */
 #define RECORDS_PER_MBUF 1u
 
-/* A pool in the worker's memory. */
-static void make_pool(struct core *core, struct pool *p, uint32_t bytes, uint32_t n,
-                      const char *what)
-{
-    ASSERT(n > 0);
-    pool_init(p, core_memory(core, pool_bytes(bytes, n), what), bytes, n);
-}
-
 /* What ports can do for segments: chains only if all can, for their path may change. */
 static void look_at_ports(struct tcp *t)
 {
@@ -77,14 +69,14 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
     t->range_offset = tcp_reasm_register();
     ASSERT(t->range_offset >= 0);
     look_at_ports(t);
-    make_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
+    core_pool(core, &t->conns, sizeof(struct tcp_conn), config->conns_max, "tcp connections");
     t->rares = core_memory(core, sizeof(*t->rares) * config->conns_max, "tcp settings");
-    make_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
+    core_pool(core, &t->records, sizeof(struct tcp_sent), core->mbufs->size * RECORDS_PER_MBUF,
               "tcp segments in flight");
     t->marks = core_memory(core, sizeof(*t->marks) * core->mbufs->size * RECORDS_PER_MBUF,
                            "tcp delivery rate marks");
     uint32_t senders = config->senders_max == 0 ? config->conns_max : config->senders_max;
-    make_pool(core, &t->senders, sizeof(struct tcp_sender), senders, "tcp senders");
+    core_pool(core, &t->senders, sizeof(struct tcp_sender), senders, "tcp senders");
     uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);
     tcp_table_init(&t->table,
                    core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),

@@ -29,31 +29,17 @@ static void on_idle_timer(struct wheel_timer *timer, uint64_t now_us)
     arm_idle_timer(u);
 }
 
-static uint32_t buckets_for(uint32_t endpoints)
-{
-    uint32_t n = 64;
-    while (n < endpoints && n < 1u << 20)
-        n *= 2;
-    return n;
-}
-
 struct upstream *upstream_new(struct core *core, const struct endpoint_table *table,
                               const struct http_env *env, const struct upstream_config *config)
 {
     ASSERT(config->conns_max > 0 && config->endpoints_max > 0);
     struct upstream *u = core_memory(core, sizeof(*u), "upstream");
     *u = (struct upstream){.core = core, .table = table, .env = env, .config = *config};
-    size_t conn_bytes = pool_bytes(sizeof(struct upstream_conn), config->conns_max);
-    pool_init(&u->conns, core_memory(core, conn_bytes, "backend connections"),
-              sizeof(struct upstream_conn), config->conns_max);
-    size_t endpoint_bytes = pool_bytes(sizeof(struct upstream_endpoint), config->endpoints_max);
-    pool_init(&u->endpoints, core_memory(core, endpoint_bytes, "endpoints"),
-              sizeof(struct upstream_endpoint), config->endpoints_max);
-    uint32_t n = buckets_for(config->endpoints_max);
-    u->buckets = core_memory(core, n * sizeof(*u->buckets), "endpoint buckets");
-    u->buckets_mask = n - 1;
-    for (uint32_t i = 0; i < n; i++)
-        list_init(&u->buckets[i]);
+    core_pool(core, &u->conns, sizeof(struct upstream_conn), config->conns_max,
+              "backend connections");
+    core_pool(core, &u->endpoints, sizeof(struct upstream_endpoint), config->endpoints_max,
+              "endpoints");
+    u->buckets = core_buckets(core, config->endpoints_max, "endpoint buckets", &u->buckets_mask);
     u->turns = core_memory(core, ENDPOINT_GROUPS_MAX * sizeof(*u->turns), "turns of endpoints");
     for (uint32_t i = 0, first = (uint32_t)rng_next(&core->rng); i < ENDPOINT_GROUPS_MAX; i++)
         u->turns[i] = first; /* each worker begins elsewhere */

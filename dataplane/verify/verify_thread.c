@@ -3,10 +3,10 @@
 #include "verify/verify_thread.h"
 
 #include "base/assert.h"
+#include "base/thread.h"
 #include "verify/verify_password.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -58,18 +58,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are for the main thread, whose poll() they must wake. */
-static bool start(struct verify_thread *t)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&t->thread, NULL, run, t) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return is_started;
-}
-
 struct verify_thread *verify_thread_start(struct verify_lane *const *lanes, unsigned n)
 {
     struct verify_thread *t = calloc(1, sizeof(*t));
@@ -79,7 +67,7 @@ struct verify_thread *verify_thread_start(struct verify_lane *const *lanes, unsi
     t->scratch = verify_password_scratch_new();
     t->lanes = lanes;
     t->n = n;
-    if (t->scratch == NULL || !start(t)) {
+    if (t->scratch == NULL || !thread_start(&t->thread, run, t)) {
         verify_password_scratch_free(t->scratch);
         free(t);
         return NULL;
