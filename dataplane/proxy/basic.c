@@ -1,45 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Basic credentials as they stand in a request (RFC 7617, section 2; RFC 9110, section 11.4). */
+#include "base/base64.h"
 #include "proxy/proxy_priv.h"
 
 #define CREDENTIAL_BYTES_MAX (2u * IMAGE_USER_BYTES_MAX + 1u) /* name, colon, password */
-
-static int digit_of(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Base64 (RFC 4648, section 4), with padding or without. False: it is none, or too long. */
-static bool decode(struct slice text, uint8_t *buf, size_t cap, size_t *ret_len)
-{
-    size_t len = 0, padding = 0;
-    uint32_t bits = 0;
-    while (padding < 2 && text.len > 0 && text.ptr[text.len - 1] == '=') {
-        text.len--;
-        padding++;
-    }
-    if (text.len % 4 == 1 || (padding > 0 && (text.len + padding) % 4 != 0))
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        int digit = digit_of(text.ptr[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 == 0)
-            continue;
-        if (len == cap)
-            return false;
-        buf[len++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
-    }
-    *ret_len = len;
-    return true;
-}
 
 /* To `ret` with a NUL behind. False: too long, or it has control characters. */
 static bool take_text(struct slice text, char ret[IMAGE_USER_BYTES_MAX + 1])
@@ -65,7 +29,7 @@ bool basic_read(struct slice value, struct basic_credentials *ret)
     value = slice_skip(value, scheme.len);
     while (value.len > 0 && value.ptr[0] == ' ')
         value = slice_skip(value, 1);
-    if (!decode(value, buf, sizeof(buf), &len))
+    if (!base64_decode(value, buf, sizeof(buf), &len))
         return false;
     const uint8_t *colon = len == 0 ? NULL : memchr(buf, ':', len);
     size_t name_len = colon == NULL ? 0 : (size_t)(colon - buf);

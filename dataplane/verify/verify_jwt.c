@@ -2,7 +2,7 @@
 /* See verify_jwt.h. */
 #include "verify/verify_jwt.h"
 
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "base/container.h"
 #include "verify/verify_signature.h"
 

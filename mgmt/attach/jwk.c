@@ -5,7 +5,7 @@
 #include "model/text.h"
 
 #include "abi/image.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>

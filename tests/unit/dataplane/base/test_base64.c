@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64 for URLs: the vectors of RFC 4648, and what is none. */
-#include "base/base64url.h"
+/* Base64 for URLs: the vectors of RFC 4648, and what is none. The other: proxy/test_basic.c. */
+#include "base/base64.h"
 #include "base/container.h"
 #include "unit.h"
 
