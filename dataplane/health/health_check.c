@@ -17,7 +17,7 @@ static void free_check(struct health *h, struct health_check *c)
 {
     struct health_probe *p = c->probe;
     ASSERT(c->is_decided && p->check == c);
-    ASSERT(c->h1.stream == NULL && c->grpc.stream == NULL && c->tls.stream == NULL);
+    ASSERT(c->http.stream == NULL && c->grpc.stream == NULL && c->tls.stream == NULL);
     if (c->block != NULL)
         pool_put(&h->blocks, c->block);
     p->check = NULL;
@@ -28,7 +28,7 @@ static void free_check(struct health *h, struct health_check *c)
 
 static void leave(struct health *h, struct health_check *c)
 {
-    h1_client_close(&c->h1);
+    http_client_close(&c->http);
     free_check(h, c);
 }
 
@@ -39,7 +39,7 @@ static void break_off(struct health *h, struct health_check *c)
     else if (c->tls.stream != NULL)
         health_tls_abort(&c->tls);
     else
-        h1_client_abort(&c->h1);
+        http_client_abort(&c->http);
     free_check(h, c);
 }
 
@@ -68,25 +68,25 @@ static bool ask(const struct health *h, struct health_check *c, const struct ima
         {SLICE_LIT("Connection"), SLICE_LIT("close")},
     };
     char text[HOST_BYTES];
-    struct h1_request r = {.method = SLICE_LIT("GET"),
-                           .path = image_text(h->view, policy->path),
-                           .authority = host_of(h, policy, &c->probe->id, text),
-                           .fields = fields,
-                           .n_fields = array_len(fields),
-                           .body = HTTP_BODY_NONE};
-    if (!h1_client_send_head(&c->h1, &r))
+    struct http_request r = {.method = SLICE_LIT("GET"),
+                             .path = image_text(h->view, policy->path),
+                             .authority = host_of(h, policy, &c->probe->id, text),
+                             .fields = fields,
+                             .n_fields = array_len(fields),
+                             .body = HTTP_BODY_NONE};
+    if (!http_client_send_head(&c->http, &r))
         return false;
-    h1_client_end_request(&c->h1);
+    http_client_end_request(&c->http);
     return true;
 }
 
 /* Established. */
-static void on_writable(struct h1_client *h1)
+static void on_writable(struct http_client *http)
 {
-    struct health_check *c = container_of(h1, struct health_check, h1);
-    struct health *h = h1->owner;
+    struct health_check *c = container_of(http, struct health_check, http);
+    struct health *h = http->owner;
     struct health_place at;
-    if (h1->phase != H1_CLIENT_READY)
+    if (http->phase != HTTP_CLIENT_READY)
         return; /* room for the rest of the request, which needs no help */
     if (c->type == IMAGE_HEALTH_CHECK_TCP) {
         health_check_decide(h, c, HEALTH_END_ok);
@@ -101,12 +101,12 @@ static void on_writable(struct h1_client *h1)
 }
 
 /* A head. What its status means the policy says that is in force now. */
-static void on_response(struct h1_client *h1)
+static void on_response(struct http_client *http)
 {
-    struct health_check *c = container_of(h1, struct health_check, h1);
-    struct health *h = h1->owner;
+    struct health_check *c = container_of(http, struct health_check, http);
+    struct health *h = http->owner;
     struct health_place at;
-    uint16_t status = h1->response->head.status;
+    uint16_t status = http->response->head.status;
     if (status < 200)
         return;
     if (!health_check_place(h, c, &at))
@@ -117,39 +117,39 @@ static void on_response(struct h1_client *h1)
 }
 
 /* Throws the answer away; with its end the backend has had its say. */
-static void on_body(struct h1_client *h1)
+static void on_body(struct http_client *http)
 {
-    struct health_check *c = container_of(h1, struct health_check, h1);
-    struct health *h = h1->owner;
+    struct health_check *c = container_of(http, struct health_check, http);
+    struct health *h = http->owner;
     size_t n;
-    while (c->body_bytes <= HEALTH_BODY_BYTES_MAX && (n = h1_client_body_ready(h1)) > 0) {
-        h1_client_body_consume(h1, n);
+    while (c->body_bytes <= HEALTH_BODY_BYTES_MAX && (n = http_client_body_ready(http)) > 0) {
+        http_client_body_consume(http, n);
         c->body_bytes += n < HEALTH_BODY_BYTES_MAX ? (uint32_t)n : HEALTH_BODY_BYTES_MAX;
     }
-    if (c->body_bytes > HEALTH_BODY_BYTES_MAX || h1_client_body_fault(h1) != HTTP_FAULT_none)
+    if (c->body_bytes > HEALTH_BODY_BYTES_MAX || http_client_body_fault(http) != HTTP_FAULT_none)
         break_off(h, c);
-    else if (h1_client_body_is_done(h1))
+    else if (http_client_body_is_done(http))
         leave(h, c);
 }
 
 /* What the end of a connection before its head says. */
-static enum health_end end_of(const struct h1_client *h1, enum h1_client_end why)
+static enum health_end end_of(const struct http_client *http, enum http_client_end why)
 {
-    if (why != H1_CLIENT_END_FAULT)
-        return health_end_of(h1->end);
-    return h1->fault == HTTP_FAULT_no_head_buffer ? HEALTH_END_not_asked : HEALTH_END_fault;
+    if (why != HTTP_CLIENT_END_FAULT)
+        return health_end_of(http->end);
+    return http->fault == HTTP_FAULT_no_head_buffer ? HEALTH_END_not_asked : HEALTH_END_fault;
 }
 
-static void on_end(struct h1_client *h1, enum h1_client_end why)
+static void on_end(struct http_client *http, enum http_client_end why)
 {
-    struct health_check *c = container_of(h1, struct health_check, h1);
-    struct health *h = h1->owner;
+    struct health_check *c = container_of(http, struct health_check, http);
+    struct health *h = http->owner;
     if (!c->is_decided)
-        health_check_decide(h, c, end_of(h1, why));
+        health_check_decide(h, c, end_of(http, why));
     free_check(h, c);
 }
 
-static const struct h1_client_ops check_ops = {
+static const struct http_client_ops check_ops = {
     .on_writable = on_writable, .on_response = on_response, .on_body = on_body, .on_end = on_end};
 
 static void on_grpc_end(struct health_grpc *g, enum health_end end)
@@ -196,7 +196,7 @@ static bool begin(struct health *h, struct health_check *c, struct stream *strea
         return health_tls_begin(&c->tls, h->tls, stream, &h->core->wheel,
                                 image_text(h->view, policy->host), &tls_ops);
     default:
-        h1_client_init(&c->h1, stream, &h->env, &check_ops, h);
+        http_client_init(&c->http, stream, &h->env, &check_ops, h);
         return true;
     }
 }

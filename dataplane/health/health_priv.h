@@ -52,7 +52,7 @@ union health_block {
 
 /* One check: from its opening until its connection is let go. */
 struct health_check {
-    struct h1_client h1;       /* HTTP, TCP */
+    struct http_client http;   /* HTTP, TCP */
     struct health_grpc grpc;   /* GRPC */
     struct health_tls tls;     /* TLS */
     union health_block *block; /* GRPC; else NULL */

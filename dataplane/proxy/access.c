@@ -87,13 +87,13 @@ static void take_note(struct access_note *note, const struct http_head *head, ui
 void access_note(struct exchange *e)
 {
     struct proxy *p = e->proxy;
-    ASSERT(e->note == NULL && e->client->h1.request != NULL);
+    ASSERT(e->note == NULL && e->client->http.request != NULL);
     uint32_t chance = (uint32_t)(rng_next(&p->core->rng) >> 32);
     uint32_t wants;
     if (!is_wanted(&p->core->obs, chance, &wants))
         return;
     e->note = &p->notes[pool_index(&p->exchanges, e)];
-    take_note(e->note, &e->client->h1.request->head, chance, wants);
+    take_note(e->note, &e->client->http.request->head, chance, wants);
 }
 
 /* Where in the image the request went. */
@@ -209,14 +209,14 @@ void access_tell_unserved(struct proxy_conn *c)
     uint32_t wants;
     if (!is_wanted(&core->obs, chance, &wants))
         return;
-    take_note(&note, &c->h1.request->head, chance, wants);
+    take_note(&note, &c->http.request->head, chance, wants);
     tell(&e, STAT_proxy_end_no_exchange);
 }
 
 void access_tell_refused(struct proxy_conn *c, enum http_fault fault)
 {
     struct core *core = c->proxy->core;
-    const struct http_head_buf *request = c->h1.request;
+    const struct http_head_buf *request = c->http.request;
     struct access_note note;
     struct exchange e = no_exchange(c, &note, http_fault_status(fault));
     uint32_t chance = (uint32_t)(rng_next(&core->rng) >> 32);

@@ -153,7 +153,7 @@ static enum finding find(struct exchange *e, const struct demand *d)
     struct proxy *p = e->proxy;
     struct slice value, token;
     struct verify_answer answer;
-    if (!http_head_find_only(&e->client->h1.request->head, SLICE_LIT("authorization"), &value) ||
+    if (!http_head_find_only(&e->client->http.request->head, SLICE_LIT("authorization"), &value) ||
         (d->jwt != NULL && !bearer_read(value, &token)))
         return FINDING_NONE;
     if (d->jwt != NULL && p->unix_s == 0)

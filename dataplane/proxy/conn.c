@@ -4,9 +4,9 @@
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 
-static struct proxy_conn *conn_of(struct h1_server *s)
+static struct proxy_conn *conn_of(struct http_server *s)
 {
-    return container_of(s, struct proxy_conn, h1);
+    return container_of(s, struct proxy_conn, http);
 }
 
 static void arm(struct proxy_conn *c, uint32_t ms)
@@ -31,7 +31,7 @@ void proxy_conn_shed_head(struct proxy *p)
 {
     struct list_node *node = list_take_front(&p->heads);
     if (node != NULL)
-        h1_server_shed_head(&container_of(node, struct proxy_conn, head)->h1);
+        http_server_shed_head(&container_of(node, struct proxy_conn, head)->http);
 }
 
 bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
@@ -56,7 +56,7 @@ void proxy_conn_put_part(struct proxy_conn *c)
 
 void proxy_conn_free(struct proxy_conn *c)
 {
-    ASSERT(c->is_open && c->exchange == NULL && c->h1.stream == NULL && c->unheaded == NULL);
+    ASSERT(c->is_open && c->exchange == NULL && c->http.stream == NULL && c->unheaded == NULL);
     struct proxy *p = c->proxy;
     upstream_keep_drop(p->upstream, &c->keep);
     proxy_conn_put_part(c);
@@ -67,19 +67,19 @@ void proxy_conn_free(struct proxy_conn *c)
     pool_put(&p->conns, c);
 }
 
-static void on_request(struct h1_server *s)
+static void on_request(struct http_server *s)
 {
     struct proxy_conn *c = conn_of(s);
     ASSERT(c->exchange == NULL);
     uint32_t requests_max = c->proxy->config.requests_per_conn_max;
     if (requests_max != 0 && s->requests >= requests_max) {
         stat_inc(c->proxy->core, STAT_proxy_conns_spent);
-        h1_server_close(s);
+        http_server_close(s);
     }
     exchange_begin(c);
 }
 
-static void on_body(struct h1_server *s)
+static void on_body(struct http_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
     if (e != NULL)
@@ -90,7 +90,7 @@ static void on_body(struct h1_server *s)
         exchange_pump_request(e);
 }
 
-static void on_writable(struct h1_server *s)
+static void on_writable(struct http_server *s)
 {
     struct exchange *e = conn_of(s)->exchange;
     if (e != NULL && e->is_tunnel)
@@ -99,58 +99,58 @@ static void on_writable(struct h1_server *s)
         exchange_pump_response(e);
 }
 
-static void on_phase(struct h1_server *s, enum h1_server_phase phase)
+static void on_phase(struct http_server *s, enum http_server_phase phase)
 {
     struct proxy_conn *c = conn_of(s);
     const struct proxy_config *config = &c->proxy->config;
     leave_heads(c);
     switch (phase) {
-    case H1_SERVER_IDLE:
+    case HTTP_SERVER_IDLE:
         arm(c, config->keep_alive_ms);
         break;
-    case H1_SERVER_HEAD:
+    case HTTP_SERVER_HEAD:
         arm(c, config->head_ms);
         list_push_back(&c->proxy->heads, &c->head);
         break;
-    case H1_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
+    case HTTP_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
         arm(c, config->body_ms);
         break;
-    case H1_SERVER_DRAIN:
+    case HTTP_SERVER_DRAIN:
         arm(c, config->drain_ms);
         break;
     }
 }
 
-static void on_refusal(struct h1_server *s, enum http_fault fault)
+static void on_refusal(struct http_server *s, enum http_fault fault)
 {
     struct proxy_conn *c = conn_of(s);
     if (obs_watches(&c->proxy->core->obs, OBSERVE_REQUESTS))
         access_tell_refused(c, fault);
 }
 
-static void on_end(struct h1_server *s, bool was_in_exchange)
+static void on_end(struct http_server *s, bool was_in_exchange)
 {
     static const enum stat_id counters[] = {
-#define X(name, help) [H1_SERVER_END_##name] = STAT_proxy_conn_end_##name,
-        H1_SERVER_END_LIST(X)
+#define X(name, help) [HTTP_SERVER_END_##name] = STAT_proxy_conn_end_##name,
+        HTTP_SERVER_END_LIST(X)
 #undef X
     };
     struct proxy_conn *c = conn_of(s);
     ASSERT((unsigned)s->end < array_len(counters));
     stat_inc(c->proxy->core, counters[s->end]);
     if (c->exchange != NULL && c->exchange->is_tunnel)
-        tunnel_on_client_end(c->exchange, s->end == H1_SERVER_END_client);
+        tunnel_on_client_end(c->exchange, s->end == HTTP_SERVER_END_client);
     else if (c->exchange != NULL)
         exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
     proxy_conn_free(c);
 }
 
-static const struct h1_server_ops server_ops = {.on_request = on_request,
-                                                .on_body = on_body,
-                                                .on_writable = on_writable,
-                                                .on_phase = on_phase,
-                                                .on_refusal = on_refusal,
-                                                .on_end = on_end};
+static const struct http_server_ops server_ops = {.on_request = on_request,
+                                                  .on_body = on_body,
+                                                  .on_writable = on_writable,
+                                                  .on_phase = on_phase,
+                                                  .on_refusal = on_refusal,
+                                                  .on_end = on_end};
 
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 {
@@ -161,7 +161,7 @@ void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
         stream_release(c->unheaded);
         c->unheaded = NULL;
     } else {
-        h1_server_abort(&c->h1);
+        http_server_abort(&c->http);
     }
     proxy_conn_free(c);
 }
@@ -172,7 +172,7 @@ void proxy_conn_unbind(struct proxy_conn *c)
     if (c->unheaded != NULL)
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
     else
-        h1_server_close(&c->h1);
+        http_server_close(&c->http);
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
@@ -183,13 +183,13 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         conn_header_timeout(c);
         return;
     }
-    if (c->h1.phase == H1_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
+    if (c->http.phase == HTTP_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
         proxy_conn_abort(c, STAT_proxy_conn_end_untaken);
         return;
     }
-    if (c->h1.phase == H1_SERVER_IDLE)
+    if (c->http.phase == HTTP_SERVER_IDLE)
         stat_inc(c->proxy->core, STAT_proxy_conns_idle_timeout);
-    h1_server_timeout(&c->h1);
+    http_server_timeout(&c->http);
 }
 
 /* What the current image says of where it came in; NULL: nobody listens there any more. The bind
@@ -204,7 +204,7 @@ static const struct image_bind *bind_of(const struct proxy *p, const struct stre
 
 bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
 {
-    ASSERT(c->unheaded == NULL && c->h1.stream == NULL);
+    ASSERT(c->unheaded == NULL && c->http.stream == NULL);
     const struct image_bind *at = bind_of(c->proxy, &c->addrs);
     struct stream *top = at != NULL && at->is_tls ? secure_accept(c, s) : s;
     if (top == NULL) {
@@ -212,7 +212,7 @@ bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
         return false;
     }
-    h1_server_init(&c->h1, top, &c->proxy->env, &server_ops, c->proxy);
+    http_server_init(&c->http, top, &c->proxy->env, &server_ops, c->proxy);
     arm(c, c->proxy->config.keep_alive_ms);
     return true;
 }

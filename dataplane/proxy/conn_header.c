@@ -142,7 +142,7 @@ static void on_stream(struct stream *s, unsigned events)
 
 void conn_header_await(struct proxy_conn *c, struct stream *s)
 {
-    ASSERT(c->unheaded == NULL && c->h1.stream == NULL);
+    ASSERT(c->unheaded == NULL && c->http.stream == NULL);
     c->unheaded = s;
     s->on_event = on_stream;
     s->owner = c;

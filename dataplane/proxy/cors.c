@@ -18,7 +18,7 @@
 
 static const struct http_head *request_head(const struct exchange *e)
 {
-    return &e->client->h1.request->head;
+    return &e->client->http.request->head;
 }
 
 void exchange_cors_begin(struct exchange *e, const struct image_rule *rule)

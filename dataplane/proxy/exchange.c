@@ -24,7 +24,7 @@ void exchange_note_progress(struct exchange *e)
 void check_exchange(const struct exchange *e)
 {
     ASSERT(e->client->exchange == e && e->client->is_open);
-    ASSERT(e->client->h1.phase == H1_SERVER_EXCHANGE);
+    ASSERT(e->client->http.phase == HTTP_SERVER_EXCHANGE);
     ASSERT(!e->has_response_head || e->has_request_head);
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
@@ -77,11 +77,11 @@ static void add_retry_after(struct field_list *l, uint16_t status)
 /* Answers on a connection without an exchange. */
 static void answer(struct proxy_conn *c, uint16_t status, const struct field_list *l)
 {
-    struct h1_response r = {.status = status, .fields = l->fields, .n_fields = l->n};
+    struct http_response r = {.status = status, .fields = l->fields, .n_fields = l->n};
     ASSERT(!l->is_full);
     count_status(c->proxy->core, status);
     proxy_conn_arm_rest(c);
-    h1_server_answer(&c->h1, &r, slice_of_str(http_status_reason(status)));
+    http_server_answer(&c->http, &r, slice_of_str(http_status_reason(status)));
 }
 
 /* The fields may be the image's or the request's: both stay until the connection goes on. */
@@ -110,7 +110,7 @@ void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
 static void match(struct exchange *e, uint32_t bind)
 {
     struct route_request request =
-        route_request_of(&e->client->h1.request->head, bind, e->image.reader);
+        route_request_of(&e->client->http.request->head, bind, e->image.reader);
     route_match(e->image.view, &request, &e->route);
     e->is_matched = true;
 }
@@ -122,7 +122,7 @@ static bool redirect(struct exchange *e, const struct image_rule *rule)
     const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REDIRECT);
     if (filter == NULL)
         return false;
-    const struct http_head *head = &e->client->h1.request->head;
+    const struct http_head *head = &e->client->http.request->head;
     const struct image_redirect *to = &v->redirects[filter->first];
     struct route_redirect_request request = {
         .is_https = e->client->is_tls,
@@ -207,7 +207,7 @@ static void route(struct exchange *e)
 {
     uint32_t bind;
     if (!proxy_conn_find_bind(e->client, e->image.view, &bind)) {
-        e->client->h1.is_closing = true;
+        e->client->http.is_closing = true;
         exchange_answer(e, STAT_proxy_end_no_bind, 404);
         return;
     }
@@ -242,7 +242,7 @@ void exchange_begin(struct proxy_conn *c)
                            .begin_us = p->core->now_us,
                            .head_us = ACCESS_NO_TIME,
                            .connect_us = ACCESS_NO_TIME};
-    e->is_expecting_continue = c->h1.request->head.is_expecting_continue;
+    e->is_expecting_continue = c->http.request->head.is_expecting_continue;
     tunnel_ask(e);
     e->timer.on_expire = exchange_on_timer;
     list_init(&e->mirrors);

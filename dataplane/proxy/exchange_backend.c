@@ -12,31 +12,31 @@ void exchange_let_head_go(struct exchange *e)
         return;
     kept_body_let_go(e); /* if it cannot go again, its body need not be kept */
     if (!e->needs_head)
-        h1_server_drop_head(&e->client->h1);
+        http_server_drop_head(&e->client->http);
 }
 
 /* The answer for a request whose backend connection ended in this way. */
-static void answer_end(struct exchange *e, enum h1_client_end end, enum stream_end why,
+static void answer_end(struct exchange *e, enum http_client_end end, enum stream_end why,
                        enum http_fault fault)
 {
     if (e->has_response_head)
         exchange_cut(e, STAT_proxy_end_backend_cut);
-    else if (end == H1_CLIENT_END_OPEN_FAILED && why == STREAM_END_TIMEOUT)
+    else if (end == HTTP_CLIENT_END_OPEN_FAILED && why == STREAM_END_TIMEOUT)
         exchange_answer(e, STAT_proxy_end_backend_timeout, 504);
-    else if (end == H1_CLIENT_END_OPEN_FAILED)
+    else if (end == HTTP_CLIENT_END_OPEN_FAILED)
         exchange_answer(e, STAT_proxy_end_backend_refused, 502);
-    else if (end == H1_CLIENT_END_FAULT && fault == HTTP_FAULT_no_head_buffer)
+    else if (end == HTTP_CLIENT_END_FAULT && fault == HTTP_FAULT_no_head_buffer)
         exchange_answer(e, STAT_proxy_end_no_buffer, 503);
-    else if (end == H1_CLIENT_END_FAULT)
+    else if (end == HTTP_CLIENT_END_FAULT)
         exchange_answer(e, STAT_proxy_end_backend_fault, 502);
     else
         exchange_answer(e, STAT_proxy_end_backend_silent, 502);
 }
 
-static void on_end(struct h1_client *h, enum h1_client_end end)
+static void on_end(struct http_client *h, enum http_client_end end)
 {
     struct exchange *e = h->owner;
-    ASSERT(e->backend != NULL && upstream_conn_h1(e->backend) == h);
+    ASSERT(e->backend != NULL && upstream_conn_http(e->backend) == h);
     enum http_fault fault = h->fault;
     enum stream_end why = h->end;
     bool was_reused = upstream_conn_is_reused(e->backend);
@@ -54,7 +54,7 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
 
 static void send_request(struct exchange *e);
 
-static void on_writable(struct h1_client *h)
+static void on_writable(struct http_client *h)
 {
     struct exchange *e = h->owner;
     if (e->has_request_head)
@@ -63,15 +63,15 @@ static void on_writable(struct h1_client *h)
         send_request(e);
 }
 
-static void on_body(struct h1_client *h)
+static void on_body(struct http_client *h)
 {
     exchange_pump_response(h->owner);
 }
 
-static const struct h1_client_ops backend_ops = {.on_writable = on_writable,
-                                                 .on_response = exchange_on_response,
-                                                 .on_body = on_body,
-                                                 .on_end = on_end};
+static const struct http_client_ops backend_ops = {.on_writable = on_writable,
+                                                   .on_response = exchange_on_response,
+                                                   .on_body = on_body,
+                                                   .on_end = on_end};
 
 /* A client that waits for 100 before it sends its body. */
 static bool is_waiting_for_continue(const struct exchange *e)
@@ -182,28 +182,28 @@ void exchange_try(struct exchange *e)
     exchange_note_progress(e);
     e->asked_us = e->proxy->core->now_us;
     arm_timer(e, next_deadline(e));
-    if (upstream_conn_h1(e->backend)->phase == H1_CLIENT_READY)
+    if (upstream_conn_http(e->backend)->phase == HTTP_CLIENT_READY)
         send_request(e);
 }
 
 /* Is it the client whom everything waits for: for bytes of its body, or for taking the response? */
 static bool is_client_owing(struct exchange *e)
 {
-    struct h1_client *backend = upstream_conn_h1(e->backend);
+    struct http_client *backend = upstream_conn_http(e->backend);
     if (e->has_response_head)
-        return h1_client_body_ready(backend) > 0;
-    if (!e->has_request_head || h1_server_body_is_done(&e->client->h1))
+        return http_client_body_ready(backend) > 0;
+    if (!e->has_request_head || http_server_body_is_done(&e->client->http))
         return false;
-    size_t there = h1_server_body_ready(&e->client->h1);
+    size_t there = http_server_body_ready(&e->client->http);
     return e->keeps_body ? there == e->kept_sent && kept_body_is_open(e) : there == 0;
 }
 
 static void send_continue(struct exchange *e)
 {
-    struct h1_response r = {.status = 100};
+    struct http_response r = {.status = 100};
     e->has_continue = true;
     stat_inc(e->proxy->core, STAT_proxy_continues);
-    if (!h1_server_send_informational(&e->client->h1, &r))
+    if (!http_server_send_informational(&e->client->http, &r))
         exchange_cut(e, STAT_proxy_end_no_buffer);
     else
         arm_timer(e, next_deadline(e));

@@ -36,7 +36,7 @@ static struct slice local_authority(const struct stream_addrs *addrs, struct req
 /* Host as it came. */
 static struct slice own_authority(const struct exchange *e, struct request_text *t)
 {
-    struct slice authority = e->client->h1.request->head.authority;
+    struct slice authority = e->client->http.request->head.authority;
     return authority.len > 0 ? authority : local_authority(&e->client->addrs, t);
 }
 
@@ -54,7 +54,7 @@ static void set_authority(const struct image_view *v, const struct image_filter 
 
 /* URLRewrite. False: the path grows too long. */
 static bool rewrite(struct exchange *e, const struct image_rule *rule, struct request_text *t,
-                    struct h1_request *r)
+                    struct http_request *r)
 {
     const struct image_view *v = e->image.view;
     const struct image_filter *filter = route_filter_find(v, rule, IMAGE_FILTER_REWRITE);
@@ -76,7 +76,7 @@ bool exchange_forward_head(struct exchange *e)
     static const enum http_known skip[] = {HTTP_KNOWN_HOST, HTTP_KNOWN_X_FORWARDED_FOR,
                                            HTTP_KNOWN_X_FORWARDED_PROTO};
     ASSERT(e->backend != NULL && !e->has_request_head);
-    const struct http_head *head = &e->client->h1.request->head;
+    const struct http_head *head = &e->client->http.request->head;
     const struct image_view *v = e->image.view;
     const struct image_rule *rule = &v->rules[e->route.rule];
     const struct image_filter *filters[] = {
@@ -93,21 +93,21 @@ bool exchange_forward_head(struct exchange *e)
         field_list_apply(&t.fields, v, filters[i]);
         set_authority(v, filters[i], &authority);
     }
-    struct h1_request r = {.method = head->method_text,
-                           .path = head->path,
-                           .query = head->query,
-                           .has_query = head->has_query,
-                           .authority = authority,
-                           .fields = t.fields.fields,
-                           .body = head->body,
-                           .length = head->length,
-                           .is_upgrade = e->is_upgrade};
+    struct http_request r = {.method = head->method_text,
+                             .path = head->path,
+                             .query = head->query,
+                             .has_query = head->has_query,
+                             .authority = authority,
+                             .fields = t.fields.fields,
+                             .body = head->body,
+                             .length = head->length,
+                             .is_upgrade = e->is_upgrade};
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
     r.n_fields = t.fields.n;
     uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
     r.preface = conn_header_preface(e->client, e->backend, e->target->proxy_header, header);
-    e->has_request_head = h1_client_send_head(upstream_conn_h1(e->backend), &r);
+    e->has_request_head = http_client_send_head(upstream_conn_http(e->backend), &r);
     if (e->has_request_head && !e->is_mirrored && !e->is_upgrade)
         mirrors_begin(e, &r);
     e->is_mirrored |= e->has_request_head;
@@ -127,22 +127,22 @@ static void end_by_body_fault(struct exchange *e, enum http_fault fault)
 }
 
 /* The body for more than one: copied where it would be moved. */
-static size_t copy_request(struct exchange *e, struct h1_client *to, struct h1_server *from)
+static size_t copy_request(struct exchange *e, struct http_client *to, struct http_server *from)
 {
     size_t copied = 0;
     struct slice v;
     if (to->out.is_ended)
         return 0;
-    while (h1_server_body_ready(from) > 0 && h1_server_body_peek(from, &v, 1) == 1) {
-        size_t n = h1_client_write(to, v);
+    while (http_server_body_ready(from) > 0 && http_server_body_peek(from, &v, 1) == 1) {
+        size_t n = http_client_write(to, v);
         mirrors_write(e, slice_of(v.ptr, n));
-        h1_server_body_consume(from, n);
+        http_server_body_consume(from, n);
         copied += n;
         if (n < v.len)
             break;
     }
-    if (h1_server_body_is_done(from)) {
-        h1_client_end_request(to);
+    if (http_server_body_is_done(from)) {
+        http_client_end_request(to);
         mirrors_end_request(e);
     }
     return copied;
@@ -151,13 +151,13 @@ static size_t copy_request(struct exchange *e, struct h1_client *to, struct h1_s
 void exchange_pump_request(struct exchange *e)
 {
     check_exchange(e);
-    struct h1_server *from = &e->client->h1;
-    struct h1_client *to = upstream_conn_h1(e->backend);
-    ASSERT(e->has_request_head && to->phase == H1_CLIENT_ASKING);
+    struct http_server *from = &e->client->http;
+    struct http_client *to = upstream_conn_http(e->backend);
+    ASSERT(e->has_request_head && to->phase == HTTP_CLIENT_ASKING);
     size_t moved = e->keeps_body ? kept_body_pump(e, to, from) : 0;
     if (!e->keeps_body) {
         bool is_mirrored = !list_is_empty(&e->mirrors);
-        size_t more = is_mirrored ? copy_request(e, to, from) : h1_move_request(to, from);
+        size_t more = is_mirrored ? copy_request(e, to, from) : http_move_request(to, from);
         e->has_body_moved |= more > 0;
         moved += more;
     }
@@ -167,7 +167,7 @@ void exchange_pump_request(struct exchange *e)
         e->request_bytes += moved;
         exchange_note_progress(e);
     }
-    enum http_fault fault = h1_server_body_fault(from);
+    enum http_fault fault = http_server_body_fault(from);
     if (fault != HTTP_FAULT_none)
         end_by_body_fault(e, fault);
 }

@@ -5,14 +5,14 @@
 #include "route/filter.h"
 
 /* The response as it goes on; `l` holds its fields. */
-static struct h1_response make_response(const struct http_head *head, const struct field_list *l)
+static struct http_response make_response(const struct http_head *head, const struct field_list *l)
 {
-    struct h1_response r = {.status = head->status,
-                            .reason = head->reason,
-                            .fields = l->fields,
-                            .n_fields = l->n,
-                            .body = head->body,
-                            .length = head->length};
+    struct http_response r = {.status = head->status,
+                              .reason = head->reason,
+                              .fields = l->fields,
+                              .n_fields = l->n,
+                              .body = head->body,
+                              .length = head->length};
     if (r.body == HTTP_BODY_CHUNKED)
         r.body = HTTP_BODY_UNTIL_CLOSE; /* chunked or not: by what the client understands */
     return r;
@@ -39,21 +39,21 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         field_list_apply(&l, v, route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS));
         exchange_session_fields(e, &l, &t);
     }
-    struct h1_response r = make_response(head, &l);
-    struct h1_server *to = &e->client->h1;
+    struct http_response r = make_response(head, &l);
+    struct http_server *to = &e->client->http;
     if (l.is_full)
         return false;
     if (is_switch)
-        return h1_server_switch(to, &r);
-    return is_final ? h1_server_send_head(to, &r) : h1_server_send_informational(to, &r);
+        return http_server_switch(to, &r);
+    return is_final ? http_server_send_head(to, &r) : http_server_send_informational(to, &r);
 }
 
 /* 101 to a request that asks for WebSocket. */
-static void switch_protocols(struct exchange *e, struct h1_client *h)
+static void switch_protocols(struct exchange *e, struct http_client *h)
 {
     const struct http_head *head = &h->response->head;
     if (!tunnel_is_agreed(e, head)) {
-        h1_client_refuse_switch(h);
+        http_client_refuse_switch(h);
         return;
     }
     if (!send_response(e, head)) {
@@ -66,7 +66,7 @@ static void switch_protocols(struct exchange *e, struct h1_client *h)
     tunnel_begin(e);
 }
 
-void exchange_on_response(struct h1_client *h)
+void exchange_on_response(struct http_client *h)
 {
     struct exchange *e = h->owner;
     const struct http_head *head = &h->response->head;
@@ -79,7 +79,7 @@ void exchange_on_response(struct h1_client *h)
     bool is_again = head->status == 100 && e->has_continue; /* we were quicker */
     if (head->status == 100)
         e->has_continue = true;
-    if (is_again || (head->status < 200 && !e->client->h1.is_modern)) {
+    if (is_again || (head->status < 200 && !e->client->http.is_modern)) {
         stat_inc(e->proxy->core, STAT_proxy_informational_dropped);
         return;
     }
@@ -100,7 +100,7 @@ void exchange_on_response(struct h1_client *h)
     e->has_response_head = true;
     e->status = head->status;
     e->head_us = e->proxy->core->now_us;
-    h1_server_drop_head(&e->client->h1);
+    http_server_drop_head(&e->client->http);
     struct core *core = e->proxy->core;
     if (head->status < 600)
         stat_inc(core, STAT_proxy_responses_2xx + (head->status / 100 - 2));
@@ -110,26 +110,26 @@ void exchange_on_response(struct h1_client *h)
 static void complete(struct exchange *e)
 {
     struct proxy_conn *c = e->client;
-    bool is_sent = h1_client_is_sent(upstream_conn_h1(e->backend));
+    bool is_sent = http_client_is_sent(upstream_conn_http(e->backend));
     e->is_answered = true;
     exchange_end(e, STAT_proxy_end_complete, is_sent);
     proxy_conn_arm_rest(c);
-    h1_server_finish(&c->h1);
+    http_server_finish(&c->http);
 }
 
 void exchange_pump_response(struct exchange *e)
 {
     check_exchange(e);
-    struct h1_client *from = upstream_conn_h1(e->backend);
+    struct http_client *from = upstream_conn_http(e->backend);
     ASSERT(e->has_response_head && from->is_final_head);
-    size_t moved = h1_move_response(&e->client->h1, from);
+    size_t moved = http_move_response(&e->client->http, from);
     if (moved > 0) {
         stat_add(e->proxy->core, STAT_proxy_response_bytes, moved);
         e->response_bytes += moved;
         exchange_note_progress(e);
     }
-    if (h1_client_body_is_done(from))
+    if (http_client_body_is_done(from))
         complete(e);
-    else if (h1_client_body_fault(from) != HTTP_FAULT_none)
+    else if (http_client_body_fault(from) != HTTP_FAULT_none)
         exchange_cut(e, STAT_proxy_end_backend_cut);
 }

@@ -38,7 +38,7 @@ uint64_t exchange_hash(const struct exchange *e, const struct image_balance *bal
     static const struct siphash_key of_requests;
     if (balance->way != IMAGE_BALANCING_MAGLEV)
         return 0;
-    const struct http_head *head = &e->client->h1.request->head;
+    const struct http_head *head = &e->client->http.request->head;
     struct slice name = image_text(e->image.view, balance->name);
     struct slice key = SLICE_LIT("");
     if (balance->hash_key == IMAGE_HASH_KEY_HEADER)

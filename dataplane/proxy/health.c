@@ -22,14 +22,14 @@ static void note(struct exchange *e, bool is_ok)
     upstream_note(e->proxy->upstream, &ask, upstream_conn_id(e->backend), is_ok);
 }
 
-void health_note_end(struct exchange *e, enum h1_client_end end)
+void health_note_end(struct exchange *e, enum http_client_end end)
 {
-    const struct h1_client *h = upstream_conn_h1(e->backend);
+    const struct http_client *h = upstream_conn_http(e->backend);
     if (e->has_response_head)
         return; /* that was noted */
-    bool is_ours = end == H1_CLIENT_END_FAULT && h->fault == HTTP_FAULT_no_head_buffer;
-    bool is_stale = end == H1_CLIENT_END_NO_RESPONSE && upstream_conn_is_reused(e->backend);
-    bool is_idle = end == H1_CLIENT_END_IDLE_CLOSED || end == H1_CLIENT_END_IDLE_BYTES;
+    bool is_ours = end == HTTP_CLIENT_END_FAULT && h->fault == HTTP_FAULT_no_head_buffer;
+    bool is_stale = end == HTTP_CLIENT_END_NO_RESPONSE && upstream_conn_is_reused(e->backend);
+    bool is_idle = end == HTTP_CLIENT_END_IDLE_CLOSED || end == HTTP_CLIENT_END_IDLE_BYTES;
     if (!is_ours && !is_stale && !is_idle)
         note(e, false);
 }

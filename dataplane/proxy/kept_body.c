@@ -19,14 +19,14 @@
 
 void kept_body_begin(struct exchange *e)
 {
-    const struct http_head *head = &e->client->h1.request->head;
+    const struct http_head *head = &e->client->http.request->head;
     ASSERT(!e->keeps_body && !e->has_body_moved);
     e->keeps_body = e->retry != NULL && head->body == HTTP_BODY_LENGTH && head->length > 0 &&
                     head->length <= RETRY_BODY_BYTES_MAX;
     if (!e->keeps_body)
         return;
     e->kept_bytes = (uint32_t)head->length;
-    e->kept_seen = (uint32_t)h1_server_body_ready(&e->client->h1);
+    e->kept_seen = (uint32_t)http_server_body_ready(&e->client->http);
 }
 
 void kept_body_let_go(struct exchange *e)
@@ -38,14 +38,14 @@ void kept_body_let_go(struct exchange *e)
     e->has_body_moved = e->kept_sent > 0;
     if (e->kept_sent < e->kept_most) /* what they have more of would come to them once more */
         mirrors_cut(e);
-    h1_server_body_consume(&e->client->h1, e->kept_sent);
+    http_server_body_consume(&e->client->http, e->kept_sent);
 }
 
 void kept_body_on_event(struct exchange *e)
 {
     if (!e->keeps_body)
         return;
-    size_t there = h1_server_body_ready(&e->client->h1);
+    size_t there = http_server_body_ready(&e->client->http);
     e->is_kept_over = there == e->kept_seen; /* an event without bytes: the client has ended */
     e->kept_seen = (uint32_t)there;
 }
@@ -56,9 +56,9 @@ bool kept_body_is_open(const struct exchange *e)
 }
 
 /* To the backend, and what they have not yet to the mirrors. Returns how many it took. */
-static size_t copy_piece(struct exchange *e, struct h1_client *to, struct slice piece)
+static size_t copy_piece(struct exchange *e, struct http_client *to, struct slice piece)
 {
-    size_t n = h1_client_write(to, piece);
+    size_t n = http_client_write(to, piece);
     uint32_t end = e->kept_sent + (uint32_t)n;
     if (end > e->kept_most) {
         uint32_t known = e->kept_most - e->kept_sent;
@@ -70,7 +70,8 @@ static size_t copy_piece(struct exchange *e, struct h1_client *to, struct slice 
 }
 
 /* From where this try is, as far as there is room. */
-static size_t copy(struct exchange *e, struct h1_client *to, const struct slice *pieces, unsigned n)
+static size_t copy(struct exchange *e, struct http_client *to, const struct slice *pieces,
+                   unsigned n)
 {
     size_t skip = e->kept_sent;
     size_t copied = 0;
@@ -86,17 +87,17 @@ static size_t copy(struct exchange *e, struct h1_client *to, const struct slice 
     return copied;
 }
 
-size_t kept_body_pump(struct exchange *e, struct h1_client *to, struct h1_server *from)
+size_t kept_body_pump(struct exchange *e, struct http_client *to, struct http_server *from)
 {
     struct slice pieces[RETRY_BODY_PIECES_MAX];
-    size_t there = h1_server_body_ready(from);
-    unsigned n = h1_server_body_peek(from, pieces, RETRY_BODY_PIECES_MAX);
+    size_t there = http_server_body_ready(from);
+    unsigned n = http_server_body_peek(from, pieces, RETRY_BODY_PIECES_MAX);
     ASSERT(e->keeps_body && there <= e->kept_bytes);
     size_t copied = to->out.is_ended ? 0 : copy(e, to, pieces, n);
     bool is_whole = e->kept_sent == e->kept_bytes;
     bool is_stuck = n == RETRY_BODY_PIECES_MAX || e->is_kept_over;
     if (is_whole && !to->out.is_ended) {
-        h1_client_end_request(to);
+        http_client_end_request(to);
         mirrors_end_request(e);
     } else if (!is_whole && is_stuck) {
         kept_body_let_go(e);

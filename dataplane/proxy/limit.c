@@ -54,7 +54,7 @@ static bool find_somebody(const struct exchange *e, const struct image_limit *li
         *ret = slice_of(buf->bytes, sizeof(buf->bytes));
         return true;
     case IMAGE_LIMIT_HEADER:
-        return http_head_find_only(&e->client->h1.request->head,
+        return http_head_find_only(&e->client->http.request->head,
                                    image_text(e->image.view, limit->header), ret);
     default:
         return false;

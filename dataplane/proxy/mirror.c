@@ -45,41 +45,41 @@ static void give_up(struct mirror *m, enum stat_id why)
     free_mirror(m, why);
 }
 
-static void on_writable(struct h1_client *h)
+static void on_writable(struct http_client *h)
 {
     ASSERT_HOT(h->owner != NULL); /* what there is was written already */
 }
 
-static void on_response(struct h1_client *h)
+static void on_response(struct http_client *h)
 {
     ASSERT_HOT(h->response != NULL); /* nobody sees it */
 }
 
 /* Throws the answer away; with its end the connection is free. */
-static void on_body(struct h1_client *h)
+static void on_body(struct http_client *h)
 {
     struct mirror *m = h->owner;
     size_t n;
-    while ((n = h1_client_body_ready(h)) > 0)
-        h1_client_body_consume(h, n);
-    if (h1_client_body_fault(h) != HTTP_FAULT_none) {
+    while ((n = http_client_body_ready(h)) > 0)
+        http_client_body_consume(h, n);
+    if (http_client_body_fault(h) != HTTP_FAULT_none) {
         give_up(m, STAT_proxy_mirror_end_broken);
-    } else if (h1_client_body_is_done(h) && m->exchange != NULL) {
+    } else if (http_client_body_is_done(h) && m->exchange != NULL) {
         give_up(m, STAT_proxy_mirror_end_early);
-    } else if (h1_client_body_is_done(h)) {
+    } else if (http_client_body_is_done(h)) {
         upstream_put(m->proxy->upstream, m->backend);
         free_mirror(m, STAT_proxy_mirror_end_complete);
     }
 }
 
-static void on_end(struct h1_client *h, enum h1_client_end end)
+static void on_end(struct http_client *h, enum http_client_end end)
 {
     struct mirror *m = h->owner;
     upstream_drop(m->proxy->upstream, m->backend);
     free_mirror(m, STAT_proxy_mirror_end_broken);
 }
 
-static const struct h1_client_ops mirror_ops = {
+static const struct http_client_ops mirror_ops = {
     .on_writable = on_writable, .on_response = on_response, .on_body = on_body, .on_end = on_end};
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
@@ -88,7 +88,7 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 }
 
 /* Begins one copy, if its backend can be asked at all. */
-static void begin(struct exchange *e, const struct image_mirror *to, const struct h1_request *r)
+static void begin(struct exchange *e, const struct image_mirror *to, const struct http_request *r)
 {
     struct proxy *p = e->proxy;
     struct mirror *m = pool_get(&p->mirrors);
@@ -114,13 +114,13 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     list_push_back(&e->mirrors, &m->of_exchange);
     wheel_arm(&p->core->wheel, &m->timer, p->core->now_us + (uint64_t)p->config.response_ms * 1000);
     uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
-    struct h1_request copy = *r;
+    struct http_request copy = *r;
     copy.preface = conn_header_preface(e->client, m->backend, ask.header, header);
-    if (!h1_client_send_head(upstream_conn_h1(m->backend), &copy))
+    if (!http_client_send_head(upstream_conn_http(m->backend), &copy))
         give_up(m, STAT_proxy_mirror_end_slow);
 }
 
-void mirrors_begin(struct exchange *e, const struct h1_request *r)
+void mirrors_begin(struct exchange *e, const struct http_request *r)
 {
     const struct image_view *v = e->image.view;
     const struct image_filter *filter =
@@ -137,7 +137,7 @@ void mirrors_write(struct exchange *e, struct slice bytes)
 {
     LIST_EACH_SAFE (it, next, &e->mirrors) {
         struct mirror *m = container_of(it, struct mirror, of_exchange);
-        if (h1_client_write(upstream_conn_h1(m->backend), bytes) < bytes.len)
+        if (http_client_write(upstream_conn_http(m->backend), bytes) < bytes.len)
             give_up(m, STAT_proxy_mirror_end_slow);
     }
 }
@@ -148,7 +148,7 @@ void mirrors_end_request(struct exchange *e)
     while ((it = list_take_front(&e->mirrors)) != NULL) {
         struct mirror *m = container_of(it, struct mirror, of_exchange);
         m->exchange = NULL;
-        h1_client_end_request(upstream_conn_h1(m->backend));
+        http_client_end_request(upstream_conn_http(m->backend));
     }
 }
 

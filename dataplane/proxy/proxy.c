@@ -114,7 +114,7 @@ void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
 static void close_unbound(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
-    if (!c->is_open || c->h1.is_closing || proxy_conn_find_bind(c, p->image.view, &bind))
+    if (!c->is_open || c->http.is_closing || proxy_conn_find_bind(c, p->image.view, &bind))
         return;
     proxy_conn_unbind(c);
 }

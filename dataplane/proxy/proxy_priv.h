@@ -8,7 +8,7 @@
 #include "base/pool.h"
 #include "base/wheel.h"
 #include "core/core.h"
-#include "http/h1_move.h"
+#include "http/http_move.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
 #include "proxy/route_table.h"
@@ -63,25 +63,25 @@ struct exchange;
 struct field_list;
 
 /*
- * A client connection. Reached from the stream (through h1, or by itself before h1 has it) and by
- * the pool's index; lives from accept to h1's on_end, or to the end of `unheaded`.
+ * A client connection. Reached from the stream (through http, or by itself before http has it) and
+ * by the pool's index; lives from accept to http's on_end, or to the end of `unheaded`.
  *
- * Invariant: `unheaded` and h1.stream are never both set, and one of them is while it is open.
+ * Invariant: `unheaded` and http.stream are never both set, and one of them is while it is open.
  */
 struct proxy_conn {
-    struct h1_server h1;
+    struct http_server http;
     struct proxy *proxy;
     struct exchange *exchange;  /* NULL: none is under way */
     struct wheel_timer timer;   /* whenever there is no exchange */
     struct list_node head;      /* on proxy.heads while a part of a head is there */
-    struct stream *unheaded;    /* its PROXY header is still to come; NULL: h1 has it */
+    struct stream *unheaded;    /* its PROXY header is still to come; NULL: http has it */
     struct http_head_buf *part; /* what came of that header; NULL: nothing */
     struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
     struct ip_addr asked;       /* where the client went: our end, or where its header tells */
     uint16_t asked_port;
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
-    bool is_tls;               /* the stream of `h1` is one of TLS */
+    bool is_tls;               /* the stream of `http` is one of TLS */
 };
 
 /*
@@ -328,7 +328,7 @@ void retry_note_request(struct exchange *e);
 bool retry_needs_head(const struct exchange *e);
 /* Does it go again, now that its connection ended so? This one and the next two may take from the
  * budget. */
-enum retry_when retry_after_end(struct exchange *e, enum h1_client_end end, bool was_reused);
+enum retry_when retry_after_end(struct exchange *e, enum http_client_end end, bool was_reused);
 /* Now that this is the answer? */
 enum retry_when retry_after_status(struct exchange *e, uint16_t status);
 /* Now that the try took too long? */
@@ -338,7 +338,7 @@ void exchange_retry(struct exchange *e, enum retry_when when);
 
 /* health.c: how the try went, for the health policy of its group. While it has its connection. */
 /* Its connection ends so. */
-void health_note_end(struct exchange *e, enum h1_client_end end);
+void health_note_end(struct exchange *e, enum http_client_end end);
 /* The backend answers with that status. */
 void health_note_status(struct exchange *e, uint16_t status);
 /* The backend took too long. */
@@ -360,7 +360,7 @@ void kept_body_on_event(struct exchange *e);
 /* Is it kept, and has this try's backend not all of it yet? */
 bool kept_body_is_open(const struct exchange *e);
 /* Sends what there is of it. May let it go. Returns bytes sent. */
-size_t kept_body_pump(struct exchange *e, struct h1_client *to, struct h1_server *from);
+size_t kept_body_pump(struct exchange *e, struct http_client *to, struct http_server *from);
 
 /* tunnel.c */
 /* Looks whether the request asks for WebSocket. */
@@ -430,7 +430,7 @@ void mirrors_init(struct proxy *p, uint32_t n);
 /* Ends all. */
 void mirrors_done(struct proxy *p);
 /* Sends the request, as its backend gets it, to as many mirrors as the rule wants this time. */
-void mirrors_begin(struct exchange *e, const struct h1_request *r);
+void mirrors_begin(struct exchange *e, const struct http_request *r);
 /* More of the body, to those that can take all of it: the others are given up. */
 void mirrors_write(struct exchange *e, struct slice bytes);
 /* The request is whole: they go on by themselves. */
@@ -446,7 +446,7 @@ void exchange_pump_request(struct exchange *e);
 
 /* exchange_response.c */
 /* An informational or the final head came from the backend. May end the exchange. */
-void exchange_on_response(struct h1_client *h);
+void exchange_on_response(struct http_client *h);
 /* Moves what there is of the response's body. May end the exchange. */
 void exchange_pump_response(struct exchange *e);
 

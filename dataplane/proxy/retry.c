@@ -36,7 +36,7 @@ static bool is_idempotent(enum http_method m)
 
 static bool is_request_idempotent(const struct exchange *e)
 {
-    return is_idempotent(e->client->h1.request->head.method);
+    return is_idempotent(e->client->http.request->head.method);
 }
 
 /* Tries without a policy: a request with sessions asks the endpoint of a connection that was idle
@@ -56,7 +56,7 @@ static uint32_t tries_max(const struct exchange *e)
 static bool can_go_again(const struct exchange *e)
 {
     return e->tries < tries_max(e) && !e->has_body_moved && !e->has_response_head &&
-           e->client->h1.request != NULL;
+           e->client->http.request != NULL;
 }
 
 bool retry_needs_head(const struct exchange *e)
@@ -105,12 +105,12 @@ static enum retry_when by_rule_if(struct exchange *e, bool is_reason)
     return is_reason && may_by_rule(e) ? RETRY_LATER : RETRY_NEVER;
 }
 
-enum retry_when retry_after_end(struct exchange *e, enum h1_client_end end, bool was_reused)
+enum retry_when retry_after_end(struct exchange *e, enum http_client_end end, bool was_reused)
 {
-    bool is_unsent = end == H1_CLIENT_END_OPEN_FAILED || end == H1_CLIENT_END_IDLE_CLOSED ||
-                     end == H1_CLIENT_END_IDLE_BYTES;
-    bool is_silent = end == H1_CLIENT_END_NO_RESPONSE;
-    bool is_cut = end == H1_CLIENT_END_CUT;
+    bool is_unsent = end == HTTP_CLIENT_END_OPEN_FAILED || end == HTTP_CLIENT_END_IDLE_CLOSED ||
+                     end == HTTP_CLIENT_END_IDLE_BYTES;
+    bool is_silent = end == HTTP_CLIENT_END_NO_RESPONSE;
+    bool is_cut = end == HTTP_CLIENT_END_CUT;
     if (!can_go_again(e))
         return RETRY_NEVER;
     bool is_stale = is_silent && was_reused && is_request_idempotent(e);

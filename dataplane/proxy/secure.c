@@ -85,8 +85,8 @@ bool secure_is_misdirected(const struct exchange *e)
     uint32_t bind, listener;
     if (!c->is_tls)
         return false;
-    struct slice asked = slice_of_str(tls_server_name(c->h1.stream));
-    if (slice_eq(asked, c->h1.request->head.host))
+    struct slice asked = slice_of_str(tls_server_name(c->http.stream));
+    if (slice_eq(asked, c->http.request->head.host))
         return false;
     return !proxy_conn_find_bind(c, e->image.view, &bind) ||
            !route_listener_find(e->image.view, bind, asked, &listener) ||

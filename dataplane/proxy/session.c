@@ -49,7 +49,7 @@ static bool take_cookies(struct look *k, struct slice wanted, struct slice rest)
 /* The first of the request's values that counts. */
 static bool look_for(struct look *k)
 {
-    const struct http_head *head = &k->e->client->h1.request->head;
+    const struct http_head *head = &k->e->client->http.request->head;
     const struct image_persistence *p = k->e->persistence;
     bool is_cookie = p->kind == IMAGE_SESSION_COOKIE;
     struct slice wanted = image_text(k->e->image.view, p->name);

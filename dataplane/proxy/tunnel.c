@@ -47,7 +47,7 @@ static bool accept_of(struct slice key, uint8_t ret[ACCEPT_BYTES])
 void tunnel_ask(struct exchange *e)
 {
     struct slice key;
-    const struct http_head *head = &e->client->h1.request->head;
+    const struct http_head *head = &e->client->http.request->head;
     e->is_upgrade = head->is_upgrade_asked && http_asks_websocket(head, &key);
     e->needs_head |= e->is_upgrade;
 }
@@ -62,18 +62,18 @@ bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head)
 {
     struct slice key;
     uint8_t accept[ACCEPT_BYTES];
-    const struct http_head_buf *request = e->client->h1.request;
+    const struct http_head_buf *request = e->client->http.request;
     ASSERT(e->is_upgrade && request != NULL);
     bool is_asked = http_asks_websocket(&request->head, &key);
     ASSERT(is_asked);
-    return h1_client_is_sent(upstream_conn_h1(e->backend)) && accept_of(key, accept) &&
+    return http_client_is_sent(upstream_conn_http(e->backend)) && accept_of(key, accept) &&
            http_agrees_to_websocket(head, slice_of(accept, ACCEPT_BYTES));
 }
 
 /* Has one side ended? Then the other has little left to say. */
 static bool is_half(const struct exchange *e)
 {
-    return e->client->h1.out.is_ended || upstream_conn_h1(e->backend)->out.is_ended;
+    return e->client->http.out.is_ended || upstream_conn_http(e->backend)->out.is_ended;
 }
 
 static uint64_t deadline(const struct exchange *e)
@@ -106,17 +106,17 @@ static void complete(struct exchange *e)
     e->is_answered = true;
     exchange_end(e, STAT_proxy_end_tunnel, true);
     proxy_conn_arm_rest(c);
-    h1_server_finish(&c->h1);
+    http_server_finish(&c->http);
 }
 
 void tunnel_pump(struct exchange *e)
 {
     ASSERT(e->is_tunnel && e->backend != NULL);
-    struct h1_server *client = &e->client->h1;
-    struct h1_client *backend = upstream_conn_h1(e->backend);
+    struct http_server *client = &e->client->http;
+    struct http_client *backend = upstream_conn_http(e->backend);
     bool was_half = is_half(e);
-    size_t up = h1_move_up(backend, client);
-    size_t down = h1_move_down(client, backend);
+    size_t up = http_move_up(backend, client);
+    size_t down = http_move_down(client, backend);
     stat_add(e->proxy->core, STAT_proxy_tunnel_bytes_up, up);
     stat_add(e->proxy->core, STAT_proxy_tunnel_bytes_down, down);
     e->request_bytes += up;
@@ -129,14 +129,14 @@ void tunnel_pump(struct exchange *e)
         arm(e);
 }
 
-static void on_room_or_bytes(struct h1_client *h)
+static void on_room_or_bytes(struct http_client *h)
 {
     tunnel_pump(h->owner);
 }
 
 /* The backend's connection is over: in good order only after both have ended, with all that came
  * moved on. */
-static void on_end(struct h1_client *h, enum h1_client_end end)
+static void on_end(struct http_client *h, enum http_client_end end)
 {
     struct exchange *e = h->owner;
     struct proxy_conn *c = e->client;
@@ -151,10 +151,10 @@ static void on_end(struct h1_client *h, enum h1_client_end end)
     }
     exchange_end(e, STAT_proxy_end_tunnel, false);
     proxy_conn_arm_rest(c);
-    h1_server_finish(&c->h1);
+    http_server_finish(&c->http);
 }
 
-static const struct h1_client_ops ops = {
+static const struct http_client_ops ops = {
     .on_writable = on_room_or_bytes, .on_body = on_room_or_bytes, .on_end = on_end};
 
 void tunnel_on_client_end(struct exchange *e, bool is_orderly)
@@ -178,11 +178,11 @@ static void let_image_go(struct exchange *e)
 
 void tunnel_begin(struct exchange *e)
 {
-    struct h1_client *backend = upstream_conn_h1(e->backend);
+    struct http_client *backend = upstream_conn_http(e->backend);
     struct proxy *p = e->proxy;
     ASSERT(e->is_upgrade && e->has_response_head && !e->is_tunnel);
-    h1_client_switch(backend);
-    h1_server_drop_head(&e->client->h1);
+    http_client_switch(backend);
+    http_server_drop_head(&e->client->http);
     route_stats_count(e);
     let_image_go(e);
     e->is_tunnel = true;

@@ -54,9 +54,9 @@ void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *diale
     u->dialer = *dialer;
 }
 
-struct h1_client *upstream_conn_h1(struct upstream_conn *c)
+struct http_client *upstream_conn_http(struct upstream_conn *c)
 {
-    return &c->h1;
+    return &c->http;
 }
 
 const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c)
@@ -87,7 +87,7 @@ static void leave_idle(struct upstream *u, struct upstream_conn *c)
 /* The memory of a connection whose stream is gone, and which is on no list. */
 static void free_conn(struct upstream *u, struct upstream_conn *c)
 {
-    ASSERT(c->h1.stream == NULL && !list_is_linked(&c->idle_link));
+    ASSERT(c->http.stream == NULL && !list_is_linked(&c->idle_link));
     struct upstream_endpoint *e = c->endpoint;
     pool_put(&u->conns, c);
     upstream_endpoint_check_end(u, e);
@@ -97,43 +97,43 @@ void upstream_close_idle(struct upstream *u, struct upstream_conn *c, enum stat_
 {
     stat_inc(u->core, why);
     leave_idle(u, c);
-    h1_client_close(&c->h1);
+    http_client_close(&c->http);
     free_conn(u, c);
 }
 
-static void idle_on_writable(struct h1_client *h)
+static void idle_on_writable(struct http_client *h)
 {
-    ASSERT_HOT(h->phase == H1_CLIENT_READY);
+    ASSERT_HOT(h->phase == HTTP_CLIENT_READY);
 }
 
-static void idle_on_answer(struct h1_client *h)
+static void idle_on_answer(struct http_client *h)
 {
-    ASSERT(h->phase == H1_CLIENT_ASKING); /* and so never of an idle connection */
+    ASSERT(h->phase == HTTP_CLIENT_ASKING); /* and so never of an idle connection */
     ASSERT(!"an idle connection has no answer");
 }
 
-static void idle_on_end(struct h1_client *h, enum h1_client_end end)
+static void idle_on_end(struct http_client *h, enum http_client_end end)
 {
-    struct upstream_conn *c = container_of(h, struct upstream_conn, h1);
+    struct upstream_conn *c = container_of(h, struct upstream_conn, http);
     struct upstream *u = c->upstream;
-    stat_inc(u->core, end == H1_CLIENT_END_IDLE_BYTES ? STAT_upstream_closed_idle_bytes
-                                                      : STAT_upstream_closed_by_backend);
+    stat_inc(u->core, end == HTTP_CLIENT_END_IDLE_BYTES ? STAT_upstream_closed_idle_bytes
+                                                        : STAT_upstream_closed_by_backend);
     leave_idle(u, c);
     free_conn(u, c);
     arm_idle_timer(u);
 }
 
-static const struct h1_client_ops idle_ops = {.on_writable = idle_on_writable,
-                                              .on_response = idle_on_answer,
-                                              .on_body = idle_on_answer,
-                                              .on_end = idle_on_end};
+static const struct http_client_ops idle_ops = {.on_writable = idle_on_writable,
+                                                .on_response = idle_on_answer,
+                                                .on_body = idle_on_answer,
+                                                .on_end = idle_on_end};
 
 static void become_busy(struct upstream *u, struct upstream_conn *c,
-                        const struct h1_client_ops *ops, void *owner)
+                        const struct http_client_ops *ops, void *owner)
 {
     c->endpoint->busy++;
-    c->h1.ops = ops;
-    c->h1.owner = owner;
+    c->http.ops = ops;
+    c->http.owner = owner;
     u->core->stats->counters[STAT_upstream_busy_now]++;
 }
 
@@ -173,7 +173,7 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpo
     struct upstream_conn *c = find_idle(e, ask);
     if (c == NULL)
         return NULL;
-    ASSERT(c->h1.phase == H1_CLIENT_READY && c->congestion == ask->congestion);
+    ASSERT(c->http.phase == HTTP_CLIENT_READY && c->congestion == ask->congestion);
     ASSERT(c->header == ask->header);
     leave_idle(u, c);
     c->is_reused = true;
@@ -204,7 +204,7 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
                                 .keep = has_header ? ask->keep : NULL,
                                 .congestion = ask->congestion,
                                 .header = ask->header};
-    h1_client_init(&c->h1, stream, u->env, &idle_ops, u);
+    http_client_init(&c->http, stream, u->env, &idle_ops, u);
     stat_inc(u->core, STAT_upstream_opened);
     *ret_conn = c;
     return UPSTREAM_OK;
@@ -244,7 +244,7 @@ static void make_room(struct upstream *u, const struct upstream_ask *ask,
 }
 
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
-                                  const struct h1_client_ops *ops, void *owner,
+                                  const struct http_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn)
 {
     struct upstream_conn_id id;
@@ -276,19 +276,19 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
         upstream_close_idle(u, c->keep->conn, STAT_upstream_closed_idle_limit);
     leave_busy(u, c);
     bool is_somebodys = c->header != IMAGE_PROXY_HEADER_NONE;
-    bool is_reusable = h1_client_finish(&c->h1) && (!is_somebodys || c->keep != NULL);
+    bool is_reusable = http_client_finish(&c->http) && (!is_somebodys || c->keep != NULL);
     bool is_room = c->endpoint->idle < u->config.idle_per_endpoint_max && u->config.idle_max > 0;
     if (!is_reusable || !is_room) {
         stat_inc(u->core,
                  is_reusable ? STAT_upstream_closed_idle_limit : STAT_upstream_closed_done);
-        h1_client_close(&c->h1);
+        http_client_close(&c->http);
         free_conn(u, c);
         return;
     }
     if (is_somebodys)
         c->keep->conn = c;
-    c->h1.ops = &idle_ops;
-    c->h1.owner = u;
+    c->http.ops = &idle_ops;
+    c->http.owner = u;
     c->idle_until_us = u->core->now_us + (uint64_t)u->config.idle_timeout_ms * 1000;
     unsigned list = is_somebodys ? UPSTREAM_IDLE_KEPT : (unsigned)c->congestion;
     list_push_front(&c->endpoint->idle_conns[list], &c->idle_link);
@@ -314,14 +314,14 @@ void upstream_keep_drop(struct upstream *u, struct upstream_keep *keep)
 void upstream_abort(struct upstream *u, struct upstream_conn *c)
 {
     stat_inc(u->core, STAT_upstream_aborted);
-    h1_client_abort(&c->h1);
+    http_client_abort(&c->http);
     leave_busy(u, c);
     free_conn(u, c);
 }
 
 void upstream_drop(struct upstream *u, struct upstream_conn *c)
 {
-    ASSERT(c->h1.stream == NULL);
+    ASSERT(c->http.stream == NULL);
     stat_inc(u->core, STAT_upstream_broken);
     leave_busy(u, c);
     free_conn(u, c);
@@ -333,7 +333,7 @@ void upstream_done(struct upstream *u)
     while ((first = list_peek_front(&u->ages)) != NULL) {
         struct upstream_conn *c = container_of(first, struct upstream_conn, age_link);
         leave_idle(u, c);
-        h1_client_abort(&c->h1);
+        http_client_abort(&c->http);
         free_conn(u, c);
     }
     wheel_disarm(&u->core->wheel, &u->idle_timer);
@@ -360,7 +360,7 @@ void check_upstream(const struct upstream *u)
     uint32_t idle = 0;
     LIST_EACH (it, &u->ages) {
         const struct upstream_conn *c = container_of(it, struct upstream_conn, age_link);
-        ASSERT(c->h1.phase == H1_CLIENT_READY && c->h1.response == NULL);
+        ASSERT(c->http.phase == HTTP_CLIENT_READY && c->http.response == NULL);
         ASSERT(list_is_linked(&c->idle_link));
         idle++;
     }

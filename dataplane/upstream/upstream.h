@@ -20,7 +20,7 @@
 #pragma once
 
 #include "abi/image_format.h"
-#include "http/h1_client.h"
+#include "http/http_client.h"
 #include "tcp/tcp.h"
 
 #include <stdbool.h>
@@ -48,11 +48,11 @@ struct upstream_dialer {
     void *owner;
 };
 
-/* One connection to a backend. `h1.ops` and `h1.owner` belong to whoever got it. */
+/* One connection to a backend. `http.ops` and `http.owner` belong to whoever got it. */
 struct upstream_conn;
 
 /* The part that the user of a connection works with. */
-struct h1_client *upstream_conn_h1(struct upstream_conn *c);
+struct http_client *upstream_conn_http(struct upstream_conn *c);
 
 struct upstream_conn_id {
     struct ip_addr addr;
@@ -129,12 +129,12 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
  * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
  * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), the hash
  * divides the endpoints by their weights: the same one for the same key as long as the same may get
- * requests; a change moves most keys. h1.ops and h1.owner are set
+ * requests; a change moves most keys. http.ops and http.owner are set
  * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
  * of connections.
  */
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
-                                  const struct h1_client_ops *ops, void *owner,
+                                  const struct http_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn);
 
 /* How a request to an endpoint of the asked group went, for its health policy. Cost: linear in the

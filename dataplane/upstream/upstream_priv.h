@@ -34,7 +34,7 @@ struct upstream_endpoint {
 
 /* Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
 struct upstream_conn {
-    struct h1_client h1;
+    struct http_client http;
     struct upstream *upstream;
     struct upstream_endpoint *endpoint;
     struct upstream_keep *keep; /* with a header: its client's; NULL: it is not kept */

@@ -11,7 +11,7 @@
 #include "base/container.h"
 #include "base/list.h"
 #include "base/siphash.h"
-#include "http/h1_server.h"
+#include "http/http_server.h"
 #include "loop/loop.h"
 #include "loop/sock.h"
 #include "model/model.h"
@@ -118,7 +118,7 @@ struct api_call {
 struct api_conn {
     struct list_node link;
     struct api *api;
-    struct h1_server http;
+    struct http_server http;
     struct wheel_timer timer;
     struct api_call call;
     bool is_receiving; /* the body */

@@ -55,7 +55,7 @@ static void conn_free(struct api_conn *conn)
 
 void conn_abort(struct api_conn *conn)
 {
-    h1_server_abort(&conn->http);
+    http_server_abort(&conn->http);
     conn_free(conn);
 }
 
@@ -161,26 +161,26 @@ static void run(struct api_conn *conn)
 static void receive(struct api_conn *conn)
 {
     struct slice s;
-    while (h1_server_body_peek(&conn->http, &s, 1) > 0) {
+    while (http_server_body_peek(&conn->http, &s, 1) > 0) {
         if (!reserve_body(conn, s.len)) {
             finish_call(conn);
             return;
         }
         memcpy(conn->body + conn->body_len, s.ptr, s.len);
         conn->body_len += s.len;
-        h1_server_body_consume(&conn->http, s.len);
+        http_server_body_consume(&conn->http, s.len);
     }
-    enum http_fault fault = h1_server_body_fault(&conn->http);
+    enum http_fault fault = http_server_body_fault(&conn->http);
     if (fault != HTTP_FAULT_none) {
         api_call_fail(&conn->call, 400, "BadRequest", "the request's body: %s",
                       http_fault_text(fault));
         finish_call(conn);
-    } else if (h1_server_body_is_done(&conn->http)) {
+    } else if (http_server_body_is_done(&conn->http)) {
         run(conn);
     }
 }
 
-static void on_request(struct h1_server *http)
+static void on_request(struct http_server *http)
 {
     struct api_conn *conn = http->owner;
     const struct http_head *head = &http->request->head;
@@ -198,41 +198,41 @@ static void on_request(struct h1_server *http)
     conn->is_receiving = true;
     conn_arm(conn, API_BODY_MS_MAX);
     if (has_body(head) && head->is_expecting_continue) {
-        struct h1_response go_on = {.status = 100};
-        h1_server_send_informational(http, &go_on);
+        struct http_response go_on = {.status = 100};
+        http_server_send_informational(http, &go_on);
     }
     receive(conn);
 }
 
-static void on_body(struct h1_server *http)
+static void on_body(struct http_server *http)
 {
     struct api_conn *conn = http->owner;
     if (conn->is_receiving)
         receive(conn);
 }
 
-static void on_writable(struct h1_server *http)
+static void on_writable(struct http_server *http)
 {
     struct api_conn *conn = http->owner;
     if (conn->out != NULL)
         conn_pump(conn);
 }
 
-static void on_phase(struct h1_server *http, enum h1_server_phase phase)
+static void on_phase(struct http_server *http, enum http_server_phase phase)
 {
     static const uint32_t limits_ms[] = {
-        [H1_SERVER_IDLE] = API_IDLE_MS_MAX,
-        [H1_SERVER_HEAD] = API_HEAD_MS_MAX,
-        [H1_SERVER_DRAIN] = API_DRAIN_MS_MAX,
+        [HTTP_SERVER_IDLE] = API_IDLE_MS_MAX,
+        [HTTP_SERVER_HEAD] = API_HEAD_MS_MAX,
+        [HTTP_SERVER_DRAIN] = API_DRAIN_MS_MAX,
     };
     struct api_conn *conn = http->owner;
-    if (phase == H1_SERVER_EXCHANGE)
+    if (phase == HTTP_SERVER_EXCHANGE)
         conn_arm(conn, API_STALL_MS_MAX);
     else
         conn_arm(conn, limits_ms[phase]);
 }
 
-static void on_end(struct h1_server *http, bool was_in_exchange)
+static void on_end(struct http_server *http, bool was_in_exchange)
 {
     conn_free(http->owner);
 }
@@ -240,8 +240,8 @@ static void on_end(struct h1_server *http, bool was_in_exchange)
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct api_conn *conn = container_of(timer, struct api_conn, timer);
-    if (conn->http.phase != H1_SERVER_EXCHANGE) {
-        h1_server_timeout(&conn->http);
+    if (conn->http.phase != HTTP_SERVER_EXCHANGE) {
+        http_server_timeout(&conn->http);
     } else if (conn->is_receiving) {
         api_call_fail(&conn->call, 408, "Timeout", "the request's body did not arrive in time");
         finish_call(conn);
@@ -252,7 +252,7 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     }
 }
 
-static const struct h1_server_ops http_ops = {
+static const struct http_server_ops http_ops = {
     .on_request = on_request,
     .on_body = on_body,
     .on_writable = on_writable,
@@ -275,6 +275,6 @@ void conn_accept(void *owner, struct stream *s)
     conn->timer.on_expire = on_timer;
     api->stats.conns += 1;
     list_push_back(&api->conns, &conn->link);
-    h1_server_init(&conn->http, tls, &api->env, &http_ops, conn);
+    http_server_init(&conn->http, tls, &api->env, &http_ops, conn);
     conn_arm(conn, API_HEAD_MS_MAX + TLS_HANDSHAKE_MS_MAX);
 }

@@ -65,15 +65,15 @@ static char *answer_text(struct api_call *call)
 }
 
 /* A refusal, or anything small; also right when the body is still on its way. */
-static void send_small(struct api_conn *conn, const struct h1_response *r, char *text)
+static void send_small(struct api_conn *conn, const struct http_response *r, char *text)
 {
     size_t len = strlen(text);
-    if (len > H1_ANSWER_BYTES_MAX)
-        len = H1_ANSWER_BYTES_MAX; /* a refusal's list of causes; the status says enough */
+    if (len > HTTP_ANSWER_BYTES_MAX)
+        len = HTTP_ANSWER_BYTES_MAX; /* a refusal's list of causes; the status says enough */
     conn_drop_body(conn);
     call_done(&conn->call);
     loop_timer_disarm(conn->api->loop, &conn->timer);
-    h1_server_answer(&conn->http, r, slice_of(text, len));
+    http_server_answer(&conn->http, r, slice_of(text, len));
     free(text);
 }
 
@@ -81,7 +81,7 @@ void conn_answer(struct api_conn *conn)
 {
     struct api_call *call = &conn->call;
     struct http_field fields[FIELDS_MAX];
-    struct h1_response r = {
+    struct http_response r = {
         .status = (uint16_t)call->code, .fields = fields, .n_fields = make_fields(call, fields)};
     char *text = call->feed == NULL ? answer_text(call) : NULL;
     if (call->feed == NULL && text == NULL) {
@@ -89,14 +89,14 @@ void conn_answer(struct api_conn *conn)
         return;
     }
     if (text != NULL &&
-        (strlen(text) <= H1_ANSWER_BYTES_MAX || !h1_server_body_is_done(&conn->http))) {
+        (strlen(text) <= HTTP_ANSWER_BYTES_MAX || !http_server_body_is_done(&conn->http))) {
         send_small(conn, &r, text);
         return;
     }
     conn_drop_body(conn);
     r.body = call->feed != NULL ? HTTP_BODY_CHUNKED : HTTP_BODY_LENGTH;
     r.length = text != NULL ? strlen(text) : 0;
-    if (!h1_server_send_head(&conn->http, &r)) {
+    if (!http_server_send_head(&conn->http, &r)) {
         free(text);
         stream_abort(conn->http.stream);
         return;
@@ -115,7 +115,7 @@ static bool write_out(struct api_conn *conn)
     size_t left = conn->out_len - conn->out_at;
     if (left == 0)
         return true;
-    size_t taken = h1_server_write(&conn->http, slice_of(conn->out + conn->out_at, left));
+    size_t taken = http_server_write(&conn->http, slice_of(conn->out + conn->out_at, left));
     ASSERT(taken <= left);
     conn->out_at += taken;
     if (taken > 0 || !wheel_timer_is_armed(&conn->timer))
@@ -147,5 +147,5 @@ void conn_pump(struct api_conn *conn)
         conn->out_len = strlen(conn->out);
     }
     call_done(&conn->call);
-    h1_server_finish(&conn->http);
+    http_server_finish(&conn->http);
 }

@@ -8,8 +8,8 @@
 #include "fake_env.h"
 #include "fake_stream.h"
 #include "fuzz.h"
-#include "http/h1_client.h"
-#include "http/h1_server.h"
+#include "http/http_client.h"
+#include "http/http_server.h"
 
 static const char *const seeds[] = {
     "GET /a HTTP/1.1\r\nHost: a\r\n\r\nHEAD /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -41,80 +41,80 @@ static void note(struct slice s)
     add(&digests.in, s);
 }
 
-static void server_on_body(struct h1_server *s)
+static void server_on_body(struct http_server *s)
 {
     struct slice v;
-    check_h1_server(s);
-    while (h1_server_body_ready(s) > 0 && h1_server_body_peek(s, &v, 1) == 1) {
+    check_http_server(s);
+    while (http_server_body_ready(s) > 0 && http_server_body_peek(s, &v, 1) == 1) {
         note(v);
-        h1_server_body_consume(s, v.len);
+        http_server_body_consume(s, v.len);
     }
-    bool is_bad = h1_server_body_fault(s) != HTTP_FAULT_none;
-    if (s->is_head_sent || (!is_bad && !h1_server_body_is_done(s)))
+    bool is_bad = http_server_body_fault(s) != HTTP_FAULT_none;
+    if (s->is_head_sent || (!is_bad && !http_server_body_is_done(s)))
         return;
-    struct h1_response r = {.status = is_bad ? 400 : 200};
-    h1_server_answer(s, &r, SLICE_LIT("ok"));
+    struct http_response r = {.status = is_bad ? 400 : 200};
+    http_server_answer(s, &r, SLICE_LIT("ok"));
 }
 
-static void server_on_request(struct h1_server *s)
+static void server_on_request(struct http_server *s)
 {
     note(s->request->head.method_text);
     note(s->request->head.path);
     server_on_body(s);
 }
 
-static void server_on_writable(struct h1_server *s)
+static void server_on_writable(struct http_server *s)
 {
-    ASSERT(s->phase == H1_SERVER_EXCHANGE);
+    ASSERT(s->phase == HTTP_SERVER_EXCHANGE);
 }
 
-static void server_on_end(struct h1_server *s, bool was_in_exchange)
+static void server_on_end(struct http_server *s, bool was_in_exchange)
 {
     ASSERT(s->request == NULL);
 }
 
-static void client_on_writable(struct h1_client *c)
+static void client_on_writable(struct http_client *c)
 {
-    struct h1_request r = {
+    struct http_request r = {
         .method = SLICE_LIT("GET"), .path = SLICE_LIT("/"), .authority = SLICE_LIT("a")};
-    if (c->phase != H1_CLIENT_READY || c->requests > 0)
+    if (c->phase != HTTP_CLIENT_READY || c->requests > 0)
         return;
-    ASSERT(h1_client_send_head(c, &r));
-    h1_client_end_request(c);
+    ASSERT(http_client_send_head(c, &r));
+    http_client_end_request(c);
 }
 
-static void client_on_response(struct h1_client *c)
+static void client_on_response(struct http_client *c)
 {
     uint8_t status[2] = {(uint8_t)c->response->head.status,
                          (uint8_t)(c->response->head.status >> 8)};
     note(slice_of(status, 2));
 }
 
-static void client_on_body(struct h1_client *c)
+static void client_on_body(struct http_client *c)
 {
     struct slice v;
-    check_h1_client(c);
-    while (h1_client_body_ready(c) > 0 && h1_client_body_peek(c, &v, 1) == 1) {
+    check_http_client(c);
+    while (http_client_body_ready(c) > 0 && http_client_body_peek(c, &v, 1) == 1) {
         note(v);
-        h1_client_body_consume(c, v.len);
+        http_client_body_consume(c, v.len);
     }
-    if (h1_client_body_is_done(c) && !h1_client_finish(c))
-        h1_client_close(c);
+    if (http_client_body_is_done(c) && !http_client_finish(c))
+        http_client_close(c);
 }
 
-static void client_on_end(struct h1_client *c, enum h1_client_end why)
+static void client_on_end(struct http_client *c, enum http_client_end why)
 {
     ASSERT(c->response == NULL);
 }
 
-static const struct h1_server_ops server_ops = {.on_request = server_on_request,
-                                                .on_body = server_on_body,
-                                                .on_writable = server_on_writable,
-                                                .on_end = server_on_end};
-static const struct h1_client_ops client_ops = {.on_writable = client_on_writable,
-                                                .on_response = client_on_response,
-                                                .on_body = client_on_body,
-                                                .on_end = client_on_end};
+static const struct http_server_ops server_ops = {.on_request = server_on_request,
+                                                  .on_body = server_on_body,
+                                                  .on_writable = server_on_writable,
+                                                  .on_end = server_on_end};
+static const struct http_client_ops client_ops = {.on_writable = client_on_writable,
+                                                  .on_response = client_on_response,
+                                                  .on_body = client_on_body,
+                                                  .on_end = client_on_end};
 
 /* Lets events happen, and the peer take what was written. */
 static void settle(struct fake_stream *f)
@@ -131,15 +131,15 @@ static struct digests talk(const uint8_t *data, size_t size, size_t cut, size_t 
 {
     struct fake_env env;
     struct fake_stream f;
-    struct h1_server s;
-    struct h1_client c;
+    struct http_server s;
+    struct http_client c;
     digests = (struct digests){0xcbf29ce484222325u, 0xcbf29ce484222325u};
     fake_env_init(&env, 4);
     fake_stream_init(&f, room);
     if (is_server)
-        h1_server_init(&s, &f.stream, &env.env, &server_ops, NULL);
+        http_server_init(&s, &f.stream, &env.env, &server_ops, NULL);
     else
-        h1_client_init(&c, &f.stream, &env.env, &client_ops, NULL);
+        http_client_init(&c, &f.stream, &env.env, &client_ops, NULL);
     f.events = is_server ? 0 : STREAM_WRITABLE;
     settle(&f);
     for (size_t at = 0; at < size;) {

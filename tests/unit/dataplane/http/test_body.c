@@ -3,7 +3,7 @@
 #include "base/container.h"
 #include "fake_env.h"
 #include "fake_stream.h"
-#include "http/h1_body.h"
+#include "http/http_body.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -16,22 +16,22 @@ static enum http_fault read_chunked(struct slice text, size_t split, size_t slic
                                     bool *ret_done)
 {
     struct fake_stream f;
-    struct h1_body_in b;
+    struct http_body_in b;
     fake_stream_init(&f, 0);
     f.slice_max = slice_max;
-    h1_body_in_init(&b, HTTP_BODY_CHUNKED, 0);
+    http_body_in_init(&b, HTTP_BODY_CHUNKED, 0);
     got_len = 0;
     for (unsigned part = 0; part < 2; part++) {
         fake_stream_push(&f, part == 0 ? slice_of(text.ptr, split) : slice_skip(text, split));
         size_t n;
-        while ((n = h1_body_in_ready(&b, &f.stream)) > 0) {
+        while ((n = http_body_in_ready(&b, &f.stream)) > 0) {
             struct slice v[3];
-            unsigned n_slices = h1_body_in_peek(&b, &f.stream, v, 3);
+            unsigned n_slices = http_body_in_peek(&b, &f.stream, v, 3);
             CHECK(n_slices > 0);
             memcpy(got + got_len, v[0].ptr, v[0].len);
             got_len += v[0].len;
             stream_consume(&f.stream, v[0].len);
-            h1_body_in_took(&b, v[0].len);
+            http_body_in_took(&b, v[0].len);
         }
     }
     *ret_done = b.is_done;
@@ -120,19 +120,19 @@ TEST(chunk_lines_and_trailers_are_bounded)
 TEST(a_body_that_ends_too_early_is_cut)
 {
     struct fake_stream f;
-    struct h1_body_in b;
+    struct http_body_in b;
     fake_stream_init(&f, 0);
-    h1_body_in_init(&b, HTTP_BODY_LENGTH, 5);
+    http_body_in_init(&b, HTTP_BODY_LENGTH, 5);
     fake_stream_push(&f, SLICE_LIT("abc"));
     fake_stream_push_eof(&f);
-    CHECK_EQ(h1_body_in_ready(&b, &f.stream), 3);
+    CHECK_EQ(http_body_in_ready(&b, &f.stream), 3);
     stream_consume(&f.stream, 3);
-    h1_body_in_took(&b, 3);
-    CHECK_EQ(h1_body_in_ready(&b, &f.stream), 0);
+    http_body_in_took(&b, 3);
+    CHECK_EQ(http_body_in_ready(&b, &f.stream), 0);
     CHECK_EQ(b.fault, HTTP_FAULT_body_cut);
     CHECK(!b.is_done);
-    h1_body_in_init(&b, HTTP_BODY_UNTIL_CLOSE, 0);
-    CHECK_EQ(h1_body_in_ready(&b, &f.stream), 0);
+    http_body_in_init(&b, HTTP_BODY_UNTIL_CLOSE, 0);
+    CHECK_EQ(http_body_in_ready(&b, &f.stream), 0);
     CHECK(b.is_done);
     fake_stream_done(&f);
 }
@@ -144,13 +144,13 @@ static void move_chunked(size_t room, size_t step, enum http_body out_kind)
     struct fake_env e;
     struct fake_stream src;
     struct fake_stream dst;
-    struct h1_body_in in;
-    struct h1_body_out out = {0};
+    struct http_body_in in;
+    struct http_body_out out = {0};
     fake_env_init(&e, 4);
     fake_stream_init(&src, 0);
     fake_stream_init(&dst, room);
-    h1_body_in_init(&in, HTTP_BODY_CHUNKED, 0);
-    h1_body_out_init(&out, out_kind, 12);
+    http_body_in_init(&in, HTTP_BODY_CHUNKED, 0);
+    http_body_out_init(&out, out_kind, 12);
     static uint8_t all[256];
     size_t all_len = 0;
     size_t sent = 0;
@@ -158,10 +158,10 @@ static void move_chunked(size_t room, size_t step, enum http_body out_kind)
         size_t n = sizeof(text) - 1 - sent < step ? sizeof(text) - 1 - sent : step;
         fake_stream_push(&src, slice_of(text + sent, n));
         sent += n;
-        if (h1_body_out_flush(&out, &dst.stream, &e.env) && !out.is_ended) {
-            h1_body_out_move(&out, &dst.stream, &in, &src.stream);
+        if (http_body_out_flush(&out, &dst.stream, &e.env) && !out.is_ended) {
+            http_body_out_move(&out, &dst.stream, &in, &src.stream);
             if (in.is_done)
-                h1_body_out_end(&out, &dst.stream);
+                http_body_out_end(&out, &dst.stream);
         }
         struct slice w = fake_stream_written(&dst);
         CHECK(w.len <= room);

@@ -2,7 +2,7 @@
 /* A client connection as the backend sees it: what is sent, how answers are read, how it ends. */
 #include "fake_env.h"
 #include "fake_stream.h"
-#include "http/h1_client.h"
+#include "http/http_client.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -10,12 +10,12 @@
 struct owner {
     struct fake_env env;
     struct fake_stream f;
-    struct h1_client c;
+    struct http_client c;
     char log[1024]; /* "100 103 200 body" */
     bool is_done;
     bool is_kept;
     unsigned ends;
-    enum h1_client_end end;
+    enum http_client_end end;
 };
 
 static struct owner o;
@@ -28,51 +28,51 @@ static void note(const char *text, size_t len)
     o.log[n + len] = '\0';
 }
 
-static void on_writable(struct h1_client *c)
+static void on_writable(struct http_client *c)
 {
-    struct h1_request r = {.method = SLICE_LIT("GET"),
-                           .path = SLICE_LIT("/a"),
-                           .query = SLICE_LIT("b"),
-                           .has_query = true,
-                           .authority = SLICE_LIT("h:1")};
-    if (c->phase != H1_CLIENT_READY || c->requests > 0)
+    struct http_request r = {.method = SLICE_LIT("GET"),
+                             .path = SLICE_LIT("/a"),
+                             .query = SLICE_LIT("b"),
+                             .has_query = true,
+                             .authority = SLICE_LIT("h:1")};
+    if (c->phase != HTTP_CLIENT_READY || c->requests > 0)
         return;
-    REQUIRE(h1_client_send_head(c, &r));
-    h1_client_end_request(c);
+    REQUIRE(http_client_send_head(c, &r));
+    http_client_end_request(c);
 }
 
-static void on_response(struct h1_client *c)
+static void on_response(struct http_client *c)
 {
-    check_h1_client(c);
+    check_http_client(c);
     char text[16];
     int n = snprintf(text, sizeof(text), "%u ", c->response->head.status);
     note(text, (size_t)n);
 }
 
-static void on_body(struct h1_client *c)
+static void on_body(struct http_client *c)
 {
     size_t n;
-    while ((n = h1_client_body_ready(c)) > 0) {
+    while ((n = http_client_body_ready(c)) > 0) {
         struct slice v;
-        REQUIRE(h1_client_body_peek(c, &v, 1) == 1);
+        REQUIRE(http_client_body_peek(c, &v, 1) == 1);
         note((const char *)v.ptr, v.len);
-        h1_client_body_consume(c, v.len);
+        http_client_body_consume(c, v.len);
     }
-    if (!h1_client_body_is_done(c))
+    if (!http_client_body_is_done(c))
         return;
     o.is_done = true;
-    o.is_kept = h1_client_finish(c);
+    o.is_kept = http_client_finish(c);
     if (!o.is_kept)
-        h1_client_abort(c);
+        http_client_abort(c);
 }
 
-static void on_end(struct h1_client *c, enum h1_client_end end)
+static void on_end(struct http_client *c, enum http_client_end end)
 {
     o.ends++;
     o.end = end;
 }
 
-static const struct h1_client_ops ops = {
+static const struct http_client_ops ops = {
     .on_writable = on_writable, .on_response = on_response, .on_body = on_body, .on_end = on_end};
 
 static void begin(size_t out_room, size_t slice_max, bool is_head)
@@ -81,7 +81,7 @@ static void begin(size_t out_room, size_t slice_max, bool is_head)
     fake_env_init(&o.env, 4);
     fake_stream_init(&o.f, out_room);
     o.f.slice_max = slice_max;
-    h1_client_init(&o.c, &o.f.stream, &o.env.env, &ops, NULL);
+    http_client_init(&o.c, &o.f.stream, &o.env.env, &ops, NULL);
     o.f.events = STREAM_WRITABLE; /* established */
     fake_stream_dispatch(&o.f);
     o.c.is_head_request = is_head;
@@ -90,7 +90,7 @@ static void begin(size_t out_room, size_t slice_max, bool is_head)
 static void finish(void)
 {
     if (!o.f.is_released)
-        h1_client_abort(&o.c);
+        http_client_abort(&o.c);
     CHECK_EQ(o.env.bufs, 0);
     fake_stream_done(&o.f);
 }
@@ -114,12 +114,12 @@ TEST(a_request_is_written_whole_through_any_window)
     for (size_t room = 1; room < 50; room++) {
         begin(room, SIZE_MAX, false);
         for (unsigned i = 0; i < 100; i++) {
-            if (!h1_client_is_sent(&o.c))
+            if (!http_client_is_sent(&o.c))
                 CHECK(fake_stream_written(&o.f).len == room);
             fake_stream_take(&o.f, room);
             fake_stream_dispatch(&o.f);
         }
-        CHECK(h1_client_is_sent(&o.c));
+        CHECK(http_client_is_sent(&o.c));
         CHECK(o.f.out.len == sizeof(wanted) - 1);
         CHECK(memcmp(o.f.out.ptr, wanted, sizeof(wanted) - 1) == 0);
         finish();
@@ -151,7 +151,7 @@ TEST(an_answer_cut_at_any_byte_ends_as_cut_and_leaves_nothing_behind)
         fake_stream_break(&o.f, STREAM_END_RESET);
         fake_stream_dispatch(&o.f);
         CHECK(!o.is_done);
-        CHECK_EQ(o.end, n == 0 ? H1_CLIENT_END_NO_RESPONSE : H1_CLIENT_END_CUT);
+        CHECK_EQ(o.end, n == 0 ? HTTP_CLIENT_END_NO_RESPONSE : HTTP_CLIENT_END_CUT);
         finish();
     }
 }
@@ -176,7 +176,7 @@ TEST(a_body_that_ends_too_early_is_a_fault)
     fake_stream_push_eof(&o.f);
     fake_stream_dispatch(&o.f);
     CHECK(!o.is_done);
-    CHECK_EQ(h1_client_body_fault(&o.c), HTTP_FAULT_body_cut);
+    CHECK_EQ(http_client_body_fault(&o.c), HTTP_FAULT_body_cut);
     CHECK_EQ(o.env.faults[HTTP_FAULT_body_cut], 1);
     finish();
 }
@@ -213,7 +213,7 @@ TEST(bad_answers_end_the_connection_by_their_fault)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         answer(cases[i].text, 3);
         CHECK_EQ(o.ends, 1);
-        CHECK_EQ(o.end, H1_CLIENT_END_FAULT);
+        CHECK_EQ(o.end, HTTP_CLIENT_END_FAULT);
         CHECK_STR(http_fault_name(o.env.last_fault), http_fault_name(cases[i].fault));
         finish();
     }
@@ -226,7 +226,7 @@ TEST(informational_answers_are_bounded)
         strcat(text, "HTTP/1.1 103 X\r\n\r\n");
     answer(text, SIZE_MAX);
     CHECK_EQ(o.env.last_fault, HTTP_FAULT_informational_many);
-    CHECK_EQ(o.end, H1_CLIENT_END_FAULT);
+    CHECK_EQ(o.end, HTTP_CLIENT_END_FAULT);
     finish();
 }
 
@@ -245,12 +245,12 @@ TEST(an_idle_connection_notices_its_end_and_bytes_that_nobody_asked_for)
     answer("HTTP/1.1 204 No Content\r\n\r\n", SIZE_MAX);
     fake_stream_push_eof(&o.f);
     fake_stream_dispatch(&o.f);
-    CHECK_EQ(o.end, H1_CLIENT_END_IDLE_CLOSED);
+    CHECK_EQ(o.end, HTTP_CLIENT_END_IDLE_CLOSED);
     finish();
     answer("HTTP/1.1 204 No Content\r\n\r\n", SIZE_MAX);
     fake_stream_push(&o.f, SLICE_LIT("x"));
     fake_stream_dispatch(&o.f);
-    CHECK_EQ(o.end, H1_CLIENT_END_IDLE_BYTES);
+    CHECK_EQ(o.end, HTTP_CLIENT_END_IDLE_BYTES);
     finish();
 }
 

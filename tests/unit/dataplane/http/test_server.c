@@ -4,7 +4,7 @@
 #include "base/container.h"
 #include "fake_env.h"
 #include "fake_stream.h"
-#include "http/h1_server.h"
+#include "http/http_server.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 struct owner {
     struct fake_env env;
     struct fake_stream f;
-    struct h1_server s;
+    struct http_server s;
     char body[512];
     size_t body_len;
     char reply[1024];
@@ -26,22 +26,22 @@ struct owner {
     unsigned requests;
     unsigned ends;
     unsigned ends_owed;
-    enum h1_server_phase phase;
+    enum http_server_phase phase;
 };
 
 static struct owner o;
 
-static void push_reply(struct h1_server *s)
+static void push_reply(struct http_server *s)
 {
     struct slice rest = slice_of(o.reply + o.reply_sent, o.reply_len - o.reply_sent);
-    o.reply_sent += h1_server_write(s, rest);
+    o.reply_sent += http_server_write(s, rest);
     if (o.reply_sent < o.reply_len)
         return;
     o.is_replying = false;
-    h1_server_finish(s);
+    http_server_finish(s);
 }
 
-static void reply(struct h1_server *s)
+static void reply(struct http_server *s)
 {
     const struct http_head *head = &s->request->head;
     o.reply_len =
@@ -50,38 +50,38 @@ static void reply(struct h1_server *s)
                          (const char *)head->path.ptr, (int)o.body_len, o.body);
     o.reply_sent = 0;
     o.is_replying = true;
-    struct h1_response r = {.status = 200,
-                            .body = o.is_chunked ? HTTP_BODY_UNTIL_CLOSE : HTTP_BODY_LENGTH,
-                            .length = o.reply_len};
-    if (!h1_server_send_head(s, &r)) {
-        h1_server_abort(s);
+    struct http_response r = {.status = 200,
+                              .body = o.is_chunked ? HTTP_BODY_UNTIL_CLOSE : HTTP_BODY_LENGTH,
+                              .length = o.reply_len};
+    if (!http_server_send_head(s, &r)) {
+        http_server_abort(s);
         return;
     }
     push_reply(s);
 }
 
-static void on_body(struct h1_server *s)
+static void on_body(struct http_server *s)
 {
-    check_h1_server(s);
+    check_http_server(s);
     size_t n;
-    while ((n = h1_server_body_ready(s)) > 0) {
+    while ((n = http_server_body_ready(s)) > 0) {
         struct slice v;
-        REQUIRE(h1_server_body_peek(s, &v, 1) == 1);
+        REQUIRE(http_server_body_peek(s, &v, 1) == 1);
         memcpy(o.body + o.body_len, v.ptr, v.len);
         o.body_len += v.len;
-        h1_server_body_consume(s, v.len);
+        http_server_body_consume(s, v.len);
     }
-    if (h1_server_body_fault(s) != HTTP_FAULT_none && !o.is_replying) {
+    if (http_server_body_fault(s) != HTTP_FAULT_none && !o.is_replying) {
         o.is_replying = true;
-        struct h1_response r = {.status = 400};
-        h1_server_answer(s, &r, SLICE_LIT("bad body"));
+        struct http_response r = {.status = 400};
+        http_server_answer(s, &r, SLICE_LIT("bad body"));
         return;
     }
-    if (h1_server_body_is_done(s) && !o.is_replying && !o.is_held)
+    if (http_server_body_is_done(s) && !o.is_replying && !o.is_held)
         reply(s);
 }
 
-static void on_request(struct h1_server *s)
+static void on_request(struct http_server *s)
 {
     o.requests++;
     o.body_len = 0;
@@ -89,29 +89,29 @@ static void on_request(struct h1_server *s)
     on_body(s);
 }
 
-static void on_writable(struct h1_server *s)
+static void on_writable(struct http_server *s)
 {
     if (o.is_replying)
         push_reply(s);
 }
 
-static void on_phase(struct h1_server *s, enum h1_server_phase phase)
+static void on_phase(struct http_server *s, enum http_server_phase phase)
 {
     CHECK(phase != o.phase);
     o.phase = phase;
 }
 
-static void on_end(struct h1_server *s, bool was_in_exchange)
+static void on_end(struct http_server *s, bool was_in_exchange)
 {
     o.ends++;
     o.ends_owed += was_in_exchange;
 }
 
-static const struct h1_server_ops ops = {.on_request = on_request,
-                                         .on_body = on_body,
-                                         .on_writable = on_writable,
-                                         .on_phase = on_phase,
-                                         .on_end = on_end};
+static const struct http_server_ops ops = {.on_request = on_request,
+                                           .on_body = on_body,
+                                           .on_writable = on_writable,
+                                           .on_phase = on_phase,
+                                           .on_end = on_end};
 
 static void begin(size_t out_room, size_t slice_max)
 {
@@ -119,7 +119,7 @@ static void begin(size_t out_room, size_t slice_max)
     fake_env_init(&o.env, 8);
     fake_stream_init(&o.f, out_room);
     o.f.slice_max = slice_max;
-    h1_server_init(&o.s, &o.f.stream, &o.env.env, &ops, NULL);
+    http_server_init(&o.s, &o.f.stream, &o.env.env, &ops, NULL);
 }
 
 /* All that was answered. Lets a slow client take one byte at a time when the window is small. */
@@ -179,7 +179,7 @@ TEST(pipelined_requests_are_answered_in_order_until_close)
     char out[2048];
     CHECK_STR(talk(pipelined, out, sizeof(out)), pipelined_answers);
     CHECK_EQ(o.requests, 4);
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
     CHECK(o.f.is_shutdown && !o.f.is_released);
     fake_stream_push_eof(&o.f);
     fake_stream_dispatch(&o.f);
@@ -248,7 +248,7 @@ TEST(a_bad_request_is_answered_by_name_and_the_connection_closed)
                    "Connection: close\r\n\r\nwhite space between field name and colon\n");
     CHECK_EQ(o.env.faults[HTTP_FAULT_field_space], 1);
     CHECK_EQ(o.env.n_faults, 1);
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
     finish();
 }
 
@@ -260,7 +260,7 @@ TEST(what_begins_as_head_is_refused_without_content)
                    "Connection: close\r\n\r\n");
     finish();
     talk("HEAD / HT", out, sizeof(out));
-    h1_server_timeout(&o.s);
+    http_server_timeout(&o.s);
     collect(out, sizeof(out));
     CHECK(strncmp(out, "HTTP/1.1 408 ", 13) == 0);
     CHECK(strcmp(out + strlen(out) - 4, "\r\n\r\n") == 0);
@@ -275,7 +275,7 @@ TEST(a_bad_chunk_is_answered_400_and_the_connection_closed)
     CHECK_STR(out, "HTTP/1.1 400 Bad Request\r\nContent-Length: 8\r\nConnection: close\r\n\r\n"
                    "bad body");
     CHECK_EQ(o.env.faults[HTTP_FAULT_chunk_size], 1);
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
     finish();
 }
 
@@ -319,14 +319,14 @@ TEST(timeouts_close_an_idle_connection_and_answer_a_slow_head_with_408)
 {
     char out[2048] = "";
     begin(SIZE_MAX, SIZE_MAX);
-    h1_server_timeout(&o.s);
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
-    h1_server_timeout(&o.s);
+    http_server_timeout(&o.s);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
+    http_server_timeout(&o.s);
     CHECK_EQ(o.ends, 1);
     finish();
     talk("GET / HT", out, sizeof(out));
-    CHECK_EQ(o.phase, H1_SERVER_HEAD);
-    h1_server_timeout(&o.s);
+    CHECK_EQ(o.phase, HTTP_SERVER_HEAD);
+    http_server_timeout(&o.s);
     collect(out, sizeof(out));
     CHECK(strncmp(out, "HTTP/1.1 408 ", 13) == 0);
     CHECK_EQ(o.env.faults[HTTP_FAULT_head_timeout], 1);
@@ -359,7 +359,7 @@ TEST(an_answer_from_outside_goes_on_to_the_next_request_without_a_recursion_of_e
     reply(&o.s);
     CHECK_STR(collect(out, sizeof(out)), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<GET /a >"
                                          "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<GET /b >");
-    CHECK_EQ(o.phase, H1_SERVER_IDLE);
+    CHECK_EQ(o.phase, HTTP_SERVER_IDLE);
     finish();
 }
 
@@ -370,11 +370,11 @@ TEST(an_early_answer_closes_when_the_body_has_not_come)
     o.is_held = true;
     fake_stream_push(&o.f, SLICE_LIT("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
     fake_stream_dispatch(&o.f);
-    struct h1_response r = {.status = 403};
-    h1_server_answer(&o.s, &r, SLICE_LIT("no"));
+    struct http_response r = {.status = 403};
+    http_server_answer(&o.s, &r, SLICE_LIT("no"));
     CHECK_STR(collect(out, sizeof(out)),
               "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
     finish();
 }
 
@@ -398,12 +398,12 @@ TEST(a_close_lets_the_exchange_finish_and_announces_itself)
     o.is_held = true;
     fake_stream_push(&o.f, SLICE_LIT("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
     fake_stream_dispatch(&o.f);
-    h1_server_close(&o.s);
-    CHECK_EQ(o.phase, H1_SERVER_EXCHANGE);
+    http_server_close(&o.s);
+    CHECK_EQ(o.phase, HTTP_SERVER_EXCHANGE);
     reply(&o.s);
     CHECK_STR(collect(out, sizeof(out)),
               "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n<GET /a >");
-    CHECK_EQ(o.phase, H1_SERVER_DRAIN);
+    CHECK_EQ(o.phase, HTTP_SERVER_DRAIN);
     finish();
 }
 
@@ -414,10 +414,10 @@ TEST(a_response_shorter_than_announced_is_never_faked_as_whole)
     o.is_held = true;
     fake_stream_push(&o.f, SLICE_LIT("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
     fake_stream_dispatch(&o.f);
-    struct h1_response r = {.status = 200, .body = HTTP_BODY_LENGTH, .length = 10};
-    REQUIRE(h1_server_send_head(&o.s, &r));
-    CHECK_EQ(h1_server_write(&o.s, SLICE_LIT("abc")), 3);
-    h1_server_finish(&o.s);
+    struct http_response r = {.status = 200, .body = HTTP_BODY_LENGTH, .length = 10};
+    REQUIRE(http_server_send_head(&o.s, &r));
+    CHECK_EQ(http_server_write(&o.s, SLICE_LIT("abc")), 3);
+    http_server_finish(&o.s);
     CHECK_EQ(o.f.end, STREAM_END_ABORTED);
     fake_stream_dispatch(&o.f);
     CHECK_EQ(o.ends, 1);

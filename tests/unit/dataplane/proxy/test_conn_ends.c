@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How client connections end: each in one counter, which says why. */
 #include "base/container.h"
-#include "http/h1_server.h"
+#include "http/http_server.h"
 #include "proxy_world.h"
 #include "unit.h"
 
@@ -91,7 +91,7 @@ TEST(an_idle_connection_is_closed_and_drained_for_a_while)
 
 TEST(what_is_thrown_away_after_the_last_answer_has_a_bound)
 {
-    static const uint8_t noise[H1_DRAIN_BYTES_MAX];
+    static const uint8_t noise[HTTP_DRAIN_BYTES_MAX];
     begin(8);
     struct fake_stream *c = world_connect(&w);
     world_say(&w, c, LAST("/"));

@@ -118,26 +118,26 @@ static void end(void)
     core_done(&core);
 }
 
-static void on_writable(struct h1_client *h)
+static void on_writable(struct http_client *h)
 {
-    if (h->phase != H1_CLIENT_READY)
+    if (h->phase != HTTP_CLIENT_READY)
         return;
-    struct h1_request r = {
+    struct http_request r = {
         .method = SLICE_LIT("GET"), .path = SLICE_LIT("/"), .authority = SLICE_LIT("a")};
-    REQUIRE(h1_client_send_head(h, &r));
-    h1_client_end_request(h);
+    REQUIRE(http_client_send_head(h, &r));
+    http_client_end_request(h);
 }
 
-static void on_answer(struct h1_client *h)
+static void on_answer(struct http_client *h)
 {
 }
 
-static void on_end(struct h1_client *h, enum h1_client_end why)
+static void on_end(struct http_client *h, enum http_client_end why)
 {
     upstream_drop(u, h->owner);
 }
 
-static const struct h1_client_ops ops = {
+static const struct http_client_ops ops = {
     .on_writable = on_writable, .on_response = on_answer, .on_body = on_answer, .on_end = on_end};
 
 /* A connection of group 1, asked; NULL: none was given (the reason is in *ret_why). */
@@ -148,17 +148,17 @@ static struct upstream_conn *get(enum upstream_result *ret_why)
     *ret_why = upstream_get(u, &ask, &ops, NULL, &c);
     if (*ret_why != UPSTREAM_OK)
         return NULL;
-    struct h1_client *h = upstream_conn_h1(c);
+    struct http_client *h = upstream_conn_http(c);
     h->owner = c;
     fake_stream_dispatch((struct fake_stream *)h->stream);
-    if (h->phase == H1_CLIENT_READY)
+    if (h->phase == HTTP_CLIENT_READY)
         on_writable(h);
     return c;
 }
 
 static void answer_and_put(struct upstream_conn *c)
 {
-    struct fake_stream *f = (struct fake_stream *)upstream_conn_h1(c)->stream;
+    struct fake_stream *f = (struct fake_stream *)upstream_conn_http(c)->stream;
     fake_stream_push(f, SLICE_LIT("HTTP/1.1 204 No Content\r\n\r\n"));
     fake_stream_dispatch(f);
     upstream_put(u, c);

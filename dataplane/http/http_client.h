@@ -3,7 +3,7 @@
  * The side of an HTTP/1 connection that asks (RFC 9112): writes one request at a time to a stream,
  * and reads its response, as strictly as requests are read. Embedded in place, no allocation.
  *
- *   OPENING -> READY -> ASKING -> READY ...     ASKING: from h1_client_send_head() until request
+ *   OPENING -> READY -> ASKING -> READY ...     ASKING: from http_client_send_head() until request
  * and |                    response are both complete
  *                          v
  *                       (on_end)
@@ -12,55 +12,55 @@
  */
 #pragma once
 
-#include "http/h1_body.h"
+#include "http/http_body.h"
 
-struct h1_client;
+struct http_client;
 
-enum h1_client_phase {
-    H1_CLIENT_OPENING, /* the stream is not established */
-    H1_CLIENT_READY,   /* may take a request */
-    H1_CLIENT_ASKING,
+enum http_client_phase {
+    HTTP_CLIENT_OPENING, /* the stream is not established */
+    HTTP_CLIENT_READY,   /* may take a request */
+    HTTP_CLIENT_ASKING,
 };
 
 /* How a connection can end without being asked to. */
-#define H1_CLIENT_END_LIST(X)                                                                      \
+#define HTTP_CLIENT_END_LIST(X)                                                                    \
     X(OPEN_FAILED, "never established: see stream_end()")                                          \
     X(IDLE_CLOSED, "the backend closed an idle connection")                                        \
     X(IDLE_BYTES, "the backend sent bytes that nobody asked for")                                  \
     X(NO_RESPONSE, "closed or reset before the first byte of a response")                          \
     X(CUT, "closed or reset within a response")                                                    \
-    X(FAULT, "the response breaks the rules: h1_client.fault")
+    X(FAULT, "the response breaks the rules: http_client.fault")
 
-enum h1_client_end {
-#define X(name, help) H1_CLIENT_END_##name,
-    H1_CLIENT_END_LIST(X)
+enum http_client_end {
+#define X(name, help) HTTP_CLIENT_END_##name,
+    HTTP_CLIENT_END_LIST(X)
 #undef X
 };
 
-struct h1_client_ops {
+struct http_client_ops {
     /* Room to write: established, or room again after less was taken than given. */
-    void (*on_writable)(struct h1_client *c);
+    void (*on_writable)(struct http_client *c);
     /* An informational head (1xx) or the final head is there: c->response->head, for use in this
      * callback only: a long body does not hold a buffer. 101 comes only where the request asks for
-     * it, and has the callback call h1_client_switch() or end the connection. */
-    void (*on_response)(struct h1_client *c);
-    /* More of the response's body, or its end, may be there: see h1_client_body_ready(). Also comes
-     * once right after the final on_response. */
-    void (*on_body)(struct h1_client *c);
+     * it, and has the callback call http_client_switch() or end the connection. */
+    void (*on_response)(struct http_client *c);
+    /* More of the response's body, or its end, may be there: see http_client_body_ready(). Also
+     * comes once right after the final on_response. */
+    void (*on_body)(struct http_client *c);
     /* It is over. The stream is released, buffers are given back; the last callback, and `c` may be
-     * freed in it. c->fault is set for H1_CLIENT_END_FAULT. */
-    void (*on_end)(struct h1_client *c, enum h1_client_end end);
+     * freed in it. c->fault is set for HTTP_CLIENT_END_FAULT. */
+    void (*on_end)(struct http_client *c, enum http_client_end end);
 };
 
-struct h1_client {
+struct http_client {
     struct stream *stream;
     const struct http_env *env;
-    const struct h1_client_ops *ops; /* the owner may change: pool, exchange */
+    const struct http_client_ops *ops; /* the owner may change: pool, exchange */
     void *owner;
     struct http_head_buf *response; /* from its first byte until on_response of the final head */
-    struct h1_body_in in;
-    struct h1_body_out out;
-    enum h1_client_phase phase;
+    struct http_body_in in;
+    struct http_body_out out;
+    enum http_client_phase phase;
     enum http_fault fault;
     enum stream_end end;    /* of the stream, set before on_end */
     bool *is_over;          /* set while its own event runs */
@@ -74,12 +74,12 @@ struct h1_client {
 };
 
 /* Takes over a stream that was opened just now. */
-void h1_client_init(struct h1_client *c, struct stream *stream, const struct http_env *env,
-                    const struct h1_client_ops *ops, void *owner);
+void http_client_init(struct http_client *c, struct stream *stream, const struct http_env *env,
+                      const struct http_client_ops *ops, void *owner);
 
 /* Head of a request. `fields` are end-to-end fields without Host; Host, framing and nothing else
  * are added here. One write with the preface. */
-struct h1_request {
+struct http_request {
     struct slice preface; /* goes before the head: what the connection has to begin with */
     struct slice method;
     struct slice path; /* begins with '/', or "*" */
@@ -96,51 +96,51 @@ struct h1_request {
 /* Sends a request's head; the connection is READY, or OPENING, then it goes out when that is done
  * (and a connection that is never established ends by NO_RESPONSE). False: too long, or no buffer
  * was left: nothing was sent. */
-bool h1_client_send_head(struct h1_client *c, const struct h1_request *r);
+bool http_client_send_head(struct http_client *c, const struct http_request *r);
 
 /* How many body bytes would be taken now. */
-size_t h1_client_write_room(const struct h1_client *c);
+size_t http_client_write_room(const struct http_client *c);
 
 /* Copies body bytes into the request. Returns bytes taken; fewer than given: on_writable comes. */
-size_t h1_client_write(struct h1_client *c, struct slice bytes);
+size_t http_client_write(struct http_client *c, struct slice bytes);
 
 /* The request is complete: writes the last chunk. */
-void h1_client_end_request(struct h1_client *c);
+void http_client_end_request(struct http_client *c);
 
 /* Is everything of the request with the stream? */
-bool h1_client_is_sent(const struct h1_client *c);
+bool http_client_is_sent(const struct http_client *c);
 
-/* How many bytes of the response's body can be read now. The same as for h1_server. */
-size_t h1_client_body_ready(struct h1_client *c);
+/* How many bytes of the response's body can be read now. The same as for http_server. */
+size_t http_client_body_ready(struct http_client *c);
 
 /* Up to `n_max` pieces of them, in place; returns how many. */
-unsigned h1_client_body_peek(struct h1_client *c, struct slice *ret, unsigned n_max);
+unsigned http_client_body_peek(struct http_client *c, struct slice *ret, unsigned n_max);
 
 /* The first `bytes` of them are done with. */
-void h1_client_body_consume(struct h1_client *c, size_t bytes);
+void http_client_body_consume(struct http_client *c, size_t bytes);
 
 /* Has the whole response been consumed? */
-bool h1_client_body_is_done(const struct h1_client *c);
+bool http_client_body_is_done(const struct http_client *c);
 
 /* HTTP_FAULT_none, or why the rest of the response can never be read. */
-enum http_fault h1_client_body_fault(const struct h1_client *c);
+enum http_fault http_client_body_fault(const struct http_client *c);
 
 /* After a complete exchange. True: the connection is READY for
- * another request; false: it must be let go by h1_client_abort() or _close(). */
-bool h1_client_finish(struct h1_client *c);
+ * another request; false: it must be let go by http_client_abort() or _close(). */
+bool http_client_finish(struct http_client *c);
 
 /* The 101 is taken: no HTTP from here on. Body bytes both ways are all bytes until the end of each
- * direction, moved by h1_move.h. The connection cannot be used again. */
-void h1_client_switch(struct h1_client *c);
+ * direction, moved by http_move.h. The connection cannot be used again. */
+void http_client_switch(struct http_client *c);
 
 /* The 101 does not fit the request: ends it by a fault. on_end comes. */
-void h1_client_refuse_switch(struct h1_client *c);
+void http_client_refuse_switch(struct http_client *c);
 
 /* Lets go in good order (FIN after what is queued). No callback comes. */
-void h1_client_close(struct h1_client *c);
+void http_client_close(struct http_client *c);
 
 /* Lets go by a reset. No callback comes. */
-void h1_client_abort(struct h1_client *c);
+void http_client_abort(struct http_client *c);
 
 /* Asserts the invariants of a connection. */
-void check_h1_client(const struct h1_client *c);
+void check_http_client(const struct http_client *c);

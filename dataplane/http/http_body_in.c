@@ -6,7 +6,7 @@
  * for is known to the application only (RFC 9110, section 6.5.1).
  */
 #include "base/assert.h"
-#include "http/h1_body.h"
+#include "http/http_body.h"
 #include "http/http_chars.h"
 
 /* X(name): what the next byte is. */
@@ -33,13 +33,13 @@ enum chunk_state {
 
 enum { CHUNK_SIZE_LIMIT_BITS = 56, PEEK_SLICES = 8 };
 
-void h1_body_in_init(struct h1_body_in *b, enum http_body kind, uint64_t length)
+void http_body_in_init(struct http_body_in *b, enum http_body kind, uint64_t length)
 {
-    *b = (struct h1_body_in){.kind = kind, .left = kind == HTTP_BODY_LENGTH ? length : 0};
+    *b = (struct http_body_in){.kind = kind, .left = kind == HTTP_BODY_LENGTH ? length : 0};
     b->is_done = kind == HTTP_BODY_NONE || (kind == HTTP_BODY_LENGTH && length == 0);
 }
 
-static enum http_fault take_size_digit(struct h1_body_in *b, uint8_t c)
+static enum http_fault take_size_digit(struct http_body_in *b, uint8_t c)
 {
     int digit = http_hex_value(c);
     if (digit < 0 || b->left >> (CHUNK_SIZE_LIMIT_BITS - 4) != 0)
@@ -50,7 +50,7 @@ static enum http_fault take_size_digit(struct h1_body_in *b, uint8_t c)
 }
 
 /* After something that may be followed by another extension or the line's end. */
-static enum http_fault take_size_end(struct h1_body_in *b, uint8_t c, enum http_fault otherwise)
+static enum http_fault take_size_end(struct http_body_in *b, uint8_t c, enum http_fault otherwise)
 {
     if (c != ';' && c != '\r')
         return otherwise;
@@ -59,7 +59,7 @@ static enum http_fault take_size_end(struct h1_body_in *b, uint8_t c, enum http_
 }
 
 /* chunk-ext = *( ";" token [ "=" ( token / quoted-string ) ] ) */
-static enum http_fault take_extension(struct h1_body_in *b, uint8_t c)
+static enum http_fault take_extension(struct http_body_in *b, uint8_t c)
 {
     bool is_token = http_char_is(c, HTTP_CHAR_TOKEN);
     switch ((enum chunk_state)b->state) {
@@ -93,7 +93,7 @@ static enum http_fault take_extension(struct h1_body_in *b, uint8_t c)
 }
 
 /* trailer-section = *( field-line CR LF ) CR LF */
-static enum http_fault take_trailer(struct h1_body_in *b, uint8_t c)
+static enum http_fault take_trailer(struct http_body_in *b, uint8_t c)
 {
     switch ((enum chunk_state)b->state) {
     case CHUNK_TRAILER_FIRST:
@@ -118,7 +118,7 @@ static enum http_fault take_trailer(struct h1_body_in *b, uint8_t c)
 }
 
 /* The LF of a chunk-size line: what follows is data, or after the last chunk the trailer. */
-static enum http_fault take_size_lf(struct h1_body_in *b, uint8_t c)
+static enum http_fault take_size_lf(struct http_body_in *b, uint8_t c)
 {
     b->state = b->left > 0 ? CHUNK_DATA : CHUNK_TRAILER_FIRST;
     b->line_bytes = 0;
@@ -126,7 +126,7 @@ static enum http_fault take_size_lf(struct h1_body_in *b, uint8_t c)
 }
 
 /* One byte of framing. */
-static enum http_fault take_framing(struct h1_body_in *b, uint8_t c)
+static enum http_fault take_framing(struct http_body_in *b, uint8_t c)
 {
     ASSERT_HOT(b->state != CHUNK_DATA && !b->is_done);
     b->line_bytes++;
@@ -156,7 +156,7 @@ static enum http_fault take_framing(struct h1_body_in *b, uint8_t c)
 }
 
 /* Consumes framing until body bytes, the end, a fault, or the end of what is there. */
-static void skip_framing(struct h1_body_in *b, struct stream *s)
+static void skip_framing(struct http_body_in *b, struct stream *s)
 {
     struct slice v[PEEK_SLICES];
     while (b->state != CHUNK_DATA && !b->is_done && b->fault == HTTP_FAULT_none) {
@@ -176,7 +176,7 @@ static void skip_framing(struct h1_body_in *b, struct stream *s)
     }
 }
 
-size_t h1_body_in_ready(struct h1_body_in *b, struct stream *s)
+size_t http_body_in_ready(struct http_body_in *b, struct stream *s)
 {
     if (b->is_done || b->fault != HTTP_FAULT_none)
         return 0;
@@ -198,9 +198,10 @@ size_t h1_body_in_ready(struct h1_body_in *b, struct stream *s)
     return there;
 }
 
-unsigned h1_body_in_peek(struct h1_body_in *b, struct stream *s, struct slice *ret, unsigned n_max)
+unsigned http_body_in_peek(struct http_body_in *b, struct stream *s, struct slice *ret,
+                           unsigned n_max)
 {
-    size_t left = h1_body_in_ready(b, s);
+    size_t left = http_body_in_ready(b, s);
     unsigned n = left > 0 ? stream_peek(s, ret, n_max) : 0;
     unsigned used = 0;
     while (used < n && left > 0) {
@@ -211,7 +212,7 @@ unsigned h1_body_in_peek(struct h1_body_in *b, struct stream *s, struct slice *r
     return used;
 }
 
-void h1_body_in_took(struct h1_body_in *b, size_t bytes)
+void http_body_in_took(struct http_body_in *b, size_t bytes)
 {
     if (b->kind == HTTP_BODY_UNTIL_CLOSE)
         return;
@@ -225,7 +226,7 @@ void h1_body_in_took(struct h1_body_in *b, size_t bytes)
         b->state = CHUNK_DATA_CR;
 }
 
-void h1_body_in_report(struct h1_body_in *b, const struct http_env *env, bool is_backend)
+void http_body_in_report(struct http_body_in *b, const struct http_env *env, bool is_backend)
 {
     if (b->fault == HTTP_FAULT_none || b->is_reported)
         return;

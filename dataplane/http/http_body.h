@@ -13,9 +13,9 @@
 #include "http/http_env.h"
 
 /* Reading. */
-struct h1_body_in {
+struct http_body_in {
     enum http_body kind;
-    uint8_t state;         /* enum chunk_state of h1_body_in.c, for CHUNKED */
+    uint8_t state;         /* enum chunk_state of http_body_in.c, for CHUNKED */
     bool is_done;          /* the last byte of the message was consumed */
     bool is_reported;      /* the fault was counted */
     enum http_fault fault; /* sticky: the framing is broken */
@@ -24,26 +24,27 @@ struct h1_body_in {
 };
 
 /* Begins a body of that kind. */
-void h1_body_in_init(struct h1_body_in *b, enum http_body kind, uint64_t length);
+void http_body_in_init(struct http_body_in *b, enum http_body kind, uint64_t length);
 
 /* Consumes framing at the front of `s`, and returns how many body bytes lie at the front now. 0
  * with !is_done and no fault: more must arrive. Idempotent. */
-size_t h1_body_in_ready(struct h1_body_in *b, struct stream *s);
+size_t http_body_in_ready(struct http_body_in *b, struct stream *s);
 
 /* These bytes as at most `n_max` slices, valid until consumed or moved. Returns how many slices. */
-unsigned h1_body_in_peek(struct h1_body_in *b, struct stream *s, struct slice *ret, unsigned n_max);
+unsigned http_body_in_peek(struct http_body_in *b, struct stream *s, struct slice *ret,
+                           unsigned n_max);
 
-/* Takes note that `bytes` of those h1_body_in_ready() told of were consumed or moved out of the
+/* Takes note that `bytes` of those http_body_in_ready() told of were consumed or moved out of the
  * stream. */
-void h1_body_in_took(struct h1_body_in *b, size_t bytes);
+void http_body_in_took(struct http_body_in *b, size_t bytes);
 
 /* Counts a fault, once. */
-void h1_body_in_report(struct h1_body_in *b, const struct http_env *env, bool is_backend);
+void http_body_in_report(struct http_body_in *b, const struct http_env *env, bool is_backend);
 
 /* Writing. */
 #define H1_FRAME_BYTES_MAX 24u /* CR LF, 16 digits, CR LF, and the last chunk */
 
-struct h1_body_out {
+struct http_body_out {
     enum http_body kind;
     bool is_ended;     /* the end was asked for */
     uint8_t frame_len; /* framing bytes that wait for room */
@@ -54,26 +55,26 @@ struct h1_body_out {
 };
 
 /* Begins a body of that kind behind what is already waiting. */
-void h1_body_out_init(struct h1_body_out *o, enum http_body kind, uint64_t length);
+void http_body_out_init(struct http_body_out *o, enum http_body kind, uint64_t length);
 
 /* Writes a head (or any bytes that must go whole); what the stream does not take waits in a buffer
  * of `env`. False: no buffer, nothing can be sent any more. */
-bool h1_body_out_head(struct h1_body_out *o, struct stream *s, const struct http_env *env,
-                      struct slice bytes);
+bool http_body_out_head(struct http_body_out *o, struct stream *s, const struct http_env *env,
+                        struct slice bytes);
 
 /* Copies body bytes in, as many as there is room for. Returns bytes taken. */
-size_t h1_body_out_write(struct h1_body_out *o, struct stream *s, struct slice bytes);
+size_t http_body_out_write(struct http_body_out *o, struct stream *s, struct slice bytes);
 
 /* Moves body bytes from `in` at the front of `src`, without a copy where the streams can. Returns
  * bytes moved. */
-size_t h1_body_out_move(struct h1_body_out *o, struct stream *dst, struct h1_body_in *in,
-                        struct stream *src);
+size_t http_body_out_move(struct http_body_out *o, struct stream *dst, struct http_body_in *in,
+                          struct stream *src);
 
 /* The body is complete: writes the last chunk. Nothing may be written afterwards. */
-void h1_body_out_end(struct h1_body_out *o, struct stream *s);
+void http_body_out_end(struct http_body_out *o, struct stream *s);
 
 /* Writes what waits (head, framing). True: nothing waits any more. */
-bool h1_body_out_flush(struct h1_body_out *o, struct stream *s, const struct http_env *env);
+bool http_body_out_flush(struct http_body_out *o, struct stream *s, const struct http_env *env);
 
 /* Gives a waiting buffer back. */
-void h1_body_out_done(struct h1_body_out *o, const struct http_env *env);
+void http_body_out_done(struct http_body_out *o, const struct http_env *env);

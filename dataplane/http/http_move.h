@@ -5,20 +5,20 @@
  */
 #pragma once
 
-#include "http/h1_client.h"
-#include "http/h1_server.h"
+#include "http/http_client.h"
+#include "http/http_server.h"
 
 /* Request body, client to backend. Returns bytes moved. When the body's end was reached the request
- * is ended. A fault in the body: see h1_server_body_fault(). */
-size_t h1_move_request(struct h1_client *to, struct h1_server *from);
+ * is ended. A fault in the body: see http_server_body_fault(). */
+size_t http_move_request(struct http_client *to, struct http_server *from);
 
 /* Response body, backend to client. Returns bytes moved. The caller finishes the exchange when
- * h1_client_body_is_done(). */
-size_t h1_move_response(struct h1_server *to, struct h1_client *from);
+ * http_client_body_is_done(). */
+size_t http_move_response(struct http_server *to, struct http_client *from);
 
 /* Of connections that were switched, from the client to the backend. Returns bytes moved. When the
  * source has ended and all of it is with the destination, that is shut down: out.is_ended. */
-size_t h1_move_up(struct h1_client *to, struct h1_server *from);
+size_t http_move_up(struct http_client *to, struct http_server *from);
 
 /* The same from the backend to the client. */
-size_t h1_move_down(struct h1_server *to, struct h1_client *from);
+size_t http_move_down(struct http_server *to, struct http_client *from);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server connection's phases and events. The rules are in h1_server.h; what is sent is in
- * h1_server_send.c.
+ * A server connection's phases and events. The rules are in http_server.h; what is sent is in
+ * http_server_send.c.
  *
  * A callback may end the connection and free it. So each entry from outside puts a flag on its own
  * stack (s->is_over), which whoever ends the connection sets; after each callback it is looked at
  * before `s` is touched again.
  */
-#include "http/h1_server.h"
+#include "http/http_server.h"
 
 #include "base/assert.h"
 #include "base/minmax.h"
 #include "http/h1_head.h"
-#include "http/h1_server_priv.h"
+#include "http/http_server_priv.h"
 
-static void set_phase(struct h1_server *s, enum h1_server_phase phase)
+static void set_phase(struct http_server *s, enum http_server_phase phase)
 {
     if (s->phase == phase)
         return;
@@ -23,7 +23,7 @@ static void set_phase(struct h1_server *s, enum h1_server_phase phase)
         s->ops->on_phase(s, phase);
 }
 
-static void put_request(struct h1_server *s)
+static void put_request(struct http_server *s)
 {
     if (s->request == NULL)
         return;
@@ -32,11 +32,11 @@ static void put_request(struct h1_server *s)
 }
 
 /* Gives everything back, and tells whoever runs below us on the stack. */
-static void let_go(struct h1_server *s)
+static void let_go(struct http_server *s)
 {
     ASSERT(s->stream != NULL);
     put_request(s);
-    h1_body_out_done(&s->out, s->env);
+    http_body_out_done(&s->out, s->env);
     stream_release(s->stream);
     s->stream = NULL;
     if (s->is_over != NULL)
@@ -44,7 +44,7 @@ static void let_go(struct h1_server *s)
 }
 
 /* Ends it with a callback, after which `s` may be gone. */
-static void end(struct h1_server *s, enum h1_server_end why)
+static void end(struct http_server *s, enum http_server_end why)
 {
     bool was_owed = s->is_owed;
     s->end = why;
@@ -52,13 +52,13 @@ static void end(struct h1_server *s, enum h1_server_end why)
     s->ops->on_end(s, was_owed);
 }
 
-void h1_server_abort(struct h1_server *s)
+void http_server_abort(struct http_server *s)
 {
     stream_abort(s->stream);
     let_go(s);
 }
 
-void h1_server_break_off(struct h1_server *s)
+void http_server_break_off(struct http_server *s)
 {
     s->is_broken_off = true;
     stream_abort(s->stream);
@@ -71,7 +71,7 @@ static bool begins_with_head(const struct http_head_buf *request)
     return request != NULL && slice_has_prefix(slice_of(request->bytes, request->len), method);
 }
 
-void h1_server_refuse(struct h1_server *s, enum http_fault fault)
+void http_server_refuse(struct http_server *s, enum http_fault fault)
 {
     ASSERT(fault != HTTP_FAULT_none && !s->is_owed);
     s->env->on_fault(s->env->owner, fault, false);
@@ -82,29 +82,29 @@ void h1_server_refuse(struct h1_server *s, enum http_fault fault)
     put_request(s);                                    /* else what it says is not to be believed */
     s->is_modern = false;
     s->is_willing = false;
-    set_phase(s, H1_SERVER_EXCHANGE);
-    if (!h1_server_put_refusal(s, fault))
-        end(s, H1_SERVER_END_broken_off);
+    set_phase(s, HTTP_SERVER_EXCHANGE);
+    if (!http_server_put_refusal(s, fault))
+        end(s, HTTP_SERVER_END_broken_off);
     else
         s->is_finishing = true;
 }
 
 /* IDLE or HEAD: takes what is there of a head. False: nothing more to do now. */
-static bool read_head(struct h1_server *s)
+static bool read_head(struct http_server *s)
 {
     if (stream_readable(s->stream) == 0) {
         if (!stream_is_eof(s->stream))
             return false;
-        if (s->phase == H1_SERVER_IDLE)
-            end(s, H1_SERVER_END_client);
+        if (s->phase == HTTP_SERVER_IDLE)
+            end(s, HTTP_SERVER_END_client);
         else
-            h1_server_refuse(s, HTTP_FAULT_head_cut);
+            http_server_refuse(s, HTTP_FAULT_head_cut);
         return true;
     }
     if (s->request == NULL) {
         s->request = s->env->head_get(s->env->owner);
         if (s->request == NULL) {
-            h1_server_refuse(s, HTTP_FAULT_no_head_buffer);
+            http_server_refuse(s, HTTP_FAULT_no_head_buffer);
             return true;
         }
         s->request->len = 0;
@@ -114,23 +114,23 @@ static bool read_head(struct h1_server *s)
     enum http_fault fault = HTTP_FAULT_none;
     enum h1_head_state state = h1_head_read(s->request, s->stream, true, &fault);
     if (state == H1_HEAD_PARTIAL) {
-        set_phase(s, H1_SERVER_HEAD);
+        set_phase(s, HTTP_SERVER_HEAD);
         return stream_is_eof(s->stream);
     }
     if (state == H1_HEAD_WHOLE)
         fault = http_parse_request(s->request->bytes, s->request->len, &s->request->head);
     if (fault != HTTP_FAULT_none)
-        h1_server_refuse(s, fault);
+        http_server_refuse(s, fault);
     else
-        h1_server_begin(s);
+        http_server_begin(s);
     return true;
 }
 
-void h1_server_begin(struct h1_server *s)
+void http_server_begin(struct http_server *s)
 {
     ASSERT(s->request != NULL && !s->is_owed && !s->is_finishing);
     const struct http_head *head = &s->request->head;
-    h1_body_in_init(&s->in, head->body, head->length);
+    http_body_in_init(&s->in, head->body, head->length);
     s->is_owed = true;
     s->is_head_request = head->method == HTTP_HEAD;
     s->is_modern = head->version_minor > 0;
@@ -138,65 +138,65 @@ void h1_server_begin(struct h1_server *s)
     s->is_head_sent = false;
     s->is_body_dropped = false;
     s->requests++;
-    set_phase(s, H1_SERVER_EXCHANGE);
+    set_phase(s, HTTP_SERVER_EXCHANGE);
     s->ops->on_request(s);
 }
 
 /* DRAIN: throws away what comes, until the peer ends too; what is too much is left where it is. */
-static void drain(struct h1_server *s)
+static void drain(struct http_server *s)
 {
     size_t n;
-    while ((n = stream_readable(s->stream)) > 0 && s->drained_bytes < H1_DRAIN_BYTES_MAX) {
+    while ((n = stream_readable(s->stream)) > 0 && s->drained_bytes < HTTP_DRAIN_BYTES_MAX) {
         stream_consume(s->stream, n);
-        s->drained_bytes = (uint32_t)min64(s->drained_bytes + n, H1_DRAIN_BYTES_MAX);
+        s->drained_bytes = (uint32_t)min64(s->drained_bytes + n, HTTP_DRAIN_BYTES_MAX);
     }
     if (n == 0 && stream_is_eof(s->stream))
-        end(s, H1_SERVER_END_client);
+        end(s, HTTP_SERVER_END_client);
 }
 
-void h1_server_skip_body(struct h1_server *s)
+void http_server_skip_body(struct http_server *s)
 {
     size_t n;
     size_t skipped = 0;
-    while (skipped < H1_DRAIN_BYTES_MAX && (n = h1_server_body_ready(s)) > 0) {
-        h1_server_body_consume(s, n);
+    while (skipped < HTTP_DRAIN_BYTES_MAX && (n = http_server_body_ready(s)) > 0) {
+        http_server_body_consume(s, n);
         skipped += n;
     }
 }
 
 /* The response is complete. False: what is left of it waits for room. */
-static bool finish_exchange(struct h1_server *s)
+static bool finish_exchange(struct http_server *s)
 {
-    if (!h1_body_out_flush(&s->out, s->stream, s->env))
+    if (!http_body_out_flush(&s->out, s->stream, s->env))
         return false;
-    h1_server_skip_body(s);
-    if (!h1_server_body_is_done(s) || !h1_server_will_keep(s))
+    http_server_skip_body(s);
+    if (!http_server_body_is_done(s) || !http_server_will_keep(s))
         s->is_closing = true;
     s->is_finishing = false;
     s->is_owed = false;
     put_request(s);
-    h1_body_in_init(&s->in, HTTP_BODY_NONE, 0);
+    http_body_in_init(&s->in, HTTP_BODY_NONE, 0);
     if (s->is_closing) {
         stream_shutdown(s->stream);
-        set_phase(s, H1_SERVER_DRAIN);
+        set_phase(s, HTTP_SERVER_DRAIN);
     } else {
-        set_phase(s, H1_SERVER_IDLE);
+        set_phase(s, HTTP_SERVER_IDLE);
         stream_rest(s->stream);
     }
     return true;
 }
 
 /* Goes on as far as it can without the owner. */
-static void run(struct h1_server *s, bool *is_over)
+static void run(struct http_server *s, bool *is_over)
 {
     bool is_going = true;
     while (is_going && !*is_over) {
         if (s->is_finishing) {
             is_going = finish_exchange(s);
-        } else if (s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_HEAD) {
+        } else if (s->phase == HTTP_SERVER_IDLE || s->phase == HTTP_SERVER_HEAD) {
             is_going = read_head(s);
         } else {
-            if (s->phase == H1_SERVER_DRAIN)
+            if (s->phase == HTTP_SERVER_DRAIN)
                 drain(s);
             is_going = false;
         }
@@ -204,7 +204,7 @@ static void run(struct h1_server *s, bool *is_over)
 }
 
 /* Enters from outside; returns false when an entry is under way already, which will go on. */
-static void enter(struct h1_server *s)
+static void enter(struct http_server *s)
 {
     if (s->is_over != NULL)
         return;
@@ -216,30 +216,30 @@ static void enter(struct h1_server *s)
 }
 
 /* What the end of the stream means for the connection. */
-static enum h1_server_end end_reason(const struct h1_server *s)
+static enum http_server_end end_reason(const struct http_server *s)
 {
-    bool is_idle = s->phase == H1_SERVER_IDLE || s->phase == H1_SERVER_DRAIN;
+    bool is_idle = s->phase == HTTP_SERVER_IDLE || s->phase == HTTP_SERVER_DRAIN;
     if (s->is_broken_off)
-        return H1_SERVER_END_broken_off;
+        return HTTP_SERVER_END_broken_off;
     if ((is_idle || s->is_switched) && stream_end(s->stream) == STREAM_END_ORDERLY)
-        return H1_SERVER_END_client;
-    return is_idle ? H1_SERVER_END_lost_idle : H1_SERVER_END_lost_busy;
+        return HTTP_SERVER_END_client;
+    return is_idle ? HTTP_SERVER_END_lost_idle : HTTP_SERVER_END_lost_busy;
 }
 
 /* Events of an exchange that the owner works on. */
-static void pass_on(struct h1_server *s, unsigned events, const bool *is_over)
+static void pass_on(struct http_server *s, unsigned events, const bool *is_over)
 {
-    if ((events & STREAM_WRITABLE) != 0 && h1_body_out_flush(&s->out, s->stream, s->env) &&
+    if ((events & STREAM_WRITABLE) != 0 && http_body_out_flush(&s->out, s->stream, s->env) &&
         !s->is_finishing)
         s->ops->on_writable(s);
-    if (!*is_over && (events & STREAM_READABLE) != 0 && s->phase == H1_SERVER_EXCHANGE &&
+    if (!*is_over && (events & STREAM_READABLE) != 0 && s->phase == HTTP_SERVER_EXCHANGE &&
         !s->is_finishing)
         s->ops->on_body(s);
 }
 
 static void on_stream(struct stream *stream, unsigned events)
 {
-    struct h1_server *s = stream->owner;
+    struct http_server *s = stream->owner;
     ASSERT(s->stream == stream && s->is_over == NULL);
     if ((events & STREAM_CLOSED) != 0) {
         end(s, end_reason(s));
@@ -247,119 +247,119 @@ static void on_stream(struct stream *stream, unsigned events)
     }
     bool is_over = false;
     s->is_over = &is_over;
-    if (s->phase == H1_SERVER_EXCHANGE)
+    if (s->phase == HTTP_SERVER_EXCHANGE)
         pass_on(s, events, &is_over);
     run(s, &is_over);
     if (!is_over)
         s->is_over = NULL;
 }
 
-void h1_server_init(struct h1_server *s, struct stream *stream, const struct http_env *env,
-                    const struct h1_server_ops *ops, void *owner)
+void http_server_init(struct http_server *s, struct stream *stream, const struct http_env *env,
+                      const struct http_server_ops *ops, void *owner)
 {
-    *s = (struct h1_server){.stream = stream, .env = env, .ops = ops, .owner = owner};
-    h1_body_in_init(&s->in, HTTP_BODY_NONE, 0);
+    *s = (struct http_server){.stream = stream, .env = env, .ops = ops, .owner = owner};
+    http_body_in_init(&s->in, HTTP_BODY_NONE, 0);
     ASSERT(stream != NULL && ops->on_request != NULL && ops->on_end != NULL);
     stream->on_event = on_stream;
     stream->owner = s;
     stream_rest(stream);
 }
 
-void h1_server_finish(struct h1_server *s)
+void http_server_finish(struct http_server *s)
 {
     ASSERT(s->is_owed && s->is_head_sent && !s->is_finishing);
     if (s->is_body_dropped)
         s->out.is_ended = true;
     if (!s->out.is_ended && s->out.left > 0) { /* shorter than announced: never faked as whole */
-        h1_server_break_off(s);
+        http_server_break_off(s);
         return;
     }
     if (!s->out.is_ended)
-        h1_body_out_end(&s->out, s->stream);
+        http_body_out_end(&s->out, s->stream);
     s->is_finishing = true;
     enter(s);
 }
 
-void h1_server_close(struct h1_server *s)
+void http_server_close(struct http_server *s)
 {
     s->is_closing = true;
-    if (s->phase != H1_SERVER_IDLE || s->is_over != NULL)
+    if (s->phase != HTTP_SERVER_IDLE || s->is_over != NULL)
         return;
     stream_shutdown(s->stream);
-    set_phase(s, H1_SERVER_DRAIN);
+    set_phase(s, HTTP_SERVER_DRAIN);
     enter(s);
 }
 
 /* From outside, in HEAD. */
-static void refuse_head(struct h1_server *s, enum http_fault fault)
+static void refuse_head(struct http_server *s, enum http_fault fault)
 {
-    ASSERT(s->is_over == NULL && s->phase == H1_SERVER_HEAD);
+    ASSERT(s->is_over == NULL && s->phase == HTTP_SERVER_HEAD);
     bool is_over = false;
     s->is_over = &is_over;
-    h1_server_refuse(s, fault);
+    http_server_refuse(s, fault);
     if (!is_over)
         run(s, &is_over);
     if (!is_over)
         s->is_over = NULL;
 }
 
-void h1_server_shed_head(struct h1_server *s)
+void http_server_shed_head(struct http_server *s)
 {
     refuse_head(s, HTTP_FAULT_head_slow);
 }
 
-void h1_server_timeout(struct h1_server *s)
+void http_server_timeout(struct http_server *s)
 {
     ASSERT(s->is_over == NULL);
-    if (s->phase == H1_SERVER_IDLE) {
-        h1_server_close(s);
-    } else if (s->phase == H1_SERVER_HEAD) {
+    if (s->phase == HTTP_SERVER_IDLE) {
+        http_server_close(s);
+    } else if (s->phase == HTTP_SERVER_HEAD) {
         refuse_head(s, HTTP_FAULT_head_timeout);
-    } else if (s->phase == H1_SERVER_DRAIN) {
-        bool was_too_much = s->drained_bytes == H1_DRAIN_BYTES_MAX;
-        end(s, was_too_much ? H1_SERVER_END_drain_bytes : H1_SERVER_END_drain_timeout);
+    } else if (s->phase == HTTP_SERVER_DRAIN) {
+        bool was_too_much = s->drained_bytes == HTTP_DRAIN_BYTES_MAX;
+        end(s, was_too_much ? HTTP_SERVER_END_drain_bytes : HTTP_SERVER_END_drain_timeout);
     }
 }
 
-void h1_server_drop_head(struct h1_server *s)
+void http_server_drop_head(struct http_server *s)
 {
-    ASSERT(s->phase == H1_SERVER_EXCHANGE);
+    ASSERT(s->phase == HTTP_SERVER_EXCHANGE);
     put_request(s);
 }
 
-size_t h1_server_body_ready(struct h1_server *s)
+size_t http_server_body_ready(struct http_server *s)
 {
-    size_t there = h1_body_in_ready(&s->in, s->stream);
-    h1_body_in_report(&s->in, s->env, false);
+    size_t there = http_body_in_ready(&s->in, s->stream);
+    http_body_in_report(&s->in, s->env, false);
     return there;
 }
 
-unsigned h1_server_body_peek(struct h1_server *s, struct slice *ret, unsigned n_max)
+unsigned http_server_body_peek(struct http_server *s, struct slice *ret, unsigned n_max)
 {
-    return h1_body_in_peek(&s->in, s->stream, ret, n_max);
+    return http_body_in_peek(&s->in, s->stream, ret, n_max);
 }
 
-void h1_server_body_consume(struct h1_server *s, size_t bytes)
+void http_server_body_consume(struct http_server *s, size_t bytes)
 {
     stream_consume(s->stream, bytes);
-    h1_body_in_took(&s->in, bytes);
+    http_body_in_took(&s->in, bytes);
 }
 
-bool h1_server_body_is_done(const struct h1_server *s)
+bool http_server_body_is_done(const struct http_server *s)
 {
     return s->in.is_done;
 }
 
-enum http_fault h1_server_body_fault(const struct h1_server *s)
+enum http_fault http_server_body_fault(const struct http_server *s)
 {
     return s->in.fault;
 }
 
-void check_h1_server(const struct h1_server *s)
+void check_http_server(const struct http_server *s)
 {
     ASSERT(s->stream != NULL);
-    ASSERT((s->request != NULL) || s->phase != H1_SERVER_HEAD);
-    ASSERT(!s->is_owed || s->phase == H1_SERVER_EXCHANGE);
-    ASSERT(s->phase != H1_SERVER_IDLE || (s->request == NULL && s->out.spill == NULL));
-    ASSERT(!s->is_finishing || s->phase == H1_SERVER_EXCHANGE);
+    ASSERT((s->request != NULL) || s->phase != HTTP_SERVER_HEAD);
+    ASSERT(!s->is_owed || s->phase == HTTP_SERVER_EXCHANGE);
+    ASSERT(s->phase != HTTP_SERVER_IDLE || (s->request == NULL && s->out.spill == NULL));
+    ASSERT(!s->is_finishing || s->phase == HTTP_SERVER_EXCHANGE);
 }

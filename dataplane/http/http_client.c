@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client connection's phases and events. The rules are in h1_client.h; is_over as in h1_server.c.
+ * A client connection's phases and events. The rules are in http_client.h; is_over as in
+ * http_server.c.
  */
-#include "http/h1_client.h"
+#include "http/http_client.h"
 
 #include "base/assert.h"
 #include "http/h1_head.h"
 
-static void put_response(struct h1_client *c)
+static void put_response(struct http_client *c)
 {
     if (c->response == NULL)
         return;
@@ -15,59 +16,59 @@ static void put_response(struct h1_client *c)
     c->response = NULL;
 }
 
-static void let_go(struct h1_client *c)
+static void let_go(struct http_client *c)
 {
     ASSERT(c->stream != NULL);
     c->end = stream_end(c->stream);
     put_response(c);
-    h1_body_out_done(&c->out, c->env);
+    http_body_out_done(&c->out, c->env);
     stream_release(c->stream);
     c->stream = NULL;
     if (c->is_over != NULL)
         *c->is_over = true;
 }
 
-static void end(struct h1_client *c, enum h1_client_end why)
+static void end(struct http_client *c, enum http_client_end why)
 {
     let_go(c);
     c->ops->on_end(c, why);
 }
 
-void h1_client_close(struct h1_client *c)
+void http_client_close(struct http_client *c)
 {
     stream_shutdown(c->stream);
     let_go(c);
 }
 
-void h1_client_abort(struct h1_client *c)
+void http_client_abort(struct http_client *c)
 {
     stream_abort(c->stream);
     let_go(c);
 }
 
 /* The stream ended or the connection cannot go on: what that means in this phase. */
-static enum h1_client_end end_reason(const struct h1_client *c)
+static enum http_client_end end_reason(const struct http_client *c)
 {
     switch (c->phase) {
-    case H1_CLIENT_OPENING:
-        return H1_CLIENT_END_OPEN_FAILED;
-    case H1_CLIENT_READY:
-        return H1_CLIENT_END_IDLE_CLOSED;
+    case HTTP_CLIENT_OPENING:
+        return HTTP_CLIENT_END_OPEN_FAILED;
+    case HTTP_CLIENT_READY:
+        return HTTP_CLIENT_END_IDLE_CLOSED;
     default:
-        return c->is_response_begun ? H1_CLIENT_END_CUT : H1_CLIENT_END_NO_RESPONSE;
+        return c->is_response_begun ? HTTP_CLIENT_END_CUT : HTTP_CLIENT_END_NO_RESPONSE;
     }
 }
 
-static void end_by_fault(struct h1_client *c, enum http_fault fault)
+static void end_by_fault(struct http_client *c, enum http_fault fault)
 {
     ASSERT(fault != HTTP_FAULT_none);
     c->fault = fault;
     c->env->on_fault(c->env->owner, fault, true);
     stream_abort(c->stream);
-    end(c, H1_CLIENT_END_FAULT);
+    end(c, HTTP_CLIENT_END_FAULT);
 }
 
-static bool get_response(struct h1_client *c)
+static bool get_response(struct http_client *c)
 {
     if (c->response == NULL)
         c->response = c->env->head_get(c->env->owner);
@@ -80,7 +81,7 @@ static bool get_response(struct h1_client *c)
 }
 
 /* A whole head: informational or final. */
-static void take_head(struct h1_client *c, const bool *is_over)
+static void take_head(struct http_client *c, const bool *is_over)
 {
     struct http_head_buf *buf = c->response;
     enum http_fault fault =
@@ -98,8 +99,8 @@ static void take_head(struct h1_client *c, const bool *is_over)
     if (!is_informational) {
         c->is_final_head = true;
         c->is_keep_alive = buf->head.is_keep_alive;
-        h1_body_in_init(&c->in, buf->head.is_bodiless ? HTTP_BODY_NONE : buf->head.body,
-                        buf->head.length);
+        http_body_in_init(&c->in, buf->head.is_bodiless ? HTTP_BODY_NONE : buf->head.body,
+                          buf->head.length);
     }
     c->ops->on_response(c);
     ASSERT(*is_over || !is_switch || c->is_final_head);
@@ -108,7 +109,7 @@ static void take_head(struct h1_client *c, const bool *is_over)
 }
 
 /* ASKING: reads heads until the final one. False: more must arrive, or it is over. */
-static bool read_heads(struct h1_client *c, const bool *is_over)
+static bool read_heads(struct http_client *c, const bool *is_over)
 {
     while (!c->is_final_head) {
         if (stream_readable(c->stream) == 0)
@@ -132,18 +133,18 @@ static bool read_heads(struct h1_client *c, const bool *is_over)
     return true;
 }
 
-static void on_readable(struct h1_client *c, const bool *is_over)
+static void on_readable(struct http_client *c, const bool *is_over)
 {
-    if (c->phase != H1_CLIENT_ASKING) {
+    if (c->phase != HTTP_CLIENT_ASKING) {
         bool is_bytes = stream_readable(c->stream) > 0;
         if (is_bytes || stream_is_eof(c->stream))
-            end(c, is_bytes ? H1_CLIENT_END_IDLE_BYTES : end_reason(c));
+            end(c, is_bytes ? HTTP_CLIENT_END_IDLE_BYTES : end_reason(c));
         return;
     }
     bool is_final = read_heads(c, is_over);
     if (*is_over)
         return;
-    if (is_final && c->phase == H1_CLIENT_ASKING)
+    if (is_final && c->phase == HTTP_CLIENT_ASKING)
         c->ops->on_body(c);
     else if (!is_final && stream_is_eof(c->stream))
         end(c, end_reason(c));
@@ -151,7 +152,7 @@ static void on_readable(struct h1_client *c, const bool *is_over)
 
 static void on_stream(struct stream *stream, unsigned events)
 {
-    struct h1_client *c = stream->owner;
+    struct http_client *c = stream->owner;
     ASSERT(c->stream == stream && c->is_over == NULL);
     if ((events & STREAM_CLOSED) != 0) {
         end(c, end_reason(c));
@@ -160,9 +161,9 @@ static void on_stream(struct stream *stream, unsigned events)
     bool is_over = false;
     c->is_over = &is_over;
     if ((events & STREAM_WRITABLE) != 0) {
-        if (c->phase == H1_CLIENT_OPENING)
-            c->phase = H1_CLIENT_READY;
-        if (h1_body_out_flush(&c->out, stream, c->env))
+        if (c->phase == HTTP_CLIENT_OPENING)
+            c->phase = HTTP_CLIENT_READY;
+        if (http_body_out_flush(&c->out, stream, c->env))
             c->ops->on_writable(c);
     }
     if (!is_over && (events & STREAM_READABLE) != 0)
@@ -171,17 +172,17 @@ static void on_stream(struct stream *stream, unsigned events)
         c->is_over = NULL;
 }
 
-void h1_client_init(struct h1_client *c, struct stream *stream, const struct http_env *env,
-                    const struct h1_client_ops *ops, void *owner)
+void http_client_init(struct http_client *c, struct stream *stream, const struct http_env *env,
+                      const struct http_client_ops *ops, void *owner)
 {
-    *c = (struct h1_client){.stream = stream, .env = env, .ops = ops, .owner = owner};
-    h1_body_in_init(&c->in, HTTP_BODY_NONE, 0);
+    *c = (struct http_client){.stream = stream, .env = env, .ops = ops, .owner = owner};
+    http_body_in_init(&c->in, HTTP_BODY_NONE, 0);
     ASSERT(stream != NULL && ops->on_end != NULL);
     stream->on_event = on_stream;
     stream->owner = c;
 }
 
-static void put_request(struct h1_text *t, const struct h1_request *r)
+static void put_request(struct h1_text *t, const struct http_request *r)
 {
     ASSERT(r->body != HTTP_BODY_UNTIL_CLOSE && r->path.len > 0);
     ASSERT(!r->is_upgrade || r->body == HTTP_BODY_NONE);
@@ -203,17 +204,17 @@ static void put_request(struct h1_text *t, const struct h1_request *r)
     h1_text_put(t, SLICE_LIT("\r\n"));
 }
 
-bool h1_client_send_head(struct h1_client *c, const struct h1_request *r)
+bool http_client_send_head(struct http_client *c, const struct http_request *r)
 {
-    ASSERT(c->phase != H1_CLIENT_ASKING && c->response == NULL);
+    ASSERT(c->phase != HTTP_CLIENT_ASKING && c->response == NULL);
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
     put_request(&t, r);
-    if (t.is_full || !h1_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len)))
+    if (t.is_full || !http_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len)))
         return false;
-    h1_body_out_init(&c->out, r->body, r->length);
-    c->phase = H1_CLIENT_ASKING;
+    http_body_out_init(&c->out, r->body, r->length);
+    c->phase = HTTP_CLIENT_ASKING;
     c->is_head_request = slice_eq(r->method, SLICE_LIT("HEAD"));
     c->is_final_head = false;
     c->is_response_begun = false;
@@ -221,91 +222,91 @@ bool h1_client_send_head(struct h1_client *c, const struct h1_request *r)
     c->is_switch_asked = r->is_upgrade;
     c->informationals = 0;
     c->fault = HTTP_FAULT_none;
-    h1_body_in_init(&c->in, HTTP_BODY_NONE, 0);
+    http_body_in_init(&c->in, HTTP_BODY_NONE, 0);
     c->requests++;
     return true;
 }
 
-size_t h1_client_write_room(const struct h1_client *c)
+size_t http_client_write_room(const struct http_client *c)
 {
     bool is_waiting = c->out.spill != NULL || c->out.frame_len > 0;
     return is_waiting ? 0 : stream_write_room(c->stream);
 }
 
-size_t h1_client_write(struct h1_client *c, struct slice bytes)
+size_t http_client_write(struct http_client *c, struct slice bytes)
 {
-    ASSERT(c->phase == H1_CLIENT_ASKING);
-    return h1_body_out_write(&c->out, c->stream, bytes);
+    ASSERT(c->phase == HTTP_CLIENT_ASKING);
+    return http_body_out_write(&c->out, c->stream, bytes);
 }
 
-void h1_client_end_request(struct h1_client *c)
+void http_client_end_request(struct http_client *c)
 {
-    ASSERT(c->phase == H1_CLIENT_ASKING);
-    h1_body_out_end(&c->out, c->stream);
+    ASSERT(c->phase == HTTP_CLIENT_ASKING);
+    http_body_out_end(&c->out, c->stream);
 }
 
-bool h1_client_is_sent(const struct h1_client *c)
+bool http_client_is_sent(const struct http_client *c)
 {
     return c->out.is_ended && c->out.spill == NULL && c->out.frame_len == 0;
 }
 
-size_t h1_client_body_ready(struct h1_client *c)
+size_t http_client_body_ready(struct http_client *c)
 {
-    size_t there = h1_body_in_ready(&c->in, c->stream);
-    h1_body_in_report(&c->in, c->env, true);
+    size_t there = http_body_in_ready(&c->in, c->stream);
+    http_body_in_report(&c->in, c->env, true);
     return there;
 }
 
-unsigned h1_client_body_peek(struct h1_client *c, struct slice *ret, unsigned n_max)
+unsigned http_client_body_peek(struct http_client *c, struct slice *ret, unsigned n_max)
 {
-    return h1_body_in_peek(&c->in, c->stream, ret, n_max);
+    return http_body_in_peek(&c->in, c->stream, ret, n_max);
 }
 
-void h1_client_body_consume(struct h1_client *c, size_t bytes)
+void http_client_body_consume(struct http_client *c, size_t bytes)
 {
     stream_consume(c->stream, bytes);
-    h1_body_in_took(&c->in, bytes);
+    http_body_in_took(&c->in, bytes);
 }
 
-bool h1_client_body_is_done(const struct h1_client *c)
+bool http_client_body_is_done(const struct http_client *c)
 {
     return c->is_final_head && c->in.is_done;
 }
 
-enum http_fault h1_client_body_fault(const struct h1_client *c)
+enum http_fault http_client_body_fault(const struct http_client *c)
 {
     return c->in.fault;
 }
 
-void h1_client_switch(struct h1_client *c)
+void http_client_switch(struct http_client *c)
 {
-    ASSERT(c->phase == H1_CLIENT_ASKING && c->is_switch_asked && !c->is_final_head);
-    ASSERT(h1_client_is_sent(c));
+    ASSERT(c->phase == HTTP_CLIENT_ASKING && c->is_switch_asked && !c->is_final_head);
+    ASSERT(http_client_is_sent(c));
     c->is_final_head = true;
-    h1_body_in_init(&c->in, HTTP_BODY_UNTIL_CLOSE, 0);
-    h1_body_out_init(&c->out, HTTP_BODY_UNTIL_CLOSE, 0);
+    http_body_in_init(&c->in, HTTP_BODY_UNTIL_CLOSE, 0);
+    http_body_out_init(&c->out, HTTP_BODY_UNTIL_CLOSE, 0);
 }
 
-void h1_client_refuse_switch(struct h1_client *c)
+void http_client_refuse_switch(struct http_client *c)
 {
     ASSERT(c->is_switch_asked && !c->is_final_head);
     end_by_fault(c, HTTP_FAULT_switching);
 }
 
-bool h1_client_finish(struct h1_client *c)
+bool http_client_finish(struct http_client *c)
 {
-    ASSERT(c->phase == H1_CLIENT_ASKING && h1_client_body_is_done(c));
+    ASSERT(c->phase == HTTP_CLIENT_ASKING && http_client_body_is_done(c));
     bool is_clean = stream_readable(c->stream) == 0 && !stream_is_eof(c->stream);
-    if (!h1_client_is_sent(c) || !c->is_keep_alive || !is_clean)
+    if (!http_client_is_sent(c) || !c->is_keep_alive || !is_clean)
         return false;
-    c->phase = H1_CLIENT_READY;
+    c->phase = HTTP_CLIENT_READY;
     return true;
 }
 
-void check_h1_client(const struct h1_client *c)
+void check_http_client(const struct http_client *c)
 {
     ASSERT(c->stream != NULL);
-    ASSERT(c->phase == H1_CLIENT_ASKING || c->response == NULL);
-    ASSERT(!c->is_final_head || c->phase == H1_CLIENT_ASKING || c->in.is_done);
+    ASSERT(c->phase == HTTP_CLIENT_ASKING || c->response == NULL);
+    ASSERT(!c->is_final_head || c->phase == HTTP_CLIENT_ASKING || c->in.is_done);
     ASSERT(!c->is_final_head || c->is_response_begun);
 }

@@ -2,9 +2,9 @@
 /* What a server connection sends: informational, final and own small responses. */
 #include "base/assert.h"
 #include "http/h1_head.h"
-#include "http/h1_server_priv.h"
+#include "http/http_server_priv.h"
 
-bool h1_server_will_keep(const struct h1_server *s)
+bool http_server_will_keep(const struct http_server *s)
 {
     return s->is_willing && !s->is_closing;
 }
@@ -19,7 +19,7 @@ static void put_status_line(struct h1_text *t, uint16_t status, struct slice rea
     h1_text_put(t, SLICE_LIT("\r\n"));
 }
 
-static bool has_date(const struct h1_response *r)
+static bool has_date(const struct http_response *r)
 {
     for (uint32_t i = 0; i < r->n_fields; i++) {
         if (slice_eq_nocase(r->fields[i].name, SLICE_LIT("date")))
@@ -29,7 +29,7 @@ static bool has_date(const struct h1_response *r)
 }
 
 /* The whole head. `body` as it will be framed. */
-static void put_head(const struct h1_server *s, struct h1_text *t, const struct h1_response *r,
+static void put_head(const struct http_server *s, struct h1_text *t, const struct http_response *r,
                      enum http_body body)
 {
     put_status_line(t, r->status, r->reason);
@@ -41,20 +41,20 @@ static void put_head(const struct h1_server *s, struct h1_text *t, const struct 
     }
     if (r->status != 204)
         h1_text_put_framing(t, body, r->length);
-    if (!h1_server_will_keep(s))
+    if (!http_server_will_keep(s))
         h1_text_put(t, SLICE_LIT("Connection: close\r\n"));
     else if (!s->is_modern)
         h1_text_put(t, SLICE_LIT("Connection: keep-alive\r\n"));
     h1_text_put(t, SLICE_LIT("\r\n"));
 }
 
-static bool is_bodiless(const struct h1_server *s, uint16_t status)
+static bool is_bodiless(const struct http_server *s, uint16_t status)
 {
     return s->is_head_request || status == 204 || status == 304;
 }
 
 /* How a body of that kind goes to this client; one that ends with the connection closes it. */
-static enum http_body choose_body(struct h1_server *s, const struct h1_response *r)
+static enum http_body choose_body(struct http_server *s, const struct http_response *r)
 {
     if (r->body == HTTP_BODY_LENGTH || r->body == HTTP_BODY_NONE)
         return r->body;
@@ -65,7 +65,7 @@ static enum http_body choose_body(struct h1_server *s, const struct h1_response 
     return HTTP_BODY_UNTIL_CLOSE;
 }
 
-bool h1_server_send_informational(struct h1_server *s, const struct h1_response *r)
+bool http_server_send_informational(struct http_server *s, const struct http_response *r)
 {
     ASSERT(s->is_owed && !s->is_head_sent);
     ASSERT(r->status >= 100 && r->status < 200 && r->status != 101);
@@ -77,31 +77,31 @@ bool h1_server_send_informational(struct h1_server *s, const struct h1_response 
     put_status_line(&t, r->status, r->reason);
     h1_text_put_fields(&t, r->fields, r->n_fields);
     h1_text_put(&t, SLICE_LIT("\r\n"));
-    return !t.is_full && h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+    return !t.is_full && http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
 }
 
-bool h1_server_switch(struct h1_server *s, const struct h1_response *r)
+bool http_server_switch(struct http_server *s, const struct http_response *r)
 {
     ASSERT(s->is_owed && !s->is_head_sent && s->is_modern && r->status == 101);
-    ASSERT(h1_server_body_is_done(s));
+    ASSERT(http_server_body_is_done(s));
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
     put_status_line(&t, r->status, r->reason);
     h1_text_put_fields(&t, r->fields, r->n_fields);
     h1_text_put(&t, SLICE_LIT(H1_UPGRADE "\r\n"));
-    if (t.is_full || !h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
+    if (t.is_full || !http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
         return false;
     s->is_head_sent = true;
     s->is_switched = true;
     s->is_closing = true;
-    h1_body_in_init(&s->in, HTTP_BODY_UNTIL_CLOSE, 0);
-    h1_body_out_init(&s->out, HTTP_BODY_UNTIL_CLOSE, 0);
+    http_body_in_init(&s->in, HTTP_BODY_UNTIL_CLOSE, 0);
+    http_body_out_init(&s->out, HTTP_BODY_UNTIL_CLOSE, 0);
     return true;
 }
 
 /* Composes and sends the head and, for small answers, the body with it. */
-static bool send_final(struct h1_server *s, const struct h1_response *r, struct slice body)
+static bool send_final(struct http_server *s, const struct http_response *r, struct slice body)
 {
     ASSERT(s->is_owed && !s->is_head_sent && r->status >= 200);
     struct h1_text t;
@@ -112,53 +112,53 @@ static bool send_final(struct h1_server *s, const struct h1_response *r, struct 
     put_head(s, &t, r, kind);
     if (!s->is_body_dropped)
         h1_text_put(&t, body);
-    if (t.is_full || !h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
+    if (t.is_full || !http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
         return false;
     s->is_head_sent = true;
-    h1_body_out_init(&s->out, s->is_body_dropped ? HTTP_BODY_NONE : kind, r->length - body.len);
+    http_body_out_init(&s->out, s->is_body_dropped ? HTTP_BODY_NONE : kind, r->length - body.len);
     return true;
 }
 
-bool h1_server_send_head(struct h1_server *s, const struct h1_response *r)
+bool http_server_send_head(struct http_server *s, const struct http_response *r)
 {
     return send_final(s, r, (struct slice){NULL, 0});
 }
 
-size_t h1_server_write_room(const struct h1_server *s)
+size_t http_server_write_room(const struct http_server *s)
 {
     bool is_waiting = s->out.spill != NULL || s->out.frame_len > 0;
     return is_waiting ? 0 : stream_write_room(s->stream);
 }
 
-size_t h1_server_write(struct h1_server *s, struct slice bytes)
+size_t http_server_write(struct http_server *s, struct slice bytes)
 {
     ASSERT(s->is_head_sent && !s->is_finishing);
-    return s->is_body_dropped ? bytes.len : h1_body_out_write(&s->out, s->stream, bytes);
+    return s->is_body_dropped ? bytes.len : http_body_out_write(&s->out, s->stream, bytes);
 }
 
-void h1_server_answer(struct h1_server *s, const struct h1_response *r, struct slice body)
+void http_server_answer(struct http_server *s, const struct http_response *r, struct slice body)
 {
-    ASSERT(body.len <= H1_ANSWER_BYTES_MAX);
-    h1_server_skip_body(s);
-    if (!h1_server_body_is_done(s))
+    ASSERT(body.len <= HTTP_ANSWER_BYTES_MAX);
+    http_server_skip_body(s);
+    if (!http_server_body_is_done(s))
         s->is_closing = true;
-    struct h1_response whole = *r;
+    struct http_response whole = *r;
     whole.body = HTTP_BODY_LENGTH;
     whole.length = body.len;
     if (!send_final(s, &whole, body)) {
-        h1_server_break_off(s);
+        http_server_break_off(s);
         return;
     }
-    h1_server_finish(s);
+    http_server_finish(s);
 }
 
-bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault)
+bool http_server_put_refusal(struct http_server *s, enum http_fault fault)
 {
     ASSERT(s->is_closing);
     struct slice text = slice_of_str(http_fault_text(fault));
     static const struct http_field type = {{(const uint8_t *)"Content-Type", 12},
                                            {(const uint8_t *)"text/plain", 10}};
-    struct h1_response r = {
+    struct http_response r = {
         .status = http_fault_status(fault), .fields = &type, .n_fields = 1, .length = text.len + 1};
     struct h1_text t;
     t.len = 0;
@@ -169,7 +169,7 @@ bool h1_server_put_refusal(struct h1_server *s, enum http_fault fault)
         h1_text_put(&t, SLICE_LIT("\n"));
     }
     ASSERT(!t.is_full);
-    h1_body_out_init(&s->out, HTTP_BODY_NONE, 0);
+    http_body_out_init(&s->out, HTTP_BODY_NONE, 0);
     s->out.is_ended = true;
-    return h1_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+    return http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
 }

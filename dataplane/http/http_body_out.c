@@ -5,13 +5,13 @@
  * here: a head in a pooled buffer, framing in the few bytes of `frame`.
  */
 #include "base/assert.h"
-#include "http/h1_body.h"
+#include "http/http_body.h"
 
 /* A chunk is announced as large as the room promises, but not tiny: then the bytes of it wait in
  * their source for more room. */
 enum { CHUNK_BYTES_MIN = 1024 };
 
-void h1_body_out_init(struct h1_body_out *o, enum http_body kind, uint64_t length)
+void http_body_out_init(struct http_body_out *o, enum http_body kind, uint64_t length)
 {
     ASSERT(o->frame_len == 0);
     o->kind = kind;
@@ -19,7 +19,7 @@ void h1_body_out_init(struct h1_body_out *o, enum http_body kind, uint64_t lengt
     o->left = kind == HTTP_BODY_LENGTH ? length : 0;
 }
 
-static bool get_spill(struct h1_body_out *o, const struct http_env *env)
+static bool get_spill(struct http_body_out *o, const struct http_env *env)
 {
     ASSERT(o->spill == NULL);
     o->spill = env->head_get(env->owner);
@@ -30,8 +30,8 @@ static bool get_spill(struct h1_body_out *o, const struct http_env *env)
     return true;
 }
 
-bool h1_body_out_head(struct h1_body_out *o, struct stream *s, const struct http_env *env,
-                      struct slice bytes)
+bool http_body_out_head(struct http_body_out *o, struct stream *s, const struct http_env *env,
+                        struct slice bytes)
 {
     ASSERT(o->frame_len == 0 && bytes.len <= HTTP_HEAD_OUT_BYTES_MAX);
     if (o->spill == NULL) {
@@ -48,12 +48,12 @@ bool h1_body_out_head(struct h1_body_out *o, struct stream *s, const struct http
         return false;
     memcpy(o->spill->bytes + o->spill->len, bytes.ptr, bytes.len);
     o->spill->len += (uint32_t)bytes.len;
-    h1_body_out_flush(o, s, env);
+    http_body_out_flush(o, s, env);
     return true;
 }
 
 /* Framing that waits; false: it still does, or a head is before it. */
-static bool flush_frame(struct h1_body_out *o, struct stream *s)
+static bool flush_frame(struct http_body_out *o, struct stream *s)
 {
     if (o->spill != NULL)
         return false;
@@ -67,7 +67,7 @@ static bool flush_frame(struct h1_body_out *o, struct stream *s)
     return o->frame_len == 0;
 }
 
-static void put_frame(struct h1_body_out *o, struct slice v)
+static void put_frame(struct http_body_out *o, struct slice v)
 {
     ASSERT(o->frame_len + v.len <= H1_FRAME_BYTES_MAX);
     memcpy(o->frame + o->frame_len, v.ptr, v.len);
@@ -75,7 +75,7 @@ static void put_frame(struct h1_body_out *o, struct slice v)
 }
 
 /* chunk-size CR LF; without leading zeros. */
-static void put_chunk_size(struct h1_body_out *o, uint64_t bytes)
+static void put_chunk_size(struct http_body_out *o, uint64_t bytes)
 {
     uint8_t text[18];
     size_t at = sizeof(text);
@@ -90,7 +90,7 @@ static void put_chunk_size(struct h1_body_out *o, uint64_t bytes)
 
 /* How many of `bytes` body bytes may go into the stream now; opens a chunk when none is open. 0:
  * framing or a head waits for room. */
-static size_t begin_bytes(struct h1_body_out *o, struct stream *s, size_t bytes)
+static size_t begin_bytes(struct http_body_out *o, struct stream *s, size_t bytes)
 {
     ASSERT(!o->is_ended && o->kind != HTTP_BODY_NONE);
     if (bytes == 0 || !flush_frame(o, s))
@@ -111,7 +111,7 @@ static size_t begin_bytes(struct h1_body_out *o, struct stream *s, size_t bytes)
 }
 
 /* `bytes` are in the stream. */
-static void end_bytes(struct h1_body_out *o, struct stream *s, size_t bytes)
+static void end_bytes(struct http_body_out *o, struct stream *s, size_t bytes)
 {
     if (o->kind == HTTP_BODY_UNTIL_CLOSE || bytes == 0)
         return;
@@ -123,7 +123,7 @@ static void end_bytes(struct h1_body_out *o, struct stream *s, size_t bytes)
     }
 }
 
-size_t h1_body_out_write(struct h1_body_out *o, struct stream *s, struct slice bytes)
+size_t http_body_out_write(struct http_body_out *o, struct stream *s, struct slice bytes)
 {
     size_t done = 0;
     while (done < bytes.len) {
@@ -138,15 +138,15 @@ size_t h1_body_out_write(struct h1_body_out *o, struct stream *s, struct slice b
     return done;
 }
 
-size_t h1_body_out_move(struct h1_body_out *o, struct stream *dst, struct h1_body_in *in,
-                        struct stream *src)
+size_t http_body_out_move(struct http_body_out *o, struct stream *dst, struct http_body_in *in,
+                          struct stream *src)
 {
     size_t done = 0;
     for (;;) {
-        size_t want = begin_bytes(o, dst, h1_body_in_ready(in, src));
+        size_t want = begin_bytes(o, dst, http_body_in_ready(in, src));
         size_t moved = want > 0 ? stream_move(dst, src, want) : 0;
         ASSERT(moved <= want);
-        h1_body_in_took(in, moved);
+        http_body_in_took(in, moved);
         end_bytes(o, dst, moved);
         done += moved;
         if (moved == 0 || moved < want)
@@ -155,7 +155,7 @@ size_t h1_body_out_move(struct h1_body_out *o, struct stream *dst, struct h1_bod
     return done;
 }
 
-void h1_body_out_end(struct h1_body_out *o, struct stream *s)
+void http_body_out_end(struct http_body_out *o, struct stream *s)
 {
     ASSERT(!o->is_ended && o->left == 0);
     o->is_ended = true;
@@ -164,7 +164,7 @@ void h1_body_out_end(struct h1_body_out *o, struct stream *s)
     flush_frame(o, s);
 }
 
-bool h1_body_out_flush(struct h1_body_out *o, struct stream *s, const struct http_env *env)
+bool http_body_out_flush(struct http_body_out *o, struct stream *s, const struct http_env *env)
 {
     if (o->spill != NULL) {
         struct slice v = slice_of(o->spill->bytes + o->spill_sent, o->spill->len - o->spill_sent);
@@ -173,12 +173,12 @@ bool h1_body_out_flush(struct h1_body_out *o, struct stream *s, const struct htt
         ASSERT(o->spill_sent <= o->spill->len);
         if (taken < v.len)
             return false;
-        h1_body_out_done(o, env);
+        http_body_out_done(o, env);
     }
     return flush_frame(o, s);
 }
 
-void h1_body_out_done(struct h1_body_out *o, const struct http_env *env)
+void http_body_out_done(struct http_body_out *o, const struct http_env *env)
 {
     if (o->spill == NULL)
         return;

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies from one connection to another; see http_move.h. */
+#include "http/http_move.h"
+
+#include "base/assert.h"
+
+size_t http_move_request(struct http_client *to, struct http_server *from)
+{
+    ASSERT(to->phase == HTTP_CLIENT_ASKING);
+    if (to->out.is_ended)
+        return 0;
+    size_t moved = 0;
+    if (to->out.kind != HTTP_BODY_NONE)
+        moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
+    http_body_in_report(&from->in, from->env, false);
+    if (from->in.is_done)
+        http_body_out_end(&to->out, to->stream);
+    return moved;
+}
+
+/* Response bytes that this client must not get (HEAD is bodiless at the backend already; this is
+ * for a 204 or 304 that we made of something else). */
+static size_t drop_response(struct http_client *from)
+{
+    size_t dropped = 0;
+    size_t n;
+    while ((n = http_client_body_ready(from)) > 0) {
+        http_client_body_consume(from, n);
+        dropped += n;
+    }
+    return dropped;
+}
+
+size_t http_move_response(struct http_server *to, struct http_client *from)
+{
+    ASSERT(to->is_head_sent && from->is_final_head);
+    if (from->in.is_done)
+        return 0;
+    if (to->is_body_dropped)
+        return drop_response(from);
+    size_t moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
+    http_body_in_report(&from->in, from->env, true);
+    return moved;
+}
+
+static size_t move_raw(struct http_body_out *out, struct stream *to, struct http_body_in *in,
+                       struct stream *from)
+{
+    ASSERT(out->kind == HTTP_BODY_UNTIL_CLOSE && in->kind == HTTP_BODY_UNTIL_CLOSE);
+    if (out->is_ended)
+        return 0;
+    size_t moved = http_body_out_move(out, to, in, from);
+    if (in->is_done && out->spill == NULL) {
+        http_body_out_end(out, to);
+        stream_shutdown(to);
+    }
+    return moved;
+}
+
+size_t http_move_up(struct http_client *to, struct http_server *from)
+{
+    return move_raw(&to->out, to->stream, &from->in, from->stream);
+}
+
+size_t http_move_down(struct http_server *to, struct http_client *from)
+{
+    return move_raw(&to->out, to->stream, &from->in, from->stream);
+}
