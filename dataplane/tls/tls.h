@@ -42,6 +42,8 @@ struct tls_tickets;
 #define TLS_NAME_BYTES_MAX 512u
 /* Of a protocol's name by ALPN: "http/1.1" and its length. */
 #define TLS_ALPN_BYTES_MAX 16u
+/* Of all names that a context speaks, each with its length: "h2,http/1.1" takes 12. */
+#define TLS_ALPN_LIST_BYTES_MAX 48u
 /* Identities that one server name can choose from: of each kind of key the last counts. */
 #define TLS_IDENTITIES_MAX 64u
 
@@ -75,15 +77,16 @@ struct tls_server_config {
     struct slice client_ca; /* what client certificates are verified with; empty
                                with NONE */
     enum tls_client_auth client_auth;
-    const char *alpn; /* the protocol that is spoken, "http/1.1"; NULL: no ALPN. A client
-                         that offers only others is refused (RFC 7301, section 3.2) */
+    const char *alpn; /* the protocols that are spoken, the best first: "h2,http/1.1"; NULL: no
+                         ALPN. A client that offers only others is refused (RFC 7301, section
+                         3.2) */
 };
 
 struct tls_client_config {
     struct slice ca;                /* empty: the server is not verified (tests only) */
     struct slice certificate_chain; /* of the client; empty: none */
     struct slice private_key;
-    const char *alpn;
+    const char *alpn; /* offered, the best first: "h2,http/1.1"; NULL: none */
 };
 
 /* A context for servers: what all connections of a listener share. Reading it
@@ -125,8 +128,8 @@ struct tls_front_ops {
                                                                  lets go before */
 };
 
-/* A context for a server of many names. `tickets`: of sessions to resume, NULL: none are. It and
- * `ops` stay. */
+/* A context for a server of many names. `alpn`: as in tls_server_config. `tickets`: of sessions to
+ * resume, NULL: none are. It and `ops` stay. */
 enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
                              const struct tls_tickets *tickets, struct tls_context **ret);
 

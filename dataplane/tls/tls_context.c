@@ -17,7 +17,9 @@
 #include <stdlib.h>
 
 static const char ciphers_tls12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-static const char groups[] = "X25519:P-256:P-384";
+/* OpenSSL 3.5 and later. With `*` a client sends shares of both kinds, so no server asks again. */
+static const char groups_of_today[] = "*X25519MLKEM768:*X25519:P-256:P-384";
+static const char groups_of_old[] = "X25519:P-256:P-384";
 
 const char *tls_fault_name(enum tls_fault fault)
 {
@@ -76,35 +78,44 @@ static enum tls_fault trust(SSL_CTX *ctx, struct slice pem, bool is_server)
     return n > 0 && !failed ? TLS_FAULT_OK : TLS_FAULT_CA;
 }
 
-/* RFC 7301, section 3.2: no protocol in common is an alert, not a guess. */
+/* The first of ours that is offered. RFC 7301, section 3.2: none in common is an alert. */
 static int select_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
                        const unsigned char *offered, unsigned offered_len, void *arg)
 {
     const struct tls_context *context = arg;
-    for (unsigned at = 0; at < offered_len; at += 1u + offered[at]) {
-        unsigned len = 1u + offered[at];
-        if (len > offered_len - at)
-            break;
-        if (len == context->alpn_len && memcmp(offered + at, context->alpn, len) == 0) {
-            *ret = offered + at + 1;
-            *ret_len = offered[at];
-            return SSL_TLSEXT_ERR_OK;
-        }
-    }
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
+    unsigned char *found = NULL;
+    if (SSL_select_next_proto(&found, ret_len, context->alpn, context->alpn_len, offered,
+                              offered_len) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *ret = found;
+    return SSL_TLSEXT_ERR_OK;
 }
 
-static bool set_alpn(struct tls_context *context, const char *name)
+/* "h2,http/1.1" as it goes over the wire. */
+static bool set_alpn(struct tls_context *context, const char *names)
 {
-    if (name == NULL)
-        return true;
-    size_t len = strlen(name);
-    if (len == 0 || len >= sizeof(context->alpn))
-        return false;
-    context->alpn[0] = (uint8_t)len;
-    memcpy(context->alpn + 1, name, len);
-    context->alpn_len = (unsigned)len + 1;
+    for (const char *name = names; name != NULL;) {
+        const char *comma = strchr(name, ',');
+        size_t len = comma != NULL ? (size_t)(comma - name) : strlen(name);
+        uint8_t *to = context->alpn + context->alpn_len;
+        if (len == 0 || len >= TLS_ALPN_BYTES_MAX ||
+            len >= sizeof(context->alpn) - context->alpn_len)
+            return false;
+        to[0] = (uint8_t)len;
+        memcpy(to + 1, name, len);
+        context->alpn_len += (unsigned)len + 1;
+        name = comma != NULL ? comma + 1 : NULL;
+    }
     return true;
+}
+
+/* A library that does not know a group, or what `*` means, refuses the whole list. */
+static bool set_groups(SSL_CTX *ctx)
+{
+    if (SSL_CTX_set1_groups_list(ctx, groups_of_today) == 1)
+        return true;
+    ERR_clear_error();
+    return SSL_CTX_set1_groups_list(ctx, groups_of_old) == 1;
 }
 
 static bool set_common(SSL_CTX *ctx)
@@ -115,8 +126,8 @@ static bool set_common(SSL_CTX *ctx)
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(ctx, ciphers_tls12) == 1 &&
-           SSL_CTX_set1_groups_list(ctx, groups) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1;
+           SSL_CTX_set_cipher_list(ctx, ciphers_tls12) == 1 && set_groups(ctx) &&
+           SSL_CTX_set_num_tickets(ctx, 0) == 1;
 }
 
 enum tls_fault tls_context_new(const SSL_METHOD *ssl_method, const char *alpn,

@@ -23,7 +23,7 @@
 
 struct tls_context {
     SSL_CTX *ssl;
-    uint8_t alpn[TLS_ALPN_BYTES_MAX]; /* wire form: length, name */
+    uint8_t alpn[TLS_ALPN_LIST_BYTES_MAX]; /* wire form: length, name, length, name */
     unsigned alpn_len;
     const struct tls_front_ops *front; /* NULL: there is one identity, in `ssl` */
     const struct tls_tickets *tickets; /* NULL: no session is resumed */

@@ -415,6 +415,33 @@ TEST(client_without_our_protocol_is_refused)
     struct tls_client_config client = client_config();
     client.alpn = "h2";
     check_refused_by_server(&server, &client);
+    server.alpn = "h2,http/1.1";
+    client.alpn = "http/1.0,h3";
+    check_refused_by_server(&server, &client);
+}
+
+TEST(of_several_protocols_the_servers_first_is_chosen)
+{
+    static const struct {
+        const char *server, *client, *chosen;
+    } rows[] = {{"h2,http/1.1", "http/1.1,h2", "h2"},
+                {"h2,http/1.1", "http/1.1", "http/1.1"},
+                {"http/1.1", "h2,http/1.1", "http/1.1"},
+                {"h2,http/1.1", NULL, ""},
+                {NULL, "h2", ""}};
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tls_server_config server = server_config();
+        struct tls_client_config client = client_config();
+        server.alpn = rows[i].server;
+        client.alpn = rows[i].client;
+        struct setup *u = setup_new(&server, &client);
+        start(u, FAKE_CAPACITY_MAX, "box.test");
+        run(u, 50);
+        CHECK(tls_is_established(u->server.s));
+        CHECK_STR(tls_alpn(u->server.s), rows[i].chosen);
+        CHECK_STR(tls_alpn(u->client.s), rows[i].chosen);
+        setup_free(u);
+    }
 }
 
 static void check_refused_by_client(const char *name, struct slice ca)
@@ -453,8 +480,17 @@ TEST(bad_configuration_is_refused_with_its_reason)
     config.client_auth = TLS_CLIENT_AUTH_REQUIRED;
     CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CA);
     config = server_config();
-    config.alpn = "";
-    CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CONFIG);
+    static const char *const alpns[] = {"",
+                                        "h2,",
+                                        ",h2",
+                                        "h2,,http/1.1",
+                                        "a-name-of-16-byt",
+                                        "a-name-of-12,a-name-of-13,a-name-of-14,a-name-of-15"};
+    for (unsigned i = 0; i < sizeof(alpns) / sizeof(alpns[0]); i++) {
+        config = server_config();
+        config.alpn = alpns[i];
+        CHECK_EQ(tls_server_new(&config, &context), TLS_FAULT_CONFIG);
+    }
     CHECK_STR(tls_fault_name(TLS_FAULT_MISMATCH), "MISMATCH");
     CHECK(context == NULL);
 }
@@ -652,6 +688,7 @@ UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(optional_client_certificate_may_be_missing),
           T(client_certificate_of_a_strange_ca_ends_the_handshake),
           T(client_without_our_protocol_is_refused),
+          T(of_several_protocols_the_servers_first_is_chosen),
           T(client_refuses_a_wrong_name_and_a_strange_ca),
           T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
           T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
