@@ -15,6 +15,7 @@ static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 static const char *const proxy_header_names[] = {IMAGE_PROXY_HEADER_LIST(X_TEXT)};
+static const char *const backend_protocol_names[] = {IMAGE_BACKEND_PROTOCOL_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 static const char *const hash_key_names[] = {IMAGE_HASH_KEY_LIST(X_TEXT)};
@@ -88,6 +89,12 @@ const char *image_proxy_header_name(enum image_proxy_header header)
 enum image_proxy_header image_proxy_header_named(const char *name)
 {
     return (enum image_proxy_header)find_name(proxy_header_names, IMAGE_PROXY_HEADERS, name);
+}
+
+const char *image_backend_protocol_name(enum image_backend_protocol protocol)
+{
+    ASSERT((unsigned)protocol < IMAGE_BACKEND_PROTOCOLS);
+    return backend_protocol_names[protocol];
 }
 
 const char *image_balancing_name(enum image_balancing balancing)

@@ -333,6 +333,9 @@ const char *image_proxy_header_name(enum image_proxy_header header);
 /* The one with that name; NONE: there is no such. */
 enum image_proxy_header image_proxy_header_named(const char *name);
 
+/* "HTTP/2" and so on; pure. */
+const char *image_backend_protocol_name(enum image_backend_protocol protocol);
+
 /* "RoundRobin" and so on; pure. */
 const char *image_balancing_name(enum image_balancing balancing);
 

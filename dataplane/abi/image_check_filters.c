@@ -164,10 +164,11 @@ enum image_fault image_local_origin(const struct image_view *v, uint32_t i)
 enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
 {
     const struct image_mirror *e = &v->mirrors[i];
-    if ((e->reserved[0] | e->reserved[1]) != 0)
+    if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
     if (e->denominator == 0 || e->numerator > e->denominator ||
-        !image_is_congestion(e->congestion) || e->proxy_header >= IMAGE_PROXY_HEADERS)
+        !image_is_congestion(e->congestion) || e->proxy_header >= IMAGE_PROXY_HEADERS ||
+        e->protocol >= IMAGE_BACKEND_PROTOCOLS)
         return IMAGE_FAULT_VALUE;
     enum image_fault fault = image_check_balance(v, &e->balancing, true);
     if (fault != IMAGE_FAULT_OK)

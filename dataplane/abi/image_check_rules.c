@@ -193,7 +193,7 @@ enum image_fault image_local_retry(const struct image_view *v, uint32_t i)
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
 {
     const struct image_backend *e = &v->backends[i];
-    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+    if ((e->reserved[0] | e->reserved[1]) != 0)
         return IMAGE_FAULT_RESERVED;
     enum image_fault fault = image_check_balance(v, &e->balancing, e->group != IMAGE_NONE);
     if (fault != IMAGE_FAULT_OK)
@@ -209,7 +209,8 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
     if (e->group == IMAGE_NONE ? e->congestion != IMAGE_CONGESTION_NONE
                                : !image_is_congestion(e->congestion))
         return IMAGE_FAULT_VALUE;
-    if (e->proxy_header >= (e->group == IMAGE_NONE ? 1 : IMAGE_PROXY_HEADERS))
+    if (e->proxy_header >= (e->group == IMAGE_NONE ? 1 : IMAGE_PROXY_HEADERS) ||
+        e->protocol >= (e->group == IMAGE_NONE ? 1 : IMAGE_BACKEND_PROTOCOLS))
         return IMAGE_FAULT_VALUE;
     if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;
@@ -217,12 +218,14 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
 }
 
 /* How connections to a group are made, as one number that is not 0. */
-static uint8_t connections(uint8_t congestion, uint8_t proxy_header)
+static uint8_t connections(uint8_t congestion, uint8_t proxy_header, uint8_t protocol)
 {
-    return (uint8_t)(congestion * IMAGE_PROXY_HEADERS + proxy_header);
+    return (uint8_t)((congestion * IMAGE_PROXY_HEADERS + proxy_header) * IMAGE_BACKEND_PROTOCOLS +
+                     protocol);
 }
 
-static_assert(IMAGE_CONGESTIONS * IMAGE_PROXY_HEADERS <= UINT8_MAX, "see connections()");
+static_assert(IMAGE_CONGESTIONS * IMAGE_PROXY_HEADERS * IMAGE_BACKEND_PROTOCOLS <= UINT8_MAX,
+              "see connections()");
 
 /* Are they as was seen of the group before? `of_group`: as far as was seen. */
 static bool are_same_connections(uint8_t *of_group, uint32_t group, uint8_t kind)
@@ -237,13 +240,13 @@ enum image_fault image_whole_backends(const struct image_view *v)
     uint8_t of_group[ENDPOINT_GROUPS_MAX] = {0};
     for (uint32_t i = 0; i < v->n_backends; i++) {
         const struct image_backend *e = &v->backends[i];
-        uint8_t kind = connections(e->congestion, e->proxy_header);
+        uint8_t kind = connections(e->congestion, e->proxy_header, e->protocol);
         if (e->group != IMAGE_NONE && !are_same_connections(of_group, e->group, kind))
             return IMAGE_FAULT_VALUE;
     }
     for (uint32_t i = 0; i < v->n_mirrors; i++) {
         const struct image_mirror *e = &v->mirrors[i];
-        uint8_t kind = connections(e->congestion, e->proxy_header);
+        uint8_t kind = connections(e->congestion, e->proxy_header, e->protocol);
         if (!are_same_connections(of_group, e->group, kind))
             return IMAGE_FAULT_VALUE;
     }

@@ -72,7 +72,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 5u
+#define IMAGE_VERSION 6u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
 #define IMAGE_LINE_BYTES 64u
@@ -298,6 +298,18 @@ enum image_proxy_header {
     IMAGE_PROXY_HEADER_LIST(X)
 #undef X
         IMAGE_PROXY_HEADERS
+};
+
+/* What is spoken to a group's endpoints: X(NAME, text for people). */
+#define IMAGE_BACKEND_PROTOCOL_LIST(X)                                                             \
+    X(HTTP1, "HTTP/1.1")                                                                           \
+    X(HTTP2, "HTTP/2") /* with prior knowledge, in cleartext (RFC 9113, section 3.3) */
+
+enum image_backend_protocol {
+#define X(name, text) IMAGE_BACKEND_##name,
+    IMAGE_BACKEND_PROTOCOL_LIST(X)
+#undef X
+        IMAGE_BACKEND_PROTOCOLS
 };
 
 /* A local address and TCP port. No two are the same. */
@@ -656,7 +668,8 @@ struct image_mirror {
     uint32_t health;                /* likewise */
     uint8_t congestion;             /* likewise */
     uint8_t proxy_header;           /* likewise */
-    uint8_t reserved[2];
+    uint8_t protocol;               /* likewise */
+    uint8_t reserved;
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -762,7 +775,7 @@ struct image_range {
 };
 
 struct image_backend {
-    struct image_string name; /* "namespace/service:port", for logs and explain */
+    struct image_string name; /* the group's: "namespace/service:port", for logs and explain */
     uint32_t group;           /* endpoint group, see abi/endpoints.h; IMAGE_NONE: a fault */
     uint32_t weight;
     uint16_t fault_status; /* with no group: 500; else 0 */
@@ -772,7 +785,8 @@ struct image_backend {
     uint32_t first_filter;
     struct image_balance balancing; /* of the group; with no group: zero */
     uint8_t proxy_header; /* enum image_proxy_header; the same in all backends of a group */
-    uint8_t reserved[3];
+    uint8_t protocol;     /* enum image_backend_protocol; likewise */
+    uint8_t reserved[2];
     uint32_t health; /* the group's policy; IMAGE_NONE: it has none */
 };
 

@@ -418,9 +418,9 @@ void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_
 struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why);
 
-/* The endpoint group of a Service's port. */
+/* The endpoint group of a Service's port to which we speak this protocol. */
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port);
+                          const json_t *port, enum image_backend_protocol protocol);
 
 /* The route needs the group. */
 void group_use(struct attach *a, struct at_route *r, struct at_group *g);

@@ -19,11 +19,16 @@ static const json_t *find_port(const json_t *service, int64_t number)
     return NULL;
 }
 
-/* HTTP/1.1 in cleartext is what we speak to backends; over it WebSocket, which is not refused to
+/* What the port's backends speak; false: something that we do not. WebSocket is not refused to
  * those who do not say so either: a backend that does not speak it will not agree. */
-static bool speaks_http(const json_t *port)
+static bool protocol_of(const json_t *port, enum image_backend_protocol *ret)
 {
     const char *protocol = text_at(port, "appProtocol");
+    if (strcmp(protocol, "kubernetes.io/h2c") == 0) {
+        *ret = IMAGE_BACKEND_HTTP2;
+        return true;
+    }
+    *ret = IMAGE_BACKEND_HTTP1;
     return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0 ||
            strcmp(protocol, "kubernetes.io/ws") == 0;
 }
@@ -50,9 +55,9 @@ static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route
 }
 
 /* The Service and its port; a fault if one is not there or not usable. */
-static enum plan_backend_fault judge_service(struct attach *a, const json_t *ref,
-                                             const char *namespace, const json_t *service,
-                                             const json_t *port, const char **ret_why)
+static enum plan_backend_fault
+judge_service(struct attach *a, const json_t *ref, const char *namespace, const json_t *service,
+              const json_t *port, enum image_backend_protocol *ret_protocol, const char **ret_why)
 {
     const char *name = text_at(ref, "name");
     if (service == NULL) {
@@ -69,7 +74,7 @@ static enum plan_backend_fault judge_service(struct attach *a, const json_t *ref
                                 (long long)int_at(ref, "port"));
         return PLAN_BACKEND_NOT_FOUND;
     }
-    if (!speaks_http(port)) {
+    if (!protocol_of(port, ret_protocol)) {
         *ret_why = arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported",
                                 text_at(port, "appProtocol"), namespace, name);
         return PLAN_BACKEND_PROTOCOL;
@@ -93,9 +98,10 @@ struct plan_backend backend_run(struct attach *a, struct at_route *r, const json
     }
     const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
     const json_t *port = find_port(service, int_at(ref, "port"));
-    b.fault = judge_service(a, ref, namespace, service, port, ret_why);
+    enum image_backend_protocol protocol = IMAGE_BACKEND_HTTP1;
+    b.fault = judge_service(a, ref, namespace, service, port, &protocol, ret_why);
     if (b.fault == PLAN_BACKEND_OK) {
-        struct at_group *group = group_of(a, namespace, service, port);
+        struct at_group *group = group_of(a, namespace, service, port, protocol);
         b.group = group->index;
         group_use(a, r, group);
     }

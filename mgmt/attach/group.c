@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoint groups: one a Service port, with the endpoints of its EndpointSlices. A slice's port
- * belongs to the Service's port of the same name and has the real number (targetPort is already
- * applied by whoever made the slice).
+ * Endpoint groups: one a Service port and protocol that we speak to it, with the endpoints of its
+ * EndpointSlices. So a group's connections are alike, also while the port's protocol changes and
+ * requests of before are under way. A slice's port belongs to the Service's port of the same name
+ * and has the real number (targetPort is already applied by whoever made the slice).
  */
 #include "attach/attach_priv.h"
 
@@ -182,11 +183,12 @@ static void read_policies(const struct attach *a, struct plan_group *group, cons
 }
 
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port)
+                          const json_t *port, enum image_backend_protocol protocol)
 {
     const char *service_name = text_at(json_object_get(service, "metadata"), "name");
     const char *key = arena_printf(a->arena, "%s/%s", namespace, service_name);
-    const char *name = arena_printf(a->arena, "%s:%lld", key, (long long)int_at(port, "port"));
+    const char *name = arena_printf(a->arena, "%s:%lld%s", key, (long long)int_at(port, "port"),
+                                    protocol == IMAGE_BACKEND_HTTP2 ? "/h2c" : "");
     struct at_group **bucket = bucket_of(a, key);
     for (struct at_group *g = *bucket; g != NULL; g = g->next) {
         if (strcmp(g->plan.name, name) == 0) {
@@ -195,6 +197,7 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
+    g->plan.protocol = protocol;
     read_policies(a, &g->plan, namespace, service_name, text_at(port, "name"));
     g->key = key;
     g->port_name = text_at(port, "name");

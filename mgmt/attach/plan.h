@@ -74,9 +74,12 @@ struct plan_health {
     const char *service;         /* NULL but with GRPC */
 };
 
-/* One port of a Service with its endpoints now. In the order of first use by the routes. */
+/* One port of a Service, by one protocol, with its endpoints now. In the order of first use by the
+ * routes. */
 struct plan_group {
-    const char *name; /* "namespace/service:port": the key of the group's number */
+    const char *name; /* "namespace/service:port", and "/h2c" behind it with HTTP2: the key of the
+                         group's number */
+    enum image_backend_protocol protocol;
     uint32_t n_endpoints;
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
     enum image_congestion congestion;

@@ -347,6 +347,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
     if (g->proxy_header != IMAGE_PROXY_HEADER_NONE) {
         fprintf(out, " proxy header %s", image_proxy_header_name(g->proxy_header));
     }
+    if (g->protocol != IMAGE_BACKEND_HTTP1) {
+        fprintf(out, " by %s", image_backend_protocol_name(g->protocol));
+    }
     fputc('\n', out);
     if (g->health != NULL) {
         dump_health(g->health, out);

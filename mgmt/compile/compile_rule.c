@@ -49,6 +49,7 @@ static void add_group(struct compile *c, const struct plan_group *group, uint32_
                                                                .hash_key = group->hash_key,
                                                                .name = group->hash_name});
     image_builder_group_proxy_header(c->b, id, group->proxy_header);
+    image_builder_group_protocol(c->b, id, group->protocol);
     const struct plan_health *h = group->health;
     if (h == NULL)
         return;

@@ -59,6 +59,9 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
         if (backend->proxy_header != IMAGE_PROXY_HEADER_NONE)
             json_object_set_new(o, "proxyProtocol",
                                 json_string(image_proxy_header_name(backend->proxy_header)));
+        if (backend->protocol != IMAGE_BACKEND_HTTP1)
+            json_object_set_new(o, "protocol",
+                                json_string(image_backend_protocol_name(backend->protocol)));
     }
     return o;
 }

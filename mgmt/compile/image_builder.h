@@ -248,6 +248,10 @@ int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *ad
 int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
                                      enum image_proxy_header header);
 
+/* What is spoken to a group's endpoints, HTTP1 unless said, before or after its backends. */
+int image_builder_group_protocol(struct image_builder *b, uint32_t group,
+                                 enum image_backend_protocol protocol);
+
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 

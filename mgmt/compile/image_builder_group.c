@@ -46,6 +46,15 @@ int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
     return 0;
 }
 
+int image_builder_group_protocol(struct image_builder *b, uint32_t group,
+                                 enum image_backend_protocol protocol)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || (unsigned)protocol >= IMAGE_BACKEND_PROTOCOLS)
+        return -EINVAL;
+    b->group_protocol[group] = (uint8_t)protocol;
+    return 0;
+}
+
 /* What image_check() will ask of it; `numbers` have the lengths of the strings by now. */
 static bool is_good_health(const struct image_health_spec *spec, const struct image_health *numbers)
 {
@@ -107,6 +116,7 @@ void image_builder_groups(struct image_builder *b)
         backends[i].congestion = b->group_congestion[backends[i].group];
         backends[i].balancing = balance_of(b, backends[i].group);
         backends[i].proxy_header = b->group_proxy_header[backends[i].group];
+        backends[i].protocol = b->group_protocol[backends[i].group];
         backends[i].health = b->group_health[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
@@ -114,6 +124,7 @@ void image_builder_groups(struct image_builder *b)
         mirrors[i].congestion = b->group_congestion[mirrors[i].group];
         mirrors[i].balancing = balance_of(b, mirrors[i].group);
         mirrors[i].proxy_header = b->group_proxy_header[mirrors[i].group];
+        mirrors[i].protocol = b->group_protocol[mirrors[i].group];
         mirrors[i].health = b->group_health[mirrors[i].group];
     }
 }

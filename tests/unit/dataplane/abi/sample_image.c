@@ -326,6 +326,7 @@ void *sample_image(size_t *ret_len)
     add_secure(b, &vip);
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
     REQUIRE(image_builder_group_proxy_header(b, 3, IMAGE_PROXY_HEADER_V2) == 0);
+    REQUIRE(image_builder_group_protocol(b, 3, IMAGE_BACKEND_HTTP2) == 0);
     add_health(b);
     add_shop(b, wild);
     add_rest(b, all);

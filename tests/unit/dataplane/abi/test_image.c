@@ -290,6 +290,34 @@ TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
     free(data);
 }
 
+TEST(what_is_spoken_is_the_same_to_all_of_a_group)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
+    REQUIRE(with->group == 3 && without->group == IMAGE_NONE && v.mirrors[0].group == 3);
+    CHECK_EQ(with->protocol, IMAGE_BACKEND_HTTP2);
+    CHECK_EQ(without->protocol, IMAGE_BACKEND_HTTP1);
+    CHECK_EQ(v.mirrors[0].protocol, IMAGE_BACKEND_HTTP2);
+    CHECK_EQ(fault_with(data, len, &with->protocol, IMAGE_BACKEND_HTTP1, &section),
+             IMAGE_FAULT_VALUE); /* its group's other backends have another */
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    CHECK_EQ(fault_with(data, len, &with->protocol, IMAGE_BACKEND_PROTOCOLS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &without->protocol, IMAGE_BACKEND_HTTP2, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].protocol, IMAGE_BACKEND_HTTP1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].protocol, IMAGE_BACKEND_PROTOCOLS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
+    CHECK_STR(image_backend_protocol_name(IMAGE_BACKEND_HTTP2), "HTTP/2");
+    free(data);
+}
+
 TEST(a_prefix_has_addresses_of_its_family_only)
 {
     struct ip_addr v4 = ip_addr_from_v4((uint8_t[]){198, 51, 100, 7});
@@ -431,8 +459,8 @@ TEST(balancing_is_one_that_is_known_where_there_is_a_group)
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &with->balancing.reserved[1], 1, &section),
              IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &with->reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &with->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
     CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
     CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
@@ -506,7 +534,7 @@ TEST(a_mirror_takes_no_more_than_all_requests)
     CHECK_EQ(section, IMAGE_SECTION_MIRRORS);
     CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->denominator, 0, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &e->reserved[0], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &e->reserved, 1, &section), IMAGE_FAULT_RESERVED);
     free(data);
 }
 
@@ -812,6 +840,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(only_a_listener_that_terminates_tls_has_identities),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
+          T(what_is_spoken_is_the_same_to_all_of_a_group),
           T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
           T(a_mirror_takes_no_more_than_all_requests), T(a_route_is_known_by_the_id_of_its_name),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),

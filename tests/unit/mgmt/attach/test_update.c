@@ -187,6 +187,7 @@ static void check_groups(const struct plan *a, const struct plan *b)
         REQUIRE(h != NULL && h->n_endpoints == g->n_endpoints);
         CHECK_EQ(h->congestion, g->congestion);
         CHECK_EQ(h->proxy_header, g->proxy_header);
+        CHECK_EQ(h->protocol, g->protocol);
         CHECK(g->n_endpoints == 0 ||
               memcmp(g->endpoints, h->endpoints, g->n_endpoints * sizeof(g->endpoints[0])) == 0);
     }

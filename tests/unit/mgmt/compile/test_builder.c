@@ -111,6 +111,9 @@ TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
     CHECK_EQ(image_builder_group_proxy_header(b, ENDPOINT_GROUPS_MAX, IMAGE_PROXY_HEADER_V1),
              -EINVAL);
     CHECK_EQ(image_builder_group_proxy_header(b, 7, IMAGE_PROXY_HEADER_V1), 0);
+    CHECK_EQ(image_builder_group_protocol(b, 7, IMAGE_BACKEND_PROTOCOLS), -EINVAL);
+    CHECK_EQ(image_builder_group_protocol(b, ENDPOINT_GROUPS_MAX, IMAGE_BACKEND_HTTP2), -EINVAL);
+    CHECK_EQ(image_builder_group_protocol(b, 7, IMAGE_BACKEND_HTTP2), 0);
     struct image_prefix trusted[IMAGE_TRUSTED_PER_BIND_MAX + 1] = {{.addr = vip, .len = 128}};
     CHECK_EQ(image_builder_bind_proxied(b, &vip, 81, NULL, 0), -ENOENT);
     CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, array_len(trusted)), -EINVAL);
@@ -142,6 +145,7 @@ TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
         CHECK_EQ(v.backends[i].balancing.way, turns[i]);
         CHECK_EQ(v.backends[i].proxy_header,
                  i < 2 ? IMAGE_PROXY_HEADER_V1 : IMAGE_PROXY_HEADER_NONE);
+        CHECK_EQ(v.backends[i].protocol, i < 2 ? IMAGE_BACKEND_HTTP2 : IMAGE_BACKEND_HTTP1);
     }
     CHECK_EQ(v.backends[4].balancing.hash_key, IMAGE_HASH_KEY_HEADER);
     CHECK(slice_eq(image_text(&v, v.backends[4].balancing.name), SLICE_LIT("x-lower")));

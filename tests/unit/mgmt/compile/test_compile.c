@@ -32,8 +32,8 @@ static const struct ip_addr gateway_addresses[] = {V4(2), V4(10)};
 static const struct plan_gateway gateways[] = {
     {"infra", "gw", "uid", 1, array_len(gateway_addresses), gateway_addresses}};
 static const struct plan_group groups[] = {
-    {"a/one:80", 0, NULL, IMAGE_CONGESTION_BBR},
-    {"a/two:80", 0, NULL, IMAGE_CONGESTION_CUBIC, .proxy_header = IMAGE_PROXY_HEADER_V2}};
+    {"a/one:80", .congestion = IMAGE_CONGESTION_BBR, .protocol = IMAGE_BACKEND_HTTP2},
+    {"a/two:80", .congestion = IMAGE_CONGESTION_CUBIC, .proxy_header = IMAGE_PROXY_HEADER_V2}};
 static const uint32_t group_ids[] = {17, 4};
 
 static const struct plan_pair set_pair[] = {{"X-From", "sluice", PLAN_MATCH_EXACT}};
@@ -330,7 +330,7 @@ TEST(congestion_control_is_the_binds_and_the_groups)
     free(c.data);
 }
 
-TEST(a_proxy_header_is_the_binds_and_the_groups)
+TEST(a_proxy_header_is_the_binds_and_the_groups_as_the_protocol_is)
 {
     struct compiled c;
     struct route_result result;
@@ -348,8 +348,10 @@ TEST(a_proxy_header_is_the_binds_and_the_groups)
     CHECK_EQ(c.v.trusted[1].addr.bytes[15], 0);
     const struct image_rule *rule = rule_for(&c, "x.example.com", "/abc", &result);
     CHECK_EQ(c.v.backends[rule->first_backend].proxy_header, IMAGE_PROXY_HEADER_NONE);
+    CHECK_EQ(c.v.backends[rule->first_backend].protocol, IMAGE_BACKEND_HTTP2);
     rule = rule_for(&c, "other.net", "/abc", &result);
     CHECK_EQ(c.v.backends[rule->first_backend].proxy_header, IMAGE_PROXY_HEADER_V2);
+    CHECK_EQ(c.v.backends[rule->first_backend].protocol, IMAGE_BACKEND_HTTP1);
     free(c.data);
 }
 
@@ -561,7 +563,7 @@ UNIT_MAIN("compile", T(more_groups_that_go_by_hash_than_there_are_tables_are_tol
           T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),
           T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),
           T(congestion_control_is_the_binds_and_the_groups),
-          T(a_proxy_header_is_the_binds_and_the_groups),
+          T(a_proxy_header_is_the_binds_and_the_groups_as_the_protocol_is),
           T(paths_are_matched_in_the_form_of_requests),
           T(what_cannot_be_carried_out_is_500_or_left_out_but_never_widened),
           T(a_regular_expression_takes_what_it_matches_whole),
