@@ -87,15 +87,15 @@ static bool take_patterns(const struct image_view *v, unsigned workers,
 static bool take_keys(const struct image_view *v, struct keyring *keys,
                       struct image_companion *companion, struct image_refusal *ret_refusal)
 {
-    uint32_t missing;
+    struct image_string missing;
     companion->keys = keyring_lease(keys, v, &missing);
     if (companion->keys != NULL)
         return true;
-    if (missing == IMAGE_NONE)
+    if (missing.length == 0)
         return refuse(ret_refusal, IMAGE_FAULT_KEYS, 0, "no memory");
-    struct slice name = image_text(v, v->identities[missing].name);
+    struct slice name = image_text(v, missing);
     return refuse(ret_refusal, IMAGE_FAULT_KEYS, 0,
-                  "no key came for the certificate of Secret %.*s",
+                  "what Secret or ConfigMap %.*s holds did not come before it",
                   (int)(name.len < 100 ? name.len : 100), (const char *)name.ptr);
 }
 

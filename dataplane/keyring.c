@@ -5,32 +5,35 @@
 #include "base/assert.h"
 #include "tls/digest.h"
 #include "tls/tls_identity.h"
+#include "tls/tls_trust.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One identity; held by the ring and by each image that names it. */
-struct ring_identity {
+/* An identity or a bundle of CAs; held by the ring and by each image that names it. */
+struct ring_entry {
     struct keys_id id;
-    struct tls_identity *identity;
+    struct tls_identity *identity; /* NULL: it is a bundle */
+    struct tls_trust *trust;       /* NULL: it is an identity */
     uint32_t holds;
 };
 
 struct keyring {
     uint32_t n;
-    struct ring_identity **all; /* by growing id; NULL: none yet */
+    struct ring_entry **all; /* by growing id; NULL: none yet */
 };
 
-static void let_go(struct ring_identity *r)
+static void let_go(struct ring_entry *r)
 {
     ASSERT(r->holds > 0);
     if (--r->holds > 0)
         return;
     tls_identity_free(r->identity);
+    tls_trust_free(r->trust);
     free(r);
 }
 
-static void let_all_go(struct ring_identity **all, uint32_t n)
+static void let_all_go(struct ring_entry **all, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         let_go(all[i]);
@@ -52,40 +55,53 @@ void keyring_free(struct keyring *k)
 
 static int compare_ids(const void *key, const void *element)
 {
-    const struct ring_identity *const *r = element;
+    const struct ring_entry *const *r = element;
     return keys_id_order(key, &(*r)->id);
 }
 
-static struct ring_identity *find(const struct keyring *k, const struct keys_id *id)
+static struct ring_entry *find(const struct keyring *k, const struct keys_id *id)
 {
     if (k->n == 0)
         return NULL;
-    struct ring_identity **found = bsearch(id, k->all, k->n, sizeof(k->all[0]), compare_ids);
+    struct ring_entry **found = bsearch(id, k->all, k->n, sizeof(k->all[0]), compare_ids);
     return found != NULL ? *found : NULL;
 }
 
-/* Is the id the beginning of the certificate's digest? */
-static bool is_id_of(const struct keys_id *id, struct slice certificate)
+/* Is the id the beginning of the digest of what it names? */
+static bool is_id_of(const struct keys_entry *e, struct slice certificates)
 {
     uint8_t digest[DIGEST_BYTES];
-    return digest_sha256(&certificate, 1, digest) &&
-           memcmp(digest, id->bytes, sizeof(id->bytes)) == 0;
+    const struct slice parts[] = {
+        keys_is_bundle(e) ? SLICE_LIT(KEYS_BUNDLE_PREFIX) : (struct slice){NULL, 0}, certificates};
+    return digest_sha256(parts, 2, digest) && memcmp(digest, e->id.bytes, sizeof(e->id.bytes)) == 0;
 }
 
-static enum keys_fault load(const void *data, const struct keys_entry *e,
-                            struct ring_identity **ret)
+static enum keys_fault read_entry(const void *data, const struct keys_entry *e,
+                                  struct ring_entry *ret)
 {
-    struct slice certificate = keys_certificate(data, e);
-    if (!is_id_of(&e->id, certificate))
+    struct slice certificates = keys_certificate(data, e);
+    enum tls_fault fault = keys_is_bundle(e)
+                               ? tls_trust_new(certificates, &ret->trust)
+                               : tls_identity_new(certificates, keys_key(data, e), &ret->identity);
+    if (fault == TLS_FAULT_OK)
+        return KEYS_FAULT_OK;
+    if (fault == TLS_FAULT_MEMORY)
+        return KEYS_FAULT_MEMORY;
+    return keys_is_bundle(e) ? KEYS_FAULT_BUNDLE : KEYS_FAULT_IDENTITY;
+}
+
+static enum keys_fault load(const void *data, const struct keys_entry *e, struct ring_entry **ret)
+{
+    if (!is_id_of(e, keys_certificate(data, e)))
         return KEYS_FAULT_ID;
-    struct ring_identity *r = calloc(1, sizeof(*r));
+    struct ring_entry *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return KEYS_FAULT_MEMORY;
-    *r = (struct ring_identity){.id = e->id, .holds = 1};
-    enum tls_fault fault = tls_identity_new(certificate, keys_key(data, e), &r->identity);
-    if (fault != TLS_FAULT_OK) {
+    *r = (struct ring_entry){.id = e->id, .holds = 1};
+    enum keys_fault fault = read_entry(data, e, r);
+    if (fault != KEYS_FAULT_OK) {
         free(r);
-        return fault == TLS_FAULT_MEMORY ? KEYS_FAULT_MEMORY : KEYS_FAULT_IDENTITY;
+        return fault;
     }
     *ret = r;
     return KEYS_FAULT_OK;
@@ -93,9 +109,9 @@ static enum keys_fault load(const void *data, const struct keys_entry *e,
 
 /* The ring's own, held once more, or one that is loaded now. */
 static enum keys_fault find_or_load(const struct keyring *k, const void *data,
-                                    const struct keys_entry *e, struct ring_identity **ret)
+                                    const struct keys_entry *e, struct ring_entry **ret)
 {
-    struct ring_identity *known = find(k, &e->id);
+    struct ring_entry *known = find(k, &e->id);
     if (known == NULL)
         return load(data, e, ret);
     known->holds++;
@@ -109,7 +125,7 @@ enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, ui
     if (fault != KEYS_FAULT_OK)
         return fault;
     uint32_t count = ((const struct keys_header *)data)->count;
-    struct ring_identity **all = calloc(count + 1, sizeof(struct ring_identity *));
+    struct ring_entry **all = calloc(count + 1, sizeof(struct ring_entry *));
     if (all == NULL)
         return KEYS_FAULT_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
@@ -125,34 +141,61 @@ enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, ui
     return KEYS_FAULT_OK;
 }
 
-static struct key_lease *lease_new(uint32_t n)
+static struct key_lease *lease_new(uint32_t n_identities, uint32_t n_bundles)
 {
     struct key_lease *lease = calloc(1, sizeof(*lease));
     if (lease == NULL)
         return NULL;
-    lease->identities = calloc(n + 1, sizeof(const struct tls_identity *));
-    lease->held = calloc(n + 1, sizeof(struct ring_identity *));
-    if (lease->identities != NULL && lease->held != NULL)
+    lease->identities = calloc(n_identities + 1, sizeof(const struct tls_identity *));
+    lease->trusts = calloc(n_bundles + 1, sizeof(const struct tls_trust *));
+    lease->held = calloc(n_identities + n_bundles + 1, sizeof(struct ring_entry *));
+    if (lease->identities != NULL && lease->trusts != NULL && lease->held != NULL)
         return lease;
     keyring_return(lease);
     return NULL;
 }
 
-struct key_lease *keyring_lease(struct keyring *k, const struct image_view *v,
-                                uint32_t *ret_missing)
+/* What the ring has under the id, held once more; NULL: nothing of that kind. */
+static const struct ring_entry *hold(const struct keyring *k, const struct keys_id *id,
+                                     bool is_bundle, struct key_lease *lease)
 {
-    struct key_lease *lease = lease_new(v->n_identities);
-    *ret_missing = IMAGE_NONE;
-    for (uint32_t i = 0; lease != NULL && i < v->n_identities; i++) {
-        struct ring_identity *r = find(k, &v->identities[i].id);
-        if (r == NULL) {
-            *ret_missing = i;
-            keyring_return(lease);
-            return NULL;
-        }
-        r->holds++;
-        lease->held[lease->n] = r;
-        lease->identities[lease->n++] = r->identity;
+    struct ring_entry *r = find(k, id);
+    if (r == NULL || (r->trust != NULL) != is_bundle)
+        return NULL;
+    r->holds++;
+    lease->held[lease->n_held++] = r;
+    return r;
+}
+
+/* False: *ret_missing is not there. */
+static bool hold_all(const struct keyring *k, const struct image_view *v, struct key_lease *lease,
+                     struct image_string *ret_missing)
+{
+    for (uint32_t i = 0; i < v->n_identities; i++) {
+        const struct ring_entry *r = hold(k, &v->identities[i].id, false, lease);
+        *ret_missing = v->identities[i].name;
+        if (r == NULL)
+            return false;
+        lease->identities[i] = r->identity;
+    }
+    for (uint32_t i = 0; i < v->n_bundles; i++) {
+        const struct ring_entry *r = hold(k, &v->bundles[i].id, true, lease);
+        *ret_missing = v->bundles[i].name;
+        if (r == NULL)
+            return false;
+        lease->trusts[i] = r->trust;
+    }
+    return true;
+}
+
+struct key_lease *keyring_lease(struct keyring *k, const struct image_view *v,
+                                struct image_string *ret_missing)
+{
+    struct key_lease *lease = lease_new(v->n_identities, v->n_bundles);
+    *ret_missing = (struct image_string){0, 0};
+    if (lease != NULL && !hold_all(k, v, lease, ret_missing)) {
+        keyring_return(lease);
+        return NULL;
     }
     return lease;
 }
@@ -161,9 +204,10 @@ void keyring_return(struct key_lease *lease)
 {
     if (lease == NULL)
         return;
-    for (uint32_t i = 0; i < lease->n; i++)
+    for (uint32_t i = 0; i < lease->n_held; i++)
         let_go(lease->held[i]);
     free(lease->identities);
+    free(lease->trusts);
     free(lease->held);
     free(lease);
 }

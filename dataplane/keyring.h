@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates and private keys that the dataplane has, as mgmtd sent them last (abi/keys.h),
- * and those that images in memory still use. One that stays from one segment to the next is not
- * loaded again. Housekeeping has it; workers read what an image has leased, and never see the ring.
+ * The certificates and private keys that the dataplane has, and the CAs that it believes, as mgmtd
+ * sent them last (abi/keys.h), and those that images in memory still use. One that stays from one
+ * segment to the next is not loaded again. Housekeeping has it; workers read what an image has
+ * leased, and never see the ring.
  *
  * Owner, thread: housekeeping. Memory: the heap and the library's; about 4 KiB an identity.
  */
@@ -16,12 +17,14 @@
 
 struct keyring;
 struct tls_identity;
+struct tls_trust;
 
-/* What the identities of one image lead to. Read-only until it is given back. */
+/* What the identities and bundles of one image lead to. Read-only until it is given back. */
 struct key_lease {
-    uint32_t n;                             /* as the image has */
     const struct tls_identity **identities; /* by the image's index */
-    struct ring_identity **held;            /* the same, for the ring */
+    const struct tls_trust **trusts;        /* by the image's index of bundles */
+    uint32_t n_held;
+    struct ring_entry **held; /* all of them, for the ring */
 };
 
 /* An empty ring. NULL: no memory. */
@@ -35,11 +38,11 @@ void keyring_free(struct keyring *k);
  * was not there. */
 enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, uint32_t *ret_index);
 
-/* What the identities of a checked image lead to; a lease without any for one that names none.
- * NULL: *ret_missing is the image's identity that the ring does not have, or IMAGE_NONE: there was
- * no memory. */
+/* What the identities and bundles of a checked image lead to; a lease without any for one that
+ * names none. NULL: *ret_missing is the name of the first one that the ring does not have, or
+ * empty: there was no memory. */
 struct key_lease *keyring_lease(struct keyring *k, const struct image_view *v,
-                                uint32_t *ret_missing);
+                                struct image_string *ret_missing);
 
 /* Gives it back; no worker looks at it any more. NULL: nothing. */
 void keyring_return(struct key_lease *lease);

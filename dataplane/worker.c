@@ -171,6 +171,7 @@ static unsigned follow_image(struct worker *w)
                         .view = generation_view(current),
                         .reader = {companion->patterns, w->core.worker},
                         .identities = companion->keys != NULL ? companion->keys->identities : NULL,
+                        .trusts = companion->keys != NULL ? companion->keys->trusts : NULL,
                         .owner = generation_pins_of(current, w->core.worker),
                         .pin = pin,
                         .unpin = unpin,

@@ -21,6 +21,7 @@ static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
 static const char *const hash_key_names[] = {IMAGE_HASH_KEY_LIST(X_TEXT)};
 
 static const char *const health_check_names[] = {IMAGE_HEALTH_CHECK_LIST(X_TEXT)};
+static const char *const client_auth_names[] = {IMAGE_CLIENT_AUTH_LIST(X_TEXT)};
 
 static const char *const section_names[] = {"HEADER",
 #define X(name, member, type, max, help) #name,
@@ -128,6 +129,17 @@ const char *image_health_check_name(enum image_health_check check)
 enum image_health_check image_health_check_named(const char *name)
 {
     return (enum image_health_check)find_name(health_check_names, IMAGE_HEALTH_CHECKS, name);
+}
+
+const char *image_client_auth_name(enum image_client_auth auth)
+{
+    ASSERT((unsigned)auth < IMAGE_CLIENT_AUTHS);
+    return client_auth_names[auth];
+}
+
+enum image_client_auth image_client_auth_named(const char *name)
+{
+    return (enum image_client_auth)find_name(client_auth_names, IMAGE_CLIENT_AUTHS, name);
 }
 
 const char *image_section_name(uint32_t section)

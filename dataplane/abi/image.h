@@ -354,6 +354,12 @@ const char *image_health_check_name(enum image_health_check check);
 /* The one with that name; NONE: there is no such. */
 enum image_health_check image_health_check_named(const char *name);
 
+/* "AllowValidOnly" and so on; pure. */
+const char *image_client_auth_name(enum image_client_auth auth);
+
+/* The one with that name; NONE: there is no such. */
+enum image_client_auth image_client_auth_named(const char *name);
+
 /* "CHECKSUM" and so on; pure. */
 const char *image_fault_name(enum image_fault fault);
 

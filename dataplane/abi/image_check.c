@@ -34,6 +34,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
     [IMAGE_SECTION_TRUSTED] = {image_local_trusted, NULL, NULL},
     [IMAGE_SECTION_LISTENERS] = {image_local_listener, image_cross_listener, NULL},
     [IMAGE_SECTION_IDENTITIES] = {image_local_identity, NULL, NULL},
+    [IMAGE_SECTION_BUNDLES] = {image_local_bundle, NULL, NULL},
     [IMAGE_SECTION_NODES] = {image_local_node, image_cross_node, NULL},
     [IMAGE_SECTION_HOSTS] = {image_local_host, image_cross_host, image_whole_hosts},
     [IMAGE_SECTION_PATHS] = {image_local_path, image_cross_path, image_whole_paths},

@@ -73,12 +73,15 @@ enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i);
 /* As many slots are used as there are binds: no slot leads elsewhere. */
 enum image_fault image_whole_bind_slots(const struct image_view *v);
 
-/* Protocol, identities and port are possible, its root is a node, its name and hostname are text.
- */
+/* Protocol, identities, bundle and port are possible, its root is a node, its name and hostname are
+ * text. */
 enum image_fault image_local_listener(const struct image_view *v, uint32_t i);
 
 /* Its name is text. */
 enum image_fault image_local_identity(const struct image_view *v, uint32_t i);
+
+/* Its name is text. */
+enum image_fault image_local_bundle(const struct image_view *v, uint32_t i);
 
 /* Its root is one of a trie of hosts. */
 enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);

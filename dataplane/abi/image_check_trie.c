@@ -60,19 +60,30 @@ static bool has_its_identities(const struct image_listener *e)
     return e->protocol == IMAGE_PROTOCOL_HTTP && e->n_identities == 0 && e->first_identity == 0;
 }
 
+/* Who asks clients for certificates must know whose. */
+static bool has_its_bundle(const struct image_listener *e)
+{
+    bool is_asking = e->client_auth != IMAGE_CLIENT_AUTH_NONE;
+    return e->client_auth < IMAGE_CLIENT_AUTHS && is_asking == (e->bundle != IMAGE_NONE) &&
+           (!is_asking || e->protocol == IMAGE_PROTOCOL_HTTPS);
+}
+
 enum image_fault image_local_identity(const struct image_view *v, uint32_t i)
 {
     return image_check_text(v, v->identities[i].name, IMAGE_TEXT_NAME);
 }
 
+enum image_fault image_local_bundle(const struct image_view *v, uint32_t i)
+{
+    return image_check_text(v, v->bundles[i].name, IMAGE_TEXT_NAME);
+}
+
 enum image_fault image_local_listener(const struct image_view *v, uint32_t i)
 {
     const struct image_listener *e = &v->listeners[i];
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
-    if (!has_its_identities(e) || e->port == 0)
+    if (!has_its_identities(e) || !has_its_bundle(e) || e->port == 0)
         return IMAGE_FAULT_VALUE;
-    if (e->root >= v->n_nodes ||
+    if (e->root >= v->n_nodes || (e->bundle != IMAGE_NONE && e->bundle >= v->n_bundles) ||
         !image_is_range(e->first_identity, e->n_identities, v->n_identities))
         return IMAGE_FAULT_INDEX;
     enum image_fault fault = image_check_text(v, e->name, IMAGE_TEXT_NAME);

@@ -140,6 +140,7 @@
     X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
     X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates of listeners")        \
+    X(BUNDLES, bundles, struct image_bundle, 65536, "CAs that clients are verified by")            \
     X(NODES, nodes, struct image_node, 1u << 22, "hash table of the nodes of all tries")           \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
@@ -337,21 +338,41 @@ enum image_protocol {
     IMAGE_PROTOCOL_HTTPS = 2, /* TLS is terminated */
 };
 
+/* Whether clients have to say who they are: X(NAME, text as in Gateway). */
+#define IMAGE_CLIENT_AUTH_LIST(X)                                                                  \
+    X(NONE, "")                                                                                    \
+    X(FALLBACK, "AllowInsecureFallback") /* they are asked, and let in whatever they say */        \
+    X(REQUIRED, "AllowValidOnly")
+
+enum image_client_auth {
+#define X(name, text) IMAGE_CLIENT_AUTH_##name,
+    IMAGE_CLIENT_AUTH_LIST(X)
+#undef X
+        IMAGE_CLIENT_AUTHS
+};
+
 struct image_listener {
     struct image_string name;     /* "namespace/gateway/listener" */
     struct image_string hostname; /* as configured; empty: all */
     uint32_t root;                /* of the trie of route hostnames */
     uint16_t port;
-    uint8_t protocol; /* enum image_protocol */
-    uint8_t reserved;
+    uint8_t protocol;        /* enum image_protocol */
+    uint8_t client_auth;     /* enum image_client_auth; NONE but with HTTPS */
     uint32_t first_identity; /* HTTPS: 1..IMAGE_IDENTITIES_PER_LISTENER_MAX; else 0, none */
     uint32_t n_identities;
+    uint32_t bundle; /* that clients are verified by; IMAGE_NONE: with NONE */
 };
 
 /* A certificate with its key, which stand in the segment of keys (abi/keys.h). */
 struct image_identity {
     struct keys_id id;
     struct image_string name; /* "namespace/name" of the Secret */
+};
+
+/* CA certificates, which stand in the segment of keys. */
+struct image_bundle {
+    struct keys_id id;
+    struct image_string name; /* "namespace/name" of each ConfigMap, with commas between */
 };
 
 /* What a trie is made of, and what its values are. */
@@ -870,8 +891,9 @@ static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 36, "no hidden padding");
 static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
-static_assert(sizeof(struct image_listener) == 32, "no hidden padding");
+static_assert(sizeof(struct image_listener) == 36, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
+static_assert(sizeof(struct image_bundle) == 24, "no hidden padding");
 static_assert(sizeof(struct image_value) == 12, "no hidden padding");
 static_assert(sizeof(struct image_node) == 64, "a cache line");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");

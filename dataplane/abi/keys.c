@@ -7,8 +7,6 @@
 #include "base/names.h"
 #include "base/siphash.h"
 
-#include <stdbool.h>
-
 uint64_t keys_checksum(const void *data, size_t len)
 {
     static const struct siphash_key zero;
@@ -29,9 +27,10 @@ static bool is_sound(const void *data, size_t len, uint32_t i)
     const struct keys_header *header = data;
     const struct keys_entry *e = &keys_entries(data)[i];
     size_t begin = keys_tables_end(header);
+    bool has_key_or_none = keys_is_bundle(e) ? e->key_offset == 0
+                                             : is_inside(e->key_offset, e->key_length, begin, len);
     return (i == 0 || keys_id_order(&e[-1].id, &e->id) < 0) &&
-           is_inside(e->certificate_offset, e->certificate_length, begin, len) &&
-           is_inside(e->key_offset, e->key_length, begin, len);
+           is_inside(e->certificate_offset, e->certificate_length, begin, len) && has_key_or_none;
 }
 
 enum keys_fault keys_check(const void *data, size_t len, uint32_t *ret_index)

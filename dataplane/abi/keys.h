@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Contract 1d, keys: the certificates and private keys that listeners need, apart from the route
- * image so that no private key is ever in one. mgmtd writes a segment of all that an image names,
- * seals it and sends it over the control socket before that image; the dataplane checks it, loads
- * it, and keeps a copy on its disk that only root may read. An image names an identity by its id.
+ * Contract 1d, keys: the certificates and private keys that listeners need, and the CA certificates
+ * that they verify clients by, apart from the route image so that no private key is ever in one.
+ * mgmtd writes a segment of all that an image names, seals it and sends it over the control socket
+ * before that image; the dataplane checks it, loads it, and keeps a copy on its disk that only root
+ * may read. An image names an identity or a bundle of CAs by its id.
  *
  *   OFFSET       SIZE         DESCRIPTION
  *   0            32           struct keys_header
@@ -12,14 +13,15 @@
  *                             those that are still, or already, opened
  *   after that   ...          certificates and keys as PEM, in any order
  *
- * An id is the beginning of the SHA-256 of the certificate chain: the same certificate has the same
- * id at all times and nobody can make another one that has it, so what was loaded once need not be
- * loaded again.
+ * An id is the beginning of the SHA-256 of the certificate chain, or of KEYS_BUNDLE_PREFIX and the
+ * bundle: the same certificate has the same id at all times and nobody can make another one that
+ * has it, so what was loaded once need not be loaded again. (One that signed itself may be both.)
  */
 #pragma once
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,6 +32,7 @@
 #define KEYS_BYTES_MAX (512u << 20)   /* 8 KiB each: a chain of four certificates has 6 */
 #define KEYS_TICKETS_MAX 3u           /* last, current, next */
 #define KEYS_PEM_BYTES_MAX (1u << 20) /* of one: as large as a Secret can be */
+#define KEYS_BUNDLE_PREFIX "CA bundle\n"
 
 struct keys_header {
     uint32_t magic;
@@ -44,13 +47,14 @@ struct keys_id {
     uint8_t bytes[16];
 };
 
-/* An identity: who a server is, and the proof. Offsets are from the beginning of the segment. */
+/* An identity: who somebody is, and the proof. Or a bundle: the CA certificates that one verifies
+ * by, without a key. Offsets are from the beginning of the segment. */
 struct keys_entry {
     struct keys_id id;
     uint32_t certificate_offset;
     uint32_t certificate_length; /* 1..KEYS_PEM_BYTES_MAX */
     uint32_t key_offset;
-    uint32_t key_length; /* likewise */
+    uint32_t key_length; /* likewise; 0, and so is its offset: a bundle */
 };
 
 /* What session tickets are sealed with (RFC 5077, section 4); the same for all workers, and for
@@ -69,8 +73,9 @@ struct keys_ticket {
     X(VERSION, "another version of the format")                                                    \
     X(CHECKSUM, "the checksum does not fit")                                                       \
     X(ENTRY, "an entry is out of order or leads out of the segment")                               \
-    X(ID, "an entry's id is not that of its certificate")                                          \
+    X(ID, "an entry's id is not that of its certificates")                                         \
     X(IDENTITY, "a certificate or key is no PEM, is unusable, or the two do not fit")              \
+    X(BUNDLE, "CA certificates are no PEM, or there are none")                                     \
     X(MEMORY, "there is no memory for it")
 
 enum keys_fault {
@@ -116,6 +121,12 @@ static inline struct slice keys_certificate(const void *data, const struct keys_
 static inline struct slice keys_key(const void *data, const struct keys_entry *e)
 {
     return slice_of((const uint8_t *)data + e->key_offset, e->key_length);
+}
+
+/* Is it a bundle of CAs (else an identity)? */
+static inline bool keys_is_bundle(const struct keys_entry *e)
+{
+    return e->key_length == 0;
 }
 
 /* Order of entries: below 0 when a comes before b, 0 only for the same. */

@@ -26,6 +26,7 @@ struct endpoint_table;
 struct proxy;
 struct tls_identity;
 struct tls_tickets;
+struct tls_trust;
 
 struct proxy_config {
     uint32_t conns_max;             /* client connections of this worker */
@@ -57,6 +58,7 @@ struct proxy_image {
     const struct image_view *view;
     struct route_reader reader; /* this worker's, of the image's regular expressions */
     const struct tls_identity *const *identities; /* by the image's index; NULL: it has none */
+    const struct tls_trust *const *trusts;        /* by the index of bundles; likewise */
     void *owner;
     void (*pin)(void *owner);
     void (*unpin)(void *owner);

@@ -82,6 +82,7 @@ struct proxy_conn {
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
     bool is_tls;               /* the stream of `http` is one of TLS */
+    bool is_verified;          /* and nobody came in by it without a certificate */
 };
 
 /*

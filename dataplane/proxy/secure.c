@@ -8,7 +8,8 @@
  * listeners, so browsers send requests for one host on a connection that they opened for another
  * (RFC 9113, section 9.1.1). Where that is another listener, the client was not asked for what that
  * one asks for, and what it was shown says nothing of it: 421 lets it come again on a connection of
- * its own (Gateway API, HTTPS listeners and misdirected requests).
+ * its own (Gateway API, HTTPS listeners and misdirected requests). So it does when the listener has
+ * asked for certificates since the connection was opened.
  */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
@@ -38,6 +39,20 @@ static void choose(const struct tls_identity *const *identities, uint32_t n, con
         ret->identities[ret->n++] = identities[0];
 }
 
+/* Whether the client has to say who it is, too. */
+static void ask(const struct proxy_image *image, const struct image_listener *l,
+                struct tls_choice *ret)
+{
+    static const enum tls_client_auth auths[IMAGE_CLIENT_AUTHS] = {
+        [IMAGE_CLIENT_AUTH_NONE] = TLS_CLIENT_AUTH_NONE,
+        [IMAGE_CLIENT_AUTH_FALLBACK] = TLS_CLIENT_AUTH_FALLBACK,
+        [IMAGE_CLIENT_AUTH_REQUIRED] = TLS_CLIENT_AUTH_REQUIRED,
+    };
+    ASSERT(l->client_auth < IMAGE_CLIENT_AUTHS);
+    ret->client_auth = auths[l->client_auth];
+    ret->trust = l->bundle != IMAGE_NONE ? image->trusts[l->bundle] : NULL;
+}
+
 static void pick(void *arg, const char *server_name, struct tls_choice *ret)
 {
     struct proxy_conn *c = arg;
@@ -45,6 +60,8 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
     if (l == NULL || l->n_identities == 0)
         return;
     choose(&c->proxy->image.identities[l->first_identity], l->n_identities, server_name, ret);
+    ask(&c->proxy->image, l, ret);
+    c->is_verified = ret->client_auth == TLS_CLIENT_AUTH_REQUIRED;
 }
 
 static void on_handshake(void *arg, enum tls_handshake end)
@@ -85,6 +102,9 @@ bool secure_is_misdirected(const struct exchange *e)
     uint32_t bind, listener;
     if (!c->is_tls)
         return false;
+    if (e->image.view->listeners[e->route.listener].client_auth == IMAGE_CLIENT_AUTH_REQUIRED &&
+        !c->is_verified)
+        return true;
     struct slice asked = slice_of_str(tls_server_name(c->http.stream));
     if (slice_eq(asked, c->http.request->head.host))
         return false;

@@ -27,6 +27,7 @@ struct wheel;
 struct tls_context;
 struct tls_identity;
 struct tls_tickets;
+struct tls_trust;
 
 /* Plaintext that was decrypted and not yet consumed: one record of the largest
  * size. */
@@ -65,6 +66,7 @@ enum tls_fault {
 
 enum tls_client_auth {
     TLS_CLIENT_AUTH_NONE,
+    TLS_CLIENT_AUTH_FALLBACK, /* asked for, and let in with whatever comes */
     TLS_CLIENT_AUTH_OPTIONAL, /* asked for; one that does not verify ends the
                                  handshake */
     TLS_CLIENT_AUTH_REQUIRED,
@@ -93,14 +95,17 @@ struct tls_client_config {
  * costs public-key work: make it once. */
 enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls_context **ret);
 
-/* Whom a client that asks for some server name is shown. */
+/* Whom a client that asks for some server name is shown, and what it has to show. */
 struct tls_choice {
     unsigned n; /* 0: nobody has the name, and the client is told so */
     const struct tls_identity *identities[TLS_IDENTITIES_MAX];
+    enum tls_client_auth client_auth;
+    const struct tls_trust *trust; /* what its certificate is verified by; NULL: with NONE */
 };
 
-/* Chooses, in the middle of a handshake. `server_name` is lower case, "" if the client named none.
- * The identities have to stay until it returns. */
+/* Chooses, when the client hello has come. `server_name` is lower case, "" if the client named
+ * none. What is chosen has to stay until the call that led here returns. A session is resumed only
+ * where the same trust is asked for in the same way. */
 typedef void (*tls_pick_fn)(void *arg, const char *server_name, struct tls_choice *ret);
 
 /* How a handshake of a server of many names can end: X(name, help). */
@@ -110,6 +115,8 @@ typedef void (*tls_pick_fn)(void *arg, const char *server_name, struct tls_choic
     X(unknown_name, "nobody has the name that the client asked for")                               \
     X(no_common, "no version, suite or protocol in common")                                        \
     X(peer_alert, "the client refused: it may not trust the certificate")                          \
+    X(no_certificate, "the client has to show a certificate, and has none")                        \
+    X(bad_certificate, "the client's certificate does not verify")                                 \
     X(garbage, "what came is no TLS")                                                              \
     X(broken, "another breach of the protocol")                                                    \
     X(slow, "it took too long")                                                                    \

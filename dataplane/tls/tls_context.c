@@ -7,6 +7,7 @@
  */
 #include "tls/tls_identity.h"
 #include "tls/tls_priv.h"
+#include "tls/tls_trust.h"
 
 #include "base/assert.h"
 #include "base/container.h"
@@ -63,19 +64,16 @@ static enum tls_fault use_identity(SSL_CTX *ctx, struct slice certificate_chain,
 /* What the peer's certificate must lead to. `is_server`: also tells clients which CAs we know. */
 static enum tls_fault trust(SSL_CTX *ctx, struct slice pem, bool is_server)
 {
-    BIO *bio = tls_pem_bio(pem);
-    if (bio == NULL)
-        return TLS_FAULT_MEMORY;
-    unsigned n = 0;
-    bool failed = false;
-    for (X509 *ca; !failed && (ca = PEM_read_bio_X509(bio, NULL, tls_no_password, NULL)) != NULL;
-         n++) {
-        failed = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) != 1 ||
-                 (is_server && SSL_CTX_add_client_CA(ctx, ca) != 1);
-        X509_free(ca);
-    }
-    BIO_free(bio);
-    return n > 0 && !failed ? TLS_FAULT_OK : TLS_FAULT_CA;
+    struct tls_trust *trust;
+    enum tls_fault fault = tls_trust_new(pem, &trust);
+    if (fault != TLS_FAULT_OK)
+        return fault;
+    if (SSL_CTX_set1_verify_cert_store(ctx, trust->store) != 1)
+        fault = TLS_FAULT_MEMORY;
+    if (is_server)
+        SSL_CTX_set_client_CA_list(ctx, SSL_dup_CA_list(trust->names));
+    tls_trust_free(trust);
+    return fault;
 }
 
 /* The first of ours that is offered. RFC 7301, section 3.2: none in common is an alert. */

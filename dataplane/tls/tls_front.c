@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A server of many names: the client hello chooses who it is, and sessions are resumed by tickets,
- * so that no state is kept and every worker, and every box with the same keys, knows them. What a
- * ticket resumes is still shown nobody's certificate but the name's: the library compares names.
+ * so that no state is kept and every worker, and every box with the same keys, knows them. Who has
+ * a ticket is not shown a certificate again, nor asked for one: so it counts only where the same is
+ * asked of clients as where it was given (tls_ask_client()).
  */
 #include "tls/tls_priv.h"
 
@@ -12,9 +13,6 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
-
-/* Tells a ticket of ours from those of the management API, were there any. */
-static const unsigned char session_context[] = "sluice front";
 
 void tls_tell_handshake(struct tls_stream *t, enum tls_handshake end)
 {
@@ -41,6 +39,10 @@ enum tls_handshake tls_handshake_fault(void)
     case SSL_R_NO_SHARED_GROUPS:
     case SSL_R_NO_APPLICATION_PROTOCOL:
         return TLS_HANDSHAKE_no_common;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return TLS_HANDSHAKE_no_certificate;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        return TLS_HANDSHAKE_bad_certificate;
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
     case SSL_R_WRONG_VERSION_NUMBER:
@@ -51,37 +53,73 @@ enum tls_handshake tls_handshake_fault(void)
     }
 }
 
-/* RFC 6066, section 3: names are host names, whose case does not matter. False: no memory. */
-static bool note_server_name(struct tls_stream *t)
+/* The one name of a server_name extension (RFC 6066, section 3), which the library will look at
+ * again; empty: there is none. False: it is no such extension. */
+static bool read_server_name(SSL *ssl, struct slice *ret)
 {
-    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == NULL)
+    enum { LIST = 0, TYPE = 2, LENGTH = 3, NAME = 5, NAME_BYTES_MAX = 255 };
+    const unsigned char *p;
+    size_t n;
+    *ret = (struct slice){NULL, 0};
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1)
         return true;
+    if (n <= NAME || (size_t)(p[LIST] << 8 | p[LIST + 1]) != n - TYPE ||
+        p[TYPE] != TLSEXT_NAMETYPE_host_name ||
+        (size_t)(p[LENGTH] << 8 | p[LENGTH + 1]) != n - NAME)
+        return false;
+    *ret = slice_of(p + NAME, n - NAME);
+    return ret->len <= NAME_BYTES_MAX && memchr(ret->ptr, '\0', ret->len) == NULL;
+}
+
+/* Names are host names, whose case does not matter. False: no memory. */
+static bool note_server_name(struct tls_stream *t, struct slice name)
+{
     free(t->server_name); /* a second hello (RFC 8446, section 4.1.2) says it again */
-    t->server_name = strdup(name);
+    t->server_name = NULL;
+    if (name.len == 0)
+        return true;
+    t->server_name = strndup((const char *)name.ptr, name.len);
     for (char *c = t->server_name; c != NULL && *c != '\0'; c++)
         *c = (char)ascii_lower((uint8_t)*c);
     return t->server_name != NULL;
 }
 
-/* The client hello has come: whom does it want? */
-static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
+static bool use(SSL *ssl, const struct tls_choice *choice)
+{
+    ASSERT(choice->n <= TLS_IDENTITIES_MAX);
+    for (unsigned i = 0; i < choice->n; i++) {
+        const struct tls_identity *identity = choice->identities[i];
+        if (SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) != 1)
+            return false;
+    }
+    return tls_ask_client(ssl, choice);
+}
+
+/*
+ * The client hello has come: whom does it want? Not in the library's own callback for names, which
+ * comes after a session was found for the client: by then nobody asks any more whether it was made
+ * where clients have to show certificates.
+ */
+static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
 {
     struct tls_stream *t = SSL_get_app_data(ssl);
     struct tls_choice choice = {.n = 0};
+    struct slice name;
+    *ret_alert = SSL_AD_DECODE_ERROR;
+    if (!read_server_name(ssl, &name))
+        return SSL_CLIENT_HELLO_ERROR;
     *ret_alert = SSL_AD_INTERNAL_ERROR;
-    if (!note_server_name(t))
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    if (!note_server_name(t, name))
+        return SSL_CLIENT_HELLO_ERROR;
     t->context->front->pick(t->pick_arg, tls_server_name(&t->stream), &choice);
-    ASSERT(choice.n <= TLS_IDENTITIES_MAX);
-    *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
-    for (unsigned i = 0; i < choice.n; i++) {
-        const struct tls_identity *identity = choice.identities[i];
-        *ret_alert = SSL_AD_INTERNAL_ERROR;
-        if (SSL_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain, 1) != 1)
-            return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    return choice.n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+    *ret_alert = choice.n == 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
+    return choice.n > 0 && use(ssl, &choice) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+/* That the name counted is told to the client (RFC 6066, section 3), and kept in its session. */
+static int on_server_name(SSL *ssl, int *ret_alert, void *arg)
+{
+    return SSL_TLSEXT_ERR_OK;
 }
 
 static bool set_mac(EVP_MAC_CTX *mac, const struct keys_ticket *key)
@@ -158,7 +196,6 @@ static bool set_tickets(struct tls_context *context)
     SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_timeout(ctx, TLS_TICKET_EPOCH_S);
     return context->ticket_cipher != NULL && SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-           SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_on_ticket) == 1;
 }
 
@@ -171,6 +208,7 @@ enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
         return fault;
     context->front = ops;
     context->tickets = tickets;
+    SSL_CTX_set_client_hello_cb(context->ssl, on_client_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
     if (!set_tickets(context)) {
         tls_context_free(context);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/wheel.h"
+#include "tls/digest.h"
 #include "tls/tls.h"
 #include "tls/tls_tickets.h"
 
@@ -34,6 +35,12 @@ struct tls_identity {
     X509 *leaf;
     STACK_OF(X509) * chain; /* without the leaf */
     EVP_PKEY *key;
+};
+
+struct tls_trust {
+    X509_STORE *store;
+    STACK_OF(X509_NAME) * names;
+    uint8_t digest[DIGEST_BYTES]; /* of the text */
 };
 
 enum tls_state {
@@ -104,6 +111,12 @@ BIO *tls_pem_bio(struct slice pem);
 
 /* For the library's readers of PEM: an encrypted key must not make it ask at the terminal. */
 int tls_no_password(char *buf, int size, int for_writing, void *arg);
+
+/* ---- tls_trust.c ---- */
+
+/* Has the client say who it is, as chosen, and keeps its session apart from those of other choices.
+ * Before the session that it may want to resume is looked at. False: the library failed. */
+bool tls_ask_client(SSL *ssl, const struct tls_choice *choice);
 
 /* ---- tls_bio.c ---- */
 

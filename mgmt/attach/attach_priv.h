@@ -104,6 +104,7 @@ struct at_listener {
     const struct plan_proxied **proxied; /* likewise */
     struct plan_identity *identities;    /* as its certificateRefs; none if one is not usable */
     uint32_t n_identities;
+    const struct plan_clients *clients; /* NULL: nobody has to say who he is */
 };
 
 struct at_gateway {
@@ -357,6 +358,28 @@ bool selector_selects(const json_t *selector, const json_t *labels);
 
 /* Reads what a listener's certificateRefs lead to; `resolved` says so if one is not usable. */
 void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
+
+/* Who reads CA certificates, and how faults are told. */
+struct authority_reading {
+    const char *kind; /* "Gateway": of whom the references are, */
+    const char *namespace;
+    const char *place;          /* and where, in words */
+    const char *reason_of_kind; /* of a reference to something else */
+};
+
+/* The certificates that the references lead to, one good one at least; false: none is. The first
+ * one that is not good is *ret_fault, which the caller has zeroed. */
+bool authority_read(struct attach *a, const struct authority_reading *in, const json_t *refs,
+                    struct plan_bundle *ret, struct verdict *ret_fault);
+
+/* Gives the bundle its id. */
+void authority_name(struct plan_bundle *bundle);
+
+/* What clients of the listener have to show, by its Gateway's spec.tls.frontend. */
+void clients_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
+
+/* The condition InsecureFrontendValidationMode of a Gateway; reason NULL: it has none. */
+struct verdict clients_insecure(const struct at_gateway *g);
 
 /* May `from_kind` in `from_namespace` refer to the object in another namespace? */
 bool grant_allows(const struct attach *a, const char *from_kind, const char *from_namespace,

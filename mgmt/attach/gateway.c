@@ -72,10 +72,6 @@ static struct verdict judge_spec(struct attach *a, const struct at_gateway *g)
                                         i, text_at(address, "type")));
         }
     }
-    if (at_path(spec, "tls", "frontend") != NULL) {
-        return VERDICT("False", "Invalid",
-                       "spec.tls.frontend: client certificates are not supported yet");
-    }
     const char *scope = text_at(spec, "defaultScope");
     if (scope[0] != '\0' && strcmp(scope, "None") != 0) {
         return VERDICT("False", "Invalid", "spec.defaultScope is not supported");

@@ -135,6 +135,7 @@ void listener_run(struct attach *a, struct at_gateway *g)
             l->fault == PLAN_LISTENER_OK) {
             l->fault = PLAN_LISTENER_INVALID_REFS;
         }
+        clients_run(a, g, l);
         judge_conflict(a, g, l);
         ASSERT(l->accepted.reason != NULL && l->conflicted.reason != NULL);
     }

@@ -60,6 +60,7 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .congestions = l->congestions,
         .n_identities = l->n_identities,
         .identities = l->identities,
+        .clients = l->clients,
         .proxied = l->proxied,
     };
 }

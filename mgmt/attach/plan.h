@@ -337,6 +337,7 @@ struct plan_attachment {
     X(PROTOCOL_CONFLICT, "ProtocolConflict")                                                       \
     X(HOSTNAME_CONFLICT, "HostnameConflict")                                                       \
     X(INVALID_REFS, "InvalidCertificateRef")                                                       \
+    X(NO_CA, "NoValidCACertificate")                                                               \
     X(PORT_UNAVAILABLE, "PortUnavailable")                                                         \
     X(INVALID_KINDS, "InvalidRouteKinds")
 
@@ -353,6 +354,19 @@ struct plan_identity {
     struct keys_id id;
     struct slice certificate;
     struct slice key; /* secret: for the segment of keys, and nowhere else */
+};
+
+/* CA certificates, PEM, that somebody is verified by. */
+struct plan_bundle {
+    const char *name; /* "namespace/name" of each ConfigMap, with commas between */
+    struct keys_id id;
+    struct slice pem;
+};
+
+/* Clients are asked for a certificate. */
+struct plan_clients {
+    enum image_client_auth auth; /* not NONE */
+    struct plan_bundle bundle;
 };
 
 /* Connections have to begin with a PROXY header. */
@@ -376,6 +390,7 @@ struct plan_listener {
     const struct plan_proxied *const *proxied; /* likewise; NULL: no PROXY header is read */
     uint32_t n_identities;                     /* HTTPS that is served: at least one */
     const struct plan_identity *identities;
+    const struct plan_clients *clients; /* NULL: nobody has to say who he is */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */

@@ -101,6 +101,10 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
         for (uint32_t j = 0; j < l->n_identities; j++) {
             fprintf(out, "    certificate %s\n", l->identities[j].name); /* never the key */
         }
+        if (l->clients != NULL) {
+            fprintf(out, "    clients %s by %s\n", image_client_auth_name(l->clients->auth),
+                    l->clients->bundle.name);
+        }
         for (uint32_t j = 0; j < l->n_attachments; j++) {
             dump_attachment(plan, &l->attachments[j], out);
         }

@@ -120,6 +120,7 @@ json_t *status_of_gateway(const struct attach *a, const struct at_gateway *g, co
         {"Accepted", g->accepted},
         {"Programmed", gateway_programmed(g, is_served)},
         {"ResolvedRefs", gateway_resolved(g)},
+        {"InsecureFrontendValidationMode", clients_insecure(g)},
     };
     const json_t *old = at_path(obj, "status", "listeners");
     json_t *listeners = json_array();

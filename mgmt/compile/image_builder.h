@@ -209,6 +209,11 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
  * as many as it can. */
 int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name);
 
+/* The CAs that clients of the listener made last, which is HTTPS, are verified by, once; `names`
+ * are those of their ConfigMaps. Two of the same id are the same. `auth` is not NONE. */
+int image_builder_client_auth(struct image_builder *b, enum image_client_auth auth,
+                              const struct keys_id *id, const char *names);
+
 /* Listens on an address and port, besides what listens there already. -EEXIST: a listener of the
  * same hostname does. -EPROTO: one of another protocol does. */
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,

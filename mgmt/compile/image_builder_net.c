@@ -70,7 +70,8 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
     if (!image_arg_is(name, IMAGE_TEXT_NAME) || !image_arg_is(hostname, IMAGE_TEXT_HOST) ||
         port == 0)
         return IMAGE_NONE;
-    struct image_listener entry = {.port = port, .protocol = (uint8_t)protocol};
+    struct image_listener entry = {
+        .port = port, .protocol = (uint8_t)protocol, .bundle = IMAGE_NONE};
     if (!image_builder_string(b, image_arg(name), &entry.name) ||
         !image_builder_string(b, image_arg(hostname), &entry.hostname))
         return IMAGE_NONE;
@@ -82,14 +83,19 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
     return SECTION(b, LISTENERS)->count - 1;
 }
 
+/* The listener made last; NULL: there is none, or it does not speak TLS. */
+static struct image_listener *last_secure_listener(struct image_builder *b)
+{
+    uint32_t n = SECTION(b, LISTENERS)->count;
+    struct image_listener *last =
+        n > 0 ? &ENTRIES(b, LISTENERS, struct image_listener)[n - 1] : NULL;
+    return last != NULL && last->protocol == IMAGE_PROTOCOL_HTTPS ? last : NULL;
+}
+
 int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name)
 {
-    uint32_t n_listeners = SECTION(b, LISTENERS)->count;
-    if (n_listeners == 0 || !image_arg_is(name, IMAGE_TEXT_NAME))
-        return -EINVAL;
-    struct image_listener *listener =
-        &ENTRIES(b, LISTENERS, struct image_listener)[n_listeners - 1];
-    if (listener->protocol != IMAGE_PROTOCOL_HTTPS)
+    struct image_listener *listener = last_secure_listener(b);
+    if (listener == NULL || !image_arg_is(name, IMAGE_TEXT_NAME))
         return -EINVAL;
     if (listener->n_identities == IMAGE_IDENTITIES_PER_LISTENER_MAX)
         return -ENOSPC;
@@ -102,6 +108,40 @@ int image_builder_identity(struct image_builder *b, const struct keys_id *id, co
     *e = entry;
     if (listener->n_identities++ == 0)
         listener->first_identity = SECTION(b, IDENTITIES)->count - 1;
+    return 0;
+}
+
+/* The bundle of that id, made if it is not there. One after the other is looked at: a box has as
+ * many as it has kinds of clients. */
+static uint32_t bundle_of(struct image_builder *b, const struct keys_id *id, const char *names)
+{
+    const struct image_bundle *all = ENTRIES(b, BUNDLES, const struct image_bundle);
+    for (uint32_t i = 0; i < SECTION(b, BUNDLES)->count; i++) {
+        if (keys_id_order(&all[i].id, id) == 0)
+            return i;
+    }
+    struct image_bundle entry = {.id = *id};
+    struct image_bundle *e = NULL;
+    if (image_builder_string(b, image_arg(names), &entry.name))
+        e = image_vec_push(b, SECTION(b, BUNDLES));
+    if (e == NULL)
+        return IMAGE_NONE;
+    *e = entry;
+    return SECTION(b, BUNDLES)->count - 1;
+}
+
+int image_builder_client_auth(struct image_builder *b, enum image_client_auth auth,
+                              const struct keys_id *id, const char *names)
+{
+    struct image_listener *listener = last_secure_listener(b);
+    if (listener == NULL || listener->bundle != IMAGE_NONE || auth == IMAGE_CLIENT_AUTH_NONE ||
+        (unsigned)auth >= IMAGE_CLIENT_AUTHS || !image_arg_is(names, IMAGE_TEXT_NAME))
+        return -EINVAL;
+    uint32_t bundle = bundle_of(b, id, names);
+    if (bundle == IMAGE_NONE)
+        return b->error;
+    listener->client_auth = (uint8_t)auth;
+    listener->bundle = bundle;
     return 0;
 }
 

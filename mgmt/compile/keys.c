@@ -12,7 +12,7 @@
 struct item {
     struct keys_id id;
     struct slice certificate;
-    struct slice key;
+    struct slice key; /* empty: a bundle */
 };
 
 static uint32_t count_before(const void *before)
@@ -24,7 +24,7 @@ static size_t count_all(const struct plan *plan, const void *before)
 {
     size_t n = count_before(before);
     for (uint32_t i = 0; i < plan->n_listeners; i++)
-        n += plan->listeners[i].n_identities;
+        n += plan->listeners[i].n_identities + 1;
     return n;
 }
 
@@ -41,6 +41,9 @@ static size_t collect(const struct plan *plan, const void *before, struct item *
             const struct plan_identity *identity = &l->identities[k];
             ret[n++] = (struct item){identity->id, identity->certificate, identity->key};
         }
+        if (l->is_served && l->clients != NULL)
+            ret[n++] =
+                (struct item){.id = l->clients->bundle.id, .certificate = l->clients->bundle.pem};
     }
     return n;
 }
@@ -95,7 +98,8 @@ static void write_segment(const struct keys_segment_input *in, const struct item
                                          .certificate_length = (uint32_t)items[i].certificate.len,
                                          .key_length = (uint32_t)items[i].key.len};
         entries[i].certificate_offset = put(data, &end, items[i].certificate);
-        entries[i].key_offset = put(data, &end, items[i].key);
+        if (items[i].key.len > 0)
+            entries[i].key_offset = put(data, &end, items[i].key);
     }
     ASSERT(end == len);
     header->checksum = keys_checksum(data, len);

@@ -14,7 +14,7 @@
 
 /* What is to be sent, and a digest of it. */
 struct wanted {
-    uint32_t n_identities;
+    uint32_t n_entries;
     uint64_t digest;
     uint32_t n_tickets;
     struct keys_ticket tickets[KEYS_TICKETS_MAX];
@@ -39,7 +39,11 @@ static int want(const struct reconcile_keys *k, const struct plan *plan, struct 
         const struct plan_listener *l = &plan->listeners[i];
         for (uint32_t j = 0; l->is_served && j < l->n_identities; j++) {
             ret->digest = add(ret->digest, &l->identities[j].id, sizeof(l->identities[j].id));
-            ret->n_identities++;
+            ret->n_entries++;
+        }
+        if (l->is_served && l->clients != NULL) {
+            ret->digest = add(ret->digest, &l->clients->bundle.id, sizeof(struct keys_id));
+            ret->n_entries++;
         }
     }
     if (k->ticket_secret == NULL)
@@ -78,7 +82,7 @@ int reconcile_keys_add(struct reconcile_keys *k, struct publish *publish, const 
 {
     struct wanted wanted;
     int result = want(k, plan, &wanted);
-    bool is_needed = k->sent != NULL ? k->of != wanted.digest : wanted.n_identities > 0;
+    bool is_needed = k->sent != NULL ? k->of != wanted.digest : wanted.n_entries > 0;
     if (result == 0 && is_needed)
         result = send(k, publish, plan, &wanted, k->sent);
     explicit_bzero(&wanted, sizeof(wanted));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gateway API's conformance suite on our lab: its manifests over our API, its echo server as the pods, the ideas of its
-HTTPRoute tests on the wire. The manifests come from the suite's module (tests/peers/conformance); what its tests expect
+tests on the wire. The manifests come from the suite's module (tests/peers/conformance); what its tests expect
 is written again in test_conformance_*.py, a function a test:
 
     @conformance.test("HTTPRouteMatching")
@@ -31,8 +31,9 @@ HTTPS_GATEWAY = "same-namespace-with-https-listener"
 
 def name_of(short_name):
     """What the test of that name is called here."""
+    is_of_route = short_name.startswith("HTTPRoute")
     words = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+", short_name.removeprefix("HTTPRoute"))
-    return "_".join(["httproute", *(w.lower() for w in words)])
+    return "_".join(["httproute"] * is_of_route + [w.lower() for w in words])
 
 
 def test(short_name):
@@ -82,9 +83,10 @@ def apply(l, name, documents):
 
 
 @contextlib.contextmanager
-def applied(l, name):
-    """The suite's tests/httproute-NAME.yaml, until the block ends."""
-    path, slices = apply(l, name, pods.documents(text_of(f"tests/httproute-{name}.yaml")))
+def applied(l, name, kind="httproute-"):
+    """The suite's tests/httproute-NAME.yaml (or of another kind), until the block ends."""
+    documents = [d for d in pods.documents(text_of(f"tests/{kind}{name}.yaml")) if pods.kind_of(d) != "Deployment"]
+    path, slices = apply(l, name, documents)
     try:
         yield
     finally:
@@ -143,14 +145,20 @@ def accepted(l, gateway, *routes, sections=(None,), are_resolved=True):
     return address
 
 
-def https(l, *routes):
-    """Waits until the HTTPS Gateway takes the routes; its address, and what a client trusts. The certificate has the
-    names that the suite's has."""
+def server_context(l):
+    """Puts the certificate that the suite's HTTPS listeners show, with the names that the suite's has; what a client
+    of them trusts."""
     authority = certs.Authority(l.dir, "suite")
     names = ("example.org", "second-example.org", "third-example.wildcard.org", "fourth-example.wildcard.org", "*.org")
     l.appliance.api.put(objects.tls_secret(INFRA, "tls-validity-checks-certificate", *authority.server("org", *names)))
     context = ssl.create_default_context(cafile=authority.ca)
     context.check_hostname = False  # names of two labels below the wildcard are asked for, too
+    return context
+
+
+def https(l, *routes):
+    """Waits until the HTTPS Gateway takes the routes; its address, and what a client trusts."""
+    context = server_context(l)
     return accepted(l, HTTPS_GATEWAY, *routes), context
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names that the conformance suite's tests share, and which of its HTTPRoute tests do not run here yet.
+"""The names that the conformance suite's tests share, and which of its tests do not run here yet.
 
 NOT_YET: the test's ShortName and the feature that it waits for. A test that is written, but waits, runs as soon as its
 line is gone; `test_conformance_complete.py` holds both sides together.

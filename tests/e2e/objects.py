@@ -40,6 +40,20 @@ def tls_secret(ns, name, certificate, key):
             "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
 
 
+def config_map(ns, name, **data):
+    """Keys with an underscore for each dot: ca_crt is ca.crt."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": ns, "name": name},
+            "data": {k.replace("_", "."): v for k, v in data.items()}}
+
+
+def grant(ns, name, from_kind, from_ns, to_kind):
+    """Objects of `from_kind` in `from_ns` may refer to the core kind `to_kind` in `ns`."""
+    return {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
+            "metadata": {"namespace": ns, "name": name},
+            "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": from_kind, "namespace": from_ns}],
+                     "to": [{"group": "", "kind": to_kind}]}}
+
+
 def https(name, *secrets, port=443, **listener):
     """A listener that shows the certificates of these Secrets: names, or certificateRefs."""
     refs = [{"name": s} if isinstance(s, str) else s for s in secrets]

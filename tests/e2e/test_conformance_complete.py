@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conformance: every HTTPRoute test of the suite has its test here, or stands in the table of those that wait."""
+"""Conformance: every test of the suite of the kinds that are looked at has its test here, or stands in the table of
+those that wait."""
 import collections
 import glob
 import importlib
@@ -12,12 +13,13 @@ import suite
 from conformance_names import NOT_YET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OFFICIAL = re.compile(r'ShortName: *"(HTTPRoute\w+)".*?Features:[^{]*\{(.*?)\}', re.DOTALL)
+KINDS = r"HTTPRoute|GatewayFrontend|GatewayInvalidFrontend"
+OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w+)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
 CORE = {"Gateway", "HTTPRoute"}
 
 
 def official():
-    """{ShortName: names of the features that it needs} of the suite's HTTPRoute tests."""
+    """{ShortName: names of the features that it needs} of the suite's tests of these kinds."""
     found = {}
     for path in glob.glob(os.path.join(conformance.build.suite_files(), "tests", "*.go")):
         with open(path, encoding="utf-8") as f:
@@ -41,22 +43,22 @@ def claimed():
 
 
 @suite.test("S4")
-def every_httproute_test_of_the_suite_is_here_or_is_known_to_wait():
+def every_test_of_the_suite_is_here_or_is_known_to_wait():
     names, mine = set(official()), collections.Counter(written())
     assert [n for n, times in mine.items() if times > 1] == [], "a test is here twice"
     assert names - set(mine) - set(NOT_YET) == set(), "the suite has tests that nobody thought of"
     assert set(mine) - names == set(), "the suite has no such tests"
     assert set(NOT_YET) - names == set(), "the table names what does not exist"
-    print(f"    of {len(names)} HTTPRoute tests {len(names - set(NOT_YET))} run here; "
+    print(f"    of {len(names)} tests {len(names - set(NOT_YET))} run here; "
           f"{len(set(NOT_YET) & set(mine))} of the {len(NOT_YET)} that wait are written", flush=True)
 
 
 @suite.test("S2 S4")
-def no_feature_of_httproutes_is_claimed_whose_tests_do_not_run():
+def no_feature_is_claimed_whose_tests_do_not_run():
     of, features = official(), claimed()
     for name in NOT_YET:
         extended = of[name] - CORE
         assert not extended or extended - features, f"{name} waits, but {extended} are claimed"
     running = set().union(*(of[name] for name in of if name not in NOT_YET))
-    unproved = {f for f in features if f.startswith("HTTPRoute")} - running
+    unproved = {f for f in features if re.match(KINDS, f)} - running
     assert not unproved, f"no test runs for {unproved}"

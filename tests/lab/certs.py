@@ -23,14 +23,24 @@ class Authority:
         return os.path.join(self.folder, name)
 
     def server(self, label, *names, key="ec"):
-        """(certificate, key) as PEM texts for these names; other files of that label are written over."""
+        """(certificate, key) as PEM texts for these names, of hosts or URIs; other files of that label are written
+        over."""
         crt, private, csr, ext = (self.path(f"{label}.{end}") for end in ("crt", "key", "csr", "ext"))
         with open(ext, "w", encoding="ascii") as f:
-            f.write("subjectAltName=" + ",".join(f"DNS:{n}" for n in names) + "\n")
+            f.write("subjectAltName=" + ",".join(f"{'URI' if '://' in n else 'DNS'}:{n}" for n in names) + "\n")
         openssl("req", "-nodes", "-subj", f"/CN={label}", *KEYS[key], "-keyout", private, "-out", csr)
         openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self._key, "-CAcreateserial", "-days", "2",
                 "-extfile", ext, "-out", crt)
         return tuple(_text(p) for p in (crt, private))
+
+    def client(self, label):
+        """What curl shows as a client of that name, as its options; the files are made anew."""
+        self.server(label, f"{label}.client.example")
+        return ["--cert", self.path(f"{label}.crt"), "--key", self.path(f"{label}.key")]
+
+    def text(self):
+        """The CA's certificate."""
+        return _text(self.ca)
 
 
 def _text(path):

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates and keys on their way from mgmtd to the workers, and over a restart. */
 #include "abi/keys.h"
+#include "attach/plan.h"
 #include "compile/image_builder.h"
+#include "compile/keys.h"
 #include "house.h"
 #include "image_companion.h"
 #include "keyring.h"
@@ -89,8 +91,38 @@ static uint32_t send_identity(int s, const struct test_cert *cert)
     return fault;
 }
 
-/* Publishes an image with a listener that shows this certificate; the fault of the answer. */
-static uint32_t publish(int s, uint64_t generation, const struct test_cert *cert)
+/* A bundle of that text, under its own id. */
+static struct plan_clients clients_of(struct slice pem)
+{
+    const struct slice parts[] = {SLICE_LIT(KEYS_BUNDLE_PREFIX), pem};
+    struct plan_clients clients = {.auth = IMAGE_CLIENT_AUTH_REQUIRED, .bundle.pem = pem};
+    uint8_t digest[DIGEST_BYTES];
+    REQUIRE(digest_sha256(parts, 2, digest));
+    memcpy(clients.bundle.id.bytes, digest, sizeof(clients.bundle.id.bytes));
+    return clients;
+}
+
+/* Sends a segment of the server's identity and a bundle. */
+static uint32_t send_with_bundle(int s, const struct plan_clients *clients)
+{
+    const struct test_cert *cert = &test_certs()->server;
+    struct plan_identity identity = {"n/cert", id_of(cert->certificate), cert->certificate,
+                                     cert->key};
+    struct plan_listener listener = {
+        .is_served = true, .n_identities = 1, .identities = &identity, .clients = clients};
+    struct plan plan = {.n_listeners = 1, .listeners = &listener};
+    void *data;
+    size_t len;
+    REQUIRE(keys_segment_new(&(struct keys_segment_input){.plan = &plan}, &data, &len) == 0);
+    uint32_t fault = send_bytes(s, data, len, SEALS);
+    keys_segment_free(data);
+    return fault;
+}
+
+/* Publishes an image with a listener that shows this certificate, and asks clients for one of the
+ * bundle (NULL: it does not); the fault of the answer. */
+static uint32_t publish_asking(int s, uint64_t generation, const struct test_cert *cert,
+                               const struct keys_id *bundle)
 {
     size_t len;
     void *image;
@@ -99,6 +131,8 @@ static uint32_t publish(int s, uint64_t generation, const struct test_cert *cert
     struct image_builder *b = image_builder_new();
     REQUIRE(image_builder_listener(b, "n/gw/tls", "", IMAGE_PROTOCOL_HTTPS, 443) == 0);
     REQUIRE(image_builder_identity(b, &id, "n/cert") == 0);
+    if (bundle != NULL)
+        REQUIRE(image_builder_client_auth(b, IMAGE_CLIENT_AUTH_REQUIRED, bundle, "n/cas") == 0);
     REQUIRE(image_builder_finish(b, generation, &image, &len) == 0);
     image_builder_free(b);
     struct control_publish body = {.generation = generation, .length = len};
@@ -109,16 +143,21 @@ static uint32_t publish(int s, uint64_t generation, const struct test_cert *cert
     REQUIRE(house_receive(&house, s, &reply));
     CHECK_EQ(reply.body.result.type, CONTROL_PUBLISH);
     if (reply.body.result.fault == IMAGE_FAULT_KEYS)
-        CHECK(strstr(reply.body.result.text, "Secret n/cert") != NULL);
+        CHECK(strstr(reply.body.result.text, bundle != NULL ? "n/cas" : "n/cert") != NULL);
     return reply.body.result.fault;
 }
 
-/* How many identities the current image leads to; -1: there is none. */
+static uint32_t publish(int s, uint64_t generation, const struct test_cert *cert)
+{
+    return publish_asking(s, generation, cert, NULL);
+}
+
+/* How many identities and bundles the current image leads to; -1: there is none. */
 static int identities_now(void)
 {
     struct generation *g = generation_current(housekeeping_generations(house.h));
     const struct image_companion *companion = g != NULL ? generation_companion(g) : NULL;
-    return companion != NULL ? (int)companion->keys->n : -1;
+    return companion != NULL ? (int)companion->keys->n_held : -1;
 }
 
 TEST(an_image_is_taken_when_its_keys_came_before_it)
@@ -148,6 +187,26 @@ TEST(an_image_keeps_identities_that_the_ring_has_lost)
     house_workers_follow(&house);
     housekeeping_poll(house.h, 0);
     CHECK_EQ(identities_now(), 1);
+    down(s);
+}
+
+TEST(an_image_that_asks_clients_for_certificates_needs_the_cas)
+{
+    const struct test_certs *c = test_certs();
+    int s = up();
+    struct plan_clients clients = clients_of(c->ca.certificate);
+    CHECK_EQ(send_identity(s, &c->server), KEYS_FAULT_OK);
+    CHECK_EQ(publish_asking(s, 1, &c->server, &clients.bundle.id), IMAGE_FAULT_KEYS);
+    CHECK_EQ(send_with_bundle(s, &clients), KEYS_FAULT_OK);
+    struct keys_id identity = id_of(c->server.certificate); /* which is no bundle */
+    CHECK_EQ(publish_asking(s, 1, &c->server, &identity), IMAGE_FAULT_KEYS);
+    CHECK_EQ(publish_asking(s, 1, &c->server, &clients.bundle.id), IMAGE_FAULT_OK);
+    CHECK_EQ(identities_now(), 2);
+    struct plan_clients bad = clients_of(SLICE_LIT("no PEM"));
+    CHECK_EQ(send_with_bundle(s, &bad), KEYS_FAULT_BUNDLE);
+    bad.bundle.id = id_of(bad.bundle.pem); /* as if it were an identity's */
+    CHECK_EQ(send_with_bundle(s, &bad), KEYS_FAULT_ID);
+    CHECK_EQ(identities_now(), 2);
     down(s);
 }
 
@@ -227,6 +286,7 @@ TEST(an_observer_may_not_send_keys)
 
 UNIT_MAIN("dataplane/keys", T(an_image_is_taken_when_its_keys_came_before_it),
           T(an_image_keeps_identities_that_the_ring_has_lost),
+          T(an_image_that_asks_clients_for_certificates_needs_the_cas),
           T(what_is_wrong_with_keys_is_said_and_those_before_stay),
           T(a_restart_serves_the_last_image_with_its_keys),
           T(without_its_keys_the_last_image_is_refused_and_both_are_moved_aside),

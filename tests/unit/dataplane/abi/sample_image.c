@@ -273,6 +273,7 @@ static void add_secure(struct image_builder *b, const struct ip_addr *vip)
     uint32_t secure = image_builder_listener(b, "infra/gw/tls", "", IMAGE_PROTOCOL_HTTPS, 443);
     REQUIRE(image_builder_identity(b, &ids[0], "infra/one") == 0);
     REQUIRE(image_builder_identity(b, &ids[1], "infra/two") == 0);
+    REQUIRE(image_builder_client_auth(b, IMAGE_CLIENT_AUTH_REQUIRED, &ids[0], "infra/ca") == 0);
     REQUIRE(image_builder_bind(b, vip, 443, secure) == 0);
     REQUIRE(image_builder_bind(b, vip, 80, secure) == -EPROTO);
 }

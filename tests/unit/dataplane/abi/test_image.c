@@ -205,6 +205,39 @@ TEST(only_a_listener_that_terminates_tls_has_identities)
     free(data);
 }
 
+TEST(who_asks_clients_for_certificates_knows_whose)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_listener *secure = &v.listeners[v.n_listeners - 1];
+    const struct image_listener *plain = &v.listeners[0];
+    const struct {
+        const void *at;
+        uint8_t byte;
+        enum image_fault fault;
+    } rows[] = {
+        {&secure->client_auth, IMAGE_CLIENT_AUTH_NONE, IMAGE_FAULT_VALUE},
+        {&secure->client_auth, IMAGE_CLIENT_AUTHS, IMAGE_FAULT_VALUE},
+        {&secure->bundle, 1, IMAGE_FAULT_INDEX},
+        {&plain->client_auth, IMAGE_CLIENT_AUTH_REQUIRED, IMAGE_FAULT_VALUE},
+        {&plain->bundle, 0, IMAGE_FAULT_VALUE},
+    };
+    REQUIRE(secure->client_auth == IMAGE_CLIENT_AUTH_REQUIRED && v.n_bundles == 1);
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
+        CHECK_EQ(section, IMAGE_SECTION_LISTENERS);
+    }
+    CHECK_EQ(fault_with(data, len, &secure->client_auth, IMAGE_CLIENT_AUTH_FALLBACK, &section),
+             IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, (const uint8_t *)&v.bundles[0].name.offset + 3, 0x7f, &section),
+             IMAGE_FAULT_STRING);
+    CHECK_EQ(section, IMAGE_SECTION_BUNDLES);
+    free(data);
+}
+
 TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
 {
     size_t len;
@@ -838,6 +871,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
           T(only_a_listener_that_terminates_tls_has_identities),
+          T(who_asks_clients_for_certificates_knows_whose),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
           T(what_is_spoken_is_the_same_to_all_of_a_group),

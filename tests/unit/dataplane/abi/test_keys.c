@@ -103,5 +103,21 @@ TEST(each_fault_of_an_entry_names_the_entry)
     CHECK_EQ(check(&s, &index), KEYS_FAULT_ENTRY);
 }
 
+TEST(an_entry_without_a_key_is_a_bundle_and_has_no_place_for_one)
+{
+    struct two s = good();
+    uint32_t index = 0;
+    CHECK(!keys_is_bundle(&s.entries[1]));
+    s.entries[1].key_length = 0;
+    CHECK_EQ(check(&s, &index), KEYS_FAULT_ENTRY);
+    CHECK_EQ(index, 1);
+    s.entries[1].key_offset = 0;
+    CHECK_EQ(check(&s, &index), KEYS_FAULT_OK);
+    CHECK(keys_is_bundle(&s.entries[1]));
+    s.entries[1].certificate_length = 0;
+    CHECK_EQ(check(&s, &index), KEYS_FAULT_ENTRY);
+}
+
 UNIT_MAIN("abi/keys", T(a_good_segment_and_an_empty_one_pass),
+          T(an_entry_without_a_key_is_a_bundle_and_has_no_place_for_one),
           T(each_fault_of_the_whole_has_its_name), T(each_fault_of_an_entry_names_the_entry))

@@ -7,8 +7,10 @@
 #include "tls/tls.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_tickets.h"
+#include "tls/tls_trust.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -499,6 +501,8 @@ TEST(bad_configuration_is_refused_with_its_reason)
 struct front {
     struct tls_identity *ours, *strange;
     char asked[64];
+    enum tls_client_auth client_auth; /* and the trust: of all names */
+    struct tls_trust *trust;
     unsigned ends[TLS_HANDSHAKE_lost + 1];
 };
 
@@ -510,6 +514,8 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
         ret->identities[ret->n++] = f->ours;
     else if (strcmp(server_name, "strange.test") == 0)
         ret->identities[ret->n++] = f->strange;
+    ret->client_auth = f->client_auth;
+    ret->trust = f->trust;
 }
 
 static void on_handshake(void *arg, enum tls_handshake end)
@@ -535,14 +541,12 @@ static void front_free(struct front *f)
     tls_identity_free(f->strange);
 }
 
-/* A client that asks the front for `name`; a CA it does not have makes it trust anybody. */
-static struct setup *ask_front(struct front *f, const char *name, bool is_trusting)
+/* A client of the front that asks for `name`. */
+static struct setup *ask_front_as(struct front *f, const char *name,
+                                  const struct tls_client_config *client)
 {
     struct tls_server_config server = server_config();
-    struct tls_client_config client = client_config();
-    if (is_trusting)
-        client.ca = slice_of_str("");
-    struct setup *u = setup_new(&server, &client);
+    struct setup *u = setup_new(&server, client);
     tls_context_free(u->server_context);
     REQUIRE(tls_front_new("http/1.1", &front_ops, NULL, &u->server_context) == TLS_FAULT_OK);
     fake_join(&u->low_client, &u->low_server, FAKE_CAPACITY_MAX);
@@ -555,6 +559,78 @@ static struct setup *ask_front(struct front *f, const char *name, bool is_trusti
     u->server.s->on_event = on_event;
     run(u, 20);
     return u;
+}
+
+/* The same without a certificate; a CA it does not have makes it trust anybody. */
+static struct setup *ask_front(struct front *f, const char *name, bool is_trusting)
+{
+    struct tls_client_config client = client_config();
+    if (is_trusting)
+        client.ca = slice_of_str("");
+    return ask_front_as(f, name, &client);
+}
+
+/* Is a client that shows this certificate (NULL: none) let in? Its subject, as the front knows it,
+ * into `ret`. */
+static bool lets_in(struct front *f, const struct test_cert *cert, char ret[64])
+{
+    struct tls_client_config client = client_config();
+    if (cert != NULL) {
+        client.certificate_chain = cert->certificate;
+        client.private_key = cert->key;
+    }
+    struct setup *u = ask_front_as(f, "box.test", &client);
+    bool is_in = tls_is_established(u->server.s);
+    snprintf(ret, 64, "%s", tls_peer_subject(u->server.s));
+    setup_free(u);
+    return is_in;
+}
+
+TEST(a_front_lets_in_whom_the_trust_of_the_name_knows)
+{
+    const struct test_certs *c = test_certs();
+    struct front f = front_new();
+    char subject[64];
+    REQUIRE(tls_trust_new(c->ca.certificate, &f.trust) == TLS_FAULT_OK);
+    f.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    CHECK(lets_in(&f, &c->client, subject));
+    CHECK_STR(subject, "CN=controller,O=test");
+    CHECK(!lets_in(&f, NULL, subject));
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_no_certificate], 1);
+    CHECK(!lets_in(&f, &c->stranger, subject));
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_bad_certificate], 1);
+    f.client_auth = TLS_CLIENT_AUTH_FALLBACK;
+    CHECK(lets_in(&f, &c->client, subject));
+    CHECK_STR(subject, "CN=controller,O=test");
+    CHECK(lets_in(&f, NULL, subject));
+    CHECK(lets_in(&f, &c->stranger, subject));
+    CHECK_STR(subject, ""); /* who shows what does not verify is nobody */
+    tls_trust_free(f.trust);
+    f.trust = NULL;
+    f.client_auth = TLS_CLIENT_AUTH_NONE;
+    CHECK(lets_in(&f, &c->stranger, subject));
+    CHECK_EQ(f.ends[TLS_HANDSHAKE_full], 5);
+    front_free(&f);
+}
+
+TEST(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not)
+{
+    const struct test_certs *c = test_certs();
+    struct front f = front_new();
+    char subject[64], text[8192];
+    REQUIRE(tls_trust_new(c->client.certificate, &f.trust) == TLS_FAULT_OK);
+    f.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    CHECK(lets_in(&f, &c->client, subject));
+    CHECK(!lets_in(&f, &c->server, subject));
+    struct tls_trust *none = NULL;
+    CHECK_EQ(tls_trust_new(SLICE_LIT(""), &none), TLS_FAULT_CA);
+    CHECK_EQ(tls_trust_new(c->client.key, &none), TLS_FAULT_CA);
+    int n = snprintf(text, sizeof(text), "%.*s-----BEGIN CERTIFICATE-----\nx\n",
+                     (int)c->ca.certificate.len, (const char *)c->ca.certificate.ptr);
+    CHECK_EQ(tls_trust_new(slice_of(text, (size_t)n), &none), TLS_FAULT_CA);
+    CHECK(none == NULL);
+    tls_trust_free(f.trust);
+    front_free(&f);
 }
 
 TEST(server_name_chooses_who_is_shown)
@@ -691,6 +767,8 @@ UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(of_several_protocols_the_servers_first_is_chosen),
           T(client_refuses_a_wrong_name_and_a_strange_ca),
           T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
+          T(a_front_lets_in_whom_the_trust_of_the_name_knows),
+          T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
           T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
           T(ticket_keys_are_read_as_they_were_set),
           T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))

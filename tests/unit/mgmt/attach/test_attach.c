@@ -44,6 +44,11 @@ TEST(a_wrong_listener_says_why_and_leaves_the_others_alone)
     scenario_check("listeners.yaml");
 }
 
+TEST(a_gateway_asks_clients_for_certificates_by_port)
+{
+    scenario_check("clients.yaml");
+}
+
 TEST(a_wrong_backend_says_why_and_keeps_its_share)
 {
     scenario_check("backends.yaml");
@@ -122,6 +127,7 @@ int main(int argc, char **argv)
         T(parent_references_select_listeners_by_name_and_port),
         T(hostnames_of_listener_and_route_intersect),
         T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
+        T(a_gateway_asks_clients_for_certificates_by_port),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),

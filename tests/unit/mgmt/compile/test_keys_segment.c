@@ -88,6 +88,29 @@ TEST(what_was_there_before_stays_beside_what_comes)
     keys_segment_free(data);
 }
 
+TEST(a_bundle_of_cas_is_an_entry_without_a_key_and_there_once)
+{
+    static const struct plan_clients clients = {
+        .auth = IMAGE_CLIENT_AUTH_REQUIRED,
+        .bundle = {"a/ca", {{4}}, {(const uint8_t *)"CCCC", 4}}};
+    struct plan_listener listeners[] = {listener(0, 1, true), listener(1, 1, true),
+                                        listener(3, 1, false)};
+    struct plan plan = {.n_listeners = 3, .listeners = listeners};
+    void *data;
+    size_t len;
+    uint32_t index;
+    for (unsigned i = 0; i < 3; i++)
+        listeners[i].clients = &clients;
+    REQUIRE(make(&plan, NULL, &data, &len) == 0);
+    REQUIRE(keys_check(data, len, &index) == KEYS_FAULT_OK);
+    REQUIRE(((const struct keys_header *)data)->count == 3);
+    const struct keys_entry *e = &keys_entries(data)[2];
+    CHECK(keys_is_bundle(e));
+    CHECK_EQ(e->id.bytes[0], 4);
+    CHECK_EQ(keys_certificate(data, e).len, 4);
+    keys_segment_free(data);
+}
+
 TEST(a_plan_without_identities_makes_an_empty_segment)
 {
     struct plan plan = {0};
@@ -102,4 +125,5 @@ TEST(a_plan_without_identities_makes_an_empty_segment)
 UNIT_MAIN("mgmt/compile/keys", T(ticket_keys_stand_behind_the_identities),
           T(each_identity_of_a_served_listener_is_there_once_in_order),
           T(what_was_there_before_stays_beside_what_comes),
+          T(a_bundle_of_cas_is_an_entry_without_a_key_and_there_once),
           T(a_plan_without_identities_makes_an_empty_segment))
