@@ -145,6 +145,18 @@ static inline uint64_t image_below_hash(uint64_t hash, bool is_exact)
     return hash ^ (is_exact ? 0x9e3779b97f4a7c15 : 0xc2b2ae3d27d4eb4f); /* any two that differ */
 }
 
+/* Do we terminate TLS on a listener of this protocol (enum image_protocol)? */
+static inline bool image_is_terminated(uint8_t protocol)
+{
+    return protocol == IMAGE_PROTOCOL_HTTPS || protocol == IMAGE_PROTOCOL_TLS_TERMINATED;
+}
+
+/* Do clients speak TLS at a bind of this kind (enum image_bind_kind)? */
+static inline bool image_is_tls_bind(uint8_t kind)
+{
+    return kind == IMAGE_BIND_HTTPS || kind == IMAGE_BIND_TLS;
+}
+
 /* What a route of that name is known by in every image: a hash that is never 0. */
 uint64_t image_route_id(struct slice name);
 

@@ -11,7 +11,7 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
     if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
         return IMAGE_FAULT_RESERVED;
     if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
-        e->is_tls > 1 || e->is_proxied > 1 ||
+        e->kind >= IMAGE_BIND_KINDS || e->is_proxied > 1 ||
         e->n_trusted > (e->is_proxied ? IMAGE_TRUSTED_PER_BIND_MAX : 0))
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted))
@@ -55,9 +55,11 @@ enum image_fault image_whole_bind_slots(const struct image_view *v)
 /* Only who terminates TLS needs to prove who it is, and then it must. */
 static bool has_its_identities(const struct image_listener *e)
 {
-    if (e->protocol == IMAGE_PROTOCOL_HTTPS)
+    if (image_is_terminated(e->protocol))
         return e->n_identities >= 1 && e->n_identities <= IMAGE_IDENTITIES_PER_LISTENER_MAX;
-    return e->protocol == IMAGE_PROTOCOL_HTTP && e->n_identities == 0 && e->first_identity == 0;
+    bool is_other = e->protocol == IMAGE_PROTOCOL_HTTP || e->protocol == IMAGE_PROTOCOL_TLS ||
+                    e->protocol == IMAGE_PROTOCOL_TCP;
+    return is_other && e->n_identities == 0 && e->first_identity == 0;
 }
 
 /* Who asks clients for certificates must know whose. */

@@ -313,12 +313,22 @@ enum image_backend_protocol {
         IMAGE_BACKEND_PROTOCOLS
 };
 
+/* What clients speak at an address and port. */
+enum image_bind_kind {
+    IMAGE_BIND_HTTP = 0,
+    IMAGE_BIND_HTTPS = 1, /* TLS, and all its listeners are HTTPS */
+    IMAGE_BIND_TLS = 2,   /* TLS, and some are TLS: before anybody answers, the server name that the
+                             client asks for tells whose the connection is */
+    IMAGE_BIND_TCP = 3,   /* whatever its one listener's backends do */
+    IMAGE_BIND_KINDS
+};
+
 /* A local address and TCP port. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
-    uint8_t is_tls;     /* 0 or 1: clients speak TLS, and its listeners are HTTPS */
+    uint8_t kind;       /* enum image_bind_kind */
     uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
     uint8_t reserved[3];
     uint32_t root; /* of the trie of listener hostnames; two binds may share one */
@@ -336,6 +346,9 @@ struct image_prefix {
 enum image_protocol {
     IMAGE_PROTOCOL_HTTP = 1,
     IMAGE_PROTOCOL_HTTPS = 2, /* TLS is terminated */
+    IMAGE_PROTOCOL_TLS = 3,   /* it is passed on as it came; the server name tells the host */
+    IMAGE_PROTOCOL_TLS_TERMINATED = 4, /* it is terminated, and what is in it is passed on */
+    IMAGE_PROTOCOL_TCP = 5,            /* all is passed on; the host is empty */
 };
 
 /* Whether clients have to say who they are: X(NAME, text as in Gateway). */
@@ -358,7 +371,8 @@ struct image_listener {
     uint16_t port;
     uint8_t protocol;        /* enum image_protocol */
     uint8_t client_auth;     /* enum image_client_auth; NONE but with HTTPS */
-    uint32_t first_identity; /* HTTPS: 1..IMAGE_IDENTITIES_PER_LISTENER_MAX; else 0, none */
+    uint32_t first_identity; /* where TLS is terminated: 1..IMAGE_IDENTITIES_PER_LISTENER_MAX; else
+                                0, none */
     uint32_t n_identities;
     uint32_t bundle; /* that clients are verified by; IMAGE_NONE: with NONE */
 };

@@ -15,6 +15,7 @@
 
 #define END_PREFIX "proxy_end_"
 #define REFUSED_PREFIX "http_" /* so the line says "refused_", which no other end begins with */
+#define L4_PREFIX "proxy_"     /* likewise "l4_end_" */
 #define ESCAPED_BYTES_MAX 6u   /* "\u001f", of one byte */
 
 /* A line while it grows; its end is never reached, for all that is put in has a bound. */
@@ -259,10 +260,16 @@ static bool is_refused(const struct access_record *r)
     return r->end >= STAT_http_refused_bare_cr && r->end <= STAT_http_refused_content_long;
 }
 
+/* Was it a connection that was passed on, or should have been? */
+static bool is_l4(const struct access_record *r)
+{
+    return r->end >= STAT_proxy_l4_end_complete && r->end <= STAT_proxy_l4_end_cut;
+}
+
 static void put_end(struct line *l, const struct told *t)
 {
-    size_t prefix = strlen(is_refused(t->r) ? REFUSED_PREFIX : END_PREFIX);
-    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + prefix);
+    const char *prefix = is_refused(t->r) ? REFUSED_PREFIX : is_l4(t->r) ? L4_PREFIX : END_PREFIX;
+    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + strlen(prefix));
 }
 
 /* A name of the image; NULL: there is no such thing. */
@@ -280,6 +287,20 @@ static void put_listener(struct line *l, const struct told *t)
 {
     bool is_there = t->v != NULL && t->r->listener < t->v->n_listeners;
     put_name(l, t->v, is_there ? &t->v->listeners[t->r->listener].name : NULL);
+}
+
+static void put_protocol(struct line *l, const struct told *t)
+{
+    static const char *const names[] = {
+        [IMAGE_PROTOCOL_HTTP] = "HTTP", [IMAGE_PROTOCOL_HTTPS] = "HTTPS",
+        [IMAGE_PROTOCOL_TLS] = "TLS",   [IMAGE_PROTOCOL_TLS_TERMINATED] = "TLS",
+        [IMAGE_PROTOCOL_TCP] = "TCP",
+    };
+    bool is_there = t->v != NULL && t->r->listener < t->v->n_listeners;
+    if (is_there)
+        put(l, "\"%s\"", names[t->v->listeners[t->r->listener].protocol]);
+    else
+        put(l, "null");
 }
 
 static void put_backend(struct line *l, const struct told *t)
@@ -317,7 +338,7 @@ size_t access_line_write(const struct access_record *r, const struct image_view 
     const struct told told = {.r = r, .v = v, .epoch_us = epoch_us};
     struct line l = {.bytes = line};
     bool is_request = r->end >= STAT_proxy_end_complete && r->end <= STAT_proxy_end_client_gone;
-    ASSERT(fields != 0 && (is_request || is_refused(r)));
+    ASSERT(fields != 0 && (is_request || is_refused(r) || is_l4(r)));
     for (unsigned i = 0; i < ACCESS_FIELDS; i++) {
         if ((fields >> i & 1) == 0)
             continue;

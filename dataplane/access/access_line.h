@@ -26,14 +26,15 @@
     X(local_port, true, "the port that the client spoke to")                                       \
     X(worker, true, "whose the connection is")                                                     \
     X(method, true, "the method")                                                                  \
-    X(host, true, "the host, lower case, without the port")                                        \
+    X(host, true, "the host or (TLS) server name, lower case, without the port")                   \
     X(path, true, "the path as it was matched, without the query")                                 \
     X(query, false, "the query; it may hold secrets, so ask for it by name")                       \
     X(is_cut, true, "the texts above did not fit into 512 bytes")                                  \
     X(status, true, "of the answer that the client got; null: none")                               \
     X(end, true,                                                                                   \
-      "how it ended, so the reason for a 502, 503, 504: proxy_end_*; or http_refused_*")           \
+      "how it ended, so the reason for a 502, 503, 504: proxy_end_*, http_refused_*, proxy_l4_*")  \
     X(listener, true, "namespace/gateway/listener")                                                \
+    X(protocol, true, "the listener's: HTTP, HTTPS, TLS, TCP")                                     \
     X(route, true, "namespace/name of the route")                                                  \
     X(rule, true, "the rule's place in its route, from 0")                                         \
     X(backend, true, "namespace/service:port")                                                     \

@@ -14,7 +14,7 @@
 #include "base/assert.h"
 #include "base/minmax.h"
 #include "http/http_glimpse.h"
-#include "proxy/proxy_priv.h"
+#include "proxy/l4.h"
 
 /* What is kept of a request's head. */
 struct access_note {
@@ -228,4 +228,30 @@ void access_tell_refused(struct proxy_conn *c, enum http_fault fault)
         http_glimpse(slice_of(request->bytes, request->len), &seen);
     take_texts(&note, seen.method, seen.host, seen.path, chance);
     tell(&e, proxy_fault_stat(fault, false));
+}
+
+void access_tell_l4(const struct l4 *l, enum stat_id why)
+{
+    struct core *core = l->proxy->core;
+    struct access_note note;
+    struct exchange e = no_exchange(l->client, &note, 0);
+    uint32_t chance = (uint32_t)(rng_next(&core->rng) >> 32);
+    uint32_t wants;
+    if (!is_wanted(&core->obs, chance, &wants))
+        return;
+    take_texts(&note, SLICE_LIT(""), slice_of_str(l->server_name), SLICE_LIT(""), chance);
+    e.is_answered = why == STAT_proxy_l4_end_complete;
+    e.failed = l->asked;
+    e.is_tunnel = true; /* as one it has no image any more, but the places in it */
+    e.is_matched = true;
+    e.generation = l->generation;
+    e.backend_index = l->backend;
+    e.route = (struct route_result){
+        .outcome = ROUTE_OUTCOME_RULE, .listener = l->listener, .rule = l->rule};
+    e.tries = l->tries;
+    e.request_bytes = l->up_bytes;
+    e.response_bytes = l->down_bytes;
+    e.begin_us = l->begin_us;
+    e.connect_us = l->connect_us;
+    tell(&e, why);
 }

@@ -2,7 +2,7 @@
 /* Client connections: accepted, timed, closed. What some begin with is in conn_header.c, what is
  * asked on them in exchange.c. */
 #include "base/assert.h"
-#include "proxy/proxy_priv.h"
+#include "proxy/l4.h"
 
 static struct proxy_conn *conn_of(struct http_server *s)
 {
@@ -41,7 +41,9 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
     if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
         return false;
     /* Whether it speaks TLS is open until its header is there. */
-    if (c->unheaded == NULL && v->binds[bind].is_tls != c->is_tls)
+    uint8_t kind = v->binds[bind].kind;
+    bool is_same = c->is_tls ? image_is_tls_bind(kind) : kind == IMAGE_BIND_HTTP;
+    if (c->unheaded == NULL && !is_same)
         return false;
     *ret_bind = bind;
     return true;
@@ -180,7 +182,10 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
     ASSERT(c->exchange == NULL);
     if (c->unheaded != NULL) {
-        conn_header_timeout(c);
+        if (c->is_hello)
+            hello_timeout(c);
+        else
+            conn_header_timeout(c);
         return;
     }
     if (c->http.phase == HTTP_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
@@ -202,11 +207,10 @@ static const struct image_bind *bind_of(const struct proxy *p, const struct stre
     return is_there ? &v->binds[bind] : NULL;
 }
 
-bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
+bool proxy_conn_serve(struct proxy_conn *c, struct stream *s, bool is_tls)
 {
-    ASSERT(c->unheaded == NULL && c->http.stream == NULL);
-    const struct image_bind *at = bind_of(c->proxy, &c->addrs);
-    struct stream *top = at != NULL && at->is_tls ? secure_accept(c, s) : s;
+    ASSERT(c->unheaded == NULL && c->http.stream == NULL && c->l4 == NULL);
+    struct stream *top = is_tls ? secure_accept(c, s) : s;
     if (top == NULL) {
         c->unheaded = s;
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
@@ -215,6 +219,23 @@ bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
     http_server_init(&c->http, top, &c->proxy->env, &server_ops, c->proxy);
     arm(c, c->proxy->config.keep_alive_ms);
     return true;
+}
+
+bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
+{
+    const struct image_bind *at = bind_of(c->proxy, &c->addrs);
+    switch (at != NULL ? (enum image_bind_kind)at->kind : IMAGE_BIND_HTTP) {
+    case IMAGE_BIND_TLS:
+        arm(c, c->proxy->config.head_ms);
+        hello_await(c, s);
+        return true;
+    case IMAGE_BIND_TCP:
+        return l4_accept(c, s, (uint32_t)(at - c->proxy->image.view->binds));
+    case IMAGE_BIND_HTTPS:
+        return proxy_conn_serve(c, s, true);
+    default:
+        return proxy_conn_serve(c, s, false);
+    }
 }
 
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)

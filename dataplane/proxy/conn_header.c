@@ -24,8 +24,7 @@ void conn_header_timeout(struct proxy_conn *c)
     refuse(c, STAT_proxy_header_late);
 }
 
-/* Gives its stream back, in good order or already over. */
-static void let_go(struct proxy_conn *c, enum stat_id why)
+void proxy_conn_let_go(struct proxy_conn *c, enum stat_id why)
 {
     stat_inc(c->proxy->core, why);
     stream_release(c->unheaded);
@@ -125,7 +124,7 @@ static void on_bytes(struct proxy_conn *c)
     if (!stream_is_eof(c->unheaded))
         return;
     if (c->part == NULL)
-        let_go(c, STAT_proxy_conn_end_client);
+        proxy_conn_let_go(c, STAT_proxy_conn_end_client);
     else
         refuse(c, STAT_proxy_header_cut);
 }
@@ -135,7 +134,7 @@ static void on_stream(struct stream *s, unsigned events)
     struct proxy_conn *c = s->owner;
     ASSERT(c->unheaded == s);
     if ((events & STREAM_CLOSED) != 0)
-        let_go(c, STAT_proxy_conn_end_lost_idle);
+        proxy_conn_let_go(c, STAT_proxy_conn_end_lost_idle);
     else if ((events & STREAM_READABLE) != 0)
         on_bytes(c);
 }
@@ -159,18 +158,24 @@ bool conn_header_is_trusted(const struct image_view *v, const struct image_bind 
     return bind->n_trusted == 0;
 }
 
-struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
-                                 enum image_proxy_header header,
-                                 uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
+struct slice conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
+                               uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
 {
     struct proxy_protocol_ends ends = {.source = c->addrs.remote,
                                        .destination = c->asked,
                                        .source_port = c->addrs.remote_port,
                                        .destination_port = c->asked_port};
-    if (header == IMAGE_PROXY_HEADER_NONE || upstream_conn_is_reused(to))
+    if (header == IMAGE_PROXY_HEADER_NONE)
         return slice_of(buf, 0);
     if (header == IMAGE_PROXY_HEADER_V1)
         return slice_of(buf, proxy_protocol_write_v1(&ends, buf));
     ASSERT(header == IMAGE_PROXY_HEADER_V2);
     return slice_of(buf, proxy_protocol_write_v2(&ends, buf));
+}
+
+struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
+                                 enum image_proxy_header header,
+                                 uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
+{
+    return upstream_conn_is_reused(to) ? slice_of(buf, 0) : conn_header_write(c, header, buf);
 }

@@ -4,6 +4,7 @@
  * address, or what a header or a cookie of the request says. The hash has no secret: every worker
  * and every box has to come to the same. So whoever sends requests can choose keys that all lead to
  * one endpoint, as he can by sending one key all the time; where that matters, a RateLimit helps.
+ * Of a connection that is passed on nothing else is known than the client's address.
  */
 #include "base/siphash.h"
 #include "proxy/proxy_priv.h"
@@ -33,9 +34,24 @@ static struct slice cookie_value(const struct http_head *head, struct slice want
     return SLICE_LIT("");
 }
 
-uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance)
+static uint64_t hash_of(struct slice key)
 {
     static const struct siphash_key of_requests;
+    return siphash(&of_requests, key.ptr, key.len);
+}
+
+static struct slice address_of(const struct proxy_conn *c)
+{
+    return slice_of(c->addrs.remote.bytes, sizeof(c->addrs.remote.bytes));
+}
+
+uint64_t hash_of_client(const struct proxy_conn *c, const struct image_balance *balance)
+{
+    return balance->way == IMAGE_BALANCING_MAGLEV ? hash_of(address_of(c)) : 0;
+}
+
+uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance)
+{
     if (balance->way != IMAGE_BALANCING_MAGLEV)
         return 0;
     const struct http_head *head = &e->client->http.request->head;
@@ -46,6 +62,6 @@ uint64_t exchange_hash(const struct exchange *e, const struct image_balance *bal
     else if (balance->hash_key == IMAGE_HASH_KEY_COOKIE)
         key = cookie_value(head, name);
     if (key.len == 0)
-        key = slice_of(e->client->addrs.remote.bytes, sizeof(e->client->addrs.remote.bytes));
-    return siphash(&of_requests, key.ptr, key.len);
+        key = address_of(e->client);
+    return hash_of(key);
 }

@@ -3,7 +3,7 @@
 #include "proxy/proxy.h"
 
 #include "base/assert.h"
-#include "proxy/proxy_priv.h"
+#include "proxy/l4.h"
 
 enum { WALK_CONNS_PER_POLL = 64 };
 
@@ -24,6 +24,7 @@ void proxy_config_default(struct proxy_config *config, uint32_t conns_max)
         .conns_max = conns_max,
         .exchanges_max = conns_max / 2 + 1,
         .mirrors_max = conns_max / 8 + 16,
+        .l4_max = conns_max / 2 + 1, /* each has a connection to a backend of its own */
         .tunnels_max = conns_max - conns_max / 2 - conns_max / 16, /* some requests have room */
         .limit_buckets = limit_buckets(conns_max),
         .head_bufs_max = conns_max / 4 + 64,
@@ -59,7 +60,9 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     access_init(p, config->exchanges_max);
     route_stats_init(p);
     proxy_env_init(p);
-    p->front = secure_front_new(config->tickets);
+    core_pool(core, &p->l4s, sizeof(struct l4), config->l4_max, "connections passed on");
+    p->front = secure_front_new("http/1.1", config->tickets);
+    p->l4_front = secure_front_new(NULL, config->tickets);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
     p->upstream = upstream_new(core, table, &p->env, &config->upstream);
@@ -114,7 +117,8 @@ void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
 static void close_unbound(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
-    if (!c->is_open || c->http.is_closing || proxy_conn_find_bind(c, p->image.view, &bind))
+    if (!c->is_open || c->l4 != NULL || c->http.is_closing ||
+        proxy_conn_find_bind(c, p->image.view, &bind))
         return;
     proxy_conn_unbind(c);
 }
@@ -135,6 +139,10 @@ void proxy_done(struct proxy *p)
         struct proxy_conn *c = pool_at(&p->conns, i);
         if (!c->is_open)
             continue;
+        if (c->l4 != NULL) {
+            l4_cut(c->l4, STAT_proxy_l4_end_cut);
+            continue;
+        }
         if (c->exchange != NULL)
             exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
@@ -142,6 +150,8 @@ void proxy_done(struct proxy *p)
     mirrors_done(p);
     upstream_done(p->upstream);
     tls_context_free(p->front);
+    tls_context_free(p->l4_front);
+    ASSERT(p->l4s.used == 0);
     ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);
 }
 
@@ -150,10 +160,11 @@ void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
     *ret = (struct proxy_counts){.conns = p->conns.used,
                                  .exchanges = p->exchanges.used,
                                  .mirrors = p->mirrors.used,
+                                 .l4s = p->l4s.used,
                                  .head_bufs = p->head_bufs.used,
                                  .upstream_busy = upstream_busy_count(p->upstream),
                                  .upstream_idle = upstream_idle_count(p->upstream)};
     ret->held_bytes = pool_used_bytes(&p->conns) + pool_used_bytes(&p->exchanges) +
-                      pool_used_bytes(&p->mirrors) + pool_used_bytes(&p->head_bufs) +
-                      upstream_used_bytes(p->upstream);
+                      pool_used_bytes(&p->l4s) + pool_used_bytes(&p->mirrors) +
+                      pool_used_bytes(&p->head_bufs) + upstream_used_bytes(p->upstream);
 }

@@ -16,6 +16,7 @@
 #include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
 #include "route/session.h"
+#include "tls/client_hello.h"
 #include "tls/tls.h"
 
 /* Tries of one request without a retry policy: the first, and one more where that does no harm. */
@@ -61,28 +62,34 @@
 struct access_note;
 struct exchange;
 struct field_list;
+struct l4;
 
 /*
  * A client connection. Reached from the stream (through http, or by itself before http has it) and
- * by the pool's index; lives from accept to http's on_end, or to the end of `unheaded`.
+ * by the pool's index; lives from accept to http's on_end, to the end of `unheaded`, or of
+ * `l4`.
  *
- * Invariant: `unheaded` and http.stream are never both set, and one of them is while it is open.
+ * Invariant: of `unheaded`, http.stream and `l4` one is set while it is open, and never two.
  */
 struct proxy_conn {
     struct http_server http;
     struct proxy *proxy;
     struct exchange *exchange;  /* NULL: none is under way */
-    struct wheel_timer timer;   /* whenever there is no exchange */
+    struct l4 *l4;              /* it is passed on; NULL: it is not */
+    struct wheel_timer timer;   /* whenever there is no exchange, and it is not passed on */
     struct list_node head;      /* on proxy.heads while a part of a head is there */
-    struct stream *unheaded;    /* its PROXY header is still to come; NULL: http has it */
+    struct stream *unheaded;    /* its PROXY header is still to come, or (is_hello) its TLS hello;
+                                   NULL: http or `l4` has it */
     struct http_head_buf *part; /* what came of that header; NULL: nothing */
     struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
     struct ip_addr asked;       /* where the client went: our end, or where its header tells */
     uint16_t asked_port;
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
-    bool is_tls;               /* the stream of `http` is one of TLS */
+    bool is_tls;               /* the stream of `http`, or of `l4`, is one of TLS */
     bool is_verified;          /* and nobody came in by it without a certificate */
+    bool is_hello;             /* whether it is passed on depends on the name in that */
+    struct client_hello_progress hello;
 };
 
 /*
@@ -171,11 +178,13 @@ struct proxy {
     struct http_env env;
     uint64_t unix_s; /* 0: not known */
     struct upstream *upstream;
-    struct proxy_image image;  /* current; .view NULL: none yet */
-    struct tls_context *front; /* what clients that speak TLS meet */
+    struct proxy_image image;     /* current; .view NULL: none yet */
+    struct tls_context *front;    /* what clients that speak TLS meet */
+    struct tls_context *l4_front; /* the same where what is in TLS is passed on */
     struct pool conns;
     struct pool exchanges;
     struct pool mirrors;
+    struct pool l4s;
     struct pool head_bufs;
     uint32_t tunnels; /* of the exchanges */
     struct list_node
@@ -209,9 +218,12 @@ enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend);
 
 /* conn.c */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
-/* Its PROXY header is read, if it has to have one: TLS begins, where it is spoken, and HTTP. False:
- * there was no memory, and the connection is gone. */
+/* Its PROXY header is read, if it has to have one: it is passed on, or TLS begins, where it is
+ * spoken, and HTTP. False: it could not, and the connection is gone. */
 bool proxy_conn_begin(struct proxy_conn *c, struct stream *s);
+/* It is not passed on: TLS begins, if it speaks that, and HTTP. False: there was no memory, and the
+ * connection is gone. */
+bool proxy_conn_serve(struct proxy_conn *c, struct stream *s, bool is_tls);
 /* Its stream is gone, and whatever had it. */
 void proxy_conn_free(struct proxy_conn *c);
 /* Its PROXY header's bytes are needed no more. */
@@ -232,9 +244,9 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
                           uint32_t *ret_bind);
 
 /* secure.c */
-/* What all clients that speak TLS meet. */
-struct tls_context *secure_front_new(const struct tls_tickets *tickets);
-/* TLS over a connection that was just accepted; NULL: no memory, `s` is as it was. */
+/* What all clients that speak TLS meet. `alpn`: what is spoken; NULL: whatever it is. */
+struct tls_context *secure_front_new(const char *alpn, const struct tls_tickets *tickets);
+/* TLS over a connection of which nothing was read yet; NULL: no memory, `s` is as it was. */
 struct stream *secure_accept(struct proxy_conn *c, struct stream *s);
 /* Did the request, which was matched, come on a connection that was opened for another listener? */
 bool secure_is_misdirected(const struct exchange *e);
@@ -246,11 +258,22 @@ bool conn_header_is_trusted(const struct image_view *v, const struct image_bind 
                             const struct ip_addr *remote);
 /* It is not there in time. Frees the connection. */
 void conn_header_timeout(struct proxy_conn *c);
+/* Gives `unheaded` back, in good order or already over, and the connection. */
+void proxy_conn_let_go(struct proxy_conn *c, enum stat_id why);
+/* The header that tells of the client; empty where none is wanted. The bytes are in `buf`. */
+struct slice conn_header_write(const struct proxy_conn *c, enum image_proxy_header header,
+                               uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX]);
 /* What goes before the first request for the client on a connection to a backend, which wants such
  * a header; empty where it wants none, or has been told. The bytes are in `buf`. */
 struct slice conn_header_preface(const struct proxy_conn *c, const struct upstream_conn *to,
                                  enum image_proxy_header header,
                                  uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX]);
+
+/* hello.c */
+/* The client has to say first whom it wants: reads that, and then goes on. */
+void hello_await(struct proxy_conn *c, struct stream *s);
+/* It did not in time. Frees the connection. */
+void hello_timeout(struct proxy_conn *c);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
@@ -311,6 +334,8 @@ void exchange_session_fields(struct exchange *e, struct field_list *l, struct se
 /* hash_key.c: what of the request tells its endpoint, hashed; 0 where nothing does. It needs the
  * request's head. */
 uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance);
+/* The same of a connection that is passed on: its client's address, hashed. */
+uint64_t hash_of_client(const struct proxy_conn *c, const struct image_balance *balance);
 
 /* Waits until then, without a backend connection, and then tries. */
 void exchange_wait(struct exchange *e, uint64_t until_us);

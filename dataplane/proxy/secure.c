@@ -12,7 +12,7 @@
  * asked for certificates since the connection was opened.
  */
 #include "base/assert.h"
-#include "proxy/proxy_priv.h"
+#include "proxy/l4.h"
 #include "tls/tls_identity.h"
 
 /* The listener at the connection's address for a server name; NULL: there is none. */
@@ -57,7 +57,8 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
 {
     struct proxy_conn *c = arg;
     const struct image_listener *l = listener_of(c, slice_of_str(server_name));
-    if (l == NULL || l->n_identities == 0)
+    uint8_t protocol = c->l4 != NULL ? IMAGE_PROTOCOL_TLS_TERMINATED : IMAGE_PROTOCOL_HTTPS;
+    if (l == NULL || l->protocol != protocol)
         return;
     choose(&c->proxy->image.identities[l->first_identity], l->n_identities, server_name, ret);
     ask(&c->proxy->image, l, ret);
@@ -74,22 +75,25 @@ static void on_handshake(void *arg, enum tls_handshake end)
     const struct proxy_conn *c = arg;
     ASSERT((unsigned)end < array_len(counters));
     stat_inc(c->proxy->core, counters[end]);
+    if (c->l4 != NULL && (end == TLS_HANDSHAKE_full || end == TLS_HANDSHAKE_resumed))
+        l4_on_secure(c->l4);
 }
 
-struct tls_context *secure_front_new(const struct tls_tickets *tickets)
+struct tls_context *secure_front_new(const char *alpn, const struct tls_tickets *tickets)
 {
     static const struct tls_front_ops ops = {.pick = pick, .on_handshake = on_handshake};
     static_assert((unsigned)IMAGE_IDENTITIES_PER_LISTENER_MAX <= TLS_IDENTITIES_MAX,
                   "a listener's identities are a choice");
     struct tls_context *front = NULL;
-    enum tls_fault fault = tls_front_new("http/1.1", &ops, tickets, &front);
+    enum tls_fault fault = tls_front_new(alpn, &ops, tickets, &front);
     ASSERT(fault == TLS_FAULT_OK);
     return front;
 }
 
 struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
 {
-    struct stream *top = tls_accept_by_name(c->proxy->front, s, &c->proxy->core->wheel, c);
+    struct tls_context *front = c->l4 != NULL ? c->proxy->l4_front : c->proxy->front;
+    struct stream *top = tls_accept_by_name(front, s, &c->proxy->core->wheel, c);
     c->is_tls = top != NULL;
     if (c->is_tls)
         stat_inc(c->proxy->core, STAT_proxy_tls_handshakes);
@@ -102,6 +106,8 @@ bool secure_is_misdirected(const struct exchange *e)
     uint32_t bind, listener;
     if (!c->is_tls)
         return false;
+    if (e->image.view->listeners[e->route.listener].protocol != IMAGE_PROTOCOL_HTTPS)
+        return true; /* its connections are passed on: none of its requests is ours */
     if (e->image.view->listeners[e->route.listener].client_auth == IMAGE_CLIENT_AUTH_REQUIRED &&
         !c->is_verified)
         return true;

@@ -210,7 +210,7 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
     return UPSTREAM_OK;
 }
 
-static enum upstream_result count_failure(struct upstream *u, enum upstream_result r)
+enum upstream_result upstream_count_failure(struct upstream *u, enum upstream_result r)
 {
     static const enum stat_id counters[] = {
         [UPSTREAM_NO_ENDPOINT] = STAT_upstream_no_endpoint,
@@ -223,10 +223,11 @@ static enum upstream_result count_failure(struct upstream *u, enum upstream_resu
     return r;
 }
 
-static void close_oldest_idle(struct upstream *u)
+void upstream_close_oldest_idle(struct upstream *u)
 {
     struct list_node *first = list_peek_front(&u->ages);
-    ASSERT(first != NULL);
+    if (first == NULL)
+        return;
     upstream_close_idle(u, container_of(first, struct upstream_conn, age_link),
                         STAT_upstream_closed_idle_limit);
 }
@@ -240,7 +241,7 @@ static void make_room(struct upstream *u, const struct upstream_ask *ask,
         return;
     const struct upstream_endpoint *e = upstream_endpoint_find(u, id);
     if (e == NULL || find_idle(e, ask) == NULL)
-        close_oldest_idle(u);
+        upstream_close_oldest_idle(u);
 }
 
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
@@ -252,18 +253,18 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     stat_inc(u->core, STAT_upstream_asked);
     enum upstream_result r = upstream_pick(u, ask, &id);
     if (r != UPSTREAM_OK)
-        return count_failure(u, r);
+        return upstream_count_failure(u, r);
     make_room(u, ask, &id);
     struct upstream_endpoint *e = upstream_endpoint_get(u, &id);
     if (e == NULL)
-        return count_failure(u, UPSTREAM_NO_CONN);
+        return upstream_count_failure(u, UPSTREAM_NO_CONN);
     e->group = ask->group;
     struct upstream_conn *c = take_idle(u, e, ask);
     if (c == NULL)
         r = open_conn(u, e, ask, &c);
     if (r != UPSTREAM_OK) {
         upstream_endpoint_check_end(u, e);
-        return count_failure(u, r);
+        return upstream_count_failure(u, r);
     }
     become_busy(u, c, ops, owner);
     *ret_conn = c;
@@ -297,7 +298,7 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
     u->idle++;
     u->core->stats->counters[STAT_upstream_idle_now]++;
     if (u->idle > u->config.idle_max)
-        close_oldest_idle(u);
+        upstream_close_oldest_idle(u);
     if (!wheel_timer_is_armed(&u->idle_timer))
         arm_idle_timer(u);
 }

@@ -155,6 +155,23 @@ void upstream_abort(struct upstream *u, struct upstream_conn *c);
 /* After on_end of the connection: gives its memory back. */
 void upstream_drop(struct upstream *u, struct upstream_conn *c);
 
+/* A connection whose bytes are not ours to read: opened for one client, and nobody's after it. It
+ * counts as one in use to its endpoint. Zero it; it may not move while it is open. */
+struct upstream_raw {
+    struct upstream_endpoint *endpoint; /* NULL: it is not open */
+};
+
+/* Opens one to an endpoint of the group, which is chosen as upstream_get() does. The stream is the
+ * caller's, who sets its on_event and owner. */
+enum upstream_result upstream_raw_open(struct upstream *u, const struct upstream_ask *ask,
+                                       struct upstream_raw *raw, struct stream **ret_stream);
+
+/* Where it leads; NULL: it is not open. */
+const struct upstream_conn_id *upstream_raw_id(const struct upstream_raw *raw);
+
+/* Its stream was released, or will be at once. Nothing if it is not open. */
+void upstream_raw_close(struct upstream *u, struct upstream_raw *raw);
+
 /* The endpoint table changed: idle connections to endpoints that no group lists are closed, a
  * bounded number each time. Called once a poll; returns how many things it did. */
 unsigned upstream_poll(struct upstream *u);

@@ -83,5 +83,11 @@ void upstream_endpoint_check_end(struct upstream *u, struct upstream_endpoint *e
 /* Closes one idle connection in good order and counts it as `why`. */
 void upstream_close_idle(struct upstream *u, struct upstream_conn *c, enum stat_id why);
 
+/* Closes the connection that was idle longest, if one is. */
+void upstream_close_oldest_idle(struct upstream *u);
+
+/* Counts that a request for a connection ended so; returns `r`. */
+enum upstream_result upstream_count_failure(struct upstream *u, enum upstream_result r);
+
 /* Asserts the invariants. */
 void check_upstream(const struct upstream *u);

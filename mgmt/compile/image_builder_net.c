@@ -3,6 +3,7 @@
 #include "compile/image_builder_priv.h"
 
 #include "base/assert.h"
+#include "base/container.h"
 
 #include <errno.h>
 
@@ -83,13 +84,13 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
     return SECTION(b, LISTENERS)->count - 1;
 }
 
-/* The listener made last; NULL: there is none, or it does not speak TLS. */
+/* The listener made last; NULL: there is none, or no TLS ends at it. */
 static struct image_listener *last_secure_listener(struct image_builder *b)
 {
     uint32_t n = SECTION(b, LISTENERS)->count;
     struct image_listener *last =
         n > 0 ? &ENTRIES(b, LISTENERS, struct image_listener)[n - 1] : NULL;
-    return last != NULL && last->protocol == IMAGE_PROTOCOL_HTTPS ? last : NULL;
+    return last != NULL && image_is_terminated(last->protocol) ? last : NULL;
 }
 
 int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name)
@@ -134,7 +135,8 @@ int image_builder_client_auth(struct image_builder *b, enum image_client_auth au
                               const struct keys_id *id, const char *names)
 {
     struct image_listener *listener = last_secure_listener(b);
-    if (listener == NULL || listener->bundle != IMAGE_NONE || auth == IMAGE_CLIENT_AUTH_NONE ||
+    if (listener == NULL || listener->protocol != IMAGE_PROTOCOL_HTTPS ||
+        listener->bundle != IMAGE_NONE || auth == IMAGE_CLIENT_AUTH_NONE ||
         (unsigned)auth >= IMAGE_CLIENT_AUTHS || !image_arg_is(names, IMAGE_TEXT_NAME))
         return -EINVAL;
     uint32_t bundle = bundle_of(b, id, names);
@@ -165,7 +167,7 @@ static struct image_index_key index_key(const struct bind_key *bind)
 
 /* The bind of an address and port, made if it is not there. */
 static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
-                        bool is_tls)
+                        enum image_bind_kind kind)
 {
     struct bind_key bind = {addr, port};
     struct image_index_key key = index_key(&bind);
@@ -179,10 +181,31 @@ static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uin
     *e = (struct image_bind){.addr = *addr,
                              .port = port,
                              .congestion = IMAGE_CONGESTION_CUBIC,
-                             .is_tls = is_tls,
+                             .kind = (uint8_t)kind,
                              .root = root};
     index = SECTION(b, BINDS)->count - 1;
     return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
+}
+
+/* What clients speak where the listener is. */
+static enum image_bind_kind kind_of(uint8_t protocol)
+{
+    static const enum image_bind_kind kinds[] = {
+        [IMAGE_PROTOCOL_HTTP] = IMAGE_BIND_HTTP, [IMAGE_PROTOCOL_HTTPS] = IMAGE_BIND_HTTPS,
+        [IMAGE_PROTOCOL_TLS] = IMAGE_BIND_TLS,   [IMAGE_PROTOCOL_TLS_TERMINATED] = IMAGE_BIND_TLS,
+        [IMAGE_PROTOCOL_TCP] = IMAGE_BIND_TCP,
+    };
+    ASSERT(protocol < array_len(kinds));
+    return kinds[protocol];
+}
+
+/* A listener of this kind comes to the bind. False: not here. */
+static bool join(struct image_bind *bind, enum image_bind_kind kind)
+{
+    bool is_tls = image_is_tls_bind(bind->kind) && image_is_tls_bind((uint8_t)kind);
+    if (is_tls && kind == IMAGE_BIND_TLS)
+        bind->kind = IMAGE_BIND_TLS;
+    return is_tls || bind->kind == kind;
 }
 
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
@@ -191,13 +214,13 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
         return -EINVAL;
     const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
-    bool is_tls = l->protocol == IMAGE_PROTOCOL_HTTPS;
+    enum image_bind_kind kind = kind_of(l->protocol);
     struct image_string hostname = l->hostname;
-    uint32_t bind = bind_of(b, addr, port, is_tls);
+    uint32_t bind = bind_of(b, addr, port, kind);
     if (bind == IMAGE_NONE)
         return b->error;
     ASSERT(bind < SECTION(b, BINDS)->count);
-    if (ENTRIES(b, BINDS, const struct image_bind)[bind].is_tls != is_tls)
+    if (!join(&ENTRIES(b, BINDS, struct image_bind)[bind], kind))
         return -EPROTO;
     uint32_t root = ENTRIES(b, BINDS, const struct image_bind)[bind].root;
     uint32_t *value = image_builder_host_value(b, root, hostname);

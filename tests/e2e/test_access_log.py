@@ -17,8 +17,8 @@ NS = "log"
 VIP4, VIP6 = "198.18.0.143", "2001:db8::143"
 HOST = "log.example"
 FIELDS = {"time", "client", "client_port", "local", "local_port", "worker", "method", "host", "path", "is_cut",
-          "status", "end", "listener", "route", "rule", "backend", "generation", "endpoint", "tries", "request_bytes",
-          "response_bytes", "total_us", "head_us", "connect_us"}
+          "status", "end", "listener", "protocol", "route", "rule", "backend", "generation", "endpoint", "tries",
+          "request_bytes", "response_bytes", "total_us", "head_us", "connect_us"}
 
 
 def lab():
@@ -168,7 +168,7 @@ def a_head_that_was_refused_is_a_line_with_the_reason_and_what_came_of_it(l):
         assert r["status"] == status and r["method"] == head.split()[0] and r["client"] == labs.CLIENT4, r
         assert r["path"].startswith(f"/refused/{n}" if n != 5 else "") and "secret" not in json.dumps(r), r
         assert r["host"].startswith(HOST if fault != "target_long" else ""), r
-        absent = ("listener", "route", "rule", "backend", "generation", "endpoint", "head_us")
+        absent = ("listener", "protocol", "route", "rule", "backend", "generation", "endpoint", "head_us")
         assert {r[k] for k in absent} == {None}, r
     check_whole(l, l.log)
 

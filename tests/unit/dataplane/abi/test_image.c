@@ -188,7 +188,13 @@ TEST(only_a_listener_that_terminates_tls_has_identities)
         {&secure->n_identities, 3, IMAGE_FAULT_INDEX},
         {&secure->first_identity, 1, IMAGE_FAULT_INDEX},
         {&secure->protocol, IMAGE_PROTOCOL_HTTP, IMAGE_FAULT_VALUE},
-        {&secure->protocol, 3, IMAGE_FAULT_VALUE},
+        {&secure->protocol, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_FAULT_VALUE}, /* asks clients */
+        {&secure->protocol, IMAGE_PROTOCOL_TLS, IMAGE_FAULT_VALUE},
+        {&secure->protocol, IMAGE_PROTOCOL_TCP, IMAGE_FAULT_VALUE},
+        {&secure->protocol, IMAGE_PROTOCOL_TCP + 1, IMAGE_FAULT_VALUE},
+        {&plain->protocol, IMAGE_PROTOCOL_TLS, IMAGE_FAULT_OK},
+        {&plain->protocol, IMAGE_PROTOCOL_TCP, IMAGE_FAULT_OK},
+        {&plain->protocol, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_FAULT_VALUE},
         {&plain->protocol, IMAGE_PROTOCOL_HTTPS, IMAGE_FAULT_VALUE},
         {&plain->n_identities, 1, IMAGE_FAULT_VALUE},
         {&plain->first_identity, 1, IMAGE_FAULT_VALUE},
@@ -196,7 +202,7 @@ TEST(only_a_listener_that_terminates_tls_has_identities)
     REQUIRE(secure->protocol == IMAGE_PROTOCOL_HTTPS && secure->n_identities == 2);
     for (size_t i = 0; i < array_len(rows); i++) {
         CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
-        CHECK_EQ(section, IMAGE_SECTION_LISTENERS);
+        CHECK(rows[i].fault == IMAGE_FAULT_OK || section == IMAGE_SECTION_LISTENERS);
     }
     CHECK_EQ(
         fault_with(data, len, (const uint8_t *)&v.identities[1].name.offset + 3, 0x7f, &section),
@@ -256,7 +262,8 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
                  IMAGE_FAULT_VALUE);
         CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
     }
-    CHECK_EQ(fault_with(data, len, &v.binds[0].is_tls, 2, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_KINDS, &section),
+             IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */

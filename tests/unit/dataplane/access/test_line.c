@@ -63,6 +63,8 @@ TEST(what_there_is_not_is_null_and_all_chosen_fields_are_there)
         "\"backend\":null,\"generation\":null,\"endpoint\":null,\"head_us\":null}");
     r->end = STAT_http_refused_head_long;
     CHECK_STR(written(r, NULL, "end"), "{\"end\":\"refused_head_long\"}");
+    r->end = STAT_proxy_l4_end_no_route;
+    CHECK_STR(written(r, NULL, "end,protocol"), "{\"end\":\"l4_end_no_route\",\"protocol\":null}");
     r->end = STAT_proxy_end_no_image;
     CHECK_STR(written(r, NULL, "connect_us,end,is_cut,method,host,path"),
               "{\"method\":\"GET\",\"host\":\"h\",\"path\":\"/\",\"is_cut\":false,"
@@ -153,8 +155,8 @@ TEST(names_come_from_the_image_of_the_record)
     struct access_record *r = make("/", 1);
     r->listener = r->rule = r->backend = 0;
     r->generation = 7;
-    CHECK_STR(written(r, &v, "listener,route,rule,backend,generation"),
-              "{\"listener\":\"ns/gw/http\",\"route\":\"ns/shop\",\"rule\":0,"
+    CHECK_STR(written(r, &v, "listener,protocol,route,rule,backend,generation"),
+              "{\"listener\":\"ns/gw/http\",\"protocol\":\"HTTP\",\"route\":\"ns/shop\",\"rule\":0,"
               "\"backend\":\"ns/cart:80\",\"generation\":7}");
     CHECK_STR(written(r, NULL, "route,generation"), "{\"route\":null,\"generation\":7}");
     free(image);

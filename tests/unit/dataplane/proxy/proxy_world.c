@@ -339,6 +339,23 @@ static void unpin(void *owner)
     w->pins--;
 }
 
+/* It is finished, and the world's from now on. */
+static void use_image(struct world *w, struct image_builder *b)
+{
+    void *data;
+    size_t len;
+    static uint64_t generation;
+    int error = image_builder_finish(b, ++generation, &data, &len);
+    ASSERT(error == 0 && image_check(data, len, NULL) == IMAGE_FAULT_OK);
+    image_builder_free(b);
+    ASSERT(w->pins == 0); /* one image at a time is enough here */
+    free(w->image);
+    w->image = data;
+    image_view_init(&w->view, data);
+    proxy_set_image(
+        w->proxy, &(struct proxy_image){.view = &w->view, .owner = w, .pin = pin, .unpin = unpin});
+}
+
 void world_publish(struct world *w, uint16_t port)
 {
     struct image_builder *b = image_builder_new();
@@ -392,18 +409,53 @@ void world_publish(struct world *w, uint16_t port)
     ASSERT(error == 0);
     add_limits(b, listener);
     add_accesses(w, b, listener);
-    void *data;
-    size_t len;
-    static uint64_t generation;
-    error = image_builder_finish(b, ++generation, &data, &len);
-    ASSERT(error == 0 && image_check(data, len, NULL) == IMAGE_FAULT_OK);
-    image_builder_free(b);
-    ASSERT(w->pins == 0); /* one image at a time is enough here */
-    free(w->image);
-    w->image = data;
-    image_view_init(&w->view, data);
-    proxy_set_image(
-        w->proxy, &(struct proxy_image){.view = &w->view, .owner = w, .pin = pin, .unpin = unpin});
+    use_image(w, b);
+}
+
+/* A route of one rule to that group. */
+static void pass_on(struct image_builder *b, const char *name, int64_t age, uint32_t group,
+                    uint32_t listener, const char *hostname)
+{
+    image_builder_route(b, name, age);
+    rule(b, 0);
+    image_builder_backend(b, "ns/some:80", group, 1);
+    match(b, "/");
+    int error = image_builder_attach(b, listener, hostname);
+    ASSERT(error == 0);
+}
+
+void world_publish_l4(struct world *w, enum image_protocol protocol)
+{
+    struct image_builder *b = image_builder_new();
+    struct ip_addr addr = ip_addr_from_v4(vip);
+    bool is_tls = protocol != IMAGE_PROTOCOL_TCP;
+    uint32_t listener =
+        image_builder_listener(b, "ns/gw/l4", is_tls ? "*.example" : "", protocol, 80);
+    image_builder_bind(b, &addr, 80, listener);
+    if (w->is_proxied)
+        image_builder_bind_proxied(b, &addr, 80, NULL, 0);
+    image_builder_group_proxy_header(b, 1, w->proxy_header);
+    if (w->health != NULL)
+        image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});
+    if (is_tls) {
+        uint32_t https = image_builder_listener(b, "ns/gw/https", "www.secure.example",
+                                                IMAGE_PROTOCOL_HTTPS, 80);
+        image_builder_identity(b, &(struct keys_id){{1}}, "ns/secret");
+        image_builder_bind(b, &addr, 80, https);
+    }
+    pass_on(b, "ns/one", 1, 1, listener, is_tls ? "www.example" : NULL);
+    if (is_tls)
+        pass_on(b, "ns/none", 2, 9, listener, "none.example");
+    use_image(w, b);
+}
+
+void world_publish_nothing(struct world *w)
+{
+    struct image_builder *b = image_builder_new();
+    struct ip_addr addr = ip_addr_from_v4(vip);
+    uint32_t listener = image_builder_listener(b, "ns/gw/l4", "", IMAGE_PROTOCOL_TCP, 80);
+    image_builder_bind(b, &addr, 80, listener);
+    use_image(w, b);
 }
 
 static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,

@@ -119,6 +119,14 @@ void world_endpoints(struct world *w, uint32_t group, const uint8_t *last, unsig
 /* A new image that listens on this port in place of 80, or on 80 again. */
 void world_publish(struct world *w, uint16_t port);
 
+/* A new image in which port 80 is passed on. TCP: to group 1. TLS: the names below example, as an
+ * HTTPS listener for www.secure.example lets them be: www.example to group 1, none.example to group
+ * 9, no other has a route. */
+void world_publish_l4(struct world *w, enum image_protocol protocol);
+
+/* One with a TCP listener that has no route. */
+void world_publish_nothing(struct world *w);
+
 /* Answers the password that was asked first and has no answer yet; false: nobody asks. */
 bool world_verdict(struct world *w, bool is_good);
 

@@ -270,6 +270,36 @@ TEST(a_head_that_comes_too_slowly_is_told_with_what_there_is)
     end();
 }
 
+TEST(a_connection_that_is_passed_on_is_told_when_it_is_over)
+{
+    begin();
+    w.is_manual = true;
+    world_publish_l4(&w, IMAGE_PROTOCOL_TCP);
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, "abc");
+    world_reply(&w, world_last(&w), "abcdef");
+    CHECK(obs_hub_peek(hub, slot) == NULL); /* it is not over */
+    world_wait(&w, 30);
+    fake_stream_push_eof(c);
+    fake_stream_push_eof(&world_last(&w)->f);
+    world_run(&w);
+    const struct access_record *r = check_one(STAT_proxy_l4_end_complete, 0);
+    CHECK_EQ(r->request_bytes, 3);
+    CHECK_EQ(r->response_bytes, 6);
+    CHECK_EQ(r->listener, 0);
+    CHECK_EQ(r->rule, 0);
+    CHECK_EQ(r->backend, 0);
+    CHECK_EQ(r->generation, w.view.header->generation);
+    CHECK_EQ(r->tries, 1);
+    CHECK_EQ(r->endpoint_port, 8080);
+    CHECK(r->total_us >= 30000 && r->connect_us < 20000);
+    world_endpoints(&w, 1, NULL, 0, 0);
+    world_connect(&w);
+    r = check_one(STAT_proxy_l4_end_no_endpoint, 0);
+    CHECK_EQ(r->endpoint_port, 0);
+    end();
+}
+
 TEST(the_query_is_told_only_to_who_asks_for_it)
 {
     struct fake_stream *c = begin_with(NULL, 1, OBSERVE_WANTS_QUERY);
@@ -416,6 +446,7 @@ UNIT_MAIN("proxy/access", T(the_client_is_the_one_that_a_proxy_header_told),
           T(a_request_for_which_there_was_no_exchange_is_told_too),
           T(a_head_that_is_refused_is_told_with_its_fault_and_what_came_of_it),
           T(a_head_that_comes_too_slowly_is_told_with_what_there_is),
+          T(a_connection_that_is_passed_on_is_told_when_it_is_over),
           T(the_query_is_told_only_to_who_asks_for_it),
           T(who_does_not_ask_for_the_query_is_not_told_of_it_while_another_is),
           T(texts_that_are_longer_than_the_note_are_cut),
