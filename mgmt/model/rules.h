@@ -67,6 +67,8 @@ RULE_FUNCTION(path_without);
 RULE_FUNCTION(path_ends_not_with);
 RULE_FUNCTION(path_type);
 RULE_FUNCTION(path_characters);
+RULE_FUNCTION(service_or_method);
+RULE_FUNCTION(exact_name);
 RULE_FUNCTION(permanent_cookie_has_timeout);
 RULE_FUNCTION(cookie_config_with_cookie);
 RULE_FUNCTION(backend_timeout_within_request);
