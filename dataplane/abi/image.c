@@ -15,6 +15,7 @@ static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 static const char *const proxy_header_names[] = {IMAGE_PROXY_HEADER_LIST(X_TEXT)};
+static const char *const route_kind_names[] = {IMAGE_ROUTE_KIND_LIST(X_TEXT)};
 static const char *const backend_protocol_names[] = {IMAGE_BACKEND_PROTOCOL_LIST(X_TEXT)};
 
 static const char *const balancing_names[] = {IMAGE_BALANCING_LIST(X_TEXT)};
@@ -96,6 +97,12 @@ const char *image_backend_protocol_name(enum image_backend_protocol protocol)
 {
     ASSERT((unsigned)protocol < IMAGE_BACKEND_PROTOCOLS);
     return backend_protocol_names[protocol];
+}
+
+const char *image_route_kind_name(enum image_route_kind kind)
+{
+    ASSERT((unsigned)kind < IMAGE_ROUTE_KINDS);
+    return route_kind_names[kind];
 }
 
 const char *image_balancing_name(enum image_balancing balancing)
@@ -301,14 +308,15 @@ int image_pattern_order(struct slice a, struct slice b)
     return a.len == 0 ? 0 : memcmp(a.ptr, b.ptr, a.len);
 }
 
-int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
-                      struct slice name_b)
+int image_route_order(const struct image_route_key *a, const struct image_route_key *b)
 {
-    if (created_a != created_b)
-        return created_a < created_b ? -1 : 1;
-    size_t len = name_a.len < name_b.len ? name_a.len : name_b.len;
-    int order = len == 0 ? 0 : memcmp(name_a.ptr, name_b.ptr, len);
-    if (order != 0 || name_a.len == name_b.len)
+    if (a->created_s != b->created_s)
+        return a->created_s < b->created_s ? -1 : 1;
+    size_t len = a->name.len < b->name.len ? a->name.len : b->name.len;
+    int order = len == 0 ? 0 : memcmp(a->name.ptr, b->name.ptr, len);
+    if (order != 0)
         return order;
-    return name_a.len < name_b.len ? -1 : 1;
+    if (a->name.len != b->name.len)
+        return a->name.len < b->name.len ? -1 : 1;
+    return (int)a->kind - (int)b->kind;
 }

@@ -295,7 +295,8 @@ bool image_is_limit(const struct image_limit *e);
 /* Does every request that comes to the match's path fulfil it? */
 static inline bool image_is_match_open(const struct image_match *match)
 {
-    return match->method.length == 0 && match->n_headers == 0 && match->n_queries == 0;
+    return !match->is_grpc && match->method.length == 0 && match->n_headers == 0 &&
+           match->n_queries == 0;
 }
 
 /* Do the numbers of the policy go together, as struct image_health tells? For whoever builds; its
@@ -311,10 +312,16 @@ bool image_health_passes(const struct image_health *e, uint16_t status);
 /* Precedence of two matches of a path: below 0 when a comes before b, 0 only for the same. */
 int image_match_order(const struct image_match *a, const struct image_match *b);
 
+/* What decides of a route's place. */
+struct image_route_key {
+    int64_t created_s;
+    struct slice name;
+    enum image_route_kind kind;
+};
+
 /* Precedence of two routes, by age, then name: below 0 when a comes before b, 0 only for the
  * same. */
-int image_route_order(int64_t created_a, struct slice name_a, int64_t created_b,
-                      struct slice name_b);
+int image_route_order(const struct image_route_key *a, const struct image_route_key *b);
 
 /* Order of two patterns of a host: longer ones first, then by their bytes; 0 only for the same. */
 int image_pattern_order(struct slice a, struct slice b);
@@ -344,6 +351,9 @@ const char *image_proxy_header_name(enum image_proxy_header header);
 
 /* The one with that name; NONE: there is no such. */
 enum image_proxy_header image_proxy_header_named(const char *name);
+
+/* "HTTPRoute" and so on; pure. */
+const char *image_route_kind_name(enum image_route_kind kind);
 
 /* "HTTP/2" and so on; pure. */
 const char *image_backend_protocol_name(enum image_backend_protocol protocol);

@@ -12,7 +12,7 @@ enum image_fault image_local_guard(const struct image_view *v, uint32_t i)
     const struct image_guard *e = &v->guards[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->kind > IMAGE_GUARD_METHOD)
+    if (e->kind > IMAGE_GUARD_CALL)
         return IMAGE_FAULT_VALUE;
     if (e->path >= v->n_paths)
         return IMAGE_FAULT_INDEX;
@@ -89,7 +89,9 @@ static bool needs_answer(const struct image_view *v, const struct image_match *m
     case IMAGE_GUARD_QUERY:
         return has_predicate(v, match, IMAGE_PREDICATE_QUERY, name, value);
     case IMAGE_GUARD_METHOD:
-        return value.len != 0 && slice_eq(image_text(v, match->method), value);
+    case IMAGE_GUARD_CALL:
+        return value.len != 0 && match->is_grpc == (guard->kind == IMAGE_GUARD_CALL) &&
+               slice_eq(image_text(v, match->method), value);
     default:
         return value.len == 0;
     }

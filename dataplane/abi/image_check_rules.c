@@ -61,6 +61,8 @@ enum image_fault image_local_match(const struct image_view *v, uint32_t i)
     const struct image_match *e = &v->matches[i];
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
+    if (e->is_grpc > 1)
+        return IMAGE_FAULT_VALUE;
     if (e->path >= v->n_paths || e->rule >= v->n_rules ||
         (e->answer != IMAGE_NONE && e->answer >= v->n_answers))
         return IMAGE_FAULT_INDEX;
@@ -82,6 +84,8 @@ enum image_fault image_cross_match(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_ORDER;
     if ((e->answer == IMAGE_NONE) != (path->n_guards == 0))
         return IMAGE_FAULT_OWNER;
+    if (e->is_grpc != (v->routes[v->rules[e->rule].route].kind == IMAGE_ROUTE_GRPC))
+        return IMAGE_FAULT_VALUE;
     for (uint32_t k = 0; k < (uint32_t)e->n_headers + e->n_queries; k++) {
         uint16_t kind = v->predicates[e->first_predicate + k].kind;
         if (image_is_about_header(kind) != (k < e->n_headers))
@@ -256,9 +260,21 @@ enum image_fault image_whole_backends(const struct image_view *v)
 enum image_fault image_local_route(const struct image_view *v, uint32_t i)
 {
     const struct image_route *e = &v->routes[i];
+    for (unsigned k = 0; k < sizeof(e->reserved); k++) {
+        if (e->reserved[k] != 0)
+            return IMAGE_FAULT_RESERVED;
+    }
+    if (e->kind >= IMAGE_ROUTE_KINDS)
+        return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_rule, e->n_rules, v->n_rules))
         return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
+}
+
+static struct image_route_key route_key(const struct image_view *v, const struct image_route *e)
+{
+    return (struct image_route_key){e->created_s, image_text(v, e->name),
+                                    (enum image_route_kind)e->kind};
 }
 
 enum image_fault image_cross_route(const struct image_view *v, uint32_t i)
@@ -269,10 +285,10 @@ enum image_fault image_cross_route(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_OWNER;
     if (e->id != image_route_id(image_text(v, e->name)))
         return IMAGE_FAULT_VALUE;
-    if (i != 0 && image_route_order(e[-1].created_s, image_text(v, e[-1].name), e->created_s,
-                                    image_text(v, e->name)) >= 0)
-        return IMAGE_FAULT_ORDER;
-    return IMAGE_FAULT_OK;
+    if (i == 0)
+        return IMAGE_FAULT_OK;
+    const struct image_route_key before = route_key(v, &e[-1]), key = route_key(v, e);
+    return image_route_order(&before, &key) < 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_ORDER;
 }
 
 enum image_fault image_whole_routes(const struct image_view *v)

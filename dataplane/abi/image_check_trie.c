@@ -70,14 +70,20 @@ static bool has_its_bundle(const struct image_listener *e)
            (!is_asking || e->protocol == IMAGE_PROTOCOL_HTTPS);
 }
 
+/* Without a name it is nobody's: the zeros of a gap, say. */
+static enum image_fault check_name(const struct image_view *v, struct image_string name)
+{
+    return name.length != 0 ? image_check_text(v, name, IMAGE_TEXT_NAME) : IMAGE_FAULT_TEXT;
+}
+
 enum image_fault image_local_identity(const struct image_view *v, uint32_t i)
 {
-    return image_check_text(v, v->identities[i].name, IMAGE_TEXT_NAME);
+    return check_name(v, v->identities[i].name);
 }
 
 enum image_fault image_local_bundle(const struct image_view *v, uint32_t i)
 {
-    return image_check_text(v, v->bundles[i].name, IMAGE_TEXT_NAME);
+    return check_name(v, v->bundles[i].name);
 }
 
 enum image_fault image_local_listener(const struct image_view *v, uint32_t i)

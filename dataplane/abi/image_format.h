@@ -506,9 +506,11 @@ struct image_match {
     uint32_t first_predicate; /* headers first, then query parameters */
     uint16_t n_headers;
     uint16_t n_queries;
-    struct image_string method; /* empty: any */
+    struct image_string method; /* empty: any; with is_grpc the one that is called */
     uint16_t index;             /* place in the rule's list of matches */
-    uint16_t reserved;
+    uint8_t is_grpc; /* 0, or 1: of a GRPCRoute, and takes only what calls a method: a POST
+                                   to "/service/method" */
+    uint8_t reserved;
     uint32_t answer; /* what it hangs on; IMAGE_NONE: its path has no guards */
 };
 
@@ -531,7 +533,8 @@ enum image_guard_kind {
     IMAGE_GUARD_NONE = 0,   /* for matches that hang on nothing; the answer is empty */
     IMAGE_GUARD_HEADER = 1, /* the combined value of header `name` */
     IMAGE_GUARD_QUERY = 2,  /* the first value of query parameter `name`, decoded */
-    IMAGE_GUARD_METHOD = 3, /* the method; `name` is empty */
+    IMAGE_GUARD_METHOD = 3, /* the method; `name` is empty, as with the next */
+    IMAGE_GUARD_CALL = 4,   /* the method that is called: see is_grpc of struct image_match */
 };
 
 /* A question. No two of a path are the same. */
@@ -881,13 +884,27 @@ struct image_health {
     struct image_string name;    /* "namespace/name" of the HealthPolicy, for logs */
 };
 
-/* Sorted by precedence: oldest first, then by name; no two are the same. */
+/* X(NAME, the kind of object). */
+#define IMAGE_ROUTE_KIND_LIST(X)                                                                   \
+    X(HTTP, "HTTPRoute")                                                                           \
+    X(GRPC, "GRPCRoute")
+
+enum image_route_kind {
+#define X(name, text) IMAGE_ROUTE_##name,
+    IMAGE_ROUTE_KIND_LIST(X)
+#undef X
+        IMAGE_ROUTE_KINDS
+};
+
+/* Sorted by precedence: oldest first, then by name, then by kind; no two are the same. */
 struct image_route {
     int64_t created_s; /* creationTimestamp, seconds since 1970 */
     uint64_t id;       /* image_route_id() of its name: what is counted of it is kept under it */
     struct image_string name; /* "namespace/name" */
     uint32_t first_rule;      /* rules of the route in their order */
     uint32_t n_rules;
+    uint8_t kind; /* enum image_route_kind */
+    uint8_t reserved[7];
 };
 
 static_assert(sizeof(struct image_header) == 64, "the table above says 64");
@@ -936,7 +953,7 @@ static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
-static_assert(sizeof(struct image_route) == 32, "no hidden padding");
+static_assert(sizeof(struct image_route) == 40, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 16, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

@@ -11,6 +11,9 @@
  * as Gateway API recommends. Names and values are compared byte by byte.
  *
  * A regular expression is asked about the same text: all values joined, or the first, decoded.
+ *
+ * Calls of gRPC: a POST to "/service/method" (gRPC over HTTP2, "Requests"). The content-type is not
+ * looked at: what is no gRPC is for the server to refuse, which does so in gRPC's own words.
  */
 #include "route/route_priv.h"
 
@@ -154,6 +157,19 @@ static bool query_value(const struct route_request *request, struct slice name, 
     return false;
 }
 
+/* The method that the request calls; false: it is no call. */
+static bool called_method(const struct route_request *request, struct slice *ret)
+{
+    struct slice service, method = slice_skip(request->path, 1);
+    if (!slice_eq(request->method, SLICE_LIT("POST")))
+        return false;
+    service = take_until(&method, '/');
+    if (service.len == 0 || method.len == 0 || memchr(method.ptr, '/', method.len) != NULL)
+        return false;
+    *ret = method;
+    return true;
+}
+
 bool route_guard_answer(const struct image_view *v, const struct image_guard *guard,
                         const struct route_request *request, uint8_t *buf, struct slice *ret)
 {
@@ -166,6 +182,8 @@ bool route_guard_answer(const struct image_view *v, const struct image_guard *gu
     case IMAGE_GUARD_METHOD:
         *ret = request->method;
         return request->method.len <= IMAGE_ANSWER_BYTES_MAX;
+    case IMAGE_GUARD_CALL:
+        return called_method(request, ret) && ret->len <= IMAGE_ANSWER_BYTES_MAX;
     default:
         *ret = slice_of(buf, 0);
         return true;
@@ -202,7 +220,12 @@ bool route_match_holds(const struct image_view *v, const struct image_match *mat
                        const struct route_request *request, enum route_loss *ret_loss,
                        uint32_t *ret_predicate)
 {
-    if (match->method.length != 0 && !slice_eq(image_text(v, match->method), request->method)) {
+    struct slice method = request->method;
+    if (match->is_grpc && !called_method(request, &method)) {
+        *ret_loss = ROUTE_LOSS_CALL;
+        return false;
+    }
+    if (match->method.length != 0 && !slice_eq(image_text(v, match->method), method)) {
         *ret_loss = ROUTE_LOSS_METHOD;
         return false;
     }

@@ -77,6 +77,7 @@ const char *route_outcome_name(enum route_outcome outcome);
     X(LISTENER, "another listener's hostname is more specific, or this one's does not match")      \
     X(HOST, "the hostname does not match")                                                         \
     X(PATH, "the path does not match")                                                             \
+    X(CALL, "it is no call of gRPC, a POST to /service/method")                                    \
     X(METHOD, "the method is another")                                                             \
     X(HEADER, "a header is absent or does not have the value")                                     \
     X(QUERY, "a query parameter is absent or does not have the value")                             \

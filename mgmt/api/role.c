@@ -47,6 +47,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   READ, GATEWAY,   "gatewayclasses",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "gateways",          EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "grpcroutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, false},
@@ -60,6 +61,7 @@ static const struct right rights[] = {
 
     {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",        OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "grpcroutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */
     {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},

@@ -66,11 +66,11 @@ const struct plan *attach_plan(const struct attach *a);
 #define ATTACH_UPDATES_MAX 4096u /* since a run: old versions keep their memory, some KiB each */
 
 /*
- * HTTPRoutes changed, came or went, and nothing else did since the run: has the plan and the
+ * Routes changed, came or went, and nothing else did since the run: has the plan and the
  * statuses be what a new run would give. `versions` has each of these routes in every version that
  * it had since, in any order; what counts is what the source has now. Cost: these routes, and some
- * words for each route that there is. False: run anew (too many updates, or an endpoint group is
- * left that nobody needs); `a` may be used as before.
+ * words for each route that there is. False: run anew (too many updates, an endpoint group is left
+ * that nobody needs, or routes of two kinds are in each other's way); `a` may be used as before.
  */
 bool attach_update_routes(struct attach *a, const struct attach_input *in,
                           const json_t *const *versions, size_t n);

@@ -99,6 +99,7 @@ struct at_listener {
     const struct at_route *newest; /* the route that was put on it last */
     uint32_t n_attachments;
     uint32_t n_attached_routes;          /* of them accepted: what the status shows */
+    uint32_t n_refused;                  /* of one kind, behind routes of another: see route.c */
     struct at_policy_target *policy;     /* its own, or else its Gateway's; NULL: none */
     enum image_congestion *congestions;  /* by address of its Gateway */
     const struct plan_proxied **proxied; /* likewise */
@@ -127,6 +128,19 @@ struct at_parent {
     struct verdict accepted;
 };
 
+/* A hostname of routes on a listener, or what is behind one of its dots (see host_set.c). */
+struct at_host {
+    const struct at_listener *listener;
+    const char *name;
+    struct at_host_use {
+        uint32_t n_exact;           /* hostnames that are this name */
+        uint32_t n_wild;            /* that are all names below it */
+        uint32_t n_below;           /* that are a name, or all names, below it */
+        const struct at_route *who; /* one of those that have them */
+    } uses[IMAGE_ROUTE_KINDS];      /* by kind of the routes */
+    struct at_host *next;           /* in the same bucket */
+};
+
 /* A route needs the endpoints of a group; also for a rule that is not carried out in the end. */
 struct at_use {
     struct at_use *next;
@@ -135,6 +149,7 @@ struct at_use {
 
 struct at_route {
     struct at_meta meta;
+    enum model_type_id type; /* MODEL_HTTP_ROUTE, MODEL_GRPC_ROUTE */
     uint32_t n_parents;
     struct at_parent *parents;
     struct verdict resolved;
@@ -144,6 +159,7 @@ struct at_route {
     struct plan_rule *rules;
     struct at_use *uses;
     struct at_attachment *attachments; /* NULL: it is on no listener */
+    const struct at_route *rival;      /* of another kind, for which a listener refuses it */
     uint32_t index;                    /* in the plan, if it is on one */
     bool is_settled;                   /* its status was seen to be as wanted */
 };
@@ -211,8 +227,11 @@ struct attach {
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
-    struct at_route **routes;             /* all HTTPRoutes, by precedence */
+    struct at_route **routes;             /* all HTTPRoutes and GRPCRoutes, by precedence */
     uint32_t routes_room;
+    struct at_host **hosts; /* buckets; NULL: all routes are of one kind */
+    uint32_t n_host_buckets;
+    bool is_stale; /* an update changed more than it found out again */
     struct at_pool *pools;
     struct at_slice *slices; /* by key */
     uint32_t slices_room;
@@ -289,8 +308,9 @@ void address_run(struct attach *a);
 void policy_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
 void route_run(struct attach *a);
-/* One HTTPRoute: takes the one of its name and age from the routes and brings in what the source
- * has now under its name; before: route_run(); after: route_link(). */
+/* One route: takes the one of its name and age from the routes and brings in what the source has
+ * now under its name; before: route_run(); after: route_link(). Sets is_stale if that may decide of
+ * other routes, too. */
 void route_put(struct attach *a, const json_t *version);
 /* Puts all attachments on their listeners, in the order of the routes. */
 void route_link(struct attach *a);
@@ -299,12 +319,14 @@ void plan_run(struct attach *a);
 
 /* ---- parts of the steps ---- */
 
+#define PROTOCOL_KINDS_MAX 2u
+
 /* A protocol of listeners. */
 struct protocol {
     const char *name;
     enum plan_protocol plan;
-    const char *kind; /* of route that it takes; NULL: none that we know */
-    char family;      /* listeners on one port must have the same; 0: conflicts with nothing */
+    const char *kinds[PROTOCOL_KINDS_MAX]; /* of routes that it takes; NULL: no more */
+    char family; /* listeners on one port must have the same; 0: conflicts with nothing */
     bool is_supported;
 };
 
@@ -389,8 +411,43 @@ bool grant_allows(const struct attach *a, const char *from_kind, const char *fro
 /* Is there a host that both allow? */
 bool hostname_intersects(const char *listener, const char *route);
 
+/* Room for the hostnames of that many routes. */
+void host_set_init(struct attach *a, uint32_t n_routes);
+
+/* The hostnames of an attachment come to its listener's. */
+void host_set_add(struct attach *a, const struct at_attachment *at);
+
+/* They go again. */
+void host_set_remove(struct attach *a, const struct at_attachment *at);
+
+/* A route of the kind on the listener with a host in common with the hostname (NULL: any); NULL:
+ * there is none. Cost: the hostname's labels. */
+const struct at_route *host_set_find(const struct attach *a, const struct at_listener *l,
+                                     enum image_route_kind kind, const char *hostname);
+
+/* ---- routes one by one (route.c) ---- */
+
+/* The route of an object, not judged yet. */
+struct at_route *route_new(struct attach *a, const json_t *obj);
+
+/* By precedence; 0: they are one. */
+int route_compare(const struct at_route *x, const struct at_route *y);
+
+/* What the route means, and where it attaches. */
+void route_judge(struct attach *a, struct at_route *r);
+
+/* The kind as the image has it. */
+enum image_route_kind route_kind(const struct at_route *r);
+
+/* "HTTPRoute" and so on. */
+const char *route_kind_name(const struct at_route *r);
+
 /* Judges and translates the rules of a route. */
 void rule_run(struct attach *a, struct at_route *r);
+
+/* A rule's matches that can be told; *ret_why says so if one cannot. */
+void match_run(struct attach *a, const struct at_route *r, const json_t *rule,
+               struct plan_rule *ret, const char **ret_why);
 
 /* One rule while it is read, and what is wrong with it. */
 struct rule_reading {

@@ -19,14 +19,20 @@ static const json_t *find_port(const json_t *service, int64_t number)
     return NULL;
 }
 
-/* What the port's backends speak; false: something that we do not. WebSocket is not refused to
- * those who do not say so either: a backend that does not speak it will not agree. */
-static bool protocol_of(const json_t *port, enum image_backend_protocol *ret)
+/* What the route speaks to the port's backends; false: what the port says is not for such a route,
+ * or something that we do not speak. A GRPCRoute implies HTTP/2. WebSocket is not refused to those
+ * who do not say so either: a backend that does not speak it will not agree. */
+static bool protocol_of(const struct at_route *r, const json_t *port,
+                        enum image_backend_protocol *ret)
 {
     const char *protocol = text_at(port, "appProtocol");
     if (strcmp(protocol, "kubernetes.io/h2c") == 0) {
         *ret = IMAGE_BACKEND_HTTP2;
         return true;
+    }
+    if (route_kind(r) == IMAGE_ROUTE_GRPC) {
+        *ret = IMAGE_BACKEND_HTTP2;
+        return protocol[0] == '\0' || strcasecmp(protocol, "grpc") == 0;
     }
     *ret = IMAGE_BACKEND_HTTP1;
     return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0 ||
@@ -44,20 +50,22 @@ static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (strcmp(namespace, r->meta.namespace) != 0 &&
-        !grant_allows(a, "HTTPRoute", r->meta.namespace, "", "Service", namespace,
+        !grant_allows(a, route_kind_name(r), r->meta.namespace, "", "Service", namespace,
                       text_at(ref, "name"))) {
         *ret_why =
-            arena_printf(a->arena, "no ReferenceGrant in %s lets HTTPRoutes of %s use Service %s",
-                         namespace, r->meta.namespace, text_at(ref, "name"));
+            arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use Service %s",
+                         namespace, route_kind_name(r), r->meta.namespace, text_at(ref, "name"));
         return PLAN_BACKEND_NOT_PERMITTED;
     }
     return PLAN_BACKEND_OK;
 }
 
 /* The Service and its port; a fault if one is not there or not usable. */
-static enum plan_backend_fault
-judge_service(struct attach *a, const json_t *ref, const char *namespace, const json_t *service,
-              const json_t *port, enum image_backend_protocol *ret_protocol, const char **ret_why)
+static enum plan_backend_fault judge_service(struct attach *a, const struct at_route *r,
+                                             const json_t *ref, const char *namespace,
+                                             const json_t *service, const json_t *port,
+                                             enum image_backend_protocol *ret_protocol,
+                                             const char **ret_why)
 {
     const char *name = text_at(ref, "name");
     if (service == NULL) {
@@ -74,9 +82,9 @@ judge_service(struct attach *a, const json_t *ref, const char *namespace, const 
                                 (long long)int_at(ref, "port"));
         return PLAN_BACKEND_NOT_FOUND;
     }
-    if (!protocol_of(port, ret_protocol)) {
-        *ret_why = arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported",
-                                text_at(port, "appProtocol"), namespace, name);
+    if (!protocol_of(r, port, ret_protocol)) {
+        *ret_why = arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported by %ss",
+                                text_at(port, "appProtocol"), namespace, name, route_kind_name(r));
         return PLAN_BACKEND_PROTOCOL;
     }
     return PLAN_BACKEND_OK;
@@ -99,7 +107,7 @@ struct plan_backend backend_run(struct attach *a, struct at_route *r, const json
     const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
     const json_t *port = find_port(service, int_at(ref, "port"));
     enum image_backend_protocol protocol = IMAGE_BACKEND_HTTP1;
-    b.fault = judge_service(a, ref, namespace, service, port, &protocol, ret_why);
+    b.fault = judge_service(a, r, ref, namespace, service, port, &protocol, ret_why);
     if (b.fault == PLAN_BACKEND_OK) {
         struct at_group *group = group_of(a, namespace, service, port, protocol);
         b.group = group->index;

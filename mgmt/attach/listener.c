@@ -12,11 +12,13 @@
 /* A protocol that is not supported yet is refused by itself; it is in a family when listeners of
  * other protocols could not share its port either. */
 static const struct protocol protocols[] = {
-    {"HTTP", PLAN_HTTP, "HTTPRoute", 'c', true}, {"HTTPS", PLAN_HTTPS, "HTTPRoute", 't', true},
-    {"TLS", PLAN_TLS, NULL, 't', false},         {"TCP", PLAN_TCP, NULL, 0, false},
-    {"UDP", PLAN_UDP, NULL, 0, false},
+    {"HTTP", PLAN_HTTP, {"HTTPRoute", "GRPCRoute"}, 'c', true},
+    {"HTTPS", PLAN_HTTPS, {"HTTPRoute", "GRPCRoute"}, 't', true},
+    {"TLS", PLAN_TLS, {NULL}, 't', false},
+    {"TCP", PLAN_TCP, {NULL}, 0, false},
+    {"UDP", PLAN_UDP, {NULL}, 0, false},
 };
-static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, NULL, 0, false};
+static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, {NULL}, 0, false};
 
 const struct protocol *protocol_find(const char *name)
 {
@@ -28,37 +30,59 @@ const struct protocol *protocol_find(const char *name)
     return &other_protocol;
 }
 
-/* Is a kind of allowedRoutes.kinds one that the listener supports? */
-static bool is_supported_kind(const struct at_listener *l, const json_t *kind)
+/* The kind of the protocol that a member of allowedRoutes.kinds names; NULL: none. */
+static const char *find_kind(const struct at_listener *l, const json_t *kind)
 {
-    return l->protocol->kind != NULL && strcmp(text_at(kind, "group"), GATEWAY_API_GROUP) == 0 &&
-           strcmp(text_at(kind, "kind"), l->protocol->kind) == 0;
+    const char *const *kinds = l->protocol->kinds;
+    if (strcmp(text_at(kind, "group"), GATEWAY_API_GROUP) != 0) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < PROTOCOL_KINDS_MAX && kinds[i] != NULL; i++) {
+        if (strcmp(text_at(kind, "kind"), kinds[i]) == 0) {
+            return kinds[i];
+        }
+    }
+    return NULL;
+}
+
+/* May attach, from now on. */
+static void allow_kind(struct at_listener *l, const char *kind)
+{
+    for (uint32_t i = 0; i < l->n_kinds; i++) {
+        if (strcmp(l->kinds[i], kind) == 0) {
+            return;
+        }
+    }
+    l->kinds[l->n_kinds++] = kind;
 }
 
 /* The kinds that may attach: those asked for that the protocol has, or all that it has. */
 static void judge_kinds(struct attach *a, struct at_listener *l)
 {
     const json_t *asked = at_path(l->spec, "allowedRoutes", "kinds");
-    l->kinds = ARENA_ARRAY(a->arena, const char *, 1);
-    if (json_array_size(asked) == 0 && l->protocol->kind != NULL) {
-        l->kinds[l->n_kinds++] = l->protocol->kind;
+    l->kinds = ARENA_ARRAY(a->arena, const char *, PROTOCOL_KINDS_MAX);
+    for (uint32_t i = 0; json_array_size(asked) == 0 && i < PROTOCOL_KINDS_MAX; i++) {
+        if (l->protocol->kinds[i] != NULL) {
+            allow_kind(l, l->protocol->kinds[i]);
+        }
     }
     size_t i;
     const json_t *kind;
     json_array_foreach(asked, i, kind)
     {
-        if (!is_supported_kind(l, kind)) {
+        const char *known = find_kind(l, kind);
+        if (known == NULL) {
             l->resolved =
                 VERDICT("False", "InvalidRouteKinds",
                         arena_printf(a->arena,
                                      "allowedRoutes.kinds[%zu]: %s is not supported on "
                                      "a listener of protocol %s",
                                      i, text_at(kind, "kind"), text_at(l->spec, "protocol")));
-        } else if (l->n_kinds == 0) {
-            l->kinds[l->n_kinds++] = l->protocol->kind;
+        } else {
+            allow_kind(l, known);
         }
     }
-    if (l->n_kinds == 0 && l->protocol->kind != NULL) {
+    if (l->n_kinds == 0 && l->protocol->kinds[0] != NULL) {
         l->fault = PLAN_LISTENER_INVALID_KINDS;
     }
 }

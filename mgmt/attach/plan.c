@@ -15,7 +15,7 @@ static void plan_routes(struct attach *a)
         }
         r->index = a->plan.n_routes++;
         list[r->index] = (struct plan_route){
-            .kind = "HTTPRoute",
+            .kind = route_kind(r),
             .namespace = r->meta.namespace,
             .name = r->meta.name,
             .uid = r->meta.uid,

@@ -129,7 +129,8 @@ struct plan_pair {
     enum plan_string_match type;
 };
 
-/* All given conditions must hold. A name occurs once in headers and once in queries. */
+/* All given conditions must hold. A name occurs once in headers and once in queries. Of a GRPCRoute
+ * the path is "/service/method", and `method` the one that is called. */
 struct plan_match {
     uint32_t index; /* in the rule's matches; those that cannot be told are not here */
     enum plan_string_match path_type;
@@ -310,7 +311,7 @@ struct plan_rule {
  * route with the lower index wins, then the rule with the lower index, then the match. Rules that
  * must not serve at all (spec: dropped) are not here, so indices may have gaps. */
 struct plan_route {
-    const char *kind; /* "HTTPRoute" */
+    enum image_route_kind kind;
     const char *namespace;
     const char *name;
     const char *uid;

@@ -42,10 +42,15 @@ static void dump_network(const struct plan *plan, FILE *out)
     }
 }
 
+static const char *route_word(const struct plan_route *r)
+{
+    return r->kind == IMAGE_ROUTE_GRPC ? "grpcroute" : "route";
+}
+
 static void dump_attachment(const struct plan *plan, const struct plan_attachment *at, FILE *out)
 {
     const struct plan_route *r = &plan->routes[at->route];
-    fprintf(out, "    route %s/%s on", r->namespace, r->name);
+    fprintf(out, "    %s %s/%s on", route_word(r), r->namespace, r->name);
     for (uint32_t i = 0; i < at->n_hostnames; i++) {
         fprintf(out, " %s", at->hostnames[i] != NULL ? at->hostnames[i] : "any");
     }
@@ -375,7 +380,7 @@ void plan_dump(const struct plan *plan, FILE *out)
     }
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct plan_route *r = &plan->routes[i];
-        fprintf(out, "route %s/%s\n", r->namespace, r->name);
+        fprintf(out, "%s %s/%s\n", route_word(r), r->namespace, r->name);
         for (uint32_t j = 0; j < r->n_rules; j++) {
             dump_rule(plan, &r->rules[j], out);
         }

@@ -2,7 +2,9 @@
 /*
  * Attaching routes to listeners (Gateway API, "Attaching Routes to Gateways"): for each parentRef
  * the listeners that it selects, then those of them that let the route in, then those with a
- * hostname in common. The first step that leaves none over is the reason that the status gives.
+ * hostname in common, then those where no older route of another kind has it: of an HTTPRoute and a
+ * GRPCRoute that share a host of a listener it takes one (GRPCRouteSpec.hostnames). The first step
+ * that leaves none over is the reason that the status gives.
  */
 #include "attach/attach_priv.h"
 
@@ -55,12 +57,22 @@ static listener_set select_listeners(const struct at_parent *p)
     return set;
 }
 
+enum image_route_kind route_kind(const struct at_route *r)
+{
+    return r->type == MODEL_GRPC_ROUTE ? IMAGE_ROUTE_GRPC : IMAGE_ROUTE_HTTP;
+}
+
+const char *route_kind_name(const struct at_route *r)
+{
+    return model_type(r->type)->kind;
+}
+
 static listener_set keep_allowing(struct attach *a, const struct at_route *r,
                                   const struct at_gateway *g, listener_set set)
 {
     for (uint32_t i = 0; i < g->n_listeners; i++) {
         if ((set >> i & 1) != 0 &&
-            !listener_allows(a, g, &g->listeners[i], "HTTPRoute", r->meta.namespace)) {
+            !listener_allows(a, g, &g->listeners[i], route_kind_name(r), r->meta.namespace)) {
             set &= ~(UINT64_C(1) << i);
         }
     }
@@ -119,23 +131,56 @@ static void put_on_listener(struct attach *a, struct at_route *r, struct at_list
     at->next_of_route = r->attachments;
     r->attachments = at;
     l->newest = r;
+    if (a->hosts != NULL) {
+        host_set_add(a, at);
+    }
 }
 
-/* Attaches where a hostname is in common; on how many listeners. */
+/* The route of another kind that has one of the hostnames on the listener; NULL: none has. */
+static const struct at_route *find_rival(const struct attach *a, const struct at_route *r,
+                                         const struct at_listener *l, const char *const *hostnames,
+                                         uint32_t n)
+{
+    const struct at_route *rival = NULL;
+    for (uint32_t kind = 0; kind < IMAGE_ROUTE_KINDS && a->hosts != NULL; kind++) {
+        for (uint32_t i = 0; i < n && kind != route_kind(r) && rival == NULL; i++) {
+            rival = host_set_find(a, l, kind, hostnames[i]);
+        }
+    }
+    return rival;
+}
+
+/* Attaches where a hostname is in common, and no route of another kind has it; on how many
+ * listeners. *ret_rival: such a route; NULL: none was in the way. */
 static uint32_t attach_route(struct attach *a, struct at_route *r, struct at_gateway *g,
-                             listener_set set)
+                             listener_set set, const struct at_route **ret_rival)
 {
     uint32_t n = 0;
+    *ret_rival = NULL;
     for (uint32_t i = 0; i < g->n_listeners; i++) {
         const char *hostnames[HOSTNAMES_PER_ROUTE_MAX];
         uint32_t n_hostnames =
             (set >> i & 1) != 0 ? hostnames_on(r, &g->listeners[i], hostnames) : 0;
-        if (n_hostnames > 0) {
+        const struct at_route *rival = find_rival(a, r, &g->listeners[i], hostnames, n_hostnames);
+        if (rival != NULL) {
+            g->listeners[i].n_refused++;
+            *ret_rival = r->rival = rival;
+        } else if (n_hostnames > 0) {
             put_on_listener(a, r, &g->listeners[i], hostnames, n_hostnames);
             n++;
         }
     }
     return n;
+}
+
+/* Where a route of another kind came first. */
+static struct verdict judge_refused(struct attach *a, const struct at_route *rival)
+{
+    return VERDICT("False", "HostnameConflict",
+                   arena_printf(a->arena,
+                                "%s %s comes first and has hostnames in common: on one listener a "
+                                "host belongs to HTTPRoutes or to GRPCRoutes",
+                                route_kind_name(rival), rival->meta.full_name));
 }
 
 static struct verdict judge_parent(struct attach *a, struct at_route *r, struct at_parent *p)
@@ -152,16 +197,21 @@ static struct verdict judge_parent(struct attach *a, struct at_route *r, struct 
     if (allowing == 0) {
         return VERDICT("False", "NotAllowedByListeners",
                        arena_printf(a->arena,
-                                    "no listener of Gateway %s lets HTTPRoutes of namespace %s in "
+                                    "no listener of Gateway %s lets %ss of namespace %s in "
                                     "(allowedRoutes)",
-                                    p->gateway->meta.full_name, r->meta.namespace));
+                                    p->gateway->meta.full_name, route_kind_name(r),
+                                    r->meta.namespace));
     }
-    if (attach_route(a, r, p->gateway, allowing) == 0) {
-        return VERDICT("False", "NoMatchingListenerHostname",
-                       arena_printf(a->arena,
-                                    "no hostname of the route is one of a listener of Gateway %s "
-                                    "that lets it in",
-                                    p->gateway->meta.full_name));
+    const struct at_route *rival;
+    if (attach_route(a, r, p->gateway, allowing, &rival) == 0) {
+        return rival != NULL
+                   ? judge_refused(a, rival)
+                   : VERDICT(
+                         "False", "NoMatchingListenerHostname",
+                         arena_printf(a->arena,
+                                      "no hostname of the route is one of a listener of Gateway %s "
+                                      "that lets it in",
+                                      p->gateway->meta.full_name));
     }
     if (r->is_wholly_unsupported) {
         return VERDICT("False", "UnsupportedValue",
@@ -170,24 +220,37 @@ static struct verdict judge_parent(struct attach *a, struct at_route *r, struct 
                                     "500: %s",
                                     r->unsupported));
     }
+    if (rival != NULL) {
+        return VERDICT("True", "Accepted",
+                       arena_printf(a->arena,
+                                    "the route is attached, but not where %s %s comes first and "
+                                    "has hostnames in common",
+                                    route_kind_name(rival), rival->meta.full_name));
+    }
     return VERDICT("True", "Accepted", "the route is attached");
+}
+
+int route_compare(const struct at_route *x, const struct at_route *y)
+{
+    int by_meta = meta_compare(&x->meta, &y->meta);
+    return by_meta != 0 ? by_meta : (int)route_kind(x) - (int)route_kind(y);
 }
 
 static int compare_routes(const void *x, const void *y)
 {
-    return meta_compare(&(*(const struct at_route *const *)x)->meta,
-                        &(*(const struct at_route *const *)y)->meta);
+    return route_compare(*(const struct at_route *const *)x, *(const struct at_route *const *)y);
 }
 
-static struct at_route *new_route(struct attach *a, const json_t *obj)
+struct at_route *route_new(struct attach *a, const json_t *obj)
 {
     struct at_route *r = ARENA_NEW(a->arena, struct at_route);
+    bool is_grpc = strcmp(text_at(obj, "kind"), model_type(MODEL_GRPC_ROUTE)->kind) == 0;
+    r->type = is_grpc ? MODEL_GRPC_ROUTE : MODEL_HTTP_ROUTE;
     meta_read(a, &r->meta, obj);
     return r;
 }
 
-/* What the route means, and where it attaches. */
-static void judge_route(struct attach *a, struct at_route *r)
+void route_judge(struct attach *a, struct at_route *r)
 {
     find_parents(a, r);
     if (r->n_parents > 0) {
@@ -200,15 +263,21 @@ static void judge_route(struct attach *a, struct at_route *r)
 
 void route_run(struct attach *a)
 {
-    const json_t **objects = collect(a, MODEL_HTTP_ROUTE, &a->n_routes);
+    uint32_t n_http, n_grpc;
+    const json_t **http = collect(a, MODEL_HTTP_ROUTE, &n_http);
+    const json_t **grpc = collect(a, MODEL_GRPC_ROUTE, &n_grpc);
+    a->n_routes = n_http + n_grpc;
     a->routes_room = a->n_routes;
     a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->n_routes);
     for (uint32_t i = 0; i < a->n_routes; i++) {
-        a->routes[i] = new_route(a, objects[i]);
+        a->routes[i] = route_new(a, i < n_http ? http[i] : grpc[i - n_http]);
+    }
+    if (n_http > 0 && n_grpc > 0) {
+        host_set_init(a, a->n_routes);
     }
     qsort(a->routes, a->n_routes, sizeof(a->routes[0]), compare_routes);
     for (uint32_t i = 0; i < a->n_routes; i++) {
-        judge_route(a, a->routes[i]);
+        route_judge(a, a->routes[i]);
     }
     route_link(a);
 }
@@ -232,72 +301,5 @@ void route_link(struct attach *a)
             l->n_attachments++;
             l->n_attached_routes += !at->route->is_wholly_unsupported;
         }
-    }
-}
-
-/* ---- one route ---- */
-
-/* Where the route stands or would stand. */
-static uint32_t place_of(const struct attach *a, const struct at_meta *meta)
-{
-    uint32_t low = 0;
-    uint32_t high = a->n_routes;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (meta_compare(&a->routes[middle]->meta, meta) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static bool is_at(const struct attach *a, uint32_t place, const struct at_meta *meta)
-{
-    return place < a->n_routes && meta_compare(&a->routes[place]->meta, meta) == 0;
-}
-
-static void take_out(struct attach *a, uint32_t place)
-{
-    struct at_route **at = &a->routes[place];
-    group_unuse(a, *at);
-    a->n_routes--;
-    memmove(at, at + 1, (a->n_routes - place) * sizeof(*at));
-}
-
-static void bring_in(struct attach *a, uint32_t place, struct at_route *r)
-{
-    if (a->n_routes == a->routes_room) {
-        struct at_route **old = a->routes;
-        a->routes_room = a->routes_room < 16 ? 16 : 2 * a->routes_room;
-        a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->routes_room);
-        if (a->n_routes > 0) {
-            memcpy(a->routes, old, a->n_routes * sizeof(old[0]));
-        }
-    }
-    struct at_route **at = &a->routes[place];
-    memmove(at + 1, at, (a->n_routes - place) * sizeof(*at));
-    *at = r;
-    a->n_routes++;
-    judge_route(a, r);
-}
-
-void route_put(struct attach *a, const json_t *version)
-{
-    hold(a, version);
-    struct at_route *r = new_route(a, version);
-    uint32_t place = place_of(a, &r->meta);
-    if (is_at(a, place, &r->meta)) {
-        take_out(a, place);
-    }
-    const json_t *now = find_object(a, MODEL_HTTP_ROUTE, r->meta.namespace, r->meta.name);
-    if (now == NULL || is_going(now)) {
-        return;
-    }
-    r = new_route(a, now);
-    place = place_of(a, &r->meta);
-    if (!is_at(a, place, &r->meta)) {
-        bring_in(a, place, r);
     }
 }

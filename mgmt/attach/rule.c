@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules of an HTTPRoute. A rule with something that this release cannot do is never served without
+ * Rules of a route. A rule with something that this release cannot do is never served without
  * it: requests that match it are answered 500, and the route's status names the rule. (The
  * specification calls such a rule dropped.)
  */
@@ -14,118 +14,6 @@
 
 #define RETRY_ATTEMPTS 2u    /* where HTTPRouteRetry says nothing */
 #define RETRY_BACKOFF_MS 25u /* likewise */
-
-static bool is_regex(const json_t *json)
-{
-    return strcmp(text_at(json, "type"), "RegularExpression") == 0;
-}
-
-/* Is the value one that the dataplane can have? If not, *ret_why has the compiler's reason. */
-static bool check_pattern(struct attach *a, const char *pattern, const char **ret_why)
-{
-    const char *why;
-    if (a->is_pattern == NULL || a->is_pattern(a->is_pattern_arg, pattern, &why)) {
-        return true;
-    }
-    *ret_why = arena_printf(a->arena, "RegularExpression \"%s\": %s", pattern, why);
-    return false;
-}
-
-/* Header or query parameter conditions. Of two with the same name only the first counts. False: one
- * is no regular expression, *ret_why says why. */
-static bool read_pairs(struct attach *a, const json_t *list, bool is_header,
-                       const struct plan_pair **ret_pairs, uint32_t *ret_n, const char **ret_why)
-{
-    struct plan_pair *pairs = ARENA_ARRAY(a->arena, struct plan_pair, json_array_size(list));
-    uint32_t n = 0;
-    size_t i;
-    const json_t *item;
-    json_array_foreach(list, i, item)
-    {
-        const char *name = text_at(item, "name"), *value = text_at(item, "value");
-        name = is_header ? lower_of(a, name) : name;
-        bool is_known = false;
-        for (uint32_t j = 0; j < n; j++) {
-            is_known |= strcmp(pairs[j].name, name) == 0;
-        }
-        if (!is_known && is_regex(item) && !check_pattern(a, value, ret_why)) {
-            return false;
-        }
-        if (!is_known) {
-            pairs[n++] =
-                (struct plan_pair){.name = name,
-                                   .value = value,
-                                   .type = is_regex(item) ? PLAN_MATCH_REGEX : PLAN_MATCH_EXACT};
-        }
-    }
-    *ret_pairs = pairs;
-    *ret_n = n;
-    return true;
-}
-
-/* "/a/" as a prefix takes what "/a" takes. */
-static const char *prefix_path(struct attach *a, const char *path)
-{
-    char *copy = arena_strdup(a->arena, path);
-    size_t n = strlen(copy);
-    while (n > 1 && copy[n - 1] == '/') {
-        copy[--n] = '\0';
-    }
-    return copy;
-}
-
-static enum plan_string_match path_type(const json_t *path)
-{
-    if (is_regex(path)) {
-        return PLAN_MATCH_REGEX;
-    }
-    return strcmp(text_at(path, "type"), "Exact") == 0 ? PLAN_MATCH_EXACT : PLAN_MATCH_PREFIX;
-}
-
-/* False: it has what is no regular expression, *ret_why says why. */
-static bool read_match(struct attach *a, const json_t *json, uint32_t index, struct plan_match *ret,
-                       const char **ret_why)
-{
-    const json_t *path = json_object_get(json, "path");
-    const char *method = text_at(json, "method");
-    const char *value = path != NULL ? text_at(path, "value") : "/";
-    enum plan_string_match type = path_type(path);
-    if (type == PLAN_MATCH_REGEX && !check_pattern(a, value, ret_why)) {
-        return false;
-    }
-    *ret = (struct plan_match){
-        .index = index,
-        .path_type = type,
-        .path = type == PLAN_MATCH_PREFIX ? prefix_path(a, value) : value,
-        .method = method[0] != '\0' ? method : NULL,
-    };
-    return read_pairs(a, json_object_get(json, "headers"), true, &ret->headers, &ret->n_headers,
-                      ret_why) &&
-           read_pairs(a, json_object_get(json, "queryParams"), false, &ret->queries,
-                      &ret->n_queries, ret_why);
-}
-
-/* The matches that can be told; *ret_why says so if one cannot. */
-static void read_matches(struct attach *a, const json_t *json, struct plan_rule *rule,
-                         const char **ret_why)
-{
-    const json_t *list = json_object_get(json, "matches");
-    size_t n = json_array_size(list);
-    struct plan_match *matches = ARENA_ARRAY(a->arena, struct plan_match, n > 0 ? n : 1);
-    if (n == 0) {
-        matches[rule->n_matches++] =
-            (struct plan_match){.path_type = PLAN_MATCH_PREFIX, .path = "/"};
-    }
-    for (size_t i = 0; i < n; i++) {
-        const char *why = NULL;
-        if (read_match(a, json_array_get(list, i), (uint32_t)i, &matches[rule->n_matches], &why)) {
-            rule->n_matches++;
-        } else {
-            *ret_why = arena_printf(a->arena, "matches[%zu]: %s", i, why);
-        }
-    }
-    rule->matches = matches;
-}
 
 static uint32_t read_timeout(const json_t *json, const char *key)
 {
@@ -218,7 +106,7 @@ static void read_rule(struct attach *a, struct at_route *r, const json_t *json,
     if (in.unresolved != NULL && strcmp(r->resolved.status, "True") == 0) {
         r->resolved = VERDICT("False", plan_backend_fault_reason(in.fault), in.unresolved);
     }
-    read_matches(a, json, rule, &in.whole);
+    match_run(a, r, json, rule, &in.whole);
     read_retry(&in, json_object_get(json, "retry"), rule);
     const char *session =
         session_run(&in, json_object_get(json, "sessionPersistence"), &rule->persistence);

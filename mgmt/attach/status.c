@@ -95,13 +95,13 @@ static int tell_routes(struct attach *a, const struct attach_status_input *in, a
         if (r->is_settled) {
             continue;
         }
-        const json_t *obj = current(in, MODEL_HTTP_ROUTE, &r->meta);
+        const json_t *obj = current(in, r->type, &r->meta);
         json_t *status = obj != NULL ? status_of_route(a, r, obj, in->now) : NULL;
         r->is_settled = obj != NULL && (status == NULL || !differs(obj, status));
         if (r->is_settled) {
             json_decref(status);
         } else if (status != NULL) {
-            rc = tell(fn, arg, MODEL_HTTP_ROUTE, &r->meta, obj, status, ATTACH_FINALIZER_KEEP);
+            rc = tell(fn, arg, r->type, &r->meta, obj, status, ATTACH_FINALIZER_KEEP);
         }
     }
     return rc;

@@ -38,7 +38,7 @@ bool attach_update_routes(struct attach *a, const struct attach_input *in,
     plan_run(a);
     a->source = NULL;
     a->is_pattern = NULL;
-    return a->n_groups_unused == 0;
+    return a->n_groups_unused == 0 && !a->is_stale;
 }
 
 bool attach_update_slices(struct attach *a, const struct attach_input *in,

@@ -51,8 +51,11 @@ static int compare_routes(const void *x, const void *y)
     char name_a[ROUTE_NAME_BYTES], name_b[ROUTE_NAME_BYTES];
     if (a->created_s != b->created_s)
         return a->created_s < b->created_s ? -1 : 1;
-    return image_route_order(a->created_s, route_name(a->route, name_a), b->created_s,
-                             route_name(b->route, name_b));
+    const struct image_route_key key_a = {a->created_s, route_name(a->route, name_a),
+                                          a->route->kind};
+    const struct image_route_key key_b = {b->created_s, route_name(b->route, name_b),
+                                          b->route->kind};
+    return image_route_order(&key_a, &key_b);
 }
 
 static int compare_served(const void *x, const void *y)
@@ -120,7 +123,10 @@ static void attach_route(struct compile *c, const char *name, const struct serve
 static bool begin_route(struct compile *c, const struct ordered_route *ordered, const char *name)
 {
     const struct plan_route *route = ordered->route;
-    if (image_builder_route(c->b, name, ordered->created_s) != 0) {
+    int error = route->kind == IMAGE_ROUTE_GRPC
+                    ? image_builder_grpc_route(c->b, name, ordered->created_s)
+                    : image_builder_route(c->b, name, ordered->created_s);
+    if (error != 0) {
         compile_note(c, "route %s is left out: there twice", name);
         return false;
     }

@@ -180,8 +180,9 @@ static uint64_t limit_id(const struct plan_route *route, const struct plan_rule 
 {
     char text[LIMIT_ID_BYTES];
     int n =
-        snprintf(text, sizeof(text), "%s/%s/%s#%u/%s/%u/%u/%u/%u/%u/%u/%s", route->namespace,
-                 route->name, rule->name != NULL ? rule->name : "",
+        snprintf(text, sizeof(text), "%s%s/%s/%s#%u/%s/%u/%u/%u/%u/%u/%u/%s",
+                 route->kind == IMAGE_ROUTE_HTTP ? "" : image_route_kind_name(route->kind),
+                 route->namespace, route->name, rule->name != NULL ? rule->name : "",
                  rule->name != NULL ? 0 : rule->index, limit->name, limit->requests,
                  limit->period_ms, limit->burst, (unsigned)limit->key, (unsigned)limit->prefix4_len,
                  (unsigned)limit->prefix6_len, limit->header != NULL ? limit->header : "");

@@ -130,6 +130,9 @@ static void describe_rule(const struct explanation *e, json_t *status)
     }
     json_object_set_new(status, "hostname", explain_text(e, v->hosts[e->result.host].name));
     json_object_set_new(status, "path", explain_text(e, v->paths[match->path].text));
+    json_object_set_new(
+        status, "kind",
+        json_string(image_route_kind_name((enum image_route_kind)v->routes[rule->route].kind)));
     json_object_set_new(status, "route", explain_text(e, route));
     json_object_set_new(status, "rule", json_integer(rule->index));
     json_object_set_new(status, "match", json_integer(match->index));

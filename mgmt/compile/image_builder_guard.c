@@ -71,8 +71,10 @@ static void collect(struct image_builder *b, uint32_t index)
     const struct image_predicate *predicates = ENTRIES(b, PREDICATES, const struct image_predicate);
     add_condition(b, (struct builder_condition){.kind = IMAGE_GUARD_NONE, .match = index});
     if (match->method.length != 0)
-        add_condition(b, (struct builder_condition){
-                             .kind = IMAGE_GUARD_METHOD, .value = match->method, .match = index});
+        add_condition(b, (struct builder_condition){.kind = match->is_grpc ? IMAGE_GUARD_CALL
+                                                                           : IMAGE_GUARD_METHOD,
+                                                    .value = match->method,
+                                                    .match = index});
     for (uint32_t i = 0; i < (uint32_t)match->n_headers + match->n_queries; i++) {
         const struct image_predicate *p = &predicates[match->first_predicate + i];
         bool is_header = p->kind == IMAGE_PREDICATE_HEADER;

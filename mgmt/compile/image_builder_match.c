@@ -125,6 +125,7 @@ int image_builder_match(struct image_builder *b, const struct image_match_spec *
         .n_headers = (uint16_t)spec->n_headers,
         .n_queries = (uint16_t)spec->n_queries,
         .index = spec->index,
+        .is_grpc = image_builder_last_route(b)->kind == IMAGE_ROUTE_GRPC,
     };
     struct builder_match *e = NULL;
     if (image_builder_string(b, path_text(spec), &match.path) &&

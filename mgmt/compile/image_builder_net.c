@@ -96,7 +96,7 @@ static struct image_listener *last_secure_listener(struct image_builder *b)
 int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name)
 {
     struct image_listener *listener = last_secure_listener(b);
-    if (listener == NULL || !image_arg_is(name, IMAGE_TEXT_NAME))
+    if (listener == NULL || image_arg(name).len == 0 || !image_arg_is(name, IMAGE_TEXT_NAME))
         return -EINVAL;
     if (listener->n_identities == IMAGE_IDENTITIES_PER_LISTENER_MAX)
         return -ENOSPC;
@@ -137,7 +137,8 @@ int image_builder_client_auth(struct image_builder *b, enum image_client_auth au
     struct image_listener *listener = last_secure_listener(b);
     if (listener == NULL || listener->protocol != IMAGE_PROTOCOL_HTTPS ||
         listener->bundle != IMAGE_NONE || auth == IMAGE_CLIENT_AUTH_NONE ||
-        (unsigned)auth >= IMAGE_CLIENT_AUTHS || !image_arg_is(names, IMAGE_TEXT_NAME))
+        (unsigned)auth >= IMAGE_CLIENT_AUTHS || image_arg(names).len == 0 ||
+        !image_arg_is(names, IMAGE_TEXT_NAME))
         return -EINVAL;
     uint32_t bundle = bundle_of(b, id, names);
     if (bundle == IMAGE_NONE)

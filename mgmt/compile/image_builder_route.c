@@ -23,17 +23,27 @@ struct image_rule *image_builder_last_rule(const struct image_builder *b)
     return &ENTRIES(b, RULES, struct image_rule)[SECTION(b, RULES)->count - 1];
 }
 
-int image_builder_route(struct image_builder *b, const char *name, int64_t created_s)
+/* Does it come after the route begun last? */
+static bool is_next(const struct image_builder *b, const struct image_route_key *key)
 {
-    const struct image_route *before = image_builder_last_route(b);
-    if (!image_arg_is(name, IMAGE_TEXT_NAME))
-        return -EINVAL;
-    if (before != NULL && image_route_order(before->created_s, image_builder_text(b, before->name),
-                                            created_s, image_arg(name)) >= 0)
+    const struct image_route *last = image_builder_last_route(b);
+    if (last == NULL)
+        return true;
+    const struct image_route_key before = {last->created_s, image_builder_text(b, last->name),
+                                           (enum image_route_kind)last->kind};
+    return image_route_order(&before, key) < 0;
+}
+
+static int begin_route(struct image_builder *b, enum image_route_kind kind, const char *name,
+                       int64_t created_s)
+{
+    const struct image_route_key key = {created_s, image_arg(name), kind};
+    if (!image_arg_is(name, IMAGE_TEXT_NAME) || !is_next(b, &key))
         return -EINVAL;
     struct image_route entry = {.created_s = created_s,
                                 .id = image_route_id(image_arg(name)),
-                                .first_rule = SECTION(b, RULES)->count};
+                                .first_rule = SECTION(b, RULES)->count,
+                                .kind = (uint8_t)kind};
     struct image_route *e = NULL;
     if (image_builder_string(b, image_arg(name), &entry.name))
         e = image_vec_push(b, SECTION(b, ROUTES));
@@ -42,6 +52,16 @@ int image_builder_route(struct image_builder *b, const char *name, int64_t creat
     *e = entry;
     b->route_first_match = b->matches.count;
     return 0;
+}
+
+int image_builder_route(struct image_builder *b, const char *name, int64_t created_s)
+{
+    return begin_route(b, IMAGE_ROUTE_HTTP, name, created_s);
+}
+
+int image_builder_grpc_route(struct image_builder *b, const char *name, int64_t created_s)
+{
+    return begin_route(b, IMAGE_ROUTE_GRPC, name, created_s);
 }
 
 uint32_t image_builder_rule(struct image_builder *b, uint16_t index)

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define ROUTES "httproutes.gateway.networking.k8s.io"
+#define HTTP_ROUTES "httproutes.gateway.networking.k8s.io"
+#define GRPC_ROUTES "grpcroutes.gateway.networking.k8s.io"
 #define SLICES "endpointslices.discovery.k8s.io"
 
 static void drop_routes(struct touched *t)
@@ -42,7 +43,8 @@ bool touched_add(struct touched *t, const struct store_change *changes, size_t n
     bool needs_run = false;
     for (size_t i = 0; i < n; i++) {
         const struct store_change *c = &changes[i];
-        bool is_route = strcmp(c->resource, ROUTES) == 0;
+        bool is_route =
+            strcmp(c->resource, HTTP_ROUTES) == 0 || strcmp(c->resource, GRPC_ROUTES) == 0;
         needs_run |= !c->is_status_only;
         if (is_ours && c->is_status_only)
             continue;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What changed since the last run, so that a run need not look at everything: while only HTTPRoutes
+ * What changed since the last run, so that a run need not look at everything: while only routes
  * change, these; with anything else, "all". Endpoints need no run at all (see reconcile.c).
  *
  * Owner: reconcile. Thread: the loop's. Bound: RECONCILE_TOUCHED_MAX versions of routes.
@@ -18,7 +18,7 @@
 struct touched {
     bool is_all;
     size_t n;
-    json_t *routes[RECONCILE_TOUCHED_MAX]; /* HTTPRoutes, in each of their versions */
+    json_t *routes[RECONCILE_TOUCHED_MAX]; /* of each kind, in each of their versions */
 };
 
 /* All is as if it had changed. */

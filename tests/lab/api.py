@@ -18,6 +18,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "GatewayClass": (GATEWAY, "gatewayclasses", False),
     "Gateway": (GATEWAY, "gateways", True),
     "HTTPRoute": (GATEWAY, "httproutes", True),
+    "GRPCRoute": (GATEWAY, "grpcroutes", True),
     "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
     "Interface": (SLUICE, "interfaces", False),
     "StaticRoute": (SLUICE, "staticroutes", False),

@@ -108,7 +108,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             if "/" not in r["name"]:
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
-    assert {"gateways", "httproutes", "httproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
+    assert {"gateways", "httproutes", "httproutes/status", "grpcroutes", "grpcroutes/status",
+            "secrets", "tokens", "endpointslices", "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
             "accesspolicies"} <= seen
 
@@ -546,6 +547,63 @@ def an_access_policy_is_refused_with_the_field_named(m, c):
 
 
 # ---- watch
+
+
+def calls(ns="apps", name=None):
+    return f"{GATEWAY}/namespaces/{ns}/grpcroutes" + (f"/{name}" if name else "")
+
+
+def call_route(name, *rules, **spec):
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute", "metadata": {"name": name},
+            "spec": {"parentRefs": [{"name": "gw"}], **spec, "rules": list(rules)}}
+
+
+@test
+def a_grpc_route_is_kept_as_a_cluster_would_and_refused_with_the_field_named(m, c):
+    c.ok("POST", calls(), call_route("r", {"matches": [{"method": {"service": "a.B", "method": "C"}}],
+                                           "backendRefs": [{"name": "svc", "port": 80}]}))
+    rule = c.ok("GET", calls(name="r"))["spec"]["rules"][0]
+    assert rule["matches"][0]["method"] == {"type": "Exact", "service": "a.B", "method": "C"}, rule
+    assert rule["backendRefs"][0]["weight"] == 1 and rule["backendRefs"][0]["kind"] == "Service", rule
+    for match, field, message in (
+            ({"method": {"service": "a/b"}}, "matches[0].method", "service must only contain valid characters"),
+            ({"method": {"method": "a.b"}}, "matches[0].method", "method must only contain valid characters"),
+            ({"method": {}}, "matches[0].method", "One or both of 'service' or 'method' must be specified"),
+            ({"path": {"value": "/"}}, "matches[0].path", "unknown field"),
+            ({"headers": [{"name": "a", "value": "b", "type": "Prefix"}]}, "matches[0].headers[0].type",
+             "Unsupported value")):
+        said = c.refused(400 if "unknown" in message else 422, "BadRequest" if "unknown" in message else "Invalid",
+                         "POST", calls(), call_route("bad", {"matches": [match]}))
+        assert f"spec.rules[0].{field}" in json.dumps(said) and message in json.dumps(said), said
+
+
+@test
+def a_host_of_a_listener_is_for_requests_or_for_calls(m, c):
+    c.ok("POST", f"{GATEWAY}/gatewayclasses", {
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "c"},
+        "spec": {"controllerName": "sluice.internal/gateway-controller"}})
+    c.ok("POST", f"{GATEWAY}/namespaces/apps/gateways", gateway("gw", "web"))
+
+    def accepted(path):
+        parents = c.ok("GET", path).get("status", {}).get("parents", [])
+        return [(x["status"], x["reason"]) for p in parents for x in p["conditions"] if x["type"] == "Accepted"]
+
+    def becomes(path, *wanted):
+        deadline = time.monotonic() + 10
+        while accepted(path) != [wanted]:
+            assert time.monotonic() < deadline, (path, accepted(path))
+            time.sleep(0.02)
+
+    c.ok("POST", routes(), route("a", hostnames=["*.example.com"]))
+    becomes(routes(name="a"), "True", "Accepted")
+    c.ok("POST", calls(), call_route("b", hostnames=["grpc.example.com"]))
+    becomes(calls(name="b"), "False", "HostnameConflict")
+    c.ok("PUT", routes(name="a"), route("a", hostnames=["www.example.com"]))
+    becomes(calls(name="b"), "True", "Accepted")
+    listener = c.ok("GET", f"{GATEWAY}/namespaces/apps/gateways/gw")["status"]["listeners"][0]
+    assert [k["kind"] for k in listener["supportedKinds"]] == ["HTTPRoute", "GRPCRoute"], listener
+    table = c.ok("GET", calls(), Accept=TABLE)
+    assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Accepted", "Programmed", "Age"], table
 
 
 @test

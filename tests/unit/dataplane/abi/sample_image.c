@@ -219,6 +219,24 @@ static void add_patterns(struct image_builder *b, uint32_t listener)
     REQUIRE(image_builder_attach(b, listener, NULL) == 0);
 }
 
+/* Calls of gRPC: enough of one path that it gets a guard for the method. */
+static void add_calls(struct image_builder *b, uint32_t listener)
+{
+    static const char *const methods[] = {"A", "B", "C", "D", "E", "F", "G", "H", "I"};
+    struct image_match_spec exact = {.path_kind = IMAGE_PATH_EXACT, .path = "/service/Method"};
+    struct image_match_spec below = {.path_kind = IMAGE_PATH_PREFIX, .path = "/service"};
+    REQUIRE(image_builder_grpc_route(b, "e/calls", 5000) == 0);
+    REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+    REQUIRE(image_builder_backend(b, "a/calls:80", 5, 1) == 0);
+    REQUIRE(image_builder_match(b, &exact) == 0);
+    for (size_t i = 0; i < array_len(methods); i++) {
+        below.method = methods[i];
+        below.index = (uint16_t)(i + 1);
+        REQUIRE(image_builder_match(b, &below) == 0);
+    }
+    REQUIRE(image_builder_attach(b, listener, "grpc.example.com") == 0);
+}
+
 static void add_rest(struct image_builder *b, uint32_t listener)
 {
     struct image_redirect_spec redirect = {"www.example.com",  "/", IMAGE_PATH_REPLACE_FULL,
@@ -333,6 +351,7 @@ void *sample_image(size_t *ret_len)
     add_rest(b, all);
     add_crowd(b, all);
     add_patterns(b, all);
+    add_calls(b, all);
     void *data;
     REQUIRE(image_builder_finish(b, 7, &data, ret_len) == 0);
     image_builder_free(b);

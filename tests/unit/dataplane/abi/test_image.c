@@ -37,12 +37,12 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_addresses, 3);
     CHECK_EQ(v.n_binds, 3);
     CHECK_EQ(v.n_identities, 2);
-    CHECK_EQ(v.n_routes, 4);
-    CHECK_EQ(v.n_rules, 5);
+    CHECK_EQ(v.n_routes, 5);
+    CHECK_EQ(v.n_rules, 6);
     CHECK_EQ(v.n_pattern_sets, 4); /* of a header, of a query parameter, of two hosts */
     CHECK_EQ(v.n_patterns, 6);
     CHECK_EQ(v.n_databases, 3);
-    CHECK_EQ(v.n_guards, 4); /* one of each kind */
+    CHECK_EQ(v.n_guards, 5); /* one of each kind */
     CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
     use_image(data);
     free(data);
@@ -408,6 +408,45 @@ TEST(a_route_is_known_by_the_id_of_its_name)
     const uint8_t *byte = (const uint8_t *)&v.routes[1].id;
     CHECK_EQ(fault_with(data, len, byte, *byte ^ 1, &section), IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_ROUTES);
+    free(data);
+}
+
+TEST(matches_of_a_grpc_route_and_only_those_are_for_calls)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_route *calls = &v.routes[v.n_routes - 1];
+    REQUIRE(calls->kind == IMAGE_ROUTE_GRPC && v.routes[0].kind == IMAGE_ROUTE_HTTP);
+    CHECK_STR(image_route_kind_name(IMAGE_ROUTE_GRPC), "GRPCRoute");
+    CHECK_EQ(fault_with(data, len, &calls->kind, IMAGE_ROUTE_KINDS, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_ROUTES);
+    CHECK_EQ(fault_with(data, len, &calls->kind, IMAGE_ROUTE_HTTP, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_MATCHES);
+    CHECK_EQ(fault_with(data, len, &calls->reserved[6], 1, &section), IMAGE_FAULT_RESERVED);
+    for (uint32_t i = 0; i < v.n_matches; i++) {
+        const struct image_match *match = &v.matches[i];
+        bool is_call = v.rules[match->rule].route == v.n_routes - 1;
+        CHECK_EQ(match->is_grpc, is_call);
+        CHECK_EQ(fault_with(data, len, &match->is_grpc, !is_call, &section), IMAGE_FAULT_VALUE);
+        CHECK_EQ(fault_with(data, len, &match->is_grpc, 2, &section), IMAGE_FAULT_VALUE);
+        CHECK_EQ(section, IMAGE_SECTION_MATCHES);
+        CHECK_EQ(fault_with(data, len, &match->reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    }
+    unsigned n_guards = 0;
+    for (uint32_t i = 0; i < v.n_guards; i++) {
+        const struct image_guard *guard = &v.guards[i];
+        if (guard->kind != IMAGE_GUARD_METHOD && guard->kind != IMAGE_GUARD_CALL)
+            continue;
+        bool is_call = guard->kind == IMAGE_GUARD_CALL;
+        n_guards += is_call;
+        CHECK(fault_with(data, len, (const uint8_t *)&guard->kind,
+                         is_call ? IMAGE_GUARD_METHOD : IMAGE_GUARD_CALL,
+                         &section) != IMAGE_FAULT_OK);
+    }
+    CHECK_EQ(n_guards, 1);
     free(data);
 }
 
@@ -884,6 +923,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(what_is_spoken_is_the_same_to_all_of_a_group),
           T(a_prefix_has_addresses_of_its_family_only), T(filters_of_a_backend_change_headers_only),
           T(a_mirror_takes_no_more_than_all_requests), T(a_route_is_known_by_the_id_of_its_name),
+          T(matches_of_a_grpc_route_and_only_those_are_for_calls),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(an_access_has_lists_of_its_own_that_can_be_searched),
           T(passwords_have_a_realm_and_users_in_order),

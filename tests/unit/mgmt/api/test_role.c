@@ -20,6 +20,7 @@ static const struct {
     {"gateway.networking.k8s.io", "gatewayclasses", {"RW", "R", "", "RW"}},
     {"gateway.networking.k8s.io", "gateways", {"RW", "RW", "r", "RW"}},
     {"gateway.networking.k8s.io", "httproutes", {"RW", "RW", "rw", "RW"}},
+    {"gateway.networking.k8s.io", "grpcroutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "referencegrants", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "interfaces", {"RW", "", "", ""}},
     {"sluice.internal", "staticroutes", {"RW", "", "", ""}},

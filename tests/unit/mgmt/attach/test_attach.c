@@ -54,6 +54,11 @@ TEST(a_wrong_backend_says_why_and_keeps_its_share)
     scenario_check("backends.yaml");
 }
 
+TEST(calls_are_matched_by_path_and_share_no_host_with_requests)
+{
+    scenario_check("grpc.yaml");
+}
+
 TEST(rules_are_typed_and_never_served_without_a_part)
 {
     scenario_check("rules.yaml");
@@ -129,6 +134,7 @@ int main(int argc, char **argv)
         T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
         T(a_gateway_asks_clients_for_certificates_by_port),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
+        T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),
@@ -159,6 +165,7 @@ int main(int argc, char **argv)
         T(messages_say_what_to_do),
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),
+        T(routes_of_two_kinds_are_judged_anew_where_they_meet),
         T(too_many_updates_ask_for_a_new_run),
         T(a_status_that_is_as_wanted_is_looked_at_again_after_an_update),
         T(the_next_policy_decides_when_one_goes),

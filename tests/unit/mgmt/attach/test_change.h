@@ -21,6 +21,7 @@ void keys_that_cannot_be_used_are_told_of_by_their_place(void);
 void messages_say_what_to_do(void);
 void damaged_objects_never_crash_a_run(void);
 void an_update_gives_what_a_new_run_gives(void);
+void routes_of_two_kinds_are_judged_anew_where_they_meet(void);
 void too_many_updates_ask_for_a_new_run(void);
 void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void);
 void the_next_policy_decides_when_one_goes(void);

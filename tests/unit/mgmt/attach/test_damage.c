@@ -32,6 +32,7 @@ static json_t *any_value(void)
                                         "a",
                                         "Gateway",
                                         "HTTPRoute",
+                                        "GRPCRoute",
                                         "Service",
                                         "BBR",
                                         "web",

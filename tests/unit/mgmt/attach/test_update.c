@@ -45,15 +45,18 @@ static void edit_route(json_t *route, struct rng *rng)
     static const char *const hostnames[] = {"a.example.com", "*.example.com", "b.other.org"};
     json_t *rules = json_object_get(spec_of(route), "rules");
     json_t *rule = json_array_get(rules, 0);
-    switch (rng_below(rng, 5)) {
+    bool is_grpc = has_kind(route, "GRPCRoute");
+    switch (rng_below(rng, is_grpc ? 3 : 5)) {
     case 0:
         json_object_set_new(spec_of(route), "hostnames",
                             json_pack("[s]", hostnames[rng_below(rng, 3)]));
         break;
     case 1:
         json_object_set_new(rule, "matches",
-                            json_pack("[{s:{s:s,s:s}}]", "path", "type", "PathPrefix", "value",
-                                      rng_below(rng, 2) ? "/one" : "/two"));
+                            is_grpc ? json_pack("[{s:{s:s,s:s}}]", "method", "type", "Exact",
+                                                rng_below(rng, 2) ? "service" : "method", "one")
+                                    : json_pack("[{s:{s:s,s:s}}]", "path", "type", "PathPrefix",
+                                                "value", rng_below(rng, 2) ? "/one" : "/two"));
         break;
     case 2: /* a Service that may not be there */
         json_object_set_new(rule, "backendRefs",
@@ -146,7 +149,7 @@ static void edit(struct scenario *s, struct rng *rng, const char *kind, json_t *
         json_decref(now);
         return;
     default:
-        (strcmp(kind, "HTTPRoute") == 0 ? edit_route : edit_slice)(now, rng);
+        (strcmp(kind, "EndpointSlice") == 0 ? edit_slice : edit_route)(now, rng);
         json_array_append(versions, now);
         json_array_set_new(s->objects, at, now);
     }
@@ -290,8 +293,8 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
     for (unsigned i = 0; i < EDITS; i++) {
         const json_t *list[8];
         json_t *routes = json_array(), *slices = json_array();
-        for (uint32_t n = rng_below(&rng, 3); n > 0; n--) {
-            edit(&s, &rng, "HTTPRoute", routes);
+        for (uint32_t n = rng_below(&rng, 4); n > 0; n--) {
+            edit(&s, &rng, rng_below(&rng, 2) ? "HTTPRoute" : "GRPCRoute", routes);
         }
         edit(&s, &rng, "EndpointSlice", slices);
         REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
@@ -318,13 +321,75 @@ void an_update_gives_what_a_new_run_gives(void)
 {
     static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
                                         "backends.yaml",   "hostnames.yaml",  "rules.yaml",
-                                        "parents.yaml",    "policies.yaml"};
+                                        "parents.yaml",    "policies.yaml",   "grpc.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);
     }
     CHECK(n_updated > EDITS);
     CHECK(n_told > EDITS);
+}
+
+static void take_away(struct scenario *s, const char *which)
+{
+    size_t i;
+    const json_t *object, *gone = scenario_find(s, which);
+    json_array_foreach(s->objects, i, object)
+    {
+        if (object == gone) {
+            json_array_remove(s->objects, i);
+            return;
+        }
+    }
+}
+
+/* The route gets another hostname: does an update of the run do, and is it as good as a new one? */
+static bool is_enough(struct scenario *s, const char *which, const char *hostname)
+{
+    struct attach_input in = {.source = &s->source};
+    struct attach *a = run(s);
+    json_t *route = scenario_find(s, which);
+    json_t *old = json_deep_copy(route);
+    json_object_set_new(spec_of(route), "hostnames", json_pack("[s]", hostname));
+    const json_t *versions[] = {old, route};
+    bool is = attach_update_routes(a, &in, versions, 2);
+    if (is) {
+        struct attach *fresh = run(s);
+        check_same(s, a, fresh);
+        attach_free(fresh);
+    }
+    attach_free(a);
+    json_decref(old);
+    return is;
+}
+
+void routes_of_two_kinds_are_judged_anew_where_they_meet(void)
+{
+    static const char *const in_the_way[] = {"HTTPRoute ns/c-http-below", "GRPCRoute ns/d-taken",
+                                             "GRPCRoute ns/f-any", "HTTPRoute ns/j-wide"};
+    struct scenario s;
+    scenario_open(&s, "grpc.yaml");
+    static const char which[] = "GRPCRoute ns/h-filters";
+    CHECK(!is_enough(&s, which, "g.example.com")); /* others stand back on its listener */
+    for (size_t i = 0; i < 4; i++) {
+        take_away(&s, in_the_way[i]);
+    }
+    CHECK(is_enough(&s, which, "h.example.com"));
+    CHECK(is_enough(&s, "HTTPRoute ns/b-http", "w.example.com"));
+    CHECK(!is_enough(&s, which, "*.example.com"));
+    CHECK(!is_enough(&s, which, "i.example.com")); /* it stood back itself */
+    CHECK(is_enough(&s, which, "j.example.com"));
+    json_t *only = json_incref(scenario_find(&s, "HTTPRoute ns/b-http"));
+    take_away(&s, "HTTPRoute ns/b-http");
+    CHECK(is_enough(&s, which, "w.example.com"));
+    struct attach_input in = {.source = &s.source};
+    struct attach *a = run(&s); /* all are of one kind, until now */
+    json_array_append(s.objects, only);
+    const json_t *version = only;
+    CHECK(!attach_update_routes(a, &in, &version, 1));
+    attach_free(a);
+    json_decref(only);
+    scenario_close(&s);
 }
 
 void too_many_updates_ask_for_a_new_run(void)

@@ -71,9 +71,9 @@ static const struct plan_rule second_rules[] = {
 };
 /* Out of order on purpose: "a-b/r" comes before "a/r" by the letters, and the older before both. */
 static const struct plan_route routes[] = {
-    {"HTTPRoute", "a", "r", "u1", "2026-11-23T09:00:01Z", 1, 3, first_rules},
-    {"HTTPRoute", "a-b", "r", "u2", "2026-11-23T09:00:01Z", 1, 3, second_rules},
-    {"HTTPRoute", "z", "old", "u3", "2026-11-23T09:00:00Z", 1, 1, second_rules},
+    {IMAGE_ROUTE_HTTP, "a", "r", "u1", "2026-11-23T09:00:01Z", 1, 3, first_rules},
+    {IMAGE_ROUTE_HTTP, "a-b", "r", "u2", "2026-11-23T09:00:01Z", 1, 3, second_rules},
+    {IMAGE_ROUTE_HTTP, "z", "old", "u3", "2026-11-23T09:00:00Z", 1, 1, second_rules},
 };
 static const char *const any[] = {NULL};
 static const char *const named[] = {"*.example.com", "a.example.org"};
@@ -217,8 +217,8 @@ static struct image_view with_sessions(const char *uid, const char *other, void 
     two.n_matches = 3;
     two.matches = regex_matches;
     const struct plan_route list[] = {
-        {"HTTPRoute", "a", "a", uid, "2026-11-23T09:00:00Z", 1, 1, &rule},
-        {"HTTPRoute", "a", "b", other, "2026-11-23T09:00:00Z", 1, 1, &two},
+        {IMAGE_ROUTE_HTTP, "a", "a", uid, "2026-11-23T09:00:00Z", 1, 1, &rule},
+        {IMAGE_ROUTE_HTTP, "a", "b", other, "2026-11-23T09:00:00Z", 1, 1, &two},
     };
     struct plan small = {
         .n_routes = 2, .routes = list, .n_groups = array_len(groups), .groups = groups};
@@ -238,7 +238,7 @@ static const char *cookie_path_of(enum plan_string_match type, const char *path)
     static const struct plan_persistence p = {IMAGE_SESSION_COOKIE, "sid", 0, false};
     const struct plan_match match = {.path_type = type, .path = path};
     const struct plan_rule rule = {.n_matches = 1, .matches = &match, .persistence = &p};
-    const struct plan_route route = {"HTTPRoute", "a", "a", "u", NULL, 1, 1, &rule};
+    const struct plan_route route = {IMAGE_ROUTE_HTTP, "a", "a", "u", NULL, 1, 1, &rule};
     const struct plan small = {.n_routes = 1, .routes = &route};
     void *data;
     size_t len;
