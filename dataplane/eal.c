@@ -27,23 +27,21 @@ __attribute__((format(printf, 2, 3))) static void add(struct eal_args *a, const 
     a->argv[a->argc] = NULL;
 }
 
-/* The CPU of an lcore. */
+/* The CPU of an lcore. Workers go first: what is short of CPUs shares those from the beginning. */
 static unsigned cpu_of(const struct options *o, unsigned lcore)
 {
     if (lcore == 0)
         return o->cpus[0];
-    unsigned worker = lcore - 1;
-    if (o->n_cpus > o->workers)
-        return o->cpus[1 + worker];
-    return o->cpus[worker % o->n_cpus];
+    unsigned first = o->n_cpus > o->workers ? 1 : 0; /* housekeeping has the first to itself */
+    return o->cpus[(first + lcore - 1) % o->n_cpus];
 }
 
 /* "0@0,1@1,2@0": several lcores may share a CPU. */
 static void add_lcores(const struct options *o, struct eal_args *a)
 {
-    static char map[(WORKERS_MAX + 1) * 12];
+    static char map[(WORKERS_MAX + OPTIONS_CRYPTO_CORES_MAX + 1) * 12];
     size_t len = 0;
-    for (unsigned lcore = 0; lcore <= o->workers; lcore++)
+    for (unsigned lcore = 0; lcore <= o->workers + o->crypto_cores; lcore++)
         len += (size_t)snprintf(map + len, sizeof(map) - len, "%s%u@%u", lcore > 0 ? "," : "",
                                 lcore, cpu_of(o, lcore));
     ASSERT(len < sizeof(map) && a->argc < (int)EAL_ARGS_MAX);

@@ -9,6 +9,7 @@
 #include "core/endpoint_table.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
+#include "drivers/crypto/crypto_core.h"
 #include "eal.h"
 #include "housekeeping.h"
 #include "loop.h"
@@ -16,6 +17,9 @@
 #include "options.h"
 #include "packets.h"
 #include "telemetry.h"
+#include "tls/tls.h"
+#include "tls/tls_crypto.h"
+#include "tls/tls_device.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_tickets.h"
 #include "verify/verify_thread.h"
@@ -67,6 +71,8 @@ struct dataplane {
     struct tls_tickets *tickets;
     struct verify_lane *lanes[WORKERS_MAX];
     struct verify_thread *verifier;
+    struct crypto_core *crypto_cores[OPTIONS_CRYPTO_CORES_MAX];
+    struct job_lane *job_lanes[WORKERS_MAX][OPTIONS_CRYPTO_CORES_MAX];
     struct housekeeping *housekeeping;
     struct loop loops[WORKERS_MAX];
     uint64_t began_us;
@@ -191,6 +197,14 @@ static bool make_shared(struct dataplane *d)
            say("cannot start", "no memory");
 }
 
+/* Before the first key is loaded, which its provider then has. */
+static bool open_device(struct dataplane *d)
+{
+    const char *provider = d->options.crypto_provider;
+    return provider == NULL || tls_device_open(provider) ||
+           say("cannot start", "OpenSSL does not load the provider of --crypto-provider");
+}
+
 /* Before the first private key is loaded. A box that cannot lock memory serves all the same. */
 static bool make_secure_heap(struct dataplane *d)
 {
@@ -240,6 +254,27 @@ static bool make_verifier(struct dataplane *d)
     return d->verifier != NULL || say("cannot start", "no thread that looks at passwords");
 }
 
+/* A lane from each worker to each crypto core. */
+static bool make_crypto_cores(struct dataplane *d)
+{
+    const struct options *o = &d->options;
+    static_assert(OPTIONS_CRYPTO_CORES_MAX <= TLS_LANES_MAX && WORKERS_MAX <= CRYPTO_LANES_MAX,
+                  "all have lanes to all");
+    for (unsigned core = 0; core < o->crypto_cores; core++) {
+        struct job_lane *lanes[WORKERS_MAX];
+        for (unsigned worker = 0; worker < o->workers; worker++) {
+            lanes[worker] = d->job_lanes[worker][core] = job_lane_new();
+            if (lanes[worker] == NULL)
+                return say("cannot start", "no memory");
+        }
+        d->crypto_cores[core] =
+            crypto_core_new(lanes, o->workers, o->idle == IDLE_POLL, tls_thread_done);
+        if (d->crypto_cores[core] == NULL)
+            return say("cannot start", "no memory");
+    }
+    return true;
+}
+
 /* The worker's share of chance comes from the kernel, once. */
 static bool make_workers(struct dataplane *d)
 {
@@ -268,6 +303,8 @@ static bool make_workers(struct dataplane *d)
             .generations = housekeeping_generations(d->housekeeping),
             .endpoints = d->endpoints,
             .rcu = d->rcu,
+            .lanes = d->job_lanes[i],
+            .n_lanes = o->crypto_cores,
         };
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
         config.probe = o->probe;
@@ -311,9 +348,11 @@ static const struct stage {
     {"packets", make_packets},
     {"ports", open_ports},
     {"shared", make_shared},
+    {"device", open_device},
     {"keys", make_secure_heap},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
     {"verifier", make_verifier},
+    {"crypto", make_crypto_cores},
     {"workers", make_workers},
 };
 
@@ -344,12 +383,20 @@ static void run(struct dataplane *d)
         int fault = rte_eal_remote_launch(loop_run, &d->loops[i], 1 + i);
         ASSERT(fault == 0);
     }
+    for (unsigned i = 0; i < d->options.crypto_cores; i++) {
+        int fault = rte_eal_remote_launch(crypto_core_run, d->crypto_cores[i], 1 + workers + i);
+        ASSERT(fault == 0);
+    }
     fprintf(stderr, "sluice-dataplane: ready, %u workers, %u ports, after %.3f s: %s\n", workers,
             d->options.n_ports, (double)(clock_us() - d->began_us) / 1e6, d->took);
     while (!is_stopping)
         housekeeping_poll(d->housekeeping, HOUSEKEEPING_MS);
     for (unsigned i = 0; i < workers; i++)
         rte_eal_wait_lcore(1 + i);
+    for (unsigned i = 0; i < d->options.crypto_cores; i++) {
+        crypto_core_stop(d->crypto_cores[i]);
+        rte_eal_wait_lcore(1 + workers + i);
+    }
 }
 
 /* In the reverse order of start(); every part takes "never made" for an answer. */
@@ -359,7 +406,11 @@ static void stop(struct dataplane *d)
     for (unsigned i = 0; i < d->options.workers; i++) {
         worker_free(d->loops[i].worker);
         verify_lane_free(d->lanes[i]);
+        for (unsigned core = 0; core < d->options.crypto_cores; core++)
+            job_lane_free(d->job_lanes[i][core]);
     }
+    for (unsigned i = 0; i < d->options.crypto_cores; i++)
+        crypto_core_free(d->crypto_cores[i]);
     housekeeping_free(d->housekeeping);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);

@@ -23,6 +23,10 @@
     X(CONNS, "conns", "N", "client connections a worker (default 16384)")                          \
     X(CORES, "cores", "LIST",                                                                      \
       "CPUs to run on, as 0-3,8: housekeeping on the first (default: all)")                        \
+    X(CRYPTO_CORES, "crypto-cores", "N",                                                           \
+      "cores for TLS handshakes, on the CPUs after the workers' (default 0: workers do them)")     \
+    X(CRYPTO_PROVIDER, "crypto-provider", "NAME",                                                  \
+      "a provider of OpenSSL's whose device does public-key work")                                 \
     X(ACCESS_LOG, "access-log", "FILE", "a line of JSON for each request; moved away: a new one")  \
     X(ACCESS_SAMPLE, "access-sample", "N",                                                         \
       "one of N requests is logged, by chance; 0: errors only (default 1)")                        \
@@ -194,6 +198,12 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         return parse_number("conns", value, 16, OPTIONS_CONNS_MAX, &o->conns, ret_fault);
     case OPTION_CORES:
         return parse_cores(value, o, ret_fault);
+    case OPTION_CRYPTO_CORES:
+        return parse_number("crypto-cores", value, 0, OPTIONS_CRYPTO_CORES_MAX, &o->crypto_cores,
+                            ret_fault);
+    case OPTION_CRYPTO_PROVIDER:
+        o->crypto_provider = value;
+        return true;
     case OPTION_ACCESS_LOG:
         o->access_log = value;
         return true;

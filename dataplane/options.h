@@ -12,6 +12,9 @@
 #define OPTIONS_CPUS_MAX 256u
 #define OPTIONS_CONNS_MAX (4u << 20) /* client connections a worker: more than its memory holds */
 
+/* Each has a lane to each worker, and so many lanes a worker may have (TLS_LANES_MAX). */
+#define OPTIONS_CRYPTO_CORES_MAX 16u
+
 /* Exit status; CORE_EXIT_NO_MEMORY is 3. */
 #define EXIT_FAILED 1
 #define EXIT_OPTIONS 2
@@ -36,6 +39,8 @@ struct options {
     struct net_options ports[PORTS_MAX];
     unsigned n_cpus;
     uint16_t cpus[OPTIONS_CPUS_MAX]; /* to run on; fewer than lcores: they share */
+    unsigned crypto_cores;           /* for TLS handshakes; 0: workers do them */
+    const char *crypto_provider;     /* of OpenSSL's, with a device; NULL: none */
     const char *access_log;          /* a file; NULL: none */
     unsigned access_one_in;          /* of so many requests one is logged; 0: none but errors */
     bool access_has_errors;          /* and all that were answered 500 and above, or not wholly */

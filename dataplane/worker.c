@@ -16,6 +16,7 @@
 #include "keyring.h"
 #include "net/gro.h"
 #include "net/net.h"
+#include "tls/tls_crypto.h"
 
 #include <stdlib.h>
 
@@ -84,6 +85,8 @@ struct worker *worker_new(const struct worker_config *config)
     w->net = net_new(&w->core);
     net_set_hop_limit(w->net, config->hop_limit);
     net_set_probe(w->net, config->probe);
+    w->core.crypto = tls_crypto_new(config->lanes, config->n_lanes);
+    ASSERT(w->core.crypto != NULL);
     w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
     w->health = health_new(&w->core, config->endpoints, &config->health);
 
@@ -104,6 +107,7 @@ void worker_free(struct worker *w)
         return;
     proxy_done(w->proxy);
     health_done(w->health);
+    tls_crypto_free(w->core.crypto);
     tcp_done(w->tcp);
     net_done(w->net);
     ASSERT(w->core.wheel.armed == 0);
@@ -198,6 +202,21 @@ static unsigned run_timers(struct worker *w)
     return n;
 }
 
+/* Steps of handshakes. What they write goes out with this round's segments. */
+static unsigned handshake(struct worker *w, bool is_loaded)
+{
+    unsigned n = tls_crypto_poll(w->core.crypto, w->core.now_us, is_loaded);
+    struct tls_crypto_counts now;
+    uint64_t *counters = w->core.stats->counters;
+    tls_crypto_counts(w->core.crypto, &now);
+    counters[STAT_tls_steps_here] = now.here;
+    counters[STAT_tls_steps_away] = now.away;
+    counters[STAT_tls_away_ns] = now.away_ns;
+    counters[STAT_tls_due_now] = now.due_now;
+    counters[STAT_tls_away_now] = now.away_now;
+    return n;
+}
+
 /* Follows what observers ask, and tells the next few flows to those who want all. */
 static unsigned observe(struct worker *w)
 {
@@ -228,6 +247,7 @@ bool worker_poll(struct worker *w, uint64_t now_us)
     done[STATS_ROUND_timers] = run_timers(w);
     done[STATS_ROUND_neighbours] = net_poll(w->net);
     done[STATS_ROUND_health] = health_poll(w->health);
+    done[STATS_ROUND_tls] = handshake(w, done[STATS_ROUND_frames] > 0);
     done[STATS_ROUND_tcp] = tcp_poll(w->tcp);       /* events to the proxy, then segments out */
     done[STATS_ROUND_proxy] = proxy_poll(w->proxy); /* the proxy's and its upstream's upkeep */
     done[STATS_ROUND_sent] = port_tx_flush(&w->core);
@@ -251,7 +271,9 @@ uint64_t worker_next_us(const struct worker *w)
 {
     uint64_t timer_us = wheel_next_us(&w->core.wheel);
     uint64_t tcp_us = tcp_next_us(w->tcp);
-    return timer_us < tcp_us ? timer_us : tcp_us;
+    uint64_t tls_us = tls_crypto_next_us(w->core.crypto, w->core.now_us);
+    uint64_t next_us = timer_us < tcp_us ? timer_us : tcp_us;
+    return next_us < tls_us ? next_us : tls_us;
 }
 
 void worker_set_unix_time(struct worker *w, uint64_t unix_s)

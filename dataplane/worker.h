@@ -20,6 +20,7 @@
 
 struct endpoint_table;
 struct generation_set;
+struct job_lane;
 struct port_hub;
 struct rcu;
 struct worker;
@@ -39,6 +40,8 @@ struct worker_config {
     struct tcp_config tcp;
     struct health_config health;
     struct proxy_config proxy;
+    struct job_lane *const *lanes; /* to crypto cores */
+    unsigned n_lanes;              /* at most TLS_LANES_MAX; 0: handshakes are the worker's work */
 };
 
 /* Sizes for `conns_max` client connections a worker, on a pool of `mbufs` packets in all. */

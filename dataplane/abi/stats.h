@@ -68,6 +68,7 @@ struct stats_name {
     X(timers, "timers that fired")                                                                 \
     X(neighbours, "things that net did: neighbours, announcements")                                \
     X(health, "health checks begun, and steps after changes")                                      \
+    X(tls, "steps of handshakes taken, given away or come back")                                   \
     X(tcp, "events delivered to the proxy, and outputs")                                           \
     X(proxy, "upkeep of the proxy")                                                                \
     X(sent, "frames handed to ports and other workers")                                            \

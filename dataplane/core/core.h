@@ -23,6 +23,7 @@
 struct obs_hub;
 struct rte_mempool;
 struct ports;
+struct tls_crypto;
 
 #define WORKERS_MAX 64u
 
@@ -41,8 +42,9 @@ struct core {
     struct rng rng;             /* choices; seeded from outside */
     struct siphash_key
         hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
-    struct list_node memory;  /* what core_memory() gave, for core_done() */
-    uint64_t (*cycles)(void); /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
+    struct list_node memory;   /* what core_memory() gave, for core_done() */
+    uint64_t (*cycles)(void);  /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
+    struct tls_crypto *crypto; /* where handshakes take turns (tls knows it); NULL: they do not */
 };
 
 /* Room for data in an mbuf: a frame of 1,514 bytes with headroom to spare, and the 3,072 bytes of

@@ -193,8 +193,8 @@ static bool begin(struct health *h, struct health_check *c, struct stream *strea
     case IMAGE_HEALTH_CHECK_GRPC:
         return call(h, c, stream, policy);
     case IMAGE_HEALTH_CHECK_TLS:
-        return health_tls_begin(&c->tls, h->tls, stream, &h->core->wheel,
-                                image_text(h->view, policy->host), &tls_ops);
+        return health_tls_begin(&c->tls, h->tls, stream, h->core, image_text(h->view, policy->host),
+                                &tls_ops);
     default:
         http_client_init(&c->http, stream, &h->env, &check_ops, h);
         return true;

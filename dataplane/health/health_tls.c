@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "health/health_priv.h"
 #include "tls/tls.h"
+#include "tls/tls_crypto.h"
 
 #include <string.h>
 
@@ -65,16 +66,17 @@ static void on_event(struct stream *s, unsigned events)
 }
 
 bool health_tls_begin(struct health_tls *t, struct tls_context *context, struct stream *stream,
-                      struct wheel *wheel, struct slice server_name,
-                      const struct health_tls_ops *ops)
+                      struct core *core, struct slice server_name, const struct health_tls_ops *ops)
 {
     char name[IMAGE_SERVER_NAME_BYTES_MAX + 1];
     ASSERT(server_name.len < sizeof(name));
     memcpy(name, server_name.ptr, server_name.len);
     name[server_name.len] = '\0';
-    struct stream *s = tls_connect(context, stream, wheel, server_name.len > 0 ? name : NULL);
+    struct stream *s =
+        tls_connect(context, stream, &core->wheel, server_name.len > 0 ? name : NULL);
     if (s == NULL)
         return false;
+    tls_use_crypto(s, core->crypto);
     *t = (struct health_tls){.stream = s, .ops = ops};
     s->on_event = on_event;
     s->owner = t;

@@ -39,7 +39,7 @@ struct health_tls {
  * for (SNI), IMAGE_SERVER_NAME_BYTES_MAX at most; empty: none. False: no memory; the stream is as
  * it was. */
 bool health_tls_begin(struct health_tls *t, struct tls_context *context, struct stream *stream,
-                      struct wheel *wheel, struct slice server_name,
+                      struct core *core, struct slice server_name,
                       const struct health_tls_ops *ops);
 
 /* Breaks it off by a reset. */

@@ -13,6 +13,7 @@
  */
 #include "base/assert.h"
 #include "proxy/l4.h"
+#include "tls/tls_crypto.h"
 #include "tls/tls_identity.h"
 
 /* The listener at the connection's address for a server name; NULL: there is none. */
@@ -95,8 +96,10 @@ struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
     struct tls_context *front = c->l4 != NULL ? c->proxy->l4_front : c->proxy->front;
     struct stream *top = tls_accept_by_name(front, s, &c->proxy->core->wheel, c);
     c->is_tls = top != NULL;
-    if (c->is_tls)
+    if (c->is_tls) {
+        tls_use_crypto(top, c->proxy->core->crypto);
         stat_inc(c->proxy->core, STAT_proxy_tls_handshakes);
+    }
     return top;
 }
 

@@ -32,6 +32,9 @@ struct tls_trust;
 /* Plaintext that was decrypted and not yet consumed: one record of the largest
  * size. */
 #define TLS_BUFFER_BYTES 16384u
+/* Bytes of the peer that one step of a handshake gets, when another core takes it: the largest
+ * message in one record. */
+#define TLS_RAW_BYTES_MAX 16640u
 /* Ciphertext that the lower stream had no room for: one record, or a handshake's largest flight. */
 #define TLS_OUT_BYTES_MAX 65536u
 /* A handshake that takes longer is given up: room for a slow client, not for an
@@ -120,6 +123,7 @@ typedef void (*tls_pick_fn)(void *arg, const char *server_name, struct tls_choic
     X(garbage, "what came is no TLS")                                                              \
     X(broken, "another breach of the protocol")                                                    \
     X(slow, "it took too long")                                                                    \
+    X(shed, "too many others waited for their turn")                                               \
     X(lost, "the connection ended within")
 
 enum tls_handshake {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library's way to the lower stream. No bytes now, or no room, is "try again"; the end of the
- * peer's bytes is the end of file. */
+ * peer's bytes is the end of file. A step that is taken on another core (`is_packed`) finds what it
+ * reads in `raw` and leaves what it writes in `out`: the lower stream is the worker's. */
 #include "tls/tls_priv.h"
 
 #include "base/assert.h"
@@ -11,12 +12,36 @@
 static BIO_METHOD *method;
 static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
 
+/* What was taken from the lower stream for a step and not read yet. */
+static size_t read_raw(struct tls_stream *t, char *to, size_t len)
+{
+    size_t n = t->raw_n < len ? t->raw_n : len;
+    if (n == 0)
+        return 0;
+    memcpy(to, t->raw + t->raw_at, n);
+    t->raw_at += n;
+    t->raw_n -= n;
+    if (t->raw_n == 0) {
+        free(t->raw);
+        t->raw = NULL;
+    }
+    return n;
+}
+
+/* Has the peer said all, as far as we may look? */
+static bool is_last(const struct tls_stream *t)
+{
+    if (t->raw_n > 0)
+        return false;
+    return t->is_packed ? t->raw_is_last : t->lower == NULL || stream_is_eof(t->lower);
+}
+
 static int bio_read(BIO *bio, char *to, size_t len, size_t *ret_n)
 {
     struct tls_stream *t = BIO_get_data(bio);
-    size_t n = 0;
+    size_t n = read_raw(t, to, len);
     BIO_clear_retry_flags(bio);
-    while (t->lower != NULL && n < len) {
+    while (!t->is_packed && t->lower != NULL && n < len) {
         struct slice s;
         if (stream_peek(t->lower, &s, 1) == 0)
             break;
@@ -28,7 +53,7 @@ static int bio_read(BIO *bio, char *to, size_t len, size_t *ret_n)
     *ret_n = n;
     if (n > 0)
         return 1;
-    if (t->lower != NULL && !stream_is_eof(t->lower))
+    if (!is_last(t))
         BIO_set_retry_read(bio);
     return 0;
 }
@@ -49,6 +74,8 @@ static size_t keep(struct tls_stream *t, const uint8_t *from, size_t len)
 
 bool tls_flush(struct tls_stream *t)
 {
+    if (t->is_away)
+        return false;
     if (t->out_n > 0 && t->lower != NULL) {
         struct slice s = slice_of(t->out + t->out_at, t->out_n);
         size_t taken = stream_write(t->lower, &s, 1);
@@ -69,10 +96,10 @@ static int bio_write(BIO *bio, const char *from, size_t len, size_t *ret_n)
     struct tls_stream *t = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *ret_n = 0;
-    if (t->lower == NULL)
+    if (!t->is_packed && t->lower == NULL)
         return 0;
     struct slice s = slice_of(from, len);
-    if (t->out_n == 0)
+    if (!t->is_packed && t->out_n == 0)
         *ret_n = stream_write(t->lower, &s, 1);
     if (*ret_n < len)
         *ret_n += keep(t, s.ptr + *ret_n, len - *ret_n);
@@ -89,7 +116,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     case BIO_CTRL_FLUSH:
         return 1;
     case BIO_CTRL_EOF:
-        return t->lower == NULL || stream_is_eof(t->lower);
+        return is_last(t);
     default:
         return 0;
     }

@@ -74,8 +74,7 @@ static bool read_server_name(SSL *ssl, struct slice *ret)
 /* Names are host names, whose case does not matter. False: no memory. */
 static bool note_server_name(struct tls_stream *t, struct slice name)
 {
-    free(t->server_name); /* a second hello (RFC 8446, section 4.1.2) says it again */
-    t->server_name = NULL;
+    ASSERT(t->server_name == NULL);
     if (name.len == 0)
         return true;
     t->server_name = strndup((const char *)name.ptr, name.len);
@@ -99,12 +98,19 @@ static bool use(SSL *ssl, const struct tls_choice *choice)
  * The client hello has come: whom does it want? Not in the library's own callback for names, which
  * comes after a session was found for the client: by then nobody asks any more whether it was made
  * where clients have to show certificates.
+ *
+ * Where handshakes take turns, the worker's part ends here: the image is not asked again, neither
+ * by the step that goes on nor for a second hello (RFC 8446, section 4.1.2), which says the same.
  */
 static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
 {
     struct tls_stream *t = SSL_get_app_data(ssl);
     struct tls_choice choice = {.n = 0};
     struct slice name;
+    if (t->is_chosen)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    ASSERT(!t->is_packed);
+    t->is_chosen = true;
     *ret_alert = SSL_AD_DECODE_ERROR;
     if (!read_server_name(ssl, &name))
         return SSL_CLIENT_HELLO_ERROR;
@@ -113,7 +119,9 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
         return SSL_CLIENT_HELLO_ERROR;
     t->context->front->pick(t->pick_arg, tls_server_name(&t->stream), &choice);
     *ret_alert = choice.n == 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
-    return choice.n > 0 && use(ssl, &choice) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+    if (choice.n == 0 || !use(ssl, &choice))
+        return SSL_CLIENT_HELLO_ERROR;
+    return t->crypto != NULL ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 /* That the name counted is told to the client (RFC 6066, section 3), and kept in its session. */

@@ -114,6 +114,7 @@ static void op_release(struct stream *s)
     ASSERT(!t->is_released);
     bool is_unread = t->in_n > 0 || t->state == TLS_HANDSHAKE;
     wheel_disarm(t->wheel, &t->deadline);
+    tls_crypto_leave(t);
     if (t->lower != NULL && is_unread) {
         stream_abort(t->lower); /* RFC 2525, section 2.17 */
         stream_release(t->lower);

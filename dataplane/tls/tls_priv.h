@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include "base/jobs.h"
+#include "base/list.h"
 #include "base/wheel.h"
 #include "tls/digest.h"
 #include "tls/tls.h"
@@ -41,6 +43,15 @@ struct tls_trust {
     X509_STORE *store;
     STACK_OF(X509_NAME) * names;
     uint8_t digest[DIGEST_BYTES]; /* of the text */
+};
+
+/* How a step of a handshake ended. */
+enum tls_step_end {
+    TLS_STEP_READ,  /* it needs more bytes */
+    TLS_STEP_WRITE, /* it needs room for more */
+    TLS_STEP_HELLO, /* a front knows whom the client wants, and goes on */
+    TLS_STEP_OPEN,  /* it was the last one */
+    TLS_STEP_FAULT,
 };
 
 enum tls_state {
@@ -78,6 +89,24 @@ struct tls_stream {
     char *server_name;  /* NULL: none */
     void *pick_arg;
     const char *error; /* the library's or ours, forever; NULL: none */
+
+    struct tls_crypto *crypto; /* who has the steps of the handshake taken; NULL: each at once */
+    struct list_node due;      /* waits for its turn, or for a device */
+    bool is_away;              /* a step is under way elsewhere: see tls_handshake.c */
+    bool is_step_wanted;       /* the next step needs no more bytes */
+    bool is_chosen;            /* a front: its client hello was looked at */
+    uint16_t steps;            /* taken in turn: without a front's first */
+
+    /* While it is away these, `ssl` and `out` are the step's. */
+    struct job job;
+    bool is_packed;       /* the lower stream is not to be touched */
+    bool raw_is_last;     /* no bytes follow those in `raw` */
+    uint8_t *raw;         /* taken from the lower stream for a step, unread; NULL: none */
+    size_t raw_at, raw_n; /* within `raw` */
+    enum tls_step_end step_end;
+    enum tls_handshake step_fault;
+    const char *step_error; /* forever; NULL: none */
+
     char alpn[TLS_ALPN_BYTES_MAX];
 };
 
@@ -126,7 +155,38 @@ BIO *tls_bio_new(struct tls_stream *t);
 /* Gives the lower stream what it had no room for. True: nothing is left. */
 bool tls_flush(struct tls_stream *t);
 
+/* ---- tls_crypto.c ---- */
+
+/* Its next step is due. False: too many wait. */
+bool tls_crypto_enter(struct tls_stream *t);
+
+/* It wants no step any more; one that is under way is still waited for. Always allowed. */
+void tls_crypto_leave(struct tls_stream *t);
+
+/* ---- tls_handshake.c ---- */
+
+/* Once, in a new stream. */
+void tls_step_init(struct tls_stream *t);
+
+/* Takes the bytes of the next step from the lower stream, so that it can be taken elsewhere. False:
+ * no memory, and the stream is over. */
+bool tls_step_pack(struct tls_stream *t);
+
+/* The step has ended as it says in the stream. */
+void tls_step_end(struct tls_stream *t);
+
+/* Takes the next step, or has it taken, if there is what it needs. */
+void tls_pump_handshake(struct tls_stream *t);
+
+/* ---- tls_device.c ---- */
+
+/* Does a device take part? */
+bool tls_device_is_open(void);
+
 /* ---- tls_stream.c ---- */
+
+/* A step that took its turn has ended: goes on from there, and tells the owner. */
+void tls_step_done(struct tls_stream *t);
 
 /* Moves what can be moved: handshake, plaintext, close_notify. Adds to t->events. */
 void tls_pump(struct tls_stream *t);

@@ -54,6 +54,7 @@ void tls_set_over(struct tls_stream *t, enum stream_end end)
     if (t->state == TLS_OVER)
         return;
     wheel_disarm(t->wheel, &t->deadline);
+    tls_crypto_leave(t);
     tls_flush(t);
     let_lower_go(t, end);
     t->state = TLS_OVER;
@@ -62,61 +63,6 @@ void tls_set_over(struct tls_stream *t, enum stream_end end)
     tls_free_in(t);
     t->events = STREAM_CLOSED;
     tls_program_kick(t);
-}
-
-/* The subject as text; NULL: no memory. */
-static char *subject_of(X509 *peer)
-{
-    char *subject = malloc(TLS_NAME_BYTES_MAX);
-    BIO *text = subject != NULL ? BIO_new(BIO_s_mem()) : NULL;
-    int n = 0;
-    if (text != NULL &&
-        X509_NAME_print_ex(text, X509_get_subject_name(peer), 0, XN_FLAG_RFC2253) >= 0)
-        n = BIO_read(text, subject, TLS_NAME_BYTES_MAX - 1);
-    BIO_free(text);
-    if (subject != NULL)
-        subject[n > 0 ? n : 0] = '\0';
-    return subject;
-}
-
-/* After the handshake: who is it, and what do we speak? */
-static void learn_peer(struct tls_stream *t)
-{
-    const unsigned char *name = NULL;
-    unsigned len = 0;
-    SSL_get0_alpn_selected(t->ssl, &name, &len);
-    if (len < sizeof(t->alpn) && len > 0)
-        memcpy(t->alpn, name, len);
-    X509 *peer = SSL_get1_peer_certificate(t->ssl);
-    if (peer == NULL || SSL_get_verify_result(t->ssl) != X509_V_OK) {
-        X509_free(peer);
-        return;
-    }
-    t->subject = subject_of(peer);
-    X509_free(peer);
-}
-
-static void pump_handshake(struct tls_stream *t)
-{
-    ERR_clear_error();
-    int result = SSL_do_handshake(t->ssl);
-    if (result == 1) {
-        wheel_disarm(t->wheel, &t->deadline);
-        t->state = TLS_OPEN;
-        tls_tell_handshake(t,
-                           SSL_session_reused(t->ssl) ? TLS_HANDSHAKE_resumed : TLS_HANDSHAKE_full);
-        learn_peer(t);
-        if (t->is_client || t->is_room_short)
-            t->events |= STREAM_WRITABLE;
-        t->is_room_short = false;
-        return;
-    }
-    int error = SSL_get_error(t->ssl, result);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
-        return;
-    tls_tell_handshake(t, tls_handshake_fault());
-    tls_note_error(t, "the handshake failed");
-    tls_set_over(t, STREAM_END_PROTOCOL);
 }
 
 void tls_free_in(struct tls_stream *t)
@@ -202,7 +148,7 @@ static void pump_out(struct tls_stream *t)
 void tls_pump(struct tls_stream *t)
 {
     if (t->state == TLS_HANDSHAKE)
-        pump_handshake(t);
+        tls_pump_handshake(t);
     if (t->state == TLS_OPEN)
         pump_in(t);
     if (t->state == TLS_OPEN && t->is_shutdown_wanted)
@@ -223,13 +169,15 @@ void tls_finish_release(struct tls_stream *t)
 
 void tls_free_if_done(struct tls_stream *t)
 {
-    if (!t->is_released || t->dispatching > 0 || t->lower != NULL)
+    if (!t->is_released || t->dispatching > 0 || t->lower != NULL || t->is_away)
         return;
+    ASSERT(!list_is_linked(&t->due));
     wheel_disarm(t->wheel, &t->kick);
     wheel_disarm(t->wheel, &t->deadline);
     SSL_free(t->ssl);
     free(t->in);
     free(t->out);
+    free(t->raw);
     free(t->subject);
     free(t->server_name);
     free(t);
@@ -283,6 +231,22 @@ static void on_lower_event(struct stream *lower, unsigned events)
     tls_free_if_done(t);
 }
 
+void tls_step_done(struct tls_stream *t)
+{
+    t->is_away = false;
+    t->is_packed = false;
+    t->dispatching += 1;
+    t->steps += t->steps < UINT16_MAX;
+    if (t->state == TLS_HANDSHAKE) {
+        pump_out(t);
+        tls_step_end(t);
+        tls_pump(t);
+        deliver(t);
+    }
+    t->dispatching -= 1;
+    tls_free_if_done(t);
+}
+
 static void on_kick(struct wheel_timer *timer, uint64_t now_us)
 {
     struct tls_stream *t = container_of(timer, struct tls_stream, kick);
@@ -327,6 +291,7 @@ static struct tls_stream *stream_new(struct tls_context *context, struct stream 
     t->wheel = wheel;
     t->kick.on_expire = on_kick;
     t->deadline.on_expire = on_deadline;
+    tls_step_init(t);
     stream_addrs(lower, &t->addrs);
     return t;
 }

@@ -101,6 +101,8 @@ TEST(bad_command_lines_are_refused_with_a_sentence)
         DIRS PORT "--probe maybe",
         DIRS PORT "--mem 63",
         DIRS PORT "--conns 99999999999999999999",
+        DIRS PORT "--crypto-cores 17",
+        DIRS PORT "--crypto-cores x",
         DIRS PORT "--cores 3-1",
         DIRS PORT "--cores 1,,2",
         DIRS PORT "--cores 1,",
@@ -148,6 +150,12 @@ TEST(workers_share_cpus_when_there_are_too_few)
     REQUIRE(parse(DIRS PORT "--workers 2 --cores 0-1"));
     eal_args_make(&o, devices, false, &a);
     CHECK(has_arg(&a, "--lcores", "0@0,1@0,2@1"));
+    REQUIRE(parse(DIRS PORT "--workers 1 --cores 0-2 --crypto-cores 1"));
+    eal_args_make(&o, devices, false, &a);
+    CHECK(has_arg(&a, "--lcores", "0@0,1@1,2@2"));
+    REQUIRE(parse(DIRS PORT "--workers 1 --cores 0-1 --crypto-cores 2"));
+    eal_args_make(&o, devices, false, &a);
+    CHECK(has_arg(&a, "--lcores", "0@0,1@1,2@0,3@1"));
     REQUIRE(parse(DIRS PORT "--workers 2 --cores 5,7,9"));
     eal_args_make(&o, devices, false, &a);
     CHECK(has_arg(&a, "--lcores", "0@5,1@7,2@9"));
