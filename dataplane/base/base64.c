@@ -53,3 +53,15 @@ bool base64url_decode(struct slice text, uint8_t *ret, size_t cap, size_t *ret_l
     uint32_t over;
     return decode(text, "-_", ret, cap, ret_len, &over) && over == 0;
 }
+
+void base64_encode(struct slice v, char *ret)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < v.len; i += 3, ret += 4) {
+        uint32_t bits = (uint32_t)v.ptr[i] << 16;
+        bits |= i + 1 < v.len ? (uint32_t)v.ptr[i + 1] << 8 : 0;
+        bits |= i + 2 < v.len ? v.ptr[i + 2] : 0;
+        for (unsigned k = 0; k < 4; k++)
+            ret[k] = i + k <= v.len ? digits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+}

@@ -153,6 +153,8 @@ const char *http_fault_name(enum http_fault fault);
 /* Status for the client (400); pure. */
 uint16_t http_fault_status(enum http_fault fault);
 
+#define HTTP_FAULT_TEXT_BYTES_MAX 128u /* of the texts above, with a line's end */
+
 /* The sentence that explains it; pure. */
 const char *http_fault_text(enum http_fault fault);
 
@@ -194,6 +196,7 @@ struct http_head {
 
     /* both */
     uint8_t version_minor; /* HTTP/1.x */
+    bool is_h2;            /* it came by HTTP/2, and was made HTTP/1.1 */
     bool is_keep_alive;    /* the sender is willing to go on after this message */
     bool is_upgrade_named; /* Connection says: upgrade */
     enum http_body body;   /* what the fields say; see is_bodiless */

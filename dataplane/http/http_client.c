@@ -55,7 +55,11 @@ static enum http_client_end end_reason(const struct http_client *c)
     case HTTP_CLIENT_READY:
         return HTTP_CLIENT_END_IDLE_CLOSED;
     default:
-        return c->is_response_begun ? HTTP_CLIENT_END_CUT : HTTP_CLIENT_END_NO_RESPONSE;
+        if (c->is_response_begun)
+            return HTTP_CLIENT_END_CUT;
+        /* A stream that was refused was never looked at (RFC 9113, section 8.7). */
+        bool is_refused = c->carrier != NULL && stream_end(c->stream) == STREAM_END_REFUSED;
+        return is_refused ? HTTP_CLIENT_END_OPEN_FAILED : HTTP_CLIENT_END_NO_RESPONSE;
     }
 }
 
@@ -80,8 +84,21 @@ static bool get_response(struct http_client *c)
     return true;
 }
 
-/* A whole head: informational or final. */
-static void take_head(struct http_client *c, const bool *is_over)
+/* The final head is there: what of a body follows? */
+static void begin_body(struct http_client *c, struct http_head *head, bool is_end)
+{
+    if (c->carrier == NULL) {
+        http_body_in_init(&c->in, head->is_bodiless ? HTTP_BODY_NONE : head->body, head->length);
+        return;
+    }
+    /* Its end tells; and there may be trailers, and an end, though there is no byte of a body. */
+    http_body_in_init(&c->in, HTTP_BODY_UNTIL_CLOSE, 0);
+    if (is_end && !head->is_bodiless && head->body == HTTP_BODY_UNTIL_CLOSE)
+        head->body = HTTP_BODY_LENGTH; /* of no bytes */
+}
+
+/* A whole head: informational or final. `is_end`: its carrier says that no body follows. */
+static void take_head(struct http_client *c, bool is_end, const bool *is_over)
 {
     struct http_head_buf *buf = c->response;
     enum http_fault fault =
@@ -98,14 +115,31 @@ static void take_head(struct http_client *c, const bool *is_over)
     }
     if (!is_informational) {
         c->is_final_head = true;
-        c->is_keep_alive = buf->head.is_keep_alive;
-        http_body_in_init(&c->in, buf->head.is_bodiless ? HTTP_BODY_NONE : buf->head.body,
-                          buf->head.length);
+        c->is_keep_alive = buf->head.is_keep_alive && c->carrier == NULL;
+        begin_body(c, &buf->head, is_end);
     }
     c->ops->on_response(c);
     ASSERT(*is_over || !is_switch || c->is_final_head);
     if (!*is_over && c->is_final_head)
         put_response(c);
+}
+
+/* The same as read_heads() by what carries the exchange. */
+static bool take_heads(struct http_client *c, const bool *is_over)
+{
+    while (!c->is_final_head) {
+        bool is_end;
+        struct http_head_buf *head = c->carrier->take_head(c->stream, &is_end);
+        if (head == NULL)
+            return false;
+        put_response(c);
+        c->response = head;
+        c->is_response_begun = true;
+        take_head(c, is_end, is_over);
+        if (*is_over)
+            return false;
+    }
+    return true;
 }
 
 /* ASKING: reads heads until the final one. False: more must arrive, or it is over. */
@@ -126,7 +160,7 @@ static bool read_heads(struct http_client *c, const bool *is_over)
         if (state == H1_HEAD_BAD)
             end_by_fault(c, fault);
         else if (state == H1_HEAD_WHOLE)
-            take_head(c, is_over);
+            take_head(c, false, is_over);
         if (state != H1_HEAD_WHOLE || *is_over)
             return false;
     }
@@ -141,7 +175,7 @@ static void on_readable(struct http_client *c, const bool *is_over)
             end(c, is_bytes ? HTTP_CLIENT_END_IDLE_BYTES : end_reason(c));
         return;
     }
-    bool is_final = read_heads(c, is_over);
+    bool is_final = c->carrier != NULL ? take_heads(c, is_over) : read_heads(c, is_over);
     if (*is_over)
         return;
     if (is_final && c->phase == HTTP_CLIENT_ASKING)
@@ -182,6 +216,15 @@ void http_client_init(struct http_client *c, struct stream *stream, const struct
     stream->owner = c;
 }
 
+void http_client_carry(struct http_client *c, struct stream *stream,
+                       const struct http_carrier *carrier, const struct http_env *env,
+                       const struct http_client_ops *ops, void *owner, bool is_open)
+{
+    http_client_init(c, stream, env, ops, owner);
+    c->carrier = carrier;
+    c->phase = is_open ? HTTP_CLIENT_READY : HTTP_CLIENT_OPENING;
+}
+
 static void put_request(struct h1_text *t, const struct http_request *r)
 {
     ASSERT(r->body != HTTP_BODY_UNTIL_CLOSE && r->path.len > 0);
@@ -204,16 +247,24 @@ static void put_request(struct h1_text *t, const struct http_request *r)
     h1_text_put(t, SLICE_LIT("\r\n"));
 }
 
-bool http_client_send_head(struct http_client *c, const struct http_request *r)
+/* The head as text. */
+static bool send_text(struct http_client *c, const struct http_request *r)
 {
-    ASSERT(c->phase != HTTP_CLIENT_ASKING && c->response == NULL);
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
     put_request(&t, r);
-    if (t.is_full || !http_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len)))
+    return !t.is_full && http_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len));
+}
+
+bool http_client_send_head(struct http_client *c, const struct http_request *r)
+{
+    ASSERT(c->phase != HTTP_CLIENT_ASKING && c->response == NULL);
+    bool is_carried = c->carrier != NULL;
+    if (!(is_carried ? c->carrier->send_request(c->stream, r) : send_text(c, r)))
         return false;
-    http_body_out_init(&c->out, r->body, r->length);
+    bool is_unframed = is_carried && r->body == HTTP_BODY_CHUNKED;
+    http_body_out_init(&c->out, is_unframed ? HTTP_BODY_UNTIL_CLOSE : r->body, r->length);
     c->phase = HTTP_CLIENT_ASKING;
     c->is_head_request = slice_eq(r->method, SLICE_LIT("HEAD"));
     c->is_final_head = false;
@@ -243,6 +294,8 @@ void http_client_end_request(struct http_client *c)
 {
     ASSERT(c->phase == HTTP_CLIENT_ASKING);
     http_body_out_end(&c->out, c->stream);
+    if (c->carrier != NULL)
+        stream_shutdown(c->stream);
 }
 
 bool http_client_is_sent(const struct http_client *c)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The side of an HTTP/1 connection that asks (RFC 9112): writes one request at a time to a stream,
- * and reads its response, as strictly as requests are read. Embedded in place, no allocation.
+ * The side of HTTP that asks: of a connection of HTTP/1 (RFC 9112), where it writes one request at
+ * a time to a stream, and reads its response, as strictly as requests are read; or of one exchange
+ * that something else carries (http_carrier.h). Embedded in place, no allocation.
  *
  *   OPENING -> READY -> ASKING -> READY ...     ASKING: from http_client_send_head() until request
  * and |                    response are both complete
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "http/http_body.h"
+#include "http/http_carrier.h"
 
 struct http_client;
 
@@ -54,6 +56,7 @@ struct http_client_ops {
 
 struct http_client {
     struct stream *stream;
+    const struct http_carrier *carrier; /* NULL: the stream is a connection of HTTP/1 */
     const struct http_env *env;
     const struct http_client_ops *ops; /* the owner may change: pool, exchange */
     void *owner;
@@ -76,6 +79,11 @@ struct http_client {
 /* Takes over a stream that was opened just now. */
 void http_client_init(struct http_client *c, struct stream *stream, const struct http_env *env,
                       const struct http_client_ops *ops, void *owner);
+
+/* The same for one exchange over a stream that `carrier` knows; `is_open`: it is READY at once. */
+void http_client_carry(struct http_client *c, struct stream *stream,
+                       const struct http_carrier *carrier, const struct http_env *env,
+                       const struct http_client_ops *ops, void *owner, bool is_open);
 
 /* Head of a request. `fields` are end-to-end fields without Host; Host, framing and nothing else
  * are added here. One write with the preface. */

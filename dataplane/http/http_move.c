@@ -13,8 +13,11 @@ size_t http_move_request(struct http_client *to, struct http_server *from)
     if (to->out.kind != HTTP_BODY_NONE)
         moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
     http_body_in_report(&from->in, from->env, false);
-    if (from->in.is_done)
-        http_body_out_end(&to->out, to->stream);
+    if (!from->in.is_done)
+        return moved;
+    if (to->carrier != NULL && to->carrier == from->carrier)
+        to->carrier->pass_trailers(to->stream, from->stream);
+    http_client_end_request(to);
     return moved;
 }
 
@@ -38,8 +41,14 @@ size_t http_move_response(struct http_server *to, struct http_client *from)
         return 0;
     if (to->is_body_dropped)
         return drop_response(from);
-    size_t moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
+    bool is_bodiless = to->out.kind == HTTP_BODY_NONE;
+    if (is_bodiless)
+        http_body_in_ready(&from->in, from->stream);
+    size_t moved =
+        is_bodiless ? 0 : http_body_out_move(&to->out, to->stream, &from->in, from->stream);
     http_body_in_report(&from->in, from->env, true);
+    if (from->in.is_done && to->carrier != NULL && to->carrier == from->carrier)
+        to->carrier->pass_trailers(to->stream, from->stream);
     return moved;
 }
 

@@ -10,6 +10,7 @@
 #include "http/http_server.h"
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/minmax.h"
 #include "http/h1_head.h"
 #include "http/http_server_priv.h"
@@ -89,6 +90,38 @@ void http_server_refuse(struct http_server *s, enum http_fault fault)
         s->is_finishing = true;
 }
 
+/* Does the connection begin as one of HTTP/2 does, as far as it came? *ret_whole: all of it is
+ * there. */
+static bool begins_with_preface(struct http_server *s, bool *ret_whole)
+{
+    struct slice preface = SLICE_LIT(HTTP_H2_PREFACE);
+    struct slice v[sizeof(HTTP_H2_PREFACE)];
+    unsigned n = stream_peek(s->stream, v, array_len(v));
+    for (unsigned i = 0; i < n && preface.len > 0; i++) {
+        size_t part = min64(v[i].len, preface.len);
+        if (memcmp(v[i].ptr, preface.ptr, part) != 0)
+            return false;
+        preface = slice_skip(preface, part);
+    }
+    *ret_whole = preface.len == 0;
+    return true;
+}
+
+/* The first bytes of a connection: of HTTP/2? True: they are, or may be when more of them come. */
+static bool is_h2(struct http_server *s)
+{
+    bool is_whole;
+    bool can_be = s->ops->on_preface != NULL && s->requests == 0 && s->request == NULL;
+    bool is_agreed = can_be && s->ops->is_h2_agreed(s);
+    if (!can_be || (!is_agreed && !begins_with_preface(s, &is_whole)))
+        return false;
+    if (is_agreed || is_whole)
+        s->ops->on_preface(s);
+    else
+        set_phase(s, HTTP_SERVER_HEAD);
+    return is_agreed || is_whole || !stream_is_eof(s->stream);
+}
+
 /* IDLE or HEAD: takes what is there of a head. False: nothing more to do now. */
 static bool read_head(struct http_server *s)
 {
@@ -101,6 +134,8 @@ static bool read_head(struct http_server *s)
             http_server_refuse(s, HTTP_FAULT_head_cut);
         return true;
     }
+    if (is_h2(s))
+        return false;
     if (s->request == NULL) {
         s->request = s->env->head_get(s->env->owner);
         if (s->request == NULL) {
@@ -130,7 +165,8 @@ void http_server_begin(struct http_server *s)
 {
     ASSERT(s->request != NULL && !s->is_owed && !s->is_finishing);
     const struct http_head *head = &s->request->head;
-    http_body_in_init(&s->in, head->body, head->length);
+    bool is_framed = s->carrier == NULL || head->body == HTTP_BODY_NONE;
+    http_body_in_init(&s->in, is_framed ? head->body : HTTP_BODY_UNTIL_CLOSE, head->length);
     s->is_owed = true;
     s->is_head_request = head->method == HTTP_HEAD;
     s->is_modern = head->version_minor > 0;
@@ -164,11 +200,17 @@ void http_server_skip_body(struct http_server *s)
     }
 }
 
-/* The response is complete. False: what is left of it waits for room. */
+/* The response is complete. False: what is left of it waits for room, or it is over. */
 static bool finish_exchange(struct http_server *s)
 {
     if (!http_body_out_flush(&s->out, s->stream, s->env))
         return false;
+    if (s->carrier != NULL) {
+        s->is_owed = false;
+        stream_shutdown(s->stream);
+        end(s, HTTP_SERVER_END_client);
+        return false;
+    }
     http_server_skip_body(s);
     if (!http_server_body_is_done(s) || !http_server_will_keep(s))
         s->is_closing = true;
@@ -265,6 +307,48 @@ void http_server_init(struct http_server *s, struct stream *stream, const struct
     stream_rest(stream);
 }
 
+/* How long the body is only its end tells, where its sender did not say. */
+static void set_carried_body(struct http_head *head, bool is_end)
+{
+    bool is_open = !is_end && head->body == HTTP_BODY_NONE && !head->is_upgrade_asked;
+    if (is_open)
+        head->body = HTTP_BODY_CHUNKED;
+    else if (is_end)
+        head->body = HTTP_BODY_NONE;
+}
+
+void http_server_carry(struct http_server *s, struct stream *stream,
+                       const struct http_carrier *carrier, const struct http_env *env,
+                       const struct http_server_ops *ops, void *owner,
+                       struct http_head_buf *request, enum http_fault fault, bool is_end)
+{
+    bool is_over = false;
+    *s = (struct http_server){.stream = stream,
+                              .carrier = carrier,
+                              .env = env,
+                              .ops = ops,
+                              .owner = owner,
+                              .request = request,
+                              .is_over = &is_over};
+    http_body_in_init(&s->in, HTTP_BODY_NONE, 0);
+    ASSERT(stream != NULL && ops->on_request != NULL && ops->on_end != NULL && request != NULL);
+    stream->on_event = on_stream;
+    stream->owner = s;
+    if (fault == HTTP_FAULT_none)
+        fault = http_parse_request(request->bytes, request->len, &request->head);
+    if (fault == HTTP_FAULT_none) {
+        request->head.is_h2 = true;
+        set_carried_body(&request->head, is_end);
+        http_server_begin(s);
+    } else {
+        http_server_refuse(s, fault);
+    }
+    if (!is_over)
+        run(s, &is_over);
+    if (!is_over)
+        s->is_over = NULL;
+}
+
 void http_server_finish(struct http_server *s)
 {
     ASSERT(s->is_owed && s->is_head_sent && !s->is_finishing);
@@ -321,6 +405,15 @@ void http_server_timeout(struct http_server *s)
     }
 }
 
+struct stream *http_server_leave(struct http_server *s)
+{
+    struct stream *stream = s->stream;
+    ASSERT(s->request == NULL && s->out.spill == NULL && !s->is_owed && s->is_over != NULL);
+    s->stream = NULL;
+    *s->is_over = true;
+    return stream;
+}
+
 void http_server_drop_head(struct http_server *s)
 {
     ASSERT(s->phase == HTTP_SERVER_EXCHANGE);
@@ -358,7 +451,7 @@ enum http_fault http_server_body_fault(const struct http_server *s)
 void check_http_server(const struct http_server *s)
 {
     ASSERT(s->stream != NULL);
-    ASSERT((s->request != NULL) || s->phase != HTTP_SERVER_HEAD);
+    ASSERT(s->request != NULL || s->phase != HTTP_SERVER_HEAD || s->ops->on_preface != NULL);
     ASSERT(!s->is_owed || s->phase == HTTP_SERVER_EXCHANGE);
     ASSERT(s->phase != HTTP_SERVER_IDLE || (s->request == NULL && s->out.spill == NULL));
     ASSERT(!s->is_finishing || s->phase == HTTP_SERVER_EXCHANGE);

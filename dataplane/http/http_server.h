@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The side of an HTTP/1 connection that answers (RFC 9112): reads one request at a time from a
- * stream, and writes its response. Embedded in place, no allocation. Used by proxy over tcp and
- * tls, and by mgmt over epoll sockets.
+ * The side of HTTP that answers: of a connection of HTTP/1 (RFC 9112), where it reads one request
+ * at a time from a stream, and writes its response; or of one exchange that something else carries
+ * (http_carrier.h), which begins in EXCHANGE and ends with it. Embedded in place, no allocation.
+ * Used by proxy over tcp and tls, and by mgmt over epoll sockets.
  *
  *   ACCEPT -> IDLE -> HEAD -> EXCHANGE -> IDLE ...
  *               |       |         |
@@ -19,6 +20,7 @@
 #pragma once
 
 #include "http/http_body.h"
+#include "http/http_carrier.h"
 
 struct http_server;
 
@@ -28,6 +30,9 @@ enum http_server_phase {
     HTTP_SERVER_EXCHANGE,
     HTTP_SERVER_DRAIN,
 };
+
+/* What a connection of HTTP/2 begins with (RFC 9113, section 3.4). */
+#define HTTP_H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 /* Bytes that DRAIN throws away: twice what a sender has under way on a long fast path. What comes
  * beyond is left unread, so that the peer's window closes, until the owner's timer ends the
@@ -66,6 +71,11 @@ struct http_server_ops {
     /* A head is refused, with the status of this fault: s->request, if it is not NULL, has what
      * came of it. To take note only. May be NULL. */
     void (*on_refusal)(struct http_server *s, enum http_fault fault);
+    /* The connection begins with HTTP_H2_PREFACE, or has to, and all of it is unread:
+     * http_server_leave(). NULL: nobody speaks HTTP/2 here. */
+    void (*on_preface)(struct http_server *s);
+    /* Did both sides agree to speak HTTP/2 before the first byte (ALPN)? With on_preface. */
+    bool (*is_h2_agreed)(struct http_server *s);
     /* It is over, as s->end says: the stream is released, the buffers are given back; the last
      * callback, and `s` may be freed in it. `was_in_exchange`: a response was owed, and was not
      * finished. */
@@ -74,6 +84,7 @@ struct http_server_ops {
 
 struct http_server {
     struct stream *stream;
+    const struct http_carrier *carrier; /* NULL: the stream is a connection of HTTP/1 */
     const struct http_env *env;
     const struct http_server_ops *ops;
     void *owner;
@@ -101,6 +112,17 @@ struct http_server {
  * so call it from the accept callback. */
 void http_server_init(struct http_server *s, struct stream *stream, const struct http_env *env,
                       const struct http_server_ops *ops, void *owner);
+
+/* Serves one exchange over a stream that `carrier` knows. `request` has the text of its head, as
+ * http_parse_request() takes it, and is the server's from now on; `fault`: it is refused.
+ * `is_end`: it has no body. Calls on_request, and on_end if that ends it, before it returns. */
+void http_server_carry(struct http_server *s, struct stream *stream,
+                       const struct http_carrier *carrier, const struct http_env *env,
+                       const struct http_server_ops *ops, void *owner,
+                       struct http_head_buf *request, enum http_fault fault, bool is_end);
+
+/* In on_preface: gives the stream back to the owner. No callback comes. */
+struct stream *http_server_leave(struct http_server *s);
 
 /* The request's head is needed no more: gives its buffer back before the exchange ends, so that a
  * long response does not hold it. */
@@ -136,6 +158,7 @@ struct http_response {
     enum http_body body; /* UNTIL_CLOSE: of unknown length; becomes chunked where the client
                             understands that */
     uint64_t length;     /* of HTTP_BODY_LENGTH */
+    bool has_trailers;   /* some may come behind its body */
 };
 
 /* Sends an informational head (100 to 199 but 101). Not sent to HTTP/1.0. False: as below. */

@@ -4,6 +4,8 @@
 #include "http/h1_head.h"
 #include "http/http_server_priv.h"
 
+#include <stdio.h>
+
 bool http_server_will_keep(const struct http_server *s)
 {
     return s->is_willing && !s->is_closing;
@@ -71,6 +73,8 @@ bool http_server_send_informational(struct http_server *s, const struct http_res
     ASSERT(r->status >= 100 && r->status < 200 && r->status != 101);
     if (!s->is_modern)
         return true;
+    if (s->carrier != NULL)
+        return s->carrier->send_response(s->stream, r, (struct slice){NULL, 0}, false);
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
@@ -80,17 +84,26 @@ bool http_server_send_informational(struct http_server *s, const struct http_res
     return !t.is_full && http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
 }
 
-bool http_server_switch(struct http_server *s, const struct http_response *r)
+/* 101 as a head. */
+static bool send_switch(struct http_server *s, const struct http_response *r)
 {
-    ASSERT(s->is_owed && !s->is_head_sent && s->is_modern && r->status == 101);
-    ASSERT(http_server_body_is_done(s));
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
     put_status_line(&t, r->status, r->reason);
     h1_text_put_fields(&t, r->fields, r->n_fields);
     h1_text_put(&t, SLICE_LIT(H1_UPGRADE "\r\n"));
-    if (t.is_full || !http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len)))
+    return !t.is_full && http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+}
+
+bool http_server_switch(struct http_server *s, const struct http_response *r)
+{
+    ASSERT(s->is_owed && !s->is_head_sent && s->is_modern && r->status == 101);
+    ASSERT(http_server_body_is_done(s));
+    bool is_sent = s->carrier != NULL
+                       ? s->carrier->send_response(s->stream, r, (struct slice){NULL, 0}, false)
+                       : send_switch(s, r);
+    if (!is_sent)
         return false;
     s->is_head_sent = true;
     s->is_switched = true;
@@ -100,15 +113,37 @@ bool http_server_switch(struct http_server *s, const struct http_response *r)
     return true;
 }
 
+/* The Date that a carrier adds; empty: the response has one, or there is no clock. */
+static struct slice date_for(const struct http_server *s, const struct http_response *r)
+{
+    bool is_wanted = s->env->date[0] != '\0' && !has_date(r);
+    return is_wanted ? slice_of(s->env->date, HTTP_DATE_BYTES - 1) : (struct slice){NULL, 0};
+}
+
+/* As send_final(), by what carries the exchange. */
+static bool send_carried(struct http_server *s, const struct http_response *r, struct slice body)
+{
+    struct http_response whole = *r;
+    bool is_empty = r->body == HTTP_BODY_NONE || (r->body == HTTP_BODY_LENGTH && r->length == 0);
+    bool is_end = s->is_body_dropped || is_empty;
+    if (!s->carrier->send_response(s->stream, &whole, date_for(s, r), is_end))
+        return false;
+    s->is_head_sent = true;
+    http_body_out_init(&s->out, is_end ? HTTP_BODY_NONE : r->body, r->length - body.len);
+    return is_end || body.len == 0 || http_body_out_head(&s->out, s->stream, s->env, body);
+}
+
 /* Composes and sends the head and, for small answers, the body with it. */
 static bool send_final(struct http_server *s, const struct http_response *r, struct slice body)
 {
     ASSERT(s->is_owed && !s->is_head_sent && r->status >= 200);
+    s->is_body_dropped = is_bodiless(s, r->status);
+    if (s->carrier != NULL)
+        return send_carried(s, r, body);
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
     enum http_body kind = choose_body(s, r);
-    s->is_body_dropped = is_bodiless(s, r->status);
     put_head(s, &t, r, kind);
     if (!s->is_body_dropped)
         h1_text_put(&t, body);
@@ -152,24 +187,36 @@ void http_server_answer(struct http_server *s, const struct http_response *r, st
     http_server_finish(s);
 }
 
-bool http_server_put_refusal(struct http_server *s, enum http_fault fault)
+/* A refusal as a head and its body. */
+static bool put_refusal(struct http_server *s, const struct http_response *r, struct slice text)
 {
-    ASSERT(s->is_closing);
-    struct slice text = slice_of_str(http_fault_text(fault));
-    static const struct http_field type = {{(const uint8_t *)"Content-Type", 12},
-                                           {(const uint8_t *)"text/plain", 10}};
-    struct http_response r = {
-        .status = http_fault_status(fault), .fields = &type, .n_fields = 1, .length = text.len + 1};
     struct h1_text t;
     t.len = 0;
     t.is_full = false;
-    put_head(s, &t, &r, HTTP_BODY_LENGTH);
-    if (!s->is_head_request) { /* RFC 9110, 9.3.2 */
+    put_head(s, &t, r, HTTP_BODY_LENGTH);
+    if (!s->is_head_request) /* RFC 9110, 9.3.2 */
         h1_text_put(&t, text);
-        h1_text_put(&t, SLICE_LIT("\n"));
-    }
     ASSERT(!t.is_full);
-    http_body_out_init(&s->out, HTTP_BODY_NONE, 0);
-    s->out.is_ended = true;
     return http_body_out_head(&s->out, s->stream, s->env, slice_of(t.bytes, t.len));
+}
+
+bool http_server_put_refusal(struct http_server *s, enum http_fault fault)
+{
+    ASSERT(s->is_closing);
+    static const struct http_field type = {{(const uint8_t *)"Content-Type", 12},
+                                           {(const uint8_t *)"text/plain", 10}};
+    char text[HTTP_FAULT_TEXT_BYTES_MAX];
+    int n = snprintf(text, sizeof(text), "%s\n", http_fault_text(fault));
+    ASSERT(n > 0 && (size_t)n < sizeof(text));
+    struct slice body = slice_of(text, (size_t)n);
+    struct http_response r = {.status = http_fault_status(fault),
+                              .fields = &type,
+                              .n_fields = 1,
+                              .body = HTTP_BODY_LENGTH,
+                              .length = body.len};
+    s->is_body_dropped = s->is_head_request;
+    http_body_out_init(&s->out, HTTP_BODY_NONE, 0);
+    bool is_sent = s->carrier != NULL ? send_carried(s, &r, body) : put_refusal(s, &r, body);
+    s->out.is_ended = true;
+    return is_sent;
 }

@@ -9,7 +9,7 @@ static struct proxy_conn *conn_of(struct http_server *s)
     return container_of(s, struct proxy_conn, http);
 }
 
-static void arm(struct proxy_conn *c, uint32_t ms)
+void proxy_conn_arm(struct proxy_conn *c, uint32_t ms)
 {
     wheel_disarm(&c->proxy->core->wheel, &c->timer);
     wheel_arm(&c->proxy->core->wheel, &c->timer, c->proxy->core->now_us + (uint64_t)ms * 1000);
@@ -18,10 +18,16 @@ static void arm(struct proxy_conn *c, uint32_t ms)
 void proxy_conn_arm_rest(struct proxy_conn *c)
 {
     ASSERT(c->exchange == NULL);
-    arm(c, c->proxy->config.body_ms);
+    proxy_conn_arm(c, c->proxy->config.body_ms);
 }
 
-static void leave_heads(struct proxy_conn *c)
+void proxy_conn_enter_heads(struct proxy_conn *c)
+{
+    proxy_conn_leave_heads(c);
+    list_push_back(&c->proxy->heads, &c->head);
+}
+
+void proxy_conn_leave_heads(struct proxy_conn *c)
 {
     if (list_is_linked(&c->head))
         list_remove(&c->head);
@@ -30,8 +36,11 @@ static void leave_heads(struct proxy_conn *c)
 void proxy_conn_shed_head(struct proxy *p)
 {
     struct list_node *node = list_take_front(&p->heads);
-    if (node != NULL)
-        http_server_shed_head(&container_of(node, struct proxy_conn, head)->http);
+    struct proxy_conn *c = node != NULL ? container_of(node, struct proxy_conn, head) : NULL;
+    if (c != NULL && c->h2 != NULL)
+        h2_session_calm(c->h2);
+    else if (c != NULL)
+        http_server_shed_head(&c->http);
 }
 
 bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v,
@@ -58,15 +67,17 @@ void proxy_conn_put_part(struct proxy_conn *c)
 
 void proxy_conn_free(struct proxy_conn *c)
 {
-    ASSERT(c->is_open && c->exchange == NULL && c->http.stream == NULL && c->unheaded == NULL);
+    ASSERT(c->is_open && c->exchange == NULL && c->h2 == NULL);
+    ASSERT(c->http.stream == NULL && c->unheaded == NULL);
     struct proxy *p = c->proxy;
     upstream_keep_drop(p->upstream, &c->keep);
     proxy_conn_put_part(c);
     wheel_disarm(&p->core->wheel, &c->timer);
-    leave_heads(c);
+    proxy_conn_leave_heads(c);
     c->is_open = false;
-    p->core->stats->counters[STAT_proxy_conns_now]--;
-    pool_put(&p->conns, c);
+    if (c->parent == NULL)
+        p->core->stats->counters[STAT_proxy_conns_now]--;
+    pool_put(c->parent == NULL ? &p->conns : &p->streams, c);
 }
 
 static void on_request(struct http_server *s)
@@ -105,20 +116,20 @@ static void on_phase(struct http_server *s, enum http_server_phase phase)
 {
     struct proxy_conn *c = conn_of(s);
     const struct proxy_config *config = &c->proxy->config;
-    leave_heads(c);
+    proxy_conn_leave_heads(c);
     switch (phase) {
     case HTTP_SERVER_IDLE:
-        arm(c, config->keep_alive_ms);
+        proxy_conn_arm(c, config->keep_alive_ms);
         break;
     case HTTP_SERVER_HEAD:
-        arm(c, config->head_ms);
-        list_push_back(&c->proxy->heads, &c->head);
+        proxy_conn_arm(c, config->head_ms);
+        proxy_conn_enter_heads(c);
         break;
     case HTTP_SERVER_EXCHANGE: /* an exchange has a timer of its own; a refusal has not */
-        arm(c, config->body_ms);
+        proxy_conn_arm(c, config->body_ms);
         break;
     case HTTP_SERVER_DRAIN:
-        arm(c, config->drain_ms);
+        proxy_conn_arm(c, config->drain_ms);
         break;
     }
 }
@@ -139,7 +150,8 @@ static void on_end(struct http_server *s, bool was_in_exchange)
     };
     struct proxy_conn *c = conn_of(s);
     ASSERT((unsigned)s->end < array_len(counters));
-    stat_inc(c->proxy->core, counters[s->end]);
+    if (c->parent == NULL)
+        stat_inc(c->proxy->core, counters[s->end]);
     if (c->exchange != NULL && c->exchange->is_tunnel)
         tunnel_on_client_end(c->exchange, s->end == HTTP_SERVER_END_client);
     else if (c->exchange != NULL)
@@ -147,17 +159,35 @@ static void on_end(struct http_server *s, bool was_in_exchange)
     proxy_conn_free(c);
 }
 
-static const struct http_server_ops server_ops = {.on_request = on_request,
-                                                  .on_body = on_body,
-                                                  .on_writable = on_writable,
-                                                  .on_phase = on_phase,
-                                                  .on_refusal = on_refusal,
-                                                  .on_end = on_end};
+static void on_preface(struct http_server *s)
+{
+    conn_h2_begin(conn_of(s));
+}
+
+static bool is_h2_agreed(struct http_server *s)
+{
+    const struct proxy_conn *c = conn_of(s);
+    return c->tls != NULL && strcmp(tls_alpn(c->tls), "h2") == 0;
+}
+
+const struct http_server_ops proxy_conn_ops = {.on_request = on_request,
+                                               .on_body = on_body,
+                                               .on_writable = on_writable,
+                                               .on_phase = on_phase,
+                                               .on_refusal = on_refusal,
+                                               .on_preface = on_preface,
+                                               .is_h2_agreed = is_h2_agreed,
+                                               .on_end = on_end};
 
 void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 {
     ASSERT(c->exchange == NULL);
-    stat_inc(c->proxy->core, why);
+    if (c->h2 != NULL) {
+        h2_session_close(c->h2);
+        return;
+    }
+    if (c->parent == NULL)
+        stat_inc(c->proxy->core, why);
     if (c->unheaded != NULL) {
         stream_abort(c->unheaded);
         stream_release(c->unheaded);
@@ -171,8 +201,11 @@ void proxy_conn_abort(struct proxy_conn *c, enum stat_id why)
 void proxy_conn_unbind(struct proxy_conn *c)
 {
     stat_inc(c->proxy->core, STAT_proxy_conns_unbound);
+    c->http.is_closing = true;
     if (c->unheaded != NULL)
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+    else if (c->h2 != NULL)
+        h2_session_shutdown(c->h2);
     else
         http_server_close(&c->http);
 }
@@ -186,6 +219,10 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
             hello_timeout(c);
         else
             conn_header_timeout(c);
+        return;
+    }
+    if (c->h2 != NULL) {
+        conn_h2_timeout(c);
         return;
     }
     if (c->http.phase == HTTP_SERVER_EXCHANGE) { /* the rest of a response, or a refusal */
@@ -207,6 +244,20 @@ static const struct image_bind *bind_of(const struct proxy *p, const struct stre
     return is_there ? &v->binds[bind] : NULL;
 }
 
+void proxy_conn_init_stream(struct proxy_conn *c, struct proxy_conn *parent)
+{
+    *c = (struct proxy_conn){.proxy = parent->proxy,
+                             .parent = parent,
+                             .tls = parent->tls,
+                             .is_open = true,
+                             .is_tls = parent->is_tls,
+                             .is_verified = parent->is_verified,
+                             .timer = {.on_expire = on_timer},
+                             .addrs = parent->addrs,
+                             .asked = parent->asked,
+                             .asked_port = parent->asked_port};
+}
+
 bool proxy_conn_serve(struct proxy_conn *c, struct stream *s, bool is_tls)
 {
     ASSERT(c->unheaded == NULL && c->http.stream == NULL && c->l4 == NULL);
@@ -216,8 +267,8 @@ bool proxy_conn_serve(struct proxy_conn *c, struct stream *s, bool is_tls)
         proxy_conn_abort(c, STAT_proxy_conn_end_cut);
         return false;
     }
-    http_server_init(&c->http, top, &c->proxy->env, &server_ops, c->proxy);
-    arm(c, c->proxy->config.keep_alive_ms);
+    http_server_init(&c->http, top, &c->proxy->env, &proxy_conn_ops, c->proxy);
+    proxy_conn_arm(c, c->proxy->config.keep_alive_ms);
     return true;
 }
 
@@ -226,7 +277,7 @@ bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
     const struct image_bind *at = bind_of(c->proxy, &c->addrs);
     switch (at != NULL ? (enum image_bind_kind)at->kind : IMAGE_BIND_HTTP) {
     case IMAGE_BIND_TLS:
-        arm(c, c->proxy->config.head_ms);
+        proxy_conn_arm(c, c->proxy->config.head_ms);
         hello_await(c, s);
         return true;
     case IMAGE_BIND_TCP:
@@ -262,7 +313,7 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
     if (at != NULL && at->is_proxied) {
-        arm(c, p->config.head_ms);
+        proxy_conn_arm(c, p->config.head_ms);
         conn_header_await(c, s);
     } else {
         proxy_conn_begin(c, s);

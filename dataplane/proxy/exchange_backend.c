@@ -150,6 +150,12 @@ static void send_request(struct exchange *e)
     exchange_pump_request(e);
 }
 
+/* WebSocket begins with HTTP/1.1, which servers of HTTP/2 with prior knowledge speak too. */
+static enum image_backend_protocol protocol_of(const struct exchange *e)
+{
+    return e->is_upgrade ? IMAGE_BACKEND_HTTP1 : (enum image_backend_protocol)e->target->protocol;
+}
+
 void exchange_try(struct exchange *e)
 {
     ASSERT(e->backend == NULL);
@@ -158,6 +164,7 @@ void exchange_try(struct exchange *e)
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
                                .header = (enum image_proxy_header)e->target->proxy_header,
+                               .protocol = protocol_of(e),
                                .keep = &e->client->keep,
                                .balancing = e->target->balancing.way,
                                .hash = exchange_hash(e, &e->target->balancing),

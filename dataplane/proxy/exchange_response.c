@@ -5,14 +5,16 @@
 #include "route/filter.h"
 
 /* The response as it goes on; `l` holds its fields. */
-static struct http_response make_response(const struct http_head *head, const struct field_list *l)
+static struct http_response make_response(const struct http_head *head, const struct field_list *l,
+                                          bool has_trailers)
 {
     struct http_response r = {.status = head->status,
                               .reason = head->reason,
                               .fields = l->fields,
                               .n_fields = l->n,
                               .body = head->body,
-                              .length = head->length};
+                              .length = head->length,
+                              .has_trailers = has_trailers};
     if (r.body == HTTP_BODY_CHUNKED)
         r.body = HTTP_BODY_UNTIL_CLOSE; /* chunked or not: by what the client understands */
     return r;
@@ -39,7 +41,8 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         field_list_apply(&l, v, route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS));
         exchange_session_fields(e, &l, &t);
     }
-    struct http_response r = make_response(head, &l);
+    struct http_response r =
+        make_response(head, &l, upstream_conn_http(e->backend)->carrier != NULL);
     struct http_server *to = &e->client->http;
     if (l.is_full)
         return false;
@@ -66,6 +69,13 @@ static void switch_protocols(struct exchange *e, struct http_client *h)
     tunnel_begin(e);
 }
 
+/* By HTTP/2 any 2xx is consent to a tunnel (RFC 8441, section 5), which this is not: there was no
+ * 101. */
+static bool is_false_consent(const struct exchange *e, uint16_t status)
+{
+    return e->is_upgrade && e->client->parent != NULL && status >= 200 && status < 300;
+}
+
 void exchange_on_response(struct http_client *h)
 {
     struct exchange *e = h->owner;
@@ -84,6 +94,11 @@ void exchange_on_response(struct http_client *h)
         return;
     }
     health_note_status(e, head->status);
+    if (is_false_consent(e, head->status)) {
+        exchange_leave_backend(e);
+        exchange_answer(e, STAT_proxy_end_backend_fault, 502);
+        return;
+    }
     enum retry_when again = retry_after_status(e, head->status);
     if (again != RETRY_NEVER) {
         exchange_leave_backend(e);

@@ -51,6 +51,13 @@ static struct slice forwarded(const struct http_head *head, bool is_v4, const ch
     return slice_of(t->element, (size_t)n);
 }
 
+static struct slice via(const struct http_head *head)
+{
+    if (head->is_h2)
+        return SLICE_LIT("2 " PSEUDONYM);
+    return head->version_minor == 0 ? SLICE_LIT("1.0 " PSEUDONYM) : SLICE_LIT("1.1 " PSEUDONYM);
+}
+
 void forwarded_add(struct field_list *l, const struct http_head *head, const struct ip_addr *client,
                    bool is_tls, struct forwarded_text *t)
 {
@@ -62,7 +69,5 @@ void forwarded_add(struct field_list *l, const struct http_head *head, const str
     if (head->authority.len > 0 && !http_head_known(head, HTTP_KNOWN_X_FORWARDED_HOST, &came))
         field_list_add(l, SLICE_LIT("X-Forwarded-Host"), head->authority);
     field_list_add(l, SLICE_LIT("Forwarded"), forwarded(head, ip_addr_is_v4(client), scheme, t));
-    field_list_add(l, SLICE_LIT("Via"),
-                   head->version_minor == 0 ? SLICE_LIT("1.0 " PSEUDONYM)
-                                            : SLICE_LIT("1.1 " PSEUDONYM));
+    field_list_add(l, SLICE_LIT("Via"), via(head));
 }

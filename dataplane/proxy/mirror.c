@@ -100,6 +100,7 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
     struct upstream_ask ask = {.group = to->group,
                                .congestion = proxy_congestion(to->congestion),
                                .header = (enum image_proxy_header)to->proxy_header,
+                               .protocol = (enum image_backend_protocol)to->protocol,
                                .balancing = to->balancing.way,
                                .hash = exchange_hash(e, &to->balancing),
                                .health = proxy_health(e->image.view, to->health)};

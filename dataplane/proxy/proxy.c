@@ -50,6 +50,8 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     struct proxy *p = core_memory(core, sizeof(*p), "proxy");
     *p = (struct proxy){.core = core, .config = *config};
     core_pool(core, &p->conns, sizeof(struct proxy_conn), config->conns_max, "client connections");
+    core_pool(core, &p->streams, sizeof(struct proxy_conn), config->exchanges_max,
+              "streams of clients");
     core_pool(core, &p->exchanges, sizeof(struct exchange), config->exchanges_max, "exchanges");
     core_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
@@ -61,11 +63,13 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     route_stats_init(p);
     proxy_env_init(p);
     core_pool(core, &p->l4s, sizeof(struct l4), config->l4_max, "connections passed on");
-    p->front = secure_front_new("http/1.1", config->tickets);
+    p->front = secure_front_new("h2,http/1.1", config->tickets);
     p->l4_front = secure_front_new(NULL, config->tickets);
     for (unsigned i = 0; i < PROXY_SHARES; i++)
         p->shares[i].state = rng_next(&core->rng);
-    p->upstream = upstream_new(core, table, &p->env, &config->upstream);
+    struct h2_config h2 = conn_h2_config(config);
+    p->h2 = h2_new(core, &p->env, &h2);
+    p->upstream = upstream_new(core, table, &p->env, p->h2, &config->upstream);
     p->walk = config->conns_max;
     return p;
 }
@@ -152,6 +156,8 @@ void proxy_done(struct proxy *p)
     tls_context_free(p->front);
     tls_context_free(p->l4_front);
     ASSERT(p->l4s.used == 0);
+    h2_done(p->h2);
+    ASSERT(p->streams.used == 0);
     ASSERT(p->conns.used == 0 && p->exchanges.used == 0 && p->head_bufs.used == 0);
 }
 
@@ -166,5 +172,6 @@ void proxy_counts(const struct proxy *p, struct proxy_counts *ret)
                                  .upstream_idle = upstream_idle_count(p->upstream)};
     ret->held_bytes = pool_used_bytes(&p->conns) + pool_used_bytes(&p->exchanges) +
                       pool_used_bytes(&p->l4s) + pool_used_bytes(&p->mirrors) +
-                      pool_used_bytes(&p->head_bufs) + upstream_used_bytes(p->upstream);
+                      pool_used_bytes(&p->head_bufs) + pool_used_bytes(&p->streams) +
+                      h2_used_bytes(p->h2) + upstream_used_bytes(p->upstream);
 }

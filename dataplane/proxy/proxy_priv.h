@@ -9,6 +9,7 @@
 #include "base/wheel.h"
 #include "core/core.h"
 #include "http/http_move.h"
+#include "http2/h2.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
 #include "proxy/route_table.h"
@@ -69,11 +70,18 @@ struct l4;
  * by the pool's index; lives from accept to http's on_end, to the end of `unheaded`, or of
  * `l4`.
  *
- * Invariant: of `unheaded`, http.stream and `l4` one is set while it is open, and never two.
+ * One that speaks HTTP/2 is its session's (h2); each of that session's streams is a proxy_conn too,
+ * of `streams`, whose `parent` it is, and which carries one exchange.
+ *
+ * Invariant: of `unheaded`, http.stream, `l4` and `h2` one is set while it is open, and never two.
  */
 struct proxy_conn {
     struct http_server http;
     struct proxy *proxy;
+    struct h2_session *h2;      /* it speaks HTTP/2 */
+    struct proxy_conn *parent;  /* a stream of that; NULL: a connection */
+    struct stream *tls;         /* that it came by; NULL: in the clear */
+    uint64_t h2_requests;       /* of its session */
     struct exchange *exchange;  /* NULL: none is under way */
     struct l4 *l4;              /* it is passed on; NULL: it is not */
     struct wheel_timer timer;   /* whenever there is no exchange, and it is not passed on */
@@ -86,7 +94,7 @@ struct proxy_conn {
     uint16_t asked_port;
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
-    bool is_tls;               /* the stream of `http`, or of `l4`, is one of TLS */
+    bool is_tls;               /* it speaks TLS */
     bool is_verified;          /* and nobody came in by it without a certificate */
     bool is_hello;             /* whether it is passed on depends on the name in that */
     struct client_hello_progress hello;
@@ -182,6 +190,8 @@ struct proxy {
     struct tls_context *front;    /* what clients that speak TLS meet */
     struct tls_context *l4_front; /* the same where what is in TLS is passed on */
     struct pool conns;
+    struct pool streams; /* struct proxy_conn, too */
+    struct h2 *h2;
     struct pool exchanges;
     struct pool mirrors;
     struct pool l4s;
@@ -216,7 +226,26 @@ void proxy_env_init(struct proxy *p);
 /* The counter of a request's fault. */
 enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend);
 
+/* conn_h2.c */
+/* What a proxy's sessions of HTTP/2 may take. */
+struct h2_config conn_h2_config(const struct proxy_config *config);
+/* The connection begins as one of HTTP/2. May free it. */
+void conn_h2_begin(struct proxy_conn *c);
+/* Nothing came in time. May free it. */
+void conn_h2_timeout(struct proxy_conn *c);
+
 /* conn.c */
+/* What http tells, of connections and of streams. */
+extern const struct http_server_ops proxy_conn_ops;
+/* Fills in a stream of `parent`. */
+void proxy_conn_init_stream(struct proxy_conn *c, struct proxy_conn *parent);
+/* Something has to happen within so long. */
+void proxy_conn_arm(struct proxy_conn *c, uint32_t ms);
+/* It waits for the rest of a head, and holds a buffer for that. */
+void proxy_conn_enter_heads(struct proxy_conn *c);
+/* It does so no more. */
+void proxy_conn_leave_heads(struct proxy_conn *c);
+/* What tcp calls: takes the connection, or not. */
 bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind);
 /* Its PROXY header is read, if it has to have one: it is passed on, or TLS begins, where it is
  * spoken, and HTTP. False: it could not, and the connection is gone. */

@@ -96,6 +96,7 @@ struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
     struct tls_context *front = c->l4 != NULL ? c->proxy->l4_front : c->proxy->front;
     struct stream *top = tls_accept_by_name(front, s, &c->proxy->core->wheel, c);
     c->is_tls = top != NULL;
+    c->tls = top;
     if (c->is_tls) {
         tls_use_crypto(top, c->proxy->core->crypto);
         stat_inc(c->proxy->core, STAT_proxy_tls_handshakes);
@@ -114,7 +115,7 @@ bool secure_is_misdirected(const struct exchange *e)
     if (e->image.view->listeners[e->route.listener].client_auth == IMAGE_CLIENT_AUTH_REQUIRED &&
         !c->is_verified)
         return true;
-    struct slice asked = slice_of_str(tls_server_name(c->http.stream));
+    struct slice asked = slice_of_str(tls_server_name(c->tls));
     if (slice_eq(asked, c->http.request->head.host))
         return false;
     return !proxy_conn_find_bind(c, e->image.view, &bind) ||

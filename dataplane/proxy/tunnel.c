@@ -15,32 +15,20 @@
  * client a way past us to its connection.
  */
 #include "base/assert.h"
+#include "base/base64.h"
 #include "proxy/proxy_priv.h"
 #include "tls/digest.h"
 
-#define ACCEPT_BYTES 28u /* base64 of a SHA-1 */
-
-/* RFC 4648, section 4, of 20 bytes. */
-static void put_base64(const uint8_t v[DIGEST_SHA1_BYTES], uint8_t ret[ACCEPT_BYTES])
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (unsigned i = 0, at = 0; i < DIGEST_SHA1_BYTES; i += 3, at += 4) {
-        bool is_last = i + 2 == DIGEST_SHA1_BYTES;
-        uint32_t bits = (uint32_t)v[i] << 16 | (uint32_t)v[i + 1] << 8 | (is_last ? 0 : v[i + 2]);
-        for (unsigned k = 0; k < 4; k++)
-            ret[at + k] = (uint8_t)digits[bits >> (18 - 6 * k) & 63];
-    }
-    ret[ACCEPT_BYTES - 1] = '=';
-}
+#define ACCEPT_BYTES BASE64_BYTES(DIGEST_SHA1_BYTES)
 
 /* Sec-WebSocket-Accept for the key (RFC 6455, section 4.2.2). */
-static bool accept_of(struct slice key, uint8_t ret[ACCEPT_BYTES])
+static bool accept_of(struct slice key, char ret[ACCEPT_BYTES])
 {
     uint8_t sum[DIGEST_SHA1_BYTES];
     struct slice v[] = {key, SLICE_LIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")};
     if (!digest_sha1(v, 2, sum))
         return false;
-    put_base64(sum, ret);
+    base64_encode(slice_of(sum, sizeof(sum)), ret);
     return true;
 }
 
@@ -61,7 +49,7 @@ bool tunnel_is_full(const struct exchange *e)
 bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head)
 {
     struct slice key;
-    uint8_t accept[ACCEPT_BYTES];
+    char accept[ACCEPT_BYTES];
     const struct http_head_buf *request = e->client->http.request;
     ASSERT(e->is_upgrade && request != NULL);
     bool is_asked = http_asks_websocket(&request->head, &key);

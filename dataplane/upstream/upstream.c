@@ -30,13 +30,16 @@ static void on_idle_timer(struct wheel_timer *timer, uint64_t now_us)
 }
 
 struct upstream *upstream_new(struct core *core, const struct endpoint_table *table,
-                              const struct http_env *env, const struct upstream_config *config)
+                              const struct http_env *env, struct h2 *h2,
+                              const struct upstream_config *config)
 {
     ASSERT(config->conns_max > 0 && config->endpoints_max > 0);
     struct upstream *u = core_memory(core, sizeof(*u), "upstream");
-    *u = (struct upstream){.core = core, .table = table, .env = env, .config = *config};
+    *u = (struct upstream){.core = core, .table = table, .env = env, .h2 = h2, .config = *config};
     core_pool(core, &u->conns, sizeof(struct upstream_conn), config->conns_max,
               "backend connections");
+    core_pool(core, &u->sessions, sizeof(struct upstream_session), config->conns_max,
+              "backend connections of HTTP/2");
     core_pool(core, &u->endpoints, sizeof(struct upstream_endpoint), config->endpoints_max,
               "endpoints");
     u->buckets = core_buckets(core, config->endpoints_max, "endpoint buckets", &u->buckets_mask);
@@ -123,10 +126,10 @@ static void idle_on_end(struct http_client *h, enum http_client_end end)
     arm_idle_timer(u);
 }
 
-static const struct http_client_ops idle_ops = {.on_writable = idle_on_writable,
-                                                .on_response = idle_on_answer,
-                                                .on_body = idle_on_answer,
-                                                .on_end = idle_on_end};
+const struct http_client_ops upstream_idle_ops = {.on_writable = idle_on_writable,
+                                                  .on_response = idle_on_answer,
+                                                  .on_body = idle_on_answer,
+                                                  .on_end = idle_on_end};
 
 static void become_busy(struct upstream *u, struct upstream_conn *c,
                         const struct http_client_ops *ops, void *owner)
@@ -181,20 +184,26 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpo
     return c;
 }
 
-static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
-                                      const struct upstream_ask *ask,
-                                      struct upstream_conn **ret_conn)
+bool upstream_dial(struct upstream *u, const struct upstream_endpoint *e,
+                   const struct upstream_ask *ask, struct stream **ret_stream)
 {
     ASSERT(u->dialer.open != NULL);
-    struct upstream_conn *c = pool_get(&u->conns);
-    if (c == NULL)
-        return UPSTREAM_NO_CONN;
     struct tcp_open_args args = {.remote = e->id.addr,
                                  .remote_port = e->id.port,
                                  .connect_timeout_ms = u->config.connect_timeout_ms,
                                  .congestion = ask->congestion};
+    return u->dialer.open(u->dialer.owner, &args, ret_stream) == TCP_OPEN_OK;
+}
+
+static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
+                                      const struct upstream_ask *ask,
+                                      struct upstream_conn **ret_conn)
+{
+    struct upstream_conn *c = pool_get(&u->conns);
     struct stream *stream;
-    if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK) {
+    if (c == NULL)
+        return UPSTREAM_NO_CONN;
+    if (!upstream_dial(u, e, ask, &stream)) {
         pool_put(&u->conns, c);
         return UPSTREAM_OPEN_FAILED;
     }
@@ -204,7 +213,7 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
                                 .keep = has_header ? ask->keep : NULL,
                                 .congestion = ask->congestion,
                                 .header = ask->header};
-    http_client_init(&c->http, stream, u->env, &idle_ops, u);
+    http_client_init(&c->http, stream, u->env, &upstream_idle_ops, u);
     stat_inc(u->core, STAT_upstream_opened);
     *ret_conn = c;
     return UPSTREAM_OK;
@@ -259,8 +268,11 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
     if (e == NULL)
         return upstream_count_failure(u, UPSTREAM_NO_CONN);
     e->group = ask->group;
-    struct upstream_conn *c = take_idle(u, e, ask);
-    if (c == NULL)
+    bool is_h2 = ask->protocol == IMAGE_BACKEND_HTTP2;
+    struct upstream_conn *c = is_h2 ? NULL : take_idle(u, e, ask);
+    if (is_h2)
+        r = upstream_h2_get(u, e, ask, &c);
+    else if (c == NULL)
         r = open_conn(u, e, ask, &c);
     if (r != UPSTREAM_OK) {
         upstream_endpoint_check_end(u, e);
@@ -280,15 +292,16 @@ void upstream_put(struct upstream *u, struct upstream_conn *c)
     bool is_reusable = http_client_finish(&c->http) && (!is_somebodys || c->keep != NULL);
     bool is_room = c->endpoint->idle < u->config.idle_per_endpoint_max && u->config.idle_max > 0;
     if (!is_reusable || !is_room) {
-        stat_inc(u->core,
-                 is_reusable ? STAT_upstream_closed_idle_limit : STAT_upstream_closed_done);
+        if (c->session == NULL) /* of a stream the connection lives on */
+            stat_inc(u->core,
+                     is_reusable ? STAT_upstream_closed_idle_limit : STAT_upstream_closed_done);
         http_client_close(&c->http);
         free_conn(u, c);
         return;
     }
     if (is_somebodys)
         c->keep->conn = c;
-    c->http.ops = &idle_ops;
+    c->http.ops = &upstream_idle_ops;
     c->http.owner = u;
     c->idle_until_us = u->core->now_us + (uint64_t)u->config.idle_timeout_ms * 1000;
     unsigned list = is_somebodys ? UPSTREAM_IDLE_KEPT : (unsigned)c->congestion;
@@ -314,7 +327,8 @@ void upstream_keep_drop(struct upstream *u, struct upstream_keep *keep)
 
 void upstream_abort(struct upstream *u, struct upstream_conn *c)
 {
-    stat_inc(u->core, STAT_upstream_aborted);
+    if (c->session == NULL)
+        stat_inc(u->core, STAT_upstream_aborted);
     http_client_abort(&c->http);
     leave_busy(u, c);
     free_conn(u, c);
@@ -323,7 +337,8 @@ void upstream_abort(struct upstream *u, struct upstream_conn *c)
 void upstream_drop(struct upstream *u, struct upstream_conn *c)
 {
     ASSERT(c->http.stream == NULL);
-    stat_inc(u->core, STAT_upstream_broken);
+    if (c->session == NULL)
+        stat_inc(u->core, STAT_upstream_broken);
     leave_busy(u, c);
     free_conn(u, c);
 }
@@ -336,6 +351,10 @@ void upstream_done(struct upstream *u)
         leave_idle(u, c);
         http_client_abort(&c->http);
         free_conn(u, c);
+    }
+    for (uint32_t i = 0; i <= u->buckets_mask; i++) {
+        LIST_EACH_SAFE (it, next, &u->buckets[i])
+            upstream_h2_purge(container_of(it, struct upstream_endpoint, link));
     }
     wheel_disarm(&u->core->wheel, &u->idle_timer);
     ASSERT(u->conns.used == 0 && u->endpoints.used == 0); /* whoever has busy ones let go before */
@@ -353,7 +372,8 @@ uint32_t upstream_idle_count(const struct upstream *u)
 
 size_t upstream_used_bytes(const struct upstream *u)
 {
-    return pool_used_bytes(&u->conns) + pool_used_bytes(&u->endpoints);
+    return pool_used_bytes(&u->conns) + pool_used_bytes(&u->sessions) +
+           pool_used_bytes(&u->endpoints);
 }
 
 void check_upstream(const struct upstream *u)

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 struct core;
+struct h2;
 struct image_health;
 struct endpoint_table;
 struct upstream;
@@ -48,7 +49,8 @@ struct upstream_dialer {
     void *owner;
 };
 
-/* One connection to a backend. `http.ops` and `http.owner` belong to whoever got it. */
+/* One connection to a backend, or a stream of one that others use too (HTTP/2). `http.ops` and
+ * `http.owner` belong to whoever got it. */
 struct upstream_conn;
 
 /* The part that the user of a connection works with. */
@@ -85,9 +87,11 @@ enum upstream_result {
 #undef X
 };
 
-/* Makes the worker's upstream. `table`: the endpoint table, read only; `env`: head buffers. */
+/* Makes the worker's upstream. `table`: the endpoint table, read only; `env`: head buffers; `h2`:
+ * for backends that speak HTTP/2. */
 struct upstream *upstream_new(struct core *core, const struct endpoint_table *table,
-                              const struct http_env *env, const struct upstream_config *config);
+                              const struct http_env *env, struct h2 *h2,
+                              const struct upstream_config *config);
 
 /* Says how connections are opened; before the first request. */
 void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *dialer);
@@ -98,8 +102,9 @@ void upstream_done(struct upstream *u);
 /* What is wanted. */
 struct upstream_ask {
     uint32_t group;
-    enum tcp_congestion congestion;    /* of the group: the connection has it */
-    enum image_proxy_header header;    /* likewise: what its user has it begin with */
+    enum tcp_congestion congestion; /* of the group: the connection has it */
+    enum image_proxy_header header; /* likewise: what its user has it begin with */
+    enum image_backend_protocol protocol;
     struct upstream_keep *keep;        /* of the client that the header tells; NULL: not kept */
     enum image_balancing balancing;    /* of the group; NONE as LEAST */
     uint64_t hash;                     /* MAGLEV: of the key; the same hash, the same endpoint */

@@ -41,13 +41,14 @@ struct upstream_endpoint *upstream_endpoint_get(struct upstream *u,
     *e = (struct upstream_endpoint){.id = *id};
     for (unsigned i = 0; i < UPSTREAM_IDLE_LISTS; i++)
         list_init(&e->idle_conns[i]);
+    list_init(&e->sessions);
     list_push_front(bucket_of(u, id), &e->link);
     return e;
 }
 
 void upstream_endpoint_check_end(struct upstream *u, struct upstream_endpoint *e)
 {
-    if (e->busy > 0 || e->idle > 0)
+    if (e->busy > 0 || e->idle > 0 || !list_is_empty(&e->sessions))
         return;
     for (unsigned i = 0; i < UPSTREAM_IDLE_LISTS; i++)
         ASSERT(list_is_empty(&e->idle_conns[i]));
@@ -81,12 +82,16 @@ static unsigned purge_bucket(struct upstream *u, struct list_node *bucket)
     unsigned closed = 0;
     LIST_EACH_SAFE (it, tmp, bucket) {
         struct upstream_endpoint *e = container_of(it, struct upstream_endpoint, link);
-        if (e->idle == 0 || is_listed(u, e))
+        bool is_empty = e->idle == 0 && list_is_empty(&e->sessions);
+        if (is_empty || is_listed(u, e))
             continue;
+        bool is_held = !list_is_empty(&e->sessions); /* else it goes with its last connection */
         for (uint32_t n = e->idle; n > 0; n--) {
             upstream_close_idle(u, any_idle(e), STAT_upstream_closed_vanished);
             closed++;
         }
+        if (is_held)
+            closed += upstream_h2_purge(e);
     }
     return closed;
 }

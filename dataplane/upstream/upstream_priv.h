@@ -7,6 +7,7 @@
 #include "base/wheel.h"
 #include "core/core.h"
 #include "core/endpoint_table.h"
+#include "http2/h2.h"
 #include "upstream/upstream.h"
 
 /* Lists of idle connections of an endpoint: by congestion control those that anybody may take, and
@@ -21,7 +22,8 @@ enum {
  * One address and port with at least one connection. Reached by the hash table `buckets`; lives
  * from the first connection to the last.
  *
- * Invariants: busy + idle >= 1; the lists of `idle_conns` have `idle` entries.
+ * Invariants: it has a busy or an idle connection, or a session; the lists of `idle_conns` have
+ * `idle` entries.
  */
 struct upstream_endpoint {
     struct list_node link; /* in its bucket */
@@ -30,16 +32,30 @@ struct upstream_endpoint {
     uint32_t busy;
     uint32_t idle;
     struct list_node idle_conns[UPSTREAM_IDLE_LISTS]; /* see above; last used first */
+    struct list_node sessions;                        /* struct upstream_session */
 };
 
-/* Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
+/* A connection of HTTP/2; lives as long as that. */
+struct upstream_session {
+    struct h2_session *h2;
+    struct upstream *upstream;
+    struct upstream_endpoint *endpoint;
+    struct list_node link;    /* of endpoint->sessions */
+    struct wheel_timer timer; /* while it has no stream */
+    enum tcp_congestion congestion;
+    enum image_proxy_header header;
+    bool is_closing; /* by us, and counted */
+};
+
+/* A connection, or a stream of one that speaks HTTP/2. Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
 struct upstream_conn {
     struct http_client http;
     struct upstream *upstream;
     struct upstream_endpoint *endpoint;
-    struct upstream_keep *keep; /* with a header: its client's; NULL: it is not kept */
-    struct list_node idle_link; /* in one of endpoint->idle_conns */
-    struct list_node age_link;  /* in upstream->ages: longest idle first */
+    struct upstream_session *session; /* NULL: it is a connection of its own */
+    struct upstream_keep *keep;       /* with a header: its client's; NULL: it is not kept */
+    struct list_node idle_link;       /* in one of endpoint->idle_conns */
+    struct list_node age_link;        /* in upstream->ages: longest idle first */
     uint64_t idle_until_us;
     enum tcp_congestion congestion;
     enum image_proxy_header header;
@@ -50,9 +66,11 @@ struct upstream {
     struct core *core;
     const struct endpoint_table *table;
     const struct http_env *env;
+    struct h2 *h2;
     struct upstream_config config;
     struct upstream_dialer dialer;
     struct pool conns;
+    struct pool sessions;
     struct pool endpoints;
     struct list_node *buckets;
     uint32_t buckets_mask;
@@ -88,6 +106,20 @@ void upstream_close_oldest_idle(struct upstream *u);
 
 /* Counts that a request for a connection ended so; returns `r`. */
 enum upstream_result upstream_count_failure(struct upstream *u, enum upstream_result r);
+/* What a connection that is nobody's hears. */
+extern const struct http_client_ops upstream_idle_ops;
+
+/* Opens a connection to `e` of the kind asked for. False: no way, no port or no memory. */
+bool upstream_dial(struct upstream *u, const struct upstream_endpoint *e,
+                   const struct upstream_ask *ask, struct stream **ret_stream);
+
+/* upstream_h2.c: a stream to `e`. */
+enum upstream_result upstream_h2_get(struct upstream *u, struct upstream_endpoint *e,
+                                     const struct upstream_ask *ask,
+                                     struct upstream_conn **ret_conn);
+
+/* Closes the endpoint's sessions without a stream; it may be gone afterwards. Returns how many. */
+unsigned upstream_h2_purge(struct upstream_endpoint *e);
 
 /* Asserts the invariants. */
 void check_upstream(const struct upstream *u);

@@ -3,18 +3,6 @@
 #include "base/assert.h"
 #include "upstream/upstream_priv.h"
 
-/* False: it cannot be opened. */
-static bool dial(struct upstream *u, const struct upstream_endpoint *e,
-                 const struct upstream_ask *ask, struct stream **ret_stream)
-{
-    const struct tcp_open_args args = {.remote = e->id.addr,
-                                       .remote_port = e->id.port,
-                                       .connect_timeout_ms = u->config.connect_timeout_ms,
-                                       .congestion = ask->congestion};
-    ASSERT(u->dialer.open != NULL);
-    return u->dialer.open(u->dialer.owner, &args, ret_stream) == TCP_OPEN_OK;
-}
-
 enum upstream_result upstream_raw_open(struct upstream *u, const struct upstream_ask *ask,
                                        struct upstream_raw *raw, struct stream **ret_stream)
 {
@@ -30,7 +18,7 @@ enum upstream_result upstream_raw_open(struct upstream *u, const struct upstream
     if (e == NULL)
         return upstream_count_failure(u, UPSTREAM_NO_CONN);
     e->group = ask->group;
-    if (!dial(u, e, ask, ret_stream)) {
+    if (!upstream_dial(u, e, ask, ret_stream)) {
         upstream_endpoint_check_end(u, e);
         return upstream_count_failure(u, UPSTREAM_OPEN_FAILED);
     }

@@ -8,5 +8,4 @@ INFRA, APP, WEB = "gateway-conformance-infra", "gateway-conformance-app-backend"
 V1, V2, V3 = "infra-backend-v1", "infra-backend-v2", "infra-backend-v3"
 
 NOT_YET = {
-    "HTTPRouteBackendProtocolH2C": "HTTP/2",
 }

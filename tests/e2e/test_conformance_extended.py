@@ -2,6 +2,7 @@
 """Conformance: mirrors, CORS, retries and WebSocket."""
 import concurrent.futures
 import dataclasses
+import json
 import math
 import os
 import uuid
@@ -182,3 +183,13 @@ def httproute_backend_protocol_web_socket(l):
             asked = "/usr/bin/python3", WEBSOCKET_CLIENT, address, address, "/ws", "conformance"
             return l["client"].run(*asked, timeout=30).returncode == 0
         suite.eventually(lambda: all(echoes() for _ in range(IN_A_ROW)), "frames come back", CONVERGE_S)
+
+
+@conformance.test("HTTPRouteBackendProtocolH2C")
+def httproute_backend_protocol_h2c(l):
+    with conformance.applied(l, "backend-protocol-h2c"):
+        address = conformance.accepted(l, SAME, "backend-protocol-h2c")
+        expect(l, address, Case("/", V1))
+        status, _, body = l.curl(f"http://{address}/", "--http2-prior-knowledge")
+        said = json.loads(body)
+        assert (status, said["namespace"]) == (200, INFRA) and said["pod"].startswith(V1), said

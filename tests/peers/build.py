@@ -65,6 +65,11 @@ def http1():
     return go_build("http1")
 
 
+def h2spec():
+    """The program's path."""
+    return go_build("h2spec", package="github.com/summerwind/h2spec/cmd/h2spec")
+
+
 def put_whole(folder, fill):
     """Makes the folder by `fill(its path)`; it is there whole or not at all."""
     fresh = f"{folder}.{os.getpid()}"
@@ -118,4 +123,4 @@ def suite_files():
 
 def build(name):
     os.makedirs(OUT, exist_ok=True)
-    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance}[name]()
+    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec}[name]()

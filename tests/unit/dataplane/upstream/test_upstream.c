@@ -6,6 +6,7 @@
 #include "core/rcu.h"
 #include "fake_env.h"
 #include "fake_stream.h"
+#include "http2/h2.h"
 #include "unit.h"
 #include "upstream/upstream.h"
 #include "upstream/upstream_priv.h"
@@ -24,6 +25,7 @@ static struct fake_stream streams[STREAMS_MAX];
 static uint8_t hosts[STREAMS_MAX];       /* where each leads */
 static uint8_t congestions[STREAMS_MAX]; /* with what each was opened */
 static unsigned n_streams;
+static struct h2 *h2;
 static struct upstream *u;
 static enum tcp_congestion wanted;     /* by get() */
 static enum image_proxy_header header; /* likewise */
@@ -96,13 +98,18 @@ static void begin(const struct upstream_config *config)
     record_flags = 0;
     header = IMAGE_PROXY_HEADER_NONE;
     keep = NULL;
-    u = upstream_new(&core, table, &env.env, config != NULL ? config : &small);
+    h2 = h2_new(
+        &core, &env.env,
+        &(struct h2_config){
+            .sessions_max = 8, .streams_max = 32, .pieces_max = 8, .heap_bytes_max = 1u << 20});
+    u = upstream_new(&core, table, &env.env, h2, config != NULL ? config : &small);
     upstream_set_dialer(u, &(struct upstream_dialer){.open = dial});
 }
 
 static void end(void)
 {
     upstream_done(u);
+    h2_done(h2);
     CHECK_EQ(env.bufs, 0);
     CHECK_EQ(core.wheel.armed, 0);
     for (unsigned i = 0; i < n_streams; i++) {

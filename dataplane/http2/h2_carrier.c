@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heads that go: http/http_carrier.h for a stream of HTTP/2. nghttp2 copies the fields, and makes
+ * their names lower case. */
+#include "base/assert.h"
+#include "http2/h2_priv.h"
+
+#include <string.h>
+
+struct fields {
+    size_t n;
+    bool is_full;
+    nghttp2_nv nv[H2_FIELDS_OUT_MAX];
+};
+
+static void add(struct fields *f, struct slice name, struct slice value, uint8_t flags)
+{
+    if (f->n == H2_FIELDS_OUT_MAX) {
+        f->is_full = true;
+        return;
+    }
+    f->nv[f->n++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
+                                 name.len, value.len, flags};
+}
+
+/* What several clients' messages on one connection must not be compared by (RFC 7541, 7.1). */
+static bool is_secret(struct slice name)
+{
+    return slice_eq_nocase(name, SLICE_LIT("authorization")) ||
+           slice_eq_nocase(name, SLICE_LIT("cookie")) ||
+           slice_eq_nocase(name, SLICE_LIT("set-cookie"));
+}
+
+static void add_all(struct fields *f, const struct http_field *fields, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bool is_hidden = is_secret(fields[i].name);
+        add(f, fields[i].name, fields[i].value,
+            is_hidden ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+    }
+}
+
+/* Digits of a number; the bytes are in `text`. */
+static struct slice digits(uint64_t v, char text[20])
+{
+    size_t at = 20;
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    return slice_of(text + at, 20 - at);
+}
+
+static void set_length(struct h2_stream *x, uint64_t length)
+{
+    x->has_length = true;
+    x->left = length;
+}
+
+/* Sent now if nothing is to follow at once; else with that, or in the loop's next step. */
+static void go(struct h2_stream *x, bool is_end)
+{
+    if (is_end)
+        h2_session_run(x->session);
+    else
+        h2_session_schedule(x->session);
+}
+
+/* `is_end`: nothing follows, so no source of a body is given. */
+static bool submit_response(struct h2_stream *x, const struct fields *f, bool is_final, bool is_end)
+{
+    nghttp2_session *ng = x->session->ng;
+    nghttp2_data_provider body = {.source = {.ptr = x}, .read_callback = h2_read_body};
+    if (!is_final)
+        return nghttp2_submit_headers(ng, NGHTTP2_FLAG_NONE, x->id, NULL, f->nv, f->n, NULL) == 0;
+    if (nghttp2_submit_response(ng, x->id, f->nv, f->n, is_end ? NULL : &body) != 0)
+        return false;
+    x->is_head_sent = true;
+    x->is_end_wanted = is_end;
+    return true;
+}
+
+static bool send_response(struct stream *stream, const struct http_response *r, struct slice date,
+                          bool is_end)
+{
+    struct h2_stream *x = h2_stream_of(stream);
+    bool is_switch = r->status == 101; /* of WebSocket: RFC 8441, section 5 */
+    bool is_final = is_switch || r->status >= 200;
+    char status[20], length[20];
+    struct fields f = {.n = 0};
+    if (x->is_closed || x->is_reset)
+        return true; /* nobody is there to hear it; STREAM_CLOSED comes */
+    add(&f, SLICE_LIT(":status"), digits(is_switch ? 200 : r->status, status), 0);
+    for (uint32_t i = 0; i < r->n_fields; i++) {
+        if (!is_switch || !slice_eq_nocase(r->fields[i].name, SLICE_LIT("sec-websocket-accept")))
+            add_all(&f, &r->fields[i], 1);
+    }
+    if (date.len > 0)
+        add(&f, SLICE_LIT("date"), date, 0);
+    bool has_length = is_final && r->body == HTTP_BODY_LENGTH && r->status != 204;
+    if (has_length && !(is_end && r->length == 0))
+        add(&f, SLICE_LIT("content-length"), digits(r->length, length), 0);
+    if (has_length && !is_end && !r->has_trailers)
+        set_length(x, r->length);
+    if (f.is_full || !submit_response(x, &f, is_final, is_end))
+        return false;
+    go(x, is_end);
+    return true;
+}
+
+static bool submit_request(struct h2_stream *x, const struct fields *f, bool is_end)
+{
+    nghttp2_session *ng = x->session->ng;
+    nghttp2_data_provider body = {.source = {.ptr = x}, .read_callback = h2_read_body};
+    int32_t id = nghttp2_submit_request(ng, NULL, f->nv, f->n, is_end ? NULL : &body, x);
+    if (id < 0)
+        return false;
+    x->id = id;
+    x->is_head_sent = true;
+    x->is_end_wanted = is_end;
+    return true;
+}
+
+static bool send_request(struct stream *stream, const struct http_request *r)
+{
+    struct h2_stream *x = h2_stream_of(stream);
+    uint8_t path[HTTP_HEAD_OUT_BYTES_MAX];
+    char length[20];
+    struct fields f = {.n = 0};
+    size_t path_len = r->path.len + (r->has_query ? 1 + r->query.len : 0);
+    ASSERT(!r->is_upgrade && x->id == 0);
+    if (path_len > sizeof(path) || x->is_closed)
+        return false;
+    if (r->preface.len > 0 && !h2_session_put_preface(x->session, r->preface))
+        return false;
+    memcpy(path, r->path.ptr, r->path.len);
+    if (r->has_query) {
+        path[r->path.len] = '?';
+        if (r->query.len > 0)
+            memcpy(path + r->path.len + 1, r->query.ptr, r->query.len);
+    }
+    add(&f, SLICE_LIT(":method"), r->method, 0);
+    add(&f, SLICE_LIT(":scheme"), x->session->is_tls ? SLICE_LIT("https") : SLICE_LIT("http"), 0);
+    add(&f, SLICE_LIT(":authority"), r->authority, 0);
+    add(&f, SLICE_LIT(":path"), slice_of(path, path_len), 0);
+    add_all(&f, r->fields, r->n_fields);
+    add(&f, SLICE_LIT("te"), SLICE_LIT("trailers"), 0); /* we pass them on */
+    if (r->body == HTTP_BODY_LENGTH)
+        add(&f, SLICE_LIT("content-length"), digits(r->length, length), 0);
+    bool is_end = r->body == HTTP_BODY_NONE;
+    if (f.is_full || !submit_request(x, &f, is_end))
+        return false;
+    go(x, is_end);
+    return true;
+}
+
+static struct http_head_buf *take_head(struct stream *stream, bool *ret_is_end)
+{
+    struct h2_stream *x = h2_stream_of(stream);
+    struct http_head_buf *head = x->head;
+    *ret_is_end = x->is_head_end;
+    x->head = NULL;
+    return head;
+}
+
+static void pass_trailers(struct stream *to_stream, struct stream *from_stream)
+{
+    struct h2_stream *to = h2_stream_of(to_stream);
+    struct h2_stream *from = h2_stream_of(from_stream);
+    if (from->trailers == NULL || to->trailers != NULL || to->is_end_wanted)
+        return;
+    to->trailers = from->trailers;
+    from->trailers = NULL;
+}
+
+const struct http_carrier h2_carrier = {.send_response = send_response,
+                                        .send_request = send_request,
+                                        .take_head = take_head,
+                                        .pass_trailers = pass_trailers};
