@@ -47,7 +47,8 @@ struct upstream_session {
     bool is_closing; /* by us, and counted */
 };
 
-/* A connection, or a stream of one that speaks HTTP/2. Busy: `idle_link` and `age_link` on no list. Idle: on both; with a header keep->conn is it. */
+/* A connection, or a stream of one that speaks HTTP/2. Busy: `idle_link` and `age_link` on no list.
+ * Idle: on both; with a header keep->conn is it. */
 struct upstream_conn {
     struct http_client http;
     struct upstream *upstream;
