@@ -75,13 +75,16 @@ static void add_retry_after(struct field_list *l, uint16_t status)
 }
 
 /* Answers on a connection without an exchange. */
-static void answer(struct proxy_conn *c, uint16_t status, const struct field_list *l)
+static void answer(struct proxy_conn *c, uint16_t status, const struct field_list *l, bool is_grpc)
 {
     struct http_response r = {.status = status, .fields = l->fields, .n_fields = l->n};
     ASSERT(!l->is_full);
     count_status(c->proxy->core, status);
     proxy_conn_arm_rest(c);
-    http_server_answer(&c->http, &r, slice_of_str(http_status_reason(status)));
+    if (is_grpc)
+        grpc_answer(&c->http, status, l);
+    else
+        http_server_answer(&c->http, &r, slice_of_str(http_status_reason(status)));
 }
 
 /* The fields may be the image's or the request's: both stay until the connection goes on. */
@@ -90,10 +93,11 @@ void exchange_answer_with(struct exchange *e, enum stat_id why, uint16_t status,
 {
     ASSERT(!e->has_response_head);
     struct proxy_conn *c = e->client;
+    bool is_grpc = e->is_grpc;
     e->status = status;
     e->is_answered = true;
     exchange_end(e, why, false);
-    answer(c, status, fields);
+    answer(c, status, fields, is_grpc);
 }
 
 void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
@@ -233,7 +237,7 @@ void exchange_begin(struct proxy_conn *c)
         stat_inc(p->core, STAT_proxy_end_no_exchange);
         if (obs_watches(&p->core->obs, OBSERVE_REQUESTS))
             access_tell_unserved(c);
-        answer(c, 503, &l);
+        answer(c, 503, &l, grpc_is_asked(&c->http.request->head));
         return;
     }
     *e = (struct exchange){.proxy = p,
@@ -243,6 +247,7 @@ void exchange_begin(struct proxy_conn *c)
                            .head_us = ACCESS_NO_TIME,
                            .connect_us = ACCESS_NO_TIME};
     e->is_expecting_continue = c->http.request->head.is_expecting_continue;
+    e->is_grpc = grpc_is_asked(&c->http.request->head);
     tunnel_ask(e);
     e->timer.on_expire = exchange_on_timer;
     list_init(&e->mirrors);

@@ -131,6 +131,7 @@ struct exchange {
     uint32_t kept_sent;         /* how much of it this try's backend has */
     uint32_t kept_most;         /* the most that any try's had, and so each mirror has */
     uint32_t kept_seen;         /* how much of it was there at the last event */
+    bool is_grpc;               /* its client looks for a status of gRPC */
     bool is_upgrade;            /* it asks for WebSocket, and the backend is told */
     bool is_tunnel;             /* the backend agreed: see tunnel.c */
     bool needs_head;            /* the answer quotes the request's head: it stays until then */
@@ -322,6 +323,13 @@ void exchange_cut(struct exchange *e, enum stat_id why);
 void check_exchange(const struct exchange *e);
 /* Something moved. */
 void exchange_note_progress(struct exchange *e);
+
+/* grpc.c */
+/* Is it a request of gRPC? */
+bool grpc_is_asked(const struct http_head *head);
+/* Answers one with what a status of HTTP would say, and these fields. The last thing a caller does.
+ */
+void grpc_answer(struct http_server *to, uint16_t status, const struct field_list *fields);
 
 /* cors.c */
 /* Looks whether the rule has a CORS filter, and what it says of the request's origin. */

@@ -49,9 +49,11 @@ def prepare(l):
     api.put(objects.slice_of(NS, "h1", labs.backend_address(1)))
     put_h2c(l)
     api.put(objects.service(NS, "ws"))
+    api.put(objects.service(NS, "none"))
     api.put(objects.slice_of(NS, "ws", labs.backend_address(3)))
     api.put(objects.route(NS, "all", [f"{NS}/gw"], [
         objects.matching({"path": {"type": "PathPrefix", "value": "/files"}}, objects.to("h2c", port=H2C_PORT)),
+        objects.matching({"path": {"value": "/refused"}}, objects.to("none")),
         objects.matching({"path": {"value": "/socket"}}, objects.to("ws")), objects.to("h1")], HOST))
     api.put(objects.route(NS, "any", [f"{NS}/gw"], [objects.to("h1")]))
     l.vip = objects.gateway_address(l, NS, "gw")
@@ -139,8 +141,9 @@ def what_the_client_asks_by_http2_the_backend_hears_by_http1(l):
 @suite.test("S20")
 def over_tls_both_sides_choose_http2_where_the_client_offers_it(l):
     for option, version in (("--http2", "2"), ("--http1.1", "1.1")):
-        done = l["client"].run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", option, "--cacert",
-                               l.authority.ca, "--resolve", f"{HOST}:443:{l.vip}", f"https://{HOST}/echo", timeout=15)
+        done = l["client"].run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", option,
+                               "--cacert", l.authority.ca, "--resolve", f"{HOST}:443:{l.vip}", f"https://{HOST}/echo",
+                               timeout=15)
         assert done.stdout == f"200 {version}", done
 
 
@@ -172,6 +175,15 @@ def trailers_of_an_answer_reach_a_client_of_http2(l):
     assert ask(l, "/files/one")[0] == 200
     status, _, body = l.curl(f"http://{HOST}/files/one", address=l.vip)  # HTTP/1.1 does without
     assert (status, len(body)) == (200, 1)
+
+
+@suite.test("S7")
+def what_we_say_ourselves_to_grpc_is_a_status_of_grpc(l):
+    call = ["-X", "POST", "-H", "content-type: application/grpc+proto", "-H", "te: trailers", "-d", ""]
+    status, fields, body = ask(l, "/refused/Call", *call)
+    assert (status, fields["grpc-status"], fields["content-type"], body) == (200, "14", "application/grpc", b""), fields
+    status, fields, _ = ask(l, "/refused/Call", *call[:2], "-H", "content-type: application/grpcx", "-d", "")
+    assert status == 503 and "grpc-status" not in fields, fields
 
 
 @suite.test("S19")
