@@ -309,6 +309,12 @@ uint32_t image_health_find(const struct image_view *v, uint32_t group);
 /* Does a check with that answer pass? */
 bool image_health_passes(const struct image_health *e, uint16_t status);
 
+/* Can a server be asked for by that name (SNI)? For whoever builds. */
+bool image_is_server_name(struct slice name);
+
+/* Is it a name of that kind (enum image_san_kind)? For whoever builds. */
+bool image_is_san(struct slice text, uint32_t kind);
+
 /* Precedence of two matches of a path: below 0 when a comes before b, 0 only for the same. */
 int image_match_order(const struct image_match *a, const struct image_match *b);
 

@@ -83,6 +83,18 @@ enum image_fault image_local_identity(const struct image_view *v, uint32_t i);
 /* Its name is text. */
 enum image_fault image_local_bundle(const struct image_view *v, uint32_t i);
 
+/* Its names and its bundle exist, its texts are such as they should be. */
+enum image_fault image_local_backend_tls(const struct image_view *v, uint32_t i);
+
+/* Its names begin where those of the one before it end. */
+enum image_fault image_cross_backend_tls(const struct image_view *v, uint32_t i);
+
+/* The names end where all names end. */
+enum image_fault image_whole_backend_tls(const struct image_view *v);
+
+/* Its kind is known, and it has a text of that kind. */
+enum image_fault image_local_san(const struct image_view *v, uint32_t i);
+
 /* Its root is one of a trie of hosts. */
 enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);
 

@@ -173,7 +173,7 @@ enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
     enum image_fault fault = image_check_balance(v, &e->balancing, true);
     if (fault != IMAGE_FAULT_OK)
         return fault;
-    if (e->group >= ENDPOINT_GROUPS_MAX)
+    if (e->group >= ENDPOINT_GROUPS_MAX || (e->tls != IMAGE_NONE && e->tls >= v->n_backend_tls))
         return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }

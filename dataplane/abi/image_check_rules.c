@@ -218,6 +218,8 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_VALUE;
     if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;
+    if (e->tls != IMAGE_NONE && (e->group == IMAGE_NONE || e->tls >= v->n_backend_tls))
+        return IMAGE_FAULT_INDEX;
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 

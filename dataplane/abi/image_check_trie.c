@@ -92,6 +92,7 @@ enum image_fault image_local_listener(const struct image_view *v, uint32_t i)
     if (!has_its_identities(e) || !has_its_bundle(e) || e->port == 0)
         return IMAGE_FAULT_VALUE;
     if (e->root >= v->n_nodes || (e->bundle != IMAGE_NONE && e->bundle >= v->n_bundles) ||
+        (e->identity != IMAGE_NONE && e->identity >= v->n_identities) ||
         !image_is_range(e->first_identity, e->n_identities, v->n_identities))
         return IMAGE_FAULT_INDEX;
     enum image_fault fault = image_check_text(v, e->name, IMAGE_TEXT_NAME);

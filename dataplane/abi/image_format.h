@@ -123,6 +123,8 @@
 #define IMAGE_GRPC_SERVICE_BYTES_MAX 253u     /* as HealthPolicy allows */
 #define IMAGE_SERVER_NAME_BYTES_MAX 253u      /* of a host: RFC 1035, section 2.3.4 */
 #define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
+#define IMAGE_SANS_PER_TLS_MAX 8u             /* Gateway API: five subjectAltNames */
+#define IMAGE_SAN_BYTES_MAX 253u              /* Gateway API: hostname and uri */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
 
@@ -139,8 +141,11 @@
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
     X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
-    X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates of listeners")        \
-    X(BUNDLES, bundles, struct image_bundle, 65536, "CAs that clients are verified by")            \
+    X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates and their keys")      \
+    X(BUNDLES, bundles, struct image_bundle, 65536, "CAs that peers are verified by")              \
+    X(BACKEND_TLS, backend_tls, struct image_backend_tls, 65536, "TLS to endpoint groups")         \
+    X(SANS, sans, struct image_san, 1u << 19,                                                      \
+      "whose certificates they show, by image_backend_tls")                                        \
     X(NODES, nodes, struct image_node, 1u << 22, "hash table of the nodes of all tries")           \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
@@ -374,7 +379,8 @@ struct image_listener {
     uint32_t first_identity; /* where TLS is terminated: 1..IMAGE_IDENTITIES_PER_LISTENER_MAX; else
                                 0, none */
     uint32_t n_identities;
-    uint32_t bundle; /* that clients are verified by; IMAGE_NONE: with NONE */
+    uint32_t bundle;   /* that clients are verified by; IMAGE_NONE: with NONE */
+    uint32_t identity; /* that backends are shown who ask for one; IMAGE_NONE: none */
 };
 
 /* A certificate with its key, which stand in the segment of keys (abi/keys.h). */
@@ -387,6 +393,31 @@ struct image_identity {
 struct image_bundle {
     struct keys_id id;
     struct image_string name; /* "namespace/name" of each ConfigMap, with commas between */
+};
+
+/* What a name in a certificate is (RFC 5280, section 4.2.1.6). */
+enum image_san_kind {
+    IMAGE_SAN_HOST = 1, /* dNSName; a wildcard stands for its like only */
+    IMAGE_SAN_URI = 2,  /* uniformResourceIdentifier, byte for byte */
+};
+
+struct image_san {
+    struct image_string text;
+    uint32_t kind; /* enum image_san_kind */
+};
+
+/*
+ * How connections to a group's endpoints are secured (BackendTLSPolicy). Its names lie where those
+ * of the one before it end: a certificate has to have one of them.
+ */
+struct image_backend_tls {
+    uint64_t id[2];                  /* tells all that follows: with another one it is another */
+    struct image_string name;        /* "namespace/name" of the BackendTLSPolicy, for logs */
+    struct image_string server_name; /* that is asked for (SNI) */
+    uint32_t first_san;
+    uint32_t n_sans; /* 1..IMAGE_SANS_PER_TLS_MAX */
+    uint32_t bundle; /* that they are verified by */
+    uint32_t reserved;
 };
 
 /* What a trie is made of, and what its values are. */
@@ -708,6 +739,7 @@ struct image_mirror {
     uint8_t proxy_header;           /* likewise */
     uint8_t protocol;               /* likewise */
     uint8_t reserved;
+    uint32_t tls; /* likewise */
 };
 
 /* Whose requests one bucket of a limit counts. */
@@ -826,6 +858,7 @@ struct image_backend {
     uint8_t protocol;     /* enum image_backend_protocol; likewise */
     uint8_t reserved[2];
     uint32_t health; /* the group's policy; IMAGE_NONE: it has none */
+    uint32_t tls;    /* how its connections are secured; IMAGE_NONE: they are not */
 };
 
 /* How endpoints are asked whether they are well: X(NAME, text as in HealthPolicy). */
@@ -922,9 +955,11 @@ static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
 static_assert(sizeof(struct image_bind) == 36, "no hidden padding");
 static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
-static_assert(sizeof(struct image_listener) == 36, "no hidden padding");
+static_assert(sizeof(struct image_listener) == 40, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
 static_assert(sizeof(struct image_bundle) == 24, "no hidden padding");
+static_assert(sizeof(struct image_san) == 12, "no hidden padding");
+static_assert(sizeof(struct image_backend_tls) == 48, "no hidden padding");
 static_assert(sizeof(struct image_value) == 12, "no hidden padding");
 static_assert(sizeof(struct image_node) == 64, "a cache line");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
@@ -943,7 +978,7 @@ static_assert(sizeof(struct image_redirect) == 24, "no hidden padding");
 static_assert(sizeof(struct image_rewrite) == 20, "no hidden padding");
 static_assert(sizeof(struct image_cors) == 36, "no hidden padding");
 static_assert(sizeof(struct image_origin) == 20, "no hidden padding");
-static_assert(sizeof(struct image_mirror) == 40, "no hidden padding");
+static_assert(sizeof(struct image_mirror) == 44, "no hidden padding");
 static_assert(sizeof(struct image_limit) == 40, "no hidden padding");
 static_assert(sizeof(struct image_access) == 28, "no hidden padding");
 static_assert(sizeof(struct image_basic) == 40, "no hidden padding");
@@ -951,7 +986,7 @@ static_assert(sizeof(struct image_user) == 16, "no hidden padding");
 static_assert(sizeof(struct image_jwt) == 56, "no hidden padding");
 static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 44, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 48, "no hidden padding");
 static_assert(sizeof(struct image_health) == 100, "no hidden padding");
 static_assert(sizeof(struct image_route) == 40, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");

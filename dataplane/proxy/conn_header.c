@@ -177,5 +177,6 @@ struct slice conn_header_preface(const struct proxy_conn *c, const struct upstre
                                  enum image_proxy_header header,
                                  uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX])
 {
-    return upstream_conn_is_reused(to) ? slice_of(buf, 0) : conn_header_write(c, header, buf);
+    bool is_told = upstream_conn_is_reused(to) || upstream_conn_is_secured(to);
+    return conn_header_write(c, is_told ? IMAGE_PROXY_HEADER_NONE : header, buf);
 }

@@ -23,6 +23,8 @@ static void answer_end(struct exchange *e, enum http_client_end end, enum stream
         exchange_cut(e, STAT_proxy_end_backend_cut);
     else if (end == HTTP_CLIENT_END_OPEN_FAILED && why == STREAM_END_TIMEOUT)
         exchange_answer(e, STAT_proxy_end_backend_timeout, 504);
+    else if (end == HTTP_CLIENT_END_OPEN_FAILED && why == STREAM_END_PROTOCOL)
+        exchange_answer(e, STAT_proxy_end_backend_tls, 502);
     else if (end == HTTP_CLIENT_END_OPEN_FAILED)
         exchange_answer(e, STAT_proxy_end_backend_refused, 502);
     else if (end == HTTP_CLIENT_END_FAULT && fault == HTTP_FAULT_no_head_buffer)
@@ -171,6 +173,8 @@ void exchange_try(struct exchange *e)
                                .health = proxy_health(e->image.view, e->target->health),
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
+    struct secure_backend secure;
+    secure_backend_of(e, e->target->tls, &ask, &secure);
     bool has_kept = ask.header != IMAGE_PROXY_HEADER_NONE && ask.keep->conn != NULL;
     bool is_free = ask.wanted == NULL && ask.balancing != IMAGE_BALANCING_MAGLEV;
     if (has_kept && is_free && !ask.is_fresh)

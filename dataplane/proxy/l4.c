@@ -154,6 +154,8 @@ static void note_health(struct l4 *l, bool is_ok)
 static bool send_preface(struct l4 *l)
 {
     uint8_t buf[PROXY_PROTOCOL_LINE_BYTES_MAX];
+    if (l->is_back_secure) /* then it went before the handshake */
+        return true;
     struct slice preface =
         conn_header_write(l->client, (enum image_proxy_header)l->target->proxy_header, buf);
     return preface.len == 0 || stream_write(l->back, &preface, 1) == preface.len;
@@ -210,6 +212,20 @@ static void on_back(struct stream *s, unsigned events)
         on_open(l);
 }
 
+/* Asks for TLS to the backend where its policy wants that; what the client itself has encrypted is
+ * for the backend as it is. */
+static void ask_secure(struct l4 *l, struct upstream_ask *ask, struct secure_backend *ret)
+{
+    const struct image_listener *listener = &l->image.view->listeners[l->listener];
+    if (listener->protocol != IMAGE_PROTOCOL_TLS)
+        secure_backend(&(struct secure_backend_ask){.client = l->client,
+                                                    .image = &l->image,
+                                                    .listener = l->listener,
+                                                    .tls = l->target->tls},
+                       ask, ret);
+    l->is_back_secure = ask->tls != NULL;
+}
+
 /* Opens a connection to an endpoint of the backend that was chosen. */
 static void try(struct l4 *l)
 {
@@ -222,6 +238,8 @@ static void try(struct l4 *l)
                                .health = proxy_health(l->image.view, l->target->health),
                                .is_fresh = true,
                                .avoid = l->tries > 0 ? &l->asked : NULL};
+    struct secure_backend secure;
+    ask_secure(l, &ask, &secure);
     enum upstream_result r = upstream_raw_open(l->proxy->upstream, &ask, &l->upstream, &l->back);
     l->tries++;
     if (r != UPSTREAM_OK) {

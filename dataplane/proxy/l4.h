@@ -36,10 +36,11 @@ struct l4 {
     uint64_t up_bytes;
     uint64_t down_bytes;
     uint8_t tries;
-    bool is_secure;     /* the TLS handshake is done, or there is none */
-    bool is_open;       /* the endpoint is connected: bytes move */
-    bool is_up_ended;   /* the client has ended, and the endpoint has all and knows */
-    bool is_down_ended; /* the same the other way round */
+    bool is_secure;      /* the TLS handshake is done, or there is none */
+    bool is_back_secure; /* it is connected to by TLS */
+    bool is_open;        /* the endpoint is connected: bytes move */
+    bool is_up_ended;    /* the client has ended, and the endpoint has all and knows */
+    bool is_down_ended;  /* the same the other way round */
     char server_name[CLIENT_HELLO_NAME_BYTES_MAX + 1];
 };
 

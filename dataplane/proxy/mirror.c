@@ -104,6 +104,8 @@ static void begin(struct exchange *e, const struct image_mirror *to, const struc
                                .balancing = to->balancing.way,
                                .hash = exchange_hash(e, &to->balancing),
                                .health = proxy_health(e->image.view, to->health)};
+    struct secure_backend secure;
+    secure_backend_of(e, to->tls, &ask, &secure);
     if (upstream_get(p->upstream, &ask, &mirror_ops, m, &m->backend) != UPSTREAM_OK) {
         stat_inc(p->core, STAT_proxy_mirrors_refused);
         pool_put(&p->mirrors, m);

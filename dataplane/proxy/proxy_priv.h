@@ -280,6 +280,29 @@ struct tls_context *secure_front_new(const char *alpn, const struct tls_tickets 
 struct stream *secure_accept(struct proxy_conn *c, struct stream *s);
 /* Did the request, which was matched, come on a connection that was opened for another listener? */
 bool secure_is_misdirected(const struct exchange *e);
+/* secure_backend.c */
+/* What has to stay in memory while a connection to a backend is got. */
+struct secure_backend {
+    struct upstream_tls tls;
+    struct tls_san sans[TLS_SANS_MAX];
+    uint8_t header[PROXY_PROTOCOL_LINE_BYTES_MAX];
+};
+/* For whom a connection is wanted. */
+struct secure_backend_ask {
+    const struct proxy_conn *client;
+    const struct proxy_image *image;
+    uint32_t listener; /* by which the client came */
+    uint32_t tls;      /* of the backend or mirror */
+    const char *alpn;  /* what is spoken; NULL: nothing that has a name */
+};
+/* Asks for a connection that is secured as the image's `tls` says; IMAGE_NONE: for none that is.
+ * The rest of `ask` is filled in. Borrows from `ret`. */
+void secure_backend(const struct secure_backend_ask *in, struct upstream_ask *ask,
+                    struct secure_backend *ret);
+/* The same for an exchange, which speaks what it asks for. */
+void secure_backend_of(const struct exchange *e, uint32_t tls, struct upstream_ask *ask,
+                       struct secure_backend *ret);
+
 /* conn_header.c */
 /* The connection has to begin with a PROXY header: reads it, and then begins. */
 void conn_header_await(struct proxy_conn *c, struct stream *s);

@@ -48,6 +48,9 @@ struct tls_trust;
 #define TLS_ALPN_BYTES_MAX 16u
 /* Of all names that a context speaks, each with its length: "h2,http/1.1" takes 12. */
 #define TLS_ALPN_LIST_BYTES_MAX 48u
+/* Names that a peer may have, and bytes of each. */
+#define TLS_SANS_MAX 8u
+#define TLS_SAN_BYTES_MAX 253u
 /* Identities that one server name can choose from: of each kind of key the last counts. */
 #define TLS_IDENTITIES_MAX 64u
 
@@ -147,6 +150,26 @@ enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
 /* A context for clients. */
 enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls_context **ret);
 
+/* What a name in a certificate is: of a host (with a wildcard only for one with that wildcard), or
+ * a URI, byte for byte (RFC 5280, section 4.2.1.6). */
+struct tls_san {
+    struct slice text; /* at most TLS_SAN_BYTES_MAX, no NUL in it */
+    bool is_uri;
+};
+
+/* Whom a client's end wants to meet, and who it is itself. Needed only while the stream is made. */
+struct tls_wanted_peer {
+    struct slice server_name;            /* that it asks for (SNI), as a SAN */
+    const struct tls_trust *trust;       /* its certificate leads there, */
+    const struct tls_san *sans;          /* and has one of these names */
+    unsigned n_sans;                     /* 1..TLS_SANS_MAX */
+    const struct tls_identity *identity; /* that is shown to who asks; NULL: none */
+    const char *alpn;                    /* the one protocol that is offered; NULL: none */
+};
+
+/* A context for clients that each meet a peer of their own. */
+enum tls_fault tls_back_new(struct tls_context **ret);
+
 /* Gives the context up; connections made with it live on. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
@@ -164,6 +187,11 @@ struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lo
  * text); NULL: neither. */
 struct stream *tls_connect(struct tls_context *context, struct stream *lower, struct wheel *wheel,
                            const char *server_name);
+
+/* The same by a context of tls_back_new(). When the peer is somebody else, the handshake ends:
+ * STREAM_END_PROTOCOL. */
+struct stream *tls_connect_to(struct tls_context *context, struct stream *lower,
+                              struct wheel *wheel, const struct tls_wanted_peer *peer);
 
 /* The calling thread has done with all streams of tls: gives back what the library keeps for it. */
 void tls_thread_done(void);

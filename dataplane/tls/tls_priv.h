@@ -87,6 +87,7 @@ struct tls_stream {
     uint8_t *in;        /* TLS_BUFFER_BYTES; NULL: it rests, and nothing is unread */
     char *subject;      /* NULL: none */
     char *server_name;  /* NULL: none */
+    char *sans;         /* of the peer: see tls_peer.c; NULL: none are asked for */
     void *pick_arg;
     const char *error; /* the library's or ours, forever; NULL: none */
 
@@ -146,6 +147,11 @@ int tls_no_password(char *buf, int size, int for_writing, void *arg);
 /* Has the client say who it is, as chosen, and keeps its session apart from those of other choices.
  * Before the session that it may want to resume is looked at. False: the library failed. */
 bool tls_ask_client(SSL *ssl, const struct tls_choice *choice);
+
+/* ---- tls_peer.c ---- */
+
+/* The stream, which is new, will meet that peer and nobody else. False: the library failed. */
+bool tls_expect_peer(struct tls_stream *t, const struct tls_wanted_peer *peer);
 
 /* ---- tls_bio.c ---- */
 

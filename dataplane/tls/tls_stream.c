@@ -180,6 +180,7 @@ void tls_free_if_done(struct tls_stream *t)
     free(t->raw);
     free(t->subject);
     free(t->server_name);
+    free(t->sans);
     free(t);
 }
 
@@ -342,6 +343,24 @@ struct stream *tls_connect(struct tls_context *context, struct stream *lower, st
         return NULL;
     if (server_name != NULL && !set_server_name(t->ssl, server_name)) {
         SSL_free(t->ssl);
+        free(t);
+        return NULL;
+    }
+    t->is_client = true;
+    SSL_set_connect_state(t->ssl);
+    return start(t);
+}
+
+struct stream *tls_connect_to(struct tls_context *context, struct stream *lower,
+                              struct wheel *wheel, const struct tls_wanted_peer *peer)
+{
+    struct tls_stream *t = stream_new(context, lower, wheel);
+    if (t == NULL)
+        return NULL;
+    SSL_set_app_data(t->ssl, t);
+    if (!tls_expect_peer(t, peer)) {
+        SSL_free(t->ssl);
+        free(t->sans);
         free(t);
         return NULL;
     }

@@ -48,6 +48,8 @@ struct upstream *upstream_new(struct core *core, const struct endpoint_table *ta
         u->turns[i] = first; /* each worker begins elsewhere */
     list_init(&u->ages);
     u->idle_timer.on_expire = on_idle_timer;
+    enum tls_fault fault = tls_back_new(&u->tls);
+    ASSERT(fault == TLS_FAULT_OK);
     return u;
 }
 
@@ -153,7 +155,7 @@ static struct upstream_conn *find_kept(const struct upstream_endpoint *e,
 {
     struct upstream_conn *c = ask->keep != NULL ? ask->keep->conn : NULL;
     bool is_it = c != NULL && c->endpoint == e && c->congestion == ask->congestion &&
-                 c->header == ask->header;
+                 c->header == ask->header && upstream_is_asked(&c->tls, ask);
     return is_it ? c : NULL;
 }
 
@@ -166,8 +168,12 @@ static struct upstream_conn *find_idle(const struct upstream_endpoint *e,
         return NULL;
     if (ask->header != IMAGE_PROXY_HEADER_NONE)
         return find_kept(e, ask);
-    struct list_node *first = list_peek_front(&e->idle_conns[ask->congestion]);
-    return first != NULL ? container_of(first, struct upstream_conn, idle_link) : NULL;
+    LIST_EACH (it, &e->idle_conns[ask->congestion]) {
+        struct upstream_conn *c = container_of(it, struct upstream_conn, idle_link);
+        if (upstream_is_asked(&c->tls, ask)) /* mostly the first: one policy a port */
+            return c;
+    }
+    return NULL;
 }
 
 static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpoint *e,
@@ -177,7 +183,7 @@ static struct upstream_conn *take_idle(struct upstream *u, struct upstream_endpo
     if (c == NULL)
         return NULL;
     ASSERT(c->http.phase == HTTP_CLIENT_READY && c->congestion == ask->congestion);
-    ASSERT(c->header == ask->header);
+    ASSERT(c->header == ask->header && upstream_is_asked(&c->tls, ask));
     leave_idle(u, c);
     c->is_reused = true;
     stat_inc(u->core, STAT_upstream_reused);
@@ -192,7 +198,12 @@ bool upstream_dial(struct upstream *u, const struct upstream_endpoint *e,
                                  .remote_port = e->id.port,
                                  .connect_timeout_ms = u->config.connect_timeout_ms,
                                  .congestion = ask->congestion};
-    return u->dialer.open(u->dialer.owner, &args, ret_stream) == TCP_OPEN_OK;
+    struct stream *stream;
+    if (u->dialer.open(u->dialer.owner, &args, &stream) != TCP_OPEN_OK ||
+        (ask->tls != NULL && !upstream_secure(u, ask, &stream)))
+        return false;
+    *ret_stream = stream;
+    return true;
 }
 
 static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoint *e,
@@ -212,7 +223,8 @@ static enum upstream_result open_conn(struct upstream *u, struct upstream_endpoi
                                 .endpoint = e,
                                 .keep = has_header ? ask->keep : NULL,
                                 .congestion = ask->congestion,
-                                .header = ask->header};
+                                .header = ask->header,
+                                .tls = upstream_tls_of(ask)};
     http_client_init(&c->http, stream, u->env, &upstream_idle_ops, u);
     stat_inc(u->core, STAT_upstream_opened);
     *ret_conn = c;
@@ -278,6 +290,7 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
         upstream_endpoint_check_end(u, e);
         return upstream_count_failure(u, r);
     }
+    ASSERT(upstream_is_asked(&c->tls, ask)); /* whoever it was opened for */
     become_busy(u, c, ops, owner);
     *ret_conn = c;
     return UPSTREAM_OK;
@@ -357,6 +370,7 @@ void upstream_done(struct upstream *u)
             upstream_h2_purge(container_of(it, struct upstream_endpoint, link));
     }
     wheel_disarm(&u->core->wheel, &u->idle_timer);
+    tls_context_free(u->tls);
     ASSERT(u->conns.used == 0 && u->endpoints.used == 0); /* whoever has busy ones let go before */
 }
 

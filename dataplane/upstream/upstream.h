@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Backends of one worker: which endpoint of a group gets the next request, and connections to
- * endpoints, kept for reuse. Connections are keyed by the endpoint's address and port and by their
- * congestion control, not by group or generation: a change of configuration does not throw warm
- * connections away. What congestion control is wanted decides which idle ones may be taken; those
- * that nobody wants any more age and go.
+ * endpoints, kept for reuse. Connections are keyed by the endpoint's address and port, by their
+ * congestion control and by how they are secured, not by group or generation: a change of
+ * configuration does not throw warm connections away. What is wanted decides which idle ones may be
+ * taken; those that nobody wants any more age and go. So one that was opened by another policy,
+ * with other CAs or another certificate of ours, is never used.
  *
  * A connection that begins with a PROXY protocol header tells one client's address, so it is that
  * client's alone (HAProxy's proxy-protocol.txt, section 2): between requests it is idle in its
@@ -22,6 +23,7 @@
 #include "abi/image_format.h"
 #include "http/http_client.h"
 #include "tcp/tcp.h"
+#include "tls/tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,6 +70,9 @@ const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
  * tried once more on a fresh connection. */
 bool upstream_conn_is_reused(const struct upstream_conn *c);
 
+/* Is it secured by TLS? */
+bool upstream_conn_is_secured(const struct upstream_conn *c);
+
 /* A client's idle connection, if it has one of its own. Zero it; it may not move. */
 struct upstream_keep {
     struct upstream_conn *conn; /* NULL: none */
@@ -99,12 +104,25 @@ void upstream_set_dialer(struct upstream *u, const struct upstream_dialer *diale
 /* Resets all connections, and gives everything back. */
 void upstream_done(struct upstream *u);
 
+/* What a connection by TLS is told apart by; zero: it is none. */
+struct upstream_tls_id {
+    uint64_t v[4];
+};
+
+/* How a connection is secured. */
+struct upstream_tls {
+    struct upstream_tls_id id; /* tells `peer` */
+    struct tls_wanted_peer peer;
+};
+
 /* What is wanted. */
 struct upstream_ask {
     uint32_t group;
     enum tcp_congestion congestion; /* of the group: the connection has it */
     enum image_proxy_header header; /* likewise: what its user has it begin with */
     enum image_backend_protocol protocol;
+    const struct upstream_tls *tls;    /* NULL: it is in the clear */
+    struct slice preface;              /* with a header and TLS: that header, which goes before */
     struct upstream_keep *keep;        /* of the client that the header tells; NULL: not kept */
     enum image_balancing balancing;    /* of the group; NONE as LEAST */
     uint64_t hash;                     /* MAGLEV: of the key; the same hash, the same endpoint */

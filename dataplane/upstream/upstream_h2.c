@@ -68,7 +68,8 @@ static struct upstream_session *find(const struct upstream_endpoint *e,
         return NULL;
     LIST_EACH (it, &e->sessions) {
         struct upstream_session *s = container_of(it, struct upstream_session, link);
-        bool is_kind = s->congestion == ask->congestion && s->header == ask->header;
+        bool is_kind = s->congestion == ask->congestion && s->header == ask->header &&
+                       upstream_is_asked(&s->tls, ask);
         if (is_kind && h2_session_has_room(s->h2))
             return s;
     }
@@ -91,6 +92,7 @@ static enum upstream_result open_session(struct upstream *u, struct upstream_end
                                    .endpoint = e,
                                    .congestion = ask->congestion,
                                    .header = ask->header,
+                                   .tls = upstream_tls_of(ask),
                                    .timer = {.on_expire = on_idle}};
     s->h2 = h2_connect(u->h2, stream, false, &ops, s);
     if (s->h2 == NULL) {
@@ -121,6 +123,7 @@ static enum upstream_result open_stream(struct upstream *u, struct upstream_sess
                                 .session = s,
                                 .congestion = ask->congestion,
                                 .header = ask->header,
+                                .tls = s->tls,
                                 .is_reused = h2_session_has_answered(s->h2)};
     http_client_carry(&c->http, stream, &h2_carrier, u->env, &upstream_idle_ops, u,
                       h2_session_is_open(s->h2));

@@ -44,6 +44,7 @@ struct upstream_session {
     struct wheel_timer timer; /* while it has no stream */
     enum tcp_congestion congestion;
     enum image_proxy_header header;
+    struct upstream_tls_id tls;
     bool is_closing; /* by us, and counted */
 };
 
@@ -60,6 +61,7 @@ struct upstream_conn {
     uint64_t idle_until_us;
     enum tcp_congestion congestion;
     enum image_proxy_header header;
+    struct upstream_tls_id tls;
     bool is_reused;
 };
 
@@ -70,6 +72,7 @@ struct upstream {
     struct h2 *h2;
     struct upstream_config config;
     struct upstream_dialer dialer;
+    struct tls_context *tls; /* of all connections that are secured */
     struct pool conns;
     struct pool sessions;
     struct pool endpoints;
@@ -107,6 +110,7 @@ void upstream_close_oldest_idle(struct upstream *u);
 
 /* Counts that a request for a connection ended so; returns `r`. */
 enum upstream_result upstream_count_failure(struct upstream *u, enum upstream_result r);
+
 /* What a connection that is nobody's hears. */
 extern const struct http_client_ops upstream_idle_ops;
 
@@ -121,6 +125,17 @@ enum upstream_result upstream_h2_get(struct upstream *u, struct upstream_endpoin
 
 /* Closes the endpoint's sessions without a stream; it may be gone afterwards. Returns how many. */
 unsigned upstream_h2_purge(struct upstream_endpoint *e);
+
+/* ---- upstream_tls.c ---- */
+
+/* Secures a stream that was just opened. False: no memory, and it is gone. */
+bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct stream **stream);
+
+/* Is a connection that is secured so one that is asked for? */
+bool upstream_is_asked(const struct upstream_tls_id *tls, const struct upstream_ask *ask);
+
+/* What the connection that is asked for will be told apart by. */
+struct upstream_tls_id upstream_tls_of(const struct upstream_ask *ask);
 
 /* Asserts the invariants. */
 void check_upstream(const struct upstream *u);

@@ -49,6 +49,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "grpcroutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "backendtlspolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
@@ -63,6 +64,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "grpcroutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "backendtlspolicies", OWN,       false},
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */
     {API_DEVELOPER,  READ, SLUICE,    "transportpolicies", OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "healthpolicies",    OWN,        false},

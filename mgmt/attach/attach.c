@@ -18,6 +18,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     a->held = json_array();
     ASSERT(a->held != NULL);
     a->source = in->source;
+    a->system_cas = in->system_cas;
     a->is_pattern = in->is_pattern;
     a->is_pattern_arg = in->is_pattern_arg;
     a->controller_name = arena_strdup(

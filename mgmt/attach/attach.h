@@ -50,6 +50,7 @@ typedef bool (*attach_pattern_fn)(void *arg, const char *pattern, const char **r
 struct attach_input {
     const struct object_source *source;
     const char *controller_name;  /* NULL: ATTACH_CONTROLLER_NAME */
+    struct slice system_cas;      /* well-known CA certificates, PEM; empty: there are none */
     attach_pattern_fn is_pattern; /* NULL: every text is one */
     void *is_pattern_arg;
 };

@@ -59,6 +59,9 @@ struct at_policy {
     const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
     enum image_proxy_header proxy_header; /* proxyProtocol.send */
     struct plan_health health;            /* HealthPolicy */
+    struct plan_backend_tls tls;          /* BackendTLSPolicy, as what follows */
+    struct verdict unmet;                 /* why nobody may connect; reason NULL: somebody may */
+    struct verdict resolved;
     uint32_t n_targets;
     struct at_policy_target *targets;
 };
@@ -117,8 +120,10 @@ struct at_gateway {
     struct ip_addr *addresses;
     uint32_t n_listeners;
     struct at_listener *listeners;
-    struct at_policy_target *policy; /* of the whole Gateway; NULL: none */
-    uint32_t index;                  /* in the plan */
+    struct at_policy_target *policy;      /* of the whole Gateway; NULL: none */
+    uint32_t index;                       /* in the plan */
+    const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
+    struct verdict no_identity;           /* why there is none; reason NULL: none is wanted */
 };
 
 /* A parentRef that names one of our Gateways. */
@@ -170,13 +175,17 @@ struct at_slice {
     const char *key; /* "namespace/service" */
 };
 
+#define AT_GROUP_GATEWAYS_MAX 16u /* Gateway API's bound on status.ancestors */
+
 struct at_group {
     struct plan_group plan;
     const char *key;            /* of its slices */
     const char *port_name;      /* of the Service's port */
     struct endpoint *endpoints; /* the plan's */
     size_t endpoints_room;
-    uint32_t n_uses;       /* by routes */
+    uint32_t n_uses;     /* by routes */
+    uint32_t n_gateways; /* by which it is reached: see policy_tls_find_gateways() */
+    const struct at_gateway *gateways[AT_GROUP_GATEWAYS_MAX];
     uint32_t index;        /* in the plan */
     struct at_group *next; /* in the same bucket: those of a Service are in one */
 };
@@ -239,6 +248,8 @@ struct attach {
     const json_t **grants;
     struct at_policies transport_policies;
     struct at_policies health_policies;
+    struct at_policies tls_policies;
+    struct slice system_cas; /* PEM; only during attach_run(); empty: there are none */
     struct at_group *groups[AT_GROUP_BUCKETS];
     struct at_access *accesses[AT_ACCESS_BUCKETS];
     struct plan_group *plan_groups; /* the plan's, by index */
@@ -381,6 +392,9 @@ bool selector_selects(const json_t *selector, const json_t *labels);
 /* Reads what a listener's certificateRefs lead to; `resolved` says so if one is not usable. */
 void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
 
+/* Reads what the Gateway shows to backends, by its spec.tls.backend. */
+void certificate_run_backend(struct attach *a, struct at_gateway *g);
+
 /* Who reads CA certificates, and how faults are told. */
 struct authority_reading {
     const char *kind; /* "Gateway": of whom the references are, */
@@ -498,6 +512,9 @@ void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_
 struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why);
 
+/* The groups that may be of a Service ("namespace/name"), by `next`: their keys tell. */
+const struct at_group *group_first(struct attach *a, const char *key);
+
 /* The endpoint group of a Service's port to which we speak this protocol. */
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
                           const json_t *port, enum image_backend_protocol protocol);
@@ -537,6 +554,13 @@ bool policy_service_check(struct attach *a, struct at_policy_target *t);
 
 /* What a HealthPolicy says. */
 void policy_health_read(struct attach *a, struct at_policy *p);
+
+/* What a BackendTLSPolicy says. */
+void policy_tls_read(struct attach *a, struct at_policy *p);
+
+/* Finds by which Gateways each group is reached, the first AT_GROUP_GATEWAYS_MAX; nothing where
+ * there is no BackendTLSPolicy. Cost: the routes' backends. */
+void policy_tls_find_gateways(struct attach *a);
 
 /* The policy of a kind that decides of the Service's port; NULL: none does. O(log targets). */
 const struct at_policy *policy_of_service(const struct at_policies *policies, const char *namespace,

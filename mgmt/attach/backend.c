@@ -39,6 +39,13 @@ static bool protocol_of(const struct at_route *r, const json_t *port,
            strcmp(protocol, "kubernetes.io/ws") == 0;
 }
 
+/* HTTP/1.1, or a WebSocket over it, by TLS: whom to expect there a policy has to say. */
+static bool wants_tls(const json_t *port)
+{
+    const char *protocol = text_at(port, "appProtocol");
+    return strcasecmp(protocol, "https") == 0 || strcmp(protocol, "kubernetes.io/wss") == 0;
+}
+
 /* Is it a Service (or nothing that we know), and may the route refer to it? */
 static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route *r,
                                          const json_t *ref, const char *namespace,
@@ -82,9 +89,13 @@ static enum plan_backend_fault judge_service(struct attach *a, const struct at_r
                                 (long long)int_at(ref, "port"));
         return PLAN_BACKEND_NOT_FOUND;
     }
-    if (!protocol_of(r, port, ret_protocol)) {
-        *ret_why = arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported by %ss",
-                                text_at(port, "appProtocol"), namespace, name, route_kind_name(r));
+    bool is_secured =
+        policy_of_service(&a->tls_policies, namespace, name, text_at(port, "name")) != NULL;
+    if (!protocol_of(r, port, ret_protocol) && !(is_secured && wants_tls(port))) {
+        *ret_why =
+            arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported by %ss%s",
+                         text_at(port, "appProtocol"), namespace, name, route_kind_name(r),
+                         wants_tls(port) ? " without a BackendTLSPolicy" : "");
         return PLAN_BACKEND_PROTOCOL;
     }
     return PLAN_BACKEND_OK;

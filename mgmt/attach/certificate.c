@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates of listeners: what certificateRefs lead to, and whether it can be shown. Read
- * here as the dataplane will read it, so that what its status calls good is good there.
+ * The certificates of listeners, and those by which Gateways are known to backends: what references
+ * lead to, and whether it can be shown. Read here as the dataplane will read it, so that what its
+ * status calls good is good there.
  */
 #include "attach/attach_priv.h"
 
@@ -60,13 +61,14 @@ static const char *read_secret(struct attach *a, const json_t *secret, const cha
     return NULL;
 }
 
-/* One certificateRef; the fault in words, NULL: none. */
+/* One reference of the Gateway to a certificate; the fault in words, NULL: none. `reason`: of what
+ * cannot be used. */
 static const char *read_ref(struct attach *a, const struct at_gateway *g, const json_t *ref,
-                            struct plan_identity *ret, const char **ret_reason)
+                            const char *reason, struct plan_identity *ret, const char **ret_reason)
 {
     const char *name = text_at(ref, "name");
     const char *namespace = text_at(ref, "namespace");
-    *ret_reason = "InvalidCertificateRef";
+    *ret_reason = reason;
     if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Secret") != 0) {
         return arena_printf(a->arena, "%s is not a kind of certificate that is known, Secret is",
                             text_at(ref, "kind"));
@@ -97,7 +99,8 @@ void certificate_run(struct attach *a, const struct at_gateway *g, struct at_lis
     json_array_foreach(refs, i, ref)
     {
         const char *reason;
-        const char *fault = read_ref(a, g, ref, &l->identities[i], &reason);
+        const char *fault =
+            read_ref(a, g, ref, "InvalidCertificateRef", &l->identities[i], &reason);
         if (fault != NULL) {
             l->resolved = VERDICT("False", reason,
                                   arena_printf(a->arena, "tls.certificateRefs[%zu]: %s", i, fault));
@@ -109,5 +112,24 @@ void certificate_run(struct attach *a, const struct at_gateway *g, struct at_lis
     if (l->protocol->plan == PLAN_HTTPS && l->n_identities == 0) {
         l->resolved = VERDICT("False", "InvalidCertificateRef",
                               "tls.certificateRefs: a listener of protocol HTTPS needs one");
+    }
+}
+
+void certificate_run_backend(struct attach *a, struct at_gateway *g)
+{
+    const json_t *tls = at_path(json_object_get(g->meta.obj, "spec"), "tls", "backend");
+    const json_t *ref = json_object_get(tls, "clientCertificateRef");
+    struct plan_identity *identity = ARENA_NEW(a->arena, struct plan_identity);
+    const char *reason;
+    if (ref == NULL) {
+        return;
+    }
+    const char *fault = read_ref(a, g, ref, "InvalidClientCertificateRef", identity, &reason);
+    if (fault == NULL) {
+        g->identity = identity;
+    } else {
+        g->no_identity =
+            VERDICT("False", reason,
+                    arena_printf(a->arena, "spec.tls.backend.clientCertificateRef: %s", fault));
     }
 }

@@ -147,6 +147,7 @@ bool gateway_is_servable(const struct at_gateway *g)
 static void judge(struct attach *a, struct at_gateway *g)
 {
     g->accepted = judge_spec(a, g);
+    certificate_run_backend(a, g);
     listener_run(a, g);
     judge_listeners(a, g);
     if (strcmp(g->accepted.status, "True") != 0) {

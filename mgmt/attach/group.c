@@ -163,6 +163,11 @@ static struct at_group **bucket_of(struct attach *a, const char *key)
     return &a->groups[siphash(&no_key, key, strlen(key)) % AT_GROUP_BUCKETS];
 }
 
+const struct at_group *group_first(struct attach *a, const char *key)
+{
+    return *bucket_of(a, key);
+}
+
 /* What the policies of the Service's port say of the group, or what holds without them. */
 static void read_policies(const struct attach *a, struct plan_group *group, const char *namespace,
                           const char *service, const char *port)
@@ -171,7 +176,9 @@ static void read_policies(const struct attach *a, struct plan_group *group, cons
         policy_of_service(&a->transport_policies, namespace, service, port);
     const struct at_policy *health =
         policy_of_service(&a->health_policies, namespace, service, port);
+    const struct at_policy *tls = policy_of_service(&a->tls_policies, namespace, service, port);
     group->health = health != NULL ? &health->health : NULL;
+    group->tls = tls != NULL ? &tls->tls : NULL;
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
     group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;

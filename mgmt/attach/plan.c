@@ -83,6 +83,7 @@ static void plan_gateways(struct attach *a)
             .generation = g->meta.generation,
             .n_addresses = g->n_addresses,
             .addresses = g->addresses,
+            .identity = g->identity,
         };
         for (uint32_t j = 0; j < g->n_listeners; j++) {
             listeners[a->plan.n_listeners++] = plan_listener(a, g, &g->listeners[j]);

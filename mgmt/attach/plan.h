@@ -74,6 +74,29 @@ struct plan_health {
     const char *service;         /* NULL but with GRPC */
 };
 
+struct plan_san {
+    const char *text;
+    bool is_uri;
+};
+
+/* CA certificates, PEM, that somebody is verified by. */
+struct plan_bundle {
+    const char *name; /* "namespace/name" of each ConfigMap, with commas between; "System" */
+    struct keys_id id;
+    struct slice pem;
+};
+
+/* How a backend's connections are secured (BackendTLSPolicy). */
+struct plan_backend_tls {
+    const char *name;     /* "namespace/name" of the policy */
+    uint64_t id[2];       /* a digest of all that follows */
+    const char *hostname; /* that is asked for */
+    uint32_t n_sans;      /* at least one: `hostname`, if the policy says nothing else */
+    const struct plan_san *sans;
+    struct plan_bundle bundle; /* with an empty `pem`: it has none that is valid, and so nobody may
+                                  connect */
+};
+
 /* One port of a Service, by one protocol, with its endpoints now. In the order of first use by the
  * routes. */
 struct plan_group {
@@ -88,6 +111,7 @@ struct plan_group {
     const char *hash_name;            /* HEADER: lower case; COOKIE; else NULL */
     const struct plan_health *health; /* NULL: none */
     enum image_proxy_header proxy_header;
+    const struct plan_backend_tls *tls; /* NULL: in the clear */
 };
 
 #define PLAN_BACKEND_FAULT_LIST(X)                                                                 \
@@ -357,13 +381,6 @@ struct plan_identity {
     struct slice key; /* secret: for the segment of keys, and nowhere else */
 };
 
-/* CA certificates, PEM, that somebody is verified by. */
-struct plan_bundle {
-    const char *name; /* "namespace/name" of each ConfigMap, with commas between */
-    struct keys_id id;
-    struct slice pem;
-};
-
 /* Clients are asked for a certificate. */
 struct plan_clients {
     enum image_client_auth auth; /* not NONE */
@@ -401,7 +418,8 @@ struct plan_gateway {
     const char *uid;
     int64_t generation;
     uint32_t n_addresses;
-    const struct ip_addr *addresses; /* sorted */
+    const struct ip_addr *addresses;      /* sorted */
+    const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
 };
 
 struct plan {

@@ -92,6 +92,9 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
         fprintf(out, " %s", format(&g->addresses[i], text));
     }
     fputc('\n', out);
+    if (g->identity != NULL) {
+        fprintf(out, "  shows backends %s\n", g->identity->name);
+    }
     for (uint32_t i = 0; i < plan->n_listeners; i++) {
         const struct plan_listener *l = &plan->listeners[i];
         if (l->gateway != index) {
@@ -346,6 +349,16 @@ static void dump_health(const struct plan_health *h, FILE *out)
     fputc('\n', out);
 }
 
+static void dump_tls(const struct plan_backend_tls *tls, FILE *out)
+{
+    fprintf(out, "  tls %s asks for %s by %s, expects", tls->name, tls->hostname,
+            tls->bundle.pem.len > 0 ? tls->bundle.name : "nobody's CA");
+    for (uint32_t i = 0; i < tls->n_sans; i++) {
+        fprintf(out, " %s", tls->sans[i].text);
+    }
+    fputc('\n', out);
+}
+
 static void dump_group(const struct plan_group *g, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
@@ -360,6 +373,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
         fprintf(out, " by %s", image_backend_protocol_name(g->protocol));
     }
     fputc('\n', out);
+    if (g->tls != NULL) {
+        dump_tls(g->tls, out);
+    }
     if (g->health != NULL) {
         dump_health(g->health, out);
     }

@@ -7,6 +7,7 @@
  *
  *   policy.c  targets found, claimed, judged     policy_bind.c  listeners, addresses and ports
  *   policy_health.c  what a HealthPolicy says    policy_service.c  Services and their ports
+ *   policy_tls.c  what a BackendTLSPolicy says
  */
 #include "attach/attach_priv.h"
 
@@ -83,8 +84,18 @@ static void claim_gateway(struct attach *a, struct at_policy_target *t)
     }
 }
 
+/* Others may give BackendTLSPolicies a meaning for other kinds: we say nothing of them. */
+static bool is_others(const struct at_policies *policies, const json_t *ref)
+{
+    return policies->type == MODEL_BACKEND_TLS_POLICY &&
+           (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Service") != 0);
+}
+
 static void claim(struct attach *a, struct at_policies *policies, struct at_policy_target *t)
 {
+    if (is_others(policies, t->ref)) {
+        return;
+    }
     if (strcmp(text_at(t->ref, "kind"), "Gateway") == 0) {
         claim_gateway(a, t);
     } else if (policy_service_check(a, t)) {
@@ -215,10 +226,15 @@ void policy_run(struct attach *a)
         (struct at_policies){.type = MODEL_TRANSPORT_POLICY, .kind = "TransportPolicy"};
     a->health_policies = (struct at_policies){.type = MODEL_HEALTH_POLICY, .kind = "HealthPolicy"};
     read_policies(a, &a->transport_policies, read_transport);
+    a->tls_policies =
+        (struct at_policies){.type = MODEL_BACKEND_TLS_POLICY, .kind = "BackendTLSPolicy"};
     read_policies(a, &a->health_policies, policy_health_read);
+    read_policies(a, &a->tls_policies, policy_tls_read);
     policy_bind_run(a);
     policy_service_run(a, &a->transport_policies);
     policy_service_run(a, &a->health_policies);
+    policy_service_run(a, &a->tls_policies);
     judge_policies(a, &a->transport_policies);
     judge_policies(a, &a->health_policies);
+    judge_policies(a, &a->tls_policies);
 }

@@ -107,14 +107,17 @@ static int tell_routes(struct attach *a, const struct attach_status_input *in, a
     return rc;
 }
 
-static int tell_policies(const struct attach *a, const struct at_policies *policies,
+static int tell_policies(struct attach *a, const struct at_policies *policies,
                          const struct attach_status_input *in, attach_status_fn fn, void *arg)
 {
     int rc = 0;
     for (uint32_t i = 0; i < policies->n && rc == 0; i++) {
         const struct at_policy *p = &policies->all[i];
         const json_t *obj = current(in, policies->type, &p->meta);
-        json_t *status = obj != NULL ? status_of_policy(a, p, obj, in->now) : NULL;
+        bool is_tls = policies->type == MODEL_BACKEND_TLS_POLICY;
+        json_t *(*status_of)(struct attach *, const struct at_policy *, const json_t *,
+                             const char *) = is_tls ? status_of_tls_policy : status_of_policy;
+        json_t *status = obj != NULL ? status_of(a, p, obj, in->now) : NULL;
         if (status != NULL) {
             rc = tell(fn, arg, policies->type, &p->meta, obj, status, ATTACH_FINALIZER_KEEP);
         }
@@ -131,6 +134,8 @@ int attach_status_foreach(struct attach *a, const struct attach_status_input *in
     int rc = tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
+    policy_tls_find_gateways(a);
+    rc = rc != 0 ? rc : tell_policies(a, &a->tls_policies, in, fn, arg);
     rc = rc != 0 ? rc : tell_policies(a, &a->transport_policies, in, fn, arg);
     return rc != 0 ? rc : tell_policies(a, &a->health_policies, in, fn, arg);
 }

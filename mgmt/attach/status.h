@@ -41,5 +41,9 @@ json_t *status_of_route(const struct attach *a, const struct at_route *r, const 
                         const char *now);
 
 /* NULL: the policy has, had and needs no status of ours. */
-json_t *status_of_policy(const struct attach *a, const struct at_policy *p, const json_t *obj,
+json_t *status_of_policy(struct attach *a, const struct at_policy *p, const json_t *obj,
                          const char *now);
+
+/* The same of a BackendTLSPolicy; after policy_tls_find_gateways(). */
+json_t *status_of_tls_policy(struct attach *a, const struct at_policy *p, const json_t *obj,
+                             const char *now);

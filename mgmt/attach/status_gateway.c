@@ -105,6 +105,9 @@ static struct verdict gateway_programmed(const struct at_gateway *g, bool is_ser
 
 static struct verdict gateway_resolved(const struct at_gateway *g)
 {
+    if (g->no_identity.reason != NULL) {
+        return g->no_identity;
+    }
     for (uint32_t i = 0; i < g->n_listeners; i++) {
         if (strcmp(g->listeners[i].resolved.status, "True") != 0) {
             return VERDICT("False", "ListenersNotResolved", g->listeners[i].resolved.message);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Status of a policy: an entry for each target that is ours to speak of. The ancestor is the target
- * itself, with its section: what a policy comes to is the same by whichever Gateway a Service is
- * reached, and a Service that no route names has it, too.
+ * Status of a policy of our own: an entry for each target that is ours to speak of. The ancestor is
+ * the target itself, with its section: what a policy comes to is the same by whichever Gateway a
+ * Service is reached, and a Service that no route names has it, too. Those of Gateway API are in
+ * status_tls.c.
  */
 #include "attach/status.h"
 
@@ -19,7 +20,7 @@ static json_t *ancestor_ref(const struct at_policy *p, const struct at_policy_ta
                      "sectionName", t->section);
 }
 
-json_t *status_of_policy(const struct attach *a, const struct at_policy *p, const json_t *obj,
+json_t *status_of_policy(struct attach *a, const struct at_policy *p, const json_t *obj,
                          const char *now)
 {
     struct status_entry entries[ANCESTORS_MAX];

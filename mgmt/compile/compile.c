@@ -80,6 +80,9 @@ static uint32_t add_listener(struct compile *c, const struct plan_listener *list
         if (image_builder_identity(c->b, &identity->id, identity->name) != 0)
             compile_note(c, "listener %s: certificate %s", name, identity->name);
     }
+    const struct plan_identity *ours = c->plan->gateways[listener->gateway].identity;
+    if (index != IMAGE_NONE && ours != NULL)
+        image_builder_client_identity(c->b, &ours->id, ours->name);
     const struct plan_clients *clients = listener->clients;
     if (index != IMAGE_NONE && clients != NULL &&
         image_builder_client_auth(c->b, clients->auth, &clients->bundle.id, clients->bundle.name) ==

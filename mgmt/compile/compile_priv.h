@@ -42,5 +42,9 @@ int compile_access(struct compile *c, const struct plan_access *access);
 int compile_session(struct compile *c, const struct plan_route *route,
                     const struct plan_rule *rule);
 
+/* Says how connections to the group's endpoints are made. False: they cannot be secured as its
+ * policy wants, so nobody may connect, least of all in the clear. */
+bool compile_group(struct compile *c, const struct plan_group *group, uint32_t id);
+
 /* One rule of the route begun last. */
 void compile_rule(struct compile *c, const struct plan_route *route, const struct plan_rule *rule);

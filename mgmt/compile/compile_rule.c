@@ -41,29 +41,6 @@ static int add_headers(struct compile *c, const struct plan_filter *filter, add_
     return add(c->b, type, ops, n);
 }
 
-static void add_group(struct compile *c, const struct plan_group *group, uint32_t id)
-{
-    image_builder_group_congestion(c->b, id, group->congestion);
-    image_builder_group_balancing(c->b, id,
-                                  &(struct image_balance_spec){.way = group->balancing,
-                                                               .hash_key = group->hash_key,
-                                                               .name = group->hash_name});
-    image_builder_group_proxy_header(c->b, id, group->proxy_header);
-    image_builder_group_protocol(c->b, id, group->protocol);
-    const struct plan_health *h = group->health;
-    if (h == NULL)
-        return;
-    int fault = image_builder_group_health(c->b, id,
-                                           &(struct image_health_spec){.numbers = h->numbers,
-                                                                       .name = h->name,
-                                                                       .host = h->host,
-                                                                       .path = h->path,
-                                                                       .service = h->service});
-    if (fault == -EINVAL)
-        compile_note(c, "HealthPolicy %s is not in effect for %s: it cannot be carried out",
-                     h->name, group->name);
-}
-
 static void add_backend(struct compile *c, const struct plan_backend *backend)
 {
     bool is_fault = backend->fault != PLAN_BACKEND_OK || backend->group == PLAN_NONE;
@@ -71,9 +48,10 @@ static void add_backend(struct compile *c, const struct plan_backend *backend)
     uint32_t group = IMAGE_NONE;
     if (!is_fault) {
         ASSERT(backend->group < c->plan->n_groups);
+        uint32_t id = c->in->group_ids[backend->group];
         name = c->plan->groups[backend->group].name;
-        group = c->in->group_ids[backend->group];
-        add_group(c, &c->plan->groups[backend->group], group);
+        if (compile_group(c, &c->plan->groups[backend->group], id))
+            group = id;
     }
     /* one that cannot be named, or whose filters cannot be carried out */
     if (image_builder_backend(c->b, name, group, backend->weight) == -EINVAL) {
@@ -166,7 +144,8 @@ static int add_mirror(struct compile *c, const struct plan_mirror *mirror)
     ASSERT(mirror->group < c->plan->n_groups);
     const struct plan_group *group = &c->plan->groups[mirror->group];
     uint32_t id = c->in->group_ids[mirror->group];
-    add_group(c, group, id);
+    if (!compile_group(c, group, id))
+        return 0; /* its policy's status says so */
     return image_builder_mirror(c->b, group->name, id, mirror->numerator, mirror->denominator);
 }
 

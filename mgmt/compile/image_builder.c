@@ -39,6 +39,7 @@ struct image_builder *image_builder_new(void)
                                       .count_max = SECTION(b, DATABASES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
     memset(b->group_health, 0xff, sizeof(b->group_health));
+    memset(b->group_tls, 0xff, sizeof(b->group_tls));
     return b;
 }
 

@@ -128,6 +128,22 @@ struct image_health_spec {
     const char *service; /* NULL but with GRPC */
 };
 
+struct image_san_spec {
+    enum image_san_kind kind;
+    const char *text;
+};
+
+/* How connections to endpoints of a group are secured; see struct image_backend_tls. */
+struct image_backend_tls_spec {
+    uint64_t id[2];
+    const char *name;
+    const char *server_name;
+    const struct image_san_spec *sans;
+    uint32_t n_sans;
+    struct keys_id bundle;
+    const char *bundle_name;
+};
+
 struct image_user_spec {
     const char *name;
     const char *hash;
@@ -214,6 +230,11 @@ int image_builder_identity(struct image_builder *b, const struct keys_id *id, co
 int image_builder_client_auth(struct image_builder *b, enum image_client_auth auth,
                               const struct keys_id *id, const char *names);
 
+/* The certificate by which we are known to backends who ask, where requests come by the listener
+ * made last; `name` is its Secret's. */
+int image_builder_client_identity(struct image_builder *b, const struct keys_id *id,
+                                  const char *name);
+
 /* Listens on an address and port, besides what listens there already. -EEXIST: a listener of the
  * same hostname does. -EPROTO: one of another protocol does. */
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
@@ -237,6 +258,11 @@ struct image_balance_spec {
 /* Which of a group's endpoints is next, LEAST unless said, before or after its backends. */
 int image_builder_group_balancing(struct image_builder *b, uint32_t group,
                                   const struct image_balance_spec *spec);
+
+/* How connections to a group's endpoints are secured, before or after its backends. -EEXIST: it has
+ * been said. */
+int image_builder_group_tls(struct image_builder *b, uint32_t group,
+                            const struct image_backend_tls_spec *spec);
 
 /* The health policy of a group, before or after its backends. -EEXIST: it has one. */
 int image_builder_group_health(struct image_builder *b, uint32_t group,

@@ -118,6 +118,7 @@ void image_builder_groups(struct image_builder *b)
         backends[i].proxy_header = b->group_proxy_header[backends[i].group];
         backends[i].protocol = b->group_protocol[backends[i].group];
         backends[i].health = b->group_health[backends[i].group];
+        backends[i].tls = b->group_tls[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
     for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {
@@ -126,5 +127,6 @@ void image_builder_groups(struct image_builder *b)
         mirrors[i].proxy_header = b->group_proxy_header[mirrors[i].group];
         mirrors[i].protocol = b->group_protocol[mirrors[i].group];
         mirrors[i].health = b->group_health[mirrors[i].group];
+        mirrors[i].tls = b->group_tls[mirrors[i].group];
     }
 }

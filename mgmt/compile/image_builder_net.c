@@ -72,7 +72,7 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
         port == 0)
         return IMAGE_NONE;
     struct image_listener entry = {
-        .port = port, .protocol = (uint8_t)protocol, .bundle = IMAGE_NONE};
+        .port = port, .protocol = (uint8_t)protocol, .bundle = IMAGE_NONE, .identity = IMAGE_NONE};
     if (!image_builder_string(b, image_arg(name), &entry.name) ||
         !image_builder_string(b, image_arg(hostname), &entry.hostname))
         return IMAGE_NONE;
@@ -82,70 +82,6 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
         return IMAGE_NONE;
     *e = entry;
     return SECTION(b, LISTENERS)->count - 1;
-}
-
-/* The listener made last; NULL: there is none, or no TLS ends at it. */
-static struct image_listener *last_secure_listener(struct image_builder *b)
-{
-    uint32_t n = SECTION(b, LISTENERS)->count;
-    struct image_listener *last =
-        n > 0 ? &ENTRIES(b, LISTENERS, struct image_listener)[n - 1] : NULL;
-    return last != NULL && image_is_terminated(last->protocol) ? last : NULL;
-}
-
-int image_builder_identity(struct image_builder *b, const struct keys_id *id, const char *name)
-{
-    struct image_listener *listener = last_secure_listener(b);
-    if (listener == NULL || image_arg(name).len == 0 || !image_arg_is(name, IMAGE_TEXT_NAME))
-        return -EINVAL;
-    if (listener->n_identities == IMAGE_IDENTITIES_PER_LISTENER_MAX)
-        return -ENOSPC;
-    struct image_identity entry = {.id = *id};
-    struct image_identity *e = NULL;
-    if (image_builder_string(b, image_arg(name), &entry.name))
-        e = image_vec_push(b, SECTION(b, IDENTITIES));
-    if (e == NULL)
-        return b->error;
-    *e = entry;
-    if (listener->n_identities++ == 0)
-        listener->first_identity = SECTION(b, IDENTITIES)->count - 1;
-    return 0;
-}
-
-/* The bundle of that id, made if it is not there. One after the other is looked at: a box has as
- * many as it has kinds of clients. */
-static uint32_t bundle_of(struct image_builder *b, const struct keys_id *id, const char *names)
-{
-    const struct image_bundle *all = ENTRIES(b, BUNDLES, const struct image_bundle);
-    for (uint32_t i = 0; i < SECTION(b, BUNDLES)->count; i++) {
-        if (keys_id_order(&all[i].id, id) == 0)
-            return i;
-    }
-    struct image_bundle entry = {.id = *id};
-    struct image_bundle *e = NULL;
-    if (image_builder_string(b, image_arg(names), &entry.name))
-        e = image_vec_push(b, SECTION(b, BUNDLES));
-    if (e == NULL)
-        return IMAGE_NONE;
-    *e = entry;
-    return SECTION(b, BUNDLES)->count - 1;
-}
-
-int image_builder_client_auth(struct image_builder *b, enum image_client_auth auth,
-                              const struct keys_id *id, const char *names)
-{
-    struct image_listener *listener = last_secure_listener(b);
-    if (listener == NULL || listener->protocol != IMAGE_PROTOCOL_HTTPS ||
-        listener->bundle != IMAGE_NONE || auth == IMAGE_CLIENT_AUTH_NONE ||
-        (unsigned)auth >= IMAGE_CLIENT_AUTHS || image_arg(names).len == 0 ||
-        !image_arg_is(names, IMAGE_TEXT_NAME))
-        return -EINVAL;
-    uint32_t bundle = bundle_of(b, id, names);
-    if (bundle == IMAGE_NONE)
-        return b->error;
-    listener->client_auth = (uint8_t)auth;
-    listener->bundle = bundle;
-    return 0;
 }
 
 struct bind_key {

@@ -10,6 +10,7 @@
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
  *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
  *   image_builder_access.c   who may ask          image_builder_node.c   nodes, as they lie
+ *   image_builder_tls.c   certificates of all sides
  */
 #pragma once
 
@@ -118,6 +119,7 @@ struct image_builder {
     uint8_t group_protocol[ENDPOINT_GROUPS_MAX];     /* enum image_backend_protocol */
     struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
     uint32_t group_health[ENDPOINT_GROUPS_MAX];                /* in HEALTH; IMAGE_NONE: none */
+    uint32_t group_tls[ENDPOINT_GROUPS_MAX];                   /* likewise */
 };
 
 /* The array of a section, its entries, and the entry that an index names. */

@@ -137,7 +137,8 @@ int image_builder_backend(struct image_builder *b, const char *name, uint32_t gr
     struct image_backend entry = {.group = group,
                                   .weight = weight,
                                   .fault_status = group == IMAGE_NONE ? 500 : 0,
-                                  .health = IMAGE_NONE};
+                                  .health = IMAGE_NONE,
+                                  .tls = IMAGE_NONE};
     struct image_backend *e = NULL;
     if (image_builder_string(b, image_arg(name), &entry.name))
         e = image_vec_push(b, SECTION(b, BACKENDS));

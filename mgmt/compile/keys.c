@@ -25,6 +25,33 @@ static size_t count_all(const struct plan *plan, const void *before)
     size_t n = count_before(before);
     for (uint32_t i = 0; i < plan->n_listeners; i++)
         n += plan->listeners[i].n_identities + 1;
+    return n + plan->n_gateways + plan->n_groups;
+}
+
+static struct item item_of(const struct plan_identity *identity)
+{
+    return (struct item){identity->id, identity->certificate, identity->key};
+}
+
+/* A bundle has no key. */
+static struct item item_of_bundle(const struct plan_bundle *bundle)
+{
+    return (struct item){.id = bundle->id, .certificate = bundle->pem};
+}
+
+/* What connections to backends need. */
+static size_t collect_backends(const struct plan *plan, struct item *ret)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < plan->n_gateways; i++) {
+        if (plan->gateways[i].identity != NULL)
+            ret[n++] = item_of(plan->gateways[i].identity);
+    }
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        const struct plan_backend_tls *tls = plan->groups[i].tls;
+        if (tls != NULL && tls->bundle.pem.len > 0)
+            ret[n++] = item_of_bundle(&tls->bundle);
+    }
     return n;
 }
 
@@ -37,15 +64,12 @@ static size_t collect(const struct plan *plan, const void *before, struct item *
     }
     for (uint32_t i = 0; i < plan->n_listeners; i++) {
         const struct plan_listener *l = &plan->listeners[i];
-        for (uint32_t k = 0; l->is_served && k < l->n_identities; k++) {
-            const struct plan_identity *identity = &l->identities[k];
-            ret[n++] = (struct item){identity->id, identity->certificate, identity->key};
-        }
+        for (uint32_t k = 0; l->is_served && k < l->n_identities; k++)
+            ret[n++] = item_of(&l->identities[k]);
         if (l->is_served && l->clients != NULL)
-            ret[n++] =
-                (struct item){.id = l->clients->bundle.id, .certificate = l->clients->bundle.pem};
+            ret[n++] = item_of_bundle(&l->clients->bundle);
     }
-    return n;
+    return n + collect_backends(plan, ret + n);
 }
 
 static int compare_items(const void *x, const void *y)

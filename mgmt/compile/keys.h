@@ -15,7 +15,7 @@ struct plan;
 
 /* What a segment is made of. */
 struct keys_segment_input {
-    const struct plan *plan; /* all identities and bundles of its served listeners, */
+    const struct plan *plan; /* all identities and bundles that its image names, */
     const void *before;      /* and those of a segment for images still in use; NULL: none */
     const struct keys_ticket *tickets; /* n_tickets of them */
     uint32_t n_tickets;

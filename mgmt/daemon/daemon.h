@@ -22,6 +22,7 @@ struct daemon {
     struct store *store;
     struct tls_context *tls;
     uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES];
+    struct slice system_cas; /* owned */
     struct api *api;
     struct reconcile *reconcile;
 };

@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "base/container.h"
 #include "cert/cert.h"
+#include "cert/system_cas.h"
 #include "cert/ticket_secret.h"
 #include "loop/loop.h"
 #include "model/model.h"
@@ -186,6 +187,7 @@ static int init_tls(struct daemon *d)
     int error = cert_ensure(d->options.state_dir, names, n, &paths);
     if (error != 0)
         return complain(error, "the API's certificate", "");
+    d->system_cas = system_cas_read(d->options.system_ca);
     error = ticket_secret_ensure(d->options.state_dir, d->ticket_secret);
     return error != 0 ? complain(error, "the secret of session tickets", "")
                       : make_context(d, &paths);
@@ -237,6 +239,7 @@ static int init_reconcile(struct daemon *d)
         .store = d->store,
         .run_dir = d->options.run_dir,
         .controller_name = d->options.controller_name,
+        .system_cas = d->system_cas,
         .ticket_secret = d->ticket_secret,
     };
     int error = reconcile_new(&config, &d->reconcile);
@@ -246,6 +249,7 @@ static int init_reconcile(struct daemon *d)
 static void done_reconcile(struct daemon *d)
 {
     reconcile_free(d->reconcile);
+    free((void *)(uintptr_t)d->system_cas.ptr);
 }
 
 static int init_paths(struct daemon *d)

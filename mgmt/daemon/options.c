@@ -2,6 +2,8 @@
 /* The command line, and its help. */
 #include "daemon/options.h"
 
+#include "cert/system_cas.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -20,6 +22,8 @@ static const char help[] =
     "  --bootstrap-token-file F    first boot: take the token from F, or write it to F (mode "
     "0600)\n"
     "  --controller-name NAME      the GatewayClasses that are ours\n"
+    "  --system-ca FILE            well-known CA certificates, for backends (default\n"
+    "                              /etc/ssl/certs/ca-certificates.crt)\n"
     "  --foreground                accepted; it always stays in the foreground\n"
     "  --help                      this text\n";
 
@@ -52,6 +56,7 @@ static const struct option long_options[] = {
     {"listen", required_argument, NULL, 'l'},
     {"bootstrap-token-file", required_argument, NULL, 'b'},
     {"controller-name", required_argument, NULL, 'c'},
+    {"system-ca", required_argument, NULL, 'a'},
     {"foreground", no_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -73,6 +78,9 @@ static int take(int option, struct options *o)
     case 'c':
         o->controller_name = optarg;
         return 0;
+    case 'a':
+        o->system_ca = optarg;
+        return 0;
     case 'f':
         return 0;
     case 'l':
@@ -90,7 +98,7 @@ static int take(int option, struct options *o)
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-    struct options o = {.listen_port = OPTIONS_PORT_DEFAULT};
+    struct options o = {.listen_port = OPTIONS_PORT_DEFAULT, .system_ca = SYSTEM_CAS_PATH};
     int option;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         int result = take(option, &o);

@@ -14,6 +14,7 @@ struct options {
     const char *state_dir;
     const char *bootstrap_token_file; /* NULL: the token is only printed */
     const char *controller_name;      /* NULL: the default one */
+    const char *system_ca;            /* a file */
     struct ip_addr listen_addr;       /* all zero: any */
     uint16_t listen_port;
 };

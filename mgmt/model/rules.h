@@ -78,6 +78,8 @@ RULE_FUNCTION(target_is_service);
 RULE_FUNCTION(duration_between);
 RULE_FUNCTION(duration_within);
 RULE_FUNCTION(start_before_end);
+RULE_FUNCTION(cas_not_both);
+RULE_FUNCTION(cas_given);
 RULE_FUNCTION(not_both);
 RULE_FUNCTION(just_one);
 RULE_FUNCTION(limit_burst);

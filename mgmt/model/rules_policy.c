@@ -73,3 +73,24 @@ bool rule_hash_header(const struct rule *rule, const json_t *self, const json_t 
 {
     return !rule_is(self, "type", "Header") || strcasecmp(rule_text(self, "name"), "Host") != 0;
 }
+
+/* Which of its two ways to name CAs a validation uses; an empty list is none. */
+static bool has_ca_refs(const json_t *validation)
+{
+    return json_array_size(json_object_get(validation, "caCertificateRefs")) > 0;
+}
+
+static bool has_well_known_cas(const json_t *validation)
+{
+    return !rule_is(validation, "wellKnownCACertificates", "");
+}
+
+bool rule_cas_not_both(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !(has_ca_refs(self) && has_well_known_cas(self));
+}
+
+bool rule_cas_given(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return has_ca_refs(self) || has_well_known_cas(self);
+}

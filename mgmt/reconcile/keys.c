@@ -32,20 +32,37 @@ static uint64_t add(uint64_t digest, const void *bytes, size_t len)
     return siphash(&key, bytes, len);
 }
 
+static void want_entry(struct wanted *ret, const struct keys_id *id)
+{
+    ret->digest = add(ret->digest, id, sizeof(*id));
+    ret->n_entries++;
+}
+
+/* What connections to backends need. */
+static void want_backends(const struct plan *plan, struct wanted *ret)
+{
+    for (uint32_t i = 0; i < plan->n_gateways; i++) {
+        if (plan->gateways[i].identity != NULL)
+            want_entry(ret, &plan->gateways[i].identity->id);
+    }
+    for (uint32_t i = 0; i < plan->n_groups; i++) {
+        const struct plan_backend_tls *tls = plan->groups[i].tls;
+        if (tls != NULL && tls->bundle.pem.len > 0)
+            want_entry(ret, &tls->bundle.id);
+    }
+}
+
 static int want(const struct reconcile_keys *k, const struct plan *plan, struct wanted *ret)
 {
     *ret = (struct wanted){0};
     for (uint32_t i = 0; i < plan->n_listeners; i++) {
         const struct plan_listener *l = &plan->listeners[i];
-        for (uint32_t j = 0; l->is_served && j < l->n_identities; j++) {
-            ret->digest = add(ret->digest, &l->identities[j].id, sizeof(l->identities[j].id));
-            ret->n_entries++;
-        }
-        if (l->is_served && l->clients != NULL) {
-            ret->digest = add(ret->digest, &l->clients->bundle.id, sizeof(struct keys_id));
-            ret->n_entries++;
-        }
+        for (uint32_t j = 0; l->is_served && j < l->n_identities; j++)
+            want_entry(ret, &l->identities[j].id);
+        if (l->is_served && l->clients != NULL)
+            want_entry(ret, &l->clients->bundle.id);
     }
+    want_backends(plan, ret);
     if (k->ticket_secret == NULL)
         return 0;
     if (!tls_tickets_derive(k->ticket_secret, (uint64_t)time(NULL), ret->tickets))

@@ -26,6 +26,7 @@ struct reconcile {
     struct store *store;
     struct publish *publish;
     char *controller_name;
+    struct slice system_cas;
     struct store_listener listener;
     struct loop_task task;
     struct wheel_timer start_wait;
@@ -74,6 +75,7 @@ static struct attach_input attach_input(const struct reconcile *r,
 {
     return (struct attach_input){.source = source,
                                  .controller_name = r->controller_name,
+                                 .system_cas = r->system_cas,
                                  .is_pattern = regex_cache_check,
                                  .is_pattern_arg = r->patterns};
 }
@@ -456,6 +458,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     r->start_wait.on_expire = on_start_wait;
     r->tickets.on_expire = on_tickets;
     r->keys.ticket_secret = config->ticket_secret;
+    r->system_cas = config->system_cas;
     store_listen(r->store, &r->listener);
     loop_timer_arm(r->loop, &r->start_wait, RECONCILE_START_WAIT_US);
     loop_timer_arm(r->loop, &r->tickets, RECONCILE_TICKETS_LOOK_US);

@@ -21,6 +21,8 @@
  */
 #pragma once
 
+#include "base/slice.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +40,7 @@ struct reconcile_config {
     struct store *store;
     const char *run_dir;          /* where the dataplane's socket is */
     const char *controller_name;  /* NULL: the default one */
+    struct slice system_cas;      /* well-known CA certificates, PEM; stay. Empty: none */
     const uint8_t *ticket_secret; /* of TLS sessions, see reconcile/keys.h; stays. NULL: none */
 };
 

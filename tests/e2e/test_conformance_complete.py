@@ -13,8 +13,8 @@ import suite
 from conformance_names import NOT_YET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = r"HTTPRoute|GatewayFrontend|GatewayInvalidFrontend"
-OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w+)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
+KINDS = r"HTTPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|GatewayTLSBackend|GatewayInvalidTLSBackend"
+OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w*)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
 CORE = {"Gateway", "HTTPRoute"}
 
 

@@ -20,6 +20,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "HTTPRoute": (GATEWAY, "httproutes", True),
     "GRPCRoute": (GATEWAY, "grpcroutes", True),
     "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
+    "BackendTLSPolicy": (GATEWAY, "backendtlspolicies", True),
     "Interface": (SLUICE, "interfaces", False),
     "StaticRoute": (SLUICE, "staticroutes", False),
     "AddressPool": (SLUICE, "addresspools", False),

@@ -32,6 +32,7 @@ class Appliance:
         with open(self.token_file, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
             f.write(self.token + "\n")
         self.dataplane = self.mgmtd = self._api = None
+        self.mgmtd_options = []  # besides those that it always has
 
     def program(self, *parts):
         return os.path.join(self.lab.build, *parts)
@@ -55,7 +56,7 @@ class Appliance:
         self.mgmtd = self.lab.start(
             "mgmtd", "appliance", self.program("mgmt", "daemon", "sluice-mgmtd"), "--run-dir", self.run_dir,
             "--state-dir", self.state_dir, "--listen", f"{API_ADDRESS}:{API_PORT}",
-            "--bootstrap-token-file", self.token_file, environment=SANITIZERS)
+            "--bootstrap-token-file", self.token_file, *self.mgmtd_options, environment=SANITIZERS)
         if wait:
             self.mgmtd.wait_ready(self.is_api_ready, "/readyz", READY_LIMIT_S)
 

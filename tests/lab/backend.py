@@ -74,6 +74,20 @@ class Origin(Server):
         self.process = self.lab.start(f"origin-{self.name}", self.name, "python3", program, self.name, str(PORT))
 
 
+class SecureOrigin(Server):
+    """The same by TLS, with the certificate of one of `certificates` (a pair of files by backend's name); where
+    `client_ca` is a file, clients have to show a certificate of that CA."""
+
+    certificates = {}
+    client_ca = {}
+
+    def start(self):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "origin.py")
+        more = [self.client_ca[self.name]] if self.name in self.client_ca else []
+        self.process = self.lab.start(f"origin-{self.name}", self.name, "python3", program, self.name, str(PORT),
+                                      *self.certificates[self.name], *more)
+
+
 class Recorder(Server):
     """recorder.py: writes down each request that it is sent, or what is wrong with it."""
 

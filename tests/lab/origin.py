@@ -16,12 +16,15 @@
                      with the lengths of the bodies that came before
     /busy-first/N    the first N: 503; then likewise
 
-usage: origin.py NAME PORT
+With a certificate and key it speaks TLS, and /echo tells what of it; with CAs, too, clients have to show a certificate.
+
+usage: origin.py NAME PORT [CERTIFICATE KEY [CLIENT_CA]]
 """
 import hashlib
 import http.server
 import json
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -42,6 +45,26 @@ def expected_sha256(length):
     for piece in pieces(length):
         h.update(piece)
     return h.hexdigest()
+
+
+def tls_of(connection):
+    """What the connection's TLS was; None: it has none."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    shown = connection.getpeercert() or {}
+    return {"server_name": getattr(connection, "asked_for", None), "alpn": connection.selected_alpn_protocol(),
+            "version": connection.version(), "client": [v for rdn in shown.get("subject", ()) for _, v in rdn]}
+
+
+def tls_context(certificate, key, client_ca=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    context.sni_callback = lambda connection, name, _: setattr(connection, "asked_for", name)
+    if client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
+    return context
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -99,7 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve_echo(self, _, facts):
         asked = {"backend": self.server.backend_name, "method": self.command, "path": self.path,
                  "version": self.request_version, "headers": [list(h) for h in self.headers.items()],
-                 "peer": self.client_address[0], **facts}
+                 "peer": self.client_address[0], "tls": tls_of(self.connection), **facts}
         self.answer(200, json.dumps(asked).encode() + b"\n", Content_Type="application/json")
 
     def serve_upload(self, _, facts):
@@ -182,6 +205,13 @@ class DualStack(http.server.ThreadingHTTPServer):
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
+    def finish_request(self, request, client_address):
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
     def handle_error(self, *_):
         """A client that goes away in the middle is no fault of ours."""
 
@@ -189,5 +219,6 @@ class DualStack(http.server.ThreadingHTTPServer):
 if __name__ == "__main__":
     server = DualStack(("::", int(sys.argv[2])), Handler)
     server.backend_name = sys.argv[1]
+    server.tls = tls_context(*sys.argv[3:]) if len(sys.argv) > 3 else None
     server.lock, server.seen = threading.Lock(), {}
     server.serve_forever()

@@ -292,6 +292,7 @@ static void add_secure(struct image_builder *b, const struct ip_addr *vip)
     REQUIRE(image_builder_identity(b, &ids[0], "infra/one") == 0);
     REQUIRE(image_builder_identity(b, &ids[1], "infra/two") == 0);
     REQUIRE(image_builder_client_auth(b, IMAGE_CLIENT_AUTH_REQUIRED, &ids[0], "infra/ca") == 0);
+    REQUIRE(image_builder_client_identity(b, &ids[1], "infra/two") == 0);
     REQUIRE(image_builder_bind(b, vip, 443, secure) == 0);
     REQUIRE(image_builder_bind(b, vip, 80, secure) == -EPROTO);
 }
@@ -323,6 +324,22 @@ static void add_health(struct image_builder *b)
     };
     REQUIRE(image_builder_group_health(b, 4, &seen) == 0);
     REQUIRE(image_builder_group_health(b, 3, &asked) == 0);
+    static const struct image_san_spec sans[] = {{IMAGE_SAN_HOST, "cart.internal"},
+                                                 {IMAGE_SAN_URI, "spiffe://internal/cart"}};
+    struct image_backend_tls_spec tls = {.id = {1, 2},
+                                         .name = "a/tls",
+                                         .server_name = "cart.internal",
+                                         .sans = sans,
+                                         .n_sans = 2,
+                                         .bundle = {{7}},
+                                         .bundle_name = "a/cas"};
+    REQUIRE(image_builder_group_tls(b, 3, &tls) == 0);
+    REQUIRE(image_builder_group_tls(b, 3, &tls) == -EEXIST);
+    tls.sans = &sans[1];
+    tls.n_sans = 1;
+    REQUIRE(image_builder_group_tls(b, 4, &tls) == 0);
+    tls.server_name = "*.internal";
+    REQUIRE(image_builder_group_tls(b, 5, &tls) == -EINVAL);
 }
 
 void *sample_image(size_t *ret_len)

@@ -36,7 +36,7 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_interfaces, 2);
     CHECK_EQ(v.n_addresses, 3);
     CHECK_EQ(v.n_binds, 3);
-    CHECK_EQ(v.n_identities, 2);
+    CHECK_EQ(v.n_identities, 3);
     CHECK_EQ(v.n_routes, 5);
     CHECK_EQ(v.n_rules, 6);
     CHECK_EQ(v.n_pattern_sets, 4); /* of a header, of a query parameter, of two hosts */
@@ -185,8 +185,8 @@ TEST(only_a_listener_that_terminates_tls_has_identities)
     } rows[] = {
         {&secure->n_identities, 0, IMAGE_FAULT_VALUE},
         {&secure->n_identities, IMAGE_IDENTITIES_PER_LISTENER_MAX + 1, IMAGE_FAULT_VALUE},
-        {&secure->n_identities, 3, IMAGE_FAULT_INDEX},
-        {&secure->first_identity, 1, IMAGE_FAULT_INDEX},
+        {&secure->n_identities, 4, IMAGE_FAULT_INDEX},
+        {&secure->first_identity, 2, IMAGE_FAULT_INDEX},
         {&secure->protocol, IMAGE_PROTOCOL_HTTP, IMAGE_FAULT_VALUE},
         {&secure->protocol, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_FAULT_VALUE}, /* asks clients */
         {&secure->protocol, IMAGE_PROTOCOL_TLS, IMAGE_FAULT_VALUE},
@@ -227,11 +227,12 @@ TEST(who_asks_clients_for_certificates_knows_whose)
     } rows[] = {
         {&secure->client_auth, IMAGE_CLIENT_AUTH_NONE, IMAGE_FAULT_VALUE},
         {&secure->client_auth, IMAGE_CLIENT_AUTHS, IMAGE_FAULT_VALUE},
-        {&secure->bundle, 1, IMAGE_FAULT_INDEX},
+        {&secure->bundle, 2, IMAGE_FAULT_INDEX},
+        {&secure->identity, 9, IMAGE_FAULT_INDEX},
         {&plain->client_auth, IMAGE_CLIENT_AUTH_REQUIRED, IMAGE_FAULT_VALUE},
         {&plain->bundle, 0, IMAGE_FAULT_VALUE},
     };
-    REQUIRE(secure->client_auth == IMAGE_CLIENT_AUTH_REQUIRED && v.n_bundles == 1);
+    REQUIRE(secure->client_auth == IMAGE_CLIENT_AUTH_REQUIRED && v.n_bundles == 2);
     for (size_t i = 0; i < array_len(rows); i++) {
         CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
         CHECK_EQ(section, IMAGE_SECTION_LISTENERS);
@@ -241,6 +242,67 @@ TEST(who_asks_clients_for_certificates_knows_whose)
     CHECK_EQ(fault_with(data, len, (const uint8_t *)&v.bundles[0].name.offset + 3, 0x7f, &section),
              IMAGE_FAULT_STRING);
     CHECK_EQ(section, IMAGE_SECTION_BUNDLES);
+    free(data);
+}
+
+TEST(connections_to_backends_are_secured_as_somebody_can_be)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_backend_tls *tls = v.backend_tls;
+    REQUIRE(v.n_backend_tls == 2 && v.n_sans == 3 && v.n_bundles == 2);
+    const struct {
+        const void *at;
+        uint8_t byte;
+        enum image_fault fault;
+        uint32_t section;
+    } rows[] = {
+        {&tls[0].n_sans, 0, IMAGE_FAULT_VALUE, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].n_sans, IMAGE_SANS_PER_TLS_MAX + 1, IMAGE_FAULT_VALUE, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].n_sans, 4, IMAGE_FAULT_INDEX, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].n_sans, 1, IMAGE_FAULT_OWNER, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[1].first_san, 1, IMAGE_FAULT_OWNER, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].bundle, 2, IMAGE_FAULT_INDEX, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].reserved, 1, IMAGE_FAULT_RESERVED, IMAGE_SECTION_BACKEND_TLS},
+        {&tls[0].server_name.length, 0, IMAGE_FAULT_STRING, IMAGE_SECTION_BACKEND_TLS},
+        {(const uint8_t *)&tls[0].name.offset + 3, 0x7f, IMAGE_FAULT_STRING,
+         IMAGE_SECTION_BACKEND_TLS},
+        {&v.sans[0].kind, 0, IMAGE_FAULT_VALUE, IMAGE_SECTION_SANS},
+        {&v.sans[0].kind, 3, IMAGE_FAULT_VALUE, IMAGE_SECTION_SANS},
+        {&v.sans[1].kind, IMAGE_SAN_HOST, IMAGE_FAULT_TEXT, IMAGE_SECTION_SANS},
+        {&v.sans[1].text.length, 0, IMAGE_FAULT_STRING, IMAGE_SECTION_SANS},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_EQ(fault_with(data, len, rows[i].at, rows[i].byte, &section), rows[i].fault);
+        CHECK_EQ(section, rows[i].section);
+    }
+    free(data);
+}
+
+TEST(a_backend_that_is_secured_has_a_group)
+{
+    size_t len;
+    uint32_t section, n_secured = 0;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    for (uint32_t i = 0; i < v.n_backends; i++) {
+        const struct image_backend *e = &v.backends[i];
+        n_secured += e->tls != IMAGE_NONE;
+        CHECK_EQ(e->tls != IMAGE_NONE, e->group == 3 || e->group == 4);
+        if (e->tls != IMAGE_NONE)
+            CHECK_EQ(fault_with(data, len, (const uint8_t *)&e->tls, 2, &section),
+                     IMAGE_FAULT_INDEX);
+    }
+    CHECK(n_secured > 0);
+    for (uint32_t i = 0; i < v.n_mirrors; i++) {
+        if (v.mirrors[i].tls != IMAGE_NONE)
+            CHECK_EQ(fault_with(data, len, (const uint8_t *)&v.mirrors[i].tls, 2, &section),
+                     IMAGE_FAULT_INDEX);
+    }
     free(data);
 }
 
@@ -918,6 +980,8 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(many_damages_at_once_are_refused_or_harmless),
           T(only_a_listener_that_terminates_tls_has_identities),
           T(who_asks_clients_for_certificates_knows_whose),
+          T(connections_to_backends_are_secured_as_somebody_can_be),
+          T(a_backend_that_is_secured_has_a_group),
           T(congestion_control_is_one_that_is_known_and_the_same_for_a_group),
           T(a_proxy_header_is_required_or_not_and_the_same_for_a_group),
           T(what_is_spoken_is_the_same_to_all_of_a_group),

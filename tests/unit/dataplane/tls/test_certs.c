@@ -58,7 +58,7 @@ static struct pair make(const char *name, const struct pair *issuer, struct test
     if (issuer == NULL)
         extend(p.cert, NID_basic_constraints, "critical,CA:TRUE");
     else
-        extend(p.cert, NID_subject_alt_name, "DNS:box.test,IP:127.0.0.1");
+        extend(p.cert, NID_subject_alt_name, "DNS:box.test,IP:127.0.0.1,URI:spiffe://test/box");
     ASSERT(X509_sign(p.cert, issuer != NULL ? issuer->key : p.key, EVP_sha256()) > 0);
     BIO *cert = BIO_new(BIO_s_mem());
     BIO *key = BIO_new(BIO_s_mem());

@@ -466,6 +466,83 @@ TEST(client_refuses_a_wrong_name_and_a_strange_ca)
     check_refused_by_client("box.test", test_certs()->stranger_ca.certificate);
 }
 
+/* Does a client that wants to meet somebody of these names, by this CA, meet the server? Shows it
+ * `identity` (NULL: nothing), and the server is told the subject in `ret_subject`. */
+static bool meets(struct slice ca, const struct tls_san *sans, unsigned n,
+                  const struct tls_identity *identity, char ret_subject[64])
+{
+    struct tls_server_config server = server_config();
+    struct tls_client_config client = client_config();
+    server.client_auth = TLS_CLIENT_AUTH_OPTIONAL;
+    server.client_ca = test_certs()->ca.certificate;
+    struct setup *u = setup_new(&server, &client);
+    struct tls_trust *trust;
+    REQUIRE(tls_trust_new(ca, &trust) == TLS_FAULT_OK);
+    tls_context_free(u->client_context);
+    REQUIRE(tls_back_new(&u->client_context) == TLS_FAULT_OK);
+    const struct tls_wanted_peer peer = {.server_name = SLICE_LIT("asked.test"),
+                                         .trust = trust,
+                                         .sans = sans,
+                                         .n_sans = n,
+                                         .identity = identity,
+                                         .alpn = "http/1.1"};
+    fake_join(&u->low_client, &u->low_server, FAKE_CAPACITY_MAX);
+    u->client.s = tls_connect_to(u->client_context, &u->low_client.stream, &u->wheel, &peer);
+    tls_trust_free(trust); /* the connection keeps what it needs */
+    u->server.s = tls_accept(u->server_context, &u->low_server.stream, &u->wheel);
+    REQUIRE(u->client.s != NULL && u->server.s != NULL);
+    u->client.s->owner = &u->client;
+    u->client.s->on_event = on_event;
+    u->server.s->owner = &u->server;
+    u->server.s->on_event = on_event;
+    run(u, 50);
+    bool is_met = tls_is_established(u->client.s);
+    CHECK_STR(tls_alpn(u->client.s), is_met ? "http/1.1" : "");
+    CHECK_EQ(stream_end(u->client.s), is_met ? STREAM_END_OPEN : STREAM_END_PROTOCOL);
+    snprintf(ret_subject, 64, "%s", tls_peer_subject(u->server.s));
+    setup_free(u);
+    return is_met;
+}
+
+TEST(a_client_meets_who_has_one_of_the_names_by_the_ca)
+{
+    const struct test_certs *c = test_certs();
+    static const struct {
+        struct tls_san sans[2];
+        unsigned n;
+        bool is_met;
+    } rows[] = {
+        {{{SLICE_LIT("box.test"), false}}, 1, true},
+        {{{SLICE_LIT("asked.test"), false}}, 1, false}, /* what is asked for need not be shown */
+        {{{SLICE_LIT("127.0.0.1"), false}}, 1, true},
+        {{{SLICE_LIT("spiffe://test/box"), true}}, 1, true},
+        {{{SLICE_LIT("spiffe://test/bo"), true}}, 1, false},
+        {{{SLICE_LIT("SPIFFE://test/box"), true}}, 1, false},
+        {{{SLICE_LIT("box.test"), true}}, 1, false}, /* which is no URI of it */
+        {{{SLICE_LIT("other.test"), false}, {SLICE_LIT("spiffe://test/box"), true}}, 2, true},
+        {{{SLICE_LIT("other.test"), false}, {SLICE_LIT("spiffe://x"), true}}, 2, false},
+    };
+    char subject[64];
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_EQ(meets(c->ca.certificate, rows[i].sans, rows[i].n, NULL, subject), rows[i].is_met);
+    CHECK(!meets(c->stranger_ca.certificate, rows[0].sans, 1, NULL, subject));
+    CHECK(meets(c->server.certificate, rows[0].sans, 1, NULL, subject)); /* itself */
+}
+
+TEST(a_client_shows_its_identity_to_who_asks)
+{
+    const struct test_certs *c = test_certs();
+    const struct tls_san san = {SLICE_LIT("box.test"), false};
+    struct tls_identity *identity;
+    char subject[64];
+    REQUIRE(tls_identity_new(c->client.certificate, c->client.key, &identity) == TLS_FAULT_OK);
+    CHECK(meets(c->ca.certificate, &san, 1, identity, subject));
+    CHECK_STR(subject, "CN=controller,O=test");
+    CHECK(meets(c->ca.certificate, &san, 1, NULL, subject));
+    CHECK_STR(subject, "");
+    tls_identity_free(identity);
+}
+
 TEST(bad_configuration_is_refused_with_its_reason)
 {
     const struct test_certs *c = test_certs();
@@ -749,26 +826,25 @@ TEST(identity_knows_its_names)
     front_free(&f);
 }
 
-UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
-          T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
-          T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
-          T(writer_is_held_back_by_a_reader_that_does_not_consume),
-          T(no_event_comes_from_inside_a_call), T(close_notify_both_ways_is_an_orderly_end),
-          T(end_without_close_notify_is_truncation),
-          T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
-          T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
-          T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
-          T(silent_client_is_given_up_in_time),
-          T(garbage_instead_of_a_handshake_is_a_protocol_error),
-          T(client_certificate_of_the_ca_is_known_by_its_subject),
-          T(optional_client_certificate_may_be_missing),
-          T(client_certificate_of_a_strange_ca_ends_the_handshake),
-          T(client_without_our_protocol_is_refused),
-          T(of_several_protocols_the_servers_first_is_chosen),
-          T(client_refuses_a_wrong_name_and_a_strange_ca),
-          T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
-          T(a_front_lets_in_whom_the_trust_of_the_name_knows),
-          T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
-          T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
-          T(ticket_keys_are_read_as_they_were_set),
-          T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))
+UNIT_MAIN(
+    "dataplane/tls", T(bytes_pass_both_ways_intact),
+    T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
+    T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
+    T(writer_is_held_back_by_a_reader_that_does_not_consume), T(no_event_comes_from_inside_a_call),
+    T(close_notify_both_ways_is_an_orderly_end), T(end_without_close_notify_is_truncation),
+    T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
+    T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
+    T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
+    T(silent_client_is_given_up_in_time), T(garbage_instead_of_a_handshake_is_a_protocol_error),
+    T(client_certificate_of_the_ca_is_known_by_its_subject),
+    T(optional_client_certificate_may_be_missing),
+    T(client_certificate_of_a_strange_ca_ends_the_handshake),
+    T(client_without_our_protocol_is_refused), T(of_several_protocols_the_servers_first_is_chosen),
+    T(client_refuses_a_wrong_name_and_a_strange_ca),
+    T(a_client_meets_who_has_one_of_the_names_by_the_ca),
+    T(a_client_shows_its_identity_to_who_asks), T(bad_configuration_is_refused_with_its_reason),
+    T(server_name_chooses_who_is_shown), T(a_front_lets_in_whom_the_trust_of_the_name_knows),
+    T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
+    T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
+    T(ticket_keys_are_read_as_they_were_set),
+    T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))

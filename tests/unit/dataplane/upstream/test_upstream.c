@@ -27,10 +27,11 @@ static uint8_t congestions[STREAMS_MAX]; /* with what each was opened */
 static unsigned n_streams;
 static struct h2 *h2;
 static struct upstream *u;
-static enum tcp_congestion wanted;     /* by get() */
-static enum image_proxy_header header; /* likewise */
-static struct upstream_keep *keep;     /* likewise */
-static uint16_t record_flags;          /* of put_group() */
+static enum tcp_congestion wanted;        /* by get() */
+static enum image_proxy_header header;    /* likewise */
+static struct upstream_keep *keep;        /* likewise */
+static const struct upstream_tls *secure; /* likewise */
+static uint16_t record_flags;             /* of put_group() */
 
 static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
                                 struct stream **ret_stream)
@@ -98,6 +99,7 @@ static void begin(const struct upstream_config *config)
     record_flags = 0;
     header = IMAGE_PROXY_HEADER_NONE;
     keep = NULL;
+    secure = NULL;
     h2 = h2_new(
         &core, &env.env,
         &(struct h2_config){
@@ -151,7 +153,8 @@ static const struct http_client_ops ops = {
 static struct upstream_conn *get(enum upstream_result *ret_why)
 {
     struct upstream_conn *c = NULL;
-    struct upstream_ask ask = {.group = 1, .congestion = wanted, .header = header, .keep = keep};
+    struct upstream_ask ask = {
+        .group = 1, .congestion = wanted, .header = header, .keep = keep, .tls = secure};
     *ret_why = upstream_get(u, &ask, &ops, NULL, &c);
     if (*ret_why != UPSTREAM_OK)
         return NULL;
@@ -282,6 +285,38 @@ TEST(an_idle_connection_serves_who_wants_its_congestion_control)
     CHECK_EQ(upstream_idle_count(u), 0);
     CHECK_EQ(stats.counters[STAT_upstream_closed_vanished], 2);
     CHECK_EQ(n_streams, 2);
+    end();
+}
+
+TEST(an_idle_connection_serves_who_wants_it_secured_in_the_same_way)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    static const struct upstream_tls one = {.id = {{1}}}, other = {.id = {{1, 0, 0, 2}}};
+    enum upstream_result why;
+    begin(NULL);
+    put_group(rows, 1);
+    struct upstream_conn *plain = get(&why), *first = get(&why), *second = get(&why);
+    first->tls = one.id; /* as if TLS had been opened with it */
+    second->tls = other.id;
+    answer_and_put(plain);
+    answer_and_put(first);
+    answer_and_put(second);
+    CHECK_EQ(upstream_idle_count(u), 3);
+    secure = &one;
+    struct upstream_conn *c = get(&why);
+    CHECK(c == first && upstream_conn_is_secured(c));
+    secure = &other;
+    struct upstream_conn *d = get(&why);
+    CHECK(d == second);
+    secure = NULL;
+    struct upstream_conn *e = get(&why);
+    CHECK(e == plain && !upstream_conn_is_secured(e));
+    struct upstream_conn *f = get(&why); /* there is none left */
+    CHECK_EQ(n_streams, 4);
+    answer_and_put(c);
+    answer_and_put(d);
+    answer_and_put(e);
+    answer_and_put(f);
     end();
 }
 
@@ -874,6 +909,7 @@ UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_c
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
           T(an_idle_connection_makes_room_for_one_that_is_needed),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
+          T(an_idle_connection_serves_who_wants_it_secured_in_the_same_way),
           T(a_connection_that_tells_a_client_is_that_clients_alone),
           T(a_clients_connection_is_left_when_it_is_of_the_wrong_kind_or_idle_too_long),
           T(an_idle_connection_of_the_other_kind_makes_room), T(limits_are_answers),

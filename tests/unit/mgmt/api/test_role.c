@@ -22,6 +22,7 @@ static const struct {
     {"gateway.networking.k8s.io", "httproutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "grpcroutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "referencegrants", {"RW", "RW", "rw", "RW"}},
+    {"gateway.networking.k8s.io", "backendtlspolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "interfaces", {"RW", "", "", ""}},
     {"sluice.internal", "staticroutes", {"RW", "", "", ""}},
     {"sluice.internal", "addresspools", {"RW", "", "", ""}},

@@ -49,6 +49,11 @@ TEST(a_gateway_asks_clients_for_certificates_by_port)
     scenario_check("clients.yaml");
 }
 
+TEST(backends_are_secured_as_their_policies_say)
+{
+    scenario_check("backend-tls.yaml");
+}
+
 TEST(a_wrong_backend_says_why_and_keeps_its_share)
 {
     scenario_check("backends.yaml");
@@ -135,6 +140,7 @@ int main(int argc, char **argv)
         T(a_gateway_asks_clients_for_certificates_by_port),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
+        T(backends_are_secured_as_their_policies_say),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),

@@ -319,9 +319,9 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
 
 void an_update_gives_what_a_new_run_gives(void)
 {
-    static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
-                                        "backends.yaml",   "hostnames.yaml",  "rules.yaml",
-                                        "parents.yaml",    "policies.yaml",   "grpc.yaml"};
+    static const char *const files[] = {
+        "overview-1.yaml", "overview-2.yaml", "teams.yaml",    "backends.yaml",    "hostnames.yaml",
+        "rules.yaml",      "parents.yaml",    "policies.yaml", "backend-tls.yaml", "grpc.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that are secured by TLS, and what they are told apart by. A PROXY protocol header
+ * goes before the handshake, in the clear: who reads it stands before whoever ends TLS (HAProxy's
+ * proxy-protocol.txt, section 2).
+ */
+#include "base/assert.h"
+#include "upstream/upstream_priv.h"
+
+bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct stream **stream)
+{
+    struct stream *lower = *stream, *top = NULL;
+    ASSERT(ask->tls != NULL);
+    bool is_told =
+        ask->preface.len == 0 || stream_write(lower, &ask->preface, 1) == ask->preface.len;
+    if (is_told)
+        top = tls_connect_to(u->tls, lower, &u->core->wheel, &ask->tls->peer);
+    if (top == NULL) {
+        stream_abort(lower);
+        stream_release(lower);
+        return false;
+    }
+    *stream = top;
+    return true;
+}
+
+bool upstream_conn_is_secured(const struct upstream_conn *c)
+{
+    static const struct upstream_tls_id none;
+    return memcmp(&c->tls, &none, sizeof(none)) != 0;
+}
+
+struct upstream_tls_id upstream_tls_of(const struct upstream_ask *ask)
+{
+    return ask->tls != NULL ? ask->tls->id : (struct upstream_tls_id){{0}};
+}
+
+bool upstream_is_asked(const struct upstream_tls_id *tls, const struct upstream_ask *ask)
+{
+    struct upstream_tls_id wanted = upstream_tls_of(ask);
+    return memcmp(tls, &wanted, sizeof(wanted)) == 0;
+}
