@@ -108,6 +108,7 @@ static void drop_new(struct h2_stream *x)
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
+    h2_put_head(s->h2, &s->partial.buf); /* of one that was given up */
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     int32_t id = frame->hd.stream_id;
@@ -145,6 +146,7 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, co
 {
     struct h2_session *s = user;
     stat_inc(s->h2->core, STAT_h2_streams_faulty);
+    h2_put_head(s->h2, &s->partial.buf);
     nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
@@ -154,6 +156,7 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 {
     struct h2_session *s = user;
     stat_inc(s->h2->core, STAT_h2_streams_faulty);
+    h2_put_head(s->h2, &s->partial.buf);
     return 0;
 }
 
