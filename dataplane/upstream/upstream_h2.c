@@ -94,7 +94,7 @@ static enum upstream_result open_session(struct upstream *u, struct upstream_end
                                    .header = ask->header,
                                    .tls = upstream_tls_of(ask),
                                    .timer = {.on_expire = on_idle}};
-    s->h2 = h2_connect(u->h2, stream, false, &ops, s);
+    s->h2 = h2_connect(u->h2, stream, ask->tls != NULL, &ops, s);
     if (s->h2 == NULL) {
         stream_abort(stream);
         stream_release(stream);

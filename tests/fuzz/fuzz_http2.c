@@ -24,8 +24,8 @@ static struct http_server served[CALLS_MAX];
 static unsigned used; /* of `served`, as bits would be: those whose stream is set */
 static bool is_over;
 
-/* Frames behind the preface: settings, a request with a body, one without, a ping, a reset; and what
- * a server says: settings, a head, a body, trailers, goodbye. */
+/* Frames behind the preface: settings, a request with a body, one without, a ping, a reset; and
+ * what a server says: settings, a head, a body, trailers, goodbye. */
 static const uint8_t as_client[] =
     "\0\0\0\4\0\0\0\0\0"
     "\0\0\x10\1\4\0\0\0\1\x83\x84\x86\x41\x01\x61\0\1x\1y\x0f\x0d\1\x33"
