@@ -132,6 +132,7 @@ static bool send_request(struct stream *stream, const struct http_request *r)
         return false;
     if (r->preface.len > 0 && !h2_session_put_preface(x->session, r->preface))
         return false;
+    x->session->is_early |= !x->session->is_open; /* who does not wait (a mirror): TCP keeps it */
     memcpy(path, r->path.ptr, r->path.len);
     if (r->has_query) {
         path[r->path.len] = '?';

@@ -304,18 +304,14 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
     return 0;
 }
 
-/* A request that could not go out: the peer says goodbye, or there are no more numbers. */
+/* A request that could not go out: the peer says goodbye, or there are no more numbers; or it was
+ * given up before it went. on_close comes, too. */
 static int on_not_sent(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     struct h2_session *s = user;
-    if (s->is_server || frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    s->is_goodbye = true;
-    LIST_EACH_SAFE (it, next, &s->streams) {
-        struct h2_stream *x = container_of(it, struct h2_stream, link);
-        if (x->id == frame->hd.stream_id && !x->is_closed)
-            h2_stream_on_close(x, NGHTTP2_REFUSED_STREAM);
-    }
+    bool is_given_up = error == NGHTTP2_ERR_STREAM_CLOSING;
+    if (!s->is_server && frame->hd.type == NGHTTP2_HEADERS && !is_given_up)
+        s->is_goodbye = true;
     return 0;
 }
 

@@ -93,7 +93,7 @@ size_t h2_room(const struct h2_session *s)
 void h2_flush(struct h2_session *s)
 {
     uint8_t gather[H2_GATHER_BYTES];
-    if (s->lower == NULL || !s->is_open || s->gather != NULL || !flush_spill(s))
+    if (s->lower == NULL || !(s->is_open || s->is_early) || s->gather != NULL || !flush_spill(s))
         return;
     s->gather = gather;
     while (s->spill == NULL) {

@@ -146,6 +146,7 @@ struct h2_session {
     bool is_server;
     bool is_tls;
     bool is_open;
+    bool is_early;   /* before it is open, somebody has written */
     bool is_goodbye; /* no more requests by it */
     bool is_draining;
     bool has_answered;
