@@ -40,6 +40,7 @@ static unsigned status_of(uint16_t http)
     case 404:
         return GRPC_UNIMPLEMENTED;
     case 429:
+    case 500: /* a rule or a backend that is none (Gateway API, GRPCRouteRule.backendRefs) */
     case 502:
     case 503:
         return GRPC_UNAVAILABLE;
