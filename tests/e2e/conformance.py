@@ -31,9 +31,9 @@ HTTPS_GATEWAY = "same-namespace-with-https-listener"
 
 def name_of(short_name):
     """What the test of that name is called here."""
-    is_of_route = short_name.startswith("HTTPRoute")
-    words = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+", short_name.removeprefix("HTTPRoute"))
-    return "_".join(["httproute"] * is_of_route + [w.lower() for w in words])
+    kind, rest = re.fullmatch("(HTTPRoute|GRPCRoute|)(.*)", short_name).groups()
+    words = re.findall(r"[A-Z0-9]+(?![a-z])|[A-Z][a-z]+", rest)
+    return "_".join(w.lower() for w in [kind, *words] if w)
 
 
 def test(short_name):
@@ -51,16 +51,16 @@ def text_of(path):
         return f.read().replace("{GATEWAY_CLASS_NAME}", CLASS)
 
 
-def lab(name):
-    """A lab with a backend namespace for each pod."""
-    wanted = pods.deployments(text_of("base/manifests.yaml"))
+def lab(name, protocol="http"):
+    """A lab with a backend namespace for each pod that speaks the protocol."""
+    wanted = pods.deployments(text_of("base/manifests.yaml"), protocol)
     return labs.Lab(f"conformance-{name}", backends=sum(d.replicas for d in wanted))
 
 
-def prepare(l):
-    """Both programs, the base manifests, and the pods; `l.vips` are the base Gateways' addresses."""
+def prepare(l, protocol="http"):
+    """Both programs, the base manifests, and these pods; `l.vips` are the base Gateways' addresses."""
     base = text_of("base/manifests.yaml")
-    l.pods = pods.Pods(l, build.build("conformance"), pods.deployments(base))
+    l.pods = pods.Pods(l, build.build("conformance"), pods.deployments(base, protocol))
     l.appliance.start()
     l.appliance.apply(objects.example("appliance.yaml"))
     apply(l, "base", [d for d in pods.documents(base) if pods.kind_of(d) != "Deployment"])
@@ -95,16 +95,17 @@ def applied(l, name, kind="httproute-"):
         l.appliance.ctl("delete", "--ignore-not-found", "-f", path)
 
 
-def split(name):
-    """("namespace", "name") of "namespace/name"; the namespace may be left out."""
-    namespace, _, name = name.rpartition("/")
-    return namespace or INFRA, name
+def split(route):
+    """("Kind", "namespace", "name") of "Kind:namespace/name"; kind and namespace may be left out."""
+    kind, _, full = route.rpartition(":")
+    namespace, _, name = full.rpartition("/")
+    return kind or "HTTPRoute", namespace or INFRA, name
 
 
 def parents(l, route):
     """What we say in the route's status about its parents; AssertionError while it is not about its current spec."""
-    namespace, name = split(route)
-    found = l.appliance.api.get("HTTPRoute", name, namespace)
+    kind, namespace, name = split(route)
+    found = l.appliance.api.get(kind, name, namespace)
     ours = [p for p in found["status"].get("parents", []) if p["controllerName"] == CONTROLLER]
     for parent in ours:
         are_current(found, parent["conditions"])

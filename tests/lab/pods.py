@@ -8,7 +8,9 @@ import lab as labs
 
 PORT = 3000  # of the echo server (tests/peers/conformance)
 READY_S = 20
-PLAIN_ENVIRONMENT = {"POD_NAME", "NAMESPACE"}  # a container with more than that is no plain HTTP server
+GRPC = "GRPC_ECHO_SERVER"  # with that the echo server speaks gRPC
+# What a container's environment has to be for the protocol; one with more is another server.
+ENVIRONMENTS = {"http": {"POD_NAME", "NAMESPACE"}, "grpc": {"POD_NAME", "NAMESPACE", GRPC}}
 
 
 def documents(text):
@@ -34,21 +36,22 @@ class Deployment:
     name: str
     app: str
     replicas: int
+    protocol: str
 
     def pods(self):
         """Names as a cluster gives them: two more words behind the Deployment's."""
         return [f"{self.name}-lab-{n}" for n in range(1, self.replicas + 1)]
 
 
-def deployments(text):
-    """The Deployments of a YAML stream whose containers are plain HTTP servers."""
+def deployments(text, protocol="http"):
+    """The Deployments of a YAML stream whose containers are plain servers of that protocol."""
     found = []
     for document in documents(text):
         environment = set(re.findall(r"^ +- name: ([A-Z_]+)$", document, re.MULTILINE))
-        if kind_of(document) == "Deployment" and environment == PLAIN_ENVIRONMENT:
+        if kind_of(document) == "Deployment" and environment == ENVIRONMENTS[protocol]:
             app = re.search(r"^    matchLabels:\n +app: (\S+)", document, re.MULTILINE)
             found.append(Deployment(field(document, "namespace"), field(document, "name"), app[1],
-                                    int(field(document, "replicas") or 1)))
+                                    int(field(document, "replicas") or 1), protocol))
     return found
 
 
@@ -64,13 +67,15 @@ class Pods:
             key = (deployment.namespace, deployment.app)
             self.names[key] = deployment.pods()
             self.addresses[key] = [next(numbers) for _ in self.names[key]]
-            started += [self.run(program, deployment.namespace, pod, n)
+            started += [self.run(program, deployment, pod, n)
                         for pod, n in zip(self.names[key], self.addresses[key])]
         for process, n in started:
             process.wait_ready(lambda n=n: self.is_listening(n), f"port {PORT}", READY_S)
 
-    def run(self, program, namespace, pod, number):
-        environment = {"POD_NAME": pod, "NAMESPACE": namespace}
+    def run(self, program, deployment, pod, number):
+        environment = {"POD_NAME": pod, "NAMESPACE": deployment.namespace}
+        if deployment.protocol == "grpc":
+            environment[GRPC] = "1"
         return self.lab.start(pod, f"backend-{number}", program, environment=environment), number
 
     def is_listening(self, number):

@@ -70,6 +70,11 @@ def h2spec():
     return go_build("h2spec", package="github.com/summerwind/h2spec/cmd/h2spec")
 
 
+def grpc():
+    """gRPC's both ends: the program's path."""
+    return go_build("grpc", program=go_of_suite())
+
+
 def put_whole(folder, fill):
     """Makes the folder by `fill(its path)`; it is there whole or not at all."""
     fresh = f"{folder}.{os.getpid()}"
@@ -123,4 +128,5 @@ def suite_files():
 
 def build(name):
     os.makedirs(OUT, exist_ok=True)
-    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec}[name]()
+    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
+            "grpc": grpc}[name]()
