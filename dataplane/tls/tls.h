@@ -37,6 +37,14 @@ struct tls_trust;
 #define TLS_RAW_BYTES_MAX 16640u
 /* Ciphertext that the lower stream had no room for: one record, or a handshake's largest flight. */
 #define TLS_OUT_BYTES_MAX 65536u
+/* A record is of use to the peer when its last byte is there. So as long as a connection's window
+ * is small, at its beginning and after a pause, records fit into a segment of TCP, IPv6 and options
+ * included; a longer one would wait for a round trip, or for the repair of any of its segments. */
+#define TLS_SHORT_RECORD_BYTES 1369u
+/* That is: for as long as ten segments last (RFC 6928). */
+#define TLS_FRESH_BYTES 14480u
+/* And again after a pause of so long, in which windows shrink (RFC 7661). */
+#define TLS_FRESH_IDLE_MS 1000u
 /* A handshake that takes longer is given up: room for a slow client, not for an
  * idle one. */
 #define TLS_HANDSHAKE_MS_MAX 10000u

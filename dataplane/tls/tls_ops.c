@@ -57,42 +57,81 @@ static size_t op_write_room(const struct stream *s)
     return below > TLS_BUFFER_BYTES + overhead ? below - overhead : TLS_BUFFER_BYTES;
 }
 
-/* Encrypts one record's worth. Returns bytes taken. */
-static size_t write_record(struct tls_stream *t, const uint8_t *from, size_t len)
+/* What the next record holds at most: little, as long as the peer could not use the beginning of a
+ * long one for lack of its end; then all it can. */
+static size_t record_bytes(struct tls_stream *t)
 {
-    size_t room = op_write_room(&t->stream);
-    size_t n = len < room ? len : room;
+    uint64_t idle_us = (t->wheel->now_tick - t->wrote_tick) * WHEEL_TICK_US;
+    if (idle_us >= TLS_FRESH_IDLE_MS * 1000ull)
+        t->fresh_bytes = TLS_FRESH_BYTES;
+    t->wrote_tick = t->wheel->now_tick;
+    return t->fresh_bytes > 0 ? TLS_SHORT_RECORD_BYTES : TLS_BUFFER_BYTES;
+}
+
+/* Encrypts one record; the lower stream takes it or `out` does. */
+static bool write_record(struct tls_stream *t, const uint8_t *from, size_t n)
+{
     size_t taken = 0;
-    if (n > TLS_BUFFER_BYTES)
-        n = TLS_BUFFER_BYTES;
-    if (n == 0)
-        return 0;
+    ASSERT(n > 0 && n <= TLS_BUFFER_BYTES);
     ERR_clear_error();
     if (SSL_write_ex(t->ssl, from, n, &taken) == 1) {
-        ASSERT(taken <= n);
-        return taken;
+        ASSERT(taken == n);
+        t->fresh_bytes -= t->fresh_bytes < n ? t->fresh_bytes : (uint32_t)n;
+        return true;
     }
     tls_note_error(t, "a record could not be written");
     tls_set_over(t, STREAM_END_PROTOCOL);
-    return 0;
+    return false;
+}
+
+/* Where a write is in its slices. */
+struct place {
+    const struct slice *v;
+    unsigned left; /* slices, with the first */
+    size_t at;     /* within the first */
+};
+
+/* The next `n` bytes, which are there, in one piece: where they lie, or copied if several slices
+ * have them. A frame's head and its first bytes are one record, not two. */
+static const uint8_t *next_bytes(struct place *p, size_t n, uint8_t *copy)
+{
+    const uint8_t *whole = NULL;
+    for (size_t got = 0; got < n;) {
+        ASSERT(p->left > 0);
+        size_t part = p->v->len - p->at;
+        part = part < n - got ? part : n - got;
+        if (part == n)
+            whole = p->v->ptr + p->at;
+        else
+            memcpy(copy + got, p->v->ptr + p->at, part);
+        got += part;
+        p->at += part;
+        if (p->at == p->v->len) {
+            p->v++;
+            p->left--;
+            p->at = 0;
+        }
+    }
+    return whole != NULL ? whole : copy;
 }
 
 static size_t op_write(struct stream *s, const struct slice *v, unsigned n)
 {
     struct tls_stream *t = tls_of(s);
-    size_t total = 0;
-    for (unsigned i = 0; i < n; i++) {
-        size_t at = 0;
-        while (at < v[i].len) {
-            size_t taken = write_record(t, v[i].ptr + at, v[i].len - at);
-            at += taken;
-            total += taken;
-            if (taken == 0) {
-                t->is_room_short = t->state != TLS_OVER && !t->is_shutdown_wanted;
-                return total;
-            }
-        }
+    uint8_t copy[TLS_BUFFER_BYTES];
+    struct place place = {.v = v, .left = n};
+    size_t room = op_write_room(s), wanted = 0, total = 0;
+    for (unsigned i = 0; i < n; i++)
+        wanted += v[i].len;
+    size_t takes = wanted < room ? wanted : room;
+    while (total < takes && t->state == TLS_OPEN) {
+        size_t bytes = record_bytes(t);
+        bytes = bytes < takes - total ? bytes : takes - total;
+        if (write_record(t, next_bytes(&place, bytes, copy), bytes))
+            total += bytes;
     }
+    if (total < wanted)
+        t->is_room_short = t->state != TLS_OVER && !t->is_shutdown_wanted;
     return total;
 }
 

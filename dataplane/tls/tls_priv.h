@@ -79,7 +79,9 @@ struct tls_stream {
     bool is_shutdown_wanted; /* by the owner */
     bool is_shutdown;        /* close_notify is with the lower stream */
     bool is_lower_shutdown;
-    bool is_room_short; /* a write took less than it was given */
+    bool is_room_short;   /* a write took less than it was given */
+    uint32_t fresh_bytes; /* that go out in short records */
+    uint64_t wrote_tick;  /* of the last record */
     bool is_released;
     uint8_t *out; /* ciphertext that the lower stream had no room for; NULL: none */
     size_t out_at, out_n;

@@ -290,6 +290,8 @@ static struct tls_stream *stream_new(struct tls_context *context, struct stream 
     t->context = context;
     t->lower = lower;
     t->wheel = wheel;
+    t->fresh_bytes = TLS_FRESH_BYTES;
+    t->wrote_tick = wheel->now_tick;
     t->kick.on_expire = on_kick;
     t->deadline.on_expire = on_deadline;
     tls_step_init(t);

@@ -817,6 +817,90 @@ TEST(connections_outlive_the_identity_that_they_were_shown)
     setup_free(u);
 }
 
+/* An established pair whose client takes nothing any more: what the server writes lies below it. */
+static struct setup *records_begin(void)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    u->low_client.stream.on_event = NULL;
+    u->low_client.in_n = 0;
+    return u;
+}
+
+/* The lengths of the records that the server has written since the last call, without what TLS 1.3
+ * adds to each. */
+static unsigned records(struct setup *u, unsigned *ret, unsigned max)
+{
+    enum { HEAD = 5, ADDED = 17 };
+    unsigned n = 0;
+    for (size_t at = 0; at < u->low_client.in_n; n++) {
+        const uint8_t *head = u->low_client.in + at;
+        REQUIRE(n < max && head[0] == 23);
+        size_t len = (size_t)head[3] << 8 | head[4];
+        ret[n] = (unsigned)len - ADDED;
+        at += HEAD + len;
+    }
+    u->low_client.in_n = 0;
+    return n;
+}
+
+TEST(first_records_are_short_and_so_they_are_after_a_pause)
+{
+    static const uint8_t bytes[50000];
+    struct slice v = slice_of(bytes, 33000);
+    unsigned sizes[40];
+    struct setup *u = records_begin();
+    for (unsigned round = 0; round < 2; round++) {
+        CHECK_EQ(stream_write(u->server.s, &v, 1), v.len);
+        CHECK_EQ(records(u, sizes, 40), 13);
+        for (unsigned i = 0; i < 11; i++)
+            CHECK_EQ(sizes[i], TLS_SHORT_RECORD_BYTES);
+        CHECK_EQ(sizes[11], TLS_BUFFER_BYTES);
+        CHECK_EQ(sizes[12], v.len - 11 * TLS_SHORT_RECORD_BYTES - TLS_BUFFER_BYTES);
+        run(u, TLS_FRESH_IDLE_MS * 1000 / WHEEL_TICK_US / 2);
+        CHECK_EQ(stream_write(u->server.s, &v, 1), v.len);
+        CHECK_EQ(records(u, sizes, 40), 3); /* the pause was not long enough */
+        run(u, TLS_FRESH_IDLE_MS * 1000 / WHEEL_TICK_US + 2);
+    }
+    setup_free(u);
+}
+
+TEST(slices_of_one_write_share_records)
+{
+    static const uint8_t bytes[4000];
+    const struct slice v[] = {slice_of(bytes, 9),    slice_of(bytes, 1000), slice_of(bytes, 0),
+                              slice_of(bytes, 2000), slice_of(bytes, 9),    slice_of(bytes, 300)};
+    unsigned sizes[10];
+    struct setup *u = records_begin();
+    CHECK_EQ(stream_write(u->server.s, v, 2), 1009);
+    CHECK_EQ(records(u, sizes, 10), 1);
+    CHECK_EQ(sizes[0], 1009);
+    CHECK_EQ(stream_write(u->server.s, v, 6), 3318);
+    CHECK_EQ(records(u, sizes, 10), 3);
+    CHECK_EQ(sizes[0], TLS_SHORT_RECORD_BYTES);
+    CHECK_EQ(sizes[2], 3318 - 2 * TLS_SHORT_RECORD_BYTES);
+    setup_free(u);
+}
+
+TEST(bytes_of_many_slices_arrive_in_their_order)
+{
+    uint8_t bytes[3000];
+    struct slice v[60];
+    struct setup *u = plain_setup();
+    start(u, 700, "box.test");
+    run(u, 100);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = pattern_at(i);
+    for (unsigned i = 0; i < 60; i++)
+        v[i] = slice_of(bytes + i * 50, 50);
+    CHECK_EQ(stream_write(u->server.s, v, 60), sizeof(bytes));
+    run(u, 100);
+    CHECK_EQ(u->client.received, sizeof(bytes));
+    CHECK(!u->client.is_wrong);
+    setup_free(u);
+}
+
 TEST(identity_knows_its_names)
 {
     struct front f = front_new();
@@ -847,4 +931,6 @@ UNIT_MAIN(
     T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
     T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
     T(ticket_keys_are_read_as_they_were_set),
-    T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names))
+    T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names),
+    T(first_records_are_short_and_so_they_are_after_a_pause), T(slices_of_one_write_share_records),
+    T(bytes_of_many_slices_arrive_in_their_order))
