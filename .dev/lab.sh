@@ -34,6 +34,10 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/http_numbers.py" "$@"
         ;;
+    tls) # handshakes and requests over TLS beside peers
+        shift
+        exec python3 "$TOP/tests/bench/tls_numbers.py" "$@"
+        ;;
     route) # what routes cost as their number grows
         shift
         exec python3 "$TOP/tests/bench/route_numbers.py" "$@"
