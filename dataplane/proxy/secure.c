@@ -62,6 +62,7 @@ static void pick(void *arg, const char *server_name, struct tls_choice *ret)
     if (l == NULL || l->protocol != protocol)
         return;
     choose(&c->proxy->image.identities[l->first_identity], l->n_identities, server_name, ret);
+    ret->unix_s = c->proxy->unix_s;
     ask(&c->proxy->image, l, ret);
     c->is_verified = ret->client_auth == TLS_CLIENT_AUTH_REQUIRED;
 }

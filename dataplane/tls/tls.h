@@ -59,6 +59,8 @@ struct tls_trust;
 /* Names that a peer may have, and bytes of each. */
 #define TLS_SANS_MAX 8u
 #define TLS_SAN_BYTES_MAX 253u
+/* Of an OCSP response: those of large CAs have 500 bytes, with a signer's certificate 2,000. */
+#define TLS_STAPLE_BYTES_MAX 16384u
 /* Identities that one server name can choose from: of each kind of key the last counts. */
 #define TLS_IDENTITIES_MAX 64u
 
@@ -69,6 +71,7 @@ struct tls_trust;
     X(CERTIFICATE, "the certificate chain is no PEM or is unusable")                               \
     X(KEY, "the private key is no PEM or is unusable")                                             \
     X(MISMATCH, "the private key does not belong to the certificate")                              \
+    X(STAPLE, "the OCSP response is none, or does not call the certificate good")                  \
     X(CA, "the CA bundle is no PEM")                                                               \
     X(CONFIG, "a setting was refused by the library")
 
@@ -113,6 +116,7 @@ enum tls_fault tls_server_new(const struct tls_server_config *config, struct tls
 struct tls_choice {
     unsigned n; /* 0: nobody has the name, and the client is told so */
     const struct tls_identity *identities[TLS_IDENTITIES_MAX];
+    uint64_t unix_s; /* the time, for OCSP responses; 0: nobody knows, and none is shown */
     enum tls_client_auth client_auth;
     const struct tls_trust *trust; /* what its certificate is verified by; NULL: with NONE */
 };

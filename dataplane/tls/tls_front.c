@@ -118,6 +118,7 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     if (!note_server_name(t, name))
         return SSL_CLIENT_HELLO_ERROR;
     t->context->front->pick(t->pick_arg, tls_server_name(&t->stream), &choice);
+    t->hello_s = choice.unix_s;
     *ret_alert = choice.n == 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
     if (choice.n == 0 || !use(ssl, &choice))
         return SSL_CLIENT_HELLO_ERROR;
@@ -218,6 +219,7 @@ enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
     context->tickets = tickets;
     SSL_CTX_set_client_hello_cb(context->ssl, on_client_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
+    SSL_CTX_set_tlsext_status_cb(context->ssl, tls_on_status_request);
     if (!set_tickets(context)) {
         tls_context_free(context);
         return TLS_FAULT_CONFIG;

@@ -21,7 +21,8 @@ struct tls_identity;
  * us lock memory; keys then lie in the common heap. */
 bool tls_secure_heap_new(void);
 
-/* Reads a chain (leaf first) and its key, both PEM, and checks that they belong together. Cost:
+/* Reads a chain (leaf first) and its key, both PEM, and checks that they belong together. Behind
+ * the chain there may be an OCSP response for the leaf (a block called OCSP RESPONSE). Cost:
  * public-key work, some 100 us. *ret is untouched unless OK. */
 enum tls_fault tls_identity_new(struct slice certificate_chain, struct slice private_key,
                                 struct tls_identity **ret);

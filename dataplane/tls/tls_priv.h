@@ -37,6 +37,7 @@ struct tls_identity {
     X509 *leaf;
     STACK_OF(X509) * chain; /* without the leaf */
     EVP_PKEY *key;
+    char *names; /* of the leaf, lower case, each with its NUL, then an empty one; NULL: by CN */
 };
 
 struct tls_trust {
@@ -98,6 +99,7 @@ struct tls_stream {
     bool is_away;              /* a step is under way elsewhere: see tls_handshake.c */
     bool is_step_wanted;       /* the next step needs no more bytes */
     bool is_chosen;            /* a front: its client hello was looked at */
+    uint64_t hello_s;          /* when, as Unix time; 0: nobody knew */
     uint16_t steps;            /* taken in turn: without a front's first */
 
     /* While it is away these, `ssl` and `out` are the step's. */
@@ -185,6 +187,14 @@ void tls_step_end(struct tls_stream *t);
 
 /* Takes the next step, or has it taken, if there is what it needs. */
 void tls_pump_handshake(struct tls_stream *t);
+
+/* ---- tls_staple.c ---- */
+
+/* Hangs the OCSP response on the certificate, if the text has one behind the chain. */
+enum tls_fault tls_staple_read(struct slice pem, X509 *leaf);
+
+/* A client asks for one. */
+int tls_on_status_request(SSL *ssl, void *arg);
 
 /* ---- tls_device.c ---- */
 

@@ -5,6 +5,7 @@
  * proxy-protocol.txt, section 2).
  */
 #include "base/assert.h"
+#include "tls/tls_crypto.h"
 #include "upstream/upstream_priv.h"
 
 bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct stream **stream)
@@ -20,6 +21,7 @@ bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct 
         stream_release(lower);
         return false;
     }
+    tls_use_crypto(top, u->core->crypto);
     *stream = top;
     return true;
 }

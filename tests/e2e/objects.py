@@ -33,11 +33,12 @@ def service(ns, name, port=8080):
             "spec": {"ports": [{"port": port, "targetPort": 8080}]}}
 
 
-def tls_secret(ns, name, certificate, key):
-    data = {"tls.crt": certificate, "tls.key": key}
+def tls_secret(ns, name, certificate, key, staple=None):
+    """`staple`: an OCSP response, DER."""
+    data = {"tls.crt": certificate.encode(), "tls.key": key.encode(), **({"tls.ocsp-staple": staple} if staple else {})}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": ns, "name": name},
             "type": "kubernetes.io/tls",
-            "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+            "data": {k: base64.b64encode(v).decode() for k, v in data.items()}}
 
 
 def config_map(ns, name, **data):

@@ -219,6 +219,34 @@ def a_secret_that_cannot_be_used_is_named_and_harms_nobody_else(l):
     l.appliance.api.put(gateway())
 
 
+def message_of(l, listener):
+    status = l.appliance.api.get("Gateway", "gw", NS)["status"]["listeners"]
+    conditions = next(x["conditions"] for x in status if x["name"] == listener)
+    return next(c["message"] for c in conditions if c["type"] == "ResolvedRefs")
+
+
+@suite.test("S20")
+def an_ocsp_response_is_shown_to_clients_that_ask_for_one(l):
+    certificate, key = l.authority.server("app", HOST)
+    with open(l.authority.ca, encoding="ascii") as f:
+        pair = certificate + f.read(), key  # curl wants the issuer in the chain
+    old = l.authority.staple("app")
+    assert "OCSP response: no response sent" in shown(l, HOST, "-status")
+    l.appliance.api.put(objects.tls_secret(NS, "app", *pair, staple=old))
+    for version in ("-tls1_3", "-tls1_2"):
+        suite.eventually(lambda v=version: "OCSP Response Status: successful" in shown(l, HOST, "-status", v), "shown",
+                         10)
+    assert "OCSP response:" not in shown(l, HOST)
+    assert curl(l, HOST, "--cert-status")[0] == 200
+    pair = l.authority.server("app", HOST)  # a new certificate, and still the old one's response
+    l.appliance.api.put(objects.tls_secret(NS, "app", *pair, staple=old))
+    told = "tls.ocsp-staple of Secret secure/app is not shown"
+    suite.eventually(lambda: told in message_of(l, "app"), "that is told")
+    suite.eventually(lambda: "OCSP response: no response sent" in shown(l, HOST, "-status"), "it is not shown", 10)
+    assert status_of(l, "app")["ResolvedRefs"] == ("True", "ResolvedRefs") and curl(l, HOST)[0] == 200
+    put_certificate(l, "app", HOST)
+
+
 def ends(l):
     """How handshakes have ended so far."""
     return {n.removeprefix("proxy_tls_"): v for n, v in l.appliance.counters().items() if n.startswith("proxy_tls_")}

@@ -817,6 +817,40 @@ TEST(connections_outlive_the_identity_that_they_were_shown)
     setup_free(u);
 }
 
+static bool has_name(const char *common_name, const char *alt_names, const char *name)
+{
+    struct test_cert c = test_cert_of(common_name, alt_names);
+    struct tls_identity *identity = NULL;
+    REQUIRE(tls_identity_new(c.certificate, c.key, &identity) == TLS_FAULT_OK);
+    bool has = tls_identity_has_name(identity, name);
+    tls_identity_free(identity);
+    return has;
+}
+
+TEST(identity_has_the_names_of_its_certificate_and_no_others)
+{
+    static const struct {
+        const char *common_name, *alt_names, *name;
+        bool has;
+    } rows[] = {
+        {"x.test", "DNS:a.test,DNS:b.test", "b.test", true},
+        {"x.test", "DNS:a.test,DNS:b.test", "x.test", false}, /* RFC 6125, section 6.4.4 */
+        {"x.test", "DNS:A.Test", "a.test", true},
+        {"x.test", "DNS:*.a.test", "b.a.test", true},
+        {"x.test", "DNS:*.a.test", "a.test", false},
+        {"x.test", "DNS:*.a.test", ".a.test", false},
+        {"x.test", "DNS:*.a.test", "c.b.a.test", false},
+        {"x.test", "DNS:*.a.test", "*.a.test", false}, /* no host has a star */
+        {"x.test", "DNS:*.test", "a.test", false},
+        {"x.test", "DNS:b*.a.test", "bc.a.test", false},
+        {"x.test", "IP:127.0.0.1", "x.test", true},
+        {"x.test", NULL, "x.test", true},
+        {"x.test", NULL, "y.test", false},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_EQ(has_name(rows[i].common_name, rows[i].alt_names, rows[i].name), rows[i].has);
+}
+
 /* An established pair whose client takes nothing any more: what the server writes lies below it. */
 static struct setup *records_begin(void)
 {
@@ -932,5 +966,6 @@ UNIT_MAIN(
     T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
     T(ticket_keys_are_read_as_they_were_set),
     T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names),
+    T(identity_has_the_names_of_its_certificate_and_no_others),
     T(first_records_are_short_and_so_they_are_after_a_pause), T(slices_of_one_write_share_records),
     T(bytes_of_many_slices_arrive_in_their_order))
