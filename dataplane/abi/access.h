@@ -31,6 +31,7 @@ enum access_text {
 enum access_flag {
     ACCESS_IS_CUT = 1,    /* the texts did not fit */
     ACCESS_HAS_QUERY = 2, /* asked for, and there was one, maybe of no bytes */
+    ACCESS_IS_H2 = 4,     /* the client asked by HTTP/2 */
 };
 
 struct access_record {

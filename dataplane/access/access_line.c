@@ -303,6 +303,11 @@ static void put_protocol(struct line *l, const struct told *t)
         put(l, "null");
 }
 
+static void put_is_h2(struct line *l, const struct told *t)
+{
+    put(l, t->r->flags & ACCESS_IS_H2 ? "true" : "false");
+}
+
 static void put_backend(struct line *l, const struct told *t)
 {
     bool is_there = t->v != NULL && t->r->backend < t->v->n_backends;

@@ -35,6 +35,7 @@
       "how it ended, so the reason for a 502, 503, 504: proxy_end_*, http_refused_*, proxy_l4_*")  \
     X(listener, true, "namespace/gateway/listener")                                                \
     X(protocol, true, "the listener's: HTTP, HTTPS, TLS, TCP")                                     \
+    X(is_h2, true, "the client asked by HTTP/2")                                                   \
     X(route, true, "namespace/name of the route")                                                  \
     X(rule, true, "the rule's place in its route, from 0")                                         \
     X(backend, true, "namespace/service:port")                                                     \

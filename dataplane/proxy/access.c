@@ -156,7 +156,8 @@ static void put(struct exchange *e, enum stat_id why, struct obs_lane *lane)
         return;
     }
     fill(e, why, core->now_us, r);
-    r->flags = note->flags | (has_query ? note->query_flags : 0);
+    r->flags = note->flags | (e->client->parent != NULL ? ACCESS_IS_H2 : 0) |
+               (has_query ? note->query_flags : 0);
     memcpy(r->text_bytes, note->text_bytes, sizeof(r->text_bytes));
     if (!has_query)
         r->text_bytes[ACCESS_QUERY] = 0;

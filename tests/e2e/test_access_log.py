@@ -17,8 +17,8 @@ NS = "log"
 VIP4, VIP6 = "198.18.0.143", "2001:db8::143"
 HOST = "log.example"
 FIELDS = {"time", "client", "client_port", "local", "local_port", "worker", "method", "host", "path", "is_cut",
-          "status", "end", "listener", "protocol", "route", "rule", "backend", "generation", "endpoint", "tries",
-          "request_bytes", "response_bytes", "total_us", "head_us", "connect_us"}
+          "status", "end", "listener", "protocol", "is_h2", "route", "rule", "backend", "generation", "endpoint",
+          "tries", "request_bytes", "response_bytes", "total_us", "head_us", "connect_us"}
 
 
 def lab():
