@@ -48,6 +48,8 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  GATEWAY,   "gateways",          EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "grpcroutes",        EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "tlsroutes",         EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "tcproutes",         EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "backendtlspolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
@@ -63,6 +65,8 @@ static const struct right rights[] = {
     {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "grpcroutes",        OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "tlsroutes",         OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "tcproutes",         OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "backendtlspolicies", OWN,       false},
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */

@@ -19,6 +19,8 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "Gateway": (GATEWAY, "gateways", True),
     "HTTPRoute": (GATEWAY, "httproutes", True),
     "GRPCRoute": (GATEWAY, "grpcroutes", True),
+    "TLSRoute": (GATEWAY, "tlsroutes", True),
+    "TCPRoute": (GATEWAY, "tcproutes", True),
     "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
     "BackendTLSPolicy": (GATEWAY, "backendtlspolicies", True),
     "Interface": (SLUICE, "interfaces", False),
