@@ -920,7 +920,9 @@ struct image_health {
 /* X(NAME, the kind of object). */
 #define IMAGE_ROUTE_KIND_LIST(X)                                                                   \
     X(HTTP, "HTTPRoute")                                                                           \
-    X(GRPC, "GRPCRoute")
+    X(GRPC, "GRPCRoute")                                                                           \
+    X(TLS, "TLSRoute") /* of these two each rule has one match, which takes all */                 \
+    X(TCP, "TCPRoute")
 
 enum image_route_kind {
 #define X(name, text) IMAGE_ROUTE_##name,

@@ -154,7 +154,7 @@ struct at_use {
 
 struct at_route {
     struct at_meta meta;
-    enum model_type_id type; /* MODEL_HTTP_ROUTE, MODEL_GRPC_ROUTE */
+    enum model_type_id type; /* of one of ROUTE_TYPES */
     uint32_t n_parents;
     struct at_parent *parents;
     struct verdict resolved;
@@ -236,9 +236,10 @@ struct attach {
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
-    struct at_route **routes;             /* all HTTPRoutes and GRPCRoutes, by precedence */
+    struct at_route **routes;             /* of all kinds, by precedence */
     uint32_t routes_room;
-    struct at_host **hosts; /* buckets; NULL: all routes are of one kind */
+    uint32_t n_of_kind[IMAGE_ROUTE_KINDS]; /* routes */
+    struct at_host **hosts; /* buckets; NULL: there are no HTTPRoutes, or no GRPCRoutes */
     uint32_t n_host_buckets;
     bool is_stale; /* an update changed more than it found out again */
     struct at_pool *pools;
@@ -339,10 +340,11 @@ struct protocol {
     const char *kinds[PROTOCOL_KINDS_MAX]; /* of routes that it takes; NULL: no more */
     char family; /* listeners on one port must have the same; 0: conflicts with nothing */
     bool is_supported;
+    bool needs_identity; /* TLS ends at it */
 };
 
-/* The row of a listener's protocol; never NULL. */
-const struct protocol *protocol_find(const char *name);
+/* The row of a listener's protocol; never NULL. `is_passed`: its tls.mode is Passthrough. */
+const struct protocol *protocol_find(const char *name, bool is_passed);
 
 /* Could both listeners be told apart on one address? */
 bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y);
@@ -452,6 +454,12 @@ void route_judge(struct attach *a, struct at_route *r);
 
 /* The kind as the image has it. */
 enum image_route_kind route_kind(const struct at_route *r);
+
+/* Is it one of requests, of which a host on a listener has one kind? Others share hosts. */
+bool route_is_of_requests(const struct at_route *r);
+
+/* Are there HTTPRoutes and GRPCRoutes, so that they could be in each other's way? */
+bool route_kinds_meet(const struct attach *a);
 
 /* "HTTPRoute" and so on. */
 const char *route_kind_name(const struct at_route *r);

@@ -20,12 +20,17 @@ static const json_t *find_port(const json_t *service, int64_t number)
 }
 
 /* What the route speaks to the port's backends; false: what the port says is not for such a route,
- * or something that we do not speak. A GRPCRoute implies HTTP/2. WebSocket is not refused to those
- * who do not say so either: a backend that does not speak it will not agree. */
+ * or something that we do not speak. A GRPCRoute implies HTTP/2; what is passed on we do not speak.
+ * WebSocket is not refused to those who do not say so either: a backend that does not speak it will
+ * not agree. */
 static bool protocol_of(const struct at_route *r, const json_t *port,
                         enum image_backend_protocol *ret)
 {
     const char *protocol = text_at(port, "appProtocol");
+    *ret = IMAGE_BACKEND_HTTP1;
+    if (!route_is_of_requests(r)) {
+        return true;
+    }
     if (strcmp(protocol, "kubernetes.io/h2c") == 0) {
         *ret = IMAGE_BACKEND_HTTP2;
         return true;
@@ -34,7 +39,6 @@ static bool protocol_of(const struct at_route *r, const json_t *port,
         *ret = IMAGE_BACKEND_HTTP2;
         return protocol[0] == '\0' || strcasecmp(protocol, "grpc") == 0;
     }
-    *ret = IMAGE_BACKEND_HTTP1;
     return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0 ||
            strcmp(protocol, "kubernetes.io/ws") == 0;
 }

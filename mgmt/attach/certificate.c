@@ -145,6 +145,9 @@ void certificate_run(struct attach *a, const struct at_gateway *g, struct at_lis
     const json_t *refs = at_path(l->spec, "tls", "certificateRefs");
     size_t i;
     const json_t *ref;
+    if (l->protocol->plan == PLAN_TLS) {
+        return; /* the backends have them */
+    }
     l->identities = ARENA_ARRAY(a->arena, struct plan_identity, json_array_size(refs));
     json_array_foreach(refs, i, ref)
     {
@@ -162,9 +165,12 @@ void certificate_run(struct attach *a, const struct at_gateway *g, struct at_lis
             l->resolved.message = arena_printf(a->arena, "tls.certificateRefs[%zu]: %s", i, note);
         }
     }
-    if (l->protocol->plan == PLAN_HTTPS && l->n_identities == 0) {
+    if (l->protocol->needs_identity && l->n_identities == 0) {
         l->resolved = VERDICT("False", "InvalidCertificateRef",
-                              "tls.certificateRefs: a listener of protocol HTTPS needs one");
+                              arena_printf(a->arena,
+                                           "tls.certificateRefs: a listener of protocol %s that "
+                                           "terminates TLS needs one",
+                                           l->protocol->name));
     }
 }
 

@@ -12,19 +12,21 @@
 /* A protocol that is not supported yet is refused by itself; it is in a family when listeners of
  * other protocols could not share its port either. */
 static const struct protocol protocols[] = {
-    {"HTTP", PLAN_HTTP, {"HTTPRoute", "GRPCRoute"}, 'c', true},
-    {"HTTPS", PLAN_HTTPS, {"HTTPRoute", "GRPCRoute"}, 't', true},
-    {"TLS", PLAN_TLS, {NULL}, 't', false},
-    {"TCP", PLAN_TCP, {NULL}, 0, false},
-    {"UDP", PLAN_UDP, {NULL}, 0, false},
+    {"HTTP", PLAN_HTTP, {"HTTPRoute", "GRPCRoute"}, 'c', true, false},
+    {"HTTPS", PLAN_HTTPS, {"HTTPRoute", "GRPCRoute"}, 't', true, true},
+    {"TLS", PLAN_TLS_TERMINATED, {"TLSRoute", "TCPRoute"}, 't', true, true},
+    {"TCP", PLAN_TCP, {"TCPRoute"}, 'p', true, false},
+    {"UDP", PLAN_UDP, {NULL}, 0, false, false},
 };
-static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, {NULL}, 0, false};
+static const struct protocol passed_tls = {"TLS", PLAN_TLS, {"TLSRoute"}, 't', true, false};
+static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, {NULL}, 0, false, false};
 
-const struct protocol *protocol_find(const char *name)
+const struct protocol *protocol_find(const char *name, bool is_passed)
 {
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
         if (strcmp(protocols[i].name, name) == 0) {
-            return &protocols[i];
+            return protocols[i].plan == PLAN_TLS_TERMINATED && is_passed ? &passed_tls
+                                                                         : &protocols[i];
         }
     }
     return &other_protocol;
@@ -125,10 +127,10 @@ static void judge_protocol(struct attach *a, struct at_listener *l)
         return;
     }
     l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
-    l->accepted =
-        VERDICT("False", "UnsupportedProtocol",
-                arena_printf(a->arena, "protocol %s is not supported yet, HTTP and HTTPS are",
-                             text_at(l->spec, "protocol")));
+    l->accepted = VERDICT(
+        "False", "UnsupportedProtocol",
+        arena_printf(a->arena, "protocol %s is not supported yet, HTTP, HTTPS, TLS and TCP are",
+                     text_at(l->spec, "protocol")));
 }
 
 static void read_listener(struct at_listener *l, const json_t *spec)
@@ -137,7 +139,8 @@ static void read_listener(struct at_listener *l, const json_t *spec)
     l->spec = spec;
     l->name = text_at(spec, "name");
     l->port = (uint16_t)int_at(spec, "port");
-    l->protocol = protocol_find(text_at(spec, "protocol"));
+    bool is_passed = strcmp(text_at(json_object_get(spec, "tls"), "mode"), "Passthrough") == 0;
+    l->protocol = protocol_find(text_at(spec, "protocol"), is_passed);
     l->hostname = hostname[0] != '\0' ? hostname : NULL;
 }
 
@@ -155,8 +158,7 @@ void listener_run(struct attach *a, struct at_gateway *g)
         judge_kinds(a, l);
         judge_protocol(a, l);
         certificate_run(a, g, l);
-        if (l->protocol->plan == PLAN_HTTPS && l->n_identities == 0 &&
-            l->fault == PLAN_LISTENER_OK) {
+        if (l->protocol->needs_identity && l->n_identities == 0 && l->fault == PLAN_LISTENER_OK) {
             l->fault = PLAN_LISTENER_INVALID_REFS;
         }
         clients_run(a, g, l);

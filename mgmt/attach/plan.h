@@ -25,7 +25,8 @@
 enum plan_protocol {
     PLAN_HTTP,
     PLAN_HTTPS,
-    PLAN_TLS,
+    PLAN_TLS,            /* passed through */
+    PLAN_TLS_TERMINATED, /* what is in it is passed on */
     PLAN_TCP,
     PLAN_UDP,
     PLAN_PROTOCOL_OTHER, /* an implementation's own, not ours: never served */

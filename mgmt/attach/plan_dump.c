@@ -4,7 +4,8 @@
 
 #include "abi/image.h"
 
-static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP", "OTHER"};
+static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS",  "TLS-terminated",
+                                             "TCP",  "UDP",   "OTHER"};
 
 static const char *format(const struct ip_addr *addr, char buf[IP_ADDR_TEXT_MAX])
 {
@@ -44,7 +45,11 @@ static void dump_network(const struct plan *plan, FILE *out)
 
 static const char *route_word(const struct plan_route *r)
 {
-    return r->kind == IMAGE_ROUTE_GRPC ? "grpcroute" : "route";
+    static const char *const words[] = {[IMAGE_ROUTE_HTTP] = "route",
+                                        [IMAGE_ROUTE_GRPC] = "grpcroute",
+                                        [IMAGE_ROUTE_TLS] = "tlsroute",
+                                        [IMAGE_ROUTE_TCP] = "tcproute"};
+    return words[r->kind];
 }
 
 static void dump_attachment(const struct plan *plan, const struct plan_attachment *at, FILE *out)

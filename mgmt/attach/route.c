@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOSTNAMES_PER_ROUTE_MAX 16u
+#define HOSTNAMES_PER_ROUTE_MAX 1024u /* of a TLSRoute; others have 16 */
 
 /* A bit a listener: a Gateway has at most 64. */
 typedef uint64_t listener_set;
@@ -57,9 +57,32 @@ static listener_set select_listeners(const struct at_parent *p)
     return set;
 }
 
+/* The types of routes, by kind. */
+static const enum model_type_id types[IMAGE_ROUTE_KINDS] = {
+    [IMAGE_ROUTE_HTTP] = MODEL_HTTP_ROUTE,
+    [IMAGE_ROUTE_GRPC] = MODEL_GRPC_ROUTE,
+    [IMAGE_ROUTE_TLS] = MODEL_TLS_ROUTE,
+    [IMAGE_ROUTE_TCP] = MODEL_TCP_ROUTE,
+};
+
 enum image_route_kind route_kind(const struct at_route *r)
 {
-    return r->type == MODEL_GRPC_ROUTE ? IMAGE_ROUTE_GRPC : IMAGE_ROUTE_HTTP;
+    uint32_t kind = 0;
+    while (types[kind] != r->type) {
+        kind++;
+        ASSERT(kind < IMAGE_ROUTE_KINDS);
+    }
+    return (enum image_route_kind)kind;
+}
+
+bool route_is_of_requests(const struct at_route *r)
+{
+    return r->type == MODEL_HTTP_ROUTE || r->type == MODEL_GRPC_ROUTE;
+}
+
+bool route_kinds_meet(const struct attach *a)
+{
+    return a->n_of_kind[IMAGE_ROUTE_HTTP] > 0 && a->n_of_kind[IMAGE_ROUTE_GRPC] > 0;
 }
 
 const char *route_kind_name(const struct at_route *r)
@@ -131,7 +154,7 @@ static void put_on_listener(struct attach *a, struct at_route *r, struct at_list
     at->next_of_route = r->attachments;
     r->attachments = at;
     l->newest = r;
-    if (a->hosts != NULL) {
+    if (a->hosts != NULL && route_is_of_requests(r)) {
         host_set_add(a, at);
     }
 }
@@ -142,7 +165,8 @@ static const struct at_route *find_rival(const struct attach *a, const struct at
                                          uint32_t n)
 {
     const struct at_route *rival = NULL;
-    for (uint32_t kind = 0; kind < IMAGE_ROUTE_KINDS && a->hosts != NULL; kind++) {
+    bool has_rivals = a->hosts != NULL && route_is_of_requests(r);
+    for (uint32_t kind = 0; kind < IMAGE_ROUTE_KINDS && has_rivals; kind++) {
         for (uint32_t i = 0; i < n && kind != route_kind(r) && rival == NULL; i++) {
             rival = host_set_find(a, l, kind, hostnames[i]);
         }
@@ -244,8 +268,12 @@ static int compare_routes(const void *x, const void *y)
 struct at_route *route_new(struct attach *a, const json_t *obj)
 {
     struct at_route *r = ARENA_NEW(a->arena, struct at_route);
-    bool is_grpc = strcmp(text_at(obj, "kind"), model_type(MODEL_GRPC_ROUTE)->kind) == 0;
-    r->type = is_grpc ? MODEL_GRPC_ROUTE : MODEL_HTTP_ROUTE;
+    uint32_t kind = 0;
+    while (strcmp(text_at(obj, "kind"), model_type(types[kind])->kind) != 0) {
+        kind++;
+        ASSERT(kind < IMAGE_ROUTE_KINDS);
+    }
+    r->type = types[kind];
     meta_read(a, &r->meta, obj);
     return r;
 }
@@ -263,16 +291,18 @@ void route_judge(struct attach *a, struct at_route *r)
 
 void route_run(struct attach *a)
 {
-    uint32_t n_http, n_grpc;
-    const json_t **http = collect(a, MODEL_HTTP_ROUTE, &n_http);
-    const json_t **grpc = collect(a, MODEL_GRPC_ROUTE, &n_grpc);
-    a->n_routes = n_http + n_grpc;
-    a->routes_room = a->n_routes;
-    a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->n_routes);
-    for (uint32_t i = 0; i < a->n_routes; i++) {
-        a->routes[i] = route_new(a, i < n_http ? http[i] : grpc[i - n_http]);
+    const json_t **objects[IMAGE_ROUTE_KINDS];
+    for (uint32_t kind = 0; kind < IMAGE_ROUTE_KINDS; kind++) {
+        objects[kind] = collect(a, types[kind], &a->n_of_kind[kind]);
+        a->routes_room += a->n_of_kind[kind];
     }
-    if (n_http > 0 && n_grpc > 0) {
+    a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->routes_room);
+    for (uint32_t kind = 0; kind < IMAGE_ROUTE_KINDS; kind++) {
+        for (uint32_t i = 0; i < a->n_of_kind[kind]; i++) {
+            a->routes[a->n_routes++] = route_new(a, objects[kind][i]);
+        }
+    }
+    if (route_kinds_meet(a)) {
         host_set_init(a, a->n_routes);
     }
     qsort(a->routes, a->n_routes, sizeof(a->routes[0]), compare_routes);

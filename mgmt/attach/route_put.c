@@ -44,10 +44,12 @@ static void take_out(struct attach *a, uint32_t place)
     struct at_route **at = &a->routes[place];
     group_unuse(a, *at);
     a->is_stale |= concerns_others(a, *at);
-    for (const struct at_attachment *on = (*at)->attachments; on != NULL && a->hosts != NULL;
+    bool is_counted = a->hosts != NULL && route_is_of_requests(*at);
+    for (const struct at_attachment *on = (*at)->attachments; on != NULL && is_counted;
          on = on->next_of_route) {
         host_set_remove(a, on);
     }
+    a->n_of_kind[route_kind(*at)]--;
     a->n_routes--;
     memmove(at, at + 1, (a->n_routes - place) * sizeof(*at));
 }
@@ -66,9 +68,9 @@ static void bring_in(struct attach *a, uint32_t place, struct at_route *r)
     memmove(at + 1, at, (a->n_routes - place) * sizeof(*at));
     *at = r;
     a->n_routes++;
-    /* while all are of one kind nobody keeps the hostnames of each */
-    a->is_stale |= a->hosts == NULL && route_kind(a->routes[0]) != route_kind(r);
-    a->is_stale |= a->hosts == NULL && route_kind(a->routes[a->n_routes - 1]) != route_kind(r);
+    a->n_of_kind[route_kind(r)]++;
+    /* while there was one kind nobody kept the hostnames of each */
+    a->is_stale |= a->hosts == NULL && route_kinds_meet(a);
     route_judge(a, r);
     a->is_stale |= concerns_others(a, r);
 }

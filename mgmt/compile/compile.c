@@ -33,7 +33,7 @@ static uint32_t *new_map(uint32_t n)
 
 static const char *protocol_name(enum plan_protocol protocol)
 {
-    static const char *const names[] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP"};
+    static const char *const names[] = {"HTTP", "HTTPS", "TLS", "TLS", "TCP", "UDP"};
     return protocol < PLAN_PROTOCOL_OTHER ? names[protocol] : "another protocol";
 }
 
@@ -66,16 +66,27 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
     }
 }
 
+/* As the image has it. False: it cannot be served. */
+static bool image_protocol_of(enum plan_protocol protocol, enum image_protocol *ret)
+{
+    static const enum image_protocol of_plan[PLAN_PROTOCOL_OTHER + 1] = {
+        [PLAN_HTTP] = IMAGE_PROTOCOL_HTTP, [PLAN_HTTPS] = IMAGE_PROTOCOL_HTTPS,
+        [PLAN_TLS] = IMAGE_PROTOCOL_TLS,   [PLAN_TLS_TERMINATED] = IMAGE_PROTOCOL_TLS_TERMINATED,
+        [PLAN_TCP] = IMAGE_PROTOCOL_TCP,
+    };
+    *ret = of_plan[protocol];
+    return of_plan[protocol] != 0;
+}
+
 static uint32_t add_listener(struct compile *c, const struct plan_listener *listener,
                              const char *name)
 {
-    bool is_https = listener->protocol == PLAN_HTTPS;
-    if (listener->protocol != PLAN_HTTP && !is_https)
+    enum image_protocol protocol;
+    if (!image_protocol_of(listener->protocol, &protocol))
         return IMAGE_NONE;
-    uint32_t index = image_builder_listener(c->b, name, listener->hostname,
-                                            is_https ? IMAGE_PROTOCOL_HTTPS : IMAGE_PROTOCOL_HTTP,
-                                            listener->port);
-    for (uint32_t i = 0; index != IMAGE_NONE && is_https && i < listener->n_identities; i++) {
+    uint32_t index =
+        image_builder_listener(c->b, name, listener->hostname, protocol, listener->port);
+    for (uint32_t i = 0; index != IMAGE_NONE && i < listener->n_identities; i++) {
         const struct plan_identity *identity = &listener->identities[i];
         if (image_builder_identity(c->b, &identity->id, identity->name) != 0)
             compile_note(c, "listener %s: certificate %s", name, identity->name);

@@ -123,10 +123,7 @@ static void attach_route(struct compile *c, const char *name, const struct serve
 static bool begin_route(struct compile *c, const struct ordered_route *ordered, const char *name)
 {
     const struct plan_route *route = ordered->route;
-    int error = route->kind == IMAGE_ROUTE_GRPC
-                    ? image_builder_grpc_route(c->b, name, ordered->created_s)
-                    : image_builder_route(c->b, name, ordered->created_s);
-    if (error != 0) {
+    if (image_builder_route_of(c->b, route->kind, name, ordered->created_s) != 0) {
         compile_note(c, "route %s is left out: there twice", name);
         return false;
     }

@@ -286,9 +286,11 @@ int image_builder_group_protocol(struct image_builder *b, uint32_t group,
 /* Begins a route. -EINVAL also when it does not come after the one before it in precedence. */
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 
-/* The same for a GRPCRoute: its matches take calls of gRPC only, and `method` of a match is the one
- * that is called, the last segment of the path. */
-int image_builder_grpc_route(struct image_builder *b, const char *name, int64_t created_s);
+/* The same of another kind than HTTPRoute. GRPC: its matches take calls of gRPC only, and `method`
+ * of a match is the one that is called, the last segment of the path. TLS, TCP: each rule has one
+ * match, the prefix "/". */
+int image_builder_route_of(struct image_builder *b, enum image_route_kind kind, const char *name,
+                           int64_t created_s);
 
 /* Begins a rule of the route begun last; indices grow. Its index in the image, or IMAGE_NONE. */
 uint32_t image_builder_rule(struct image_builder *b, uint16_t index);

@@ -34,8 +34,8 @@ static bool is_next(const struct image_builder *b, const struct image_route_key 
     return image_route_order(&before, key) < 0;
 }
 
-static int begin_route(struct image_builder *b, enum image_route_kind kind, const char *name,
-                       int64_t created_s)
+int image_builder_route_of(struct image_builder *b, enum image_route_kind kind, const char *name,
+                           int64_t created_s)
 {
     const struct image_route_key key = {created_s, image_arg(name), kind};
     if (!image_arg_is(name, IMAGE_TEXT_NAME) || !is_next(b, &key))
@@ -56,12 +56,7 @@ static int begin_route(struct image_builder *b, enum image_route_kind kind, cons
 
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s)
 {
-    return begin_route(b, IMAGE_ROUTE_HTTP, name, created_s);
-}
-
-int image_builder_grpc_route(struct image_builder *b, const char *name, int64_t created_s)
-{
-    return begin_route(b, IMAGE_ROUTE_GRPC, name, created_s);
+    return image_builder_route_of(b, IMAGE_ROUTE_HTTP, name, created_s);
 }
 
 uint32_t image_builder_rule(struct image_builder *b, uint16_t index)

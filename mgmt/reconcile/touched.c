@@ -2,10 +2,11 @@
 /* What changed since the last run. Owner: reconcile; thread: the loop's. See touched.h. */
 #include "reconcile/touched.h"
 
+#include "base/container.h"
+
 #include <string.h>
 
-#define HTTP_ROUTES "httproutes.gateway.networking.k8s.io"
-#define GRPC_ROUTES "grpcroutes.gateway.networking.k8s.io"
+#define GROUP ".gateway.networking.k8s.io"
 #define SLICES "endpointslices.discovery.k8s.io"
 
 static void drop_routes(struct touched *t)
@@ -38,13 +39,22 @@ static void add_route(struct touched *t, json_t *version)
     t->routes[t->n++] = json_incref(version);
 }
 
+static bool is_of_route(const char *resource)
+{
+    static const char *const routes[] = {"httproutes" GROUP, "grpcroutes" GROUP, "tlsroutes" GROUP,
+                                         "tcproutes" GROUP};
+    bool is = false;
+    for (size_t i = 0; i < array_len(routes); i++)
+        is |= strcmp(resource, routes[i]) == 0;
+    return is;
+}
+
 bool touched_add(struct touched *t, const struct store_change *changes, size_t n, bool is_ours)
 {
     bool needs_run = false;
     for (size_t i = 0; i < n; i++) {
         const struct store_change *c = &changes[i];
-        bool is_route =
-            strcmp(c->resource, HTTP_ROUTES) == 0 || strcmp(c->resource, GRPC_ROUTES) == 0;
+        bool is_route = is_of_route(c->resource);
         needs_run |= !c->is_status_only;
         if (is_ours && c->is_status_only)
             continue;

@@ -225,7 +225,7 @@ static void add_calls(struct image_builder *b, uint32_t listener)
     static const char *const methods[] = {"A", "B", "C", "D", "E", "F", "G", "H", "I"};
     struct image_match_spec exact = {.path_kind = IMAGE_PATH_EXACT, .path = "/service/Method"};
     struct image_match_spec below = {.path_kind = IMAGE_PATH_PREFIX, .path = "/service"};
-    REQUIRE(image_builder_grpc_route(b, "e/calls", 5000) == 0);
+    REQUIRE(image_builder_route_of(b, IMAGE_ROUTE_GRPC, "e/calls", 5000) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
     REQUIRE(image_builder_backend(b, "a/calls:80", 5, 1) == 0);
     REQUIRE(image_builder_match(b, &exact) == 0);

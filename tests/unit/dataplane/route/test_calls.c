@@ -52,13 +52,13 @@ static void open_matches(struct fixture *f, const struct wanted *list, size_t n)
     add_match(b, &everything);
     REQUIRE(image_builder_attach(b, 0, "pages.example.com") == 0);
     CHECK(image_builder_route(b, "n/r", 1) != 0);
-    REQUIRE(image_builder_grpc_route(b, "n/r", 1) == 0);
+    REQUIRE(image_builder_route_of(b, IMAGE_ROUTE_GRPC, "n/r", 1) == 0);
     for (size_t i = 0; i < n; i++) {
         REQUIRE(image_builder_rule(b, (uint16_t)i) != IMAGE_NONE);
         add_match(b, &list[i]);
     }
     REQUIRE(image_builder_attach(b, 0, "grpc.example.com") == 0);
-    CHECK(image_builder_grpc_route(b, "n/r", 1) != 0);
+    CHECK(image_builder_route_of(b, IMAGE_ROUTE_GRPC, "n/r", 1) != 0);
     REQUIRE(image_builder_finish(b, 1, &f->data, &len) == 0);
     CHECK_STR(image_fault_name(image_check(f->data, len, &info)), "OK");
     image_view_init(&f->v, f->data);

@@ -64,6 +64,11 @@ TEST(calls_are_matched_by_path_and_share_no_host_with_requests)
     scenario_check("grpc.yaml");
 }
 
+TEST(connections_are_passed_on_by_port_and_by_server_name)
+{
+    scenario_check("l4.yaml");
+}
+
 TEST(rules_are_typed_and_never_served_without_a_part)
 {
     scenario_check("rules.yaml");
@@ -141,6 +146,7 @@ int main(int argc, char **argv)
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
+        T(connections_are_passed_on_by_port_and_by_server_name),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),

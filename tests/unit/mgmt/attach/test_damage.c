@@ -33,6 +33,8 @@ static json_t *any_value(void)
                                         "Gateway",
                                         "HTTPRoute",
                                         "GRPCRoute",
+                                        "TLSRoute",
+                                        "TCPRoute",
                                         "Service",
                                         "BBR",
                                         "web",

@@ -46,7 +46,8 @@ static void edit_route(json_t *route, struct rng *rng)
     json_t *rules = json_object_get(spec_of(route), "rules");
     json_t *rule = json_array_get(rules, 0);
     bool is_grpc = has_kind(route, "GRPCRoute");
-    switch (rng_below(rng, is_grpc ? 3 : 5)) {
+    bool is_l4 = has_kind(route, "TLSRoute") || has_kind(route, "TCPRoute");
+    switch (is_l4 ? 2 * rng_below(rng, 2) : rng_below(rng, is_grpc ? 3 : 5)) {
     case 0:
         json_object_set_new(spec_of(route), "hostnames",
                             json_pack("[s]", hostnames[rng_below(rng, 3)]));
@@ -285,6 +286,7 @@ static struct attach *run(struct scenario *s)
 
 static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, unsigned *n_told)
 {
+    static const char *const kinds[] = {"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"};
     struct scenario s;
     struct rng rng = {seed};
     scenario_open(&s, file);
@@ -294,7 +296,7 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
         const json_t *list[8];
         json_t *routes = json_array(), *slices = json_array();
         for (uint32_t n = rng_below(&rng, 4); n > 0; n--) {
-            edit(&s, &rng, rng_below(&rng, 2) ? "HTTPRoute" : "GRPCRoute", routes);
+            edit(&s, &rng, kinds[rng_below(&rng, 4)], routes);
         }
         edit(&s, &rng, "EndpointSlice", slices);
         REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
@@ -319,9 +321,10 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
 
 void an_update_gives_what_a_new_run_gives(void)
 {
-    static const char *const files[] = {
-        "overview-1.yaml", "overview-2.yaml", "teams.yaml",    "backends.yaml",    "hostnames.yaml",
-        "rules.yaml",      "parents.yaml",    "policies.yaml", "backend-tls.yaml", "grpc.yaml"};
+    static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
+                                        "backends.yaml",   "hostnames.yaml",  "rules.yaml",
+                                        "parents.yaml",    "policies.yaml",   "backend-tls.yaml",
+                                        "grpc.yaml",       "l4.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);

@@ -87,7 +87,7 @@ static const struct plan_listener listeners[] = {
     {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr,
      second_proxied},
     {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr, second_proxied},
-    {0, "tls", 443, PLAN_TLS, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr,
+    {0, "tls", 443, PLAN_UDP, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr,
      second_proxied},
     {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment,
      second_bbr, second_proxied},
@@ -201,6 +201,81 @@ TEST(a_route_is_served_on_all_addresses_of_its_gateway)
     CHECK(route_bind_find(&c.v, &gateway_addresses[1], 80, &bind));
     CHECK(!route_bind_find(&c.v, &gateway_addresses[1], 81, &bind));
     CHECK(!route_bind_find(&c.v, &gateway_addresses[1], 443, &bind));
+    free(c.data);
+}
+
+/* A plan with these listeners, of which each has the route that is passed on. */
+static void compile_l4(struct compiled *c, const struct plan_listener *list, uint32_t n)
+{
+    static const struct plan_match all = {.path_type = PLAN_MATCH_PREFIX, .path = "/"};
+    static const struct plan_rule rule = {
+        .n_matches = 1, .matches = &all, .n_backends = 2, .backends = backends};
+    static const struct plan_route of_kinds[] = {
+        {IMAGE_ROUTE_TLS, "a", "a", "u", "2026-11-23T09:00:00Z", 1, 1, &rule},
+        {IMAGE_ROUTE_TCP, "a", "a", "v", "2026-11-23T09:00:00Z", 1, 1, &rule},
+    };
+    struct plan l4 = plan;
+    l4.n_listeners = n;
+    l4.listeners = list;
+    l4.n_routes = array_len(of_kinds);
+    l4.routes = of_kinds;
+    compile_with(c, &l4, 1, NULL);
+}
+
+TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
+{
+    static const char *const names[] = {"*.tls.example.com"};
+    static const struct plan_attachment by_name = {0, 1, names}, by_port = {1, 1, any};
+    static const struct plan_identity identity = {"a/cert", {{1}}, {0}, {0}};
+    static const struct plan_proxied *const none[] = {NULL, NULL};
+    const struct plan_listener list[] = {
+        {0, "pass", 443, PLAN_TLS, "*.tls.example.com", PLAN_LISTENER_OK, true, 1, &by_name,
+         second_bbr, none},
+        {0, "end", 443, PLAN_TLS_TERMINATED, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr,
+         none, 1, &identity},
+        {0, "tcp", 5432, PLAN_TCP, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr, none},
+    };
+    static const struct {
+        uint16_t port;
+        const char *name;
+        enum image_bind_kind bind;
+        enum image_protocol protocol;
+        enum image_route_kind route;
+    } rows[] = {
+        {443, "a.tls.example.com", IMAGE_BIND_TLS, IMAGE_PROTOCOL_TLS, IMAGE_ROUTE_TLS},
+        {443, "", IMAGE_BIND_TLS, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_ROUTE_TCP},
+        {5432, "", IMAGE_BIND_TCP, IMAGE_PROTOCOL_TCP, IMAGE_ROUTE_TCP},
+    };
+    struct compiled c;
+    compile_l4(&c, list, array_len(list));
+    CHECK_EQ(c.v.n_routes, 2); /* of one name and age, told apart by their kinds */
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct route_request request = {.host = slice_of_str(rows[i].name), .path = SLICE_LIT("/")};
+        struct route_result result;
+        REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], rows[i].port, &request.bind));
+        route_match(&c.v, &request, &result);
+        REQUIRE(result.outcome == ROUTE_OUTCOME_RULE);
+        CHECK_EQ(c.v.binds[request.bind].kind, rows[i].bind);
+        CHECK_EQ(c.v.listeners[result.listener].protocol, rows[i].protocol);
+        CHECK_EQ(c.v.routes[c.v.rules[result.rule].route].kind, rows[i].route);
+        CHECK_EQ(c.v.rules[result.rule].weight_total, 4);
+    }
+    free(c.data);
+}
+
+TEST(listeners_that_cannot_share_a_port_do_not)
+{
+    static const struct plan_proxied *const none[] = {NULL, NULL};
+    static const struct plan_attachment by_port = {1, 1, any};
+    const struct plan_listener list[] = {
+        {0, "tcp", 80, PLAN_TCP, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr, none},
+        {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr, none},
+    };
+    struct compiled c;
+    uint32_t bind;
+    compile_l4(&c, list, array_len(list));
+    REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
+    CHECK_EQ(c.v.binds[bind].kind, IMAGE_BIND_TCP);
     free(c.data);
 }
 
@@ -442,7 +517,7 @@ TEST(everything_left_out_is_told)
         "StaticRoute nowhere: no interface leads to its gateway",
         "listener twin of Gateway infra/gw: another listener has its hostname at 198.18.0.2 port "
         "80",
-        "listener infra/gw/tls: TLS on port 443 is not served",
+        "listener infra/gw/tls: UDP on port 443 is not served",
         "route a/r: rule 2 answers 500: filter 0 cannot be carried out",
         "route a-b/r: match 0 of rule 1 cannot be carried out",
     };
@@ -560,6 +635,8 @@ TEST(more_groups_that_go_by_hash_than_there_are_tables_are_told_of)
 UNIT_MAIN("compile", T(more_groups_that_go_by_hash_than_there_are_tables_are_told_of),
           T(the_network_is_carried_over), T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
+          T(what_is_passed_on_is_found_by_server_name_or_by_port_alone),
+          T(listeners_that_cannot_share_a_port_do_not),
           T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),
           T(sessions_have_keys_of_their_routes_uid_and_the_path_of_the_only_match),
           T(congestion_control_is_the_binds_and_the_groups),
