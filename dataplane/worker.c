@@ -180,7 +180,8 @@ static unsigned follow_image(struct worker *w)
                         .pin = pin,
                         .unpin = unpin,
                     });
-    health_set_image(w->health, generation_view(current));
+    health_set_image(w->health, generation_view(current),
+                     companion->keys != NULL ? companion->keys->trusts : NULL);
     stat_inc(&w->core, STAT_core_image_switches);
     return 1;
 }

@@ -63,7 +63,7 @@ bool image_is_health(const struct image_health *e)
 enum image_fault image_local_health(const struct image_view *v, uint32_t i)
 {
     const struct image_health *e = &v->health[i];
-    if (e->group >= ENDPOINT_GROUPS_MAX)
+    if (e->group >= ENDPOINT_GROUPS_MAX || (e->tls != IMAGE_NONE && e->tls >= v->n_backend_tls))
         return IMAGE_FAULT_INDEX;
     if (!image_is_health(e))
         return IMAGE_FAULT_VALUE;

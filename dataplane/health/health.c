@@ -31,6 +31,8 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
     h->grpc_callbacks = health_grpc_callbacks_new();
     ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
     enum tls_fault fault = tls_client_new(&(struct tls_client_config){.alpn = NULL}, &h->tls);
+    if (fault == TLS_FAULT_OK)
+        fault = tls_back_new(&h->back);
     ASSERT(fault == TLS_FAULT_OK);
     h->buckets = core_buckets(core, config->probes_max, "probe buckets", &h->buckets_mask);
     list_init(&h->due);
@@ -45,10 +47,12 @@ void health_set_dialer(struct health *h, const struct upstream_dialer *dialer)
     h->dialer = *dialer;
 }
 
-void health_set_image(struct health *h, const struct image_view *view)
+void health_set_image(struct health *h, const struct image_view *view,
+                      const struct tls_trust *const *trusts)
 {
     ASSERT(view != NULL && h->dialer.open != NULL);
     h->view = view;
+    h->trusts = trusts;
     h->is_all_wanted = true;
     h->is_walking = false; /* its rows are of the other image */
 }
@@ -86,6 +90,7 @@ void health_done(struct health *h)
     health_probes_done(h);
     health_grpc_callbacks_free(h->grpc_callbacks);
     tls_context_free(h->tls);
+    tls_context_free(h->back);
     ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->blocks.used == 0);
 }
 

@@ -7,8 +7,9 @@
  *
  * A check is a connection of its own. TCP: it is established. HTTP: the answer's head is there in
  * time, with a status that the policy names. GRPC: the health service answers SERVING in time. TLS:
- * the handshake is done in time. Each one that was begun ends in exactly one of the counters of
- * HEALTH_END_LIST.
+ * the handshake is done in time. Where the group's connections are secured HTTP and GRPC checks of
+ * the endpoint's own port are, too, and by the same policy. Each one that was begun ends in exactly
+ * one of the counters of HEALTH_END_LIST.
  *
  * Life of a probe (an endpoint that is checked): found in a list -> waits for its time -> due ->
  * asked -> waits ... -> gone, which is noticed when it is due.
@@ -26,6 +27,7 @@ struct core;
 struct endpoint_table;
 struct health;
 struct image_view;
+struct tls_trust;
 
 /* Endpoints that one worker checks. Reason: as many as upstream keeps connections to; a box of few
  * workers with more than that behind it checks what it knew first. Beyond: counted, and taken for
@@ -74,9 +76,11 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
 /* Says how connections are opened; before the first image. */
 void health_set_dialer(struct health *h, const struct upstream_dialer *dialer);
 
-/* Another image is current: its policies count from now on. It stays until the next call. Cost:
- * O(1); what it changes is followed by health_poll(). */
-void health_set_image(struct health *h, const struct image_view *view);
+/* Another image is current: its policies count from now on. It stays until the next call, and so do
+ * its bundles of CAs (`trusts`, by their index; NULL: it has none). Cost: O(1); what it changes is
+ * followed by health_poll(). */
+void health_set_image(struct health *h, const struct image_view *view,
+                      const struct tls_trust *const *trusts);
 
 /* Once a poll, before tcp_poll(): follows changes of image and endpoints, and begins the checks
  * that are due, a bounded number of each. Returns how many things it did. */

@@ -9,6 +9,7 @@
  */
 #include "base/assert.h"
 #include "health/health_priv.h"
+#include "tls/tls_crypto.h"
 
 #include <stdio.h>
 
@@ -201,6 +202,25 @@ static bool begin(struct health *h, struct health_check *c, struct stream *strea
     }
 }
 
+/* TLS over the stream, where the group's connections have it. False: there was no memory for it. */
+static bool secure(struct health *h, const struct image_health *policy, struct stream **stream)
+{
+    struct tls_san sans[TLS_SANS_MAX];
+    struct upstream_tls tls;
+    bool is_tls = policy->tls != IMAGE_NONE && policy->port == 0;
+    if (!is_tls ||
+        (policy->check != IMAGE_HEALTH_CHECK_HTTP && policy->check != IMAGE_HEALTH_CHECK_GRPC))
+        return true;
+    upstream_tls_read(h->view, h->trusts, policy->tls, sans, &tls);
+    tls.peer.alpn = policy->check == IMAGE_HEALTH_CHECK_GRPC ? "h2" : "http/1.1";
+    struct stream *top = tls_connect_to(h->back, *stream, &h->core->wheel, &tls.peer);
+    if (top == NULL)
+        return false;
+    tls_use_crypto(top, h->core->crypto);
+    *stream = top;
+    return true;
+}
+
 void health_check_begin(struct health *h, struct health_probe *p, const struct health_place *at)
 {
     ASSERT(p->check == NULL && !list_is_linked(&p->due));
@@ -221,7 +241,7 @@ void health_check_begin(struct health *h, struct health_probe *p, const struct h
     p->check = c;
     h->core->stats->counters[STAT_health_checks_now]++;
     wheel_arm(&h->core->wheel, &p->timer, h->core->now_us + (uint64_t)policy->timeout_ms * 1000);
-    if (begin(h, c, stream, policy))
+    if (secure(h, policy, &stream) && begin(h, c, stream, policy))
         return;
     stream_abort(stream);
     stream_release(stream);

@@ -69,11 +69,13 @@ struct health {
     struct upstream_dialer dialer;
     struct http_env env;
     const struct image_view *view; /* NULL: none yet */
+    const struct tls_trust *const *trusts;
     struct pool probes;
     struct pool checks;
     struct pool blocks;
     struct nghttp2_session_callbacks *grpc_callbacks;
-    struct tls_context *tls;
+    struct tls_context *tls;  /* of TLS checks, which anybody may answer */
+    struct tls_context *back; /* of others, where the group's connections are secured */
     struct list_node *buckets;
     uint32_t buckets_mask;
     struct even places;   /* where in its interval an endpoint's first check lies */

@@ -34,9 +34,7 @@ static void judge(struct health_tls *t, enum health_end end)
 static enum health_end end_of(const struct stream *s)
 {
     enum stream_end end = stream_end(s);
-    if (end == STREAM_END_ORDERLY)
-        return HEALTH_END_ok;
-    return end == STREAM_END_PROTOCOL ? HEALTH_END_fault : health_end_of(end);
+    return end == STREAM_END_ORDERLY ? HEALTH_END_ok : health_end_of(end);
 }
 
 static void throw_away(struct health_tls *t)

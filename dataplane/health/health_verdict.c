@@ -72,6 +72,8 @@ enum health_end health_end_of(enum stream_end end)
         return HEALTH_END_unreachable;
     case STREAM_END_NO_RESOURCES:
         return HEALTH_END_not_asked;
+    case STREAM_END_PROTOCOL:
+        return HEALTH_END_fault;
     default:
         return HEALTH_END_closed;
     }

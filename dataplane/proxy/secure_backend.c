@@ -6,20 +6,6 @@
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
 
-static_assert((unsigned)IMAGE_SANS_PER_TLS_MAX <= TLS_SANS_MAX, "all names can be asked for");
-static_assert((unsigned)IMAGE_SAN_BYTES_MAX <= TLS_SAN_BYTES_MAX, "likewise");
-static_assert((unsigned)IMAGE_SERVER_NAME_BYTES_MAX <= TLS_SAN_BYTES_MAX, "likewise");
-
-static void take_sans(const struct image_view *v, const struct image_backend_tls *tls,
-                      struct secure_backend *ret)
-{
-    for (uint32_t i = 0; i < tls->n_sans; i++) {
-        const struct image_san *san = &v->sans[tls->first_san + i];
-        ret->sans[i] = (struct tls_san){.text = image_text(v, san->text),
-                                        .is_uri = san->kind == IMAGE_SAN_URI};
-    }
-}
-
 /* Who we are there: nobody, unless the Gateway has a certificate for it. */
 static void take_identity(const struct proxy_image *image, uint32_t listener,
                           struct secure_backend *ret)
@@ -36,21 +22,10 @@ static void take_identity(const struct proxy_image *image, uint32_t listener,
 void secure_backend(const struct secure_backend_ask *in, struct upstream_ask *ask,
                     struct secure_backend *ret)
 {
-    const struct image_view *v = in->image->view;
-    uint32_t index = in->tls;
-    if (index == IMAGE_NONE)
+    if (in->tls == IMAGE_NONE)
         return;
-    ASSERT(index < v->n_backend_tls);
-    const struct image_backend_tls *tls = &v->backend_tls[index];
-    ret->tls = (struct upstream_tls){
-        .id = {{tls->id[0], tls->id[1]}},
-        .peer = {.server_name = image_text(v, tls->server_name),
-                 .trust = in->image->trusts[tls->bundle],
-                 .sans = ret->sans,
-                 .n_sans = tls->n_sans,
-                 .alpn = in->alpn},
-    };
-    take_sans(v, tls, ret);
+    upstream_tls_read(in->image->view, in->image->trusts, in->tls, ret->sans, &ret->tls);
+    ret->tls.peer.alpn = in->alpn;
     take_identity(in->image, in->listener, ret);
     ask->tls = &ret->tls;
     ask->preface = conn_header_write(in->client, ask->header, ret->header);

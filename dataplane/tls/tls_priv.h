@@ -76,6 +76,7 @@ struct tls_stream {
     unsigned dispatching; /* how deep we are in our own event handlers */
     bool is_client;
     bool is_eof;             /* close_notify came */
+    bool is_broken;          /* nothing more can be read; what was before may still be unread */
     bool is_lower_orderly;   /* the lower stream has ended well; plaintext may still be unread */
     bool is_shutdown_wanted; /* by the owner */
     bool is_shutdown;        /* close_notify is with the lower stream */

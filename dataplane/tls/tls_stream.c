@@ -80,7 +80,7 @@ static void decrypt(struct tls_stream *t)
         memmove(t->in, t->in + t->in_at, t->in_n);
         t->in_at = 0;
     }
-    while (!t->is_eof && t->in_n < TLS_BUFFER_BYTES) {
+    while (!t->is_eof && !t->is_broken && t->in_n < TLS_BUFFER_BYTES) {
         size_t n = 0;
         ERR_clear_error();
         int result = SSL_read_ex(t->ssl, t->in + t->in_n, TLS_BUFFER_BYTES - t->in_n, &n);
@@ -96,7 +96,7 @@ static void decrypt(struct tls_stream *t)
             t->events |= STREAM_READABLE;
         } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
             tls_note_error(t, "the peer's end came without close_notify");
-            tls_set_over(t, STREAM_END_PROTOCOL);
+            t->is_broken = true;
         }
         return;
     }
@@ -151,6 +151,8 @@ void tls_pump(struct tls_stream *t)
         tls_pump_handshake(t);
     if (t->state == TLS_OPEN)
         pump_in(t);
+    if (t->state == TLS_OPEN && t->is_broken && t->in_n == 0)
+        tls_set_over(t, STREAM_END_PROTOCOL);
     if (t->state == TLS_OPEN && t->is_shutdown_wanted)
         pump_shutdown(t);
     if (t->state == TLS_OPEN && t->is_lower_orderly && t->in_n == 0)

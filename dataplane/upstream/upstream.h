@@ -31,6 +31,7 @@
 struct core;
 struct h2;
 struct image_health;
+struct image_view;
 struct endpoint_table;
 struct upstream;
 
@@ -114,6 +115,11 @@ struct upstream_tls {
     struct upstream_tls_id id; /* tells `peer` */
     struct tls_wanted_peer peer;
 };
+
+/* What an image says of it (`index` of its backend_tls; `trusts` by its bundles), without an
+ * identity and a protocol. Borrows from the image and `sans`. */
+void upstream_tls_read(const struct image_view *v, const struct tls_trust *const *trusts,
+                       uint32_t index, struct tls_san sans[TLS_SANS_MAX], struct upstream_tls *ret);
 
 /* What is wanted. */
 struct upstream_ask {

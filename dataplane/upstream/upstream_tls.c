@@ -4,9 +4,14 @@
  * goes before the handshake, in the clear: who reads it stands before whoever ends TLS (HAProxy's
  * proxy-protocol.txt, section 2).
  */
+#include "abi/image.h"
 #include "base/assert.h"
 #include "tls/tls_crypto.h"
 #include "upstream/upstream_priv.h"
+
+static_assert((unsigned)IMAGE_SANS_PER_TLS_MAX <= TLS_SANS_MAX, "all names can be asked for");
+static_assert((unsigned)IMAGE_SAN_BYTES_MAX <= TLS_SAN_BYTES_MAX, "likewise");
+static_assert((unsigned)IMAGE_SERVER_NAME_BYTES_MAX <= TLS_SAN_BYTES_MAX, "likewise");
 
 bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct stream **stream)
 {
@@ -24,6 +29,25 @@ bool upstream_secure(struct upstream *u, const struct upstream_ask *ask, struct 
     tls_use_crypto(top, u->core->crypto);
     *stream = top;
     return true;
+}
+
+void upstream_tls_read(const struct image_view *v, const struct tls_trust *const *trusts,
+                       uint32_t index, struct tls_san sans[TLS_SANS_MAX], struct upstream_tls *ret)
+{
+    ASSERT(index < v->n_backend_tls);
+    const struct image_backend_tls *tls = &v->backend_tls[index];
+    for (uint32_t i = 0; i < tls->n_sans; i++) {
+        const struct image_san *san = &v->sans[tls->first_san + i];
+        sans[i] = (struct tls_san){.text = image_text(v, san->text),
+                                   .is_uri = san->kind == IMAGE_SAN_URI};
+    }
+    *ret = (struct upstream_tls){
+        .id = {{tls->id[0], tls->id[1]}},
+        .peer = {.server_name = image_text(v, tls->server_name),
+                 .trust = trusts[tls->bundle],
+                 .sans = sans,
+                 .n_sans = tls->n_sans},
+    };
 }
 
 bool upstream_conn_is_secured(const struct upstream_conn *c)

@@ -102,8 +102,10 @@ static void order_health(struct image_builder *b)
     uint32_t n = SECTION(b, HEALTH)->count;
     if (n > 0)
         qsort(health, n, sizeof(*health), compare_health);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         b->group_health[health[i].group] = i;
+        health[i].tls = b->group_tls[health[i].group];
+    }
 }
 
 void image_builder_groups(struct image_builder *b)

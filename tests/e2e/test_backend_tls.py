@@ -11,14 +11,27 @@ import lab as labs
 import objects
 import origin
 import suite
+import test_proxy_protocol as proxied
+import test_websocket as websocket
 
 NS, HOST, NAME = "btls", "shop.example.com", "shop.internal.example"
 SPIFFE = "spiffe://internal.example/shop"
 RIGHT, STRANGE, ASKING, PLAIN = 1, 2, 3, 4  # backends: of our CA, of another, asks us for a certificate, speaks none
+BEHIND = 5  # HAProxy, which ends TLS: before what says whom a PROXY header tells, and before a WebSocket server
+HAPROXY = proxied.DEFAULTS + """
+    mode http
+frontend told
+    bind :::8080 v4v6 accept-proxy ssl crt {pem}
+    http-request return status 200 content-type text/plain lf-string "%ci %fi "
+listen websocket
+    bind :::8081 v4v6 ssl crt {pem}
+    timeout tunnel 60s
+    server one 127.0.0.1:9001
+"""
 
 
 def lab():
-    return labs.Lab("backend-tls", backends=4, workers=2)
+    return labs.Lab("backend-tls", backends=5, workers=2)
 
 
 def policy(name, service, hostname=NAME, cas=("cas",), sans=(), section=None, **validation):
@@ -64,7 +77,9 @@ def prepare(l):
         certificates = {f"backend-{n}": pair for n, pair in files.items()} | {f"backend-{PLAIN}": ()}
         client_ca = {f"backend-{ASKING}": l.callers.ca}
     l.appliance.mgmtd_options = ["--system-ca", l.theirs.ca]
-    l.start_backends(Mixed)
+    l.backends = [Mixed(l, f"backend-{n}") for n in (RIGHT, STRANGE, ASKING, PLAIN)]
+    for b in l.backends:
+        b.wait_ready()
     l.appliance.start()
     l.appliance.apply(objects.example("appliance.yaml"))
     put(l, objects.namespace(NS), gateway())
@@ -103,8 +118,7 @@ def tls(l, n, vip=None):
 
 
 def becomes(l, n, status, what):
-    suite.eventually(lambda: ask(l, n) == status, f"{what}: {status}", 10)
-    assert ask(l, n) == status
+    suite.eventually(lambda: all(ask(l, n) == status for _ in range(4)), f"{what}: {status}", 10)  # by both workers
 
 
 def conditions(l, name, gateway_name="gw"):
@@ -334,6 +348,68 @@ def mirrored_requests_are_secured_too(l):
     suite.eventually(lambda: l.curl(f"http://{HOST}/m", address=l.vip)[0] == 200, "the rule is served")
     suite.eventually(lambda: l.appliance.counters()["proxy_mirror_end_complete"] > before, "a mirror is answered")
     l.appliance.api.delete("HTTPRoute", "mirror", NS)
+
+
+def start_haproxy(l):
+    """Backend 5, and Services s5 and s6 for its two ports."""
+    pem = l.ours.path("haproxy.pem")
+    with open(pem, "w", encoding="ascii") as f:
+        f.write("".join(l.ours.server("haproxy", NAME)))
+    where = f"backend-{BEHIND}"
+    server = l.start("websocket-server", where, websocket.PYTHON, os.path.join(websocket.PEERS, "server.py"), "9001")
+    haproxy = proxied.haproxy(l, "haproxy-behind", where, HAPROXY.format(pem=pem))
+    for process, port in ((server, 9001), (haproxy, 8080), (haproxy, 8081)):
+        is_there = ["sh", "-c", f"ss -ltn | grep -q :{port}"]
+        process.wait_ready(lambda argv=is_there: l[where].run(*argv).returncode == 0, f"port {port}", 20)
+    for name, port in (("s5", 8080), ("s6", 8081)):
+        put(l, objects.service(NS, name), objects.slice_of(NS, name, labs.backend_address(BEHIND), port=port),
+            policy(f"p-{name}", name))
+
+
+@suite.test("S9")
+def health_checks_by_http_are_secured_too(l):
+    """And find out who does not prove who he is, before a request does."""
+    put(l, {"apiVersion": "sluice.internal/v1", "kind": "HealthPolicy", "metadata": {"namespace": NS, "name": "asked"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "s1"}], "panicThresholdPercent": 0,
+                     "active": {"type": "HTTP", "interval": "500ms", "timeout": "500ms", "unhealthyThreshold": 2,
+                                "http": {"path": "/status/204"}}}})
+
+    def grown(name, before):
+        suite.eventually(lambda: l.appliance.counters()[name] > before + 2, f"{name} grows", 10)
+    grown("health_end_ok", l.appliance.counters()["health_end_ok"])
+    becomes(l, RIGHT, 200, "it is well")
+    before = l.appliance.counters()["health_end_fault"]
+    put(l, policy("p1", "s1", hostname="other.internal.example"))
+    grown("health_end_fault", before)
+    becomes(l, RIGHT, 503, "nobody is well")
+    put(l, policy("p1", "s1"))
+    becomes(l, RIGHT, 200, "well again")
+    l.appliance.api.delete("HealthPolicy", "asked", NS)
+
+
+@suite.test("S9 #3")
+def a_proxy_header_goes_before_the_handshake_and_web_sockets_within_tls(l):
+    start_haproxy(l)
+    put(l, {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy",
+            "metadata": {"namespace": NS, "name": "told"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "s5"}], "proxyProtocol": {"send": "V2"}}})
+    rules = [objects.matching({"path": {"type": "PathPrefix", "value": "/told"}}, objects.to("s5")), objects.to("s6")]
+    put(l, objects.route(NS, "haproxy", [f"{NS}/gw"], rules, "haproxy.example"))
+
+    def told(*options):
+        return l.curl("http://haproxy.example/told", *options, address=l.vip)
+    suite.eventually(lambda: told()[0] == 200, "it is served", 10)
+    before = l.appliance.counters()["upstream_reused"]
+    for _ in range(3):
+        assert told()[2].split() == [labs.CLIENT4.encode(), l.vip.encode()], told()
+    twice = l["client"].run("curl", "-s", "--resolve", f"haproxy.example:80:{l.vip}",
+                            *["http://haproxy.example/told"] * 3, timeout=20).stdout
+    assert twice.split() == [labs.CLIENT4, l.vip] * 3, twice  # on one connection of the client's, which keeps its own
+    assert l.appliance.counters()["upstream_reused"] - before >= 2
+    program = os.path.join(websocket.PEERS, "client.py")
+    for path, what, wanted in (("/echo", "echo", {"closed": 1000}), ("/ping", "ping", {"said": "ponged"})):
+        ran = l["client"].run(websocket.PYTHON, program, l.vip, "haproxy.example", path, what, "1000000", timeout=60)
+        assert ran.returncode == 0 and json.loads(ran.stdout) == wanted, ran
 
 
 @suite.test("S9 #5")

@@ -252,6 +252,7 @@ struct image_health *world_policy(enum image_health_check check)
     w.n_policies = 1;
     *p = (struct image_health){.group = GROUP,
                                .interval_ms = 1000,
+                               .tls = IMAGE_NONE,
                                .timeout_ms = 500,
                                .healthy_checks = 2,
                                .unhealthy_checks = 3,
@@ -270,7 +271,7 @@ void world_image(void)
     memcpy(in_force, w.policies, sizeof(in_force));
     view = (struct image_view){
         .strings = strings, .n_strings = n_strings, .health = in_force, .n_health = w.n_policies};
-    health_set_image(w.health, &view);
+    health_set_image(w.health, &view, NULL);
 }
 
 void world_list(uint32_t group, unsigned first, unsigned last)

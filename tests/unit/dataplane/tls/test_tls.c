@@ -248,6 +248,30 @@ TEST(end_without_close_notify_is_truncation)
     setup_free(u);
 }
 
+TEST(what_came_before_a_truncation_is_read_before_its_end)
+{
+    struct setup *u = plain_setup();
+    start(u, FAKE_CAPACITY_MAX, "box.test");
+    run(u, 50);
+    u->server.is_reading = false;
+    u->client.send_total = 5000;
+    send_more(&u->client);
+    fake_dispatch(&u->low_client);
+    u->low_server.is_eof = true; /* with the bytes, or right behind them */
+    u->low_server.events |= STREAM_READABLE;
+    u->server.events = 0;
+    run(u, 50);
+    CHECK_EQ(stream_readable(u->server.s), 5000);
+    CHECK_EQ(u->server.events, STREAM_READABLE);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_OPEN);
+    receive(&u->server);
+    CHECK_EQ(u->server.received, 5000);
+    run(u, 50);
+    CHECK_EQ(u->server.events & STREAM_CLOSED, STREAM_CLOSED);
+    CHECK_EQ(stream_end(u->server.s), STREAM_END_PROTOCOL);
+    setup_free(u);
+}
+
 TEST(release_still_sends_what_was_written_through_a_narrow_lower_stream)
 {
     struct setup *u = plain_setup();
@@ -950,6 +974,7 @@ UNIT_MAIN(
     T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
     T(writer_is_held_back_by_a_reader_that_does_not_consume), T(no_event_comes_from_inside_a_call),
     T(close_notify_both_ways_is_an_orderly_end), T(end_without_close_notify_is_truncation),
+    T(what_came_before_a_truncation_is_read_before_its_end),
     T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
     T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
     T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
