@@ -296,10 +296,12 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
 
 static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
-    bool can_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    bool is_end = can_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    struct h2_stream *x = is_end ? stream_by_id(ng, frame->hd.stream_id) : NULL;
-    if (x != NULL)
+    bool is_message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    struct h2_stream *x = is_message ? stream_by_id(ng, frame->hd.stream_id) : NULL;
+    if (x == NULL)
+        return 0;
+    x->has_gone = true;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
         h2_stream_on_end_sent(x);
     return 0;
 }

@@ -75,7 +75,8 @@ struct h2_stream {
     bool has_length;
     bool is_final_head; /* came: what comes next are trailers */
     bool is_head_end;   /* no body follows `head` */
-    bool is_head_sent;  /* the final one */
+    bool is_head_sent;  /* the final one, to nghttp2 */
+    bool has_gone;      /* a head of it is with the lower stream */
     bool is_end_received;
     bool is_end_wanted; /* by the owner, after what is written */
     bool is_end_sent;
@@ -204,6 +205,9 @@ struct h2_stream *h2_stream_new(struct h2_session *s);
 void h2_stream_tell(struct h2_stream *x, unsigned events);
 /* nghttp2 has closed it, for this error. */
 void h2_stream_on_close(struct h2_stream *x, uint32_t error);
+/* How it has ended, for an owner who did not end it: nghttp2 gave this error, or the session ends
+ * so. A request that nobody can have looked at is refused (section 8.7): it may be sent again. */
+enum stream_end h2_stream_end_of(const struct h2_stream *x, bool is_refused, enum stream_end end);
 /* Its END_STREAM went out. */
 void h2_stream_on_end_sent(struct h2_stream *x);
 /* What of the chunks nobody took is copied. */

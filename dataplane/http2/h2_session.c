@@ -104,7 +104,7 @@ static void end_streams(struct h2_session *s)
         x->is_new = false;
         x->is_closed = true;
         if (x->end == STREAM_END_OPEN)
-            x->end = s->end;
+            x->end = h2_stream_end_of(x, false, s->end);
         if (!is_told)
             x->stream.on_event(&x->stream, STREAM_CLOSED);
         else

@@ -119,6 +119,12 @@ static void close_orderly(struct h2_stream *x)
     h2_session_schedule(x->session);
 }
 
+enum stream_end h2_stream_end_of(const struct h2_stream *x, bool is_refused, enum stream_end end)
+{
+    bool is_unseen = !x->session->is_server && (is_refused || (x->id != 0 && !x->has_gone));
+    return is_unseen ? STREAM_END_REFUSED : end;
+}
+
 void h2_stream_on_close(struct h2_stream *x, uint32_t error)
 {
     struct h2_session *s = x->session;
@@ -136,8 +142,7 @@ void h2_stream_on_close(struct h2_stream *x, uint32_t error)
     if (!x->is_reset)
         stat_inc(s->h2->core, STAT_h2_streams_reset);
     if (x->end == STREAM_END_OPEN)
-        x->end = error == NGHTTP2_REFUSED_STREAM && !s->is_server ? STREAM_END_REFUSED
-                                                                  : STREAM_END_RESET;
+        x->end = h2_stream_end_of(x, error == NGHTTP2_REFUSED_STREAM, STREAM_END_RESET);
     drop_unread(x);
     h2_stream_tell(x, STREAM_CLOSED);
 }

@@ -159,6 +159,21 @@ TEST(a_connection_that_breaks_ends_all_its_streams)
     pair_done(&p);
 }
 
+TEST(a_request_that_never_went_was_refused)
+{
+    pair_init(&p, 10, NULL);
+    p.step = 0; /* nothing goes over any more */
+    struct pair_call *c = pair_ask(&p, "/echo", body(100));
+    struct pair_call *d = pair_ask(&p, "/echo", body(100));
+    pair_run(&p);
+    fake_stream_break(&p.client_lower, STREAM_END_RESET);
+    fake_stream_break(&p.server_lower, STREAM_END_RESET);
+    pair_run(&p);
+    CHECK(c->is_over && c->end == HTTP_CLIENT_END_NO_RESPONSE); /* a part of it went */
+    CHECK(d->is_over && d->end == HTTP_CLIENT_END_OPEN_FAILED);
+    pair_done(&p);
+}
+
 TEST(streams_that_the_server_has_no_place_for_are_refused_unseen)
 {
     static const struct h2_config few = {
@@ -226,6 +241,7 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_server_that_says_goodbye_finishes_what_it_has),
           T(a_server_that_says_goodbye_to_nobody_ends),
           T(a_connection_that_breaks_ends_all_its_streams),
+          T(a_request_that_never_went_was_refused),
           T(streams_that_the_server_has_no_place_for_are_refused_unseen),
           T(bytes_that_there_is_no_buffer_for_reset_their_stream_only),
           T(without_memory_there_is_no_session))
