@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS libraries that are not OpenSSL's as clients, and a scanner that looks for what should not be there."""
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as xml
+
+import backend
+import certs
+import lab as labs
+import objects
+import suite
+
+NS, HOST = "clients", "tls.example.com"
+
+
+def lab():
+    return labs.Lab("tlsclients", backends=1)
+
+
+def prepare(l):
+    backend.Origin(l, "backend-1").wait_ready()
+    l.appliance.start()
+    l.appliance.apply(objects.example("appliance.yaml"))
+    l.authority = certs.Authority(l.dir)
+    api = l.appliance.api
+    api.put(objects.namespace(NS))
+    for kind in ("ec", "rsa"):
+        api.put(objects.tls_secret(NS, kind, *l.authority.server(kind, HOST, key=kind)))
+    made = objects.gateway(NS, "gw")
+    made["spec"]["listeners"] = [objects.https("both", "ec", "rsa", hostname=HOST),
+                                 objects.https("any", "rsa")]  # the scanner asks for no name
+    api.put(made)
+    api.put(objects.service(NS, "app"))
+    api.put(objects.slice_of(NS, "app", labs.backend_address(1)))
+    api.put(objects.route(NS, "app", [f"{NS}/gw"], [objects.to("app")]))
+    l.vip = objects.gateway_address(l, NS, "gw")
+    suite.eventually(lambda: l.curl(f"https://{HOST}/", "--cacert", l.authority.ca, address=l.vip)[0] == 200,
+                     "it serves")
+
+
+REQUEST = f"GET /status/204 HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
+
+
+def gnutls(l, priority, *options):
+    """What gnutls-cli prints of a request."""
+    done = l["client"].run("gnutls-cli", "--x509cafile", l.authority.ca, "--sni-hostname", HOST, "--verify-hostname",
+                           HOST, "--priority", priority, "-p", "443", *options, l.vip, input=REQUEST, timeout=20)
+    return done.stdout + done.stderr
+
+
+@suite.test("S20")
+def gnutls_gets_an_answer_by_either_version_and_kind_of_key(l):
+    for version in ("TLS1.3", "TLS1.2"):
+        for kind in ("ECDHE-ECDSA", "ECDHE-RSA") if version == "TLS1.2" else ("",):
+            only = f":-KX-ALL:+{kind}" if kind else ""
+            said = gnutls(l, f"NORMAL:-VERS-ALL:+VERS-{version}{only}")
+            assert "HTTP/1.1 204" in said and f"({version}" in said, said
+            assert "The certificate is trusted" in said, said
+
+
+@suite.test("S20")
+def gnutls_is_refused_what_is_old_or_weak(l):
+    for only in ("TLS1.1", "TLS1.0", "TLS1.2:-KX-ALL:+RSA", "TLS1.2:-CIPHER-ALL:+AES-128-CBC"):
+        said = gnutls(l, f"NORMAL:-VERS-ALL:+VERS-{only}")
+        assert "HTTP/1.1 204" not in said and "Received alert" in said, (only, said)
+
+
+@suite.test("S20")
+def gnutls_resumes_its_session(l):
+    assert "This is a resumed session" in gnutls(l, "NORMAL", "--resume", "--waitresumption")
+
+
+def nss_database(l):
+    """NSS keeps what it trusts in a database."""
+    folder = os.path.join(l.dir, "nss")
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+        for argv in (["-N", "--empty-password"], ["-A", "-n", "ca", "-t", "C,,", "-a", "-i", l.authority.ca]):
+            subprocess.run(["certutil", "-d", f"sql:{folder}", *argv], check=True, capture_output=True, timeout=30)
+    return f"sql:{folder}"
+
+
+@suite.test("S20")
+def nss_gets_an_answer_by_either_version(l):
+    asked = os.path.join(l.dir, "request")
+    with open(asked, "w", encoding="ascii") as f:
+        f.write(REQUEST)
+    for versions in ("tls1.3:tls1.3", "tls1.2:tls1.2"):
+        done = l["client"].run("tstclnt", "-d", nss_database(l), "-h", l.vip, "-p", "443", "-a", HOST, "-V", versions,
+                               "-A", asked, timeout=20)
+        assert "HTTP/1.1 204" in done.stdout, (versions, done.stdout, done.stderr)
+
+
+@suite.test("S20")
+def a_scanner_finds_nothing_to_complain_of(l):
+    report = os.path.join(l.dir, "sslscan.xml")
+    done = l["client"].run("sslscan", f"--xml={report}", "--no-colour", f"--sni-name={HOST}", f"{l.vip}:443",
+                           timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = xml.parse(report).getroot().find("ssltest")
+    enabled = {p.get("type") + p.get("version") for p in found.iter("protocol") if p.get("enabled") == "1"}
+    assert enabled == {"tls1.2", "tls1.3"}, enabled
+    for finding, bad in (("compression", "supported"), ("heartbleed", "vulnerable")):
+        assert not [x for x in found.iter(finding) if x.get(bad) != "0"], (finding, done.stdout)
+    assert not [x for x in found.iter("renegotiation") if x.get("supported") == "1" and x.get("secure") != "1"]
+    suites = {c.get("cipher") for c in found.iter("cipher")}
+    assert suites and all(re.match("TLS_|ECDHE-.*(GCM|POLY1305)", c) for c in suites), suites
