@@ -259,10 +259,24 @@ static void end_try_by_timeout(struct exchange *e)
     exchange_retry(e, again);
 }
 
+/*
+ * How long nothing may move. A call of gRPC may rest as long as a tunnel: a stream is silent until
+ * there is something to tell, and for how long its client waits is his to say (gRPC's deadlines);
+ * what a silent call holds is no more than that of a tunnel.
+ */
+static uint32_t silence_ms(const struct exchange *e, bool is_client)
+{
+    const struct proxy_config *config = &e->proxy->config;
+    const struct image_view *v = e->image.view;
+    bool is_call = v->routes[v->rules[e->route.rule].route].kind == IMAGE_ROUTE_GRPC;
+    if (is_call && e->has_request_head)
+        return config->tunnel_ms;
+    return is_client ? config->body_ms : config->response_ms;
+}
+
 void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct exchange *e = container_of(timer, struct exchange, timer);
-    const struct proxy_config *config = &e->proxy->config;
     if (now_us >= request_deadline(e)) {
         if (e->backend != NULL)
             note_timeout(e);
@@ -289,8 +303,7 @@ void exchange_on_timer(struct wheel_timer *timer, uint64_t now_us)
     bool is_client = is_client_owing(e);
     if (is_client && now_us >= e->progress_us + RETRY_BODY_WAIT_MS * 1000)
         kept_body_let_go(e);
-    uint64_t limit_us = (uint64_t)(is_client ? config->body_ms : config->response_ms) * 1000;
-    uint64_t deadline_us = e->progress_us + limit_us;
+    uint64_t deadline_us = e->progress_us + (uint64_t)silence_ms(e, is_client) * 1000;
     if (now_us < deadline_us)
         arm_timer(e, kept_body_is_open(e) ? min64(deadline_us, next_deadline(e)) : deadline_us);
     else if (is_client)

@@ -29,19 +29,19 @@ struct tls_tickets;
 struct tls_trust;
 
 struct proxy_config {
-    uint32_t conns_max;             /* client connections of this worker */
-    uint32_t exchanges_max;         /* requests under way */
-    uint32_t mirrors_max;           /* copies of requests under way; beyond: not copied */
-    uint32_t tunnels_max;           /* requests that became tunnels (WebSocket); beyond: 503 */
-    uint32_t l4_max;                /* connections that are passed on; beyond: reset */
-    uint32_t limit_buckets;         /* of rate limits, 16 bytes each; a power of two, 4 or more */
-    uint32_t head_bufs_max;         /* of 26 KiB: a request holds one until it is sent on */
-    uint32_t keep_alive_ms;         /* a client connection without a request */
-    uint32_t head_ms;               /* from the first byte of a head to its end */
-    uint32_t body_ms;               /* a client that owes body bytes, or room for the response */
-    uint32_t response_ms;           /* a backend that owes bytes of its response, or takes none */
-    uint32_t tunnel_ms;             /* a tunnel, or what is passed on, in which nothing moves */
-    uint32_t drain_ms;              /* a closing connection whose client still sends */
+    uint32_t conns_max;     /* client connections of this worker */
+    uint32_t exchanges_max; /* requests under way */
+    uint32_t mirrors_max;   /* copies of requests under way; beyond: not copied */
+    uint32_t tunnels_max;   /* requests that became tunnels (WebSocket); beyond: 503 */
+    uint32_t l4_max;        /* connections that are passed on; beyond: reset */
+    uint32_t limit_buckets; /* of rate limits, 16 bytes each; a power of two, 4 or more */
+    uint32_t head_bufs_max; /* of 26 KiB: a request holds one until it is sent on */
+    uint32_t keep_alive_ms; /* a client connection without a request */
+    uint32_t head_ms;       /* from the first byte of a head to its end */
+    uint32_t body_ms;       /* a client that owes body bytes, or room for the response */
+    uint32_t response_ms;   /* a backend that owes bytes of its response, or takes none */
+    uint32_t tunnel_ms;     /* a tunnel, what is passed on, or a call, in which nothing moves */
+    uint32_t drain_ms;      /* a closing connection whose client still sends */
     uint32_t requests_per_conn_max; /* then the connection is closed in good order; 0: no limit */
     const struct tls_tickets *tickets; /* of TLS sessions; NULL: none is resumed */
     struct verify_lane *verify;        /* who looks at passwords; NULL: nobody, 503 */

@@ -195,7 +195,7 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     const char *service_name = text_at(json_object_get(service, "metadata"), "name");
     const char *key = arena_printf(a->arena, "%s/%s", namespace, service_name);
     const char *name = arena_printf(a->arena, "%s:%lld%s", key, (long long)int_at(port, "port"),
-                                    protocol == IMAGE_BACKEND_HTTP2 ? "/h2c" : "");
+                                    protocol == IMAGE_BACKEND_HTTP2 ? "/h2" : "");
     struct at_group **bucket = bucket_of(a, key);
     for (struct at_group *g = *bucket; g != NULL; g = g->next) {
         if (strcmp(g->plan.name, name) == 0) {

@@ -101,7 +101,7 @@ struct plan_backend_tls {
 /* One port of a Service, by one protocol, with its endpoints now. In the order of first use by the
  * routes. */
 struct plan_group {
-    const char *name; /* "namespace/service:port", and "/h2c" behind it with HTTP2: the key of the
+    const char *name; /* "namespace/service:port", and "/h2" behind it with HTTP2: the key of the
                          group's number */
     enum image_backend_protocol protocol;
     uint32_t n_endpoints;

@@ -8,7 +8,8 @@ import lab as labs
 import objects
 import suite
 
-NS, HOST, PORT = "calls", "grpc.example.com", 9000
+NS, HOST, PORT, TLS_PORT = "calls", "grpc.example.com", 9000, 9443
+INNER = "grpc.internal.example"  # in the certificate of the server that speaks TLS
 SILENT = "198.18.1.250"  # nobody has the address
 SERVICE = "grpc.testing.TestService"
 EMPTY = f"/{SERVICE}/EmptyCall"
@@ -27,9 +28,11 @@ def prepare(l):
     for name, n in SERVERS.items():
         started = l.start(name, f"backend-{n}", l.grpc, "serve", str(PORT), name)
         started.wait_ready(lambda n=n: is_listening(l[f"backend-{n}"]), f"port {PORT}", 20)
+    l.authority = certs.Authority(l.dir)
+    l.authority.server("server", INNER)
+    l.start("secure", "backend-1", l.grpc, "serve", str(TLS_PORT), "secure", *l.authority.pair("server"))
     l.appliance.start()
     l.appliance.apply(objects.example("appliance.yaml"))
-    l.authority = certs.Authority(l.dir)
     api = l.appliance.api
     api.put(objects.namespace(NS))
     api.put(objects.tls_secret(NS, "cert", *l.authority.server("cert", HOST)))
@@ -97,6 +100,23 @@ def calls_of_every_kind_end_as_they_do_without_a_box_between(l):
 @suite.test("GRPCRoute")
 def calls_of_every_kind_go_over_tls_too(l):
     done = l["client"].run(l.grpc, "case", *options(HOST, "-ca", l.authority.ca), f"{l.vip}:443", *CASES, timeout=120)
+    assert done.stdout.split() == [w for c in CASES for w in ("ok", c)], done.stdout + done.stderr
+
+
+@suite.test("GRPCRoute")
+def calls_of_every_kind_go_to_a_server_that_speaks_tls(l):
+    host, api = "secure.example.com", l.appliance.api
+    api.put(objects.config_map(NS, "cas", ca_crt=l.authority.text()))
+    api.put({"apiVersion": objects.GATEWAY_V1, "kind": "BackendTLSPolicy",
+             "metadata": {"namespace": NS, "name": "secure"},
+             "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "secure"}],
+                      "validation": {"hostname": INNER,
+                                     "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "cas"}]}}})
+    api.put(objects.service(NS, "secure", TLS_PORT))
+    api.put(objects.slice_of(NS, "secure", labs.backend_address(1), port=TLS_PORT))
+    put(l, "secure", [objects.to("secure", port=TLS_PORT)], host)
+    goes_to(l, "secure", host=host)
+    done = l["client"].run(l.grpc, "case", *options(host), f"{l.vip}:80", *CASES, timeout=120)
     assert done.stdout.split() == [w for c in CASES for w in ("ok", c)], done.stdout + done.stderr
 
 

@@ -33,6 +33,10 @@ class Authority:
                 "-extfile", ext, "-out", crt)
         return tuple(_text(p) for p in (crt, private))
 
+    def pair(self, label):
+        """The paths of certificate and key of that label, which were made."""
+        return self.path(f"{label}.crt"), self.path(f"{label}.key")
+
     def client(self, label):
         """What curl shows as a client of that name, as its options; the files are made anew."""
         self.server(label, f"{label}.client.example")

@@ -2,9 +2,9 @@
 
 // Command grpc is both ends of gRPC for the end-to-end tests, Go's own implementation:
 //
-//	grpc serve PORT NAME
+//	grpc serve PORT NAME [CERTIFICATE KEY]
 //	    gRPC's interoperability server (grpc.testing.TestService). Answers say NAME in the header "served-by". Prints
-//	    "ready", and then a line for each call: its method, and the metadata "who" that came with it.
+//	    "ready", and then a line for each call: its method, and the metadata "who" that came with it. With PEM files by TLS.
 //	grpc call [OPTION...] ADDRESS METHOD [NAME:VALUE...]
 //	    so many calls of a method with an empty message; prints a line of JSON for each. The reply may be that of the
 //	    conformance suite's echo server: then the line has what it says of itself and of the call.
@@ -202,10 +202,16 @@ func stream(o options) {
 	s.print()
 }
 
-func serve(port, name string) {
+func serve(port, name string, pair []string) {
 	listener, err := net.Listen("tcp", ":"+port)
 	if err != nil {
 		log.Fatal(err)
+	}
+	transport := insecure.NewCredentials()
+	if len(pair) == 2 {
+		if transport, err = credentials.NewServerTLSFromFile(pair[0], pair[1]); err != nil {
+			log.Fatal(err)
+		}
 	}
 	says := metadata.Pairs("served-by", name)
 	note := func(ctx context.Context, method string) {
@@ -213,6 +219,7 @@ func serve(port, name string) {
 		fmt.Println(method, strings.Join(came.Get("who"), ","))
 	}
 	server := grpc.NewServer(
+		grpc.Creds(transport),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, about *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			note(ctx, about.FullMethod)
 			_ = grpc.SetHeader(ctx, says)
@@ -235,7 +242,7 @@ func main() {
 	}
 	switch o := os.Args[2:]; os.Args[1] {
 	case "serve":
-		serve(o[0], o[1])
+		serve(o[0], o[1], o[2:])
 	case "call":
 		call(parse(o))
 	case "case":

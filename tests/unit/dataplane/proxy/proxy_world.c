@@ -292,6 +292,17 @@ static void add_accesses(struct world *w, struct image_builder *b, uint32_t list
     ASSERT(error == 0);
 }
 
+/* A GRPCRoute that takes all calls of its host. */
+static void add_calls(struct image_builder *b, uint32_t listener)
+{
+    image_builder_route_of(b, IMAGE_ROUTE_GRPC, "ns/calls", 5);
+    rule(b, 0);
+    image_builder_backend(b, "ns/one:80", 1, 1);
+    match(b, "/");
+    int error = image_builder_attach(b, listener, "calls.example");
+    ASSERT(error == 0);
+}
+
 static void session_rule(struct image_builder *b, uint16_t index, const char *path,
                          const struct image_persistence_spec *spec)
 {
@@ -409,6 +420,7 @@ void world_publish(struct world *w, uint16_t port)
     ASSERT(error == 0);
     add_limits(b, listener);
     add_accesses(w, b, listener);
+    add_calls(b, listener);
     use_image(w, b);
 }
 

@@ -664,6 +664,31 @@ TEST(a_silent_backend_is_504_and_a_silent_client_408)
     world_done(&w);
 }
 
+TEST(a_call_may_be_silent_as_long_as_a_tunnel)
+{
+    struct proxy_config config;
+    proxy_config_default(&config, 8);
+    config.tunnel_ms = 300 * 1000;
+    world_init(&w, &config);
+    w.is_manual = true;
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c,
+              "POST /a.Service/Watch HTTP/1.1\r\nHost: calls.example\r\n"
+              "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    world_wait(&w, 200 * 1000); /* the client owes the rest, and gets nothing, either */
+    CHECK_STR(world_got(&w, c), "");
+    world_say(&w, c, "0\r\n\r\n");
+    world_wait(&w, 90 * 1000);
+    world_reply(&w, world_last(&w), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh");
+    CHECK(strncmp(world_got(&w, c), "HTTP/1.1 200 ", 13) == 0);
+    world_wait(&w, 250 * 1000);
+    CHECK_EQ(c->end, STREAM_END_OPEN);
+    world_wait(&w, 60 * 1000);
+    CHECK_EQ(c->end, STREAM_END_ABORTED);
+    check_ends(STAT_proxy_end_backend_cut, 1);
+    world_done(&w);
+}
+
 TEST(the_rules_own_time_limits_hold_also_when_bytes_trickle)
 {
     static const char *const requests[] = {REQ("/one-second"), REQ("/three-seconds")};
@@ -906,39 +931,37 @@ TEST(idle_backend_connections_age_and_their_end_is_noticed)
     world_done(&w);
 }
 
-UNIT_MAIN("proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
-          T(the_backend_is_told_the_requests_way_behind_what_the_client_claims),
-          T(an_address_with_colons_is_quoted_in_forwarded), T(connections_are_kept_on_both_sides),
-          T(pipelined_requests_are_answered_in_order), T(own_answers_say_why),
-          T(header_filters_and_rewrites_are_carried_out),
-          T(filters_of_a_backend_come_after_those_of_its_rule),
-          T(preflights_are_answered_by_the_rules_cors_filter),
-          T(answers_tell_of_cors_what_the_filter_says_and_nothing_else),
-          T(our_own_answers_tell_of_cors_too), T(backends_are_chosen_by_weight),
-          T(head_has_the_fields_and_no_body), T(a_100_of_the_backend_goes_to_the_client),
-          T(a_backend_that_never_says_100_does_not_stop_a_client_that_waits_for_it),
-          T(a_refusal_instead_of_100_ends_the_connection_after_it),
-          T(an_early_answer_reaches_a_client_that_is_still_sending),
-          T(http_1_0_clients_get_no_chunks_and_a_close),
-          T(an_http_1_0_request_without_host_goes_by_the_address_that_it_came_to),
-          T(a_body_until_close_becomes_chunks),
-          T(a_request_on_a_dead_idle_connection_is_tried_once_more),
-          T(what_is_not_idempotent_or_has_sent_a_body_is_not_tried_again),
-          T(a_refused_connection_is_tried_on_another_endpoint),
-          T(a_backend_that_refuses_twice_is_502_and_one_that_is_silent_504),
-          T(a_backend_that_breaks_the_rules_is_502),
-          T(an_answer_cut_at_any_byte_is_never_faked_as_whole),
-          T(a_client_that_goes_at_any_byte_takes_its_backend_connection_with_it),
-          T(bodies_pass_both_ways_through_windows_of_any_size),
-          T(a_bad_chunk_in_a_request_is_400_and_the_backend_connection_is_not_reused),
-          T(a_silent_backend_is_504_and_a_silent_client_408),
-          T(the_rules_own_time_limits_hold_also_when_bytes_trickle),
-          T(a_stalled_answer_is_cut_whoever_stalls),
-          T(idle_connections_and_slow_heads_are_timed_out),
-          T(a_request_that_cannot_go_again_holds_no_head_buffer), T(pools_that_run_out_are_answers),
-          T(a_new_image_keeps_connections_and_one_without_their_bind_closes_them),
-          T(a_new_congestion_control_is_for_new_backend_connections_and_closes_none),
-          T(clients_get_the_congestion_control_of_their_bind),
-          T(endpoints_that_vanish_lose_their_idle_connections_only),
-          T(terminating_endpoints_serve_only_when_nobody_is_ready),
-          T(idle_backend_connections_age_and_their_end_is_noticed))
+UNIT_MAIN(
+    "proxy", T(a_request_is_forwarded_and_its_answer_comes_back),
+    T(the_backend_is_told_the_requests_way_behind_what_the_client_claims),
+    T(an_address_with_colons_is_quoted_in_forwarded), T(connections_are_kept_on_both_sides),
+    T(pipelined_requests_are_answered_in_order), T(own_answers_say_why),
+    T(header_filters_and_rewrites_are_carried_out),
+    T(filters_of_a_backend_come_after_those_of_its_rule),
+    T(preflights_are_answered_by_the_rules_cors_filter),
+    T(answers_tell_of_cors_what_the_filter_says_and_nothing_else),
+    T(our_own_answers_tell_of_cors_too), T(backends_are_chosen_by_weight),
+    T(head_has_the_fields_and_no_body), T(a_100_of_the_backend_goes_to_the_client),
+    T(a_backend_that_never_says_100_does_not_stop_a_client_that_waits_for_it),
+    T(a_refusal_instead_of_100_ends_the_connection_after_it),
+    T(an_early_answer_reaches_a_client_that_is_still_sending),
+    T(http_1_0_clients_get_no_chunks_and_a_close),
+    T(an_http_1_0_request_without_host_goes_by_the_address_that_it_came_to),
+    T(a_body_until_close_becomes_chunks), T(a_request_on_a_dead_idle_connection_is_tried_once_more),
+    T(what_is_not_idempotent_or_has_sent_a_body_is_not_tried_again),
+    T(a_refused_connection_is_tried_on_another_endpoint),
+    T(a_backend_that_refuses_twice_is_502_and_one_that_is_silent_504),
+    T(a_backend_that_breaks_the_rules_is_502), T(an_answer_cut_at_any_byte_is_never_faked_as_whole),
+    T(a_client_that_goes_at_any_byte_takes_its_backend_connection_with_it),
+    T(bodies_pass_both_ways_through_windows_of_any_size),
+    T(a_bad_chunk_in_a_request_is_400_and_the_backend_connection_is_not_reused),
+    T(a_silent_backend_is_504_and_a_silent_client_408), T(a_call_may_be_silent_as_long_as_a_tunnel),
+    T(the_rules_own_time_limits_hold_also_when_bytes_trickle),
+    T(a_stalled_answer_is_cut_whoever_stalls), T(idle_connections_and_slow_heads_are_timed_out),
+    T(a_request_that_cannot_go_again_holds_no_head_buffer), T(pools_that_run_out_are_answers),
+    T(a_new_image_keeps_connections_and_one_without_their_bind_closes_them),
+    T(a_new_congestion_control_is_for_new_backend_connections_and_closes_none),
+    T(clients_get_the_congestion_control_of_their_bind),
+    T(endpoints_that_vanish_lose_their_idle_connections_only),
+    T(terminating_endpoints_serve_only_when_nobody_is_ready),
+    T(idle_backend_connections_age_and_their_end_is_noticed))
