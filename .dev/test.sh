@@ -37,7 +37,7 @@ part_asan_mgmt() {
 part_asan_e2e() {
     dev_build asan
     SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash \
-        tls tls_offload together websocket access_policy tokens health proxy_protocol http2
+        tls tls_offload together websocket access_policy tokens health proxy_protocol l4 http2
 }
 
 part_scripts() {

@@ -403,6 +403,44 @@ def a_connection_that_was_passed_on_is_a_line_of_the_access_log(l):
     assert line["endpoint"] == f"{labs.backend_address(1)}:8080" and line["tries"] == 1, line
 
 
+def backend_policy(hostname):
+    """Who the backends of `secret` have to be."""
+    cas = [{"group": "", "kind": "ConfigMap", "name": "cas"}]
+    return {"apiVersion": objects.GATEWAY_V1, "kind": "BackendTLSPolicy",
+            "metadata": {"namespace": NS, "name": "secret"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "secret"}],
+                     "validation": {"hostname": hostname, "caCertificateRefs": cas}}}
+
+
+@suite.test("S6 S9")
+def what_is_passed_on_is_encrypted_again_where_a_policy_says_so(l):
+    api = l.appliance.api
+    api.put(objects.config_map(NS, "cas", ca_crt=l.authority.text()))
+    api.put(backend_policy(PASS))
+    api.put(l4_route("TCPRoute", "again", "tcp-5003", objects.to("secret", port=8443)))
+    suite.eventually(lambda: says(l, 5003, "tls").startswith(f"{PASS} None TLSv1."), "by TCP, it arrives by TLS")
+    api.put(l4_route("TLSRoute", "end", "end", objects.to("secret", port=8443), "*.end.example"))
+
+    def ended_and_begun_again():
+        with within(l, END) as s:
+            return ask(s, "tls").startswith(f"{PASS} None ")
+    suite.eventually(ended_and_begun_again, "by TLS, it arrives by other TLS")
+    with within(l, PASS) as s:  # but what is passed through is the client's
+        assert ask(s, "tls") == f"{PASS} None {s.version()}"
+    api.put(backend_policy("somebody.else.example"))
+    suite.eventually(lambda: is_reset(l, 5003), "a backend that is another gets nothing")
+    api.delete("BackendTLSPolicy", "secret", NS)
+    api.delete("TCPRoute", "again", NS)
+    api.put(l4_route("TLSRoute", "end", "end", objects.to("talk"), "*.end.example"))
+    suite.eventually(lambda: within(l, END).close() is None, "as before")
+
+
+@suite.test("S5 S19")
+def explain_tells_which_route_has_a_name(l):
+    told = json.loads(l.appliance.ctl("explain", "GET", f"https://{PASS}/", "-o", "json").stdout)["status"]
+    assert (told["kind"], told["route"], told["listener"]) == ("TLSRoute", f"{NS}/pass", f"{NS}/gw/pass"), told
+
+
 @suite.test("S15")
 def routes_of_another_kind_are_not_let_in(l):
     api = l.appliance.api
