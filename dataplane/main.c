@@ -414,6 +414,7 @@ static void stop(struct dataplane *d)
     housekeeping_free(d->housekeeping);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);
+    tls_device_close();
     endpoint_table_free(d->endpoints);
     rcu_free(d->rcu);
     port_hub_free(d->hub);

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of a lane, under way: at 300 us each (RSA of 2048 bits) the last one waits 40 ms; the rest stays
+/* Of a lane, under way: at 500 us each (RSA of 2048 bits) the last one waits 60 ms; the rest stays
  * with the worker. A power of two. */
 #define JOBS_PER_LANE_MAX 128u
 

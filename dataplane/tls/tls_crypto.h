@@ -26,8 +26,8 @@
 struct job_lane;
 struct stream;
 
-/* Handshakes that wait for a step, of a worker. At 350 us each (RSA, by the worker itself) the last
- * one waits 1.5 s, which a client may still do; beyond, it would only make all wait. */
+/* Handshakes that wait for a step, of a worker. At 500 us each (RSA, by the worker itself) the last
+ * one waits two seconds, which a client may still do; beyond, it would only make all wait. */
 #define TLS_DUE_MAX 4096u
 /* Of a round, on average, while frames come in: what a request and its answer cost three times. */
 #define TLS_HERE_US_MAX 100u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See tls_device.h. Loaded for good: contexts and keys may hold what is its. */
+/* See tls_device.h. */
 #include "tls/tls_device.h"
 
 #include "tls/tls_priv.h"
@@ -10,11 +10,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_open; /* written once, before there are threads that look */
+/* Written before there are threads that look, and after they have ended. */
+static OSSL_PROVIDER *device, *library;
 
 bool tls_device_is_open(void)
 {
-    return is_open;
+    return library != NULL;
+}
+
+static bool load(const char *name, const char *properties)
+{
+    device = OSSL_PROVIDER_load(NULL, name);
+    library = device != NULL ? OSSL_PROVIDER_load(NULL, "default") : NULL;
+    return library != NULL && EVP_set_default_properties(NULL, properties) == 1;
 }
 
 bool tls_device_open(const char *name)
@@ -23,9 +31,18 @@ bool tls_device_open(const char *name)
     if (strlen(name) > TLS_DEVICE_NAME_BYTES_MAX || strpbrk(name, ",=?'\" ") != NULL)
         return false;
     snprintf(properties, sizeof(properties), "?provider=%s", name);
-    is_open = OSSL_PROVIDER_load(NULL, name) != NULL &&
-              OSSL_PROVIDER_load(NULL, "default") != NULL &&
-              EVP_set_default_properties(NULL, properties) == 1;
+    bool is_loaded = load(name, properties);
     ERR_clear_error();
-    return is_open;
+    if (!is_loaded)
+        tls_device_close();
+    return is_loaded;
+}
+
+void tls_device_close(void)
+{
+    if (library != NULL)
+        OSSL_PROVIDER_unload(library);
+    if (device != NULL)
+        OSSL_PROVIDER_unload(device);
+    device = library = NULL;
 }

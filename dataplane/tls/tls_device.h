@@ -15,3 +15,6 @@
 
 /* Loads the provider of that name, and the library's own behind it. False: it cannot be had. */
 bool tls_device_open(const char *name);
+
+/* All contexts and keys are gone: lets go of it, if it was opened. */
+void tls_device_close(void);

@@ -20,13 +20,19 @@ struct pair {
 /* The text of `bio`, which is freed, in memory that lives as long as the program. */
 static struct slice take_bytes(BIO *bio)
 {
+    static struct text {
+        struct text *next;
+        char bytes[];
+    } * all;
     char *text = NULL;
     long len = BIO_get_mem_data(bio, &text);
-    char *kept = malloc((size_t)len);
+    struct text *kept = malloc(sizeof(*kept) + (size_t)len);
     ASSERT(len > 0 && kept != NULL);
-    memcpy(kept, text, (size_t)len);
+    kept->next = all;
+    all = kept;
+    memcpy(kept->bytes, text, (size_t)len);
     BIO_free(bio);
-    return slice_of(kept, (size_t)len);
+    return slice_of(kept->bytes, (size_t)len);
 }
 
 static void pair_free(struct pair p)

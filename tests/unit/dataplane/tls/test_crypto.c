@@ -226,6 +226,19 @@ TEST(crypto_cores_take_all_steps_but_the_look_at_the_hello)
     world_free(w);
 }
 
+TEST(keys_are_agreed_on_by_the_best_group_that_the_library_has)
+{
+    bool is_hybrid = OpenSSL_version_num() >= 0x30500000L; /* X25519MLKEM768 came with 3.5 */
+    struct world *w = world_new(1, 1);
+    struct pair *p = connect_pair(w, 0);
+    run_all(w, 10);
+    REQUIRE(tls_is_established(p->server));
+    SSL *ssl = tls_of(p->server)->ssl;
+    const char *group = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
+    CHECK_EQ(strcasecmp(group, is_hybrid ? "X25519MLKEM768" : "X25519"), 0);
+    world_free(w);
+}
+
 TEST(what_came_behind_the_last_message_of_a_handshake_is_read_by_the_worker)
 {
     struct world *w = world_new(1, 1);
@@ -442,6 +455,7 @@ TEST(worker_looks_again_at_a_step_that_a_device_is_at)
     CHECK_EQ(w->ends[TLS_HANDSHAKE_full], 1);
     CHECK_EQ(pauses_left, 0);
     world_free(w);
+    tls_device_close();
 }
 
 TEST(crypto_core_is_told_to_look_again_and_a_device_ends_what_it_began)
@@ -460,6 +474,7 @@ TEST(crypto_core_is_told_to_look_again_and_a_device_ends_what_it_began)
     turn(w);
     CHECK_EQ(counts_of(w).away_now, 0);
     world_free(w);
+    tls_device_close();
 }
 
 TEST(released_stream_waits_for_the_device_of_a_worker)
@@ -473,16 +488,20 @@ TEST(released_stream_waits_for_the_device_of_a_worker)
     CHECK_EQ(counts_of(w).away_now, 1);
     world_free(w); /* the rest, at the end */
     CHECK_EQ(pauses_left, 0);
+    tls_device_close();
 }
 
 TEST(provider_that_is_not_there_is_refused)
 {
     CHECK(!tls_device_open("nothing_of_that_name"));
     CHECK(!tls_device_open("a,b=c"));
-    CHECK(tls_device_open("default"));
+    CHECK(!tls_device_is_open());
+    CHECK(tls_device_open("default") && tls_device_is_open());
+    tls_device_close();
 }
 
 UNIT_MAIN("dataplane/tls_crypto", T(crypto_cores_take_all_steps_but_the_look_at_the_hello),
+          T(keys_are_agreed_on_by_the_best_group_that_the_library_has),
           T(what_came_behind_the_last_message_of_a_handshake_is_read_by_the_worker),
           T(stream_released_while_its_step_is_away_stays_until_it_is_back),
           T(client_that_goes_away_meanwhile_is_told_at_once_and_once),
