@@ -21,7 +21,7 @@ static size_t read_raw(struct tls_stream *t, char *to, size_t len)
     memcpy(to, t->raw + t->raw_at, n);
     t->raw_at += n;
     t->raw_n -= n;
-    if (t->raw_n == 0) {
+    if (t->raw_n == 0) { /* most of many connections never have it again */
         free(t->raw);
         t->raw = NULL;
     }

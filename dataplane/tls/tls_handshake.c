@@ -62,26 +62,34 @@ void tls_step_init(struct tls_stream *t)
     t->job.run = run;
 }
 
+/* Takes the next bytes of the lower stream, as many as a step may have. */
+static void fill_raw(struct tls_stream *t)
+{
+    struct slice s;
+    while (t->raw_n < TLS_RAW_BYTES_MAX && stream_peek(t->lower, &s, 1) > 0) {
+        size_t room = TLS_RAW_BYTES_MAX - t->raw_n;
+        size_t part = s.len < room ? s.len : room;
+        memcpy(t->raw + t->raw_n, s.ptr, part);
+        stream_consume(t->lower, part);
+        t->raw_n += part;
+    }
+}
+
+/* What a step has left in `raw`, because it found no room for what it writes, comes first. */
 bool tls_step_pack(struct tls_stream *t)
 {
-    ASSERT(t->state == TLS_HANDSHAKE && !t->is_packed && t->raw_n == 0);
-    size_t n = stream_readable(t->lower);
-    struct slice s;
-    n = n < TLS_RAW_BYTES_MAX ? n : TLS_RAW_BYTES_MAX;
-    t->raw = n > 0 ? malloc(n) : NULL;
-    if (n > 0 && t->raw == NULL) {
+    ASSERT(t->state == TLS_HANDSHAKE && !t->is_packed && t->raw_n <= TLS_RAW_BYTES_MAX);
+    if (t->raw == NULL)
+        t->raw = malloc(TLS_RAW_BYTES_MAX);
+    if (t->raw == NULL) {
         tls_tell_handshake(t, TLS_HANDSHAKE_lost);
         tls_note_error(t, "no memory");
         tls_set_over(t, STREAM_END_NO_RESOURCES);
         return false;
     }
-    while (t->raw_n < n && stream_peek(t->lower, &s, 1) > 0) {
-        size_t part = s.len < n - t->raw_n ? s.len : n - t->raw_n;
-        memcpy(t->raw + t->raw_n, s.ptr, part);
-        stream_consume(t->lower, part);
-        t->raw_n += part;
-    }
+    memmove(t->raw, t->raw + t->raw_at, t->raw_n);
     t->raw_at = 0;
+    fill_raw(t);
     t->raw_is_last = stream_is_eof(t->lower);
     t->is_packed = true;
     return true;

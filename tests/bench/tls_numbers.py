@@ -339,7 +339,7 @@ def load_many(l):
         json.dump({"apiVersion": "v1", "kind": "List", "items": items}, f)
     began = time.monotonic()
     l.appliance.ctl("apply", "-f", path, timeout=600)
-    l.appliance.api.put(route)
+    l.appliance.api.replace(route)
     suite.eventually(lambda: l.appliance.counters()["core_identities_now"] >= len(names), "they are loaded", 300)
     tell("load_certificates", "s", time.monotonic() - began, certificates=len(names))
     return names[:LISTENERS * EACH]

@@ -259,6 +259,37 @@ TEST(what_came_behind_the_last_message_of_a_handshake_is_read_by_the_worker)
     world_free(w);
 }
 
+/* The server's own certificate, and that of its CA so often that a flight finds no room. */
+static void show_a_long_chain(struct world *w, unsigned n)
+{
+    const struct test_certs *c = test_certs();
+    size_t each = c->ca.certificate.len, len = c->server.certificate.len;
+    char *chain = malloc(len + n * each);
+    memcpy(chain, c->server.certificate.ptr, len);
+    for (unsigned i = 0; i < n; i++, len += each)
+        memcpy(chain + len, c->ca.certificate.ptr, each);
+    tls_identity_free(w->identity);
+    REQUIRE(tls_identity_new(slice_of(chain, len), c->server.key, &w->identity) == TLS_FAULT_OK);
+    free(chain);
+}
+
+TEST(flight_that_finds_no_room_goes_out_in_several_steps)
+{
+    for (unsigned is_noisy = 0; is_noisy < 2; is_noisy++) {
+        struct world *w = world_new(1, 1);
+        show_a_long_chain(w, 200); /* more than TLS_OUT_BYTES_MAX, less than clients take */
+        struct pair *p = connect_pair(w, 0);
+        move(w);
+        struct slice noise = SLICE_LIT("behind the hello, what the first step leaves unread");
+        if (is_noisy)
+            stream_write(&p->low_client.stream, &noise, 1);
+        run_all(w, 20);
+        CHECK_EQ(counts_of(w).away, is_noisy ? 2 : 3);
+        CHECK_EQ(w->ends[is_noisy ? TLS_HANDSHAKE_garbage : TLS_HANDSHAKE_full], 1);
+        world_free(w);
+    }
+}
+
 TEST(stream_released_while_its_step_is_away_stays_until_it_is_back)
 {
     for (unsigned is_begun = 0; is_begun < 2; is_begun++) {
@@ -503,6 +534,7 @@ TEST(provider_that_is_not_there_is_refused)
 UNIT_MAIN("dataplane/tls_crypto", T(crypto_cores_take_all_steps_but_the_look_at_the_hello),
           T(keys_are_agreed_on_by_the_best_group_that_the_library_has),
           T(what_came_behind_the_last_message_of_a_handshake_is_read_by_the_worker),
+          T(flight_that_finds_no_room_goes_out_in_several_steps),
           T(stream_released_while_its_step_is_away_stays_until_it_is_back),
           T(client_that_goes_away_meanwhile_is_told_at_once_and_once),
           T(step_that_comes_back_too_late_is_thrown_away),
