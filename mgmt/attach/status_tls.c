@@ -19,10 +19,11 @@ struct ancestors {
     struct ancestor all[AT_GROUP_GATEWAYS_MAX];
 };
 
+/* Is it one that the target is about? Of a port that is not there, the whole Service's tell. */
 static bool is_group_of(const struct at_group *g, const char *key, const struct at_policy_target *t)
 {
-    return strcmp(g->key, key) == 0 &&
-           (t->section == NULL || strcmp(g->port_name, t->section) == 0);
+    bool is_any = t->section == NULL || strcmp(t->accepted.reason, "TargetNotFound") == 0;
+    return strcmp(g->key, key) == 0 && (is_any || strcmp(g->port_name, t->section) == 0);
 }
 
 /* The first target that is not accepted tells for all that the Gateway leads to. */

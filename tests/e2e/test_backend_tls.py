@@ -412,6 +412,44 @@ def a_proxy_header_goes_before_the_handshake_and_web_sockets_within_tls(l):
         assert ran.returncode == 0 and json.loads(ran.stdout) == wanted, ran
 
 
+@suite.test("S9")
+def a_tcp_route_s_connections_are_secured_too(l):
+    """The client speaks in the clear; a PROXY header, where one is sent, goes before the handshake."""
+    made = objects.gateway(NS, "l4", port=9000, protocol="TCP")
+    del made["spec"]["listeners"][0]["allowedRoutes"]
+    put(l, made, {"apiVersion": objects.GATEWAY_V1, "kind": "TCPRoute",
+                  "metadata": {"namespace": NS, "name": "raw"},
+                  "spec": {"parentRefs": [{"name": "l4"}], "rules": [{"backendRefs": [{"name": "s1", "port": 8080}]}]}})
+    vip = objects.gateway_address(l, NS, "l4")
+
+    def asked():
+        status, _, body = l.curl(f"http://{HOST}:9000/echo", address=vip)
+        return backend.echoed(body)["tls"] if status == 200 else status
+    suite.eventually(lambda: (asked() or {}).get("server_name") == NAME, "it is passed on by TLS", 10)
+    assert asked()["alpn"] is None and ask(l, RIGHT) == 200
+    put(l, policy("p1", "s1", hostname="other.internal.example"))
+    suite.eventually(lambda: asked() == 0, "it is refused", 10)
+    put(l, policy("p1", "s1"))
+    becomes(l, RIGHT, 200, "as before")
+    for kind, name in (("TCPRoute", "raw"), ("Gateway", "l4")):
+        l.appliance.api.delete(kind, name, NS)
+
+
+@suite.test("S9")
+def tls_that_is_passed_on_is_not_put_into_tls(l):
+    made = objects.gateway(NS, "passed", port=9443, protocol="TLS", tls={"mode": "Passthrough"})
+    del made["spec"]["listeners"][0]["allowedRoutes"]
+    put(l, made, {**objects.route(NS, "passed", [f"{NS}/passed"], [objects.to("s1")], NAME), "kind": "TLSRoute"})
+    vip = objects.gateway_address(l, NS, "passed")
+
+    def asked():
+        return l.curl(f"https://{NAME}:9443/echo", "--cacert", l.ours.ca, address=vip)
+    suite.eventually(lambda: asked()[0] == 200, "it is passed on as it is", 10)
+    assert backend.echoed(asked()[2])["tls"]["server_name"] == NAME
+    for kind in ("TLSRoute", "Gateway"):
+        l.appliance.api.delete(kind, "passed", NS)
+
+
 @suite.test("S9 #5")
 def a_restarted_dataplane_secures_before_mgmtd_is_there(l):
     l.appliance.mgmtd.kill()
