@@ -333,17 +333,20 @@ void an_update_gives_what_a_new_run_gives(void)
     CHECK(n_told > EDITS);
 }
 
+static size_t place_of(struct scenario *s, const char *which)
+{
+    size_t i = 0;
+    const json_t *object = scenario_find(s, which);
+    REQUIRE(object != NULL);
+    while (json_array_get(s->objects, i) != object) {
+        i++;
+    }
+    return i;
+}
+
 static void take_away(struct scenario *s, const char *which)
 {
-    size_t i;
-    const json_t *object, *gone = scenario_find(s, which);
-    json_array_foreach(s->objects, i, object)
-    {
-        if (object == gone) {
-            json_array_remove(s->objects, i);
-            return;
-        }
-    }
+    json_array_remove(s->objects, place_of(s, which));
 }
 
 /* The route gets another hostname: does an update of the run do, and is it as good as a new one? */
@@ -351,10 +354,11 @@ static bool is_enough(struct scenario *s, const char *which, const char *hostnam
 {
     struct attach_input in = {.source = &s->source};
     struct attach *a = run(s);
-    json_t *route = scenario_find(s, which);
-    json_t *old = json_deep_copy(route);
-    json_object_set_new(spec_of(route), "hostnames", json_pack("[s]", hostname));
-    const json_t *versions[] = {old, route};
+    json_t *old = json_incref(scenario_find(s, which));
+    json_t *now = json_deep_copy(old);
+    json_object_set_new(spec_of(now), "hostnames", json_pack("[s]", hostname));
+    json_array_set_new(s->objects, place_of(s, which), now);
+    const json_t *versions[] = {old, now};
     bool is = attach_update_routes(a, &in, versions, 2);
     if (is) {
         struct attach *fresh = run(s);
