@@ -47,19 +47,20 @@ int image_builder_identity(struct image_builder *b, const struct keys_id *id, co
     return 0;
 }
 
-/* The bundle of that id, made if it is not there. One after the other is looked at: a box has as
- * many as it has kinds of clients. */
+/* The bundle of that id and these names, made if it is not there: the same CAs by another object
+ * are another one, so that nobody's log names what others have. One after the other is looked at: a
+ * box has as many as it has kinds of peers. */
 static uint32_t bundle_of(struct image_builder *b, const struct keys_id *id, const char *names)
 {
     const struct image_bundle *all = ENTRIES(b, BUNDLES, const struct image_bundle);
+    struct image_bundle entry = {.id = *id};
+    if (!image_builder_string(b, image_arg(names), &entry.name))
+        return IMAGE_NONE;
     for (uint32_t i = 0; i < SECTION(b, BUNDLES)->count; i++) {
-        if (keys_id_order(&all[i].id, id) == 0)
+        if (keys_id_order(&all[i].id, id) == 0 && all[i].name.offset == entry.name.offset)
             return i;
     }
-    struct image_bundle entry = {.id = *id};
-    struct image_bundle *e = NULL;
-    if (image_builder_string(b, image_arg(names), &entry.name))
-        e = image_vec_push(b, SECTION(b, BUNDLES));
+    struct image_bundle *e = image_vec_push(b, SECTION(b, BUNDLES));
     if (e == NULL)
         return IMAGE_NONE;
     *e = entry;

@@ -195,6 +195,35 @@ TEST(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there)
     image_builder_free(b);
 }
 
+TEST(the_same_cas_by_another_object_are_another_bundle_and_by_the_same_one_are_not)
+{
+    static const struct image_san_spec san = {IMAGE_SAN_HOST, "x.example.com"};
+    static const char *const names[] = {"a/cas", "b/cas", "a/cas"};
+    struct image_builder *b = begin();
+    begin_rule(b);
+    for (uint32_t i = 0; i < array_len(names); i++) {
+        struct image_backend_tls_spec tls = {.id = {1, 2},
+                                             .name = "n/policy",
+                                             .server_name = "x.example.com",
+                                             .sans = &san,
+                                             .n_sans = 1,
+                                             .bundle = {{7}},
+                                             .bundle_name = names[i]};
+        CHECK_EQ(image_builder_group_tls(b, 7 + i, &tls), 0);
+        CHECK_EQ(image_builder_backend(b, "n/s:80", 7 + i, 1), 0);
+    }
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_backends == array_len(names) && v.n_bundles == 2);
+    for (uint32_t i = 0; i < array_len(names); i++) {
+        const struct image_bundle *bundle = &v.bundles[v.backend_tls[v.backends[i].tls].bundle];
+        CHECK(slice_eq(image_text(&v, bundle->name), slice_of_str(names[i])));
+    }
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(filters_that_would_break_a_message_are_refused)
 {
     static const struct image_header_op_spec bad_ops[] = {
@@ -816,6 +845,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(what_would_spoil_the_image_is_refused_and_leaves_no_trace),
           T(what_tcp_and_balancing_do_is_said_of_binds_and_groups),
           T(a_health_policy_is_said_of_a_group_once_and_all_its_backends_lead_there),
+          T(the_same_cas_by_another_object_are_another_bundle_and_by_the_same_one_are_not),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
           T(passwords_are_stored_once_or_refused_whole), T(tokens_are_stored_once_or_refused_whole),
