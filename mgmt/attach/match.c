@@ -91,6 +91,22 @@ static bool read_http(struct attach *a, const json_t *json, struct plan_match *r
     return true;
 }
 
+/* All of a name has to match, so anchors at its ends say nothing; within a path nothing would match
+ * them. */
+static const char *without_anchors(struct attach *a, const char *pattern)
+{
+    size_t first = pattern[0] == '^' ? 1 : 0;
+    size_t n = strlen(pattern) - first, n_escapes = 0;
+    pattern += first;
+    while (n > n_escapes + 1 && pattern[n - 2 - n_escapes] == '\\') {
+        n_escapes++;
+    }
+    if (n > 0 && pattern[n - 1] == '$' && n_escapes % 2 == 0) {
+        n--;
+    }
+    return arena_printf(a->arena, "%.*s", (int)n, pattern);
+}
+
 /* GRPCMethodMatch with regular expressions: one of the whole path, of which each part is one. */
 static bool read_grpc_patterns(struct attach *a, const char *service, const char *method,
                                struct plan_match *ret, const char **ret_why)
@@ -99,7 +115,8 @@ static bool read_grpc_patterns(struct attach *a, const char *service, const char
     service = service[0] != '\0' ? service : any;
     method = method[0] != '\0' ? method : any;
     ret->path_type = PLAN_MATCH_REGEX;
-    ret->path = arena_printf(a->arena, "/(?:%s)/(?:%s)", service, method);
+    ret->path = arena_printf(a->arena, "/(?:%s)/(?:%s)", without_anchors(a, service),
+                             without_anchors(a, method));
     return check_pattern(a, service, ret_why) && check_pattern(a, method, ret_why) &&
            check_pattern(a, ret->path, ret_why);
 }
