@@ -1,64 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random Gateways and HTTPRoutes, valid by the CRDs, and what they refer to."""
+"""Random Gateways, HTTPRoutes and GRPCRoutes, valid by the CRDs, and what they refer to."""
 
-import base64
 import re
 
 import words
+from certificates import NAMES
+from make_around import GATEWAY_API, TLS_SHARE, Around, meta
 from words import some
 
-GATEWAY_API = "gateway.networking.k8s.io/v1"
-SERVICES = ("s", "t")  # in each namespace, port 80; others do not exist
 FULL_MATCHES = 128  # of a route, as Gateway API says
 HEADER_VALUE = re.compile(r"[!-~]+([\t ][!-~]+)*")  # as Gateway API says, for a machine that tracks back
-
-FIXED = [
-    {"apiVersion": GATEWAY_API, "kind": "GatewayClass", "metadata": {"name": "lb"},
-     "spec": {"controllerName": "sluice.internal/gateway-controller"}},
-    {"apiVersion": "sluice.internal/v1", "kind": "AddressPool", "metadata": {"name": "all"},
-     "spec": {"addresses": list(words.ADDRESSES)}},
-    {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
-     "metadata": {"name": "grant", "namespace": "b"},
-     "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "a"}],
-              "to": [{"group": "", "kind": "Service", "name": "s"}]}},
-]
-
-
-def meta(name, namespace):
-    return {"name": name, "namespace": namespace}
-
-
-LIMITS = (  # (namespace, name, spec)
-    ("a", "all", {"requests": 10, "per": "1s", "key": {"type": "Route"}}),
-    ("a", "keys", {"requests": 3, "per": "1m30s", "burst": 7, "key": {"type": "Header", "name": "X-Key"}}),
-    ("b", "all", {"requests": 1, "per": "24h", "burst": 365, "key": {"type": "ClientAddress"}}))
-
-KEYS = ('{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one",'
-        ' "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}')
-ACCESSES = (  # likewise
-    ("a", "all", {}),
-    ("a", "some", {"addresses": {"allow": ["10.0.0.0/8", "10.1.0.0/16", "::/0", "192.0.2.9", "9.0.0.0-10.0.0.3"],
-                                 "deny": ["10.2.0.0/16", "2001:db8::/32"]}}),
-    ("b", "all", {"addresses": {"deny": ["0.0.0.0/0"]},
-                  "jwt": {"issuer": "https://issuer", "audiences": ["web", "api"], "realm": "t",
-                          "forwardAuthorization": True, "jwks": {"inline": KEYS}}}),
-    ("b", "some", {"basic": {"secretRef": {"name": "users"}, "realm": "r", "forwardAuthorization": False}}))
-HASH = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"
-USERS = base64.b64encode(f"bob:{HASH}\nada:{HASH}\n".encode()).decode()
-SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "b"},
-          "data": {".htpasswd": USERS}}
-
-
-def surroundings():
-    namespaces = [{"apiVersion": "v1", "kind": "Namespace",
-                   "metadata": {"name": n, "labels": {"team": n[0]}}} for n in words.NAMESPACES]
-    services = [{"apiVersion": "v1", "kind": "Service", "metadata": meta(name, n), "spec": {"ports": [{"port": 80}]}}
-                for n in words.NAMESPACES for name in SERVICES]
-    limits = [{"apiVersion": "sluice.internal/v1", "kind": "RateLimit", "metadata": meta(name, n), "spec": spec}
-              for n, name, spec in LIMITS]
-    accesses = [{"apiVersion": "sluice.internal/v1", "kind": "AccessPolicy", "metadata": meta(name, n), "spec": spec}
-                for n, name, spec in ACCESSES]
-    return FIXED + [SECRET] + namespaces + services + limits + accesses
 
 
 class Maker:
@@ -68,6 +19,9 @@ class Maker:
         self.rng = rng
         self.traits = {trait: rng.random() for trait in ("hostnames", "patterns", "conditions", "methods", "filters")}
         self.is_crowded = rng.random() < 0.15
+        self.grpc_share = rng.choice((0, 0, 0.3, 1))
+        self.is_grpc = False  # the route that is being made
+        self.secured_port = rng.choice(words.PORTS) if rng.random() < TLS_SHARE else None
         self.hostnames = some(rng, words.HOSTNAMES, 2, 6)
         self.paths = [words.path(rng) for _ in range(rng.randint(2, 8))]
 
@@ -78,6 +32,9 @@ class Maker:
 
     def listener(self, number, port, hostname):
         listener = {"name": f"l{number}", "port": port, "protocol": "HTTP"}
+        if port == self.secured_port:
+            names = some(self.rng, NAMES, 1, 2)
+            listener |= {"protocol": "HTTPS", "tls": {"certificateRefs": [{"name": n} for n in names]}}
         if hostname is not None:
             listener["hostname"] = hostname
         labels = self.rng.choice(({"team": "a"}, {"kubernetes.io/metadata.name": "b"}, {}))
@@ -102,8 +59,26 @@ class Maker:
                     "apiVersion": GATEWAY_API, "kind": "Gateway", "metadata": meta(name, rng.choice(words.NAMESPACES)),
                     "spec": {"gatewayClassName": "lb",
                              "addresses": [{"type": "IPAddress", "value": a} for a in some(rng, words.ADDRESSES, 1, 2)],
-                             "listeners": [self.listener(i, *place) for i, place in enumerate(taken)]}})
+                             "listeners": [self.listener(i, *place) for i, place in enumerate(taken)]} | self.tls()})
         return gateways
+
+    def clients(self):
+        refs = [{"group": "", "kind": "ConfigMap", "name": n} for n in some(self.rng, NAMES, 1, 2)]
+        mode = self.rng.choice(({}, {"mode": "AllowValidOnly"}, {"mode": "AllowInsecureFallback"}))
+        return {"validation": {"caCertificateRefs": refs} | mode} if self.rng.random() < 0.7 else {}
+
+    def tls(self):
+        """Who its clients have to be, and who it is for backends."""
+        tls = {}
+        if self.secured_port is None:
+            return {}
+        if self.rng.random() < 0.6:
+            tls["frontend"] = {"default": self.clients()}
+            if self.rng.random() < 0.5:
+                tls["frontend"]["perPort"] = [{"port": self.rng.choice(words.PORTS), "tls": self.clients()}]
+        if self.rng.random() < 0.5:
+            tls["backend"] = {"clientCertificateRef": {"name": self.rng.choice(("one", "two", "absent"))}}
+        return {"tls": tls} if tls else {}
 
     # ---- matches
 
@@ -134,6 +109,26 @@ class Maker:
                 del path[key]
         return path
 
+    def called(self):
+        """Service and method of gRPC, or one of them."""
+        rng = self.rng
+        if self.has("patterns"):
+            parts = {"service": words.whole_pattern(rng, ("a", "b", r"\.")),
+                     "method": words.whole_pattern(rng, ("m", "b"))}
+            kind = {"type": "RegularExpression"}
+        else:
+            parts = {"service": rng.choice(words.CALLED_SERVICES), "method": rng.choice(words.CALLED_METHODS)}
+            kind = rng.choice(({}, {"type": "Exact"}))
+        dropped = rng.choice(("", "", "service", "method"))
+        return kind | {key: value for key, value in parts.items() if key != dropped}
+
+    def call_match(self):
+        match = {"method": self.called()} if self.rng.random() < 0.9 else {}
+        if self.has("conditions"):
+            match["headers"] = [self.condition(n, words.VALUES, ("1", "2", "a", ", "))
+                                for n in some(self.rng, words.HEADERS, 0, 2)]
+        return match
+
     def match(self):
         match = {}
         if self.rng.random() < 0.9:
@@ -150,14 +145,22 @@ class Maker:
                                     for n in some(self.rng, words.PARAMS, 0, 2)]
         return match
 
+    def any_match(self):
+        return self.call_match() if self.is_grpc else self.match()
+
     def crowd(self):
-        """Many matches of one path, so that they have guards (abi/image.h)."""
+        """Many matches of one path, or of one service, so that they have guards (abi/image.h)."""
         path = self.path_match()
+        service = self.rng.choice(words.CALLED_SERVICES)
         matches = []
         for _ in range(self.rng.randint(6, 40)):
-            match = self.match()
-            if self.rng.random() < 0.9:
+            match = self.any_match()
+            if self.rng.random() < 0.9 and not self.is_grpc:
                 match["path"] = path
+            elif self.rng.random() < 0.3 and self.is_grpc:
+                match["method"] = {"service": service}
+            elif self.rng.random() < 0.8 and self.is_grpc:
+                match["method"] = {"method": self.rng.choice(words.CALLED_METHODS)}
             matches.append(match)
         return matches
 
@@ -195,7 +198,9 @@ class Maker:
             if self.rng.random() < 0.4:
                 filters.append({"type": type_, member: self.headers_filter()})
         choice = self.rng.random()
-        if choice < 0.3:
+        if self.is_grpc:
+            pass
+        elif choice < 0.3:
             filters.append({"type": "RequestRedirect", "requestRedirect": self.redirect(rule)})
         elif choice < 0.5:
             edit = {"hostname": "w.com"} if self.rng.random() < 0.5 else {}
@@ -205,7 +210,7 @@ class Maker:
                             "extensionRef": {"group": "example.com", "kind": "Thing", "name": "t"}})
         if self.rng.random() < 0.2:
             filters += [self.mirror() for _ in range(self.rng.choice((1, 1, 2, 3)))]
-        if self.rng.random() < 0.2:
+        if self.rng.random() < 0.2 and not self.is_grpc:
             filters.append({"type": "CORS", "cors": self.cors()})
         if self.rng.random() < 0.2:
             filters += [self.extension("RateLimit", "keys") for _ in range(self.rng.choice((1, 1, 2, 3)))]
@@ -242,6 +247,17 @@ class Maker:
                    "codes": some(self.rng, (400, 500, 503, 599), 0, 3)}
         return {key: value for key, value in members.items() if self.rng.random() < 0.6}
 
+    def session(self):
+        rng = self.rng
+        kind = rng.choice(({}, {"type": "Cookie"}, {"type": "Header"}))
+        session = kind | {key: value for key, value in {
+            "sessionName": rng.choice(("", "sid", "X-Session") + words.SESSION_NAMES),
+            "absoluteTimeout": rng.choice(("1h", "1s500ms", "0s"))}.items() if rng.random() < 0.5}
+        if kind.get("type") != "Header" and rng.random() < 0.5:
+            lasting = "absoluteTimeout" in session and rng.random() < 0.7
+            session["cookieConfig"] = rng.choice(({}, {"lifetimeType": "Permanent" if lasting else "Session"}))
+        return session
+
     def reference(self):
         ref = {"name": self.rng.choice(("s", "s", "t", "absent")), "port": self.rng.choice((80, 80, 80, 81))}
         if self.rng.random() < 0.2:
@@ -251,7 +267,7 @@ class Maker:
         return ref
 
     def backend_filters(self):
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.1 and not self.is_grpc:
             return [{"type": "URLRewrite", "urlRewrite": {"hostname": "w.com"}}]  # not of a backend alone
         return [{"type": "RequestHeaderModifier", "requestHeaderModifier": self.headers_filter()}]
 
@@ -269,15 +285,19 @@ class Maker:
         if self.is_crowded and kind < 0.5:
             rule["matches"] = self.crowd()
         elif kind > 0.1:
-            rule["matches"] = [self.match() for _ in range(self.rng.choice((0, 1, 1, 1, 2, 3)))]
+            rule["matches"] = [self.any_match() for _ in range(self.rng.choice((0, 1, 1, 1, 2, 3)))]
         if self.has("filters"):
             rule["filters"] = self.filters(rule)
         if not any("requestRedirect" in f for f in rule.get("filters", [])):
             rule["backendRefs"] = [self.backend() for _ in range(self.rng.choice((0, 1, 1, 2, 3)))]
         if self.rng.random() < 0.2:
-            rule["retry"] = self.retry()
+            rule["sessionPersistence"] = self.session()
         if self.rng.random() < 0.2:
             rule["name"] = f"rule-{number}"
+        if self.is_grpc:
+            return rule
+        if self.rng.random() < 0.2:
+            rule["retry"] = self.retry()
         if self.rng.random() < 0.2:
             rule["timeouts"] = {"request": self.rng.choice(("10s", "1m30s", "0s"))}
         if self.rng.random() < 0.2:
@@ -302,6 +322,7 @@ class Maker:
         return list(refs.values())
 
     def route(self, name, namespace, gateways):
+        self.is_grpc = self.rng.random() < self.grpc_share
         rules = [self.rule(i) for i in range(self.rng.choice((1, 1, 2, 3, 4)))]
         while sum(len(r.get("matches", [0])) for r in rules) > FULL_MATCHES:
             rules.pop()
@@ -310,14 +331,15 @@ class Maker:
             spec["hostnames"] = [self.rng.choice(self.hostnames) for _ in range(self.rng.randint(1, 3))]
         if self.rng.random() < 0.02:
             del spec["rules"]
-        return {"apiVersion": GATEWAY_API, "kind": "HTTPRoute",
-                "metadata": meta(name, namespace) | {"creationTimestamp": self.rng.choice(words.TIMES)}, "spec": spec}
+        return {"apiVersion": GATEWAY_API, "kind": "GRPCRoute" if self.is_grpc else "HTTPRoute",
+                "metadata": meta(name, namespace) | {"creationTimestamp": self.rng.choice(words.TIMES),
+                                                     "uid": f"{self.rng.getrandbits(32):08x}"}, "spec": spec}
 
     def all(self):
         gateways = self.gateways()
         names = [(name, namespace) for name in words.ROUTES for namespace in words.NAMESPACES]
         routes = [self.route(*name, gateways) for name in some(self.rng, names, 1, 6)]
-        return surroundings() + gateways + routes
+        return Around(self.rng, gateways).all() + gateways + routes
 
 
 def make(rng):

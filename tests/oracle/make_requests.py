@@ -41,6 +41,7 @@ class Maker:
         self.rng = rng
         self.gateways = [o for o in objects if o["kind"] == "Gateway"]
         self.routes = [o["spec"] for o in objects if o["kind"] == "HTTPRoute"]
+        self.routes += [self.as_requests(o["spec"]) for o in objects if o["kind"] == "GRPCRoute"]
         listeners = [l for g in self.gateways for l in g["spec"]["listeners"]]
         places = [(a["value"], l["port"]) for g in self.gateways for a in g["spec"]["addresses"]
                   for l in g["spec"]["listeners"]]
@@ -49,6 +50,26 @@ class Maker:
         matches = [m for spec in self.routes for rule in spec.get("rules", []) for m in rule.get("matches", [])]
         self.everything = Aim(rng, places, hostnames, matches)
         self.aim = self.everything
+
+    def called(self, match, part, others, letters):
+        text = match.get("method", {}).get(part)
+        if text is None:
+            return self.rng.choice(others)
+        is_regex = match["method"].get("type") == "RegularExpression"
+        return that_matches(self.rng, text, letters) if is_regex else text
+
+    def as_request(self, match):
+        service = self.called(match, "service", words.CALLED_SERVICES, ("a", "b", "."))
+        method = self.called(match, "method", words.CALLED_METHODS, ("m", "b"))
+        return {"method": "POST", "path": {"type": "Exact", "value": f"/{service}/{method}"},
+                "headers": match.get("headers", [])}
+
+    def as_requests(self, spec):
+        """A GRPCRoute as the HTTPRoute that takes some of its calls."""
+        rules = []
+        for rule in spec.get("rules", []):
+            rules.append({"matches": [self.as_request(m) for m in rule.get("matches", [])]})
+        return spec | {"rules": rules}
 
     def take_aim(self):
         """At a match of a route on a listener that may be its parent; else at nothing special."""

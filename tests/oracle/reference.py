@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which match takes a request, by the Gateway API's words (v1.6, apis/v1: GatewaySpec.listeners,
-HTTPRouteSpec.hostnames, HTTPRouteRule.matches, HTTPPathMatch, HTTPHeaderMatch, HTTPQueryParamMatch). Every match of
+HTTPRouteSpec.hostnames, HTTPRouteRule.matches, HTTPPathMatch, HTTPHeaderMatch, HTTPQueryParamMatch,
+GRPCRouteSpec.hostnames, GRPCRouteRule.matches, GRPCMethodMatch). Every match of
 every route is looked at; those that hold are sorted by the criteria in the order in which they are written. Quotations
 are the specification's.
 
@@ -15,10 +16,11 @@ from request import Refused, normal_path
 # One of a list of headers or query parameters; `name` of a header in lower case.
 Condition = namedtuple("Condition", "name value is_pattern")
 # `path` in normal form, or a pattern. `kind`: Exact, PathPrefix, RegularExpression.
-Match = namedtuple("Match", "index kind path method headers params")
+# `call`: of a GRPCRoute, (service, method, are they patterns), None: any. Of it `path` is what they come to.
+Match = namedtuple("Match", "index kind path method headers params call", defaults=(None,))
 Rule = namedtuple("Rule", "index matches is_sound spec")
-Route = namedtuple("Route", "name created hostnames rules")
-Listener = namedtuple("Listener", "name hostname port addresses routes")
+Route = namedtuple("Route", "kind namespace name uid created hostnames rules")
+Listener = namedtuple("Listener", "name hostname port addresses routes spec gateway")
 # A match that one of its route's hostnames holds for; `loss`: why it does not hold, None: it does.
 Candidate = namedtuple("Candidate", "key route rule match hostname loss")
 
@@ -26,6 +28,7 @@ DEFAULT_PATH = {"type": "PathPrefix", "value": "/"}
 NOT_OURS = re.compile(r"\(\?<?[=!]|\\[1-9]")  # look-around, back-references
 UNSUPPORTED = {"ExternalAuth"}
 patterns = {}
+KINDS = ("HTTPRoute", "GRPCRoute")
 
 
 def matches_whole(pattern, text):
@@ -102,14 +105,35 @@ def read_match(index, spec):
                  read_conditions(spec.get("queryParams"), False))
 
 
-def read_matches(spec):
+def without_anchors(pattern):
+    """Ours: all of a name has to match, so they say nothing at its ends."""
+    return pattern.removeprefix("^").removesuffix("$")
+
+
+def read_call(index, spec):
+    """"At least one of Service and Method MUST be a non-empty string." Ours: calls are a POST to "/service/method", so
+    both are a path, a service is a prefix, patterns are one of the whole path, and a method alone is a condition."""
+    said = spec.get("method", {})
+    service, method, is_regex = said.get("service"), said.get("method"), said.get("type") == "RegularExpression"
+    headers = read_conditions(spec.get("headers"), True)
+    call = (service, method, is_regex)
+    if is_regex:
+        service, method = (part and without_anchors(part) for part in (service, method))
+        path = "/(?:{})/(?:{})".format(service or "[^/]+", method or "[^/]+")
+        return Match(index, "RegularExpression", path, None, headers, [], call)
+    if service and method:
+        return Match(index, "Exact", f"/{service}/{method}", None, headers, [], call)
+    return Match(index, "PathPrefix", f"/{service or ''}", method if not service else None, headers, [], call)
+
+
+def read_matches(spec, read):
     """Those that can be carried out, and whether all have patterns where there should be one. Ours: what cannot be
     carried out takes nothing."""
     matches, is_sound = [], True
     # "If no matches are specified, the default is a prefix path match on "/"."
     for index, match_spec in enumerate(spec.get("matches") or [{}]):
         try:
-            match = read_match(index, match_spec)
+            match = read(index, match_spec)
         except Refused:
             continue
         if all(is_pattern(p) for p in patterns_of(match)):
@@ -129,9 +153,9 @@ def is_supported(spec, namespace, extensions):
     return ref["group"] == "sluice.internal" and (ref["kind"], f"{namespace}/{ref['name']}") in extensions
 
 
-def read_rule(index, spec, namespace, extensions):
+def read_rule(index, spec, namespace, extensions, read):
     """Ours: a rule that cannot be carried out as it is written answers 500, and takes what its other matches take."""
-    matches, is_sound = read_matches(spec)
+    matches, is_sound = read_matches(spec, read)
     is_whole = all(is_supported(f, namespace, extensions) for f in spec.get("filters", []))
     return Rule(index, matches, is_sound and is_whole, spec)
 
@@ -139,9 +163,12 @@ def read_rule(index, spec, namespace, extensions):
 def read_route(obj, extensions):
     created = obj["metadata"].get("creationTimestamp", "9999-01-01T00:00:00Z")
     namespace = obj["metadata"]["namespace"]
-    rules = [read_rule(i, s, namespace, extensions) for i, s in enumerate(obj["spec"].get("rules", [{}]))]
-    return Route(name_of(obj), datetime.fromisoformat(created.replace("Z", "+00:00")),
-                 obj["spec"].get("hostnames") or [""], rules)
+    # "If no rules are specified": the CRD of HTTPRoute has a default, that of GRPCRoute has none.
+    specs = obj["spec"].get("rules", [{}] if obj["kind"] == "HTTPRoute" else [])
+    read = read_match if obj["kind"] == "HTTPRoute" else read_call
+    rules = [read_rule(i, s, namespace, extensions, read) for i, s in enumerate(specs)]
+    return Route(obj["kind"], namespace, name_of(obj), obj["metadata"].get("uid", ""),
+                 datetime.fromisoformat(created.replace("Z", "+00:00")), obj["spec"].get("hostnames") or [""], rules)
 
 
 def allows(listener, gateway, namespace, labels):
@@ -162,12 +189,28 @@ def is_parent(ref, namespace, gateway, listener):
             and ref.get("port", listener["port"]) == listener["port"])
 
 
+def without_rivals(routes, hostname):
+    """Of an HTTPRoute and a GRPCRoute with hostnames in common on a listener
+    "MUST accept exactly one": "the oldest Route based on creation timestamp", then "the Route appearing first in
+    alphabetical order by "{namespace}/{name}"".
+    Ours: on this listener the other is refused as a whole; of two of one name the GRPCRoute is."""
+    kept = []
+    for route in sorted(routes, key=lambda r: (r.created, r.name, KINDS.index(r.kind))):
+        own = [h for h in route.hostnames if intersect(hostname, h)]
+        theirs = [h for r in kept if r.kind != route.kind and any(rule.matches for rule in r.rules)
+                  for h in r.hostnames if intersect(hostname, h)]
+        if not any(intersect(h, other) for h in own for other in theirs):
+            kept.append(route)
+    return kept
+
+
 class World:
     """What a set of objects means. Gateways have addresses of their own, in no conflict."""
 
     def __init__(self, objects):
         extensions = {(o["kind"], name_of(o)) for kind in ("RateLimit", "AccessPolicy") for o in kind_of(objects, kind)}
-        self.routes = {name_of(o): read_route(o, extensions) for o in kind_of(objects, "HTTPRoute")}
+        self.routes = {(kind, name_of(o)): read_route(o, extensions) for kind in KINDS
+                       for o in kind_of(objects, kind)}
         self.labels = {o["metadata"]["name"]: {"kubernetes.io/metadata.name": o["metadata"]["name"]}
                        | o["metadata"].get("labels", {}) for o in kind_of(objects, "Namespace")}
         self.listeners = []
@@ -176,11 +219,12 @@ class World:
                 self.listeners.append(self.read_listener(objects, gateway, listener))
 
     def read_listener(self, objects, gateway, spec):
-        routes = [self.routes[name_of(o)] for o in kind_of(objects, "HTTPRoute")
+        routes = [self.routes[kind, name_of(o)] for kind in KINDS for o in kind_of(objects, kind)
                   if allows(spec, gateway, o["metadata"]["namespace"], self.labels)
                   and any(is_parent(ref, o["metadata"]["namespace"], gateway, spec) for ref in o["spec"]["parentRefs"])]
         return Listener(f"{name_of(gateway)}/{spec['name']}", spec.get("hostname", ""), spec["port"],
-                        [a["value"] for a in gateway["spec"]["addresses"]], routes)
+                        [a["value"] for a in gateway["spec"]["addresses"]],
+                        without_rivals(routes, spec.get("hostname", "")), spec, gateway)
 
     def listeners_at(self, request):
         return [l for l in self.listeners if l.port == request.port and request.address in l.addresses]
@@ -234,12 +278,42 @@ def holds_condition(condition, text):
     return text == (condition.value.encode() if isinstance(text, bytes) else condition.value)
 
 
-def loss_of(match, request):
-    """The first part that does not hold; None: all do."""
+def holds_name(wanted, name, is_regex):
+    return wanted is None or (matches_whole(wanted, name) if is_regex else wanted == name)
+
+
+def call_group(part):
+    part = without_anchors(part or "[^/]+")
+    return f"(?i:{part[4:]})" if part.startswith("(?i)") else f"(?:{part})"
+
+
+def holds_call_path(match, path):
+    service, method, is_regex = match.call
+    return matches_whole(f"/{call_group(service)}/{call_group(method)}", path) if is_regex else holds_path(match, path)
+
+
+def loss_of_call(match, request):
+    """"Value of the service to match against", "value of the method", each by itself; a call is a POST to both."""
+    parts = request.path.split("/")[1:]
+    service, method, is_regex = match.call
+    if request.method != "POST" or len(parts) != 2 or "" in parts:
+        return "CALL" if holds_call_path(match, request.path) else "PATH"
+    if holds_name(service, parts[0], is_regex) and holds_name(method, parts[1], is_regex):
+        return None
+    return "METHOD" if holds_call_path(match, request.path) else "PATH"
+
+
+def loss_of_request(match, request):
     if not holds_path(match, request.path):
         return "PATH"
-    if match.method not in (None, request.method):
-        return "METHOD"
+    return "METHOD" if match.method not in (None, request.method) else None
+
+
+def loss_of(match, request):
+    """The first part that does not hold; None: all do."""
+    loss = (loss_of_call if match.call else loss_of_request)(match, request)
+    if loss is not None:
+        return loss
     if not all(holds_condition(c, request.fields.get(c.name)) for c in match.headers):
         return "HEADER"
     if not all(holds_condition(c, request.params.get(c.name.encode())) for c in match.params):
@@ -252,6 +326,7 @@ def path_rank(match):
     longer first, then by their bytes."""
     if match.kind == "Exact":
         return (0, 0, b"")
+    # "Characters in a matching service. Characters in a matching method.": services are prefixes of one length here.
     text = match.path.encode()
     return (1, -len(text), text) if match.kind == "RegularExpression" else (2, -len(text), b"")
 

@@ -25,7 +25,7 @@ REQUESTS_PER_SEED = 200
 EXPLAINED_PER_SEED = 10  # of these requests
 SHOWN_MAX = 5  # disagreements that are made small and shown
 PROGRESS_S = 10
-OURS = ("HTTPRoute", "Gateway")  # objects that say something about a disagreement
+OURS = ("HTTPRoute", "GRPCRoute", "Gateway")  # objects that say something about a disagreement
 
 image = None  # of this process
 

@@ -18,7 +18,7 @@ def places(value):
 
 def places_of(objects):
     """Routes, Gateways and listeners with what is in them; what they stand on is left alone."""
-    shown = [(i, o) for i, o in enumerate(objects) if o["kind"] in ("HTTPRoute", "Gateway")]
+    shown = [(i, o) for i, o in enumerate(objects) if o["kind"] in ("HTTPRoute", "GRPCRoute", "Gateway")]
     yield from ((objects, i) for i, _ in reversed(shown))
     for _, obj in shown:
         yield from places(obj["spec"]["listeners"] if obj["kind"] == "Gateway" else obj["spec"])

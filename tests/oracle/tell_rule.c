@@ -52,12 +52,19 @@ static json_t *tell_rewrite(const struct image_view *v, const struct image_rewri
     return o;
 }
 
+static json_t *tell_origin(const struct image_view *v, const struct image_origin *o)
+{
+    return json_pack("[o,s,o,i,b]", tell_text(v, o->text),
+                     o->scheme == IMAGE_SCHEME_HTTPS ? "https" : "http", tell_text(v, o->host),
+                     (int)o->port, (int)o->is_wildcard);
+}
+
 static json_t *tell_cors(const struct image_view *v, const struct image_cors *c)
 {
     bool is_any = (c->flags & IMAGE_CORS_ANY_ORIGIN) != 0;
     json_t *origins = is_any ? json_pack("[s]", "*") : json_array();
     for (uint32_t i = 0; i < c->n_origins; i++)
-        json_array_append_new(origins, tell_text(v, v->origins[c->first_origin + i].text));
+        json_array_append_new(origins, tell_origin(v, &v->origins[c->first_origin + i]));
     json_t *methods =
         (c->flags & IMAGE_CORS_ANY_METHOD) != 0 ? json_string("*") : tell_text(v, c->methods);
     json_t *headers =
@@ -72,80 +79,11 @@ static json_t *tell_mirrors(const struct image_view *v, const struct image_filte
     json_t *mirrors = json_array();
     for (uint32_t i = filter->first; i < filter->first + filter->count; i++) {
         const struct image_mirror *m = &v->mirrors[i];
-        json_array_append_new(mirrors,
-                              json_pack("[o,I,I]", tell_text(v, m->name), (json_int_t)m->numerator,
-                                        (json_int_t)m->denominator));
+        json_array_append_new(
+            mirrors, json_pack("[o,I,I,o]", tell_text(v, m->name), (json_int_t)m->numerator,
+                               (json_int_t)m->denominator, tell_mirror_connections(v, m)));
     }
     return mirrors;
-}
-
-static json_t *tell_limits(const struct image_view *v, const struct image_filter *filter)
-{
-    json_t *limits = json_array();
-    for (uint32_t i = filter->first; i < filter->first + filter->count; i++) {
-        const struct image_limit *l = &v->limits[i];
-        json_array_append_new(limits, json_pack("[o,I,I,I,o]", tell_text(v, l->name),
-                                                (json_int_t)l->requests, (json_int_t)l->burst,
-                                                (json_int_t)l->period_ms, tell_text(v, l->header)));
-    }
-    return limits;
-}
-
-static json_t *tell_ranges(const struct image_range *ranges, uint32_t n)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < n; i++) {
-        char first[IP_ADDR_TEXT_MAX], last[IP_ADDR_TEXT_MAX];
-        json_array_append_new(list, json_pack("[s,s]", ip_addr_format(&ranges[i].first, first),
-                                              ip_addr_format(&ranges[i].last, last)));
-    }
-    return list;
-}
-
-/* [realm, names, is hidden], or null. */
-static json_t *tell_basic(const struct image_view *v, uint32_t basic)
-{
-    if (basic == IMAGE_NONE)
-        return json_null();
-    const struct image_basic *b = &v->basics[basic];
-    json_t *names = json_array();
-    for (uint32_t i = 0; i < b->n_users; i++)
-        json_array_append_new(names, tell_text(v, v->users[b->first_user + i].name));
-    return json_pack("[o,o,b]", tell_text(v, b->realm), names, (int)b->hides_authorization);
-}
-
-/* [realm, issuer, audiences, [kid, algorithms, bytes of the key] of each, is hidden], or null. */
-static json_t *tell_jwt(const struct image_view *v, uint32_t jwt)
-{
-    if (jwt == IMAGE_NONE)
-        return json_null();
-    const struct image_jwt *j = &v->jwts[jwt];
-    json_t *audiences = json_array(), *keys = json_array();
-    for (uint32_t i = 0; i < j->n_audiences; i++)
-        json_array_append_new(audiences, tell_text(v, v->jwt_audiences[j->first_audience + i]));
-    for (uint32_t i = 0; i < j->n_keys; i++) {
-        const struct image_jwt_key *key = &v->jwt_keys[j->first_key + i];
-        json_array_append_new(keys, json_pack("[o,i,i]", tell_text(v, key->kid), (int)key->algs,
-                                              (int)key->spki.length));
-    }
-    return json_pack("[o,o,o,o,b]", tell_text(v, j->realm), tell_text(v, j->issuer), audiences,
-                     keys, (int)j->hides_authorization);
-}
-
-static json_t *tell_access(const struct image_view *v, const struct image_access *a)
-{
-    const struct image_range *ranges = &v->ranges[a->first_range];
-    return json_pack("[o,o,o,o,o]", tell_text(v, a->name), tell_ranges(ranges, a->n_allowed),
-                     tell_ranges(ranges + a->n_allowed, a->n_denied), tell_basic(v, a->basic),
-                     tell_jwt(v, a->jwt));
-}
-
-static json_t *tell_accesses(const struct image_view *v, const struct image_filter *filter)
-{
-    json_t *accesses = json_array();
-    for (uint32_t i = filter->first; i < filter->first + filter->count; i++)
-        json_array_append_new(accesses, tell_access(v, &v->accesses[v->access_uses[i]]));
-    return accesses;
 }
 
 static json_t *tell_filter(const struct image_view *v, const struct image_filter *filter)
@@ -194,18 +132,36 @@ static json_t *tell_retry(const struct image_view *v, uint32_t retry)
     return json_pack("[i,I,o]", (int)r->attempts, (json_int_t)r->backoff_ms, codes);
 }
 
+/* {kind, name, path, lifetime, is permanent, keys}, or null. */
+static json_t *tell_persistence(const struct image_view *v, uint32_t persistence)
+{
+    if (persistence == IMAGE_NONE)
+        return json_null();
+    const struct image_persistence *p = &v->persistence[persistence];
+    uint64_t keys[] = {p->token_key[0], p->token_key[1], p->seal_key[0], p->seal_key[1]};
+    return json_pack(
+        "{s:s,s:o,s:o,s:I,s:b,s:o}", "kind", p->kind == IMAGE_SESSION_COOKIE ? "Cookie" : "Header",
+        "name", tell_text(v, p->name), "path", tell_text(v, p->path), "lifetime",
+        (json_int_t)p->lifetime_s, "permanent", (int)p->is_permanent, "keys", tell_words(keys, 4));
+}
+
+static json_t *tell_backend(const struct image_view *v, const struct image_backend *b)
+{
+    return json_pack("[o,I,i,o,o]", tell_text(v, b->name), (json_int_t)b->weight,
+                     (int)b->fault_status, tell_filters(v, b->first_filter, b->n_filters),
+                     tell_backend_connections(v, b));
+}
+
 json_t *tell_rule(const struct image_view *v, const struct image_rule *rule)
 {
     json_t *filters = tell_filters(v, rule->first_filter, rule->n_filters);
     json_t *backends = json_array();
-    for (uint32_t i = 0; i < rule->n_backends; i++) {
-        const struct image_backend *b = &v->backends[rule->first_backend + i];
-        json_array_append_new(backends, json_pack("[o,I,i,o]", tell_text(v, b->name),
-                                                  (json_int_t)b->weight, (int)b->fault_status,
-                                                  tell_filters(v, b->first_filter, b->n_filters)));
-    }
-    return json_pack("{s:i,s:i,s:[I,I],s:o,s:o,s:o}", "rule", (int)rule->index, "fault",
+    for (uint32_t i = 0; i < rule->n_backends; i++)
+        json_array_append_new(backends, tell_backend(v, &v->backends[rule->first_backend + i]));
+    return json_pack("{s:i,s:i,s:[I,I],s:o,s:o,s:o,s:o,s:I}", "rule", (int)rule->index, "fault",
                      (int)rule->fault_status, "timeouts", (json_int_t)rule->request_timeout_ms,
                      (json_int_t)rule->backend_request_timeout_ms, "retry",
-                     tell_retry(v, rule->retry), "filters", filters, "backends", backends);
+                     tell_retry(v, rule->retry), "session", tell_persistence(v, rule->persistence),
+                     "filters", filters, "backends", backends, "weights",
+                     (json_int_t)rule->weight_total);
 }

@@ -11,6 +11,11 @@ HOSTNAMES = ("com", "x.com", "y.com", "xx.com", "x.x.com", "y.x.com", "x.y.com",
 HOSTS = ("com", "x.com", "y.com", "xx.com", "x.x.com", "y.x.com", "x.y.com", "z.y.x.com", "z.x.com", "z.z.com",
          "x.x.x.com", "y.xx.com", "z.z.y.x.com", "net", "x.com.net", "192.0.2.1", "[2001:db8::1]", "[::ffff:192.0.2.1]")
 SEGMENTS = ("a", "ab", "b", "A", "a.b", "a,b", "%61", "a%2cb", "a%2Cb", "~", "%7e", "...", "a%20b", "%25", "a%c3%a9")
+APP_PROTOCOLS = ("http", "HTTP", "https", "grpc", "kubernetes.io/h2c", "kubernetes.io/h2c", "kubernetes.io/ws",
+                 "kubernetes.io/wss", "example.com/x")
+SESSION_NAMES = ("a b", "__Host-s", "__secure-s", "Cookie", "x-forwarded-for", "Connection")  # of which some are none
+CALLED_SERVICES = ("a", "a.b", "a.B", "ab")  # of gRPC
+CALLED_METHODS = ("m", "M", "mm", "b")
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
 HEADERS = ("X-A", "x-a", "X-B", "x-c")
 VALUES = ("1", "2", "12", "11", "1, 2", "1,2", "1 2", "A", "a")

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an image must say of connections: those to backends and mirrors, by the policies of their Services, and those of
+clients, by the policies of their Gateways (docs/ana.md, docs/chihiro.md; GEP-713; BackendTLSPolicy)."""
+
+import base64
+import hashlib
+
+from durations import milliseconds
+from reference import kind_of, name_of
+
+NO_CHECK = ["", 0, 0, 0, 0, 0, "", "", "", []]
+NO_EJECTION = [0, 0, 0, 0]
+BUNDLE_PREFIX = "CA bundle\n"  # abi/keys.h: what an id is the digest of
+
+
+# ---- which policy decides
+
+def rank(section, policy):
+    """"A more specific target comes first; then the oldest; then the first by "namespace/name"."" Less is first."""
+    return (section is None, policy["metadata"]["creationTimestamp"], name_of(policy))
+
+
+def deciding(objects, kind, target_kind, namespace, name, section):
+    """(rank, spec of the policy that decides, its name) of a Service's port or of a listener; None: none does."""
+    found = [(rank(ref.get("sectionName"), policy), policy["spec"], name_of(policy))
+             for policy in kind_of(objects, kind) if policy["metadata"]["namespace"] == namespace
+             for ref in policy["spec"]["targetRefs"]
+             if (ref["kind"], ref["name"]) == (target_kind, name) and ref.get("sectionName", section) == section]
+    return min(found, key=lambda f: f[0], default=None)
+
+
+def of_port(objects, kind, namespace, service, port):
+    decided = deciding(objects, kind, "Service", namespace, service, port.get("name", ""))
+    return decided and decided[1:]
+
+
+# ---- connections to backends
+
+def expected_health(group, decided, tls):
+    if decided is None:
+        return None
+    spec, name = decided
+    passive = spec.get("passive")
+    ejection = passive is not None and [
+        passive.get("consecutiveFailures", 5), milliseconds(passive.get("baseEjectionTime", "30s")),
+        milliseconds(passive.get("maxEjectionTime", "5m")), passive.get("maxEjectedPercent", 50)]
+    return {"name": name, "id": ["group", group], "active": expected_check(spec.get("active")),
+            "passive": ejection or NO_EJECTION, "slowStart": milliseconds(spec.get("slowStart", "")),
+            "panic": spec.get("panicThresholdPercent", 50), "tls": tls}
+
+
+def expected_check(active):
+    if active is None:
+        return NO_CHECK
+    http = active.get("http", {}) if active["type"] == "HTTP" else None
+    host = active.get("tls", {}).get("hostname", "") if http is None else http.get("host", "")
+    statuses = [] if http is None else [[r["start"], r["end"]] for r in http.get("expectedStatuses", [
+        {"start": 200, "end": 399}])]
+    return [active["type"], milliseconds(active.get("interval", "5s")), milliseconds(active.get("timeout", "1s")),
+            active.get("healthyThreshold", 2), active.get("unhealthyThreshold", 3), active.get("port", 0), host,
+            "" if http is None else http.get("path", "/"), active.get("grpc", {}).get("service", ""), statuses]
+
+
+def expected_bundle(objects, namespace, refs):
+    """Those that are good count together; None: none is."""
+    texts = {name_of(o): o["data"]["ca.crt"] for o in kind_of(objects, "ConfigMap")}
+    names = [f"{namespace}/{ref['name']}" for ref in refs]
+    good = [name for name in names if "BEGIN CERTIFICATE" in texts.get(name, "")]
+    pem = "\n".join(texts[name] for name in good)
+    return [",".join(good), digest(BUNDLE_PREFIX + pem)] if good else None
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def decoded(text):
+    return base64.b64decode(text).decode()
+
+
+def expected_tls(objects, namespace, decided):
+    """What the connections are told apart by is all but the policy's name."""
+    if decided is None:
+        return None
+    validation = decided[0]["validation"]
+    sans = [[san["type"], san.get("uri", san.get("hostname"))] for san in validation.get("subjectAltNames", [])]
+    said = {"serverName": validation["hostname"], "sans": sans or [["Hostname", validation["hostname"]]],
+            "bundle": expected_bundle(objects, namespace, validation.get("caCertificateRefs", []))}
+    return said | {"id": ["tls", said], "name": decided[1]}
+
+
+def expected_balancing(spec):
+    way = spec.get("balancing", "LeastOutstanding")
+    if way != "Maglev":
+        return [way, "", ""]
+    on = spec.get("hashOn", {"type": "ClientAddress"})
+    name = on.get("name", "")
+    return [way, on["type"], name.lower() if on["type"] == "Header" else name]
+
+
+def expected_protocol(kind, is_secured, port):
+    """What is spoken to it; None: it says that something else is, or wants a policy that it does not have."""
+    said = port.get("appProtocol", "")
+    lower = said.lower()
+    usual = "HTTP/1.1" if kind == "HTTPRoute" else "HTTP/2"
+    own = ("", "http") if kind == "HTTPRoute" else ("", "grpc")
+    if said == "kubernetes.io/h2c":
+        return "HTTP/2"
+    if lower in own or (said == "kubernetes.io/ws" and kind == "HTTPRoute"):
+        return usual
+    return usual if is_secured and (lower == "https" or said == "kubernetes.io/wss") else None
+
+
+def expected_group(objects, kind, namespace, service, port):
+    """(fault or "", the group's name, what is said of its connections)"""
+    secured = of_port(objects, "BackendTLSPolicy", namespace, service, port)
+    protocol = expected_protocol(kind, secured is not None, port)
+    if protocol is None:
+        return "UnsupportedProtocol", "", None
+    name = f"{namespace}/{service}:{port['port']}" + ("/h2" if protocol == "HTTP/2" else "")
+    tls = expected_tls(objects, namespace, secured)
+    if tls is not None and tls["bundle"] is None:
+        return "", name, None
+    spec = (of_port(objects, "TransportPolicy", namespace, service, port) or [{}])[0]
+    health = of_port(objects, "HealthPolicy", namespace, service, port)
+    return "", name, {
+        "id": ["group", name], "protocol": protocol, "congestion": spec.get("congestionControl", "Cubic"),
+        "proxyHeader": spec.get("proxyProtocol", {}).get("send", ""), "balancing": expected_balancing(spec),
+        "health": expected_health(name, health, tls), "tls": tls}
+
+
+# ---- connections of clients
+
+def network(prefix):
+    address, _, length = prefix.partition("/")
+    return [address, int(length)]
+
+
+def expected_bind(objects, listeners):
+    """Listeners that share an address and port: of their policies the first one decides."""
+    found = []
+    for listener in listeners:
+        namespace, gateway, name = listener.name.split("/")
+        found.append(deciding(objects, "TransportPolicy", "Gateway", namespace, gateway, name))
+    _, spec, _ = min((f for f in found if f is not None), key=lambda f: f[0], default=(None, {}, ""))
+    proxy = spec.get("proxyProtocol")
+    return {"kind": listeners[0].spec["protocol"], "congestion": spec.get("congestionControl", "Cubic"),
+            "trusted": proxy and sorted(network(p) for p in proxy.get("trustedPrefixes", []))}
+
+
+def expected_identity(objects, namespace, ref):
+    secrets = {name_of(o): o for o in kind_of(objects, "Secret")}
+    name = f"{namespace}/{ref['name']}"
+    return [name, digest(decoded(secrets[name]["data"]["tls.crt"]))] if name in secrets else None
+
+
+def expected_clients(objects, namespace, tls, spec):
+    """What a port's own entry says counts there in place of the default."""
+    frontend = tls.get("frontend", {})
+    of_port_ = [entry["tls"] for entry in frontend.get("perPort", []) if entry["port"] == spec["port"]]
+    validation = (of_port_ + [frontend.get("default", {})])[0].get("validation")
+    if spec["protocol"] != "HTTPS" or validation is None:
+        return {"clients": "", "bundle": None}
+    return {"clients": validation.get("mode", "AllowValidOnly"),
+            "bundle": expected_bundle(objects, namespace, validation["caCertificateRefs"])}
+
+
+def expected_securing(objects, listener):
+    """Whom a listener's clients see, who they have to be, and whom backends see."""
+    namespace, tls, spec = listener.name.split("/")[0], listener.gateway["spec"].get("tls", {}), listener.spec
+    own = tls.get("backend", {}).get("clientCertificateRef")
+    identities = [expected_identity(objects, namespace, ref) for ref in spec.get("tls", {}).get("certificateRefs", [])]
+    return {"protocol": spec["protocol"], "identities": identities,
+            "identity": own and expected_identity(objects, namespace, own),
+            **expected_clients(objects, namespace, tls, spec)}
