@@ -182,15 +182,15 @@ class Around:
     def tls(self):
         """By a policy without a CA that is one nobody may connect."""
         rng = self.rng
-        names = some(rng, NAMES + ("none", "absent"), 1, 3)
+        names = some(rng, NAMES + ("none", "absent"), 1, 3) if rng.random() < 0.5 else ["one"]
         refs = [{"group": "", "kind": "ConfigMap", "name": n} for n in names]
-        validation = {"hostname": rng.choice(("x.com", "y.com")), "caCertificateRefs": refs}
+        validation = {"hostname": rng.choice(("x.com", "x.com", "x.com", "y.com")), "caCertificateRefs": refs}
         if rng.random() < 0.1:
             validation = {"hostname": "x.com", "wellKnownCACertificates": "System"}  # there are none
         sans = ({"type": "Hostname", "hostname": "*.x.com"}, {"type": "URI", "uri": "spiffe://x.com/a"},
-                {"type": "Hostname", "hostname": "z.com"})
-        if rng.random() < 0.5:
-            validation["subjectAltNames"] = some(rng, sans, 1, 3)
+                {"type": "Hostname", "hostname": "z.com"}, {"type": "URI", "uri": "spiffe://x.com/b"})
+        if rng.random() < 0.7:
+            validation["subjectAltNames"] = some(rng, sans, 1, rng.choice((1, 3)))
         return {"validation": validation}
 
     def all_policies(self):
