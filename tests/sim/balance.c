@@ -57,6 +57,8 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
              c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_")},
         {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
          family(c, "tcp_end_")},
+        {"connections of HTTP/2", c[STAT_h2_sessions_accepted] + c[STAT_h2_sessions_opened],
+         family(c, "h2_session_end_")},
         {"client connections", c[STAT_proxy_conns_accepted], family(c, "proxy_conn_end_")},
         {"requests", c[STAT_proxy_requests], family(c, "proxy_end_")},
         {"copies of requests", c[STAT_proxy_mirrors], family(c, "proxy_mirror_end_")},

@@ -62,9 +62,15 @@ static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t po
                            struct tcp_listening *ret)
 {
     const struct sim_host *h = owner;
-    ret->bind = 0;
+    ret->bind = port == SIM_BACKEND_PORT ? SIM_BIND_H1 : SIM_BIND_H2;
     ret->congestion = sim_congestion_of(&h->sim->plan, h->number);
-    return port == SIM_BACKEND_PORT;
+    return port == SIM_BACKEND_PORT || (port == SIM_BACKEND_H2_PORT && h->h2 != NULL);
+}
+
+static bool accept_backend(void *owner, struct stream *s, uint32_t bind)
+{
+    struct sim_host *h = owner;
+    return bind == SIM_BIND_H2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false);
 }
 
 static void attach(struct sim *s, bool is_box, unsigned number)
@@ -104,7 +110,7 @@ static void begin(struct sim *s)
     s->n_hosts = s->plan.n_clients + s->plan.n_backends;
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct tcp_upcalls upcalls = {i < s->plan.n_clients ? listen_nowhere : listen_backend,
-                                      sim_server_accept, &s->hosts[i]};
+                                      accept_backend, &s->hosts[i]};
         attach(s, false, i);
         sim_host_new(&s->hosts[i], s, i, sim_host_port(i), &upcalls);
     }
@@ -242,7 +248,8 @@ static void run_sessions(struct sim *s)
 static bool hosts_are_empty(const struct sim *s)
 {
     for (unsigned i = 0; i < s->n_hosts; i++) {
-        if (tcp_conn_count(s->hosts[i].tcp) > 0)
+        const struct sim_host *h = &s->hosts[i];
+        if (tcp_conn_count(h->tcp) > 0 || (h->h2 != NULL && !sim_h2_is_empty(h->h2)))
             return false;
     }
     return true;

@@ -19,8 +19,9 @@
 
 struct rte_mempool;
 
-#define SIM_PORT 80u           /* where the appliance listens */
-#define SIM_BACKEND_PORT 8000u /* where backends listen */
+#define SIM_PORT 80u                               /* where the appliance listens */
+#define SIM_BACKEND_PORT 8000u                     /* where backends listen */
+#define SIM_BACKEND_H2_PORT (SIM_BACKEND_PORT + 2) /* likewise, and speak HTTP/2 */
 #define SIM_CHECK_PATH "/healthz"
 #define SIM_START_US 1000000u /* the clock does not begin at 0 */
 

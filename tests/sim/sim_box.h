@@ -7,7 +7,7 @@
 
 #include "abi/stats.h"
 #include "base/rng.h"
-#include "sim_limits.h"
+#include "sim_plan.h"
 #include "sim_watch.h"
 
 #include <stdbool.h>
@@ -16,11 +16,8 @@
 struct sim;
 struct worker;
 
-/* Endpoint groups. Group b's rule has two backends of weights that images change. */
 /* Places for what routes had, of a worker: fewer than there are routes. */
 #define SIM_BOX_ROUTES 3u
-
-enum sim_group { SIM_GROUP_A = 1, SIM_GROUP_B1, SIM_GROUP_B2, SIM_GROUP_EMPTY, SIM_GROUP_END };
 
 struct sim_box {
     struct sim *sim;

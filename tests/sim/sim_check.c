@@ -4,16 +4,19 @@
  * another end, and what a calm world does not allow.
  */
 #include "base/assert.h"
+#include "base/container.h"
 #include "sim.h"
 #include "tcp/tcp_priv.h"
 #include "worker.h"
 
 #include <string.h>
 
-/* A cut answer resets the connection, and with it what the client has not read of those before. */
+/* A cut answer resets the connection, and with it what the client has not read of those before. A
+ * stream of HTTP/2 takes none with it. */
 static bool has_poison(const struct sim *s, const struct sim_session *session)
 {
-    for (uint32_t i = 0; i < session->n_requests && session->pipeline > 1; i++) {
+    bool is_shared = session->pipeline > 1 && !session->is_h2;
+    for (uint32_t i = 0; i < session->n_requests && is_shared; i++) {
         if (sim_order_is_excuse(s->plan.requests[session->first_request + i].order))
             return true;
     }
@@ -27,12 +30,13 @@ static bool is_answered_unread(const struct sim_request *q)
 }
 
 /* Then it throws away what comes, for a while, and then resets: an answer that was lost before that
- * is lost for good, also one to a request before it. */
+ * is lost for good, also one to a request before it. By HTTP/2 only the stream ends, behind the
+ * answer (RFC 9113, section 8.1). */
 static bool is_lost_with_reset(const struct sim *s, const struct sim_session *session,
                                const struct sim_request *q)
 {
     const struct sim_request *end = &s->plan.requests[session->first_request + session->n_requests];
-    for (; q < end && !s->plan.is_calm; q++) {
+    for (; q < end && !s->plan.is_calm && !session->is_h2; q++) {
         if (is_answered_unread(q))
             return true;
         if (session->pipeline == 1)
@@ -57,9 +61,35 @@ static bool is_excused(const struct sim *s, const struct sim_session *session,
     return s->plan.has_races && (q->up_bytes > 0 || !sim_is_repeatable(q));
 }
 
+/* Does the request go by HTTP/2, on either side? */
+static bool is_by_h2(const struct sim *s, const struct sim_session *session,
+                     const struct sim_request *q)
+{
+    return session->is_h2 || (s->plan.h2_groups != 0 && q->target == SIM_TARGET_group_b);
+}
+
+/* Bytes of bodies that share its connections, or may: those of all such requests. */
+static uint64_t shared_bytes(const struct sim *s, const struct sim_session *session,
+                             const struct sim_request *q)
+{
+    uint64_t sum = 0;
+    if (!is_by_h2(s, session, q))
+        return (uint64_t)q->up_bytes + q->down_bytes;
+    for (uint32_t i = 0; i < s->plan.n_sessions; i++) {
+        const struct sim_session *other = &s->plan.sessions[i];
+        for (uint32_t k = 0; k < other->n_requests; k++) {
+            const struct sim_request *p = &s->plan.requests[other->first_request + k];
+            if (is_by_h2(s, other, p))
+                sum += (uint64_t)p->up_bytes + p->down_bytes;
+        }
+    }
+    return sum;
+}
+
 /* An upper bound for how long a request may take in a calm world: slow start and windows of the
  * hosts, over both LANs one after the other, and what the plan waits for. */
-static uint64_t patience_us(const struct sim *s, const struct sim_request *q)
+static uint64_t patience_us(const struct sim *s, const struct sim_session *session,
+                            const struct sim_request *q)
 {
     uint64_t rtt_us = 1000;
     for (unsigned lan = 0; lan < 2; lan++) {
@@ -69,7 +99,7 @@ static uint64_t patience_us(const struct sim *s, const struct sim_request *q)
     uint32_t window = s->plan.host_window_bytes < s->plan.host_buffer_bytes
                           ? s->plan.host_window_bytes
                           : s->plan.host_buffer_bytes;
-    uint64_t rounds = 30 + 2 * ((uint64_t)q->up_bytes + q->down_bytes) / window;
+    uint64_t rounds = 30 + 2 * shared_bytes(s, session, q) / window;
     return q->delay_ms * 1000ull + rounds * rtt_us;
 }
 
@@ -80,7 +110,7 @@ static void check_calm(struct sim *s, const struct sim_session *session,
     bool is_slow = session->read_pace != 0 || session->write_pace != 0 || session->pipeline > 1;
     if (!s->plan.is_calm || is_slow || s->wires.n_full > 0 || s->wires.n_marked > 0)
         return;
-    uint64_t patience = patience_us(s, q) + (q->expects_continue ? 1000000 : 0);
+    uint64_t patience = patience_us(s, session, q) + (q->expects_continue ? 1000000 : 0);
     if (q->took_us > patience)
         sim_fail(s, "request %u took %lu us, more than %lu", q->id, q->took_us, patience);
 }
@@ -240,9 +270,45 @@ static void check_health_checks(struct sim *s)
         sim_fail(s, "%lu checks failed, though nothing was lost", bad);
 }
 
+/* The books of HTTP/2 of one machine. Nobody breaks its rules, runs out of memory where there is
+ * enough, or keeps others busy with frames; and in the end there is nothing. */
+static void check_h2(struct sim *s, const char *who, const uint64_t *c)
+{
+    static const enum stat_id never[] = {
+        STAT_h2_session_end_fault, STAT_h2_session_end_calm, STAT_h2_session_end_memory,
+        STAT_h2_streams_faulty,    STAT_h2_streams_overrun,  STAT_h2_streams_now,
+        STAT_h2_sessions_now,      STAT_h2_heap_bytes_now,   STAT_h2_heap_refused};
+    for (unsigned i = 0; i < array_len(never); i++) {
+        if (c[never[i]] > 0)
+            sim_fail(s, "%s: %s is %lu", who, stat_name(never[i]), c[never[i]]);
+    }
+    uint64_t begun = c[STAT_h2_sessions_accepted] + c[STAT_h2_sessions_opened];
+    uint64_t ended =
+        c[STAT_h2_session_end_done] + c[STAT_h2_session_end_lost] + c[STAT_h2_session_end_aborted];
+    if (begun != ended)
+        sim_fail(s, "%s: %lu sessions of HTTP/2 began, %lu ended", who, begun, ended);
+}
+
+/* The same of all machines. */
+static void check_all_h2(struct sim *s)
+{
+    uint64_t sums[STAT_COUNT];
+    for (unsigned id = 0; id < STAT_COUNT; id++)
+        sums[id] = sim_box_stat(&s->box, id);
+    if (!s->plan.is_short)
+        check_h2(s, "the appliance", sums);
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        const struct sim_host *h = &s->hosts[i];
+        check_h2(s, s->wires.ports[i].name, h->stats.counters);
+        if (h->h2 != NULL && !sim_h2_is_empty(h->h2))
+            sim_fail(s, "%s: something of HTTP/2 is left", s->wires.ports[i].name);
+    }
+}
+
 void sim_check(struct sim *s)
 {
     sim_box_check(&s->box);
+    check_all_h2(s);
     if (s->plan.crowd.n > 0)
         sim_crowd_check(&s->crowd);
     uint64_t shed = sim_box_stat(&s->box, STAT_tcp_shed_memory);

@@ -61,6 +61,12 @@ static bool can_repeat(const struct sim_client *c)
     return true;
 }
 
+void sim_client_refused(struct sim_client *c)
+{
+    sim_note(c->sim, "request %u: refused unseen", c->requests[0].id + c->next_answer);
+    c->may_reopen = true;
+}
+
 /* May the session go on with another connection? When the appliance had announced that it closes;
  * or might close, and what would be sent again may be. */
 static bool can_reopen(const struct sim_client *c)
@@ -118,12 +124,12 @@ static void note_session(struct sim_client *c)
 {
     const struct sim_session *p = c->plan;
     sim_note(c->sim,
-             "session of requests %u to %u: client %u%s%s%s, pipeline %u, think %u ms, read "
+             "session of requests %u to %u: client %u%s%s%s%s, pipeline %u, think %u ms, read "
              "%u/ms, write %u/ms, abort at %u",
              p->first_request, p->first_request + p->n_requests - 1, p->client,
              p->is_ip6 ? ", IPv6" : "", p->is_http10 ? ", HTTP/1.0" : "",
-             p->closes_half ? ", closes half" : "", p->pipeline, p->think_ms, p->read_pace,
-             p->write_pace, p->abort_at);
+             p->is_h2 ? ", HTTP/2" : "", p->closes_half ? ", closes half" : "", p->pipeline,
+             p->think_ms, p->read_pace, p->write_pace, p->abort_at);
     for (uint32_t i = c->next_answer; i < p->n_requests; i++) {
         const struct sim_request *q = &c->requests[i];
         sim_note(c->sim,
@@ -134,16 +140,25 @@ static void note_session(struct sim_client *c)
     }
 }
 
-static void open_connection(struct sim_client *c)
+static bool open_tcp(struct sim_client *c)
 {
-    note_session(c);
     struct tcp_open_args args = {.remote = c->plan->is_ip6 ? c->sim->vip6 : c->sim->vip4,
                                  .remote_port = SIM_PORT,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     args.congestion = sim_congestion_of(&c->sim->plan, c->plan->first_request);
-    enum tcp_open_fault fault = tcp_open(c->host->tcp, &args, &c->stream);
+    return tcp_open(c->host->tcp, &args, &c->stream) == TCP_OPEN_OK;
+}
+
+static void open_connection(struct sim_client *c)
+{
+    note_session(c);
+    bool is_open = true;
+    if (c->plan->is_h2)
+        c->stream = sim_h2_connect(c->host->h2, c);
+    else
+        is_open = open_tcp(c);
     c->host->is_awake = true;
-    if (fault != TCP_OPEN_OK) {
+    if (!is_open) {
         c->stream = NULL;
         end_session(c, false);
         return;

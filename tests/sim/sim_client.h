@@ -52,6 +52,9 @@ void sim_client_stop(struct sim_client *c);
 /* A request that the session will not hear of any more. For sim_client*.c. */
 void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome);
 
+/* What it has asked and has no answer to was never looked at, and its stream is about to break. */
+void sim_client_refused(struct sim_client *c);
+
 /* Takes what is there of answers, as far as the client's pace allows. Returns true if anything
  * moved. For sim_client.c. */
 bool sim_client_read(struct sim_client *c);

@@ -115,6 +115,12 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
     }
 }
 
+/* Do the group's backends speak HTTP/2? */
+static bool is_h2(const struct sim_box *box, uint32_t group)
+{
+    return (box->sim->plan.h2_groups >> group & 1) != 0;
+}
+
 /* By which endpoints rest soon and briefly, and begin slowly. It may never be the reason why a
  * request fails: when too few are left, all get requests. */
 static void set_ejection(const struct sim_box *box, uint32_t group, struct image_health *h)
@@ -147,7 +153,8 @@ static void add_health(const struct sim_box *box, struct image_builder *b, uint3
 {
     const struct sim_plan *plan = &box->sim->plan;
     bool is_checked = plan->is_checked && !box->is_settled;
-    bool is_http = is_checked && (group + plan->seed) % 2 == 0;
+    /* A check by HTTP speaks HTTP/1. */
+    bool is_http = is_checked && (group + plan->seed) % 2 == 0 && !is_h2(box, group);
     struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
     spec.numbers.panic_percent = 50;
     if (!plan->ejects && !is_checked)
@@ -191,6 +198,9 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
         add_health(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
+        ASSERT(fault == 0);
+        if (is_h2(box, group))
+            fault = image_builder_group_protocol(b, group, IMAGE_BACKEND_HTTP2);
         ASSERT(fault == 0);
         if (is_hashed(box, group))
             fault = image_builder_group_balancing(b, group, &by_client);
@@ -263,7 +273,7 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
         bool is_ip6 = (group + i + plan->seed) % 3 == 0;
         r.endpoints[r.record.count++] =
             (struct endpoint){.addr = is_ip6 ? host->addr6 : host->addr4,
-                              .port = SIM_BACKEND_PORT,
+                              .port = is_h2(box, group) ? SIM_BACKEND_H2_PORT : SIM_BACKEND_PORT,
                               .weight = 1,
                               .flags = is_ready ? ENDPOINT_READY | ENDPOINT_SERVING
                                                 : ENDPOINT_SERVING | ENDPOINT_TERMINATING};

@@ -72,6 +72,8 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
     h->tcp = tcp_new(&h->core, h->net, &tcp, upcalls);
     net_set_tcp(h->net, h->tcp, &tcp_ops);
     configure(h);
+    if (sim_speaks_h2(plan, number))
+        h->h2 = sim_h2_new(h);
 }
 
 bool sim_host_poll(struct sim_host *h, uint64_t now_us)
@@ -83,6 +85,8 @@ bool sim_host_poll(struct sim_host *h, uint64_t now_us)
     n += wheel_run(&h->core.wheel, now_us, TIMERS_MAX);
     n += net_poll(h->net);
     n += tcp_poll(h->tcp);
+    if (h->h2 != NULL)
+        n += sim_h2_poll(h->h2);
     n += port_tx_flush(&h->core);
     return n > 0;
 }
@@ -96,6 +100,8 @@ uint64_t sim_host_next_us(const struct sim_host *h)
 
 void sim_host_free(struct sim_host *h)
 {
+    if (h->h2 != NULL)
+        sim_h2_free(h->h2);
     tcp_done(h->tcp);
     net_done(h->net);
     ports_leave(&h->core);

@@ -204,6 +204,36 @@ static void plan_session(struct sim_plan *p, struct rng *r, const struct sim_tra
     p->n_sessions++;
 }
 
+/* In one run of three clients speak HTTP/2, but for some; in one of three backends of group b do.
+ * Only of WebSocket they know nothing. */
+static void plan_h2(struct sim_plan *p)
+{
+    struct rng r = {p->seed ^ 0x687474702f32};
+    bool has_clients = sim_one_in(&r, 3);
+    bool has_backends = sim_one_in(&r, 3);
+    uint32_t groups = sim_between(&r, 1, 3);
+    if (has_backends && !p->has_tunnels)
+        p->h2_groups = groups << SIM_GROUP_B1;
+    p->h2_closes_idle = sim_one_in(&r, 2);
+    bool has_both = sim_one_in(&r, 2);
+    for (uint32_t i = 0; i < p->n_sessions && has_clients; i++) {
+        struct sim_session *s = &p->sessions[i];
+        bool has_tunnel = p->requests[s->first_request + s->n_requests - 1].is_tunnel;
+        s->is_h2 = !s->is_http10 && !has_tunnel && !(has_both && sim_one_in(&r, 3));
+    }
+}
+
+bool sim_speaks_h2(const struct sim_plan *p, unsigned number)
+{
+    if (number >= p->n_clients)
+        return p->h2_groups != 0;
+    for (uint32_t i = 0; i < p->n_sessions; i++) {
+        if (p->sessions[i].is_h2 && p->sessions[i].client == number)
+            return true;
+    }
+    return false;
+}
+
 /* The same whatever the seed: 8 kept connections with 64 requests each, 100 bytes an answer, on
  * wires that hand on what gathered in 100 us. */
 static void plan_steady(struct sim_plan *p)
@@ -299,5 +329,6 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     }
     for (uint32_t i = 0; i < sessions; i++)
         plan_session(p, &r, &t);
+    plan_h2(p);
     ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);
 }

@@ -124,6 +124,9 @@ enum sim_order {
         SIM_ORDER_COUNT
 };
 
+/* Endpoint groups. Group b's rule has two backends of weights that images change. */
+enum sim_group { SIM_GROUP_A = 1, SIM_GROUP_B1, SIM_GROUP_B2, SIM_GROUP_EMPTY, SIM_GROUP_END };
+
 /* Where a request is meant to go, and what must come back. */
 #define SIM_TARGET_LIST(X)                                                                         \
     X(group_a, "/a/", 200)                                                                         \
@@ -187,6 +190,7 @@ struct sim_session {
     uint32_t client; /* host */
     bool is_ip6;
     bool is_http10;    /* one request, no keep-alive */
+    bool is_h2;        /* goes by HTTP/2: sim_h2.h */
     bool closes_half;  /* ends its direction after the last request, before the answers */
     uint32_t pipeline; /* requests under way at once */
     uint64_t start_us;
@@ -211,6 +215,8 @@ struct sim_plan {
     bool is_retried;   /* each rule has a retry policy; what went wrong does so once */
     bool has_tunnels;
     bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
+    uint32_t h2_groups;       /* groups (bits) whose backends speak HTTP/2 */
+    bool h2_closes_idle;      /* clients end connections of HTTP/2 that rest */
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
@@ -238,6 +244,9 @@ struct sim_plan {
 
 /* Makes the plan of `seed`; `world` SIM_WORLD_COUNT: the seed picks one. */
 void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world);
+
+/* Does the host `number` speak HTTP/2? */
+bool sim_speaks_h2(const struct sim_plan *p, unsigned number);
 
 /* "two_workers" and so on. */
 const char *sim_world_name(enum sim_world world);

@@ -70,7 +70,7 @@ static void answer_check(struct sim_server *c)
 {
     struct slice answer = SLICE_LIT("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     if (!sim_head_has(&c->head, "User-Agent", "sluice-health") ||
-        !sim_head_has(&c->head, "Connection", "close"))
+        sim_head_has(&c->head, "Connection", "close") == c->is_h2)
         sim_fail(c->sim, "a health check is %.80s", c->head.text);
     stream_write(c->stream, &answer, 1); /* there is room: nothing was written before */
     close_connection(c);
@@ -282,16 +282,18 @@ static void run(struct sim_server *c)
         close_connection(c);
 }
 
-bool sim_server_accept(void *owner, struct stream *s, uint32_t bind)
+bool sim_server_accept(struct sim_host *host, struct stream *s, bool is_h2)
 {
-    struct sim_host *host = owner;
     struct sim *sim = host->sim;
     for (unsigned i = 0; i < SIM_SERVER_CONNS_MAX; i++) {
         struct sim_server *c = &sim->servers[i];
         if (c->stream != NULL)
             continue;
-        *c = (struct sim_server){
-            .sim = sim, .host = host, .stream = s, .timer = {.on_expire = on_timer}};
+        *c = (struct sim_server){.sim = sim,
+                                 .host = host,
+                                 .stream = s,
+                                 .timer = {.on_expire = on_timer},
+                                 .is_h2 = is_h2};
         s->on_event = on_event;
         s->owner = c;
         return true;

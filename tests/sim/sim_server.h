@@ -11,6 +11,9 @@
 
 #define SIM_SERVER_CONNS_MAX 512u
 
+/* What backends speak at a port. */
+enum sim_bind { SIM_BIND_H1, SIM_BIND_H2 };
+
 struct sim;
 struct sim_host;
 
@@ -26,10 +29,11 @@ struct sim_server {
     bool is_hanging;
     bool has_shut; /* of a tunnel: all of the answer is with tcp */
     bool closes;   /* after the answer */
+    bool is_h2;    /* the other end of the stream is a gate (sim_gate.h) */
     struct sim_out out;
     struct sim_head head;
     struct sim_in in;
 };
 
-/* For tcp's upcalls: a connection to a backend. */
-bool sim_server_accept(void *host, struct stream *s, uint32_t bind);
+/* A connection to a backend, or a pipe behind which HTTP/2 is spoken. False: there is no room. */
+bool sim_server_accept(struct sim_host *host, struct stream *s, bool is_h2);
