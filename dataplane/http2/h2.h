@@ -42,6 +42,10 @@ struct h2_session;
 #define H2_WASTE_BYTES_MAX 65536u
 /* How long a client has to hear that it should ask no more, before what it asks then is refused. */
 #define H2_DRAIN_MS 1000u
+/* How long a client may still send when our last answer has gone out, and how much of that is
+ * thrown away; as with HTTP/1 (http_server.h, DRAIN). */
+#define H2_LINGER_MS 5000u
+#define H2_LINGER_BYTES_MAX (1u * 1024u * 1024u)
 /* Fields of a head that goes out. */
 #define H2_FIELDS_OUT_MAX 320u
 /* What frames may cost: two hundred resets at once, and then five a second; or 400 pings, and ten a
@@ -120,10 +124,14 @@ bool h2_session_put_preface(struct h2_session *s, struct slice bytes);
 void *h2_session_owner(const struct h2_session *s);
 
 /* Says goodbye (GOAWAY): streams that there are go on, and when the last one has ended, so does the
- * session: on_end comes from the loop. */
+ * session: on_end comes from the loop, of a server when the peer has ended, too, or H2_LINGER_MS
+ * later: what it still sends would be answered by a reset, which takes our last answers with it. */
 void h2_session_shutdown(struct h2_session *s);
 
-/* Ends it, in good order if it has no stream, else with all of them; on_end comes before it
+/* Was it told to? */
+bool h2_session_is_draining(const struct h2_session *s);
+
+/* Ends it at once, in good order if it has no stream, else with all of them; on_end comes before it
  * returns, or if its own event is under way, after that. */
 void h2_session_close(struct h2_session *s);
 

@@ -114,7 +114,7 @@ struct h2_session {
     struct list_node ready;
     struct list_node wanting;
     struct wheel_timer kick;
-    struct wheel_timer drain; /* of a goodbye that the peer does not confirm */
+    struct wheel_timer drain; /* of a goodbye that the peer does not confirm, or of lingering */
     struct stream_addrs addrs;
     uint32_t n_streams; /* not released */
     unsigned dispatching;
@@ -150,9 +150,12 @@ struct h2_session {
     bool is_early;   /* before it is open, somebody has written */
     bool is_goodbye; /* no more requests by it */
     bool is_draining;
+    bool is_ending;    /* all is said; see h2_end.c */
+    bool is_lingering; /* ... and the client's end awaited */
     bool has_answered;
     bool is_wake_due; /* there may be room for those that want some */
     bool is_close_owed;
+    uint32_t linger_bytes; /* thrown away */
 };
 
 static inline struct h2_stream *h2_stream_of(const struct stream *s)
@@ -220,6 +223,18 @@ size_t h2_stream_readable(const struct h2_stream *x);
 void h2_stream_free(struct h2_stream *x);
 /* Gives a head's buffer back. */
 void h2_put_head(struct h2 *h, struct http_head_buf **head);
+
+/* ---- h2_end.c ---- */
+/* Is nothing under way, but what came whole and is not read yet? */
+bool h2_session_is_whole(const struct h2_session *s);
+/* It has to end as `why` says, when nothing keeps it any more: the end of each entry then. */
+void h2_session_end(struct h2_session *s);
+/* It ends now, whatever there is. */
+void h2_session_finish(struct h2_session *s);
+/* The client whose end was awaited has ended, or takes too long. */
+void h2_session_end_lower(struct h2_session *s);
+/* Throws away what he sends until then. */
+void h2_session_skip_lower(struct h2_session *s);
 
 /* ---- h2_session.c ---- */
 /* Sends, in this step of the loop or in the next one, and tells who has to be told. */

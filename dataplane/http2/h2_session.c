@@ -90,92 +90,6 @@ static bool is_spent(const struct h2_session *s)
            !nghttp2_session_want_write(s->ng);
 }
 
-/* Its streams hear that it is over, and let go. */
-static void end_streams(struct h2_session *s)
-{
-    LIST_EACH_SAFE (it, next, &s->streams) {
-        struct h2_stream *x = container_of(it, struct h2_stream, link);
-        bool is_told = x->is_released || x->is_new;
-        if (x->is_new && x->head != NULL)
-            h2_put_head(s->h2, &x->head);
-        if (x->is_new)
-            s->n_streams--;
-        x->is_released |= x->is_new;
-        x->is_new = false;
-        x->is_closed = true;
-        if (x->end == STREAM_END_OPEN)
-            x->end = h2_stream_end_of(x, false, s->end);
-        if (!is_told)
-            x->stream.on_event(&x->stream, STREAM_CLOSED);
-        else
-            h2_stream_free(x);
-    }
-    ASSERT(list_is_empty(&s->streams) && s->n_streams == 0);
-}
-
-static void count_end(struct h2_session *s)
-{
-    static const enum stat_id counters[] = {
-        [H2_WHY_DONE] = STAT_h2_session_end_done,
-        [H2_WHY_LOST] = STAT_h2_session_end_lost,
-        [H2_WHY_FAULT] = STAT_h2_session_end_fault,
-        [H2_WHY_CALM] = STAT_h2_session_end_calm,
-        [H2_WHY_MEMORY] = STAT_h2_session_end_memory,
-        [H2_WHY_ABORTED] = STAT_h2_session_end_aborted,
-    };
-    ASSERT(s->why != H2_WHY_OPEN && (unsigned)s->why < array_len(counters));
-    stat_inc(s->h2->core, counters[s->why]);
-    s->h2->core->stats->counters[STAT_h2_sessions_now]--;
-}
-
-/* What the peer still hears. */
-static void say_goodbye(struct h2_session *s)
-{
-    static const uint32_t errors[] = {
-        [H2_WHY_DONE] = NGHTTP2_NO_ERROR,          [H2_WHY_FAULT] = NGHTTP2_PROTOCOL_ERROR,
-        [H2_WHY_CALM] = NGHTTP2_ENHANCE_YOUR_CALM, [H2_WHY_MEMORY] = NGHTTP2_INTERNAL_ERROR,
-        [H2_WHY_ABORTED] = NGHTTP2_NO_ERROR,
-    };
-    if (s->why == H2_WHY_LOST)
-        return;
-    nghttp2_session_terminate_session(s->ng, errors[s->why]); /* nothing if that was said */
-    h2_flush(s);
-}
-
-/* Nobody will read what still comes; but it must not turn our last words into a reset. */
-static void let_lower_go(struct h2_session *s)
-{
-    struct stream *lower = s->lower;
-    s->lower = NULL;
-    if (s->why != H2_WHY_LOST)
-        stream_consume(lower, stream_readable(lower));
-    stream_release(lower);
-}
-
-static void free_session(struct h2_session *s)
-{
-    h2_put_head(s->h2, &s->partial.buf);
-    h2_give(s->h2, s->spill);
-    nghttp2_session_del(s->ng);
-    wheel_disarm(&s->h2->core->wheel, &s->kick);
-    wheel_disarm(&s->h2->core->wheel, &s->drain);
-    pool_put(&s->h2->sessions, s);
-}
-
-static void finish(struct h2_session *s)
-{
-    s->dispatching++;
-    if (s->end == STREAM_END_OPEN)
-        s->end = STREAM_END_RESET;
-    if (s->why != H2_WHY_LOST && s->is_open)
-        say_goodbye(s);
-    end_streams(s);
-    let_lower_go(s);
-    count_end(s);
-    s->ops->on_end(s);
-    free_session(s);
-}
-
 static void tell_phase(struct h2_session *s)
 {
     enum h2_phase phase = s->partial.buf != NULL ? H2_HEAD : s->n_streams > 0 ? H2_BUSY : H2_IDLE;
@@ -202,10 +116,10 @@ static void leave(struct h2_session *s)
     if (s->why == H2_WHY_OPEN && is_spent(s))
         s->why = s->is_draining || s->is_goodbye ? H2_WHY_DONE : H2_WHY_FAULT;
     s->dispatching--;
-    if (s->why != H2_WHY_OPEN)
-        finish(s);
-    else
+    if (s->why == H2_WHY_OPEN)
         tell_phase(s);
+    else
+        h2_session_end(s);
 }
 
 static void on_kick(struct wheel_timer *timer, uint64_t now_us)
@@ -239,6 +153,10 @@ void h2_session_say_last(struct h2_session *s)
 static void on_drain(struct wheel_timer *timer, uint64_t now_us)
 {
     struct h2_session *s = container_of(timer, struct h2_session, drain);
+    if (s->is_lingering) {
+        h2_session_end_lower(s);
+        return;
+    }
     s->dispatching++;
     h2_session_say_last(s);
     leave(s);
@@ -264,6 +182,12 @@ static void on_lower(struct stream *lower, unsigned events)
 {
     struct h2_session *s = lower->owner;
     ASSERT(s->lower == lower && s->dispatching == 0);
+    if (s->is_lingering) {
+        h2_session_skip_lower(s);
+        if ((events & STREAM_CLOSED) != 0 || stream_is_eof(lower))
+            h2_session_end_lower(s);
+        return;
+    }
     s->dispatching++;
     if ((events & STREAM_CLOSED) != 0)
         on_lower_end(s);
@@ -276,7 +200,7 @@ static void on_lower(struct stream *lower, unsigned events)
     bool is_going = s->why == H2_WHY_OPEN && s->is_open;
     if (is_going && (events & STREAM_READABLE) != 0 && h2_feed(s) && stream_is_eof(lower)) {
         s->end = STREAM_END_RESET;
-        h2_session_doom(s, s->n_streams == 0 ? H2_WHY_DONE : H2_WHY_LOST);
+        h2_session_doom(s, h2_session_is_whole(s) ? H2_WHY_DONE : H2_WHY_LOST);
     }
     leave(s);
 }
@@ -407,6 +331,11 @@ void *h2_session_owner(const struct h2_session *s)
     return s->owner;
 }
 
+bool h2_session_is_draining(const struct h2_session *s)
+{
+    return s->is_draining;
+}
+
 void h2_session_shutdown(struct h2_session *s)
 {
     if (s->is_draining || s->why != H2_WHY_OPEN)
@@ -424,7 +353,7 @@ static void close_for(struct h2_session *s, enum h2_why why)
         s->why = why;
     h2_put_head(s->h2, &s->partial.buf);
     if (s->dispatching == 0)
-        finish(s);
+        h2_session_finish(s);
 }
 
 void h2_session_close(struct h2_session *s)

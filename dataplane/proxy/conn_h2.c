@@ -101,6 +101,11 @@ void conn_h2_timeout(struct proxy_conn *c)
         h2_session_calm(c->h2);
         return;
     }
+    if (h2_session_is_draining(c->h2)) { /* it does not take our goodbye */
+        h2_session_close(c->h2);
+        return;
+    }
     stat_inc(c->proxy->core, STAT_proxy_conns_idle_timeout);
-    h2_session_close(c->h2);
+    h2_session_shutdown(c->h2);
+    proxy_conn_arm(c, H2_DRAIN_MS + c->proxy->config.drain_ms);
 }

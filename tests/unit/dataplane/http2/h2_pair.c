@@ -261,6 +261,8 @@ static bool step(struct pair *p)
     bool did = wheel_run(&p->core.wheel, p->core.now_us, 1000) > 0;
     did |= fake_stream_dispatch(&p->server_lower);
     did |= fake_stream_dispatch(&p->client_lower);
+    if (p->is_cut)
+        return did;
     did |= carry(&p->server_lower, &p->client_lower, p->step);
     did |= carry(&p->client_lower, &p->server_lower, p->step);
     return did;

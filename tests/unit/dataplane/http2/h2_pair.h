@@ -62,6 +62,7 @@ struct pair {
     struct pair_served served[PAIR_CALLS_MAX];
     unsigned n_served; /* heard of */
     size_t step;       /* bytes that go over at once */
+    bool is_cut;       /* nothing goes over */
 };
 
 /* Both sides, whose lower streams take `room` bytes each; `config` NULL: enough of everything. */

@@ -134,6 +134,48 @@ TEST(a_server_that_says_goodbye_finishes_what_it_has)
     pair_done(&p);
 }
 
+/* All was answered and all is said, and nothing of it has come to the client. */
+static void end_unheard(void)
+{
+    pair_init(&p, 100000, NULL);
+    struct pair_call *c = pair_ask(&p, "/echo", body(1000));
+    pair_run(&p);
+    check_answered(c, 200);
+    p.is_cut = true;
+    h2_session_shutdown(p.server);
+    pair_wait(&p, H2_DRAIN_MS + 10);
+    CHECK(p.server != NULL && p.server_lower.is_shutdown && !p.server_lower.is_released);
+}
+
+/* It would be a reset, and take the answer with it. */
+TEST(a_server_that_is_done_takes_what_its_client_still_sends)
+{
+    end_unheard();
+    fake_stream_push(&p.server_lower, SLICE_LIT("as it does not know that"));
+    pair_wait(&p, 1);
+    CHECK_EQ(stream_readable(&p.server_lower.stream), 0);
+    CHECK(!p.server_lower.is_released);
+    fake_stream_push_eof(&p.server_lower);
+    pair_wait(&p, 1);
+    CHECK(p.server == NULL && p.server_lower.is_released);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 1);
+    fake_stream_break(&p.client_lower, STREAM_END_RESET);
+    pair_done(&p);
+}
+
+TEST(a_server_that_is_done_waits_for_its_client_but_not_for_ever)
+{
+    end_unheard();
+    for (unsigned i = 0; i < 3; i++)
+        fake_stream_push(&p.server_lower, body(H2_LINGER_BYTES_MAX / 2));
+    pair_wait(&p, 1);
+    CHECK_EQ(stream_readable(&p.server_lower.stream), H2_LINGER_BYTES_MAX / 2);
+    pair_wait(&p, H2_LINGER_MS);
+    CHECK(p.server == NULL && p.server_lower.is_released);
+    fake_stream_break(&p.client_lower, STREAM_END_RESET);
+    pair_done(&p);
+}
+
 TEST(a_server_that_says_goodbye_to_nobody_ends)
 {
     pair_init(&p, 5000, NULL);
@@ -172,6 +214,32 @@ TEST(a_request_that_never_went_was_refused)
     CHECK(c->is_over && c->end == HTTP_CLIENT_END_NO_RESPONSE); /* a part of it went */
     CHECK(d->is_over && d->end == HTTP_CLIENT_END_OPEN_FAILED);
     pair_done(&p);
+}
+
+/* However the connection ends, a slow reader gets what was sent to him, and hears of it then. */
+TEST(an_answer_that_came_whole_is_read_when_the_connection_is_gone)
+{
+    for (unsigned is_broken = 0; is_broken < 2; is_broken++) {
+        pair_init(&p, 100000, NULL);
+        struct pair_call *c = pair_ask(&p, "/echo", body(50000));
+        struct pair_call *d = pair_ask(&p, "/never", body(0));
+        c->is_held = true;
+        pair_run(&p);
+        if (is_broken == 0)
+            h2_session_close(p.server);
+        else
+            fake_stream_break(&p.client_lower, STREAM_END_RESET);
+        pair_run(&p);
+        CHECK(!c->is_over && d->is_over);
+        CHECK(p.client != NULL && p.client_lower.is_released);
+        pair_read(c);
+        check_answered(c, 200);
+        pair_run(&p);
+        CHECK(p.client == NULL);
+        if (is_broken == 1)
+            fake_stream_break(&p.server_lower, STREAM_END_RESET);
+        pair_done(&p);
+    }
 }
 
 TEST(streams_that_the_server_has_no_place_for_are_refused_unseen)
@@ -239,9 +307,12 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(an_upload_that_is_not_read_holds_up_no_other),
           T(an_answer_before_the_body_stops_the_body), T(a_client_that_gives_up_is_heard_of),
           T(a_server_that_says_goodbye_finishes_what_it_has),
+          T(a_server_that_is_done_takes_what_its_client_still_sends),
+          T(a_server_that_is_done_waits_for_its_client_but_not_for_ever),
           T(a_server_that_says_goodbye_to_nobody_ends),
           T(a_connection_that_breaks_ends_all_its_streams),
           T(a_request_that_never_went_was_refused),
+          T(an_answer_that_came_whole_is_read_when_the_connection_is_gone),
           T(streams_that_the_server_has_no_place_for_are_refused_unseen),
           T(bytes_that_there_is_no_buffer_for_reset_their_stream_only),
           T(without_memory_there_is_no_session))
