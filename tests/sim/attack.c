@@ -68,7 +68,7 @@ bool attack_honest(struct attack *a, struct stream_addrs *ret, struct frame_ends
     uint32_t first = rng_below(&a->rng, a->sim->plan.n_sessions);
     for (uint32_t i = 0; i < a->sim->plan.n_sessions; i++) {
         const struct sim_client *c = &a->sim->clients[(first + i) % a->sim->plan.n_sessions];
-        if (c->stream == NULL)
+        if (c->stream == NULL || c->plan->is_h2)
             continue;
         stream_addrs(c->stream, ret);
         *ret_ends = attack_ends(a, !ip_addr_is_v4(&ret->remote));

@@ -31,7 +31,8 @@
     X(idle_crowd, 30000, 100000, "one request on each of 100,000 connections, which then rest")    \
     X(slow_heads, 13000, 10000, "heads of requests that come a byte a second, and never end")      \
     X(large_heads, 10000, 400, "heads of requests of 64 KB")                                       \
-    X(hanging, 200, 400, "requests for which the backend never has an answer")
+    X(hanging, 200, 400, "requests for which the backend never has an answer")                     \
+    X(rapid_resets, 5000, 40, "eight requests of HTTP/2 a segment, each reset at once")
 
 enum attack_name {
 #define X(name, rate, conns, help) ATTACK_##name,
@@ -98,6 +99,9 @@ ATTACK_LIST(X)
 #undef X
 
 /* attack_tcp.c: */
+
+/* The number of the request that is his: the plan's last, which no session has. */
+uint32_t attack_request(const struct attack *a);
 
 /* A segment of the appliance to a connection of his. */
 void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len);

@@ -41,6 +41,7 @@ static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us
     *s = (struct sim_session){.first_request = p->n_requests,
                               .n_requests = requests,
                               .is_ip6 = p->n_sessions % 3 == 0,
+                              .is_h2 = p->n_sessions % 4 == 0,
                               .pipeline = 1,
                               .start_us = start_us,
                               .think_ms = THINK_MS};

@@ -16,12 +16,11 @@
 #define FIRST_HOST 200u
 #define HOSTS 16u
 
-/* His request is the plan's last, which no session has. */
 static const char question[] = "GET /a/%u HTTP/1.1\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\n\r\n";
 static const char upload[] =
     "POST /a/%u HTTP/1.1\r\nHost: www.sim.test\r\nX-Sim-Id: %u\r\nContent-Length: %u\r\n\r\n";
 
-static uint32_t attack_request(const struct attack *a)
+uint32_t attack_request(const struct attack *a)
 {
     return a->sim->plan.n_requests - 1;
 }

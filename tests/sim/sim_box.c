@@ -48,6 +48,7 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
     /* Where addresses stay the box is one that was started again: it uses them at once. */
     if (!plan->moves_vip6)
         config.probe = NET_PROBE_NONE;
+    config.proxy.requests_per_conn_max = plan->conn_requests;
     config.tcp.has_ecn = sim_has_ecn(plan, SIM_BOX);
     if (plan->crowd.timewaits_max != 0)
         config.tcp.timewaits_max = plan->crowd.timewaits_max;

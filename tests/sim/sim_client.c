@@ -63,8 +63,8 @@ static bool can_repeat(const struct sim_client *c)
 
 void sim_client_refused(struct sim_client *c)
 {
-    sim_note(c->sim, "request %u: refused unseen", c->requests[0].id + c->next_answer);
-    c->may_reopen = true;
+    sim_note(c->sim, "request %u, or the next: refused unseen", c->requests[0].id + c->next_answer);
+    c->is_refused = true;
 }
 
 /* May the session go on with another connection? When the appliance had announced that it closes;
@@ -74,7 +74,7 @@ static bool can_reopen(const struct sim_client *c)
     if (c->next_answer == c->plan->n_requests || c->is_in_body || c->head.len > 0)
         return false;
     bool is_resting = c->is_established && !c->is_sending && c->next_send == c->next_answer;
-    return c->must_reopen || is_resting || (c->may_reopen && can_repeat(c));
+    return c->must_reopen || is_resting || ((c->may_reopen || c->is_refused) && can_repeat(c));
 }
 
 /* The connection ended. */
@@ -89,7 +89,7 @@ static void end_connection(struct sim_client *c)
     stream_release(c->stream);
     c->stream = NULL;
     c->is_established = false;
-    c->must_reopen = c->may_reopen = false;
+    c->must_reopen = c->may_reopen = c->is_refused = false;
     c->is_sending = false;
     c->next_send = c->next_answer;
     if (++c->reopens > SIM_REOPENS_MAX)

@@ -24,6 +24,7 @@ struct sim_client {
     bool has_shut;    /* our direction is ended */
     bool must_reopen; /* an answer said "Connection: close" */
     bool may_reopen;  /* an answer came before its request was whole: the appliance may close */
+    bool is_refused;  /* the last one that was asked was never looked at: it may be asked again */
     uint32_t reopens;
     uint32_t next_send;   /* the request that is being sent, or will be */
     uint32_t next_answer; /* the request whose answer comes next */
@@ -52,7 +53,7 @@ void sim_client_stop(struct sim_client *c);
 /* A request that the session will not hear of any more. For sim_client*.c. */
 void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome outcome);
 
-/* What it has asked and has no answer to was never looked at, and its stream is about to break. */
+/* The request under way was never looked at, and the stream is about to break. */
 void sim_client_refused(struct sim_client *c);
 
 /* Takes what is there of answers, as far as the client's pace allows. Returns true if anything

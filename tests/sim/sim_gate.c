@@ -157,6 +157,8 @@ static void on_client_end(struct http_client *c, enum http_client_end end)
         pump_up(g);
         return;
     }
+    sim_note(g->all->host->sim, "host %u: an exchange ended: %d, %s", g->all->host->number, end,
+             stream_end_name(c->end));
     if (g->asker != NULL && c->end == STREAM_END_REFUSED)
         sim_client_refused(g->asker);
     fail(g);

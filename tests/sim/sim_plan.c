@@ -205,7 +205,7 @@ static void plan_session(struct sim_plan *p, struct rng *r, const struct sim_tra
 }
 
 /* In one run of three clients speak HTTP/2, but for some; in one of three backends of group b do.
- * Only of WebSocket they know nothing. */
+ * Only of WebSocket they know nothing. In one of four the appliance ends connections soon. */
 static void plan_h2(struct sim_plan *p)
 {
     struct rng r = {p->seed ^ 0x687474702f32};
@@ -215,6 +215,7 @@ static void plan_h2(struct sim_plan *p)
     if (has_backends && !p->has_tunnels)
         p->h2_groups = groups << SIM_GROUP_B1;
     p->h2_closes_idle = sim_one_in(&r, 2);
+    p->conn_requests = sim_one_in(&r, 4) ? sim_between(&r, 1, 20) : 0;
     bool has_both = sim_one_in(&r, 2);
     for (uint32_t i = 0; i < p->n_sessions && has_clients; i++) {
         struct sim_session *s = &p->sessions[i];

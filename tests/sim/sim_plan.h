@@ -216,6 +216,7 @@ struct sim_plan {
     bool has_tunnels;
     bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
     uint32_t h2_groups;       /* groups (bits) whose backends speak HTTP/2 */
+    uint32_t conn_requests;   /* the appliance ends a client's connection after so many; 0: never */
     bool h2_closes_idle;      /* clients end connections of HTTP/2 that rest */
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
