@@ -6,8 +6,8 @@
  * other answer, 500 too, is of one that does: an application's bug is on every endpoint alike.
  *
  * Nothing is said of an endpoint by what is not its doing: an idle connection that ended as we took
- * it, no buffer here, a client that went away or was slow. Mirrors do not count: nobody waits for
- * them.
+ * it (by HTTP/2: that said goodbye, and refused our stream), no buffer here, a client that went
+ * away or was slow. Mirrors do not count: nobody waits for them.
  */
 #include "base/assert.h"
 #include "proxy/proxy_priv.h"
@@ -28,7 +28,8 @@ void health_note_end(struct exchange *e, enum http_client_end end)
     if (e->has_response_head)
         return; /* that was noted */
     bool is_ours = end == HTTP_CLIENT_END_FAULT && h->fault == HTTP_FAULT_no_head_buffer;
-    bool is_stale = end == HTTP_CLIENT_END_NO_RESPONSE && upstream_conn_is_reused(e->backend);
+    bool is_unasked = end == HTTP_CLIENT_END_NO_RESPONSE || end == HTTP_CLIENT_END_OPEN_FAILED;
+    bool is_stale = is_unasked && upstream_conn_is_reused(e->backend);
     bool is_idle = end == HTTP_CLIENT_END_IDLE_CLOSED || end == HTTP_CLIENT_END_IDLE_BYTES;
     if (!is_ours && !is_stale && !is_idle)
         note(e, false);
