@@ -153,7 +153,8 @@ struct h2_session {
     bool is_ending;    /* all is said; see h2_end.c */
     bool is_lingering; /* ... and the client's end awaited */
     bool has_answered;
-    bool is_wake_due; /* there may be room for those that want some */
+    bool is_phase_due; /* there was a stream, which may have gone before the phase was told */
+    bool is_wake_due;  /* there may be room for those that want some */
     bool is_close_owed;
     uint32_t linger_bytes; /* thrown away */
 };

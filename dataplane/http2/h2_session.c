@@ -94,11 +94,13 @@ static void tell_phase(struct h2_session *s)
 {
     enum h2_phase phase = s->partial.buf != NULL ? H2_HEAD : s->n_streams > 0 ? H2_BUSY : H2_IDLE;
     bool is_same = phase == s->phase && (phase != H2_HEAD || s->heads == s->heads_told);
+    is_same &= !s->is_phase_due;
+    s->is_phase_due = false;
     if (is_same)
         return;
     s->phase = phase;
     s->heads_told = s->heads;
-    if (phase == H2_IDLE)
+    if (phase == H2_IDLE && s->is_open)
         stream_rest(s->lower);
     s->ops->on_phase(s, phase); /* the session may be gone afterwards */
 }
@@ -294,6 +296,7 @@ struct h2_session *h2_connect(struct h2 *h, struct stream *lower, bool is_tls,
 struct stream *h2_open(struct h2_session *s)
 {
     struct h2_stream *x = h2_stream_new(s);
+    s->is_phase_due |= x != NULL;
     return x != NULL ? &x->stream : NULL;
 }
 

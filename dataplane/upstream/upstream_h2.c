@@ -57,7 +57,8 @@ static const struct h2_session_ops ops = {.on_phase = on_phase, .on_end = on_end
 static void on_idle(struct wheel_timer *timer, uint64_t now_us)
 {
     struct upstream_session *s = container_of(timer, struct upstream_session, timer);
-    close_session(s, STAT_upstream_closed_idle_timeout);
+    if (h2_session_streams(s->h2) == 0) /* else it was taken just now, and we hear of that yet */
+        close_session(s, STAT_upstream_closed_idle_timeout);
 }
 
 /* One that can take the request. */

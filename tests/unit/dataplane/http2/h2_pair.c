@@ -193,7 +193,9 @@ static const struct http_client_ops client_ops = {.on_writable = on_room,
 
 static void on_client_phase(struct h2_session *s, enum h2_phase phase)
 {
+    struct pair *p = h2_session_owner(s);
     ASSERT(phase == H2_HEAD || (phase == H2_IDLE) == (h2_session_streams(s) == 0));
+    p->client_rests += phase == H2_IDLE;
 }
 
 static void on_client_over(struct h2_session *s)

@@ -57,6 +57,7 @@ struct pair {
     struct h2_session *server; /* NULL: it has ended */
     struct h2_session *client;
     enum h2_phase server_phase;
+    unsigned client_rests; /* how often it heard that it has no stream */
     struct pair_call calls[PAIR_CALLS_MAX];
     unsigned n_calls;
     struct pair_served served[PAIR_CALLS_MAX];

@@ -201,6 +201,19 @@ TEST(a_connection_that_breaks_ends_all_its_streams)
     pair_done(&p);
 }
 
+/* Or nobody would ever close the connection. */
+TEST(a_session_whose_only_stream_went_at_once_hears_that_it_rests)
+{
+    pair_init(&p, 100000, NULL);
+    for (unsigned i = 1; i <= 2; i++) {
+        struct pair_call *c = pair_ask(&p, "/never", body(0));
+        http_client_abort(&c->http);
+        pair_run(&p);
+        CHECK_EQ(p.client_rests, i);
+    }
+    pair_done(&p);
+}
+
 TEST(a_request_that_never_went_was_refused)
 {
     pair_init(&p, 10, NULL);
@@ -311,6 +324,7 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_server_that_is_done_waits_for_its_client_but_not_for_ever),
           T(a_server_that_says_goodbye_to_nobody_ends),
           T(a_connection_that_breaks_ends_all_its_streams),
+          T(a_session_whose_only_stream_went_at_once_hears_that_it_rests),
           T(a_request_that_never_went_was_refused),
           T(an_answer_that_came_whole_is_read_when_the_connection_is_gone),
           T(streams_that_the_server_has_no_place_for_are_refused_unseen),
