@@ -120,13 +120,19 @@ static size_t op_write(struct stream *s, const struct slice *v, unsigned n)
     struct tls_stream *t = tls_of(s);
     uint8_t copy[TLS_BUFFER_BYTES];
     struct place place = {.v = v, .left = n};
-    size_t room = op_write_room(s), wanted = 0, total = 0;
+    size_t room = 0, wanted = 0, total = 0;
     for (unsigned i = 0; i < n; i++)
         wanted += v[i].len;
-    size_t takes = wanted < room ? wanted : room;
-    while (total < takes && t->state == TLS_OPEN) {
+    while (total < wanted) {
+        /* As much as was promised, and on until the lower stream is short of room: else it would
+         * not tell us when there is more. */
+        if (total == room)
+            room += op_write_room(s);
+        if (total == room || t->state != TLS_OPEN)
+            break;
         size_t bytes = record_bytes(t);
-        bytes = bytes < takes - total ? bytes : takes - total;
+        bytes = bytes < wanted - total ? bytes : wanted - total;
+        bytes = bytes < room - total ? bytes : room - total;
         if (write_record(t, next_bytes(&place, bytes, copy), bytes))
             total += bytes;
     }

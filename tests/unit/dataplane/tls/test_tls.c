@@ -193,6 +193,33 @@ TEST(writer_is_held_back_by_a_reader_that_does_not_consume)
     setup_free(u);
 }
 
+/* Writes all that is left in one call, and again only when it is told of room. */
+static void on_room(struct stream *s, unsigned events)
+{
+    static uint8_t all[BIG_BYTES];
+    struct end *e = s->owner;
+    if ((events & STREAM_WRITABLE) == 0)
+        return;
+    for (size_t i = 0; i < BIG_BYTES; i++)
+        all[i] = pattern_at(i);
+    struct slice v = slice_of(all + e->sent, BIG_BYTES - e->sent);
+    e->sent += stream_write(s, &v, 1);
+}
+
+TEST(writer_is_told_of_room_however_much_there_was)
+{
+    static const size_t capacities[] = {1500, 20000, 40000, FAKE_CAPACITY_MAX};
+    for (unsigned i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
+        struct setup *u = plain_setup();
+        start(u, capacities[i], "box.test");
+        u->client.s->on_event = on_room;
+        run(u, 10000);
+        CHECK_EQ(u->server.received, BIG_BYTES);
+        CHECK(!u->server.is_wrong);
+        setup_free(u);
+    }
+}
+
 TEST(no_event_comes_from_inside_a_call)
 {
     struct setup *u = plain_setup();
@@ -968,29 +995,32 @@ TEST(identity_knows_its_names)
     front_free(&f);
 }
 
-UNIT_MAIN(
-    "dataplane/tls", T(bytes_pass_both_ways_intact),
-    T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
-    T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
-    T(writer_is_held_back_by_a_reader_that_does_not_consume), T(no_event_comes_from_inside_a_call),
-    T(close_notify_both_ways_is_an_orderly_end), T(end_without_close_notify_is_truncation),
-    T(what_came_before_a_truncation_is_read_before_its_end),
-    T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
-    T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
-    T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
-    T(silent_client_is_given_up_in_time), T(garbage_instead_of_a_handshake_is_a_protocol_error),
-    T(client_certificate_of_the_ca_is_known_by_its_subject),
-    T(optional_client_certificate_may_be_missing),
-    T(client_certificate_of_a_strange_ca_ends_the_handshake),
-    T(client_without_our_protocol_is_refused), T(of_several_protocols_the_servers_first_is_chosen),
-    T(client_refuses_a_wrong_name_and_a_strange_ca),
-    T(a_client_meets_who_has_one_of_the_names_by_the_ca),
-    T(a_client_shows_its_identity_to_who_asks), T(bad_configuration_is_refused_with_its_reason),
-    T(server_name_chooses_who_is_shown), T(a_front_lets_in_whom_the_trust_of_the_name_knows),
-    T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
-    T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
-    T(ticket_keys_are_read_as_they_were_set),
-    T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names),
-    T(identity_has_the_names_of_its_certificate_and_no_others),
-    T(first_records_are_short_and_so_they_are_after_a_pause), T(slices_of_one_write_share_records),
-    T(bytes_of_many_slices_arrive_in_their_order))
+UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
+          T(bytes_pass_through_a_lower_stream_of_seventeen_bytes),
+          T(bytes_pass_when_the_lower_stream_is_shorter_than_a_record),
+          T(writer_is_held_back_by_a_reader_that_does_not_consume),
+          T(writer_is_told_of_room_however_much_there_was), T(no_event_comes_from_inside_a_call),
+          T(close_notify_both_ways_is_an_orderly_end), T(end_without_close_notify_is_truncation),
+          T(what_came_before_a_truncation_is_read_before_its_end),
+          T(release_still_sends_what_was_written_through_a_narrow_lower_stream),
+          T(released_stream_whose_peer_takes_nothing_is_let_go_in_time),
+          T(release_with_unread_plaintext_is_a_reset), T(stream_may_be_released_in_its_event),
+          T(silent_client_is_given_up_in_time),
+          T(garbage_instead_of_a_handshake_is_a_protocol_error),
+          T(client_certificate_of_the_ca_is_known_by_its_subject),
+          T(optional_client_certificate_may_be_missing),
+          T(client_certificate_of_a_strange_ca_ends_the_handshake),
+          T(client_without_our_protocol_is_refused),
+          T(of_several_protocols_the_servers_first_is_chosen),
+          T(client_refuses_a_wrong_name_and_a_strange_ca),
+          T(a_client_meets_who_has_one_of_the_names_by_the_ca),
+          T(a_client_shows_its_identity_to_who_asks),
+          T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
+          T(a_front_lets_in_whom_the_trust_of_the_name_knows),
+          T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
+          T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
+          T(ticket_keys_are_read_as_they_were_set),
+          T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names),
+          T(identity_has_the_names_of_its_certificate_and_no_others),
+          T(first_records_are_short_and_so_they_are_after_a_pause),
+          T(slices_of_one_write_share_records), T(bytes_of_many_slices_arrive_in_their_order))
