@@ -6,7 +6,7 @@ import suite
 from conformance_names import INFRA, V1, V2, V3, WEB
 from exchange import Case, expect
 
-HTTPROUTE_ONLY = [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}]
+HTTPROUTE = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}
 
 
 def lab():
@@ -33,14 +33,14 @@ def intersection_cases():
 
 
 def listeners_are(l, gateway, attached):
-    """Waits until these listeners have so many routes, take HTTPRoutes alone, and are accepted."""
+    """Waits until these listeners have so many routes, take HTTPRoutes, and are accepted."""
     def as_wanted():
         found = l.appliance.api.get("Gateway", gateway, INFRA)
         conformance.are_current(found, found["status"]["conditions"])
         listeners = found["status"]["listeners"]
         are_good = all(objects.condition(x, kind)["status"] == "True" for x in listeners
                        for kind in ("Accepted", "ResolvedRefs"))
-        return are_good and all(x["supportedKinds"] == HTTPROUTE_ONLY for x in listeners) and \
+        return are_good and all(HTTPROUTE in x["supportedKinds"] for x in listeners) and \
             {x["name"]: x["attachedRoutes"] for x in listeners} == attached
     suite.eventually(as_wanted, f"the listeners of {gateway} have {attached} routes", conformance.STATUS_S)
 

@@ -5,6 +5,7 @@ import collections
 import json
 import socket
 import ssl
+import time
 
 import certs
 import conformance
@@ -276,6 +277,7 @@ def tcp_route_multiple_routes_attachment(l):
     with applied(l, "tcproute-multiple-routes-attachment"):
         gateway = "tcp-multi-route-attach-gateway"
         address = conformance.accepted(l, gateway, "TCPRoute:tcproute-attach-older")
+        time.sleep(1.1)  # an object's age is told in whole seconds
         newer = objects.route(INFRA, "tcproute-attach-newer", [{"name": gateway, "sectionName": "tcp"}],
                               [objects.to("tcp-attach-backend-2", port=3000)])
         l.appliance.api.put({**newer, "kind": "TCPRoute"})
