@@ -26,6 +26,13 @@ struct h1_text {
     uint8_t bytes[HTTP_HEAD_OUT_BYTES_MAX];
 };
 
+/* Empty. What is not used is not touched: it is large, and one is made for each head. */
+static inline void h1_text_init(struct h1_text *t)
+{
+    t->len = 0;
+    t->is_full = false;
+}
+
 /* Appends; sets is_full instead when it does not fit. */
 void h1_text_put(struct h1_text *t, struct slice v);
 

@@ -251,8 +251,7 @@ static void put_request(struct h1_text *t, const struct http_request *r)
 static bool send_text(struct http_client *c, const struct http_request *r)
 {
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     put_request(&t, r);
     return !t.is_full && http_body_out_head(&c->out, c->stream, c->env, slice_of(t.bytes, t.len));
 }

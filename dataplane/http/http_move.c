@@ -39,13 +39,9 @@ size_t http_move_response(struct http_server *to, struct http_client *from)
     ASSERT(to->is_head_sent && from->is_final_head);
     if (from->in.is_done)
         return 0;
-    if (to->is_body_dropped)
+    if (to->out.kind == HTTP_BODY_NONE) /* the head said so, and may have ended the stream */
         return drop_response(from);
-    bool is_bodiless = to->out.kind == HTTP_BODY_NONE;
-    if (is_bodiless)
-        http_body_in_ready(&from->in, from->stream);
-    size_t moved =
-        is_bodiless ? 0 : http_body_out_move(&to->out, to->stream, &from->in, from->stream);
+    size_t moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
     http_body_in_report(&from->in, from->env, true);
     if (from->in.is_done && to->carrier != NULL && to->carrier == from->carrier)
         to->carrier->pass_trailers(to->stream, from->stream);

@@ -30,15 +30,23 @@ static bool has_date(const struct http_response *r)
     return false;
 }
 
+/* The Date that is added; empty: the response has one, or there is no clock. */
+static struct slice date_for(const struct http_server *s, const struct http_response *r)
+{
+    bool is_wanted = s->env->date[0] != '\0' && !has_date(r);
+    return is_wanted ? slice_of(s->env->date, HTTP_DATE_BYTES - 1) : (struct slice){NULL, 0};
+}
+
 /* The whole head. `body` as it will be framed. */
 static void put_head(const struct http_server *s, struct h1_text *t, const struct http_response *r,
                      enum http_body body)
 {
     put_status_line(t, r->status, r->reason);
     h1_text_put_fields(t, r->fields, r->n_fields);
-    if (s->env->date[0] != '\0' && !has_date(r)) {
+    struct slice date = date_for(s, r);
+    if (date.len > 0) {
         h1_text_put(t, SLICE_LIT("Date: "));
-        h1_text_put(t, slice_of(s->env->date, HTTP_DATE_BYTES - 1));
+        h1_text_put(t, date);
         h1_text_put(t, SLICE_LIT("\r\n"));
     }
     if (r->status != 204)
@@ -76,8 +84,7 @@ bool http_server_send_informational(struct http_server *s, const struct http_res
     if (s->carrier != NULL)
         return s->carrier->send_response(s->stream, r, (struct slice){NULL, 0}, false);
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     put_status_line(&t, r->status, r->reason);
     h1_text_put_fields(&t, r->fields, r->n_fields);
     h1_text_put(&t, SLICE_LIT("\r\n"));
@@ -88,8 +95,7 @@ bool http_server_send_informational(struct http_server *s, const struct http_res
 static bool send_switch(struct http_server *s, const struct http_response *r)
 {
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     put_status_line(&t, r->status, r->reason);
     h1_text_put_fields(&t, r->fields, r->n_fields);
     h1_text_put(&t, SLICE_LIT(H1_UPGRADE "\r\n"));
@@ -113,20 +119,12 @@ bool http_server_switch(struct http_server *s, const struct http_response *r)
     return true;
 }
 
-/* The Date that a carrier adds; empty: the response has one, or there is no clock. */
-static struct slice date_for(const struct http_server *s, const struct http_response *r)
-{
-    bool is_wanted = s->env->date[0] != '\0' && !has_date(r);
-    return is_wanted ? slice_of(s->env->date, HTTP_DATE_BYTES - 1) : (struct slice){NULL, 0};
-}
-
 /* As send_final(), by what carries the exchange. */
 static bool send_carried(struct http_server *s, const struct http_response *r, struct slice body)
 {
-    struct http_response whole = *r;
     bool is_empty = r->body == HTTP_BODY_NONE || (r->body == HTTP_BODY_LENGTH && r->length == 0);
     bool is_end = s->is_body_dropped || is_empty;
-    if (!s->carrier->send_response(s->stream, &whole, date_for(s, r), is_end))
+    if (!s->carrier->send_response(s->stream, r, date_for(s, r), is_end))
         return false;
     s->is_head_sent = true;
     http_body_out_init(&s->out, is_end ? HTTP_BODY_NONE : r->body, r->length - body.len);
@@ -141,8 +139,7 @@ static bool send_final(struct http_server *s, const struct http_response *r, str
     if (s->carrier != NULL)
         return send_carried(s, r, body);
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     enum http_body kind = choose_body(s, r);
     put_head(s, &t, r, kind);
     if (!s->is_body_dropped)
@@ -191,8 +188,7 @@ void http_server_answer(struct http_server *s, const struct http_response *r, st
 static bool put_refusal(struct http_server *s, const struct http_response *r, struct slice text)
 {
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     put_head(s, &t, r, HTTP_BODY_LENGTH);
     if (!s->is_head_request) /* RFC 9110, 9.3.2 */
         h1_text_put(&t, text);

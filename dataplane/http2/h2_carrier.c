@@ -12,6 +12,13 @@ struct fields {
     nghttp2_nv nv[H2_FIELDS_OUT_MAX];
 };
 
+/* Empty. What is not used is not touched: it is large, and one is made for each head. */
+static void fields_init(struct fields *f)
+{
+    f->n = 0;
+    f->is_full = false;
+}
+
 static void add(struct fields *f, struct slice name, struct slice value, uint8_t flags)
 {
     if (f->n == H2_FIELDS_OUT_MAX) {
@@ -50,12 +57,6 @@ static struct slice digits(uint64_t v, char text[20])
     return slice_of(text + at, 20 - at);
 }
 
-static void set_length(struct h2_stream *x, uint64_t length)
-{
-    x->has_length = true;
-    x->left = length;
-}
-
 /* Sent now if nothing is to follow at once; else with that, or in the loop's next step. */
 static void go(struct h2_stream *x, bool is_end)
 {
@@ -86,7 +87,8 @@ static bool send_response(struct stream *stream, const struct http_response *r, 
     bool is_switch = r->status == 101; /* of WebSocket: RFC 8441, section 5 */
     bool is_final = is_switch || r->status >= 200;
     char status[20], length[20];
-    struct fields f = {.n = 0};
+    struct fields f;
+    fields_init(&f);
     if (x->is_closed || x->is_reset)
         return true; /* nobody is there to hear it; STREAM_CLOSED comes */
     add(&f, SLICE_LIT(":status"), digits(is_switch ? 200 : r->status, status), 0);
@@ -99,8 +101,8 @@ static bool send_response(struct stream *stream, const struct http_response *r, 
     bool has_length = is_final && r->body == HTTP_BODY_LENGTH && r->status != 204;
     if (has_length && !(is_end && r->length == 0))
         add(&f, SLICE_LIT("content-length"), digits(r->length, length), 0);
-    if (has_length && !is_end && !r->has_trailers)
-        set_length(x, r->length);
+    x->has_length = has_length && !is_end && !r->has_trailers;
+    x->left = r->length;
     if (f.is_full || !submit_response(x, &f, is_final, is_end))
         return false;
     go(x, is_end);
@@ -125,7 +127,8 @@ static bool send_request(struct stream *stream, const struct http_request *r)
     struct h2_stream *x = h2_stream_of(stream);
     uint8_t path[HTTP_HEAD_OUT_BYTES_MAX];
     char length[20];
-    struct fields f = {.n = 0};
+    struct fields f;
+    fields_init(&f);
     size_t path_len = r->path.len + (r->has_query ? 1 + r->query.len : 0);
     ASSERT(!r->is_upgrade && x->id == 0);
     if (path_len > sizeof(path) || x->is_closed)

@@ -214,8 +214,7 @@ enum http_fault h2_compose_request(struct http_head_buf *buf, const uint8_t key[
 {
     struct pseudo p;
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     find_pseudo(buf, &p);
     enum http_fault fault = check_request(&p);
     if (fault != HTTP_FAULT_none)
@@ -239,8 +238,7 @@ enum http_fault h2_compose_response(struct http_head_buf *buf)
 {
     struct pseudo p;
     struct h1_text t;
-    t.len = 0;
-    t.is_full = false;
+    h1_text_init(&t);
     find_pseudo(buf, &p);
     if (!is_word(p.status))
         return HTTP_FAULT_status_line;

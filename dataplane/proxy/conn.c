@@ -51,7 +51,7 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
         return false;
     /* Whether it speaks TLS is open until its header is there. */
     uint8_t kind = v->binds[bind].kind;
-    bool is_same = c->is_tls ? image_is_tls_bind(kind) : kind == IMAGE_BIND_HTTP;
+    bool is_same = c->tls != NULL ? image_is_tls_bind(kind) : kind == IMAGE_BIND_HTTP;
     if (c->unheaded == NULL && !is_same)
         return false;
     *ret_bind = bind;
@@ -250,7 +250,6 @@ void proxy_conn_init_stream(struct proxy_conn *c, struct proxy_conn *parent)
                              .parent = parent,
                              .tls = parent->tls,
                              .is_open = true,
-                             .is_tls = parent->is_tls,
                              .is_verified = parent->is_verified,
                              .timer = {.on_expire = on_timer},
                              .addrs = parent->addrs,

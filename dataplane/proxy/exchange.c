@@ -129,7 +129,7 @@ static bool redirect(struct exchange *e, const struct image_rule *rule)
     const struct http_head *head = &e->client->http.request->head;
     const struct image_redirect *to = &v->redirects[filter->first];
     struct route_redirect_request request = {
-        .is_https = e->client->is_tls,
+        .is_https = e->client->tls != NULL,
         .listener_port = v->listeners[e->route.listener].port,
         .host = head->host,
         .path = head->path,

@@ -88,7 +88,7 @@ bool exchange_forward_head(struct exchange *e)
     field_list_take(&t.fields, head, skip, array_len(skip));
     if (exchange_hides_authorization(e))
         field_list_drop(&t.fields, SLICE_LIT("authorization"));
-    forwarded_add(&t.fields, head, &e->client->addrs.remote, e->client->is_tls, &t.forwarded);
+    forwarded_add(&t.fields, head, &e->client->addrs.remote, e->client->tls != NULL, &t.forwarded);
     for (unsigned i = 0; i < array_len(filters); i++) {
         field_list_apply(&t.fields, v, filters[i]);
         set_authority(v, filters[i], &authority);

@@ -80,7 +80,7 @@ struct proxy_conn {
     struct proxy *proxy;
     struct h2_session *h2;      /* it speaks HTTP/2 */
     struct proxy_conn *parent;  /* a stream of that; NULL: a connection */
-    struct stream *tls;         /* that it came by; NULL: in the clear */
+    struct stream *tls;         /* that it speaks; NULL: it does not */
     uint64_t h2_requests;       /* of its session */
     struct exchange *exchange;  /* NULL: none is under way */
     struct l4 *l4;              /* it is passed on; NULL: it is not */
@@ -94,7 +94,6 @@ struct proxy_conn {
     uint16_t asked_port;
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
-    bool is_tls;               /* it speaks TLS */
     bool is_verified;          /* and nobody came in by it without a certificate */
     bool is_hello;             /* whether it is passed on depends on the name in that */
     struct client_hello_progress hello;

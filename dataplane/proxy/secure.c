@@ -96,9 +96,8 @@ struct stream *secure_accept(struct proxy_conn *c, struct stream *s)
 {
     struct tls_context *front = c->l4 != NULL ? c->proxy->l4_front : c->proxy->front;
     struct stream *top = tls_accept_by_name(front, s, &c->proxy->core->wheel, c);
-    c->is_tls = top != NULL;
     c->tls = top;
-    if (c->is_tls) {
+    if (top != NULL) {
         tls_use_crypto(top, c->proxy->core->crypto);
         stat_inc(c->proxy->core, STAT_proxy_tls_handshakes);
     }
@@ -109,7 +108,7 @@ bool secure_is_misdirected(const struct exchange *e)
 {
     const struct proxy_conn *c = e->client;
     uint32_t bind, listener;
-    if (!c->is_tls)
+    if (c->tls == NULL)
         return false;
     if (e->image.view->listeners[e->route.listener].protocol != IMAGE_PROTOCOL_HTTPS)
         return true; /* its connections are passed on: none of its requests is ours */

@@ -125,8 +125,8 @@ void exchange_session_fields(struct exchange *e, struct field_list *l, struct se
     uint64_t salt = kept ? e->session_salt : route_session_salt(p->unix_s, rng_next(&p->core->rng));
     route_session_write(e->persistence, salt, &by->addr, by->port, t->value);
     if (is_cookie) {
-        size_t n = route_session_cookie(e->image.view, e->persistence, t->value, e->client->is_tls,
-                                        t->cookie);
+        size_t n = route_session_cookie(e->image.view, e->persistence, t->value,
+                                        e->client->tls != NULL, t->cookie);
         field_list_add(l, SLICE_LIT("Set-Cookie"), slice_of(t->cookie, n));
         return;
     }
