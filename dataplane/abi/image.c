@@ -15,6 +15,7 @@ static const char *const fault_helps[] = {IMAGE_FAULT_LIST(X_TEXT)};
 
 static const char *const congestion_names[] = {IMAGE_CONGESTION_LIST(X_TEXT)};
 static const char *const proxy_header_names[] = {IMAGE_PROXY_HEADER_LIST(X_TEXT)};
+static const char *const forwarding_names[] = {IMAGE_FORWARDING_LIST(X_TEXT)};
 static const char *const route_kind_names[] = {IMAGE_ROUTE_KIND_LIST(X_TEXT)};
 static const char *const backend_protocol_names[] = {IMAGE_BACKEND_PROTOCOL_LIST(X_TEXT)};
 
@@ -91,6 +92,17 @@ const char *image_proxy_header_name(enum image_proxy_header header)
 enum image_proxy_header image_proxy_header_named(const char *name)
 {
     return (enum image_proxy_header)find_name(proxy_header_names, IMAGE_PROXY_HEADERS, name);
+}
+
+const char *image_forwarding_name(enum image_forwarding forwarding)
+{
+    ASSERT((unsigned)forwarding < IMAGE_FORWARDINGS);
+    return forwarding_names[forwarding];
+}
+
+enum image_forwarding image_forwarding_named(const char *name)
+{
+    return (enum image_forwarding)find_name(forwarding_names, IMAGE_FORWARDINGS, name);
 }
 
 const char *image_backend_protocol_name(enum image_backend_protocol protocol)
@@ -219,9 +231,9 @@ uint64_t image_route_id(struct slice name)
     return id != 0 ? id : 1;
 }
 
-uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port)
+uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port, bool is_udp)
 {
-    struct siphash_key key = {hash_seed, (1ULL << 32) | port};
+    struct siphash_key key = {hash_seed, (1ULL + is_udp) << 32 | port};
     return siphash(&key, addr->bytes, sizeof(addr->bytes));
 }
 
@@ -270,18 +282,20 @@ uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct sl
     return IMAGE_NONE;
 }
 
-uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port)
+uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port,
+                         bool is_udp)
 {
     if (v->n_bind_slots == 0)
         return IMAGE_NONE;
-    uint64_t hash = image_bind_hash(v->header->hash_seed, addr, port);
+    uint64_t hash = image_bind_hash(v->header->hash_seed, addr, port, is_udp);
     uint32_t mask = v->n_bind_slots - 1;
     ASSERT_HOT((v->n_bind_slots & mask) == 0);
     for (uint32_t i = 0; i < IMAGE_PROBES_MAX; i++) {
         uint32_t bind = v->bind_slots[((uint32_t)hash + i) & mask];
         if (bind == IMAGE_NONE)
             return IMAGE_NONE;
-        if (v->binds[bind].port == port && ip_addr_eq(&v->binds[bind].addr, addr))
+        const struct image_bind *b = &v->binds[bind];
+        if (b->port == port && (b->kind == IMAGE_BIND_UDP) == is_udp && ip_addr_eq(&b->addr, addr))
             return bind;
     }
     return IMAGE_NONE;

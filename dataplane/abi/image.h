@@ -161,7 +161,8 @@ static inline bool image_is_tls_bind(uint8_t kind)
 uint64_t image_route_id(struct slice name);
 
 /* Where to begin to look for a bind. */
-uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port);
+uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_t port,
+                         bool is_udp);
 
 /* The child of `parent` by `label`, whose hash that is; IMAGE_NONE: there is none. At most
  * IMAGE_PROBES_MAX probes. */
@@ -192,8 +193,10 @@ static inline struct slice image_label(const struct image_view *v, const struct 
 /* The answer `value` to a guard; IMAGE_NONE: no match needs it. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct slice value);
 
-/* The bind of an address and port; IMAGE_NONE: there is none. At most IMAGE_PROBES_MAX probes. */
-uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port);
+/* The bind of an address and a port of TCP, or of UDP; IMAGE_NONE: there is none. At most
+ * IMAGE_PROBES_MAX probes. */
+uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port,
+                         bool is_udp);
 
 /* What bytes a string may have; a class of its own for each use. */
 enum image_text_kind {
@@ -357,6 +360,12 @@ const char *image_proxy_header_name(enum image_proxy_header header);
 
 /* The one with that name; NONE: there is no such. */
 enum image_proxy_header image_proxy_header_named(const char *name);
+
+/* "NAT" and so on; pure. */
+const char *image_forwarding_name(enum image_forwarding forwarding);
+
+/* The one with that name; PROXY also where there is no such. */
+enum image_forwarding image_forwarding_named(const char *name);
 
 /* "HTTPRoute" and so on; pure. */
 const char *image_route_kind_name(enum image_route_kind kind);

@@ -197,7 +197,7 @@ enum image_fault image_local_retry(const struct image_view *v, uint32_t i)
 enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
 {
     const struct image_backend *e = &v->backends[i];
-    if ((e->reserved[0] | e->reserved[1]) != 0)
+    if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
     enum image_fault fault = image_check_balance(v, &e->balancing, e->group != IMAGE_NONE);
     if (fault != IMAGE_FAULT_OK)
@@ -215,6 +215,9 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_VALUE;
     if (e->proxy_header >= (e->group == IMAGE_NONE ? 1 : IMAGE_PROXY_HEADERS) ||
         e->protocol >= (e->group == IMAGE_NONE ? 1 : IMAGE_BACKEND_PROTOCOLS))
+        return IMAGE_FAULT_VALUE;
+    bool is_ours = e->group == IMAGE_NONE || e->proxy_header != 0 || e->tls != IMAGE_NONE;
+    if (e->forwarding >= (is_ours ? 1 : IMAGE_FORWARDINGS))
         return IMAGE_FAULT_VALUE;
     if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;

@@ -72,7 +72,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 6u
+#define IMAGE_VERSION 7u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
 #define IMAGE_LINE_BYTES 64u
@@ -318,6 +318,22 @@ enum image_backend_protocol {
         IMAGE_BACKEND_PROTOCOLS
 };
 
+/* How what comes at a bind of kind TCP or UDP gets to a group's endpoints: X(NAME, text as in
+ * TransportPolicy). */
+#define IMAGE_FORWARDING_LIST(X)                                                                   \
+    X(PROXY, "Proxy") /* by a connection of ours; of UDP there is none, and it is taken as NAT */  \
+    X(NAT, "NAT")     /* packets go on with our address as their source, and come back */          \
+    X(IPIP, "IPIP") /* they go on as they came, in another packet (RFC 2003, RFC 2473); answers  \
+                         go to clients without us */ \
+    X(GUE, "GUE")   /* likewise, in a UDP datagram (draft-ietf-intarea-gue) */
+
+enum image_forwarding {
+#define X(name, text) IMAGE_FORWARDING_##name,
+    IMAGE_FORWARDING_LIST(X)
+#undef X
+        IMAGE_FORWARDINGS
+};
+
 /* What clients speak at an address and port. */
 enum image_bind_kind {
     IMAGE_BIND_HTTP = 0,
@@ -325,14 +341,15 @@ enum image_bind_kind {
     IMAGE_BIND_TLS = 2,   /* TLS, and some are TLS: before anybody answers, the server name that the
                              client asks for tells whose the connection is */
     IMAGE_BIND_TCP = 3,   /* whatever its one listener's backends do */
+    IMAGE_BIND_UDP = 4,   /* likewise, in datagrams: its port is one of UDP */
     IMAGE_BIND_KINDS
 };
 
-/* A local address and TCP port. No two are the same. */
+/* A local address and a port of TCP, or of UDP. No two are the same. */
 struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
-    uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients */
+    uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients by TCP */
     uint8_t kind;       /* enum image_bind_kind */
     uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
     uint8_t reserved[3];
@@ -354,6 +371,7 @@ enum image_protocol {
     IMAGE_PROTOCOL_TLS = 3,   /* it is passed on as it came; the server name tells the host */
     IMAGE_PROTOCOL_TLS_TERMINATED = 4, /* it is terminated, and what is in it is passed on */
     IMAGE_PROTOCOL_TCP = 5,            /* all is passed on; the host is empty */
+    IMAGE_PROTOCOL_UDP = 6,            /* likewise */
 };
 
 /* Whether clients have to say who they are: X(NAME, text as in Gateway). */
@@ -856,7 +874,8 @@ struct image_backend {
     struct image_balance balancing; /* of the group; with no group: zero */
     uint8_t proxy_header; /* enum image_proxy_header; the same in all backends of a group */
     uint8_t protocol;     /* enum image_backend_protocol; likewise */
-    uint8_t reserved[2];
+    uint8_t forwarding;   /* enum image_forwarding; likewise. With a proxy_header or tls: PROXY */
+    uint8_t reserved;
     uint32_t health; /* the group's policy; IMAGE_NONE: it has none */
     uint32_t tls;    /* how its connections are secured; IMAGE_NONE: they are not */
 };
@@ -924,8 +943,9 @@ struct image_health {
 #define IMAGE_ROUTE_KIND_LIST(X)                                                                   \
     X(HTTP, "HTTPRoute")                                                                           \
     X(GRPC, "GRPCRoute")                                                                           \
-    X(TLS, "TLSRoute") /* of these two each rule has one match, which takes all */                 \
-    X(TCP, "TCPRoute")
+    X(TLS, "TLSRoute") /* of these three each rule has one match, which takes all */               \
+    X(TCP, "TCPRoute")                                                                             \
+    X(UDP, "UDPRoute")
 
 enum image_route_kind {
 #define X(name, text) IMAGE_ROUTE_##name,

@@ -29,7 +29,7 @@ const char *route_outcome_name(enum route_outcome outcome)
 bool route_bind_find(const struct image_view *v, const struct ip_addr *local, uint16_t port,
                      uint32_t *ret_bind)
 {
-    uint32_t bind = image_bind_find(v, local, port);
+    uint32_t bind = image_bind_find(v, local, port, false);
     if (bind == IMAGE_NONE)
         return false;
     *ret_bind = bind;

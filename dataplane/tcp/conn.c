@@ -4,32 +4,33 @@
 #include "net/net_wire.h"
 #include "tcp/tcp_priv.h"
 
-static tcp_entry_t entry_of(const struct tcp_conn *c)
+static flow_entry_t entry_of(const struct tcp_conn *c)
 {
-    return tcp_entry(pool_index(&c->tcp->conns, c), c->generation, false);
+    return flow_entry(pool_index(&c->tcp->conns, c), c->generation, false);
 }
 
-const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e)
+const struct flow_tuple *flow_entry_tuple(const void *owner, flow_entry_t e)
 {
     const struct tcp *t = owner;
-    uint32_t index = tcp_entry_index(e);
-    if (tcp_entry_is_timewait(e)) {
+    uint32_t index = flow_entry_index(e);
+    if (flow_entry_mark(e)) {
         ASSERT_HOT(index < t->timewaits.capacity);
         return &t->timewaits.ring[index].tuple;
     }
     return &tcp_conn_at(t, e)->tuple;
 }
 
-struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e)
+struct tcp_conn *tcp_conn_at(const struct tcp *t, flow_entry_t e)
 {
-    ASSERT_HOT(!tcp_entry_is_timewait(e));
-    struct tcp_conn *c = pool_at(&t->conns, tcp_entry_index(e));
-    ASSERT_HOT(tcp_entry_generation(e) == (c->generation & TCP_ENTRY_GENERATION_MASK));
+    ASSERT_HOT(!flow_entry_mark(e));
+    struct tcp_conn *c = pool_at(&t->conns, flow_entry_index(e));
+    ASSERT_HOT(flow_entry_generation(e) == (c->generation & FLOW_ENTRY_GENERATION_MASK));
     ASSERT_HOT(c->state > TCP_CLOSED);
     return c;
 }
 
-struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool *ret_is_table_full)
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct flow_tuple *tuple,
+                              bool *ret_is_table_full)
 {
     struct tcp_conn *c = pool_get(&t->conns);
     if (c == NULL) {
@@ -57,7 +58,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple, bool
     *tcp_rare_of(c) = (struct tcp_rare){.keepalive_ms = t->config.keepalive_ms,
                                         .user_timeout_ms = TCP_USER_TIMEOUT_MS};
     tcp_rtt_init(&c->rtt);
-    if (!tcp_table_insert(&t->table, tcp_table_hash(&t->table, tuple), entry_of(c))) {
+    if (!flow_table_insert(&t->table, flow_table_hash(&t->table, tuple), entry_of(c))) {
         c->state = TCP_FREE;
         pool_put(&t->conns, c);
         *ret_is_table_full = true;
@@ -116,7 +117,7 @@ void tcp_conn_end(struct tcp_conn *c, enum stream_end end)
 {
     struct tcp *t = c->tcp;
     ASSERT(c->state > TCP_CLOSED);
-    tcp_table_remove(&t->table, tcp_table_hash(&t->table, &c->tuple), entry_of(c));
+    flow_table_remove(&t->table, flow_table_hash(&t->table, &c->tuple), entry_of(c));
     finish(c, end);
 }
 

@@ -12,24 +12,24 @@
 uint64_t tcp_expect(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
                     uint16_t src_port, uint16_t dst_port)
 {
-    struct tcp_tuple tuple = {*dst, *src, dst_port, src_port};
-    uint64_t hash = tcp_table_hash(&t->table, &tuple);
-    tcp_table_prefetch(&t->table, hash);
+    struct flow_tuple tuple = {*dst, *src, dst_port, src_port};
+    uint64_t hash = flow_table_hash(&t->table, &tuple);
+    flow_table_prefetch(&t->table, hash);
     return hash;
 }
 
 void tcp_prefetch(struct tcp *t, uint64_t hash)
 {
-    tcp_entry_t e = tcp_table_guess(&t->table, hash);
-    if (e.v == TCP_ENTRY_NONE.v)
+    flow_entry_t e = flow_table_guess(&t->table, hash);
+    if (e.v == FLOW_ENTRY_NONE.v)
         return;
-    if (tcp_entry_is_timewait(e)) {
-        __builtin_prefetch(&t->timewaits.ring[tcp_entry_index(e)]);
+    if (flow_entry_mark(e)) {
+        __builtin_prefetch(&t->timewaits.ring[flow_entry_index(e)]);
         return;
     }
     /* up to the tuple and the queue behind it: what the table and the fast path look at */
     static_assert(offsetof(struct tcp_conn, oooq) / LINE_BYTES == 3, "four lines");
-    const char *conn = pool_at(&t->conns, tcp_entry_index(e));
+    const char *conn = pool_at(&t->conns, flow_entry_index(e));
     for (unsigned line = 0; line <= offsetof(struct tcp_conn, oooq) / LINE_BYTES; line++)
         __builtin_prefetch(conn + line * LINE_BYTES);
 }

@@ -133,7 +133,7 @@ static void put_queues(const struct tcp_conn *c, struct observe_flow *f)
     f->oooq_true_bytes = c->oooq.mbufs * mbuf_bytes;
 }
 
-static void put_tuple(const struct tcp_tuple *tuple, struct observe_flow *f)
+static void put_tuple(const struct flow_tuple *tuple, struct observe_flow *f)
 {
     f->local = tuple->local;
     f->remote = tuple->remote;
@@ -183,7 +183,7 @@ static struct place place_at(const struct tcp *t, uint64_t index)
 
 static bool is_meant(const struct control_observe *request, const struct place *p)
 {
-    const struct tcp_tuple *tuple = p->c != NULL ? &p->c->tuple : &p->w->tuple;
+    const struct flow_tuple *tuple = p->c != NULL ? &p->c->tuple : &p->w->tuple;
     unsigned state = p->c != NULL ? tcp_flow_state(p->c) : FLOW_TIME_WAIT;
     return (request->states == 0 || (request->states >> state & 1) != 0) &&
            obs_request_has(request, &tuple->local, tuple->local_port, &tuple->remote,

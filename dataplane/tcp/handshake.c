@@ -144,7 +144,7 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
         return refuse_open(t, TCP_OPEN_NO_ROUTE, STAT_tcp_open_no_route);
     if (tcp_refuses_for_memory(t, true))
         return refuse_open(t, TCP_OPEN_NO_MBUF, STAT_tcp_open_no_mbuf);
-    struct tcp_tuple tuple = {path.source, args->remote, 0, args->remote_port};
+    struct flow_tuple tuple = {path.source, args->remote, 0, args->remote_port};
     if (!tcp_port_choose(t, path.port, &tuple))
         return refuse_open(t, TCP_OPEN_NO_PORT, STAT_tcp_open_no_port);
     bool is_table_full = false;

@@ -59,11 +59,11 @@ static void on_too_big(struct tcp_conn *c, seq_t seq, uint16_t told)
         cut_flight(c, mss_before);
 }
 
-static void input(struct tcp *t, const struct tcp_tuple *tuple, const struct net_icmp_error *e)
+static void input(struct tcp *t, const struct flow_tuple *tuple, const struct net_icmp_error *e)
 {
-    uint64_t hash = tcp_table_hash(&t->table, tuple);
-    tcp_entry_t entry = tcp_table_find(&t->table, hash, tuple);
-    if (entry.v == TCP_ENTRY_NONE.v || tcp_entry_is_timewait(entry)) {
+    uint64_t hash = flow_table_hash(&t->table, tuple);
+    flow_entry_t entry = flow_table_find(&t->table, hash, tuple);
+    if (entry.v == FLOW_ENTRY_NONE.v || flow_entry_mark(entry)) {
         stat_inc(t->core, STAT_tcp_icmp_ignored);
         return;
     }
@@ -85,7 +85,7 @@ static void input(struct tcp *t, const struct tcp_tuple *tuple, const struct net
 
 void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
 {
-    struct tcp_tuple tuple = {e->local, e->remote, e->local_port, e->remote_port};
+    struct flow_tuple tuple = {e->local, e->remote, e->local_port, e->remote_port};
     bool is_traced = tcp_is_traced(t);
     if (is_traced)
         tcp_trace_icmp(t, &tuple, e->kind == NET_ICMP_TOO_BIG ? e->mtu : 0, e->seq);

@@ -263,10 +263,10 @@ static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
 static void dispatch(struct tcp *t, struct tcp_segment *seg)
 {
     if (seg->flow_hash == 0)
-        seg->flow_hash = tcp_table_hash(&t->table, &seg->tuple);
-    ASSERT_HOT(seg->flow_hash == tcp_table_hash(&t->table, &seg->tuple));
-    tcp_entry_t e = tcp_table_find(&t->table, seg->flow_hash, &seg->tuple);
-    if (e.v != TCP_ENTRY_NONE.v && !tcp_entry_is_timewait(e)) {
+        seg->flow_hash = flow_table_hash(&t->table, &seg->tuple);
+    ASSERT_HOT(seg->flow_hash == flow_table_hash(&t->table, &seg->tuple));
+    flow_entry_t e = flow_table_find(&t->table, seg->flow_hash, &seg->tuple);
+    if (e.v != FLOW_ENTRY_NONE.v && !flow_entry_mark(e)) {
         struct tcp_conn *c = tcp_conn_at(t, e);
         if (c->state == TCP_SYN_SENT)
             tcp_syn_sent_input(c, seg);
@@ -281,8 +281,8 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
         t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &listening);
     seq_t iss_after;
     const seq_t *after = NULL;
-    if (e.v != TCP_ENTRY_NONE.v) {
-        if (!tcp_timewait_input(t, tcp_entry_index(e), seg, is_listening, &iss_after))
+    if (e.v != FLOW_ENTRY_NONE.v) {
+        if (!tcp_timewait_input(t, flow_entry_index(e), seg, is_listening, &iss_after))
             return;
         after = &iss_after;
     }

@@ -10,7 +10,7 @@
 
 /* SipHash of label and tuple. */
 static uint64_t labelled_hash(const struct siphash_key *key, const char label[8],
-                              const struct tcp_tuple *tuple)
+                              const struct flow_tuple *tuple)
 {
     uint8_t bytes[8 + sizeof(*tuple)];
     memcpy(bytes, label, 8);
@@ -19,12 +19,12 @@ static uint64_t labelled_hash(const struct siphash_key *key, const char label[8]
     return siphash(key, bytes, sizeof(bytes));
 }
 
-seq_t tcp_iss(const struct siphash_key *key, const struct tcp_tuple *tuple, uint64_t now_us)
+seq_t tcp_iss(const struct siphash_key *key, const struct flow_tuple *tuple, uint64_t now_us)
 {
     return (seq_t){(uint32_t)labelled_hash(key, "tcp.iss.", tuple) + (uint32_t)(now_us / 4)};
 }
 
-uint64_t tcp_flow_secret(const struct siphash_key *key, const struct tcp_tuple *tuple)
+uint64_t tcp_flow_secret(const struct siphash_key *key, const struct flow_tuple *tuple)
 {
     return labelled_hash(key, "tcp.flow", tuple);
 }

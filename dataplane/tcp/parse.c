@@ -41,7 +41,7 @@ bool tcp_parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *src
         stat_inc(t->core, STAT_tcp_drop_options);
         return false;
     }
-    seg->tuple = (struct tcp_tuple){*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
+    seg->tuple = (struct flow_tuple){*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
     seg->seq = (seq_t){be32_host(h->seq)};
     seg->ack = (seq_t){be32_host(h->ack)};
     seg->window = be16_host(h->window);

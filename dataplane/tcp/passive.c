@@ -14,13 +14,13 @@
 
 /* The counter of a tuple's listener: local address and port. Two listeners that share one begin
  * their cookies together, no more. */
-static uint32_t *half_open_of(struct tcp *t, const struct tcp_tuple *tuple)
+static uint32_t *half_open_of(struct tcp *t, const struct flow_tuple *tuple)
 {
-    struct tcp_tuple listener = {.local = tuple->local, .local_port = tuple->local_port};
-    return &t->half_open_of[tcp_table_hash(&t->table, &listener) % TCP_LISTENERS_COUNTED];
+    struct flow_tuple listener = {.local = tuple->local, .local_port = tuple->local_port};
+    return &t->half_open_of[flow_table_hash(&t->table, &listener) % TCP_LISTENERS_COUNTED];
 }
 
-void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change)
+void tcp_count_half_open(struct tcp *t, const struct flow_tuple *tuple, int change)
 {
     uint32_t *of_listener = half_open_of(t, tuple);
     ASSERT(change == 1 || change == -1);
@@ -32,7 +32,7 @@ void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int chang
 
 /* Does a SYN get a cookie? There are many half-open connections, in all or of this listener, or few
  * free ones: those are for who has shown his address. */
-static bool wants_cookie(struct tcp *t, const struct tcp_tuple *tuple)
+static bool wants_cookie(struct tcp *t, const struct flow_tuple *tuple)
 {
     uint32_t most = t->config.passive_max;
     return t->passives >= most - most / TCP_PROVEN_SHARE ||
@@ -56,7 +56,7 @@ static uint16_t small_window(const struct tcp *t)
 }
 
 /* The clock of the timestamps that a connection of the tuple sends. */
-static uint32_t ts_now(const struct tcp *t, const struct tcp_tuple *tuple)
+static uint32_t ts_now(const struct tcp *t, const struct flow_tuple *tuple)
 {
     return tcp_now_ms(t) + tcp_ts_offset(tcp_flow_secret(&t->core->hash_key, tuple));
 }
@@ -90,7 +90,7 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
 }
 
 /* A connection of the pool for a passive open; NULL: counted why not. */
-static struct tcp_conn *new_conn(struct tcp *t, const struct tcp_tuple *tuple,
+static struct tcp_conn *new_conn(struct tcp *t, const struct flow_tuple *tuple,
                                  const struct tcp_listening *listening, uint16_t mtu)
 {
     bool is_table_full = false;

@@ -23,19 +23,19 @@
 #include "tcp/tcp_priv.h"
 
 /* Does no connection and no TIME_WAIT record have it? */
-static bool is_free(const struct tcp *t, const struct tcp_tuple *tuple)
+static bool is_free(const struct tcp *t, const struct flow_tuple *tuple)
 {
-    uint64_t hash = tcp_table_hash(&t->table, tuple);
-    return tcp_table_find(&t->table, hash, tuple).v == TCP_ENTRY_NONE.v;
+    uint64_t hash = flow_table_hash(&t->table, tuple);
+    return flow_table_find(&t->table, hash, tuple).v == FLOW_ENTRY_NONE.v;
 }
 
-bool tcp_port_choose(struct tcp *t, unsigned port_index, struct tcp_tuple *tuple)
+bool tcp_port_choose(struct tcp *t, unsigned port_index, struct flow_tuple *tuple)
 {
     struct spread_aim aim;
-    struct tcp_tuple trial = *tuple;
+    struct flow_tuple trial = *tuple;
     port_aim(t->core, port_index, &tuple->remote, &tuple->local, tuple->remote_port, &aim);
     trial.local_port = 0;
-    uint32_t base = (uint32_t)tcp_table_hash(&t->table, &trial);
+    uint32_t base = (uint32_t)flow_table_hash(&t->table, &trial);
     uint32_t trials = aim.n < TCP_PORT_TRIALS_MAX ? aim.n : TCP_PORT_TRIALS_MAX;
     for (uint32_t i = 0; i < trials; i++) {
         stat_inc(t->core, STAT_tcp_port_trials);

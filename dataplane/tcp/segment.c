@@ -24,7 +24,7 @@ static void put_payload(struct tcp *t, struct rte_mbuf *m, const struct tcp_outg
 }
 
 /* An mbuf with the header in it. */
-static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq,
+static struct rte_mbuf *new_header(struct tcp *t, const struct flow_tuple *tuple, seq_t seq,
                                    seq_t ack, uint8_t flags, uint16_t window,
                                    const struct tcp_options *options)
 {
@@ -53,8 +53,8 @@ static struct rte_mbuf *new_header(struct tcp *t, const struct tcp_tuple *tuple,
 }
 
 /* To net; counts the segments in it. */
-static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct tcp_tuple *tuple, uint8_t tos,
-                      uint32_t flow_label, unsigned n_segments)
+static void hand_over(struct tcp *t, struct rte_mbuf *m, const struct flow_tuple *tuple,
+                      uint8_t tos, uint32_t flow_label, unsigned n_segments)
 {
     stat_add(t->core, STAT_tcp_tx_segments, n_segments);
     stat_inc(t->core, STAT_tcp_tx_packets);
@@ -185,7 +185,7 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
     return true;
 }
 
-void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_t ack,
+void tcp_bare_send(struct tcp *t, const struct flow_tuple *tuple, seq_t seq, seq_t ack,
                    uint8_t flags, uint16_t window, const struct tcp_options *options)
 {
     struct rte_mbuf *m = new_header(t, tuple, seq, ack, flags, window, options);

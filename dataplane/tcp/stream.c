@@ -209,7 +209,7 @@ static enum stream_end op_end(const struct stream *s)
 
 static void op_addrs(const struct stream *s, struct stream_addrs *ret)
 {
-    const struct tcp_tuple *t = &tcp_conn_of(s)->tuple;
+    const struct flow_tuple *t = &tcp_conn_of(s)->tuple;
     *ret = (struct stream_addrs){t->local, t->remote, t->local_port, t->remote_port};
 }
 

@@ -31,7 +31,7 @@ static const uint16_t classes_4[CLASSES] = {
 static const uint16_t classes_6[CLASSES] = {TCP_MSS_MIN, 536, TCP_MSS_DEFAULT_6, 1300, 1360, 1400,
                                             1420,        1440};
 
-static const uint16_t *classes_of(const struct tcp_tuple *tuple)
+static const uint16_t *classes_of(const struct flow_tuple *tuple)
 {
     return ip_addr_is_v4(&tuple->remote) ? classes_4 : classes_6;
 }
@@ -75,12 +75,12 @@ static const struct siphash_key *secret_of(struct tcp_cookies *k, uint64_t epoch
 }
 
 /* What of the SYN every part of the number depends on. */
-static uint64_t hash_syn(const struct tcp_cookies *k, const struct tcp_tuple *tuple, seq_t peer_iss,
-                         uint32_t bits)
+static uint64_t hash_syn(const struct tcp_cookies *k, const struct flow_tuple *tuple,
+                         seq_t peer_iss, uint32_t bits)
 {
     struct {
         char label[8];
-        struct tcp_tuple tuple;
+        struct flow_tuple tuple;
         uint32_t peer_iss;
         uint32_t bits;
     } message = {{0}, *tuple, peer_iss.v, bits};
@@ -121,7 +121,7 @@ struct tcp_cookie_terms tcp_cookie_terms(const struct tcp_options *syn, bool is_
     return terms;
 }
 
-seq_t tcp_cookie_make(struct tcp_cookies *k, const struct tcp_tuple *tuple, seq_t peer_iss,
+seq_t tcp_cookie_make(struct tcp_cookies *k, const struct flow_tuple *tuple, seq_t peer_iss,
                       const struct tcp_cookie_terms *terms, uint64_t now_us)
 {
     uint64_t epoch = now_us / TCP_COOKIE_EPOCH_US;
@@ -139,7 +139,7 @@ uint32_t tcp_cookie_timestamp(const struct tcp_cookie_terms *terms, uint32_t ts_
     return (int32_t)(value - ts_now) > 0 ? value - NO_TIMESTAMP : value;
 }
 
-enum tcp_cookie_result tcp_cookie_read(struct tcp_cookies *k, const struct tcp_tuple *tuple,
+enum tcp_cookie_result tcp_cookie_read(struct tcp_cookies *k, const struct flow_tuple *tuple,
                                        seq_t peer_iss, seq_t number, const uint32_t *echo,
                                        uint64_t now_us, struct tcp_cookie_terms *ret)
 {

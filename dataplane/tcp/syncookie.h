@@ -68,7 +68,7 @@ void tcp_cookies_init(struct tcp_cookies *k, const struct siphash_key *boot);
 struct tcp_cookie_terms tcp_cookie_terms(const struct tcp_options *syn, bool is_v4);
 
 /* The initial number of the SYN-ACK to a SYN of number `peer_iss`. */
-seq_t tcp_cookie_make(struct tcp_cookies *k, const struct tcp_tuple *tuple, seq_t peer_iss,
+seq_t tcp_cookie_make(struct tcp_cookies *k, const struct flow_tuple *tuple, seq_t peer_iss,
                       const struct tcp_cookie_terms *terms, uint64_t now_us);
 
 /* The timestamp of that SYN-ACK: at most `ts_now` and less than 64 below, so that the connection's
@@ -77,6 +77,6 @@ uint32_t tcp_cookie_timestamp(const struct tcp_cookie_terms *terms, uint32_t ts_
 
 /* Reads one back. `number` is the peer's acknowledgement less one, `peer_iss` its own number less
  * one; `echo` the timestamp echoed, NULL: the segment has none. *ret only if good. */
-enum tcp_cookie_result tcp_cookie_read(struct tcp_cookies *k, const struct tcp_tuple *tuple,
+enum tcp_cookie_result tcp_cookie_read(struct tcp_cookies *k, const struct flow_tuple *tuple,
                                        seq_t peer_iss, seq_t number, const uint32_t *echo,
                                        uint64_t now_us, struct tcp_cookie_terms *ret);

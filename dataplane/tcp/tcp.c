@@ -46,8 +46,8 @@ static void make_timewaits(struct tcp *t)
 struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config *config,
                     const struct tcp_upcalls *upcalls)
 {
-    ASSERT(config->conns_max > 0 && config->conns_max <= TCP_ENTRY_INDEX_MAX);
-    ASSERT(config->timewaits_max > 0 && config->timewaits_max <= TCP_ENTRY_INDEX_MAX);
+    ASSERT(config->conns_max > 0 && config->conns_max <= FLOW_ENTRY_INDEX_MAX);
+    ASSERT(config->timewaits_max > 0 && config->timewaits_max <= FLOW_ENTRY_INDEX_MAX);
     ASSERT(config->rx_window_bytes > 0 && config->rx_window_bytes <= TCP_RX_WINDOW_BYTES_MAX);
     ASSERT(config->tx_buffer_bytes > 0);
     ASSERT(upcalls->listen != NULL && upcalls->accept != NULL);
@@ -77,10 +77,10 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
                            "tcp delivery rate marks");
     uint32_t senders = config->senders_max == 0 ? config->conns_max : config->senders_max;
     core_pool(core, &t->senders, sizeof(struct tcp_sender), senders, "tcp senders");
-    uint32_t buckets = tcp_table_buckets(config->conns_max + config->timewaits_max);
-    tcp_table_init(&t->table,
-                   core_memory(core, sizeof(struct tcp_bucket) * buckets, "tcp flow table"),
-                   buckets, &core->hash_key, tcp_entry_tuple, t);
+    uint32_t buckets = flow_table_buckets(config->conns_max + config->timewaits_max);
+    flow_table_init(&t->table,
+                    core_memory(core, sizeof(struct flow_bucket) * buckets, "tcp flow table"),
+                    buckets, &core->hash_key, flow_entry_tuple, t);
     make_timewaits(t);
     tcp_trace_new(t);
     t->shed_slots_us = UINT64_MAX;

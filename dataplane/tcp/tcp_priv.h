@@ -27,11 +27,11 @@
 
 #include "base/pool.h"
 #include "core/core.h"
+#include "core/flow_table.h"
 #include "tcp/plpmtud.h"
 #include "tcp/rate.h"
 #include "tcp/settings.h"
 #include "tcp/syncookie.h"
-#include "tcp/table.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_limits.h"
 #include "tcp/tcp_types.h"
@@ -88,7 +88,7 @@ struct tcp {
     struct pool records;       /* struct tcp_sent */
     struct tcp_bw_mark *marks; /* at the index of the record */
     struct pool senders;       /* struct tcp_sender */
-    struct tcp_table table;
+    struct flow_table table;
     struct tcp_timewaits timewaits;
     struct list_node ready;   /* connections with events */
     struct list_node outputs; /* connections that may have something to send */
@@ -166,7 +166,7 @@ enum stream_end tcp_silent_end(const struct tcp_conn *c);
 
 /* A connection of the pool, zeroed, for this tuple, in the table; not owned, no timer. NULL:
  * *ret_is_table_full tells which of the two ran out. */
-struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_tuple *tuple,
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct flow_tuple *tuple,
                               bool *ret_is_table_full);
 
 /* Everything ends now, without a word on the wire: out of the table, timer off, queues freed (but
@@ -184,10 +184,10 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state);
 void tcp_conn_free(struct tcp_conn *c);
 
 /* What an entry of the table stands for; for the table. */
-const struct tcp_tuple *tcp_entry_tuple(const void *owner, tcp_entry_t e);
+const struct flow_tuple *flow_entry_tuple(const void *owner, flow_entry_t e);
 
 /* The connection behind an entry that is not a TIME_WAIT record. */
-struct tcp_conn *tcp_conn_at(const struct tcp *t, tcp_entry_t e);
+struct tcp_conn *tcp_conn_at(const struct tcp *t, flow_entry_t e);
 
 /* memory.c */
 
@@ -286,7 +286,7 @@ bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
 bool tcp_may_be_ahead_of_cookie(const struct tcp *t, const struct tcp_segment *seg);
 
 /* The listener of a half-open connection has one less or more. */
-void tcp_count_half_open(struct tcp *t, const struct tcp_tuple *tuple, int change);
+void tcp_count_half_open(struct tcp *t, const struct flow_tuple *tuple, int change);
 
 /* handshake.c */
 
@@ -523,7 +523,7 @@ void tcp_segment_hand_over(struct tcp_conn *c, struct rte_mbuf *m, bool is_new,
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o);
 
 /* A segment outside of any connection: no options, no payload. `window` unscaled. */
-void tcp_bare_send(struct tcp *t, const struct tcp_tuple *tuple, seq_t seq, seq_t ack,
+void tcp_bare_send(struct tcp *t, const struct flow_tuple *tuple, seq_t seq, seq_t ack,
                    uint8_t flags, uint16_t window, const struct tcp_options *options);
 
 /* payload.c */
@@ -634,11 +634,11 @@ void tcp_rst_input(struct tcp_conn *c, const struct tcp_segment *seg);
 /* iss.c */
 
 /* RFC 6528: clock of 4 us plus a keyed hash of the tuple. Pure. */
-seq_t tcp_iss(const struct siphash_key *key, const struct tcp_tuple *tuple, uint64_t now_us);
+seq_t tcp_iss(const struct siphash_key *key, const struct flow_tuple *tuple, uint64_t now_us);
 
 /* What a flow's packets show beside its numbers: a keyed hash of the tuple, of which each of the
  * following takes its own bits. Pure. */
-uint64_t tcp_flow_secret(const struct siphash_key *key, const struct tcp_tuple *tuple);
+uint64_t tcp_flow_secret(const struct siphash_key *key, const struct flow_tuple *tuple);
 
 /* The offset of a connection's timestamps: so that our uptime stays ours. Pure. */
 uint32_t tcp_ts_offset(uint64_t secret);
@@ -651,7 +651,7 @@ uint32_t tcp_flow_label(uint64_t secret);
 
 /* Fills tuple->local_port with a port that no connection and no TIME_WAIT towards this destination
  * has and whose replies come to this worker. False: none was found in the bounded search. */
-bool tcp_port_choose(struct tcp *t, unsigned port_index, struct tcp_tuple *tuple);
+bool tcp_port_choose(struct tcp *t, unsigned port_index, struct flow_tuple *tuple);
 
 /* stream.c */
 

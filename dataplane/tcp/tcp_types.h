@@ -16,6 +16,7 @@
 
 #include "base/ip_addr.h"
 #include "base/wheel.h"
+#include "core/flow_table.h"
 #include "core/stream.h"
 #include "tcp/mbufq.h"
 #include "tcp/options.h"
@@ -104,16 +105,6 @@ enum tcp_retransmit_kind {
     TCP_RETRANSMIT_PERSIST,
 };
 
-/* Both ends as the appliance sees them; hashed as bytes, so there is no padding. */
-struct tcp_tuple {
-    struct ip_addr local;
-    struct ip_addr remote;
-    uint16_t local_port;
-    uint16_t remote_port;
-};
-
-static_assert(sizeof(struct tcp_tuple) == 36, "no padding in a hashed key");
-
 struct tcp_conn {
     /* line 0: what every received segment looks at */
     struct stream stream; /* first: a stream is a connection; owner: the bind until accepted */
@@ -160,7 +151,7 @@ struct tcp_conn {
     seq_t last_ack_sent;
     seq_t rcv_mark; /* room.c: what the owner had consumed at rcv_mark_ms */
     uint32_t challenge_ms;
-    struct tcp_tuple tuple;
+    struct flow_tuple tuple;
     struct tcp_mbufq oooq;   /* out of order; see reasm.c */
     struct list_node ready;  /* on tcp.ready while events != 0 */
     struct list_node output; /* on tcp.outputs, tcp.starved or tcp.waiting */
@@ -184,7 +175,7 @@ static_assert(offsetof(struct tcp_conn, tx) == 128, "line 1 ends here");
 struct tcp_segment {
     struct rte_mbuf *m; /* the payload; NULL once taken */
     uint64_t flow_hash; /* of the tuple */
-    struct tcp_tuple tuple;
+    struct flow_tuple tuple;
     seq_t seq;
     seq_t ack;
     uint32_t len;    /* of the payload */

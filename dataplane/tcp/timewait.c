@@ -20,8 +20,8 @@ static void kill_record(struct tcp *t, uint32_t index)
 {
     struct tcp_timewait *w = &t->timewaits.ring[index];
     ASSERT(w->is_live);
-    tcp_table_remove(&t->table, tcp_table_hash(&t->table, &w->tuple),
-                     tcp_entry(index, w->generation, true));
+    flow_table_remove(&t->table, flow_table_hash(&t->table, &w->tuple),
+                      flow_entry(index, w->generation, true));
     w->is_live = false;
     t->timewaits.live--;
     t->core->stats->counters[STAT_tcp_timewait_now] = t->timewaits.live;
@@ -53,7 +53,7 @@ static uint32_t take_index(struct tcp *t)
 }
 
 /* Puts a record at the ring's end and into the table in the place of `old`. */
-static void add_record(struct tcp *t, const struct tcp_timewait *record, tcp_entry_t old)
+static void add_record(struct tcp *t, const struct tcp_timewait *record, flow_entry_t old)
 {
     uint32_t index = take_index(t);
     struct tcp_timewait *w = &t->timewaits.ring[index];
@@ -63,8 +63,8 @@ static void add_record(struct tcp *t, const struct tcp_timewait *record, tcp_ent
     w->generation = generation;
     w->is_live = true;
     w->expires_ms = tcp_now_ms(t) + TCP_TIMEWAIT_US_MAX / 1000;
-    tcp_table_replace(&t->table, tcp_table_hash(&t->table, &w->tuple), old,
-                      tcp_entry(index, generation, true));
+    flow_table_replace(&t->table, flow_table_hash(&t->table, &w->tuple), old,
+                       flow_entry(index, generation, true));
     t->timewaits.live++;
     t->core->stats->counters[STAT_tcp_timewait_now] = t->timewaits.live;
     if (!wheel_timer_is_armed(&t->timewaits.timer))
@@ -83,10 +83,10 @@ static void restart(struct tcp *t, uint32_t index)
     struct tcp_timewait record = *w;
     w->is_live = false;
     all->live--;
-    add_record(t, &record, tcp_entry(index, record.generation, true));
+    add_record(t, &record, flow_entry(index, record.generation, true));
 }
 
-void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, tcp_entry_t old)
+void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, flow_entry_t old)
 {
     uint32_t window = (uint32_t)seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
     struct tcp_timewait record = {

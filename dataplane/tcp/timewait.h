@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "tcp/table.h"
+#include "core/flow_table.h"
 #include "tcp/tcp_types.h"
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 struct tcp_segment;
 
 struct tcp_timewait {
-    struct tcp_tuple tuple;
+    struct flow_tuple tuple;
     seq_t snd_nxt;
     seq_t rcv_nxt;
     uint32_t ts_recent; /* valid if has_timestamps */
@@ -43,7 +43,7 @@ struct tcp_timewaits {
 
 /* Turns a connection whose FINs are both acknowledged into a record that takes its place in the
  * table, where `old` stood for it. The connection is ended by the caller. */
-void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, tcp_entry_t old);
+void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c, flow_entry_t old);
 
 /* A segment for a record (RFC 9293, 3.10.7.4 for TIME-WAIT; RFC 6191; RFC 1337: a RST does not end
  * it). True: somebody listens and the SYN may take over: the record is gone and the caller goes on

@@ -39,7 +39,7 @@ struct look {
 /* The step under way. One at a time: no step begins within another. */
 struct tcp_trace {
     bool is_on;
-    struct tcp_tuple tuple;
+    struct flow_tuple tuple;
     struct tcp_conn *conn; /* NULL: there was none */
     struct look before;
     uint64_t counters[STAT_COUNT];
@@ -63,7 +63,7 @@ void tcp_trace_new(struct tcp *t)
 }
 
 /* One record to one observer. */
-static void tell_lane(struct tcp *t, struct obs_lane *lane, const struct tcp_tuple *tuple,
+static void tell_lane(struct tcp *t, struct obs_lane *lane, const struct flow_tuple *tuple,
                       enum trace_point point, const uint32_t *values, unsigned n)
 {
     struct obs *obs = &t->core->obs;
@@ -84,14 +84,14 @@ static void tell_lane(struct tcp *t, struct obs_lane *lane, const struct tcp_tup
     obs_put(obs, lane, p);
 }
 
-static bool is_meant(const struct obs_lane *lane, const struct tcp_tuple *tuple)
+static bool is_meant(const struct obs_lane *lane, const struct flow_tuple *tuple)
 {
     return obs_request_has(&lane->request, &tuple->local, tuple->local_port, &tuple->remote,
                            tuple->remote_port);
 }
 
 /* To every observer who means the flow. */
-static void tell(struct tcp *t, const struct tcp_tuple *tuple, enum trace_point point,
+static void tell(struct tcp *t, const struct flow_tuple *tuple, enum trace_point point,
                  const uint32_t *values, unsigned n)
 {
     struct obs_lane *lane = NULL;
@@ -127,14 +127,14 @@ static void look_at(const struct tcp_conn *c, struct look *ret)
                    [LOOK_TIMER_DUE] = due_us > now_us ? (uint32_t)(due_us - now_us) : 0}};
 }
 
-static struct tcp_conn *find_conn(const struct tcp *t, const struct tcp_tuple *tuple)
+static struct tcp_conn *find_conn(const struct tcp *t, const struct flow_tuple *tuple)
 {
-    tcp_entry_t e = tcp_table_find(&t->table, tcp_table_hash(&t->table, tuple), tuple);
-    return e.v == TCP_ENTRY_NONE.v || tcp_entry_is_timewait(e) ? NULL : tcp_conn_at(t, e);
+    flow_entry_t e = flow_table_find(&t->table, flow_table_hash(&t->table, tuple), tuple);
+    return e.v == FLOW_ENTRY_NONE.v || flow_entry_mark(e) ? NULL : tcp_conn_at(t, e);
 }
 
 /* A step of this flow begins, if anybody means it. */
-static bool begin(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_conn *c)
+static bool begin(struct tcp *t, const struct flow_tuple *tuple, struct tcp_conn *c)
 {
     struct tcp_trace *trace = t->trace;
     struct obs_lane *lane = NULL;
@@ -191,7 +191,7 @@ static unsigned read_segment(const struct rte_mbuf *m, uint32_t *ret)
     return n;
 }
 
-static void tell_segment(struct tcp *t, const struct tcp_tuple *tuple, enum trace_point point,
+static void tell_segment(struct tcp *t, const struct flow_tuple *tuple, enum trace_point point,
                          const struct rte_mbuf *m)
 {
     uint32_t values[OBSERVE_VALUES_MAX];
@@ -204,7 +204,7 @@ void tcp_trace_rx(struct tcp *t, const struct rte_mbuf *m, const struct ip_addr 
     const struct tcp_wire *h = rte_pktmbuf_mtod(m, const struct tcp_wire *);
     if (m->data_len < sizeof(*h))
         return; /* whose it is cannot be told */
-    struct tcp_tuple tuple = {*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
+    struct flow_tuple tuple = {*dst, *src, be16_host(h->dst_port), be16_host(h->src_port)};
     if (begin(t, &tuple, find_conn(t, &tuple)))
         tell_segment(t, &tuple, TRACE_rx, m);
 }
@@ -228,14 +228,14 @@ void tcp_trace_timer(struct tcp_conn *c, uint64_t now_us)
     tcp_trace_step(c, TRACE_timer, timer);
 }
 
-void tcp_trace_icmp(struct tcp *t, const struct tcp_tuple *tuple, uint32_t mtu, uint32_t seq)
+void tcp_trace_icmp(struct tcp *t, const struct flow_tuple *tuple, uint32_t mtu, uint32_t seq)
 {
     uint32_t values[] = {mtu, seq};
     if (begin(t, tuple, find_conn(t, tuple)))
         tell(t, tuple, TRACE_icmp, values, array_len(values));
 }
 
-void tcp_trace_tx(struct tcp *t, const struct tcp_tuple *tuple, const struct rte_mbuf *m)
+void tcp_trace_tx(struct tcp *t, const struct flow_tuple *tuple, const struct rte_mbuf *m)
 {
     tell_segment(t, tuple, TRACE_tx, m);
 }

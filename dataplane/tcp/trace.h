@@ -33,10 +33,10 @@ void tcp_trace_step(struct tcp_conn *c, enum trace_point point, uint32_t value);
 void tcp_trace_timer(struct tcp_conn *c, uint64_t now_us);
 
 /* A step begins: an ICMP error about the flow came; `mtu` 0: it is not about the size. */
-void tcp_trace_icmp(struct tcp *t, const struct tcp_tuple *tuple, uint32_t mtu, uint32_t seq);
+void tcp_trace_icmp(struct tcp *t, const struct flow_tuple *tuple, uint32_t mtu, uint32_t seq);
 
 /* The step is over: tells what it changed. Nothing if none was begun for a flow that is meant. */
 void tcp_trace_end(struct tcp *t);
 
 /* A segment that starts at its TCP header goes out; within a step or not. */
-void tcp_trace_tx(struct tcp *t, const struct tcp_tuple *tuple, const struct rte_mbuf *m);
+void tcp_trace_tx(struct tcp *t, const struct flow_tuple *tuple, const struct rte_mbuf *m);

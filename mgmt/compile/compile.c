@@ -60,6 +60,8 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
                          "%s port %u",
                          listener->name, gateway->namespace, gateway->name,
                          ip_addr_format(addr, text), listener->port);
+        if (listener->protocol == PLAN_UDP)
+            continue;
         image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
         if (listener->proxied[i] != NULL)
             bind_proxied(c, addr, listener->port, listener->proxied[i]);
@@ -72,7 +74,7 @@ static bool image_protocol_of(enum plan_protocol protocol, enum image_protocol *
     static const enum image_protocol of_plan[PLAN_PROTOCOL_OTHER + 1] = {
         [PLAN_HTTP] = IMAGE_PROTOCOL_HTTP, [PLAN_HTTPS] = IMAGE_PROTOCOL_HTTPS,
         [PLAN_TLS] = IMAGE_PROTOCOL_TLS,   [PLAN_TLS_TERMINATED] = IMAGE_PROTOCOL_TLS_TERMINATED,
-        [PLAN_TCP] = IMAGE_PROTOCOL_TCP,
+        [PLAN_TCP] = IMAGE_PROTOCOL_TCP,   [PLAN_UDP] = IMAGE_PROTOCOL_UDP,
     };
     *ret = of_plan[protocol];
     return of_plan[protocol] != 0;

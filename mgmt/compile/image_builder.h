@@ -279,6 +279,12 @@ int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *ad
 int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
                                      enum image_proxy_header header);
 
+/* How what comes by TCPRoute and UDPRoute gets to a group's endpoints: by PROXY unless said, before
+ * or after its backends, and by PROXY whatever is said where its connections have a header or TLS.
+ */
+int image_builder_group_forwarding(struct image_builder *b, uint32_t group,
+                                   enum image_forwarding forwarding);
+
 /* What is spoken to a group's endpoints, HTTP1 unless said, before or after its backends. */
 int image_builder_group_protocol(struct image_builder *b, uint32_t group,
                                  enum image_backend_protocol protocol);
@@ -287,8 +293,8 @@ int image_builder_group_protocol(struct image_builder *b, uint32_t group,
 int image_builder_route(struct image_builder *b, const char *name, int64_t created_s);
 
 /* The same of another kind than HTTPRoute. GRPC: its matches take calls of gRPC only, and `method`
- * of a match is the one that is called, the last segment of the path. TLS, TCP: each rule has one
- * match, the prefix "/". */
+ * of a match is the one that is called, the last segment of the path. TLS, TCP, UDP: each rule has
+ * one match, the prefix "/". */
 int image_builder_route_of(struct image_builder *b, enum image_route_kind kind, const char *name,
                            int64_t created_s);
 

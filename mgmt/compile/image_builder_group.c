@@ -55,6 +55,23 @@ int image_builder_group_protocol(struct image_builder *b, uint32_t group,
     return 0;
 }
 
+int image_builder_group_forwarding(struct image_builder *b, uint32_t group,
+                                   enum image_forwarding forwarding)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || (unsigned)forwarding >= IMAGE_FORWARDINGS)
+        return -EINVAL;
+    b->group_forwarding[group] = (uint8_t)forwarding;
+    return 0;
+}
+
+/* Who has to begin with a header, or with TLS, needs a connection of ours. */
+static uint8_t forwarding_of(const struct image_builder *b, uint32_t group)
+{
+    bool is_ours = b->group_proxy_header[group] != IMAGE_PROXY_HEADER_NONE ||
+                   b->group_tls[group] != IMAGE_NONE;
+    return is_ours ? IMAGE_FORWARDING_PROXY : b->group_forwarding[group];
+}
+
 /* What image_check() will ask of it; `numbers` have the lengths of the strings by now. */
 static bool is_good_health(const struct image_health_spec *spec, const struct image_health *numbers)
 {
@@ -119,6 +136,7 @@ void image_builder_groups(struct image_builder *b)
         backends[i].balancing = balance_of(b, backends[i].group);
         backends[i].proxy_header = b->group_proxy_header[backends[i].group];
         backends[i].protocol = b->group_protocol[backends[i].group];
+        backends[i].forwarding = forwarding_of(b, backends[i].group);
         backends[i].health = b->group_health[backends[i].group];
         backends[i].tls = b->group_tls[backends[i].group];
     }

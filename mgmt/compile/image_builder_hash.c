@@ -77,7 +77,8 @@ static bool fill_bind_slots(struct image_builder *b, uint64_t seed)
     const struct image_bind *binds = ENTRIES(b, BINDS, const struct image_bind);
     uint32_t *slots = ENTRIES(b, BIND_SLOTS, uint32_t);
     for (uint32_t i = 0; i < SECTION(b, BINDS)->count; i++) {
-        uint64_t hash = image_bind_hash(seed, &binds[i].addr, binds[i].port);
+        uint64_t hash =
+            image_bind_hash(seed, &binds[i].addr, binds[i].port, binds[i].kind == IMAGE_BIND_UDP);
         uint32_t slot = free_slot(SECTION(b, BIND_SLOTS), 0, hash);
         if (slot == IMAGE_NONE)
             return false;

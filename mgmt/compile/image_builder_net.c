@@ -87,18 +87,20 @@ uint32_t image_builder_listener(struct image_builder *b, const char *name, const
 struct bind_key {
     const struct ip_addr *addr;
     uint16_t port;
+    bool is_udp;
 };
 
 static bool is_bind_equal(const struct image_builder *b, uint32_t index, const void *key)
 {
     const struct bind_key *k = key;
     const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
-    return bind->port == k->port && ip_addr_eq(&bind->addr, k->addr);
+    return bind->port == k->port && (bind->kind == IMAGE_BIND_UDP) == k->is_udp &&
+           ip_addr_eq(&bind->addr, k->addr);
 }
 
 static struct image_index_key index_key(const struct bind_key *bind)
 {
-    return (struct image_index_key){image_bind_hash(0, bind->addr, bind->port), bind,
+    return (struct image_index_key){image_bind_hash(0, bind->addr, bind->port, bind->is_udp), bind,
                                     is_bind_equal};
 }
 
@@ -106,7 +108,7 @@ static struct image_index_key index_key(const struct bind_key *bind)
 static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                         enum image_bind_kind kind)
 {
-    struct bind_key bind = {addr, port};
+    struct bind_key bind = {addr, port, kind == IMAGE_BIND_UDP};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     if (index != IMAGE_NONE)
@@ -130,7 +132,7 @@ static enum image_bind_kind kind_of(uint8_t protocol)
     static const enum image_bind_kind kinds[] = {
         [IMAGE_PROTOCOL_HTTP] = IMAGE_BIND_HTTP, [IMAGE_PROTOCOL_HTTPS] = IMAGE_BIND_HTTPS,
         [IMAGE_PROTOCOL_TLS] = IMAGE_BIND_TLS,   [IMAGE_PROTOCOL_TLS_TERMINATED] = IMAGE_BIND_TLS,
-        [IMAGE_PROTOCOL_TCP] = IMAGE_BIND_TCP,
+        [IMAGE_PROTOCOL_TCP] = IMAGE_BIND_TCP,   [IMAGE_PROTOCOL_UDP] = IMAGE_BIND_UDP,
     };
     ASSERT(protocol < array_len(kinds));
     return kinds[protocol];
@@ -169,11 +171,11 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     return 0;
 }
 
-/* The bind of an address and port; NULL: there is none. */
+/* The bind of an address and a port of TCP; NULL: there is none. */
 static struct image_bind *find_bind(struct image_builder *b, const struct ip_addr *addr,
                                     uint16_t port)
 {
-    struct bind_key bind = {addr, port};
+    struct bind_key bind = {addr, port, false};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     return index != IMAGE_NONE ? &ENTRIES(b, BINDS, struct image_bind)[index] : NULL;

@@ -116,6 +116,7 @@ struct image_builder {
     uint32_t route_first_match;                      /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX];   /* enum image_congestion */
     uint8_t group_proxy_header[ENDPOINT_GROUPS_MAX]; /* enum image_proxy_header */
+    uint8_t group_forwarding[ENDPOINT_GROUPS_MAX];   /* enum image_forwarding */
     uint8_t group_protocol[ENDPOINT_GROUPS_MAX];     /* enum image_backend_protocol */
     struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
     uint32_t group_health[ENDPOINT_GROUPS_MAX];                /* in HEALTH; IMAGE_NONE: none */

@@ -128,7 +128,7 @@ static json_t *tell_trusted(const struct image_view *v, const struct image_bind 
 
 static json_t *tell_binds(const struct image_view *v)
 {
-    static const char *const kinds[IMAGE_BIND_KINDS] = {"HTTP", "HTTPS", "TLS", "TCP"};
+    static const char *const kinds[IMAGE_BIND_KINDS] = {"HTTP", "HTTPS", "TLS", "TCP", "UDP"};
     json_t *list = json_array();
     for (uint32_t i = 0; i < v->n_binds; i++) {
         const struct image_bind *b = &v->binds[i];
@@ -162,11 +162,10 @@ static json_t *tell_identities(const struct image_view *v, const struct image_li
 
 static json_t *tell_listener(const struct image_view *v, const struct image_listener *l)
 {
-    static const char *const protocols[] = {[IMAGE_PROTOCOL_HTTP] = "HTTP",
-                                            [IMAGE_PROTOCOL_HTTPS] = "HTTPS",
-                                            [IMAGE_PROTOCOL_TLS] = "TLS",
-                                            [IMAGE_PROTOCOL_TLS_TERMINATED] = "TLS, terminated",
-                                            [IMAGE_PROTOCOL_TCP] = "TCP"};
+    static const char *const protocols[] = {
+        [IMAGE_PROTOCOL_HTTP] = "HTTP", [IMAGE_PROTOCOL_HTTPS] = "HTTPS",
+        [IMAGE_PROTOCOL_TLS] = "TLS",   [IMAGE_PROTOCOL_TLS_TERMINATED] = "TLS, terminated",
+        [IMAGE_PROTOCOL_TCP] = "TCP",   [IMAGE_PROTOCOL_UDP] = "UDP"};
     json_t *hosts = json_array();
     each_value(v, l->root, add_host, hosts);
     return json_pack("{s:o,s:o,s:i,s:s,s:s,s:o,s:o,s:o,s:o}", "name", tell_text(v, l->name),

@@ -16,14 +16,14 @@
 static struct tcp_conn *find_conn(const struct player *p, bool *ret_is_timewait)
 {
     struct tcp *t = stage_tcp(p->stage);
-    struct tcp_tuple tuple = {p->us, p->peer, p->flow->local_port, p->flow->remote_port};
+    struct flow_tuple tuple = {p->us, p->peer, p->flow->local_port, p->flow->remote_port};
     *ret_is_timewait = false;
     if (p->flow->stream != NULL)
         return tcp_conn_of(p->flow->stream);
-    tcp_entry_t e = tcp_table_find(&t->table, tcp_table_hash(&t->table, &tuple), &tuple);
-    if (e.v == TCP_ENTRY_NONE.v)
+    flow_entry_t e = flow_table_find(&t->table, flow_table_hash(&t->table, &tuple), &tuple);
+    if (e.v == FLOW_ENTRY_NONE.v)
         return NULL;
-    *ret_is_timewait = tcp_entry_is_timewait(e);
+    *ret_is_timewait = flow_entry_mark(e);
     return *ret_is_timewait ? NULL : tcp_conn_at(t, e);
 }
 

@@ -48,9 +48,9 @@ static double now_ns(void)
 }
 
 /* The tuple of flow `i`, made anew each time: reading it from the flow would bring its lines. */
-static struct tcp_tuple tuple_of(uint32_t i)
+static struct flow_tuple tuple_of(uint32_t i)
 {
-    struct tcp_tuple tuple = {.local_port = 80};
+    struct flow_tuple tuple = {.local_port = 80};
     struct rng rng = {i};
     uint64_t words[2] = {rng_next(&rng), rng_next(&rng)};
     memcpy(tuple.remote.bytes, words, sizeof(words));
@@ -63,7 +63,7 @@ static uint32_t fill(struct tcp *t, uint32_t n)
 {
     uint32_t refused = 0;
     for (uint32_t i = 0; i < n; i++) {
-        struct tcp_tuple tuple = tuple_of(i);
+        struct flow_tuple tuple = tuple_of(i);
         bool is_table_full = false;
         struct tcp_conn *c = tcp_conn_new(t, &tuple, &is_table_full);
         refused += is_table_full;
@@ -94,10 +94,10 @@ static void prefetch_known(const struct tcp *t, uint32_t i)
         __builtin_prefetch(conn + line * LINE_BYTES);
 }
 
-static const struct tcp_conn *found(struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash)
+static const struct tcp_conn *found(struct tcp *t, const struct flow_tuple *tuple, uint64_t hash)
 {
-    tcp_entry_t e = tcp_table_find(&t->table, hash, tuple);
-    ASSERT(e.v != TCP_ENTRY_NONE.v);
+    flow_entry_t e = flow_table_find(&t->table, hash, tuple);
+    ASSERT(e.v != FLOW_ENTRY_NONE.v);
     return tcp_conn_at(t, e);
 }
 
@@ -113,7 +113,7 @@ static void work(void)
 /* Segments of a burst: of which flows. */
 struct burst {
     uint32_t flows[BURST];
-    struct tcp_tuple tuples[BURST];
+    struct flow_tuple tuples[BURST];
 };
 
 /* Returns how many were as they should be. */
@@ -123,7 +123,7 @@ static uint32_t look_up_all(struct tcp *t, const struct burst *b, struct way way
     uint32_t good = 0;
     bool is_expected = way.is_prefetched && !way.is_known;
     for (unsigned i = 0; i < BURST && is_expected; i++) {
-        const struct tcp_tuple *tuple = &b->tuples[i];
+        const struct flow_tuple *tuple = &b->tuples[i];
         hashes[i] =
             tcp_expect(t, &tuple->remote, &tuple->local, tuple->remote_port, tuple->local_port);
     }
@@ -132,13 +132,13 @@ static uint32_t look_up_all(struct tcp *t, const struct burst *b, struct way way
     for (unsigned i = 0; i < BURST && way.is_prefetched && way.is_known; i++)
         prefetch_known(t, b->flows[i]);
     for (unsigned i = 0; i < BURST; i++) {
-        const struct tcp_tuple *tuple = &b->tuples[i];
+        const struct flow_tuple *tuple = &b->tuples[i];
         if (way.is_known)
             good += is_touched(known(t, b->flows[i]));
         else if (way.is_prefetched)
             good += is_touched(found(t, tuple, hashes[i]));
         else
-            good += is_touched(found(t, tuple, tcp_table_hash(&t->table, tuple)));
+            good += is_touched(found(t, tuple, flow_table_hash(&t->table, tuple)));
         if (way.has_work)
             work();
     }

@@ -72,7 +72,7 @@ static double pooled(size_t bytes)
 /* A table has a power of two of buckets: the worst share of a flow is twice the best. */
 static double table_share(uint32_t flows)
 {
-    return (double)tcp_table_buckets(flows) * sizeof(struct tcp_bucket) / flows;
+    return (double)flow_table_buckets(flows) * sizeof(struct flow_bucket) / flows;
 }
 
 TEST(an_idle_flow_takes_at_most_512_bytes)

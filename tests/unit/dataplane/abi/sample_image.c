@@ -363,6 +363,8 @@ void *sample_image(size_t *ret_len)
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
     REQUIRE(image_builder_group_proxy_header(b, 3, IMAGE_PROXY_HEADER_V2) == 0);
     REQUIRE(image_builder_group_protocol(b, 3, IMAGE_BACKEND_HTTP2) == 0);
+    for (uint32_t group = 0; group < 16; group++)
+        REQUIRE(image_builder_group_forwarding(b, group, IMAGE_FORWARDING_NAT) == 0);
     add_health(b);
     add_shop(b, wild);
     add_rest(b, all);

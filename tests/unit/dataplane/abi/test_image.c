@@ -327,6 +327,8 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_KINDS, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_UDP, &section),
+             IMAGE_FAULT_HASH); /* it is not found among those of UDP */
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
@@ -600,11 +602,45 @@ TEST(balancing_is_one_that_is_known_where_there_is_a_group)
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &with->balancing.reserved[1], 1, &section),
              IMAGE_FAULT_RESERVED);
-    CHECK_EQ(fault_with(data, len, &with->reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &with->reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(image_balancing_named("RoundRobin"), IMAGE_BALANCING_TURNS);
     CHECK_EQ(image_balancing_named(""), IMAGE_BALANCING_NONE);
     CHECK_STR(image_balancing_name(IMAGE_BALANCING_LEAST), "LeastOutstanding");
+    free(data);
+}
+
+TEST(packets_are_forwarded_only_where_no_connection_of_ours_is_needed)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section, plain = IMAGE_NONE, headed = IMAGE_NONE;
+    image_view_init(&v, data);
+    const struct image_backend *without = &v.backends[1];
+    REQUIRE(without->group == IMAGE_NONE);
+    for (uint32_t i = 0; i < v.n_backends; i++) {
+        const struct image_backend *e = &v.backends[i];
+        bool has_header = e->proxy_header != IMAGE_PROXY_HEADER_NONE;
+        if (e->group != IMAGE_NONE && has_header)
+            headed = i;
+        else if (e->group != IMAGE_NONE && e->tls == IMAGE_NONE)
+            plain = i;
+    }
+    REQUIRE(plain != IMAGE_NONE && headed != IMAGE_NONE);
+    CHECK_EQ(v.backends[plain].forwarding, IMAGE_FORWARDING_NAT);
+    CHECK_EQ(v.backends[headed].forwarding, IMAGE_FORWARDING_PROXY);
+    CHECK_EQ(fault_with(data, len, &v.backends[plain].forwarding, IMAGE_FORWARDING_GUE, &section),
+             IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &v.backends[plain].forwarding, IMAGE_FORWARDINGS, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &v.backends[headed].forwarding, IMAGE_FORWARDING_NAT, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(fault_with(data, len, &without->forwarding, IMAGE_FORWARDING_NAT, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    CHECK_EQ(image_forwarding_named("IPIP"), IMAGE_FORWARDING_IPIP);
+    CHECK_STR(image_forwarding_name(IMAGE_FORWARDING_GUE), "GUE");
     free(data);
 }
 
@@ -994,6 +1030,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(tokens_have_an_issuer_and_keys_of_which_each_says_how_it_signs),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),
           T(balancing_is_one_that_is_known_where_there_is_a_group),
+          T(packets_are_forwarded_only_where_no_connection_of_ours_is_needed),
           T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),
           T(a_session_has_keys_and_what_can_be_a_cookie),
           T(patterns_belong_to_one_set_and_sets_to_one_owner), T(a_node_says_what_it_leads_to),

@@ -471,7 +471,7 @@ TEST(a_timeout_leaves_one_segment_and_lowers_the_threshold_once)
 TEST(initial_numbers_differ_by_tuple_and_grow_with_time)
 {
     struct siphash_key key = {1, 2}, other = {1, 3};
-    struct tcp_tuple a = {.local_port = 80, .remote_port = 1000}, b = a;
+    struct flow_tuple a = {.local_port = 80, .remote_port = 1000}, b = a;
     b.remote_port = 1001;
     CHECK(!seq_eq(tcp_iss(&key, &a, 0), tcp_iss(&key, &b, 0)));
     CHECK(!seq_eq(tcp_iss(&key, &a, 0), tcp_iss(&other, &a, 0)));
@@ -482,7 +482,7 @@ TEST(initial_numbers_differ_by_tuple_and_grow_with_time)
 TEST(flow_labels_are_spread_evenly_and_cannot_be_guessed)
 {
     struct siphash_key key = {1, 2}, other = {1, 3};
-    struct tcp_tuple tuple = {.local_port = 80};
+    struct flow_tuple tuple = {.local_port = 80};
     unsigned by_high[16] = {0}, by_low[16] = {0}, same = 0;
     enum { FLOWS = 65536 };
     for (unsigned port = 0; port < FLOWS; port++) {

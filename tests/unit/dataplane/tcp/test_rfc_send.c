@@ -206,7 +206,7 @@ TEST(a_window_that_shrinks_below_what_is_in_flight_stops_new_data_only)
 TEST(sequence_numbers_follow_a_clock_of_four_microseconds)
 {
     struct siphash_key key = {3, 4};
-    struct tcp_tuple tuple = {.local_port = 80, .remote_port = 40000};
+    struct flow_tuple tuple = {.local_port = 80, .remote_port = 40000};
     seq_t before = tcp_iss(&key, &tuple, 1000);
     seq_t after = tcp_iss(&key, &tuple, 1000 + 4000000);
     CHECK_EQ(seq_diff(after, before), 1000000);
@@ -216,8 +216,8 @@ TEST(timestamps_have_an_offset_of_their_own)
 {
     struct siphash_key key = {3, 4};
     struct siphash_key other = {3, 5};
-    struct tcp_tuple tuple = {.local_port = 80, .remote_port = 40000};
-    struct tcp_tuple next = {.local_port = 80, .remote_port = 40001};
+    struct flow_tuple tuple = {.local_port = 80, .remote_port = 40000};
+    struct flow_tuple next = {.local_port = 80, .remote_port = 40001};
     CHECK_EQ(tcp_ts_offset(tcp_flow_secret(&key, &tuple)),
              tcp_ts_offset(tcp_flow_secret(&key, &tuple)));
     CHECK(tcp_ts_offset(tcp_flow_secret(&key, &tuple)) !=
@@ -396,7 +396,7 @@ TEST(congestion_that_the_network_told_of_is_never_taken_back)
 /* What was sent since then carries the flow's label. */
 static void check_label(struct world *w)
 {
-    struct tcp_tuple tuple = {w->local, w->remote, w->local_port, w->remote_port};
+    struct flow_tuple tuple = {w->local, w->remote, w->local_port, w->remote_port};
     uint32_t want = tcp_flow_label(tcp_flow_secret(&w->core.hash_key, &tuple));
     CHECK_EQ(w->flow_label, want);
     w->flow_label = 0;

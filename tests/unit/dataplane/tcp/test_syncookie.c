@@ -12,9 +12,9 @@ static const struct siphash_key boot = {11, 22};
 static const uint64_t noon_us = 500 * TCP_COOKIE_EPOCH_US + 7;
 static const seq_t peer_iss = {123456};
 
-static struct tcp_tuple tuple_of(bool is_v6)
+static struct flow_tuple tuple_of(bool is_v6)
 {
-    struct tcp_tuple t = {.local_port = 443, .remote_port = 50000};
+    struct flow_tuple t = {.local_port = 443, .remote_port = 50000};
     ip_addr_parse(is_v6 ? "2001:db8::1" : "198.18.0.1", &t.local);
     ip_addr_parse(is_v6 ? "2001:db8::99" : "203.0.113.9", &t.remote);
     return t;
@@ -31,7 +31,7 @@ static const struct tcp_cookie_terms usual = {
     .mss = 1400, .wscale = 7, .has_timestamps = true, .has_sack = true};
 
 /* Reads by a worker that has not made it: secrets are derived, not kept. */
-static enum tcp_cookie_result read_back(const struct tcp_tuple *t, seq_t number,
+static enum tcp_cookie_result read_back(const struct flow_tuple *t, seq_t number,
                                         const uint32_t *echo, uint64_t now_us,
                                         struct tcp_cookie_terms *ret)
 {
@@ -40,7 +40,7 @@ static enum tcp_cookie_result read_back(const struct tcp_tuple *t, seq_t number,
 }
 
 /* The MSS that comes back for one that goes in. */
-static uint16_t mss_after(const struct tcp_tuple *t, uint16_t mss)
+static uint16_t mss_after(const struct flow_tuple *t, uint16_t mss)
 {
     struct tcp_cookies k = fresh();
     struct tcp_cookie_terms in = {.mss = mss, .wscale = TCP_COOKIE_NO_WSCALE};
@@ -57,7 +57,7 @@ TEST(every_mss_comes_back_as_the_largest_class_that_is_not_above_it)
     static const uint16_t classes[2][8] = {{64, 536, 1220, 1300, 1360, 1400, 1440, 1460},
                                            {64, 536, 1220, 1300, 1360, 1400, 1420, 1440}};
     for (unsigned v6 = 0; v6 < 2; v6++) {
-        struct tcp_tuple t = tuple_of(v6);
+        struct flow_tuple t = tuple_of(v6);
         unsigned class = 0;
         for (uint16_t mss = 64; mss < 2000; mss++) {
             if (class < 7 && mss == classes[v6][class + 1])
@@ -72,7 +72,7 @@ TEST(every_mss_comes_back_as_the_largest_class_that_is_not_above_it)
 TEST(every_scale_and_option_comes_back_with_the_timestamp)
 {
     for (unsigned bits = 0; bits < 64; bits++) {
-        struct tcp_tuple t = tuple_of(bits & 1);
+        struct flow_tuple t = tuple_of(bits & 1);
         struct tcp_cookies k = fresh();
         struct tcp_cookie_terms out = {0};
         struct tcp_cookie_terms in = {.mss = 536,
@@ -112,7 +112,7 @@ TEST(terms_without_timestamps_are_the_mss_alone)
 
 TEST(a_cookie_is_good_in_its_epoch_and_the_next_then_expired_then_nothing)
 {
-    struct tcp_tuple t = tuple_of(false);
+    struct flow_tuple t = tuple_of(false);
     struct tcp_cookies k = fresh();
     struct tcp_cookie_terms out;
     uint64_t begin_us = 500 * TCP_COOKIE_EPOCH_US;
@@ -135,7 +135,7 @@ TEST(a_cookie_is_good_in_its_epoch_and_the_next_then_expired_then_nothing)
 
 TEST(secrets_rotate_and_those_of_another_boot_read_nothing)
 {
-    struct tcp_tuple t = tuple_of(true);
+    struct flow_tuple t = tuple_of(true);
     struct tcp_cookies k = fresh();
     struct tcp_cookie_terms out;
     uint32_t echo = tcp_cookie_timestamp(&usual, 1000);
@@ -154,7 +154,7 @@ TEST(secrets_rotate_and_those_of_another_boot_read_nothing)
 TEST(a_million_forged_numbers_open_nothing)
 {
     struct rng r = {4711};
-    struct tcp_tuple t = tuple_of(false);
+    struct flow_tuple t = tuple_of(false);
     struct tcp_cookies k = fresh();
     struct tcp_cookie_terms out;
     for (unsigned i = 0; i < 1000000; i++) {
@@ -169,13 +169,13 @@ TEST(a_million_forged_numbers_open_nothing)
 
 TEST(a_cookie_is_for_one_peer_one_number_and_one_set_of_terms)
 {
-    struct tcp_tuple t = tuple_of(false);
+    struct flow_tuple t = tuple_of(false);
     struct tcp_cookies k = fresh();
     struct tcp_cookie_terms out;
     uint32_t echo = tcp_cookie_timestamp(&usual, 1000);
     seq_t number = tcp_cookie_make(&k, &t, peer_iss, &usual, noon_us);
     for (unsigned bit = 0; bit < 8 * sizeof(t); bit++) {
-        struct tcp_tuple other = t;
+        struct flow_tuple other = t;
         ((uint8_t *)&other)[bit / 8] ^= (uint8_t)(1u << bit % 8);
         CHECK_EQ(read_back(&other, number, &echo, noon_us, &out), TCP_COOKIE_INVALID);
     }
@@ -197,7 +197,7 @@ TEST(a_cookie_is_for_one_peer_one_number_and_one_set_of_terms)
 TEST(no_part_of_the_number_can_be_told_without_the_key)
 {
     struct tcp_cookies k = fresh();
-    struct tcp_tuple t = tuple_of(false);
+    struct flow_tuple t = tuple_of(false);
     unsigned seen[32] = {0}; /* of the five bits that say epoch and class */
     for (unsigned i = 0; i < 3200; i++) {
         t.remote_port = (uint16_t)(1000 + i);

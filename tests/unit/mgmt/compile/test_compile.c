@@ -87,8 +87,8 @@ static const struct plan_listener listeners[] = {
     {0, "http", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 2, attachments, second_bbr,
      second_proxied},
     {0, "twin", 80, PLAN_HTTP, NULL, PLAN_LISTENER_OK, true, 0, NULL, second_bbr, second_proxied},
-    {0, "tls", 443, PLAN_UDP, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment, second_bbr,
-     second_proxied},
+    {0, "tls", 443, PLAN_PROTOCOL_OTHER, NULL, PLAN_LISTENER_OK, true, 1, &old_attachment,
+     second_bbr, second_proxied},
     {0, "faulty", 81, PLAN_HTTP, NULL, PLAN_LISTENER_HOSTNAME_CONFLICT, false, 1, &old_attachment,
      second_bbr, second_proxied},
 };
@@ -517,7 +517,7 @@ TEST(everything_left_out_is_told)
         "StaticRoute nowhere: no interface leads to its gateway",
         "listener twin of Gateway infra/gw: another listener has its hostname at 198.18.0.2 port "
         "80",
-        "listener infra/gw/tls: UDP on port 443 is not served",
+        "listener infra/gw/tls: another protocol on port 443 is not served",
         "route a/r: rule 2 answers 500: filter 0 cannot be carried out",
         "route a-b/r: match 0 of rule 1 cannot be carried out",
     };

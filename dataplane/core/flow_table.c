@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flow table; see the header for its shape. */
-#include "tcp/table.h"
+#include "core/flow_table.h"
 
 #include "base/assert.h"
 
@@ -18,25 +18,25 @@ static uint16_t tag_of(uint64_t hash)
 }
 
 /* The bucket of probe number `probe`. */
-static uint32_t bucket_at(const struct tcp_table *t, uint64_t hash, unsigned probe)
+static uint32_t bucket_at(const struct flow_table *t, uint64_t hash, unsigned probe)
 {
     return ((uint32_t)hash + probe) & t->mask;
 }
 
-uint32_t tcp_table_buckets(uint32_t flows)
+uint32_t flow_table_buckets(uint32_t flows)
 {
-    uint32_t buckets = TCP_TABLE_PROBES;
-    while (buckets < UINT32_MAX / 2 && (uint64_t)buckets * TCP_TABLE_PLACES / 2 < flows)
+    uint32_t buckets = FLOW_TABLE_PROBES;
+    while (buckets < UINT32_MAX / 2 && (uint64_t)buckets * FLOW_TABLE_PLACES / 2 < flows)
         buckets *= 2;
     return buckets;
 }
 
-void tcp_table_init(struct tcp_table *t, struct tcp_bucket *buckets, uint32_t n_buckets,
-                    const struct siphash_key *key, tcp_table_tuple_fn tuple_of, const void *owner)
+void flow_table_init(struct flow_table *t, struct flow_bucket *buckets, uint32_t n_buckets,
+                     const struct siphash_key *key, flow_table_tuple_fn tuple_of, const void *owner)
 {
-    ASSERT(n_buckets >= TCP_TABLE_PROBES);
+    ASSERT(n_buckets >= FLOW_TABLE_PROBES);
     ASSERT((n_buckets & (n_buckets - 1)) == 0);
-    *t = (struct tcp_table){
+    *t = (struct flow_table){
         .buckets = buckets,
         .mask = n_buckets - 1,
         .key = *key,
@@ -45,51 +45,52 @@ void tcp_table_init(struct tcp_table *t, struct tcp_bucket *buckets, uint32_t n_
     };
 }
 
-uint64_t tcp_table_hash(const struct tcp_table *t, const struct tcp_tuple *tuple)
+uint64_t flow_table_hash(const struct flow_table *t, const struct flow_tuple *tuple)
 {
     return siphash(&t->key, tuple, sizeof(*tuple));
 }
 
-void tcp_table_prefetch(const struct tcp_table *t, uint64_t hash)
+void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 {
     __builtin_prefetch(&t->buckets[bucket_at(t, hash, 0)]);
 }
 
-tcp_entry_t tcp_table_guess(const struct tcp_table *t, uint64_t hash)
+flow_entry_t flow_table_guess(const struct flow_table *t, uint64_t hash)
 {
-    const struct tcp_bucket *b = &t->buckets[bucket_at(t, hash, 0)];
+    const struct flow_bucket *b = &t->buckets[bucket_at(t, hash, 0)];
     uint16_t tag = tag_of(hash);
-    for (unsigned i = 0; i < TCP_TABLE_PLACES; i++) {
+    for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
         if (b->tags[i] == tag)
-            return (tcp_entry_t){b->entries[i]};
+            return (flow_entry_t){b->entries[i]};
     }
-    return TCP_ENTRY_NONE;
+    return FLOW_ENTRY_NONE;
 }
 
-tcp_entry_t tcp_table_find(const struct tcp_table *t, uint64_t hash, const struct tcp_tuple *tuple)
+flow_entry_t flow_table_find(const struct flow_table *t, uint64_t hash,
+                             const struct flow_tuple *tuple)
 {
     uint16_t tag = tag_of(hash);
-    for (unsigned probe = 0; probe < TCP_TABLE_PROBES; probe++) {
-        const struct tcp_bucket *b = &t->buckets[bucket_at(t, hash, probe)];
-        for (unsigned i = 0; i < TCP_TABLE_PLACES; i++) {
+    for (unsigned probe = 0; probe < FLOW_TABLE_PROBES; probe++) {
+        const struct flow_bucket *b = &t->buckets[bucket_at(t, hash, probe)];
+        for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
             if (b->tags[i] != tag)
                 continue;
-            tcp_entry_t e = {b->entries[i]};
+            flow_entry_t e = {b->entries[i]};
             if (memcmp(t->tuple_of(t->owner, e), tuple, sizeof(*tuple)) == 0)
                 return e;
         }
         if (b->passed == 0)
             break;
     }
-    return TCP_ENTRY_NONE;
+    return FLOW_ENTRY_NONE;
 }
 
-bool tcp_table_insert(struct tcp_table *t, uint64_t hash, tcp_entry_t e)
+bool flow_table_insert(struct flow_table *t, uint64_t hash, flow_entry_t e)
 {
-    ASSERT_HOT(e.v != TCP_ENTRY_NONE.v);
-    for (unsigned probe = 0; probe < TCP_TABLE_PROBES; probe++) {
-        struct tcp_bucket *b = &t->buckets[bucket_at(t, hash, probe)];
-        for (unsigned i = 0; i < TCP_TABLE_PLACES; i++) {
+    ASSERT_HOT(e.v != FLOW_ENTRY_NONE.v);
+    for (unsigned probe = 0; probe < FLOW_TABLE_PROBES; probe++) {
+        struct flow_bucket *b = &t->buckets[bucket_at(t, hash, probe)];
+        for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
             if (b->tags[i] != 0)
                 continue;
             b->tags[i] = tag_of(hash);
@@ -104,12 +105,12 @@ bool tcp_table_insert(struct tcp_table *t, uint64_t hash, tcp_entry_t e)
 }
 
 /* Where `e` lies: it must be there. *ret_probe: how many buckets it went past. */
-static struct place place_of(const struct tcp_table *t, uint64_t hash, tcp_entry_t e,
+static struct place place_of(const struct flow_table *t, uint64_t hash, flow_entry_t e,
                              unsigned *ret_probe)
 {
-    for (unsigned probe = 0; probe < TCP_TABLE_PROBES; probe++) {
+    for (unsigned probe = 0; probe < FLOW_TABLE_PROBES; probe++) {
         uint32_t bucket = bucket_at(t, hash, probe);
-        for (unsigned i = 0; i < TCP_TABLE_PLACES; i++) {
+        for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
             if (t->buckets[bucket].tags[i] != 0 && t->buckets[bucket].entries[i] == e.v) {
                 *ret_probe = probe;
                 return (struct place){bucket, i};
@@ -120,7 +121,7 @@ static struct place place_of(const struct tcp_table *t, uint64_t hash, tcp_entry
     return (struct place){0, 0};
 }
 
-void tcp_table_remove(struct tcp_table *t, uint64_t hash, tcp_entry_t e)
+void flow_table_remove(struct flow_table *t, uint64_t hash, flow_entry_t e)
 {
     unsigned probe = 0;
     struct place p = place_of(t, hash, e, &probe);
@@ -134,11 +135,11 @@ void tcp_table_remove(struct tcp_table *t, uint64_t hash, tcp_entry_t e)
     }
 }
 
-void tcp_table_replace(struct tcp_table *t, uint64_t hash, tcp_entry_t old, tcp_entry_t fresh)
+void flow_table_replace(struct flow_table *t, uint64_t hash, flow_entry_t old, flow_entry_t fresh)
 {
     unsigned probe = 0;
     struct place p = place_of(t, hash, old, &probe);
     ASSERT_HOT(t->buckets[p.bucket].tags[p.slot] == tag_of(hash));
-    ASSERT_HOT(fresh.v != TCP_ENTRY_NONE.v);
+    ASSERT_HOT(fresh.v != FLOW_ENTRY_NONE.v);
     t->buckets[p.bucket].entries[p.slot] = fresh.v;
 }
