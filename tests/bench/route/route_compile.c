@@ -245,8 +245,8 @@ static void change_endpoint(unsigned n)
     commit(SLICE, slice);
 }
 
-/* Nothing is due any more, and mgmtd has rested from it (mgmt/reconcile/pace.h): a change that comes
- * behind many others waits for that, one alone does not. */
+/* Nothing is due any more, and mgmtd has rested from it (mgmt/reconcile/pace.h): a change that
+ * comes behind many others waits for that, one alone does not. */
 static void rest(void)
 {
     struct reconcile_state before, after;
