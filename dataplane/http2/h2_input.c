@@ -248,6 +248,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         return 0;
     case NGHTTP2_GOAWAY:
         s->is_goodbye |= !s->is_server;
+        s->is_left = true;
         return 0;
     default:
         return 0;

@@ -149,6 +149,7 @@ struct h2_session {
     bool is_open;
     bool is_early;   /* before it is open, somebody has written */
     bool is_goodbye; /* no more requests by it */
+    bool is_left;    /* the peer has said goodbye */
     bool is_draining;
     bool is_ending;    /* all is said; see h2_end.c */
     bool is_lingering; /* ... and the client's end awaited */

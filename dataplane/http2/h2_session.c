@@ -83,7 +83,7 @@ static void tell_closed(struct h2_session *s)
     }
 }
 
-/* nghttp2 has no use for it any more: it gave up, or both sides said goodbye. */
+/* nghttp2 has no use for it any more: it gave up, or a side said goodbye and all is answered. */
 static bool is_spent(const struct h2_session *s)
 {
     return s->is_open && s->spill == NULL && !nghttp2_session_want_read(s->ng) &&
@@ -116,7 +116,7 @@ static void leave(struct h2_session *s)
     } while (s->why == H2_WHY_OPEN && (s->is_wake_due || !list_is_empty(&s->ready)) &&
              s->spill == NULL);
     if (s->why == H2_WHY_OPEN && is_spent(s))
-        s->why = s->is_draining || s->is_goodbye ? H2_WHY_DONE : H2_WHY_FAULT;
+        s->why = s->is_draining || s->is_goodbye || s->is_left ? H2_WHY_DONE : H2_WHY_FAULT;
     s->dispatching--;
     if (s->why == H2_WHY_OPEN)
         tell_phase(s);

@@ -186,6 +186,27 @@ TEST(a_server_that_says_goodbye_to_nobody_ends)
     pair_done(&p);
 }
 
+/* Its end of the connection may come a segment later. */
+TEST(a_client_that_says_goodbye_and_only_then_ends_broke_no_rule)
+{
+    pair_init(&p, 100000, NULL);
+    struct pair_call *c = pair_ask(&p, "/echo", body(1000));
+    pair_run(&p);
+    check_answered(c, 200);
+    h2_session_close(p.client);
+    p.is_cut = true;
+    struct slice goodbye = fake_stream_written(&p.client_lower);
+    CHECK(goodbye.len > 0 && p.client_lower.is_shutdown);
+    fake_stream_push(&p.server_lower, goodbye);
+    pair_wait(&p, 1);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_fault], 0);
+    fake_stream_push_eof(&p.server_lower);
+    pair_wait(&p, 1);
+    CHECK(p.server == NULL);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 2);
+    pair_done(&p);
+}
+
 TEST(a_connection_that_breaks_ends_all_its_streams)
 {
     pair_init(&p, 100000, NULL);
@@ -323,6 +344,7 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_server_that_is_done_takes_what_its_client_still_sends),
           T(a_server_that_is_done_waits_for_its_client_but_not_for_ever),
           T(a_server_that_says_goodbye_to_nobody_ends),
+          T(a_client_that_says_goodbye_and_only_then_ends_broke_no_rule),
           T(a_connection_that_breaks_ends_all_its_streams),
           T(a_session_whose_only_stream_went_at_once_hears_that_it_rests),
           T(a_request_that_never_went_was_refused),
