@@ -6,6 +6,7 @@
 #include "sim.h"
 
 #include "base/assert.h"
+#include "sim_chance.h"
 #include "sim_congestion.h"
 #include "sim_mark.h"
 
@@ -62,14 +63,33 @@ static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t po
                            struct tcp_listening *ret)
 {
     const struct sim_host *h = owner;
-    ret->bind = port == SIM_BACKEND_PORT ? SIM_BIND_H1 : SIM_BIND_H2;
-    ret->congestion = sim_congestion_of(&h->sim->plan, h->number);
-    return port == SIM_BACKEND_PORT || (port == SIM_BACKEND_H2_PORT && h->h2 != NULL);
+    const struct sim_plan *plan = &h->sim->plan;
+    ret->bind = port == SIM_BACKEND_PORT      ? SIM_BIND_H1
+                : port == SIM_BACKEND_H2_PORT ? SIM_BIND_H2
+                                              : SIM_BIND_TLS;
+    ret->congestion = sim_congestion_of(plan, h->number);
+    return port == SIM_BACKEND_PORT || (port == SIM_BACKEND_H2_PORT && h->h2 != NULL) ||
+           (port == SIM_BACKEND_TLS_PORT && plan->tls.groups != 0);
+}
+
+/* Hands are shaken: ALPN says what follows. */
+static bool accept_tls(struct sim_host *h, struct stream *s)
+{
+    bool is_h2 = strcmp(sim_tls_alpn(s), "h2") == 0;
+    if (is_h2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false))
+        return true;
+    stream_abort(s);
+    stream_release(s);
+    return false;
 }
 
 static bool accept_backend(void *owner, struct stream *s, uint32_t bind)
 {
     struct sim_host *h = owner;
+    if (bind == SIM_BIND_TLS) {
+        sim_tls_accept(h, s, SIM_CERT_backend, accept_tls);
+        return true;
+    }
     return bind == SIM_BIND_H2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false);
 }
 
@@ -100,6 +120,16 @@ static void attach_stranger(struct sim *s)
     x->begin(x, s);
 }
 
+/* Chance and time of the library, which has both from the seed. */
+static void begin_tls(struct sim *s)
+{
+    if (s->plan.tls.is_on)
+        sim_certs_make();
+    sim_chance_begin(s->plan.seed ^ 0x746c73);
+    sim_chance_tell_time(s->now_us);
+    sim_tls_init(&s->tls, s);
+}
+
 static void begin(struct sim *s)
 {
     s->now_us = SIM_START_US;
@@ -107,6 +137,7 @@ static void begin(struct sim *s)
     ip_addr_parse("198.18.0.80", &s->vip4);
     ip_addr_parse("2001:db8::80", &s->vip6);
     sim_wires_init(&s->wires, &s->plan);
+    begin_tls(s);
     s->n_hosts = s->plan.n_clients + s->plan.n_backends;
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct tcp_upcalls upcalls = {i < s->plan.n_clients ? listen_nowhere : listen_backend,
@@ -117,9 +148,11 @@ static void begin(struct sim *s)
     attach(s, true, 0);
     attach(s, true, 1);
     sim_box_new(&s->box, s);
-    s->n_open = s->plan.n_sessions;
+    s->n_open = s->plan.n_sessions + s->plan.tls.n_visits;
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
+    for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
+        sim_visit_init(&s->visits[i], s, &s->plan.tls.visits[i]);
     sim_crowd_init(&s->crowd, s);
     if (s->stranger != NULL)
         attach_stranger(s);
@@ -175,6 +208,7 @@ static void poll_all(struct sim *s)
                 return;
         }
         did |= poll_stranger(s);
+        sim_tls_reap(&s->tls);
         sim_wires_collect(&s->wires, s->now_us);
         sim_wires_deliver(&s->wires, s->now_us);
     }
@@ -202,6 +236,7 @@ static bool advance(struct sim *s)
         s->now_us = next;
     else
         s->now_us++; /* a timer that is due was left over by a budget */
+    sim_chance_tell_time(s->now_us);
     s->box.is_awake = box <= s->now_us;
     for (unsigned i = 0; i < s->n_hosts; i++)
         s->hosts[i].is_awake = sim_host_next_us(&s->hosts[i]) <= s->now_us;
@@ -309,6 +344,8 @@ static void end(struct sim *s)
     sim_trouble_end(s);
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_stop(&s->clients[i]);
+    for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
+        sim_visit_stop(&s->visits[i]);
     sim_crowd_stop(&s->crowd);
     if (s->is_verbose)
         dump(s);
@@ -317,6 +354,7 @@ static void end(struct sim *s)
     sim_box_free(&s->box);
     for (unsigned i = 0; i < s->n_hosts; i++)
         sim_host_free(&s->hosts[i]);
+    sim_tls_free(&s->tls);
     for (unsigned i = 0; i < s->wires.n_ports; i++)
         sim_port_attach(s->wires.ports[i].name, s->wires.ports[i].queues, &s->wires.ports[i]);
     check_pools(s);

@@ -11,7 +11,9 @@
 #include "sim_host.h"
 #include "sim_plan.h"
 #include "sim_server.h"
+#include "sim_tls.h"
 #include "sim_trouble.h"
+#include "sim_visit.h"
 #include "sim_wire.h"
 
 #include <stdbool.h>
@@ -19,9 +21,13 @@
 
 struct rte_mempool;
 
-#define SIM_PORT 80u                               /* where the appliance listens */
-#define SIM_BACKEND_PORT 8000u                     /* where backends listen */
-#define SIM_BACKEND_H2_PORT (SIM_BACKEND_PORT + 2) /* likewise, and speak HTTP/2 */
+#define SIM_PORT 80u                                /* where the appliance listens */
+#define SIM_BACKEND_PORT 8000u                      /* where backends listen */
+#define SIM_BACKEND_H2_PORT (SIM_BACKEND_PORT + 2)  /* likewise, and speak HTTP/2 */
+#define SIM_BACKEND_TLS_PORT (SIM_BACKEND_PORT + 4) /* likewise, by TLS; ALPN says which */
+#define SIM_TLS_PORT 443u
+#define SIM_NAME "www.sim.test" /* that clients ask for */
+#define SIM_BACKEND_NAME "backend.sim.test"
 #define SIM_CHECK_PATH "/healthz"
 #define SIM_START_US 1000000u /* the clock does not begin at 0 */
 
@@ -49,9 +55,11 @@ struct sim {
     struct ip_addr vip4;
     struct ip_addr vip6;
     struct sim_client clients[SIM_SESSIONS_MAX];
+    struct sim_tls_env tls;
+    struct sim_visit visits[SIM_VISITS_MAX];
     struct sim_crowd crowd;
     struct sim_troubles troubles;
-    unsigned n_open; /* sessions, and the crowd, that are not over */
+    unsigned n_open; /* sessions, visitors, and the crowd, that are not over */
     struct sim_server servers[SIM_SERVER_CONNS_MAX];
     uint64_t steps;
     char failure[512]; /* "": none; the first one stays */

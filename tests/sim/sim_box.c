@@ -9,8 +9,11 @@
 #include "core/port_setup.h"
 #include "core/rcu.h"
 #include "sim.h"
+#include "sim_chance.h"
 #include "sim_config.h"
+#include "sim_keys.h"
 #include "sim_mark.h"
+#include "tls/tls_tickets.h"
 #include "worker.h"
 
 #include <rte_mbuf.h>
@@ -20,6 +23,7 @@
 
 static void release_image(void *owner, const void *image, size_t length, void *companion)
 {
+    sim_keys_free(companion);
     free((void *)(uintptr_t)image);
 }
 
@@ -43,8 +47,11 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
         .generations = b->generations,
         .endpoints = b->endpoints,
         .rcu = b->rcu,
+        .lanes = b->crypto.lanes[number],
+        .n_lanes = b->crypto.n_cores,
     };
     worker_config_default(&config, plan->conns_max, sim_pool_size(mbufs), plan->workers);
+    config.proxy.tickets = b->tickets;
     /* Where addresses stay the box is one that was started again: it uses them at once. */
     if (!plan->moves_vip6)
         config.probe = NET_PROBE_NONE;
@@ -56,7 +63,7 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
         config.tcp.half_open_max = plan->crowd.half_open_max;
     struct worker *w = worker_new(&config);
     ASSERT(w != NULL);
-    worker_set_unix_time(w, 1700000000);
+    worker_set_unix_time(w, SIM_UNIX_S);
     return w;
 }
 
@@ -88,9 +95,24 @@ void sim_box_new(struct sim_box *b, struct sim *sim)
     memset(b->stats, 0, plan->workers * sizeof(*b->stats));
     memset(b->routes, 0, plan->workers * SIM_BOX_ROUTES * sizeof(*b->routes));
     sim_watch_new(&b->watch, sim);
+    sim_crypto_new(&b->crypto, plan);
+    if (plan->tls.has_tickets)
+        b->tickets = tls_tickets_new();
     for (unsigned i = 0; i < b->n_workers; i++)
         b->workers[i] = new_worker(b, i);
     sim_config_begin(b);
+}
+
+/* One round, unless the worker is still at a step of a handshake. */
+static bool poll_worker(struct sim_box *b, unsigned i, uint64_t now_us)
+{
+    if (now_us < b->busy_until_us[i])
+        return false;
+    uint64_t steps = b->stats[i].counters[STAT_tls_steps_here];
+    bool did = worker_poll(b->workers[i], now_us);
+    steps = b->stats[i].counters[STAT_tls_steps_here] - steps;
+    b->busy_until_us[i] = now_us + steps * b->sim->plan.tls.step_us;
+    return did;
 }
 
 bool sim_box_poll(struct sim_box *b, uint64_t now_us)
@@ -99,7 +121,8 @@ bool sim_box_poll(struct sim_box *b, uint64_t now_us)
     unsigned first = rng_below(&b->sim->rng, b->n_workers);
     uint64_t passed = sim_box_stat(b, STAT_core_handoff_rx_out);
     for (unsigned i = 0; i < b->n_workers; i++)
-        did |= worker_poll(b->workers[(first + i) % b->n_workers], now_us);
+        did |= poll_worker(b, (first + i) % b->n_workers, now_us);
+    did |= sim_crypto_poll(&b->crypto, now_us);
     sim_watch_poll(&b->watch);
     /* A frame passed on in this round waits for a worker that was polled before. */
     return did || sim_box_stat(b, STAT_core_handoff_rx_out) != passed;
@@ -110,10 +133,12 @@ uint64_t sim_box_next_us(const struct sim_box *b)
     uint64_t next =
         b->next_image_us < b->next_endpoints_us ? b->next_image_us : b->next_endpoints_us;
     for (unsigned i = 0; i < b->n_workers; i++) {
-        uint64_t worker = worker_next_us(b->workers[i]);
+        bool is_busy = b->busy_until_us[i] > b->sim->now_us;
+        uint64_t worker = is_busy ? b->busy_until_us[i] : worker_next_us(b->workers[i]);
         next = worker < next ? worker : next;
     }
-    return next;
+    uint64_t crypto = sim_crypto_next_us(&b->crypto);
+    return crypto < next ? crypto : next;
 }
 
 void sim_box_settle(struct sim_box *b)
@@ -236,13 +261,16 @@ void sim_box_dump(const struct sim_box *b)
 
 void sim_box_free(struct sim_box *b)
 {
+    sim_crypto_stop(&b->crypto);
     for (unsigned i = 0; i < b->n_workers; i++)
         worker_free(b->workers[i]);
     sim_watch_free(&b->watch);
+    sim_crypto_free(&b->crypto);
     endpoint_table_free(b->endpoints);
     generation_set_free(b->generations);
     rcu_free(b->rcu);
     port_hub_free(b->hub);
+    tls_tickets_free(b->tickets);
     free(b->stats);
     free(b->routes);
 }

@@ -7,6 +7,7 @@
 
 #include "abi/stats.h"
 #include "base/rng.h"
+#include "sim_crypto.h"
 #include "sim_plan.h"
 #include "sim_watch.h"
 
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 struct sim;
+struct tls_tickets;
 struct worker;
 
 /* Places for what routes had, of a worker: fewer than there are routes. */
@@ -31,6 +33,9 @@ struct sim_box {
     struct stats_worker *stats; /* of each worker */
     struct stats_route *routes; /* SIM_BOX_ROUTES of each */
     struct sim_watch watch;
+    struct sim_crypto crypto;
+    struct tls_tickets *tickets;
+    uint64_t busy_until_us[SIM_WORKERS_MAX]; /* by a step of a handshake */
     bool is_awake;
     bool is_settled; /* no more changes, but for the one that ends health checks */
     uint64_t generation;

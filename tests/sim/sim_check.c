@@ -86,6 +86,17 @@ static uint64_t shared_bytes(const struct sim *s, const struct sim_session *sess
     return sum;
 }
 
+/* An upper bound for how long it waits for the handshakes of its connections: all that there are
+ * may come before them, with three steps each; those in pieces wait for their own clock. */
+static uint64_t handshakes_us(const struct sim *s, const struct sim_session *session)
+{
+    const struct sim_tls_plan *t = &s->plan.tls;
+    uint64_t steps = sim_box_stat(&s->box, STAT_tls_steps_away);
+    uint64_t lanes = t->cores > 0 ? t->cores * SIM_CORE_JOBS_MAX : 1;
+    uint64_t pieces = session->piece_bytes > 0 ? 2000 / session->piece_bytes + 2 : 0;
+    return (steps / lanes + 6) * t->job_us_max + pieces * 500;
+}
+
 /* An upper bound for how long a request may take in a calm world: slow start and windows of the
  * hosts, over both LANs one after the other, and what the plan waits for. */
 static uint64_t patience_us(const struct sim *s, const struct sim_session *session,
@@ -100,7 +111,7 @@ static uint64_t patience_us(const struct sim *s, const struct sim_session *sessi
                           ? s->plan.host_window_bytes
                           : s->plan.host_buffer_bytes;
     uint64_t rounds = 30 + 2 * shared_bytes(s, session, q) / window;
-    return q->delay_ms * 1000ull + rounds * rtt_us;
+    return q->delay_ms * 1000ull + rounds * rtt_us + handshakes_us(s, session);
 }
 
 /* In a calm world nothing waits for a timer that should not have to. */
@@ -152,15 +163,17 @@ struct mark_book {
 
 /* No mark and no reduction comes from nothing. Where no frame comes late or again each mark is seen
  * (but for GRO), and whoever is told of one slows down, at most once for each. The end of a
- * connection may take away one echo, or add one: a FIN without data has no CWR. */
+ * connection may take away one echo, or add one: a FIN without data has no CWR. By TLS it is two
+ * segments more often than one: what it says of its end, and the end. */
 static void check_mark_book(struct sim *s, const struct mark_book *b)
 {
     bool is_exact = s->plan.is_calm && s->wires.n_full == 0;
     bool is_slower = b->reductions > 0;
+    uint64_t ends = b->conns * (s->plan.tls.is_on ? 2 : 1);
     if (b->seen > b->arrived || (is_exact && b->seen + b->merged < b->arrived))
         sim_fail(s, "%s: %lu marks arrived, %lu were seen", b->who, b->arrived, b->seen);
-    if ((is_slower && b->told == 0) || (is_exact && !is_slower && b->told > b->conns) ||
-        (is_exact && b->reductions > b->told + b->conns))
+    if ((is_slower && b->told == 0) || (is_exact && !is_slower && b->told > ends) ||
+        (is_exact && b->reductions > b->told + ends))
         sim_fail(s, "%s: %lu marks were told, %lu reductions came of it", b->who, b->told,
                  b->reductions);
 }
@@ -305,13 +318,61 @@ static void check_all_h2(struct sim *s)
     }
 }
 
+/* What the appliance says of handshakes of clients that can be expected of no visitor. */
+static void check_never(struct sim *s)
+{
+    static const enum stat_id never[] = {STAT_proxy_tls_no_certificate,
+                                         STAT_proxy_tls_bad_certificate, STAT_proxy_tls_broken,
+                                         STAT_proxy_tls_shed};
+    for (unsigned i = 0; i < array_len(never); i++) {
+        if (sim_box_stat(&s->box, never[i]) > 0)
+            sim_fail(s, "%s is %lu", stat_name(never[i]), sim_box_stat(&s->box, never[i]));
+    }
+}
+
+/* Nothing is lost: each handshake is in the one counter where its client expects it. Who resumes
+ * knows so. */
+static void check_handshakes(struct sim *s)
+{
+    static const enum stat_id counters[] = {
+#define X(name, counter) STAT_proxy_tls_##counter,
+        SIM_VISIT_LIST(X)
+#undef X
+    };
+    uint64_t wanted[STAT_COUNT] = {0};
+    for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
+        wanted[counters[s->plan.tls.visits[i].kind]]++;
+    wanted[STAT_proxy_tls_full] = s->tls.counts.full;
+    wanted[STAT_proxy_tls_resumed] = s->tls.counts.resumed;
+    for (unsigned id = STAT_proxy_tls_full; id <= STAT_proxy_tls_lost; id++) {
+        if (sim_box_stat(&s->box, id) != wanted[id])
+            sim_fail(s, "%s is %lu, not %lu", stat_name(id), sim_box_stat(&s->box, id), wanted[id]);
+    }
+}
+
+static void check_tls(struct sim *s)
+{
+    const struct sim_tls_plan *t = &s->plan.tls;
+    check_never(s);
+    if (s->plan.is_calm && s->wires.n_full == 0)
+        check_handshakes(s);
+    if (!t->has_tickets && s->tls.counts.resumed > 0)
+        sim_fail(s, "%u sessions were resumed without tickets", s->tls.counts.resumed);
+    uint64_t idle = sim_box_stat(&s->box, t->cores > 0 ? STAT_tls_steps_here : STAT_tls_steps_away);
+    if (idle > 0)
+        sim_fail(s, "%lu steps of handshakes were taken by those who take none", idle);
+}
+
 void sim_check(struct sim *s)
 {
     sim_box_check(&s->box);
     check_all_h2(s);
+    check_tls(s);
     if (s->plan.crowd.n > 0)
         sim_crowd_check(&s->crowd);
     uint64_t shed = sim_box_stat(&s->box, STAT_tcp_shed_memory);
+    if (!s->plan.is_calm) /* nor does who shakes hands for ten seconds, on the worst wires */
+        shed += sim_box_stat(&s->box, STAT_proxy_tls_slow);
     for (uint32_t i = 0; i < s->plan.n_sessions; i++)
         check_session(s, &s->plan.sessions[i], &shed);
     check_ejections(s);

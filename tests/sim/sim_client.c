@@ -124,12 +124,13 @@ static void note_session(struct sim_client *c)
 {
     const struct sim_session *p = c->plan;
     sim_note(c->sim,
-             "session of requests %u to %u: client %u%s%s%s%s, pipeline %u, think %u ms, read "
+             "session of requests %u to %u: client %u%s%s%s%s%s, pipeline %u, think %u ms, read "
              "%u/ms, write %u/ms, abort at %u",
              p->first_request, p->first_request + p->n_requests - 1, p->client,
              p->is_ip6 ? ", IPv6" : "", p->is_http10 ? ", HTTP/1.0" : "",
-             p->is_h2 ? ", HTTP/2" : "", p->closes_half ? ", closes half" : "", p->pipeline,
-             p->think_ms, p->read_pace, p->write_pace, p->abort_at);
+             p->is_h2 ? ", HTTP/2" : "", p->is_tls ? ", TLS" : "",
+             p->closes_half ? ", closes half" : "", p->pipeline, p->think_ms, p->read_pace,
+             p->write_pace, p->abort_at);
     for (uint32_t i = c->next_answer; i < p->n_requests; i++) {
         const struct sim_request *q = &c->requests[i];
         sim_note(c->sim,
@@ -143,10 +144,30 @@ static void note_session(struct sim_client *c)
 static bool open_tcp(struct sim_client *c)
 {
     struct tcp_open_args args = {.remote = c->plan->is_ip6 ? c->sim->vip6 : c->sim->vip4,
-                                 .remote_port = SIM_PORT,
+                                 .remote_port = c->plan->is_tls ? SIM_TLS_PORT : SIM_PORT,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     args.congestion = sim_congestion_of(&c->sim->plan, c->plan->first_request);
-    return tcp_open(c->host->tcp, &args, &c->stream) == TCP_OPEN_OK;
+    if (tcp_open(c->host->tcp, &args, &c->stream) != TCP_OPEN_OK)
+        return false;
+    if (c->plan->is_tls)
+        c->stream = sim_client_secure(c, c->stream);
+    return true;
+}
+
+struct stream *sim_client_secure(const struct sim_client *c, struct stream *lower)
+{
+    const struct sim_session *p = c->plan;
+    struct sim_tls_want want = {.server_name = SIM_NAME,
+                                .alpn = p->is_h2       ? "h2"
+                                        : p->is_http10 ? NULL
+                                                       : "http/1.1",
+                                .is_tls12 = p->is_tls12,
+                                .is_rsa = p->is_rsa,
+                                .asks_twice = p->asks_twice,
+                                .resumes = p->resumes,
+                                .is_curt = p->is_curt,
+                                .piece_bytes = p->piece_bytes};
+    return sim_tls_connect(c->host, lower, &want);
 }
 
 static void open_connection(struct sim_client *c)

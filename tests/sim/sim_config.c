@@ -12,6 +12,7 @@
 #include "core/generation.h"
 #include "sim.h"
 #include "sim_congestion.h"
+#include "sim_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,10 +76,16 @@ static void add_mirrors(const struct sim_box *box, struct image_builder *b)
     ASSERT(fault == 0);
 }
 
+/* Where routes are attached. */
+struct listeners {
+    unsigned n;
+    uint32_t all[2]; /* HTTP, HTTPS */
+};
+
 /* A route of one rule. `weights`: of groups first_group, first_group + 1, ... */
-static void add_route(const struct sim_box *box, struct image_builder *b, uint32_t listener,
-                      const char *name, const char *path, uint32_t first_group,
-                      const uint32_t *weights, unsigned n)
+static void add_route(const struct sim_box *box, struct image_builder *b,
+                      const struct listeners *listeners, const char *name, const char *path,
+                      uint32_t first_group, const uint32_t *weights, unsigned n)
 {
     int fault = image_builder_route(b, name, 1);
     ASSERT(fault == 0);
@@ -97,12 +104,14 @@ static void add_route(const struct sim_box *box, struct image_builder *b, uint32
         ASSERT(fault == 0);
     }
     add_match(b, path);
-    fault = image_builder_attach(b, listener, "www.sim.test");
-    ASSERT(fault == 0);
+    for (unsigned i = 0; i < listeners->n; i++) {
+        fault = image_builder_attach(b, listeners->all[i], SIM_NAME);
+        ASSERT(fault == 0);
+    }
 }
 
-static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint32_t listener,
-                             const char *prefix)
+static void add_extra_routes(struct sim_box *box, struct image_builder *b,
+                             const struct listeners *listeners, const char *prefix)
 {
     uint32_t n = rng_below(&box->rng, EXTRA_ROUTES_MAX);
     uint32_t weight = 1;
@@ -111,7 +120,7 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
         char path[32];
         snprintf(name, sizeof(name), "sim/%s-%02u", prefix, i);
         snprintf(path, sizeof(path), "/%s/%u/", prefix, i);
-        add_route(box, b, listener, name, path, SIM_GROUP_A, &weight, 1);
+        add_route(box, b, listeners, name, path, SIM_GROUP_A, &weight, 1);
     }
 }
 
@@ -119,6 +128,19 @@ static void add_extra_routes(struct sim_box *box, struct image_builder *b, uint3
 static bool is_h2(const struct sim_box *box, uint32_t group)
 {
     return (box->sim->plan.h2_groups >> group & 1) != 0;
+}
+
+/* Do they speak TLS? */
+static bool is_tls(const struct sim_box *box, uint32_t group)
+{
+    return (box->sim->plan.tls.groups >> group & 1) != 0;
+}
+
+static uint16_t port_of(const struct sim_box *box, uint32_t group)
+{
+    return is_tls(box, group)  ? SIM_BACKEND_TLS_PORT
+           : is_h2(box, group) ? SIM_BACKEND_H2_PORT
+                               : SIM_BACKEND_PORT;
 }
 
 /* By which endpoints rest soon and briefly, and begin slowly. It may never be the reason why a
@@ -181,20 +203,30 @@ static bool is_hashed(const struct sim_box *box, uint32_t group)
     return box->sim->plan.seed % 2 == 0 && group % 2 == 0;
 }
 
-/* Routes in the order of their names, as precedence wants it. */
-static void add_routes(struct sim_box *box, struct image_builder *b)
+/* A listener at all addresses. */
+static void add_listener(const struct sim_box *box, struct image_builder *b, const char *name,
+                         const char *host, enum image_protocol protocol, uint16_t port,
+                         struct listeners *ret)
+{
+    uint32_t listener = image_builder_listener(b, name, host, protocol, port);
+    ASSERT(listener != IMAGE_NONE);
+    if (image_is_terminated(protocol))
+        sim_keys_add(box, b);
+    struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
+    for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
+        int fault = image_builder_bind(b, &vips[i], port, listener);
+        ASSERT(fault == 0);
+        fault = image_builder_bind_congestion(b, &vips[i], port, congestion_of(box, i));
+        ASSERT(fault == 0);
+    }
+    ret->all[ret->n++] = listener;
+}
+
+/* Whom connections to the groups lead to, and how. */
+static void add_groups(const struct sim_box *box, struct image_builder *b)
 {
     static const struct image_balance_spec by_client = {.way = IMAGE_BALANCING_MAGLEV,
                                                         .hash_key = IMAGE_HASH_KEY_CLIENT};
-    uint32_t listener = image_builder_listener(b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
-    ASSERT(listener != IMAGE_NONE);
-    struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
-    for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
-        int fault = image_builder_bind(b, &vips[i], SIM_PORT, listener);
-        ASSERT(fault == 0);
-        fault = image_builder_bind_congestion(b, &vips[i], SIM_PORT, congestion_of(box, i));
-        ASSERT(fault == 0);
-    }
     for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
         add_health(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
@@ -205,15 +237,28 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
         if (is_hashed(box, group))
             fault = image_builder_group_balancing(b, group, &by_client);
         ASSERT(fault == 0);
+        if (is_tls(box, group))
+            sim_keys_secure_group(b, group);
     }
+}
+
+/* Routes in the order of their names, as precedence wants it. */
+static void add_routes(struct sim_box *box, struct image_builder *b)
+{
+    struct listeners listeners = {.n = 0};
+    add_listener(box, b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT, &listeners);
+    if (box->sim->plan.tls.is_on)
+        add_listener(box, b, "sim/gw/https", SIM_NAME, IMAGE_PROTOCOL_HTTPS, SIM_TLS_PORT,
+                     &listeners);
+    add_groups(box, b);
     uint32_t one = 1;
     uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};
-    add_extra_routes(box, b, listener, "extra");
-    add_route(box, b, listener, "sim/route-a", "/a/", SIM_GROUP_A, &one, 1);
-    add_route(box, b, listener, "sim/route-b", "/b/", SIM_GROUP_B1, two, 2);
-    add_route(box, b, listener, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
-    add_route(box, b, listener, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
-    add_extra_routes(box, b, listener, "then");
+    add_extra_routes(box, b, &listeners, "extra");
+    add_route(box, b, &listeners, "sim/route-a", "/a/", SIM_GROUP_A, &one, 1);
+    add_route(box, b, &listeners, "sim/route-b", "/b/", SIM_GROUP_B1, two, 2);
+    add_route(box, b, &listeners, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
+    add_route(box, b, &listeners, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
+    add_extra_routes(box, b, &listeners, "then");
 }
 
 /* Publishes the next image. False: too many are alive. */
@@ -235,8 +280,9 @@ static bool publish_image(struct sim_box *box)
     image_builder_free(b);
     if (image_check(image, len, &info) != IMAGE_FAULT_OK)
         sim_fail(box->sim, "image refused: %s", image_fault_name(info.fault));
-    bool is_published = generation_publish(box->generations, image, len, NULL);
+    bool is_published = generation_publish(box->generations, image, len, sim_keys_new(box));
     ASSERT(is_published);
+    sim_keys_set_tickets(box);
     box->generation++;
     sim_note(box->sim, "image %lu", box->generation);
     return true;
@@ -273,7 +319,7 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
         bool is_ip6 = (group + i + plan->seed) % 3 == 0;
         r.endpoints[r.record.count++] =
             (struct endpoint){.addr = is_ip6 ? host->addr6 : host->addr4,
-                              .port = is_h2(box, group) ? SIM_BACKEND_H2_PORT : SIM_BACKEND_PORT,
+                              .port = port_of(box, group),
                               .weight = 1,
                               .flags = is_ready ? ENDPOINT_READY | ENDPOINT_SERVING
                                                 : ENDPOINT_SERVING | ENDPOINT_TERMINATING};

@@ -32,6 +32,7 @@ struct session {
     struct wheel_timer timer; /* of a backend that does not like to rest */
     bool is_server;
     bool is_ip6;
+    bool is_tls;
 };
 
 static struct http_head_buf *head_get(void *owner)
@@ -98,14 +99,17 @@ static const struct h2_session_ops ops = {
     .on_request = on_request, .on_phase = on_phase, .on_end = on_end};
 
 /* NULL: no room, and the stream is as it was. */
-static struct session *session_new(struct sim_h2 *h, struct stream *lower, bool is_server)
+static struct session *session_new(struct sim_h2 *h, struct stream *lower, bool is_server,
+                                   bool is_tls)
 {
     struct session *x = calloc(1, sizeof(*x));
     ASSERT(x != NULL);
     x->h = h;
     x->is_server = is_server;
+    x->is_tls = is_tls;
     x->timer.on_expire = on_rest;
-    x->h2 = is_server ? h2_accept(h->h2, lower, &ops, x) : h2_connect(h->h2, lower, false, &ops, x);
+    x->h2 =
+        is_server ? h2_accept(h->h2, lower, &ops, x) : h2_connect(h->h2, lower, is_tls, &ops, x);
     if (x->h2 == NULL) {
         free(x);
         return NULL;
@@ -116,21 +120,24 @@ static struct session *session_new(struct sim_h2 *h, struct stream *lower, bool 
 
 bool sim_h2_accept(struct sim_h2 *h, struct stream *lower)
 {
-    return session_new(h, lower, true) != NULL;
+    return session_new(h, lower, true, false) != NULL;
 }
 
 static struct session *connect_session(struct sim_h2 *h, const struct sim_client *asker)
 {
     struct sim *sim = h->host->sim;
     bool is_ip6 = asker->plan->is_ip6;
+    bool is_tls = asker->plan->is_tls;
     struct stream *lower;
     struct tcp_open_args args = {.remote = is_ip6 ? sim->vip6 : sim->vip4,
-                                 .remote_port = SIM_PORT,
+                                 .remote_port = is_tls ? SIM_TLS_PORT : SIM_PORT,
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     args.congestion = sim_congestion_of(&sim->plan, asker->plan->first_request);
     if (tcp_open(h->host->tcp, &args, &lower) != TCP_OPEN_OK)
         return NULL;
-    struct session *x = session_new(h, lower, false);
+    if (is_tls)
+        lower = sim_client_secure(asker, lower);
+    struct session *x = session_new(h, lower, false, is_tls);
     ASSERT(x != NULL); /* there are as many as connections */
     x->is_ip6 = is_ip6;
     return x;
@@ -141,7 +148,8 @@ struct stream *sim_h2_open(struct sim_h2 *h, const struct sim_client *asker, boo
     struct session *found = NULL;
     LIST_EACH (it, &h->sessions) {
         struct session *x = container_of(it, struct session, link);
-        bool is_kind = !x->is_server && x->is_ip6 == asker->plan->is_ip6;
+        bool is_kind =
+            !x->is_server && x->is_ip6 == asker->plan->is_ip6 && x->is_tls == asker->plan->is_tls;
         if (is_kind && h2_session_has_room(x->h2))
             found = x;
     }

@@ -10,7 +10,10 @@
 #define SIM_SESSIONS_MAX 64u  /* client connections of a run */
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
-#define SIM_RETRIES 2u /* by the policy of rules that have one */
+#define SIM_VISITS_MAX 16u   /* connections that are turned away or cut */
+#define SIM_CORES_MAX 2u     /* crypto cores of the appliance */
+#define SIM_CORE_JOBS_MAX 4u /* steps of handshakes that one of them is at */
+#define SIM_RETRIES 2u       /* by the policy of rules that have one */
 #define SIM_TROUBLES_MAX 24u
 #define SIM_CROWD_MAX 10000u /* connections that rest */
 

@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "sim_congestion.h"
 #include "sim_mark.h"
+#include "sim_plan_tls.h"
 #include "sim_world.h"
 
 #include <string.h>
@@ -331,5 +332,6 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     for (uint32_t i = 0; i < sessions; i++)
         plan_session(p, &r, &t);
     plan_h2(p);
+    sim_plan_tls(p);
     ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);
 }

@@ -184,13 +184,66 @@ struct sim_request {
     uint64_t took_us;  /* from then to the last byte of its answer */
 };
 
+/* Who comes to a listener where TLS ends and asks nothing. X(name, the counter proxy_tls_* that has
+ * it in the end) */
+#define SIM_VISIT_LIST(X)                                                                          \
+    X(wrong_name, unknown_name)                                                                    \
+    X(no_name, unknown_name)                                                                       \
+    X(strange_protocol, no_common)                                                                 \
+    X(old_version, no_common)                                                                      \
+    X(clear, garbage)      /* HTTP without TLS */                                                  \
+    X(doubter, peer_alert) /* believes no CA */                                                    \
+    X(leaver, full)        /* shakes hands and goes; or resumes and goes */                        \
+    X(cut_fin, lost)       /* ends within its hello, or within what follows */                     \
+    X(cut_reset, lost)     /* likewise, by a reset */                                              \
+    X(sleeper, slow)       /* likewise, and stays */
+
+enum sim_visit_kind {
+#define X(name, counter) SIM_VISIT_##name,
+    SIM_VISIT_LIST(X)
+#undef X
+        SIM_VISIT_COUNT
+};
+
+struct sim_visit_plan {
+    enum sim_visit_kind kind;
+    uint32_t client; /* host */
+    bool is_ip6;
+    bool is_tls12;
+    uint64_t start_us;
+    uint32_t piece_bytes;
+    uint32_t cut_flight;
+    uint32_t cut_bytes;
+};
+
+/* TLS of a run. */
+struct sim_tls_plan {
+    bool is_on;          /* somebody speaks TLS */
+    uint32_t groups;     /* groups (bits) whose backends do */
+    uint32_t cores;      /* crypto cores of the appliance; 0: its workers shake hands */
+    uint32_t job_us_max; /* what a step takes there, at most */
+    uint32_t step_us;    /* what it takes a worker; 0: no time */
+    bool has_rsa;        /* certificates of the appliance are of both kinds */
+    bool has_tickets;
+    bool rotates; /* each image comes with the ticket keys of the next epoch */
+    uint32_t n_visits;
+    struct sim_visit_plan visits[SIM_VISITS_MAX];
+};
+
 struct sim_session {
     uint32_t first_request;
     uint32_t n_requests;
     uint32_t client; /* host */
     bool is_ip6;
-    bool is_http10;    /* one request, no keep-alive */
-    bool is_h2;        /* goes by HTTP/2: sim_h2.h */
+    bool is_http10; /* one request, no keep-alive */
+    bool is_h2;     /* goes by HTTP/2: sim_h2.h */
+    bool is_tls;    /* goes by TLS; what follows says how: sim_tls.h */
+    bool is_tls12;
+    bool is_rsa;
+    bool asks_twice;
+    bool resumes;
+    bool is_curt;
+    uint32_t piece_bytes;
     bool closes_half;  /* ends its direction after the last request, before the answers */
     uint32_t pipeline; /* requests under way at once */
     uint64_t start_us;
@@ -214,10 +267,11 @@ struct sim_plan {
     uint32_t no_ecn;   /* which machines have none: sim_mark.h */
     bool is_retried;   /* each rule has a retry policy; what went wrong does so once */
     bool has_tunnels;
-    bool is_mirrored;         /* each rule has a mirror that takes half of the requests */
-    uint32_t h2_groups;       /* groups (bits) whose backends speak HTTP/2 */
-    uint32_t conn_requests;   /* the appliance ends a client's connection after so many; 0: never */
-    bool h2_closes_idle;      /* clients end connections of HTTP/2 that rest */
+    bool is_mirrored;       /* each rule has a mirror that takes half of the requests */
+    uint32_t h2_groups;     /* groups (bits) whose backends speak HTTP/2 */
+    uint32_t conn_requests; /* the appliance ends a client's connection after so many; 0: never */
+    bool h2_closes_idle;    /* clients end connections of HTTP/2 that rest */
+    struct sim_tls_plan tls;
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
@@ -253,6 +307,7 @@ bool sim_speaks_h2(const struct sim_plan *p, unsigned number);
 const char *sim_world_name(enum sim_world world);
 const char *sim_trouble_name(enum sim_trouble_kind kind);
 const char *sim_order_name(enum sim_order order);
+const char *sim_visit_name(enum sim_visit_kind kind);
 const char *sim_outcome_name(enum sim_outcome outcome);
 
 /* The path prefix that a target means. */

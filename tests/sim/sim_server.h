@@ -12,7 +12,7 @@
 #define SIM_SERVER_CONNS_MAX 512u
 
 /* What backends speak at a port. */
-enum sim_bind { SIM_BIND_H1, SIM_BIND_H2 };
+enum sim_bind { SIM_BIND_H1, SIM_BIND_H2, SIM_BIND_TLS };
 
 struct sim;
 struct sim_host;
