@@ -120,7 +120,7 @@ static void take_head(struct http_client *c, bool is_end, const bool *is_over)
     }
     c->ops->on_response(c);
     ASSERT(*is_over || !is_switch || c->is_final_head);
-    if (!*is_over && c->is_final_head)
+    if (!*is_over && (c->is_final_head || c->carrier != NULL)) /* HTTP/1 reads the next into it */
         put_response(c);
 }
 
@@ -132,7 +132,7 @@ static bool take_heads(struct http_client *c, const bool *is_over)
         struct http_head_buf *head = c->carrier->take_head(c->stream, &is_end);
         if (head == NULL)
             return false;
-        put_response(c);
+        ASSERT(c->response == NULL);
         c->response = head;
         c->is_response_begun = true;
         take_head(c, is_end, is_over);

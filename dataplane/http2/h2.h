@@ -14,8 +14,8 @@
  * told ENHANCE_YOUR_CALM: each such frame takes from a credit that bytes and time give back.
  *
  * Owner: the worker; a session its owner's, until on_end. Thread: the worker. Memory: pools sized
- * at start; nghttp2's own from the heap, within a budget. Station on the path: after tcp or tls,
- * before proxy.
+ * at start; nghttp2's own from a block that each session has, where sessions are short and few, or
+ * from the heap within a budget. Station on the path: after tcp or tls, before proxy.
  */
 #pragma once
 
@@ -58,9 +58,11 @@ struct h2_session;
 
 struct h2_config {
     uint32_t sessions_max;
-    uint32_t streams_max; /* of all sessions */
-    uint32_t pieces_max;  /* buffers for unread bytes, H2_PIECE_BYTES each */
-    size_t heap_bytes_max;
+    uint32_t streams_max;   /* of all sessions */
+    uint32_t pieces_max;    /* buffers for unread bytes, H2_PIECE_BYTES each */
+    uint32_t session_bytes; /* nghttp2's memory for a session, in a block of its own; 0: it is the
+                               heap's, for all sessions together within */
+    size_t heap_bytes_max;  /* that */
 };
 
 /* What a session waits for. */
@@ -117,6 +119,9 @@ uint32_t h2_session_streams(const struct h2_session *s);
 /* Of a client: has the peer answered anything? */
 bool h2_session_has_answered(const struct h2_session *s);
 
+/* Does it end because its peer breaks the rules, or asks for more than it gets? */
+bool h2_session_is_faulty(const struct h2_session *s);
+
 /* What goes before all else on the connection of a client's session; before the first request. */
 bool h2_session_put_preface(struct h2_session *s, struct slice bytes);
 
@@ -137,6 +142,13 @@ void h2_session_close(struct h2_session *s);
 
 /* The same with ENHANCE_YOUR_CALM: its peer keeps others from what they need. */
 void h2_session_calm(struct h2_session *s);
+
+/* The same by a reset of the connection, without a word. */
+void h2_session_abort(struct h2_session *s);
+
+/* A field of what came behind the body of a stream, which was read to its end. False: there is none
+ * of that name. */
+bool h2_find_trailer(const struct stream *stream, struct slice name, struct slice *ret_value);
 
 /* The heads of its streams. */
 extern const struct http_carrier h2_carrier;

@@ -176,6 +176,20 @@ static void pass_trailers(struct stream *to_stream, struct stream *from_stream)
     from->trailers = NULL;
 }
 
+bool h2_find_trailer(const struct stream *stream, struct slice name, struct slice *ret_value)
+{
+    const struct h2_stream *x = h2_stream_of(stream);
+    struct slice found, value;
+    for (uint32_t at = 0;
+         x->trailers != NULL && h2_partial_next(x->trailers, &at, &found, &value);) {
+        if (!slice_eq(found, name))
+            continue;
+        *ret_value = value;
+        return true;
+    }
+    return false;
+}
+
 const struct http_carrier h2_carrier = {.send_response = send_response,
                                         .send_request = send_request,
                                         .take_head = take_head,

@@ -106,11 +106,23 @@ static void let_lower_go(struct h2_session *s)
     stream_release(lower);
 }
 
+void h2_session_reset_lower(struct h2_session *s)
+{
+    struct stream *lower = s->lower;
+    s->lower = NULL;
+    s->is_lingering = false;
+    wheel_disarm(&s->h2->core->wheel, &s->drain);
+    stream_abort(lower);
+    stream_release(lower);
+}
+
 static void free_session(struct h2_session *s)
 {
     h2_put_head(s->h2, &s->partial.buf);
-    h2_give(s->h2, s->spill);
+    h2_give(s, s->spill);
     nghttp2_session_del(s->ng);
+    if (s->block != NULL)
+        pool_put(&s->h2->blocks, s->block);
     wheel_disarm(&s->h2->core->wheel, &s->kick);
     pool_put(&s->h2->sessions, s);
 }
@@ -174,9 +186,9 @@ void h2_session_end(struct h2_session *s)
 {
     if (!s->is_ending) {
         begin_end(s, false);
-        if (must_linger(s))
+        if (s->lower != NULL && must_linger(s))
             linger(s);
-        else
+        else if (s->lower != NULL)
             let_lower_go(s);
     }
     check_end(s);

@@ -19,7 +19,7 @@ enum { BODY_SLICES_MAX = 8, SLICES_MAX = 2 + BODY_SLICES_MAX };
 static void spill(struct h2_session *s, const struct slice *v, unsigned n, size_t skip, size_t left)
 {
     ASSERT(s->spill == NULL && left > 0);
-    s->spill = h2_take(s->h2, left);
+    s->spill = h2_take(s, left);
     s->spill_at = 0;
     s->spill_len = 0;
     if (s->spill == NULL) {
@@ -76,7 +76,7 @@ static bool flush_spill(struct h2_session *s)
     s->spill_at += stream_write(s->lower, &v, 1);
     if (s->spill_at < s->spill_len)
         return false;
-    h2_give(s->h2, s->spill);
+    h2_give(s, s->spill);
     s->spill = NULL;
     return true;
 }

@@ -41,6 +41,7 @@ struct h2 {
     struct pool sessions;
     struct pool streams;
     struct pool pieces;
+    struct pool blocks; /* of nghttp2's memory, if sessions have one each */
     size_t heap_bytes;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
@@ -108,6 +109,7 @@ struct h2_session {
     struct h2 *h2;
     struct stream *lower;
     nghttp2_session *ng;
+    uint8_t *block; /* of its memory; NULL: that is the heap's */
     const struct h2_session_ops *ops;
     void *owner;
     struct list_node streams;
@@ -167,11 +169,21 @@ static inline struct h2_stream *h2_stream_of(const struct stream *s)
 
 /* ---- h2_memory.c ---- */
 /* What nghttp2 takes its memory by. */
-nghttp2_mem h2_memory(struct h2 *h);
-/* Of the same budget; NULL: it is used up. */
-void *h2_take(struct h2 *h, size_t bytes);
+nghttp2_mem h2_memory(struct h2_session *s);
+/* Of the same; NULL: it is used up. */
+void *h2_take(struct h2_session *s, size_t bytes);
 /* Gives that back. NULL: nothing. */
-void h2_give(struct h2 *h, void *memory);
+void h2_give(struct h2_session *s, void *memory);
+
+/* ---- h2_block.c: memory within a block of a session's own, aligned to 16 ---- */
+/* All of it is free. */
+void h2_block_init(uint8_t *block, uint32_t block_bytes);
+/* NULL: no piece of it is long enough. Cost: linear in the pieces, some thirty. */
+void *h2_block_take(uint8_t *block, uint32_t block_bytes, size_t bytes);
+/* How long it is, at least as long as was asked for. */
+size_t h2_block_length(const void *memory);
+/* Gives it back. */
+void h2_block_give(void *memory);
 
 /* ---- h2_input.c ---- */
 /* What nghttp2 calls. */
@@ -237,6 +249,8 @@ void h2_session_finish(struct h2_session *s);
 void h2_session_end_lower(struct h2_session *s);
 /* Throws away what he sends until then. */
 void h2_session_skip_lower(struct h2_session *s);
+/* Its lower stream is reset, and gone. */
+void h2_session_reset_lower(struct h2_session *s);
 
 /* ---- h2_session.c ---- */
 /* Sends, in this step of the loop or in the next one, and tells who has to be told. */

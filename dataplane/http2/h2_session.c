@@ -225,9 +225,21 @@ static bool submit_settings(struct h2_session *s)
     return failed == 0;
 }
 
+/* A block for its memory, if that is how it is to be. False: there is none. */
+static bool take_block(struct h2_session *s)
+{
+    struct h2 *h = s->h2;
+    if (h->config.session_bytes == 0)
+        return true;
+    s->block = pool_get(&h->blocks);
+    if (s->block != NULL)
+        h2_block_init(s->block, h->config.session_bytes);
+    return s->block != NULL;
+}
+
 static bool make_session(struct h2_session *s)
 {
-    nghttp2_mem mem = h2_memory(s->h2);
+    nghttp2_mem mem = h2_memory(s);
     const nghttp2_session_callbacks *callbacks = s->h2->callbacks;
     int failed = s->is_server
                      ? nghttp2_session_server_new3(&s->ng, callbacks, s, s->h2->option, &mem)
@@ -259,7 +271,9 @@ static struct h2_session *session_new(struct h2 *h, struct stream *lower, bool i
     list_init(&s->streams);
     list_init(&s->ready);
     list_init(&s->wanting);
-    if (!make_session(s)) {
+    if (!take_block(s) || !make_session(s)) {
+        if (s->block != NULL)
+            pool_put(&h->blocks, s->block);
         pool_put(&h->sessions, s);
         return NULL;
     }
@@ -324,6 +338,11 @@ bool h2_session_has_answered(const struct h2_session *s)
     return s->has_answered;
 }
 
+bool h2_session_is_faulty(const struct h2_session *s)
+{
+    return s->why == H2_WHY_FAULT || s->why == H2_WHY_CALM || s->why == H2_WHY_MEMORY;
+}
+
 bool h2_session_put_preface(struct h2_session *s, struct slice bytes)
 {
     return s->is_open && stream_write(s->lower, &bytes, 1) == bytes.len;
@@ -367,4 +386,11 @@ void h2_session_close(struct h2_session *s)
 void h2_session_calm(struct h2_session *s)
 {
     close_for(s, H2_WHY_CALM);
+}
+
+void h2_session_abort(struct h2_session *s)
+{
+    if (s->lower != NULL)
+        h2_session_reset_lower(s);
+    close_for(s, H2_WHY_ABORTED);
 }

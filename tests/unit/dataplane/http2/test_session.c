@@ -223,6 +223,35 @@ TEST(a_connection_that_breaks_ends_all_its_streams)
 }
 
 /* Or nobody would ever close the connection. */
+TEST(a_session_that_is_aborted_resets_its_connection_and_ends_at_once)
+{
+    pair_init(&p, 100000, NULL);
+    struct pair_call *c = pair_ask(&p, "/never", body(10));
+    pair_run(&p);
+    h2_session_abort(p.client);
+    CHECK(p.client == NULL && c->is_over && c->end == HTTP_CLIENT_END_NO_RESPONSE);
+    CHECK(p.client_lower.is_released && p.client_lower.end == STREAM_END_ABORTED);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_aborted], 1);
+    fake_stream_break(&p.server_lower, STREAM_END_RESET);
+    pair_run(&p);
+    pair_done(&p);
+}
+
+TEST(sessions_on_blocks_exchange_bodies_and_leave_the_heap_alone)
+{
+    static const struct h2_config blocks = {
+        .sessions_max = 2, .streams_max = 20, .pieces_max = 4096, .session_bytes = 65536};
+    pair_init(&p, 1500, &blocks);
+    for (unsigned i = 0; i < 20; i++) {
+        struct pair_call *c = pair_ask(&p, "/echo", body(50000));
+        pair_run(&p);
+        check_answered(c, 200);
+    }
+    CHECK_EQ(p.stats.counters[STAT_h2_heap_bytes_now], 0);
+    CHECK_EQ(p.stats.counters[STAT_h2_heap_refused], 0);
+    pair_done(&p);
+}
+
 TEST(a_session_whose_only_stream_went_at_once_hears_that_it_rests)
 {
     pair_init(&p, 100000, NULL);
@@ -346,6 +375,8 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_server_that_says_goodbye_to_nobody_ends),
           T(a_client_that_says_goodbye_and_only_then_ends_broke_no_rule),
           T(a_connection_that_breaks_ends_all_its_streams),
+          T(a_session_that_is_aborted_resets_its_connection_and_ends_at_once),
+          T(sessions_on_blocks_exchange_bodies_and_leave_the_heap_alone),
           T(a_session_whose_only_stream_went_at_once_hears_that_it_rests),
           T(a_request_that_never_went_was_refused),
           T(an_answer_that_came_whole_is_read_when_the_connection_is_gone),
