@@ -314,5 +314,10 @@ enum image_fault image_local_health(const struct image_view *v, uint32_t i);
 /* Its group comes after that of the policy before it. */
 enum image_fault image_cross_health(const struct image_view *v, uint32_t i);
 
+/* Is it the policy of the group, and does it speak the protocol that is spoken to that? `health`:
+ * its index, or IMAGE_NONE. */
+enum image_fault image_check_health_of(const struct image_view *v, uint32_t health, uint32_t group,
+                                       uint8_t protocol);
+
 /* Does a filter of the rule replace the matched prefix? Only after the local checks. */
 bool image_rule_replaces_prefix(const struct image_view *v, const struct image_rule *rule);

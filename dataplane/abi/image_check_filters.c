@@ -181,7 +181,7 @@ enum image_fault image_local_mirror(const struct image_view *v, uint32_t i)
 enum image_fault image_cross_mirror(const struct image_view *v, uint32_t i)
 {
     const struct image_mirror *e = &v->mirrors[i];
-    return e->health == image_health_find(v, e->group) ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+    return image_check_health_of(v, e->health, e->group, e->protocol);
 }
 
 static bool is_limit_key(const struct image_limit *e)

@@ -65,8 +65,10 @@ enum image_fault image_local_health(const struct image_view *v, uint32_t i)
     const struct image_health *e = &v->health[i];
     if (e->group >= ENDPOINT_GROUPS_MAX || (e->tls != IMAGE_NONE && e->tls >= v->n_backend_tls))
         return IMAGE_FAULT_INDEX;
-    if (!image_is_health(e))
+    if (!image_is_health(e) || e->protocol >= IMAGE_BACKEND_PROTOCOLS)
         return IMAGE_FAULT_VALUE;
+    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+        return IMAGE_FAULT_RESERVED;
     const struct {
         struct image_string text;
         enum image_text_kind kind;
@@ -86,6 +88,15 @@ enum image_fault image_cross_health(const struct image_view *v, uint32_t i)
 {
     const struct image_health *e = &v->health[i];
     return i == 0 || e[-1].group < e->group ? IMAGE_FAULT_OK : IMAGE_FAULT_ORDER;
+}
+
+enum image_fault image_check_health_of(const struct image_view *v, uint32_t health, uint32_t group,
+                                       uint8_t protocol)
+{
+    if (health != image_health_find(v, group))
+        return IMAGE_FAULT_INDEX;
+    bool is_alike = health == IMAGE_NONE || v->health[health].protocol == protocol;
+    return is_alike ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
 }
 
 uint32_t image_health_find(const struct image_view *v, uint32_t group)

@@ -166,8 +166,8 @@ enum image_fault image_cross_backend(const struct image_view *v, uint32_t i)
         1u << IMAGE_FILTER_REQUEST_HEADERS | 1u << IMAGE_FILTER_RESPONSE_HEADERS;
     unsigned seen = 0;
     enum image_fault fault = check_filter_set(v, e->first_filter, e->n_filters, &seen);
-    if (fault == IMAGE_FAULT_OK && e->health != image_health_find(v, e->group))
-        return IMAGE_FAULT_INDEX;
+    if (fault == IMAGE_FAULT_OK)
+        fault = image_check_health_of(v, e->health, e->group, e->protocol);
     return fault == IMAGE_FAULT_OK && (seen & ~headers) != 0 ? IMAGE_FAULT_VALUE : fault;
 }
 

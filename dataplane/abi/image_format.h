@@ -934,9 +934,11 @@ struct image_health {
     uint8_t max_ejected_percent; /* with failures: 1..100; else 0 */
     uint8_t panic_percent;       /* 0..100 */
     struct image_string name;    /* "namespace/name" of the HealthPolicy, for logs */
-    uint32_t
-        tls; /* of the group's connections, and so of HTTP and GRPC checks of the endpoint's own
-                     port; IMAGE_NONE: none */
+    uint32_t tls; /* of the group's connections, and so of HTTP and GRPC checks of the endpoint's
+                         own port; IMAGE_NONE: none */
+    uint8_t protocol; /* enum image_backend_protocol: of the group's connections, and so of HTTP
+                         checks of the endpoint's own port */
+    uint8_t reserved[3];
 };
 
 /* X(NAME, the kind of object). */
@@ -1012,7 +1014,7 @@ static_assert(sizeof(struct image_jwt) == 56, "no hidden padding");
 static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 48, "no hidden padding");
-static_assert(sizeof(struct image_health) == 104, "no hidden padding");
+static_assert(sizeof(struct image_health) == 108, "no hidden padding");
 static_assert(sizeof(struct image_route) == 40, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 16, "no hidden padding");

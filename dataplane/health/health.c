@@ -24,12 +24,10 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
     *h = (struct health){.core = core, .table = table, .config = *config};
     core_pool(core, &h->probes, sizeof(struct health_probe), config->probes_max, "probes");
     core_pool(core, &h->checks, sizeof(struct health_check), config->checks_max, "health checks");
-    /* An HTTP check holds one while it reads a head; that its request needs one, too, because the
-     * stream has no room, hardly happens. */
-    core_pool(core, &h->blocks, sizeof(union health_block), config->checks_max,
-              "memory of health checks");
-    h->grpc_callbacks = health_grpc_callbacks_new();
-    ASSERT(h->grpc_callbacks != NULL); /* a few bytes, while the worker is made */
+    /* A check holds one while it reads a head, or has trailers; that its request needs one, too,
+     * because the stream has no room, hardly happens. */
+    core_pool(core, &h->heads, sizeof(struct http_head_buf), config->checks_max,
+              "heads of health checks");
     enum tls_fault fault = tls_client_new(&(struct tls_client_config){.alpn = NULL}, &h->tls);
     if (fault == TLS_FAULT_OK)
         fault = tls_back_new(&h->back);
@@ -37,7 +35,7 @@ struct health *health_new(struct core *core, const struct endpoint_table *table,
     h->buckets = core_buckets(core, config->probes_max, "probe buckets", &h->buckets_mask);
     list_init(&h->due);
     h->places.state = rng_next(&core->rng);
-    health_env_init(h);
+    health_http_init(h);
     return h;
 }
 
@@ -88,16 +86,16 @@ unsigned health_poll(struct health *h)
 void health_done(struct health *h)
 {
     health_probes_done(h);
-    health_grpc_callbacks_free(h->grpc_callbacks);
+    h2_done(h->h2);
     tls_context_free(h->tls);
     tls_context_free(h->back);
-    ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->blocks.used == 0);
+    ASSERT(h->probes.used == 0 && h->checks.used == 0 && h->heads.used == 0);
 }
 
 void health_counts(const struct health *h, struct health_counts *ret)
 {
     *ret = (struct health_counts){
-        .probes = h->probes.used, .checks = h->checks.used, .blocks = h->blocks.used};
+        .probes = h->probes.used, .checks = h->checks.used, .heads = h->heads.used};
 }
 
 static void check_probe(const struct health *h, const struct health_probe *p)

@@ -7,9 +7,10 @@
  *
  * A check is a connection of its own. TCP: it is established. HTTP: the answer's head is there in
  * time, with a status that the policy names. GRPC: the health service answers SERVING in time. TLS:
- * the handshake is done in time. Where the group's connections are secured HTTP and GRPC checks of
- * the endpoint's own port are, too, and by the same policy. Each one that was begun ends in exactly
- * one of the counters of HEALTH_END_LIST.
+ * the handshake is done in time. HTTP speaks to the endpoint's own port what the group's requests
+ * do, HTTP/1.1 or HTTP/2, and to another port HTTP/1.1. Where the group's connections are secured
+ * HTTP and GRPC checks of the endpoint's own port are, too, and by the same policy. Each one that
+ * was begun ends in exactly one of the counters of HEALTH_END_LIST.
  *
  * Life of a probe (an endpoint that is checked): found in a list -> waits for its time -> due ->
  * asked -> waits ... -> gone, which is noticed when it is due.
@@ -39,6 +40,12 @@ struct tls_trust;
 /* Bytes of an answer's body, or behind a handshake, that are read, so that the backend sees a
  * client that leaves in good order. Beyond: it is reset. */
 #define HEALTH_BODY_BYTES_MAX 16384u
+/* Memory of nghttp2 for a check by HTTP/2, whoever answers. Reason: it takes 16 KiB for the frame
+ * that it writes and 8 KiB for its tables; the rest is for the fields of the answer. Beyond: the
+ * answer is too much. */
+#define HEALTH_H2_BYTES_MAX 40960u
+/* Buffers for what is not read at once, of all checks by HTTP/2: none, for all is read at once. */
+#define HEALTH_H2_PIECES_MAX 1u
 
 /* Sizes fixed at start. */
 struct health_config {
@@ -92,7 +99,7 @@ void health_done(struct health *h);
 struct health_counts {
     uint32_t probes;
     uint32_t checks; /* under way, with those whose verdict is there */
-    uint32_t blocks; /* of memory, which checks need while they ask */
+    uint32_t heads;  /* buffers, which checks need while they read an answer */
 };
 
 /* What is out of the pools now. For tests. */

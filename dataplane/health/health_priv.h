@@ -11,6 +11,7 @@
 #include "health/health.h"
 #include "health/health_grpc.h"
 #include "health/health_tls.h"
+#include "http2/h2.h"
 
 enum {
     HEALTH_STEPS_PER_POLL = 64,  /* of a walk: rows or endpoints looked at */
@@ -44,21 +45,16 @@ struct health_probe {
     bool is_unhealthy;    /* as the last verdict left it */
 };
 
-/* What one check needs beside its connection. */
-union health_block {
-    struct http_head_buf head; /* HTTP: while a head comes */
-    _Alignas(16) uint8_t grpc[HEALTH_GRPC_BYTES_MAX];
-};
-
 /* One check: from its opening until its connection is let go. */
 struct health_check {
-    struct http_client http;   /* HTTP, TCP */
-    struct health_grpc grpc;   /* GRPC */
-    struct health_tls tls;     /* TLS */
-    union health_block *block; /* GRPC; else NULL */
+    struct http_client http;    /* HTTP, TCP, GRPC */
+    struct h2_session *session; /* by which `http` goes; NULL: it is a connection of its own */
+    struct health_grpc grpc;    /* GRPC */
+    struct health_tls tls;      /* TLS */
     struct health_probe *probe;
-    uint8_t type;    /* enum image_health_check, by which it was begun */
-    bool is_decided; /* it has its end; the rest of the body is thrown away */
+    uint8_t type;      /* enum image_health_check, by which it was begun */
+    bool is_decided;   /* it has its end; the rest of the body is thrown away */
+    bool is_call_good; /* GRPC: what came said so */
     uint32_t body_bytes;
 };
 
@@ -72,8 +68,8 @@ struct health {
     const struct tls_trust *const *trusts;
     struct pool probes;
     struct pool checks;
-    struct pool blocks;
-    struct nghttp2_session_callbacks *grpc_callbacks;
+    struct pool heads;
+    struct h2 *h2;
     struct tls_context *tls;  /* of TLS checks, which anybody may answer */
     struct tls_context *back; /* of others, where the group's connections are secured */
     struct list_node *buckets;
@@ -138,8 +134,30 @@ void health_check_decide(struct health *h, struct health_check *c, enum health_e
 /* What the end of a stream before there is an answer says. */
 enum health_end health_end_of(enum stream_end end);
 
-/* Buffers for heads, which the checks of this worker share. */
-void health_env_init(struct health *h);
+/* Its connection is gone, and its end is known. */
+void health_check_free(struct health *h, struct health_check *c);
+
+/* The answer is read, or none is wanted: lets the connection go in good order. */
+void health_check_leave(struct health *h, struct health_check *c);
+
+/* Its end is known: resets the connection. */
+void health_check_break_off(struct health *h, struct health_check *c);
+
+/* Is a check by this policy secured, as the group's connections are? */
+bool health_is_secured(const struct image_health *policy);
+
+/* ---- health_http.c ---- */
+
+/* What checks by HTTP of this worker share. */
+void health_http_init(struct health *h);
+
+/* Begins a check that asks over the stream, or (TCP) only connects. False: there was no memory for
+ * it. */
+bool health_http_begin(struct health *h, struct health_check *c, struct stream *stream,
+                       const struct image_health *policy);
+
+/* Does a check by this policy speak HTTP/2? */
+bool health_speaks_h2(const struct image_health *policy);
 
 /* Asserts the invariants. */
 void check_health(const struct health *h);

@@ -122,6 +122,7 @@ static void order_health(struct image_builder *b)
     for (uint32_t i = 0; i < n; i++) {
         b->group_health[health[i].group] = i;
         health[i].tls = b->group_tls[health[i].group];
+        health[i].protocol = b->group_protocol[health[i].group];
     }
 }
 

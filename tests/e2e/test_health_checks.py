@@ -3,6 +3,8 @@
 
 The backends are patient.py: what /healthz answers is as the test says, everything else is always well.
 """
+import os
+
 import backend
 import certs
 import lab as labs
@@ -198,6 +200,119 @@ def a_tls_check_shakes_hands_asks_for_the_name_and_leaves_quietly(l):
     assert answering(l) == everybody(), "when all are ill all are used"
     l.appliance.api.put(tls_policy(HOST))
     is_back(l)
+
+
+H2C_PORT, H2_TLS_PORT, H2_HOST = 8090, 8453, "h2.example.com"
+H2_BACKENDS = (1, 2)
+
+
+def folder_of(l, n):
+    return os.path.join(l.dir, f"h2-{n}")
+
+
+def be_well(l, n, is_well=True):
+    """What nghttpd answers to /healthz: 200 or 404."""
+    path = os.path.join(folder_of(l, n), "healthz")
+    if is_well:
+        with open(path, "w", encoding="ascii") as f:
+            f.write("well")
+    elif os.path.exists(path):
+        os.remove(path)
+
+
+def start_h2(l, n, port, *options):
+    """nghttpd: HTTP/2 with prior knowledge or, with TLS, by ALPN, and nothing else."""
+    os.makedirs(folder_of(l, n), exist_ok=True)
+    be_well(l, n)
+    with open(os.path.join(folder_of(l, n), "who"), "w", encoding="ascii") as f:
+        f.write(f"backend-{n}")
+    return l.start(f"nghttpd-{port}-{n}", f"backend-{n}", "nghttpd", "-d", folder_of(l, n), *options, str(port))
+
+
+def put_h2(l, name, port, **more):
+    """A Service of nghttpd, its route, and a policy that asks for /healthz."""
+    api = l.appliance.api
+    service, endpoints = objects.service(NS, name), objects.slice_of(NS, name, *map(labs.backend_address, H2_BACKENDS))
+    service["spec"]["ports"] = [{"name": "h2", "port": port, "protocol": "TCP", **more}]
+    endpoints["ports"] = [{"name": "h2", "port": port, "protocol": "TCP"}]
+    asks = policy(http={"path": "/healthz", "expectedStatuses": [{"start": 200, "end": 299}]})
+    asks["metadata"]["name"] = asks["spec"]["targetRefs"][0]["name"] = name
+    for what in (service, endpoints, asks):
+        api.put(what)
+    api.put(objects.route(NS, name, [f"{NS}/gw"], [objects.to(name, port=port)], H2_HOST))
+
+
+def who(l, n=20):
+    return {l.curl(f"http://{H2_HOST}/who", address=vip(l))[2] for _ in range(n)}
+
+
+def falls_ill_and_recovers(l, start):
+    """Both are well, by what they speak; one says no, one is gone, and both come back."""
+    both, first = {b"backend-1", b"backend-2"}, {b"backend-1"}
+    suite.eventually(lambda: who(l, 6) == both, "both answer", WAIT_S)
+    counter_is(l, "unhealthy_now", 0)
+    before = {name: counted(l, f"end_{name}") for name in ("ok", "status", "fault", "closed", "timeout")}
+    suite.eventually(lambda: counted(l, "end_ok") >= before["ok"] + 10, "checks pass", WAIT_S)
+    assert [counted(l, f"end_{name}") for name in list(before)[1:]] == list(before.values())[1:], "and all of them"
+    be_well(l, 2, False)
+    counter_is(l, "unhealthy_now", 1)
+    assert who(l) == first and counted(l, "end_status") > before["status"]
+    be_well(l, 2)
+    counter_is(l, "unhealthy_now", 0)
+    suite.eventually(lambda: who(l, 6) == both, "both answer", WAIT_S)
+    start[2].kill()
+    counter_is(l, "unhealthy_now", 1)
+    suite.eventually(lambda: who(l, 10) == first, "who is gone gets none", WAIT_S)
+
+
+@suite.test("health")
+def a_port_of_http_2_is_asked_by_http_2(l):
+    l.appliance.api.delete("HealthPolicy", "app", NS)
+    counter_is(l, "probes_now", 0)
+    servers = {n: start_h2(l, n, H2C_PORT, "--no-tls") for n in H2_BACKENDS}
+    suite.eventually(lambda: all(talks_h1_not(l, n) for n in H2_BACKENDS), "they listen", WAIT_S)
+    put_h2(l, "h2c", H2C_PORT, appProtocol="kubernetes.io/h2c")
+    falls_ill_and_recovers(l, servers)
+    servers[2] = start_h2(l, 2, H2C_PORT, "--no-tls")
+    counter_is(l, "unhealthy_now", 0)
+    l.appliance.api.delete("HealthPolicy", "h2c", NS)
+    l.appliance.api.delete("HTTPRoute", "h2c", NS)
+    counter_is(l, "probes_now", 0)
+
+
+def talks_h1_not(l, n):
+    """It listens, and has no answer for HTTP/1.1."""
+    try:
+        with l[f"backend-{n}"].connect("127.0.0.1", H2C_PORT, timeout=2) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = b"".join(iter(lambda: sock.recv(4096), b""))
+    except OSError:
+        return False
+    assert not got.startswith(b"HTTP/1"), got
+    return True
+
+
+@suite.test("health")
+def a_secured_port_of_http_2_is_asked_by_http_2_over_tls(l):
+    l.authority = certs.Authority(l.dir)
+    l.authority.server("h2", H2_HOST)
+    pair = [l.authority.path("h2.key"), l.authority.path("h2.crt")]
+    servers = {n: l.start(f"nghttpd-tls-{n}", f"backend-{n}", "nghttpd", "-d", folder_of(l, n), str(H2_TLS_PORT), *pair)
+               for n in H2_BACKENDS}
+    with open(l.authority.ca, encoding="ascii") as f:
+        cas = f.read()
+    l.appliance.api.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": NS, "name": "cas"},
+                         "data": {"ca.crt": cas}})
+    l.appliance.api.put({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy",
+        "metadata": {"namespace": NS, "name": "h2"},
+        "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "h2s"}],
+                 "validation": {"hostname": H2_HOST, "caCertificateRefs": [
+                     {"group": "", "kind": "ConfigMap", "name": "cas"}]}}})
+    put_h2(l, "h2s", H2_TLS_PORT, appProtocol="kubernetes.io/h2c")
+    falls_ill_and_recovers(l, servers)
+    l.appliance.api.delete("HealthPolicy", "h2s", NS)
+    counter_is(l, "probes_now", 0)
 
 
 @suite.test("health")

@@ -65,14 +65,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.rfile.read(len(PREFACE)) != PREFACE:
             return
         self.wfile.write(frame(SETTINGS, 0, 0))
+        message = b""
         while head := self.rfile.read(9):
             kind, flags, stream = head[3], head[4], struct.unpack(">I", head[5:])[0]
             payload = self.rfile.read(struct.unpack(">I", b"\0" + head[:3])[0])
             if kind == SETTINGS and not flags & ACK:
                 self.wfile.write(frame(SETTINGS, ACK, 0))
+            if kind == DATA:
+                message += payload
             if kind == DATA and flags & END_STREAM:
                 status = self.server.health()
-                self.server.write({"at": time.monotonic(), "service": payload[7:].decode(), "status": status})
+                self.server.write({"at": time.monotonic(), "service": message[7:].decode(), "status": status})
                 if status != "hang":
                     self.wfile.write(grpc_answer(stream, status == "200"))
 

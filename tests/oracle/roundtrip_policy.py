@@ -36,7 +36,7 @@ def of_port(objects, kind, namespace, service, port):
 
 # ---- connections to backends
 
-def expected_health(group, decided, tls):
+def expected_health(group, decided, protocol, tls):
     if decided is None:
         return None
     spec, name = decided
@@ -46,7 +46,7 @@ def expected_health(group, decided, tls):
         milliseconds(passive.get("maxEjectionTime", "5m")), passive.get("maxEjectedPercent", 50)]
     return {"name": name, "id": ["group", group], "active": expected_check(spec.get("active")),
             "passive": ejection or NO_EJECTION, "slowStart": milliseconds(spec.get("slowStart", "")),
-            "panic": spec.get("panicThresholdPercent", 50), "tls": tls}
+            "panic": spec.get("panicThresholdPercent", 50), "protocol": protocol, "tls": tls}
 
 
 def expected_check(active):
@@ -126,7 +126,7 @@ def expected_group(objects, kind, namespace, service, port):
     return "", name, {
         "id": ["group", name], "protocol": protocol, "congestion": spec.get("congestionControl", "Cubic"),
         "proxyHeader": spec.get("proxyProtocol", {}).get("send", ""), "balancing": expected_balancing(spec),
-        "health": expected_health(name, health, tls), "tls": tls}
+        "health": expected_health(name, health, protocol, tls), "tls": tls}
 
 
 # ---- connections of clients

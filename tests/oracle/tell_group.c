@@ -47,10 +47,10 @@ static json_t *tell_health(const struct image_view *v, uint32_t health)
         tell_text(v, h->host), tell_text(v, h->path), tell_text(v, h->service), statuses);
     json_t *passive = json_pack("[i,I,I,i]", (int)h->failures, (json_int_t)h->base_ejection_ms,
                                 (json_int_t)h->max_ejection_ms, (int)h->max_ejected_percent);
-    return json_pack("{s:o,s:I,s:o,s:o,s:I,s:i,s:o}", "name", tell_text(v, h->name), "id",
+    return json_pack("{s:o,s:I,s:o,s:o,s:I,s:i,s:s,s:o}", "name", tell_text(v, h->name), "id",
                      (json_int_t)h->group, "active", active, "passive", passive, "slowStart",
-                     (json_int_t)h->slow_start_ms, "panic", (int)h->panic_percent, "tls",
-                     tell_tls(v, h->tls));
+                     (json_int_t)h->slow_start_ms, "panic", (int)h->panic_percent, "protocol",
+                     image_backend_protocol_name(h->protocol), "tls", tell_tls(v, h->tls));
 }
 
 static json_t *tell_connections(const struct image_view *v, const struct connections *c)

@@ -156,7 +156,8 @@ static void set_ejection(const struct sim_box *box, uint32_t group, struct image
 }
 
 /* The backends of a group are asked ten times a second, or less often where they are so far away
- * that a neighbour, a connection and an answer take longer: by HTTP, or by TCP alone. */
+ * that a neighbour, a connection and an answer take longer: by HTTP (HTTP/2 where that is spoken to
+ * the group), or by TCP alone. */
 static void set_checks(const struct sim_plan *plan, bool is_http, struct image_health *h)
 {
     h->interval_ms = plan->wires[1].delay_us < 1000 ? 100 : 500;
@@ -175,8 +176,7 @@ static void add_health(const struct sim_box *box, struct image_builder *b, uint3
 {
     const struct sim_plan *plan = &box->sim->plan;
     bool is_checked = plan->is_checked && !box->is_settled;
-    /* A check by HTTP speaks HTTP/1. */
-    bool is_http = is_checked && (group + plan->seed) % 2 == 0 && !is_h2(box, group);
+    bool is_http = is_checked && (group + plan->seed) % 2 == 0;
     struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
     spec.numbers.panic_percent = 50;
     if (!plan->ejects && !is_checked)

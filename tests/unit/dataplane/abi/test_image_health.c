@@ -66,8 +66,29 @@ TEST(a_policy_that_asks_has_times_numbers_and_what_its_check_needs)
         {&e->failures, 1, IMAGE_FAULT_VALUE},       /* and for no time */
         {&e->base_ejection_ms, 100, IMAGE_FAULT_VALUE},
         {&e->max_ejected_percent, 1, IMAGE_FAULT_VALUE},
+        {&e->protocol, IMAGE_BACKEND_PROTOCOLS, IMAGE_FAULT_VALUE},
+        {&e->reserved[0], 1, IMAGE_FAULT_RESERVED},
+        {&e->reserved[2], 1, IMAGE_FAULT_RESERVED},
     };
     check_rows(data, len, rows, array_len(rows));
+    free(data);
+}
+
+TEST(a_policy_says_what_is_spoken_to_its_group)
+{
+    size_t len;
+    void *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.health[0].group == 3 && v.health[1].group == 4 && v.mirrors[0].group == 3);
+    CHECK_EQ(v.health[0].protocol, IMAGE_BACKEND_HTTP2);
+    CHECK_EQ(v.health[1].protocol, IMAGE_BACKEND_HTTP1);
+    CHECK_EQ(fault_with(data, len, &v.health[0].protocol, IMAGE_BACKEND_HTTP1, &section),
+             IMAGE_FAULT_VALUE);
+    CHECK(section == IMAGE_SECTION_BACKENDS || section == IMAGE_SECTION_MIRRORS);
+    CHECK_EQ(fault_with(data, len, &v.health[1].protocol, IMAGE_BACKEND_HTTP2, &section),
+             IMAGE_FAULT_VALUE);
     free(data);
 }
 
@@ -184,6 +205,7 @@ TEST(the_name_of_a_grpc_service_has_a_limit)
 }
 
 UNIT_MAIN("image_health", T(a_policy_that_asks_has_times_numbers_and_what_its_check_needs),
+          T(a_policy_says_what_is_spoken_to_its_group),
           T(a_policy_that_ejects_has_times_and_shares),
           T(all_backends_of_a_group_lead_to_its_policy),
           T(a_check_passes_with_the_statuses_that_are_named),

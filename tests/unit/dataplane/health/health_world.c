@@ -3,7 +3,6 @@
 #include "health_world.h"
 
 #include "core/rcu.h"
-#include "grpc_peer.h"
 #include "tls_peer.h"
 
 #include <stdlib.h>
@@ -13,10 +12,10 @@
 
 struct talk {
     struct fake_stream stream;
-    struct grpc_peer grpc; /* if it is asked so */
-    struct tls_peer tls;   /* likewise */
+    struct h2_peer h2;   /* if it is asked so */
+    struct tls_peer tls; /* likewise */
     uint8_t host;
-    bool is_grpc;
+    bool is_h2;
     bool is_tls;
     bool is_answered;
     bool is_over;
@@ -54,7 +53,9 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
         return TCP_OPEN_NO_PORT;
     hear(&w.heard[host], args->remote_port);
     struct talk *t = calloc(1, sizeof(*t));
-    fake_stream_init(&t->stream, w.hosts[host] == HASTY ? 1 : SIZE_MAX);
+    fake_stream_init(&t->stream, w.hosts[host] == HASTY ? 1 : w.room > 0 ? w.room : SIZE_MAX);
+    if (w.slice_max > 0)
+        t->stream.slice_max = w.slice_max;
     t->host = host;
     talks[n_talks++] = t;
     *ret_stream = &t->stream.stream;
@@ -78,23 +79,43 @@ static void establish(struct talk *t)
     fake_stream_dispatch(&t->stream);
 }
 
-/* True: it is asked by gRPC, and does what it does. */
-static bool answer_grpc(struct talk *t)
+/* How the host answers by HTTP/2. */
+static struct h2_peer peer_of(enum behaviour does)
 {
     static const uint8_t serving[] = {0, 0, 0, 0, 2, 8, 1};
-    struct slice preface = SLICE_LIT("PRI * HTTP/2.0\r\n");
-    if (!t->is_grpc && slice_has_prefix(fake_stream_written(&t->stream), preface) &&
-        (w.hosts[t->host] == WELL || w.hosts[t->host] == ILL)) {
-        t->is_grpc = true;
-        t->grpc = (struct grpc_peer){.http_status = "200",
-                                     .grpc_status = w.hosts[t->host] == WELL ? "0" : "14",
-                                     .answer = serving,
-                                     .answer_len = sizeof(serving)};
-        grpc_peer_init(&t->grpc);
+    static const uint8_t much[3 * HEALTH_BODY_BYTES_MAX];
+    if (does == WELL && w.peer.http_status != NULL)
+        return w.peer;
+    struct h2_peer peer = {.http_status = does == ILL ? "503" : "200",
+                           .grpc_status = does == ILL ? "14" : "0",
+                           .answer = serving,
+                           .answer_len = sizeof(serving)};
+    if (does == TALKS) {
+        peer.answer = much;
+        peer.answer_len = sizeof(much);
     }
-    if (t->is_grpc)
-        grpc_peer_serve(&t->grpc, &t->stream);
-    return t->is_grpc;
+    return peer;
+}
+
+/* True: it is asked by HTTP/2, and does what it does. */
+static bool answer_h2(struct talk *t)
+{
+    enum behaviour does = w.hosts[t->host];
+    struct slice written = fake_stream_written(&t->stream);
+    bool is_able = does == WELL || does == ILL || does == TALKS;
+    if (!t->is_h2 && slice_has_prefix(written, SLICE_LIT("P")) && is_able) { /* of PRI */
+        t->is_h2 = true;
+        t->h2 = peer_of(does);
+        h2_peer_init(&t->h2);
+    }
+    if (!t->is_h2)
+        return false;
+    struct heard *heard = &w.heard[t->host];
+    h2_peer_serve(&t->h2, &t->stream);
+    snprintf(heard->request, sizeof(heard->request), "%s", t->h2.fields);
+    memcpy(heard->message, t->h2.message, t->h2.message_len);
+    heard->message_len = t->h2.message_len;
+    return true;
 }
 
 /* Likewise by TLS, of which the first byte says that it is a handshake. */
@@ -150,7 +171,7 @@ static void serve(struct talk *t)
     bool is_open = t->stream.end == STREAM_END_OPEN;
     if (!t->stream.is_released && is_open) {
         establish(t);
-        if (!t->stream.is_released && !answer_grpc(t) && !answer_tls(t))
+        if (!t->stream.is_released && !answer_h2(t) && !answer_tls(t))
             answer(t);
         if (!t->stream.is_released && t->is_answered && !t->is_tls && w.hosts[t->host] == TALKS)
             fake_stream_push(&t->stream, slice_of(much, sizeof(much)));
@@ -220,14 +241,14 @@ void world_end(void)
     struct health_counts counts;
     health_done(w.health);
     health_counts(w.health, &counts);
-    CHECK_EQ(counts.probes + counts.checks + counts.blocks, 0);
+    CHECK_EQ(counts.probes + counts.checks + counts.heads, 0);
     CHECK_EQ(w.core.wheel.armed, 0);
     check_books();
     for (unsigned i = 0; i < n_talks; i++) {
         CHECK(talks[i]->stream.is_released);
         fake_stream_done(&talks[i]->stream);
-        if (talks[i]->is_grpc)
-            grpc_peer_done(&talks[i]->grpc);
+        if (talks[i]->is_h2)
+            h2_peer_done(&talks[i]->h2);
         if (talks[i]->is_tls)
             tls_peer_done(&talks[i]->tls);
         free(talks[i]);
@@ -298,6 +319,24 @@ uint32_t world_checked(unsigned host)
     uint32_t index = endpoint_group_find(g, &addr, 80);
     REQUIRE(index < g->count);
     return g->health[index].checked;
+}
+
+enum health_end world_first_end(void)
+{
+    static const enum stat_id ends[] = {
+#define X(name, verdict, help) STAT_health_end_##name,
+        HEALTH_END_LIST(X)
+#undef X
+    };
+    for (unsigned step = 0; step < 20000; step++) {
+        for (unsigned i = 0; i < array_len(ends); i++) {
+            if (world_stat(ends[i]) > 0)
+                return (enum health_end)i;
+        }
+        world_run(STEP_US / 1000);
+    }
+    REQUIRE(!"no check ends");
+    return HEALTH_END_COUNT;
 }
 
 uint64_t world_stat(enum stat_id id)

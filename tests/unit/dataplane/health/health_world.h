@@ -8,6 +8,7 @@
 #include "abi/image.h"
 #include "core/core.h"
 #include "fake_stream.h"
+#include "h2_peer.h"
 #include "health/health.h"
 #include "health/health_priv.h"
 #include "unit.h"
@@ -41,7 +42,9 @@ struct heard {
     unsigned shutdowns; /* left in good order */
     unsigned resets;
     unsigned goodbyes; /* close_notify */
-    char request[512]; /* the last one; TLS: the name that it was asked for */
+    char request[512]; /* the last one; HTTP/2: its fields; TLS: the name that it was asked for */
+    uint8_t message[300]; /* of the last call of gRPC */
+    size_t message_len;
 };
 
 struct world {
@@ -53,6 +56,9 @@ struct world {
     struct heard heard[HOSTS_MAX];
     struct image_health policies[4]; /* change them, then world_image() */
     unsigned n_policies;
+    struct h2_peer peer; /* how WELL hosts answer by HTTP/2; zero: 200, SERVING */
+    size_t room;         /* of a stream, for what is sent; 0: enough */
+    size_t slice_max;    /* of what comes; 0: no matter */
 };
 
 extern struct world w;
@@ -80,6 +86,9 @@ void world_run(uint32_t ms);
 
 /* What checks hold the host of GROUP for: enum endpoint_checked. */
 uint32_t world_checked(unsigned host);
+
+/* Time passes until the first check has its end, which is told. */
+enum health_end world_first_end(void);
 
 /* A counter. */
 uint64_t world_stat(enum stat_id id);

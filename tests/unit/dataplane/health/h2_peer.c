@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See grpc_peer.h. */
-#include "grpc_peer.h"
+/* See h2_peer.h. */
+#include "h2_peer.h"
 
 #include "base/assert.h"
 #include "unit.h"
@@ -12,7 +12,7 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                     void *owner)
 {
-    struct grpc_peer *p = owner;
+    struct h2_peer *p = owner;
     size_t at = strlen(p->fields);
     snprintf(p->fields + at, sizeof(p->fields) - at, "%.*s: %.*s\n", (int)name_len,
              (const char *)name, (int)value_len, (const char *)value);
@@ -22,7 +22,7 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t bytes, void *owner)
 {
-    struct grpc_peer *p = owner;
+    struct h2_peer *p = owner;
     REQUIRE(p->message_len + bytes <= sizeof(p->message));
     memcpy(p->message + p->message_len, data, bytes);
     p->message_len += bytes;
@@ -38,7 +38,7 @@ static nghttp2_nv field(const char *name, const char *value)
 static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *to, size_t bytes,
                            uint32_t *flags, nghttp2_data_source *source, void *owner)
 {
-    struct grpc_peer *p = owner;
+    struct h2_peer *p = owner;
     size_t left = p->answer_len - p->answer_at, n = bytes < left ? bytes : left;
     memcpy(to, p->answer + p->answer_at, n);
     p->answer_at += n;
@@ -56,7 +56,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *to, si
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
     static char much[32768];
-    struct grpc_peer *p = owner;
+    struct h2_peer *p = owner;
     int32_t id = frame->hd.stream_id;
     if (id == 0 || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         return 0;
@@ -67,16 +67,23 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     REQUIRE(p->extra_bytes < sizeof(much));
     memset(much, 'x', p->extra_bytes);
     much[p->extra_bytes] = 0;
+    nghttp2_nv hints[] = {field(":status", "103"), field("link", "</x>")};
     nghttp2_nv fields[] = {field(":status", p->http_status),
                            field("content-type", "application/grpc"), field("x-much", much),
                            field("grpc-status", p->grpc_status != NULL ? p->grpc_status : "0")};
     nghttp2_data_provider body = {.read_callback = read_answer};
+    bool is_call = strstr(p->fields, ":method: POST\n") != NULL;
+    if (!is_call)
+        p->grpc_status = NULL; /* there are no trailers */
+    if (p->has_hints)
+        nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, id, NULL, hints, 2, NULL);
     bool is_message = p->answer_len > 0;
-    nghttp2_submit_response(session, id, fields, is_message ? 3 : 4, is_message ? &body : NULL);
+    nghttp2_submit_response(session, id, fields, is_message || !is_call ? 3 : 4,
+                            is_message ? &body : NULL);
     return 0;
 }
 
-void grpc_peer_init(struct grpc_peer *p)
+void h2_peer_init(struct h2_peer *p)
 {
     nghttp2_session_callbacks *callbacks;
     REQUIRE(nghttp2_session_callbacks_new(&callbacks) == 0);
@@ -88,7 +95,7 @@ void grpc_peer_init(struct grpc_peer *p)
     REQUIRE(nghttp2_submit_settings(p->session, NGHTTP2_FLAG_NONE, NULL, 0) == 0);
 }
 
-void grpc_peer_serve(struct grpc_peer *p, struct fake_stream *f)
+void h2_peer_serve(struct h2_peer *p, struct fake_stream *f)
 {
     const uint8_t *bytes;
     ssize_t n;
@@ -102,7 +109,7 @@ void grpc_peer_serve(struct grpc_peer *p, struct fake_stream *f)
         fake_stream_push(f, slice_of(bytes, (size_t)n));
 }
 
-void grpc_peer_done(struct grpc_peer *p)
+void h2_peer_done(struct h2_peer *p)
 {
     nghttp2_session_del(p->session);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gRPC server in memory (nghttp2's server side): reads the call of a health check strictly, and
- * answers as the test says. */
+/* A server of HTTP/2 in memory (nghttp2's server side): reads a health check strictly, and answers
+ * as the test says: a GET by status and body, a call of gRPC by what its health service says. */
 #pragma once
 
 #include "fake_stream.h"
@@ -10,7 +10,7 @@
 
 struct nghttp2_session;
 
-struct grpc_peer {
+struct h2_peer {
     struct nghttp2_session *session;
     char fields[512]; /* of the request: "name: value\n" each */
     uint8_t message[300];
@@ -21,14 +21,15 @@ struct grpc_peer {
     size_t answer_len;       /* 0: trailers only */
     size_t answer_at;
     size_t extra_bytes; /* of a field that nobody asked for */
+    bool has_hints;     /* 103 before the answer */
     bool resets;        /* the stream, instead of an answer */
 };
 
 /* Begins. */
-void grpc_peer_init(struct grpc_peer *p);
+void h2_peer_init(struct h2_peer *p);
 
 /* Takes what the client wrote, and pushes what comes of it. */
-void grpc_peer_serve(struct grpc_peer *p, struct fake_stream *f);
+void h2_peer_serve(struct h2_peer *p, struct fake_stream *f);
 
 /* Ends. */
-void grpc_peer_done(struct grpc_peer *p);
+void h2_peer_done(struct h2_peer *p);
