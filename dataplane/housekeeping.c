@@ -245,6 +245,7 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->tickets = config->tickets;
     memcpy(h->dpdk_ports, config->dpdk_ports, sizeof(h->dpdk_ports));
     h->has_devices = config->has_devices;
+    h->mirror = config->mirror;
     h->obs = config->obs;
     h->now_us = config->now_us;
     for (unsigned i = 0; i < config->n_ports; i++)
@@ -269,6 +270,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     housekeeping_access_write(h, ACCESS_LINES_PER_POLL);
     housekeeping_access_follow(h);
     housekeeping_follow(h);
+    housekeeping_mirror(h);
     housekeeping_set_gauges(h);
     housekeeping_count_ejected(h);
     housekeeping_sync(h);

@@ -17,6 +17,7 @@
 struct endpoint_table;
 struct generation_set;
 struct housekeeping;
+struct mirror;
 struct obs_hub;
 struct tls_tickets;
 
@@ -41,9 +42,10 @@ struct housekeeping_config {
     struct stats_worker *stats; /* housekeeping's own block */
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
-    struct tls_tickets *tickets;       /* the workers', whose keys mgmtd sends; NULL: none */
-    struct obs_hub *obs;               /* by which to look at the workers; NULL: not at all */
-    uint64_t (*now_us)(void);          /* the time that the workers are given */
+    struct tls_tickets *tickets; /* the workers', whose keys mgmtd sends; NULL: none */
+    struct mirror *mirror;       /* the kernel's side of the exception path; NULL: there is none */
+    struct obs_hub *obs;         /* by which to look at the workers; NULL: not at all */
+    uint64_t (*now_us)(void);    /* the time that the workers are given */
     struct housekeeping_access access; /* with obs */
 };
 

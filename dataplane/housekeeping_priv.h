@@ -11,6 +11,7 @@
 #include "housekeeping.h"
 #include "image_intake.h"
 #include "keyring.h"
+#include "mirror/mirror.h"
 #include "obs/obs_limits.h"
 #include "sealed.h"
 #include "state_file.h"
@@ -105,6 +106,8 @@ struct housekeeping {
     struct generation_mark published; /* the newest that workers can see */
     uint64_t newest_generation;       /* accepted, published or waiting */
     struct image_map waiting;         /* accepted, but GENERATIONS_MAX are alive; data NULL: none */
+    struct mirror *mirror;            /* NULL: none */
+    uint64_t mirrored_generation;     /* what it was given */
     struct obs_hub *obs;              /* NULL: nobody can look */
     uint64_t (*now_us)(void);
     struct observation observations[OBS_PEERS_MAX];
@@ -146,6 +149,9 @@ void housekeeping_note_log(struct housekeeping *h, const struct endpoint_log_fou
 
 /* Frees old images, publishes one that waits, and tells the manager when all workers have moved. */
 void housekeeping_follow(struct housekeeping *h);
+
+/* Gives the published image to the mirror. */
+void housekeeping_mirror(struct housekeeping *h);
 
 /* Sets the gauges that workers do not keep: images, holds on them, mbufs. */
 void housekeeping_set_gauges(struct housekeeping *h);

@@ -167,6 +167,16 @@ void housekeeping_follow(struct housekeeping *h)
                      -1);
 }
 
+void housekeeping_mirror(struct housekeeping *h)
+{
+    if (h->mirror == NULL || h->mirrored_generation == h->published.generation)
+        return;
+    h->mirrored_generation = h->published.generation;
+    const struct image_view *view = generation_view(generation_current(h->generations));
+    h->stats->counters[STAT_core_mirror_faults] +=
+        mirror_apply(h->mirror, view, housekeeping_report);
+}
+
 void housekeeping_sync(struct housekeeping *h)
 {
     uint64_t now = housekeeping_now_ms();

@@ -10,9 +10,11 @@
 #include "core/port_setup.h"
 #include "core/rcu.h"
 #include "drivers/crypto/crypto_core.h"
+#include "drivers/net/netns.h"
 #include "eal.h"
 #include "housekeeping.h"
 #include "loop.h"
+#include "mirror/mirror.h"
 #include "obs/hub.h"
 #include "options.h"
 #include "packets.h"
@@ -69,6 +71,7 @@ struct dataplane {
     struct endpoint_table *endpoints;
     struct obs_hub *obs;
     struct tls_tickets *tickets;
+    struct mirror *mirror;
     struct verify_lane *lanes[WORKERS_MAX];
     struct verify_thread *verifier;
     struct crypto_core *crypto_cores[OPTIONS_CRYPTO_CORES_MAX];
@@ -178,6 +181,10 @@ static bool open_ports(struct dataplane *d)
         if (!net_port_open(&o->ports[i], &d->devices[i], i, o->workers, d->mbufs, &d->ports[i],
                            &fault))
             return say("cannot start", fault.text);
+        if (!net_beside_open(&o->ports[i], o->exception_netns, d->mbufs, &d->ports[i], &fault)) {
+            net_port_close(&o->ports[i], &d->devices[i], &d->ports[i]);
+            return say("cannot start", fault.text);
+        }
         char line[300];
         net_port_describe(&d->ports[i], line, sizeof(line));
         fprintf(stderr, "sluice-dataplane: %s\n", line);
@@ -213,6 +220,24 @@ static bool make_secure_heap(struct dataplane *d)
     return true;
 }
 
+/* The kernel's side of the exception path, in its namespace, if a port has a tap. */
+static bool make_mirror(struct dataplane *d)
+{
+    const struct options *o = &d->options;
+    const char *taps[PORTS_MAX];
+    int back;
+    if (o->exception_netns == NULL)
+        return true;
+    for (unsigned i = 0; i < o->n_ports; i++)
+        taps[i] = o->ports[i].tap;
+    if (!netns_enter(o->exception_netns, &back))
+        return say(o->exception_netns, strerror(errno));
+    d->mirror = mirror_new(taps, o->n_ports);
+    int fault = errno;
+    netns_leave(back);
+    return d->mirror != NULL || say("no netlink socket", strerror(fault));
+}
+
 static bool make_housekeeping(struct dataplane *d)
 {
     const struct options *o = &d->options;
@@ -227,6 +252,7 @@ static bool make_housekeeping(struct dataplane *d)
         .mbufs = d->mbufs,
         .telemetry_fd = telemetry_fd(d->telemetry),
         .tickets = d->tickets,
+        .mirror = d->mirror,
         .obs = d->obs,
         .now_us = loop_now_us,
         .access = {.file = o->access_log,
@@ -350,6 +376,7 @@ static const struct stage {
     {"shared", make_shared},
     {"device", open_device},
     {"keys", make_secure_heap},
+    {"mirror", make_mirror},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
     {"verifier", make_verifier},
     {"crypto", make_crypto_cores},
@@ -412,14 +439,17 @@ static void stop(struct dataplane *d)
     for (unsigned i = 0; i < d->options.crypto_cores; i++)
         crypto_core_free(d->crypto_cores[i]);
     housekeeping_free(d->housekeeping);
+    mirror_free(d->mirror);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);
     tls_device_close();
     endpoint_table_free(d->endpoints);
     rcu_free(d->rcu);
     port_hub_free(d->hub);
-    for (unsigned i = 0; i < d->n_open_ports; i++)
+    for (unsigned i = 0; i < d->n_open_ports; i++) {
+        net_beside_close(&d->ports[i]);
         net_port_close(&d->options.ports[i], &d->devices[i], &d->ports[i]);
+    }
     spread_key_forget();
     rte_mempool_free(d->mbufs);
     if (d->runtime_dir[0] != '\0') {

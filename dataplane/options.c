@@ -19,6 +19,8 @@
     X(PROBE, "probe", "all|own|none",                                                              \
       "new addresses that are asked for before use: none, not VIPs, all (default all)")            \
     X(PORT, "port", "KEY=VALUE,...", "a port, once for each; see below")                           \
+    X(EXCEPTION_NETNS, "exception-netns", "NAME",                                                  \
+      "network namespace of the ports' taps, where routing daemons run")                           \
     X(MEM, "mem", "MB", "memory for packets, 64 to 1048576 (default 512)")                         \
     X(CONNS, "conns", "N", "client connections a worker (default 16384)")                          \
     X(CORES, "cores", "LIST",                                                                      \
@@ -55,6 +57,7 @@ void options_print_help(void)
     puts("\nA port is name=NAME,driver=DRIVER and what the driver needs:");
     for (unsigned i = 0; net_drivers[i] != NULL; i++)
         printf("  driver=%-7s %s\n", net_drivers[i]->name, net_drivers[i]->help);
+    puts("With any driver: tap=NAME, an interface for routing daemons beside it (exception path)");
     puts("\nThe access log's fields, all but query by default:");
     for (unsigned i = 0; i < ACCESS_FIELDS; i++)
         printf("  %-14s %s\n", access_field_name((enum access_field)i),
@@ -192,6 +195,9 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         return parse_probe(value, o, ret_fault);
     case OPTION_PORT:
         return parse_port(value, o, ret_fault);
+    case OPTION_EXCEPTION_NETNS:
+        o->exception_netns = value;
+        return true;
     case OPTION_MEM:
         return parse_number("mem", value, 64, 1048576, &o->mem_mb, ret_fault);
     case OPTION_CONNS:
@@ -240,6 +246,12 @@ static bool check_whole(const struct options *o, struct net_fault *ret_fault)
         return net_fault_set(ret_fault, "--access-sample 0 leaves nothing but --access-errors all");
     if (o->n_ports == 0)
         return net_fault_set(ret_fault, "at least one --port is required");
+    for (unsigned i = 0; i < o->n_ports; i++) {
+        bool has_netns = o->exception_netns != NULL && o->exception_netns[0] != '\0';
+        if (o->ports[i].tap[0] != '\0' && !has_netns)
+            return net_fault_set(ret_fault, "--port %s: tap= needs --exception-netns",
+                                 o->ports[i].name);
+    }
     return true;
 }
 

@@ -37,6 +37,7 @@ struct options {
     unsigned conns; /* client connections a worker */
     unsigned n_ports;
     struct net_options ports[PORTS_MAX];
+    const char *exception_netns; /* where the ports' taps are; NULL: no port has one */
     unsigned n_cpus;
     uint16_t cpus[OPTIONS_CPUS_MAX]; /* to run on; fewer than lcores: they share */
     unsigned crypto_cores;           /* for TLS handshakes; 0: workers do them */

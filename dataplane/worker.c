@@ -244,7 +244,7 @@ bool worker_poll(struct worker *w, uint64_t now_us)
     w->core.now_us = now_us;
     uint32_t *done = w->round.done;
     done[STATS_ROUND_images] = follow_image(w);
-    done[STATS_ROUND_frames] = receive(w);
+    done[STATS_ROUND_frames] = receive(w) + net_inject(w->net);
     done[STATS_ROUND_timers] = run_timers(w);
     done[STATS_ROUND_neighbours] = net_poll(w->net);
     done[STATS_ROUND_health] = health_poll(w->health);

@@ -66,6 +66,7 @@ struct port_info {
 #define X(name, help) bool has_##name;
     PORT_ABILITY_LIST(X)
 #undef X
+    bool has_tap;           /* the kernel's daemons speak by it: port_tap_rx(), port_tap_tx() */
     uint16_t tx_mbufs_max;  /* with has_multi_seg_tx: of a frame, or of each MSS of a long one */
     uint16_t tso_mbufs_max; /* with has_tso: of a long segment */
     char name[32];          /* as configured */
@@ -102,6 +103,17 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m);
 /* Sends what is queued. Called once at the end of a poll. Returns frames handed to devices or
  * workers. */
 unsigned port_tx_flush(struct core *c);
+
+/* The worker that alone speaks to the TAPs; what others have for them goes there by the rings. */
+#define PORT_TAP_WORKER 0u
+
+/* Takes what the kernel sends by the TAP beside port `index` (whole ethernet frames), at most `max`
+ * <= PORT_BURST frames. PORT_TAP_WORKER only. */
+unsigned port_tap_rx(struct core *c, unsigned index, struct rte_mbuf **ret, unsigned max);
+
+/* Queues `m` (a whole ethernet frame, possibly chained) for the TAP beside port `index`, which has
+ * one; takes ownership, always. Given to the kernel at port_tx_flush(); a drop is counted. */
+void port_tap_tx(struct core *c, unsigned index, struct rte_mbuf *m);
 
 /* The worker that receives frames of this flow: (remote -> local) as seen on the wire. Pure; the
  * same function that port_rx() spreads by. */

@@ -111,8 +111,10 @@ void ports_leave(struct core *c)
 {
     struct ports *p = c->ports;
     ASSERT(p != NULL);
-    for (unsigned i = 0; i < PORTS_MAX; i++)
+    for (unsigned i = 0; i < PORTS_MAX; i++) {
         batch_drop(&p->to_port[i]);
+        batch_drop(&p->to_tap[i]);
+    }
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         batch_drop(&p->rx_to_worker[i]);
         batch_drop(&p->tx_to_worker[i]);

@@ -31,9 +31,19 @@ struct ports {
     unsigned next_worker; /* which worker's ring is emptied first */
     unsigned rss_looks;   /* frames that a device marked as hashed: every so many is hashed here */
     struct frame_batch to_port[PORTS_MAX];
+    struct frame_batch to_tap[PORTS_MAX]; /* of PORT_TAP_WORKER */
     struct frame_batch rx_to_worker[WORKERS_MAX];
     struct frame_batch tx_to_worker[WORKERS_MAX];
 };
+
+/* Added to the port's index in m->port: a frame in a ring of `tx` is for the TAP beside it. */
+#define PORT_TAP_MARK PORTS_MAX
+
+/* Puts `m` on PORT_TAP_WORKER's batch for the TAP beside the port. */
+void port_tap_own(struct core *c, unsigned index, struct rte_mbuf *m);
+
+/* Gives all batches to the kernel. Returns how many frames. */
+unsigned port_tap_flush(struct core *c);
 
 /* The flag above; the same for all hubs of the process. */
 uint64_t port_learn_only_flag(void);

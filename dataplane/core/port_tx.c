@@ -126,8 +126,12 @@ static void take_passed(struct core *c)
             if (ring == NULL)
                 continue;
             unsigned n = rte_ring_sc_dequeue_burst(ring, (void **)burst, PORT_BURST, NULL);
-            for (unsigned i = 0; i < n; i++)
-                tx_own(c, burst[i]->port, burst[i]);
+            for (unsigned i = 0; i < n; i++) {
+                if (burst[i]->port >= PORT_TAP_MARK)
+                    port_tap_own(c, burst[i]->port - PORT_TAP_MARK, burst[i]);
+                else
+                    tx_own(c, burst[i]->port, burst[i]);
+            }
             n_all += n;
         }
         stat_add(c, STAT_core_handoff_tx_in, n_all);
@@ -145,6 +149,8 @@ unsigned port_tx_flush(struct core *c)
         take_passed(c);
     for (unsigned i = 0; i < p->hub->n_ports; i++)
         tx_device(c, &p->hub->ports[i], &p->to_port[i]);
+    if (c->worker == PORT_TAP_WORKER)
+        passed += port_tap_flush(c);
     for (unsigned to = 0; to < c->workers && c->workers > 1; to++)
         passed += handoff_flush(c, &p->tx_to_worker[to], p->hub->tx[c->worker][to], HANDOFF_TX);
     return passed + (unsigned)(c->stats->counters[STAT_core_tx_packets] - sent_before);

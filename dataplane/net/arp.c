@@ -125,6 +125,8 @@ void arp_input(struct net *n, const struct net_frame *f, struct rte_mbuf *m)
     memcpy(&arp, rte_pktmbuf_mtod(m, const void *), sizeof(arp));
     bool may_answer = mbuf_may_answer(m);
     enum stat_id verdict = judge(n, f, &arp, may_answer);
+    if (verdict == STAT_net_rx_arp && be16_host(arp.operation) == ARP_REPLY)
+        punt_copy_arp(n, f, m);
     net_drop(n, m, verdict); /* counts and frees; what matters was copied */
     if (verdict != STAT_net_rx_arp)
         return;

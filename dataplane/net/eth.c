@@ -34,6 +34,9 @@ static bool is_for_us(const struct net_iface *iface, const struct ether_mac *dst
     static const struct ether_mac broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
     if (memcmp(dst, &iface->mac, sizeof(*dst)) == 0 || memcmp(dst, &broadcast, sizeof(*dst)) == 0)
         return true;
+    if (dst->bytes[0] == 0x01 && dst->bytes[1] == 0x00 && dst->bytes[2] == 0x5e)
+        return iface
+            ->has_tap; /* IPv4 groups (RFC 1112, section 6.4): we are in none, daemons are */
     return dst->bytes[0] == 0x33 && dst->bytes[1] == 0x33; /* IPv6 groups (RFC 2464, section 7) */
 }
 
@@ -61,6 +64,7 @@ static void input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash)
     }
     struct net_frame f = {.iface = &n->now->ifaces[index],
                           .src_mac = eth.src,
+                          .dst_mac = eth.dst,
                           .is_multicast = (eth.dst.bytes[0] & 1) != 0,
                           .flow_hash = flow_hash};
     if (!is_for_us(f.iface, &eth.dst))

@@ -11,6 +11,7 @@
 #include "core/core.h"
 #include "net/net_wire.h"
 #include "net/plain_tcp.h"
+#include "net/punt.h"
 
 #include <rte_mbuf.h>
 #include <string.h>
@@ -51,12 +52,18 @@ static uint32_t read32(const uint8_t *p)
     return (uint32_t)read16(p) << 16 | read16(p + 2);
 }
 
+/* BGP's may be the kernel's, whose TAP takes no more than the MTU (punt.h). */
+static bool is_bgp(const uint8_t *l4)
+{
+    return read16(l4) == PUNT_BGP_PORT || read16(l4 + 2) == PUNT_BGP_PORT;
+}
+
 /* Finds the segment in the frame and cuts off its padding. False: there is none that we could
  * compare. */
 static bool parse(struct rte_mbuf *m, struct segment *s)
 {
     s->m = m;
-    if (m->nb_segs != 1 || !plain_tcp_find(m, &s->at))
+    if (m->nb_segs != 1 || !plain_tcp_find(m, &s->at) || is_bgp(s->at.l4))
         return false;
     uint32_t end = s->at.l3_at + s->at.packet_bytes;
     s->data_at = (uint16_t)(s->at.l4_at + (s->at.l4[12] >> 4) * 4);

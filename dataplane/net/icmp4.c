@@ -40,13 +40,15 @@ void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     if (icmp->type == ICMP4_ECHO)
         echo(n, p, m);
     else if (icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_CODE_FRAGMENTATION_NEEDED)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TOO_BIG, mtu);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TOO_BIG, mtu);
     else if (icmp->type == ICMP4_UNREACHABLE)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP4_TIME_EXCEEDED)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TIME, 0);
     else if (icmp->type == ICMP4_PARAMETER)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
+    else if (icmp->type == ICMP4_ECHO_REPLY && punt_echo_reply(n, p, m))
+        stat_inc(n->core, STAT_net_echo_punted);
     else if (icmp->type == ICMP4_REDIRECT)
         net_drop(n, m, STAT_net_redirects_ignored);
     else

@@ -50,15 +50,18 @@ void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     if (icmp->type == ICMP6_ECHO)
         echo(n, p, m);
     else if (icmp->type == ICMP6_TOO_BIG)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TOO_BIG, be32_host(icmp->mtu6));
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TOO_BIG, be32_host(icmp->mtu6));
     else if (icmp->type == ICMP6_UNREACHABLE)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
     else if (icmp->type == ICMP6_TIME_EXCEEDED)
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_TIME, 0);
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TIME, 0);
     else if (icmp->type < ICMP6_ECHO) /* also of types to come (RFC 4443, section 2.4 (a)) */
-        icmp_error_input(n, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
-    else if (icmp->type == ICMP6_MLD_QUERY)
+        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_OTHER, 0);
+    else if (icmp->type == ICMP6_MLD_QUERY) {
+        punt_copy(n, p, PUNT_group, m);
         mld_input(n, p, m);
+    } else if (icmp->type == ICMP6_ECHO_REPLY && punt_echo_reply(n, p, m))
+        stat_inc(n->core, STAT_net_echo_punted);
     else if (icmp->type == ICMP6_REDIRECT)
         net_drop(n, m, STAT_net_redirects_ignored);
     else if (icmp->type == ICMP6_ROUTER_SOLICIT || icmp->type == ICMP6_ROUTER_ADVERT)

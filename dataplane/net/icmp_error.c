@@ -79,8 +79,8 @@ void icmp_error_own(struct net *n, const struct rte_mbuf *m)
         hand_on(n, &q);
 }
 
-void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
-                      uint32_t mtu)
+void icmp_error_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m, uint32_t quote,
+                      enum net_icmp_kind kind, uint32_t mtu)
 {
     ASSERT_HOT(kind == NET_ICMP_TOO_BIG || mtu == 0);
     struct net_icmp_error e = {.kind = kind};
@@ -88,6 +88,8 @@ void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum ne
         e.mtu = mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)mtu;
     struct quote q = {.e = &e};
     bool is_ours = read_quote(n, m, quote, &q);
+    if (is_ours && punt_is_daemon(q.proto, e.local_port, e.remote_port))
+        punt_copy(n, p, PUNT_icmp, m);
     net_drop(n, m, is_ours ? STAT_net_icmp_errors : STAT_net_icmp_errors_foreign);
     if (is_ours)
         hand_on(n, &q);

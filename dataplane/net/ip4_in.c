@@ -49,7 +49,7 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     struct ip_addr src = ip_addr_from_v4(ip->src);
     struct ip_addr dst = ip_addr_from_v4(ip->dst);
     /* A unicast address inside a group's frame is a trick (RFC 1122, section 3.3.6). */
-    if (f->is_multicast || !net_is_local(n, &dst))
+    if (f->is_multicast ? !punt_is_group4(f, ip) : !net_is_local(n, &dst))
         return STAT_net_drop_rx_ip4_not_ours;
     if (!ip4_is_sender(n, &src))
         return STAT_net_drop_rx_ip4_source;
@@ -103,11 +103,14 @@ static void input_fragment(struct net *n, const struct net_packet *p, const stru
 static void dispatch(struct net *n, const struct net_packet *p, const struct wire_ip4 *ip,
                      struct rte_mbuf *m)
 {
+    bool is_whole_packet = (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) == 0;
+    if (p->frame.iface->has_tap && is_whole_packet && punt_packet(n, p, ip->proto, m))
+        return;
     bool is_spoken = ip->proto == IPPROTO_NUM_TCP || ip->proto == IPPROTO_NUM_UDP ||
                      ip->proto == IPPROTO_NUM_ICMP4;
     if (!is_spoken)
         icmp_tell_and_drop(n, p, m, ICMP_FAULT_PROTOCOL, 0, STAT_net_drop_rx_ip4_protocol);
-    else if ((be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
+    else if (!is_whole_packet)
         input_fragment(n, p, ip, m);
     else if (ip->proto == IPPROTO_NUM_TCP)
         net_deliver_tcp(n, p, m);

@@ -30,7 +30,7 @@ static enum stat_id judge(struct net *n, const struct net_frame *f, const struct
     struct ip_addr src = ip_addr_from_v6(ip->src);
     struct ip_addr dst = ip_addr_from_v6(ip->dst);
     bool is_group = dst.bytes[0] == 0xff;
-    if (is_group ? !nd_is_group_of_ours(n, f->iface, &dst)
+    if (is_group ? !nd_is_group_of_ours(n, f->iface, &dst) && !punt_is_group6(f, &dst)
                  : f->is_multicast || ip_addr_is_v4(&dst) ||
                        !(net_is_local(n, &dst) || iface_is_own(f->iface, &dst)))
         return STAT_net_drop_rx_ip6_not_ours;
@@ -105,6 +105,8 @@ static void input_whole(struct net *n, struct net_packet *p, const struct ip6_wa
     p->header_bytes = w->offset;
     p->has_fragment = w->has_fragment;
     ASSERT_HOT(!ip_addr_eq(&p->src, &p->dst));
+    if (p->frame.iface->has_tap && punt_packet(n, p, w->proto, m))
+        return;
     if (w->proto == IPPROTO_NUM_ICMP6)
         icmp6_input(n, p, m);
     else if (w->proto == IPPROTO_NUM_NOTHING || is_group || !has_sender)

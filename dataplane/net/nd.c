@@ -250,6 +250,8 @@ void nd_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     bool may_answer = mbuf_may_answer(m);
     enum stat_id verdict =
         read_message(p, m, &h) ? judge(n, p, &h, may_answer) : STAT_net_drop_rx_nd_invalid;
+    if (verdict == STAT_net_rx_nd && h.nd.type == ICMP6_ADVERT)
+        punt_copy(n, p, PUNT_neighbour, m);
     net_drop(n, m, verdict); /* counts and frees; what matters was copied */
     if (verdict != STAT_net_rx_nd)
         return;

@@ -33,6 +33,7 @@ struct net *net_new(struct core *core)
     mld_init(n);
     mld_leave_init(n);
     neighbour_init(n);
+    punt_init(n);
     reassembly_init(n);
     return n;
 }
@@ -80,6 +81,7 @@ static void build_ifaces(struct net *n, struct net_tables *t, const struct net_c
                                           .vlan = in->vlan,
                                           .mtu = mtu,
                                           .mac = port->mac,
+                                          .has_tap = port->has_tap,
                                           .link_local = link_local_of(&port->mac)};
         t->iface_of[in->port][in->vlan] = (uint8_t)i;
     }

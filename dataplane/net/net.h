@@ -139,6 +139,10 @@ void net_configure(struct net *n, const struct net_config *config);
 /* Handles a burst of received frames (whole ethernet frames) in their order; takes ownership. */
 void net_input(struct net *n, struct rte_mbuf *const *frames, unsigned count);
 
+/* Once a poll: sends what the kernel's daemons have put on the TAPs, a bounded number of frames
+ * each. Returns how many there were. */
+unsigned net_inject(struct net *n);
+
 /* Once a poll: asks for and announces addresses that are new, a bounded number a call. All else
  * happens at once or by timers on core->wheel. Returns how many frames it made. */
 unsigned net_poll(struct net *n);

@@ -142,6 +142,23 @@
 /* Shares: destinations are dealt out to them by a secret hash. */
 #define NET_ICMP_ERROR_SHARES_MAX 256u
 
+/* What the kernel's daemons get of one port by one worker, from neighbours and from afar: a
+ * frame costs PORT_TAP_WORKER some two microseconds, so both together are 2 % of it. Strangers
+ * far away have a part of their own, so that no flood of theirs takes the neighbours' (BFD,
+ * VRRP, the router's BGP) away. Each kind has a rate for each share of the sources, too
+ * (PUNT_LIST). */
+#define NET_PUNT_NEAR_PER_S_MAX 8000u
+#define NET_PUNT_FAR_PER_S_MAX 2000u
+#define NET_PUNT_BURST_MAX 500u
+
+/* Shares: sources are dealt out to them by a secret hash. A switch has some two or three of them as
+ * peers; 16 keep a noisy one apart from most others. */
+#define NET_PUNT_SHARES_MAX 16u
+
+/* Frames of the kernel that are sent by a port in one round: daemons speak now and then, a table of
+ * BGP is a thousand segments. */
+#define NET_INJECT_FRAMES_MAX 16u
+
 /* Echo answers of a worker: monitoring needs some a second, a flood gets no more than these. */
 #define NET_ECHO_PER_S_MAX 1000u
 #define NET_ECHO_BURST_MAX 100u

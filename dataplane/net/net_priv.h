@@ -22,6 +22,7 @@
 #include "net/net_wire.h"
 #include "net/path.h"
 #include "net/path_mtu.h"
+#include "net/punt.h"
 
 #include <rte_mbuf.h>
 
@@ -37,6 +38,7 @@ struct net_iface {
     struct ether_mac mac;
     struct ip_addr link_local; /* fe80:: and the EUI-64 of mac (RFC 4291, 2.5.6) */
     bool is_held;              /* it is not to be used (addresses.h) */
+    bool has_tap;              /* the kernel's daemons speak on it (punt.h) */
 };
 
 /* Everything that a configuration says, so that a new one is built beside the old one. */
@@ -65,6 +67,7 @@ struct net {
     struct bucket echo;
     struct bucket errors; /* ICMP errors that we send; a share's besides */
     struct bucket error_shares[NET_ICMP_ERROR_SHARES_MAX];
+    struct punt *punt; /* rates of what the kernel gets */
     uint8_t hop_limit; /* of what tcp sends */
     struct mld mld;
     struct mld_leave mld_leave;
@@ -82,6 +85,7 @@ struct net {
 struct net_frame {
     const struct net_iface *iface;
     struct ether_mac src_mac;
+    struct ether_mac dst_mac;
     bool is_multicast;  /* sent to a group of MACs, not to us alone */
     uint64_t flow_hash; /* what tcp made of the flow; 0: it was not asked */
 };
@@ -194,8 +198,8 @@ void icmp_tell_and_drop(struct net *n, const struct net_packet *p, struct rte_mb
 
 /* icmp_error.c: an error that quotes a packet of ours: `quote` bytes of `m` lie before the quoted
  * IP header. Takes ownership. */
-void icmp_error_input(struct net *n, struct rte_mbuf *m, uint32_t quote, enum net_icmp_kind kind,
-                      uint32_t mtu);
+void icmp_error_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m, uint32_t quote,
+                      enum net_icmp_kind kind, uint32_t mtu);
 
 /* icmp_error.c: `m`, a packet of ours from the IP header on, does not reach its next hop: who sent
  * it hears of it. `m` stays the caller's. */

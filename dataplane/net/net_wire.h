@@ -15,6 +15,7 @@
 
 #define IPPROTO_NUM_HOP_BY_HOP 0u
 #define IPPROTO_NUM_ICMP4 1u
+#define IPPROTO_NUM_IGMP 2u
 #define IPPROTO_NUM_TCP 6u
 #define IPPROTO_NUM_UDP 17u
 #define IPPROTO_NUM_ROUTING 43u
@@ -22,6 +23,7 @@
 #define IPPROTO_NUM_ICMP6 58u
 #define IPPROTO_NUM_NOTHING 59u
 #define IPPROTO_NUM_DEST_OPTIONS 60u
+#define IPPROTO_NUM_VRRP 112u /* RFC 5798, section 5.1.1.4 */
 
 struct wire_eth {
     struct ether_mac dst;

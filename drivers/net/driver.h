@@ -40,6 +40,8 @@ struct net_options {
     char name[32];
     char driver[16];
     char iface[16];   /* af_xdp: the kernel's interface to attach to; tap: the one to make */
+    char tap[11];     /* the kernel's interface beside it, for daemons (a VLAN's: ".4094" behind
+                       * it); empty: none */
     char pci[32];     /* pci: the address, 0000:00:05.0 */
     uint16_t queues;  /* 0: as many as the device and the workers have use for */
     uint16_t mtu;     /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
@@ -90,6 +92,15 @@ bool net_driver_describe(const struct net_options *options, unsigned index, unsi
 bool net_port_open(const struct net_options *options, const struct net_device *device,
                    unsigned index, unsigned workers, struct rte_mempool *mbufs,
                    struct port_setup *ret, struct net_fault *ret_fault);
+
+/* Makes the TAP beside an open port, if the options ask for one: in the namespace `netns` (a
+ * name, as `ip netns` has them), with the port's MAC and MTU. False: *ret_fault says why not. */
+bool net_beside_open(const struct net_options *options, const char *netns,
+                     struct rte_mempool *mbufs, struct port_setup *port,
+                     struct net_fault *ret_fault);
+
+/* Frees it, if there is one. Before net_port_close(). */
+void net_beside_close(struct port_setup *port);
 
 /* What the port is and does, in a line for a person. Always ends in NUL. */
 void net_port_describe(const struct port_setup *port, char *ret, size_t bytes);

@@ -102,7 +102,9 @@ static bool configure(const struct net_options *options, const struct net_device
     struct rte_eth_conf conf = {
         .rxmode = {.mtu = device->mtu},
     };
-    net_offload_ask(&dev, options->without | driver->without, &conf);
+    /* What is put together does not fit the tap beside the port. */
+    uint32_t merging = options->tap[0] != '\0' ? 1u << PORT_CAN_lro : 0;
+    net_offload_ask(&dev, options->without | driver->without | merging, &conf);
     bool wants_rss = driver->may_have_rss && setup->n_rx_queues > 1;
     if (wants_rss)
         net_rss_ask(&dev, &conf);

@@ -122,6 +122,7 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         {.name = "name", .text = o.name, .bytes = sizeof(o.name)},
         {.name = "driver", .text = o.driver, .bytes = sizeof(o.driver)},
         {.name = "iface", .text = o.iface, .bytes = sizeof(o.iface)},
+        {.name = "tap", .text = o.tap, .bytes = sizeof(o.tap)},
         {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
         {.name = "without", .abilities = &o.without},
         {.name = "queues", .number = &o.queues, .min = 1, .max = PORT_QUEUES_MAX},

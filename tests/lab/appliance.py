@@ -21,6 +21,7 @@ class Appliance:
     def __init__(self, lab, workers):
         self.lab = lab
         self.workers = workers
+        self.port_options = {}  # by port: ",key=value" besides those that it always has
         self.options = []  # of the dataplane, besides those that it always has
         self.run_dir = os.path.join(lab.dir, "run")
         self.state_dir = os.path.join(lab.dir, "state")
@@ -46,7 +47,7 @@ class Appliance:
         argv = [self.program("dataplane", "sluice-dataplane"), "--run-dir", self.run_dir, "--state-dir",
                 self.state_dir, "--workers", str(self.workers), "--idle", "adaptive"]
         for port in PORTS:
-            argv += ["--port", f"name={port},driver=af_xdp,iface={port}"]
+            argv += ["--port", f"name={port},driver=af_xdp,iface={port}" + self.port_options.get(port, "")]
         argv += self.options
         self.dataplane = self.lab.start("dataplane", "appliance", *argv, environment=SANITIZERS)
         if wait:

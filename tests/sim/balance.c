@@ -49,7 +49,8 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
              family(c, "net_tx_icmp_"),
          c[STAT_net_tx_packets] + family(c, "net_drop_tx_") + c[STAT_net_tx_waiting_now]},
         {"frames of net", c[STAT_core_tx_frames],
-         c[STAT_net_tx_packets] + c[STAT_net_tx_arp] + c[STAT_net_tx_nd] + c[STAT_net_mld_reports]},
+         c[STAT_net_tx_packets] + c[STAT_net_tx_arp] + c[STAT_net_tx_nd] + c[STAT_net_mld_reports] +
+             c[STAT_net_injected]},
         {"frames to send", c[STAT_core_tx_frames],
          c[STAT_core_tx_packets] + c[STAT_core_handoff_drop_tx_full] + family(c, "core_tx_drop_")},
         {"segments", c[STAT_net_rx_tcp],

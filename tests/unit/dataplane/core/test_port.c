@@ -476,6 +476,53 @@ TEST(fragments_meet_at_one_worker_whatever_the_device_hashed)
     rig_down();
 }
 
+/* p1's device plays the TAP beside p0. */
+static void rig_up_with_tap(unsigned workers)
+{
+    rig_up(workers, 1);
+    rig.hub->ports[0].info.has_tap = true;
+    rig.hub->ports[0].dpdk_tap = rig.ports[1].info.dpdk_port;
+}
+
+TEST(frames_of_all_workers_reach_the_tap_by_the_one_that_has_it)
+{
+    struct rte_mbuf *got[8];
+    rig_up_with_tap(3);
+    for (unsigned worker = 0; worker < 3; worker++)
+        port_tap_tx(&rig.core[worker], 0, tcp_frame(7, worker));
+    CHECK_EQ(port_tx_flush(&rig.core[1]), 1);
+    CHECK_EQ(port_tx_flush(&rig.core[2]), 1);
+    CHECK_EQ(port_tx_flush(&rig.core[0]), 3);
+    CHECK_EQ(mem_world_receive("p0", 0, got, 8), 0);
+    REQUIRE(mem_world_receive("p1", 0, got, 8) == 3);
+    rte_pktmbuf_free_bulk(got, 3);
+    CHECK_EQ(stat_sum(STAT_core_tap_tx_frames), 3);
+    CHECK_EQ(stat_of(0, STAT_core_tap_tx_packets), 3);
+    CHECK_EQ(stat_sum(STAT_core_tx_packets), 0);
+    world_send(1, tcp_frame(7, 1));
+    REQUIRE(port_tap_rx(&rig.core[0], 0, got, 8) == 1);
+    rte_pktmbuf_free(got[0]);
+    CHECK_EQ(stat_of(0, STAT_core_tap_rx_packets), 1);
+    rig_down();
+}
+
+TEST(frames_that_no_tap_can_take_are_dropped_and_counted)
+{
+    struct rte_mbuf *got[1];
+    rig_up_with_tap(1);
+    struct rte_mbuf *m = tcp_frame(7, 1);
+    REQUIRE(rte_pktmbuf_append(m, 1518 - 64 + 1) != NULL);
+    port_tap_tx(&rig.core[0], 0, m);
+    CHECK_EQ(stat_of(0, STAT_core_tap_drop_long), 1);
+    for (unsigned i = 0; i < MEM_QUEUE_FRAMES_MAX + 5; i++)
+        port_tap_tx(&rig.core[0], 0, tcp_frame(7, i));
+    port_tx_flush(&rig.core[0]);
+    CHECK_EQ(stat_of(0, STAT_core_tap_drop_full), 5);
+    while (mem_world_receive("p1", 0, got, 1) == 1)
+        rte_pktmbuf_free(got[0]);
+    rig_down();
+}
+
 TEST(no_mbuf_left_for_copies_is_counted)
 {
     uint8_t arp[60] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\2\x08\6\0\1";
@@ -507,4 +554,6 @@ UNIT_MAIN("port", T(ports_say_what_they_are),
           T(a_frame_that_the_device_hashed_stays_and_a_sample_finds_a_device_that_errs),
           T(a_frame_that_the_device_did_not_hash_finds_its_owner),
           T(fragments_meet_at_one_worker_whatever_the_device_hashed),
+          T(frames_of_all_workers_reach_the_tap_by_the_one_that_has_it),
+          T(frames_that_no_tap_can_take_are_dropped_and_counted),
           T(no_mbuf_left_for_copies_is_counted))

@@ -20,7 +20,7 @@ static struct stats_worker stats;
 static uint64_t totals[STAT_COUNT];
 static struct rte_mempool *mbufs;
 
-static const struct port_info ports[] = {
+static struct port_info ports[] = {
     {.index = 0, .mtu = 1500, .mac = {{2, 0, 0, 0, 0, 1}}, .name = "port0"},
     {.index = 1,
      .mtu = 9000,
@@ -67,6 +67,22 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m)
     }
     REQUIRE(fixture.n_sent < SENT_MAX);
     record(&fixture.sent[fixture.n_sent++], index, m);
+}
+
+unsigned port_tap_rx(struct core *c, unsigned index, struct rte_mbuf **ret, unsigned max)
+{
+    REQUIRE(ports[index].has_tap && max > 0);
+    unsigned n = fixture.n_from_tap;
+    ret[0] = fixture.from_tap;
+    fixture.n_from_tap = 0;
+    return n;
+}
+
+void port_tap_tx(struct core *c, unsigned index, struct rte_mbuf *m)
+{
+    REQUIRE(ports[index].has_tap && fixture.n_to_tap < TO_TAP_MAX);
+    fixture.n_to_tap++;
+    record(&fixture.to_tap, index, m);
 }
 
 void port_rx_respread(struct core *c, struct rte_mbuf **m)
@@ -205,8 +221,15 @@ struct net_fixture *net_up(uint8_t worker)
     return f;
 }
 
+struct net_fixture *net_up_with_tap(uint8_t worker)
+{
+    ports[0].has_tap = true;
+    return net_up(worker);
+}
+
 void net_down(struct net_fixture *f)
 {
+    ports[0].has_tap = false;
     net_done(f->net);
     CHECK_EQ(f->core.wheel.armed, 0);
     CHECK_EQ(net_stat(f, STAT_net_neighbours_now), 0);
@@ -257,6 +280,13 @@ static void receive(struct net_fixture *f, const struct packet *p, uint16_t port
 {
     struct rte_mbuf *m = received(p, port, flags);
     net_input(f->net, &m, 1);
+}
+
+void net_receive_from_tap(struct net_fixture *f, const struct packet *p)
+{
+    f->from_tap = received(p, 0, 0);
+    f->n_from_tap = 1;
+    net_inject(f->net);
 }
 
 void net_receive_burst(struct net_fixture *f, const struct packet *packets, unsigned n)

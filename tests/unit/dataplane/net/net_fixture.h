@@ -33,6 +33,7 @@
 #define MAC_GROUP6 "33:33:ff:00:00:01"
 
 #define SENT_MAX 512u
+#define TO_TAP_MAX 4096u
 
 struct sent {
     unsigned port;
@@ -69,6 +70,10 @@ struct net_fixture {
     bool respreads_away; /* packets put together belong to another worker, who takes them */
     unsigned n_respread;
     struct sent respread; /* the last */
+    unsigned n_to_tap;    /* frames for the kernel */
+    struct sent to_tap;   /* the last */
+    unsigned n_from_tap;
+    struct rte_mbuf *from_tap; /* what the kernel sends next, of port 0 */
     unsigned n_gone;
     struct ip_addr gone; /* the last */
 };
@@ -77,6 +82,12 @@ struct net_fixture {
 
 /* The fixture, fresh: no neighbours known, announcements done and forgotten. */
 struct net_fixture *net_up(uint8_t worker);
+
+/* The same with a TAP beside port 0. */
+struct net_fixture *net_up_with_tap(uint8_t worker);
+
+/* The kernel sends `p` by the TAP of port 0. */
+void net_receive_from_tap(struct net_fixture *f, const struct packet *p);
 
 /* Ends it; nothing may be left: no mbuf, no timer, no neighbour. Its counters join the totals. */
 void net_down(struct net_fixture *f);

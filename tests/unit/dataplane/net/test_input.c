@@ -426,6 +426,19 @@ TEST(packets_for_neighbours_that_do_not_answer_are_dropped)
     CHECK(net_total(STAT_net_drop_tx_neighbour_evicted) > 0);
 }
 
+TEST(packets_for_the_kernel_over_their_rate_are_dropped)
+{
+    struct net_fixture *f = net_up_with_tap(0);
+    struct packet p = packet_eth(MAC_US, MAC_PEER);
+    packet_ip4(&p, PEER4, US4, 6);
+    packet_tcp(&p, 1024, 179, "");
+    packet_close(&p);
+    for (unsigned i = 0; i < 100; i++)
+        net_receive(f, &p, 0);
+    CHECK(net_stat(f, STAT_net_drop_rx_punt_limited) > 0);
+    net_down(f);
+}
+
 TEST(every_reason_for_a_drop_was_reached)
 {
     for (unsigned i = 0; i < STAT_COUNT; i++) {
@@ -448,4 +461,5 @@ UNIT_MAIN("net/input", T(a_segment_reaches_tcp_without_headers_and_padding),
           T(fragments_and_datagrams_that_are_refused_are_dropped),
           T(options_that_are_refused_are_dropped), T(a_tag_inside_a_tag_is_dropped),
           T(packets_for_neighbours_that_do_not_answer_are_dropped),
+          T(packets_for_the_kernel_over_their_rate_are_dropped),
           T(every_reason_for_a_drop_was_reached))
