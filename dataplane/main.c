@@ -334,6 +334,8 @@ static bool make_workers(struct dataplane *d)
         };
         worker_config_default(&config, o->conns, d->n_mbufs, o->workers);
         config.probe = o->probe;
+        if (o->tunnel_idle_s > 0)
+            config.proxy.tunnel_ms = o->tunnel_idle_s * 1000;
         config.proxy.tickets = d->tickets;
         config.proxy.verify = d->lanes[i];
         d->loops[i] = (struct loop){.idle = o->idle, .is_stopping = &is_stopping};

@@ -23,6 +23,9 @@
       "network namespace of the ports' taps, where routing daemons run")                           \
     X(MEM, "mem", "MB", "memory for packets, 64 to 1048576 (default 512)")                         \
     X(CONNS, "conns", "N", "client connections a worker (default 16384)")                          \
+    X(TUNNEL_IDLE, "tunnel-idle", "S",                                                             \
+      "a WebSocket, a connection that is passed on or a call ends after so many seconds "          \
+      "without a byte (default 3600)")                                                             \
     X(CORES, "cores", "LIST",                                                                      \
       "CPUs to run on, as 0-3,8: housekeeping on the first (default: all)")                        \
     X(CRYPTO_CORES, "crypto-cores", "N",                                                           \
@@ -202,6 +205,9 @@ static bool take(int id, const char *value, struct options *o, struct net_fault 
         return parse_number("mem", value, 64, 1048576, &o->mem_mb, ret_fault);
     case OPTION_CONNS:
         return parse_number("conns", value, 16, OPTIONS_CONNS_MAX, &o->conns, ret_fault);
+    case OPTION_TUNNEL_IDLE:
+        return parse_number("tunnel-idle", value, 1, OPTIONS_TUNNEL_IDLE_S_MAX, &o->tunnel_idle_s,
+                            ret_fault);
     case OPTION_CORES:
         return parse_cores(value, o, ret_fault);
     case OPTION_CRYPTO_CORES:

@@ -27,6 +27,9 @@ enum idle_mode {
 /* Of so many requests one at least is in the access log. */
 #define OPTIONS_ACCESS_ONE_IN_MAX 1000000u
 
+/* Who rests for longer than a day is gone. */
+#define OPTIONS_TUNNEL_IDLE_S_MAX 86400u
+
 struct options {
     const char *run_dir;
     const char *state_dir;
@@ -34,7 +37,8 @@ struct options {
     enum idle_mode idle;
     enum net_probe probe;
     unsigned mem_mb;
-    unsigned conns; /* client connections a worker */
+    unsigned conns;         /* client connections a worker */
+    unsigned tunnel_idle_s; /* until a tunnel without a byte ends; 0: the proxy's default */
     unsigned n_ports;
     struct net_options ports[PORTS_MAX];
     const char *exception_netns; /* where the ports' taps are; NULL: no port has one */

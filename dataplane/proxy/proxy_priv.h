@@ -38,8 +38,9 @@
 /* A client that waits for 100 gets it from us when its backend says nothing for so long: curl waits
  * one second before it sends anyway. */
 #define PROXY_CONTINUE_MS 800u
-/* A tunnel in which nothing moves: applications that want to know of each other ask every minute or
- * so, others may rest for long; peers that are gone are found by TCP's keepalive in minutes. */
+/* A tunnel in which nothing moves, unless --tunnel-idle says otherwise: applications that want to
+ * know of each other ask every minute or so, others may rest for long; peers that are gone are
+ * found by TCP's keepalive in minutes. */
 #define PROXY_TUNNEL_IDLE_MS_MAX (3600u * 1000u)
 /* Of rate limits: 16 MiB a worker; beyond, the bucket goes that is full soonest. */
 #define PROXY_LIMIT_BUCKETS_MAX (1u << 20)

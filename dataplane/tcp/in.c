@@ -43,6 +43,13 @@ static bool is_in_window(const struct tcp_conn *c, const struct tcp_segment *seg
     return (first >= 0 && first < window) || (first < 0 && last >= 0 && window > 0);
 }
 
+/* Does the peer ask whether we are there (3.8.4)? */
+static bool is_keepalive(const struct tcp_conn *c, const struct tcp_segment *seg)
+{
+    return (seg->flags & TCP_ACK) != 0 && tcp_segment_len(seg) == 0 &&
+           seq_eq(seq_add(seg->seq, 1), c->rcv_nxt) && seq_eq(seg->ack, c->snd_nxt);
+}
+
 /* What is not acceptable is answered by an acknowledgement (3.10.7.4). At once if it tells of data
  * that came twice; limited where two confused peers could talk forever, or a stranger listens (RFC
  * 5961, 4.2 and 7). */
@@ -55,6 +62,8 @@ static void answer_unacceptable(struct tcp_conn *c, const struct tcp_segment *se
     if (c->state == TCP_SYN_RCVD && is_syn_again) {
         c->flags |= TCP_F_SEND_SYN; /* the peer did not get our SYN */
         tcp_program_output(c);
+    } else if (is_keepalive(c, seg)) {
+        tcp_keepalive_ack(c);
     } else if ((seg->flags & TCP_SYN) != 0 || tcp_segment_len(seg) == 0) {
         tcp_challenge_ack(c);
     } else if (!tcp_may_answer_stray(c->tcp)) {

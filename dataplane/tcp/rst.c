@@ -49,19 +49,31 @@ void tcp_rst_send(struct tcp_conn *c)
     tcp_bare_send(c->tcp, &c->tuple, tcp_acceptable_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0, &o);
 }
 
+/* Was the connection made to answer just now? */
+static bool is_challenged(const struct tcp_conn *c)
+{
+    bool is_again = tcp_now_ms(c->tcp) - c->challenge_ms < TCP_CHALLENGE_INTERVAL_MS;
+    if (is_again)
+        stat_inc(c->tcp->core, STAT_tcp_tx_challenge_limited);
+    return is_again;
+}
+
 void tcp_challenge_ack(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
-    uint32_t now_ms = tcp_now_ms(t);
-    if (now_ms - c->challenge_ms < TCP_CHALLENGE_INTERVAL_MS) {
-        stat_inc(t->core, STAT_tcp_tx_challenge_limited);
+    if (is_challenged(c) || !may_send(t, &t->challenges, t->config.challenge_per_second_max,
+                                      STAT_tcp_tx_challenge_limited))
         return;
-    }
-    if (!may_send(t, &t->challenges, t->config.challenge_per_second_max,
-                  STAT_tcp_tx_challenge_limited))
-        return;
-    c->challenge_ms = now_ms;
+    c->challenge_ms = tcp_now_ms(t);
     stat_inc(t->core, STAT_tcp_tx_challenge);
+    tcp_program_ack(c);
+}
+
+void tcp_keepalive_ack(struct tcp_conn *c)
+{
+    if (is_challenged(c) || !tcp_may_answer_stray(c->tcp))
+        return;
+    c->challenge_ms = tcp_now_ms(c->tcp);
     tcp_program_ack(c);
 }
 

@@ -100,8 +100,9 @@
 #define TCP_CHALLENGE_INTERVAL_MS 500u /* one challenge ACK a connection (RFC 5961, section 7) */
 #define TCP_CHALLENGE_PER_SECOND_MAX 1000u /* challenge ACKs; tcp_config may say another number */
 #define TCP_RST_PER_SECOND_MAX 1000u       /* resets to segments of no connection; likewise */
-/* Acknowledgements of data out of the window, and of what comes for a TIME_WAIT: what a peer sends
- * again when all of a large window's acknowledgements were lost is some hundred segments. */
+/* Acknowledgements of data out of the window, of keep-alive probes, and of what comes for a
+ * TIME_WAIT: what a peer sends again when all of a large window's acknowledgements were lost is
+ * some hundred segments; and of a hundred thousand peers that rest, each may ask every 15 s. */
 #define TCP_STRAY_ACKS_PER_SECOND_MAX 10000u
 #define TCP_TIMEOUTS_TOLD_MAX 4095u /* of a connection: it has 12 bits to count them */
 #define TCP_PATH_REFRESH_MS 1000u   /* how old the looked-up path may get */

@@ -628,6 +628,10 @@ bool tcp_may_answer_stray(struct tcp *t);
  * connection and by worker. */
 void tcp_challenge_ack(struct tcp_conn *c);
 
+/* The answer to a peer that asks whether we are there. Limited, too, but not as strictly: as many
+ * idle connections as there are may be asked within one second. */
+void tcp_keepalive_ack(struct tcp_conn *c);
+
 /* Step two: a segment with RST. */
 void tcp_rst_input(struct tcp_conn *c, const struct tcp_segment *seg);
 

@@ -7,6 +7,7 @@
     http_held_bytes              what 100,000 live ones that asked once and rest hold of the pools, each, on a worker
                                  with its TCP on memory ports                                   sim/attack_http.c
     http_share_bytes             all of a worker's proxy over its connections: idle or not      http/conn_memory.c
+    http_idle_websocket_bytes    what an idle WebSocket takes, by HTTP/1.1 and by HTTP/2         websocket_numbers.py
     http_beside_<attack>_us      the slowest answer to an honest client beside it, virtual time; peer: in peace
     http_memory_in_<attack>      the most memory in use of the proxy's pools meanwhile
 
@@ -18,6 +19,7 @@ import subprocess
 import sys
 
 import run
+import websocket_numbers
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
@@ -51,6 +53,14 @@ def memory():
             tell("http_idle_connection_bytes", "bytes", float(words[1]), {k: float(v) for k, v in peers.items()})
         elif words[0] == "share_bytes":
             tell("http_share_bytes", "bytes", float(words[2]), connections=int(words[1]))
+        elif words[0] == "websocket_records_bytes":
+            websockets(dict(zip(websocket_numbers.WAYS, map(float, words[1:]))))
+
+
+def websockets(records):
+    for way, found in websocket_numbers.measure(records).items():
+        tell("http_idle_websocket_bytes", "bytes", found.pop("sluice"), found, by=way,
+             connections=websocket_numbers.CONNECTIONS)
 
 
 def attack(name):

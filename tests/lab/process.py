@@ -17,13 +17,15 @@ class Failed(Exception):
 class Process:
     """One program. Its output goes to `log`; with `pipe` its standard output can be read by the lab."""
 
+    stdin = subprocess.DEVNULL  # of a kind that is told things: a pipe
+
     def __init__(self, name, argv, log, environment=None, pipe=False):
         self.name = name
         self.log = log
         self.argv = argv
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if pipe else out, stderr=out,
+                argv, stdin=self.stdin, stdout=subprocess.PIPE if pipe else out, stderr=out,
                 start_new_session=True, preexec_fn=cleanup.die_with_parent,
                 env={**os.environ, **(environment or {})})
         self.pid = self.popen.pid

@@ -70,6 +70,11 @@ def h2spec():
     return go_build("h2spec", package="github.com/summerwind/h2spec/cmd/h2spec")
 
 
+def crowd():
+    """WebSockets by the ten thousand, at both ends: the program's path."""
+    return go_build("crowd")
+
+
 def grpc():
     """gRPC's both ends: the program's path."""
     return go_build("grpc", program=go_of_suite())
@@ -129,4 +134,4 @@ def suite_files():
 def build(name):
     os.makedirs(OUT, exist_ok=True)
     return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
-            "grpc": grpc}[name]()
+            "grpc": grpc, "crowd": crowd}[name]()

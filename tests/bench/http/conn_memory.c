@@ -4,16 +4,21 @@
  * and what comes with it for those that are not (requests under way, backend connections, head
  * buffers, rate limits), as proxy_config_default() has it. Measured from outside: resident memory
  * of proxy_new() for two sizes. Prints `name value` lines; the target is checked. TCP's own share
- * is ../tcp/flow_memory.c's.
+ * is ../tcp/flow_memory.c's. And what an idle WebSocket has of the pools; what HTTP/2's library
+ * has for it besides, ../websocket_numbers.py measures.
  */
+#include "http2/h2_priv.h"
+#include "proxy/proxy_priv.h"
 #include "proxy_world.h"
 #include "unit.h"
+#include "upstream/upstream_priv.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define IDLE_CONN_BYTES_MAX 1024
+#define WEBSOCKET_BYTES_MAX 4096
 #define STEP_CONNS (1u << 17) /* memory comes in pages of up to 2 MiB: many, small error */
 #define SMALL_CONNS 1024u     /* of a small worker, whose share of all is not cut short */
 
@@ -58,5 +63,14 @@ TEST(what_is_there_for_busy_ones_is_told)
         printf("share_bytes %u %.1f\n", sizes[i], (double)bytes_of(sizes[i], sizes[i]) / sizes[i]);
 }
 
+TEST(what_an_idle_websocket_has_of_the_pools_is_told)
+{
+    size_t each =
+        sizeof(struct proxy_conn) + sizeof(struct exchange) + sizeof(struct upstream_conn);
+    printf("websocket_records_bytes %zu %zu\n", each, each + sizeof(struct h2_stream));
+    CHECK(each + sizeof(struct h2_stream) <= WEBSOCKET_BYTES_MAX);
+}
+
 UNIT_MAIN("bench/http/conn_memory", T(an_idle_connection_takes_at_most_a_kilobyte_beside_its_flow),
-          T(what_is_there_for_busy_ones_is_told))
+          T(what_is_there_for_busy_ones_is_told),
+          T(what_an_idle_websocket_has_of_the_pools_is_told))

@@ -51,10 +51,10 @@ TEST(the_smallest_command_line_takes_the_defaults)
 
 TEST(every_option_arrives)
 {
-    REQUIRE(parse(DIRS PORT
-                  "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
-                  "--idle poll --probe own --mem 1024 --conns 100 --cores 4-6,9 --access-log /l "
-                  "--access-sample 10 --access-errors sample --access-fields end,time"));
+    REQUIRE(parse(DIRS PORT "--port name=p1,driver=pci,pci=05:00.1,queues=4,mtu=2000 --workers 3 "
+                            "--idle poll --probe own --mem 1024 --conns 100 --tunnel-idle 60 "
+                            "--cores 4-6,9 --access-log /l "
+                            "--access-sample 10 --access-errors sample --access-fields end,time"));
     CHECK_STR(o.access_log, "/l");
     CHECK_EQ(o.access_one_in, 10);
     CHECK(!o.access_has_errors);
@@ -64,6 +64,7 @@ TEST(every_option_arrives)
     CHECK_EQ(o.probe, NET_PROBE_OWN);
     CHECK_EQ(o.mem_mb, 1024);
     CHECK_EQ(o.conns, 100);
+    CHECK_EQ(o.tunnel_idle_s, 60);
     CHECK_EQ(o.n_cpus, 4);
     CHECK_EQ(o.cpus[2], 6);
     CHECK_EQ(o.cpus[3], 9);
@@ -101,6 +102,8 @@ TEST(bad_command_lines_are_refused_with_a_sentence)
         DIRS PORT "--probe maybe",
         DIRS PORT "--mem 63",
         DIRS PORT "--conns 99999999999999999999",
+        DIRS PORT "--tunnel-idle 0",
+        DIRS PORT "--tunnel-idle 86401",
         DIRS PORT "--crypto-cores 17",
         DIRS PORT "--crypto-cores x",
         DIRS "--port name=p0,driver=af_xdp,iface=veth0,tap=p0",

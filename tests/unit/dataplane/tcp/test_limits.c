@@ -54,6 +54,44 @@ TEST(the_least_budget_is_one)
     }
 }
 
+TEST(peers_that_ask_whether_we_are_there_are_answered_though_challenges_are_used_up)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.tcp.challenge_per_second_max = 1;
+    config.tcp.half_open_max = 100;
+    struct world *w = world_new(&config);
+    struct stream *s[60];
+    uint32_t iss[60];
+    for (unsigned i = 0; i < 60; i++) {
+        w->remote_port = (uint16_t)(41000 + i);
+        w->knows_iss = false;
+        w->accepted = NULL;
+        s[i] = world_accept(w);
+        iss[i] = w->our_iss;
+    }
+    for (unsigned again = 0; again < 2; again++) { /* but each only once in half a second */
+        unsigned sent = 0;
+        for (unsigned i = 0; i < 60; i++) {
+            w->remote_port = (uint16_t)(41000 + i);
+            w->our_iss = iss[i];
+            peer(w, SEG(.flags = A, .seq = 0, .ack = 1));
+            run(w);
+            sent += answers(w);
+        }
+        CHECK_EQ(sent, again == 0 ? 60 : 0);
+    }
+    CHECK_EQ(stat(w, STAT_tcp_tx_challenge), 0);
+    CHECK_EQ(stat(w, STAT_tcp_tx_challenge_limited), 60);
+    for (unsigned i = 0; i < 60; i++) {
+        w->remote_port = (uint16_t)(41000 + i);
+        stream_abort(s[i]);
+        stream_release(s[i]);
+        run(w);
+        answers(w);
+    }
+    world_free(w);
+}
+
 TEST(challenges_have_a_rate_of_the_worker_that_no_stranger_can_count)
 {
     struct world_config config = WORLD_DEFAULT;
@@ -357,6 +395,7 @@ TEST(the_echo_tells_the_round_trip_of_a_syn_that_was_sent_again)
 
 UNIT_MAIN("tcp/limits", T(a_budget_lies_between_half_and_three_halves_and_differs_by_second),
           T(the_least_budget_is_one),
+          T(peers_that_ask_whether_we_are_there_are_answered_though_challenges_are_used_up),
           T(challenges_have_a_rate_of_the_worker_that_no_stranger_can_count),
           T(two_confused_peers_stop_talking), T(peers_whose_timestamps_disagree_stop_talking),
           T(data_out_of_the_window_is_answered_at_the_rate_of_the_worker),
