@@ -13,6 +13,7 @@
 struct api;
 struct loop;
 struct reconcile;
+struct routing;
 struct store;
 struct tls_context;
 
@@ -25,4 +26,5 @@ struct daemon {
     struct slice system_cas; /* owned */
     struct api *api;
     struct reconcile *reconcile;
+    struct routing *routing;
 };

@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "reconcile/explain.h"
 #include "reconcile/reconcile.h"
+#include "routing/routing.h"
 #include "store/store.h"
 #include "tls/tls.h"
 
@@ -252,6 +253,23 @@ static void done_reconcile(struct daemon *d)
     free((void *)(uintptr_t)d->system_cas.ptr);
 }
 
+static int init_routing(struct daemon *d)
+{
+    struct routing_config config = {
+        .loop = d->loop,
+        .store = d->store,
+        .bird_config = d->options.bird_config,
+        .bird_socket = d->options.bird_socket,
+    };
+    int error = routing_new(&config, &d->routing);
+    return error != 0 ? complain(error, "the routing daemons' side", "") : 0;
+}
+
+static void done_routing(struct daemon *d)
+{
+    routing_free(d->routing);
+}
+
 static int init_paths(struct daemon *d)
 {
     int error = explain_register(d->api, d->reconcile);
@@ -274,6 +292,7 @@ static const struct part parts[] = {
     {"store", init_store, done_store},
     {"tls", init_tls, done_tls},
     {"reconcile", init_reconcile, done_reconcile},
+    {"routing", init_routing, done_routing},
     {"api", init_api, done_api},
     {"paths", init_paths, done_nothing},
 };

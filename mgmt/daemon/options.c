@@ -24,6 +24,8 @@ static const char help[] =
     "  --controller-name NAME      the GatewayClasses that are ours\n"
     "  --system-ca FILE            well-known CA certificates, for backends (default\n"
     "                              /etc/ssl/certs/ca-certificates.crt)\n"
+    "  --bird-config FILE          BIRD's configuration, written from BgpPeers (default: none)\n"
+    "  --bird-socket FILE          BIRD's control socket (default /run/bird/bird.ctl)\n"
     "  --foreground                accepted; it always stays in the foreground\n"
     "  --help                      this text\n";
 
@@ -57,6 +59,8 @@ static const struct option long_options[] = {
     {"bootstrap-token-file", required_argument, NULL, 'b'},
     {"controller-name", required_argument, NULL, 'c'},
     {"system-ca", required_argument, NULL, 'a'},
+    {"bird-config", required_argument, NULL, 'B'},
+    {"bird-socket", required_argument, NULL, 'S'},
     {"foreground", no_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -81,6 +85,12 @@ static int take(int option, struct options *o)
     case 'a':
         o->system_ca = optarg;
         return 0;
+    case 'B':
+        o->bird_config = optarg;
+        return 0;
+    case 'S':
+        o->bird_socket = optarg;
+        return 0;
     case 'f':
         return 0;
     case 'l':
@@ -98,7 +108,9 @@ static int take(int option, struct options *o)
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-    struct options o = {.listen_port = OPTIONS_PORT_DEFAULT, .system_ca = SYSTEM_CAS_PATH};
+    struct options o = {.listen_port = OPTIONS_PORT_DEFAULT,
+                        .system_ca = SYSTEM_CAS_PATH,
+                        .bird_socket = OPTIONS_BIRD_SOCKET_DEFAULT};
     int option;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         int result = take(option, &o);

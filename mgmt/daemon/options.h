@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define OPTIONS_PORT_DEFAULT 8443u
+#define OPTIONS_BIRD_SOCKET_DEFAULT "/run/bird/bird.ctl"
 
 struct options {
     const char *run_dir;
@@ -15,7 +16,9 @@ struct options {
     const char *bootstrap_token_file; /* NULL: the token is only printed */
     const char *controller_name;      /* NULL: the default one */
     const char *system_ca;            /* a file */
-    struct ip_addr listen_addr;       /* all zero: any */
+    const char *bird_config;          /* a file; NULL: BIRD is not configured */
+    const char *bird_socket;
+    struct ip_addr listen_addr; /* all zero: any */
     uint16_t listen_port;
 };
 

@@ -33,6 +33,11 @@ def service(ns, name, port=8080):
             "spec": {"ports": [{"port": port, "targetPort": 8080}]}}
 
 
+def encoded(text):
+    """A value of a Secret."""
+    return base64.b64encode(text.encode()).decode()
+
+
 def tls_secret(ns, name, certificate, key, staple=None):
     """`staple`: an OCSP response, DER."""
     data = {"tls.crt": certificate.encode(), "tls.key": key.encode(), **({"tls.ocsp-staple": staple} if staple else {})}

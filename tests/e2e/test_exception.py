@@ -18,25 +18,23 @@ log stderr all;
 protocol device { scan time 1; }
 protocol bfd { interface "*" { min rx interval 100 ms; min tx interval 100 ms; multiplier 3; }; }
 """
-# A router that was away is tried again at once.
-AGAIN = "connect delay time 1; connect retry time 2; error wait time 1, 4"
 BOX = f"""
 router id {BOX4};
 {COMMON}
 protocol static vips4 {{ ipv4; route {VIP4}/32 blackhole; }}
 protocol static vips6 {{ ipv6; route {VIP6}/128 blackhole; }}
-template bgp router {{ local as 65001; {AGAIN}; bfd; }}
-protocol bgp router4 from router {{ neighbor {routing.ROUTER4} as 65000; ipv4 {{ import none; export all; }}; }}
-protocol bgp router6 from router {{ neighbor {routing.ROUTER6} as 65000; ipv6 {{ import none; export all; }}; }}
+template bgp peers {{ local as 65001; {routing.AGAIN}; bfd; }}
+protocol bgp router4 from peers {{ neighbor {routing.ROUTER4} as 65000; ipv4 {{ import none; export all; }}; }}
+protocol bgp router6 from peers {{ neighbor {routing.ROUTER6} as 65000; ipv6 {{ import none; export all; }}; }}
 """
 ROUTER = f"""
 router id {routing.ROUTER4};
 {COMMON}
 protocol kernel {{ ipv4 {{ export all; }}; }}
 protocol kernel {{ ipv6 {{ export all; }}; }}
-template bgp box {{ local as 65000; hold time 90; {AGAIN}; bfd; }}
-protocol bgp box4 from box {{ neighbor {BOX4} as 65001; ipv4 {{ import all; export none; }}; }}
-protocol bgp box6 from box {{ neighbor {BOX6} as 65001; ipv6 {{ import all; export none; }}; }}
+template bgp peers {{ local as 65000; hold time 90; {routing.AGAIN}; bfd; }}
+protocol bgp box4 from peers {{ neighbor {BOX4} as 65001; ipv4 {{ import all; export none; }}; }}
+protocol bgp box6 from peers {{ neighbor {BOX6} as 65001; ipv6 {{ import all; export none; }}; }}
 """
 
 # A SYN in a frame with the tag 7: device, MACs to and from, addresses from and to, ports.
@@ -62,31 +60,20 @@ def lab():
     return labs.Lab("exception", backends=1, workers=2)
 
 
-def sluice(kind, name, **spec):
-    return {"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def prepare(l):
     routing.add_control(l, "p0")
     routing.add_router(l)
     l.capture = routing.Capture(l, "capture", "router", "eth0")
     objects.bring_up(l, "appliance.yaml")
     api = l.appliance.api
-    api.put(sluice("Interface", "seven", port="p0", vlan=7, addresses=[f"{VLAN_BOX4}/24"]))
-    api.put(sluice("AddressPool", "routed", addresses=[f"{VIP4}-{VIP4}", f"{VIP6}-{VIP6}"], interface="front"))
-    api.put(sluice("StaticRoute", "far4", destination=f"{routing.FAR4}.0/24", gateway=routing.ROUTER4))
-    api.put(sluice("StaticRoute", "far6", destination=f"{routing.FAR6}::/64", gateway=routing.ROUTER6))
+    api.put(routing.sluice("Interface", "seven", port="p0", vlan=7, addresses=[f"{VLAN_BOX4}/24"]))
+    api.put(routing.sluice("AddressPool", "routed", addresses=[f"{VIP4}-{VIP4}", f"{VIP6}-{VIP6}"], interface="front"))
+    api.put(routing.sluice("StaticRoute", "far4", destination=f"{routing.FAR4}.0/24", gateway=routing.ROUTER4))
+    api.put(routing.sluice("StaticRoute", "far6", destination=f"{routing.FAR6}::/64", gateway=routing.ROUTER6))
     l["client"].ip("route", "add", f"{VIP4}/32", "via", BOX4)  # so that it can look whether the Gateway works
     objects.serve_one(l, NS, HOST, VIP4, VIP6)
     l.router = routing.Bird(l, "bird-router", "router", ROUTER)
     l.box = routing.Bird(l, "bird-box", "control", BOX)
-
-
-def far_answer(l, vip):
-    """Who answers the client behind the router."""
-    where = f"[{vip}]" if ":" in vip else vip
-    done = l["far"].run("curl", "-s", "-m", "2", "-H", f"Host: {HOST}", f"http://{where}/")
-    return done.stdout.split(" ")[0]
 
 
 @suite.test("#7")
@@ -110,7 +97,7 @@ def bird_in_the_exception_namespace_speaks_bgp_on_both_families(l):
 @suite.test("#7")
 def clients_behind_the_router_reach_vips_that_only_bgp_announced(l):
     for vip in (VIP4, VIP6):
-        suite.eventually(lambda: far_answer(l, vip) == "backend-1", f"{vip} answers the far client", 10)
+        suite.eventually(lambda: routing.far_answer(l, HOST, vip) == "backend-1", f"{vip} answers the far client", 10)
 
 
 @suite.test("#7")
@@ -166,7 +153,7 @@ def when_the_dataplane_dies_bfd_tells_the_router_and_when_it_is_back_so_are_the_
     print(f"  withdrawn {time.monotonic() - began:.3f} s after the dataplane was killed (BFD, 3 times 100 ms)")
     l.appliance.start_dataplane()
     suite.eventually(lambda: l.router.has_route(f"{VIP4}/32"), "the VIP is back", 30)
-    suite.eventually(lambda: far_answer(l, VIP4) == "backend-1", "the far client is answered", 10)
+    suite.eventually(lambda: routing.far_answer(l, HOST, VIP4) == "backend-1", "the far client is answered", 10)
 
 
 @suite.test("#7")
@@ -190,7 +177,7 @@ def frames_of_a_vlan_go_to_the_tap_and_back_with_their_tag(l):
 @suite.test("#7")
 def an_address_that_is_gone_is_gone_in_the_kernel_too(l):
     api = l.appliance.api
-    front = sluice("Interface", "front", **api.get("Interface", "front")["spec"])
+    front = routing.sluice("Interface", "front", **api.get("Interface", "front")["spec"])
     front["spec"]["addresses"].append("198.18.9.1/24")
     api.put(front)
     suite.eventually(lambda: "198.18.9.1/24" in l["control"].ip("address", "show"), "the address is there", 5)

@@ -13,6 +13,8 @@ import namespace
 import process
 import suite
 
+# A router that was away is tried again at once.
+AGAIN = "connect delay time 1; connect retry time 2; error wait time 1, 4"
 ROUTER4, ROUTER6 = "198.18.0.254", "2001:db8::254"
 FAR4, FAR6 = "198.18.4", "2001:db8:4"  # behind the router
 READY_S = 10
@@ -28,10 +30,28 @@ def add_namespace(l, name):
 def add_control(l, *ports):
     """The exception path: a namespace "control", and a TAP in it beside each of these ports of the appliance."""
     control = add_namespace(l, "control")
-    l.appliance.options += ["--exception-netns", control.full]
+    l.appliance.options += ["--exception-netns", control.full, "--mem", "128", "--conns", "2048"]
     for port in ports:
         l.appliance.port_options[port] = f",tap={port}"
     return control
+
+
+def add_bird_to_mgmtd(l):
+    """mgmtd configures the BIRD "bird-box"."""
+    l.bird_config = os.path.join(l.dir, "bird-box.conf")
+    l.appliance.mgmtd_options += ["--bird-config", l.bird_config, "--bird-socket", os.path.join(l.dir, "bird-box.ctl")]
+
+
+def sluice(kind, name, **spec):
+    """An object of ours without a namespace."""
+    return {"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def far_answer(l, host, vip):
+    """Who answers the client behind the router."""
+    where = f"[{vip}]" if ":" in vip else vip
+    done = l["far"].run("curl", "-s", "-m", "2", "-H", f"Host: {host}", f"http://{where}/")
+    return done.stdout.split(" ")[0]
 
 
 def add_router(l):

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See bird_config.h. */
+#include "routing/bird_config.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+#define DRAINED_PREPEND 3u /* more than what a path usually differs by */
+
+static const char head[] = "# Written by sluice-mgmtd from Interfaces, BgpPeers, Drains and "
+                           "Gateways. What is changed here\n"
+                           "# is lost.\n"
+                           "log stderr all;\n";
+
+void bird_config_vip_line(const struct ip_addr *vip, char *ret, size_t bytes)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    snprintf(ret, bytes, "    route %s/%u blackhole;\n", ip_addr_format(vip, text),
+             ip_addr_is_v4(vip) ? 32u : 128u);
+}
+
+static void write_vips(const struct bird_view *v, bool is_v4, FILE *to)
+{
+    char line[IP_ADDR_TEXT_MAX + 40];
+    fprintf(to, "protocol static vips%c {\n    ipv%c;\n", is_v4 ? '4' : '6', is_v4 ? '4' : '6');
+    for (uint32_t i = 0; i < v->n_vips && v->drain != BIRD_DRAIN_WITHDRAW; i++) {
+        if (ip_addr_is_v4(&v->vips[i]) == is_v4) {
+            bird_config_vip_line(&v->vips[i], line, sizeof(line));
+            fputs(line, to);
+        }
+    }
+    fputs("}\n", to);
+}
+
+/* What a VIP's route says when it goes to the peer. */
+static void write_filter(const struct bird_view *v, const struct bird_peer *p, FILE *to)
+{
+    bool is_drained = v->drain == BIRD_DRAIN_DEPRIORITIZE;
+    uint32_t prepend = p->prepend + (is_drained ? DRAINED_PREPEND : 0);
+    fprintf(to, "        export filter {\n            if proto != \"vips%c\" then reject;\n",
+            ip_addr_is_v4(&p->address) ? '4' : '6');
+    for (uint32_t i = 0; i < prepend; i++) {
+        fprintf(to, "            bgp_path.prepend(%u);\n", p->local_asn);
+    }
+    if (is_drained || p->has_local_preference) {
+        fprintf(to, "            bgp_local_pref = %u;\n", is_drained ? 0 : p->local_preference);
+    }
+    if (p->has_med) {
+        fprintf(to, "            bgp_med = %u;\n", p->med);
+    }
+    for (uint32_t i = 0; i < p->n_communities; i++) {
+        fprintf(to, "            bgp_community.add((%u, %u));\n", p->communities[i][0],
+                p->communities[i][1]);
+    }
+    if (is_drained) { /* RFC 8326 */
+        fputs("            bgp_community.add((65535, 0));\n", to);
+    }
+    fputs("            accept;\n        };\n", to);
+}
+
+static void write_peer(const struct bird_view *v, const struct bird_peer *p, FILE *to)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    ASSERT(ip_addr_is_v4(&p->address) == ip_addr_is_v4(&p->local));
+    fprintf(to, "protocol bgp '" BIRD_PEER_PREFIX "%s' {\n", p->name);
+    fprintf(to, "    local %s as %u;\n", ip_addr_format(&p->local, text), p->local_asn);
+    fprintf(to, "    neighbor %s as %u;\n", ip_addr_format(&p->address, text), p->peer_asn);
+    if (p->link != NULL) {
+        fprintf(to, "    interface \"%s\";\n", p->link);
+    }
+    if (p->multihop != 0) {
+        fprintf(to, "    multihop %u;\n", p->multihop);
+    } else if (p->local_asn != p->peer_asn) {
+        fputs("    direct;\n", to);
+    }
+    if (p->password != NULL) {
+        fprintf(to, "    password \"%s\";\n", p->password);
+    }
+    fprintf(to, "    hold time %u;\n    connect delay time 1;\n    connect retry time %u;\n",
+            p->hold_s, p->retry_s);
+    fprintf(to, "    error wait time 1, %u;\n", BIRD_ERROR_WAIT_S_MAX);
+    if (p->bfd_ms != 0) {
+        fprintf(to, "    bfd { interval %u ms; multiplier %u; };\n", p->bfd_ms, p->bfd_multiplier);
+    }
+    fprintf(to, "    ipv%c {\n        import none;\n        next hop self;\n",
+            ip_addr_is_v4(&p->address) ? '4' : '6');
+    write_filter(v, p, to);
+    fputs("    };\n}\n", to);
+}
+
+void bird_config_write(const struct bird_view *v, FILE *to)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    fputs(head, to);
+    fprintf(to, "router id %s;\n", ip_addr_format(&v->router_id, text));
+    fputs("protocol device {\n    scan time 1;\n}\nprotocol bfd {\n}\n", to);
+    write_vips(v, true, to);
+    write_vips(v, false, to);
+    for (uint32_t i = 0; i < v->n_peers; i++) {
+        write_peer(v, &v->peers[i], to);
+    }
+}
