@@ -32,6 +32,7 @@ struct worker {
     struct tcp *tcp;
     struct health *health;  /* checks of the endpoints that are this worker's to check */
     struct proxy *proxy;    /* with its upstream */
+    struct l4_fwd *l4;      /* packets that need no connection of ours */
     struct obs_round round; /* what the last one did */
 };
 
@@ -45,6 +46,7 @@ void worker_config_default(struct worker_config *config, uint32_t conns_max, uin
     ASSERT(workers > 0);
     proxy_config_default(&config->proxy, conns_max);
     health_config_default(&config->health, conns_max);
+    l4_config_default(&config->l4, conns_max);
     /* A client connection may need one to a backend. */
     uint32_t conns_all = conns_max + config->proxy.upstream.conns_max + config->health.checks_max;
     config->hop_limit = NET_HOP_LIMIT;
@@ -96,7 +98,11 @@ struct worker *worker_new(const struct worker_config *config)
     struct upstream_dialer dialer = {.open = dial, .owner = w->tcp};
     proxy_set_dialer(w->proxy, &dialer);
     health_set_dialer(w->health, &dialer);
-    net_set_tcp(w->net, w->tcp, &tcp_net_ops);
+    struct l4_around around = {&w->core, w->net, w->tcp, proxy_upstream(w->proxy)};
+    w->l4 = l4_new(&around, &config->l4);
+    tcp_set_is_taken(w->tcp, l4_has_flow, w->l4);
+    net_set_tcp(w->net, w->l4, &l4_net_ops);
+    net_set_udp(w->net, w->l4, &l4_udp_ops);
     rcu_online(w->rcu, w->core.worker);
     return w;
 }
@@ -105,6 +111,7 @@ void worker_free(struct worker *w)
 {
     if (w == NULL)
         return;
+    l4_done(w->l4);
     proxy_done(w->proxy);
     health_done(w->health);
     tls_crypto_free(w->core.crypto);
@@ -180,6 +187,8 @@ static unsigned follow_image(struct worker *w)
                         .pin = pin,
                         .unpin = unpin,
                     });
+    struct route_reader reader = {companion->patterns, w->core.worker};
+    l4_set_image(w->l4, generation_view(current), &reader);
     health_set_image(w->health, generation_view(current),
                      companion->keys != NULL ? companion->keys->trusts : NULL);
     stat_inc(&w->core, STAT_core_image_switches);
@@ -191,7 +200,8 @@ static unsigned receive(struct worker *w)
 {
     struct rte_mbuf *frames[WORKER_RX_FRAMES_MAX];
     unsigned n = port_rx(&w->core, frames, WORKER_RX_FRAMES_MAX);
-    unsigned n_merged = gro_merge(&w->core, frames, n);
+    unsigned n_left = l4_input(w->l4, frames, n);
+    unsigned n_merged = gro_merge(&w->core, frames, n_left);
     net_input(w->net, frames, n_merged);
     return n;
 }

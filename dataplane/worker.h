@@ -10,6 +10,7 @@
 
 #include "core/core.h"
 #include "health/health.h"
+#include "l4/l4.h"
 #include "net/net.h"
 #include "obs/rounds.h"
 #include "proxy/proxy.h"
@@ -40,6 +41,7 @@ struct worker_config {
     struct tcp_config tcp;
     struct health_config health;
     struct proxy_config proxy;
+    struct l4_config l4;
     struct job_lane *const *lanes; /* to crypto cores */
     unsigned n_lanes;              /* at most TLS_LANES_MAX; 0: handshakes are the worker's work */
 };

@@ -42,13 +42,14 @@ struct access_record {
     uint16_t client_port;
     uint16_t local_port;
     uint16_t endpoint_port;
-    uint16_t status; /* of the answer that the client got; 0: none */
-    uint16_t end;    /* enum stat_id: a proxy_end_*; of a head that was refused a http_refused_* */
-    uint8_t tries;   /* connections to backends that were asked for */
-    uint8_t flags;   /* enum access_flag */
-    uint32_t listener;   /* in the image; ACCESS_NONE */
-    uint32_t rule;       /* likewise */
-    uint32_t backend;    /* likewise */
+    uint16_t status;   /* of the answer that the client got; 0: none */
+    uint16_t end;      /* enum stat_id: a proxy_end_*; of a head that was refused a http_refused_*;
+                        of what was passed on a proxy_l4_end_* or l4_end_* */
+    uint8_t tries;     /* connections to backends that were asked for */
+    uint8_t flags;     /* enum access_flag */
+    uint32_t listener; /* in the image; ACCESS_NONE */
+    uint32_t rule;     /* likewise */
+    uint32_t backend;  /* likewise */
     uint64_t generation; /* of the image; 0: there was none */
     uint64_t request_bytes;
     uint64_t response_bytes;

@@ -266,10 +266,23 @@ static bool is_l4(const struct access_record *r)
     return r->end >= STAT_proxy_l4_end_complete && r->end <= STAT_proxy_l4_end_cut;
 }
 
+/* Was it a flow whose packets were forwarded? */
+static bool is_flow(const struct access_record *r)
+{
+    return r->end >= STAT_l4_end_idle && r->end <= STAT_l4_end_gone;
+}
+
+/* What of the counter's name goes without saying. */
+static const char *prefix_of(const struct access_record *r)
+{
+    if (is_flow(r))
+        return "";
+    return is_refused(r) ? REFUSED_PREFIX : is_l4(r) ? L4_PREFIX : END_PREFIX;
+}
+
 static void put_end(struct line *l, const struct told *t)
 {
-    const char *prefix = is_refused(t->r) ? REFUSED_PREFIX : is_l4(t->r) ? L4_PREFIX : END_PREFIX;
-    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + strlen(prefix));
+    put(l, "\"%s\"", stat_name((enum stat_id)t->r->end) + strlen(prefix_of(t->r)));
 }
 
 /* A name of the image; NULL: there is no such thing. */
@@ -343,7 +356,7 @@ size_t access_line_write(const struct access_record *r, const struct image_view 
     const struct told told = {.r = r, .v = v, .epoch_us = epoch_us};
     struct line l = {.bytes = line};
     bool is_request = r->end >= STAT_proxy_end_complete && r->end <= STAT_proxy_end_client_gone;
-    ASSERT(fields != 0 && (is_request || is_refused(r) || is_l4(r)));
+    ASSERT(fields != 0 && (is_request || is_refused(r) || is_l4(r) || is_flow(r)));
     for (unsigned i = 0; i < ACCESS_FIELDS; i++) {
         if ((fields >> i & 1) == 0)
             continue;

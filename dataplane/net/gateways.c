@@ -33,6 +33,7 @@ void gateway_is_down(struct net *n, const struct net_iface *iface, const struct 
     ASSERT(iface != NULL);
     if (!path_gateway_set(&n->now->paths, iface->index, addr, true))
         return;
+    n->hops_version++;
     stat_inc(n->core, STAT_net_gateway_failures);
     if (!wheel_timer_is_armed(&n->gateway_timer))
         wheel_arm(&n->core->wheel, &n->gateway_timer, n->core->now_us + NET_GATEWAY_RETRY_US);
@@ -42,5 +43,5 @@ void gateway_is_up(struct net *n, const struct net_iface *iface, const struct ip
 {
     if (!wheel_timer_is_armed(&n->gateway_timer))
         return; /* none is down: the usual case costs no search */
-    path_gateway_set(&n->now->paths, iface->index, addr, false);
+    n->hops_version += path_gateway_set(&n->now->paths, iface->index, addr, false);
 }

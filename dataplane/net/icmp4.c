@@ -42,7 +42,7 @@ void icmp4_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     else if (icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_CODE_FRAGMENTATION_NEEDED)
         icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TOO_BIG, mtu);
     else if (icmp->type == ICMP4_UNREACHABLE)
-        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+        icmp_unreachable_input(n, p, m, sizeof(*icmp), icmp->code == ICMP4_CODE_PORT);
     else if (icmp->type == ICMP4_TIME_EXCEEDED)
         icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TIME, 0);
     else if (icmp->type == ICMP4_PARAMETER)

@@ -52,7 +52,7 @@ void icmp6_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
     else if (icmp->type == ICMP6_TOO_BIG)
         icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TOO_BIG, be32_host(icmp->mtu6));
     else if (icmp->type == ICMP6_UNREACHABLE)
-        icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_UNREACHABLE, 0);
+        icmp_unreachable_input(n, p, m, sizeof(*icmp), icmp->code == ICMP6_CODE_PORT);
     else if (icmp->type == ICMP6_TIME_EXCEEDED)
         icmp_error_input(n, p, m, sizeof(*icmp), NET_ICMP_TIME, 0);
     else if (icmp->type < ICMP6_ECHO) /* also of types to come (RFC 4443, section 2.4 (a)) */

@@ -79,6 +79,19 @@ void icmp_error_own(struct net *n, const struct rte_mbuf *m)
         hand_on(n, &q);
 }
 
+/* An error of which `e` says what its message did. */
+static void input(struct net *n, const struct net_packet *p, struct rte_mbuf *m, uint32_t quote,
+                  struct net_icmp_error *e)
+{
+    struct quote q = {.e = e};
+    bool is_ours = read_quote(n, m, quote, &q);
+    if (is_ours && punt_is_daemon(q.proto, e->local_port, e->remote_port))
+        punt_copy(n, p, PUNT_icmp, m);
+    net_drop(n, m, is_ours ? STAT_net_icmp_errors : STAT_net_icmp_errors_foreign);
+    if (is_ours)
+        hand_on(n, &q);
+}
+
 void icmp_error_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m, uint32_t quote,
                       enum net_icmp_kind kind, uint32_t mtu)
 {
@@ -86,11 +99,12 @@ void icmp_error_input(struct net *n, const struct net_packet *p, struct rte_mbuf
     struct net_icmp_error e = {.kind = kind};
     if (mtu >= MTU_MIN)
         e.mtu = mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)mtu;
-    struct quote q = {.e = &e};
-    bool is_ours = read_quote(n, m, quote, &q);
-    if (is_ours && punt_is_daemon(q.proto, e.local_port, e.remote_port))
-        punt_copy(n, p, PUNT_icmp, m);
-    net_drop(n, m, is_ours ? STAT_net_icmp_errors : STAT_net_icmp_errors_foreign);
-    if (is_ours)
-        hand_on(n, &q);
+    input(n, p, m, quote, &e);
+}
+
+void icmp_unreachable_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                            uint32_t quote, bool is_port)
+{
+    struct net_icmp_error e = {.kind = NET_ICMP_UNREACHABLE, .is_port = is_port};
+    input(n, p, m, quote, &e);
 }

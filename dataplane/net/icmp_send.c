@@ -88,7 +88,7 @@ static bool may_be_told(const struct net_packet *p, const struct rte_mbuf *m, en
 }
 
 /* A token of the destination's share and one, or two, of the worker's. */
-static bool has_tokens(struct net *n, const struct ip_addr *dst)
+bool icmp_has_tokens(struct net *n, const struct ip_addr *dst)
 {
     uint64_t now_us = n->core->now_us;
     uint64_t hash = siphash(&n->core->hash_key, dst->bytes, ip_addr_is_v4(dst) ? 16 : 8);
@@ -154,7 +154,7 @@ void icmp_tell(struct net *n, const struct net_packet *p, const struct rte_mbuf 
         stat_inc(n->core, STAT_net_icmp_withheld);
         return;
     }
-    if (!has_tokens(n, &p->src)) {
+    if (!icmp_has_tokens(n, &p->src)) {
         stat_inc(n->core, STAT_net_icmp_limited);
         return;
     }

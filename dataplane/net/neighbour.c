@@ -129,6 +129,20 @@ void neighbour_send(struct net *n, const struct net_iface *iface, const struct i
         set_state(n, e, NEIGHBOUR_DELAY);
 }
 
+bool neighbour_mac(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
+                   struct ether_mac *ret)
+{
+    struct neighbour *e = neighbour_lookup(n, iface, next_hop);
+    if (e == NULL || e->state == NEIGHBOUR_INCOMPLETE)
+        return false;
+    neighbour_check(e);
+    neighbour_use(n, e);
+    *ret = e->mac;
+    if (e->state == NEIGHBOUR_STALE)
+        set_state(n, e, NEIGHBOUR_DELAY);
+    return true;
+}
+
 static void send_waiting(struct net *n, const struct net_iface *iface, struct neighbour *e)
 {
     ASSERT_HOT(e->state != NEIGHBOUR_INCOMPLETE);

@@ -96,6 +96,11 @@ void neighbour_done(struct net *n);
 void neighbour_send(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
                     struct rte_mbuf *m);
 
+/* The MAC of a neighbour that is known, for a packet that goes there without neighbour_send(), and
+ * counts as one. False: it is not known. */
+bool neighbour_mac(struct net *n, const struct net_iface *iface, const struct ip_addr *next_hop,
+                   struct ether_mac *ret);
+
 /* Takes in what a neighbour said; the caller has checked that it may say so. */
 void neighbour_learn(struct net *n, const struct net_iface *iface,
                      const struct neighbour_news *news);

@@ -110,6 +110,7 @@ void neighbour_forget(struct net *n, struct neighbour *e, enum stat_id why)
 {
     neighbour_check(e);
     ASSERT_HOT(e->net == n);
+    n->hops_version++;
     struct rte_mbuf *waiting[NET_NEIGHBOUR_QUEUE_MAX];
     unsigned n_waiting = neighbour_take_all(n, e, waiting);
     for (unsigned i = 0; i < n_waiting; i++)

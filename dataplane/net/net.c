@@ -38,10 +38,10 @@ struct net *net_new(struct core *core)
     return n;
 }
 
-void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops)
+void net_set_tcp(struct net *n, void *owner, const struct net_tcp_ops *ops)
 {
     ASSERT(n->tcp_ops == NULL && ops->input != NULL);
-    n->tcp = tcp;
+    n->tcp = owner;
     n->tcp_ops = ops;
 }
 
@@ -112,6 +112,7 @@ void net_configure(struct net *n, const struct net_config *config)
     ASSERT(n->spare != n->now);
     n->now = n->spare;
     n->spare = then;
+    n->hops_version++;
     addresses_configure(n, then, config->is_resumed);
     neighbour_prune(n);
     tell_gone(n, then);

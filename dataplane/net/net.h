@@ -16,7 +16,6 @@
 struct core;
 struct net;
 struct rte_mbuf;
-struct tcp;
 
 #define NET_INTERFACES_MAX 64u
 #define NET_ADDRESSES_MAX 4096u
@@ -75,6 +74,7 @@ enum net_icmp_kind {
  */
 struct net_icmp_error {
     enum net_icmp_kind kind;
+    bool is_port; /* UNREACHABLE: the host is there, and nobody listens */
     uint16_t mtu; /* of the next hop, 68..65535; 0: not told (RFC 1191, section 7.1) */
     struct ip_addr local;
     struct ip_addr remote;
@@ -84,27 +84,27 @@ struct net_icmp_error {
 };
 
 /*
- * What tcp does for net, which lies below it and does not know it by name. The composer of the
- * worker hands it over: tcp_net_ops. All are called from net_input(); icmp_error also from timers,
- * address_gone from net_configure().
+ * What tcp, or whoever stands before it (l4), does for net, which lies below and does not know them
+ * by name. The composer of the worker hands it over: tcp_net_ops, l4_net_ops. All are called from
+ * net_input(); icmp_error also from timers, address_gone from net_configure().
  */
 struct net_tcp_ops {
     /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
      * `flow_hash`: what expect() said of it; 0: it was not called. */
-    void (*input)(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+    void (*input)(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
                   const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash);
     /* An error about a segment of ours, or our own finding that its next hop does not answer (RFC
      * 4861, section 7.2.2); NULL: they are only counted. */
-    void (*icmp_error)(struct tcp *t, const struct net_icmp_error *e);
+    void (*icmp_error)(void *owner, const struct net_icmp_error *e);
     /* An address is ours no longer; NULL: nobody wants to know. */
-    void (*address_gone)(struct tcp *t, const struct ip_addr *addr);
+    void (*address_gone)(void *owner, const struct ip_addr *addr);
     /* A segment like this lies in the burst and may come to input() soon: where its flow is looked
      * up is brought nearer, without waiting. Returns a hash of the flow, for the next two. NULL:
      * neither is wanted. */
-    uint64_t (*expect)(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
+    uint64_t (*expect)(void *owner, const struct ip_addr *src, const struct ip_addr *dst,
                        uint16_t src_port, uint16_t dst_port);
     /* A while later: what the look-up leads to. */
-    void (*prefetch)(struct tcp *t, uint64_t flow_hash);
+    void (*prefetch)(void *owner, uint64_t flow_hash);
 };
 
 /* Makes the worker's network layer: no interface, no address. Memory comes from core_memory(). */
@@ -126,7 +126,7 @@ bool net_is_settled(const struct net *n);
 
 /* Where TCP segments for us go. Called once by whoever composes the worker; `ops` outlives `n`.
  * Without it they are dropped and counted. */
-void net_set_tcp(struct net *n, struct tcp *tcp, const struct net_tcp_ops *ops);
+void net_set_tcp(struct net *n, void *owner, const struct net_tcp_ops *ops);
 
 /* Gives back every mbuf that waits for a neighbour and disarms every timer. */
 void net_done(struct net *n);

@@ -31,6 +31,10 @@
  * cache. */
 #define NET_TOGETHER_MAX 32u
 
+/* The least payload of a fragment that we make: every IPv6 link carries twice as much, and a packet
+ * of 64 KB then has no more than 128. */
+#define NET_PIECE_BYTES_MIN 512u
+
 /* Groups in one report: what fits 1,280 bytes, the least that every link carries. */
 #define NET_MLD_RECORDS_MAX 60u
 

@@ -53,7 +53,7 @@ struct net_tables {
 
 struct net {
     struct core *core;
-    struct tcp *tcp;
+    void *tcp; /* the owner of tcp_ops */
     const struct net_tcp_ops *tcp_ops;
     void *udp;
     const struct net_udp_ops *udp_ops;
@@ -67,8 +67,9 @@ struct net {
     struct bucket echo;
     struct bucket errors; /* ICMP errors that we send; a share's besides */
     struct bucket error_shares[NET_ICMP_ERROR_SHARES_MAX];
-    struct punt *punt; /* rates of what the kernel gets */
-    uint8_t hop_limit; /* of what tcp sends */
+    struct punt *punt;     /* rates of what the kernel gets */
+    uint16_t hops_version; /* see net_hops_version() */
+    uint8_t hop_limit;     /* of what tcp sends */
     struct mld mld;
     struct mld_leave mld_leave;
     struct wheel_timer gateway_timer; /* armed while a gateway is down */
@@ -192,6 +193,9 @@ enum icmp_fault {
 void icmp_tell(struct net *n, const struct net_packet *p, const struct rte_mbuf *m,
                enum icmp_fault fault, uint32_t pointer);
 
+/* icmp_send.c: may another error be sent to `dst`? Takes the tokens for it. */
+bool icmp_has_tokens(struct net *n, const struct ip_addr *dst);
+
 /* icmp_send.c: the same for `m` behind p->header_bytes of its headers; then counts and frees. */
 void icmp_tell_and_drop(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
                         enum icmp_fault fault, uint32_t pointer, enum stat_id why);
@@ -200,6 +204,10 @@ void icmp_tell_and_drop(struct net *n, const struct net_packet *p, struct rte_mb
  * IP header. Takes ownership. */
 void icmp_error_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m, uint32_t quote,
                       enum net_icmp_kind kind, uint32_t mtu);
+
+/* icmp_error.c: likewise, of kind UNREACHABLE; `is_port`: the host is there. */
+void icmp_unreachable_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
+                            uint32_t quote, bool is_port);
 
 /* icmp_error.c: `m`, a packet of ours from the IP header on, does not reach its next hop: who sent
  * it hears of it. `m` stays the caller's. */

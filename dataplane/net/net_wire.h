@@ -114,6 +114,7 @@ struct wire_icmp {
 
 #define ICMP4_ECHO_REPLY 0u
 #define ICMP4_UNREACHABLE 3u
+#define ICMP4_CODE_HOST 1u
 #define ICMP4_CODE_PROTOCOL 2u
 #define ICMP4_CODE_PORT 3u
 #define ICMP4_CODE_FRAGMENTATION_NEEDED 4u
@@ -126,6 +127,7 @@ struct wire_icmp {
 #define ICMP4_TIMESTAMP_REPLY 14u
 
 #define ICMP6_UNREACHABLE 1u
+#define ICMP6_CODE_ADDRESS 3u
 #define ICMP6_CODE_PORT 4u
 #define ICMP6_TOO_BIG 2u
 #define ICMP6_TIME_EXCEEDED 3u

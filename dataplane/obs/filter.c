@@ -8,6 +8,11 @@ static bool has_end(const struct observe_end *e, const struct ip_addr *address, 
            (e->prefix_len == 0 || ip_addr_in_prefix(address, &e->address, e->prefix_len));
 }
 
+bool obs_request_is_drawn(const struct control_observe *r, uint32_t chance)
+{
+    return r->one_in != 0 && chance <= UINT32_MAX / r->one_in;
+}
+
 bool obs_request_has(const struct control_observe *r, const struct ip_addr *one, uint16_t one_port,
                      const struct ip_addr *other, uint16_t other_port)
 {

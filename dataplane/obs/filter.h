@@ -10,6 +10,9 @@
 /* Is every value of the request in its range? For requests that come from outside. */
 bool obs_request_is_sound(const struct control_observe *r, uint32_t length);
 
+/* Does a draw, evenly from all numbers, fall to who wants one of so many? */
+bool obs_request_is_drawn(const struct control_observe *r, uint32_t chance);
+
 /* Does the request mean the flow between these two ends? No matches: all are meant. */
 bool obs_request_has(const struct control_observe *r, const struct ip_addr *one, uint16_t one_port,
                      const struct ip_addr *other, uint16_t other_port);

@@ -30,19 +30,14 @@ void access_init(struct proxy *p, uint32_t exchanges)
     p->notes = core_memory(p->core, exchanges * sizeof(struct access_note), "access log");
 }
 
-/* Does chance want it? */
-static bool is_drawn(const struct control_observe *request, uint32_t chance)
-{
-    return request->one_in != 0 && chance <= UINT32_MAX / request->one_in;
-}
-
 /* What any of those who look may want of this request. False: nobody will want it. */
 static bool is_wanted(struct obs *o, uint32_t chance, uint32_t *ret_wants)
 {
     bool is_any = false;
     *ret_wants = 0;
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
-        is_any |= is_drawn(&lane->request, chance) || lane->request.wants & OBSERVE_WANTS_ERRORS;
+        is_any |= obs_request_is_drawn(&lane->request, chance) ||
+                  lane->request.wants & OBSERVE_WANTS_ERRORS;
         *ret_wants |= lane->request.wants;
     }
     return is_any;
@@ -174,7 +169,7 @@ static void tell(struct exchange *e, enum stat_id why)
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
         const struct control_observe *request = &lane->request;
         bool is_due = is_error && request->wants & OBSERVE_WANTS_ERRORS;
-        if ((is_due || is_drawn(request, e->note->chance)) &&
+        if ((is_due || obs_request_is_drawn(request, e->note->chance)) &&
             obs_request_has(request, &addrs->local, addrs->local_port, &addrs->remote,
                             addrs->remote_port))
             put(e, why, lane);

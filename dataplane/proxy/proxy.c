@@ -99,6 +99,11 @@ void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)
     *ret = (struct tcp_upcalls){.listen = listen, .accept = proxy_conn_accept, .owner = p};
 }
 
+struct upstream *proxy_upstream(struct proxy *p)
+{
+    return p->upstream;
+}
+
 void proxy_set_dialer(struct proxy *p, const struct upstream_dialer *dialer)
 {
     upstream_set_dialer(p->upstream, dialer);

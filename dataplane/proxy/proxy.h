@@ -72,6 +72,9 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
 /* What tcp_new() needs: where somebody listens (on the current image), and who accepts. */
 void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret);
 
+/* Its upstream, for who chooses endpoints beside it. */
+struct upstream *proxy_upstream(struct proxy *p);
+
 /* How connections to backends are opened. */
 void proxy_set_dialer(struct proxy *p, const struct upstream_dialer *dialer);
 

@@ -22,11 +22,23 @@
 #include "core/spread_aim.h"
 #include "tcp/tcp_priv.h"
 
-/* Does no connection and no TIME_WAIT record have it? */
+bool tcp_has_flow(const struct tcp *t, const struct flow_tuple *ends)
+{
+    uint64_t hash = flow_table_hash(&t->table, ends);
+    return flow_table_find(&t->table, hash, ends).v != FLOW_ENTRY_NONE.v;
+}
+
+void tcp_set_is_taken(struct tcp *t, tcp_is_taken_fn is_taken, void *owner)
+{
+    t->is_taken = is_taken;
+    t->is_taken_owner = owner;
+}
+
+/* Does no connection and no TIME_WAIT record have it, and nobody else? */
 static bool is_free(const struct tcp *t, const struct flow_tuple *tuple)
 {
-    uint64_t hash = flow_table_hash(&t->table, tuple);
-    return flow_table_find(&t->table, hash, tuple).v == FLOW_ENTRY_NONE.v;
+    return !tcp_has_flow(t, tuple) &&
+           (t->is_taken == NULL || !t->is_taken(t->is_taken_owner, tuple));
 }
 
 bool tcp_port_choose(struct tcp *t, unsigned port_index, struct flow_tuple *tuple)

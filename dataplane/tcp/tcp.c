@@ -10,13 +10,34 @@
 
 #include <rte_mbuf.h>
 
-const struct net_tcp_ops tcp_net_ops = {
-    .input = tcp_input,
-    .icmp_error = tcp_on_icmp_error,
-    .address_gone = tcp_on_local_address_gone,
-    .expect = tcp_expect,
-    .prefetch = tcp_prefetch,
-};
+static void input(void *t, struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
+                  uint8_t tos, uint64_t flow_hash)
+{
+    tcp_input(t, m, src, dst, tos, flow_hash);
+}
+
+static void icmp_error(void *t, const struct net_icmp_error *e)
+{
+    tcp_on_icmp_error(t, e);
+}
+
+static void address_gone(void *t, const struct ip_addr *addr)
+{
+    tcp_on_local_address_gone(t, addr);
+}
+
+static uint64_t expect(void *t, const struct ip_addr *src, const struct ip_addr *dst,
+                       uint16_t src_port, uint16_t dst_port)
+{
+    return tcp_expect(t, src, dst, src_port, dst_port);
+}
+
+static void prefetch(void *t, uint64_t flow_hash)
+{
+    tcp_prefetch(t, flow_hash);
+}
+
+const struct net_tcp_ops tcp_net_ops = {input, icmp_error, address_gone, expect, prefetch};
 
 /* A segment in flight needs a record, and its bytes lie in mbufs: with a record for each mbuf of
  * the pool it takes many tiny segments to run out of records first. */

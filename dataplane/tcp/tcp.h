@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct core;
+struct flow_tuple;
 struct net;
 struct net_icmp_error;
 struct net_tcp_ops;
@@ -153,6 +154,15 @@ uint32_t tcp_conn_count(const struct tcp *t);
 
 /* How many compact TIME_WAIT records there are. For tests and gauges. */
 uint32_t tcp_timewait_count(const struct tcp *t);
+
+/* Is there a connection between these ends, or was there one until a moment ago (TIME_WAIT)? */
+bool tcp_has_flow(const struct tcp *t, const struct flow_tuple *ends);
+
+/* Whoever else sends from ports of ours (l4): do these ends belong to him? */
+typedef bool (*tcp_is_taken_fn)(void *owner, const struct flow_tuple *ends);
+
+/* Who is asked before a port is chosen for a connection; nobody at first. */
+void tcp_set_is_taken(struct tcp *t, tcp_is_taken_fn is_taken, void *owner);
 
 /* Tells the next few flows (TIME_WAIT records too) to each observer who asked for them: at most
  * OBS_LOOKS_PER_ROUND_MAX places of the pool, OBS_FLOWS_PER_ROUND_MAX flows, as many as there is

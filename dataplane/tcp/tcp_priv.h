@@ -83,6 +83,8 @@ struct tcp {
     struct net *net;
     struct tcp_config config;
     struct tcp_upcalls upcalls;
+    tcp_is_taken_fn is_taken; /* NULL: nobody else sends from ports */
+    void *is_taken_owner;
     struct pool conns;         /* struct tcp_conn */
     struct tcp_rare *rares;    /* at the index of the connection */
     struct pool records;       /* struct tcp_sent */

@@ -166,6 +166,11 @@ enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask 
                                   const struct http_client_ops *ops, void *owner,
                                   struct upstream_conn **ret_conn);
 
+/* Chooses one endpoint of the group that may get a request and is not at its limit, as
+ * upstream_get() does. For who sends to it without a connection of ours. */
+enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
+                                   struct upstream_conn_id *ret);
+
 /* How a request to an endpoint of the asked group went, for its health policy. Cost: linear in the
  * group's endpoints where the policy ejects, else nothing. */
 void upstream_note(struct upstream *u, const struct upstream_ask *ask,

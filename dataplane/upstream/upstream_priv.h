@@ -87,10 +87,6 @@ struct upstream {
     uint32_t walk;          /* next bucket of that walk; 0: none is under way */
 };
 
-/* Chooses one endpoint of the group that may get a request and is not at its limit. */
-enum upstream_result upstream_pick(struct upstream *u, const struct upstream_ask *ask,
-                                   struct upstream_conn_id *ret);
-
 /* The endpoint with that id; NULL: it has no connection. */
 struct upstream_endpoint *upstream_endpoint_find(const struct upstream *u,
                                                  const struct upstream_conn_id *id);

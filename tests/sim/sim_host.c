@@ -15,17 +15,11 @@
 #define HOST_KEEPALIVE_MS 120000u
 
 /* Hosts are patient: an appliance that naps longer than three ARP questions is not given up. */
-static void on_icmp_error(struct tcp *t, const struct net_icmp_error *e)
+static void on_icmp_error(void *t, const struct net_icmp_error *e)
 {
     if (e->kind != NET_ICMP_UNREACHABLE)
-        tcp_on_icmp_error(t, e);
+        tcp_net_ops.icmp_error(t, e);
 }
-
-static const struct net_tcp_ops tcp_ops = {
-    .input = tcp_input,
-    .icmp_error = on_icmp_error,
-    .address_gone = tcp_on_local_address_gone,
-};
 
 static void configure(struct sim_host *h)
 {
@@ -70,7 +64,10 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
     ports_join(h->hub, &h->core);
     h->net = net_new(&h->core);
     h->tcp = tcp_new(&h->core, h->net, &tcp, upcalls);
-    net_set_tcp(h->net, h->tcp, &tcp_ops);
+    static struct net_tcp_ops patient;
+    patient = tcp_net_ops;
+    patient.icmp_error = on_icmp_error;
+    net_set_tcp(h->net, h->tcp, &patient);
     configure(h);
     if (sim_speaks_h2(plan, number))
         h->h2 = sim_h2_new(h);

@@ -102,7 +102,7 @@ static void note_asked(char what, uint64_t flow_hash)
     fixture.asked[fixture.n_asked++].flow_hash = flow_hash;
 }
 
-static uint64_t on_expect(struct tcp *t, const struct ip_addr *src, const struct ip_addr *dst,
+static uint64_t on_expect(void *t, const struct ip_addr *src, const struct ip_addr *dst,
                           uint16_t src_port, uint16_t dst_port)
 {
     struct ip_addr us = addr_of(ip_addr_is_v4(dst) ? US4 : US6);
@@ -113,12 +113,12 @@ static uint64_t on_expect(struct tcp *t, const struct ip_addr *src, const struct
     return src_port;
 }
 
-static void on_prefetch(struct tcp *t, uint64_t flow_hash)
+static void on_prefetch(void *t, uint64_t flow_hash)
 {
     note_asked('p', flow_hash);
 }
 
-static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *src,
+static void on_segment(void *t, struct rte_mbuf *m, const struct ip_addr *src,
                        const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
 {
     note_asked('i', flow_hash);
@@ -133,7 +133,7 @@ static void on_segment(struct tcp *t, struct rte_mbuf *m, const struct ip_addr *
     rte_pktmbuf_free(m);
 }
 
-static void on_error(struct tcp *t, const struct net_icmp_error *e)
+static void on_error(void *t, const struct net_icmp_error *e)
 {
     fixture.n_errors++;
     fixture.error = *e;
@@ -159,7 +159,7 @@ static void on_udp_error(void *owner, const struct net_icmp_error *e)
     fixture.udp_error = *e;
 }
 
-static void on_gone(struct tcp *t, const struct ip_addr *addr)
+static void on_gone(void *t, const struct ip_addr *addr)
 {
     fixture.n_gone++;
     fixture.gone = *addr;
@@ -211,7 +211,7 @@ struct net_fixture *net_up(uint8_t worker)
                                  .rng_seed = 1};
     core_init(&f->core, &config);
     f->net = net_new(&f->core);
-    net_set_tcp(f->net, (struct tcp *)f, &ops);
+    net_set_tcp(f->net, f, &ops);
     net_set_udp(f->net, f, &udp_ops);
     net_configure(f->net, net_fixture_config());
     while (net_poll(f->net) > 0)

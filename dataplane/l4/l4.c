@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two ways in: frames whose flow is known, a burst at a time, and what net hands up: first
+ * packets, and those with something unusual (options, fragments put together, errors). Owner:
+ * struct l4_fwd. Thread: the worker.
+ */
+#include "l4/l4.h"
+
+#include "base/assert.h"
+#include "l4/l4_priv.h"
+#include "net/cksum.h"
+#include "tcp/tcp.h"
+#include "tcp/wire.h"
+
+#include <string.h>
+
+#define TCP_FLAGS_OF_OPEN 0x17u /* FIN, SYN, RST, ACK: of a first segment only SYN is set */
+#define TCP_FLAG_SYN 0x02u
+
+void l4_config_default(struct l4_config *config, uint32_t conns_max)
+{
+    uint32_t flows = conns_max < L4_FLOWS_MAX / 4 ? 4 * conns_max : L4_FLOWS_MAX;
+    *config = (struct l4_config){
+        .flows_max = flows,
+        .opens_per_s = 200000, /* what a core can open */
+        .opens_per_src_s = 20000,
+        .tcp_open_ms = 15 * 1000,
+        .tcp_idle_ms = 3600 * 1000, /* as a tunnel of the proxy */
+        .tcp_half_ms = 60 * 1000,
+        .tcp_closed_ms = 60 * 1000, /* TIME_WAIT of Linux */
+        .udp_single_ms = 10 * 1000,
+        .udp_idle_ms = 120 * 1000, /* RFC 4787, REQ-5 */
+    };
+}
+
+static void init_table(struct l4_fwd *f, struct flow_table *t)
+{
+    uint32_t n = flow_table_buckets(2 * f->config.flows_max);
+    struct flow_bucket *buckets = core_memory(f->core, n * sizeof(*buckets), "forwarded flows");
+    flow_table_init(t, buckets, n, &f->core->hash_key, l4_tuple_of, f);
+}
+
+struct l4_fwd *l4_new(const struct l4_around *around, const struct l4_config *config)
+{
+    struct core *core = around->core;
+    struct l4_fwd *f = core_memory(core, sizeof(*f), "l4");
+    ASSERT(config->flows_max > 0 && config->flows_max <= L4_FLOWS_MAX);
+    f->core = core;
+    f->net = around->net;
+    f->tcp = around->tcp;
+    f->upstream = around->upstream;
+    f->config = *config;
+    list_init(&f->opening);
+    core_pool(core, &f->flows, sizeof(struct l4_flow), config->flows_max, "forwarded flows");
+    init_table(f, &f->tables[0]);
+    init_table(f, &f->tables[1]);
+    return f;
+}
+
+/* Ends all flows of a table. */
+static void end_all(struct l4_fwd *f, struct flow_table *t)
+{
+    for (uint32_t i = 0; t->used > 0 && i <= t->mask; i++) {
+        struct flow_bucket *b = &t->buckets[i];
+        for (unsigned k = 0; k < FLOW_TABLE_PLACES; k++) {
+            if (b->tags[k] != 0)
+                l4_flow_end(l4_flow_at(f, (flow_entry_t){b->entries[k]}), STAT_l4_end_gone);
+        }
+    }
+}
+
+void l4_done(struct l4_fwd *f)
+{
+    end_all(f, &f->tables[0]);
+    end_all(f, &f->tables[1]);
+    ASSERT(f->flows.used == 0);
+}
+
+void l4_set_image(struct l4_fwd *f, const struct image_view *view,
+                  const struct route_reader *reader)
+{
+    f->view = view;
+    f->reader = *reader;
+    f->has_binds = false;
+    for (uint32_t i = 0; i < view->n_binds && !f->has_binds; i++)
+        f->has_binds =
+            view->binds[i].kind == IMAGE_BIND_TCP || view->binds[i].kind == IMAGE_BIND_UDP;
+}
+
+uint32_t l4_flow_count(const struct l4_fwd *f)
+{
+    return f->flows.used;
+}
+
+bool l4_has_flow(void *owner, const struct flow_tuple *ends)
+{
+    struct l4_fwd *f = owner;
+    enum l4_side_index side;
+    return f->flows.used > 0 && l4_flow_find(f, IPPROTO_NUM_TCP, ends, &side) != NULL;
+}
+
+/* ---- frames ---- */
+
+/* What is found out of a frame step by step. */
+struct look {
+    struct net_plain at;
+    struct flow_tuple ends;
+    uint64_t hash;
+    bool is_plain;
+};
+
+static void read_ends(const struct rte_mbuf *m, const struct net_plain *at, struct flow_tuple *ret)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, at->l3_at);
+    be16_t ports[2];
+    memcpy(ports, ip + (at->l4_at - at->l3_at), sizeof(ports));
+    if (at->is_ip4) {
+        ret->remote = ip_addr_from_v4(ip + offsetof(struct wire_ip4, src));
+        ret->local = ip_addr_from_v4(ip + offsetof(struct wire_ip4, dst));
+    } else {
+        ret->remote = ip_addr_from_v6(ip + offsetof(struct wire_ip6, src));
+        ret->local = ip_addr_from_v6(ip + offsetof(struct wire_ip6, dst));
+    }
+    ret->remote_port = be16_host(ports[0]);
+    ret->local_port = be16_host(ports[1]);
+}
+
+/* First step: which flow would it be of? Its place in the table is on its way from memory. */
+static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct look *l)
+{
+    l->is_plain = net_plain_find(f->net, m, &l->at);
+    if (!l->is_plain)
+        return;
+    struct flow_table *t = l4_table_of(f, l->at.proto);
+    read_ends(m, &l->at, &l->ends);
+    l->hash = flow_table_hash(t, &l->ends);
+    flow_table_prefetch(t, l->hash);
+}
+
+/* Second step: the flow itself is on its way. */
+static void foresee(struct l4_fwd *f, const struct look *l)
+{
+    flow_entry_t e = flow_table_guess(l4_table_of(f, l->at.proto), l->hash);
+    const struct l4_flow *flow = l4_flow_at(f, e);
+    if (flow == NULL)
+        return;
+    __builtin_prefetch(&flow->sides[L4_CLIENT], 1);
+    __builtin_prefetch(&flow->sides[L4_SERVER], 1);
+    __builtin_prefetch(&flow->fwd);
+}
+
+/* A new connection begins between the ends of one that is over. */
+static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    return side == L4_CLIENT && flow->proto == IPPROTO_NUM_TCP && flow->state == L4_CLOSED &&
+           (flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
+}
+
+static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
+{
+    return at->proto == IPPROTO_NUM_TCP
+               ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags
+               : 0;
+}
+
+/* Is it one of the first packets of a client, by which an endpoint is chosen? */
+static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    bool is_opening = flow->state == L4_OPENING && flow->proto == IPPROTO_NUM_TCP;
+    return side == L4_CLIENT && (is_opening || begins_anew(flow, side, flags));
+}
+
+/* Third step: it goes on. False: it is of no flow. */
+static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
+{
+    struct flow_table *t = l4_table_of(f, l->at.proto);
+    flow_entry_t e = flow_table_find(t, l->hash, &l->ends);
+    struct l4_flow *flow = l4_flow_at(f, e);
+    if (flow == NULL)
+        return false;
+    enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
+    if (__builtin_expect(flow->state != L4_OPEN, 0) && is_first(flow, side, flags_of(m, &l->at)))
+        return false; /* what begins is looked at more closely */
+    stat_inc(f->core, STAT_l4_rx_fast);
+    l4_forward(f, flow, side, m, &l->at);
+    return true;
+}
+
+/* A few frames that wait for memory together. Returns how many it left. */
+static unsigned input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n,
+                      struct rte_mbuf **left)
+{
+    struct look looks[L4_TOGETHER_MAX];
+    unsigned n_left = 0;
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(rte_pktmbuf_mtod(frames[i], const void *));
+    for (unsigned i = 0; i < n; i++)
+        look_at(f, frames[i], &looks[i]);
+    for (unsigned i = 0; i < n; i++) {
+        if (looks[i].is_plain)
+            foresee(f, &looks[i]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *m = frames[i]; /* `left` may lie over it */
+        if (!looks[i].is_plain || !take(f, m, &looks[i]))
+            left[n_left++] = m;
+    }
+    return n_left;
+}
+
+unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
+{
+    unsigned left = 0;
+    if (f->flows.used == 0)
+        return n;
+    for (unsigned done = 0; done < n; done += L4_TOGETHER_MAX) {
+        unsigned together = n - done < L4_TOGETHER_MAX ? n - done : L4_TOGETHER_MAX;
+        left += input(f, frames + done, together, frames + left);
+    }
+    return left;
+}
+
+/* ---- what net hands up ---- */
+
+/* The flow of a packet, begun if it may be. */
+static enum l4_verdict flow_of(struct l4_fwd *f, const struct l4_call *call, uint8_t tcp_flags,
+                               struct l4_flow **ret, enum l4_side_index *ret_side)
+{
+    bool is_udp = call->proto == IPPROTO_NUM_UDP;
+    *ret = l4_flow_find(f, call->proto, &call->client, ret_side);
+    if (*ret != NULL && begins_anew(*ret, *ret_side, tcp_flags)) {
+        l4_flow_end(*ret, STAT_l4_end_again);
+        *ret = NULL;
+    }
+    if (*ret != NULL)
+        return L4_FORWARDED;
+    *ret_side = L4_CLIENT;
+    bool may_open = f->view != NULL && (is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN);
+    return may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
+}
+
+static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
+                      const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
+{
+    struct l4_fwd *f = owner;
+    struct l4_flow *flow;
+    enum l4_side_index side;
+    if ((!f->has_binds && f->flows.used == 0) || m->data_len < sizeof(struct tcp_wire)) {
+        tcp_input(f->tcp, m, src, dst, tos, flow_hash);
+        return;
+    }
+    const struct tcp_wire *w = rte_pktmbuf_mtod(m, const struct tcp_wire *);
+    uint8_t flags = w->flags;
+    struct l4_call call = {{*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)},
+                           IPPROTO_NUM_TCP};
+    enum l4_verdict verdict = flow_of(f, &call, flags, &flow, &side);
+    if (verdict == L4_NOT_OURS) {
+        tcp_input(f->tcp, m, src, dst, tos, flow_hash);
+        return;
+    }
+    stat_inc(f->core, STAT_l4_rx_slow);
+    if (verdict == L4_REFUSED) { /* it was counted */
+        rte_pktmbuf_free(m);
+        return;
+    }
+    if (side == L4_CLIENT && flow->state == L4_OPENING && flow->syns >= L4_RETARGET_SYNS &&
+        (flags & TCP_FLAG_SYN) != 0) {
+        flow->syns = 0;
+        l4_open_again(f, flow);
+    }
+    l4_forward_upper(f, flow, side, m, tos);
+}
+
+static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_header *h)
+{
+    struct l4_fwd *f = owner;
+    struct l4_flow *flow;
+    enum l4_side_index side;
+    if (!f->has_binds && f->flows.used == 0)
+        return false;
+    struct l4_call call = {{h->dst, h->src, h->dst_port, h->src_port}, IPPROTO_NUM_UDP};
+    enum l4_verdict verdict = flow_of(f, &call, 0, &flow, &side);
+    if (verdict == L4_NOT_OURS)
+        return false;
+    stat_inc(f->core, STAT_l4_rx_slow);
+    if (verdict == L4_REFUSED) {
+        rte_pktmbuf_free(m);
+        return true;
+    }
+    void *header = rte_pktmbuf_prepend(m, sizeof(struct wire_udp)); /* where it was taken off */
+    ASSERT(header != NULL);
+    l4_forward_upper(f, flow, side, m, h->tos);
+    return true;
+}
+
+/* An ICMP error about a packet that we passed on: whoever sent it hears of it. False: it was not
+ * one of a flow. */
+static bool pass_error(struct l4_fwd *f, const struct net_icmp_error *e, uint8_t proto)
+{
+    struct flow_tuple ends = {e->local, e->remote, e->local_port, e->remote_port};
+    enum l4_side_index side;
+    struct l4_flow *flow = l4_flow_find(f, proto, &ends, &side);
+    if (flow == NULL)
+        return false;
+    stat_inc(f->core, STAT_l4_icmp_passed);
+    enum l4_side_index from = side == L4_CLIENT ? L4_SERVER : L4_CLIENT;
+    if (e->kind == NET_ICMP_TOO_BIG) {
+        l4_tell_too_big(f, flow, from, e->mtu, e->seq);
+        return true;
+    }
+    const struct flow_tuple *to = &flow->sides[from].in;
+    struct net_icmp_error told = {.kind = e->kind,
+                                  .is_port = e->is_port,
+                                  .local = to->local,
+                                  .remote = to->remote,
+                                  .local_port = to->local_port,
+                                  .remote_port = to->remote_port,
+                                  .seq = e->seq};
+    net_icmp_error_output(f->net, &told, proto);
+    return true;
+}
+
+static void tcp_error(void *owner, const struct net_icmp_error *e)
+{
+    struct l4_fwd *f = owner;
+    if (!pass_error(f, e, IPPROTO_NUM_TCP))
+        tcp_on_icmp_error(f->tcp, e);
+}
+
+static void udp_error(void *owner, const struct net_icmp_error *e)
+{
+    pass_error(owner, e, IPPROTO_NUM_UDP);
+}
+
+static void address_gone(void *owner, const struct ip_addr *addr)
+{
+    struct l4_fwd *f = owner;
+    tcp_on_local_address_gone(f->tcp, addr); /* flows notice with their next packet */
+}
+
+static uint64_t expect(void *owner, const struct ip_addr *src, const struct ip_addr *dst,
+                       uint16_t src_port, uint16_t dst_port)
+{
+    return tcp_expect(((struct l4_fwd *)owner)->tcp, src, dst, src_port, dst_port);
+}
+
+static void prefetch(void *owner, uint64_t flow_hash)
+{
+    tcp_prefetch(((struct l4_fwd *)owner)->tcp, flow_hash);
+}
+
+const struct net_tcp_ops l4_net_ops = {.input = input_tcp,
+                                       .icmp_error = tcp_error,
+                                       .address_gone = address_gone,
+                                       .expect = expect,
+                                       .prefetch = prefetch};
+const struct net_udp_ops l4_udp_ops = {.input = input_udp, .icmp_error = udp_error};

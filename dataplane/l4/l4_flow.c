@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a flow: see l4_priv.h. */
+#include "base/assert.h"
+#include "base/container.h"
+#include "l4/l4_priv.h"
+#include "upstream/upstream.h"
+
+#define TCP_FIN 0x01u
+#define TCP_SYN 0x02u
+#define TCP_RST 0x04u
+#define TCP_ACK 0x10u
+
+static flow_entry_t entry_of(const struct l4_flow *flow, enum l4_side_index side)
+{
+    return flow_entry(pool_index(&flow->fwd->flows, flow), flow->generation, side == L4_SERVER);
+}
+
+const struct flow_tuple *l4_tuple_of(const void *owner, flow_entry_t e)
+{
+    const struct l4_fwd *f = owner;
+    const struct l4_flow *flow = pool_at(&f->flows, flow_entry_index(e));
+    return &flow->sides[flow_entry_mark(e)].in;
+}
+
+struct l4_flow *l4_flow_find(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *tuple,
+                             enum l4_side_index *ret_side)
+{
+    struct flow_table *t = l4_table_of(f, proto);
+    flow_entry_t e = flow_table_find(t, flow_table_hash(t, tuple), tuple);
+    *ret_side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
+    return l4_flow_at(f, e);
+}
+
+static void remove_side(struct l4_flow *flow, enum l4_side_index side)
+{
+    struct flow_table *t = l4_table_of(flow->fwd, flow->proto);
+    flow_table_remove(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
+}
+
+static bool insert_side(struct l4_flow *flow, enum l4_side_index side)
+{
+    struct flow_table *t = l4_table_of(flow->fwd, flow->proto);
+    return flow_table_insert(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
+}
+
+/* Out of the pool; an entry of its last use does not lead to the next. */
+static void free_flow(struct l4_flow *flow)
+{
+    pool_put(&flow->fwd->flows, flow);
+}
+
+/* Tells the access log of its end, once: that is when both sides have ended it, and not when it is
+ * forgotten. */
+static void tell(struct l4_flow *flow, enum stat_id why)
+{
+    if (!flow->is_told && obs_watches(&flow->fwd->core->obs, OBSERVE_REQUESTS))
+        l4_access_tell(flow->fwd, flow, why);
+    flow->is_told = true;
+}
+
+void l4_flow_end(struct l4_flow *flow, enum stat_id why)
+{
+    struct core *core = flow->fwd->core;
+    remove_side(flow, L4_CLIENT);
+    remove_side(flow, L4_SERVER);
+    wheel_disarm(&core->wheel, &flow->timer);
+    if (flow->state == L4_OPENING)
+        list_remove(&flow->opening);
+    tell(flow, why);
+    stat_inc(core, why);
+    core->stats->counters[STAT_l4_flows_now]--;
+    free_flow(flow);
+}
+
+/* How long it is kept without a packet. */
+static uint32_t idle_ms(const struct l4_flow *flow)
+{
+    const struct l4_config *c = &flow->fwd->config;
+    const uint32_t tcp[L4_STATES] = {c->tcp_open_ms, c->tcp_idle_ms, c->tcp_half_ms,
+                                     c->tcp_closed_ms};
+    const uint32_t udp[L4_STATES] = {c->udp_single_ms, c->udp_idle_ms, c->udp_single_ms,
+                                     c->udp_single_ms};
+    return flow->proto == IPPROTO_NUM_UDP ? udp[flow->state] : tcp[flow->state];
+}
+
+/* Since when nothing came, from either side. */
+static uint32_t silent_ms(const struct l4_flow *flow)
+{
+    uint32_t now_ms = l4_now_ms(flow->fwd);
+    uint32_t client_ms = now_ms - flow->sides[L4_CLIENT].seen_ms;
+    uint32_t server_ms = now_ms - flow->sides[L4_SERVER].seen_ms;
+    return client_ms < server_ms ? client_ms : server_ms;
+}
+
+/* How the endpoint's group hears of it. */
+static void note_health(const struct l4_flow *flow, bool is_ok)
+{
+    const struct image_view *v = flow->fwd->view;
+    uint32_t health = v == NULL ? IMAGE_NONE : image_health_find(v, flow->group);
+    if (health == IMAGE_NONE || flow->proto != IPPROTO_NUM_TCP)
+        return;
+    struct upstream_ask ask = {.group = flow->group, .health = &v->health[health]};
+    const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
+    struct upstream_conn_id id = {server->remote, server->remote_port};
+    upstream_note(flow->fwd->upstream, &ask, &id, is_ok);
+}
+
+static void on_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct l4_flow *flow = container_of(timer, struct l4_flow, timer);
+    static const enum stat_id whys[L4_STATES] = {
+        [L4_OPENING] = STAT_l4_end_unanswered,
+        [L4_OPEN] = STAT_l4_end_idle,
+        [L4_HALF] = STAT_l4_end_idle,
+        [L4_CLOSED] = STAT_l4_end_closed,
+    };
+    uint32_t silent = silent_ms(flow), idle = idle_ms(flow);
+    if (silent < idle) {
+        wheel_arm(&flow->fwd->core->wheel, timer, now_us + (idle - silent) * 1000ULL);
+        return;
+    }
+    if (flow->state == L4_OPENING)
+        note_health(flow, false);
+    l4_flow_end(flow, whys[flow->state]);
+}
+
+static void arm(struct l4_flow *flow)
+{
+    struct core *core = flow->fwd->core;
+    wheel_arm(&core->wheel, &flow->timer, core->now_us + idle_ms(flow) * 1000ULL);
+}
+
+static void set_state(struct l4_flow *flow, enum l4_state state)
+{
+    if (flow->state == state)
+        return;
+    if (flow->state == L4_OPENING)
+        list_remove(&flow->opening);
+    flow->state = (uint8_t)state;
+    if (state == L4_CLOSED)
+        tell(flow, STAT_l4_end_closed);
+    arm(flow);
+}
+
+/* Room for one more: the oldest that was not answered goes, as those of a flood are. */
+static struct l4_flow *get(struct l4_fwd *f)
+{
+    struct l4_flow *flow = pool_get(&f->flows);
+    struct list_node *oldest = list_peek_front(&f->opening);
+    if (flow != NULL || oldest == NULL)
+        return flow;
+    l4_flow_end(container_of(oldest, struct l4_flow, opening), STAT_l4_end_shed);
+    return pool_get(&f->flows);
+}
+
+static void set_deltas(struct l4_flow *flow)
+{
+    const struct flow_tuple *client = &flow->sides[L4_CLIENT].in;
+    const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
+    flow->sides[L4_CLIENT].cksum_delta = l4_cksum_delta(client, server);
+    flow->sides[L4_SERVER].cksum_delta = l4_cksum_delta(server, client);
+}
+
+struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
+{
+    struct l4_flow *flow = get(f);
+    if (flow == NULL)
+        return NULL;
+    uint8_t generation = (flow->generation + 1) & FLOW_ENTRY_GENERATION_MASK;
+    uint32_t now_ms = l4_now_ms(f);
+    *flow = (struct l4_flow){
+        .sides = {[L4_CLIENT] = {.in = ends->client, .seen_ms = now_ms},
+                  [L4_SERVER] = {.in = ends->server, .seen_ms = now_ms}},
+        .timer = {.on_expire = on_timer},
+        .fwd = f,
+        .begin_us = f->core->now_us,
+        .image = f->view->header->generation,
+        .listener = ends->listener,
+        .rule = ends->rule,
+        .backend = ends->backend,
+        .group = f->view->backends[ends->backend].group,
+        .state = L4_OPENING,
+        .proto = ends->proto,
+        .generation = generation,
+    };
+    set_deltas(flow);
+    if (!insert_side(flow, L4_CLIENT)) {
+        free_flow(flow);
+        return NULL;
+    }
+    if (!insert_side(flow, L4_SERVER)) {
+        remove_side(flow, L4_CLIENT);
+        free_flow(flow);
+        return NULL;
+    }
+    list_push_back(&f->opening, &flow->opening);
+    f->core->stats->counters[STAT_l4_flows_now]++;
+    stat_inc(f->core, flow->proto == IPPROTO_NUM_UDP ? STAT_l4_opened_udp : STAT_l4_opened_tcp);
+    arm(flow);
+    return flow;
+}
+
+bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
+{
+    struct flow_tuple before = flow->sides[L4_SERVER].in;
+    ASSERT(flow->state == L4_OPENING);
+    remove_side(flow, L4_SERVER);
+    flow->sides[L4_SERVER].in = *server;
+    if (!insert_side(flow, L4_SERVER)) {
+        flow->sides[L4_SERVER].in = before;
+        bool is_back = insert_side(flow, L4_SERVER);
+        ASSERT(is_back); /* where it was a moment ago */
+        return false;
+    }
+    flow->sides[L4_SERVER].flags = 0;
+    set_deltas(flow);
+    return true;
+}
+
+/* What a packet of UDP means. */
+static void note_udp(struct l4_flow *flow, enum l4_side_index side)
+{
+    if (flow->state == L4_OPENING && side == L4_SERVER)
+        set_state(flow, L4_HALF);
+    else if (flow->state == L4_HALF && side == L4_CLIENT)
+        set_state(flow, L4_OPEN);
+}
+
+/* Which state the flags of both sides, as seen so far, add up to. */
+static enum l4_state state_of_ends(const struct l4_flow *flow)
+{
+    unsigned n = ((flow->sides[L4_CLIENT].flags & L4_F_FIN) != 0) +
+                 ((flow->sides[L4_SERVER].flags & L4_F_FIN) != 0);
+    return n == 0 ? L4_OPEN : n == 1 ? L4_HALF : L4_CLOSED;
+}
+
+/* What the flags of a segment mean. */
+static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    bool is_opening = flow->state == L4_OPENING;
+    if (is_opening && side == L4_CLIENT) {
+        flow->syns += (flags & TCP_SYN) != 0 && flow->syns < UINT8_MAX;
+        return;
+    }
+    if ((flags & TCP_RST) != 0) {
+        if (is_opening)
+            note_health(flow, false);
+        set_state(flow, L4_CLOSED);
+        return;
+    }
+    if (is_opening)
+        note_health(flow, true);
+    if ((flags & TCP_FIN) != 0)
+        flow->sides[side].flags |= L4_F_FIN;
+    set_state(flow, state_of_ends(flow));
+}
+
+/* How long the endpoint took for its first word; 0 is for none. */
+static uint32_t answer_us(const struct l4_flow *flow)
+{
+    uint64_t us = flow->fwd->core->now_us - flow->begin_us;
+    return us == 0 ? 1 : us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+void l4_flow_note(struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags)
+{
+    struct l4_side *s = &flow->sides[side];
+    s->seen_ms = l4_now_ms(flow->fwd);
+    if (flow->state == L4_OPENING && side == L4_SERVER && flow->answer_us == 0)
+        flow->answer_us = answer_us(flow);
+    if (flow->proto == IPPROTO_NUM_UDP) {
+        if (flow->state != L4_OPEN)
+            note_udp(flow, side);
+    } else if (flow->state != L4_OPEN || (tcp_flags & (TCP_FIN | TCP_RST)) != 0) {
+        note_tcp(flow, side, tcp_flags);
+    }
+}

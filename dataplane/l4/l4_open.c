@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first packet of a flow: may it begin, which rule and backend, which endpoint, and which
+ * address and port of ours it leaves by.
+ *
+ * The hash that decides is of the client's address and port and of the VIP's, without a secret:
+ * workers and boxes come to the same endpoint. Its upper half chooses the backend by weight, the
+ * whole the endpoint by Maglev.
+ *
+ * The port is one whose answers come to this worker (core/spread_aim.h), as for tcp's connections;
+ * neither may take what the other has. A port whose flow is over may be used again at once when
+ * others are not to be had: for TCP its endpoint may then still be in TIME_WAIT (RFC 6191).
+ */
+#include "base/assert.h"
+#include "base/siphash.h"
+#include "core/spread_aim.h"
+#include "l4/l4_priv.h"
+#include "route/filter.h"
+#include "tcp/tcp.h"
+#include "upstream/upstream.h"
+
+/* May one more begin? Counted if not. */
+static bool is_admitted(struct l4_fwd *f, const struct ip_addr *src)
+{
+    const struct l4_config *c = &f->config;
+    uint64_t now_us = f->core->now_us;
+    uint64_t hash = siphash(&f->core->hash_key, src->bytes, ip_addr_is_v4(src) ? 16 : 8);
+    struct bucket *share = &f->sources[hash % L4_SOURCES];
+    if (!bucket_take(share, now_us, c->opens_per_src_s, c->opens_per_src_s)) {
+        stat_inc(f->core, STAT_l4_drop_source_rate);
+        return false;
+    }
+    if (!bucket_take(&f->opens, now_us, c->opens_per_s, c->opens_per_s)) {
+        stat_inc(f->core, STAT_l4_drop_rate);
+        return false;
+    }
+    return true;
+}
+
+/* The same for all who know the packet. */
+static uint64_t hash_of(const struct l4_call *call)
+{
+    static const struct siphash_key of_flows;
+    struct {
+        struct flow_tuple ends;
+        uint32_t proto;
+    } key = {call->client, call->proto};
+    static_assert(sizeof(key) == sizeof(struct flow_tuple) + 4, "no padding in what is hashed");
+    return siphash(&of_flows, &key, sizeof(key));
+}
+
+/* Where in the image a flow leads. */
+struct target {
+    uint32_t listener;
+    uint32_t rule;
+    const struct image_backend *backend;
+};
+
+/* Which backend takes it. False: no route has it, or not by a backend that works. */
+static bool target_of(struct l4_fwd *f, uint32_t bind, uint64_t hash, struct target *ret)
+{
+    const struct route_request request = {.bind = bind,
+                                          .host = SLICE_LIT(""),
+                                          .path = SLICE_LIT("/"),
+                                          .query = SLICE_LIT(""),
+                                          .method = SLICE_LIT(""),
+                                          .reader = f->reader};
+    struct route_result to;
+    route_match(f->view, &request, &to);
+    if (to.outcome != ROUTE_OUTCOME_RULE)
+        return false;
+    const struct image_rule *rule = &f->view->rules[to.rule];
+    ret->listener = to.listener;
+    ret->rule = to.rule;
+    return route_backend_pick(f->view, rule, (uint32_t)(hash >> 32), &ret->backend) &&
+           ret->backend->group != IMAGE_NONE;
+}
+
+/* One of its endpoints, not `avoid` if there is another. */
+static bool endpoint_of(struct l4_fwd *f, const struct image_backend *backend, uint64_t hash,
+                        const struct upstream_conn_id *avoid, struct upstream_conn_id *ret)
+{
+    bool has_policy = backend->health != IMAGE_NONE;
+    struct upstream_ask ask = {.group = backend->group,
+                               .balancing = backend->balancing.way,
+                               .hash = hash,
+                               .health = has_policy ? &f->view->health[backend->health] : NULL,
+                               .avoid = avoid};
+    return upstream_pick(f->upstream, &ask, ret) == UPSTREAM_OK;
+}
+
+/* Is the pair of ends free? One whose flow is over counts as taken; *ret_over is it. */
+static bool is_free(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *ends,
+                    struct l4_flow **ret_over)
+{
+    enum l4_side_index side;
+    struct l4_flow *flow = l4_flow_find(f, proto, ends, &side);
+    if (flow != NULL && flow->state == L4_CLOSED)
+        *ret_over = flow;
+    return flow == NULL && (proto != IPPROTO_NUM_TCP || !tcp_has_flow(f->tcp, ends));
+}
+
+/* Address and port of ours towards the endpoint. Returns the counter against it, or STAT_COUNT. */
+static enum stat_id choose_ends(struct l4_fwd *f, uint8_t proto, const struct upstream_conn_id *to,
+                                struct flow_tuple *ret)
+{
+    struct net_path path;
+    struct spread_aim aim;
+    struct l4_flow *over = NULL;
+    if (!net_path_find(f->net, &to->addr, &path) || ip_addr_is_zero(&path.source))
+        return STAT_l4_drop_no_way;
+    *ret = (struct flow_tuple){path.source, to->addr, 0, to->port};
+    port_aim(f->core, path.port, &to->addr, &path.source, to->port, &aim);
+    uint32_t trials = aim.n < L4_PORT_TRIALS_MAX ? aim.n : L4_PORT_TRIALS_MAX;
+    for (uint32_t i = 0; i < trials; i++) {
+        f->port_next = (f->port_next + 1) % aim.n;
+        if (spread_aim_port(&aim, f->port_next, &ret->local_port) && is_free(f, proto, ret, &over))
+            return STAT_COUNT;
+    }
+    if (over == NULL)
+        return STAT_l4_drop_no_port;
+    *ret = over->sides[L4_SERVER].in;
+    l4_flow_end(over, STAT_l4_end_again);
+    return STAT_COUNT;
+}
+
+/* Makes the flow. Returns the counter against it, or STAT_COUNT. */
+static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const struct target *t,
+                          const struct upstream_conn_id *to, struct l4_flow **ret_flow)
+{
+    struct l4_ends ends = {.client = call->client,
+                           .listener = t->listener,
+                           .rule = t->rule,
+                           .backend = (uint32_t)(t->backend - f->view->backends),
+                           .proto = call->proto};
+    enum stat_id fault = choose_ends(f, call->proto, to, &ends.server);
+    if (fault != STAT_COUNT)
+        return fault;
+    *ret_flow = l4_flow_new(f, &ends);
+    return *ret_flow == NULL ? STAT_l4_drop_full : STAT_COUNT;
+}
+
+/* Is it a bind whose packets may be forwarded? A connection that begins with a header of the PROXY
+ * protocol has to be ours. */
+static bool may_forward(const struct image_bind *b)
+{
+    return b->kind == IMAGE_BIND_UDP || (b->kind == IMAGE_BIND_TCP && !b->is_proxied);
+}
+
+enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow)
+{
+    bool is_udp = call->proto == IPPROTO_NUM_UDP;
+    const struct flow_tuple *client = &call->client;
+    uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
+    if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]))
+        return L4_NOT_OURS;
+    uint64_t hash = hash_of(call);
+    struct target target;
+    struct upstream_conn_id to;
+    bool has_target = target_of(f, bind, hash, &target);
+    if (!is_udp && (!has_target || target.backend->forwarding == IMAGE_FORWARDING_PROXY))
+        return L4_NOT_OURS; /* tcp accepts it, and the proxy says why it cannot be passed on */
+    if (!is_admitted(f, &client->remote))
+        return L4_REFUSED;
+    enum stat_id fault = STAT_l4_drop_no_route;
+    if (has_target)
+        fault = endpoint_of(f, target.backend, hash, NULL, &to)
+                    ? begin(f, call, &target, &to, ret_flow)
+                    : STAT_l4_drop_no_endpoint;
+    if (fault == STAT_COUNT)
+        return L4_FORWARDED;
+    stat_inc(f->core, fault);
+    return L4_REFUSED;
+}
+
+void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
+{
+    struct l4_call call = {.client = flow->sides[L4_CLIENT].in, .proto = flow->proto};
+    const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
+    struct upstream_conn_id silent = {server->remote, server->remote_port}, to;
+    uint32_t bind = image_bind_find(f->view, &call.client.local, call.client.local_port, false);
+    uint64_t hash = hash_of(&call);
+    struct target target;
+    struct flow_tuple ends;
+    if (bind == IMAGE_NONE || !target_of(f, bind, hash, &target) ||
+        !endpoint_of(f, target.backend, hash, &silent, &to) ||
+        choose_ends(f, flow->proto, &to, &ends) != STAT_COUNT || !l4_flow_retarget(flow, &ends))
+        return;
+    flow->group = target.backend->group;
+    stat_inc(f->core, STAT_l4_retargeted);
+}

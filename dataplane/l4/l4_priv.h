@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of l4. Private. Thread: the worker.
+ *
+ * A flow has two sides, each with its pair of ends as packets that come in there have them: `local`
+ * is ours, `remote` the client's or the endpoint's. A packet that comes in at one side leaves at
+ * the other, with that one's ends turned around. Each pair is in the flow table of its protocol;
+ * the entry's mark tells which side it is.
+ *
+ * States of a flow of TCP, by the flags of what passes. They set how long it is kept without a
+ * packet, and nothing else: no packet is judged by them.
+ *
+ *   OPENING --the endpoint's SYN-ACK--> OPEN --FIN--> HALF --FIN of the other--> CLOSED
+ *   any --RST--> CLOSED --a packet that is neither FIN nor RST--> as before
+ *
+ * Of UDP: OPENING until the answer, then HALF until the client says more, then OPEN.
+ */
+#pragma once
+
+#include "base/pool.h"
+#include "base/wheel.h"
+#include "core/core.h"
+#include "core/flow_table.h"
+#include "l4/l4.h"
+#include "net/bucket.h"
+#include "net/forward.h"
+#include "net/net_wire.h"
+
+#include <rte_mbuf.h>
+
+#define L4_SOURCES 4096u /* shares of the sources, which have a rate each */
+/* Ports that are tried for a flow: with half of them in use one in a million fails. */
+#define L4_PORT_TRIALS_MAX 20u
+#define L4_TOGETHER_MAX 32u /* frames that wait for memory together, as net's */
+#define L4_RETARGET_SYNS 3u /* SYNs of a client that an endpoint may leave unanswered */
+
+enum l4_side_index {
+    L4_CLIENT,
+    L4_SERVER,
+};
+
+enum l4_side_flag {
+    L4_F_HAS_HOP = 1u << 0, /* hop is valid until hop_until_ms */
+    L4_F_FIN = 1u << 1,     /* it has ended its direction */
+    L4_F_SPOKE = 1u << 2,   /* something came in here */
+};
+
+/* What a packet that comes in at this side needs; a cache line. */
+struct l4_side {
+    struct flow_tuple in;
+    uint32_t seen_ms;   /* when the last packet came */
+    uint64_t bytes;     /* of IP packets that came in here */
+    struct net_hop hop; /* the way to in.remote, for what comes in at the other side */
+    uint8_t flags;      /* enum l4_side_flag */
+    uint32_t hop_until_ms;
+    uint16_t hop_version;
+    uint16_t cksum_delta; /* what a checksum of a packet from here gains by its new ends */
+};
+
+static_assert(sizeof(struct l4_side) <= 64, "a cache line");
+
+enum l4_state { L4_OPENING, L4_OPEN, L4_HALF, L4_CLOSED, L4_STATES };
+
+struct l4_flow {
+    _Alignas(64) struct l4_side sides[2]; /* by enum l4_side_index */
+    struct wheel_timer timer;             /* armed while the flow lives */
+    struct l4_fwd *fwd;
+    struct list_node opening; /* on l4_fwd.opening while OPENING */
+    uint64_t begin_us;
+    uint64_t image;    /* generation of the one it was opened by, and the places in it */
+    uint32_t listener; /* these four are for the access log */
+    uint32_t rule;
+    uint32_t backend;
+    uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
+    uint32_t group;     /* endpoint group, for its health */
+    uint8_t state;      /* enum l4_state */
+    uint8_t proto;
+    uint8_t generation;
+    uint8_t syns; /* of the client so far, while OPENING */
+    bool is_told; /* to the access log */
+};
+
+struct l4_fwd {
+    struct core *core;
+    struct net *net;
+    struct tcp *tcp;
+    struct upstream *upstream;
+    struct l4_config config;
+    const struct image_view *view; /* NULL: none yet */
+    struct route_reader reader;
+    bool has_binds; /* of kind TCP or UDP */
+    struct pool flows;
+    struct flow_table tables[2]; /* of TCP, of UDP: l4_table_of() */
+    struct list_node opening;    /* flows that are not answered, the oldest first */
+    struct bucket opens;
+    struct bucket sources[L4_SOURCES];
+    uint32_t port_next;
+};
+
+/* The table of the protocol. */
+static inline struct flow_table *l4_table_of(struct l4_fwd *f, uint8_t proto)
+{
+    return &f->tables[proto == IPPROTO_NUM_UDP];
+}
+
+/* Milliseconds of the worker's clock; they wrap around. */
+static inline uint32_t l4_now_ms(const struct l4_fwd *f)
+{
+    return (uint32_t)(f->core->now_us / 1000);
+}
+
+/* The flow that has this pair of ends, and at which side; NULL: none. */
+static inline struct l4_flow *l4_flow_at(struct l4_fwd *f, flow_entry_t e)
+{
+    return e.v == FLOW_ENTRY_NONE.v ? NULL : pool_at(&f->flows, flow_entry_index(e));
+}
+
+/* l4_flow.c: what a new flow is made of. */
+struct l4_ends {
+    struct flow_tuple client;
+    struct flow_tuple server;
+    uint32_t listener; /* in the image */
+    uint32_t rule;
+    uint32_t backend;
+    uint8_t proto;
+};
+
+/* l4_flow.c: a flow that is in the tables. NULL: no room; an older one that was not answered has
+ * been given up for it if there was one. */
+struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends);
+
+/* l4_flow.c: takes it out of the tables and counts why. */
+void l4_flow_end(struct l4_flow *flow, enum stat_id why);
+
+/* l4_flow.c: the endpoint becomes another; `server` is its pair of ends, which is free. False: no
+ * room in the table; the flow is as it was. */
+bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server);
+
+/* l4_flow.c: a packet came in: its time, and for TCP what its flags say. */
+void l4_flow_note(struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags);
+
+/* l4_flow.c: the tuple of an entry, for the tables. */
+const struct flow_tuple *l4_tuple_of(const void *owner, flow_entry_t e);
+
+/* l4_flow.c: looks a pair of ends up; NULL: no flow has it. */
+struct l4_flow *l4_flow_find(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *tuple,
+                             enum l4_side_index *ret_side);
+
+/* l4_access.c: tells the access log that it has ended so. */
+void l4_access_tell(struct l4_fwd *f, const struct l4_flow *flow, enum stat_id why);
+
+/* l4_open.c: who is asked for, and how. */
+struct l4_call {
+    struct flow_tuple client; /* local: the VIP */
+    uint8_t proto;
+};
+
+enum l4_verdict {
+    L4_FORWARDED, /* *ret_flow */
+    L4_NOT_OURS,  /* nobody listens, or a connection of ours is needed */
+    L4_REFUSED,   /* counted */
+};
+
+/* l4_open.c: the flow of a first packet: endpoint, port, entry. */
+enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow);
+
+/* l4_open.c: its endpoint does not answer: another one, if there is one. */
+void l4_open_again(struct l4_fwd *f, struct l4_flow *flow);
+
+/* l4_rewrite.c: what a transport checksum gains when a packet with the ends `from`, as it comes in,
+ * leaves with the ends `to` turned around. */
+uint16_t l4_cksum_delta(const struct flow_tuple *from, const struct flow_tuple *to);
+
+/* l4_rewrite.c: `m` begins with its IP header, of which `at` says the rest; gives it the ends of
+ * the other side, one hop less, and new checksums. The IP header may become another family's. Returns
+ * the counter against it, and `m` is half changed; STAT_COUNT: none. */
+enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+                        const struct net_plain *at);
+
+/* l4_rewrite.c: only ports and checksum of the transport header that `m` begins with. */
+void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m);
+
+/* l4_send.c: a frame of the plain kind, which came in at that side. Takes ownership. */
+void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+                const struct net_plain *at);
+
+/* l4_send.c: the same without its headers below the transport's: in pieces if it has to be, for it
+ * came in pieces, or with something unusual that said nothing against it. */
+void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                      struct rte_mbuf *m, uint8_t tos);
+
+/* l4_send.c: tells whoever is at this side that a packet of his of this protocol was too long. */
+void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
+                     uint16_t mtu, uint32_t seq);
+
+/* Counts and frees. */
+static inline void l4_drop(struct l4_fwd *f, struct rte_mbuf *m, enum stat_id why)
+{
+    stat_inc(f->core, why);
+    rte_pktmbuf_free(m);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets of flows go on. The way to either end is kept in the flow and asked for again every
+ * NET_HOP_MS, and when net says that ways have changed. Owner: struct l4_fwd. Thread: the worker.
+ */
+#include "base/assert.h"
+#include "l4/l4_priv.h"
+#include "tcp/wire.h"
+
+/* Is the way to the side's remote end known and fresh? */
+static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
+{
+    return (s->flags & L4_F_HAS_HOP) != 0 && s->hop_version == net_hops_version(f->net) &&
+           (int32_t)(s->hop_until_ms - l4_now_ms(f)) > 0;
+}
+
+/* Asks for it. False: there is none, or the neighbour has to be asked first. */
+static bool find_hop(struct l4_fwd *f, struct l4_side *s)
+{
+    s->flags &= (uint8_t)~L4_F_HAS_HOP;
+    s->hop_version = net_hops_version(f->net);
+    s->hop_until_ms = l4_now_ms(f) + NET_HOP_MS;
+    if (!net_hop_find(f->net, &s->in.remote, &s->hop))
+        return false;
+    s->flags |= L4_F_HAS_HOP;
+    return true;
+}
+
+/* A configuration may have taken an address of ours away. */
+static bool is_still_ours(struct l4_fwd *f, const struct l4_flow *flow)
+{
+    return net_is_local(f->net, &flow->sides[L4_CLIENT].in.local) &&
+           net_is_local(f->net, &flow->sides[L4_SERVER].in.local);
+}
+
+/* The longest packet on the way to a side. */
+static uint16_t mtu_to(struct l4_fwd *f, const struct l4_side *s)
+{
+    struct net_path path;
+    if ((s->flags & L4_F_HAS_HOP) != 0)
+        return net_hop_mtu(f->net, s->hop.interface);
+    return net_path_find(f->net, &s->in.remote, &path) ? path.mtu : UINT16_MAX;
+}
+
+/* The header of IP at that side. */
+static uint32_t header_bytes(const struct l4_side *s)
+{
+    return ip_addr_is_v4(&s->in.remote) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
+}
+
+void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
+                     uint16_t mtu, uint32_t seq)
+{
+    const struct l4_side *s = &flow->sides[from];
+    uint32_t there = header_bytes(&flow->sides[!from]), here = header_bytes(s);
+    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
+                               .mtu = (uint16_t)(mtu - there + here),
+                               .local = s->in.local,
+                               .remote = s->in.remote,
+                               .local_port = s->in.local_port,
+                               .remote_port = s->in.remote_port,
+                               .seq = seq};
+    net_icmp_error_output(f->net, &e, flow->proto);
+}
+
+/* The four bytes behind the ports: of TCP the sequence number. */
+static uint32_t word_of(const struct rte_mbuf *m, uint32_t l4_at)
+{
+    be32_t word = *rte_pktmbuf_mtod_offset(m, const be32_t *, l4_at + 4);
+    return be32_host(word);
+}
+
+/* Counts a packet that came in, and its bytes. */
+static void note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, uint32_t bytes,
+                 uint8_t tcp_flags)
+{
+    flow->sides[from].bytes += bytes;
+    stat_add(f->core, from == L4_CLIENT ? STAT_l4_bytes_up : STAT_l4_bytes_down, bytes);
+    l4_flow_note(flow, from, tcp_flags);
+}
+
+/* It has its new headers, from IP on. */
+static void send(struct l4_fwd *f, struct l4_side *to, struct rte_mbuf *m)
+{
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
+    stat_inc(f->core, STAT_l4_tx);
+    if ((to->flags & L4_F_HAS_HOP) != 0)
+        net_hop_output(f->net, &to->hop, ip_addr_is_v4(&to->in.remote), m);
+    else
+        net_forward(f->net, &to->in.remote, m);
+}
+
+/* May the packet be cut to fit? */
+static bool may_be_cut(const struct rte_mbuf *m, const struct net_plain *at)
+{
+    const struct wire_ip4 *ip = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at);
+    return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
+}
+
+void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+                const struct net_plain *at)
+{
+    struct l4_side *to = &flow->sides[!from];
+    bool is_tcp = flow->proto == IPPROTO_NUM_TCP;
+    if (__builtin_expect(!has_hop(f, to), 0)) {
+        if (!is_still_ours(f, flow)) {
+            l4_flow_end(flow, STAT_l4_end_gone);
+            l4_drop(f, m, STAT_l4_drop_no_way);
+            return;
+        }
+        find_hop(f, to);
+    }
+    uint32_t bytes = at->packet_bytes - (uint32_t)(at->l4_at - at->l3_at) + header_bytes(to);
+    uint16_t mtu = mtu_to(f, to);
+    if (__builtin_expect(bytes > mtu, 0)) {
+        if (may_be_cut(m, at)) {
+            uint8_t tos = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at)->tos;
+            net_plain_strip(m, at);
+            rte_pktmbuf_adj(m, sizeof(struct wire_ip4));
+            l4_forward_upper(f, flow, from, m, tos);
+            return;
+        }
+        l4_tell_too_big(f, flow, from, mtu, is_tcp ? word_of(m, at->l4_at) : 0);
+        l4_drop(f, m, STAT_l4_drop_too_big);
+        return;
+    }
+    uint8_t flags =
+        is_tcp ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags : 0;
+    net_plain_strip(m, at);
+    enum stat_id fault = l4_rewrite(flow, from, m, at);
+    if (fault != STAT_COUNT) {
+        l4_drop(f, m, fault);
+        return;
+    }
+    note(f, flow, from, at->packet_bytes, flags);
+    send(f, to, m);
+}
+
+void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                      struct rte_mbuf *m, uint8_t tos)
+{
+    struct l4_side *to = &flow->sides[!from];
+    bool is_tcp = flow->proto == IPPROTO_NUM_TCP;
+    if (!is_still_ours(f, flow)) {
+        l4_flow_end(flow, STAT_l4_end_gone);
+        l4_drop(f, m, STAT_l4_drop_no_way);
+        return;
+    }
+    if (!has_hop(f, to))
+        find_hop(f, to);
+    uint16_t mtu = mtu_to(f, to);
+    bool is_too_big = m->pkt_len + header_bytes(to) > mtu;
+    uint8_t flags = is_tcp ? rte_pktmbuf_mtod(m, const struct tcp_wire *)->flags : 0;
+    note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
+    l4_rewrite_upper(flow, from, m);
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    stat_inc(f->core, STAT_l4_tx);
+    const struct flow_tuple *out = &to->in;
+    if (is_too_big)
+        net_output_pieces(f->net, m, &out->local, &out->remote, flow->proto, tos);
+    else
+        net_output(f->net, m, &out->local, &out->remote, flow->proto, tos, 0);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets in fragments (RFC 791, section 3.2; RFC 8200, section 4.5): of what is passed on and is
+ * longer than its way, because it came in fragments, too. Nothing of our own is ever cut. Copied,
+ * piece by piece: it is rare, and the pieces need headers in front. Owner: struct net. Thread: the
+ * worker. Bound: a packet has 64 KB, and a piece NET_PIECE_BYTES_MIN.
+ */
+#include "base/assert.h"
+#include "net/cksum.h"
+#include "net/forward.h"
+#include "net/net_priv.h"
+
+#include <string.h>
+
+/* Of what packet the pieces are. */
+struct whole {
+    const struct rte_mbuf *m;
+    const struct ip_addr *src;
+    const struct ip_addr *dst;
+    uint32_t id;
+    uint8_t proto;
+    uint8_t tos;
+};
+
+/* Where a piece lies in it. */
+struct piece {
+    uint32_t at;
+    uint32_t bytes;
+    bool has_more;
+};
+
+static void put_header4(uint8_t *to, const struct whole *w, const struct piece *p, uint8_t hops)
+{
+    struct wire_ip4 *ip = (void *)to;
+    uint32_t more = p->has_more ? IP4_MORE_FRAGMENTS : 0;
+    *ip = (struct wire_ip4){.version_ihl = 0x45,
+                            .tos = w->tos,
+                            .total_bytes = be16((uint16_t)(p->bytes + sizeof(*ip))),
+                            .id = be16((uint16_t)w->id),
+                            .fragment = be16((uint16_t)(more | p->at / 8)),
+                            .ttl = hops,
+                            .proto = w->proto};
+    memcpy(ip->src, &w->src->bytes[12], 4);
+    memcpy(ip->dst, &w->dst->bytes[12], 4);
+    ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
+}
+
+static void put_header6(uint8_t *to, const struct whole *w, const struct piece *p, uint8_t hops)
+{
+    struct wire_ip6 *ip = (void *)to;
+    struct wire_ip6_fragment *fragment = (void *)(to + sizeof(*ip));
+    uint32_t more = p->has_more ? IP6_FRAGMENT_MORE : 0;
+    *ip = (struct wire_ip6){.version_class_flow = be32(6u << 28 | (uint32_t)w->tos << 20),
+                            .payload_bytes = be16((uint16_t)(p->bytes + sizeof(*fragment))),
+                            .next = IPPROTO_NUM_FRAGMENT,
+                            .hop_limit = hops};
+    memcpy(ip->src, w->src->bytes, 16);
+    memcpy(ip->dst, w->dst->bytes, 16);
+    *fragment = (struct wire_ip6_fragment){
+        .next = w->proto, .offset_more = be16((uint16_t)(p->at | more)), .id = be32(w->id)};
+}
+
+static uint32_t header_bytes(const struct whole *w)
+{
+    return ip_addr_is_v4(w->dst)
+               ? (uint32_t)sizeof(struct wire_ip4)
+               : (uint32_t)(sizeof(struct wire_ip6) + sizeof(struct wire_ip6_fragment));
+}
+
+/* False: no mbuf, counted. */
+static bool send_piece(struct net *n, const struct whole *w, const struct piece *p)
+{
+    uint32_t header = header_bytes(w);
+    void *body;
+    struct rte_mbuf *m = output_new(n, header + p->bytes, &body);
+    if (m == NULL)
+        return false;
+    uint8_t *to = body;
+    if (ip_addr_is_v4(w->dst))
+        put_header4(to, w, p, n->hop_limit);
+    else
+        put_header6(to, w, p, n->hop_limit);
+    const void *from = rte_pktmbuf_read(w->m, p->at, p->bytes, to + header);
+    ASSERT(from != NULL);
+    if (from != to + header)
+        memcpy(to + header, from, p->bytes);
+    stat_inc(n->core, STAT_net_tx_pieces);
+    net_forward(n, w->dst, m);
+    return true;
+}
+
+void net_output_pieces(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
+                       const struct ip_addr *dst, uint8_t proto, uint8_t tos)
+{
+    struct net_path path;
+    struct whole w = {m, src, dst, (uint32_t)rng_next(&n->core->rng), proto, tos};
+    if (!net_path_find(n, dst, &path) || ip_addr_is_v4(src) != ip_addr_is_v4(dst)) {
+        net_drop(n, m, STAT_net_drop_tx_no_route);
+        return;
+    }
+    uint32_t room = path.mtu < MBUF_DATA_BYTES ? path.mtu : MBUF_DATA_BYTES;
+    uint32_t step = room > header_bytes(&w) ? (room - header_bytes(&w)) & ~7u : 0;
+    if (step < NET_PIECE_BYTES_MIN) {
+        net_drop(n, m, STAT_net_drop_tx_too_big);
+        return;
+    }
+    for (uint32_t at = 0; at < m->pkt_len; at += step) {
+        uint32_t left = m->pkt_len - at;
+        struct piece p = {at, left < step ? left : step, left > step};
+        if (!send_piece(n, &w, &p))
+            break; /* without one the others are good for nothing */
+    }
+    stat_inc(n->core, STAT_net_tx_cut);
+    rte_pktmbuf_free(m);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See box.h. */
+#include "box.h"
+
+#include "abi/image_check.h"
+#include "base/assert.h"
+#include "base/container.h"
+#include "compile/image_builder.h"
+#include "core/endpoint_table.h"
+#include "core/generation.h"
+#include "core/port_setup.h"
+#include "core/rcu.h"
+#include "drivers/net/mem.h"
+#include "unit_eal.h"
+
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME "box"
+
+static struct rte_mempool *mbufs;
+static struct port_setup port;
+static struct port_hub *hub;
+static struct rcu *rcu;
+static struct generation_set *generations;
+static struct endpoint_table *endpoints;
+static struct stats_worker *stats;
+static uint64_t number, version;
+static struct box box;
+
+static void release(void *owner, const void *image, size_t length, void *companion)
+{
+    free((void *)(uintptr_t)image);
+}
+
+static void add_network(struct image_builder *b)
+{
+    static const struct {
+        const char *addr;
+        uint8_t prefix_len;
+        uint8_t is_vip;
+    } addresses[] = {{OURS4, 120, 0}, {OURS6, 64, 0}, {VIP4, 128, 1}, {VIP6, 128, 1}};
+    REQUIRE(image_builder_interface(b, "p0", 0, 0, 0) == 0);
+    for (unsigned i = 0; i < array_len(addresses); i++) {
+        struct image_address a = {addr_of(addresses[i].addr), addresses[i].prefix_len,
+                                  addresses[i].is_vip, 0};
+        REQUIRE(image_builder_address(b, &a) == 0);
+    }
+}
+
+/* A route of a kind on a listener of its own. */
+static void add_route(struct image_builder *b, enum image_route_kind kind,
+                      enum image_protocol protocol, const char *name, bool has_route)
+{
+    uint32_t listener = image_builder_listener(b, name, "", protocol, PORT);
+    struct ip_addr vips[] = {addr_of(VIP4), addr_of(VIP6)};
+    for (unsigned i = 0; i < array_len(vips); i++)
+        REQUIRE(image_builder_bind(b, &vips[i], PORT, listener) == 0);
+    if (!has_route)
+        return;
+    REQUIRE(image_builder_route_of(b, kind, name, 5) == 0);
+    uint32_t rule = image_builder_rule(b, 0);
+    REQUIRE(rule != IMAGE_NONE);
+    REQUIRE(image_builder_backend(b, "ns/svc:53", GROUP, 1) == 0);
+    struct image_match_spec match = {.path_kind = IMAGE_PATH_PREFIX, .path = "/"};
+    REQUIRE(image_builder_match(b, &match) == 0);
+    REQUIRE(image_builder_attach(b, listener, "") == 0);
+}
+
+void box_set_route(struct box *b, bool has_route)
+{
+    void *image;
+    size_t len;
+    struct image_builder *builder = image_builder_new();
+    static const struct image_balance_spec hashed = {.way = IMAGE_BALANCING_MAGLEV,
+                                                     .hash_key = IMAGE_HASH_KEY_CLIENT};
+    add_network(builder);
+    REQUIRE(image_builder_group_forwarding(builder, GROUP, b->forwarding) == 0);
+    REQUIRE(image_builder_group_balancing(builder, GROUP, &hashed) == 0);
+    add_route(builder, IMAGE_ROUTE_TCP, IMAGE_PROTOCOL_TCP, "ns/a-tcp", has_route);
+    add_route(builder, IMAGE_ROUTE_UDP, IMAGE_PROTOCOL_UDP, "ns/b-udp", has_route);
+    REQUIRE(image_builder_finish(builder, ++number, &image, &len) == 0);
+    image_builder_free(builder);
+    CHECK_EQ(image_check(image, len, NULL), IMAGE_FAULT_OK);
+    REQUIRE(generation_publish(generations, image, len, NULL));
+    box_wait_ms(b, 1);
+}
+
+void box_set_endpoints(struct box *b, const char *const *texts)
+{
+    struct {
+        struct endpoint_record record;
+        struct endpoint list[8];
+    } r = {.record = {.group = GROUP, .version = ++version, .flags = ENDPOINT_RECORD_HASHED}};
+    for (; *texts != NULL; texts++)
+        r.list[r.record.count++] = (struct endpoint){.addr = addr_of(*texts),
+                                                     .port = 5353,
+                                                     .weight = 1,
+                                                     .flags = ENDPOINT_READY | ENDPOINT_SERVING};
+    r.record.checksum = endpoints_checksum(r.list, r.record.count);
+    enum endpoints_fault fault;
+    REQUIRE(endpoint_table_put(endpoints, &r.record, b->now_us, &fault));
+}
+
+static void start(void)
+{
+    if (mbufs != NULL)
+        return;
+    unit_eal_init();
+    mbufs = unit_mbufs_new(8191);
+    stats = aligned_alloc(64, sizeof(*stats));
+    ASSERT(mbufs != NULL && stats != NULL);
+}
+
+struct box *box_up_with(uint64_t secret, const char *const *texts,
+                        void (*change)(struct l4_config *config))
+{
+    struct net_fault fault;
+    start();
+    memset(stats, 0, sizeof(*stats));
+    box = (struct box){.now_us = 1000000, .forwarding = IMAGE_FORWARDING_NAT};
+    REQUIRE(mem_port_open(NAME, 0, 1, 1, mbufs, &port, &fault));
+    port.info.mac = mac_of(BOX_MAC);
+    spread_init(&port.spread, 1);
+    hub = port_hub_new(&port, 1, 1);
+    rcu = rcu_new(1);
+    generations = generation_set_new(1, release, NULL);
+    endpoints = endpoint_table_new(rcu);
+    struct worker_config config = {.core = {.now_us = box.now_us,
+                                            .workers = 1,
+                                            .socket = -1,
+                                            .mbufs = mbufs,
+                                            .stats = stats,
+                                            .rng_seed = secret,
+                                            .hash_key = {secret, 1}},
+                                   .ports = hub,
+                                   .generations = generations,
+                                   .endpoints = endpoints,
+                                   .rcu = rcu};
+    worker_config_default(&config, 64, 8191, 1);
+    config.probe = NET_PROBE_NONE;
+    if (change != NULL)
+        change(&config.l4);
+    box.worker = worker_new(&config);
+    REQUIRE(box.worker != NULL);
+    box_set_endpoints(&box, texts);
+    box_set_route(&box, true);
+    box_wait_ms(&box, 3000); /* addresses are announced */
+    box_forget(&box);
+    return &box;
+}
+
+struct box *box_up(uint64_t secret, const char *const *texts)
+{
+    return box_up_with(secret, texts, NULL);
+}
+
+/* Flows and packets: every one ended once. */
+static void check_books(void)
+{
+    const uint64_t *c = stats->counters;
+    uint64_t ended = 0, dropped = 0;
+    for (unsigned id = STAT_l4_end_idle; id <= STAT_l4_end_gone; id++)
+        ended += c[id];
+    for (unsigned id = STAT_l4_drop_rate; id <= STAT_l4_drop_broken; id++)
+        dropped += c[id];
+    CHECK_EQ(c[STAT_l4_opened_tcp] + c[STAT_l4_opened_udp], ended);
+    CHECK_EQ(c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow], c[STAT_l4_tx] + dropped);
+    CHECK_EQ(c[STAT_l4_flows_now], 0);
+}
+
+void box_down(struct box *b)
+{
+    worker_free(b->worker);
+    check_books();
+    box_forget(b);
+    generation_set_free(generations);
+    endpoint_table_free(endpoints);
+    rcu_free(rcu);
+    port_hub_free(hub);
+    mem_port_close(NAME, &port);
+    CHECK_EQ(rte_mempool_in_use_count(mbufs), 0);
+}
+
+uint64_t box_stat(const struct box *b, enum stat_id id)
+{
+    return stats->counters[id];
+}
+
+static void send_frame(const struct packet *p)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(mbufs);
+    ASSERT(m != NULL && p->len <= rte_pktmbuf_tailroom(m));
+    memcpy(rte_pktmbuf_append(m, (uint16_t)p->len), p->bytes, p->len);
+    bool is_sent = mem_world_send(NAME, 0, m);
+    ASSERT(is_sent);
+}
+
+/* Everybody answers who is asked for: all that is not the box's. */
+static bool answer_neighbour(const uint8_t *frame)
+{
+    char text[2][IP_ADDR_TEXT_MAX];
+    if (frame[12] == 0x08 && frame[13] == 0x06) {
+        struct ip_addr sender = ip_addr_from_v4(frame + 28), target = ip_addr_from_v4(frame + 38);
+        struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+        if (ip_addr_eq(&sender, &target) || ip_addr_is_v4(&target) == false)
+            return true;
+        packet_arp(&p, 2, PEER_MAC, ip_addr_format(&target, text[0]),
+                   ip_addr_format(&sender, text[1]));
+        packet_close(&p);
+        send_frame(&p);
+        return true;
+    }
+    if (frame[12] != 0x86 || frame[20] != 58)
+        return false;
+    const uint8_t *icmp = frame + 14 + 40;
+    if (icmp[0] == 135) {
+        struct ip_addr sender = ip_addr_from_v6(frame + 22), target = ip_addr_from_v6(icmp + 8);
+        struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+        packet_ip6(&p, ip_addr_format(&target, text[0]), ip_addr_format(&sender, text[1]), 255);
+        packet_nd(&p, 136, 0x60000000u, ip_addr_format(&target, text[0]), PEER_MAC);
+        packet_close(&p);
+        send_frame(&p);
+    }
+    return icmp[0] >= 130 && icmp[0] <= 143;
+}
+
+static void look(struct seen *s, const struct rte_mbuf *m)
+{
+    *s = (struct seen){0};
+    const uint8_t *frame = rte_pktmbuf_read(m, 0, m->pkt_len, s->frame);
+    if (frame != s->frame)
+        memcpy(s->frame, frame, m->pkt_len);
+    const uint8_t *ip = s->frame + 14;
+    bool is_ip4 = s->frame[12] == 0x08;
+    bool is_ip_good = true;
+    if (is_ip4) {
+        const struct rte_ipv4_hdr *h = (const void *)ip;
+        s->src = ip_addr_from_v4(&h->src_addr);
+        s->dst = ip_addr_from_v4(&h->dst_addr);
+        s->proto = h->next_proto_id;
+        s->hop_limit = h->time_to_live;
+        s->ip_bytes = rte_be_to_cpu_16(h->total_length);
+        s->is_fragment = (rte_be_to_cpu_16(h->fragment_offset) & 0x3fff) != 0;
+        is_ip_good = rte_raw_cksum(h, sizeof(*h)) == 0xffff;
+        s->upper = ip + sizeof(*h);
+    } else {
+        const struct rte_ipv6_hdr *h = (const void *)ip;
+        s->src = ip_addr_from_v6(&h->src_addr);
+        s->dst = ip_addr_from_v6(&h->dst_addr);
+        s->proto = h->proto;
+        s->hop_limit = h->hop_limits;
+        s->ip_bytes = rte_be_to_cpu_16(h->payload_len) + (unsigned)sizeof(*h);
+        s->is_fragment = h->proto == 44;
+        s->upper = ip + sizeof(*h);
+    }
+    s->upper_bytes = (unsigned)(ip + s->ip_bytes - s->upper);
+    if (s->is_fragment)
+        return;
+    s->src_port = (uint16_t)(s->upper[0] << 8 | s->upper[1]);
+    s->dst_port = (uint16_t)(s->upper[2] << 8 | s->upper[3]);
+    s->tcp_flags = s->proto == 6 ? s->upper[13] : 0;
+    if (s->proto != 6 && s->proto != 17)
+        return;
+    s->is_cksum_good =
+        is_ip_good && (is_ip4 ? rte_ipv4_udptcp_cksum_verify((const void *)ip, s->upper) == 0
+                              : rte_ipv6_udptcp_cksum_verify((const void *)ip, s->upper) == 0);
+}
+
+static void receive(struct box *b)
+{
+    struct rte_mbuf *m;
+    while (mem_world_receive(NAME, 0, &m, 1) == 1) {
+        uint8_t frame[128];
+        const uint8_t *head = rte_pktmbuf_read(m, 0, RTE_MIN(m->pkt_len, 86u), frame);
+        if (!answer_neighbour(head) && b->n_seen < array_len(b->seen))
+            look(&b->seen[b->n_seen++], m);
+        rte_pktmbuf_free(m);
+    }
+}
+
+static void run(struct box *b)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        worker_poll(b->worker, b->now_us);
+        receive(b);
+    }
+    generation_set_reap(generations);
+    endpoint_table_reap(endpoints);
+}
+
+void box_give(struct box *b, const struct packet *p)
+{
+    send_frame(p);
+    run(b);
+}
+
+void box_wait_ms(struct box *b, uint64_t ms)
+{
+    for (uint64_t end_us = b->now_us + ms * 1000; b->now_us < end_us;) {
+        uint64_t next = worker_next_us(b->worker);
+        b->now_us = next > b->now_us && next < end_us ? next : b->now_us + 1000;
+        run(b);
+    }
+}
+
+void box_forget(struct box *b)
+{
+    b->n_seen = 0;
+}
+
+/* Up to the transport's header. */
+static struct packet begin(const char *src, const char *dst, uint8_t proto)
+{
+    struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+    struct ip_addr a = addr_of(src);
+    if (ip_addr_is_v4(&a))
+        packet_ip4(&p, src, dst, proto);
+    else
+        packet_ip6(&p, src, dst, 64);
+    return p;
+}
+
+struct packet datagram(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                       const char *text)
+{
+    struct packet p = begin(src, dst, 17);
+    packet_udp(&p, src_port, dst_port, text, (unsigned)strlen(text));
+    packet_close(&p);
+    return p;
+}
+
+struct packet segment(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                      uint8_t flags, const char *text)
+{
+    struct packet p = begin(src, dst, 6);
+    packet_tcp(&p, src_port, dst_port, text);
+    p.bytes[p.l4_at + 13] = flags;
+    packet_close(&p);
+    return p;
+}
+
+struct packet answer_to(const struct seen *s, uint8_t tcp_flags, const char *text)
+{
+    char from[IP_ADDR_TEXT_MAX], to[IP_ADDR_TEXT_MAX];
+    ip_addr_format(&s->dst, from);
+    ip_addr_format(&s->src, to);
+    return s->proto == 17 ? datagram(from, s->dst_port, to, s->src_port, text)
+                          : segment(from, s->dst_port, to, s->src_port, tcp_flags, text);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker on one memory port, and whoever is around it on that link: neighbours that answer for
+ * every address which is not the box's. It forwards TCP and UDP port 53 of two VIPs to group 1.
+ */
+#pragma once
+
+#include "abi/stats.h"
+#include "l4/l4.h"
+#include "packet.h"
+#include "unit.h"
+#include "worker.h"
+
+#define BOX_MAC "02:00:00:00:00:00" /* of a mem port */
+#define PEER_MAC "02:00:00:00:00:99"
+#define OURS4 "198.18.0.1"
+#define OURS6 "2001:db8::1"
+#define VIP4 "198.18.0.80"
+#define VIP6 "2001:db8::80"
+#define CLIENT4 "198.18.0.10"
+#define CLIENT6 "2001:db8::10"
+#define BACK4 "198.18.0.201"
+#define BACK4B "198.18.0.202"
+#define BACK6 "2001:db8::201"
+#define PORT 53
+#define GROUP 1u
+
+/* A frame that the box sent, taken apart. */
+struct seen {
+    struct ip_addr src;
+    struct ip_addr dst;
+    uint16_t src_port;
+    uint16_t dst_port;
+    uint8_t proto;
+    uint8_t hop_limit;
+    uint8_t tcp_flags;
+    bool is_fragment;
+    bool is_cksum_good; /* IP's and the one above */
+    unsigned ip_bytes;
+    const uint8_t *upper; /* TCP, UDP or ICMP header */
+    unsigned upper_bytes;
+    uint8_t frame[2048];
+};
+
+struct box {
+    struct worker *worker;
+    uint64_t now_us;
+    unsigned n_seen;
+    struct seen seen[64];
+    enum image_forwarding forwarding;
+};
+
+/* A box with these endpoints in its group (texts, NULL at the end), and a secret of its own. */
+struct box *box_up(uint64_t secret, const char *const *endpoints);
+
+/* The same with other sizes and times. */
+struct box *box_up_with(uint64_t secret, const char *const *endpoints,
+                        void (*change)(struct l4_config *config));
+
+/* Ends it; everything was given back, and the books are right. */
+void box_down(struct box *b);
+
+/* The group has these endpoints now. */
+void box_set_endpoints(struct box *b, const char *const *endpoints);
+
+/* An image without the route, or with it. */
+void box_set_route(struct box *b, bool has_route);
+
+/* Gives the box a frame, closed, and runs it until it is quiet. */
+void box_give(struct box *b, const struct packet *p);
+
+/* Time goes by. */
+void box_wait_ms(struct box *b, uint64_t ms);
+
+/* What was sent is forgotten. */
+void box_forget(struct box *b);
+
+/* A counter. */
+uint64_t box_stat(const struct box *b, enum stat_id id);
+
+/* A datagram from one end to another. */
+struct packet datagram(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                       const char *text);
+
+/* A segment with these flags. */
+struct packet segment(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                      uint8_t flags, const char *text);
+
+/* The answer to what was seen, from where it went. */
+struct packet answer_to(const struct seen *s, uint8_t tcp_flags, const char *text);
