@@ -172,8 +172,8 @@ void l4_open_again(struct l4_fwd *f, struct l4_flow *flow);
 uint16_t l4_cksum_delta(const struct flow_tuple *from, const struct flow_tuple *to);
 
 /* l4_rewrite.c: `m` begins with its IP header, of which `at` says the rest; gives it the ends of
- * the other side, one hop less, and new checksums. The IP header may become another family's. Returns
- * the counter against it, and `m` is half changed; STAT_COUNT: none. */
+ * the other side, one hop less, and new checksums. The IP header may become another family's.
+ * Returns the counter against it, and `m` is half changed; STAT_COUNT: none. */
 enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
                         const struct net_plain *at);
 
