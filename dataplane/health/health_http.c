@@ -249,7 +249,7 @@ bool health_http_begin(struct health *h, struct health_check *c, struct stream *
     c->session = h2_connect(h->h2, stream, is_tls, &session_ops, c);
     if (c->session == NULL)
         return false;
-    struct stream *s = h2_open(c->session);
+    struct stream *s = h2_open(c->session, false);
     ASSERT(s != NULL); /* there are as many as sessions */
     http_client_carry(&c->http, s, &h2_carrier, &h->env, &check_ops, h, false);
     return true;

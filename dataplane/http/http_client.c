@@ -293,7 +293,7 @@ void http_client_end_request(struct http_client *c)
 {
     ASSERT(c->phase == HTTP_CLIENT_ASKING);
     http_body_out_end(&c->out, c->stream);
-    if (c->carrier != NULL)
+    if (c->carrier != NULL && !c->is_switch_asked) /* that one may yet have much to say */
         stream_shutdown(c->stream);
 }
 

@@ -103,11 +103,19 @@ struct h2_session *h2_connect(struct h2 *h, struct stream *lower, bool is_tls,
                               const struct h2_session_ops *ops, void *owner);
 
 /* Of a client: a stream for one request. NULL: there is no memory. STREAM_WRITABLE comes when the
- * session is open, if it is not (h2_session_is_open()). */
-struct stream *h2_open(struct h2_session *s);
+ * session is open, if it is not (h2_session_is_open()). `is_connect`: the request will be one for
+ * WebSocket, and STREAM_WRITABLE comes when the peer has said whether it takes them
+ * (h2_session_has_settings()). */
+struct stream *h2_open(struct h2_session *s, bool is_connect);
 
 /* Is its lower stream established? */
 bool h2_session_is_open(const struct h2_session *s);
+
+/* Of a client: is it open, and did the peer's settings come? */
+bool h2_session_has_settings(const struct h2_session *s);
+
+/* Of a client: does the peer take requests for WebSocket (RFC 8441, section 3)? */
+bool h2_session_takes_connect(const struct h2_session *s);
 
 /* Of a client: can one more request go by it now? Not when it is at the peer's limit of streams,
  * or says goodbye. */

@@ -58,9 +58,9 @@ static struct slice digits(uint64_t v, char text[20])
 }
 
 /* Sent now if nothing is to follow at once; else with that, or in the loop's next step. */
-static void go(struct h2_stream *x, bool is_end)
+static void go(struct h2_stream *x, bool is_alone)
 {
-    if (is_end)
+    if (is_alone)
         h2_session_run(x->session);
     else
         h2_session_schedule(x->session);
@@ -122,6 +122,19 @@ static bool submit_request(struct h2_stream *x, const struct fields *f, bool is_
     return true;
 }
 
+/* The fields of a request but the pseudo ones; `length` has to stay. */
+static void add_request_fields(struct fields *f, const struct http_request *r, char length[20])
+{
+    for (uint32_t i = 0; i < r->n_fields; i++) { /* the key is HTTP/1.1's (RFC 8441, section 5) */
+        if (!r->is_upgrade || !slice_eq_nocase(r->fields[i].name, SLICE_LIT("sec-websocket-key")))
+            add_all(f, &r->fields[i], 1);
+    }
+    if (!r->is_upgrade)
+        add(f, SLICE_LIT("te"), SLICE_LIT("trailers"), 0); /* we pass them on */
+    if (r->body == HTTP_BODY_LENGTH)
+        add(f, SLICE_LIT("content-length"), digits(r->length, length), 0);
+}
+
 static bool send_request(struct stream *stream, const struct http_request *r)
 {
     struct h2_stream *x = h2_stream_of(stream);
@@ -130,7 +143,7 @@ static bool send_request(struct stream *stream, const struct http_request *r)
     struct fields f;
     fields_init(&f);
     size_t path_len = r->path.len + (r->has_query ? 1 + r->query.len : 0);
-    ASSERT(!r->is_upgrade && x->id == 0);
+    ASSERT(r->is_upgrade == x->is_connect && x->id == 0);
     if (path_len > sizeof(path) || x->is_closed)
         return false;
     if (r->preface.len > 0 && !h2_session_put_preface(x->session, r->preface))
@@ -142,18 +155,17 @@ static bool send_request(struct stream *stream, const struct http_request *r)
         if (r->query.len > 0)
             memcpy(path + r->path.len + 1, r->query.ptr, r->query.len);
     }
-    add(&f, SLICE_LIT(":method"), r->method, 0);
+    add(&f, SLICE_LIT(":method"), r->is_upgrade ? SLICE_LIT("CONNECT") : r->method, 0);
+    if (r->is_upgrade)
+        add(&f, SLICE_LIT(":protocol"), SLICE_LIT("websocket"), 0);
     add(&f, SLICE_LIT(":scheme"), x->session->is_tls ? SLICE_LIT("https") : SLICE_LIT("http"), 0);
     add(&f, SLICE_LIT(":authority"), r->authority, 0);
     add(&f, SLICE_LIT(":path"), slice_of(path, path_len), 0);
-    add_all(&f, r->fields, r->n_fields);
-    add(&f, SLICE_LIT("te"), SLICE_LIT("trailers"), 0); /* we pass them on */
-    if (r->body == HTTP_BODY_LENGTH)
-        add(&f, SLICE_LIT("content-length"), digits(r->length, length), 0);
-    bool is_end = r->body == HTTP_BODY_NONE;
+    add_request_fields(&f, r, length);
+    bool is_end = r->body == HTTP_BODY_NONE && !r->is_upgrade;
     if (f.is_full || !submit_request(x, &f, is_end))
         return false;
-    go(x, is_end);
+    go(x, r->body == HTTP_BODY_NONE);
     return true;
 }
 

@@ -234,7 +234,8 @@ enum http_fault h2_compose_request(struct http_head_buf *buf, const uint8_t key[
     return fault != HTTP_FAULT_none ? fault : replace(buf, &t);
 }
 
-enum http_fault h2_compose_response(struct http_head_buf *buf)
+/* RFC 8441, section 5: to a request for WebSocket any 2xx is what 101 is in HTTP/1.1. */
+enum http_fault h2_compose_response(struct http_head_buf *buf, bool is_connect)
 {
     struct pseudo p;
     struct h1_text t;
@@ -242,9 +243,10 @@ enum http_fault h2_compose_response(struct http_head_buf *buf)
     find_pseudo(buf, &p);
     if (!is_word(p.status))
         return HTTP_FAULT_status_line;
+    bool is_consent = is_connect && p.status.ptr[0] == '2';
     h1_text_put(&t, SLICE_LIT("HTTP/1.1 "));
-    h1_text_put(&t, p.status);
-    h1_text_put(&t, SLICE_LIT(" \r\n"));
+    h1_text_put(&t, is_consent ? SLICE_LIT("101") : p.status);
+    h1_text_put(&t, is_consent ? SLICE_LIT(" \r\n" H1_UPGRADE) : SLICE_LIT(" \r\n"));
     enum http_fault fault = put_fields(&t, buf);
     return fault != HTTP_FAULT_none ? fault : replace(buf, &t);
 }

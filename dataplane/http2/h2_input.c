@@ -10,6 +10,8 @@
 #include "base/minmax.h"
 #include "http2/h2_priv.h"
 
+#include <string.h>
+
 static struct h2_stream *stream_by_id(nghttp2_session *ng, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(ng, id);
@@ -178,7 +180,7 @@ static void take_response(struct h2_session *s, struct h2_stream *x, struct http
 {
     enum http_fault fault = s->partial.fault;
     if (fault == HTTP_FAULT_none)
-        fault = x->head == NULL ? h2_compose_response(buf) : HTTP_FAULT_status_line;
+        fault = x->head == NULL ? h2_compose_response(buf, x->is_connect) : HTTP_FAULT_status_line;
     if (fault != HTTP_FAULT_none) {
         s->h2->http->on_fault(s->h2->http->owner, fault, true);
         h2_put_head(s->h2, &buf);
@@ -186,7 +188,8 @@ static void take_response(struct h2_session *s, struct h2_stream *x, struct http
         return;
     }
     s->has_answered = true;
-    x->is_final_head = buf->bytes[sizeof("HTTP/1.1 ") - 1] != '1';
+    const uint8_t *status = buf->bytes + sizeof("HTTP/1.1 ") - 1;
+    x->is_final_head = status[0] != '1' || (x->is_connect && memcmp(status, "101", 3) == 0);
     x->head = buf;
     h2_stream_tell(x, STREAM_READABLE);
 }
@@ -223,6 +226,20 @@ static void on_end_stream(struct h2_stream *x)
     h2_stream_tell(x, STREAM_READABLE);
 }
 
+/* Requests that have to know what the peer takes can go. */
+static void take_settings(struct h2_session *s)
+{
+    s->is_wake_due = true;
+    if (s->is_server || s->has_settings)
+        return;
+    s->has_settings = true;
+    LIST_EACH (it, &s->streams) {
+        struct h2_stream *x = container_of(it, struct h2_stream, link);
+        if (x->is_connect)
+            h2_stream_tell(x, STREAM_WRITABLE);
+    }
+}
+
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
@@ -239,8 +256,11 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         x = stream_by_id(ng, frame->hd.stream_id);
         break;
     case NGHTTP2_WINDOW_UPDATE:
-    case NGHTTP2_SETTINGS:
         s->is_wake_due = true;
+        return 0;
+    case NGHTTP2_SETTINGS:
+        if (!is_ack)
+            take_settings(s);
         return 0;
     case NGHTTP2_PING:
         if (is_ack)

@@ -73,6 +73,7 @@ struct h2_stream {
     uint64_t left;         /* has_length: of the body, to be sent */
     enum http_fault fault; /* of a new request */
     bool is_new;           /* a request that its owner has not heard of */
+    bool is_connect;       /* a client's, for WebSocket (RFC 8441) */
     bool has_length;
     bool is_final_head; /* came: what comes next are trailers */
     bool is_head_end;   /* no body follows `head` */
@@ -156,6 +157,7 @@ struct h2_session {
     bool is_ending;    /* all is said; see h2_end.c */
     bool is_lingering; /* ... and the client's end awaited */
     bool has_answered;
+    bool has_settings; /* of a client: the peer's came */
     bool is_phase_due; /* there was a stream, which may have gone before the phase was told */
     bool is_wake_due;  /* there may be room for those that want some */
     bool is_close_owed;
@@ -208,8 +210,8 @@ size_t h2_room(const struct h2_session *s);
 bool h2_partial_add(struct h2_partial *p, struct slice name, struct slice value);
 /* Turns a request's fields into text for http_parse_request(). `key`: 16 random bytes. */
 enum http_fault h2_compose_request(struct http_head_buf *buf, const uint8_t key[16]);
-/* The same for http_parse_response(). */
-enum http_fault h2_compose_response(struct http_head_buf *buf);
+/* The same for http_parse_response(). `is_connect`: it answers a request for WebSocket. */
+enum http_fault h2_compose_response(struct http_head_buf *buf, bool is_connect);
 /* The next field of a head as it came, from *at on; false: there is none. */
 bool h2_partial_next(const struct http_head_buf *buf, uint32_t *at, struct slice *name,
                      struct slice *value);

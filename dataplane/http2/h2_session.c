@@ -176,8 +176,11 @@ static void on_lower_end(struct h2_session *s)
 static void on_open(struct h2_session *s)
 {
     s->is_open = true;
-    LIST_EACH (it, &s->streams)
-        h2_stream_tell(container_of(it, struct h2_stream, link), STREAM_WRITABLE);
+    LIST_EACH (it, &s->streams) {
+        struct h2_stream *x = container_of(it, struct h2_stream, link);
+        if (!x->is_connect) /* those wait for the peer's settings */
+            h2_stream_tell(x, STREAM_WRITABLE);
+    }
 }
 
 static void on_lower(struct stream *lower, unsigned events)
@@ -307,16 +310,30 @@ struct h2_session *h2_connect(struct h2 *h, struct stream *lower, bool is_tls,
     return s;
 }
 
-struct stream *h2_open(struct h2_session *s)
+struct stream *h2_open(struct h2_session *s, bool is_connect)
 {
     struct h2_stream *x = h2_stream_new(s);
     s->is_phase_due |= x != NULL;
-    return x != NULL ? &x->stream : NULL;
+    if (x == NULL)
+        return NULL;
+    x->is_connect = is_connect;
+    return &x->stream;
 }
 
 bool h2_session_is_open(const struct h2_session *s)
 {
     return s->is_open;
+}
+
+bool h2_session_has_settings(const struct h2_session *s)
+{
+    return s->is_open && s->has_settings;
+}
+
+bool h2_session_takes_connect(const struct h2_session *s)
+{
+    return s->has_settings && nghttp2_session_get_remote_settings(
+                                  s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 bool h2_session_has_room(const struct h2_session *s)

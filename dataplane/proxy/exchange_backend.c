@@ -141,6 +141,11 @@ static void send_request(struct exchange *e)
 {
     if (!upstream_conn_is_reused(e->backend))
         e->connect_us = e->proxy->core->now_us - e->asked_us;
+    if (e->is_upgrade && !upstream_conn_takes_upgrade(e->backend)) {
+        exchange_leave_backend(e);
+        exchange_answer(e, STAT_proxy_end_backend_no_websocket, 502);
+        return;
+    }
     if (!exchange_forward_head(e)) {
         exchange_answer(e, STAT_proxy_end_no_buffer, 503);
         return;
@@ -152,12 +157,6 @@ static void send_request(struct exchange *e)
     exchange_pump_request(e);
 }
 
-/* WebSocket begins with HTTP/1.1, which servers of HTTP/2 with prior knowledge speak too. */
-static enum image_backend_protocol protocol_of(const struct exchange *e)
-{
-    return e->is_upgrade ? IMAGE_BACKEND_HTTP1 : (enum image_backend_protocol)e->target->protocol;
-}
-
 void exchange_try(struct exchange *e)
 {
     ASSERT(e->backend == NULL);
@@ -166,11 +165,12 @@ void exchange_try(struct exchange *e)
     struct upstream_ask ask = {.group = e->target->group,
                                .congestion = proxy_congestion(e->target->congestion),
                                .header = (enum image_proxy_header)e->target->proxy_header,
-                               .protocol = protocol_of(e),
+                               .protocol = (enum image_backend_protocol)e->target->protocol,
                                .keep = &e->client->keep,
                                .balancing = e->target->balancing.way,
                                .hash = exchange_hash(e, &e->target->balancing),
                                .health = proxy_health(e->image.view, e->target->health),
+                               .is_upgrade = e->is_upgrade,
                                .is_fresh = e->tries > 0,
                                .wanted = exchange_session_endpoint(e)};
     struct secure_backend secure;

@@ -20,6 +20,21 @@ static struct http_response make_response(const struct http_head *head, const st
     return r;
 }
 
+/* A backend that was asked by HTTP/2 has no digest of the client's key; a client that asks by
+ * HTTP/1.1 wants one. */
+static bool add_accept(const struct exchange *e, struct field_list *l,
+                       char accept[TUNNEL_ACCEPT_BYTES])
+{
+    static const char name[] = "Sec-WebSocket-Accept";
+    if (upstream_conn_http(e->backend)->carrier == NULL || e->client->parent != NULL)
+        return true;
+    if (!tunnel_accept(e, accept))
+        return false;
+    field_list_drop(l, slice_of_str(name));
+    field_list_add(l, slice_of_str(name), slice_of(accept, TUNNEL_ACCEPT_BYTES));
+    return true;
+}
+
 static bool send_response(struct exchange *e, const struct http_head *head)
 {
     static const enum http_known cors_fields[] = {
@@ -31,6 +46,7 @@ static bool send_response(struct exchange *e, const struct http_head *head)
     bool is_switch = head->status == 101;
     bool is_final = is_switch || head->status >= 200;
     struct session_text t;
+    char accept[TUNNEL_ACCEPT_BYTES];
     struct field_list l;
     field_list_init(&l);
     field_list_take(&l, head, cors_fields, e->cors == NULL ? 0 : array_len(cors_fields));
@@ -41,6 +57,8 @@ static bool send_response(struct exchange *e, const struct http_head *head)
         field_list_apply(&l, v, route_filter_find(v, rule, IMAGE_FILTER_RESPONSE_HEADERS));
         exchange_session_fields(e, &l, &t);
     }
+    if (is_switch && !add_accept(e, &l, accept))
+        return false;
     struct http_response r =
         make_response(head, &l, upstream_conn_http(e->backend)->carrier != NULL);
     struct http_server *to = &e->client->http;

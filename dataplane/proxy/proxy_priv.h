@@ -453,6 +453,10 @@ size_t kept_body_pump(struct exchange *e, struct http_client *to, struct http_se
 void tunnel_ask(struct exchange *e);
 /* It does, and there are as many tunnels as there may be. */
 bool tunnel_is_full(const struct exchange *e);
+/* Of Sec-WebSocket-Accept: 20 bytes as base64. */
+#define TUNNEL_ACCEPT_BYTES 28u
+/* What it has to be for the request. False: the library failed. */
+bool tunnel_accept(const struct exchange *e, char ret[TUNNEL_ACCEPT_BYTES]);
 /* Does the backend's 101 answer just this request? */
 bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head);
 /* The client has its 101: from here on it is a tunnel. */

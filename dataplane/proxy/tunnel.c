@@ -12,19 +12,23 @@
  *
  * That the backend's answer fits the client's key is checked, though the client will do so too: a
  * backend that can be made to say 101 to what it took for another request would otherwise give its
- * client a way past us to its connection.
+ * client a way past us to its connection. By HTTP/2 (RFC 8441) neither key nor digest exist: there
+ * the answer is on the request's own stream. Who asked by HTTP/1.1 gets a digest of ours then.
  */
 #include "base/assert.h"
 #include "base/base64.h"
 #include "proxy/proxy_priv.h"
 #include "tls/digest.h"
 
-#define ACCEPT_BYTES BASE64_BYTES(DIGEST_SHA1_BYTES)
+static_assert(TUNNEL_ACCEPT_BYTES == BASE64_BYTES(DIGEST_SHA1_BYTES), "it is that in base64");
 
-/* Sec-WebSocket-Accept for the key (RFC 6455, section 4.2.2). */
-static bool accept_of(struct slice key, char ret[ACCEPT_BYTES])
+/* RFC 6455, section 4.2.2. */
+bool tunnel_accept(const struct exchange *e, char ret[TUNNEL_ACCEPT_BYTES])
 {
     uint8_t sum[DIGEST_SHA1_BYTES];
+    struct slice key;
+    bool is_asked = http_asks_websocket(&e->client->http.request->head, &key);
+    ASSERT(is_asked);
     struct slice v[] = {key, SLICE_LIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")};
     if (!digest_sha1(v, 2, sum))
         return false;
@@ -48,14 +52,14 @@ bool tunnel_is_full(const struct exchange *e)
 
 bool tunnel_is_agreed(const struct exchange *e, const struct http_head *head)
 {
-    struct slice key;
-    char accept[ACCEPT_BYTES];
-    const struct http_head_buf *request = e->client->http.request;
-    ASSERT(e->is_upgrade && request != NULL);
-    bool is_asked = http_asks_websocket(&request->head, &key);
-    ASSERT(is_asked);
-    return http_client_is_sent(upstream_conn_http(e->backend)) && accept_of(key, accept) &&
-           http_agrees_to_websocket(head, slice_of(accept, ACCEPT_BYTES));
+    char accept[TUNNEL_ACCEPT_BYTES];
+    const struct http_client *backend = upstream_conn_http(e->backend);
+    ASSERT(e->is_upgrade && e->client->http.request != NULL);
+    if (!http_client_is_sent(backend))
+        return false;
+    return backend->carrier != NULL ||
+           (tunnel_accept(e, accept) &&
+            http_agrees_to_websocket(head, slice_of(accept, TUNNEL_ACCEPT_BYTES)));
 }
 
 /* Has one side ended? Then the other has little left to say. */

@@ -71,6 +71,10 @@ const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
  * tried once more on a fresh connection. */
 bool upstream_conn_is_reused(const struct upstream_conn *c);
 
+/* Does its backend take requests for WebSocket? By HTTP/1.1 nobody can know; one that speaks HTTP/2
+ * has said so or not (RFC 8441) when on_writable comes. */
+bool upstream_conn_takes_upgrade(const struct upstream_conn *c);
+
 /* Is it secured by TLS? */
 bool upstream_conn_is_secured(const struct upstream_conn *c);
 
@@ -132,6 +136,7 @@ struct upstream_ask {
     struct upstream_keep *keep;        /* of the client that the header tells; NULL: not kept */
     enum image_balancing balancing;    /* of the group; NONE as LEAST */
     uint64_t hash;                     /* MAGLEV: of the key; the same hash, the same endpoint */
+    bool is_upgrade;                   /* the request will be one for WebSocket */
     bool is_fresh;                     /* never an idle connection: it is a second try */
     const struct image_health *health; /* the group's policy; NULL: it has none */
     const struct upstream_conn_id

@@ -113,7 +113,7 @@ static enum upstream_result open_stream(struct upstream *u, struct upstream_sess
                                         struct upstream_conn **ret_conn)
 {
     struct upstream_conn *c = pool_get(&u->conns);
-    struct stream *stream = c != NULL ? h2_open(s->h2) : NULL;
+    struct stream *stream = c != NULL ? h2_open(s->h2, ask->is_upgrade) : NULL;
     if (stream == NULL) {
         if (c != NULL)
             pool_put(&u->conns, c);
@@ -126,8 +126,8 @@ static enum upstream_result open_stream(struct upstream *u, struct upstream_sess
                                 .header = ask->header,
                                 .tls = s->tls,
                                 .is_reused = h2_session_has_answered(s->h2)};
-    http_client_carry(&c->http, stream, &h2_carrier, u->env, &upstream_idle_ops, u,
-                      h2_session_is_open(s->h2));
+    bool is_open = ask->is_upgrade ? h2_session_has_settings(s->h2) : h2_session_is_open(s->h2);
+    http_client_carry(&c->http, stream, &h2_carrier, u->env, &upstream_idle_ops, u, is_open);
     *ret_conn = c;
     return UPSTREAM_OK;
 }
@@ -146,6 +146,11 @@ enum upstream_result upstream_h2_get(struct upstream *u, struct upstream_endpoin
     if (r != UPSTREAM_OK && h2_session_streams(s->h2) == 0 && !wheel_timer_is_armed(&s->timer))
         wheel_arm(&u->core->wheel, &s->timer, 0);
     return r;
+}
+
+bool upstream_conn_takes_upgrade(const struct upstream_conn *c)
+{
+    return c->session == NULL || h2_session_takes_connect(c->session->h2);
 }
 
 unsigned upstream_h2_purge(struct upstream_endpoint *e)

@@ -190,7 +190,7 @@ static void talk(const uint8_t *data, size_t size, size_t cut, size_t step, size
         fake_stream_push(&f, slice_of_str(HTTP_H2_PREFACE));
     } else {
         struct h2_session *s = h2_connect(h2, &f.stream, false, &session_ops, NULL);
-        struct stream *stream = h2_open(s);
+        struct stream *stream = h2_open(s, false);
         ASSERT(s != NULL && stream != NULL);
         http_client_carry(&c, stream, &h2_carrier, &env.env, &client_ops, NULL, false);
         f.events = STREAM_WRITABLE;

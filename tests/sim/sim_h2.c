@@ -158,7 +158,7 @@ struct stream *sim_h2_open(struct sim_h2 *h, const struct sim_client *asker, boo
     if (found == NULL)
         return NULL;
     *ret_is_open = h2_session_is_open(found->h2);
-    return h2_open(found->h2);
+    return h2_open(found->h2, false);
 }
 
 struct stream *sim_h2_connect(struct sim_h2 *h, struct sim_client *asker)

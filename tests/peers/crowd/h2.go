@@ -27,6 +27,7 @@ type h2conn struct {
 	mu       sync.Mutex // what is written, and what follows
 	written  bytes.Buffer
 	encoder  *hpack.Encoder
+	decoder  *hpack.Decoder // the framer's own way would refuse :protocol
 	streams  map[uint32]*h2stream
 	last     uint32
 	settings chan struct{} // closed when the other side's are there
@@ -51,7 +52,7 @@ type h2stream struct {
 func newH2(r io.Reader, lower net.Conn) *h2conn {
 	c := &h2conn{lower: lower, streams: map[uint32]*h2stream{}, settings: make(chan struct{})}
 	c.framer = http2.NewFramer(lower, r)
-	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.decoder = hpack.NewDecoder(4096, nil)
 	c.encoder = hpack.NewEncoder(&c.written)
 	return c
 }
@@ -159,7 +160,32 @@ func (c *h2conn) onData(f *http2.DataFrame) error {
 	return c.framer.WriteWindowUpdate(0, f.Length)
 }
 
-func (c *h2conn) onHead(f *http2.MetaHeadersFrame) {
+// fieldsOf reads the rest of a head, too.
+func (c *h2conn) fieldsOf(f *http2.HeadersFrame) (map[string]string, error) {
+	block := append([]byte{}, f.HeaderBlockFragment()...)
+	for isEnd := f.HeadersEnded(); !isEnd; {
+		frame, err := c.framer.ReadFrame()
+		if err != nil {
+			return nil, err
+		}
+		more := frame.(*http2.ContinuationFrame) // the framer sees to that
+		block = append(block, more.HeaderBlockFragment()...)
+		isEnd = more.HeadersEnded()
+	}
+	decoded, err := c.decoder.DecodeFull(block)
+	fields := map[string]string{}
+	for _, field := range decoded {
+		fields[field.Name] = field.Value
+	}
+	return fields, err
+}
+
+func (c *h2conn) onHead(f *http2.HeadersFrame) error {
+	isEnd := f.StreamEnded()
+	fields, err := c.fieldsOf(f)
+	if err != nil {
+		return err
+	}
 	s := c.stream(f.StreamID)
 	isNew := s == nil && c.onOpen != nil
 	if isNew {
@@ -168,19 +194,17 @@ func (c *h2conn) onHead(f *http2.MetaHeadersFrame) {
 		c.mu.Unlock()
 	}
 	if s == nil {
-		return
+		return nil
 	}
 	s.change(func() {
-		s.fields = map[string]string{}
-		for _, field := range f.Fields {
-			s.fields[field.Name] = field.Value
-		}
-		s.status = s.fields[":status"]
-		s.isEOF = s.isEOF || f.StreamEnded()
+		s.fields = fields
+		s.status = fields[":status"]
+		s.isEOF = s.isEOF || isEnd
 	})
 	if isNew {
 		go c.onOpen(s)
 	}
+	return nil
 }
 
 // read takes frames until the connection ends, and tells all streams so.
@@ -209,8 +233,8 @@ func (c *h2conn) readFrames() error {
 			err = c.onSettings(f)
 		case *http2.DataFrame:
 			err = c.onData(f)
-		case *http2.MetaHeadersFrame:
-			c.onHead(f)
+		case *http2.HeadersFrame:
+			err = c.onHead(f)
 		case *http2.RSTStreamFrame:
 			if s := c.stream(f.StreamID); s != nil {
 				s.change(func() { s.err = errReset })

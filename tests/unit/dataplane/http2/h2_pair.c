@@ -42,9 +42,36 @@ static bool is_path(const struct pair_served *x, const char *path)
     return slice_eq(x->http.request->head.path, slice_of_str(path));
 }
 
+/* WebSocket's bytes come back. */
+static void echo(struct pair_served *x)
+{
+    struct http_server *s = &x->http;
+    read_body(x);
+    x->answered += http_server_write(s, slice_of(x->body + x->answered, x->len - x->answered));
+    if (!http_server_body_is_done(s) || x->answered < x->len || s->out.is_ended)
+        return;
+    http_body_out_end(&s->out, s->stream);
+    stream_shutdown(s->stream);
+    http_server_finish(s);
+}
+
+static void agree(struct pair_served *x)
+{
+    struct slice key;
+    struct http_field mine = {SLICE_LIT("X-Mine"), SLICE_LIT("1")};
+    struct http_response r = {.status = 101, .fields = &mine, .n_fields = 1};
+    REQUIRE(http_asks_websocket(&x->http.request->head, &key));
+    x->is_socket = true;
+    REQUIRE(http_server_switch(&x->http, &r));
+}
+
 static void on_body(struct http_server *s)
 {
     struct pair_served *x = container_of(s, struct pair_served, http);
+    if (x->is_socket) {
+        echo(x);
+        return;
+    }
     if (is_path(x, "/never"))
         return;
     read_body(x);
@@ -65,13 +92,19 @@ static void on_request(struct http_server *s)
     x->pair->n_served++;
     if (is_path(x, "/early"))
         http_server_answer(s, &none, (struct slice){NULL, 0});
+    else if (is_path(x, "/socket"))
+        agree(x);
     else
         on_body(s);
 }
 
 static void on_writable(struct http_server *s)
 {
-    serve(container_of(s, struct pair_served, http));
+    struct pair_served *x = container_of(s, struct pair_served, http);
+    if (x->is_socket)
+        echo(x);
+    else
+        serve(x);
 }
 
 static void on_server_end(struct http_server *s, bool was_in_exchange)
@@ -125,8 +158,27 @@ static void send_body(struct pair_call *c)
         if (n == 0)
             return;
     }
-    if (!c->http.out.is_ended)
-        http_client_end_request(&c->http);
+    if (c->http.out.is_ended)
+        return;
+    http_client_end_request(&c->http);
+    if (c->status == 101)
+        stream_shutdown(c->http.stream);
+}
+
+/* Asks for WebSocket; the body is what is said afterwards. */
+static void ask_socket(struct pair_call *c, const char *path)
+{
+    const struct http_field fields[] = {
+        {SLICE_LIT("Sec-WebSocket-Version"), SLICE_LIT("13")},
+        {SLICE_LIT("Sec-WebSocket-Key"), SLICE_LIT("of nobody's concern")}};
+    struct http_request r = {.method = SLICE_LIT("GET"),
+                             .path = slice_of_str(path),
+                             .authority = SLICE_LIT("pair.example"),
+                             .fields = fields,
+                             .n_fields = array_len(fields),
+                             .is_upgrade = true};
+    REQUIRE(http_client_send_head(&c->http, &r));
+    http_client_end_request(&c->http);
 }
 
 static void send_head(struct pair_call *c, const char *path)
@@ -146,7 +198,7 @@ static void send_head(struct pair_call *c, const char *path)
 static void on_room(struct http_client *h)
 {
     struct pair_call *c = container_of(h, struct pair_call, http);
-    if (h->phase == HTTP_CLIENT_ASKING)
+    if (h->phase == HTTP_CLIENT_ASKING && (!h->is_switch_asked || c->status == 101))
         send_body(c);
 }
 
@@ -154,6 +206,10 @@ static void on_response(struct http_client *h)
 {
     struct pair_call *c = container_of(h, struct pair_call, http);
     c->status = h->response->head.status;
+    if (c->status != 101)
+        return;
+    http_client_switch(h);
+    send_body(c);
 }
 
 void pair_read(struct pair_call *c)
@@ -209,14 +265,18 @@ static const struct h2_session_ops client_session = {.on_phase = on_client_phase
 
 struct pair_call *pair_ask(struct pair *p, const char *path, struct slice body)
 {
-    struct stream *stream = h2_session_has_room(p->client) ? h2_open(p->client) : NULL;
+    bool is_socket = strcmp(path, "/socket") == 0;
+    struct stream *stream = h2_session_has_room(p->client) ? h2_open(p->client, is_socket) : NULL;
     if (stream == NULL)
         return NULL;
     ASSERT(p->n_calls < PAIR_CALLS_MAX);
     struct pair_call *c = &p->calls[p->n_calls++];
     *c = (struct pair_call){.pair = p, .body = body, .is_same = true};
     http_client_carry(&c->http, stream, &h2_carrier, &p->env.env, &client_ops, p, true);
-    send_head(c, path);
+    if (is_socket)
+        ask_socket(c, path);
+    else
+        send_head(c, path);
     return c;
 }
 

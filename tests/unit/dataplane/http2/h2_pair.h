@@ -8,6 +8,7 @@
  *   /open        the same, of unknown length
  *   /early       204 before the request's body has come
  *   /never       nothing
+ *   /socket      101, if it is asked for WebSocket as HTTP/1.1 is; then what comes, until that ends
  */
 #pragma once
 
@@ -44,6 +45,7 @@ struct pair_served {
     size_t len;
     size_t answered;
     bool is_answering;
+    bool is_socket;
     bool is_used;
 };
 

@@ -37,6 +37,21 @@ TEST(bodies_of_all_sizes_go_there_and_back)
     pair_done(&p);
 }
 
+TEST(what_is_connect_in_http_2_is_an_upgrade_on_both_sides)
+{
+    static const size_t sizes[] = {0, 1, 5000, 300000};
+    pair_init(&p, 30000, NULL);
+    CHECK(h2_session_has_settings(p.client) && h2_session_takes_connect(p.client));
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct pair_call *c = pair_ask(&p, "/socket", body(sizes[i]));
+        pair_run(&p);
+        CHECK(c->is_done && c->is_same && !c->is_over);
+        CHECK_EQ(c->status, 101);
+        CHECK_EQ(c->got, sizes[i]);
+    }
+    pair_done(&p);
+}
+
 TEST(a_lower_stream_with_little_room_only_makes_it_slower)
 {
     static const size_t rooms[] = {1, 7, 100, 1500};
@@ -364,6 +379,7 @@ TEST(without_memory_there_is_no_session)
 }
 
 UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
+          T(what_is_connect_in_http_2_is_an_upgrade_on_both_sides),
           T(a_lower_stream_with_little_room_only_makes_it_slower),
           T(a_hundred_streams_at_once_share_a_connection),
           T(a_stream_that_is_not_read_holds_up_no_other),
