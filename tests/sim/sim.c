@@ -64,33 +64,65 @@ static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t po
 {
     const struct sim_host *h = owner;
     const struct sim_plan *plan = &h->sim->plan;
-    ret->bind = port == SIM_BACKEND_PORT      ? SIM_BIND_H1
-                : port == SIM_BACKEND_H2_PORT ? SIM_BIND_H2
-                                              : SIM_BIND_TLS;
+    const struct {
+        uint16_t port;
+        enum sim_bind bind;
+        bool is_there;
+    } all[] = {{SIM_BACKEND_PORT, SIM_BIND_H1, true},
+               {SIM_BACKEND_H2_PORT, SIM_BIND_H2, h->h2 != NULL},
+               {SIM_BACKEND_TLS_PORT, SIM_BIND_TLS, plan->tls.groups != 0},
+               {SIM_RAW_PORT, SIM_BIND_RAW, plan->passes.n > 0},
+               {SIM_RAW_TLS_PORT, SIM_BIND_RAW_TLS, plan->passes.n > 0},
+               {SIM_PASSED_PORT, SIM_BIND_PASSED, plan->passes.n > 0}};
     ret->congestion = sim_congestion_of(plan, h->number);
-    return port == SIM_BACKEND_PORT || (port == SIM_BACKEND_H2_PORT && h->h2 != NULL) ||
-           (port == SIM_BACKEND_TLS_PORT && plan->tls.groups != 0);
+    for (unsigned i = 0; i < array_len(all); i++) {
+        ret->bind = all[i].bind;
+        if (all[i].port == port)
+            return all[i].is_there;
+    }
+    return false;
+}
+
+/* There is no room for it. */
+static bool turn_away(struct stream *s)
+{
+    stream_abort(s);
+    stream_release(s);
+    return false;
 }
 
 /* Hands are shaken: ALPN says what follows. */
 static bool accept_tls(struct sim_host *h, struct stream *s)
 {
     bool is_h2 = strcmp(sim_tls_alpn(s), "h2") == 0;
-    if (is_h2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false))
-        return true;
-    stream_abort(s);
-    stream_release(s);
-    return false;
+    return (is_h2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false)) || turn_away(s);
+}
+
+static bool accept_pass(struct sim_host *h, struct stream *s)
+{
+    return sim_pass_accept(h, s) || turn_away(s);
 }
 
 static bool accept_backend(void *owner, struct stream *s, uint32_t bind)
 {
     struct sim_host *h = owner;
-    if (bind == SIM_BIND_TLS) {
+    switch ((enum sim_bind)bind) {
+    case SIM_BIND_TLS:
         sim_tls_accept(h, s, SIM_CERT_backend, accept_tls);
         return true;
+    case SIM_BIND_RAW_TLS:
+        sim_tls_accept(h, s, SIM_CERT_backend, accept_pass);
+        return true;
+    case SIM_BIND_PASSED:
+        sim_tls_accept(h, s, SIM_CERT_pass, accept_pass);
+        return true;
+    case SIM_BIND_RAW:
+        return sim_pass_accept(h, s);
+    case SIM_BIND_H2:
+        return sim_h2_accept(h->h2, s);
+    default:
+        return sim_server_accept(h, s, false);
     }
-    return bind == SIM_BIND_H2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false);
 }
 
 static void attach(struct sim *s, bool is_box, unsigned number)
@@ -148,11 +180,13 @@ static void begin(struct sim *s)
     attach(s, true, 0);
     attach(s, true, 1);
     sim_box_new(&s->box, s);
-    s->n_open = s->plan.n_sessions + s->plan.tls.n_visits;
+    s->n_open = s->plan.n_sessions + s->plan.tls.n_visits + s->plan.passes.n;
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
     for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
         sim_visit_init(&s->visits[i], s, &s->plan.tls.visits[i]);
+    for (unsigned i = 0; i < s->plan.passes.n; i++)
+        sim_pass_init(&s->passes[i], s, &s->plan.passes.all[i]);
     sim_crowd_init(&s->crowd, s);
     if (s->stranger != NULL)
         attach_stranger(s);
@@ -260,6 +294,13 @@ static void check_progress(struct sim *s)
             return;
         }
     }
+    for (unsigned i = 0; i < s->plan.passes.n; i++) {
+        const struct sim_pass *p = &s->passes[i];
+        uint64_t begin_us = SIM_START_US + p->plan->start_us;
+        uint64_t since = p->progress_us > begin_us ? p->progress_us : begin_us;
+        if (!p->is_over && s->now_us > since + PATIENCE_US)
+            sim_fail(s, "connection %u stands still", i);
+    }
 }
 
 /* Until all sessions are over. */
@@ -346,6 +387,8 @@ static void end(struct sim *s)
         sim_client_stop(&s->clients[i]);
     for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
         sim_visit_stop(&s->visits[i]);
+    for (unsigned i = 0; i < s->plan.passes.n; i++)
+        sim_pass_stop(&s->passes[i]);
     sim_crowd_stop(&s->crowd);
     if (s->is_verbose)
         dump(s);

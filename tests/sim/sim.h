@@ -9,6 +9,7 @@
 #include "sim_client.h"
 #include "sim_crowd.h"
 #include "sim_host.h"
+#include "sim_pass.h"
 #include "sim_plan.h"
 #include "sim_server.h"
 #include "sim_tls.h"
@@ -25,8 +26,15 @@ struct rte_mempool;
 #define SIM_BACKEND_PORT 8000u                      /* where backends listen */
 #define SIM_BACKEND_H2_PORT (SIM_BACKEND_PORT + 2)  /* likewise, and speak HTTP/2 */
 #define SIM_BACKEND_TLS_PORT (SIM_BACKEND_PORT + 4) /* likewise, by TLS; ALPN says which */
+#define SIM_RAW_PORT (SIM_BACKEND_PORT + 6)         /* backends of what is passed on, */
+#define SIM_RAW_TLS_PORT (SIM_BACKEND_PORT + 8)     /* by a connection that is secured, */
+#define SIM_PASSED_PORT (SIM_BACKEND_PORT + 10)     /* or whose TLS is the client's */
 #define SIM_TLS_PORT 443u
-#define SIM_NAME "www.sim.test" /* that clients ask for */
+#define SIM_MIX_PORT 8443u /* TLS ends there for some names, and is passed on for others */
+#define SIM_TCP_PORT 9000u
+#define SIM_NAME "www.sim.test"       /* that clients ask for */
+#define SIM_PASS_NAME "pass.sim.test" /* whose connections are passed on, */
+#define SIM_ENDED_NAME "end.sim.test" /* and what was in them */
 #define SIM_BACKEND_NAME "backend.sim.test"
 #define SIM_CHECK_PATH "/healthz"
 #define SIM_START_US 1000000u /* the clock does not begin at 0 */
@@ -57,9 +65,11 @@ struct sim {
     struct sim_client clients[SIM_SESSIONS_MAX];
     struct sim_tls_env tls;
     struct sim_visit visits[SIM_VISITS_MAX];
+    struct sim_pass passes[SIM_PASSES_MAX];
+    struct sim_talk pass_backs[2 * SIM_PASSES_MAX];
     struct sim_crowd crowd;
     struct sim_troubles troubles;
-    unsigned n_open; /* sessions, visitors, and the crowd, that are not over */
+    unsigned n_open; /* sessions, visitors, what is passed on, and the crowd, that are not over */
     struct sim_server servers[SIM_SERVER_CONNS_MAX];
     uint64_t steps;
     char failure[512]; /* "": none; the first one stays */

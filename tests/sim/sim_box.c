@@ -96,6 +96,7 @@ void sim_box_new(struct sim_box *b, struct sim *sim)
     memset(b->routes, 0, plan->workers * SIM_BOX_ROUTES * sizeof(*b->routes));
     sim_watch_new(&b->watch, sim);
     sim_crypto_new(&b->crypto, plan);
+    sim_keys_begin(b);
     if (plan->tls.has_tickets)
         b->tickets = tls_tickets_new();
     for (unsigned i = 0; i < b->n_workers; i++)
@@ -270,6 +271,7 @@ void sim_box_free(struct sim_box *b)
     generation_set_free(b->generations);
     rcu_free(b->rcu);
     port_hub_free(b->hub);
+    sim_keys_end(b);
     tls_tickets_free(b->tickets);
     free(b->stats);
     free(b->routes);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct keyring;
 struct sim;
 struct tls_tickets;
 struct worker;
@@ -35,6 +36,9 @@ struct sim_box {
     struct sim_watch watch;
     struct sim_crypto crypto;
     struct tls_tickets *tickets;
+    struct keyring *ring;
+    unsigned n_shown;                        /* certificates of the image that is being built, */
+    uint8_t shown[SIM_SHOWN_MAX];            /* enum sim_cert, in its order */
     uint64_t busy_until_us[SIM_WORKERS_MAX]; /* by a step of a handshake */
     bool is_awake;
     bool is_settled; /* no more changes, but for the one that ends health checks */

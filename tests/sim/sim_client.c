@@ -144,7 +144,7 @@ static void note_session(struct sim_client *c)
 static bool open_tcp(struct sim_client *c)
 {
     struct tcp_open_args args = {.remote = c->plan->is_ip6 ? c->sim->vip6 : c->sim->vip4,
-                                 .remote_port = c->plan->is_tls ? SIM_TLS_PORT : SIM_PORT,
+                                 .remote_port = sim_client_port(c),
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     args.congestion = sim_congestion_of(&c->sim->plan, c->plan->first_request);
     if (tcp_open(c->host->tcp, &args, &c->stream) != TCP_OPEN_OK)
@@ -152,6 +152,11 @@ static bool open_tcp(struct sim_client *c)
     if (c->plan->is_tls)
         c->stream = sim_client_secure(c, c->stream);
     return true;
+}
+
+uint16_t sim_client_port(const struct sim_client *c)
+{
+    return c->plan->uses_mix ? SIM_MIX_PORT : c->plan->is_tls ? SIM_TLS_PORT : SIM_PORT;
 }
 
 struct stream *sim_client_secure(const struct sim_client *c, struct stream *lower)

@@ -56,6 +56,9 @@ void sim_client_end_request(struct sim_client *c, uint32_t i, enum sim_outcome o
 /* The request under way was never looked at, and the stream is about to break. */
 void sim_client_refused(struct sim_client *c);
 
+/* Where it asks. */
+uint16_t sim_client_port(const struct sim_client *c);
+
 /* TLS as the session wants it, over a connection that is opening. */
 struct stream *sim_client_secure(const struct sim_client *c, struct stream *lower);
 

@@ -79,7 +79,7 @@ static void add_mirrors(const struct sim_box *box, struct image_builder *b)
 /* Where routes are attached. */
 struct listeners {
     unsigned n;
-    uint32_t all[2]; /* HTTP, HTTPS */
+    uint32_t all[3]; /* HTTP, HTTPS, and HTTPS where others share the port */
 };
 
 /* A route of one rule. `weights`: of groups first_group, first_group + 1, ... */
@@ -136,8 +136,18 @@ static bool is_tls(const struct sim_box *box, uint32_t group)
     return (box->sim->plan.tls.groups >> group & 1) != 0;
 }
 
+/* Behind the last group that there is. */
+static uint32_t group_end(const struct sim_box *box)
+{
+    return box->sim->plan.passes.n > 0 ? SIM_GROUP_END : SIM_GROUP_EMPTY + 1;
+}
+
 static uint16_t port_of(const struct sim_box *box, uint32_t group)
 {
+    if (group > SIM_GROUP_EMPTY) {
+        bool is_passed = group == SIM_GROUP_PASSED;
+        return is_passed ? SIM_PASSED_PORT : is_tls(box, group) ? SIM_RAW_TLS_PORT : SIM_RAW_PORT;
+    }
     return is_tls(box, group)  ? SIM_BACKEND_TLS_PORT
            : is_h2(box, group) ? SIM_BACKEND_H2_PORT
                                : SIM_BACKEND_PORT;
@@ -176,7 +186,7 @@ static void add_health(const struct sim_box *box, struct image_builder *b, uint3
 {
     const struct sim_plan *plan = &box->sim->plan;
     bool is_checked = plan->is_checked && !box->is_settled;
-    bool is_http = is_checked && (group + plan->seed) % 2 == 0;
+    bool is_http = is_checked && (group + plan->seed) % 2 == 0 && group <= SIM_GROUP_EMPTY;
     struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
     spec.numbers.panic_percent = 50;
     if (!plan->ejects && !is_checked)
@@ -203,15 +213,13 @@ static bool is_hashed(const struct sim_box *box, uint32_t group)
     return box->sim->plan.seed % 2 == 0 && group % 2 == 0;
 }
 
-/* A listener at all addresses. */
-static void add_listener(const struct sim_box *box, struct image_builder *b, const char *name,
-                         const char *host, enum image_protocol protocol, uint16_t port,
-                         struct listeners *ret)
+uint32_t sim_config_listener(struct sim_box *box, struct image_builder *b, const char *name,
+                             const char *host, enum image_protocol protocol, uint16_t port)
 {
     uint32_t listener = image_builder_listener(b, name, host, protocol, port);
     ASSERT(listener != IMAGE_NONE);
     if (image_is_terminated(protocol))
-        sim_keys_add(box, b);
+        sim_keys_add(box, b, protocol);
     struct ip_addr vips[] = {box->sim->vip4, box->sim->vip6};
     for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
         int fault = image_builder_bind(b, &vips[i], port, listener);
@@ -219,7 +227,7 @@ static void add_listener(const struct sim_box *box, struct image_builder *b, con
         fault = image_builder_bind_congestion(b, &vips[i], port, congestion_of(box, i));
         ASSERT(fault == 0);
     }
-    ret->all[ret->n++] = listener;
+    return listener;
 }
 
 /* Whom connections to the groups lead to, and how. */
@@ -227,7 +235,7 @@ static void add_groups(const struct sim_box *box, struct image_builder *b)
 {
     static const struct image_balance_spec by_client = {.way = IMAGE_BALANCING_MAGLEV,
                                                         .hash_key = IMAGE_HASH_KEY_CLIENT};
-    for (unsigned group = SIM_GROUP_A; group < SIM_GROUP_END; group++) {
+    for (unsigned group = SIM_GROUP_A; group < group_end(box); group++) {
         add_health(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
         ASSERT(fault == 0);
@@ -246,10 +254,15 @@ static void add_groups(const struct sim_box *box, struct image_builder *b)
 static void add_routes(struct sim_box *box, struct image_builder *b)
 {
     struct listeners listeners = {.n = 0};
-    add_listener(box, b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT, &listeners);
+    struct sim_config_passed passed;
+    bool has_passes = box->sim->plan.passes.n > 0;
+    listeners.all[listeners.n++] =
+        sim_config_listener(box, b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
     if (box->sim->plan.tls.is_on)
-        add_listener(box, b, "sim/gw/https", SIM_NAME, IMAGE_PROTOCOL_HTTPS, SIM_TLS_PORT,
-                     &listeners);
+        listeners.all[listeners.n++] = sim_config_listener(box, b, "sim/gw/https", SIM_NAME,
+                                                           IMAGE_PROTOCOL_HTTPS, SIM_TLS_PORT);
+    if (has_passes)
+        listeners.all[listeners.n++] = sim_config_add_pass_listeners(box, b, &passed);
     add_groups(box, b);
     uint32_t one = 1;
     uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};
@@ -259,6 +272,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     add_route(box, b, &listeners, "sim/route-empty", "/empty/", SIM_GROUP_EMPTY, &one, 1);
     add_route(box, b, &listeners, "sim/route-none", "/none/", SIM_GROUP_A, NULL, 0);
     add_extra_routes(box, b, &listeners, "then");
+    if (has_passes)
+        sim_config_add_pass_routes(b, &passed);
 }
 
 /* Publishes the next image. False: too many are alive. */
@@ -273,6 +288,7 @@ static bool publish_image(struct sim_box *box)
     ASSERT(b != NULL);
     box->has_vip6 =
         !box->sim->plan.moves_vip6 || box->generation == 0 || rng_below(&box->rng, 2) == 0;
+    box->n_shown = 0;
     add_network(box, b);
     add_routes(box, b);
     int error = image_builder_finish(b, box->generation + 1, &image, &len);
@@ -280,7 +296,7 @@ static bool publish_image(struct sim_box *box)
     image_builder_free(b);
     if (image_check(image, len, &info) != IMAGE_FAULT_OK)
         sim_fail(box->sim, "image refused: %s", image_fault_name(info.fault));
-    bool is_published = generation_publish(box->generations, image, len, sim_keys_new(box));
+    bool is_published = generation_publish(box->generations, image, len, sim_keys_new(box, image));
     ASSERT(is_published);
     sim_keys_set_tickets(box);
     box->generation++;
@@ -347,12 +363,19 @@ static uint64_t next_change(struct sim_box *box, uint32_t left)
 
 void sim_config_begin(struct sim_box *b)
 {
-    for (uint32_t group = SIM_GROUP_A; group < SIM_GROUP_END; group++)
+    for (uint32_t group = SIM_GROUP_A; group < group_end(b); group++)
         put_group(b, group, true);
     bool is_published = publish_image(b);
     ASSERT(is_published);
     b->next_image_us = next_change(b, b->images_left);
     b->next_endpoints_us = next_change(b, b->endpoints_left);
+}
+
+/* Any but the empty one. */
+static uint32_t group_of_change(struct sim_box *b)
+{
+    uint32_t group = SIM_GROUP_A + rng_below(&b->rng, group_end(b) - SIM_GROUP_A - 1);
+    return group < SIM_GROUP_EMPTY ? group : group + 1;
 }
 
 bool sim_config_poll(struct sim_box *b, uint64_t now_us)
@@ -364,7 +387,7 @@ bool sim_config_poll(struct sim_box *b, uint64_t now_us)
         b->next_image_us = did ? next_change(b, b->images_left) : now_us + FULL_RETRY_US;
     }
     if (now_us >= b->next_endpoints_us) {
-        put_group(b, SIM_GROUP_A + rng_below(&b->rng, SIM_GROUP_EMPTY - SIM_GROUP_A), false);
+        put_group(b, group_of_change(b), false);
         b->endpoints_left--;
         b->next_endpoints_us = next_change(b, b->endpoints_left);
         did = true;

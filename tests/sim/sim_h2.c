@@ -32,7 +32,7 @@ struct session {
     struct wheel_timer timer; /* of a backend that does not like to rest */
     bool is_server;
     bool is_ip6;
-    bool is_tls;
+    uint16_t port; /* of the appliance; 0: a server's */
 };
 
 static struct http_head_buf *head_get(void *owner)
@@ -106,7 +106,6 @@ static struct session *session_new(struct sim_h2 *h, struct stream *lower, bool 
     ASSERT(x != NULL);
     x->h = h;
     x->is_server = is_server;
-    x->is_tls = is_tls;
     x->timer.on_expire = on_rest;
     x->h2 =
         is_server ? h2_accept(h->h2, lower, &ops, x) : h2_connect(h->h2, lower, is_tls, &ops, x);
@@ -130,7 +129,7 @@ static struct session *connect_session(struct sim_h2 *h, const struct sim_client
     bool is_tls = asker->plan->is_tls;
     struct stream *lower;
     struct tcp_open_args args = {.remote = is_ip6 ? sim->vip6 : sim->vip4,
-                                 .remote_port = is_tls ? SIM_TLS_PORT : SIM_PORT,
+                                 .remote_port = sim_client_port(asker),
                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     args.congestion = sim_congestion_of(&sim->plan, asker->plan->first_request);
     if (tcp_open(h->host->tcp, &args, &lower) != TCP_OPEN_OK)
@@ -140,6 +139,7 @@ static struct session *connect_session(struct sim_h2 *h, const struct sim_client
     struct session *x = session_new(h, lower, false, is_tls);
     ASSERT(x != NULL); /* there are as many as connections */
     x->is_ip6 = is_ip6;
+    x->port = args.remote_port;
     return x;
 }
 
@@ -149,7 +149,7 @@ struct stream *sim_h2_open(struct sim_h2 *h, const struct sim_client *asker, boo
     LIST_EACH (it, &h->sessions) {
         struct session *x = container_of(it, struct session, link);
         bool is_kind =
-            !x->is_server && x->is_ip6 == asker->plan->is_ip6 && x->is_tls == asker->plan->is_tls;
+            !x->is_server && x->is_ip6 == asker->plan->is_ip6 && x->port == sim_client_port(asker);
         if (is_kind && h2_session_has_room(x->h2))
             found = x;
     }

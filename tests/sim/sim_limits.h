@@ -11,6 +11,8 @@
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
 #define SIM_VISITS_MAX 16u   /* connections that are turned away or cut */
+#define SIM_PASSES_MAX 24u   /* connections that are passed on */
+#define SIM_SHOWN_MAX 8u     /* certificates of all listeners of an image */
 #define SIM_CORES_MAX 2u     /* crypto cores of the appliance */
 #define SIM_CORE_JOBS_MAX 4u /* steps of handshakes that one of them is at */
 #define SIM_RETRIES 2u       /* by the policy of rules that have one */

@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "sim_congestion.h"
 #include "sim_mark.h"
+#include "sim_plan_pass.h"
 #include "sim_plan_tls.h"
 #include "sim_world.h"
 
@@ -333,5 +334,6 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
         plan_session(p, &r, &t);
     plan_h2(p);
     sim_plan_tls(p);
+    sim_plan_passes(p);
     ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);
 }

@@ -124,8 +124,18 @@ enum sim_order {
         SIM_ORDER_COUNT
 };
 
-/* Endpoint groups. Group b's rule has two backends of weights that images change. */
-enum sim_group { SIM_GROUP_A = 1, SIM_GROUP_B1, SIM_GROUP_B2, SIM_GROUP_EMPTY, SIM_GROUP_END };
+/* Endpoint groups. Group b's rule has two backends of weights that images change. Those behind the
+ * empty one are of what is passed on. */
+enum sim_group {
+    SIM_GROUP_A = 1,
+    SIM_GROUP_B1,
+    SIM_GROUP_B2,
+    SIM_GROUP_EMPTY,
+    SIM_GROUP_TCP,
+    SIM_GROUP_PASSED,
+    SIM_GROUP_ENDED,
+    SIM_GROUP_END
+};
 
 /* Where a request is meant to go, and what must come back. */
 #define SIM_TARGET_LIST(X)                                                                         \
@@ -216,6 +226,63 @@ struct sim_visit_plan {
     uint32_t cut_bytes;
 };
 
+/* What is passed on. X(name, help) */
+#define SIM_PASS_KIND_LIST(X)                                                                      \
+    X(tcp, "whatever it is, by TCPRoute")                                                          \
+    X(passed, "TLS as it came, by TLSRoute")                                                       \
+    X(ended, "what was in TLS, by TLSRoute")
+
+enum sim_pass_kind {
+#define X(name, help) SIM_PASS_##name,
+    SIM_PASS_KIND_LIST(X)
+#undef X
+        SIM_PASS_KINDS
+};
+
+/* How it ends. X(name, help) */
+#define SIM_PASS_ORDER_LIST(X)                                                                     \
+    X(answer, "each side ends when it has said all")                                               \
+    X(reset_front, "the client resets")                                                            \
+    X(reset_back, "the backend resets")
+
+enum sim_pass_order {
+#define X(name, help) SIM_PASS_##name,
+    SIM_PASS_ORDER_LIST(X)
+#undef X
+        SIM_PASS_ORDERS
+};
+
+/* Who ends only after the other. */
+enum sim_pass_late {
+    SIM_PASS_NOBODY_LATE,
+    SIM_PASS_FRONT_LATE,
+    SIM_PASS_BACK_LATE,
+    SIM_PASS_LATES
+};
+
+/* A connection that is passed on: sim_pass.h. */
+struct sim_pass_plan {
+    uint32_t id;
+    enum sim_pass_kind kind;
+    enum sim_pass_order order;
+    enum sim_pass_late late;
+    uint32_t order_at; /* bytes that came after which it is carried out */
+    uint32_t client;   /* host */
+    bool is_ip6;
+    bool is_tls12;
+    uint64_t start_us;
+    uint32_t piece_bytes; /* of its handshake */
+    uint32_t read_pace;   /* bytes in 10 ms; 0: as they come */
+    uint32_t up_bytes;
+    uint32_t down_bytes;
+};
+
+struct sim_passes_plan {
+    bool greets; /* backends speak first */
+    uint32_t n;  /* 0: nothing is passed on */
+    struct sim_pass_plan all[SIM_PASSES_MAX];
+};
+
 /* TLS of a run. */
 struct sim_tls_plan {
     bool is_on;          /* somebody speaks TLS */
@@ -243,6 +310,7 @@ struct sim_session {
     bool asks_twice;
     bool resumes;
     bool is_curt;
+    bool uses_mix; /* where some names are passed on */
     uint32_t piece_bytes;
     bool closes_half;  /* ends its direction after the last request, before the answers */
     uint32_t pipeline; /* requests under way at once */
@@ -272,6 +340,7 @@ struct sim_plan {
     uint32_t conn_requests; /* the appliance ends a client's connection after so many; 0: never */
     bool h2_closes_idle;    /* clients end connections of HTTP/2 that rest */
     struct sim_tls_plan tls;
+    struct sim_passes_plan passes;
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
@@ -308,6 +377,8 @@ const char *sim_world_name(enum sim_world world);
 const char *sim_trouble_name(enum sim_trouble_kind kind);
 const char *sim_order_name(enum sim_order order);
 const char *sim_visit_name(enum sim_visit_kind kind);
+const char *sim_pass_kind_name(enum sim_pass_kind kind);
+const char *sim_pass_order_name(enum sim_pass_order order);
 const char *sim_outcome_name(enum sim_outcome outcome);
 
 /* The path prefix that a target means. */

@@ -12,7 +12,14 @@
 #define SIM_SERVER_CONNS_MAX 512u
 
 /* What backends speak at a port. */
-enum sim_bind { SIM_BIND_H1, SIM_BIND_H2, SIM_BIND_TLS };
+enum sim_bind {
+    SIM_BIND_H1,
+    SIM_BIND_H2,
+    SIM_BIND_TLS,
+    SIM_BIND_RAW,
+    SIM_BIND_RAW_TLS,
+    SIM_BIND_PASSED
+};
 
 struct sim;
 struct sim_host;

@@ -33,6 +33,7 @@ struct sim_tls_want {
     bool asks_twice;         /* its first key share is of a group that the appliance has not */
     bool resumes;            /* with the host's last session, if there is one */
     bool trusts_nobody;
+    bool is_passed_on;    /* it is a backend that it meets: the appliance does not count it */
     bool is_curt;         /* lets go without close_notify */
     uint32_t piece_bytes; /* the handshake goes out in such pieces, a moment between; 0: whole */
     uint32_t cut_flight;  /* 1, 2: nothing more goes out of the first or second flight */

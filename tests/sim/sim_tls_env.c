@@ -198,7 +198,7 @@ void sim_tls_note_open(struct sim_tls *t)
     if (t->on_open != NULL || t->want.cut_bytes > 0)
         return;
     bool is_resumed = SSL_session_reused(t->ssl) == 1;
-    t->env->counts.full += !is_resumed;
+    t->env->counts.full += !is_resumed && !t->want.is_passed_on;
     t->env->counts.resumed += is_resumed;
     if (!is_resumed)
         check_certificate(t);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections that are passed on: which, when, and how they end. Pure. */
+#include "sim_plan_pass.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "base/names.h"
+#include "sim_world.h"
+
+const char *sim_pass_kind_name(enum sim_pass_kind kind)
+{
+    static const char *const names[] = {SIM_PASS_KIND_LIST(X_NAME)};
+    ASSERT((unsigned)kind < array_len(names));
+    return names[kind];
+}
+
+const char *sim_pass_order_name(enum sim_pass_order order)
+{
+    static const char *const names[] = {SIM_PASS_ORDER_LIST(X_NAME)};
+    ASSERT((unsigned)order < array_len(names));
+    return names[order];
+}
+
+static uint32_t body_bytes(struct rng *r)
+{
+    return sim_one_in(r, 8)   ? 0
+           : sim_one_in(r, 8) ? sim_between(r, 0, 200000)
+                              : sim_between(r, 0, 20000);
+}
+
+static void plan_one(struct sim_plan *p, struct rng *r)
+{
+    struct sim_pass_plan *q = &p->passes.all[p->passes.n];
+    *q = (struct sim_pass_plan){.id = p->passes.n++,
+                                .kind = rng_below(r, SIM_PASS_KINDS),
+                                .order = sim_one_in(r, 4) ? rng_below(r, SIM_PASS_ORDERS) : 0,
+                                .late = rng_below(r, SIM_PASS_LATES),
+                                .client = rng_below(r, p->n_clients),
+                                .is_ip6 = sim_one_in(r, 3),
+                                .is_tls12 = sim_one_in(r, 4),
+                                .start_us = rng_below(r, (uint32_t)p->span_us),
+                                .piece_bytes = sim_one_in(r, 3) ? sim_between(r, 1, 200) : 0,
+                                .read_pace = sim_one_in(r, 6) ? sim_between(r, 200, 20000) : 0,
+                                .up_bytes = body_bytes(r),
+                                .down_bytes = body_bytes(r)};
+    if (q->read_pace > 0)
+        q->down_bytes %= 20000; /* or it takes for ever */
+    if (q->order == SIM_PASS_answer)
+        return;
+    /* Something came before: else the appliance may never hear of the connection. */
+    uint32_t *bytes = q->order == SIM_PASS_reset_back ? &q->up_bytes : &q->down_bytes;
+    *bytes += *bytes == 0;
+    q->order_at = sim_between(r, 1, *bytes);
+}
+
+void sim_plan_passes(struct sim_plan *p)
+{
+    struct rng r = {p->seed ^ 0x706173736564};
+    if (!sim_one_in(&r, 5))
+        return;
+    p->tls.is_on = true; /* two of the three kinds need it */
+    p->passes.greets = sim_one_in(&r, 3);
+    if (sim_one_in(&r, 3))
+        p->tls.groups |= 1u << SIM_GROUP_ENDED;
+    uint32_t n = sim_between(&r, 1, sim_one_in(&r, 6) ? SIM_PASSES_MAX : 6);
+    while (p->passes.n < n)
+        plan_one(p, &r);
+    for (uint32_t i = 0; i < p->n_sessions; i++)
+        p->sessions[i].uses_mix = p->sessions[i].is_tls && sim_one_in(&r, 2);
+}
