@@ -6,6 +6,7 @@
 #include "compile/explain.h"
 #include "http/http.h"
 #include "route/of_head.h"
+#include "tell.h"
 
 #include <string.h>
 
@@ -56,6 +57,42 @@ json_t *ask_match(const struct world *w, const json_t *request)
     if (fault != HTTP_FAULT_none)
         return json_sprintf("refused %u", (unsigned)http_fault_status(fault));
     return match(w, &head, bind);
+}
+
+/* Who passes the connection on; of a listener where requests are answered, null. */
+static json_t *passer(const struct world *w, uint32_t bind, struct slice name)
+{
+    struct route_result result;
+    struct route_request request = {.bind = bind,
+                                    .host = name,
+                                    .path = SLICE_LIT("/"),
+                                    .query = SLICE_LIT(""),
+                                    .method = SLICE_LIT(""),
+                                    .reader = {w->patterns, 0}};
+    route_match(&w->v, &request, &result);
+    bool is_request = result.outcome == ROUTE_OUTCOME_RULE &&
+                      (w->v.listeners[result.listener].protocol == IMAGE_PROTOCOL_HTTP ||
+                       w->v.listeners[result.listener].protocol == IMAGE_PROTOCOL_HTTPS);
+    return result.outcome == ROUTE_OUTCOME_RULE && !is_request ? taker(&w->v, &result)
+                                                               : json_null();
+}
+
+json_t *ask_connection(const struct world *w, const json_t *connection)
+{
+    static const char *const kinds[IMAGE_BIND_KINDS] = {"HTTP", "HTTPS", "TLS", "TCP"};
+    const char *address = json_string_value(json_array_get(connection, 0));
+    json_int_t port = json_integer_value(json_array_get(connection, 1));
+    const char *name = json_string_value(json_array_get(connection, 2));
+    struct ip_addr addr;
+    uint32_t bind, listener;
+    if (address == NULL || name == NULL || !ip_addr_parse(address, &addr))
+        return json_string("no connection");
+    if (!route_bind_find(&w->v, &addr, (uint16_t)port, &bind))
+        return json_string("nobody listens");
+    bool is_there = route_listener_find(&w->v, bind, slice_of_str(name), &listener);
+    return json_pack("[s,o,o]", kinds[w->v.binds[bind].kind],
+                     is_there ? tell_text(&w->v, w->v.listeners[listener].name) : json_null(),
+                     passer(w, bind, slice_of_str(name)));
 }
 
 json_t *ask_explain(const struct world *w, const json_t *spec)

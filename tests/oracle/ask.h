@@ -13,5 +13,12 @@
  */
 json_t *ask_match(const struct world *w, const json_t *request);
 
+/*
+ * Where a connection [address, port, server name] goes: [what clients speak there, the listener
+ * that has the name, or null, "namespace/name RULE MATCH" of what passes it on, or null], or
+ * "nobody listens". New.
+ */
+json_t *ask_connection(const struct world *w, const json_t *connection);
+
 /* What explain says of a spec; of a spec that it refuses, why: a string. New. */
 json_t *ask_explain(const struct world *w, const json_t *spec);

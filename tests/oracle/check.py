@@ -7,8 +7,9 @@ import explained
 import roundtrip
 from image import Crashed
 from reference import World
+from request import Connection, Request
 
-# `kind`: match, explain, round trip, image, crash. `request` None: it is about the objects alone.
+# `kind`: match, connection, explain, round trip, image, crash. `request` None: it is about the objects alone.
 Disagreement = namedtuple("Disagreement", "kind request text")
 
 
@@ -18,6 +19,15 @@ def check_matches(image, world, requests):
         wanted = world.answer(request)
         if answer != wanted:
             found.append(Disagreement("match", request, f"specification: {wanted}\nimage:         {answer}"))
+    return found
+
+
+def check_connections(image, world, connections):
+    found = []
+    for connection, answer in zip(connections, image.ways(connections), strict=True):
+        wanted = world.where_to(connection)
+        if answer != wanted:
+            found.append(Disagreement("connection", connection, f"specification: {wanted}\nimage:         {answer}"))
     return found
 
 
@@ -36,8 +46,10 @@ def check_explanations(image, world, requests):
     return found
 
 
-def check_all(image, objects, requests, n_explained):
-    """`n_explained`: how many of the requests explain is asked for, too."""
+def check_all(image, objects, asked, n_explained):
+    """`asked`: requests and connections. `n_explained`: how many of the requests explain is asked for, too."""
+    requests = [r for r in asked if isinstance(r, Request)]
+    connections = [c for c in asked if isinstance(c, Connection)]
     try:
         error = image.open(objects)
         if error is not None:
@@ -45,6 +57,7 @@ def check_all(image, objects, requests, n_explained):
         world = World(objects)
         texts = roundtrip.check(objects, world, image.told())
         found = [Disagreement("round trip", None, "\n".join(texts))] if texts else []
+        found += check_connections(image, world, connections)
         explain = explainable(requests[:n_explained])
         return found + check_matches(image, world, requests + explain) + check_explanations(image, world, explain)
     except Crashed as crashed:

@@ -46,5 +46,8 @@ class Image:
     def explanations(self, requests):
         return self.ask(explain=[r.as_spec() for r in requests])["answers"]
 
+    def ways(self, connections):
+        return self.ask(connections=[c.as_json() for c in connections])["answers"]
+
     def told(self):
         return self.ask(image=True)["image"]

@@ -4,6 +4,8 @@
  *
  *   {"objects": [...]}                    an image is made of them; {} or {"error": why}
  *   {"requests": [[address, port, head]]} {"answers": [...]}, see ask_match()
+ *   {"connections": [[address, port, server name]]}
+ *                                         {"answers": [...]}, see ask_connection()
  *   {"explain": [spec]}                   {"answers": [...]}, see ask_explain()
  *   {"image": true}                       {"image": ..., "notes": [...]}, see tell_image()
  *
@@ -54,6 +56,8 @@ static json_t *answer(struct program *p, const json_t *line)
         return json_pack("{s:s}", "error", "there is no image");
     if (json_object_get(line, "requests") != NULL)
         return ask_all(&p->world, json_object_get(line, "requests"), ask_match);
+    if (json_object_get(line, "connections") != NULL)
+        return ask_all(&p->world, json_object_get(line, "connections"), ask_connection);
     if (json_object_get(line, "explain") != NULL)
         return ask_all(&p->world, json_object_get(line, "explain"), ask_explain);
     return json_pack("{s:o,s:O}", "image", tell_image(&p->world.v), "notes", p->world.notes);

@@ -20,7 +20,9 @@ FIXED = [
     {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
      "metadata": {"name": "grant", "namespace": "b"},
      "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "a"},
-                       {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "namespace": "a-b"}],
+                       {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "namespace": "a-b"},
+                       {"group": "gateway.networking.k8s.io", "kind": "TLSRoute", "namespace": "a"},
+                       {"group": "gateway.networking.k8s.io", "kind": "TCPRoute", "namespace": "a-b"}],
               "to": [{"group": "", "kind": "Service", "name": "s"}]}},
 ]
 

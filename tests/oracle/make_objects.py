@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random Gateways, HTTPRoutes and GRPCRoutes, valid by the CRDs, and what they refer to."""
+"""Random Gateways and routes, valid by the CRDs, and what they refer to."""
 
 import re
 
@@ -22,6 +22,7 @@ class Maker:
         self.grpc_share = rng.choice((0, 0, 0.3, 1))
         self.is_grpc = False  # the route that is being made
         self.secured_port = rng.choice(words.PORTS) if rng.random() < TLS_SHARE else None
+        self.has_passed, self.has_tcp = rng.random() < 0.3, rng.random() < 0.3
         self.hostnames = some(rng, words.HOSTNAMES, 2, 6)
         self.paths = [words.path(rng) for _ in range(rng.randint(2, 8))]
 
@@ -30,11 +31,23 @@ class Maker:
 
     # ---- Gateways
 
+    def secured(self):
+        """Of a listener that shares its port with others where TLS ends, or is passed on."""
+        kind = self.rng.choice(("HTTPS", "HTTPS", "HTTPS", "Terminate", "Passthrough"))
+        if kind == "Passthrough":
+            return {"protocol": "TLS", "tls": {"mode": kind}}
+        mode = {"mode": "Terminate"} if kind == "Terminate" or self.rng.random() < 0.3 else {}
+        refs = {"certificateRefs": [{"name": n} for n in some(self.rng, NAMES, 1, 2)]}
+        return {"protocol": "HTTPS" if kind == "HTTPS" else "TLS", "tls": mode | refs}
+
     def listener(self, number, port, hostname):
         listener = {"name": f"l{number}", "port": port, "protocol": "HTTP"}
         if port == self.secured_port:
-            names = some(self.rng, NAMES, 1, 2)
-            listener |= {"protocol": "HTTPS", "tls": {"certificateRefs": [{"name": n} for n in names]}}
+            listener |= self.secured()
+        elif port == words.PASSED_PORT:
+            listener |= {"protocol": "TLS", "tls": {"mode": "Passthrough"}}
+        elif port == words.TCP_PORT:
+            listener |= {"protocol": "TCP"}
         if hostname is not None:
             listener["hostname"] = hostname
         labels = self.rng.choice(({"team": "a"}, {"kubernetes.io/metadata.name": "b"}, {}))
@@ -47,9 +60,10 @@ class Maker:
     def gateways(self):
         """No two listeners that share an address and port have the same hostname."""
         rng = self.rng
-        places = [(port, hostname) for port in words.PORTS for hostname in [None, None] + self.hostnames
+        ports = words.PORTS + ((words.PASSED_PORT,) if self.has_passed else ())
+        places = [(port, hostname) for port in ports for hostname in [None, None] + self.hostnames
                   if hostname is None or self.has("hostnames")]
-        places = list(dict.fromkeys(places))
+        places = list(dict.fromkeys(places)) + ([(words.TCP_PORT, None)] * self.has_tcp)
         gateways = []
         for name in some(rng, ("g", "h"), 1, 2):
             taken = some(rng, places, 1, 5)
@@ -331,14 +345,37 @@ class Maker:
             spec["hostnames"] = [self.rng.choice(self.hostnames) for _ in range(self.rng.randint(1, 3))]
         if self.rng.random() < 0.02:
             del spec["rules"]
-        return {"apiVersion": GATEWAY_API, "kind": "GRPCRoute" if self.is_grpc else "HTTPRoute",
+        return self.as_route("GRPCRoute" if self.is_grpc else "HTTPRoute", name, namespace, spec)
+
+    def as_route(self, kind, name, namespace, spec):
+        return {"apiVersion": GATEWAY_API, "kind": kind,
                 "metadata": meta(name, namespace) | {"creationTimestamp": self.rng.choice(words.TIMES),
                                                      "uid": f"{self.rng.getrandbits(32):08x}"}, "spec": spec}
+
+    def passed_backend(self):
+        weight = {"weight": self.rng.choice((0, 1, 2, 1000000))} if self.rng.random() < 0.5 else {}
+        return self.reference() | weight
+
+    def passed_route(self, name, namespace, gateways):
+        """One by which connections are passed on: it has one rule, and that only backends."""
+        rng = self.rng
+        kind = rng.choice(("TLSRoute", "TLSRoute", "TCPRoute"))
+        spec = {"parentRefs": self.parents(gateways, namespace),
+                "rules": [{"backendRefs": [self.passed_backend() for _ in range(rng.choice((1, 1, 2, 3)))]}]}
+        if kind == "TLSRoute":
+            spec["hostnames"] = some(rng, self.hostnames, 1, 3)
+        return self.as_route(kind, name, namespace, spec)
+
+    def passed_routes(self, gateways, names):
+        if not any(l["protocol"] in ("TLS", "TCP") for g in gateways for l in g["spec"]["listeners"]):
+            return []
+        return [self.passed_route(*name, gateways) for name in some(self.rng, names, 1, 5)]
 
     def all(self):
         gateways = self.gateways()
         names = [(name, namespace) for name in words.ROUTES for namespace in words.NAMESPACES]
         routes = [self.route(*name, gateways) for name in some(self.rng, names, 1, 6)]
+        routes += self.passed_routes(gateways, names)
         return Around(self.rng, gateways).all() + gateways + routes
 
 

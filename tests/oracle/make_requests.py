@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random requests, most of them near to what a set of objects asks for."""
+"""Random requests and connections, most of them near to what a set of objects asks for."""
 
 import re
 
 import words
 from reference import holds_hostname, is_pattern, matches_whole
-from request import Request
+from request import Connection, Request
 
 BAD_SEGMENTS = ("%00", "%zz", "%4", "..;x", ".;", "a%2F..", "..%5ca", "a%2f..;b", "%2e%2e;")
 ODD_SEGMENTS = ("", ".", "..", "%2e", "%2E%2e", "a%2fb", "..a", "a;b", "%3B", "[a]")
@@ -197,6 +197,26 @@ class Maker:
         asked = self.asked(self.aim.headers, [{"name": n, "value": "1"} for n in words.HEADERS], 3)
         headers = [field for condition in asked for field in self.fields(condition)]
         return Request(address, port, method, target, host, headers)
+
+
+def server_name(rng, names):
+    name = rng.choice(names).replace("*", rng.choice(("x", "z", "x.y")))
+    return name if "[" not in name else ""
+
+
+def make_connections(rng, objects, n):
+    """By TLS, or to where nobody speaks it."""
+    gateways = [o["spec"] for o in objects if o["kind"] == "Gateway"]
+    places = [(a["value"], l["port"], l["protocol"]) for g in gateways for a in g["addresses"] for l in g["listeners"]]
+    names = [h for o in objects if o["kind"] == "TLSRoute" for h in o["spec"]["hostnames"]]
+    names += [l.get("hostname", "") for g in gateways for l in g["listeners"]]
+    made = []
+    for _ in range(n):
+        address, port, protocol = rng.choice(places)
+        near = names if rng.random() < 0.7 else words.HOSTS + ("",)
+        made.append(Connection(address if rng.random() < 0.95 else rng.choice(words.ADDRESSES), port,
+                               server_name(rng, near) if protocol in ("HTTPS", "TLS") else ""))
+    return made
 
 
 def make(rng, objects, n):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which match takes a request, by the Gateway API's words (v1.6, apis/v1: GatewaySpec.listeners,
 HTTPRouteSpec.hostnames, HTTPRouteRule.matches, HTTPPathMatch, HTTPHeaderMatch, HTTPQueryParamMatch,
-GRPCRouteSpec.hostnames, GRPCRouteRule.matches, GRPCMethodMatch). Every match of
+GRPCRouteSpec.hostnames, GRPCRouteRule.matches, GRPCMethodMatch, TLSRouteSpec.hostnames, TCPRoute). Every match of
 every route is looked at; those that hold are sorted by the criteria in the order in which they are written. Quotations
 are the specification's.
 
@@ -28,7 +28,11 @@ DEFAULT_PATH = {"type": "PathPrefix", "value": "/"}
 NOT_OURS = re.compile(r"\(\?<?[=!]|\\[1-9]")  # look-around, back-references
 UNSUPPORTED = {"ExternalAuth"}
 patterns = {}
-KINDS = ("HTTPRoute", "GRPCRoute")
+OF_REQUESTS = ("HTTPRoute", "GRPCRoute")
+KINDS = OF_REQUESTS + ("TLSRoute", "TCPRoute")
+# What attaches to a listener; ours: where TLS ends a TCPRoute may have what no TLSRoute of it has.
+KINDS_OF = {"HTTP": OF_REQUESTS, "HTTPS": OF_REQUESTS, "TLS": ("TLSRoute",),
+            "TLS, terminated": ("TLSRoute", "TCPRoute"), "TCP": ("TCPRoute",)}
 
 
 def matches_whole(pattern, text):
@@ -165,10 +169,22 @@ def read_route(obj, extensions):
     namespace = obj["metadata"]["namespace"]
     # "If no rules are specified": the CRD of HTTPRoute has a default, that of GRPCRoute has none.
     specs = obj["spec"].get("rules", [{}] if obj["kind"] == "HTTPRoute" else [])
-    read = read_match if obj["kind"] == "HTTPRoute" else read_call
+    read = read_call if obj["kind"] == "GRPCRoute" else read_match
     rules = [read_rule(i, s, namespace, extensions, read) for i, s in enumerate(specs)]
     return Route(obj["kind"], namespace, name_of(obj), obj["metadata"].get("uid", ""),
                  datetime.fromisoformat(created.replace("Z", "+00:00")), obj["spec"].get("hostnames") or [""], rules)
+
+
+def protocol_of(listener):
+    """"The TLS mode [...] Terminate (default)." Ours: the word for where it is not passed on."""
+    is_ended = listener["protocol"] == "TLS" and listener["tls"].get("mode", "Terminate") == "Terminate"
+    return listener["protocol"] + (", terminated" if is_ended else "")
+
+
+def bind_kind(listeners):
+    """Ours: listeners of HTTPS and TLS share a port, and then the first message of TLS is looked at."""
+    protocols = {l.spec["protocol"] for l in listeners}
+    return "TLS" if "TLS" in protocols else next(iter(protocols))
 
 
 def allows(listener, gateway, namespace, labels):
@@ -196,6 +212,9 @@ def without_rivals(routes, hostname):
     Ours: on this listener the other is refused as a whole; of two of one name the GRPCRoute is."""
     kept = []
     for route in sorted(routes, key=lambda r: (r.created, r.name, KINDS.index(r.kind))):
+        if route.kind not in OF_REQUESTS:
+            kept.append(route)
+            continue
         own = [h for h in route.hostnames if intersect(hostname, h)]
         theirs = [h for r in kept if r.kind != route.kind and any(rule.matches for rule in r.rules)
                   for h in r.hostnames if intersect(hostname, h)]
@@ -219,7 +238,8 @@ class World:
                 self.listeners.append(self.read_listener(objects, gateway, listener))
 
     def read_listener(self, objects, gateway, spec):
-        routes = [self.routes[kind, name_of(o)] for kind in KINDS for o in kind_of(objects, kind)
+        kinds = KINDS_OF[protocol_of(spec)]
+        routes = [self.routes[kind, name_of(o)] for kind in kinds for o in kind_of(objects, kind)
                   if allows(spec, gateway, o["metadata"]["namespace"], self.labels)
                   and any(is_parent(ref, o["metadata"]["namespace"], gateway, spec) for ref in o["spec"]["parentRefs"])]
         return Listener(f"{name_of(gateway)}/{spec['name']}", spec.get("hostname", ""), spec["port"],
@@ -251,11 +271,26 @@ class World:
             return "nobody listens"
         if request.is_refused:
             return "refused 400"
-        listener = self.listener_of(request)
-        takers = [c for c in self.candidates(request, listener) if c.loss is None] if listener else []
+        taker = self.taker(request, self.listener_of(request))
         # "When no rules matching a request have been successfully attached [...], a HTTP 404 status code MUST be
         # returned."
-        return f"{takers[0].route.name} {takers[0].rule.index} {takers[0].match.index}" if takers else "404"
+        return taker or "404"
+
+    def taker(self, request, listener):
+        """The match that takes it, in words; None: none does."""
+        takers = [c for c in self.candidates(request, listener) if c.loss is None] if listener else []
+        return f"{takers[0].route.name} {takers[0].rule.index} {takers[0].match.index}" if takers else None
+
+    def where_to(self, connection):
+        """As the image's: see ask_connection(). What a client speaks at the place, the listener that has the server
+        name, and the match that passes the connection on. "Routes MUST be matched by SNI"."""
+        there = self.listeners_at(connection)
+        if not there:
+            return "nobody listens"
+        listener = self.listener_of(connection)
+        is_passed_on = listener is not None and listener.spec["protocol"] in ("TLS", "TCP")
+        return [bind_kind(there), listener and listener.name,
+                self.taker(connection, listener) if is_passed_on else None]
 
 
 # ---- matches

@@ -55,6 +55,23 @@ def decode_query(text):
     return unquote_to_bytes(text.replace("+", " "))
 
 
+class Connection:
+    """What a client opens to an address and port, and the server name that it asks for by TLS; "": none, or no TLS.
+    What of it is looked at in a request is what every match of a route that passes connections on holds for."""
+
+    path, method, fields, params = "/", "", {}, {}
+
+    def __init__(self, address, port, hostname):
+        self.address, self.port, self.hostname = address, port, hostname
+
+    def head(self):
+        """For whoever reads of it."""
+        return self.hostname
+
+    def as_json(self):
+        return [self.address, self.port, self.hostname]
+
+
 class Request:
     """What a client sends to an address and port. `host` None: none, as HTTP/1.0 may."""
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from durations import milliseconds
-from reference import kind_of, name_of
+from reference import OF_REQUESTS, bind_kind, kind_of, name_of, protocol_of
 
 NO_CHECK = ["", 0, 0, 0, 0, 0, "", "", "", []]
 NO_EJECTION = [0, 0, 0, 0]
@@ -99,7 +99,10 @@ def expected_balancing(spec):
 
 
 def expected_protocol(kind, is_secured, port):
-    """What is spoken to it; None: it says that something else is, or wants a policy that it does not have."""
+    """What is spoken to it; None: it says that something else is, or wants a policy that it does not have. What is
+    passed on we do not speak."""
+    if kind not in OF_REQUESTS:
+        return "HTTP/1.1"
     said = port.get("appProtocol", "")
     lower = said.lower()
     usual = "HTTP/1.1" if kind == "HTTPRoute" else "HTTP/2"
@@ -144,7 +147,7 @@ def expected_bind(objects, listeners):
         found.append(deciding(objects, "TransportPolicy", "Gateway", namespace, gateway, name))
     _, spec, _ = min((f for f in found if f is not None), key=lambda f: f[0], default=(None, {}, ""))
     proxy = spec.get("proxyProtocol")
-    return {"kind": listeners[0].spec["protocol"], "congestion": spec.get("congestionControl", "Cubic"),
+    return {"kind": bind_kind(listeners), "congestion": spec.get("congestionControl", "Cubic"),
             "trusted": proxy and sorted(network(p) for p in proxy.get("trustedPrefixes", []))}
 
 
@@ -170,6 +173,6 @@ def expected_securing(objects, listener):
     namespace, tls, spec = listener.name.split("/")[0], listener.gateway["spec"].get("tls", {}), listener.spec
     own = tls.get("backend", {}).get("clientCertificateRef")
     identities = [expected_identity(objects, namespace, ref) for ref in spec.get("tls", {}).get("certificateRefs", [])]
-    return {"protocol": spec["protocol"], "identities": identities,
+    return {"protocol": protocol_of(spec), "identities": identities,
             "identity": own and expected_identity(objects, namespace, own),
             **expected_clients(objects, namespace, tls, spec)}

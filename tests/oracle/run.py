@@ -23,9 +23,10 @@ from shrink import shrink
 
 REQUESTS_PER_SEED = 200
 EXPLAINED_PER_SEED = 10  # of these requests
+CONNECTIONS_PER_SEED = 40  # to sets with a listener that passes some on
 SHOWN_MAX = 5  # disagreements that are made small and shown
 PROGRESS_S = 10
-OURS = ("HTTPRoute", "GRPCRoute", "Gateway")  # objects that say something about a disagreement
+OURS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "Gateway")  # objects that say something about a disagreement
 
 image = None  # of this process
 
@@ -38,13 +39,15 @@ def begin(program):
 def make(seed):
     rng = random.Random(seed)
     objects = make_objects.make(rng)
-    return objects, make_requests.make(rng, objects, REQUESTS_PER_SEED)
+    requests = make_requests.make(rng, objects, REQUESTS_PER_SEED)
+    passes_on = any(o["kind"] in ("TLSRoute", "TCPRoute") for o in objects)
+    return objects, requests, make_requests.make_connections(rng, objects, CONNECTIONS_PER_SEED * passes_on)
 
 
 def check_seed(seed):
     """(seed, how many pairs, the disagreements)"""
-    objects, requests = make(seed)
-    found = check_all(image, objects, requests, EXPLAINED_PER_SEED)
+    objects, requests, connections = make(seed)
+    found = check_all(image, objects, requests + connections, EXPLAINED_PER_SEED)
     return seed, len(requests), found
 
 
@@ -54,7 +57,7 @@ def find(objects, request):
 
 def describe(seed, disagreement):
     """The disagreement with the least that it needs."""
-    objects, _ = make(seed)
+    objects, _, _ = make(seed)
     objects, disagreement = shrink(objects, disagreement, find)
     lines = [f"seed {seed}: {disagreement.kind}"]
     lines += [f"  {json.dumps({key: o[key] for key in ('kind', 'metadata', 'spec')}, ensure_ascii=False)}"

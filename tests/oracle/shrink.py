@@ -18,7 +18,7 @@ def places(value):
 
 def places_of(objects):
     """Routes, Gateways and listeners with what is in them; what they stand on is left alone."""
-    shown = [(i, o) for i, o in enumerate(objects) if o["kind"] in ("HTTPRoute", "GRPCRoute", "Gateway")]
+    shown = [(i, o) for i, o in enumerate(objects) if o["kind"].endswith("Route") or o["kind"] == "Gateway"]
     yield from ((objects, i) for i, _ in reversed(shown))
     for _, obj in shown:
         yield from places(obj["spec"]["listeners"] if obj["kind"] == "Gateway" else obj["spec"])
@@ -77,7 +77,7 @@ def shrink(objects, disagreement, find):
 
     if disagreement.kind == "image":
         return objects, disagreement  # almost anything that is taken away leads to no image
-    if disagreement.request is not None:
+    if isinstance(disagreement.request, Request):
         request = shrink_request(disagreement.request, lambda r: same(objects, r) is not None)
         disagreement = same(objects, request) or disagreement
     request = disagreement.request
