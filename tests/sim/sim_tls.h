@@ -51,7 +51,8 @@ struct sim_tls_env {
     struct sim *sim;
     struct ssl_ctx_st *clients;
     struct ssl_ctx_st *servers[SIM_CERT_COUNT];
-    struct ssl_session_st *sessions[SIM_CLIENTS_MAX];
+    struct ssl_session_st *sessions[SIM_CLIENTS_MAX][2]; /* the last of each host, of those who take
+                                                            signatures by RSA only apart */
     struct list_node all;
     unsigned n_dead;
     struct sim_tls_counts counts;

@@ -50,7 +50,7 @@ static int select_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_l
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct sim_tls *t = SSL_get_app_data(ssl);
-    SSL_SESSION **place = &t->env->sessions[t->host->number];
+    SSL_SESSION **place = &t->env->sessions[t->host->number][t->want.is_rsa];
     SSL_SESSION_free(*place);
     *place = session;
     return 1;
@@ -136,7 +136,7 @@ static void offer(SSL *ssl, const char *protocol)
 static void prepare(struct sim_tls *t, const struct sim_tls_want *want)
 {
     SSL *ssl = t->ssl;
-    SSL_SESSION *session = t->env->sessions[t->host->number];
+    SSL_SESSION *session = t->env->sessions[t->host->number][want->is_rsa];
     limit_versions(ssl, want);
     offer(ssl, want->alpn);
     if (want->server_name != NULL)
@@ -232,8 +232,8 @@ void sim_tls_free(struct sim_tls_env *env)
 {
     while (!list_is_empty(&env->all))
         tls_free(container_of(list_peek_front(&env->all), struct sim_tls, link));
-    for (unsigned i = 0; i < array_len(env->sessions); i++)
-        SSL_SESSION_free(env->sessions[i]);
+    for (unsigned i = 0; i < 2 * array_len(env->sessions); i++)
+        SSL_SESSION_free(env->sessions[i / 2][i % 2]);
     SSL_CTX_free(env->clients);
     for (unsigned i = 0; i < array_len(env->servers); i++)
         SSL_CTX_free(env->servers[i]);
