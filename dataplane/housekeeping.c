@@ -216,6 +216,8 @@ static bool set_up(struct housekeeping *h, const struct housekeeping_config *con
     housekeeping_note_log(h, &found);
     housekeeping_load_keys(h);
     housekeeping_load_image(h);
+    if (!housekeeping_vrrp_begin(h, config->run_dir, config->masters))
+        return fail(ret_fault, VRRP_FIFO_NAME " in", config->run_dir);
     if (!housekeeping_access_begin(h, &config->access))
         return fail(ret_fault, "access log", config->access.file);
     h->server = control_server_new(config->run_dir, h->stats, on_message, on_gone, h);
@@ -271,6 +273,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     housekeeping_access_follow(h);
     housekeeping_follow(h);
     housekeeping_mirror(h);
+    housekeeping_vrrp_listen(h);
     housekeeping_set_gauges(h);
     housekeeping_count_ejected(h);
     housekeeping_sync(h);
@@ -282,6 +285,7 @@ void housekeeping_free(struct housekeeping *h)
     if (h == NULL)
         return;
     housekeeping_access_end(h);
+    housekeeping_vrrp_end(h);
     control_server_free(h->server);
     endpoint_log_close(h->log);
     state_dir_close(h->state);

@@ -17,6 +17,7 @@
 struct endpoint_table;
 struct generation_set;
 struct housekeeping;
+struct masters;
 struct mirror;
 struct obs_hub;
 struct tls_tickets;
@@ -43,6 +44,7 @@ struct housekeeping_config {
     struct rte_mempool *mbufs;  /* whose use is told; NULL: none */
     int telemetry_fd;
     struct tls_tickets *tickets; /* the workers', whose keys mgmtd sends; NULL: none */
+    struct masters *masters;     /* what keepalived tells goes there; NULL: nobody tells */
     struct mirror *mirror;       /* the kernel's side of the exception path; NULL: there is none */
     struct obs_hub *obs;         /* by which to look at the workers; NULL: not at all */
     uint64_t (*now_us)(void);    /* the time that the workers are given */

@@ -46,6 +46,22 @@
 /* How often it is told, at most, that the access log's file cannot be written. */
 #define ACCESS_TELL_MS 60000u
 
+/* Where keepalived tells, and how many reads one poll takes: a line each is 40 bytes. */
+#define VRRP_FIFO_NAME "vrrp.fifo"
+#define VRRP_READS_PER_POLL 8u
+
+/* How long a change of VRRP waits at most: a part of what the other box took to notice. */
+#define VRRP_LISTEN_MS 10
+
+/* What listens to keepalived. */
+struct vrrp_ear {
+    struct masters *masters; /* NULL: nobody is listened to */
+    int fd;
+    bool has_speaker; /* somebody has opened the other end */
+    size_t n_bytes;   /* of a line that is not whole yet */
+    char bytes[512];
+};
+
 /* A generation and what is in it. */
 struct generation_mark {
     uint64_t generation; /* 0: none */
@@ -108,7 +124,8 @@ struct housekeeping {
     struct image_map waiting;         /* accepted, but GENERATIONS_MAX are alive; data NULL: none */
     struct mirror *mirror;            /* NULL: none */
     uint64_t mirrored_generation;     /* what it was given */
-    struct obs_hub *obs;              /* NULL: nobody can look */
+    struct vrrp_ear vrrp;
+    struct obs_hub *obs; /* NULL: nobody can look */
     uint64_t (*now_us)(void);
     struct observation observations[OBS_PEERS_MAX];
     struct access_log access;
@@ -152,6 +169,15 @@ void housekeeping_follow(struct housekeeping *h);
 
 /* Gives the published image to the mirror. */
 void housekeeping_mirror(struct housekeeping *h);
+
+/* Makes the FIFO in the run directory and listens; `masters` NULL: not at all. False: errno. */
+bool housekeeping_vrrp_begin(struct housekeeping *h, const char *run_dir, struct masters *masters);
+
+/* Takes what keepalived has told. */
+void housekeeping_vrrp_listen(struct housekeeping *h);
+
+/* Ends it. */
+void housekeeping_vrrp_end(struct housekeeping *h);
 
 /* Sets the gauges that workers do not keep: images, holds on them, mbufs. */
 void housekeeping_set_gauges(struct housekeeping *h);

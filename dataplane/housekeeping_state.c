@@ -194,5 +194,7 @@ int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
     bool is_somebody_moving = h->waiting.data != NULL ||
                               h->served.generation != h->published.generation ||
                               housekeeping_is_observed(h) || h->access.file != NULL;
+    if (h->vrrp.masters != NULL && wanted_ms > VRRP_LISTEN_MS)
+        wanted_ms = VRRP_LISTEN_MS;
     return is_somebody_moving && wanted_ms > FOLLOW_MS ? FOLLOW_MS : wanted_ms;
 }

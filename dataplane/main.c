@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "core/endpoint_table.h"
+#include "core/masters.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
 #include "drivers/crypto/crypto_core.h"
@@ -72,6 +73,7 @@ struct dataplane {
     struct obs_hub *obs;
     struct tls_tickets *tickets;
     struct mirror *mirror;
+    struct masters *masters; /* NULL: nobody tells */
     struct verify_lane *lanes[WORKERS_MAX];
     struct verify_thread *verifier;
     struct crypto_core *crypto_cores[OPTIONS_CRYPTO_CORES_MAX];
@@ -228,6 +230,9 @@ static bool make_mirror(struct dataplane *d)
     int back;
     if (o->exception_netns == NULL)
         return true;
+    d->masters = calloc(1, sizeof(*d->masters));
+    if (d->masters == NULL)
+        return say("cannot start", "no memory");
     for (unsigned i = 0; i < o->n_ports; i++)
         taps[i] = o->ports[i].tap;
     if (!netns_enter(o->exception_netns, &back))
@@ -253,6 +258,7 @@ static bool make_housekeeping(struct dataplane *d)
         .telemetry_fd = telemetry_fd(d->telemetry),
         .tickets = d->tickets,
         .mirror = d->mirror,
+        .masters = d->masters,
         .obs = d->obs,
         .now_us = loop_now_us,
         .access = {.file = o->access_log,
@@ -324,6 +330,7 @@ static bool make_workers(struct dataplane *d)
                      .rng_seed = random.seeds[i],
                      .hash_key = random.key,
                      .cycles = rte_rdtsc,
+                     .masters = d->masters,
                      .obs = d->obs},
             .ports = d->hub,
             .generations = housekeeping_generations(d->housekeeping),
@@ -442,6 +449,7 @@ static void stop(struct dataplane *d)
         crypto_core_free(d->crypto_cores[i]);
     housekeeping_free(d->housekeeping);
     mirror_free(d->mirror);
+    free(d->masters);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);
     tls_device_close();

@@ -140,9 +140,11 @@ static void configure_net(struct worker *w, const struct image_view *v)
     struct net_interface interfaces[NET_INTERFACES_MAX];
     ASSERT(v->n_interfaces <= NET_INTERFACES_MAX);
     for (uint32_t i = 0; i < v->n_interfaces; i++)
-        interfaces[i] = (struct net_interface){.port = v->interfaces[i].port,
-                                               .vlan = v->interfaces[i].vlan,
-                                               .mtu = v->interfaces[i].mtu};
+        interfaces[i] =
+            (struct net_interface){.port = v->interfaces[i].port,
+                                   .vlan = v->interfaces[i].vlan,
+                                   .mtu = v->interfaces[i].mtu,
+                                   .virtual_router = (uint8_t)v->interfaces[i].virtual_router};
     net_configure(w->net, &(struct net_config){
                               .interfaces = interfaces,
                               .n_interfaces = v->n_interfaces,

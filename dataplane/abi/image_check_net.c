@@ -3,6 +3,7 @@
 #include "abi/image_check.h"
 
 #define VLAN_MAX 4094u
+#define VIRTUAL_ROUTER_MAX 255u
 #define MTU_MIN 576u /* RFC 1122, section 3.3.2: what every host must take in */
 
 /* An address that a host can have, or a packet can be sent to through a gateway. */
@@ -30,7 +31,8 @@ static bool is_zero_after(const struct ip_addr *a, unsigned prefix_len)
 
 bool image_is_interface(const struct image_interface *e)
 {
-    return e->vlan <= VLAN_MAX && (e->mtu == 0 || e->mtu >= MTU_MIN);
+    return e->vlan <= VLAN_MAX && (e->mtu == 0 || e->mtu >= MTU_MIN) &&
+           e->virtual_router <= VIRTUAL_ROUTER_MAX;
 }
 
 bool image_is_address(const struct image_address *e)
@@ -56,8 +58,6 @@ bool image_is_egress(const struct image_egress *e)
 enum image_fault image_local_interface(const struct image_view *v, uint32_t i)
 {
     const struct image_interface *e = &v->interfaces[i];
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
     if (!image_is_interface(e))
         return IMAGE_FAULT_VALUE;
     for (uint32_t k = 0; k < i; k++) {

@@ -219,10 +219,10 @@ struct image_string {
 
 /* As struct net_interface, and the name of the Interface object. */
 struct image_interface {
-    uint16_t port; /* index, see core/port.h */
-    uint16_t vlan; /* 0: untagged; at most 4094 */
-    uint16_t mtu;  /* 0: the port's; else 576..65535 */
-    uint16_t reserved;
+    uint16_t port;           /* index, see core/port.h */
+    uint16_t vlan;           /* 0: untagged; at most 4094 */
+    uint16_t mtu;            /* 0: the port's; else 576..65535 */
+    uint16_t virtual_router; /* 1..255: its master has the interface's VIPs (VRRP); 0: we do */
     struct image_string name;
 };
 

@@ -44,6 +44,7 @@ void core_init(struct core *c, const struct core_config *config)
         .rng = {.state = config->rng_seed},
         .hash_key = config->hash_key,
         .cycles = config->cycles,
+        .masters = config->masters,
     };
     if (config->obs != NULL)
         obs_join(config->obs, config->worker, &c->obs);

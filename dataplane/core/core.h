@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 
+struct masters;
 struct obs_hub;
 struct rte_mempool;
 struct ports;
@@ -42,8 +43,9 @@ struct core {
     struct rng rng;             /* choices; seeded from outside */
     struct siphash_key
         hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
-    struct list_node memory;   /* what core_memory() gave, for core_done() */
-    uint64_t (*cycles)(void);  /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
+    struct list_node memory;       /* what core_memory() gave, for core_done() */
+    uint64_t (*cycles)(void);      /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
+    const struct masters *masters; /* virtual routers that are ours; NULL: none is */
     struct tls_crypto *crypto; /* where handshakes take turns (tls knows it); NULL: they do not */
 };
 
@@ -67,7 +69,8 @@ struct core_config {
     uint64_t rng_seed;
     struct siphash_key hash_key;
     uint64_t (*cycles)(void);
-    struct obs_hub *obs; /* NULL: nobody can look */
+    struct obs_hub *obs;           /* NULL: nobody can look */
+    const struct masters *masters; /* NULL: we are master of no virtual router */
 };
 
 /* Makes the worker's core; `ports` is set by ports_join() afterwards (core/ports.h). */

@@ -3,6 +3,7 @@
 #include "net/addresses.h"
 
 #include "base/assert.h"
+#include "core/masters.h"
 #include "net/net_priv.h"
 
 #include <string.h>
@@ -81,6 +82,40 @@ static bool is_probed(const struct net *n, uint32_t i)
     return n->probe == NET_PROBE_ALL || (n->probe == NET_PROBE_OWN && !is_vip);
 }
 
+/* A VIP that another box has, by VRRP? */
+static bool is_standby(const struct net *n, uint32_t i)
+{
+    if (is_own(n->now, i) || !n->now->local.entries[i].is_vip)
+        return false;
+    const struct net_address *a = &n->now->local.entries[i];
+    uint8_t router = n->now->ifaces[a->interface].virtual_router;
+    return router != 0 && !masters_has(n->core->masters, router, ip_addr_is_v4(&a->addr));
+}
+
+static void stand_by(struct net *n, uint32_t i)
+{
+    enter(n, i, ADDRESS_STANDBY, 0);
+    n->now->lives[i].due_us = NEVER;
+}
+
+/* We became the master of a virtual router, or are it no longer. */
+static void follow_masters(struct net *n)
+{
+    n->masters_seen = masters_version(n->core->masters);
+    for (uint32_t i = 0; i < n->now->local.n; i++) {
+        bool was_standby = n->now->lives[i].state == ADDRESS_STANDBY;
+        if (is_standby(n, i) == was_standby)
+            continue;
+        if (was_standby) {
+            enter(n, i, ADDRESS_USED, 0);
+            continue;
+        }
+        stand_by(n, i);
+        if (n->tcp_ops != NULL && n->tcp_ops->address_gone != NULL)
+            n->tcp_ops->address_gone(n->tcp, &n->now->local.entries[i].addr);
+    }
+}
+
 /* What lived before the address at `i` of `now`; NULL: it is new. *ret_has_moved: it did so on
  * another interface. */
 static const struct address_life *life_before(const struct net_tables *then, struct net_tables *now,
@@ -105,6 +140,7 @@ void addresses_configure(struct net *n, const struct net_tables *then, bool is_r
 {
     struct net_tables *now = n->now;
     uint64_t unsettled_us = n->n_tentative > 0 ? n->unsettled_us : n->core->now_us;
+    n->masters_seen = masters_version(n->core->masters);
     n->n_tentative = 0;
     n->n_conflict = 0;
     memset(now->local.is_held, 0, sizeof(now->local.is_held));
@@ -114,7 +150,10 @@ void addresses_configure(struct net *n, const struct net_tables *then, bool is_r
         bool is_ours =
             is_resumed || !is_probed(n, i) || (was != NULL && was->state == ADDRESS_USED);
         now->lives[i] = (struct address_life){.state = ADDRESS_USED};
-        if (was != NULL && !has_moved) {
+        bool was_standby = was != NULL && was->state == ADDRESS_STANDBY;
+        if (is_standby(n, i)) {
+            stand_by(n, i);
+        } else if (was != NULL && !has_moved && !was_standby) {
             now->lives[i] = *was;
             hold(now, i, was->state != ADDRESS_USED);
             n->n_tentative += was->state == ADDRESS_TENTATIVE;
@@ -202,6 +241,8 @@ static void rest_until(struct net *n, uint64_t at_us)
 unsigned addresses_poll(struct net *n)
 {
     unsigned sent = 0;
+    if (n->masters_seen != masters_version(n->core->masters))
+        follow_masters(n);
     if (n->address_next >= n_places(n->now))
         return 0;
     if (n->address_next == 0)
@@ -263,8 +304,8 @@ bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip
     if (!find_place(n, f->iface, addr, &i))
         return false;
     enum address_state state = n->now->lives[i].state;
-    if (is_question && state == ADDRESS_USED)
-        return false; /* it is answered, as every question is */
+    if ((is_question && state == ADDRESS_USED) || state == ADDRESS_STANDBY)
+        return false; /* it is answered, as every question is; or the master's */
     if (is_our_mac(n, mac))
         return true;
     stat_inc(n->core, STAT_net_address_conflicts);

@@ -9,6 +9,10 @@
  *   CONFLICT   somebody else has it. As TENTATIVE, without questions. After NET_CONFLICT_US again
  *              TENTATIVE: when the other is gone, the address comes into use by itself.
  *
+ *   STANDBY    a VIP of a virtual router (VRRP) of which another box is the master: kept from use.
+ *              We become the master: USED, without questions, for the other is silent.
+ *              Every VIP of the router goes back here when we are it no longer.
+ *
  * An interface's own address (link-local, made of the MAC) walks the same states but is not
  * announced. While it is not in use nothing is taken for it, groups are reported from nobody's
  * address, and neighbours are asked from another address of the interface; without one they are not
@@ -38,6 +42,7 @@ enum address_state {
     ADDRESS_TENTATIVE,
     ADDRESS_USED,
     ADDRESS_CONFLICT,
+    ADDRESS_STANDBY,
 };
 
 /* Of the address at the same position of the table of local addresses; behind them, of the

@@ -28,9 +28,10 @@ struct rte_mbuf;
 
 /* One L3 interface: a port, or a VLAN on it. */
 struct net_interface {
-    uint16_t port; /* index, see core/port.h */
-    uint16_t vlan; /* 0: untagged */
-    uint16_t mtu;  /* 0: the port's */
+    uint16_t port;          /* index, see core/port.h */
+    uint16_t vlan;          /* 0: untagged */
+    uint16_t mtu;           /* 0: the port's */
+    uint8_t virtual_router; /* VRRP: VIPs are ours while we are its master; 0: always */
 };
 
 /* An address of ours. A VIP has the length of a host (128). */

@@ -38,6 +38,7 @@ struct net_iface {
     struct ether_mac mac;
     struct ip_addr link_local; /* fe80:: and the EUI-64 of mac (RFC 4291, 2.5.6) */
     bool is_held;              /* it is not to be used (addresses.h) */
+    uint8_t virtual_router;    /* 0: none */
     bool has_tap;              /* the kernel's daemons speak on it (punt.h) */
 };
 
@@ -80,6 +81,7 @@ struct net {
     uint64_t unsettled_us;   /* since when there are tentative ones */
     uint32_t n_tentative;    /* addresses in that state */
     uint32_t n_conflict;
+    uint32_t masters_seen; /* masters_version() when addresses were looked at */
 };
 
 /* What the stations after eth know of the frame. */

@@ -47,6 +47,34 @@ uint32_t network_interface_named(const struct attach *a, const char *name)
     return PLAN_NONE;
 }
 
+/* Is there a virtual router of this number already? */
+static bool has_router(const struct plan_interface *list, uint32_t n, uint8_t id)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (list[i].virtual_router == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first by name of an interface and of a number; mgmt/routing/routing_view.c has the same rule,
+ * and says of the others why not. */
+static void read_virtual_routers(struct attach *a, struct plan_interface *list)
+{
+    uint32_t n;
+    const json_t **objects = collect_by_name(a, MODEL_VIRTUAL_ROUTER, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const json_t *spec = json_object_get(objects[i], "spec");
+        uint32_t at = network_interface_named(a, text_at(spec, "interface"));
+        uint8_t id = (uint8_t)int_at(spec, "routerID");
+        if (at != PLAN_NONE && list[at].virtual_router == 0 &&
+            !has_router(list, a->plan.n_interfaces, id)) {
+            list[at].virtual_router = id;
+        }
+    }
+}
+
 static void read_interfaces(struct attach *a)
 {
     uint32_t n;
@@ -57,6 +85,7 @@ static void read_interfaces(struct attach *a)
     }
     a->plan.interfaces = list;
     a->plan.n_interfaces = n;
+    read_virtual_routers(a, list);
 }
 
 static void read_static_routes(struct attach *a)

@@ -47,6 +47,7 @@ struct plan_interface {
     uint16_t mtu;
     uint32_t n_addresses;
     const struct plan_prefix *addresses; /* the appliance's own, with their on-link prefixes */
+    uint8_t virtual_router;              /* VRRP: whose master has the VIPs on it; 0: none */
 };
 
 /* A StaticRoute object. */

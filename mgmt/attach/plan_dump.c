@@ -24,6 +24,9 @@ static void dump_network(const struct plan *plan, FILE *out)
         const struct plan_interface *f = &plan->interfaces[i];
         fprintf(out, "interface %s port %s vlan %u mtu %u", f->name, f->port, (unsigned)f->vlan,
                 (unsigned)f->mtu);
+        if (f->virtual_router != 0) {
+            fprintf(out, " virtual router %u", (unsigned)f->virtual_router);
+        }
         for (uint32_t j = 0; j < f->n_addresses; j++) {
             fprintf(out, " %s/%u", format(&f->addresses[j].addr, text),
                     (unsigned)f->addresses[j].length);

@@ -61,6 +61,8 @@ static void add_interface(struct compile *c, uint32_t i)
         compile_note(c, "Interface %s: another one has port %s with VLAN %u", interface->name,
                      interface->port, interface->vlan);
     else
+        image_builder_virtual_router(c->b, c->interfaces[i], interface->virtual_router);
+    if (c->interfaces[i] != IMAGE_NONE)
         add_own_addresses(c, interface, c->interfaces[i]);
 }
 

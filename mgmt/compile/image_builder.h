@@ -210,6 +210,9 @@ void image_builder_free(struct image_builder *b);
 uint32_t image_builder_interface(struct image_builder *b, const char *name, uint16_t port,
                                  uint16_t vlan, uint16_t mtu);
 
+/* The VIPs of an interface are the master's of this virtual router (VRRP); 0: ours. */
+void image_builder_virtual_router(struct image_builder *b, uint32_t interface, uint8_t id);
+
 /* A local address. One that is there already is refused by -EEXIST. */
 int image_builder_address(struct image_builder *b, const struct image_address *address);
 

@@ -34,6 +34,13 @@ uint32_t image_builder_interface(struct image_builder *b, const char *name, uint
     return SECTION(b, INTERFACES)->count - 1;
 }
 
+void image_builder_virtual_router(struct image_builder *b, uint32_t interface, uint8_t id)
+{
+    struct image_interface *all = ENTRIES(b, INTERFACES, struct image_interface);
+    ASSERT(interface < SECTION(b, INTERFACES)->count);
+    all[interface].virtual_router = id;
+}
+
 int image_builder_address(struct image_builder *b, const struct image_address *address)
 {
     if (!image_is_address(address) || address->interface >= SECTION(b, INTERFACES)->count)

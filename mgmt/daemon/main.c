@@ -260,6 +260,9 @@ static int init_routing(struct daemon *d)
         .store = d->store,
         .bird_config = d->options.bird_config,
         .bird_socket = d->options.bird_socket,
+        .keepalived_config = d->options.keepalived_config,
+        .keepalived_pid = d->options.keepalived_pid,
+        .run_dir = d->options.run_dir,
     };
     int error = routing_new(&config, &d->routing);
     return error != 0 ? complain(error, "the routing daemons' side", "") : 0;

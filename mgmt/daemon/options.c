@@ -26,6 +26,8 @@ static const char help[] =
     "                              /etc/ssl/certs/ca-certificates.crt)\n"
     "  --bird-config FILE          BIRD's configuration, written from BgpPeers (default: none)\n"
     "  --bird-socket FILE          BIRD's control socket (default /run/bird/bird.ctl)\n"
+    "  --keepalived-config FILE    keepalived's, written from VirtualRouters (default: none)\n"
+    "  --keepalived-pid FILE       its number (default /run/keepalived.pid)\n"
     "  --foreground                accepted; it always stays in the foreground\n"
     "  --help                      this text\n";
 
@@ -61,6 +63,8 @@ static const struct option long_options[] = {
     {"system-ca", required_argument, NULL, 'a'},
     {"bird-config", required_argument, NULL, 'B'},
     {"bird-socket", required_argument, NULL, 'S'},
+    {"keepalived-config", required_argument, NULL, 'K'},
+    {"keepalived-pid", required_argument, NULL, 'P'},
     {"foreground", no_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -91,6 +95,12 @@ static int take(int option, struct options *o)
     case 'S':
         o->bird_socket = optarg;
         return 0;
+    case 'K':
+        o->keepalived_config = optarg;
+        return 0;
+    case 'P':
+        o->keepalived_pid = optarg;
+        return 0;
     case 'f':
         return 0;
     case 'l':
@@ -110,7 +120,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 {
     struct options o = {.listen_port = OPTIONS_PORT_DEFAULT,
                         .system_ca = SYSTEM_CAS_PATH,
-                        .bird_socket = OPTIONS_BIRD_SOCKET_DEFAULT};
+                        .bird_socket = OPTIONS_BIRD_SOCKET_DEFAULT,
+                        .keepalived_pid = OPTIONS_KEEPALIVED_PID_DEFAULT};
     int option;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         int result = take(option, &o);

@@ -9,6 +9,7 @@
 
 #define OPTIONS_PORT_DEFAULT 8443u
 #define OPTIONS_BIRD_SOCKET_DEFAULT "/run/bird/bird.ctl"
+#define OPTIONS_KEEPALIVED_PID_DEFAULT "/run/keepalived.pid"
 
 struct options {
     const char *run_dir;
@@ -18,6 +19,8 @@ struct options {
     const char *system_ca;            /* a file */
     const char *bird_config;          /* a file; NULL: BIRD is not configured */
     const char *bird_socket;
+    const char *keepalived_config; /* a file; NULL: keepalived is not configured */
+    const char *keepalived_pid;
     struct ip_addr listen_addr; /* all zero: any */
     uint16_t listen_port;
 };

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,6 +33,9 @@ struct routing {
     struct wheel_timer timer;
     struct bird_client *bird; /* NULL: nobody is to be configured */
     struct config_file bird_file;
+    struct config_file keepalived_file;
+    char *keepalived_pid; /* the file with its number */
+    char *fifo;
     bool is_offered; /* BIRD has taken the text, or said what is wrong with it */
     bool is_refused;
     bool is_there; /* BIRD answered the last time */
@@ -182,6 +186,27 @@ static int put_peers(const struct routing *r, struct write *w)
     return result;
 }
 
+static int put_routers(const struct routing *r, struct write *w)
+{
+    char resource[RESOURCE_NAME_BYTES_MAX];
+    int result = 0;
+    resource_name(model_type(MODEL_VIRTUAL_ROUTER), resource);
+    for (uint32_t i = 0; i < r->view.n_all_routers && result == 0; i++) {
+        const struct routing_router *v = &r->view.all_routers[i];
+        struct said said = {"True", "Accepted", "it is in keepalived's configuration"};
+        if (r->keepalived_file.path == NULL) {
+            said = (struct said){"False", "NoDaemon",
+                                 "sluice-mgmtd was started without --keepalived-config"};
+        } else if (v->reason != NULL) {
+            said = (struct said){"False", v->reason, v->message};
+        }
+        const json_t *old = conditions_of(w, resource, v->name);
+        json_t *all = json_pack("[o]", condition(old, "Accepted", said, v->generation, w->now));
+        result = put_status(w, resource, v->name, all);
+    }
+    return result;
+}
+
 static void write_statuses(struct routing *r)
 {
     struct write w = {.store = r->store};
@@ -190,6 +215,9 @@ static void write_statuses(struct routing *r)
     gmtime_r(&seconds, &utc);
     strftime(w.now, sizeof(w.now), "%Y-%m-%dT%H:%M:%SZ", &utc);
     int result = put_peers(r, &w);
+    if (result == 0) {
+        result = put_routers(r, &w);
+    }
     if (w.txn != NULL && result == 0) {
         result = store_commit(w.txn);
     } else if (w.txn != NULL) {
@@ -262,12 +290,48 @@ static void look_at_bird(struct routing *r)
     }
 }
 
+/* HUP, if it is there; else it reads the file when it starts. */
+static void tell_keepalived(const struct routing *r)
+{
+    FILE *f = fopen(r->keepalived_pid, "re");
+    int pid = 0;
+    if (f == NULL) {
+        return;
+    }
+    if (fscanf(f, "%d", &pid) == 1 && pid > 1) {
+        kill(pid, SIGHUP);
+    }
+    fclose(f);
+}
+
+static void look_at_keepalived(struct routing *r)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    bool is_changed = false;
+    FILE *to = open_memstream(&text, &bytes);
+    if (to != NULL) {
+        keepalived_config_write(r->view.routers, r->view.n_routers, r->fifo, to);
+        fclose(to);
+    }
+    int error = config_file_put(&r->keepalived_file, text, &is_changed);
+    if (error != 0) {
+        complain(r->keepalived_file.path, strerror(-error));
+    }
+    if (is_changed) {
+        tell_keepalived(r);
+    }
+}
+
 static void look(struct routing *r)
 {
     routing_view_read(&r->view, r->store, r->bird_file.text);
     write_statuses(r);
     if (r->bird != NULL) {
         look_at_bird(r);
+    }
+    if (r->keepalived_file.path != NULL) {
+        look_at_keepalived(r);
     }
 }
 
@@ -286,11 +350,12 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 /* Routes and endpoints come by the thousand and say nothing here. */
 static bool is_of_interest(const struct store_change *change)
 {
-    static const enum model_type_id types[] = {MODEL_INTERFACE, MODEL_BGP_PEER, MODEL_GATEWAY,
-                                               MODEL_DRAIN, MODEL_SECRET};
+    static const enum model_type_id types[] = {MODEL_INTERFACE, MODEL_BGP_PEER,
+                                               MODEL_GATEWAY,   MODEL_DRAIN,
+                                               MODEL_SECRET,    MODEL_VIRTUAL_ROUTER};
     char resource[RESOURCE_NAME_BYTES_MAX];
     for (size_t i = 0; i < array_len(types); i++) {
-        bool is_own = types[i] == MODEL_BGP_PEER && change->is_status_only;
+        bool is_own = types[i] != MODEL_GATEWAY && change->is_status_only;
         if (!is_own &&
             strcmp(resource_name(model_type(types[i]), resource), change->resource) == 0) {
             return true;
@@ -320,6 +385,17 @@ static int make_bird(struct routing *r, const struct routing_config *config)
     return error != 0 ? error : bird_client_new(r->loop, config->bird_socket, &upcalls, &r->bird);
 }
 
+static int make_keepalived(struct routing *r, const struct routing_config *config)
+{
+    int error = config_file_init(&r->keepalived_file, config->keepalived_config);
+    if (error != 0) {
+        return error;
+    }
+    r->keepalived_pid = strdup(config->keepalived_pid);
+    bool has_fifo = asprintf(&r->fifo, "%s/vrrp.fifo", config->run_dir) >= 0;
+    return r->keepalived_pid != NULL && has_fifo ? 0 : -ENOMEM;
+}
+
 int routing_new(const struct routing_config *config, struct routing **ret)
 {
     struct routing *r = calloc(1, sizeof(*r));
@@ -333,6 +409,9 @@ int routing_new(const struct routing_config *config, struct routing **ret)
     r->listener.on_commit = on_commit;
     store_listen(r->store, &r->listener);
     int error = config->bird_config != NULL ? make_bird(r, config) : 0;
+    if (error == 0 && config->keepalived_config != NULL) {
+        error = make_keepalived(r, config);
+    }
     if (error != 0) {
         routing_free(r);
         return error;
@@ -355,5 +434,8 @@ void routing_free(struct routing *r)
     loop_timer_disarm(r->loop, &r->timer);
     bird_client_free(r->bird);
     config_file_done(&r->bird_file);
+    config_file_done(&r->keepalived_file);
+    free(r->keepalived_pid);
+    free(r->fifo);
     free(r);
 }

@@ -25,6 +25,9 @@
 /* Sessions: a box has two or four routers; its BIRD would take more. */
 #define ROUTING_PEERS_MAX 64u
 
+/* Virtual routers: one an interface. */
+#define ROUTING_ROUTERS_MAX 64u
+
 /* VIPs announced: as many as the dataplane has addresses (NET_ADDRESSES_MAX). */
 #define ROUTING_VIPS_MAX 4096u
 
@@ -35,8 +38,11 @@ struct store;
 struct routing_config {
     struct loop *loop;
     struct store *store;
-    const char *bird_config; /* the file; NULL: nothing is generated, BgpPeers say so */
-    const char *bird_socket; /* BIRD's control socket */
+    const char *bird_config;       /* the file; NULL: nothing is generated, BgpPeers say so */
+    const char *bird_socket;       /* BIRD's control socket */
+    const char *keepalived_config; /* the file; NULL: nothing is generated, VirtualRouters say so */
+    const char *keepalived_pid;    /* where its number is; it is told by HUP */
+    const char *run_dir;           /* of the dataplane, which listens there */
 };
 
 /* Makes it and begins. -ENOMEM. */

@@ -279,6 +279,87 @@ static bool on_peer(void *arg, json_t *object)
     return true;
 }
 
+/* ---- virtual routers ---- */
+
+/* The first by name of an interface and of a number; mgmt/attach/network.c has the same rule. */
+static const char *judge_router(const struct routing_view *v, const struct routing_router *r)
+{
+    for (uint32_t i = 0; i + 1 < v->n_all_routers; i++) {
+        const struct routing_router *other = &v->all_routers[i];
+        bool is_in_effect = other->reason == NULL;
+        if (is_in_effect && strcmp(other->interface, r->interface) == 0) {
+            return "another VirtualRouter has the Interface";
+        }
+        if (is_in_effect && other->id == r->id) {
+            return "another VirtualRouter has the routerID";
+        }
+    }
+    return NULL;
+}
+
+/* Of each family the first. */
+static void read_router_addresses(const json_t *list, struct keepalived_router *k)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        struct ip_addr addr;
+        if (k->n_addresses == 2 || !ip_addr_parse(json_string_value(item), &addr)) {
+            continue;
+        }
+        bool is_second = k->n_addresses == 1;
+        if (!is_second || ip_addr_is_v4(&k->addresses[0]) != ip_addr_is_v4(&addr)) {
+            k->addresses[k->n_addresses++] = addr;
+        }
+    }
+}
+
+static void read_router(const struct walk *w, const json_t *spec, struct routing_router *r,
+                        struct keepalived_router *k)
+{
+    static const struct ip_addr none;
+    struct local_search s = {.neighbour = &none, .interface = r->interface};
+    foreach(w->store, MODEL_INTERFACE, on_interface, &s);
+    memcpy(r->link, s.link, sizeof(r->link));
+    *k = (struct keepalived_router){
+        .link = r->link,
+        .id = r->id,
+        .priority = number_of(spec, "priority"),
+        .advert_ms = number_of(spec, "advertisementIntervalMilliseconds"),
+        .is_preempting = json_is_true(json_object_get(spec, "preempt"))};
+    r->message = judge_router(w->v, r);
+    r->reason = r->message != NULL ? "Conflict" : NULL;
+    if (s.link[0] == '\0') {
+        r->reason = "NoInterface";
+        r->message = "there is no such Interface";
+    }
+    read_router_addresses(json_object_get(spec, "addresses"), k);
+}
+
+static bool on_router(void *arg, json_t *object)
+{
+    const struct walk *w = arg;
+    struct routing_view *v = w->v;
+    const json_t *metadata = json_object_get(object, "metadata");
+    const json_t *spec = json_object_get(object, "spec");
+    if (v->n_all_routers == ROUTING_ROUTERS_MAX) {
+        return false;
+    }
+    struct routing_router *r = &v->all_routers[v->n_all_routers++];
+    *r = (struct routing_router){.name = text_of(metadata, "name"),
+                                 .interface = text_of(spec, "interface"),
+                                 .id = number_of(spec, "routerID"),
+                                 .generation =
+                                     json_integer_value(json_object_get(metadata, "generation"))};
+    struct keepalived_router k;
+    read_router(w, spec, r, &k);
+    if (r->reason == NULL) {
+        v->routers[v->n_routers++] = k;
+    }
+    return true;
+}
+
 /* ---- VIPs ---- */
 
 static const json_t *condition_of(const json_t *status, const char *type)
@@ -360,12 +441,15 @@ void routing_view_read(struct routing_view *v, const struct store *store, const 
 {
     struct walk w = {.v = v, .store = store, .file = file};
     v->n_all = 0;
+    v->n_all_routers = 0;
+    v->n_routers = 0;
     v->bird = (struct bird_view){.vips = v->vips, .peers = v->peers};
     foreach(store, MODEL_INTERFACE, on_router_id, &v->bird.router_id);
     if (ip_addr_is_zero(&v->bird.router_id)) {
         v->bird.router_id = ip_addr_from_v4("\300\0\2\1"); /* no interface yet: BIRD wants one */
     }
     foreach(store, MODEL_BGP_PEER, on_peer, &w);
+    foreach(store, MODEL_VIRTUAL_ROUTER, on_router, &w);
     foreach(store, MODEL_GATEWAY, on_gateway, &w);
     foreach(store, MODEL_DRAIN, on_drain, v);
     sort_vips(v);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "routing/bird_config.h"
+#include "routing/keepalived_config.h"
 #include "routing/routing.h"
 
 #include <jansson.h>
@@ -23,12 +24,27 @@ struct routing_peer {
     char password[ROUTING_PASSWORD_BYTES_MAX + 1];
 };
 
+/* A VirtualRouter, likewise. */
+struct routing_router {
+    const char *name;
+    const char *interface;
+    int64_t generation;
+    uint32_t id;
+    const char *reason;
+    const char *message;
+    char link[ROUTING_LINK_BYTES];
+};
+
 struct routing_view {
     struct bird_view bird; /* of the arrays below */
     uint32_t n_all;        /* BgpPeers */
     struct routing_peer all[ROUTING_PEERS_MAX];
     struct bird_peer peers[ROUTING_PEERS_MAX];
     struct ip_addr vips[ROUTING_VIPS_MAX];
+    uint32_t n_all_routers; /* VirtualRouters */
+    struct routing_router all_routers[ROUTING_ROUTERS_MAX];
+    uint32_t n_routers;
+    struct keepalived_router routers[ROUTING_ROUTERS_MAX];
 };
 
 /* Reads the store. `file`: the configuration that is in effect, for VIPs that are in doubt. */

@@ -42,6 +42,12 @@ def add_bird_to_mgmtd(l):
     l.appliance.mgmtd_options += ["--bird-config", l.bird_config, "--bird-socket", os.path.join(l.dir, "bird-box.ctl")]
 
 
+def add_keepalived_to_mgmtd(l):
+    """mgmtd configures the keepalived "keepalived-box"."""
+    l.keepalived_config, l.keepalived_pid = (os.path.join(l.dir, f"keepalived-box.{x}") for x in ("conf", "pid"))
+    l.appliance.mgmtd_options += ["--keepalived-config", l.keepalived_config, "--keepalived-pid", l.keepalived_pid]
+
+
 def sluice(kind, name, **spec):
     """An object of ours without a namespace."""
     return {"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
@@ -95,6 +101,21 @@ class Bird(process.Process):
 
     def has_route(self, prefix):
         return prefix in self.ask("show", "route", prefix)
+
+
+class Keepalived(process.Process):
+    """A keepalived in a namespace, from a configuration in a file."""
+
+    def __init__(self, l, name, where, config=None, path=None, pid=None):
+        path = path or os.path.join(l.dir, f"{name}.conf")
+        pid = pid or os.path.join(l.dir, f"{name}.pid")
+        if config is not None:
+            with open(path, "w") as f:
+                f.write(config)
+        super().__init__(name, l[where].argv("keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
+                                             "--use-file", path, "--pid", pid, "--vrrp_pid", f"{pid}.vrrp"),
+                         os.path.join(l.logs, f"{name}.log"))
+        l.undo.add(name, self.end)
 
 
 class Capture:

@@ -111,7 +111,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
     assert {"gateways", "httproutes", "httproutes/status", "grpcroutes", "grpcroutes/status",
             "secrets", "tokens", "endpointslices", "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
-            "accesspolicies", "bgppeers", "bgppeers/status", "drains"} <= seen
+            "accesspolicies", "bgppeers", "bgppeers/status", "drains", "virtualrouters",
+            "virtualrouters/status"} <= seen
 
 
 @test

@@ -48,6 +48,20 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     free(data);
 }
 
+TEST(a_virtual_router_has_a_number_that_vrrp_knows)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const uint8_t *number = (const uint8_t *)&v.interfaces[0].virtual_router;
+    CHECK_EQ(fault_with(data, len, number, 255, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, number + 1, 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_INTERFACES);
+    free(data);
+}
+
 TEST(the_content_checksum_leaves_the_generation_out)
 {
     size_t len;
@@ -1008,6 +1022,7 @@ TEST(congestion_controls_are_found_by_their_names)
 }
 
 UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
+          T(a_virtual_router_has_a_number_that_vrrp_knows),
           T(the_content_checksum_leaves_the_generation_out), T(every_flipped_byte_is_refused),
           T(an_image_cut_anywhere_is_refused),
           T(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless),

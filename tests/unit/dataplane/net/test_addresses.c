@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of our addresses: asked for, used, defended, left to others. */
 #include "base/container.h"
+#include "core/masters.h"
 #include "net_fixture.h"
 #include "unit_eal.h"
 
@@ -463,6 +464,96 @@ TEST(the_address_of_an_interface_in_use_is_defended)
     net_down(f);
 }
 
+static struct masters masters;
+
+/* NEW_VIP or a VIP of IPv6 on an interface whose virtual router is 51; we are not its master. */
+static struct net_fixture *up_standby(const char *vip)
+{
+    static const struct net_interface interfaces[] = {{.port = 0, .virtual_router = 51}};
+    struct net_fixture *f = up(0);
+    memset(&masters, 0, sizeof(masters));
+    f->core.masters = &masters;
+    struct net_address addresses[] = {
+        {addr_of(US4), 120, 0, 0}, {addr_of(US6), 64, 0, 0}, {addr_of(vip), 128, 1, 0}};
+    net_configure(f->net, &(struct net_config){.interfaces = interfaces,
+                                               .n_interfaces = 1,
+                                               .addresses = addresses,
+                                               .n_addresses = array_len(addresses)});
+    net_wait_ms(f, 1000);
+    net_forget_sent(f);
+    f->n_gone = 0;
+    return f;
+}
+
+static void check_mastership(const char *vip)
+{
+    struct ip_addr a = addr_of(vip);
+    bool is_v4 = ip_addr_is_v4(&a);
+    struct net_fixture *f = up_standby(vip);
+    uint64_t announced = net_stat(f, STAT_net_announcements);
+    CHECK(!is_used(f, vip));
+    CHECK(net_is_settled(f->net)); /* an image is served by a standby, too */
+    CHECK_EQ(f->n_sent, 0);
+    masters_set(&masters, 51, !is_v4, true); /* of the other family */
+    masters_set(&masters, 52, is_v4, true);
+    net_wait_ms(f, 100);
+    CHECK(!is_used(f, vip));
+    masters_set(&masters, 51, is_v4, true);
+    CHECK_EQ(net_poll(f->net), 1); /* at once, and without a question */
+    CHECK(is_used(f, vip));
+    CHECK_EQ(net_stat(f, STAT_net_announcements), announced + 1);
+    net_wait_ms(f, NET_ANNOUNCE_INTERVAL_US / 1000 + 10);
+    CHECK_EQ(f->n_sent, NET_ANNOUNCE_TIMES);
+    masters_set(&masters, 51, is_v4, false);
+    net_poll(f->net);
+    CHECK(!is_used(f, vip));
+    CHECK_EQ(f->n_gone, 1); /* its connections are the master's business now */
+    CHECK(ip_addr_eq(&f->gone, &a));
+    net_down(f);
+}
+
+TEST(a_vip_of_a_virtual_router_is_the_masters_alone)
+{
+    check_mastership("192.0.2.80");
+    check_mastership("2001:db8::80");
+}
+
+TEST(a_standby_believes_the_master_and_does_not_defend)
+{
+    struct net_fixture *f = up_standby("192.0.2.80");
+    struct packet p = packet_eth(MAC_ALL, MAC_PEER);
+    packet_arp(&p, 1, MAC_PEER, "192.0.2.80", "192.0.2.80");
+    net_receive(f, &p, 0);
+    CHECK_EQ(f->n_sent, 0);
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 0);
+    CHECK_EQ(net_stat(f, STAT_net_rx_arp), 1);
+    p = packet_eth(MAC_ALL, MAC_PEER);
+    packet_arp(&p, 1, MAC_PEER, PEER4, "192.0.2.80");
+    net_receive(f, &p, 0);
+    CHECK_EQ(f->n_sent, 0); /* it answers for it, not we */
+    net_down(f);
+}
+
+TEST(own_addresses_are_kept_whoever_is_master)
+{
+    struct net_fixture *f = up_standby("192.0.2.80");
+    CHECK(is_used(f, US4) && is_used(f, US6));
+    net_down(f);
+}
+
+TEST(a_vip_that_leaves_its_virtual_router_is_asked_for)
+{
+    struct net_fixture *f = up_standby(NEW4);
+    uint64_t asked = net_stat(f, STAT_net_address_probes);
+    configure_on(f, NEW4, true, 0, false);
+    net_poll(f->net);
+    CHECK(!is_used(f, NEW4));
+    CHECK(net_stat(f, STAT_net_address_probes) > asked);
+    net_wait_ms(f, SETTLE_MS + 50);
+    CHECK(is_used(f, NEW4));
+    net_down(f);
+}
+
 UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(what_is_tentative_is_neither_answered_for_nor_a_sender),
           T(an_address_that_somebody_has_is_left_to_him),
@@ -477,4 +568,8 @@ UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(whether_the_address_of_an_interface_is_asked_for_is_configured),
           T(the_address_of_an_interface_that_a_neighbour_has_is_left_to_him),
           T(an_interface_without_any_address_in_use_asks_no_neighbour_and_tells_no_error),
-          T(the_address_of_an_interface_in_use_is_defended))
+          T(the_address_of_an_interface_in_use_is_defended),
+          T(a_vip_of_a_virtual_router_is_the_masters_alone),
+          T(a_standby_believes_the_master_and_does_not_defend),
+          T(own_addresses_are_kept_whoever_is_master),
+          T(a_vip_that_leaves_its_virtual_router_is_asked_for))
