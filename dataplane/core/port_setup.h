@@ -21,6 +21,7 @@ struct port_setup {
     struct port_info info;
     uint16_t n_rx_queues; /* 1..PORT_QUEUES_MAX */
     uint16_t n_tx_queues; /* 1..workers */
+    bool wants_calls;     /* its send queues are called in each round, also without frames */
     bool has_rss_mark; /* with info.has_rss: frames that it hashed carry RTE_MBUF_F_RX_RSS_HASH */
     struct spread spread; /* the device's if info.has_rss, else spread_init()'s */
     uint16_t dpdk_tap;    /* with info.has_tap: the TAP, a started ethdev with one queue pair */

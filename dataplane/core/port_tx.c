@@ -45,8 +45,11 @@ static void prepare(struct core *c, const struct port_setup *port, struct frame_
 static unsigned tx_device(struct core *c, const struct port_setup *port, struct frame_batch *batch)
 {
     prepare(c, port, batch);
-    if (batch->n == 0)
+    if (batch->n == 0) {
+        if (port->wants_calls && c->worker < port->n_tx_queues)
+            rte_eth_tx_burst(port->info.dpdk_port, c->worker, batch->frames, 0);
         return 0;
+    }
     uint64_t bytes = 0;
     unsigned sent = 0;
     uint64_t start = c->cycles != NULL ? c->cycles() : 0;

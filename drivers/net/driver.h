@@ -42,6 +42,7 @@ struct net_options {
     char iface[16];   /* af_xdp: the kernel's interface to attach to; tap: the one to make */
     char tap[11];     /* the kernel's interface beside it, for daemons (a VLAN's: ".4094" behind
                        * it); empty: none */
+    char members[64]; /* bond: the kernel's interfaces, "eth1:eth2" */
     char pci[32];     /* pci: the address, 0000:00:05.0 */
     uint16_t queues;  /* 0: as many as the device and the workers have use for */
     uint16_t mtu;     /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
@@ -64,6 +65,7 @@ struct net_driver {
     bool may_have_rss;      /* a real NIC; everything else is spread in software */
     bool has_dma;           /* reads packets by physical addresses: none may lie across two pages */
     uint32_t without;       /* abilities that its devices claim and do not have: by port_ability */
+    bool wants_calls;       /* its send queues are called also when there is nothing to send */
     bool needs_packed_pool; /* takes the packets to lie in one piece without gaps */
     /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */
     bool (*describe)(const struct net_options *options, unsigned index, unsigned workers,

@@ -139,6 +139,7 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
                              device->dpdk_name);
     }
     setup.info.dpdk_port = port;
+    setup.wants_calls = driver->wants_calls;
     spread_init(&setup.spread, workers);
     if (!configure(options, device, port, workers, mbufs, &setup, ret_fault)) {
         net_port_close(options, device, &setup);

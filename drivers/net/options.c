@@ -10,12 +10,13 @@
 #include <string.h>
 
 extern const struct net_driver net_driver_af_xdp;
+extern const struct net_driver net_driver_bond;
 extern const struct net_driver net_driver_mem;
 extern const struct net_driver net_driver_pci;
 extern const struct net_driver net_driver_tap;
 
-const struct net_driver *const net_drivers[] = {&net_driver_pci, &net_driver_af_xdp,
-                                                &net_driver_tap, &net_driver_mem, NULL};
+const struct net_driver *const net_drivers[] = {
+    &net_driver_pci, &net_driver_af_xdp, &net_driver_bond, &net_driver_tap, &net_driver_mem, NULL};
 
 const struct net_driver *net_driver_find(const char *name)
 {
@@ -123,6 +124,7 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         {.name = "driver", .text = o.driver, .bytes = sizeof(o.driver)},
         {.name = "iface", .text = o.iface, .bytes = sizeof(o.iface)},
         {.name = "tap", .text = o.tap, .bytes = sizeof(o.tap)},
+        {.name = "members", .text = o.members, .bytes = sizeof(o.members)},
         {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
         {.name = "without", .abilities = &o.without},
         {.name = "queues", .number = &o.queues, .min = 1, .max = PORT_QUEUES_MAX},
@@ -141,7 +143,8 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
     if (o.name[0] == '\0' || o.driver[0] == '\0')
         return net_fault_set(ret_fault, "name= and driver= are required");
     if (net_driver_find(o.driver) == NULL)
-        return net_fault_set(ret_fault, "driver=%s: there is pci, af_xdp, tap and mem", o.driver);
+        return net_fault_set(ret_fault, "driver=%s: there is pci, af_xdp, bond, tap and mem",
+                             o.driver);
     *ret = o;
     return true;
 }

@@ -21,6 +21,7 @@ class Appliance:
     def __init__(self, lab, workers):
         self.lab = lab
         self.workers = workers
+        self.port_kinds = {}  # by port: "driver=KIND,..."; else AF_XDP on the interface of its name
         self.port_options = {}  # by port: ",key=value" besides those that it always has
         self.options = []  # of the dataplane, besides those that it always has
         self.run_dir = os.path.join(lab.dir, "run")
@@ -47,7 +48,8 @@ class Appliance:
         argv = [self.program("dataplane", "sluice-dataplane"), "--run-dir", self.run_dir, "--state-dir",
                 self.state_dir, "--workers", str(self.workers), "--idle", "adaptive"]
         for port in PORTS:
-            argv += ["--port", f"name={port},driver=af_xdp,iface={port}" + self.port_options.get(port, "")]
+            kind = self.port_kinds.get(port, f"driver=af_xdp,iface={port}")
+            argv += ["--port", f"name={port},{kind}{self.port_options.get(port, '')}"]
         argv += self.options
         self.dataplane = self.lab.start("dataplane", "appliance", *argv, environment=SANITIZERS)
         if wait:
