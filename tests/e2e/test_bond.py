@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bond by LACP: two members of the box at a port group of a switch (tests/lab/lacp.py), read from the wire by tshark."""
+"""A bond by LACP: two members of the box at a port group of a switch (tests/lab/lacp.py), read from the wire."""
 import os
 import signal
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A switch with a port group, as far as LACP (IEEE 802.1AX) and a lab go: python3 lacp.py UPLINK MEMBER MEMBER...
 
-Frames from members go to the uplink, those from the uplink to one of the members that distribute, by their addresses and
-ports. USR1 takes the last member out of the group, USR2 puts it back. Written because kernels of small machines have
-no bonding. Ends by TERM.
+Frames from members go to the uplink, those from the uplink to one of the members that distribute, by their addresses
+and ports. USR1 takes the last member out of the group, USR2 puts it back. Written because kernels of small machines
+have no bonding. Ends by TERM.
 """
 import selectors
 import signal
