@@ -104,6 +104,9 @@ void port_tx(struct core *c, unsigned index, struct rte_mbuf *m);
  * workers. */
 unsigned port_tx_flush(struct core *c);
 
+/* What a TAP takes: DPDK's driver for it has no longer frames. */
+#define PORT_TAP_MTU_MAX 1500u
+
 /* The worker that alone speaks to the TAPs; what others have for them goes there by the rings. */
 #define PORT_TAP_WORKER 0u
 

@@ -52,7 +52,7 @@ void port_tap_tx(struct core *c, unsigned index, struct rte_mbuf *m)
     struct ports *p = c->ports;
     ASSERT_HOT(index < p->hub->n_ports && p->hub->ports[index].info.has_tap);
     stat_inc(c, STAT_core_tap_tx_frames);
-    if (rte_pktmbuf_pkt_len(m) > p->hub->ports[index].info.mtu + FRAME_HEADER_BYTES) {
+    if (rte_pktmbuf_pkt_len(m) > PORT_TAP_MTU_MAX + FRAME_HEADER_BYTES) {
         stat_inc(c, STAT_core_tap_drop_long); /* the driver would stop at it */
         rte_pktmbuf_free(m);
         return;

@@ -16,13 +16,6 @@
 
 #define BOND_MEMBERS_MAX 4u /* of a bond: what a switch's port group usually has at most */
 
-/* The next of "a:b" in *list; NULL: no more. */
-static char *next_member(char **list)
-{
-    char *name = strsep(list, ":");
-    return name != NULL && name[0] != '\0' ? name : NULL;
-}
-
 /* One member: what all have is what the bond has. */
 static bool take_member(const struct net_options *options, const char *name,
                         struct net_device *device, struct net_fault *ret_fault)
@@ -50,12 +43,14 @@ static bool describe(const struct net_options *options, unsigned index, unsigned
     *ret = (struct net_device){.mtu = options->mtu != 0 ? options->mtu : NET_MTU_MAX,
                                .has_paired_queues = true};
     memcpy(copy, options->members, sizeof(copy));
-    while ((name = next_member(&rest)) != NULL) {
+    if (options->members[0] == '\0')
+        rest = NULL;
+    while ((name = strsep(&rest, ":")) != NULL) {
         if (!take_member(options, name, ret, ret_fault))
             return false;
         n++;
     }
-    if (n < 2 || n > BOND_MEMBERS_MAX || rest != NULL)
+    if (n < 2 || n > BOND_MEMBERS_MAX)
         return net_fault_set(ret_fault, "port %s: driver=bond needs members=A:B, at most %u",
                              options->name, BOND_MEMBERS_MAX);
     snprintf(ret->dpdk_name, sizeof(ret->dpdk_name), "net_bonding%u", index);
@@ -97,7 +92,7 @@ static bool create(const struct net_device *device, uint16_t *ret_dpdk_port,
     if (bond < 0)
         return net_fault_set(ret_fault, "%s: DPDK makes no bond", device->dpdk_name);
     *ret_dpdk_port = (uint16_t)bond;
-    for (unsigned i = 0; (iface = next_member(&rest)) != NULL; i++) {
+    for (unsigned i = 0; (iface = strsep(&rest, ":")) != NULL; i++) {
         if (!add_member(device, (uint16_t)bond, i, iface, ret_fault))
             return false;
     }

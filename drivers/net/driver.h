@@ -96,7 +96,8 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
                    struct port_setup *ret, struct net_fault *ret_fault);
 
 /* Makes the TAP beside an open port, if the options ask for one: in the namespace `netns` (a
- * name, as `ip netns` has them), with the port's MAC and MTU. False: *ret_fault says why not. */
+ * name, as `ip netns` has them), with the port's MAC and MTU (PORT_TAP_MTU_MAX at most). False:
+ * *ret_fault says why not. */
 bool net_beside_open(const struct net_options *options, const char *netns,
                      struct rte_mempool *mbufs, struct port_setup *port,
                      struct net_fault *ret_fault);
