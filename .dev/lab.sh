@@ -34,6 +34,10 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/http_numbers.py" "$@"
         ;;
+    l4) # packets that are forwarded
+        shift
+        exec python3 "$TOP/tests/bench/l4_numbers.py" "$@"
+        ;;
     tls) # handshakes and requests over TLS beside peers
         shift
         exec python3 "$TOP/tests/bench/tls_numbers.py" "$@"

@@ -18,6 +18,18 @@ uint32_t cksum_fold(uint64_t sum);
 /* Adds `len` bytes at an even offset of what is summed. Cost: 3 instructions for each 8 bytes. */
 uint32_t cksum_add(uint32_t sum, const void *data, size_t len);
 
+/* The sum of a header of IPv4 without options. Its carries fit a word of 64 bits. */
+static inline uint32_t cksum_ip4_header(const void *header)
+{
+    uint32_t words[5];
+    __builtin_memcpy(words, header, sizeof(words));
+    uint64_t sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint32_t)((sum & 0xffff) + (sum >> 16));
+}
+
 /* The value for the checksum field: the complement. Over data that holds its right checksum it is
  * 0. */
 static inline be16_t cksum_close(uint32_t sum)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flow table of a worker: tuple to entry. 64-byte buckets of eight places; a flow's bucket
- * follows from SipHash (strangers choose the tuples, and know the Toeplitz keys of NICs), and when
+ * follows from SipHash-1-3 (strangers choose the tuples, and know the Toeplitz keys of NICs), and when
  * it is full one of the next FLOW_TABLE_PROBES - 1 takes the flow. A bucket counts what went past
  * it, so a lookup ends at the first bucket that nobody passed: nearly always one cache line.
  *

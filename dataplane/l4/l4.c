@@ -146,14 +146,13 @@ static void foresee(struct l4_fwd *f, const struct look *l)
         return;
     __builtin_prefetch(&flow->sides[L4_CLIENT], 1);
     __builtin_prefetch(&flow->sides[L4_SERVER], 1);
-    __builtin_prefetch(&flow->fwd);
 }
 
 /* A new connection begins between the ends of one that is over. */
 static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
-    return side == L4_CLIENT && flow->proto == IPPROTO_NUM_TCP && flow->state == L4_CLOSED &&
-           (flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
+    return side == L4_CLIENT && l4_proto_of(flow) == IPPROTO_NUM_TCP &&
+           l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
 }
 
 static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
@@ -166,7 +165,7 @@ static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
 /* Is it one of the first packets of a client, by which an endpoint is chosen? */
 static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
-    bool is_opening = flow->state == L4_OPENING && flow->proto == IPPROTO_NUM_TCP;
+    bool is_opening = l4_state_of(flow) == L4_OPENING && l4_proto_of(flow) == IPPROTO_NUM_TCP;
     return side == L4_CLIENT && (is_opening || begins_anew(flow, side, flags));
 }
 
@@ -179,7 +178,8 @@ static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
     if (flow == NULL)
         return false;
     enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
-    if (__builtin_expect(flow->state != L4_OPEN, 0) && is_first(flow, side, flags_of(m, &l->at)))
+    if (__builtin_expect(l4_state_of(flow) != L4_OPEN, 0) &&
+        is_first(flow, side, flags_of(m, &l->at)))
         return false; /* what begins is looked at more closely */
     stat_inc(f->core, STAT_l4_rx_fast);
     l4_forward(f, flow, side, m, &l->at);
@@ -263,7 +263,7 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
         rte_pktmbuf_free(m);
         return;
     }
-    if (side == L4_CLIENT && flow->state == L4_OPENING && flow->syns >= L4_RETARGET_SYNS &&
+    if (side == L4_CLIENT && l4_state_of(flow) == L4_OPENING && flow->syns >= L4_RETARGET_SYNS &&
         (flags & TCP_FLAG_SYN) != 0) {
         flow->syns = 0;
         l4_open_again(f, flow);

@@ -33,13 +33,13 @@ struct l4_flow *l4_flow_find(struct l4_fwd *f, uint8_t proto, const struct flow_
 
 static void remove_side(struct l4_flow *flow, enum l4_side_index side)
 {
-    struct flow_table *t = l4_table_of(flow->fwd, flow->proto);
+    struct flow_table *t = l4_table_of(flow->fwd, l4_proto_of(flow));
     flow_table_remove(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
 }
 
 static bool insert_side(struct l4_flow *flow, enum l4_side_index side)
 {
-    struct flow_table *t = l4_table_of(flow->fwd, flow->proto);
+    struct flow_table *t = l4_table_of(flow->fwd, l4_proto_of(flow));
     return flow_table_insert(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
 }
 
@@ -64,7 +64,7 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
     remove_side(flow, L4_CLIENT);
     remove_side(flow, L4_SERVER);
     wheel_disarm(&core->wheel, &flow->timer);
-    if (flow->state == L4_OPENING)
+    if (l4_state_of(flow) == L4_OPENING)
         list_remove(&flow->opening);
     tell(flow, why);
     stat_inc(core, why);
@@ -80,7 +80,7 @@ static uint32_t idle_ms(const struct l4_flow *flow)
                                      c->tcp_closed_ms};
     const uint32_t udp[L4_STATES] = {c->udp_single_ms, c->udp_idle_ms, c->udp_single_ms,
                                      c->udp_single_ms};
-    return flow->proto == IPPROTO_NUM_UDP ? udp[flow->state] : tcp[flow->state];
+    return l4_proto_of(flow) == IPPROTO_NUM_UDP ? udp[l4_state_of(flow)] : tcp[l4_state_of(flow)];
 }
 
 /* Since when nothing came, from either side. */
@@ -97,7 +97,7 @@ static void note_health(const struct l4_flow *flow, bool is_ok)
 {
     const struct image_view *v = flow->fwd->view;
     uint32_t health = v == NULL ? IMAGE_NONE : image_health_find(v, flow->group);
-    if (health == IMAGE_NONE || flow->proto != IPPROTO_NUM_TCP)
+    if (health == IMAGE_NONE || l4_proto_of(flow) != IPPROTO_NUM_TCP)
         return;
     struct upstream_ask ask = {.group = flow->group, .health = &v->health[health]};
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
@@ -119,9 +119,9 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         wheel_arm(&flow->fwd->core->wheel, timer, now_us + (idle - silent) * 1000ULL);
         return;
     }
-    if (flow->state == L4_OPENING)
+    if (l4_state_of(flow) == L4_OPENING)
         note_health(flow, false);
-    l4_flow_end(flow, whys[flow->state]);
+    l4_flow_end(flow, whys[l4_state_of(flow)]);
 }
 
 static void arm(struct l4_flow *flow)
@@ -132,11 +132,11 @@ static void arm(struct l4_flow *flow)
 
 static void set_state(struct l4_flow *flow, enum l4_state state)
 {
-    if (flow->state == state)
+    if (l4_state_of(flow) == state)
         return;
-    if (flow->state == L4_OPENING)
+    if (l4_state_of(flow) == L4_OPENING)
         list_remove(&flow->opening);
-    flow->state = (uint8_t)state;
+    flow->sides[L4_CLIENT].state = state;
     if (state == L4_CLOSED)
         tell(flow, STAT_l4_end_closed);
     arm(flow);
@@ -169,7 +169,10 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     uint8_t generation = (flow->generation + 1) & FLOW_ENTRY_GENERATION_MASK;
     uint32_t now_ms = l4_now_ms(f);
     *flow = (struct l4_flow){
-        .sides = {[L4_CLIENT] = {.in = ends->client, .seen_ms = now_ms},
+        .sides = {[L4_CLIENT] = {.in = ends->client,
+                                 .seen_ms = now_ms,
+                                 .state = L4_OPENING,
+                                 .is_udp = ends->proto == IPPROTO_NUM_UDP},
                   [L4_SERVER] = {.in = ends->server, .seen_ms = now_ms}},
         .timer = {.on_expire = on_timer},
         .fwd = f,
@@ -179,8 +182,6 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         .rule = ends->rule,
         .backend = ends->backend,
         .group = f->view->backends[ends->backend].group,
-        .state = L4_OPENING,
-        .proto = ends->proto,
         .generation = generation,
     };
     set_deltas(flow);
@@ -195,7 +196,8 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     }
     list_push_back(&f->opening, &flow->opening);
     f->core->stats->counters[STAT_l4_flows_now]++;
-    stat_inc(f->core, flow->proto == IPPROTO_NUM_UDP ? STAT_l4_opened_udp : STAT_l4_opened_tcp);
+    stat_inc(f->core,
+             l4_proto_of(flow) == IPPROTO_NUM_UDP ? STAT_l4_opened_udp : STAT_l4_opened_tcp);
     arm(flow);
     return flow;
 }
@@ -203,7 +205,7 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
 bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
 {
     struct flow_tuple before = flow->sides[L4_SERVER].in;
-    ASSERT(flow->state == L4_OPENING);
+    ASSERT(l4_state_of(flow) == L4_OPENING);
     remove_side(flow, L4_SERVER);
     flow->sides[L4_SERVER].in = *server;
     if (!insert_side(flow, L4_SERVER)) {
@@ -220,9 +222,9 @@ bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
 /* What a packet of UDP means. */
 static void note_udp(struct l4_flow *flow, enum l4_side_index side)
 {
-    if (flow->state == L4_OPENING && side == L4_SERVER)
+    if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER)
         set_state(flow, L4_HALF);
-    else if (flow->state == L4_HALF && side == L4_CLIENT)
+    else if (l4_state_of(flow) == L4_HALF && side == L4_CLIENT)
         set_state(flow, L4_OPEN);
 }
 
@@ -237,7 +239,7 @@ static enum l4_state state_of_ends(const struct l4_flow *flow)
 /* What the flags of a segment mean. */
 static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
-    bool is_opening = flow->state == L4_OPENING;
+    bool is_opening = l4_state_of(flow) == L4_OPENING;
     if (is_opening && side == L4_CLIENT) {
         flow->syns += (flags & TCP_SYN) != 0 && flow->syns < UINT8_MAX;
         return;
@@ -262,16 +264,17 @@ static uint32_t answer_us(const struct l4_flow *flow)
     return us == 0 ? 1 : us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
-void l4_flow_note(struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags)
+void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
+                  uint8_t tcp_flags)
 {
     struct l4_side *s = &flow->sides[side];
-    s->seen_ms = l4_now_ms(flow->fwd);
-    if (flow->state == L4_OPENING && side == L4_SERVER && flow->answer_us == 0)
+    s->seen_ms = l4_now_ms(f);
+    if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0)
         flow->answer_us = answer_us(flow);
-    if (flow->proto == IPPROTO_NUM_UDP) {
-        if (flow->state != L4_OPEN)
+    if (l4_proto_of(flow) == IPPROTO_NUM_UDP) {
+        if (l4_state_of(flow) != L4_OPEN)
             note_udp(flow, side);
-    } else if (flow->state != L4_OPEN || (tcp_flags & (TCP_FIN | TCP_RST)) != 0) {
+    } else if (l4_state_of(flow) != L4_OPEN || (tcp_flags & (TCP_FIN | TCP_RST)) != 0) {
         note_tcp(flow, side, tcp_flags);
     }
 }

@@ -95,7 +95,7 @@ static bool is_free(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *en
 {
     enum l4_side_index side;
     struct l4_flow *flow = l4_flow_find(f, proto, ends, &side);
-    if (flow != NULL && flow->state == L4_CLOSED)
+    if (flow != NULL && l4_state_of(flow) == L4_CLOSED)
         *ret_over = flow;
     return flow == NULL && (proto != IPPROTO_NUM_TCP || !tcp_has_flow(f->tcp, ends));
 }
@@ -175,7 +175,7 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
 
 void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
 {
-    struct l4_call call = {.client = flow->sides[L4_CLIENT].in, .proto = flow->proto};
+    struct l4_call call = {.client = flow->sides[L4_CLIENT].in, .proto = l4_proto_of(flow)};
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
     struct upstream_conn_id silent = {server->remote, server->remote_port}, to;
     uint32_t bind = image_bind_find(f->view, &call.client.local, call.client.local_port, false);
@@ -184,7 +184,8 @@ void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
     struct flow_tuple ends;
     if (bind == IMAGE_NONE || !target_of(f, bind, hash, &target) ||
         !endpoint_of(f, target.backend, hash, &silent, &to) ||
-        choose_ends(f, flow->proto, &to, &ends) != STAT_COUNT || !l4_flow_retarget(flow, &ends))
+        choose_ends(f, l4_proto_of(flow), &to, &ends) != STAT_COUNT ||
+        !l4_flow_retarget(flow, &ends))
         return;
     flow->group = target.backend->group;
     stat_inc(f->core, STAT_l4_retargeted);

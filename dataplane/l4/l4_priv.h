@@ -42,7 +42,6 @@ enum l4_side_index {
 enum l4_side_flag {
     L4_F_HAS_HOP = 1u << 0, /* hop is valid until hop_until_ms */
     L4_F_FIN = 1u << 1,     /* it has ended its direction */
-    L4_F_SPOKE = 1u << 2,   /* something came in here */
 };
 
 /* What a packet that comes in at this side needs; a cache line. */
@@ -51,7 +50,9 @@ struct l4_side {
     uint32_t seen_ms;   /* when the last packet came */
     uint64_t bytes;     /* of IP packets that came in here */
     struct net_hop hop; /* the way to in.remote, for what comes in at the other side */
-    uint8_t flags;      /* enum l4_side_flag */
+    uint8_t flags : 4;  /* enum l4_side_flag */
+    uint8_t state : 3;  /* of the client's side: the flow's, enum l4_state */
+    uint8_t is_udp : 1; /* likewise: it is not TCP */
     uint32_t hop_until_ms;
     uint16_t hop_version;
     uint16_t cksum_delta; /* what a checksum of a packet from here gains by its new ends */
@@ -73,8 +74,6 @@ struct l4_flow {
     uint32_t backend;
     uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
     uint32_t group;     /* endpoint group, for its health */
-    uint8_t state;      /* enum l4_state */
-    uint8_t proto;
     uint8_t generation;
     uint8_t syns; /* of the client so far, while OPENING */
     bool is_told; /* to the access log */
@@ -96,6 +95,18 @@ struct l4_fwd {
     struct bucket sources[L4_SOURCES];
     uint32_t port_next;
 };
+
+/* Its state. It lies with what each packet reads anyway. */
+static inline enum l4_state l4_state_of(const struct l4_flow *flow)
+{
+    return (enum l4_state)flow->sides[L4_CLIENT].state;
+}
+
+/* Its protocol's number. */
+static inline uint8_t l4_proto_of(const struct l4_flow *flow)
+{
+    return flow->sides[L4_CLIENT].is_udp ? IPPROTO_NUM_UDP : IPPROTO_NUM_TCP;
+}
 
 /* The table of the protocol. */
 static inline struct flow_table *l4_table_of(struct l4_fwd *f, uint8_t proto)
@@ -137,7 +148,8 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why);
 bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server);
 
 /* l4_flow.c: a packet came in: its time, and for TCP what its flags say. */
-void l4_flow_note(struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags);
+void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
+                  uint8_t tcp_flags);
 
 /* l4_flow.c: the tuple of an entry, for the tables. */
 const struct flow_tuple *l4_tuple_of(const void *owner, flow_entry_t e);

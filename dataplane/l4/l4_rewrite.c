@@ -52,7 +52,7 @@ static void compute(struct rte_mbuf *m, be16_t *field, const struct flow_tuple *
 void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m)
 {
     const struct flow_tuple *out = &flow->sides[!from].in;
-    bool is_udp = flow->proto == IPPROTO_NUM_UDP;
+    bool is_udp = l4_proto_of(flow) == IPPROTO_NUM_UDP;
     uint8_t *upper = rte_pktmbuf_mtod(m, uint8_t *);
     be16_t ports[2] = {be16(out->local_port), be16(out->remote_port)};
     memcpy(upper, ports, sizeof(ports));
@@ -63,7 +63,7 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
     if (has_none && ip_addr_is_v4(&out->remote))
         return;
     if (has_none || is_virtual)
-        compute(m, field, out, flow->proto);
+        compute(m, field, out, l4_proto_of(flow));
     else
         *field = update(*field, flow->sides[from].cksum_delta);
     if (is_udp && field->wire == 0)
@@ -91,7 +91,7 @@ static void put_ip4(uint8_t *at, const struct kept *k, const struct flow_tuple *
                             .proto = proto};
     memcpy(ip->src, &out->local.bytes[12], 4);
     memcpy(ip->dst, &out->remote.bytes[12], 4);
-    ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
+    ip->cksum = cksum_close(cksum_ip4_header(ip));
 }
 
 static void put_ip6(uint8_t *at, const struct kept *k, const struct flow_tuple *out, uint8_t proto)
@@ -139,8 +139,8 @@ enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, str
     if (to == NULL)
         return STAT_net_drop_tx_headroom;
     if (is_ip4)
-        put_ip4(to, &k, out, flow->proto);
+        put_ip4(to, &k, out, l4_proto_of(flow));
     else
-        put_ip6(to, &k, out, flow->proto);
+        put_ip6(to, &k, out, l4_proto_of(flow));
     return STAT_COUNT;
 }

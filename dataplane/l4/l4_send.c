@@ -17,7 +17,7 @@ static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
 /* Asks for it. False: there is none, or the neighbour has to be asked first. */
 static bool find_hop(struct l4_fwd *f, struct l4_side *s)
 {
-    s->flags &= (uint8_t)~L4_F_HAS_HOP;
+    s->flags &= ~L4_F_HAS_HOP & 0xfu;
     s->hop_version = net_hops_version(f->net);
     s->hop_until_ms = l4_now_ms(f) + NET_HOP_MS;
     if (!net_hop_find(f->net, &s->in.remote, &s->hop))
@@ -60,7 +60,7 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
                                .local_port = s->in.local_port,
                                .remote_port = s->in.remote_port,
                                .seq = seq};
-    net_icmp_error_output(f->net, &e, flow->proto);
+    net_icmp_error_output(f->net, &e, l4_proto_of(flow));
 }
 
 /* The four bytes behind the ports: of TCP the sequence number. */
@@ -76,7 +76,7 @@ static void note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from
 {
     flow->sides[from].bytes += bytes;
     stat_add(f->core, from == L4_CLIENT ? STAT_l4_bytes_up : STAT_l4_bytes_down, bytes);
-    l4_flow_note(flow, from, tcp_flags);
+    l4_flow_note(f, flow, from, tcp_flags);
 }
 
 /* It has its new headers, from IP on. */
@@ -101,7 +101,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
                 const struct net_plain *at)
 {
     struct l4_side *to = &flow->sides[!from];
-    bool is_tcp = flow->proto == IPPROTO_NUM_TCP;
+    bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     if (__builtin_expect(!has_hop(f, to), 0)) {
         if (!is_still_ours(f, flow)) {
             l4_flow_end(flow, STAT_l4_end_gone);
@@ -140,7 +140,7 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
                       struct rte_mbuf *m, uint8_t tos)
 {
     struct l4_side *to = &flow->sides[!from];
-    bool is_tcp = flow->proto == IPPROTO_NUM_TCP;
+    bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     if (!is_still_ours(f, flow)) {
         l4_flow_end(flow, STAT_l4_end_gone);
         l4_drop(f, m, STAT_l4_drop_no_way);
@@ -157,7 +157,7 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
     stat_inc(f->core, STAT_l4_tx);
     const struct flow_tuple *out = &to->in;
     if (is_too_big)
-        net_output_pieces(f->net, m, &out->local, &out->remote, flow->proto, tos);
+        net_output_pieces(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos);
     else
-        net_output(f->net, m, &out->local, &out->remote, flow->proto, tos, 0);
+        net_output(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos, 0);
 }

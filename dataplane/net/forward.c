@@ -41,7 +41,7 @@ static bool read_ip4(const struct rte_mbuf *m, const struct wire_ip4 *ip, struct
     if (ip->version_ihl != 0x45 || (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
         return false;
     return device == RTE_MBUF_F_RX_IP_CKSUM_GOOD || device == RTE_MBUF_F_RX_IP_CKSUM_NONE ||
-           cksum_is_good(cksum_add(0, ip, sizeof(*ip)));
+           cksum_is_good(cksum_ip4_header(ip));
 }
 
 static bool read_ip6(const struct wire_ip6 *ip, struct net_plain *ret)

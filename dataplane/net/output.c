@@ -25,7 +25,7 @@ static bool put_ip4(struct rte_mbuf *m, const struct output_header *h)
     memcpy(ip->src, &h->src->bytes[12], 4);
     memcpy(ip->dst, &h->dst->bytes[12], 4);
     if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) == 0)
-        ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
+        ip->cksum = cksum_close(cksum_ip4_header(ip));
     m->l3_len = sizeof(*ip);
     return true;
 }

@@ -31,6 +31,8 @@ TEST(checksum_of_all_ones_folds_its_carries)
 {
     uint8_t bytes[65536];
     memset(bytes, 0xff, sizeof(bytes));
+    for (size_t at = 0; at + 20 <= sizeof(bytes); at++)
+        CHECK_EQ(cksum_ip4_header(bytes + at), cksum_add(0, bytes + at, 20));
     CHECK_EQ(cksum_add(0xffff, bytes, sizeof(bytes)), 0xffff);
 }
 
