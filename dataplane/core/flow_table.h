@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flow table of a worker: tuple to entry. 64-byte buckets of eight places; a flow's bucket
- * follows from SipHash-1-3 (strangers choose the tuples, and know the Toeplitz keys of NICs), and when
- * it is full one of the next FLOW_TABLE_PROBES - 1 takes the flow. A bucket counts what went past
- * it, so a lookup ends at the first bucket that nobody passed: nearly always one cache line.
+ * follows from SipHash-1-3 (strangers choose the tuples, and know the Toeplitz keys of NICs), and
+ * when it is full one of the next FLOW_TABLE_PROBES - 1 takes the flow. A bucket counts what went
+ * past it, so a lookup ends at the first bucket that nobody passed: nearly always one cache line.
  *
  * Entries are not pointers but {index, generation, kind}: what they name asserts that it is meant.
  * Sized for half load; where all probed buckets are full, inserting is refused and counted: that

@@ -7,8 +7,8 @@
                             longest prefix, in the same program
     l4_instructions_per_packet  the worker's round under callgrind, with few flows
 
-kind: udp and tcp are packets of flows that are there, by chance; new: each packet begins one. A TSC tells time, not work: on a
-busy machine the first two say little, the third the same as ever.
+kind: udp and tcp are packets of flows that are there, by chance; new: each packet begins one. A TSC tells time, not
+work: on a busy machine the first two say little, the third the same as ever.
 
     l4_numbers.py [--json FILE] [--flows N ...] [--vips N ...] [--kind K ...]
 """
@@ -36,8 +36,8 @@ class Results:
     def tell(self, name, unit, value, spread, runs, **params):
         text = " ".join([name, *(f"{k} {v}" for k, v in params.items()), f"{value:.6g} {unit}, spread {spread:.0%}"])
         print(text, flush=True)
-        self.objects.append({"name": name, "params": params, "unit": unit, "value": value, "peer": None, "peer_value": None,
-                             "ratio": None, "spread": spread, "runs": runs})
+        self.objects.append({"name": name, "params": params, "unit": unit, "value": value, "peer": None,
+                             "peer_value": None, "ratio": None, "spread": spread, "runs": runs})
         return self.objects[-1]
 
 

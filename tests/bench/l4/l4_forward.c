@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What forwarding a packet costs a worker: the whole round, from a memory port to a memory port, with
- * so many flows and VIPs, flows in random order. Making and freeing frames is not in it. Beside it
- * the least that a router does with the same frames on the same port: a look-up in a table of
- * prefixes (rte_lpm), other MACs, one hop less, as DPDK's l3fwd does.
+ * What forwarding a packet costs a worker: the whole round, from a memory port to a memory port,
+ * with so many flows and VIPs, flows in random order. Making and freeing frames is not in it.
+ * Beside it the least that a router does with the same frames on the same port: a look-up in a
+ * table of prefixes (rte_lpm), other MACs, one hop less, as DPDK's l3fwd does.
  *
  * usage: l4_forward KIND FLOWS VIPS [PACKETS]   KIND: udp, tcp (an established connection's), new
  * (each packet begins a flow of UDP). Prints `l4_cycles_per_packet N SPREAD` of the TSC, the median
