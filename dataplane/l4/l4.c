@@ -16,6 +16,7 @@
 
 #define TCP_FLAGS_OF_OPEN 0x17u /* FIN, SYN, RST, ACK: of a first segment only SYN is set */
 #define TCP_FLAG_SYN 0x02u
+#define TCP_FLAG_RST 0x04u
 
 void l4_config_default(struct l4_config *config, uint32_t conns_max)
 {
@@ -211,6 +212,7 @@ static unsigned input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n,
 unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
 {
     unsigned left = 0;
+    f->now_ms = (uint32_t)(f->core->now_us / 1000);
     if (f->flows.used == 0)
         return n;
     for (unsigned done = 0; done < n; done += L4_TOGETHER_MAX) {
@@ -223,7 +225,7 @@ unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
 /* ---- what net hands up ---- */
 
 /* The flow of a packet, begun if it may be. */
-static enum l4_verdict flow_of(struct l4_fwd *f, const struct l4_call *call, uint8_t tcp_flags,
+static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t tcp_flags,
                                struct l4_flow **ret, enum l4_side_index *ret_side)
 {
     bool is_udp = call->proto == IPPROTO_NUM_UDP;
@@ -235,7 +237,8 @@ static enum l4_verdict flow_of(struct l4_fwd *f, const struct l4_call *call, uin
     if (*ret != NULL)
         return L4_FORWARDED;
     *ret_side = L4_CLIENT;
-    bool may_open = f->view != NULL && (is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN);
+    call->is_first = is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
+    bool may_open = f->view != NULL && (call->is_first || (tcp_flags & TCP_FLAG_RST) == 0);
     return may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
 }
 
@@ -251,8 +254,8 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
     }
     const struct tcp_wire *w = rte_pktmbuf_mtod(m, const struct tcp_wire *);
     uint8_t flags = w->flags;
-    struct l4_call call = {{*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)},
-                           IPPROTO_NUM_TCP};
+    struct l4_call call = {
+        {*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)}, IPPROTO_NUM_TCP, false};
     enum l4_verdict verdict = flow_of(f, &call, flags, &flow, &side);
     if (verdict == L4_NOT_OURS) {
         tcp_input(f->tcp, m, src, dst, tos, flow_hash);
@@ -278,7 +281,7 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
     enum l4_side_index side;
     if (!f->has_binds && f->flows.used == 0)
         return false;
-    struct l4_call call = {{h->dst, h->src, h->dst_port, h->src_port}, IPPROTO_NUM_UDP};
+    struct l4_call call = {{h->dst, h->src, h->dst_port, h->src_port}, IPPROTO_NUM_UDP, true};
     enum l4_verdict verdict = flow_of(f, &call, 0, &flow, &side);
     if (verdict == L4_NOT_OURS)
         return false;

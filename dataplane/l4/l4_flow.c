@@ -62,7 +62,8 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
 {
     struct core *core = flow->fwd->core;
     remove_side(flow, L4_CLIENT);
-    remove_side(flow, L4_SERVER);
+    if (!l4_is_carried(flow))
+        remove_side(flow, L4_SERVER);
     wheel_disarm(&core->wheel, &flow->timer);
     if (l4_state_of(flow) == L4_OPENING)
         list_remove(&flow->opening);
@@ -86,7 +87,7 @@ static uint32_t idle_ms(const struct l4_flow *flow)
 /* Since when nothing came, from either side. */
 static uint32_t silent_ms(const struct l4_flow *flow)
 {
-    uint32_t now_ms = l4_now_ms(flow->fwd);
+    uint32_t now_ms = flow->fwd->now_ms;
     uint32_t client_ms = now_ms - flow->sides[L4_CLIENT].seen_ms;
     uint32_t server_ms = now_ms - flow->sides[L4_SERVER].seen_ms;
     return client_ms < server_ms ? client_ms : server_ms;
@@ -119,7 +120,7 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         wheel_arm(&flow->fwd->core->wheel, timer, now_us + (idle - silent) * 1000ULL);
         return;
     }
-    if (l4_state_of(flow) == L4_OPENING)
+    if (l4_state_of(flow) == L4_OPENING && !l4_is_carried(flow))
         note_health(flow, false);
     l4_flow_end(flow, whys[l4_state_of(flow)]);
 }
@@ -167,12 +168,13 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     if (flow == NULL)
         return NULL;
     uint8_t generation = (flow->generation + 1) & FLOW_ENTRY_GENERATION_MASK;
-    uint32_t now_ms = l4_now_ms(f);
+    uint32_t now_ms = f->now_ms;
     *flow = (struct l4_flow){
         .sides = {[L4_CLIENT] = {.in = ends->client,
                                  .seen_ms = now_ms,
                                  .state = L4_OPENING,
-                                 .is_udp = ends->proto == IPPROTO_NUM_UDP},
+                                 .is_udp = ends->proto == IPPROTO_NUM_UDP,
+                                 .way = ends->way},
                   [L4_SERVER] = {.in = ends->server, .seen_ms = now_ms}},
         .timer = {.on_expire = on_timer},
         .fwd = f,
@@ -189,7 +191,7 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         free_flow(flow);
         return NULL;
     }
-    if (!insert_side(flow, L4_SERVER)) {
+    if (!l4_is_carried(flow) && !insert_side(flow, L4_SERVER)) {
         remove_side(flow, L4_CLIENT);
         free_flow(flow);
         return NULL;
@@ -222,7 +224,9 @@ bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
 /* What a packet of UDP means. */
 static void note_udp(struct l4_flow *flow, enum l4_side_index side)
 {
-    if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER)
+    if (l4_is_carried(flow))
+        set_state(flow, flow->syns++ == 0 ? L4_OPENING : L4_OPEN);
+    else if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER)
         set_state(flow, L4_HALF);
     else if (l4_state_of(flow) == L4_HALF && side == L4_CLIENT)
         set_state(flow, L4_OPEN);
@@ -240,17 +244,17 @@ static enum l4_state state_of_ends(const struct l4_flow *flow)
 static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
     bool is_opening = l4_state_of(flow) == L4_OPENING;
-    if (is_opening && side == L4_CLIENT) {
+    if (is_opening && side == L4_CLIENT && !(l4_is_carried(flow) && (flags & TCP_SYN) == 0)) {
         flow->syns += (flags & TCP_SYN) != 0 && flow->syns < UINT8_MAX;
         return;
     }
     if ((flags & TCP_RST) != 0) {
-        if (is_opening)
+        if (is_opening && side == L4_SERVER)
             note_health(flow, false);
         set_state(flow, L4_CLOSED);
         return;
     }
-    if (is_opening)
+    if (is_opening && side == L4_SERVER)
         note_health(flow, true);
     if ((flags & TCP_FIN) != 0)
         flow->sides[side].flags |= L4_F_FIN;
@@ -268,7 +272,7 @@ void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index sid
                   uint8_t tcp_flags)
 {
     struct l4_side *s = &flow->sides[side];
-    s->seen_ms = l4_now_ms(f);
+    s->seen_ms = f->now_ms;
     if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0)
         flow->answer_us = answer_us(flow);
     if (l4_proto_of(flow) == IPPROTO_NUM_UDP) {

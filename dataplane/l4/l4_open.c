@@ -124,6 +124,23 @@ static enum stat_id choose_ends(struct l4_fwd *f, uint8_t proto, const struct up
     return STAT_COUNT;
 }
 
+/* The ends of what is carried: answers do not come by us, so it needs no port. */
+static enum stat_id choose_carrier(struct l4_fwd *f, const struct upstream_conn_id *to,
+                                   struct flow_tuple *ret)
+{
+    struct net_path path;
+    if (!net_path_find(f->net, &to->addr, &path) || ip_addr_is_zero(&path.source))
+        return STAT_l4_drop_no_way;
+    *ret = (struct flow_tuple){path.source, to->addr, 0, to->port};
+    return STAT_COUNT;
+}
+
+static bool is_carried(const struct image_backend *backend)
+{
+    return backend->forwarding == IMAGE_FORWARDING_IPIP ||
+           backend->forwarding == IMAGE_FORWARDING_GUE;
+}
+
 /* Makes the flow. Returns the counter against it, or STAT_COUNT. */
 static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const struct target *t,
                           const struct upstream_conn_id *to, struct l4_flow **ret_flow)
@@ -132,8 +149,13 @@ static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const st
                            .listener = t->listener,
                            .rule = t->rule,
                            .backend = (uint32_t)(t->backend - f->view->backends),
-                           .proto = call->proto};
-    enum stat_id fault = choose_ends(f, call->proto, to, &ends.server);
+                           .proto = call->proto,
+                           .way = IMAGE_FORWARDING_NAT};
+    if (is_carried(t->backend))
+        ends.way = (enum image_forwarding)t->backend->forwarding;
+    enum stat_id fault = ends.way != IMAGE_FORWARDING_NAT
+                             ? choose_carrier(f, to, &ends.server)
+                             : choose_ends(f, call->proto, to, &ends.server);
     if (fault != STAT_COUNT)
         return fault;
     *ret_flow = l4_flow_new(f, &ends);
@@ -160,6 +182,8 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
     bool has_target = target_of(f, bind, hash, &target);
     if (!is_udp && (!has_target || target.backend->forwarding == IMAGE_FORWARDING_PROXY))
         return L4_NOT_OURS; /* tcp accepts it, and the proxy says why it cannot be passed on */
+    if (!call->is_first && !(has_target && is_carried(target.backend)))
+        return L4_NOT_OURS;
     if (!is_admitted(f, &client->remote))
         return L4_REFUSED;
     enum stat_id fault = STAT_l4_drop_no_route;
@@ -182,7 +206,7 @@ void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
     uint64_t hash = hash_of(&call);
     struct target target;
     struct flow_tuple ends;
-    if (bind == IMAGE_NONE || !target_of(f, bind, hash, &target) ||
+    if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, hash, &target) ||
         !endpoint_of(f, target.backend, hash, &silent, &to) ||
         choose_ends(f, l4_proto_of(flow), &to, &ends) != STAT_COUNT ||
         !l4_flow_retarget(flow, &ends))

@@ -14,6 +14,10 @@
  *   any --RST--> CLOSED --a packet that is neither FIN nor RST--> as before
  *
  * Of UDP: OPENING until the answer, then HALF until the client says more, then OPEN.
+ *
+ * Of a flow by IPIP or GUE only what the client sends comes by here: its answers go straight to the
+ * client. Its server side has our address and the endpoint's, without ports, and is in no table; it
+ * is OPEN with the client's second packet.
  */
 #pragma once
 
@@ -50,9 +54,10 @@ struct l4_side {
     uint32_t seen_ms;   /* when the last packet came */
     uint64_t bytes;     /* of IP packets that came in here */
     struct net_hop hop; /* the way to in.remote, for what comes in at the other side */
-    uint8_t flags : 4;  /* enum l4_side_flag */
-    uint8_t state : 3;  /* of the client's side: the flow's, enum l4_state */
-    uint8_t is_udp : 1; /* likewise: it is not TCP */
+    uint8_t flags : 3;  /* enum l4_side_flag */
+    uint8_t state : 2;  /* these are of the client's side and the flow's: enum l4_state, */
+    uint8_t is_udp : 1; /* not TCP, */
+    uint8_t way : 2;    /* and enum image_forwarding: NAT, IPIP or GUE */
     uint32_t hop_until_ms;
     uint16_t hop_version;
     uint16_t cksum_delta; /* what a checksum of a packet from here gains by its new ends */
@@ -87,7 +92,8 @@ struct l4_fwd {
     struct l4_config config;
     const struct image_view *view; /* NULL: none yet */
     struct route_reader reader;
-    bool has_binds; /* of kind TCP or UDP */
+    bool has_binds;  /* of kind TCP or UDP */
+    uint32_t now_ms; /* the clock of this round, divided once; wraps around */
     struct pool flows;
     struct flow_table tables[2]; /* of TCP, of UDP: l4_table_of() */
     struct list_node opening;    /* flows that are not answered, the oldest first */
@@ -114,16 +120,16 @@ static inline struct flow_table *l4_table_of(struct l4_fwd *f, uint8_t proto)
     return &f->tables[proto == IPPROTO_NUM_UDP];
 }
 
-/* Milliseconds of the worker's clock; they wrap around. */
-static inline uint32_t l4_now_ms(const struct l4_fwd *f)
-{
-    return (uint32_t)(f->core->now_us / 1000);
-}
-
 /* The flow that has this pair of ends, and at which side; NULL: none. */
 static inline struct l4_flow *l4_flow_at(struct l4_fwd *f, flow_entry_t e)
 {
     return e.v == FLOW_ENTRY_NONE.v ? NULL : pool_at(&f->flows, flow_entry_index(e));
+}
+
+/* Do its packets go on as they came, in another packet? */
+static inline bool l4_is_carried(const struct l4_flow *flow)
+{
+    return flow->sides[L4_CLIENT].way != IMAGE_FORWARDING_NAT;
 }
 
 /* l4_flow.c: what a new flow is made of. */
@@ -134,6 +140,7 @@ struct l4_ends {
     uint32_t rule;
     uint32_t backend;
     uint8_t proto;
+    enum image_forwarding way;
 };
 
 /* l4_flow.c: a flow that is in the tables. NULL: no room; an older one that was not answered has
@@ -165,6 +172,8 @@ void l4_access_tell(struct l4_fwd *f, const struct l4_flow *flow, enum stat_id w
 struct l4_call {
     struct flow_tuple client; /* local: the VIP */
     uint8_t proto;
+    bool is_first; /* it may begin anything; else only what keeps the client's address: the flow may
+                      have been another box's until now */
 };
 
 enum l4_verdict {
@@ -191,6 +200,20 @@ enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, str
 
 /* l4_rewrite.c: only ports and checksum of the transport header that `m` begins with. */
 void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m);
+
+/* l4_carry.c: what is put around a packet of such a flow. */
+uint32_t l4_carry_bytes(const struct l4_flow *flow);
+
+/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint, in pieces if it
+ * is too long for the way. Takes ownership. */
+void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
+
+/* l4_rewrite.c: puts the client's IP header in front of what had lost it, as it was sent to the VIP
+ * but for a hop and its identification. */
+bool l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
+
+/* l4_rewrite.c: one hop less in the header that `m` begins with. False: there is none left. */
+bool l4_take_hop(struct rte_mbuf *m, bool is_ip4);
 
 /* l4_send.c: a frame of the plain kind, which came in at that side. Takes ownership. */
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,

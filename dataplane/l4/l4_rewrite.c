@@ -122,6 +122,37 @@ static struct kept keep_of_ip6(const struct wire_ip6 *ip)
                          .upper_bytes = be16_host(ip->payload_bytes)};
 }
 
+bool l4_take_hop(struct rte_mbuf *m, bool is_ip4)
+{
+    struct wire_ip4 *ip = rte_pktmbuf_mtod(m, struct wire_ip4 *);
+    uint8_t *hops = is_ip4 ? &ip->ttl : &rte_pktmbuf_mtod(m, struct wire_ip6 *)->hop_limit;
+    if (*hops <= 1)
+        return false;
+    --*hops;
+    if (!is_ip4)
+        return true;
+    ip->cksum = (be16_t){0};
+    ip->cksum = cksum_close(cksum_ip4_header(ip));
+    return true;
+}
+
+bool l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
+{
+    const struct flow_tuple *in = &flow->sides[L4_CLIENT].in;
+    struct flow_tuple ends = {in->remote, in->local, in->remote_port, in->local_port};
+    struct kept k = {.tos = tos, .hop_limit = NET_HOP_LIMIT, .upper_bytes = m->pkt_len};
+    bool is_ip4 = ip_addr_is_v4(&in->remote);
+    uint16_t header = is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
+    uint8_t *to = (void *)rte_pktmbuf_prepend(m, header);
+    if (to == NULL)
+        return false;
+    if (is_ip4)
+        put_ip4(to, &k, &ends, l4_proto_of(flow));
+    else
+        put_ip6(to, &k, &ends, l4_proto_of(flow));
+    return true;
+}
+
 enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
                         const struct net_plain *at)
 {

@@ -11,7 +11,7 @@
 static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
 {
     return (s->flags & L4_F_HAS_HOP) != 0 && s->hop_version == net_hops_version(f->net) &&
-           (int32_t)(s->hop_until_ms - l4_now_ms(f)) > 0;
+           (int32_t)(s->hop_until_ms - f->now_ms) > 0;
 }
 
 /* Asks for it. False: there is none, or the neighbour has to be asked first. */
@@ -19,7 +19,7 @@ static bool find_hop(struct l4_fwd *f, struct l4_side *s)
 {
     s->flags &= ~L4_F_HAS_HOP & 0xfu;
     s->hop_version = net_hops_version(f->net);
-    s->hop_until_ms = l4_now_ms(f) + NET_HOP_MS;
+    s->hop_until_ms = f->now_ms + NET_HOP_MS;
     if (!net_hop_find(f->net, &s->in.remote, &s->hop))
         return false;
     s->flags |= L4_F_HAS_HOP;
@@ -52,7 +52,9 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
                      uint16_t mtu, uint32_t seq)
 {
     const struct l4_side *s = &flow->sides[from];
-    uint32_t there = header_bytes(&flow->sides[!from]), here = header_bytes(s);
+    uint32_t here = header_bytes(s);
+    uint32_t there =
+        l4_is_carried(flow) ? l4_carry_bytes(flow) + here : header_bytes(&flow->sides[!from]);
     struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
                                .mtu = (uint16_t)(mtu - there + here),
                                .local = s->in.local,
@@ -97,6 +99,32 @@ static bool may_be_cut(const struct rte_mbuf *m, const struct net_plain *at)
     return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
 }
 
+static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
+{
+    return at->proto == IPPROTO_NUM_TCP
+               ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags
+               : 0;
+}
+
+/* The client's packet goes on as it came. */
+static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
+                  const struct net_plain *at)
+{
+    uint8_t flags = flags_of(m, at);
+    net_plain_strip(m, at);
+    const void *ip = rte_pktmbuf_mtod(m, const void *);
+    uint8_t tos =
+        at->is_ip4 ? ((const struct wire_ip4 *)ip)->tos
+                   : (uint8_t)(be32_host(((const struct wire_ip6 *)ip)->version_class_flow) >> 20);
+    if (!l4_take_hop(m, at->is_ip4)) {
+        l4_drop(f, m, STAT_l4_drop_hop_limit);
+        return;
+    }
+    note(f, flow, L4_CLIENT, at->packet_bytes, flags);
+    stat_inc(f->core, STAT_l4_tx);
+    l4_carry(f, flow, m, tos);
+}
+
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
                 const struct net_plain *at)
 {
@@ -110,7 +138,10 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
         }
         find_hop(f, to);
     }
-    uint32_t bytes = at->packet_bytes - (uint32_t)(at->l4_at - at->l3_at) + header_bytes(to);
+    bool is_carried = l4_is_carried(flow);
+    uint32_t more =
+        is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
+    uint32_t bytes = at->packet_bytes + more;
     uint16_t mtu = mtu_to(f, to);
     if (__builtin_expect(bytes > mtu, 0)) {
         if (may_be_cut(m, at)) {
@@ -124,8 +155,11 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
         l4_drop(f, m, STAT_l4_drop_too_big);
         return;
     }
-    uint8_t flags =
-        is_tcp ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags : 0;
+    if (__builtin_expect(is_carried, 0)) {
+        carry(f, flow, m, at);
+        return;
+    }
+    uint8_t flags = flags_of(m, at);
     net_plain_strip(m, at);
     enum stat_id fault = l4_rewrite(flow, from, m, at);
     if (fault != STAT_COUNT) {
@@ -152,6 +186,13 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
     bool is_too_big = m->pkt_len + header_bytes(to) > mtu;
     uint8_t flags = is_tcp ? rte_pktmbuf_mtod(m, const struct tcp_wire *)->flags : 0;
     note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
+    if (l4_is_carried(flow)) {
+        stat_inc(f->core, STAT_l4_tx);
+        bool has_room = l4_put_client_header(flow, m, tos);
+        ASSERT(has_room); /* where it was taken off */
+        l4_carry(f, flow, m, tos);
+        return;
+    }
     l4_rewrite_upper(flow, from, m);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     stat_inc(f->core, STAT_l4_tx);

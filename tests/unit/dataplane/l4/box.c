@@ -154,6 +154,14 @@ struct box *box_up_with(uint64_t secret, const char *const *texts,
     return &box;
 }
 
+struct box *box_up_by(enum image_forwarding forwarding, const char *const *texts)
+{
+    struct box *b = box_up(7, texts);
+    b->forwarding = forwarding;
+    box_set_route(b, true);
+    return b;
+}
+
 struct box *box_up(uint64_t secret, const char *const *texts)
 {
     return box_up_with(secret, texts, NULL);

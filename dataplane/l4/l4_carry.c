@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client's packets go on as they came, within another packet to the endpoint, which has the VIP
+ * on an interface of its own and answers the client itself (direct server return): in IP (RFC 2003,
+ * RFC 2473) or in UDP (Generic UDP Encapsulation, draft-ietf-intarea-gue, variant 0), as Linux'
+ * ipip, sit, ip6tnl and fou take them. So endpoints see who the client is, answers cost the box
+ * nothing, and a box that takes a flow over needs to know nothing of it: it chooses the same
+ * endpoint.
+ *
+ * The other packet's sender is our address; of GUE the source port tells flows apart for routers on
+ * the way (RFC 6438's reason). Its TTL is ours, its DSCP and ECN the client's (RFC 6040, 4.1).
+ */
+#include "base/assert.h"
+#include "l4/l4_priv.h"
+#include "net/udp.h"
+
+#define IPPROTO_NUM_IPIP 4u
+#define IPPROTO_NUM_IP6 41u
+#define GUE_PORT 6080u /* IANA: gue */
+
+/* draft-ietf-intarea-gue, section 3: version 0, no control message, no options. */
+struct wire_gue {
+    uint8_t version_length; /* 0: variant 0, a header of four bytes */
+    uint8_t proto;
+    be16_t flags;
+} __attribute__((packed));
+
+static bool is_gue(const struct l4_flow *flow)
+{
+    return flow->sides[L4_CLIENT].way == IMAGE_FORWARDING_GUE;
+}
+
+static uint8_t inner_proto(const struct l4_flow *flow)
+{
+    return ip_addr_is_v4(&flow->sides[L4_CLIENT].in.remote) ? IPPROTO_NUM_IPIP : IPPROTO_NUM_IP6;
+}
+
+uint32_t l4_carry_bytes(const struct l4_flow *flow)
+{
+    bool is_ip4 = ip_addr_is_v4(&flow->sides[L4_SERVER].in.remote);
+    uint32_t ip = is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
+    return ip + (is_gue(flow) ? sizeof(struct wire_udp) + sizeof(struct wire_gue) : 0);
+}
+
+/* One of the dynamic ports (RFC 6335), the same for all packets of a flow. */
+static uint16_t entropy_of(const struct l4_flow *flow)
+{
+    const struct flow_tuple *in = &flow->sides[L4_CLIENT].in;
+    uint32_t mixed = ((uint32_t)in->remote_port << 16 | in->remote.bytes[15]) * 0x9e3779b1u;
+    return (uint16_t)(49152u | mixed >> 18);
+}
+
+void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
+{
+    const struct flow_tuple *out = &flow->sides[L4_SERVER].in;
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
+    if (is_gue(flow)) {
+        struct wire_gue *gue = (void *)rte_pktmbuf_prepend(m, sizeof(*gue));
+        ASSERT(gue != NULL); /* what was received has room for more than this in front */
+        *gue = (struct wire_gue){.proto = inner_proto(flow)};
+        struct net_udp_header h = {.src = out->local,
+                                   .dst = out->remote,
+                                   .src_port = entropy_of(flow),
+                                   .dst_port = GUE_PORT,
+                                   .tos = tos};
+        net_udp_output(f->net, m, &h);
+        return;
+    }
+    struct net_path path;
+    uint32_t bytes = m->pkt_len + l4_carry_bytes(flow);
+    if (net_path_find(f->net, &out->remote, &path) && bytes > path.mtu)
+        net_output_pieces(f->net, m, &out->local, &out->remote, inner_proto(flow), tos);
+    else
+        net_output(f->net, m, &out->local, &out->remote, inner_proto(flow), tos, 0);
+}
