@@ -48,6 +48,15 @@ static uint32_t header_bytes(const struct l4_side *s)
     return ip_addr_is_v4(&s->in.remote) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
 }
 
+/* What to tell of a way that takes `mtu` where its sender's packets are shorter by the difference of
+ * headers. A router may not say how much it takes, or lie: never less than each link carries. */
+static uint16_t mtu_told(uint16_t mtu, uint32_t there, uint32_t here)
+{
+    uint32_t least = here == sizeof(struct wire_ip4) ? 68 : 1280; /* RFC 791; RFC 8200 */
+    uint32_t told = mtu + here > there ? mtu + here - there : 0;
+    return (uint16_t)(told < least ? least : told);
+}
+
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
                      uint16_t mtu, uint32_t seq)
 {
@@ -56,7 +65,7 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
     uint32_t there =
         l4_is_carried(flow) ? l4_carry_bytes(flow) + here : header_bytes(&flow->sides[!from]);
     struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
-                               .mtu = (uint16_t)(mtu - there + here),
+                               .mtu = mtu_told(mtu, there, here),
                                .local = s->in.local,
                                .remote = s->in.remote,
                                .local_port = s->in.local_port,
