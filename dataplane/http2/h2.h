@@ -130,6 +130,10 @@ bool h2_session_has_answered(const struct h2_session *s);
 /* Does it end because its peer breaks the rules, or asks for more than it gets? */
 bool h2_session_is_faulty(const struct h2_session *s);
 
+/* In on_end: did it end in good order? Of a client: its peer said goodbye or ended, or it was told
+ * to end, when no request was under way. */
+bool h2_session_is_done(const struct h2_session *s);
+
 /* What goes before all else on the connection of a client's session; before the first request. */
 bool h2_session_put_preface(struct h2_session *s, struct slice bytes);
 

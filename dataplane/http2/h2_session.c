@@ -360,6 +360,11 @@ bool h2_session_is_faulty(const struct h2_session *s)
     return s->why == H2_WHY_FAULT || s->why == H2_WHY_CALM || s->why == H2_WHY_MEMORY;
 }
 
+bool h2_session_is_done(const struct h2_session *s)
+{
+    return s->why == H2_WHY_DONE;
+}
+
 bool h2_session_put_preface(struct h2_session *s, struct slice bytes)
 {
     return s->is_open && stream_write(s->lower, &bytes, 1) == bytes.len;

@@ -347,11 +347,19 @@ void upstream_abort(struct upstream *u, struct upstream_conn *c)
     free_conn(u, c);
 }
 
+/* A backend may end what has rested, and a request may be on its way at that moment: that is no
+ * break. What a reset means nobody knows. */
+static bool is_stale(const struct upstream_conn *c)
+{
+    bool is_reset = c->http.end != STREAM_END_OPEN && c->http.end != STREAM_END_ORDERLY;
+    return c->is_reused && !c->http.is_response_begun && !is_reset;
+}
+
 void upstream_drop(struct upstream *u, struct upstream_conn *c)
 {
     ASSERT(c->http.stream == NULL);
     if (c->session == NULL)
-        stat_inc(u->core, STAT_upstream_broken);
+        stat_inc(u->core, is_stale(c) ? STAT_upstream_closed_stale : STAT_upstream_broken);
     leave_busy(u, c);
     free_conn(u, c);
 }

@@ -31,10 +31,11 @@ static void close_session(struct upstream_session *s, enum stat_id why)
 static void on_end(struct h2_session *h2)
 {
     struct upstream_session *s = h2_session_owner(h2);
-    bool is_idle = wheel_timer_is_armed(&s->timer);
+    bool is_idle = wheel_timer_is_armed(&s->timer); /* or its last request ended just now */
     if (!s->is_closing)
-        stat_inc(s->upstream->core,
-                 is_idle ? STAT_upstream_closed_by_backend : STAT_upstream_broken);
+        stat_inc(s->upstream->core, is_idle || h2_session_is_done(h2)
+                                        ? STAT_upstream_closed_by_backend
+                                        : STAT_upstream_broken);
     free_session(s);
 }
 

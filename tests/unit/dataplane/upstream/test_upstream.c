@@ -897,6 +897,154 @@ TEST(what_is_said_of_an_endpoint_that_is_gone_is_said_of_nobody)
     end();
 }
 
+/* ---- goodbyes ---- */
+
+static void check_ends(uint64_t by_backend, uint64_t stale, uint64_t broken)
+{
+    CHECK_EQ(stats.counters[STAT_upstream_closed_by_backend], by_backend);
+    CHECK_EQ(stats.counters[STAT_upstream_closed_stale], stale);
+    CHECK_EQ(stats.counters[STAT_upstream_broken], broken);
+    CHECK_EQ(stats.counters[STAT_upstream_opened], by_backend + stale + broken);
+}
+
+/* A connection that had one request, and if so has another. */
+static struct fake_stream *begin_rested(bool is_used)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    enum upstream_result why;
+    begin(NULL);
+    put_group(rows, 1);
+    answer_and_put(get(&why));
+    CHECK_EQ(upstream_idle_count(u), 1);
+    if (is_used)
+        CHECK(get(&why) != NULL && n_streams == 1);
+    return &streams[0];
+}
+
+TEST(a_backend_that_ends_an_idle_connection_breaks_nothing)
+{
+    struct fake_stream *f = begin_rested(false);
+    fake_stream_push_eof(f);
+    fake_stream_dispatch(f);
+    check_ends(1, 0, 0);
+    end();
+    f = begin_rested(true); /* the same, but a request crosses it */
+    fake_stream_push_eof(f);
+    fake_stream_dispatch(f);
+    check_ends(0, 1, 0);
+    end();
+}
+
+TEST(a_connection_that_ends_under_a_request_is_broken)
+{
+    static const struct row rows[] = {{1, 1, READY}};
+    struct fake_stream *f = begin_rested(true);
+    fake_stream_break(f, STREAM_END_RESET);
+    fake_stream_dispatch(f);
+    check_ends(0, 0, 1);
+    end();
+    f = begin_rested(true);
+    fake_stream_push(f, SLICE_LIT("HTTP/1.1 2"));
+    fake_stream_push_eof(f);
+    fake_stream_dispatch(f);
+    check_ends(0, 0, 1);
+    end();
+    begin(NULL); /* it has not answered anything before */
+    put_group(rows, 1);
+    enum upstream_result why;
+    REQUIRE(get(&why) != NULL);
+    fake_stream_push_eof(&streams[0]);
+    fake_stream_dispatch(&streams[0]);
+    check_ends(0, 0, 1);
+    end();
+}
+
+#define H2_SETTINGS "\0\0\0\4\0\0\0\0\0"
+#define H2_ANSWER "\0\0\1\1\5\0\0\0\1\x88" /* 200 to the first request, and its end */
+#define H2_GOAWAY "\0\0\10\7\0\0\0\0\0\0\0\0\1\0\0\0\0"
+
+static void on_h2_body(struct http_client *h)
+{
+    http_client_body_ready(h);
+    if (http_client_body_is_done(h))
+        upstream_put(u, h->owner);
+}
+
+/* A session with a request under way. */
+static struct fake_stream *begin_h2(void)
+{
+    static const struct http_client_ops h2_ops = {.on_writable = on_writable,
+                                                  .on_response = on_answer,
+                                                  .on_body = on_h2_body,
+                                                  .on_end = on_end};
+    static const struct row rows[] = {{1, 1, READY}};
+    struct upstream_ask ask = {.group = 1, .protocol = IMAGE_BACKEND_HTTP2};
+    struct upstream_conn *c;
+    begin(NULL);
+    put_group(rows, 1);
+    REQUIRE(upstream_get(u, &ask, &h2_ops, NULL, &c) == UPSTREAM_OK);
+    upstream_conn_http(c)->owner = c;
+    fake_stream_dispatch(&streams[0]);
+    return &streams[0];
+}
+
+/* What the backend says until it ends, if it does, and what becomes of that. */
+static void h2_ends_by(struct slice said, bool is_ended)
+{
+    struct fake_stream *f = begin_h2();
+    fake_stream_push(f, said);
+    if (is_ended)
+        fake_stream_push_eof(f);
+    for (unsigned i = 0; i < 10; i++) {
+        core.now_us += WHEEL_TICK_US;
+        wheel_run(&core.wheel, core.now_us, 100);
+        if (!f->is_released)
+            fake_stream_dispatch(f);
+    }
+    CHECK(f->is_released);
+}
+
+TEST(goodbyes_of_http_2_are_told_from_breaks)
+{
+    h2_ends_by(SLICE_LIT(H2_SETTINGS H2_ANSWER), true);
+    check_ends(1, 0, 0);
+    end();
+    h2_ends_by(SLICE_LIT(H2_SETTINGS H2_ANSWER H2_GOAWAY), false);
+    check_ends(1, 0, 0);
+    end();
+    h2_ends_by(SLICE_LIT(H2_SETTINGS H2_GOAWAY H2_ANSWER), true);
+    check_ends(1, 0, 0);
+    end();
+    h2_ends_by(SLICE_LIT(H2_SETTINGS), true); /* without an answer */
+    check_ends(0, 0, 1);
+    end();
+    h2_ends_by(SLICE_LIT(H2_SETTINGS H2_GOAWAY), true);
+    check_ends(0, 0, 1);
+    end();
+}
+
+TEST(an_idle_session_of_http_2_may_end_at_any_time)
+{
+    static const struct {
+        struct slice said;
+        bool is_ended;
+    } rows[] = {{SLICE_LIT(H2_GOAWAY), false}, {SLICE_LIT(H2_GOAWAY), true}, {{NULL, 0}, true}};
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        struct fake_stream *f = begin_h2();
+        fake_stream_push(f, SLICE_LIT(H2_SETTINGS H2_ANSWER));
+        fake_stream_dispatch(f);
+        CHECK(!f->is_released);
+        if (rows[i].said.len > 0)
+            fake_stream_push(f, rows[i].said);
+        if (rows[i].is_ended)
+            fake_stream_push_eof(f);
+        fake_stream_dispatch(f);
+        CHECK(f->is_released);
+        check_ends(1, 0, 0);
+        end();
+    }
+}
+
 UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_chosen),
           T(only_the_keys_of_an_ejected_endpoint_go_elsewhere_and_they_come_back),
           T(a_session_goes_before_the_hash_until_its_endpoint_is_ejected),
@@ -919,4 +1067,8 @@ UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_c
           T(keys_of_an_endpoint_at_its_limit_go_elsewhere_meanwhile),
           T(without_a_table_a_hash_still_leads_to_one_endpoint),
           T(where_no_place_near_has_one_that_may_be_asked_the_hash_divides),
-          T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests))
+          T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests),
+          T(a_backend_that_ends_an_idle_connection_breaks_nothing),
+          T(a_connection_that_ends_under_a_request_is_broken),
+          T(goodbyes_of_http_2_are_told_from_breaks),
+          T(an_idle_session_of_http_2_may_end_at_any_time))
