@@ -66,7 +66,7 @@ struct stream_ops {
     unsigned (*peek)(struct stream *s, struct slice *ret, unsigned n_max);
     void (*consume)(struct stream *s, size_t bytes);
     size_t (*readable)(const struct stream *s);
-    bool (*is_eof)(const struct stream *s);
+    bool (*is_ended)(const struct stream *s);
     size_t (*write_room)(const struct stream *s);
     size_t (*write)(struct stream *s, const struct slice *v, unsigned n);
     size_t (*move)(struct stream *dst, struct stream *src, size_t bytes_max); /* NULL: copy */
@@ -107,10 +107,16 @@ static inline size_t stream_readable(const struct stream *s)
     return s->ops->readable(s);
 }
 
+/* True when the peer has ended its direction: nothing comes behind what is unread. */
+static inline bool stream_is_ended(const struct stream *s)
+{
+    return s->ops->is_ended(s);
+}
+
 /* True when the peer has ended its direction and everything was consumed. */
 static inline bool stream_is_eof(const struct stream *s)
 {
-    return s->ops->is_eof(s);
+    return stream_is_ended(s) && stream_readable(s) == 0;
 }
 
 /* How many bytes a write would take now. 0 after shutdown or close. */

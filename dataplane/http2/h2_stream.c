@@ -256,10 +256,9 @@ static size_t op_readable(const struct stream *stream)
     return h2_stream_readable(h2_stream_of(stream));
 }
 
-static bool op_is_eof(const struct stream *stream)
+static bool op_is_ended(const struct stream *stream)
 {
-    const struct h2_stream *x = h2_stream_of(stream);
-    return x->is_end_received && h2_stream_readable(x) == 0;
+    return h2_stream_of(stream)->is_end_received;
 }
 
 static bool is_writable(const struct h2_stream *x)
@@ -360,7 +359,7 @@ const struct stream_ops h2_stream_ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .shutdown = op_shutdown,

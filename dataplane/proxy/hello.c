@@ -73,6 +73,8 @@ static void on_bytes(struct proxy_conn *c)
         r = CLIENT_HELLO_long;
     if (r != CLIENT_HELLO_partial)
         go_on(c, r, told.server_name);
+    else if (stream_is_ended(s)) /* what is unread is all that comes */
+        refuse(c, STAT_proxy_hello_cut);
 }
 
 static void on_stream(struct stream *s, unsigned events)

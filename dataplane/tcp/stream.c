@@ -58,10 +58,9 @@ static size_t op_readable(const struct stream *s)
     return tcp_conn_of(s)->rcvq.bytes;
 }
 
-static bool op_is_eof(const struct stream *s)
+static bool op_is_ended(const struct stream *s)
 {
-    const struct tcp_conn *c = tcp_conn_of(s);
-    return (c->flags & TCP_F_FIN_RCVD) != 0 && c->rcvq.bytes == 0;
+    return (tcp_conn_of(s)->flags & TCP_F_FIN_RCVD) != 0;
 }
 
 static size_t op_write_room(const struct stream *s)
@@ -217,7 +216,7 @@ const struct stream_ops tcp_stream_ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .move = op_move,

@@ -41,10 +41,9 @@ static size_t op_readable(const struct stream *s)
     return tls_of(s)->in_n;
 }
 
-static bool op_is_eof(const struct stream *s)
+static bool op_is_ended(const struct stream *s)
 {
-    const struct tls_stream *t = tls_of(s);
-    return t->is_eof && t->in_n == 0;
+    return tls_of(s)->is_eof;
 }
 
 static size_t op_write_room(const struct stream *s)
@@ -198,7 +197,7 @@ const struct stream_ops tls_ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .shutdown = op_shutdown,

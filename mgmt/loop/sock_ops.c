@@ -36,10 +36,9 @@ static size_t op_readable(const struct stream *stream)
     return sock_of(stream)->in.n;
 }
 
-static bool op_is_eof(const struct stream *stream)
+static bool op_is_ended(const struct stream *stream)
 {
-    const struct sock *s = sock_of(stream);
-    return s->is_eof && s->in.n == 0;
+    return sock_of(stream)->is_eof;
 }
 
 static size_t op_write_room(const struct stream *stream)
@@ -111,7 +110,7 @@ const struct stream_ops sock_ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .shutdown = op_shutdown,

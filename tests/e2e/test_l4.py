@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 
 import backend
 import certs
@@ -318,6 +319,24 @@ def tls_is_terminated_and_what_is_in_it_is_passed_on(l):
         assert ask(s, "x" * 5000) == "x" * 5000
     with within(l, None, 9443) as s:  # it has every name, and none
         assert line_of(s) == "hello from backend-1"
+
+
+@suite.test("S5 S8")
+def who_ends_within_a_hello_is_let_go_at_once(l):
+    """The box waits 15 s for the rest of one; nothing of it comes behind a FIN."""
+    before = counted(l, "proxy_hello_cut")
+    for is_apart in (False, True):
+        with connect(l, 443) as s:
+            s.sendall(b"\x16\x03\x01\x00\x80\x01\x00\x00\x7c\x03\x03")
+            if is_apart:
+                time.sleep(0.2)
+            s.shutdown(socket.SHUT_WR)
+            s.settimeout(10)
+            try:
+                assert s.recv(1) == b""
+            except ConnectionResetError:
+                pass
+    suite.eventually(lambda: counted(l, "proxy_hello_cut") == before + 2, "it is counted")
 
 
 @suite.test("S5 S8")

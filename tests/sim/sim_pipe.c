@@ -69,10 +69,9 @@ static size_t op_readable(const struct stream *s)
     return end_of(s)->len;
 }
 
-static bool op_is_eof(const struct stream *s)
+static bool op_is_ended(const struct stream *s)
 {
-    const struct end *e = end_of(s);
-    return e->is_in_ended && e->len == 0;
+    return end_of(s)->is_in_ended;
 }
 
 static size_t op_write_room(const struct stream *s)
@@ -163,7 +162,7 @@ static const struct stream_ops ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .shutdown = op_shutdown,

@@ -50,9 +50,9 @@ static size_t fake_readable(const struct stream *s)
     return f->in.len - f->in.taken;
 }
 
-static bool fake_is_eof(const struct stream *s)
+static bool fake_is_ended(const struct stream *s)
 {
-    return fake(s)->is_in_ended && fake_readable(s) == 0;
+    return fake(s)->is_in_ended;
 }
 
 static size_t fake_write_room(const struct stream *s)
@@ -112,7 +112,7 @@ static const struct stream_ops ops = {
     .peek = fake_peek,
     .consume = fake_consume,
     .readable = fake_readable,
-    .is_eof = fake_is_eof,
+    .is_ended = fake_is_ended,
     .write_room = fake_write_room,
     .write = fake_write,
     .shutdown = fake_shutdown,

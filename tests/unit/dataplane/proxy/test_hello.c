@@ -142,6 +142,42 @@ TEST(a_hello_has_its_time)
     world_done(&w);
 }
 
+TEST(a_hello_that_ends_within_ends_the_connection_at_once)
+{
+    uint8_t bytes[256];
+    size_t n = hello_of("www.example", bytes);
+    for (unsigned is_apart = 0; is_apart < 2; is_apart++) {
+        struct fake_stream *c = begin();
+        fake_stream_push(c, slice_of(bytes, n - 1));
+        if (is_apart)
+            world_run(&w);
+        CHECK(!c->is_released);
+        fake_stream_push_eof(c);
+        world_run(&w);
+        CHECK(c->is_released);
+        CHECK_EQ(c->end, STREAM_END_ABORTED);
+        CHECK_EQ(world_stat(&w, STAT_proxy_hello_cut), 1);
+        CHECK_EQ(world_stat(&w, STAT_proxy_conn_end_hello), 1);
+        CHECK_EQ(w.n_backends, 0);
+        world_done(&w);
+    }
+}
+
+TEST(a_whole_hello_with_an_end_behind_it_goes_on)
+{
+    uint8_t bytes[256];
+    struct fake_stream *c = begin();
+    fake_stream_push(c, slice_of(bytes, hello_of("www.example", bytes)));
+    fake_stream_push_eof(c);
+    world_run(&w);
+    REQUIRE(w.n_backends == 1);
+    CHECK(world_last(&w)->f.is_shutdown);
+    fake_stream_push_eof(&world_last(&w)->f);
+    world_run(&w);
+    CHECK_EQ(world_stat(&w, STAT_proxy_l4_end_complete), 1);
+    world_done(&w);
+}
+
 TEST(who_goes_without_a_word_is_no_fault)
 {
     struct fake_stream *c = begin();
@@ -192,6 +228,7 @@ UNIT_MAIN("proxy/hello", T(a_name_leads_to_its_backend_with_every_byte_of_the_he
           T(a_name_that_nobody_has_or_no_route_has_or_none_gets_an_alert),
           T(what_is_no_hello_is_answered_by_the_library),
           T(a_hello_in_more_pieces_than_are_looked_at_is_too_long), T(a_hello_has_its_time),
-          T(who_goes_without_a_word_is_no_fault),
+          T(a_hello_that_ends_within_ends_the_connection_at_once),
+          T(a_whole_hello_with_an_end_behind_it_goes_on), T(who_goes_without_a_word_is_no_fault),
           T(what_the_listeners_are_when_the_hello_is_there_counts),
           T(a_proxy_header_comes_before_the_hello))

@@ -44,9 +44,9 @@ static size_t op_readable(const struct stream *s)
     return end_of(s)->in_n;
 }
 
-static bool op_is_eof(const struct stream *s)
+static bool op_is_ended(const struct stream *s)
 {
-    return end_of(s)->is_eof && end_of(s)->in_n == 0;
+    return end_of(s)->is_eof;
 }
 
 static size_t op_write_room(const struct stream *s)
@@ -130,7 +130,7 @@ static const struct stream_ops fake_ops = {
     .peek = op_peek,
     .consume = op_consume,
     .readable = op_readable,
-    .is_eof = op_is_eof,
+    .is_ended = op_is_ended,
     .write_room = op_write_room,
     .write = op_write,
     .shutdown = op_shutdown,
