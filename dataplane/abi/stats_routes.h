@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-/* Of a worker: 10 MiB. A large cluster has some 5,000 routes on a gateway. */
+/* Of a worker: 11 MiB. A large cluster has some 5,000 routes on a gateway. */
 #define STATS_ROUTES_MAX 8192u
 /* "namespace/name", 253 bytes each at most. */
 #define STATS_ROUTE_NAME_BYTES 512u
@@ -26,6 +26,32 @@
 /* Answers by the first digit of their status; 0: the client got none. */
 #define STATS_ROUTE_CLASSES 6u
 
+/* How connections end that a TCPRoute or TLSRoute takes: X(name, help). */
+#define STATS_ROUTE_END_LIST(X)                                                                    \
+    X(complete, "both sides had ended")                                                            \
+    X(client, "the client broke it")                                                               \
+    X(backend, "the backend broke it")                                                             \
+    X(idle, "nothing moved for too long")                                                          \
+    X(handshake, "its TLS handshake with the client failed")                                       \
+    X(unreached, "no endpoint is ready, or could be connected to")                                 \
+    X(refused, "the route or its backend is invalid, or there are too many")                       \
+    X(cut, "it ended with the worker")
+
+enum stats_route_end {
+#define X(name, help) STATS_ROUTE_END_##name,
+    STATS_ROUTE_END_LIST(X)
+#undef X
+        STATS_ROUTE_ENDS
+};
+
+/* Connections that are passed on. Those that are open: begun, and in none of `ended`. */
+struct stats_connections {
+    uint64_t begun;
+    uint64_t ended[STATS_ROUTE_ENDS];
+    uint64_t up_bytes; /* from clients to backends, as they move */
+    uint64_t down_bytes;
+};
+
 struct stats_times {
     uint64_t buckets[STATS_TIME_BUCKETS];
     uint64_t sum_us;
@@ -35,16 +61,28 @@ struct stats_times {
 struct stats_route {
     uint64_t version; /* odd while the place becomes another route's */
     uint64_t id;      /* of the route; 0: nobody's, or what found no place */
-    uint64_t used_us; /* when it had a request last, in the worker's time */
+    uint64_t used_us; /* when it had a request or bytes last, in the worker's time */
     uint64_t requests[STATS_ROUTE_CLASSES];
     struct stats_times total; /* from the request's head to the last byte of its answer, or to its
                                  end: of each request */
     struct stats_times head;  /* to the head of the backend's answer, of those that had one */
+    struct stats_connections connections;
     char name[STATS_ROUTE_NAME_BYTES];
-    uint64_t reserved; /* 0 */
+    uint64_t reserved[6]; /* 0 */
 };
 
-_Static_assert(sizeof(struct stats_route) == 1280, "10 MiB a worker, and whole cache lines");
+_Static_assert(sizeof(struct stats_route) == 1408, "11 MiB a worker, and whole cache lines");
+
+/* Name of an end, as it is shown; pure. */
+static inline const char *stats_route_end_name(enum stats_route_end end)
+{
+    static const char *const names[] = {
+#define X(name, help) #name,
+        STATS_ROUTE_END_LIST(X)
+#undef X
+    };
+    return names[end];
+}
 
 /* The upper bound of a bucket, which the last one has not; pure. */
 static inline uint64_t stats_time_bound_us(unsigned bucket)

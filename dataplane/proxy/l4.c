@@ -74,6 +74,7 @@ static void end(struct l4 *l, enum stat_id why, bool is_orderly)
         access_tell_l4(l, why);
     c->l4 = NULL;
     stat_inc(p->core, why);
+    route_stats_end(p, l->route, why);
     p->core->stats->counters[STAT_proxy_l4_now]--;
     pool_put(&p->l4s, l);
     stat_inc(p->core, STAT_proxy_conn_end_l4);
@@ -109,8 +110,10 @@ static bool pump(struct l4 *l)
     stat_add(l->proxy->core, STAT_proxy_l4_bytes_down, down);
     l->up_bytes += up;
     l->down_bytes += down;
-    if (up + down > 0)
+    if (up + down > 0) {
+        route_stats_moved(l->proxy, l->route, up, down);
         note_progress(l);
+    }
     if (l->is_up_ended && l->is_down_ended) {
         end(l, STAT_proxy_l4_end_complete, true);
         return false;
@@ -312,14 +315,18 @@ static struct l4 *get(struct proxy_conn *c, const struct route_result *to, const
     struct l4 *l = pool_get(&p->l4s);
     ASSERT(c->l4 == NULL && c->exchange == NULL && p->image.view != NULL);
     stat_inc(p->core, STAT_proxy_l4_begun);
-    if (l == NULL)
-        return NULL;
     bool has_rule = to->outcome == ROUTE_OUTCOME_RULE;
+    uint64_t route = has_rule ? route_stats_begin(p, p->image.view, to->rule) : 0;
+    if (l == NULL) {
+        route_stats_end(p, route, STAT_proxy_l4_end_full);
+        return NULL;
+    }
     *l = (struct l4){.proxy = p,
                      .client = c,
                      .timer = {.on_expire = on_timer},
                      .image = p->image,
                      .generation = p->image.view->header->generation,
+                     .route = route,
                      .listener =
                          to->outcome == ROUTE_OUTCOME_NO_LISTENER ? ACCESS_NONE : to->listener,
                      .rule = has_rule ? to->rule : ACCESS_NONE,

@@ -25,6 +25,7 @@ struct l4 {
     struct proxy_image image;           /* pinned until its endpoint is connected */
     const struct image_backend *target; /* of `image`; NULL: none, or no more */
     uint64_t generation;                /* of that image, for the access log, */
+    uint64_t route;                     /* as it is counted by; 0: it is not */
     uint32_t listener;                  /* and the places in it */
     uint32_t rule;
     uint32_t backend;

@@ -434,6 +434,12 @@ void route_stats_init(struct proxy *p);
 /* The exchange has ended, or has become a tunnel: counts it with its route, if it had one. Before
  * the image is let go. */
 void route_stats_count(struct exchange *e);
+/* A connection begins that the rule passes on. Its route, for what follows; 0: none counts it. */
+uint64_t route_stats_begin(struct proxy *p, const struct image_view *v, uint32_t rule);
+/* So much of it was passed on. */
+void route_stats_moved(struct proxy *p, uint64_t route, size_t up_bytes, size_t down_bytes);
+/* It has ended so: one of proxy_l4_end_*. */
+void route_stats_end(struct proxy *p, uint64_t route, enum stat_id why);
 
 /* kept_body.c: a body that may have to be sent once more. */
 /* The exchange's rule is known: will its body be kept? */

@@ -69,6 +69,12 @@ static struct route_slot *find(const struct route_table *t, uint64_t id, bool is
     return NULL;
 }
 
+struct stats_route *route_table_find(const struct route_table *t, uint64_t id)
+{
+    const struct route_slot *slot = find(t, id, false);
+    return &t->places[slot != NULL ? slot->place : 0];
+}
+
 /* A place that no route has used for long; 0: there is none here. Its slot is free then. */
 static uint32_t take_old(struct route_table *t, uint64_t now_us)
 {

@@ -56,6 +56,9 @@ uint32_t route_table_slots(uint32_t n_places);
 void route_table_init(struct route_table *t, struct stats_route *places, uint32_t n_places,
                       struct route_slot *slots);
 
+/* The place of a route that had one, or that of all others; never NULL. */
+struct stats_route *route_table_find(const struct route_table *t, uint64_t id);
+
 /* The place of the route, or one for it; never NULL. `id` is not 0. */
 struct stats_route *route_table_get(struct route_table *t, uint64_t id, struct slice name,
                                     uint64_t now_us, enum route_found *ret_found);

@@ -47,6 +47,40 @@ static void print_row(const struct stats_route *r, unsigned seconds)
     printf(" %9.3f\n", route_times_quantile_us(&r->head, shares[SHARES - 1]) / 1000);
 }
 
+static void print_connections_row(const struct stats_route *r, unsigned seconds)
+{
+    const struct stats_connections *c = &r->connections;
+    printf("%-40s %11" PRIu64, r->name, c->begun);
+    if (seconds > 0)
+        printf(" %9.1f", (double)c->begun / seconds);
+    else
+        printf(" %9" PRIu64, route_totals_open(r));
+    printf(" %14" PRIu64 " %14" PRIu64, c->up_bytes, c->down_bytes);
+    for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
+        printf(" %9" PRIu64, c->ended[i]);
+    putchar('\n');
+}
+
+/* Of those that pass connections on, if there are any. */
+static void print_connections(const struct route_totals *t, unsigned seconds)
+{
+    bool has_head = false;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct stats_connections *c = &t->routes[i].connections;
+        if (c->begun == 0 && c->up_bytes == 0 && c->down_bytes == 0)
+            continue;
+        if (!has_head) {
+            printf("%-40s %11s %9s %14s %14s", "ROUTE", "CONNECTIONS",
+                   seconds > 0 ? "PER-S" : "OPEN", "BYTES-UP", "BYTES-DOWN");
+            for (unsigned e = 0; e < STATS_ROUTE_ENDS; e++)
+                printf(" %9s", stats_route_end_name((enum stats_route_end)e));
+            putchar('\n');
+            has_head = true;
+        }
+        print_connections_row(&t->routes[i], seconds);
+    }
+}
+
 static void print_table(const struct route_totals *t, unsigned seconds)
 {
     printf("%-40s %10s", "ROUTE", "REQUESTS");
@@ -58,6 +92,7 @@ static void print_table(const struct route_totals *t, unsigned seconds)
         if (route_totals_requests(&t->routes[i]) > 0)
             print_row(&t->routes[i], seconds);
     }
+    print_connections(t, seconds);
 }
 
 static json_t *times_json(const struct stats_times *times)
@@ -70,6 +105,16 @@ static json_t *times_json(const struct stats_times *times)
     return object;
 }
 
+static json_t *connections_json(const struct stats_connections *c)
+{
+    json_t *ended = json_object();
+    for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
+        json_object_set_new(ended, stats_route_end_name((enum stats_route_end)i),
+                            json_integer((json_int_t)c->ended[i]));
+    return json_pack("{s:I,s:o,s:I,s:I}", "begun", (json_int_t)c->begun, "ended", ended, "upBytes",
+                     (json_int_t)c->up_bytes, "downBytes", (json_int_t)c->down_bytes);
+}
+
 /* A line a route. */
 static void print_json(const struct route_totals *t)
 {
@@ -80,9 +125,10 @@ static void print_json(const struct route_totals *t)
         for (unsigned c = 0; c < STATS_ROUTE_CLASSES; c++)
             json_object_set_new(requests, classes[c],
                                 json_integer((json_int_t)t->routes[i].requests[c]));
-        json_t *line = json_pack("{s:s,s:o,s:o,s:o}", "route", t->routes[i].name, "requests",
+        json_t *line = json_pack("{s:s,s:o,s:o,s:o,s:o}", "route", t->routes[i].name, "requests",
                                  requests, "total", times_json(&t->routes[i].total), "backend",
-                                 times_json(&t->routes[i].head));
+                                 times_json(&t->routes[i].head), "connections",
+                                 connections_json(&t->routes[i].connections));
         json_dumpf(line, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(line);

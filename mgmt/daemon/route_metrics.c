@@ -30,6 +30,12 @@ static bool is_wanted(void *arg, const char *name)
     return false;
 }
 
+/* One of connections only has no series of requests. */
+static bool has_requests(const struct stats_route *route)
+{
+    return route_totals_requests(route) > 0;
+}
+
 static void put_requests(FILE *to, const struct route_totals *t)
 {
     static const char *const classes[STATS_ROUTE_CLASSES] = {"none", "1xx", "2xx",
@@ -38,9 +44,50 @@ static void put_requests(FILE *to, const struct route_totals *t)
           "# HELP sluice_route_requests Requests that ended, by the status of their answer.\n",
           to);
     for (uint32_t i = 0; i < t->count; i++) {
-        for (unsigned c = 0; c < STATS_ROUTE_CLASSES; c++)
+        for (unsigned c = 0; c < STATS_ROUTE_CLASSES && has_requests(&t->routes[i]); c++)
             fprintf(to, "sluice_route_requests_total{route=\"%s\",status=\"%s\"} %" PRIu64 "\n",
                     t->routes[i].name, classes[c], t->routes[i].requests[c]);
+    }
+}
+
+static void put_connections(FILE *to, const struct route_totals *t)
+{
+    fputs("# TYPE sluice_route_connections counter\n"
+          "# HELP sluice_route_connections Connections that were taken to be passed on.\n",
+          to);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->routes[i].connections.begun > 0)
+            fprintf(to, "sluice_route_connections_total{route=\"%s\"} %" PRIu64 "\n",
+                    t->routes[i].name, t->routes[i].connections.begun);
+    }
+    fputs("# TYPE sluice_route_connections_ended counter\n"
+          "# HELP sluice_route_connections_ended Those of them that ended, by how.\n",
+          to);
+    for (uint32_t i = 0; i < t->count; i++) {
+        for (unsigned e = 0; e < STATS_ROUTE_ENDS && t->routes[i].connections.begun > 0; e++)
+            fprintf(to,
+                    "sluice_route_connections_ended_total{route=\"%s\",end=\"%s\"} %" PRIu64 "\n",
+                    t->routes[i].name, stats_route_end_name((enum stats_route_end)e),
+                    t->routes[i].connections.ended[e]);
+    }
+}
+
+static void put_bytes(FILE *to, const struct route_totals *t)
+{
+    fputs("# TYPE sluice_route_connection_bytes counter\n"
+          "# UNIT sluice_route_connection_bytes bytes\n"
+          "# HELP sluice_route_connection_bytes What was passed on, to backends (up) and clients "
+          "(down).\n",
+          to);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct stats_connections *c = &t->routes[i].connections;
+        if (c->begun > 0)
+            fprintf(
+                to,
+                "sluice_route_connection_bytes_total{route=\"%s\",direction=\"up\"} %" PRIu64
+                "\nsluice_route_connection_bytes_total{route=\"%s\",direction=\"down\"} %" PRIu64
+                "\n",
+                t->routes[i].name, c->up_bytes, t->routes[i].name, c->down_bytes);
     }
 }
 
@@ -70,12 +117,18 @@ static void put_all(FILE *to, const struct route_totals *t)
     put_requests(to, t);
     put_head(to, "sluice_route_request_seconds",
              "From the head of a request to the last byte of its answer, or to its end");
-    for (uint32_t i = 0; i < t->count; i++)
-        put_times(to, "sluice_route_request_seconds", t->routes[i].name, &t->routes[i].total);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (has_requests(&t->routes[i]))
+            put_times(to, "sluice_route_request_seconds", t->routes[i].name, &t->routes[i].total);
+    }
     put_head(to, "sluice_route_backend_seconds",
              "From the head of a request to the head of the backend's answer");
-    for (uint32_t i = 0; i < t->count; i++)
-        put_times(to, "sluice_route_backend_seconds", t->routes[i].name, &t->routes[i].head);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (has_requests(&t->routes[i]))
+            put_times(to, "sluice_route_backend_seconds", t->routes[i].name, &t->routes[i].head);
+    }
+    put_connections(to, t);
+    put_bytes(to, t);
     fprintf(to,
             "# TYPE sluice_routes_left_out gauge\n"
             "# HELP sluice_routes_left_out Routes asked for but not told: more than %u.\n"

@@ -24,12 +24,22 @@ static void add_times(struct stats_times *to, const struct stats_times *from)
     to->sum_us += from->sum_us;
 }
 
+static void add_connections(struct stats_connections *to, const struct stats_connections *from)
+{
+    to->begun += from->begun;
+    for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
+        to->ended[i] += from->ended[i];
+    to->up_bytes += from->up_bytes;
+    to->down_bytes += from->down_bytes;
+}
+
 static void add(struct stats_route *to, const struct stats_route *from)
 {
     for (unsigned i = 0; i < STATS_ROUTE_CLASSES; i++)
         to->requests[i] += from->requests[i];
     add_times(&to->total, &from->total);
     add_times(&to->head, &from->head);
+    add_connections(&to->connections, &from->connections);
     if (from->used_us > to->used_us)
         to->used_us = from->used_us;
 }
@@ -50,7 +60,8 @@ static int collect(const struct stats_map *map, route_totals_wants wants, void *
                 t->routes = more;
             }
             struct stats_route *at = &t->routes[t->count];
-            if (stats_map_route(map, w, i, at) && route_totals_requests(at) > 0 &&
+            if (stats_map_route(map, w, i, at) &&
+                (route_totals_requests(at) > 0 || at->connections.begun > 0) &&
                 (wants == NULL || wants(arg, at->name)))
                 t->count++;
         }
@@ -115,15 +126,31 @@ static bool since_times(struct stats_times *now, const struct stats_times *befor
     return has_grown;
 }
 
+/* What was counted goes down only where it is another's. */
+static bool since_count(uint64_t *now, uint64_t before)
+{
+    bool has_grown = *now >= before;
+    *now -= before;
+    return has_grown;
+}
+
+static bool since_connections(struct stats_connections *now, const struct stats_connections *before)
+{
+    bool has_grown = since_count(&now->begun, before->begun);
+    for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
+        has_grown = since_count(&now->ended[i], before->ended[i]) && has_grown;
+    has_grown = since_count(&now->up_bytes, before->up_bytes) && has_grown;
+    return since_count(&now->down_bytes, before->down_bytes) && has_grown;
+}
+
 void route_totals_since(struct stats_route *now, const struct stats_route *before)
 {
     struct stats_route all = *now;
     bool has_grown = since_times(&now->total, &before->total);
     has_grown = since_times(&now->head, &before->head) && has_grown;
-    for (unsigned i = 0; i < STATS_ROUTE_CLASSES; i++) {
-        has_grown = has_grown && now->requests[i] >= before->requests[i];
-        now->requests[i] -= before->requests[i];
-    }
+    has_grown = since_connections(&now->connections, &before->connections) && has_grown;
+    for (unsigned i = 0; i < STATS_ROUTE_CLASSES; i++)
+        has_grown = since_count(&now->requests[i], before->requests[i]) && has_grown;
     if (!has_grown)
         *now = all;
 }
@@ -134,6 +161,14 @@ uint64_t route_totals_requests(const struct stats_route *route)
     for (unsigned i = 0; i < STATS_ROUTE_CLASSES; i++)
         n += route->requests[i];
     return n;
+}
+
+uint64_t route_totals_open(const struct stats_route *route)
+{
+    uint64_t ended = 0;
+    for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
+        ended += route->connections.ended[i];
+    return route->connections.begun > ended ? route->connections.begun - ended : 0;
 }
 
 uint64_t route_times_count(const struct stats_times *times)

@@ -3,7 +3,7 @@
  * What the routes had, of all workers together, as the telemetry segment says (abi/stats_routes.h).
  *
  * Owner: the caller. Thread: any one at a time. Cost: one pass over the workers' places, and a copy
- * of 1.3 KB for each route that is wanted. Errors: negative errno.
+ * of 1.4 KB for each route that is wanted. Errors: negative errno.
  */
 #pragma once
 
@@ -39,6 +39,9 @@ void route_totals_since(struct stats_route *now, const struct stats_route *befor
 
 /* Requests with any answer or none. */
 uint64_t route_totals_requests(const struct stats_route *route);
+
+/* Connections that were begun and have not ended. */
+uint64_t route_totals_open(const struct stats_route *route);
 
 /* How many times were counted. */
 uint64_t route_times_count(const struct stats_times *times);

@@ -288,6 +288,41 @@ def of_two_tcp_routes_the_older_has_the_listener(l):
     api.delete("TCPRoute", "b-second", NS)
 
 
+def of_route(l, name):
+    """What `sluicectl routes` says of its connections, and that /metrics/routes says the same."""
+    lines = l.appliance.ctl("routes", f"{NS}/{name}", "--json").stdout.splitlines()
+    told = json.loads(lines[0])["connections"] if lines else {"begun": 0, "upBytes": 0, "downBytes": 0, "ended": {}}
+    status, _, text = l.appliance.api.raw("GET", f"/metrics/routes?match={NS}/{name}")
+    samples = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
+    label = f'route="{NS}/{name}"'
+    assert status == 200 and not any(sample.startswith("sluice_route_requests") for sample in samples), text
+    for end, n in told["ended"].items():
+        assert int(samples[f'sluice_route_connections_ended_total{{{label},end="{end}"}}']) >= n, (told, samples)
+    return told
+
+
+@suite.test("S6 S8")
+def connections_are_counted_with_their_route_while_they_live_and_by_how_they_end(l):
+    before = of_route(l, "talk")
+    with connect(l, 5000) as s:
+        assert ask(s, "name").startswith("backend-1 ")
+        now = suite.eventually(lambda: is_more(of_route(l, "talk"), before), "it is counted")
+        assert now["upBytes"] - before["upBytes"] == len("name\n") and now["downBytes"] > before["downBytes"], now
+        assert now["ended"].get("complete", 0) == before["ended"].get("complete", 0)
+    suite.eventually(lambda: of_route(l, "talk")["ended"]["complete"] == before["ended"].get("complete", 0) + 1,
+                     "its end is counted")
+    passed = of_route(l, "pass")
+    with within(l, PASS) as s:
+        assert ask(s, "name").startswith("backend-1 ")
+    suite.eventually(lambda: of_route(l, "pass")["begun"] == passed["begun"] + 1, "so is a TLSRoute's")
+    text = l.appliance.ctl("routes", f"{NS}/talk").stdout
+    assert "CONNECTIONS" in text and f"\n{NS}/talk " in text, text
+
+
+def is_more(now, before):
+    return now if now["begun"] == before["begun"] + 1 else None
+
+
 @suite.test("S5 S8")
 def tls_is_passed_through_by_name_and_the_backend_shows_its_own_certificate(l):
     said = shown(l, PASS)

@@ -140,6 +140,41 @@ TEST(what_was_before_is_taken_off_unless_the_place_began_anew)
     CHECK_EQ(anew.total.buckets[4], 6);
 }
 
+TEST(connections_are_added_up_and_taken_off_like_requests)
+{
+    struct route_totals t;
+    begin();
+    stats_map_close(&map);
+    for (unsigned worker = 0; worker < WORKERS; worker++) {
+        put(worker, 2, "c/passed", 0, 1);
+        struct stats_connections *c = &segment.routes[worker][2].connections;
+        *c = (struct stats_connections){.begun = 5, .up_bytes = 70, .down_bytes = 7};
+        c->ended[STATS_ROUTE_END_complete] = 2;
+        c->ended[STATS_ROUTE_END_idle] = 1;
+    }
+    open_segment();
+    REQUIRE(route_totals_read(&map, NULL, NULL, 10, &t) == 0);
+    const struct stats_route *found = route_totals_find(&t, "c/passed");
+    REQUIRE(found != NULL);
+    CHECK_EQ(route_totals_requests(found), 0);
+    CHECK_EQ(found->connections.begun, 10);
+    CHECK_EQ(route_totals_open(found), 4);
+    CHECK_EQ(found->connections.up_bytes, 140);
+    struct stats_route now = *found, anew = {.connections = {.begun = 9}};
+    now.connections.begun += 2;
+    now.connections.ended[STATS_ROUTE_END_idle] += 1;
+    now.connections.down_bytes += 100;
+    route_totals_since(&now, found);
+    CHECK_EQ(now.connections.begun, 2);
+    CHECK_EQ(now.connections.ended[STATS_ROUTE_END_idle], 1);
+    CHECK_EQ(now.connections.ended[STATS_ROUTE_END_complete], 0);
+    CHECK_EQ(now.connections.down_bytes, 100);
+    route_totals_since(&anew, found);
+    CHECK_EQ(anew.connections.begun, 9);
+    route_totals_free(&t);
+    stats_map_close(&map);
+}
+
 TEST(a_quantile_lies_between_the_bounds_of_its_bucket)
 {
     struct stats_times t = {0};
@@ -158,4 +193,5 @@ UNIT_MAIN("publish/route_totals", T(workers_are_added_up_and_routes_stand_by_nam
           T(a_place_that_is_being_given_away_is_not_told),
           T(areas_that_do_not_lie_within_the_segment_are_refused),
           T(what_was_before_is_taken_off_unless_the_place_began_anew),
+          T(connections_are_added_up_and_taken_off_like_requests),
           T(a_quantile_lies_between_the_bounds_of_its_bucket))
