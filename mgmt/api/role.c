@@ -50,6 +50,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  GATEWAY,   "grpcroutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "tlsroutes",         EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "tcproutes",         EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "udproutes",         EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "referencegrants",   EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "backendtlspolicies", EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "transportpolicies", EVERYWHERE, false},
@@ -67,6 +68,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  ALL,  GATEWAY,   "grpcroutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "tlsroutes",         OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "tcproutes",         OWN,        false},
+    {API_DEVELOPER,  ALL,  GATEWAY,   "udproutes",         OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "referencegrants",   OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "backendtlspolicies", OWN,       false},
     /* a policy may be for a Gateway in her namespace, too: those are Chihiro's */

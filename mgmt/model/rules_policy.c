@@ -37,9 +37,15 @@ static bool has_targets_of(const json_t *spec, const char *kind)
     return true;
 }
 
-bool rule_balancing_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+bool rule_member_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    return !rule_has(self, "balancing") || has_targets_of(self, "Service");
+    return !rule_has(self, rule->a) || has_targets_of(self, "Service");
+}
+
+bool rule_sends_header_by_proxy(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "forwarding") || rule_is(self, "forwarding", "Proxy") ||
+           !rule_has(json_object_get(self, "proxyProtocol"), "send");
 }
 
 bool rule_proxy_protocol_is_of(const struct rule *rule, const json_t *self, const json_t *old)

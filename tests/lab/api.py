@@ -21,6 +21,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "GRPCRoute": (GATEWAY, "grpcroutes", True),
     "TLSRoute": (GATEWAY, "tlsroutes", True),
     "TCPRoute": (GATEWAY, "tcproutes", True),
+    "UDPRoute": (GATEWAY, "udproutes", True),
     "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
     "BackendTLSPolicy": (GATEWAY, "backendtlspolicies", True),
     "Interface": (SLUICE, "interfaces", False),

@@ -23,6 +23,7 @@ static const struct {
     {"gateway.networking.k8s.io", "grpcroutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "tlsroutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "tcproutes", {"RW", "RW", "rw", "RW"}},
+    {"gateway.networking.k8s.io", "udproutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "referencegrants", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "backendtlspolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "interfaces", {"RW", "", "", ""}},
