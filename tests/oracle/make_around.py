@@ -10,7 +10,7 @@ from words import some
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 TLS_SHARE = 0.2  # of the sets: certificates take long to read
-SERVICES = ("s", "t")  # in each namespace, port 80; others do not exist
+SERVICES = ("s", "t")  # in each namespace, port 80, and for UDP, too, in some; others do not exist
 
 FIXED = [
     {"apiVersion": GATEWAY_API, "kind": "GatewayClass", "metadata": {"name": "lb"},
@@ -22,7 +22,8 @@ FIXED = [
      "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "a"},
                        {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "namespace": "a-b"},
                        {"group": "gateway.networking.k8s.io", "kind": "TLSRoute", "namespace": "a"},
-                       {"group": "gateway.networking.k8s.io", "kind": "TCPRoute", "namespace": "a-b"}],
+                       {"group": "gateway.networking.k8s.io", "kind": "TCPRoute", "namespace": "a-b"},
+                       {"group": "gateway.networking.k8s.io", "kind": "UDPRoute", "namespace": "a-b"}],
               "to": [{"group": "", "kind": "Service", "name": "s"}]}},
 ]
 
@@ -100,7 +101,9 @@ class Around:
         if self.is_plain or self.rng.random() < 0.3:
             return [self.port(None, 80)]
         more = self.port("more", 81) | ({"protocol": "UDP"} if self.rng.random() < 0.3 else {})
-        return [self.port("web", 80)] + self.rng.choice(([], [more]))
+        datagrams = {"name": "datagrams", "port": 80, "protocol": "UDP"}
+        return ([self.port("web", 80)] + self.rng.choice(([], [more]))
+                + self.rng.choice(([], [datagrams], [datagrams])))
 
     def services(self):
         return [core("Service", name, n, spec={"ports": self.ports()}) for n in words.NAMESPACES for name in SERVICES]
@@ -116,7 +119,7 @@ class Around:
     def service_targets(self):
         names = some(self.rng, SERVICES, 1, 2) + some(self.rng, ("absent",), 0, 1)
         return [{"group": "", "kind": "Service"} | ref
-                for name in names for ref in self.sections(name, ("web", "more", "absent"))]
+                for name in names for ref in self.sections(name, ("web", "more", "datagrams", "absent"))]
 
     def gateway_targets(self, gateway):
         listeners = [l["name"] for l in gateway["spec"]["listeners"]] + ["absent"]
@@ -144,7 +147,10 @@ class Around:
     def transport(self):
         spec = self.some_of({"congestionControl": self.rng.choice(("Cubic", "BBR")),
                              "balancing": self.rng.choice(("LeastOutstanding", "RoundRobin", "Maglev", "Maglev")),
-                             "proxyProtocol": {"send": self.rng.choice(("V1", "V2"))}})
+                             "proxyProtocol": {"send": self.rng.choice(("V1", "V2"))},
+                             "forwarding": self.rng.choice(("Proxy", "NAT", "IPIP", "GUE"))})
+        if spec.get("forwarding", "Proxy") != "Proxy":
+            spec.pop("proxyProtocol", None)
         if spec.get("balancing") == "Maglev" and self.rng.random() < 0.8:
             spec["hashOn"] = self.hash_on()
         return spec

@@ -22,7 +22,7 @@ class Maker:
         self.grpc_share = rng.choice((0, 0, 0.3, 1))
         self.is_grpc = False  # the route that is being made
         self.secured_port = rng.choice(words.PORTS) if rng.random() < TLS_SHARE else None
-        self.has_passed, self.has_tcp = rng.random() < 0.3, rng.random() < 0.3
+        self.has_passed, self.has_tcp, self.has_udp = rng.random() < 0.3, rng.random() < 0.3, rng.random() < 0.3
         self.hostnames = some(rng, words.HOSTNAMES, 2, 6)
         self.paths = [words.path(rng) for _ in range(rng.randint(2, 8))]
 
@@ -40,9 +40,11 @@ class Maker:
         refs = {"certificateRefs": [{"name": n} for n in some(self.rng, NAMES, 1, 2)]}
         return {"protocol": "HTTPS" if kind == "HTTPS" else "TLS", "tls": mode | refs}
 
-    def listener(self, number, port, hostname):
-        listener = {"name": f"l{number}", "port": port, "protocol": "HTTP"}
-        if port == self.secured_port:
+    def listener(self, number, port, hostname, protocol="HTTP"):
+        listener = {"name": f"l{number}", "port": port, "protocol": protocol}
+        if protocol == "UDP":
+            pass
+        elif port == self.secured_port:
             listener |= self.secured()
         elif port == words.PASSED_PORT:
             listener |= {"protocol": "TLS", "tls": {"mode": "Passthrough"}}
@@ -64,6 +66,7 @@ class Maker:
         places = [(port, hostname) for port in ports for hostname in [None, None] + self.hostnames
                   if hostname is None or self.has("hostnames")]
         places = list(dict.fromkeys(places)) + ([(words.TCP_PORT, None)] * self.has_tcp)
+        places += [(port, None, "UDP") for port in words.UDP_PORTS if self.has_udp]
         gateways = []
         for name in some(rng, ("g", "h"), 1, 2):
             taken = some(rng, places, 1, 5)
@@ -359,7 +362,7 @@ class Maker:
     def passed_route(self, name, namespace, gateways):
         """One by which connections are passed on: it has one rule, and that only backends."""
         rng = self.rng
-        kind = rng.choice(("TLSRoute", "TLSRoute", "TCPRoute"))
+        kind = rng.choice(("TLSRoute", "TLSRoute", "TCPRoute") + ("UDPRoute", "UDPRoute") * self.has_udp)
         spec = {"parentRefs": self.parents(gateways, namespace),
                 "rules": [{"backendRefs": [self.passed_backend() for _ in range(rng.choice((1, 1, 2, 3)))]}]}
         if kind == "TLSRoute":
@@ -367,7 +370,7 @@ class Maker:
         return self.as_route(kind, name, namespace, spec)
 
     def passed_routes(self, gateways, names):
-        if not any(l["protocol"] in ("TLS", "TCP") for g in gateways for l in g["spec"]["listeners"]):
+        if not any(l["protocol"] in ("TLS", "TCP", "UDP") for g in gateways for l in g["spec"]["listeners"]):
             return []
         return [self.passed_route(*name, gateways) for name in some(self.rng, names, 1, 5)]
 

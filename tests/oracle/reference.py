@@ -29,10 +29,10 @@ NOT_OURS = re.compile(r"\(\?<?[=!]|\\[1-9]")  # look-around, back-references
 UNSUPPORTED = {"ExternalAuth"}
 patterns = {}
 OF_REQUESTS = ("HTTPRoute", "GRPCRoute")
-KINDS = OF_REQUESTS + ("TLSRoute", "TCPRoute")
+KINDS = OF_REQUESTS + ("TLSRoute", "TCPRoute", "UDPRoute")
 # What attaches to a listener; ours: where TLS ends a TCPRoute may have what no TLSRoute of it has.
 KINDS_OF = {"HTTP": OF_REQUESTS, "HTTPS": OF_REQUESTS, "TLS": ("TLSRoute",),
-            "TLS, terminated": ("TLSRoute", "TCPRoute"), "TCP": ("TCPRoute",)}
+            "TLS, terminated": ("TLSRoute", "TCPRoute"), "TCP": ("TCPRoute",), "UDP": ("UDPRoute",)}
 
 
 def matches_whole(pattern, text):
@@ -247,7 +247,9 @@ class World:
                         without_rivals(routes, spec.get("hostname", "")), spec, gateway)
 
     def listeners_at(self, request):
-        return [l for l in self.listeners if l.port == request.port and request.address in l.addresses]
+        """Requests and connections come by TCP."""
+        return [l for l in self.listeners if l.port == request.port and request.address in l.addresses
+                and l.spec["protocol"] != "UDP"]
 
     def listener_of(self, request):
         """"Inbound request hostnames MUST match from the most specific to least specific Hostname"; and (listener

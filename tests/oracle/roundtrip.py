@@ -36,12 +36,18 @@ def in_order(matches):
 
 # ---- the whole
 
+def place_of(address, port, kind):
+    """A port of UDP is another one than that of TCP with its number."""
+    return f"{address} {port}" + (" UDP" if kind == "UDP" else "")
+
+
 def expected_listening(objects, world):
-    """{"address port": what is said of it, and who listens there}"""
+    """{place: what is said of it, and who listens there}"""
     places = {}
     for listener in world.listeners:
         for address in listener.addresses:
-            places.setdefault(f"{address} {listener.port}", []).append(listener)
+            place = place_of(address, listener.port, listener.spec["protocol"])
+            places.setdefault(place, []).append(listener)
     return {place: {"listeners": sorted(l.name for l in there)} | expected_bind(objects, there)
             for place, there in places.items()}
 
@@ -75,7 +81,7 @@ def told(world, image):
     """The same of what the image says. A route that serves nothing may be in it."""
     names = [l["name"] for l in image["listeners"]]
     return {
-        "listening": {f"{b['address']} {b['port']}": told_bind(names, b) for b in image["binds"]},
+        "listening": {place_of(b["address"], b["port"], b["kind"]): told_bind(names, b) for b in image["binds"]},
         "listeners": {l["name"]: told_listener(l) for l in image["listeners"]},
         "routes": {f"{r['kind']} {r['name']}": {"created": r["created"], "id": r["id"], "kind": r["kind"],
                                "rules": [told_rule(world.routes[r["kind"], r["name"]], rule) for rule in r["rules"]]}

@@ -30,8 +30,20 @@ def deciding(objects, kind, target_kind, namespace, name, section):
 
 
 def of_port(objects, kind, namespace, service, port):
+    """A policy that cannot be carried out at the port decides nothing there, nor does another one (ours)."""
     decided = deciding(objects, kind, "Service", namespace, service, port.get("name", ""))
-    return decided and decided[1:]
+    is_fit = decided and can_decide(objects, kind, namespace, service, port, decided[1])
+    return decided[1:] if is_fit else None
+
+
+def can_decide(objects, kind, namespace, service, port, spec):
+    """UDP has no connections, which could be secured, begin with a header, or tell whether somebody is well. And one
+    that is secured has to be ours."""
+    if port.get("protocol") == "UDP":
+        return {"BackendTLSPolicy": False, "HealthPolicy": "port" in spec.get("active", {}),
+                "TransportPolicy": "send" not in spec.get("proxyProtocol", {})}[kind]
+    is_passing = kind == "TransportPolicy" and spec.get("forwarding", "Proxy") != "Proxy"
+    return not is_passing or of_port(objects, "BackendTLSPolicy", namespace, service, port) is None
 
 
 # ---- connections to backends
@@ -89,8 +101,17 @@ def expected_tls(objects, namespace, decided):
     return said | {"id": ["tls", said], "name": decided[1]}
 
 
-def expected_balancing(spec):
-    way = spec.get("balancing", "LeastOutstanding")
+def expected_forwarding(kind, spec, tls):
+    """Packets go on without a connection of ours where nothing needs one."""
+    way = "Proxy" if spec.get("proxyProtocol") or tls else spec.get("forwarding", "NAT")
+    if kind == "UDPRoute":
+        return "NAT" if way == "Proxy" else way
+    return way if kind == "TCPRoute" else "Proxy"
+
+
+def expected_balancing(kind, spec):
+    """Of what is passed on by port, boxes have to agree."""
+    way = spec.get("balancing", "Maglev" if kind in ("TCPRoute", "UDPRoute") else "LeastOutstanding")
     if way != "Maglev":
         return [way, "", ""]
     on = spec.get("hashOn", {"type": "ClientAddress"})
@@ -120,7 +141,8 @@ def expected_group(objects, kind, namespace, service, port):
     protocol = expected_protocol(kind, secured is not None, port)
     if protocol is None:
         return "UnsupportedProtocol", "", None
-    name = f"{namespace}/{service}:{port['port']}" + ("/h2" if protocol == "HTTP/2" else "")
+    carried = {"TCPRoute": "/tcp", "UDPRoute": "/udp"}.get(kind, "/h2" if protocol == "HTTP/2" else "")
+    name = f"{namespace}/{service}:{port['port']}{carried}"
     tls = expected_tls(objects, namespace, secured)
     if tls is not None and tls["bundle"] is None:
         return "", name, None
@@ -128,8 +150,9 @@ def expected_group(objects, kind, namespace, service, port):
     health = of_port(objects, "HealthPolicy", namespace, service, port)
     return "", name, {
         "id": ["group", name], "protocol": protocol, "congestion": spec.get("congestionControl", "Cubic"),
-        "proxyHeader": spec.get("proxyProtocol", {}).get("send", ""), "balancing": expected_balancing(spec),
-        "health": expected_health(name, health, protocol, tls), "tls": tls}
+        "proxyHeader": spec.get("proxyProtocol", {}).get("send", ""), "balancing": expected_balancing(kind, spec),
+        "forwarding": expected_forwarding(kind, spec, tls), "health": expected_health(name, health, protocol, tls),
+        "tls": tls}
 
 
 # ---- connections of clients
@@ -143,6 +166,8 @@ def expected_bind(objects, listeners):
     """Listeners that share an address and port: of their policies the first one decides."""
     found = []
     for listener in listeners:
+        if listener.spec["protocol"] == "UDP":
+            break  # whose congestion nothing controls
         namespace, gateway, name = listener.name.split("/")
         found.append(deciding(objects, "TransportPolicy", "Gateway", namespace, gateway, name))
     _, spec, _ = min((f for f in found if f is not None), key=lambda f: f[0], default=(None, {}, ""))

@@ -117,7 +117,7 @@ def expected_reference(objects, route, ref):
     namespace, weight = ref.get("namespace", route.namespace), ref.get("weight", 1)
     ports = [p for s in kind_of(objects, "Service") for p in s["spec"]["ports"]
              if (s["metadata"]["namespace"], s["metadata"]["name"]) == (namespace, ref["name"])
-             and (p["port"], p.get("protocol", "TCP")) == (ref["port"], "TCP")]
+             and (p["port"], p.get("protocol", "TCP")) == (ref["port"], "UDP" if route.kind == "UDPRoute" else "TCP")]
     if ref.get("kind", "Service") != "Service":
         return ["InvalidKind", weight, None]
     if not is_granted(objects, route, namespace, ref["name"]):

@@ -26,7 +26,8 @@ EXPLAINED_PER_SEED = 10  # of these requests
 CONNECTIONS_PER_SEED = 40  # to sets with a listener that passes some on
 SHOWN_MAX = 5  # disagreements that are made small and shown
 PROGRESS_S = 10
-OURS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "Gateway")  # objects that say something about a disagreement
+# Objects that say something about a disagreement.
+OURS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Gateway")
 
 image = None  # of this process
 

@@ -6,7 +6,7 @@
 struct connections {
     uint32_t group, health, tls;
     const struct image_balance *balancing;
-    uint8_t congestion, proxy_header, protocol;
+    uint8_t congestion, proxy_header, protocol, forwarding;
 };
 
 json_t *tell_bundle(const struct image_view *v, uint32_t bundle)
@@ -57,10 +57,11 @@ static json_t *tell_connections(const struct image_view *v, const struct connect
 {
     if (c->group == IMAGE_NONE)
         return json_null();
-    return json_pack("{s:I,s:s,s:s,s:s,s:[s,s,o],s:o,s:o}", "id", (json_int_t)c->group, "protocol",
-                     image_backend_protocol_name(c->protocol), "congestion",
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:[s,s,o],s:o,s:o}", "id", (json_int_t)c->group,
+                     "protocol", image_backend_protocol_name(c->protocol), "congestion",
                      image_congestion_name(c->congestion), "proxyHeader",
-                     image_proxy_header_name(c->proxy_header), "balancing",
+                     image_proxy_header_name(c->proxy_header), "forwarding",
+                     image_forwarding_name(c->forwarding), "balancing",
                      image_balancing_name(c->balancing->way),
                      image_hash_key_name(c->balancing->hash_key), tell_text(v, c->balancing->name),
                      "health", tell_health(v, c->health), "tls", tell_tls(v, c->tls));
@@ -74,9 +75,11 @@ json_t *tell_backend_connections(const struct image_view *v, const struct image_
                                                      .balancing = &b->balancing,
                                                      .congestion = b->congestion,
                                                      .proxy_header = b->proxy_header,
-                                                     .protocol = b->protocol});
+                                                     .protocol = b->protocol,
+                                                     .forwarding = b->forwarding});
 }
 
+/* A mirror's are all of our own. */
 json_t *tell_mirror_connections(const struct image_view *v, const struct image_mirror *m)
 {
     return tell_connections(v, &(struct connections){.group = m->group,
@@ -85,5 +88,6 @@ json_t *tell_mirror_connections(const struct image_view *v, const struct image_m
                                                      .balancing = &m->balancing,
                                                      .congestion = m->congestion,
                                                      .proxy_header = m->proxy_header,
-                                                     .protocol = m->protocol});
+                                                     .protocol = m->protocol,
+                                                     .forwarding = IMAGE_FORWARDING_PROXY});
 }

@@ -8,6 +8,7 @@ ADDRESSES = ("192.0.2.1", "192.0.2.2", "2001:db8::1")
 PORTS = (80, 8080)
 PASSED_PORT = 443  # where all TLS is passed on
 TCP_PORT = 5432
+UDP_PORTS = (53, 80, 5432)  # others than those of TCP
 HOSTNAMES = ("com", "x.com", "y.com", "xx.com", "x.x.com", "y.x.com", "x.y.com", "z.y.x.com",
              "*.com", "*.x.com", "*.y.com", "*.x.x.com", "*.y.x.com", "*.xx.com")
 HOSTS = ("com", "x.com", "y.com", "xx.com", "x.x.com", "y.x.com", "x.y.com", "z.y.x.com", "z.x.com", "z.z.com",
