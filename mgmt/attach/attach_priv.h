@@ -44,6 +44,7 @@ struct at_policy_target {
     const json_t *ref;
     bool is_attached;  /* it has its place, besides what other policies have */
     bool is_in_effect; /* somewhere at least */
+    bool is_unfit;     /* somewhere it asks for what cannot be */
     const char *lost;  /* the first place where another policy decides, in words; NULL: nowhere */
     uint32_t n_lost;   /* how many such places */
     struct verdict accepted; /* reason NULL: a target of others, of which we say nothing */
@@ -58,9 +59,11 @@ struct at_policy {
     const char *hash_name;                /* HEADER: lower case; COOKIE; else NULL */
     const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
     enum image_proxy_header proxy_header; /* proxyProtocol.send */
-    struct plan_health health;            /* HealthPolicy */
-    struct plan_backend_tls tls;          /* BackendTLSPolicy, as what follows */
-    struct verdict unmet;                 /* why nobody may connect; reason NULL: somebody may */
+    enum image_forwarding forwarding;
+    bool is_forwarding_said;
+    struct plan_health health;   /* HealthPolicy */
+    struct plan_backend_tls tls; /* BackendTLSPolicy, as what follows */
+    struct verdict unmet;        /* why nobody may connect; reason NULL: somebody may */
     struct verdict resolved;
     uint32_t n_targets;
     struct at_policy_target *targets;
@@ -270,6 +273,9 @@ const json_t *at_path(const json_t *object, const char *first, const char *secon
 
 /* Is it a port for TCP, of a Service or an EndpointSlice? */
 bool port_is_tcp(const json_t *port);
+
+/* Is it one for UDP? */
+bool port_is_udp(const json_t *port);
 
 /* A copy of the text in lower case. */
 const char *lower_of(struct attach *a, const char *text);
@@ -523,9 +529,10 @@ struct plan_backend backend_run(struct attach *a, struct at_route *r, const json
 /* The groups that may be of a Service ("namespace/name"), by `next`: their keys tell. */
 const struct at_group *group_first(struct attach *a, const char *key);
 
-/* The endpoint group of a Service's port to which we speak this protocol. */
+/* The endpoint group of a Service's port for what is carried to it, requests by this protocol. */
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port, enum image_backend_protocol protocol);
+                          const json_t *port, enum plan_carried carried,
+                          enum image_backend_protocol protocol);
 
 /* The route needs the group. */
 void group_use(struct attach *a, struct at_route *r, struct at_group *g);
@@ -571,5 +578,6 @@ void policy_tls_read(struct attach *a, struct at_policy *p);
 void policy_tls_find_gateways(struct attach *a);
 
 /* The policy of a kind that decides of the Service's port; NULL: none does. O(log targets). */
-const struct at_policy *policy_of_service(const struct at_policies *policies, const char *namespace,
-                                          const char *service, const char *port);
+const struct at_policy *policy_of_service(const struct attach *a,
+                                          const struct at_policies *policies, const char *namespace,
+                                          const char *service, const json_t *port);

@@ -5,14 +5,15 @@
 #include <string.h>
 #include <strings.h>
 
-/* The Service's port with this number, for TCP; NULL: none. */
-static const json_t *find_port(const json_t *service, int64_t number)
+/* The Service's port with this number, of the route's protocol; NULL: none. */
+static const json_t *find_port(const struct at_route *r, const json_t *service, int64_t number)
 {
     size_t i;
     const json_t *port;
     json_array_foreach(at_path(service, "spec", "ports"), i, port)
     {
-        if (int_at(port, "port") == number && port_is_tcp(port)) {
+        if (int_at(port, "port") == number &&
+            (route_kind(r) == IMAGE_ROUTE_UDP ? port_is_udp(port) : port_is_tcp(port))) {
             return port;
         }
     }
@@ -41,6 +42,14 @@ static bool protocol_of(const struct at_route *r, const json_t *port,
     }
     return protocol[0] == '\0' || strcasecmp(protocol, "http") == 0 ||
            strcmp(protocol, "kubernetes.io/ws") == 0;
+}
+
+/* What the route has the port's endpoints get. */
+static enum plan_carried carried_of(const struct at_route *r)
+{
+    static const enum plan_carried carried[IMAGE_ROUTE_KINDS] = {
+        [IMAGE_ROUTE_TCP] = PLAN_CARRIED_TCP, [IMAGE_ROUTE_UDP] = PLAN_CARRIED_UDP};
+    return carried[route_kind(r)];
 }
 
 /* HTTP/1.1, or a WebSocket over it, by TLS: whom to expect there a policy has to say. */
@@ -89,12 +98,12 @@ static enum plan_backend_fault judge_service(struct attach *a, const struct at_r
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (port == NULL) {
-        *ret_why = arena_printf(a->arena, "Service %s/%s has no TCP port %lld", namespace, name,
+        *ret_why = arena_printf(a->arena, "Service %s/%s has no %s port %lld", namespace, name,
+                                route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP",
                                 (long long)int_at(ref, "port"));
         return PLAN_BACKEND_NOT_FOUND;
     }
-    bool is_secured =
-        policy_of_service(&a->tls_policies, namespace, name, text_at(port, "name")) != NULL;
+    bool is_secured = policy_of_service(a, &a->tls_policies, namespace, name, port) != NULL;
     if (!protocol_of(r, port, ret_protocol) && !(is_secured && wants_tls(port))) {
         *ret_why =
             arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported by %ss%s",
@@ -120,11 +129,11 @@ struct plan_backend backend_run(struct attach *a, struct at_route *r, const json
         return b;
     }
     const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
-    const json_t *port = find_port(service, int_at(ref, "port"));
+    const json_t *port = find_port(r, service, int_at(ref, "port"));
     enum image_backend_protocol protocol = IMAGE_BACKEND_HTTP1;
     b.fault = judge_service(a, r, ref, namespace, service, port, &protocol, ret_why);
     if (b.fault == PLAN_BACKEND_OK) {
-        struct at_group *group = group_of(a, namespace, service, port, protocol);
+        struct at_group *group = group_of(a, namespace, service, port, carried_of(r), protocol);
         b.group = group->index;
         group_use(a, r, group);
     }

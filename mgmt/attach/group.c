@@ -2,7 +2,8 @@
 /*
  * Endpoint groups: one a Service port and protocol that we speak to it, with the endpoints of its
  * EndpointSlices. So a group's connections are alike, also while the port's protocol changes and
- * requests of before are under way. A slice's port belongs to the Service's port of the same name
+ * requests of before are under way; what TCPRoutes pass on has a group of its own, for it is
+ * balanced in another way. A slice's port belongs to the Service's port of the same name
  * and has the real number (targetPort is already applied by whoever made the slice).
  */
 #include "attach/attach_priv.h"
@@ -65,14 +66,16 @@ static const struct at_slice *find_slices(const struct attach *a, const char *ke
     return &a->slices[low];
 }
 
-/* The number of the slice's TCP port with this name; 0: it has none. */
-static uint16_t slice_port(const json_t *slice, const char *name)
+/* The number of the slice's port for the group; 0: it has none. */
+static uint16_t slice_port(const json_t *slice, const struct at_group *g)
 {
+    bool is_udp = g->plan.carried == PLAN_CARRIED_UDP;
     size_t i;
     const json_t *port;
     json_array_foreach(json_object_get(slice, "ports"), i, port)
     {
-        if (strcmp(text_at(port, "name"), name) == 0 && port_is_tcp(port)) {
+        if (strcmp(text_at(port, "name"), g->port_name) == 0 &&
+            (is_udp ? port_is_udp(port) : port_is_tcp(port))) {
             return (uint16_t)int_at(port, "port");
         }
     }
@@ -101,9 +104,9 @@ static int compare_endpoints(const void *x, const void *y)
 }
 
 /* Adds the endpoints of a slice: of each the first address, others have no meaning. */
-static uint32_t add_slice(const json_t *slice, const char *port_name, struct endpoint *list)
+static uint32_t add_slice(const json_t *slice, const struct at_group *g, struct endpoint *list)
 {
-    uint16_t port = slice_port(slice, port_name);
+    uint16_t port = slice_port(slice, g);
     uint32_t n = 0;
     size_t i;
     const json_t *endpoint;
@@ -150,7 +153,7 @@ static void read_endpoints(struct attach *a, struct at_group *g)
     }
     uint32_t n = 0;
     for (uint32_t i = 0; i < n_slices; i++) {
-        n += add_slice(slices[i].obj, g->port_name, g->endpoints + n);
+        n += add_slice(slices[i].obj, g, g->endpoints + n);
     }
     g->plan.endpoints = g->endpoints;
     g->plan.n_endpoints = n > 0 ? sort_endpoints(g->endpoints, n) : 0;
@@ -168,34 +171,65 @@ const struct at_group *group_first(struct attach *a, const char *key)
     return *bucket_of(a, key);
 }
 
+/*
+ * Which endpoint is next, and how what comes for it gets there. Packets go on without a connection
+ * of ours unless something needs one; and where a flow comes out at another box, that has to choose
+ * the same endpoint: so by the client's address, unless the policy says otherwise.
+ */
+static void read_ways(const struct at_policy *policy, struct plan_group *group)
+{
+    bool is_balancing_said = policy != NULL && policy->balancing != IMAGE_BALANCING_NONE;
+    bool is_way_said = policy != NULL && policy->is_forwarding_said;
+    bool needs_connection = group->proxy_header != IMAGE_PROXY_HEADER_NONE || group->tls != NULL;
+    if (is_balancing_said) {
+        group->balancing = policy->balancing;
+        group->hash_key = policy->hash_key;
+        group->hash_name = policy->hash_name;
+    } else if (group->carried != PLAN_CARRIED_REQUESTS) {
+        group->balancing = IMAGE_BALANCING_MAGLEV;
+        group->hash_key = IMAGE_HASH_KEY_CLIENT;
+    }
+    if (group->carried != PLAN_CARRIED_REQUESTS && !needs_connection) {
+        group->forwarding = is_way_said ? policy->forwarding : IMAGE_FORWARDING_NAT;
+    }
+    if (group->carried == PLAN_CARRIED_UDP && group->forwarding == IMAGE_FORWARDING_PROXY) {
+        group->forwarding = IMAGE_FORWARDING_NAT; /* UDP has no connections */
+    }
+}
+
 /* What the policies of the Service's port say of the group, or what holds without them. */
 static void read_policies(const struct attach *a, struct plan_group *group, const char *namespace,
-                          const char *service, const char *port)
+                          const char *service, const json_t *port)
 {
     const struct at_policy *policy =
-        policy_of_service(&a->transport_policies, namespace, service, port);
+        policy_of_service(a, &a->transport_policies, namespace, service, port);
     const struct at_policy *health =
-        policy_of_service(&a->health_policies, namespace, service, port);
-    const struct at_policy *tls = policy_of_service(&a->tls_policies, namespace, service, port);
+        policy_of_service(a, &a->health_policies, namespace, service, port);
+    const struct at_policy *tls = policy_of_service(a, &a->tls_policies, namespace, service, port);
     group->health = health != NULL ? &health->health : NULL;
     group->tls = tls != NULL ? &tls->tls : NULL;
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
     group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;
-    if (policy != NULL && policy->balancing != IMAGE_BALANCING_NONE) {
-        group->balancing = policy->balancing;
-        group->hash_key = policy->hash_key;
-        group->hash_name = policy->hash_name;
-    }
+    read_ways(policy, group);
+}
+
+/* What tells groups of one port apart. */
+static const char *suffix_of(enum plan_carried carried, enum image_backend_protocol protocol)
+{
+    static const char *const suffixes[] = {
+        [PLAN_CARRIED_REQUESTS] = "", [PLAN_CARRIED_TCP] = "/tcp", [PLAN_CARRIED_UDP] = "/udp"};
+    return protocol == IMAGE_BACKEND_HTTP2 ? "/h2" : suffixes[carried];
 }
 
 struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port, enum image_backend_protocol protocol)
+                          const json_t *port, enum plan_carried carried,
+                          enum image_backend_protocol protocol)
 {
     const char *service_name = text_at(json_object_get(service, "metadata"), "name");
     const char *key = arena_printf(a->arena, "%s/%s", namespace, service_name);
     const char *name = arena_printf(a->arena, "%s:%lld%s", key, (long long)int_at(port, "port"),
-                                    protocol == IMAGE_BACKEND_HTTP2 ? "/h2" : "");
+                                    suffix_of(carried, protocol));
     struct at_group **bucket = bucket_of(a, key);
     for (struct at_group *g = *bucket; g != NULL; g = g->next) {
         if (strcmp(g->plan.name, name) == 0) {
@@ -204,8 +238,9 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     }
     struct at_group *g = ARENA_NEW(a->arena, struct at_group);
     g->plan.name = name;
+    g->plan.carried = carried;
     g->plan.protocol = protocol;
-    read_policies(a, &g->plan, namespace, service_name, text_at(port, "name"));
+    read_policies(a, &g->plan, namespace, service_name, port);
     g->key = key;
     g->port_name = text_at(port, "name");
     g->index = a->n_groups++;

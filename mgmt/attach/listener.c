@@ -9,14 +9,15 @@
 
 #include <string.h>
 
-/* A protocol that is not supported yet is refused by itself; it is in a family when listeners of
- * other protocols could not share its port either. */
+#define FAMILY_UDP 'u' /* has ports of its own, besides those of TCP */
+
+/* A protocol that is not ours is refused by itself, and conflicts with nothing. */
 static const struct protocol protocols[] = {
     {"HTTP", PLAN_HTTP, {"HTTPRoute", "GRPCRoute"}, 'c', true, false},
     {"HTTPS", PLAN_HTTPS, {"HTTPRoute", "GRPCRoute"}, 't', true, true},
     {"TLS", PLAN_TLS_TERMINATED, {"TLSRoute", "TCPRoute"}, 't', true, true},
     {"TCP", PLAN_TCP, {"TCPRoute"}, 'p', true, false},
-    {"UDP", PLAN_UDP, {NULL}, 0, false, false},
+    {"UDP", PLAN_UDP, {"UDPRoute"}, FAMILY_UDP, true, false},
 };
 static const struct protocol passed_tls = {"TLS", PLAN_TLS, {"TLSRoute"}, 't', true, false};
 static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, {NULL}, 0, false, false};
@@ -94,6 +95,9 @@ bool listener_is_distinct(const struct at_listener *x, const struct at_listener 
     if (x->port != y->port || x->protocol->family == 0 || y->protocol->family == 0) {
         return true;
     }
+    if ((x->protocol->family == FAMILY_UDP) != (y->protocol->family == FAMILY_UDP)) {
+        return true;
+    }
     bool same_host = x->hostname == y->hostname || (x->hostname != NULL && y->hostname != NULL &&
                                                     strcmp(x->hostname, y->hostname) == 0);
     return x->protocol->family == y->protocol->family && !same_host;
@@ -129,7 +133,7 @@ static void judge_protocol(struct attach *a, struct at_listener *l)
     l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
     l->accepted = VERDICT(
         "False", "UnsupportedProtocol",
-        arena_printf(a->arena, "protocol %s is not supported yet, HTTP, HTTPS, TLS and TCP are",
+        arena_printf(a->arena, "protocol %s is not supported, HTTP, HTTPS, TLS, TCP and UDP are",
                      text_at(l->spec, "protocol")));
 }
 

@@ -30,6 +30,11 @@ bool port_is_tcp(const json_t *port)
     return protocol[0] == '\0' || strcmp(protocol, "TCP") == 0;
 }
 
+bool port_is_udp(const json_t *port)
+{
+    return strcmp(text_at(port, "protocol"), "UDP") == 0;
+}
+
 const char *lower_of(struct attach *a, const char *text)
 {
     char *copy = arena_strdup(a->arena, text);

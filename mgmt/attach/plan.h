@@ -99,11 +99,19 @@ struct plan_backend_tls {
                                   connect */
 };
 
+/* What a group's endpoints get. */
+enum plan_carried {
+    PLAN_CARRIED_REQUESTS, /* of HTTPRoutes and GRPCRoutes, and what TLSRoutes pass on */
+    PLAN_CARRIED_TCP,      /* what TCPRoutes pass on: connections, or their packets */
+    PLAN_CARRIED_UDP,      /* the datagrams of UDPRoutes */
+};
+
 /* One port of a Service, by one protocol, with its endpoints now. In the order of first use by the
  * routes. */
 struct plan_group {
-    const char *name; /* "namespace/service:port", and "/h2" behind it with HTTP2: the key of the
-                         group's number */
+    const char *name; /* "namespace/service:port", and behind it "/h2" with HTTP2, "/tcp" and "/udp"
+                         where that is carried: the key of the group's number */
+    enum plan_carried carried;
     enum image_backend_protocol protocol;
     uint32_t n_endpoints;
     const struct endpoint *endpoints; /* as for abi/endpoints.h; sorted; none: 503 */
@@ -113,6 +121,7 @@ struct plan_group {
     const char *hash_name;            /* HEADER: lower case; COOKIE; else NULL */
     const struct plan_health *health; /* NULL: none */
     enum image_proxy_header proxy_header;
+    enum image_forwarding forwarding;   /* PROXY with a header or TLS, and of requests */
     const struct plan_backend_tls *tls; /* NULL: in the clear */
 };
 

@@ -51,7 +51,8 @@ static const char *route_word(const struct plan_route *r)
     static const char *const words[] = {[IMAGE_ROUTE_HTTP] = "route",
                                         [IMAGE_ROUTE_GRPC] = "grpcroute",
                                         [IMAGE_ROUTE_TLS] = "tlsroute",
-                                        [IMAGE_ROUTE_TCP] = "tcproute"};
+                                        [IMAGE_ROUTE_TCP] = "tcproute",
+                                        [IMAGE_ROUTE_UDP] = "udproute"};
     return words[r->kind];
 }
 
@@ -376,6 +377,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
     dump_balancing(g, out);
     if (g->proxy_header != IMAGE_PROXY_HEADER_NONE) {
         fprintf(out, " proxy header %s", image_proxy_header_name(g->proxy_header));
+    }
+    if (g->forwarding != IMAGE_FORWARDING_PROXY) {
+        fprintf(out, " forwarding %s", image_forwarding_name(g->forwarding));
     }
     if (g->protocol != IMAGE_BACKEND_HTTP1) {
         fprintf(out, " by %s", image_backend_protocol_name(g->protocol));

@@ -139,7 +139,8 @@ static void judge(struct attach *a, struct at_policy_target *t)
                                            "everywhere: %s%s",
                                            t->lost, more));
     } else {
-        t->accepted = VERDICT("False", "Conflicted", arena_printf(a->arena, "%s%s", t->lost, more));
+        t->accepted = VERDICT("False", t->is_unfit ? "Invalid" : "Conflicted",
+                              arena_printf(a->arena, "%s%s", t->lost, more));
     }
 }
 
@@ -186,6 +187,8 @@ static void read_transport(struct attach *a, struct at_policy *p)
         p->proxied = read_proxied(a, json_object_get(proxy, "trustedPrefixes"));
     }
     p->proxy_header = image_proxy_header_named(text_at(proxy, "send"));
+    p->is_forwarding_said = json_object_get(spec, "forwarding") != NULL;
+    p->forwarding = image_forwarding_named(text_at(spec, "forwarding"));
 }
 
 /* All of a kind, in their order; `read` takes what each says. */
@@ -231,9 +234,9 @@ void policy_run(struct attach *a)
     read_policies(a, &a->health_policies, policy_health_read);
     read_policies(a, &a->tls_policies, policy_tls_read);
     policy_bind_run(a);
+    policy_service_run(a, &a->tls_policies); /* the next look at what it decides */
     policy_service_run(a, &a->transport_policies);
     policy_service_run(a, &a->health_policies);
-    policy_service_run(a, &a->tls_policies);
     judge_policies(a, &a->transport_policies);
     judge_policies(a, &a->health_policies);
     judge_policies(a, &a->tls_policies);

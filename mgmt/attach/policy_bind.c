@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A served listener at one of the addresses of its Gateway. */
+/* A served listener, not of UDP, at one of the addresses of its Gateway. */
 struct place {
     const struct at_gateway *gateway;
     struct at_listener *listener;
@@ -94,8 +94,12 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
             congestions += g->n_addresses;
             l->proxied = proxied;
             proxied += g->n_addresses;
-            for (uint32_t k = 0; listener_is_served(g, l) && k < g->n_addresses; k++) {
-                places[n++] = (struct place){g, l, k};
+            bool has_connections = listener_is_served(g, l) && l->protocol->plan != PLAN_UDP;
+            for (uint32_t k = 0; k < g->n_addresses; k++) {
+                l->congestions[k] = IMAGE_CONGESTION_CUBIC;
+                if (has_connections) {
+                    places[n++] = (struct place){g, l, k};
+                }
             }
         }
     }

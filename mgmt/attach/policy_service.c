@@ -2,17 +2,24 @@
 /* What the policies of Services and their ports come to. */
 #include "attach/attach_priv.h"
 
+#include "abi/image.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-/* The Service's port of that name, or its first one for TCP (NULL); NULL: none. */
+static bool is_served(const json_t *port)
+{
+    return port_is_tcp(port) || port_is_udp(port);
+}
+
+/* The Service's port of that name, or its first one for TCP or UDP (NULL); NULL: none. */
 static const json_t *find_port(const json_t *service, const char *name)
 {
     size_t i;
     const json_t *port;
     json_array_foreach(at_path(service, "spec", "ports"), i, port)
     {
-        if (name != NULL ? strcmp(text_at(port, "name"), name) == 0 : port_is_tcp(port)) {
+        if (name != NULL ? strcmp(text_at(port, "name"), name) == 0 : is_served(port)) {
             return port;
         }
     }
@@ -36,9 +43,9 @@ bool policy_service_check(struct attach *a, struct at_policy_target *t)
         t->accepted =
             VERDICT("False", "TargetNotFound",
                     arena_printf(a->arena, "%s has no port of name %s", full_name, t->section));
-    } else if (port == NULL || !port_is_tcp(port)) {
+    } else if (port == NULL || !is_served(port)) {
         t->accepted = VERDICT("False", "Invalid",
-                              arena_printf(a->arena, "%s has no TCP port%s%s", full_name,
+                              arena_printf(a->arena, "%s has no port of TCP or UDP%s%s", full_name,
                                            t->section != NULL ? " of name " : "",
                                            t->section != NULL ? t->section : ""));
     } else {
@@ -92,24 +99,90 @@ static struct at_policy_target *find_target(const struct at_policies *policies,
     return found != NULL ? *found : NULL;
 }
 
-/* A policy of the whole Service decides of the ports that no policy names. */
+/* The target that names the port, or else the one of the whole Service; NULL: there is neither. */
+static struct at_policy_target *find_decider(const struct at_policies *policies,
+                                             const char *namespace, const char *service,
+                                             const char *port)
+{
+    struct at_policy_target *by_name =
+        port[0] != '\0' ? find_target(policies, namespace, service, port) : NULL;
+    return by_name != NULL ? by_name : find_target(policies, namespace, service, NULL);
+}
+
+/* Why a policy cannot decide of a port of UDP; NULL: it can. */
+static const char *judge_udp(const struct at_policy *p)
+{
+    const struct image_health *health = &p->health.numbers;
+    if (p->of->type == MODEL_BACKEND_TLS_POLICY) {
+        return "it is of UDP, which has no connections to secure";
+    }
+    if (p->of->type == MODEL_HEALTH_POLICY &&
+        (health->check == IMAGE_HEALTH_CHECK_NONE || health->port == 0)) {
+        return "it is of UDP, by which nobody is asked: active.port has to name a port of TCP";
+    }
+    if (p->of->type == MODEL_TRANSPORT_POLICY && p->proxy_header != IMAGE_PROXY_HEADER_NONE) {
+        return "it is of UDP, which has no connections that a PROXY header could begin";
+    }
+    return NULL;
+}
+
+/* Why the target's policy cannot decide of the port; NULL: it can. */
+static const char *judge_fit(const struct attach *a, const struct at_policy_target *t,
+                             const json_t *port)
+{
+    const struct at_policy *p = t->policy;
+    if (port_is_udp(port)) {
+        return judge_udp(p);
+    }
+    bool passes_packets = p->of->type == MODEL_TRANSPORT_POLICY && p->is_forwarding_said &&
+                          p->forwarding != IMAGE_FORWARDING_PROXY;
+    const struct at_policy_target *tls =
+        passes_packets
+            ? find_decider(&a->tls_policies, p->meta.namespace, t->name, text_at(port, "name"))
+            : NULL;
+    return tls == NULL
+               ? NULL
+               : arena_printf(a->arena,
+                              "BackendTLSPolicy %s secures its connections, so they have "
+                              "to be ours: forwarding has to be Proxy, not %s",
+                              tls->policy->meta.full_name, image_forwarding_name(p->forwarding));
+}
+
+/* What the target comes to at one port. */
+static void judge_port(struct attach *a, const struct at_policies *policies,
+                       struct at_policy_target *t, const json_t *port)
+{
+    const char *name = text_at(port, "name");
+    const struct at_policy_target *by_name =
+        t->section == NULL && name[0] != '\0'
+            ? find_target(policies, t->policy->meta.namespace, t->name, name)
+            : NULL;
+    const char *fault = judge_fit(a, t, port);
+    if (by_name != NULL) {
+        policy_lose(t, arena_printf(a->arena, "port %s: %s %s targets it by name", name,
+                                    policies->kind, by_name->policy->meta.full_name));
+    } else if (fault != NULL) {
+        t->is_unfit = true;
+        policy_lose(t, name[0] != '\0' ? arena_printf(a->arena, "port %s: %s", name, fault)
+                                       : arena_printf(a->arena, "port %lld: %s",
+                                                      (long long)int_at(port, "port"), fault));
+    } else {
+        t->is_in_effect = true;
+    }
+}
+
+/* One of the whole Service decides of the ports that no policy names. */
 static void judge_ports(struct attach *a, const struct at_policies *policies,
                         struct at_policy_target *t)
 {
-    const char *namespace = t->policy->meta.namespace;
-    const json_t *service = find_object(a, MODEL_SERVICE, namespace, t->name);
+    const json_t *service = find_object(a, MODEL_SERVICE, t->policy->meta.namespace, t->name);
     size_t i;
     const json_t *port;
     json_array_foreach(at_path(service, "spec", "ports"), i, port)
     {
-        const char *name = text_at(port, "name");
-        const struct at_policy_target *by_name =
-            name[0] != '\0' ? find_target(policies, namespace, t->name, name) : NULL;
-        if (by_name != NULL) {
-            policy_lose(t, arena_printf(a->arena, "port %s: %s %s targets it by name", name,
-                                        policies->kind, by_name->policy->meta.full_name));
-        } else if (port_is_tcp(port)) {
-            t->is_in_effect = true;
+        bool is_meant = t->section == NULL || strcmp(text_at(port, "name"), t->section) == 0;
+        if (is_meant && is_served(port)) {
+            judge_port(a, policies, t, port);
         }
     }
 }
@@ -134,17 +207,15 @@ void policy_service_run(struct attach *a, struct at_policies *policies)
     }
     policies->n_service_targets = n;
     for (uint32_t i = 0; i < n; i++) {
-        if (list[i]->section == NULL) {
-            judge_ports(a, policies, list[i]);
-        }
+        judge_ports(a, policies, list[i]);
     }
 }
 
-const struct at_policy *policy_of_service(const struct at_policies *policies, const char *namespace,
-                                          const char *service, const char *port)
+const struct at_policy *policy_of_service(const struct attach *a,
+                                          const struct at_policies *policies, const char *namespace,
+                                          const char *service, const json_t *port)
 {
     const struct at_policy_target *t =
-        port[0] != '\0' ? find_target(policies, namespace, service, port) : NULL;
-    t = t != NULL ? t : find_target(policies, namespace, service, NULL);
-    return t != NULL ? t->policy : NULL;
+        find_decider(policies, namespace, service, text_at(port, "name"));
+    return t != NULL && judge_fit(a, t, port) == NULL ? t->policy : NULL;
 }

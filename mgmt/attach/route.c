@@ -59,10 +59,9 @@ static listener_set select_listeners(const struct at_parent *p)
 
 /* The types of routes, by kind. */
 static const enum model_type_id types[IMAGE_ROUTE_KINDS] = {
-    [IMAGE_ROUTE_HTTP] = MODEL_HTTP_ROUTE,
-    [IMAGE_ROUTE_GRPC] = MODEL_GRPC_ROUTE,
-    [IMAGE_ROUTE_TLS] = MODEL_TLS_ROUTE,
-    [IMAGE_ROUTE_TCP] = MODEL_TCP_ROUTE,
+    [IMAGE_ROUTE_HTTP] = MODEL_HTTP_ROUTE, [IMAGE_ROUTE_GRPC] = MODEL_GRPC_ROUTE,
+    [IMAGE_ROUTE_TLS] = MODEL_TLS_ROUTE,   [IMAGE_ROUTE_TCP] = MODEL_TCP_ROUTE,
+    [IMAGE_ROUTE_UDP] = MODEL_UDP_ROUTE,
 };
 
 enum image_route_kind route_kind(const struct at_route *r)

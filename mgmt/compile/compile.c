@@ -130,8 +130,9 @@ static void note_tables(const struct compile *c)
         n += c->plan->groups[i].balancing == IMAGE_BALANCING_MAGLEV;
     if (n > MAGLEV_GROUPS_MAX)
         compile_note(c,
-                     "tables of %u of the %u ports of Services with balancing Maglev: most of "
-                     "their keys move when their endpoints change",
+                     "tables of %u of the %u ports of Services with balancing Maglev (as those of "
+                     "TCPRoutes and UDPRoutes have it): most of their keys move when their "
+                     "endpoints change",
                      n - MAGLEV_GROUPS_MAX, n);
 }
 

@@ -51,6 +51,7 @@ bool compile_group(struct compile *c, const struct plan_group *group, uint32_t i
                                                                .hash_key = group->hash_key,
                                                                .name = group->hash_name});
     image_builder_group_proxy_header(c->b, id, group->proxy_header);
+    image_builder_group_forwarding(c->b, id, group->forwarding);
     image_builder_group_protocol(c->b, id, group->protocol);
     if (group->health != NULL)
         add_health(c, group, id);

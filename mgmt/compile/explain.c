@@ -24,13 +24,16 @@ static int progress(enum route_outcome outcome)
 static bool choose_bind(struct explanation *e)
 {
     const struct explain_request *r = e->request;
-    if (r->has_address)
-        return route_bind_find(&e->view, &r->address, r->port, &e->match.bind);
+    if (r->has_address) {
+        e->match.bind = image_bind_find(&e->view, &r->address, r->port, r->is_udp);
+        return e->match.bind != IMAGE_NONE;
+    }
     int best = -1;
     struct route_request try = e->match;
     for (try.bind = 0; try.bind < e->view.n_binds; try.bind++) {
         struct route_result result;
-        if (e->view.binds[try.bind].port != r->port)
+        const struct image_bind *bind = &e->view.binds[try.bind];
+        if (bind->port != r->port || (bind->kind == IMAGE_BIND_UDP) != r->is_udp)
             continue;
         route_match(&e->view, &try, &result);
         if (progress(result.outcome) <= best)
@@ -39,6 +42,18 @@ static bool choose_bind(struct explanation *e)
         e->match.bind = try.bind;
     }
     return best >= 0;
+}
+
+/* How what comes here gets to the backend's endpoints; NULL: it is requests that do. */
+static const char *forwarding_of(const struct explanation *e, const struct image_backend *backend)
+{
+    const struct image_bind *bind = &e->view.binds[e->match.bind];
+    bool has_packets = bind->kind == IMAGE_BIND_UDP || bind->kind == IMAGE_BIND_TCP;
+    if (bind->kind == IMAGE_BIND_HTTP || bind->kind == IMAGE_BIND_HTTPS)
+        return NULL;
+    return image_forwarding_name(has_packets && !bind->is_proxied
+                                     ? (enum image_forwarding)backend->forwarding
+                                     : IMAGE_FORWARDING_PROXY);
 }
 
 static json_t *describe_backend(const struct explanation *e, const struct image_rule *rule,
@@ -52,10 +67,14 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
     if (backend->fault_status != 0)
         json_object_set_new(o, "answer", json_integer(backend->fault_status));
     else {
-        json_object_set_new(o, "congestionControl",
-                            json_string(image_congestion_name(backend->congestion)));
+        const char *forwarding = forwarding_of(e, backend);
+        if (!e->request->is_udp)
+            json_object_set_new(o, "congestionControl",
+                                json_string(image_congestion_name(backend->congestion)));
         json_object_set_new(o, "balancing",
                             json_string(image_balancing_name(backend->balancing.way)));
+        if (forwarding != NULL)
+            json_object_set_new(o, "forwarding", json_string(forwarding));
         if (backend->proxy_header != IMAGE_PROXY_HEADER_NONE)
             json_object_set_new(o, "proxyProtocol",
                                 json_string(image_proxy_header_name(backend->proxy_header)));
@@ -160,10 +179,13 @@ static json_t *describe(struct explanation *e)
     e->candidates = json_array();
     route_explain(&e->view, &e->match, &e->result, explain_candidate, e);
     const struct image_bind *bind = &e->view.binds[e->match.bind];
-    json_t *status = json_pack(
-        "{s:s,s:s,s:s,s:i,s:s}", "outcome", route_outcome_name(e->result.outcome), "explanation",
-        helps[e->result.outcome], "address", ip_addr_format(&bind->addr, address), "port",
-        (int)bind->port, "congestionControl", image_congestion_name(bind->congestion));
+    json_t *status =
+        json_pack("{s:s,s:s,s:s,s:i}", "outcome", route_outcome_name(e->result.outcome),
+                  "explanation", helps[e->result.outcome], "address",
+                  ip_addr_format(&bind->addr, address), "port", (int)bind->port);
+    if (bind->kind != IMAGE_BIND_UDP)
+        json_object_set_new(status, "congestionControl",
+                            json_string(image_congestion_name(bind->congestion)));
     if (bind->is_proxied)
         json_object_set_new(status, "proxyProtocol", json_string("Require"));
     if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {

@@ -5,8 +5,9 @@
  * the image that the workers have, so the answer is theirs. Nothing is sent.
  *
  *   spec                                   status
- *     method   "GET"                         outcome, explanation    of route/route.h
+ *     method   "GET" if not given            outcome, explanation    of route/route.h
  *     url      "http://a.example.com/x?q"    address, port, listener, hostname, path
+ *              "tcp://db:5432" "udp://dns:53"
  *     address  Gateway's address; without    congestionControl       of what the client is sent
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get
@@ -15,7 +16,9 @@
  *              (without: nobody's)                                   (of the client), realm
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing,
- *                                                                    proxyProtocol if one is sent
+ *                                                                    proxyProtocol if one is sent,
+ *                                                                    forwarding if it is no
+ *                                                                    request's
  *                                            timeouts, retry,        of the rule, as its objects
  *                                            rateLimits,             say; left out where it has
  *                                            sessionPersistence,     none

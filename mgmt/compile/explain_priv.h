@@ -9,6 +9,7 @@
 /* A request as it would arrive. `head` points into `bytes`. */
 struct explain_request {
     bool is_https;
+    bool is_udp; /* its port is one of UDP */
     uint16_t port;
     bool has_address;
     struct ip_addr address;

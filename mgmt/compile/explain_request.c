@@ -2,6 +2,8 @@
 /* From what a person writes to a request head, read by the parser that reads the clients'. */
 #include "compile/explain_priv.h"
 
+#include "base/container.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +25,35 @@ static const char *string_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+/* How an URL may begin. What is no request is asked for as if it were one: to a port of TCP or UDP
+ * any leads. */
+static const struct scheme {
+    const char *prefix;
+    uint16_t port; /* if none is given; 0: one has to be */
+    bool is_https;
+    bool is_udp;
+} schemes[] = {
+    {"http://", 80, false, false},
+    {"https://", 443, true, false},
+    {"tcp://", 0, false, false},
+    {"udp://", 0, false, true},
+};
+
+static const struct scheme *scheme_of(const char *url)
+{
+    for (size_t i = 0; i < array_len(schemes); i++) {
+        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return &schemes[i];
+    }
+    return NULL;
+}
+
 /* The authority's port; 0: what stands there is none. */
-static uint16_t port_of(const char *authority, size_t len, bool is_https)
+static uint16_t port_of(const char *authority, size_t len, uint16_t usual)
 {
     const char *colon = memrchr(authority, ':', len);
     if (colon == NULL || memchr(colon, ']', len - (size_t)(colon - authority)) != NULL)
-        return is_https ? 443 : 80;
+        return usual;
     unsigned long port = strtoul(colon + 1, NULL, 10);
     return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
@@ -36,13 +61,15 @@ static uint16_t port_of(const char *authority, size_t len, bool is_https)
 /* "http://host:port/path?query#fragment" to a request line and Host. */
 static const char *put_url(struct explain_request *r, const char *method, const char *url)
 {
-    r->is_https = strncmp(url, "https://", 8) == 0;
-    if (!r->is_https && strncmp(url, "http://", 7) != 0)
-        return "spec.url does not begin with http:// or https://";
-    const char *authority = url + (r->is_https ? 8 : 7);
+    const struct scheme *scheme = scheme_of(url);
+    if (scheme == NULL)
+        return "spec.url does not begin with http://, https://, tcp:// or udp://";
+    const char *authority = url + strlen(scheme->prefix);
     size_t len = strcspn(authority, "/?#");
     const char *target = authority + len;
-    r->port = port_of(authority, len, r->is_https);
+    r->is_https = scheme->is_https;
+    r->is_udp = scheme->is_udp;
+    r->port = port_of(authority, len, scheme->port);
     if (len == 0 || r->port == 0)
         return "spec.url has no valid host and port";
     put(r, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n", method, target[0] == '/' ? "" : "/",

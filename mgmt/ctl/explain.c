@@ -48,17 +48,17 @@ static void print_explanation(const struct ctl_options *o, json_t *answer)
 enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o)
 {
     json_t *answer = NULL;
-    if (o->n_words != 2) {
-        fprintf(stderr, "sluicectl: explain wants METHOD URL\n");
+    if (o->n_words < 1 || o->n_words > 2) {
+        fprintf(stderr, "sluicectl: explain wants [METHOD] URL\n");
         return CTL_USAGE;
     }
     json_t *headers = headers_json(o);
     if (headers == NULL)
         return CTL_USAGE;
-    json_t *body =
-        json_pack("{s:s,s:s,s:{s:s,s:s,s:o,s:s*,s:s*}}", "apiVersion", "sluice.internal/v1", "kind",
-                  "Explain", "spec", "method", o->words[0], "url", o->words[1], "headers", headers,
-                  "address", o->address, "client", o->client);
+    json_t *body = json_pack("{s:s,s:s,s:{s:s*,s:s,s:o,s:s*,s:s*}}", "apiVersion",
+                             "sluice.internal/v1", "kind", "Explain", "spec", "method",
+                             o->n_words == 2 ? o->words[0] : NULL, "url", o->words[o->n_words - 1],
+                             "headers", headers, "address", o->address, "client", o->client);
     int status = client_call(c, "POST", EXPLAIN_PATH, "application/json", body, &answer);
     if (status == 200 || status == 201)
         print_explanation(o, answer);

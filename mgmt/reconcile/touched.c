@@ -42,7 +42,7 @@ static void add_route(struct touched *t, json_t *version)
 static bool is_of_route(const char *resource)
 {
     static const char *const routes[] = {"httproutes" GROUP, "grpcroutes" GROUP, "tlsroutes" GROUP,
-                                         "tcproutes" GROUP};
+                                         "tcproutes" GROUP, "udproutes" GROUP};
     bool is = false;
     for (size_t i = 0; i < array_len(routes); i++)
         is |= strcmp(resource, routes[i]) == 0;

@@ -453,7 +453,7 @@ def a_connection_that_was_passed_on_is_a_line_of_the_access_log(l):
     assert (line["listener"], line["route"]) == (f"{NS}/gw/pass", f"{NS}/pass") and line["request_bytes"] > 200, line
     line = suite.eventually(lambda: told(by_tcp), "the line of TCP")
     assert (line["protocol"], line["host"], line["end"]) == ("TCP", "", "l4_end_complete"), line
-    assert (line["request_bytes"], line["response_bytes"], line["backend"]) == (2, 7, f"{NS}/talk:8080"), line
+    assert (line["request_bytes"], line["response_bytes"], line["backend"]) == (2, 7, f"{NS}/talk:8080/tcp"), line
     assert line["endpoint"] == f"{labs.backend_address(1)}:8080" and line["tries"] == 1, line
 
 

@@ -264,9 +264,9 @@ static void print_ancestors(const json_t *ancestors, FILE *out)
 
 static bool has_our_status(const char *kind)
 {
-    static const char *const kinds[] = {"GatewayClass",    "Gateway",      "HTTPRoute",
-                                        "GRPCRoute",       "TLSRoute",     "TCPRoute",
-                                        "TransportPolicy", "HealthPolicy", "BackendTLSPolicy"};
+    static const char *const kinds[] = {
+        "GatewayClass", "Gateway",  "HTTPRoute",       "GRPCRoute",    "TLSRoute",
+        "TCPRoute",     "UDPRoute", "TransportPolicy", "HealthPolicy", "BackendTLSPolicy"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kind, kinds[i]) == 0) {
             return true;

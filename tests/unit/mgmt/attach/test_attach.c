@@ -69,6 +69,11 @@ TEST(connections_are_passed_on_by_port_and_by_server_name)
     scenario_check("l4.yaml");
 }
 
+TEST(datagrams_and_packets_go_on_as_ports_and_policies_say)
+{
+    scenario_check("udp.yaml");
+}
+
 TEST(rules_are_typed_and_never_served_without_a_part)
 {
     scenario_check("rules.yaml");
@@ -147,6 +152,7 @@ int main(int argc, char **argv)
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),
+        T(datagrams_and_packets_go_on_as_ports_and_policies_say),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),

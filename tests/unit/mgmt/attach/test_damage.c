@@ -35,6 +35,8 @@ static json_t *any_value(void)
                                         "GRPCRoute",
                                         "TLSRoute",
                                         "TCPRoute",
+                                        "UDPRoute",
+                                        "UDP",
                                         "Service",
                                         "BBR",
                                         "web",

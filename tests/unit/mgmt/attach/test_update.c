@@ -5,6 +5,7 @@
  */
 #include "test_change.h"
 
+#include "base/container.h"
 #include "base/rng.h"
 #include "compile/compile.h"
 #include "fixture.h"
@@ -46,7 +47,7 @@ static void edit_route(json_t *route, struct rng *rng)
     json_t *rules = json_object_get(spec_of(route), "rules");
     json_t *rule = json_array_get(rules, 0);
     bool is_grpc = has_kind(route, "GRPCRoute");
-    bool is_l4 = has_kind(route, "TLSRoute") || has_kind(route, "TCPRoute");
+    bool is_l4 = !is_grpc && !has_kind(route, "HTTPRoute");
     switch (is_l4 ? 2 * rng_below(rng, 2) : rng_below(rng, is_grpc ? 3 : 5)) {
     case 0:
         json_object_set_new(spec_of(route), "hostnames",
@@ -192,6 +193,7 @@ static void check_groups(const struct plan *a, const struct plan *b)
         CHECK_EQ(h->congestion, g->congestion);
         CHECK_EQ(h->proxy_header, g->proxy_header);
         CHECK_EQ(h->protocol, g->protocol);
+        CHECK_EQ(h->forwarding, g->forwarding);
         CHECK(g->n_endpoints == 0 ||
               memcmp(g->endpoints, h->endpoints, g->n_endpoints * sizeof(g->endpoints[0])) == 0);
     }
@@ -286,7 +288,8 @@ static struct attach *run(struct scenario *s)
 
 static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, unsigned *n_told)
 {
-    static const char *const kinds[] = {"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"};
+    static const char *const kinds[] = {"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute",
+                                        "UDPRoute"};
     struct scenario s;
     struct rng rng = {seed};
     scenario_open(&s, file);
@@ -296,7 +299,7 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
         const json_t *list[8];
         json_t *routes = json_array(), *slices = json_array();
         for (uint32_t n = rng_below(&rng, 4); n > 0; n--) {
-            edit(&s, &rng, kinds[rng_below(&rng, 4)], routes);
+            edit(&s, &rng, kinds[rng_below(&rng, array_len(kinds))], routes);
         }
         edit(&s, &rng, "EndpointSlice", slices);
         REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
@@ -324,7 +327,7 @@ void an_update_gives_what_a_new_run_gives(void)
     static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
                                         "backends.yaml",   "hostnames.yaml",  "rules.yaml",
                                         "parents.yaml",    "policies.yaml",   "backend-tls.yaml",
-                                        "grpc.yaml",       "l4.yaml"};
+                                        "grpc.yaml",       "l4.yaml",         "udp.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);

@@ -214,6 +214,7 @@ static void compile_l4(struct compiled *c, const struct plan_listener *list, uin
     static const struct plan_route of_kinds[] = {
         {IMAGE_ROUTE_TLS, "a", "a", "u", "2026-11-23T09:00:00Z", 1, 1, &rule},
         {IMAGE_ROUTE_TCP, "a", "a", "v", "2026-11-23T09:00:00Z", 1, 1, &rule},
+        {IMAGE_ROUTE_UDP, "a", "a", "w", "2026-11-23T09:00:00Z", 1, 1, &rule},
     };
     struct plan l4 = plan;
     l4.n_listeners = n;
@@ -226,7 +227,8 @@ static void compile_l4(struct compiled *c, const struct plan_listener *list, uin
 TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
 {
     static const char *const names[] = {"*.tls.example.com"};
-    static const struct plan_attachment by_name = {0, 1, names}, by_port = {1, 1, any};
+    static const struct plan_attachment by_name = {0, 1, names}, by_port = {1, 1, any},
+                                        datagrams = {2, 1, any};
     static const struct plan_identity identity = {"a/cert", {{1}}, {0}, {0}};
     static const struct plan_proxied *const none[] = {NULL, NULL};
     const struct plan_listener list[] = {
@@ -235,6 +237,7 @@ TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
         {0, "end", 443, PLAN_TLS_TERMINATED, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr,
          none, 1, &identity},
         {0, "tcp", 5432, PLAN_TCP, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr, none},
+        {0, "udp", 5432, PLAN_UDP, NULL, PLAN_LISTENER_OK, true, 1, &datagrams, second_bbr, none},
     };
     static const struct {
         uint16_t port;
@@ -246,14 +249,17 @@ TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
         {443, "a.tls.example.com", IMAGE_BIND_TLS, IMAGE_PROTOCOL_TLS, IMAGE_ROUTE_TLS},
         {443, "", IMAGE_BIND_TLS, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_ROUTE_TCP},
         {5432, "", IMAGE_BIND_TCP, IMAGE_PROTOCOL_TCP, IMAGE_ROUTE_TCP},
+        {5432, "", IMAGE_BIND_UDP, IMAGE_PROTOCOL_UDP, IMAGE_ROUTE_UDP},
     };
     struct compiled c;
     compile_l4(&c, list, array_len(list));
-    CHECK_EQ(c.v.n_routes, 2); /* of one name and age, told apart by their kinds */
+    CHECK_EQ(c.v.n_routes, 3); /* of one name and age, told apart by their kinds */
     for (size_t i = 0; i < array_len(rows); i++) {
         struct route_request request = {.host = slice_of_str(rows[i].name), .path = SLICE_LIT("/")};
         struct route_result result;
-        REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], rows[i].port, &request.bind));
+        request.bind = image_bind_find(&c.v, &gateway_addresses[0], rows[i].port,
+                                       rows[i].bind == IMAGE_BIND_UDP);
+        REQUIRE(request.bind != IMAGE_NONE);
         route_match(&c.v, &request, &result);
         REQUIRE(result.outcome == ROUTE_OUTCOME_RULE);
         CHECK_EQ(c.v.binds[request.bind].kind, rows[i].bind);
@@ -277,6 +283,27 @@ TEST(listeners_that_cannot_share_a_port_do_not)
     compile_l4(&c, list, array_len(list));
     REQUIRE(route_bind_find(&c.v, &gateway_addresses[0], 80, &bind));
     CHECK_EQ(c.v.binds[bind].kind, IMAGE_BIND_TCP);
+    free(c.data);
+}
+
+TEST(packets_are_forwarded_as_the_group_says_unless_its_connections_begin_with_something)
+{
+    static const struct plan_backend both[] = {{1, PLAN_BACKEND_OK, 0}, {1, PLAN_BACKEND_OK, 1}};
+    static const struct plan_rule rule = {
+        .n_matches = 1, .matches = &prefix_match, .n_backends = array_len(both), .backends = both};
+    static const struct plan_route route = {IMAGE_ROUTE_UDP,        "a", "a", "u",
+                                            "2026-11-23T09:00:00Z", 1,   1,   &rule};
+    static const struct plan_group ways[] = {
+        {"a/one:80/udp", PLAN_CARRIED_UDP, .congestion = IMAGE_CONGESTION_CUBIC,
+         .forwarding = IMAGE_FORWARDING_GUE},
+        {"a/two:80/tcp", PLAN_CARRIED_TCP, .congestion = IMAGE_CONGESTION_CUBIC,
+         .forwarding = IMAGE_FORWARDING_NAT, .proxy_header = IMAGE_PROXY_HEADER_V2}};
+    struct plan p = {.n_routes = 1, .routes = &route, .n_groups = array_len(ways), .groups = ways};
+    struct compiled c;
+    compile(&c, &p, 1);
+    REQUIRE(c.v.n_backends == 2);
+    CHECK_EQ(c.v.backends[0].forwarding, IMAGE_FORWARDING_GUE);
+    CHECK_EQ(c.v.backends[1].forwarding, IMAGE_FORWARDING_PROXY);
     free(c.data);
 }
 
@@ -636,6 +663,7 @@ TEST(more_groups_that_go_by_hash_than_there_are_tables_are_told_of)
 UNIT_MAIN("compile", T(more_groups_that_go_by_hash_than_there_are_tables_are_told_of),
           T(the_network_is_carried_over), T(a_route_is_served_on_all_addresses_of_its_gateway),
           T(rules_keep_backends_weights_faults_and_timeouts),
+          T(packets_are_forwarded_as_the_group_says_unless_its_connections_begin_with_something),
           T(what_is_passed_on_is_found_by_server_name_or_by_port_alone),
           T(listeners_that_cannot_share_a_port_do_not),
           T(a_path_that_cannot_stand_in_a_cookie_is_all_of_the_host),

@@ -84,6 +84,34 @@ static void add_guarded(struct image_builder *b)
     REQUIRE(image_builder_attach(b, 0, "door.example.com") == 0);
 }
 
+/* Port 53 of TCP and of UDP, each with a route. */
+static void add_dns(struct image_builder *b)
+{
+    static const struct {
+        const char *listener, *group;
+        enum image_protocol protocol;
+        enum image_route_kind kind;
+        enum image_forwarding forwarding;
+        uint32_t id;
+    } rows[] = {
+        {"infra/gw/tcp", "team-a/dns:53/tcp", IMAGE_PROTOCOL_TCP, IMAGE_ROUTE_TCP,
+         IMAGE_FORWARDING_NAT, 7},
+        {"infra/gw/udp", "team-a/dns:53/udp", IMAGE_PROTOCOL_UDP, IMAGE_ROUTE_UDP,
+         IMAGE_FORWARDING_GUE, 8},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        uint32_t l = image_builder_listener(b, rows[i].listener, "", rows[i].protocol, 53);
+        REQUIRE(image_builder_bind(b, &vip, 53, l) == 0);
+        REQUIRE(image_builder_route_of(b, rows[i].kind, "team-a/dns", 200) == 0);
+        REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+        REQUIRE(image_builder_backend(b, rows[i].group, rows[i].id, 1) == 0);
+        REQUIRE(image_builder_group_forwarding(b, rows[i].id, rows[i].forwarding) == 0);
+        REQUIRE(image_builder_match(b, &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX,
+                                                                  .path = "/"}) == 0);
+        REQUIRE(image_builder_attach(b, l, "") == 0);
+    }
+}
+
 static void *make_image(void)
 {
     void *data;
@@ -103,6 +131,7 @@ static void *make_image(void)
         true);
     add_guarded(b);
     add_full(b);
+    add_dns(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
@@ -166,6 +195,30 @@ TEST(a_request_is_explained_with_its_rule_and_backends)
     CHECK_STR(field(json_array_get(candidates, 0), "because"),
               "header version is absent or not \"2\"");
     CHECK_STR(field(json_array_get(candidates, 1), "because"), "the path is not /old");
+    json_decref(status);
+}
+
+TEST(ports_of_tcp_and_udp_are_explained_with_how_packets_go_on)
+{
+    static const struct {
+        const char *url, *kind, *backend, *forwarding, *congestion;
+    } rows[] = {
+        {"tcp://dns.example.com:53", "TCPRoute", "team-a/dns:53/tcp", "NAT", "Cubic"},
+        {"udp://dns.example.com:53", "UDPRoute", "team-a/dns:53/udp", "GUE", ""},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        json_t *status = explain(rows[i].url, NULL, false);
+        const json_t *backend = json_array_get(json_object_get(status, "backends"), 0);
+        CHECK_STR(field(status, "outcome"), "RULE");
+        CHECK_STR(field(status, "kind"), rows[i].kind);
+        CHECK_STR(field(status, "congestionControl"), rows[i].congestion);
+        CHECK_STR(field(backend, "name"), rows[i].backend);
+        CHECK_STR(field(backend, "forwarding"), rows[i].forwarding);
+        CHECK_STR(field(backend, "congestionControl"), rows[i].congestion);
+        json_decref(status);
+    }
+    json_t *status = explain("udp://shop.example.com:80", NULL, false); /* is of TCP */
+    CHECK_STR(field(status, "outcome"), "NO_BIND");
     json_decref(status);
 }
 
@@ -259,13 +312,15 @@ TEST(an_address_and_port_that_nobody_listens_on_is_said)
 
 TEST(what_is_no_request_is_refused_with_a_sentence)
 {
-    static const char *const urls[] = {"shop.example.com/", "http://", "http://a b/",
-                                       "http://a/%zz", "http://a:99999/"};
+    static const char *const urls[] = {"shop.example.com/", "http://",         "http://a b/",
+                                       "http://a/%zz",      "http://a:99999/", "udp://a",
+                                       "tcp://a/"};
     for (size_t i = 0; i < array_len(urls); i++)
         CHECK(explain(urls[i], NULL, false) == NULL);
 }
 
 UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
+          T(ports_of_tcp_and_udp_are_explained_with_how_packets_go_on),
           T(a_client_is_told_what_access_policies_say_of_its_address),
           T(a_redirect_is_explained_with_its_location),
           T(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key),
