@@ -13,10 +13,10 @@ import suite
 from conformance_names import NOT_YET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|GatewayTLSBackend|"
+KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|UDPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|GatewayTLSBackend|"
          r"GatewayInvalidTLSBackend")
 OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w*)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
-CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"}
+CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
 
 
 def official():

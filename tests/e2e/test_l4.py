@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCPRoutes and TLSRoutes: connections that are passed on, by port, or by the name in a TLS hello that is passed
-through or terminated; all of it beside HTTPS on one port."""
+through or terminated; all of it beside HTTPS on one port. TCPRoutes by connections of the box's here (forwarding:
+Proxy), without them in test_forwarding.py."""
 import hashlib
 import json
 import os
@@ -63,7 +64,17 @@ def put_service(l, name, port, *backends):
     l.appliance.api.put(objects.slice_of(NS, name, *[labs.backend_address(n) for n in backends], port=port))
 
 
+def forwarding(way, *services):
+    """The policy "ways", of these Services."""
+    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy", "metadata": {"namespace": NS, "name": "ways"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": s} for s in services], "forwarding": way}}
+
+
 def prepare(l):
+    prepare_routes(l, forwarding("Proxy", "talk", "greet", "digest", "second", "secret", "empty", "closed"))
+
+
+def prepare_routes(l, *policies):
     l.authority = certs.Authority(l.dir)
     l.log = os.path.join(l.dir, "access.log")
     l.appliance.options = ["--access-log", l.log]
@@ -80,6 +91,8 @@ def prepare(l):
     put_service(l, "second", 8080, 2)
     put_service(l, "empty", 8080)
     put_service(l, "closed", 9, 1)
+    for policy in policies:
+        api.put(policy)
     for route in (
             l4_route("TLSRoute", "pass", "pass", objects.to("secret", port=8443), PASS),
             l4_route("TLSRoute", "end", "end", objects.to("talk"), "*.end.example"),

@@ -96,7 +96,8 @@ class Pods:
         endpoints = self.endpoints(meta["namespace"], spec.get("selector", {}).get("app"))
         if not endpoints:
             return None
-        ports = [{"name": p.get("name", ""), "port": p.get("targetPort", p["port"]), "protocol": "TCP"}
+        ports = [{"name": p.get("name", ""), "port": p.get("targetPort", p["port"]),
+                  "protocol": p.get("protocol", "TCP")}
                  for p in spec["ports"]]
         return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                 "metadata": {"namespace": meta["namespace"], "name": f"{meta['name']}-ipv4",

@@ -109,7 +109,7 @@ def discovery_names_every_kind_with_its_verbs(m, c):
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "httproutes", "httproutes/status", "grpcroutes", "grpcroutes/status",
-            "secrets", "tokens", "endpointslices", "transportpolicies",
+            "tlsroutes", "tcproutes", "udproutes", "udproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
             "accesspolicies", "bgppeers", "bgppeers/status", "drains", "virtualrouters",
             "virtualrouters/status"} <= seen
@@ -383,6 +383,9 @@ def a_transport_policy_is_refused_with_the_field_named(m, c):
     service = target("Service", "svc")
     for field, spec in (("spec.congestionControl", {"congestionControl": "bbr"}),
                         ("spec", {"proxyProtocol": {"accept": "Require"}}),
+                        ("spec.forwarding", {"forwarding": "Tunnel"}),
+                        ("spec", {"forwarding": "NAT", "proxyProtocol": {"send": "V2"}}),
+                        ("spec", {"forwarding": "IPIP", "targetRefs": [target("Gateway", "gw")]}),
                         ("spec.proxyProtocol", {"proxyProtocol": {"send": "V1", "trustedPrefixes": ["10.0.0.0/8"]}}),
                         ("spec.proxyProtocol.send", {"proxyProtocol": {"send": "V3"}}),
                         ("spec.targetRefs", {"targetRefs": []}),
@@ -605,6 +608,48 @@ def a_host_of_a_listener_is_for_requests_or_for_calls(m, c):
     assert [k["kind"] for k in listener["supportedKinds"]] == ["HTTPRoute", "GRPCRoute"], listener
     table = c.ok("GET", calls(), Accept=TABLE)
     assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Accepted", "Programmed", "Age"], table
+
+
+@test
+def ports_of_udp_stand_beside_those_of_tcp_and_each_route_finds_its_own(m, c):
+    c.ok("POST", f"{GATEWAY}/gatewayclasses", {
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "c"},
+        "spec": {"controllerName": "sluice.internal/gateway-controller"}})
+    both = gateway("gw", "tcp", "udp")
+    for listener, protocol in zip(both["spec"]["listeners"], ("TCP", "UDP")):
+        listener |= {"port": 53, "protocol": protocol}
+    c.ok("POST", f"{GATEWAY}/namespaces/apps/gateways", both)
+    twice = gateway("twice", "a", "b")
+    for listener in twice["spec"]["listeners"]:
+        listener |= {"port": 53, "protocol": "UDP"}
+    c.refused(422, "Invalid", "POST", f"{GATEWAY}/namespaces/apps/gateways", twice)
+    c.ok("POST", "/api/v1/namespaces/apps/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "svc"},
+        "spec": {"ports": [{"name": "tcp", "port": 53}, {"name": "udp", "port": 53, "protocol": "UDP"},
+                           {"name": "web", "port": 80}]}})
+
+    def put(kind, name, port):
+        c.ok("POST", f"{GATEWAY}/namespaces/apps/{kind.lower()}s", {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": {"name": name},
+            "spec": {"parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "svc", "port": port}]}]}})
+
+    def becomes(kind, name, *wanted):
+        deadline = time.monotonic() + 10
+        while True:
+            parents = c.ok("GET", f"{GATEWAY}/namespaces/apps/{kind.lower()}s/{name}").get("status", {}).get("parents", [])
+            got = {x["type"]: x["reason"] for p in parents for x in p["conditions"]}
+            if (got.get("Accepted"), got.get("ResolvedRefs")) == wanted:
+                return
+            assert time.monotonic() < deadline, (kind, name, got)
+            time.sleep(0.02)
+
+    for kind, name, port, resolved in (("UDPRoute", "r", 53, "ResolvedRefs"), ("TCPRoute", "r", 53, "ResolvedRefs"),
+                                       ("UDPRoute", "web", 80, "BackendNotFound"),
+                                       ("TCPRoute", "web", 80, "ResolvedRefs")):
+        put(kind, name, port)
+        becomes(kind, name, "Accepted", resolved)
+    listeners = c.ok("GET", f"{GATEWAY}/namespaces/apps/gateways/gw")["status"]["listeners"]
+    assert [[k["kind"] for k in x["supportedKinds"]] for x in listeners] == [["TCPRoute"], ["UDPRoute"]], listeners
 
 
 @test

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCPRoutes whose packets go on without a connection of the box's (forwarding: NAT, which they have without a word):
+what test_l4.py asks of connections, and what is another way then."""
+import json
+import socket
+import struct
+
+import lab as labs
+import suite
+import test_l4
+from test_l4 import (a_tcp_route_leads_a_port_to_its_backend_and_either_side_may_speak_first,  # noqa: F401
+                     large_bodies_go_both_ways_whole, of_two_tcp_routes_the_older_has_the_listener,
+                     tls_is_terminated_and_what_is_in_it_is_passed_on,
+                     what_is_passed_on_is_encrypted_again_where_a_policy_says_so,
+                     whoever_ends_first_may_still_be_told_something)
+from test_l4 import NS, ask, connect, counted, forwarding, l4_route, objects, says
+
+BOX = f"{labs.BACK4}.1"
+
+
+def lab():
+    return labs.Lab("forwarding", backends=2, workers=2)
+
+
+def prepare(l):
+    test_l4.prepare_routes(l)
+
+
+def of_pod(l):
+    """The connections that backend-1 has."""
+    return l["backend-1"].run("ss", "-Htn", "state", "established", "sport = :8080").stdout.split("\n")[:-1]
+
+
+@suite.test("S6")
+def a_pod_sees_the_box_and_the_box_has_no_connection(l):
+    opened, accepted = counted(l, "l4_opened_tcp"), counted(l, "tcp_accepts")
+    with connect(l, 5000) as s:
+        assert ask(s, "name") == f"backend-1 ::ffff:{BOX}"
+        assert (counted(l, "l4_opened_tcp"), counted(l, "tcp_accepts")) == (opened + 1, accepted)
+
+
+@suite.test("S6")
+def a_reset_and_a_refusal_come_from_the_pod(l):
+    with connect(l, 5000) as s:
+        s.sendall(b"reset\n")
+
+        def is_reset():  # a FIN comes before it
+            try:
+                s.sendall(b"x")
+            except OSError:
+                return True
+        suite.eventually(is_reset, "the pod's reset")
+    s = connect(l, 5000)
+    assert ask(s, "a") == "a" and of_pod(l)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+    suite.eventually(lambda: not of_pod(l), "the client's reset")
+    l.appliance.api.put(l4_route("TCPRoute", "shared", "tcp-5003", objects.to("closed", port=9)))
+
+    def is_refused():
+        try:
+            connect(l, 5003).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    suite.eventually(is_refused, "nobody is at the pod's port")
+    l.appliance.api.delete("TCPRoute", "shared", NS)
+
+
+@suite.test("S6")
+def connections_are_shared_by_weight(l):
+    l.appliance.api.put(l4_route("TCPRoute", "shared", "tcp-5003", objects.to(("talk", 3), ("second", 1))))
+    suite.eventually(lambda: says(l, 5003, "name").startswith("backend-"), "it serves")
+    names = [says(l, 5003, "name").split()[0] for _ in range(120)]
+    assert 16 <= names.count("backend-2") <= 46, names
+    l.appliance.api.delete("TCPRoute", "shared", NS)
+
+
+@suite.test("S6 S9")
+def what_has_begun_stays_where_it_is_when_endpoints_and_policies_change(l):
+    api = l.appliance.api
+    api.put(l4_route("TCPRoute", "shared", "tcp-5003", objects.to("talk")))
+    suite.eventually(lambda: says(l, 5003, "name").startswith("backend-1 "), "it serves")
+    with connect(l, 5003) as old:
+        assert ask(old, "name") == f"backend-1 ::ffff:{BOX}"
+        api.put(objects.slice_of(NS, "talk", labs.backend_address(2)))
+        suite.eventually(lambda: says(l, 5003, "name").startswith("backend-2 "), "new ones go elsewhere")
+        before = counted(l, "l4_opened_tcp")
+        api.put(forwarding("Proxy", "talk"))
+
+        def is_proxied():
+            n = counted(l, "l4_opened_tcp")
+            return says(l, 5003, "name").startswith("backend-2 ") and counted(l, "l4_opened_tcp") == n >= before
+        suite.eventually(is_proxied, "new ones are the box's")
+        assert ask(old, "name") == f"backend-1 ::ffff:{BOX}"
+    api.delete("TransportPolicy", "ways", NS)
+    api.put(objects.slice_of(NS, "talk", labs.backend_address(1)))
+    api.delete("TCPRoute", "shared", NS)
+    opened = counted(l, "l4_opened_tcp")
+    suite.eventually(lambda: says(l, 5000, "name").startswith("backend-1 ") and counted(l, "l4_opened_tcp") > opened,
+                     "as before")
+
+
+@suite.test("S6 S9 S15")
+def a_policy_that_cannot_be_is_refused_in_its_status(l):
+    """Beside a BackendTLSPolicy, whose connections are the box's."""
+    api = l.appliance.api
+    api.put(test_l4.backend_policy("any.example"))
+    api.put(forwarding("NAT", "secret"))
+
+    def refused():
+        ancestors = api.get("TransportPolicy", "ways", NS).get("status", {}).get("ancestors", [])
+        said = objects.condition(ancestors[0], "Accepted") if ancestors else {}
+        return said.get("reason") == "Invalid" and f"BackendTLSPolicy {NS}/secret secures its connections" in said["message"]
+    suite.eventually(refused, "the status says why")
+    api.delete("BackendTLSPolicy", "secret", NS)
+    suite.eventually(lambda: not refused(), "it is in effect when the other is gone")
+    api.delete("TransportPolicy", "ways", NS)
+
+
+@suite.test("S19")
+def explain_tells_how_packets_go_on(l):
+    said = json.loads(l.appliance.ctl("explain", f"tcp://{l.vip}:5000", "-o", "json").stdout)["status"]
+    backend = said["backends"][0]
+    assert (said["kind"], backend["name"], backend["forwarding"], backend["balancing"]) == (
+        "TCPRoute", f"{NS}/talk:8080/tcp", "NAT", "Maglev"), said
+
+
+@suite.test("S6")
+def a_connection_whose_packets_went_on_is_a_line_of_the_access_log(l):
+    with connect(l, 5000) as s:
+        port = s.getsockname()[1]
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert ask(s, "x") == "x"
+
+    def told():
+        with open(l.log, encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f if line.endswith("\n")]
+        return next((x for x in lines if x["client_port"] == port), None)
+    line = suite.eventually(told, "its line", 90)
+    assert (line["route"], line["backend"]) == (f"{NS}/talk", f"{NS}/talk:8080/tcp") and line["end"], line
