@@ -73,7 +73,8 @@ static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t po
                {SIM_BACKEND_TLS_PORT, SIM_BIND_TLS, plan->tls.groups != 0},
                {SIM_RAW_PORT, SIM_BIND_RAW, plan->passes.n > 0},
                {SIM_RAW_TLS_PORT, SIM_BIND_RAW_TLS, plan->passes.n > 0},
-               {SIM_PASSED_PORT, SIM_BIND_PASSED, plan->passes.n > 0}};
+               {SIM_PASSED_PORT, SIM_BIND_PASSED, plan->passes.n > 0},
+               {SIM_LIAR_PORT, SIM_BIND_LIAR, plan->tls.groups != 0}};
     ret->congestion = sim_congestion_of(plan, h->number);
     for (unsigned i = 0; i < array_len(all); i++) {
         ret->bind = all[i].bind;
@@ -98,6 +99,12 @@ static bool accept_tls(struct sim_host *h, struct stream *s)
     return (is_h2 ? sim_h2_accept(h->h2, s) : sim_server_accept(h, s, false)) || turn_away(s);
 }
 
+static bool accept_liar(struct sim_host *h, struct stream *s)
+{
+    sim_fail(h->sim, "the appliance believes a certificate of another name");
+    return turn_away(s);
+}
+
 static bool accept_pass(struct sim_host *h, struct stream *s)
 {
     return sim_pass_accept(h, s) || turn_away(s);
@@ -115,6 +122,9 @@ static bool accept_backend(void *owner, struct stream *s, uint32_t bind)
         return true;
     case SIM_BIND_PASSED:
         sim_tls_accept(h, s, SIM_CERT_pass, accept_pass);
+        return true;
+    case SIM_BIND_LIAR:
+        sim_tls_accept(h, s, SIM_CERT_pass, accept_liar);
         return true;
     case SIM_BIND_RAW:
         return sim_pass_accept(h, s);

@@ -304,14 +304,15 @@ static bool publish_image(struct sim_box *box)
     return true;
 }
 
-/* Nobody has the address, or nobody listens on the port. */
+/* Nobody has the address, nobody listens on the port, or who does shows a certificate of another. */
 static struct endpoint dead_end(const struct sim_box *box, uint32_t group)
 {
     const struct sim_plan *plan = &box->sim->plan;
     bool is_nobody = (plan->seed + group) % 2 == 0;
-    return (struct endpoint){.addr = is_nobody ? addr_of("198.18.1.250")
-                                               : box->sim->hosts[plan->n_clients].addr4,
-                             .port = SIM_BACKEND_PORT + 1,
+    bool is_liar = is_tls(box, group) && (plan->seed + group) % 3 != 0;
+    return (struct endpoint){.addr = is_nobody && !is_liar ? addr_of("198.18.1.250")
+                                                           : box->sim->hosts[plan->n_clients].addr4,
+                             .port = is_liar ? SIM_LIAR_PORT : SIM_BACKEND_PORT + 1,
                              .weight = 1,
                              .flags = ENDPOINT_READY | ENDPOINT_SERVING};
 }

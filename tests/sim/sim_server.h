@@ -18,7 +18,8 @@ enum sim_bind {
     SIM_BIND_TLS,
     SIM_BIND_RAW,
     SIM_BIND_RAW_TLS,
-    SIM_BIND_PASSED
+    SIM_BIND_PASSED,
+    SIM_BIND_LIAR
 };
 
 struct sim;
