@@ -33,7 +33,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"received frames",
          c[STAT_core_rx_packets] + c[STAT_core_rx_copies] + c[STAT_net_reassembled] -
              c[STAT_core_handoff_drop_rx_full],
-         below_ip + ip_packets},
+         below_ip + ip_packets + c[STAT_l4_rx_fast]},
         {"IP packets", ip_packets, family(c, "net_drop_rx_") + family(c, "net_rx_") - below_ip},
         {"ICMP messages", c[STAT_net_rx_icmp4] + c[STAT_net_rx_icmp6],
          family(c, "net_echo_") + c[STAT_net_icmp_errors] + c[STAT_net_icmp_errors_foreign] +
@@ -46,7 +46,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
          c[STAT_net_fragments_joined] + c[STAT_net_fragments_lost]},
         {"packets to send",
          c[STAT_tcp_tx_packets] + c[STAT_net_tx_udp] + c[STAT_net_echo_replies] +
-             family(c, "net_tx_icmp_"),
+             family(c, "net_tx_icmp_") + c[STAT_l4_tx] + c[STAT_net_tx_pieces] - c[STAT_net_tx_cut],
          c[STAT_net_tx_packets] + family(c, "net_drop_tx_") + c[STAT_net_tx_waiting_now]},
         {"frames of net", c[STAT_core_tx_frames],
          c[STAT_net_tx_packets] + c[STAT_net_tx_arp] + c[STAT_net_tx_nd] + c[STAT_net_mld_reports] +
@@ -55,7 +55,12 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
          c[STAT_core_tx_packets] + c[STAT_core_handoff_drop_tx_full] + family(c, "core_tx_drop_")},
         {"segments", c[STAT_net_rx_tcp],
          c[STAT_tcp_rx_fast] + c[STAT_tcp_rx_slow] + c[STAT_tcp_rx_syn] +
-             c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_")},
+             c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_") +
+             c[STAT_l4_rx_slow]},
+        {"flows", c[STAT_l4_opened_tcp] + c[STAT_l4_opened_udp],
+         family(c, "l4_end_") + c[STAT_l4_flows_now]},
+        {"packets of flows", c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow],
+         c[STAT_l4_tx] + family(c, "l4_drop_")},
         {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
          family(c, "tcp_end_")},
         {"connections of HTTP/2", c[STAT_h2_sessions_accepted] + c[STAT_h2_sessions_opened],

@@ -29,7 +29,7 @@ struct rte_mempool;
 #define SIM_RAW_PORT (SIM_BACKEND_PORT + 6)         /* backends of what is passed on, */
 #define SIM_RAW_TLS_PORT (SIM_BACKEND_PORT + 8)     /* by a connection that is secured, */
 #define SIM_PASSED_PORT (SIM_BACKEND_PORT + 10)     /* or whose TLS is the client's */
-#define SIM_LIAR_PORT (SIM_BACKEND_PORT + 12)    /* who cannot prove by TLS who he is */
+#define SIM_LIAR_PORT (SIM_BACKEND_PORT + 12)       /* who cannot prove by TLS who he is */
 #define SIM_TLS_PORT 443u
 #define SIM_MIX_PORT 8443u /* TLS ends there for some names, and is passed on for others */
 #define SIM_TCP_PORT 9000u

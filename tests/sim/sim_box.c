@@ -57,6 +57,7 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
         config.probe = NET_PROBE_NONE;
     config.proxy.requests_per_conn_max = plan->conn_requests;
     config.tcp.has_ecn = sim_has_ecn(plan, SIM_BOX);
+    config.l4.tcp_idle_ms = SIM_L4_IDLE_MS;
     if (plan->crowd.timewaits_max != 0)
         config.tcp.timewaits_max = plan->crowd.timewaits_max;
     if (plan->crowd.half_open_max != 0)

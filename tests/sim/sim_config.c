@@ -153,6 +153,12 @@ static uint16_t port_of(const struct sim_box *box, uint32_t group)
                                : SIM_BACKEND_PORT;
 }
 
+/* Do its packets go on by themselves? */
+static bool is_forwarded(const struct sim_box *box, uint32_t group)
+{
+    return group == SIM_GROUP_TCP && box->sim->plan.passes.forwarded;
+}
+
 /* By which endpoints rest soon and briefly, and begin slowly. It may never be the reason why a
  * request fails: when too few are left, all get requests. */
 static void set_ejection(const struct sim_box *box, uint32_t group, struct image_health *h)
@@ -247,6 +253,9 @@ static void add_groups(const struct sim_box *box, struct image_builder *b)
         ASSERT(fault == 0);
         if (is_tls(box, group))
             sim_keys_secure_group(b, group);
+        if (is_forwarded(box, group))
+            fault = image_builder_group_forwarding(b, group, IMAGE_FORWARDING_NAT);
+        ASSERT(fault == 0);
     }
 }
 
@@ -326,7 +335,8 @@ static void put_group(struct sim_box *box, uint32_t group, bool all)
     } r = {.record = {.group = group, .version = ++box->versions[group]}};
     const struct sim_plan *plan = &box->sim->plan;
     uint32_t sure = rng_below(&box->rng, plan->n_backends);
-    r.record.flags = is_hashed(box, group) ? ENDPOINT_RECORD_HASHED : 0;
+    bool has_table = is_hashed(box, group) || is_forwarded(box, group);
+    r.record.flags = has_table ? ENDPOINT_RECORD_HASHED : 0;
     for (uint32_t i = 0; i < plan->n_backends && group != SIM_GROUP_EMPTY; i++) {
         bool is_ready = all || i == sure || rng_below(&box->rng, 2) == 0;
         bool is_leaving = !is_ready && rng_below(&box->rng, 2) == 0;

@@ -40,5 +40,9 @@
 /* A whole run, in virtual time: beyond the sum of all timeouts a session can meet. */
 #define SIM_RUN_US_MAX (1800ull * 1000000)
 
+/* After that a flow is forgotten whose ends said nothing of theirs: whoever resets, and is not
+ * heard. Longer than a host waits before it asks whether the other is still there. */
+#define SIM_L4_IDLE_MS 150000u
+
 /* After the last session: idle connections time out, TIME_WAIT ends. */
 #define SIM_DRAIN_US_MAX (400ull * 1000000)

@@ -53,6 +53,16 @@ static void plan_one(struct sim_plan *p, struct rng *r)
     q->order_at = sim_between(r, 1, *bytes);
 }
 
+/* Those at the ends agree on ECN by themselves then, whatever the appliance has, and marks come to
+ * the one LAN by the other: their books would not balance. */
+static bool may_forward(const struct sim_plan *p)
+{
+    bool is_marked = false;
+    for (unsigned i = 0; i < array_len(p->wires); i++)
+        is_marked |= p->wires[i].mark > 0 || p->wires[i].mark_over > 0;
+    return !is_marked && (p->no_ecn == 0 || p->no_ecn == UINT32_MAX);
+}
+
 void sim_plan_passes(struct sim_plan *p)
 {
     struct rng r = {p->seed ^ 0x706173736564};
@@ -60,6 +70,7 @@ void sim_plan_passes(struct sim_plan *p)
         return;
     p->tls.is_on = true; /* two of the three kinds need it */
     p->passes.greets = sim_one_in(&r, 3);
+    p->passes.forwarded = sim_one_in(&r, 2) && may_forward(p);
     if (sim_one_in(&r, 3))
         p->tls.groups |= 1u << SIM_GROUP_ENDED;
     uint32_t n = sim_between(&r, 1, sim_one_in(&r, 6) ? SIM_PASSES_MAX : 6);

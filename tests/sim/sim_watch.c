@@ -76,7 +76,8 @@ static void check_request(struct sim *s, const struct access_record *r)
         text_bytes += r->text_bytes[i];
     if (text_bytes > ACCESS_TEXT_BYTES_MAX || sizeof(*r) + text_bytes > r->head.bytes)
         sim_fail(s, "a request is told with %u bytes of text in %u", text_bytes, r->head.bytes);
-    bool is_passed_on = r->end >= STAT_proxy_l4_end_complete && r->end <= STAT_proxy_l4_end_cut;
+    bool is_passed_on = (r->end >= STAT_proxy_l4_end_complete && r->end <= STAT_proxy_l4_end_cut) ||
+                        (r->end >= STAT_l4_end_idle && r->end <= STAT_l4_end_gone);
     if (!is_passed_on && (r->end < STAT_proxy_end_complete || r->end > STAT_proxy_end_client_gone))
         sim_fail(s, "a request is told with end %u", r->end);
     if (r->end == STAT_proxy_end_complete && r->status < 200)

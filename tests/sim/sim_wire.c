@@ -179,6 +179,12 @@ static void put_whole_or_cut(struct sim_wires *w, const uint8_t *bytes, uint16_t
         put_on_wire(w, bytes, len, from, port, now_us);
 }
 
+/* What came damaged to who forwards it leaves damaged, and says anything. */
+static bool is_damage_forwarded(const struct sim_plan *p)
+{
+    return p->passes.forwarded && (p->wires[0].corrupt > 0 || p->wires[1].corrupt > 0);
+}
+
 /* A switch: to whoever has the MAC, or to all but the sender. */
 static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m, uint64_t now_us)
 {
@@ -196,7 +202,7 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
             continue;
         if (!is_group && memcmp(bytes, p->mac.bytes, sizeof(p->mac)) != 0)
             continue;
-        if (w->ecn_fault == NULL)
+        if (w->ecn_fault == NULL && !is_damage_forwarded(w->plan))
             w->ecn_fault = sim_mark_fault(bytes, len, w->ports[from].has_ecn && p->has_ecn);
         put_whole_or_cut(w, bytes, len, from, to, now_us);
         if (happens(w, w->plan->wires[p->lan].duplicate))
