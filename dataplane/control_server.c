@@ -23,6 +23,7 @@
 struct control_peer {
     int fd;       /* -1: the place is free */
     bool is_done; /* to be disconnected when the handler returns */
+    bool is_held; /* nothing is received from it */
 };
 
 struct control_server {
@@ -203,9 +204,10 @@ static unsigned serve_peer(struct control_server *s, struct control_peer *peer)
         case RECEIVE_NOTHING:
             return n;
         case RECEIVE_DONE:
-            if (!peer->is_done)
+            if (!peer->is_done && !peer->is_held)
                 break;
-            disconnect(s, peer);
+            if (peer->is_done)
+                disconnect(s, peer);
             return n + 1;
         case RECEIVE_GARBAGE:
             count(s, STAT_core_control_garbage);
@@ -226,7 +228,7 @@ unsigned control_server_poll(struct control_server *s, int timeout_ms)
     for (unsigned i = 0; i < CONTROL_PEERS_MAX; i++) {
         if (s->peers[i].is_done)
             disconnect(s, &s->peers[i]);
-        fds[i] = (struct pollfd){.fd = s->peers[i].fd, .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = s->peers[i].is_held ? -1 : s->peers[i].fd, .events = POLLIN};
     }
     if (poll(fds, array_len(fds), timeout_ms) <= 0)
         return 0;
@@ -290,6 +292,12 @@ bool control_try_send(struct control_peer *peer, enum control_type type, uint64_
     if (errno != EAGAIN && errno != ENOBUFS)
         peer->is_done = true;
     return false;
+}
+
+void control_hold(struct control_peer *peer, bool is_held)
+{
+    ASSERT(peer->fd >= 0);
+    peer->is_held = is_held;
 }
 
 void control_drop(struct control_peer *peer)

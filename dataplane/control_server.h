@@ -51,6 +51,9 @@ void control_send(struct control_peer *peer, enum control_type type, uint64_t id
 bool control_try_send(struct control_peer *peer, enum control_type type, uint64_t id,
                       const void *body, uint32_t length);
 
+/* From now on, or no more, the peer's messages wait in its socket: one of them is not done yet. */
+void control_hold(struct control_peer *peer, bool is_held);
+
 /* Disconnects the peer at the next control_server_poll(). */
 void control_drop(struct control_peer *peer);
 

@@ -189,6 +189,7 @@ static bool on_message(void *owner, struct control_peer *peer, const struct cont
 static void on_gone(void *owner, struct control_peer *peer)
 {
     housekeeping_forget_observer(owner, peer);
+    housekeeping_forget_keys(owner, peer);
 }
 
 static bool fail(struct housekeeping_fault *ret_fault, const char *what, const char *where)
@@ -267,6 +268,7 @@ struct generation_set *housekeeping_generations(struct housekeeping *h)
 unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
 {
     unsigned handled = control_server_poll(h->server, housekeeping_timeout_ms(h, timeout_ms));
+    housekeeping_read_keys(h);
     endpoint_table_reap(h->endpoints);
     housekeeping_pass_records(h);
     housekeeping_access_write(h, ACCESS_LINES_PER_POLL);

@@ -27,15 +27,12 @@ static void save_keys(struct housekeeping *h, const void *data, size_t length)
     housekeeping_report("keys were not written to disk: %s", strerror(errno));
 }
 
-/* The ring takes all of it or nothing; the ticket keys come along. */
-static enum keys_fault take(struct housekeeping *h, const void *data, size_t length,
-                            uint32_t *ret_index)
+/* What the ring took is what holds; the ticket keys come along. */
+static void take_tickets(struct housekeeping *h, const void *data)
 {
-    enum keys_fault fault = keyring_take(h->keys, data, length, ret_index);
-    if (fault == KEYS_FAULT_OK && h->tickets != NULL)
+    if (h->tickets != NULL)
         tls_tickets_set(h->tickets, keys_tickets(data),
                         ((const struct keys_header *)data)->tickets);
-    return fault;
 }
 
 static void refuse(struct housekeeping *h, struct control_peer *peer, const struct control_msg *msg,
@@ -61,16 +58,49 @@ bool housekeeping_take_keys(struct housekeeping *h, struct control_peer *peer,
     }
     guard(data, keys.length);
     uint32_t index;
-    enum keys_fault fault = take(h, data, keys.length, &index);
+    enum keys_fault fault = keyring_begin(h->keys, data, keys.length, &index);
     if (fault != KEYS_FAULT_OK) {
         refuse(h, peer, msg, fault, index, keys_fault_help(fault));
-    } else {
-        save_keys(h, data, keys.length);
-        housekeeping_count(h, STAT_core_keys_accepted);
-        housekeeping_answer(peer, msg, fault, 0, 0, keys_fault_help(fault));
+        munmap(data, keys.length);
+        return true;
     }
-    munmap(data, keys.length);
+    h->reading =
+        (struct keys_reading){.peer = peer, .msg = *msg, .data = data, .length = keys.length};
+    control_hold(peer, true);
     return true;
+}
+
+static void end_reading(struct housekeeping *h)
+{
+    munmap(h->reading.data, h->reading.length);
+    h->reading = (struct keys_reading){.peer = NULL};
+}
+
+void housekeeping_read_keys(struct housekeeping *h)
+{
+    const struct keys_reading *r = &h->reading;
+    uint32_t index;
+    enum keys_fault fault;
+    if (r->peer == NULL || !keyring_step(h->keys, &fault, &index))
+        return;
+    control_hold(r->peer, false);
+    if (fault != KEYS_FAULT_OK) {
+        refuse(h, r->peer, &r->msg, fault, index, keys_fault_help(fault));
+    } else {
+        take_tickets(h, r->data);
+        save_keys(h, r->data, r->length);
+        housekeeping_count(h, STAT_core_keys_accepted);
+        housekeeping_answer(r->peer, &r->msg, fault, 0, 0, keys_fault_help(fault));
+    }
+    end_reading(h);
+}
+
+void housekeeping_forget_keys(struct housekeeping *h, const struct control_peer *peer)
+{
+    if (h->reading.peer != peer)
+        return;
+    keyring_give_up(h->keys);
+    end_reading(h);
 }
 
 void housekeeping_load_keys(struct housekeeping *h)
@@ -86,8 +116,10 @@ void housekeeping_load_keys(struct housekeeping *h)
         return;
     }
     guard(data, length);
-    enum keys_fault fault = take(h, data, length, &index);
-    if (fault != KEYS_FAULT_OK) {
+    enum keys_fault fault = keyring_take(h->keys, data, length, &index);
+    if (fault == KEYS_FAULT_OK) {
+        take_tickets(h, data);
+    } else {
         housekeeping_count(h, STAT_core_state_damaged);
         housekeeping_report("the last keys are refused at entry %u and moved aside: %s", index,
                             keys_fault_help(fault));

@@ -102,6 +102,14 @@ struct ejected_count {
     uint32_t sum;
 };
 
+/* A segment of keys that is being taken in. */
+struct keys_reading {
+    struct control_peer *peer; /* who sent it, and is held meanwhile; NULL: there is none */
+    struct control_msg msg;
+    void *data;
+    size_t length;
+};
+
 struct housekeeping {
     unsigned workers;
     unsigned n_ports;
@@ -114,6 +122,7 @@ struct housekeeping {
     int telemetry_fd;
     struct generation_set *generations;
     struct keyring *keys;
+    struct keys_reading reading;
     struct tls_tickets *tickets; /* NULL: none */
     struct state_dir *state;
     struct endpoint_log *log;
@@ -147,9 +156,16 @@ void housekeeping_drop_image(struct image_map *image);
  * One that still waits is superseded. */
 void housekeeping_publish(struct housekeeping *h, const struct image_map *image);
 
-/* KEYS: takes a segment of keys, or refuses it; answers. False: it is no such message. */
+/* KEYS: begins to take in a segment of keys, or refuses it and answers. What its sender says
+ * meanwhile waits, for an image that needs them comes next. False: it is no such message. */
 bool housekeeping_take_keys(struct housekeeping *h, struct control_peer *peer,
                             const struct control_msg *msg, const void *body, int fd);
+
+/* Goes on with it by one step; at the end, answers. */
+void housekeeping_read_keys(struct housekeeping *h);
+
+/* The peer is gone: a segment of its that is not all read yet is given up. */
+void housekeeping_forget_keys(struct housekeeping *h, const struct control_peer *peer);
 
 /* Loads the keys that the last process had. Before its image. */
 void housekeeping_load_keys(struct housekeeping *h);

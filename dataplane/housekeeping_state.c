@@ -52,6 +52,7 @@ void housekeeping_set_gauges(struct housekeeping *h)
     uint64_t *counters = h->stats->counters;
     counters[STAT_core_generations_now] = generation_live_count(h->generations);
     counters[STAT_core_identities_now] = keyring_count(h->keys);
+    counters[STAT_core_identities_read] = keyring_count_read(h->keys);
     counters[STAT_core_maglevs_now] = endpoint_table_maglevs(h->endpoints);
     counters[STAT_core_maglevs_missing_now] = endpoint_table_maglevs_missing(h->endpoints);
     counters[STAT_core_pins_now] = generation_pin_count(h->generations);
@@ -191,6 +192,8 @@ void housekeeping_sync(struct housekeeping *h)
 
 int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
 {
+    if (h->reading.peer != NULL)
+        return 0; /* there is more to do at once */
     bool is_somebody_moving = h->waiting.data != NULL ||
                               h->served.generation != h->published.generation ||
                               housekeeping_is_observed(h) || h->access.file != NULL;

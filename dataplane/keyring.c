@@ -18,9 +18,19 @@ struct ring_entry {
     uint32_t holds;
 };
 
+/* A segment on its way into the ring. */
+struct taking {
+    const void *data;        /* NULL: none */
+    uint32_t n;              /* of its entries are in `all` */
+    uint32_t next;           /* of the ring's: the first that may be the next entry's */
+    struct ring_entry **all; /* as long as the segment */
+};
+
 struct keyring {
     uint32_t n;
     struct ring_entry **all; /* by growing id; NULL: none yet */
+    uint64_t n_read;         /* since it was made */
+    struct taking taking;
 };
 
 static void let_go(struct ring_entry *r)
@@ -49,6 +59,7 @@ void keyring_free(struct keyring *k)
 {
     if (k == NULL)
         return;
+    keyring_give_up(k);
     let_all_go(k->all, k->n);
     free(k);
 }
@@ -107,38 +118,84 @@ static enum keys_fault load(const void *data, const struct keys_entry *e, struct
     return KEYS_FAULT_OK;
 }
 
-/* The ring's own, held once more, or one that is loaded now. */
-static enum keys_fault find_or_load(const struct keyring *k, const void *data,
-                                    const struct keys_entry *e, struct ring_entry **ret)
+/* What the ring has of the segment's next entry; NULL: nothing. Both are in the same order. */
+static struct ring_entry *find_next(struct keyring *k, const struct keys_id *id)
 {
-    struct ring_entry *known = find(k, &e->id);
-    if (known == NULL)
-        return load(data, e, ret);
-    known->holds++;
-    *ret = known;
+    struct taking *t = &k->taking;
+    while (t->next < k->n && keys_id_order(&k->all[t->next]->id, id) < 0)
+        t->next++;
+    return t->next < k->n && keys_id_order(&k->all[t->next]->id, id) == 0 ? k->all[t->next] : NULL;
+}
+
+enum keys_fault keyring_begin(struct keyring *k, const void *data, size_t len, uint32_t *ret_index)
+{
+    ASSERT(k->taking.data == NULL);
+    enum keys_fault fault = keys_check(data, len, ret_index);
+    if (fault != KEYS_FAULT_OK)
+        return fault;
+    struct ring_entry **all =
+        calloc(((const struct keys_header *)data)->count + 1, sizeof(struct ring_entry *));
+    if (all == NULL)
+        return KEYS_FAULT_MEMORY;
+    k->taking = (struct taking){.data = data, .all = all};
     return KEYS_FAULT_OK;
+}
+
+void keyring_give_up(struct keyring *k)
+{
+    let_all_go(k->taking.all, k->taking.n);
+    k->taking = (struct taking){.data = NULL};
+}
+
+/* Takes the next entry: the ring's own, held once more, or one that is read now. */
+static enum keys_fault take_next(struct keyring *k)
+{
+    struct taking *t = &k->taking;
+    const struct keys_entry *e = &keys_entries(t->data)[t->n];
+    struct ring_entry *r = find_next(k, &e->id);
+    if (r != NULL) {
+        r->holds++;
+    } else {
+        enum keys_fault fault = load(t->data, e, &r);
+        if (fault != KEYS_FAULT_OK)
+            return fault;
+        k->n_read++;
+    }
+    t->all[t->n++] = r;
+    return KEYS_FAULT_OK;
+}
+
+bool keyring_step(struct keyring *k, enum keys_fault *ret_fault, uint32_t *ret_index)
+{
+    struct taking *t = &k->taking;
+    ASSERT(t->data != NULL);
+    uint32_t count = ((const struct keys_header *)t->data)->count;
+    uint64_t n_read_max = k->n_read + KEYRING_READS_PER_STEP;
+    for (unsigned i = 0; t->n < count; i++) {
+        if (i == KEYRING_ENTRIES_PER_STEP || k->n_read == n_read_max)
+            return false;
+        enum keys_fault fault = take_next(k);
+        if (fault == KEYS_FAULT_OK)
+            continue;
+        *ret_fault = fault;
+        *ret_index = t->n;
+        keyring_give_up(k);
+        return true;
+    }
+    let_all_go(k->all, k->n);
+    *k = (struct keyring){.n = count, .all = t->all, .n_read = k->n_read};
+    *ret_fault = KEYS_FAULT_OK;
+    return true;
 }
 
 enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, uint32_t *ret_index)
 {
-    enum keys_fault fault = keys_check(data, len, ret_index);
+    enum keys_fault fault = keyring_begin(k, data, len, ret_index);
     if (fault != KEYS_FAULT_OK)
         return fault;
-    uint32_t count = ((const struct keys_header *)data)->count;
-    struct ring_entry **all = calloc(count + 1, sizeof(struct ring_entry *));
-    if (all == NULL)
-        return KEYS_FAULT_MEMORY;
-    for (uint32_t i = 0; i < count; i++) {
-        fault = find_or_load(k, data, &keys_entries(data)[i], &all[i]);
-        if (fault != KEYS_FAULT_OK) {
-            *ret_index = i;
-            let_all_go(all, i);
-            return fault;
-        }
+    while (!keyring_step(k, &fault, ret_index)) {
     }
-    let_all_go(k->all, k->n);
-    *k = (struct keyring){.n = count, .all = all};
-    return KEYS_FAULT_OK;
+    return fault;
 }
 
 static struct key_lease *lease_new(uint32_t n_identities, uint32_t n_bundles)
@@ -215,4 +272,9 @@ void keyring_return(struct key_lease *lease)
 uint32_t keyring_count(const struct keyring *k)
 {
     return k->n;
+}
+
+uint64_t keyring_count_read(const struct keyring *k)
+{
+    return k->n_read;
 }

@@ -2,8 +2,8 @@
 /*
  * The certificates and private keys that the dataplane has, and the CAs that it believes, as mgmtd
  * sent them last (abi/keys.h), and those that images in memory still use. One that stays from one
- * segment to the next is not loaded again. Housekeeping has it; workers read what an image has
- * leased, and never see the ring.
+ * segment to the next is not loaded again, and new ones are read in steps, for there may be
+ * thousands. Housekeeping has it; workers read what an image has leased, and never see the ring.
  *
  * Owner, thread: housekeeping. Memory: the heap and the library's; about 4 KiB an identity.
  */
@@ -33,10 +33,26 @@ struct keyring *keyring_new(void);
 /* Every lease was given back. NULL: nothing. */
 void keyring_free(struct keyring *k);
 
-/* Takes over what a segment of `len` bytes holds in place of what was taken before, whole or not at
- * all. When it is refused, *ret_index is the entry at fault. Cost: 100 us for each identity that
- * was not there. */
+/* Of one step of a taking: 8 ms of reading, within which housekeeping answers nobody. */
+#define KEYRING_READS_PER_STEP 32u
+/* And of what the ring has already: a millisecond. */
+#define KEYRING_ENTRIES_PER_STEP 8192u
+
+/* Begins to take over what a segment of `len` bytes holds in place of what was taken before, whole
+ * or not at all; the segment stays until the taking has ended. None is under way. When it is
+ * refused, it has ended and *ret_index is the entry at fault. */
+enum keys_fault keyring_begin(struct keyring *k, const void *data, size_t len, uint32_t *ret_index);
+
+/* Goes on with what was begun, by one step. True: it has ended, *ret_fault says how; when it is
+ * refused, *ret_index is the entry at fault. Until then leases are of what was taken before. Cost:
+ * 250 us for each identity that was not there. */
+bool keyring_step(struct keyring *k, enum keys_fault *ret_fault, uint32_t *ret_index);
+
+/* All steps at once, where nobody is kept waiting. */
 enum keys_fault keyring_take(struct keyring *k, const void *data, size_t len, uint32_t *ret_index);
+
+/* Gives up what was begun, if anything was. */
+void keyring_give_up(struct keyring *k);
 
 /* What the identities and bundles of a checked image lead to; a lease without any for one that
  * names none. NULL: *ret_missing is the name of the first one that the ring does not have, or
@@ -49,3 +65,6 @@ void keyring_return(struct key_lease *lease);
 
 /* How many the ring has, without those that only images hold. */
 uint32_t keyring_count(const struct keyring *k);
+
+/* How many it ever read. */
+uint64_t keyring_count_read(const struct keyring *k);

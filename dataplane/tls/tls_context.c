@@ -202,6 +202,7 @@ enum tls_fault tls_client_new(const struct tls_client_config *config, struct tls
 
 void tls_thread_done(void)
 {
+    tls_identity_thread_done();
     OPENSSL_thread_stop();
 }
 

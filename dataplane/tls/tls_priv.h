@@ -147,6 +147,11 @@ BIO *tls_pem_bio(struct slice pem);
 /* For the library's readers of PEM: an encrypted key must not make it ask at the terminal. */
 int tls_no_password(char *buf, int size, int for_writing, void *arg);
 
+/* ---- tls_identity.c ---- */
+
+/* The thread reads no key any more: gives back what that took. */
+void tls_identity_thread_done(void);
+
 /* ---- tls_trust.c ---- */
 
 /* Has the client say who it is, as chosen, and keeps its session apart from those of other choices.

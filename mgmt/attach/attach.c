@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run: the steps one after the other. See attach.h. */
 #include "attach/attach_priv.h"
+#include "attach/identity_cache.h"
 
 #include "base/assert.h"
 #include "base/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* What follows from the Gateways. */
+static void run_rest(struct attach *a)
+{
+    address_run(a);
+    policy_run(a);
+    route_run(a);
+    plan_run(a);
+}
 
 int attach_run(const struct attach_input *in, struct attach **ret)
 {
@@ -18,6 +28,9 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     a->held = json_array();
     ASSERT(a->held != NULL);
     a->source = in->source;
+    a->own_identities = in->identities == NULL ? identity_cache_new() : NULL;
+    a->identities = in->identities != NULL ? in->identities : a->own_identities;
+    ASSERT(a->identities != NULL);
     a->system_cas = in->system_cas;
     a->is_pattern = in->is_pattern;
     a->is_pattern_arg = in->is_pattern_arg;
@@ -29,12 +42,14 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     pool_run(a);
     class_run(a);
     gateway_run(a);
-    address_run(a);
-    policy_run(a);
-    route_run(a);
-    plan_run(a);
+    if (a->is_cut) {
+        attach_free(a);
+        return -EAGAIN;
+    }
+    run_rest(a);
     a->source = NULL;
     a->is_pattern = NULL;
+    a->identities = NULL;
     *ret = a;
     return 0;
 }
@@ -52,6 +67,7 @@ void attach_free(struct attach *a)
     json_decref(a->held);
     arena_free(a->plan_arena);
     arena_free(a->arena);
+    identity_cache_free(a->own_identities);
     free(a);
 }
 

@@ -10,7 +10,8 @@
  *
  * One object that is wrong never keeps another from working: what is wrong is in its own status.
  *
- * Thread: mgmtd's. Errors: negative errno (-ENOMEM only). Specification: Gateway API v1.6.
+ * Thread: mgmtd's. Errors: negative errno (-ENOMEM, and -EAGAIN where it is said). Specification:
+ * Gateway API v1.6.
  */
 #pragma once
 
@@ -47,18 +48,22 @@ struct object_source {
  * for the time of the run. */
 typedef bool (*attach_pattern_fn)(void *arg, const char *pattern, const char **ret_why);
 
+struct identity_cache;
+
 struct attach_input {
     const struct object_source *source;
     const char *controller_name;  /* NULL: ATTACH_CONTROLLER_NAME */
     struct slice system_cas;      /* well-known CA certificates, PEM; empty: there are none */
     attach_pattern_fn is_pattern; /* NULL: every text is one */
     void *is_pattern_arg;
+    struct identity_cache *identities; /* of runs before, outlives the result; NULL: none */
 };
 
 /* One run's result: the plan, and what the statuses need. */
 struct attach;
 
-/* Looks at all objects. The result borrows nothing from the source. */
+/* Looks at all objects. The result borrows nothing from the source. -EAGAIN: more certificates are
+ * new than `identities` allows to be read at once; those that were need not be again. */
 int attach_run(const struct attach_input *in, struct attach **ret);
 
 /* The plan of a run; lives as long as `a`. */

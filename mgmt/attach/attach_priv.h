@@ -253,6 +253,9 @@ struct attach {
     struct at_policies transport_policies;
     struct at_policies health_policies;
     struct at_policies tls_policies;
+    struct identity_cache *identities;     /* likewise: what was read */
+    struct identity_cache *own_identities; /* the same; NULL: the caller's */
+    bool is_cut;             /* more Secrets would have to be read than may be in one run */
     struct slice system_cas; /* PEM; only during attach_run(); empty: there are none */
     struct at_group *groups[AT_GROUP_BUCKETS];
     struct at_access *accesses[AT_ACCESS_BUCKETS];

@@ -5,108 +5,33 @@
  * status calls good is good there.
  */
 #include "attach/attach_priv.h"
+#include "attach/identity_cache.h"
 
-#include "model/text.h"
-#include "tls/digest.h"
-#include "tls/tls_identity.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A Secret's entry, decoded; empty: it has none, or not in base64. */
-static struct slice secret_text(struct attach *a, const json_t *secret, const char *key)
-{
-    char *decoded = text_base64_decode(text_at(json_object_get(secret, "data"), key));
-    const char *kept = decoded != NULL ? arena_strdup(a->arena, decoded) : "";
-    if (decoded != NULL) {
-        explicit_bzero(decoded, strlen(decoded));
-    }
-    free(decoded);
-    return slice_of_str(kept);
-}
-
-#define STAPLE_KEY "tls.ocsp-staple"
-
-/* The chain with the Secret's OCSP response behind it, as a block of PEM: its base64 is that of the
- * Secret, in lines. NULL: it has none. */
-static const char *with_staple(struct attach *a, const json_t *secret, struct slice chain)
-{
-    enum { LINE = 64 };
-    const char *base64 = text_at(json_object_get(secret, "data"), STAPLE_KEY);
-    if (base64[0] == '\0') {
-        return NULL;
-    }
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to = open_memstream(&text, &len);
-    if (to == NULL) {
-        return NULL;
-    }
-    fprintf(to, "%.*s\n-----BEGIN OCSP RESPONSE-----\n", (int)chain.len, (const char *)chain.ptr);
-    for (size_t left = strlen(base64), n; left > 0; left -= n, base64 += n) {
-        n = left < LINE ? left : LINE;
-        fprintf(to, "%.*s\n", (int)n, base64);
-    }
-    fputs("-----END OCSP RESPONSE-----\n", to);
-    const char *kept = fclose(to) == 0 ? arena_strdup(a->arena, text) : NULL;
-    free(text);
-    return kept;
-}
-
-/* Can the dataplane load it? */
-static enum tls_fault try_identity(const struct plan_identity *identity)
-{
-    struct tls_identity *loaded = NULL;
-    if (identity->certificate.len > KEYS_PEM_BYTES_MAX || identity->key.len > KEYS_PEM_BYTES_MAX) {
-        return TLS_FAULT_CERTIFICATE;
-    }
-    enum tls_fault fault = tls_identity_new(identity->certificate, identity->key, &loaded);
-    tls_identity_free(loaded);
-    return fault;
-}
-
-/* Whether it can be loaded, with the Secret's OCSP response if that can be used; without, if it
- * cannot: *ret_note says so. An old response must not take a listener from its clients. */
-static enum tls_fault read_identity(struct attach *a, const json_t *secret,
-                                    struct plan_identity *ret, const char **ret_note)
-{
-    struct plan_identity stapled = *ret;
-    const char *text = with_staple(a, secret, ret->certificate);
-    if (text == NULL) {
-        return try_identity(ret);
-    }
-    stapled.certificate = slice_of_str(text);
-    if (try_identity(&stapled) == TLS_FAULT_OK) {
-        *ret = stapled;
-        return TLS_FAULT_OK;
-    }
-    *ret_note = arena_printf(a->arena, "%s of Secret %s is not shown: %s", STAPLE_KEY, ret->name,
-                             tls_fault_help(TLS_FAULT_STAPLE));
-    return try_identity(ret);
-}
 
 /* What a Secret of type kubernetes.io/tls holds; the fault in words, NULL: none. */
 static const char *read_secret(struct attach *a, const json_t *secret, const char *full_name,
                                struct plan_identity *ret, const char **ret_note)
 {
-    uint8_t digest[DIGEST_BYTES];
-    ret->name = full_name;
-    ret->certificate = secret_text(a, secret, "tls.crt");
-    ret->key = secret_text(a, secret, "tls.key");
-    if (ret->certificate.len == 0 || ret->key.len == 0) {
+    const struct identity_reading *r = identity_cache_read(a->identities, secret);
+    if (r == NULL) {
+        a->is_cut = true;
+        return "it was not read yet"; /* nobody will see it: the run is given up */
+    }
+    if (r->certificate.len == 0 || r->key.len == 0) {
         return arena_printf(a->arena, "Secret %s has no certificate and key in tls.crt, tls.key",
                             full_name);
     }
-    enum tls_fault fault = read_identity(a, secret, ret, ret_note);
-    if (fault == TLS_FAULT_OK && !digest_sha256(&ret->certificate, 1, digest)) {
-        fault = TLS_FAULT_MEMORY;
-    }
-    if (fault != TLS_FAULT_OK) {
+    if (r->fault != TLS_FAULT_OK) {
         return arena_printf(a->arena, "Secret %s cannot be used: %s", full_name,
-                            tls_fault_help(fault));
+                            tls_fault_help(r->fault));
     }
-    memcpy(ret->id.bytes, digest, sizeof(ret->id.bytes));
+    if (r->is_staple_bad) {
+        *ret_note = arena_printf(a->arena, "tls.ocsp-staple of Secret %s is not shown: %s",
+                                 full_name, tls_fault_help(TLS_FAULT_STAPLE));
+    }
+    *ret = (struct plan_identity){
+        .name = full_name, .id = r->id, .certificate = r->certificate, .key = r->key};
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "abi/image.h"
 #include "abi/stats_read.h"
+#include "attach/identity_cache.h"
 #include "base/assert.h"
 #include "compile/compile.h"
 #include "compile/regex_cache.h"
@@ -37,6 +38,7 @@ struct reconcile {
     bool is_writing;        /* statuses: what the store tells of is our own doing */
     struct touched touched; /* since `attach` was brought up to date */
     struct regex_cache *patterns;
+    struct identity_cache *identities;
     struct attach *attach;
     void *image; /* of the latest run; NULL: none */
     size_t image_length;
@@ -77,17 +79,20 @@ static struct attach_input attach_input(const struct reconcile *r,
                                  .controller_name = r->controller_name,
                                  .system_cas = r->system_cas,
                                  .is_pattern = regex_cache_check,
-                                 .is_pattern_arg = r->patterns};
+                                 .is_pattern_arg = r->patterns,
+                                 .identities = r->identities};
 }
 
 static int attach_anew(struct reconcile *r, const struct attach_input *input)
 {
     struct attach *attach;
+    identity_cache_allow(r->identities, IDENTITY_CACHE_READS_MAX);
     int result = attach_run(input, &attach);
     if (result != 0)
         return result;
     attach_free(r->attach);
     r->attach = attach;
+    identity_cache_trim(r->identities);
     return 0;
 }
 
@@ -232,6 +237,10 @@ static void run(struct loop_task *task)
         return;
     uint64_t begin_us = pace_clock_us();
     int result = look(r);
+    if (result == -EAGAIN) { /* more certificates are new than may be read in one go */
+        loop_task_program(r->loop, &r->task);
+        return;
+    }
     if (result != 0)
         complain(r, "the objects could not be looked at", result);
     if (result == 0 && publish_is_connected(r->publish)) {
@@ -439,14 +448,16 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     r->store = config->store;
     r->controller_name = strdup(name);
     r->patterns = regex_cache_new();
+    r->identities = identity_cache_new();
     int result = carried_init(&r->carried);
     if (result == 0)
-        result = r->controller_name == NULL || r->patterns == NULL
+        result = r->controller_name == NULL || r->patterns == NULL || r->identities == NULL
                      ? -ENOMEM
                      : publish_new(r->loop, config->run_dir, &upcalls, &r->publish);
     if (result != 0) {
         carried_done(&r->carried);
         regex_cache_free(r->patterns);
+        identity_cache_free(r->identities);
         free(r->controller_name);
         free(r);
         return result;
@@ -483,6 +494,7 @@ void reconcile_free(struct reconcile *r)
     free(r->notes);
     attach_free(r->attach);
     regex_cache_free(r->patterns);
+    identity_cache_free(r->identities);
     free(r->image);
     free(r->controller_name);
     free(r);

@@ -269,6 +269,122 @@ TEST(without_its_keys_the_last_image_is_refused_and_both_are_moved_aside)
     down(s);
 }
 
+enum { MANY = 20 * KEYRING_READS_PER_STEP };
+
+/* A segment of `n` identities of one certificate, each with another line before it, which no PEM
+ * reader minds; to be freed by keys_segment_free(). */
+static void *segment_of_many(uint32_t n, size_t *ret_len)
+{
+    const struct test_cert *cert = &test_certs()->server;
+    struct plan_identity *identities = calloc(n, sizeof(*identities));
+    for (uint32_t i = 0; i < n; i++) {
+        char *text;
+        int len = asprintf(&text, "%u\n%.*s", i, (int)cert->certificate.len,
+                           (const char *)cert->certificate.ptr);
+        REQUIRE(len > 0);
+        struct slice chain = slice_of(text, (size_t)len);
+        identities[i] = (struct plan_identity){"n/cert", id_of(chain), chain, cert->key};
+    }
+    struct plan_listener listener = {
+        .is_served = true, .n_identities = n, .identities = identities};
+    struct plan plan = {.n_listeners = 1, .listeners = &listener};
+    void *data;
+    REQUIRE(keys_segment_new(&(struct keys_segment_input){.plan = &plan}, &data, ret_len) == 0);
+    for (uint32_t i = 0; i < n; i++)
+        free((void *)(uintptr_t)identities[i].certificate.ptr);
+    free(identities);
+    return data;
+}
+
+/* Sends it without waiting for what is said to it. */
+static void begin_many(int s, uint32_t n)
+{
+    size_t len;
+    void *data = segment_of_many(n, &len);
+    struct control_keys keys = {.length = len};
+    int fd = house_memfd(data, len, SEALS);
+    house_send(&house, s, CONTROL_KEYS, 7, &keys, sizeof(keys), fd);
+    close(fd);
+    keys_segment_free(data);
+}
+
+/* The answer to the manager's message of that type, and how often it was waited for. */
+static uint32_t answer_to(int s, uint32_t type, unsigned *ret_polls)
+{
+    struct reply reply;
+    for (*ret_polls = 0; !house_receive(&house, s, &reply); *ret_polls += 1)
+        REQUIRE(*ret_polls <= MANY);
+    CHECK_EQ(reply.msg.type, CONTROL_RESULT);
+    CHECK_EQ(reply.body.result.type, type);
+    return reply.body.result.fault;
+}
+
+TEST(observers_are_answered_while_many_keys_are_read_and_the_next_image_waits)
+{
+    struct control_hello hello = {.role = CONTROL_OBSERVER};
+    struct reply reply;
+    unsigned polls;
+    size_t len;
+    int s = up();
+    begin_many(s, MANY);
+    void *image = house_image(1, 0, &len);
+    struct control_publish publish = {.generation = 1, .length = len};
+    int fd = house_memfd(image, len, SEALS);
+    house_send(&house, s, CONTROL_PUBLISH, 8, &publish, sizeof(publish), fd);
+    close(fd);
+    free(image);
+    int observer = house_connect(&house);
+    house_send(&house, observer, CONTROL_HELLO, 1, &hello, sizeof(hello), -1);
+    REQUIRE(house_receive(&house, observer, &reply));
+    CHECK_EQ(reply.msg.type, CONTROL_WELCOME);
+    close(reply.fd);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), 0);
+    CHECK(house_stat(&house, STAT_core_identities_read) > 0);
+    CHECK(house_stat(&house, STAT_core_identities_read) < MANY);
+    CHECK_EQ(answer_to(s, CONTROL_KEYS, &polls), KEYS_FAULT_OK);
+    CHECK(polls > 10);
+    CHECK_EQ(answer_to(s, CONTROL_PUBLISH, &polls), IMAGE_FAULT_OK);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), MANY);
+    close(observer);
+    down(s);
+}
+
+TEST(only_keys_that_are_new_are_read)
+{
+    unsigned polls;
+    int s = up();
+    begin_many(s, MANY);
+    CHECK_EQ(answer_to(s, CONTROL_KEYS, &polls), KEYS_FAULT_OK);
+    begin_many(s, MANY + 1);
+    CHECK_EQ(answer_to(s, CONTROL_KEYS, &polls), KEYS_FAULT_OK);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_read), MANY + 1);
+    begin_many(s, MANY - 1);
+    CHECK_EQ(answer_to(s, CONTROL_KEYS, &polls), KEYS_FAULT_OK);
+    CHECK_EQ(polls, 0);
+    housekeeping_poll(house.h, 0);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), MANY - 1);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_read), MANY + 1);
+    down(s);
+}
+
+TEST(keys_of_a_manager_that_goes_are_given_up)
+{
+    unsigned polls;
+    int s = up();
+    CHECK_EQ(send_identity(s, &test_certs()->client), KEYS_FAULT_OK);
+    begin_many(s, MANY);
+    int next = house_manager(&house); /* which ends the one before */
+    CHECK_EQ(publish(next, 1, &test_certs()->client), IMAGE_FAULT_OK);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), 1);
+    begin_many(next, MANY);
+    CHECK_EQ(answer_to(next, CONTROL_KEYS, &polls), KEYS_FAULT_OK);
+    CHECK_EQ(house_stat(&house, STAT_core_identities_now), MANY);
+    CHECK_EQ(house_stat(&house, STAT_core_keys_accepted), 2);
+    begin_many(next, MANY / 2); /* and what is begun when the process ends */
+    close(s);
+    down(next);
+}
+
 TEST(an_observer_may_not_send_keys)
 {
     struct control_hello hello = {.role = CONTROL_OBSERVER};
@@ -290,4 +406,6 @@ UNIT_MAIN("dataplane/keys", T(an_image_is_taken_when_its_keys_came_before_it),
           T(what_is_wrong_with_keys_is_said_and_those_before_stay),
           T(a_restart_serves_the_last_image_with_its_keys),
           T(without_its_keys_the_last_image_is_refused_and_both_are_moved_aside),
+          T(observers_are_answered_while_many_keys_are_read_and_the_next_image_waits),
+          T(only_keys_that_are_new_are_read), T(keys_of_a_manager_that_goes_are_given_up),
           T(an_observer_may_not_send_keys))

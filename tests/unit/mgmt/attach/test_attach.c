@@ -189,6 +189,9 @@ int main(int argc, char **argv)
         T(the_next_policy_decides_when_one_goes),
         T(a_policy_follows_its_target),
         T(a_policy_that_leaves_us_loses_our_entry_and_keeps_that_of_others),
+        T(certificates_are_read_once_and_few_in_one_run),
+        T(a_certificate_that_changed_is_read_alone),
+        T(a_certificate_that_nobody_asks_for_is_forgotten),
     };
     if (model_init() != 0) {
         return 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of test_change.c, test_damage.c, test_policy.c and test_update.c, run by test_attach.c. */
+/* Tests of test_change.c, test_damage.c, test_identities.c, test_policy.c and test_update.c, run by
+ * test_attach.c. */
 #pragma once
 
 void a_route_comes_and_goes_with_the_label_of_its_namespace(void);
@@ -27,3 +28,6 @@ void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void);
 void the_next_policy_decides_when_one_goes(void);
 void a_policy_follows_its_target(void);
 void a_policy_that_leaves_us_loses_our_entry_and_keeps_that_of_others(void);
+void certificates_are_read_once_and_few_in_one_run(void);
+void a_certificate_that_changed_is_read_alone(void);
+void a_certificate_that_nobody_asks_for_is_forgotten(void);
