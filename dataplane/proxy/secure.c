@@ -81,9 +81,16 @@ static void on_handshake(void *arg, enum tls_handshake end)
         l4_on_secure(c->l4);
 }
 
+static void on_flood(void *arg)
+{
+    const struct proxy_conn *c = arg;
+    stat_inc(c->proxy->core, STAT_proxy_tls_floods);
+}
+
 struct tls_context *secure_front_new(const char *alpn, const struct tls_tickets *tickets)
 {
-    static const struct tls_front_ops ops = {.pick = pick, .on_handshake = on_handshake};
+    static const struct tls_front_ops ops = {
+        .pick = pick, .on_handshake = on_handshake, .on_flood = on_flood};
     static_assert((unsigned)IMAGE_IDENTITIES_PER_LISTENER_MAX <= TLS_IDENTITIES_MAX,
                   "a listener's identities are a choice");
     struct tls_context *front = NULL;

@@ -50,6 +50,9 @@ struct tls_trust;
 #define TLS_HANDSHAKE_MS_MAX 10000u
 /* After stream_release(): how long ciphertext may wait for room in the lower stream. */
 #define TLS_LINGER_MS_MAX 10000u
+/* New keys that the peer may take one after the other, without data in between (RFC 8446, section
+ * 4.6.3): each costs us as much as a small record and says nothing. */
+#define TLS_UPDATES_MAX 32u
 /* Longest subject that is kept. */
 #define TLS_NAME_BYTES_MAX 512u
 /* Of a protocol's name by ALPN: "http/1.1" and its length. */
@@ -152,6 +155,7 @@ struct tls_front_ops {
     tls_pick_fn pick;
     void (*on_handshake)(void *arg, enum tls_handshake end); /* once for each, unless the owner
                                                                  lets go before */
+    void (*on_flood)(void *arg); /* the client is cut off: TLS_UPDATES_MAX. NULL: nobody asks */
 };
 
 /* A context for a server of many names. `alpn`: as in tls_server_config. `tickets`: of sessions to

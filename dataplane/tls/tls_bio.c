@@ -39,6 +39,10 @@ static bool is_last(const struct tls_stream *t)
 static int bio_read(BIO *bio, char *to, size_t len, size_t *ret_n)
 {
     struct tls_stream *t = BIO_get_data(bio);
+    if (t->n_updates > TLS_UPDATES_MAX) { /* the peer has nothing more to say: see tls_stream.c */
+        BIO_set_retry_read(bio);
+        return 0;
+    }
     size_t n = read_raw(t, to, len);
     BIO_clear_retry_flags(bio);
     while (!t->is_packed && t->lower != NULL && n < len) {

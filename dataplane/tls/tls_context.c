@@ -120,8 +120,19 @@ static bool set_groups(SSL_CTX *ctx)
     return SSL_CTX_set1_groups_list(ctx, groups_of_old) == 1;
 }
 
+/* The library counts empty records and warnings, but not new keys. */
+static void on_message(int is_sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
+                       void *arg)
+{
+    struct tls_stream *t = arg;
+    const uint8_t *message = bytes;
+    if (!is_sent && type == SSL3_RT_HANDSHAKE && len > 0 && message[0] == SSL3_MT_KEY_UPDATE)
+        t->n_updates++;
+}
+
 static bool set_common(SSL_CTX *ctx)
 {
+    SSL_CTX_set_msg_callback(ctx, on_message);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

@@ -20,7 +20,7 @@ void tls_tell_handshake(struct tls_stream *t, enum tls_handshake end)
         t->context->front->on_handshake(t->pick_arg, end);
 }
 
-enum tls_handshake tls_handshake_fault(void)
+enum tls_handshake tls_handshake_fault(const struct tls_stream *t)
 {
     int reason = ERR_GET_REASON(ERR_peek_error());
     if (reason == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
@@ -29,7 +29,7 @@ enum tls_handshake tls_handshake_fault(void)
         return TLS_HANDSHAKE_peer_alert;
     switch (reason) {
     case SSL_R_CALLBACK_FAILED:
-        return TLS_HANDSHAKE_unknown_name;
+        return t->hello_fault;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
@@ -112,6 +112,7 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     ASSERT(!t->is_packed);
     t->is_chosen = true;
     *ret_alert = SSL_AD_DECODE_ERROR;
+    t->hello_fault = TLS_HANDSHAKE_broken;
     if (!read_server_name(ssl, &name))
         return SSL_CLIENT_HELLO_ERROR;
     *ret_alert = SSL_AD_INTERNAL_ERROR;
@@ -120,6 +121,7 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     t->context->front->pick(t->pick_arg, tls_server_name(&t->stream), &choice);
     t->hello_s = choice.unix_s;
     *ret_alert = choice.n == 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
+    t->hello_fault = choice.n == 0 ? TLS_HANDSHAKE_unknown_name : TLS_HANDSHAKE_lost;
     if (choice.n == 0 || !use(ssl, &choice))
         return SSL_CLIENT_HELLO_ERROR;
     return t->crypto != NULL ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;

@@ -36,7 +36,7 @@ static enum tls_step_end end_of(struct tls_stream *t, int error)
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
         return TLS_STEP_HELLO;
     default:
-        t->step_fault = tls_handshake_fault();
+        t->step_fault = tls_handshake_fault(t);
         t->step_error = ERR_reason_error_string(ERR_peek_error()); /* text that stays */
         return TLS_STEP_FAULT;
     }

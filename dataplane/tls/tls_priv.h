@@ -82,6 +82,7 @@ struct tls_stream {
     bool is_shutdown;        /* close_notify is with the lower stream */
     bool is_lower_shutdown;
     bool is_room_short;   /* a write took less than it was given */
+    uint32_t n_updates;   /* of the peer's keys, since data came */
     uint32_t fresh_bytes; /* that go out in short records */
     uint64_t wrote_tick;  /* of the last record */
     bool is_released;
@@ -101,7 +102,8 @@ struct tls_stream {
     bool is_step_wanted;       /* the next step needs no more bytes */
     bool is_chosen;            /* a front: its client hello was looked at */
     uint64_t hello_s;          /* when, as Unix time; 0: nobody knew */
-    uint16_t steps;            /* taken in turn: without a front's first */
+    enum tls_handshake hello_fault; /* how the handshake ends, if that look was the end of it */
+    uint16_t steps;                 /* taken in turn: without a front's first */
 
     /* While it is away these, `ssl` and `out` are the step's. */
     struct job job;
@@ -131,7 +133,7 @@ void tls_tell_handshake(struct tls_stream *t, enum tls_handshake end);
 bool tls_has_tickets(const struct tls_stream *t);
 
 /* Which of the library's reasons ended the handshake; before its errors are cleared. */
-enum tls_handshake tls_handshake_fault(void);
+enum tls_handshake tls_handshake_fault(const struct tls_stream *t);
 
 /* The library seals or opens a ticket with the context's keys. */
 int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,

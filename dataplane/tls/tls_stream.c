@@ -73,6 +73,16 @@ void tls_free_in(struct tls_stream *t)
     t->in_at = 0;
 }
 
+/* The peer makes us work and says nothing. */
+static void cut_off(struct tls_stream *t)
+{
+    ASSERT(t->state == TLS_OPEN && !t->is_broken);
+    if (t->context->front != NULL && t->context->front->on_flood != NULL && !t->is_released)
+        t->context->front->on_flood(t->pick_arg);
+    tls_note_error(t, "the peer took new keys again and again, without data");
+    t->is_broken = true;
+}
+
 /* Decrypts while there is room. New bytes at the end of `in`; what is unread moves to its front. */
 static void decrypt(struct tls_stream *t)
 {
@@ -87,11 +97,14 @@ static void decrypt(struct tls_stream *t)
         if (result == 1) {
             ASSERT(n <= TLS_BUFFER_BYTES - t->in_n);
             t->in_n += n;
+            t->n_updates = 0;
             t->events |= STREAM_READABLE;
             continue;
         }
         int error = SSL_get_error(t->ssl, result);
-        if (error == SSL_ERROR_ZERO_RETURN) {
+        if (t->n_updates > TLS_UPDATES_MAX) {
+            cut_off(t);
+        } else if (error == SSL_ERROR_ZERO_RETURN) {
             t->is_eof = true;
             t->events |= STREAM_READABLE;
         } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
@@ -288,6 +301,7 @@ static struct tls_stream *stream_new(struct tls_context *context, struct stream 
         return NULL;
     }
     SSL_set_bio(t->ssl, bio, bio);
+    SSL_set_msg_callback_arg(t->ssl, t);
     t->stream.ops = &tls_ops;
     t->context = context;
     t->lower = lower;

@@ -6,6 +6,7 @@
 #include "base/wheel.h"
 #include "tls/tls.h"
 #include "tls/tls_identity.h"
+#include "tls/tls_priv.h"
 #include "tls/tls_tickets.h"
 #include "tls/tls_trust.h"
 #include "unit.h"
@@ -631,6 +632,7 @@ struct front {
     char asked[64];
     enum tls_client_auth client_auth; /* and the trust: of all names */
     struct tls_trust *trust;
+    unsigned floods;
     unsigned ends[TLS_HANDSHAKE_lost + 1];
 };
 
@@ -652,7 +654,14 @@ static void on_handshake(void *arg, enum tls_handshake end)
     f->ends[end]++;
 }
 
-static const struct tls_front_ops front_ops = {.pick = pick, .on_handshake = on_handshake};
+static void on_flood(void *arg)
+{
+    struct front *f = arg;
+    f->floods++;
+}
+
+static const struct tls_front_ops front_ops = {
+    .pick = pick, .on_handshake = on_handshake, .on_flood = on_flood};
 
 static struct front front_new(void)
 {
@@ -823,6 +832,36 @@ TEST(each_end_of_a_handshake_is_told_once)
 }
 
 static const uint8_t secret[TLS_TICKET_SECRET_BYTES] = {1, 2, 3};
+
+/* The client takes new keys so often, one after the other; with data after each, if it is so. */
+static bool is_open_after_updates(unsigned n, bool is_talking, struct front *f)
+{
+    struct setup *u = ask_front(f, "box.test", false);
+    REQUIRE(tls_is_established(u->server.s));
+    SSL *ssl = tls_of(u->client.s)->ssl;
+    for (unsigned i = 0; i < n; i++) {
+        CHECK_EQ(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        CHECK_EQ(SSL_do_handshake(ssl), 1);
+        struct slice byte = SLICE_LIT("x");
+        if (is_talking)
+            CHECK_EQ(stream_write(u->client.s, &byte, 1), 1);
+        run(u, is_talking ? 2 : 0);
+    }
+    run(u, 4);
+    bool is_open = stream_end(u->server.s) == STREAM_END_OPEN;
+    CHECK_EQ(f->floods, is_open ? 0 : 1);
+    setup_free(u);
+    return is_open;
+}
+
+TEST(a_client_that_takes_new_keys_again_and_again_is_cut_off)
+{
+    struct front f = front_new();
+    CHECK(is_open_after_updates(TLS_UPDATES_MAX, false, &f));
+    CHECK(is_open_after_updates(2 * TLS_UPDATES_MAX, true, &f));
+    CHECK(!is_open_after_updates(TLS_UPDATES_MAX + 1, false, &f));
+    front_free(&f);
+}
 
 TEST(ticket_keys_of_neighbouring_epochs_overlap)
 {
@@ -1018,8 +1057,9 @@ UNIT_MAIN("dataplane/tls", T(bytes_pass_both_ways_intact),
           T(bad_configuration_is_refused_with_its_reason), T(server_name_chooses_who_is_shown),
           T(a_front_lets_in_whom_the_trust_of_the_name_knows),
           T(a_server_s_own_certificate_is_a_bundle_and_what_is_no_pem_is_not),
-          T(each_end_of_a_handshake_is_told_once), T(ticket_keys_of_neighbouring_epochs_overlap),
-          T(ticket_keys_are_read_as_they_were_set),
+          T(each_end_of_a_handshake_is_told_once),
+          T(a_client_that_takes_new_keys_again_and_again_is_cut_off),
+          T(ticket_keys_of_neighbouring_epochs_overlap), T(ticket_keys_are_read_as_they_were_set),
           T(connections_outlive_the_identity_that_they_were_shown), T(identity_knows_its_names),
           T(identity_has_the_names_of_its_certificate_and_no_others),
           T(first_records_are_short_and_so_they_are_after_a_pause),
