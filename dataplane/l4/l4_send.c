@@ -48,8 +48,8 @@ static uint32_t header_bytes(const struct l4_side *s)
     return ip_addr_is_v4(&s->in.remote) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
 }
 
-/* What to tell of a way that takes `mtu` where its sender's packets are shorter by the difference of
- * headers. A router may not say how much it takes, or lie: never less than each link carries. */
+/* What to tell of a way that takes `mtu` where its sender's packets are shorter by the difference
+ * of headers. A router may not say how much it takes, or lie: never less than each link carries. */
 static uint16_t mtu_told(uint16_t mtu, uint32_t there, uint32_t here)
 {
     uint32_t least = here == sizeof(struct wire_ip4) ? 68 : 1280; /* RFC 791; RFC 8200 */

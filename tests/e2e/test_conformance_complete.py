@@ -13,8 +13,8 @@ import suite
 from conformance_names import NOT_YET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|UDPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|GatewayTLSBackend|"
-         r"GatewayInvalidTLSBackend")
+KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|UDPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|"
+         r"GatewayTLSBackend|GatewayInvalidTLSBackend")
 OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w*)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
 CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
 

@@ -108,7 +108,8 @@ def udp_route(l):
         address = conformance.accepted(l, "udp-gateway", "UDPRoute:udp-coredns")
 
         def answered():
-            done = l["client"].run("dig", f"@{address}", "-p", "5300", "+tries=1", "+timeout=2", "+short", "foo.bar.com.")
+            done = l["client"].run("dig", f"@{address}", "-p", "5300", "+tries=1", "+timeout=2", "+short",
+                                   "foo.bar.com.")
             return done.stdout.strip() == "192.0.2.7"
         suite.eventually(answered, "the name server answers", conformance.STATUS_S)
 

@@ -112,7 +112,8 @@ def a_policy_that_cannot_be_is_refused_in_its_status(l):
     def refused():
         ancestors = api.get("TransportPolicy", "ways", NS).get("status", {}).get("ancestors", [])
         said = objects.condition(ancestors[0], "Accepted") if ancestors else {}
-        return said.get("reason") == "Invalid" and f"BackendTLSPolicy {NS}/secret secures its connections" in said["message"]
+        secured = f"BackendTLSPolicy {NS}/secret secures its connections"
+        return said.get("reason") == "Invalid" and secured in said["message"]
     suite.eventually(refused, "the status says why")
     api.delete("BackendTLSPolicy", "secret", NS)
     suite.eventually(lambda: not refused(), "it is in effect when the other is gone")

@@ -66,7 +66,8 @@ def put_service(l, name, port, *backends):
 
 def forwarding(way, *services):
     """The policy "ways", of these Services."""
-    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy", "metadata": {"namespace": NS, "name": "ways"},
+    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy",
+            "metadata": {"namespace": NS, "name": "ways"},
             "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": s} for s in services], "forwarding": way}}
 
 

@@ -313,7 +313,7 @@ static bool publish_image(struct sim_box *box)
     return true;
 }
 
-/* Nobody has the address, nobody listens on the port, or who does shows a certificate of another. */
+/* Nobody has the address, nobody listens on the port, or who does shows another's certificate. */
 static struct endpoint dead_end(const struct sim_box *box, uint32_t group)
 {
     const struct sim_plan *plan = &box->sim->plan;
