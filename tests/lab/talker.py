@@ -54,6 +54,7 @@ def talk(sock, server_name=None):
             return
         elif word == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()  # here: the server's own way would send a FIN before the reset
             return
         else:
             sock.sendall(line.encode("latin-1") + b"\n")

@@ -109,7 +109,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "httproutes", "httproutes/status", "grpcroutes", "grpcroutes/status",
-            "tlsroutes", "tcproutes", "udproutes", "udproutes/status", "secrets", "tokens", "endpointslices", "transportpolicies",
+            "tlsroutes", "tcproutes", "udproutes", "udproutes/status", "secrets", "tokens", "endpointslices",
+            "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
             "accesspolicies", "bgppeers", "bgppeers/status", "drains", "virtualrouters",
             "virtualrouters/status"} <= seen
@@ -636,7 +637,8 @@ def ports_of_udp_stand_beside_those_of_tcp_and_each_route_finds_its_own(m, c):
     def becomes(kind, name, *wanted):
         deadline = time.monotonic() + 10
         while True:
-            parents = c.ok("GET", f"{GATEWAY}/namespaces/apps/{kind.lower()}s/{name}").get("status", {}).get("parents", [])
+            found = c.ok("GET", f"{GATEWAY}/namespaces/apps/{kind.lower()}s/{name}")
+            parents = found.get("status", {}).get("parents", [])
             got = {x["type"]: x["reason"] for p in parents for x in p["conditions"]}
             if (got.get("Accepted"), got.get("ResolvedRefs")) == wanted:
                 return
