@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A backend of datagrams: each is answered by itself, with a line about it before its bytes.
+"""A backend of datagrams: each is answered by itself, with a line about it before its bytes, from the address that it
+was sent to.
 
     NAME SOURCE-ADDRESS SOURCE-PORT\\n bytes
 
@@ -10,6 +11,7 @@ it is there.
 usage: datagrams.py NAME PORT
 """
 import socket
+import struct
 import sys
 import threading
 
@@ -32,15 +34,20 @@ def be_there(listening):
 
 def main():
     datagrams, listening = dual(socket.SOCK_DGRAM), dual(socket.SOCK_STREAM)
+    datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     listening.listen(16)
     threading.Thread(target=be_there, args=(listening,), daemon=True).start()
     while True:
-        data, source = datagrams.recvfrom(65535)
-        address = source[0].removeprefix("::ffff:")
-        datagrams.sendto(f"{NAME} {address} {source[1]}\n".encode() + data, source)
+        data, about, _, source = datagrams.recvmsg(65535, 128)
+        asked = next(d[:16] for level, kind, d in about if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO))
+
+        def answer(what):
+            here = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, asked + struct.pack("i", 0))
+            datagrams.sendmsg([what], [here], 0, source)
+        answer(f"{NAME} {source[0].removeprefix('::ffff:')} {source[1]}\n".encode() + data)
         if data.endswith(b" more"):
             for i in range(1, int(data.split()[0]) + 1):
-                datagrams.sendto(f"{NAME} {i}".encode(), source)
+                answer(f"{NAME} {i}".encode())
 
 
 main()
