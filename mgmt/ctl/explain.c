@@ -48,7 +48,8 @@ static void print_explanation(const struct ctl_options *o, json_t *answer)
 enum ctl_exit ctl_explain(struct client *c, const struct ctl_options *o)
 {
     json_t *answer = NULL;
-    if (o->n_words < 1 || o->n_words > 2) {
+    bool is_url_alone = o->n_words == 1 && strstr(o->words[0], "://") != NULL;
+    if (o->n_words != 2 && !is_url_alone) {
         fprintf(stderr, "sluicectl: explain wants [METHOD] URL\n");
         return CTL_USAGE;
     }

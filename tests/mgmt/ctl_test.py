@@ -58,6 +58,18 @@ def wrong_usage_is_status_2_and_says_what_is_wrong(m, c):
 
 
 @test
+def the_examples_of_the_docs_are_taken(m, c):
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "examples")
+    files = sorted(f for f in os.listdir(folder) if f.endswith(".yaml"))
+    assert len(files) > 10, files
+    for where in ("gateway-api-example-ns1", "gateway-api-example-ns2"):
+        c.ok("POST", "/api/v1/namespaces", namespace(where))
+    for name in files:
+        code, _, said = run(m, "apply", "-f", os.path.join(folder, name))
+        assert code == DONE, (name, said)
+
+
+@test
 def who_is_not_there_or_not_trusted_is_said_clearly(m, c):
     server = ["--server", f"https://127.0.0.1:{m.port}"]
     must(m, FAILED, "No such file", "get", "ns", options=[*server, "--token-file", "/nowhere"])
