@@ -47,7 +47,8 @@ def lab():
 
 
 def policy(way):
-    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy", "metadata": {"namespace": NS, "name": "ways"},
+    return {"apiVersion": "sluice.internal/v1", "kind": "TransportPolicy",
+            "metadata": {"namespace": NS, "name": "ways"},
             "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "pods"}], "forwarding": way}}
 
 
