@@ -46,6 +46,12 @@ struct h2_session;
  * thrown away; as with HTTP/1 (http_server.h, DRAIN). */
 #define H2_LINGER_MS 5000u
 #define H2_LINGER_BYTES_MAX (1u * 1024u * 1024u)
+/* Bytes of a turn, when several streams want to write (RFC 9218): a frame of the usual size. */
+#define H2_TURN_BYTES 16384u
+/* Every so many turns one goes to the stream that waits longest, however urgent others are. */
+#define H2_TURNS_OF_OTHERS 8u
+/* Priorities that are remembered of requests that have not come yet; beyond, the oldest goes. */
+#define H2_EARLY_MAX 8u
 /* Fields of a head that goes out. */
 #define H2_FIELDS_OUT_MAX 320u
 /* What frames may cost: two hundred resets at once, and then five a second; or 400 pings, and ten a

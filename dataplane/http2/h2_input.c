@@ -46,20 +46,58 @@ static uint32_t frame_cost(const struct h2_session *s, const nghttp2_frame_hd *h
     }
 }
 
+/* The bit of a client's stream. */
+static uint64_t *bit_word(uint64_t *bits, uint32_t number)
+{
+    return &bits[number / 64 % (H2_OPENED_MAX / 64)];
+}
+
 /* Numbers of streams only grow (section 5.1.1). One that was skipped cannot be opened later;
  * nghttp2 takes it for one that is closed, and does not mind. */
 static bool is_skipped(struct h2_session *s, int32_t id)
 {
     uint32_t number = (uint32_t)id / 2;
     uint64_t bit = 1ull << number % 64;
-    uint64_t *word = &s->opened[number / 64 % array_len(s->opened)];
     if (number < s->last_opened)
-        return s->last_opened - number < H2_OPENED_MAX && (*word & bit) == 0;
-    for (uint32_t i = s->last_opened + 1; i <= number && i <= s->last_opened + H2_OPENED_MAX; i++)
-        s->opened[i / 64 % array_len(s->opened)] &= ~(1ull << i % 64);
+        return s->last_opened - number < H2_OPENED_MAX && (*bit_word(s->opened, number) & bit) == 0;
+    for (uint32_t i = s->last_opened + 1; i <= number && i <= s->last_opened + H2_OPENED_MAX; i++) {
+        *bit_word(s->opened, i) &= ~(1ull << i % 64);
+        *bit_word(s->ended, i) &= ~(1ull << i % 64);
+    }
     s->last_opened = number;
-    *word |= bit;
+    *bit_word(s->opened, number) |= bit;
     return false;
+}
+
+/* The client has ended the stream. */
+static void note_ended(struct h2_session *s, int32_t id)
+{
+    if (s->is_server && (uint32_t)id / 2 <= s->last_opened)
+        *bit_word(s->ended, (uint32_t)id / 2) |= 1ull << (uint32_t)id / 2 % 64;
+}
+
+/* Is it for a stream that its client has ended, and that is closed? What is under way to one that
+ * we have reset does not matter. */
+static bool is_late(struct h2_session *s, uint8_t type, uint32_t id)
+{
+    bool is_message = type == NGHTTP2_DATA || type == NGHTTP2_HEADERS;
+    return s->is_server && is_message && id % 2 == 1 && id / 2 <= s->last_opened &&
+           s->last_opened - id / 2 < H2_OPENED_MAX &&
+           (*bit_word(s->ended, id / 2) & 1ull << id / 2 % 64) != 0 &&
+           nghttp2_session_find_stream(s->ng, (int32_t)id) == NULL;
+}
+
+/* What breaks the rules (sections 5.1, 6.3), and nghttp2 does not see: without RFC 7540's
+ * priorities it forgets streams that are closed. Returns the frame's length. */
+static uint32_t look_at_header(struct h2_session *s)
+{
+    const uint8_t *h = s->header;
+    uint32_t id = (uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8];
+    if (is_late(s, h[3], id))
+        nghttp2_session_terminate_session(s->ng, NGHTTP2_STREAM_CLOSED);
+    else if (h[3] == NGHTTP2_PRIORITY && id == 0)
+        nghttp2_session_terminate_session(s->ng, NGHTTP2_PROTOCOL_ERROR);
+    return (uint32_t)h[0] << 16 | (uint32_t)h[1] << 8 | h[2];
 }
 
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
@@ -88,6 +126,7 @@ static struct h2_stream *begin_request(struct h2_session *s, int32_t id)
         return NULL;
     x->id = id;
     x->is_new = true;
+    h2_priority_recall(x);
     nghttp2_session_set_stream_user_data(s->ng, id, x);
     return x;
 }
@@ -129,6 +168,15 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* What of a request's head is the stream's own business. */
+static void note_field(struct h2_stream *x, struct slice name, struct slice value)
+{
+    if (slice_eq(name, SLICE_LIT("priority")))
+        h2_priority_take(x, value);
+    else if (slice_eq(name, SLICE_LIT(":protocol")))
+        x->is_connect = true;
+}
+
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *user)
@@ -136,6 +184,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct h2_session *s = user;
     if (s->partial.buf == NULL)
         return 0;
+    if (s->is_server && s->partial.stream->is_new)
+        note_field(s->partial.stream, slice_of(name, name_len), slice_of(value, value_len));
     if (!h2_partial_add(&s->partial, slice_of(name, name_len), slice_of(value, value_len)))
         h2_session_doom(s, H2_WHY_CALM);
     return 0;
@@ -223,6 +273,7 @@ static void take_head(struct h2_session *s, bool is_end)
 static void on_end_stream(struct h2_stream *x)
 {
     x->is_end_received = true;
+    note_ended(x->session, x->id);
     h2_stream_tell(x, STREAM_READABLE);
 }
 
@@ -238,6 +289,11 @@ static void take_settings(struct h2_session *s)
         if (x->is_connect)
             h2_stream_tell(x, STREAM_WRITABLE);
     }
+}
+
+static void take_priority(struct h2_session *s, const nghttp2_ext_priority_update *said)
+{
+    h2_priority_update(s, said->stream_id, slice_of(said->field_value, said->field_value_len));
 }
 
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -261,6 +317,12 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
     case NGHTTP2_SETTINGS:
         if (!is_ack)
             take_settings(s);
+        return 0;
+    case NGHTTP2_RST_STREAM:
+        note_ended(s, frame->hd.stream_id);
+        return 0;
+    case NGHTTP2_PRIORITY_UPDATE:
+        take_priority(s, frame->ext.payload);
         return 0;
     case NGHTTP2_PING:
         if (is_ack)
@@ -362,14 +424,14 @@ static size_t frame_part(struct h2_session *s, struct slice v)
         s->preface_left -= (uint32_t)n;
         return n;
     }
-    while (s->frame_left == 0 && n < v.len) { /* its length is the first thing in a frame */
+    while (s->frame_left == 0 && n < v.len) {
         s->header[s->header_len++] = v.ptr[n++];
         if (s->header_len < sizeof(s->header))
             continue;
         s->header_len = 0;
-        s->frame_left =
-            ((uint32_t)s->header[0] << 16 | (uint32_t)s->header[1] << 8 | s->header[2]) +
-            H2_FRAME_HEADER_BYTES - (uint32_t)sizeof(s->header);
+        s->frame_left = look_at_header(s);
+        if (s->frame_left == 0) /* it is whole */
+            return n;
     }
     size_t more = min64(v.len - n, s->frame_left);
     s->frame_left -= (uint32_t)more;

@@ -4,7 +4,7 @@
  * which over TLS is one record; the bytes of a body go down from where they are, behind their
  * frame's header. What the lower stream does not take waits in `spill`, and nothing more is asked
  * of nghttp2 until that is gone: so the lower stream always has a reason to tell us of room, and
- * what waits is never more than a frame.
+ * what waits is never more than two frames.
  */
 #include "base/assert.h"
 #include "base/minmax.h"
@@ -37,6 +37,17 @@ static void spill(struct h2_session *s, const struct slice *v, unsigned n, size_
     ASSERT(s->spill_len == left);
 }
 
+/* A frame that nghttp2 gives in one call with the body that did not fit: the end of another stream,
+ * which has no bytes of its own. */
+static void spill_more(struct h2_session *s, struct slice v)
+{
+    struct slice waiting[] = {slice_of(s->spill + s->spill_at, s->spill_len - s->spill_at), v};
+    uint8_t *had = s->spill;
+    s->spill = NULL;
+    spill(s, waiting, 2, 0, waiting[0].len + v.len);
+    h2_give(s, had);
+}
+
 /* Writes what was gathered, and these behind it. */
 static void write_out(struct h2_session *s, struct slice *v, unsigned n)
 {
@@ -59,6 +70,10 @@ static void write_out(struct h2_session *s, struct slice *v, unsigned n)
 /* A frame that is no body. */
 static void put(struct h2_session *s, struct slice v)
 {
+    if (s->spill != NULL) {
+        spill_more(s, v);
+        return;
+    }
     if (v.len > H2_GATHER_BYTES - s->gather_len) {
         write_out(s, &v, 1);
         return;
@@ -141,7 +156,8 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t lengt
 {
     struct h2_stream *x = source->ptr;
     bool is_pending = x->pending_bytes > 0;
-    size_t n = is_pending ? min64(min64(length, frame_bytes(x)), h2_room(x->session)) : 0;
+    size_t most = is_pending ? min64(min64(length, frame_bytes(x)), x->pending_bytes) : 0;
+    size_t n = min64(most, h2_room(x->session));
     if (!is_pending && x->is_end_wanted) {
         end_body(x, flags);
         return 0;

@@ -47,6 +47,25 @@ struct h2 {
     nghttp2_option *option;
 };
 
+#define H2_URGENCIES 8
+
+/* RFC 9218, section 4. */
+struct h2_priority {
+    uint8_t urgency; /* 0: the most */
+    bool is_incremental;
+};
+
+/* Of a request of which nothing is said (see h2_priority.c), and of one of which something is, but
+ * for that. */
+#define H2_PRIORITY_UNSAID ((struct h2_priority){3, true})
+#define H2_PRIORITY_SAID ((struct h2_priority){3, false})
+
+/* What was said of a stream before it came. */
+struct h2_early {
+    int32_t id; /* 0: nothing */
+    struct h2_priority priority;
+};
+
 /*
  * Reached from its session's lists and by nghttp2's user data; lives until both its owner has
  * released it and nghttp2 has closed it.
@@ -57,7 +76,9 @@ struct h2_stream {
     struct list_node link;    /* of session->streams */
     struct list_node ready;   /* of session->ready: `events` are to be told */
     struct list_node wanting; /* of session->wanting: a write took less than it was given */
-    int32_t id;               /* 0: no head was sent */
+    struct h2_priority priority;
+    uint32_t idle_wake; /* in this one of session->wakes it had a turn, and wrote nothing */
+    int32_t id;         /* 0: no head was sent */
     unsigned events;
     enum stream_end end;
     struct http_head_buf *head;     /* came, and was not taken */
@@ -73,7 +94,9 @@ struct h2_stream {
     uint64_t left;         /* has_length: of the body, to be sent */
     enum http_fault fault; /* of a new request */
     bool is_new;           /* a request that its owner has not heard of */
-    bool is_connect;       /* a client's, for WebSocket (RFC 8441) */
+    bool is_connect;       /* for WebSocket (RFC 8441) */
+    bool has_priority;     /* its head said something of that */
+    bool is_priority_updated;
     bool has_length;
     bool is_final_head; /* came: what comes next are trailers */
     bool is_head_end;   /* no body follows `head` */
@@ -115,7 +138,13 @@ struct h2_session {
     void *owner;
     struct list_node streams;
     struct list_node ready;
-    struct list_node wanting;
+    struct list_node wanting; /* the longest waiting first */
+    struct h2_stream *turn;   /* whose it is to write; NULL: nobody's */
+    size_t turn_bytes;        /* how much */
+    uint32_t turns;           /* so far */
+    uint32_t wakes;           /* rounds of them */
+    struct h2_early early[H2_EARLY_MAX];
+    unsigned n_early;
     struct wheel_timer kick;
     struct wheel_timer drain; /* of a goodbye that the peer does not confirm, or of lingering */
     struct stream_addrs addrs;
@@ -126,9 +155,9 @@ struct h2_session {
     enum stream_end end; /* of its streams, then */
     /* what comes */
     uint32_t preface_left;
-    uint32_t frame_left; /* of a frame, its header included */
+    uint32_t frame_left; /* of a frame, behind its header */
     uint8_t header_len;  /* of the header of the next one */
-    uint8_t header[3];
+    uint8_t header[H2_FRAME_HEADER_BYTES];
     struct slice chunks[H2_CHUNKS_MAX]; /* where they came in, unread, of `fresh` */
     unsigned n_chunks;
     unsigned chunk; /* the first that is unread */
@@ -136,6 +165,7 @@ struct h2_session {
     struct h2_stream *fresh;
     struct h2_partial partial;
     uint64_t opened[H2_OPENED_MAX / 64]; /* of the peer's last streams, one bit each */
+    uint64_t ended[H2_OPENED_MAX / 64];  /* likewise, those that it has ended or reset */
     uint32_t last_opened;
     uint32_t heads; /* begun */
     uint32_t heads_told;
@@ -215,6 +245,21 @@ enum http_fault h2_compose_response(struct http_head_buf *buf, bool is_connect);
 /* The next field of a head as it came, from *at on; false: there is none. */
 bool h2_partial_next(const struct http_head_buf *buf, uint32_t *at, struct slice *name,
                      struct slice *value);
+
+/* ---- h2_priority.c ---- */
+/* What a Priority field says (RFC 9218, section 5); what it does not say, or not as it should,
+ * stays. */
+void h2_priority_parse(struct slice text, struct h2_priority *ret);
+/* A Priority field of a request's head. */
+void h2_priority_take(struct h2_stream *x, struct slice text);
+/* A request begins: has its priority, if it was said before. */
+void h2_priority_recall(struct h2_stream *x);
+/* PRIORITY_UPDATE of a client. */
+void h2_priority_update(struct h2_session *s, int32_t id, struct slice text);
+/* Whose turn it is, of those that want to write; NULL: nobody's, or there is no room. */
+struct h2_stream *h2_priority_next(struct h2_session *s);
+/* How much it may write now. 0: others go before. */
+size_t h2_priority_share(const struct h2_stream *x);
 
 /* ---- h2_stream.c ---- */
 extern const struct stream_ops h2_stream_ops;

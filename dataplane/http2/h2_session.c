@@ -44,29 +44,36 @@ void h2_session_deliver(struct h2_session *s)
         tell(s, container_of(node, struct h2_stream, ready));
 }
 
-/* There may be room: those that want some get it, one after the other; who still wants more is
- * behind the others the next time. */
+/* Who wants room gets a turn; alone, as much as there is. */
+static void give_turn(struct h2_session *s, struct h2_stream *x)
+{
+    list_remove(&x->wanting);
+    if (list_is_linked(&x->ready))
+        list_remove(&x->ready);
+    size_t bytes = list_is_empty(&s->wanting) ? SIZE_MAX : H2_TURN_BYTES;
+    s->turn = x;
+    s->turn_bytes = bytes;
+    x->events |= STREAM_WRITABLE;
+    tell(s, x);
+    if (s->turn != NULL && s->turn_bytes == bytes) { /* it is there still, and wrote nothing */
+        x->idle_wake = s->wakes;
+    } else if (s->turn != NULL && s->turn_bytes > 0 && list_is_linked(&x->wanting)) {
+        list_remove(&x->wanting); /* the room ended before its turn did: it is still its turn */
+        list_push_front(&s->wanting, &x->wanting);
+    }
+    s->turn = NULL;
+}
+
+/* There may be room: those that want some get it, in turns. */
 static void wake(struct h2_session *s)
 {
-    struct list_node turn;
+    struct h2_stream *x;
     if (!s->is_wake_due)
         return;
     s->is_wake_due = false;
-    list_init(&turn);
-    struct list_node *node;
-    while ((node = list_take_front(&s->wanting)) != NULL)
-        list_push_back(&turn, node);
-    while ((node = list_take_front(&turn)) != NULL) {
-        struct h2_stream *x = container_of(node, struct h2_stream, wanting);
-        if (s->spill != NULL) {
-            list_push_back(&s->wanting, node);
-            continue;
-        }
-        x->events |= STREAM_WRITABLE;
-        if (list_is_linked(&x->ready))
-            continue;
-        tell(s, x);
-    }
+    s->wakes++;
+    while ((x = h2_priority_next(s)) != NULL)
+        give_turn(s, x);
 }
 
 /* Streams that both sides have ended, and that were read to the end, hear so. */
@@ -216,9 +223,11 @@ static bool submit_settings(struct h2_session *s)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES_MAX},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}};
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
     static const nghttp2_settings_entry client[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES_MAX}};
     int failed = nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, s->is_server ? server : client,
@@ -270,6 +279,7 @@ static struct h2_session *session_new(struct h2 *h, struct stream *lower, bool i
                              .credit = H2_CREDIT_MAX,
                              .credit_tick = h->core->wheel.now_tick,
                              .preface_left = is_server ? sizeof(HTTP_H2_PREFACE) - 1 : 0,
+                             .wakes = 1,
                              .is_server = is_server};
     list_init(&s->streams);
     list_init(&s->ready);

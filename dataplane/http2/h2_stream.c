@@ -34,7 +34,8 @@ struct h2_stream *h2_stream_new(struct h2_session *s)
     struct h2_stream *x = pool_get(&s->h2->streams);
     if (x == NULL)
         return NULL;
-    *x = (struct h2_stream){.stream = {.ops = &h2_stream_ops}, .session = s};
+    *x = (struct h2_stream){
+        .stream = {.ops = &h2_stream_ops}, .session = s, .priority = H2_PRIORITY_UNSAID};
     list_push_back(&s->streams, &x->link);
     s->n_streams++;
     stat_inc(s->h2->core, STAT_h2_streams);
@@ -84,6 +85,8 @@ void h2_stream_free(struct h2_stream *x)
     drop_unread(x);
     if (s->fresh == x)
         s->fresh = NULL;
+    if (s->turn == x)
+        s->turn = NULL;
     leave(&x->link);
     h2_put_head(s->h2, &x->head);
     h2_put_head(s->h2, &x->trailers);
@@ -275,7 +278,27 @@ static size_t op_write_room(const struct stream *stream)
     int32_t own = nghttp2_session_get_stream_remote_window_size(x->session->ng, x->id);
     int32_t all = nghttp2_session_get_remote_window_size(x->session->ng);
     int32_t least = own < all ? own : all;
-    return least > 0 ? min64((uint64_t)least, h2_room(x->session)) : 0;
+    if (least <= 0)
+        return 0;
+    return min64(min64((uint64_t)least, h2_room(x->session)), h2_priority_share(x));
+}
+
+/* Writes so much of it. Returns how much was taken. */
+static size_t write_pending(struct h2_stream *x, const struct slice *v, unsigned n, size_t bytes)
+{
+    struct h2_session *s = x->session;
+    x->pending = v;
+    x->n_pending = n;
+    x->pending_at = 0;
+    x->pending_bytes = bytes;
+    nghttp2_session_resume_data(s->ng, x->id);
+    h2_flush(s);
+    size_t taken = bytes - x->pending_bytes;
+    x->pending = NULL;
+    x->pending_bytes = 0;
+    if (s->turn == x)
+        s->turn_bytes -= taken;
+    return taken;
 }
 
 static size_t op_write(struct stream *stream, const struct slice *v, unsigned n)
@@ -286,18 +309,13 @@ static size_t op_write(struct stream *stream, const struct slice *v, unsigned n)
         all += v[i].len;
     if (all == 0 || !is_writable(x))
         return 0;
-    x->pending = v;
-    x->n_pending = n;
-    x->pending_at = 0;
-    x->pending_bytes = all;
-    nghttp2_session_resume_data(x->session->ng, x->id);
-    h2_flush(x->session);
-    size_t taken = all - x->pending_bytes;
-    x->pending = NULL;
-    x->pending_bytes = 0;
+    size_t share = h2_priority_share(x);
+    size_t taken = share > 0 ? write_pending(x, v, n, min64(all, share)) : 0;
     if (taken < all && !list_is_linked(&x->wanting))
         list_push_back(&x->session->wanting, &x->wanting);
-    h2_session_schedule(x->session); /* for what else there is to be sent or told */
+    if (taken < all && taken == share)
+        x->session->is_wake_due = true; /* it is not room that is missing */
+    h2_session_schedule(x->session);    /* for what else there is to be sent or told */
     return taken;
 }
 

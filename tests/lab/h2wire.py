@@ -4,6 +4,7 @@ import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
+PRIORITY_UPDATE = 16
 END_STREAM = ACK = 1
 END_HEADERS = 4
 NO_ERROR, PROTOCOL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 8, 11
@@ -66,6 +67,11 @@ def settings(*pairs):
 
 def window_update(stream, bytes_more):
     return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", bytes_more))
+
+
+def priority_update(stream, text):
+    """RFC 9218, section 7.1."""
+    return frame(PRIORITY_UPDATE, 0, 0, struct.pack(">I", stream) + text.encode())
 
 
 def reset(stream, error=CANCEL):

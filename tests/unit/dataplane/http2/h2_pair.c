@@ -85,6 +85,16 @@ static void on_body(struct http_server *s)
     serve(x);
 }
 
+static void give(struct pair_served *x)
+{
+    struct http_response r = {.status = 200, .body = HTTP_BODY_UNTIL_CLOSE};
+    memset(x->body, 'x', PAIR_GIVEN_BYTES);
+    x->len = PAIR_GIVEN_BYTES;
+    REQUIRE(http_server_send_head(&x->http, &r));
+    x->is_answering = true;
+    serve(x);
+}
+
 static void on_request(struct http_server *s)
 {
     struct pair_served *x = container_of(s, struct pair_served, http);
@@ -92,6 +102,8 @@ static void on_request(struct http_server *s)
     x->pair->n_served++;
     if (is_path(x, "/early"))
         http_server_answer(s, &none, (struct slice){NULL, 0});
+    else if (is_path(x, "/give"))
+        give(x);
     else if (is_path(x, "/socket"))
         agree(x);
     else
@@ -184,7 +196,11 @@ static void ask_socket(struct pair_call *c, const char *path)
 static void send_head(struct pair_call *c, const char *path)
 {
     bool is_open = path[1] == 'o';
+    const char *said = c->priority != NULL ? c->priority : "";
+    struct http_field priority = {SLICE_LIT("Priority"), slice_of_str(said)};
     struct http_request r = {.method = SLICE_LIT("POST"),
+                             .fields = &priority,
+                             .n_fields = c->priority != NULL,
                              .path = slice_of_str(path),
                              .authority = SLICE_LIT("pair.example"),
                              .body = c->body.len == 0 ? HTTP_BODY_NONE
@@ -225,6 +241,7 @@ void pair_read(struct pair_call *c)
     if (!http_client_body_is_done(&c->http))
         return;
     c->is_done = true;
+    c->place = ++c->pair->n_done;
     http_client_close(&c->http);
 }
 
@@ -265,13 +282,19 @@ static const struct h2_session_ops client_session = {.on_phase = on_client_phase
 
 struct pair_call *pair_ask(struct pair *p, const char *path, struct slice body)
 {
+    return pair_ask_as(p, path, body, NULL);
+}
+
+struct pair_call *pair_ask_as(struct pair *p, const char *path, struct slice body,
+                              const char *priority)
+{
     bool is_socket = strcmp(path, "/socket") == 0;
     struct stream *stream = h2_session_has_room(p->client) ? h2_open(p->client, is_socket) : NULL;
     if (stream == NULL)
         return NULL;
     ASSERT(p->n_calls < PAIR_CALLS_MAX);
     struct pair_call *c = &p->calls[p->n_calls++];
-    *c = (struct pair_call){.pair = p, .body = body, .is_same = true};
+    *c = (struct pair_call){.pair = p, .body = body, .is_same = true, .priority = priority};
     http_client_carry(&c->http, stream, &h2_carrier, &p->env.env, &client_ops, p, true);
     if (is_socket)
         ask_socket(c, path);
@@ -317,7 +340,7 @@ static bool carry(struct fake_stream *from, struct fake_stream *to, size_t step)
     return v.len > 0;
 }
 
-static bool step(struct pair *p)
+bool pair_step(struct pair *p)
 {
     p->core.now_us += WHEEL_TICK_US;
     bool did = wheel_run(&p->core.wheel, p->core.now_us, 1000) > 0;
@@ -333,13 +356,13 @@ static bool step(struct pair *p)
 void pair_run(struct pair *p)
 {
     for (unsigned idle = 0; idle < 3;)
-        idle = step(p) ? 0 : idle + 1;
+        idle = pair_step(p) ? 0 : idle + 1;
 }
 
 void pair_wait(struct pair *p, unsigned ms)
 {
     for (unsigned i = 0; i < ms * 1000 / WHEEL_TICK_US + 2; i++)
-        step(p);
+        pair_step(p);
 }
 
 void pair_done(struct pair *p)

@@ -8,6 +8,7 @@
  *   /open        the same, of unknown length
  *   /early       204 before the request's body has come
  *   /never       nothing
+ *   /give        200 and PAIR_GIVEN_BYTES of unknown length
  *   /socket      101, if it is asked for WebSocket as HTTP/1.1 is; then what comes, until that ends
  */
 #pragma once
@@ -21,6 +22,7 @@
 
 #define PAIR_CALLS_MAX 300u
 #define PAIR_BODY_BYTES_MAX (1u << 20)
+#define PAIR_GIVEN_BYTES 200000u
 
 /* A request of the client's, and what came of it. */
 struct pair_call {
@@ -28,12 +30,14 @@ struct pair_call {
     struct http_client http;
     struct slice body; /* to be sent */
     size_t sent;
-    size_t got;      /* bytes of the answer's body, which are compared with `body` */
-    bool is_same;    /* so far */
-    uint16_t status; /* 0: none came */
-    bool is_done;    /* answered whole */
-    bool is_held;    /* it reads nothing of the answer's body */
-    bool is_over;    /* ended by itself, as `end` says */
+    size_t got;           /* bytes of the answer's body, which are compared with `body` */
+    bool is_same;         /* so far */
+    uint16_t status;      /* 0: none came */
+    bool is_done;         /* answered whole */
+    bool is_held;         /* it reads nothing of the answer's body */
+    unsigned place;       /* of those that are done, from 1 */
+    const char *priority; /* its field; NULL: none */
+    bool is_over;         /* ended by itself, as `end` says */
     enum http_client_end end;
 };
 
@@ -64,8 +68,9 @@ struct pair {
     unsigned n_calls;
     struct pair_served served[PAIR_CALLS_MAX];
     unsigned n_served; /* heard of */
-    size_t step;       /* bytes that go over at once */
-    bool is_cut;       /* nothing goes over */
+    unsigned n_done;
+    size_t step; /* bytes that go over at once */
+    bool is_cut; /* nothing goes over */
 };
 
 /* Both sides, whose lower streams take `room` bytes each; `config` NULL: enough of everything. */
@@ -76,6 +81,13 @@ void pair_done(struct pair *p);
 
 /* Asks. NULL: the session has no room. */
 struct pair_call *pair_ask(struct pair *p, const char *path, struct slice body);
+
+/* The same with a Priority field. */
+struct pair_call *pair_ask_as(struct pair *p, const char *path, struct slice body,
+                              const char *priority);
+
+/* One step of the loop. True: something moved. */
+bool pair_step(struct pair *p);
 
 /* Until nothing moves any more. */
 void pair_run(struct pair *p);
