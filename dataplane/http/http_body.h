@@ -15,16 +15,30 @@
 /* Reading. */
 struct http_body_in {
     enum http_body kind;
-    uint8_t state;         /* enum chunk_state of http_body_in.c, for CHUNKED */
-    bool is_done;          /* the last byte of the message was consumed */
-    bool is_reported;      /* the fault was counted */
-    enum http_fault fault; /* sticky: the framing is broken */
-    uint16_t line_bytes;   /* of this chunk-size line or, at the end, of the trailer section */
-    uint64_t left;         /* bytes of this chunk, or of the whole body, not yet consumed */
+    uint8_t state;              /* enum chunk_state of http_body_in.c, for CHUNKED */
+    bool is_done;               /* the last byte of the message was consumed */
+    bool is_reported;           /* the fault was counted */
+    enum http_fault fault;      /* sticky: the framing is broken */
+    uint16_t line_bytes;        /* of this chunk-size line or, at the end, of the trailer section */
+    uint64_t left;              /* bytes of this chunk, or of the whole body, not yet consumed */
+    const struct http_env *env; /* trailers are kept; NULL: they are dropped */
+    struct http_head_buf *trailers; /* those that may pass (http_trailers.h); NULL: none came */
+    uint32_t field_at;              /* where in there the field under way begins */
+    uint16_t name_len;
+    bool is_lost; /* there was no buffer for them */
 };
 
 /* Begins a body of that kind. */
 void http_body_in_init(struct http_body_in *b, enum http_body kind, uint64_t length);
+
+/* Trailers of it are kept, if any come, from the first one on in a buffer of `env`. */
+void http_body_in_keep_trailers(struct http_body_in *b, const struct http_env *env);
+
+/* Those of a body that is done; the caller's now. NULL: none. */
+struct http_head_buf *http_body_in_take_trailers(struct http_body_in *b);
+
+/* Gives them back. */
+void http_body_in_done(struct http_body_in *b);
 
 /* Consumes framing at the front of `s`, and returns how many body bytes lie at the front now. 0
  * with !is_done and no fault: more must arrive. Idempotent. */
@@ -72,6 +86,11 @@ size_t http_body_out_move(struct http_body_out *o, struct stream *dst, struct ht
 
 /* The body is complete: writes the last chunk. Nothing may be written afterwards. */
 void http_body_out_end(struct http_body_out *o, struct stream *s);
+
+/* The same with these trailers behind it where the framing has a place for them, and `trailers` is
+ * given back. Those that may not pass are left out. */
+void http_body_out_end_with(struct http_body_out *o, struct stream *s, const struct http_env *env,
+                            struct http_head_buf *trailers);
 
 /* Writes what waits (head, framing). True: nothing waits any more. */
 bool http_body_out_flush(struct http_body_out *o, struct stream *s, const struct http_env *env);

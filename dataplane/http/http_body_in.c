@@ -2,12 +2,15 @@
 /*
  * Reading a body: which bytes at the front of a stream belong to it (RFC 9112, sections 6.3, 7.1).
  * The chunk framing is read byte by byte as the grammar has it, with no white space anywhere: what
- * is optional there is where readers differ. Trailer fields are checked and dropped: what they are
- * for is known to the application only (RFC 9110, section 6.5.1).
+ * is optional there is where readers differ. Trailer fields are checked; those that may pass
+ * (http_trailers.h) are kept for the next hop, if their owner wants them and there is a buffer.
  */
 #include "base/assert.h"
 #include "http/http_body.h"
 #include "http/http_chars.h"
+#include "http/http_trailers.h"
+
+#include <string.h>
 
 /* X(name): what the next byte is. */
 enum chunk_state {
@@ -92,28 +95,123 @@ static enum http_fault take_extension(struct http_body_in *b, uint8_t c)
     }
 }
 
+void http_body_in_keep_trailers(struct http_body_in *b, const struct http_env *env)
+{
+    ASSERT(b->trailers == NULL);
+    b->env = env;
+}
+
+struct http_head_buf *http_body_in_take_trailers(struct http_body_in *b)
+{
+    struct http_head_buf *trailers = b->trailers;
+    if (!b->is_done || trailers == NULL || trailers->len == 0)
+        return NULL;
+    b->trailers = NULL;
+    return trailers;
+}
+
+void http_body_in_done(struct http_body_in *b)
+{
+    if (b->trailers != NULL)
+        b->env->head_put(b->env->owner, b->trailers);
+    b->trailers = NULL;
+}
+
+/* A trailer begins. */
+static void begin_field(struct http_body_in *b)
+{
+    bool can_have = b->env != NULL && b->env->spare_get != NULL && !b->is_lost;
+    if (b->trailers == NULL && can_have) {
+        b->trailers = b->env->spare_get(b->env->owner);
+        b->is_lost = b->trailers == NULL;
+        if (b->trailers != NULL)
+            b->trailers->len = 0;
+    }
+    if (b->trailers == NULL)
+        return;
+    static_assert(HTTP_TRAILER_BYTES_MAX * (1 + HTTP_TRAILER_LENGTHS_BYTES) <=
+                      HTTP_HEAD_OUT_BYTES_MAX,
+                  "a section has room in a buffer, whatever is in it");
+    b->field_at = b->trailers->len;
+    b->trailers->len += HTTP_TRAILER_LENGTHS_BYTES;
+}
+
+/* A byte of its name or value. */
+static void add_byte(struct http_body_in *b, uint8_t c)
+{
+    bool is_name = b->state == CHUNK_TRAILER_NAME;
+    if (b->trailers == NULL)
+        return;
+    ASSERT_HOT(b->trailers->len < HTTP_HEAD_OUT_BYTES_MAX);
+    b->trailers->bytes[b->trailers->len++] = is_name && c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Its name is whole. */
+static void end_name(struct http_body_in *b)
+{
+    if (b->trailers != NULL)
+        b->name_len = (uint16_t)(b->trailers->len - b->field_at - HTTP_TRAILER_LENGTHS_BYTES);
+}
+
+/* It is whole: kept, if it may pass, without the white space around its value. */
+static void end_field(struct http_body_in *b)
+{
+    struct http_head_buf *buf = b->trailers;
+    if (buf == NULL)
+        return;
+    uint8_t *name = buf->bytes + b->field_at + HTTP_TRAILER_LENGTHS_BYTES;
+    uint8_t *value = name + b->name_len;
+    size_t len = (size_t)(buf->bytes + buf->len - value);
+    size_t skip = 0;
+    while (len > 0 && http_char_is(value[len - 1], HTTP_CHAR_SPACE))
+        len--;
+    while (skip < len && http_char_is(value[skip], HTTP_CHAR_SPACE))
+        skip++;
+    len -= skip;
+    if (!http_trailer_may_pass(slice_of(name, b->name_len))) {
+        buf->len = b->field_at;
+        return;
+    }
+    uint16_t lengths[2] = {b->name_len, (uint16_t)len};
+    memmove(value, value + skip, len);
+    memcpy(buf->bytes + b->field_at, lengths, sizeof(lengths));
+    buf->len = (uint32_t)(value + len - buf->bytes);
+}
+
 /* trailer-section = *( field-line CR LF ) CR LF */
 static enum http_fault take_trailer(struct http_body_in *b, uint8_t c)
 {
     switch ((enum chunk_state)b->state) {
     case CHUNK_TRAILER_FIRST:
         b->state = c == '\r' ? CHUNK_LAST_LF : CHUNK_TRAILER_NAME;
+        if (c != '\r') {
+            begin_field(b);
+            add_byte(b, c);
+        }
         return c == '\r' || http_char_is(c, HTTP_CHAR_TOKEN) ? HTTP_FAULT_none : HTTP_FAULT_trailer;
     case CHUNK_TRAILER_NAME:
-        if (c == ':')
+        if (c != ':') {
+            add_byte(b, c);
+        } else {
+            end_name(b);
             b->state = CHUNK_TRAILER_VALUE;
+        }
         return c == ':' || http_char_is(c, HTTP_CHAR_TOKEN) ? HTTP_FAULT_none : HTTP_FAULT_trailer;
     case CHUNK_TRAILER_VALUE:
-        if (c == '\r')
+        if (c != '\r') {
+            add_byte(b, c);
+        } else {
+            end_field(b);
             b->state = CHUNK_TRAILER_LF;
+        }
         return c == '\r' || http_char_is(c, HTTP_CHAR_VALUE) ? HTTP_FAULT_none : HTTP_FAULT_trailer;
     case CHUNK_TRAILER_LF:
         b->state = CHUNK_TRAILER_FIRST;
         return c == '\n' ? HTTP_FAULT_none : HTTP_FAULT_trailer;
     default:
         ASSERT(b->state == CHUNK_LAST_LF);
-        b->is_done = true;
-        return c == '\n' ? HTTP_FAULT_none : HTTP_FAULT_trailer;
+        b->is_done = c == '\n';
+        return b->is_done ? HTTP_FAULT_none : HTTP_FAULT_trailer;
     }
 }
 

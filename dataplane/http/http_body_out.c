@@ -5,7 +5,12 @@
  * here: a head in a pooled buffer, framing in the few bytes of `frame`.
  */
 #include "base/assert.h"
+#include "http/h1_head.h"
 #include "http/http_body.h"
+#include "http/http_chars.h"
+#include "http/http_trailers.h"
+
+#include <string.h>
 
 /* A chunk is announced as large as the room promises, but not tiny: then the bytes of it wait in
  * their source for more room. */
@@ -162,6 +167,54 @@ void http_body_out_end(struct http_body_out *o, struct stream *s)
     if (o->kind == HTTP_BODY_CHUNKED)
         put_frame(o, SLICE_LIT("0\r\n\r\n"));
     flush_frame(o, s);
+}
+
+static bool is_value(struct slice v)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        if (!http_char_is(v.ptr[i], HTTP_CHAR_VALUE))
+            return false;
+    }
+    return true;
+}
+
+/* The last chunk with the trailers that may pass, behind framing that waits. */
+static void put_last_chunk(struct http_body_out *o, const struct http_head_buf *trailers,
+                           struct h1_text *t)
+{
+    struct slice name, value;
+    h1_text_put(t, slice_of(o->frame, o->frame_len));
+    h1_text_put(t, SLICE_LIT("0\r\n"));
+    for (uint32_t at = 0; http_trailers_next(trailers, &at, &name, &value);) {
+        struct http_field field = {name, value};
+        if (http_trailer_may_pass(name) && is_value(value))
+            h1_text_put_fields(t, &field, 1);
+    }
+    h1_text_put(t, SLICE_LIT("\r\n"));
+}
+
+/* Their buffer holds the text then, as one that waits for room: nothing can fail. */
+void http_body_out_end_with(struct http_body_out *o, struct stream *s, const struct http_env *env,
+                            struct http_head_buf *trailers)
+{
+    struct h1_text t;
+    ASSERT(!o->is_ended && o->left == 0);
+    h1_text_init(&t);
+    bool has_place = o->kind == HTTP_BODY_CHUNKED && o->spill == NULL;
+    if (has_place)
+        put_last_chunk(o, trailers, &t);
+    if (!has_place || t.is_full) {
+        env->head_put(env->owner, trailers);
+        http_body_out_end(o, s);
+        return;
+    }
+    memcpy(trailers->bytes, t.bytes, t.len);
+    trailers->len = (uint32_t)t.len;
+    o->spill = trailers;
+    o->spill_sent = 0;
+    o->frame_len = 0;
+    o->is_ended = true;
+    http_body_out_flush(o, s, env);
 }
 
 bool http_body_out_flush(struct http_body_out *o, struct stream *s, const struct http_env *env)

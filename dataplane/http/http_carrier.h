@@ -24,6 +24,8 @@ struct http_carrier {
     /* The next head of the response, as text that http_parse_response() takes; the caller's from
      * now on. NULL: none came yet. *ret_is_end: no body follows. */
     struct http_head_buf *(*take_head)(struct stream *s, bool *ret_is_end);
-    /* What came behind the body of `from` goes behind that of `to`, which is not ended yet. */
-    void (*pass_trailers)(struct stream *to, struct stream *from);
+    /* What came behind the body (http_trailers.h); the caller's now. NULL: nothing. */
+    struct http_head_buf *(*take_trailers)(struct stream *s);
+    /* These go behind the body, which is not ended yet; they are the callee's now. */
+    void (*put_trailers)(struct stream *s, struct http_head_buf *trailers);
 };

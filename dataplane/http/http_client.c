@@ -21,6 +21,7 @@ static void let_go(struct http_client *c)
     ASSERT(c->stream != NULL);
     c->end = stream_end(c->stream);
     put_response(c);
+    http_body_in_done(&c->in);
     http_body_out_done(&c->out, c->env);
     stream_release(c->stream);
     c->stream = NULL;
@@ -89,6 +90,7 @@ static void begin_body(struct http_client *c, struct http_head *head, bool is_en
 {
     if (c->carrier == NULL) {
         http_body_in_init(&c->in, head->is_bodiless ? HTTP_BODY_NONE : head->body, head->length);
+        http_body_in_keep_trailers(&c->in, c->env);
         return;
     }
     /* Its end tells; and there may be trailers, and an end, though there is no byte of a body. */
@@ -242,6 +244,8 @@ static void put_request(struct h1_text *t, const struct http_request *r)
     h1_text_put(t, SLICE_LIT("\r\n"));
     if (r->is_upgrade)
         h1_text_put(t, SLICE_LIT(H1_UPGRADE));
+    else if (r->wants_trailers)
+        h1_text_put(t, SLICE_LIT("TE: trailers\r\nConnection: TE\r\n"));
     h1_text_put_fields(t, r->fields, r->n_fields);
     h1_text_put_framing(t, r->body, r->length);
     h1_text_put(t, SLICE_LIT("\r\n"));
@@ -348,6 +352,7 @@ void http_client_refuse_switch(struct http_client *c)
 bool http_client_finish(struct http_client *c)
 {
     ASSERT(c->phase == HTTP_CLIENT_ASKING && http_client_body_is_done(c));
+    http_body_in_done(&c->in);
     bool is_clean = stream_readable(c->stream) == 0 && !stream_is_eof(c->stream);
     if (!http_client_is_sent(c) || !c->is_keep_alive || !is_clean)
         return false;

@@ -98,7 +98,8 @@ struct http_request {
     uint32_t n_fields;
     enum http_body body; /* NONE, LENGTH, CHUNKED */
     uint64_t length;
-    bool is_upgrade; /* to WebSocket: Connection and Upgrade are added; no body */
+    bool wants_trailers; /* its client does */
+    bool is_upgrade;     /* to WebSocket: Connection and Upgrade are added; no body */
 };
 
 /* Sends a request's head; the connection is READY, or OPENING, then it goes out when that is done

@@ -20,6 +20,10 @@ struct http_env {
     struct http_head_buf *(*head_get)(void *owner);
     void (*head_put)(void *owner, struct http_head_buf *buf);
 
+    /* A buffer for what may be left out: trailers. NULL: there are not so many left that one could
+     * be spared; then they are dropped. May be NULL: none ever. */
+    struct http_head_buf *(*spare_get)(void *owner);
+
     /* A message was refused: counted where it is decided, exactly once. `is_backend`: it was a
      * response. */
     void (*on_fault)(void *owner, enum http_fault fault, bool is_backend);

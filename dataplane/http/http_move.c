@@ -4,6 +4,42 @@
 
 #include "base/assert.h"
 
+/* What came behind the body, if something did. */
+static struct http_head_buf *take_trailers(const struct http_carrier *carrier, struct stream *s,
+                                           struct http_body_in *in)
+{
+    return carrier != NULL ? carrier->take_trailers(s) : http_body_in_take_trailers(in);
+}
+
+void http_move_request_end(struct http_client *to, struct http_server *from)
+{
+    struct http_head_buf *trailers = take_trailers(from->carrier, from->stream, &from->in);
+    ASSERT(!to->out.is_ended);
+    if (trailers == NULL)
+        http_client_end_request(to);
+    else if (to->carrier == NULL)
+        http_body_out_end_with(&to->out, to->stream, to->env, trailers);
+    else {
+        to->carrier->put_trailers(to->stream, trailers);
+        http_client_end_request(to);
+    }
+}
+
+/* Behind a response; from one side of HTTP/2 to another always, else for who wants some. */
+static void move_response_trailers(struct http_server *to, struct http_client *from)
+{
+    struct http_head_buf *trailers = take_trailers(from->carrier, from->stream, &from->in);
+    bool is_same = to->carrier != NULL && to->carrier == from->carrier;
+    if (trailers == NULL)
+        return;
+    if (!is_same && !to->wants_trailers)
+        to->env->head_put(to->env->owner, trailers);
+    else if (to->carrier != NULL)
+        to->carrier->put_trailers(to->stream, trailers);
+    else
+        http_body_out_end_with(&to->out, to->stream, to->env, trailers);
+}
+
 size_t http_move_request(struct http_client *to, struct http_server *from)
 {
     ASSERT(to->phase == HTTP_CLIENT_ASKING);
@@ -15,9 +51,7 @@ size_t http_move_request(struct http_client *to, struct http_server *from)
     http_body_in_report(&from->in, from->env, false);
     if (!from->in.is_done)
         return moved;
-    if (to->carrier != NULL && to->carrier == from->carrier)
-        to->carrier->pass_trailers(to->stream, from->stream);
-    http_client_end_request(to);
+    http_move_request_end(to, from);
     return moved;
 }
 
@@ -43,8 +77,8 @@ size_t http_move_response(struct http_server *to, struct http_client *from)
         return drop_response(from);
     size_t moved = http_body_out_move(&to->out, to->stream, &from->in, from->stream);
     http_body_in_report(&from->in, from->env, true);
-    if (from->in.is_done && to->carrier != NULL && to->carrier == from->carrier)
-        to->carrier->pass_trailers(to->stream, from->stream);
+    if (from->in.is_done)
+        move_response_trailers(to, from);
     return moved;
 }
 

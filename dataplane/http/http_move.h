@@ -12,6 +12,9 @@
  * is ended. A fault in the body: see http_server_body_fault(). */
 size_t http_move_request(struct http_client *to, struct http_server *from);
 
+/* All of the request's body was moved, or copied: it is ended, with the trailers that came. */
+void http_move_request_end(struct http_client *to, struct http_server *from);
+
 /* Response body, backend to client. Returns bytes moved. The caller finishes the exchange when
  * http_client_body_is_done(). */
 size_t http_move_response(struct http_server *to, struct http_client *from);

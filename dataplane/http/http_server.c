@@ -14,6 +14,7 @@
 #include "base/minmax.h"
 #include "http/h1_head.h"
 #include "http/http_server_priv.h"
+#include "http/http_trailers.h"
 
 static void set_phase(struct http_server *s, enum http_server_phase phase)
 {
@@ -37,6 +38,7 @@ static void let_go(struct http_server *s)
 {
     ASSERT(s->stream != NULL);
     put_request(s);
+    http_body_in_done(&s->in);
     http_body_out_done(&s->out, s->env);
     stream_release(s->stream);
     s->stream = NULL;
@@ -167,7 +169,10 @@ void http_server_begin(struct http_server *s)
     const struct http_head *head = &s->request->head;
     bool is_framed = s->carrier == NULL || head->body == HTTP_BODY_NONE;
     http_body_in_init(&s->in, is_framed ? head->body : HTTP_BODY_UNTIL_CLOSE, head->length);
+    if (is_framed)
+        http_body_in_keep_trailers(&s->in, s->env);
     s->is_owed = true;
+    s->wants_trailers = http_wants_trailers(head);
     s->is_head_request = head->method == HTTP_HEAD;
     s->is_modern = head->version_minor > 0;
     s->is_willing = head->is_keep_alive;
@@ -217,6 +222,7 @@ static bool finish_exchange(struct http_server *s)
     s->is_finishing = false;
     s->is_owed = false;
     put_request(s);
+    http_body_in_done(&s->in);
     http_body_in_init(&s->in, HTTP_BODY_NONE, 0);
     if (s->is_closing) {
         stream_shutdown(s->stream);

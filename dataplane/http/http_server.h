@@ -98,6 +98,7 @@ struct http_server {
     bool is_finishing;        /* the response is complete, and what is left of it waits for room */
     bool is_head_sent;        /* of the final response */
     bool is_head_request;     /* the request's method is HEAD */
+    bool wants_trailers;      /* the client says that it takes some */
     bool is_modern;           /* HTTP/1.1: understands chunks and informational answers */
     bool is_willing;          /* the client is willing to go on after this exchange */
     bool is_body_dropped;     /* this response has no body, whatever is written */

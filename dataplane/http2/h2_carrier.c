@@ -178,14 +178,21 @@ static struct http_head_buf *take_head(struct stream *stream, bool *ret_is_end)
     return head;
 }
 
-static void pass_trailers(struct stream *to_stream, struct stream *from_stream)
+static struct http_head_buf *take_trailers(struct stream *stream)
 {
-    struct h2_stream *to = h2_stream_of(to_stream);
-    struct h2_stream *from = h2_stream_of(from_stream);
-    if (from->trailers == NULL || to->trailers != NULL || to->is_end_wanted)
-        return;
-    to->trailers = from->trailers;
-    from->trailers = NULL;
+    struct h2_stream *x = h2_stream_of(stream);
+    struct http_head_buf *trailers = x->trailers;
+    x->trailers = NULL;
+    return trailers;
+}
+
+static void put_trailers(struct stream *stream, struct http_head_buf *trailers)
+{
+    struct h2_stream *x = h2_stream_of(stream);
+    if (x->trailers != NULL || x->is_end_wanted)
+        h2_put_head(x->session->h2, &trailers);
+    else
+        x->trailers = trailers;
 }
 
 bool h2_find_trailer(const struct stream *stream, struct slice name, struct slice *ret_value)
@@ -193,7 +200,7 @@ bool h2_find_trailer(const struct stream *stream, struct slice name, struct slic
     const struct h2_stream *x = h2_stream_of(stream);
     struct slice found, value;
     for (uint32_t at = 0;
-         x->trailers != NULL && h2_partial_next(x->trailers, &at, &found, &value);) {
+         x->trailers != NULL && http_trailers_next(x->trailers, &at, &found, &value);) {
         if (!slice_eq(found, name))
             continue;
         *ret_value = value;
@@ -205,4 +212,5 @@ bool h2_find_trailer(const struct stream *stream, struct slice name, struct slic
 const struct http_carrier h2_carrier = {.send_response = send_response,
                                         .send_request = send_request,
                                         .take_head = take_head,
-                                        .pass_trailers = pass_trailers};
+                                        .take_trailers = take_trailers,
+                                        .put_trailers = put_trailers};

@@ -16,12 +16,10 @@
 
 #include <string.h>
 
-enum { LENGTHS_BYTES = 4 };
-
 bool h2_partial_add(struct h2_partial *p, struct slice name, struct slice value)
 {
     struct http_head_buf *buf = p->buf;
-    size_t bytes = LENGTHS_BYTES + name.len + value.len;
+    size_t bytes = HTTP_TRAILER_LENGTHS_BYTES + name.len + value.len;
     p->seen_bytes += bytes;
     p->n_fields++;
     if (p->fault == HTTP_FAULT_none && p->n_fields > HTTP_FIELDS_MAX)
@@ -32,27 +30,11 @@ bool h2_partial_add(struct h2_partial *p, struct slice name, struct slice value)
         return p->seen_bytes <= H2_WASTE_BYTES_MAX;
     uint16_t lengths[2] = {(uint16_t)name.len, (uint16_t)value.len};
     uint8_t *to = buf->bytes + buf->len;
-    memcpy(to, lengths, LENGTHS_BYTES);
-    memcpy(to + LENGTHS_BYTES, name.ptr, name.len);
+    memcpy(to, lengths, HTTP_TRAILER_LENGTHS_BYTES);
+    memcpy(to + HTTP_TRAILER_LENGTHS_BYTES, name.ptr, name.len);
     if (value.len > 0)
-        memcpy(to + LENGTHS_BYTES + name.len, value.ptr, value.len);
+        memcpy(to + HTTP_TRAILER_LENGTHS_BYTES + name.len, value.ptr, value.len);
     buf->len += (uint32_t)bytes;
-    return true;
-}
-
-bool h2_partial_next(const struct http_head_buf *buf, uint32_t *at, struct slice *name,
-                     struct slice *value)
-{
-    uint16_t lengths[2];
-    if (*at == buf->len)
-        return false;
-    ASSERT(*at + LENGTHS_BYTES <= buf->len);
-    memcpy(lengths, buf->bytes + *at, LENGTHS_BYTES);
-    const uint8_t *text = buf->bytes + *at + LENGTHS_BYTES;
-    *name = slice_of(text, lengths[0]);
-    *value = slice_of(text + lengths[0], lengths[1]);
-    *at += LENGTHS_BYTES + (uint32_t)lengths[0] + lengths[1];
-    ASSERT(*at <= buf->len);
     return true;
 }
 
@@ -92,7 +74,7 @@ static void find_pseudo(const struct http_head_buf *buf, struct pseudo *ret)
 {
     struct slice name, value;
     *ret = (struct pseudo){.hosts = 0};
-    for (uint32_t at = 0; h2_partial_next(buf, &at, &name, &value);)
+    for (uint32_t at = 0; http_trailers_next(buf, &at, &name, &value);)
         take_pseudo(ret, name, value);
 }
 
@@ -129,7 +111,7 @@ static void put_cookies(struct h1_text *t, const struct http_head_buf *buf)
 {
     struct slice name, value;
     bool is_first = true;
-    for (uint32_t at = 0; h2_partial_next(buf, &at, &name, &value);) {
+    for (uint32_t at = 0; http_trailers_next(buf, &at, &name, &value);) {
         if (!slice_eq(name, SLICE_LIT("cookie")))
             continue;
         h1_text_put(t, is_first ? SLICE_LIT("cookie: ") : SLICE_LIT("; "));
@@ -145,7 +127,7 @@ static enum http_fault put_fields(struct h1_text *t, const struct http_head_buf 
 {
     struct slice name, value;
     bool has_cookie = false;
-    for (uint32_t at = 0; h2_partial_next(buf, &at, &name, &value);) {
+    for (uint32_t at = 0; http_trailers_next(buf, &at, &name, &value);) {
         if (name.len == 0 || (name.ptr[0] != ':' && !has_only(name, HTTP_CHAR_TOKEN)))
             return HTTP_FAULT_field_name;
         if (!has_only(value, HTTP_CHAR_VALUE))

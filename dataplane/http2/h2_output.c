@@ -134,7 +134,8 @@ static void end_body(struct h2_stream *x, uint32_t *flags)
     nghttp2_nv fields[HTTP_FIELDS_MAX];
     struct slice name, value;
     size_t n = 0;
-    for (uint32_t at = 0; n < HTTP_FIELDS_MAX && h2_partial_next(x->trailers, &at, &name, &value);)
+    for (uint32_t at = 0;
+         n < HTTP_FIELDS_MAX && http_trailers_next(x->trailers, &at, &name, &value);)
         fields[n++] = (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr,
                                    name.len, value.len, NGHTTP2_NV_FLAG_NONE};
     if (n > 0 && nghttp2_submit_trailer(x->session->ng, x->id, fields, n) == 0)

@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "http/http_client.h"
 #include "http/http_server.h"
+#include "http/http_trailers.h"
 #include "http2/h2.h"
 
 #include <nghttp2/nghttp2.h>
@@ -242,9 +243,6 @@ bool h2_partial_add(struct h2_partial *p, struct slice name, struct slice value)
 enum http_fault h2_compose_request(struct http_head_buf *buf, const uint8_t key[16]);
 /* The same for http_parse_response(). `is_connect`: it answers a request for WebSocket. */
 enum http_fault h2_compose_response(struct http_head_buf *buf, bool is_connect);
-/* The next field of a head as it came, from *at on; false: there is none. */
-bool h2_partial_next(const struct http_head_buf *buf, uint32_t *at, struct slice *name,
-                     struct slice *value);
 
 /* ---- h2_priority.c ---- */
 /* What a Priority field says (RFC 9218, section 5); what it does not say, or not as it should,

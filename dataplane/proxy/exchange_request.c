@@ -101,6 +101,7 @@ bool exchange_forward_head(struct exchange *e)
                              .fields = t.fields.fields,
                              .body = head->body,
                              .length = head->length,
+                             .wants_trailers = e->client->http.wants_trailers,
                              .is_upgrade = e->is_upgrade};
     if (!rewrite(e, rule, &t, &r) || t.fields.is_full)
         return false;
@@ -142,7 +143,7 @@ static size_t copy_request(struct exchange *e, struct http_client *to, struct ht
             break;
     }
     if (http_server_body_is_done(from)) {
-        http_client_end_request(to);
+        http_move_request_end(to, from);
         mirrors_end_request(e);
     }
     return copied;

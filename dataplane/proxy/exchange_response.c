@@ -4,10 +4,21 @@
 #include "proxy/proxy_priv.h"
 #include "route/filter.h"
 
-/* The response as it goes on; `l` holds its fields. */
-static struct http_response make_response(const struct http_head *head, const struct field_list *l,
-                                          bool has_trailers)
+/* By HTTP/2 there may be trailers behind a body of known length; behind one of HTTP/1.1 only if it
+ * is chunked. So it is, where the backend announces some and the client wants them. */
+static bool is_length_given_up(const struct exchange *e, const struct http_head *head)
 {
+    struct slice names;
+    return upstream_conn_http(e->backend)->carrier != NULL && e->client->parent == NULL &&
+           e->client->http.wants_trailers && head->body == HTTP_BODY_LENGTH && !head->is_bodiless &&
+           http_head_known(head, HTTP_KNOWN_TRAILER, &names);
+}
+
+/* The response as it goes on; `l` holds its fields. */
+static struct http_response make_response(const struct exchange *e, const struct http_head *head,
+                                          const struct field_list *l)
+{
+    bool has_trailers = upstream_conn_http(e->backend)->carrier != NULL;
     struct http_response r = {.status = head->status,
                               .reason = head->reason,
                               .fields = l->fields,
@@ -15,7 +26,7 @@ static struct http_response make_response(const struct http_head *head, const st
                               .body = head->body,
                               .length = head->length,
                               .has_trailers = has_trailers};
-    if (r.body == HTTP_BODY_CHUNKED)
+    if (r.body == HTTP_BODY_CHUNKED || is_length_given_up(e, head))
         r.body = HTTP_BODY_UNTIL_CLOSE; /* chunked or not: by what the client understands */
     return r;
 }
@@ -59,8 +70,7 @@ static bool send_response(struct exchange *e, const struct http_head *head)
     }
     if (is_switch && !add_accept(e, &l, accept))
         return false;
-    struct http_response r =
-        make_response(head, &l, upstream_conn_http(e->backend)->carrier != NULL);
+    struct http_response r = make_response(e, head, &l);
     struct http_server *to = &e->client->http;
     if (l.is_full)
         return false;

@@ -20,6 +20,16 @@ static struct http_head_buf *head_get(void *owner)
     return pool_get(&p->head_bufs);
 }
 
+/* What may be left out gets none that a head could need. */
+static struct http_head_buf *spare_get(void *owner)
+{
+    struct proxy *p = owner;
+    if (p->head_bufs.used < p->head_bufs.capacity / 2)
+        return pool_get(&p->head_bufs);
+    stat_inc(p->core, STAT_proxy_trailers_dropped);
+    return NULL;
+}
+
 static void head_put(void *owner, struct http_head_buf *buf)
 {
     struct proxy *p = owner;
@@ -49,6 +59,9 @@ static void on_fault(void *owner, enum http_fault fault, bool is_backend)
 
 void proxy_env_init(struct proxy *p)
 {
-    p->env = (struct http_env){
-        .head_get = head_get, .head_put = head_put, .on_fault = on_fault, .owner = p};
+    p->env = (struct http_env){.head_get = head_get,
+                               .head_put = head_put,
+                               .spare_get = spare_get,
+                               .on_fault = on_fault,
+                               .owner = p};
 }

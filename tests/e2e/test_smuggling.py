@@ -30,7 +30,7 @@ PARSER_S = 60
 PARSERS = {"net/http": lambda: [build.build("http1")],
            "h11": lambda: ["/usr/bin/python3", os.path.join(os.path.dirname(build.__file__), "http1", "h11_reader.py")]}
 MAY_BE_REFUSED = {"one empty line before (2.2)": "RFC 9112, 2.2: a server should ignore it",
-                  "trailer Transfer-Encoding": "RFC 9110, 6.5.1: a trailer may be dropped unread, and ours are"}
+                  "trailer Transfer-Encoding": "RFC 9110, 6.5.1: a trailer may be dropped unread, and this one is"}
 REFUSALS = (400, 405, 411, 413, 414, 417, 421, 431, 501, 505)
 
 

@@ -36,8 +36,10 @@ static void on_fault(void *owner, enum http_fault fault, bool is_backend)
 
 void fake_env_init(struct fake_env *e, unsigned bufs_max)
 {
-    *e =
-        (struct fake_env){.env = {.head_get = head_get, .head_put = head_put, .on_fault = on_fault},
-                          .bufs_max = bufs_max};
+    *e = (struct fake_env){.env = {.head_get = head_get,
+                                   .head_put = head_put,
+                                   .spare_get = head_get,
+                                   .on_fault = on_fault},
+                           .bufs_max = bufs_max};
     e->env.owner = e;
 }

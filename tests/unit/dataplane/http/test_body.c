@@ -4,9 +4,11 @@
 #include "fake_env.h"
 #include "fake_stream.h"
 #include "http/http_body.h"
+#include "http/http_trailers.h"
 #include "unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static char got[4096];
 static size_t got_len;
@@ -51,6 +53,105 @@ TEST(chunks_are_read_the_same_however_they_are_cut)
             CHECK(is_done);
             CHECK(got_len == 12 && memcmp(got, "hello world!", 12) == 0);
         }
+    }
+}
+
+static struct http_head_buf *heads_left;
+
+static struct http_head_buf *spare(void *owner)
+{
+    struct http_head_buf *buf = heads_left;
+    heads_left = NULL;
+    return buf;
+}
+
+static void give_back(void *owner, struct http_head_buf *buf)
+{
+    heads_left = buf;
+}
+
+/* What is kept of that trailer section, as text. */
+static const char *kept(const char *section, size_t split)
+{
+    static struct http_head_buf buf;
+    static char text[1000];
+    static const struct http_env env = {.spare_get = spare, .head_put = give_back};
+    struct fake_stream f;
+    struct http_body_in b;
+    struct slice name, value, all = slice_of_str(section);
+    heads_left = &buf;
+    text[0] = '\0';
+    fake_stream_init(&f, 0);
+    http_body_in_init(&b, HTTP_BODY_CHUNKED, 0);
+    http_body_in_keep_trailers(&b, &env);
+    fake_stream_push(&f, SLICE_LIT("0\r\n"));
+    fake_stream_push(&f, slice_of(all.ptr, split));
+    CHECK_EQ(http_body_in_ready(&b, &f.stream), 0);
+    fake_stream_push(&f, slice_skip(all, split));
+    CHECK_EQ(http_body_in_ready(&b, &f.stream), 0);
+    struct http_head_buf *trailers = http_body_in_take_trailers(&b);
+    CHECK(b.is_done && b.fault == HTTP_FAULT_none);
+    for (uint32_t at = 0; trailers != NULL && http_trailers_next(trailers, &at, &name, &value);) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "%.*s=%.*s;", (int)name.len, name.ptr,
+                 (int)value.len, value.ptr);
+    }
+    if (trailers != NULL)
+        give_back(NULL, trailers);
+    http_body_in_done(&b);
+    CHECK(heads_left == &buf);
+    fake_stream_done(&f);
+    return text;
+}
+
+TEST(trailers_are_kept_but_those_that_must_not_be_any)
+{
+    static const char *const cases[][2] = {
+        {"\r\n", ""},
+        {"X-One: 1\r\n\r\n", "x-one=1;"},
+        {"a:\r\nb:  x y \t\r\n\r\n", "a=;b=x y;"},
+        {"Content-Length: 5\r\n\r\n", ""},
+        {"a: 1\r\nTransfer-Encoding: chunked\r\nHOST: x\r\nCookie: y\r\nb: 2\r\n\r\n", "a=1;b=2;"},
+        {"authorization: x\r\nX-Forwarded-Host: x\r\nX-Forwarded-Port: 1\r\n\r\n", ""},
+        {"Sec-WebSocket-Key: x\r\nTE: x\r\nTrailer: x\r\nif-match: x\r\nProxy-X: y\r\n\r\n", ""},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t split = 0; split <= strlen(cases[i][0]); split++)
+            CHECK_STR(kept(cases[i][0], split), cases[i][1]);
+    }
+}
+
+TEST(trailers_go_behind_the_last_chunk_whatever_room_there_is)
+{
+    static struct http_head_buf buf;
+    static const struct http_env env = {.spare_get = spare, .head_put = give_back};
+    static const uint8_t fields[] = "\1\0\1\0a1\4\0\1\0hostx\2\0\0\0bc";
+    static const char *const want = "2\r\nhi\r\n0\r\na: 1\r\nbc: \r\n\r\n";
+    for (size_t room = 1; room < 40; room++) {
+        struct fake_stream f;
+        struct http_body_out o = {.spill = NULL};
+        char all[100] = "";
+        fake_stream_init(&f, room);
+        heads_left = NULL;
+        memcpy(buf.bytes, fields, sizeof(fields) - 1);
+        buf.len = sizeof(fields) - 1;
+        http_body_out_init(&o, HTTP_BODY_CHUNKED, 0);
+        struct slice body = SLICE_LIT("hi");
+        bool is_ended = false;
+        for (unsigned i = 0; i < 60; i++) {
+            body = slice_skip(body, body.len > 0 ? http_body_out_write(&o, &f.stream, body) : 0);
+            if (body.len == 0 && !is_ended) {
+                is_ended = true;
+                http_body_out_end_with(&o, &f.stream, &env, &buf);
+            }
+            struct slice v = fake_stream_written(&f);
+            strncat(all, (const char *)v.ptr, v.len);
+            fake_stream_take(&f, v.len);
+            http_body_out_flush(&o, &f.stream, &env);
+        }
+        CHECK_STR(all, want);
+        CHECK(heads_left == &buf && o.spill == NULL);
+        fake_stream_done(&f);
     }
 }
 
@@ -200,5 +301,7 @@ TEST(a_body_moves_whole_through_windows_of_any_size)
 
 UNIT_MAIN("http/body", T(chunks_are_read_the_same_however_they_are_cut),
           T(every_bad_chunk_is_refused_by_its_name_however_it_is_cut),
+          T(trailers_are_kept_but_those_that_must_not_be_any),
+          T(trailers_go_behind_the_last_chunk_whatever_room_there_is),
           T(chunk_lines_and_trailers_are_bounded), T(a_body_that_ends_too_early_is_cut),
           T(a_body_moves_whole_through_windows_of_any_size))
