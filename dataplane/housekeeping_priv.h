@@ -50,6 +50,11 @@
 #define VRRP_FIFO_NAME "vrrp.fifo"
 #define VRRP_READS_PER_POLL 8u
 
+/* How long keepalived may have let go of the FIFO: reading its configuration again takes it tens of
+ * milliseconds on an idle machine. One that was killed is started again sooner than that, and says
+ * BACKUP first. */
+#define VRRP_SILENCE_MS_MAX 3000u
+
 /* How long a change of VRRP waits at most: a part of what the other box took to notice. */
 #define VRRP_LISTEN_MS 10
 
@@ -57,8 +62,9 @@
 struct vrrp_ear {
     struct masters *masters; /* NULL: nobody is listened to */
     int fd;
-    bool has_speaker; /* somebody has opened the other end */
-    size_t n_bytes;   /* of a line that is not whole yet */
+    bool has_speaker;   /* somebody has opened the other end */
+    uint64_t silent_ms; /* since when nobody has; 0: somebody has */
+    size_t n_bytes;     /* of a line that is not whole yet */
     char bytes[512];
 };
 

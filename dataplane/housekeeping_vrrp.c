@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What keepalived tells of its virtual routers: lines in a FIFO of the run directory (its
- * vrrp_notify_fifo), `INSTANCE "v4-51" MASTER 100`. When keepalived is gone nobody says that this
- * box is a master, so it is none. Thread: housekeeping's.
+ * vrrp_notify_fifo), `INSTANCE "v4-51" MASTER 100`. One that ends in good order says STOP; one that
+ * is gone without a word for VRRP_SILENCE_MS_MAX says nothing, so this box is no master. Thread:
+ * housekeeping's.
  */
 #include "housekeeping_priv.h"
 
@@ -69,13 +70,18 @@ static void take_lines(struct vrrp_ear *ear, struct housekeeping *h)
         ear->n_bytes = 0; /* no line of keepalived's */
 }
 
-/* The last writer has closed it. */
+/* Nobody has the other end open. keepalived lets go of it for a moment when it reads its
+ * configuration again, and does not repeat what it told before. */
 static void on_silence(struct housekeeping *h)
 {
-    if (!h->vrrp.has_speaker)
+    struct vrrp_ear *ear = &h->vrrp;
+    if (!ear->has_speaker)
         return;
-    h->vrrp.has_speaker = false;
-    h->vrrp.n_bytes = 0;
+    if (ear->silent_ms == 0)
+        ear->silent_ms = housekeeping_now_ms();
+    if (housekeeping_now_ms() - ear->silent_ms < VRRP_SILENCE_MS_MAX)
+        return;
+    *ear = (struct vrrp_ear){.masters = ear->masters, .fd = ear->fd};
     for (unsigned router = 1; router < 256; router++) {
         set(h, (uint8_t)router, true, false);
         set(h, (uint8_t)router, false, false);
@@ -89,8 +95,11 @@ void housekeeping_vrrp_listen(struct housekeeping *h)
         return;
     for (unsigned i = 0; i < VRRP_READS_PER_POLL; i++) {
         ssize_t n = read(ear->fd, ear->bytes + ear->n_bytes, sizeof(ear->bytes) - ear->n_bytes);
+        if (n < 0 && errno != EAGAIN)
+            return;
         if (n < 0) {
-            ear->has_speaker |= errno == EAGAIN;
+            ear->has_speaker = true;
+            ear->silent_ms = 0;
             return;
         }
         if (n == 0) {
@@ -98,6 +107,7 @@ void housekeeping_vrrp_listen(struct housekeeping *h)
             return;
         }
         ear->has_speaker = true;
+        ear->silent_ms = 0;
         ear->n_bytes += (size_t)n;
         take_lines(ear, h);
     }

@@ -82,14 +82,21 @@ static bool is_probed(const struct net *n, uint32_t i)
     return n->probe == NET_PROBE_ALL || (n->probe == NET_PROBE_OWN && !is_vip);
 }
 
-/* A VIP that another box has, by VRRP? */
+/* A VIP of a virtual router, so that VRRP alone decides who has it? */
+static bool is_routers(const struct net *n, uint32_t i)
+{
+    return !is_own(n->now, i) && n->now->local.entries[i].is_vip &&
+           n->now->ifaces[n->now->local.entries[i].interface].virtual_router != 0;
+}
+
+/* One that another box has? */
 static bool is_standby(const struct net *n, uint32_t i)
 {
-    if (is_own(n->now, i) || !n->now->local.entries[i].is_vip)
+    if (!is_routers(n, i))
         return false;
     const struct net_address *a = &n->now->local.entries[i];
     uint8_t router = n->now->ifaces[a->interface].virtual_router;
-    return router != 0 && !masters_has(n->core->masters, router, ip_addr_is_v4(&a->addr));
+    return !masters_has(n->core->masters, router, ip_addr_is_v4(&a->addr));
 }
 
 static void stand_by(struct net *n, uint32_t i)
@@ -311,7 +318,8 @@ bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip
     stat_inc(n->core, STAT_net_address_conflicts);
     if (state == ADDRESS_TENTATIVE)
         enter(n, i, ADDRESS_CONFLICT, NET_CONFLICT_US);
-    else if (state == ADDRESS_USED && may_answer && iface_at(n->now, i)->index == f->iface->index)
+    else if (state == ADDRESS_USED && may_answer && iface_at(n->now, i)->index == f->iface->index &&
+             !is_routers(n, i))
         defend(n, i);
     return true;
 }

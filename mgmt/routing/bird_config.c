@@ -62,9 +62,9 @@ static void write_filter(const struct bird_view *v, const struct bird_peer *p, F
 static void write_peer(const struct bird_view *v, const struct bird_peer *p, FILE *to)
 {
     char text[IP_ADDR_TEXT_MAX];
-    ASSERT(ip_addr_is_v4(&p->address) == ip_addr_is_v4(&p->local));
-    fprintf(to, "protocol bgp '" BIRD_PEER_PREFIX "%s' {\n", p->name);
-    fprintf(to, "    local %s as %u;\n", ip_addr_format(&p->local, text), p->local_asn);
+    ASSERT(p->link != NULL || ip_addr_is_v4(&p->address) == ip_addr_is_v4(&p->local));
+    fprintf(to, "protocol bgp '" BIRD_PEER_PREFIX "%s' {\n    local %s as %u;\n", p->name,
+            p->link != NULL ? "" : ip_addr_format(&p->local, text), p->local_asn);
     fprintf(to, "    neighbor %s as %u;\n", ip_addr_format(&p->address, text), p->peer_asn);
     if (p->link != NULL) {
         fprintf(to, "    interface \"%s\";\n", p->link);
@@ -93,7 +93,7 @@ void bird_config_write(const struct bird_view *v, FILE *to)
 {
     char text[IP_ADDR_TEXT_MAX];
     fputs(head, to);
-    fprintf(to, "router id %s;\n", ip_addr_format(&v->router_id, text));
+    fprintf(to, BIRD_ROUTER_ID_FORMAT, ip_addr_format(&v->router_id, text));
     fputs("protocol device {\n    scan time 1;\n}\nprotocol bfd {\n}\n", to);
     write_vips(v, true, to);
     write_vips(v, false, to);

@@ -18,6 +18,9 @@
 /* BIRD takes names of 63 letters. */
 #define BIRD_PEER_NAME_MAX 58u
 
+/* The line of BIRD's own id. */
+#define BIRD_ROUTER_ID_FORMAT "router id %s;\n"
+
 /* How long BIRD waits after an error of a session, at most: its own 300 s would keep VIPs from a
  * router that was away for a moment. */
 #define BIRD_ERROR_WAIT_S_MAX 10u
@@ -25,8 +28,8 @@
 struct bird_peer {
     const char *name;
     struct ip_addr address;
-    struct ip_addr local;
-    const char *link; /* of the kernel's, with a link-local address; NULL: none */
+    struct ip_addr local; /* without `link` */
+    const char *link;     /* of the kernel's, with a link-local address; NULL: none */
     uint32_t peer_asn;
     uint32_t local_asn;
     const char *password; /* NULL: none */

@@ -26,7 +26,9 @@ void keepalived_config_write(const struct keepalived_router *routers, uint32_t n
                              FILE *to)
 {
     fputs(head, to);
-    fprintf(to, "global_defs {\n    router_id sluice\n    vrrp_notify_fifo %s\n}\n", fifo);
+    /* The TAPs come and go with the dataplane. */
+    fprintf(to, "global_defs {\n    router_id sluice\n    dynamic_interfaces allow_if_changes\n");
+    fprintf(to, "    vrrp_notify_fifo %s\n}\n", fifo);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = 0; k < routers[i].n_addresses; k++) {
             write_instance(&routers[i], &routers[i].addresses[k], to);

@@ -1,52 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See routing.h: what starts a look, the file, and statuses. */
-#include "routing/routing.h"
+#include "routing/routing_priv.h"
 
 #include "base/container.h"
-#include "loop/loop.h"
 #include "model/types.h"
-#include "routing/bird_client.h"
-#include "routing/config_file.h"
-#include "routing/routing_view.h"
 #include "store/resource.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define INFO_BYTES 80u
-
-/* What BIRD said of a session. */
-struct session {
-    char name[BIRD_PEER_NAME_MAX + 1];
-    char info[INFO_BYTES];
-};
-
-struct routing {
-    struct loop *loop;
-    struct store *store;
-    struct store_listener listener;
-    struct loop_task task;
-    struct wheel_timer timer;
-    struct bird_client *bird; /* NULL: nobody is to be configured */
-    struct config_file bird_file;
-    struct config_file keepalived_file;
-    char *keepalived_pid; /* the file with its number */
-    char *fifo;
-    bool is_offered; /* BIRD has taken the text, or said what is wrong with it */
-    bool is_refused;
-    bool is_there; /* BIRD answered the last time */
-    unsigned n_sessions;
-    struct session sessions[ROUTING_PEERS_MAX];
-    unsigned n_heard; /* in the conversation under way */
-    struct session heard[ROUTING_PEERS_MAX];
-    struct routing_view view;
-};
-
-static void complain(const char *what, const char *why)
+void routing_complain(const char *what, const char *why)
 {
     fprintf(stderr, "sluice-mgmtd: routing: %s: %s\n", what, why);
 }
@@ -69,165 +34,6 @@ static char *text_of_view(const struct bird_view *v)
     return NULL;
 }
 
-/* ---- statuses ---- */
-
-static const struct session *session_of(const struct routing *r, const char *name)
-{
-    for (unsigned i = 0; i < r->n_sessions; i++) {
-        if (strcmp(r->sessions[i].name, name) == 0) {
-            return &r->sessions[i];
-        }
-    }
-    return NULL;
-}
-
-struct said {
-    const char *status;
-    const char *reason;
-    const char *message;
-};
-
-static struct said accepted(const struct routing *r, const struct routing_peer *p)
-{
-    if (r->bird == NULL) {
-        return (struct said){"False", "NoDaemon", "sluice-mgmtd was started without --bird-config"};
-    }
-    if (p->reason != NULL) {
-        return (struct said){"False", p->reason, p->message};
-    }
-    return (struct said){"True", "Accepted", "it is in BIRD's configuration"};
-}
-
-static struct said established(const struct routing *r, const struct routing_peer *p)
-{
-    const struct session *s = session_of(r, p->name);
-    if (r->bird == NULL || p->reason != NULL) {
-        return (struct said){"False", "NotAccepted", "it is not configured"};
-    }
-    if (!r->is_there) {
-        return (struct said){"Unknown", "NoDaemon", "BIRD does not answer"};
-    }
-    if (r->is_refused) {
-        return (struct said){"Unknown", "Refused", "BIRD refuses the configuration; see the log"};
-    }
-    if (s == NULL) {
-        return (struct said){"Unknown", "Pending", "BIRD has not said anything of it yet"};
-    }
-    bool is_up = strncmp(s->info, "Established", strlen("Established")) == 0;
-    return is_up ? (struct said){"True", "Established", "routes are exchanged"}
-                 : (struct said){"False", "NotEstablished", s->info};
-}
-
-/* The condition as it is to be; its time stays while its status does. */
-static json_t *condition(const json_t *old, const char *type, struct said said, int64_t generation,
-                         const char *now)
-{
-    size_t i;
-    const json_t *c;
-    const char *since = now;
-    json_array_foreach(old, i, c)
-    {
-        const char *old_type = json_string_value(json_object_get(c, "type"));
-        const char *old_status = json_string_value(json_object_get(c, "status"));
-        const char *old_time = json_string_value(json_object_get(c, "lastTransitionTime"));
-        if (old_type != NULL && old_status != NULL && old_time != NULL &&
-            strcmp(old_type, type) == 0 && strcmp(old_status, said.status) == 0) {
-            since = old_time;
-        }
-    }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "type", type, "status", said.status,
-                     "reason", said.reason, "message", said.message, "observedGeneration",
-                     (json_int_t)generation, "lastTransitionTime", since);
-}
-
-/* A transaction, begun when there is something to write. */
-struct write {
-    struct store *store;
-    struct store_txn *txn;
-    char now[32];
-};
-
-/* Puts the status if it is another; takes `conditions`. */
-static int put_status(struct write *w, const char *resource, const char *name, json_t *conditions)
-{
-    const json_t *object = store_get(w->store, resource, NULL, name);
-    json_t *status = json_pack("{s:o}", "conditions", conditions);
-    int result = status == NULL ? -ENOMEM : 0;
-    if (result == 0 && object != NULL && !json_equal(json_object_get(object, "status"), status)) {
-        result = w->txn != NULL ? 0 : store_begin(w->store, &w->txn);
-        if (result == 0) {
-            result = store_put_status(w->txn, resource, NULL, name, status);
-        }
-    }
-    json_decref(status);
-    return result;
-}
-
-/* The conditions that the object has. */
-static const json_t *conditions_of(const struct write *w, const char *resource, const char *name)
-{
-    const json_t *object = store_get(w->store, resource, NULL, name);
-    return json_object_get(json_object_get(object, "status"), "conditions");
-}
-
-static int put_peers(const struct routing *r, struct write *w)
-{
-    char resource[RESOURCE_NAME_BYTES_MAX];
-    int result = 0;
-    resource_name(model_type(MODEL_BGP_PEER), resource);
-    for (uint32_t i = 0; i < r->view.n_all && result == 0; i++) {
-        const struct routing_peer *p = &r->view.all[i];
-        const json_t *old = conditions_of(w, resource, p->name);
-        json_t *all =
-            json_pack("[o, o]", condition(old, "Accepted", accepted(r, p), p->generation, w->now),
-                      condition(old, "Established", established(r, p), p->generation, w->now));
-        result = put_status(w, resource, p->name, all);
-    }
-    return result;
-}
-
-static int put_routers(const struct routing *r, struct write *w)
-{
-    char resource[RESOURCE_NAME_BYTES_MAX];
-    int result = 0;
-    resource_name(model_type(MODEL_VIRTUAL_ROUTER), resource);
-    for (uint32_t i = 0; i < r->view.n_all_routers && result == 0; i++) {
-        const struct routing_router *v = &r->view.all_routers[i];
-        struct said said = {"True", "Accepted", "it is in keepalived's configuration"};
-        if (r->keepalived_file.path == NULL) {
-            said = (struct said){"False", "NoDaemon",
-                                 "sluice-mgmtd was started without --keepalived-config"};
-        } else if (v->reason != NULL) {
-            said = (struct said){"False", v->reason, v->message};
-        }
-        const json_t *old = conditions_of(w, resource, v->name);
-        json_t *all = json_pack("[o]", condition(old, "Accepted", said, v->generation, w->now));
-        result = put_status(w, resource, v->name, all);
-    }
-    return result;
-}
-
-static void write_statuses(struct routing *r)
-{
-    struct write w = {.store = r->store};
-    time_t seconds = time(NULL);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(w.now, sizeof(w.now), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    int result = put_peers(r, &w);
-    if (result == 0) {
-        result = put_routers(r, &w);
-    }
-    if (w.txn != NULL && result == 0) {
-        result = store_commit(w.txn);
-    } else if (w.txn != NULL) {
-        store_rollback(w.txn);
-    }
-    if (result != 0) {
-        complain("statuses could not be written", strerror(-result));
-    }
-}
-
 /* ---- BIRD ---- */
 
 static void on_configured(void *owner, bool is_good, const char *text)
@@ -235,7 +41,7 @@ static void on_configured(void *owner, bool is_good, const char *text)
     struct routing *r = owner;
     r->is_offered = true;
     if (!is_good) {
-        complain("BIRD refuses the configuration", text);
+        routing_complain("BIRD refuses the configuration", text);
     }
     r->is_refused = !is_good;
 }
@@ -265,7 +71,7 @@ static void on_end(void *owner, bool is_whole)
         r->is_offered = false; /* one that comes back has read the file, but it may be another */
     }
     routing_view_read(&r->view, r->store, r->bird_file.text); /* what is borrowed may have gone */
-    write_statuses(r);
+    routing_write_statuses(r);
 }
 
 static void ask(struct routing *r)
@@ -282,7 +88,7 @@ static void look_at_bird(struct routing *r)
     bool is_changed = false;
     int error = config_file_put(&r->bird_file, text_of_view(&r->view.bird), &is_changed);
     if (error != 0) {
-        complain(r->bird_file.path, strerror(-error));
+        routing_complain(r->bird_file.path, strerror(-error));
     }
     if (is_changed) {
         r->is_offered = false;
@@ -316,7 +122,7 @@ static void look_at_keepalived(struct routing *r)
     }
     int error = config_file_put(&r->keepalived_file, text, &is_changed);
     if (error != 0) {
-        complain(r->keepalived_file.path, strerror(-error));
+        routing_complain(r->keepalived_file.path, strerror(-error));
     }
     if (is_changed) {
         tell_keepalived(r);
@@ -326,7 +132,7 @@ static void look_at_keepalived(struct routing *r)
 static void look(struct routing *r)
 {
     routing_view_read(&r->view, r->store, r->bird_file.text);
-    write_statuses(r);
+    routing_write_statuses(r);
     if (r->bird != NULL) {
         look_at_bird(r);
     }

@@ -139,6 +139,22 @@ def a_change_of_the_gateway_withdraws_nothing(l):
 
 
 @suite.test("#7")
+def another_interface_ends_no_session(l):
+    """BIRD's id is an interface's address, and the first by name is another one now."""
+    api = l.appliance.api
+    since = l.box.ask("show", "protocols", "peer-router4").split()[-2]
+    before = open(l.bird_config).readlines()
+    api.put(routing.sluice("Interface", "a-first", port="p1", vlan=9, addresses=["198.18.9.1/24"]))
+    api.put(peer("after", "198.18.9.77"))  # as soon as this is taken up, the interface has been, too
+    wait_condition(l, "after", "Accepted", ("True", "Accepted"))
+    suite.eventually(lambda: "198.18.9.77" in open(l.bird_config).read(), "it is in the file", 5)
+    api.delete("BgpPeer", "after")
+    assert l.box.ask("show", "protocols", "peer-router4").split()[-2] == since
+    assert open(l.bird_config).readlines() == before
+    api.delete("Interface", "a-first")
+
+
+@suite.test("#7")
 def peers_that_cannot_be_say_why(l):
     api = l.appliance.api
     api.put(peer("far", "192.0.2.77"))

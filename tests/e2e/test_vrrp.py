@@ -91,6 +91,11 @@ def wait_who(l, who, vip, limit_s=10):
     return time.monotonic() - began
 
 
+def adverts_of(l, family):
+    """The box's advertisements that the client's link has seen."""
+    return l.capture.fields(f"{family} && vrrp.prio == 150", "frame.number")
+
+
 def answers(l, vip):
     where = f"[{vip}]" if ":" in vip else vip
     done = l["client"].run("curl", "-s", "-m", "0.3", "-H", f"Host: {HOST}", f"http://{where}/")
@@ -124,10 +129,15 @@ def the_other_of_the_pair_takes_over_when_the_dataplane_dies_and_gives_back(l):
     l.appliance.dataplane.kill()
     for vip in (VIP4, VIP6):
         print(f"  {vip} answered by the pair {wait_who(l, 'pair', vip):.3f} s later (dead after 0.38 s of silence)")
+    l.keepalived.kill()  # it goes and comes with the dataplane (docs/ian.md)
     l.appliance.start_dataplane()
+    l.keepalived = routing.Keepalived(l, "keepalived-box", "control", path=l.keepalived_config, pid=l.keepalived_pid)
     for vip in (VIP4, VIP6):
         print(f"  {vip} back {wait_who(l, 'backend-1', vip, 20):.3f} s after the dataplane was ready")
     suite.eventually(lambda: masters(l) == 2, "it is master of both", 5)
+    for family in ("ip", "ipv6"):  # on the new TAP, too
+        before = len(adverts_of(l, family))
+        suite.eventually(lambda: len(adverts_of(l, family)) > before + 3, f"it goes on to say so ({family})", 10)
 
 
 @suite.test("#7")
@@ -139,6 +149,18 @@ def the_pair_takes_over_when_only_keepalived_dies(l):
     l.keepalived = routing.Keepalived(l, "keepalived-box", "control", path=l.keepalived_config, pid=l.keepalived_pid)
     for vip in (VIP4, VIP6):
         wait_who(l, "backend-1", vip)
+
+
+@suite.test("#7")
+def a_change_that_makes_no_other_master_takes_no_vip_away(l):
+    router(l, priority=140)
+    router(l, priority=150)
+    changes = l.appliance.counters()["core_vrrp_changes"]
+    suite.eventually(lambda: "priority 150" in open(l.keepalived_config).read(), "it is configured", 5)
+    for _ in range(10):
+        for vip in (VIP4, VIP6):
+            assert answers(l, vip) == "backend-1", vip
+    assert masters(l) == 2 and l.appliance.counters()["core_vrrp_changes"] == changes
 
 
 @suite.test("#7")

@@ -115,7 +115,15 @@ class Keepalived(process.Process):
         super().__init__(name, l[where].argv("keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
                                              "--use-file", path, "--pid", pid, "--vrrp_pid", f"{pid}.vrrp"),
                          os.path.join(l.logs, f"{name}.log"))
+        self.child = f"{pid}.vrrp"
         l.undo.add(name, self.end)
+
+    def kill(self):
+        """With the process that speaks VRRP, which ends when its parent is gone."""
+        with open(self.child) as f:
+            child = f.read().strip()
+        super().kill()
+        suite.eventually(lambda: not os.path.exists(f"/proc/{child}"), f"{self.name}: its child ends", READY_S)
 
 
 class Capture:

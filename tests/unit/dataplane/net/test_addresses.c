@@ -534,6 +534,20 @@ TEST(a_standby_believes_the_master_and_does_not_defend)
     net_down(f);
 }
 
+TEST(a_master_does_not_fight_for_a_vip)
+{
+    struct net_fixture *f = up_standby("192.0.2.80");
+    masters_set(&masters, 51, true, true);
+    net_wait_ms(f, NET_ANNOUNCE_INTERVAL_US / 1000 + 100);
+    net_forget_sent(f);
+    struct packet p = packet_eth(MAC_ALL, MAC_PEER);
+    packet_arp(&p, 1, MAC_PEER, "192.0.2.80", "192.0.2.80");
+    net_receive(f, &p, 0);
+    CHECK_EQ(f->n_sent, 0);
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 1);
+    net_down(f);
+}
+
 TEST(own_addresses_are_kept_whoever_is_master)
 {
     struct net_fixture *f = up_standby("192.0.2.80");
@@ -571,5 +585,5 @@ UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(the_address_of_an_interface_in_use_is_defended),
           T(a_vip_of_a_virtual_router_is_the_masters_alone),
           T(a_standby_believes_the_master_and_does_not_defend),
-          T(own_addresses_are_kept_whoever_is_master),
+          T(a_master_does_not_fight_for_a_vip), T(own_addresses_are_kept_whoever_is_master),
           T(a_vip_that_leaves_its_virtual_router_is_asked_for))
