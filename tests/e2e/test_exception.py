@@ -16,7 +16,7 @@ VLAN_BOX4, VLAN_ROUTER4 = "198.18.7.1", "198.18.7.254"
 COMMON = """
 log stderr all;
 protocol device { scan time 1; }
-protocol bfd { interface "*" { min rx interval 100 ms; min tx interval 100 ms; multiplier 3; }; }
+protocol bfd { interface "*" { min rx interval 200 ms; min tx interval 200 ms; multiplier 5; }; }
 """
 BOX = f"""
 router id {BOX4};
@@ -150,7 +150,7 @@ def when_the_dataplane_dies_bfd_tells_the_router_and_when_it_is_back_so_are_the_
     began = time.monotonic()
     l.appliance.dataplane.kill()
     suite.eventually(lambda: not l.router.has_route(f"{VIP4}/32"), "the VIP is withdrawn", 5)
-    print(f"  withdrawn {time.monotonic() - began:.3f} s after the dataplane was killed (BFD, 3 times 100 ms)")
+    print(f"  withdrawn {time.monotonic() - began:.3f} s after the dataplane was killed (BFD, 5 times 200 ms)")
     l.appliance.start_dataplane()
     suite.eventually(lambda: l.router.has_route(f"{VIP4}/32"), "the VIP is back", 30)
     suite.eventually(lambda: routing.far_answer(l, HOST, VIP4) == "backend-1", "the far client is answered", 10)
