@@ -30,6 +30,7 @@ def prepare(l):
     l.captures = [routing.Capture(l, f"capture-{m}", "switch", f"to-{m}") for m in MEMBERS]
     l.group = l.start("lacp", "switch", "python3", os.path.join(labs.TOP, "tests", "lab", "lacp.py"), "lag",
                       *(f"to-{m}" for m in MEMBERS))
+    l.appliance.options += ["--mem", "128", "--conns", "2048"]
     l.appliance.port_kinds["p0"] = "driver=bond,members=" + ":".join(MEMBERS)
     objects.bring_up(l, "appliance.yaml")
     objects.serve_one(l, NS, HOST, VIP)
