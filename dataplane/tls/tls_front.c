@@ -155,10 +155,11 @@ static int seal(const struct tls_context *context, const struct keys_ticket *key
     return done ? 1 : -1;
 }
 
-/* 1: as it is; 2: and the client gets a new one, for the key is no more the first. */
+/* 1: as it is; 2: and the client gets a new one, for the key is no more the first, or because it
+ * uses each only once (1.3: RFC 8446, appendix C.4). */
 static int unseal(const struct tls_context *context, const struct keys_ticket *keys, unsigned n,
                   const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                  EVP_MAC_CTX *mac)
+                  EVP_MAC_CTX *mac, bool is_for_once)
 {
     for (unsigned i = 0; i < n; i++) {
         const struct keys_ticket *key = &keys[i];
@@ -167,7 +168,7 @@ static int unseal(const struct tls_context *context, const struct keys_ticket *k
         bool done =
             EVP_DecryptInit_ex2(cipher, context->ticket_cipher, key->cipher, iv, NULL) == 1 &&
             set_mac(mac, key);
-        return !done ? -1 : i == 0 ? 1 : 2;
+        return !done ? -1 : i == 0 && !is_for_once ? 1 : 2;
     }
     return 0; /* not ours: a full handshake */
 }
@@ -182,7 +183,8 @@ int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
     if (is_sealing && n > 0)
         result = seal(t->context, &keys[0], name, iv, cipher, mac);
     else if (!is_sealing)
-        result = unseal(t->context, keys, n, name, iv, cipher, mac);
+        result =
+            unseal(t->context, keys, n, name, iv, cipher, mac, SSL_version(ssl) >= TLS1_3_VERSION);
     OPENSSL_cleanse(keys, sizeof(keys));
     return result;
 }

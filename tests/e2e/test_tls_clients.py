@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS libraries that are not OpenSSL's as clients, and a scanner that looks for what should not be there."""
+"""TLS libraries that are not OpenSSL's as clients, and scanners that look for what should not be there."""
+import json
 import os
 import re
+import ssl
 import subprocess
+import sys
 import xml.etree.ElementTree as xml
 
 import backend
@@ -10,6 +13,9 @@ import certs
 import lab as labs
 import objects
 import suite
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
+import build  # noqa: E402 (its folder is known only now)
 
 NS, HOST = "clients", "tls.example.com"
 
@@ -90,6 +96,55 @@ def nss_gets_an_answer_by_either_version(l):
         done = l["client"].run("tstclnt", "-d", nss_database(l), "-h", l.vip, "-p", "443", "-a", HOST, "-V", versions,
                                "-A", asked, timeout=20)
         assert "HTTP/1.1 204" in done.stdout, (versions, done.stdout, done.stderr)
+
+
+def rustls(l, version, alpn="-", count=1, host=HOST, ca=None):
+    """What it says of each request."""
+    der = l.authority.path("ca.der")
+    with open(der, "wb") as f:
+        f.write(ssl.PEM_cert_to_DER_cert(ca or l.authority.text()))
+    done = l["client"].run(build.build("rustls"), l.vip, "443", host, der, version, alpn, str(count), timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@suite.test("S20")
+def rustls_gets_an_answer_by_either_version_and_resumes_its_session(l):
+    for version, name in (("1.3", "TLSv1_3"), ("1.2", "TLSv1_2")):
+        before = l.appliance.counters()
+        said = rustls(l, version, "http/1.1", count=3)
+        seen = [(s.get("status"), s.get("version"), s.get("alpn")) for s in said]
+        assert seen == [("204", name, "http/1.1")] * 3, said
+        after = l.appliance.counters()
+        grown = {end: after[f"proxy_tls_{end}"] - before[f"proxy_tls_{end}"] for end in ("full", "resumed")}
+        assert grown == {"full": 1, "resumed": 2}, (version, grown)
+
+
+@suite.test("S20")
+def rustls_and_we_refuse_each_other_for_a_reason(l):
+    stranger = certs.Authority(l.dir, "stranger").text()
+    before = l.appliance.counters()
+    assert "UnknownIssuer" in rustls(l, "1.3", ca=stranger)[0]["fault"]
+    assert "NotValidForName" in rustls(l, "1.3", host="other.example.com")[0]["fault"]
+    assert "NoApplicationProtocol" in rustls(l, "1.3", "spdy")[0]["fault"]
+    after = l.appliance.counters()
+    assert after["proxy_tls_peer_alert"] - before["proxy_tls_peer_alert"] == 2
+    assert after["proxy_tls_no_common"] - before["proxy_tls_no_common"] == 1
+
+
+@suite.test("S20")
+def an_attack_with_a_name_finds_nothing(l):
+    report = os.path.join(l.dir, "testssl.json")
+    done = l["client"].run("testssl", "--quiet", "--warnings", "off", "--nodns", "none", "--ip", l.vip, "-p", "-U",
+                           "--jsonfile", report, f"{HOST}:443", timeout=400)
+    with open(report, encoding="utf-8") as f:
+        found = {x["id"]: x for x in json.load(f)}
+    wanted = {"SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "heartbleed", "CCS", "ticketbleed", "ROBOT",
+              "secure_renego", "secure_client_renego", "CRIME_TLS", "BREACH", "POODLE_SSL", "SWEET32", "FREAK", "DROWN",
+              "LOGJAM", "BEAST", "LUCKY13", "RC4"}
+    assert wanted <= set(found), (wanted - set(found), done.stdout, done.stderr)
+    bad = {name: x["finding"] for name, x in found.items() if x["severity"] not in ("OK", "INFO")}
+    assert not bad, bad
 
 
 @suite.test("S20")

@@ -80,6 +80,13 @@ def grpc():
     return go_build("grpc", program=go_of_suite())
 
 
+def rustls():
+    """A client of TLS: the program's path. Compiled once: nothing but its folder decides what it is."""
+    folder = os.path.join(HERE, "rustls")
+    run(["cargo", "build", "--release", "--locked", "--target-dir", os.path.join(OUT, "cargo")], cwd=folder)
+    return os.path.join(OUT, "cargo", "release", "rustls-peer")
+
+
 def put_whole(folder, fill):
     """Makes the folder by `fill(its path)`; it is there whole or not at all."""
     fresh = f"{folder}.{os.getpid()}"
@@ -134,4 +141,4 @@ def suite_files():
 def build(name):
     os.makedirs(OUT, exist_ok=True)
     return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
-            "grpc": grpc, "crowd": crowd}[name]()
+            "grpc": grpc, "rustls": rustls, "crowd": crowd}[name]()
