@@ -342,6 +342,13 @@ static void check_handshakes(struct sim *s)
     uint64_t wanted[STAT_COUNT] = {0};
     for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
         wanted[counters[s->plan.tls.visits[i].kind]]++;
+    /* Who refuses while more is on its way to him resets, and may be gone before he is heard. */
+    uint64_t unheard =
+        wanted[STAT_proxy_tls_peer_alert] - sim_box_stat(&s->box, STAT_proxy_tls_peer_alert);
+    if (unheard <= wanted[STAT_proxy_tls_peer_alert]) {
+        wanted[STAT_proxy_tls_peer_alert] -= unheard;
+        wanted[STAT_proxy_tls_lost] += unheard;
+    }
     wanted[STAT_proxy_tls_full] = s->tls.counts.full;
     wanted[STAT_proxy_tls_resumed] = s->tls.counts.resumed;
     for (unsigned id = STAT_proxy_tls_full; id <= STAT_proxy_tls_lost; id++) {
