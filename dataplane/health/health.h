@@ -41,9 +41,9 @@ struct tls_trust;
  * client that leaves in good order. Beyond: it is reset. */
 #define HEALTH_BODY_BYTES_MAX 16384u
 /* Memory of nghttp2 for a check by HTTP/2, whoever answers. Reason: it takes 16 KiB for the frame
- * that it writes and 8 KiB for its tables; the rest is for the fields of the answer. Beyond: the
- * answer is too much. */
-#define HEALTH_H2_BYTES_MAX 40960u
+ * that it writes and 12 KiB for its tables; the rest is for the fields of the answer, which may
+ * have as much as by HTTP/1.1. Beyond: the answer is too much. */
+#define HEALTH_H2_BYTES_MAX 57344u
 /* Buffers for what is not read at once, of all checks by HTTP/2: none, for all is read at once. */
 #define HEALTH_H2_PIECES_MAX 1u
 

@@ -113,14 +113,14 @@ TEST(a_long_body_is_not_waited_for)
 TEST(an_answer_that_takes_too_much_memory_fails_and_touches_nothing_else)
 {
     begin(WELL);
-    w.peer = (struct h2_peer){.http_status = "200", .extra_bytes = 4000};
+    w.peer = (struct h2_peer){.http_status = "200", .extra_bytes = 16000};
     CHECK_EQ(world_first_end(), HEALTH_END_ok);
     CHECK_EQ(world_stat(STAT_h2_heap_refused), 0);
     world_end();
     begin(WELL);
     world_list(GROUP, 1, 2);
     w.hosts[2] = ILL; /* answers meanwhile as ever */
-    w.peer = (struct h2_peer){.http_status = "200", .extra_bytes = 15000};
+    w.peer = (struct h2_peer){.http_status = "200", .extra_bytes = 32000};
     world_run(3000);
     CHECK_EQ(world_stat(STAT_health_end_fault), 3);
     CHECK_EQ(world_stat(STAT_health_end_status), 3);
