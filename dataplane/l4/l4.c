@@ -83,9 +83,13 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
     f->view = view;
     f->reader = *reader;
     f->has_binds = false;
+    f->has_carried = false;
     for (uint32_t i = 0; i < view->n_binds && !f->has_binds; i++)
         f->has_binds =
             view->binds[i].kind == IMAGE_BIND_TCP || view->binds[i].kind == IMAGE_BIND_UDP;
+    for (uint32_t i = 0; f->has_binds && i < view->n_backends && !f->has_carried; i++)
+        f->has_carried = view->backends[i].forwarding == IMAGE_FORWARDING_IPIP ||
+                         view->backends[i].forwarding == IMAGE_FORWARDING_GUE;
 }
 
 uint32_t l4_flow_count(const struct l4_fwd *f)
@@ -224,6 +228,14 @@ unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
 
 /* ---- what net hands up ---- */
 
+/* May a segment in the middle of a connection begin a flow? Of one that another box had until now,
+ * if the client's address is kept. */
+static bool may_take_over(const struct l4_fwd *f, const struct l4_call *call, uint8_t tcp_flags)
+{
+    return f->has_carried && (tcp_flags & TCP_FLAG_RST) == 0 &&
+           !tcp_has_flow(f->tcp, &call->client);
+}
+
 /* The flow of a packet, begun if it may be. */
 static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t tcp_flags,
                                struct l4_flow **ret, enum l4_side_index *ret_side)
@@ -238,8 +250,8 @@ static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t t
         return L4_FORWARDED;
     *ret_side = L4_CLIENT;
     call->is_first = is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
-    bool may_open = f->view != NULL && (call->is_first || (tcp_flags & TCP_FLAG_RST) == 0);
-    return may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
+    bool may_open = call->is_first || may_take_over(f, call, tcp_flags);
+    return f->view != NULL && may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
 }
 
 static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src,

@@ -184,13 +184,14 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
         return L4_NOT_OURS; /* tcp accepts it, and the proxy says why it cannot be passed on */
     if (!call->is_first && !(has_target && is_carried(target.backend)))
         return L4_NOT_OURS;
+    bool has_endpoint = has_target && endpoint_of(f, target.backend, hash, NULL, &to);
+    if (!is_udp && !has_endpoint)
+        return L4_NOT_OURS; /* likewise: a client who waits for nobody had better know */
     if (!is_admitted(f, &client->remote))
         return L4_REFUSED;
     enum stat_id fault = STAT_l4_drop_no_route;
     if (has_target)
-        fault = endpoint_of(f, target.backend, hash, NULL, &to)
-                    ? begin(f, call, &target, &to, ret_flow)
-                    : STAT_l4_drop_no_endpoint;
+        fault = has_endpoint ? begin(f, call, &target, &to, ret_flow) : STAT_l4_drop_no_endpoint;
     if (fault == STAT_COUNT)
         return L4_FORWARDED;
     stat_inc(f->core, fault);

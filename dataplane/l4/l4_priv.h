@@ -92,8 +92,9 @@ struct l4_fwd {
     struct l4_config config;
     const struct image_view *view; /* NULL: none yet */
     struct route_reader reader;
-    bool has_binds;  /* of kind TCP or UDP */
-    uint32_t now_ms; /* the clock of this round, divided once; wraps around */
+    bool has_binds;   /* of kind TCP or UDP */
+    bool has_carried; /* backends whose packets go on within others */
+    uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
     struct pool flows;
     struct flow_table tables[2]; /* of TCP, of UDP: l4_table_of() */
     struct list_node opening;    /* flows that are not answered, the oldest first */

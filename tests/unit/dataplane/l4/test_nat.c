@@ -205,7 +205,12 @@ TEST(without_an_endpoint_nothing_is_sent_and_without_a_flow_a_segment_is_reset)
     box_give(b, &p);
     CHECK_EQ(b->n_seen, 0);
     CHECK_EQ(box_stat(b, STAT_l4_drop_no_endpoint), 1);
-    p = segment(CLIENT4, 4000, VIP4, PORT, ACK, "late");
+    p = segment(CLIENT4, 4000, VIP4, PORT, SYN, "");
+    box_give(b, &p);
+    REQUIRE(b->n_seen == 1); /* the proxy has it, and resets it when it is open */
+    CHECK_EQ(b->seen[0].tcp_flags, SYN | ACK);
+    box_forget(b);
+    p = segment(CLIENT4, 4001, VIP4, PORT, ACK, "late");
     box_give(b, &p);
     REQUIRE(b->n_seen == 1);
     CHECK((b->seen[0].tcp_flags & RST) != 0);
