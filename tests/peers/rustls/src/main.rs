@@ -48,15 +48,16 @@ fn ask(config: Arc<rustls::ClientConfig>, address: &str, host: &str) -> Result<S
 
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    let [address, port, host, ca, version, alpn, count] = &given[..] else {
-        return Err("usage: rustls-peer ADDRESS PORT HOST CA.der VERSION ALPN COUNT".into());
-    };
-    let config = config(ca, version, alpn)?;
-    for _ in 0..count.parse()? {
-        match ask(config.clone(), &format!("{address}:{port}"), host) {
-            Ok(line) => println!("{line}"),
-            Err(why) => println!("{{\"fault\": \"{}\"}}", why.to_string().replace('"', "'")),
+    if let [address, port, host, ca, version, alpn, count] = &given[..] {
+        let config = config(ca, version, alpn)?;
+        for _ in 0..count.parse()? {
+            match ask(config.clone(), &format!("{address}:{port}"), host) {
+                Ok(line) => println!("{line}"),
+                Err(why) => println!("{{\"fault\": \"{}\"}}", why.to_string().replace('"', "'")),
+            }
         }
+        Ok(())
+    } else {
+        Err("usage: rustls-peer ADDRESS PORT HOST CA.der VERSION ALPN COUNT".into())
     }
-    Ok(())
 }
