@@ -26,7 +26,7 @@ void l4_config_default(struct l4_config *config, uint32_t conns_max)
         .opens_per_s = 200000, /* what a core can open */
         .opens_per_src_s = 20000,
         .tcp_open_ms = 15 * 1000,
-        .tcp_idle_ms = 3600 * 1000, /* as a tunnel of the proxy */
+        .tcp_idle_ms = 7440 * 1000, /* RFC 5382, REQ-5: two hours and four minutes */
         .tcp_half_ms = 60 * 1000,
         .tcp_closed_ms = 60 * 1000, /* TIME_WAIT of Linux */
         .udp_single_ms = 10 * 1000,

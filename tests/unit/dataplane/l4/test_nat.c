@@ -97,6 +97,22 @@ TEST(a_connection_passes_and_is_forgotten_a_while_after_both_sides_ended_it)
     box_down(b);
 }
 
+TEST(a_silent_connection_is_kept_for_two_hours)
+{
+    struct box *b = box_up(7, one4);
+    struct packet p = segment(CLIENT4, 4000, VIP4, PORT, SYN, "");
+    box_give(b, &p);
+    p = answer_to(&b->seen[0], SYN | ACK, "");
+    box_give(b, &p);
+    for (unsigned i = 0; i < 62; i++)
+        box_wait_ms(b, 118 * 1000);
+    CHECK_EQ(box_stat(b, STAT_l4_flows_now), 1);
+    for (unsigned i = 0; i < 4; i++)
+        box_wait_ms(b, 60 * 1000);
+    CHECK_EQ(box_stat(b, STAT_l4_end_idle), 1);
+    box_down(b);
+}
+
 TEST(whoever_calls_again_between_the_same_ends_gets_a_new_flow)
 {
     struct box *b = box_up(7, one4);
@@ -351,6 +367,7 @@ TEST(new_flows_have_a_rate_and_each_source_has_one)
 UNIT_MAIN("l4/nat", T(a_datagram_goes_to_an_endpoint_and_its_answer_comes_back),
           T(client_and_endpoint_may_be_of_different_families),
           T(a_connection_passes_and_is_forgotten_a_while_after_both_sides_ended_it),
+          T(a_silent_connection_is_kept_for_two_hours),
           T(whoever_calls_again_between_the_same_ends_gets_a_new_flow),
           T(what_has_something_unusual_about_it_passes_too),
           T(every_box_sends_the_same_client_to_the_same_endpoint),
