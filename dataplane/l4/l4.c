@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 #include "l4/l4_priv.h"
-#include "net/cksum.h"
 #include "tcp/tcp.h"
 #include "tcp/wire.h"
 
@@ -51,6 +50,8 @@ struct l4_fwd *l4_new(const struct l4_around *around, const struct l4_config *co
     f->tcp = around->tcp;
     f->upstream = around->upstream;
     f->config = *config;
+    for (unsigned i = 0; i < port_count(core); i++)
+        f->has_lro |= port_info(core, i)->has_lro;
     list_init(&f->opening);
     core_pool(core, &f->flows, sizeof(struct l4_flow), config->flows_max, "forwarded flows");
     init_table(f, &f->tables[0]);

@@ -8,7 +8,6 @@
 #define TCP_FIN 0x01u
 #define TCP_SYN 0x02u
 #define TCP_RST 0x04u
-#define TCP_ACK 0x10u
 
 static flow_entry_t entry_of(const struct l4_flow *flow, enum l4_side_index side)
 {
@@ -43,12 +42,6 @@ static bool insert_side(struct l4_flow *flow, enum l4_side_index side)
     return flow_table_insert(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
 }
 
-/* Out of the pool; an entry of its last use does not lead to the next. */
-static void free_flow(struct l4_flow *flow)
-{
-    pool_put(&flow->fwd->flows, flow);
-}
-
 /* Tells the access log of its end, once: that is when both sides have ended it, and not when it is
  * forgotten. */
 static void tell(struct l4_flow *flow, enum stat_id why)
@@ -70,7 +63,7 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
     tell(flow, why);
     stat_inc(core, why);
     core->stats->counters[STAT_l4_flows_now]--;
-    free_flow(flow);
+    pool_put(&flow->fwd->flows, flow);
 }
 
 /* How long it is kept without a packet. */
@@ -188,12 +181,12 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     };
     set_deltas(flow);
     if (!insert_side(flow, L4_CLIENT)) {
-        free_flow(flow);
+        pool_put(&f->flows, flow);
         return NULL;
     }
     if (!l4_is_carried(flow) && !insert_side(flow, L4_SERVER)) {
         remove_side(flow, L4_CLIENT);
-        free_flow(flow);
+        pool_put(&f->flows, flow);
         return NULL;
     }
     list_push_back(&f->opening, &flow->opening);

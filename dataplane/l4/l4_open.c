@@ -174,7 +174,7 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
     bool is_udp = call->proto == IPPROTO_NUM_UDP;
     const struct flow_tuple *client = &call->client;
     uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
-    if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]))
+    if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]) || (!is_udp && f->has_lro))
         return L4_NOT_OURS;
     uint64_t hash = hash_of(call);
     struct target target;

@@ -94,6 +94,7 @@ struct l4_fwd {
     struct route_reader reader;
     bool has_binds;   /* of kind TCP or UDP */
     bool has_carried; /* backends whose packets go on within others */
+    bool has_lro;     /* a port puts segments together, which nobody would cut again */
     uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
     struct pool flows;
     struct flow_table tables[2]; /* of TCP, of UDP: l4_table_of() */

@@ -57,6 +57,9 @@ struct box *box_up(uint64_t secret, const char *const *endpoints);
 struct box *box_up_with(uint64_t secret, const char *const *endpoints,
                         void (*change)(struct l4_config *config));
 
+/* The same whose port puts TCP segments together. */
+struct box *box_up_with_lro(const char *const *endpoints);
+
 /* The same whose packets go on by another way than NAT. */
 struct box *box_up_by(enum image_forwarding forwarding, const char *const *endpoints);
 

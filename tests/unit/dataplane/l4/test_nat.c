@@ -97,6 +97,20 @@ TEST(a_connection_passes_and_is_forgotten_a_while_after_both_sides_ended_it)
     box_down(b);
 }
 
+TEST(where_a_port_puts_segments_together_connections_are_the_proxys)
+{
+    struct box *b = box_up_with_lro(one4);
+    struct packet p = segment(CLIENT4, 4000, VIP4, PORT, SYN, "");
+    box_give(b, &p);
+    REQUIRE(b->n_seen == 1);
+    CHECK_EQ(b->seen[0].tcp_flags, SYN | ACK);
+    CHECK_EQ(box_stat(b, STAT_l4_opened_tcp), 0);
+    p = datagram(CLIENT4, 4000, VIP4, PORT, "?");
+    box_give(b, &p);
+    CHECK_EQ(box_stat(b, STAT_l4_opened_udp), 1);
+    box_down(b);
+}
+
 TEST(a_silent_connection_is_kept_for_two_hours)
 {
     struct box *b = box_up(7, one4);
@@ -367,6 +381,7 @@ TEST(new_flows_have_a_rate_and_each_source_has_one)
 UNIT_MAIN("l4/nat", T(a_datagram_goes_to_an_endpoint_and_its_answer_comes_back),
           T(client_and_endpoint_may_be_of_different_families),
           T(a_connection_passes_and_is_forgotten_a_while_after_both_sides_ended_it),
+          T(where_a_port_puts_segments_together_connections_are_the_proxys),
           T(a_silent_connection_is_kept_for_two_hours),
           T(whoever_calls_again_between_the_same_ends_gets_a_new_flow),
           T(what_has_something_unusual_about_it_passes_too),
