@@ -37,7 +37,7 @@ import wire  # noqa: E402
 
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 SIZES = (1, 100, 1000, 10000, 100000)
-REGEX_SIZES = (1, 100, 1000, 10000)
+REGEX_SIZES = (1, 100, 1000, 10000, 100000)
 DEAR_REGEX_SIZES = (1, 100, 1000)  # Hyperscan takes 1 ms an expression of `regex` 2
 REGEX_COUNTED_MAX = 100  # compiled under valgrind: half a minute
 WIRE_SIZES = (1, 10000)
