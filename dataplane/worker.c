@@ -179,17 +179,17 @@ static unsigned follow_image(struct worker *w)
     static const struct image_companion none;
     const struct image_companion *companion = generation_companion(current);
     companion = companion != NULL ? companion : &none;
+    struct route_reader reader = {companion->patterns, w->core.worker};
     proxy_set_image(w->proxy,
                     &(struct proxy_image){
                         .view = generation_view(current),
-                        .reader = {companion->patterns, w->core.worker},
+                        .reader = reader,
                         .identities = companion->keys != NULL ? companion->keys->identities : NULL,
                         .trusts = companion->keys != NULL ? companion->keys->trusts : NULL,
                         .owner = generation_pins_of(current, w->core.worker),
                         .pin = pin,
                         .unpin = unpin,
                     });
-    struct route_reader reader = {companion->patterns, w->core.worker};
     l4_set_image(w->l4, generation_view(current), &reader);
     health_set_image(w->health, generation_view(current),
                      companion->keys != NULL ? companion->keys->trusts : NULL);

@@ -9,13 +9,11 @@
 #include "base/assert.h"
 #include "l4/l4_priv.h"
 #include "tcp/tcp.h"
-#include "tcp/wire.h"
 
 #include <string.h>
 
-#define TCP_FLAGS_OF_OPEN 0x17u /* FIN, SYN, RST, ACK: of a first segment only SYN is set */
-#define TCP_FLAG_SYN 0x02u
-#define TCP_FLAG_RST 0x04u
+/* Of a first segment only SYN is set among these. */
+#define TCP_FLAGS_OF_OPEN (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 
 void l4_config_default(struct l4_config *config, uint32_t conns_max)
 {
@@ -85,17 +83,12 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
     f->reader = *reader;
     f->has_binds = false;
     f->has_carried = false;
-    for (uint32_t i = 0; i < view->n_binds && !f->has_binds; i++)
-        f->has_binds =
-            view->binds[i].kind == IMAGE_BIND_TCP || view->binds[i].kind == IMAGE_BIND_UDP;
-    for (uint32_t i = 0; f->has_binds && i < view->n_backends && !f->has_carried; i++)
-        f->has_carried = view->backends[i].forwarding == IMAGE_FORWARDING_IPIP ||
-                         view->backends[i].forwarding == IMAGE_FORWARDING_GUE;
-}
-
-uint32_t l4_flow_count(const struct l4_fwd *f)
-{
-    return f->flows.used;
+    for (uint32_t i = 0; i < view->n_binds && !f->has_carried; i++) {
+        uint8_t kind = view->binds[i].kind;
+        bool is_tcp = kind == IMAGE_BIND_TCP;
+        f->has_binds |= is_tcp || kind == IMAGE_BIND_UDP;
+        f->has_carried = is_tcp && l4_bind_is_carried(f, i);
+    }
 }
 
 bool l4_has_flow(void *owner, const struct flow_tuple *ends)
@@ -158,14 +151,7 @@ static void foresee(struct l4_fwd *f, const struct look *l)
 static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
     return side == L4_CLIENT && l4_proto_of(flow) == IPPROTO_NUM_TCP &&
-           l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
-}
-
-static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
-{
-    return at->proto == IPPROTO_NUM_TCP
-               ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags
-               : 0;
+           l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
 }
 
 /* Is it one of the first packets of a client, by which an endpoint is chosen? */
@@ -185,7 +171,7 @@ static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
         return false;
     enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
     if (__builtin_expect(l4_state_of(flow) != L4_OPEN, 0) &&
-        is_first(flow, side, flags_of(m, &l->at)))
+        is_first(flow, side, l4_flags_of(m, &l->at)))
         return false; /* what begins is looked at more closely */
     stat_inc(f->core, STAT_l4_rx_fast);
     l4_forward(f, flow, side, m, &l->at);
@@ -233,8 +219,7 @@ unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
  * if the client's address is kept. */
 static bool may_take_over(const struct l4_fwd *f, const struct l4_call *call, uint8_t tcp_flags)
 {
-    return f->has_carried && (tcp_flags & TCP_FLAG_RST) == 0 &&
-           !tcp_has_flow(f->tcp, &call->client);
+    return f->has_carried && (tcp_flags & TCP_RST) == 0 && !tcp_has_flow(f->tcp, &call->client);
 }
 
 /* The flow of a packet, begun if it may be. */
@@ -250,7 +235,7 @@ static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t t
     if (*ret != NULL)
         return L4_FORWARDED;
     *ret_side = L4_CLIENT;
-    call->is_first = is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_FLAG_SYN;
+    call->is_first = is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
     bool may_open = call->is_first || may_take_over(f, call, tcp_flags);
     return f->view != NULL && may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
 }
@@ -280,7 +265,7 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
         return;
     }
     if (side == L4_CLIENT && l4_state_of(flow) == L4_OPENING && flow->syns >= L4_RETARGET_SYNS &&
-        (flags & TCP_FLAG_SYN) != 0) {
+        (flags & TCP_SYN) != 0) {
         flow->syns = 0;
         l4_open_again(f, flow);
     }

@@ -80,8 +80,5 @@ extern const struct net_tcp_ops l4_net_ops;
 /* And its datagrams. */
 extern const struct net_udp_ops l4_udp_ops;
 
-/* How many flows there are. For tests and gauges. */
-uint32_t l4_flow_count(const struct l4_fwd *f);
-
 /* Is it the pair of ends of a flow of TCP of the struct l4_fwd? For tcp_set_is_taken(). */
 bool l4_has_flow(void *f, const struct flow_tuple *ends);

@@ -50,7 +50,8 @@ static uint16_t entropy_of(const struct l4_flow *flow)
     return (uint16_t)(49152u | mixed >> 18);
 }
 
-void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
+void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
+              bool is_too_big)
 {
     const struct flow_tuple *out = &flow->sides[L4_SERVER].in;
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
@@ -66,9 +67,7 @@ void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_
         net_udp_output(f->net, m, &h);
         return;
     }
-    struct net_path path;
-    uint32_t bytes = m->pkt_len + l4_carry_bytes(flow);
-    if (net_path_find(f->net, &out->remote, &path) && bytes > path.mtu)
+    if (is_too_big)
         net_output_pieces(f->net, m, &out->local, &out->remote, inner_proto(flow), tos);
     else
         net_output(f->net, m, &out->local, &out->remote, inner_proto(flow), tos, 0);

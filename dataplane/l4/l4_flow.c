@@ -5,10 +5,6 @@
 #include "l4/l4_priv.h"
 #include "upstream/upstream.h"
 
-#define TCP_FIN 0x01u
-#define TCP_SYN 0x02u
-#define TCP_RST 0x04u
-
 static flow_entry_t entry_of(const struct l4_flow *flow, enum l4_side_index side)
 {
     return flow_entry(pool_index(&flow->fwd->flows, flow), flow->generation, side == L4_SERVER);

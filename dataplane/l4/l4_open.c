@@ -59,14 +59,8 @@ struct target {
 /* Which backend takes it. False: no route has it, or not by a backend that works. */
 static bool target_of(struct l4_fwd *f, uint32_t bind, uint64_t hash, struct target *ret)
 {
-    const struct route_request request = {.bind = bind,
-                                          .host = SLICE_LIT(""),
-                                          .path = SLICE_LIT("/"),
-                                          .query = SLICE_LIT(""),
-                                          .method = SLICE_LIT(""),
-                                          .reader = f->reader};
     struct route_result to;
-    route_match(f->view, &request, &to);
+    route_match_flow(f->view, f->reader, bind, "", &to);
     if (to.outcome != ROUTE_OUTCOME_RULE)
         return false;
     const struct image_rule *rule = &f->view->rules[to.rule];
@@ -95,7 +89,7 @@ static bool is_free(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *en
 {
     enum l4_side_index side;
     struct l4_flow *flow = l4_flow_find(f, proto, ends, &side);
-    if (flow != NULL && l4_state_of(flow) == L4_CLOSED)
+    if (flow != NULL && side == L4_SERVER && l4_state_of(flow) == L4_CLOSED)
         *ret_over = flow;
     return flow == NULL && (proto != IPPROTO_NUM_TCP || !tcp_has_flow(f->tcp, ends));
 }
@@ -139,6 +133,20 @@ static bool is_carried(const struct image_backend *backend)
 {
     return backend->forwarding == IMAGE_FORWARDING_IPIP ||
            backend->forwarding == IMAGE_FORWARDING_GUE;
+}
+
+bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind)
+{
+    struct route_result to;
+    route_match_flow(f->view, f->reader, bind, "", &to);
+    if (to.outcome != ROUTE_OUTCOME_RULE)
+        return false;
+    const struct image_rule *rule = &f->view->rules[to.rule];
+    for (uint32_t i = 0; i < rule->n_backends; i++) {
+        if (is_carried(&f->view->backends[rule->first_backend + i]))
+            return true;
+    }
+    return false;
 }
 
 /* Makes the flow. Returns the counter against it, or STAT_COUNT. */

@@ -29,6 +29,7 @@
 #include "net/bucket.h"
 #include "net/forward.h"
 #include "net/net_wire.h"
+#include "tcp/wire.h"
 
 #include <rte_mbuf.h>
 
@@ -187,6 +188,9 @@ enum l4_verdict {
 /* l4_open.c: the flow of a first packet: endpoint, port, entry. */
 enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow);
 
+/* l4_open.c: do packets of the bind, one of TCP, go on within others, at least to one backend? */
+bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind);
+
 /* l4_open.c: its endpoint does not answer: another one, if there is one. */
 void l4_open_again(struct l4_fwd *f, struct l4_flow *flow);
 
@@ -206,13 +210,14 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
 /* l4_carry.c: what is put around a packet of such a flow. */
 uint32_t l4_carry_bytes(const struct l4_flow *flow);
 
-/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint, in pieces if it
- * is too long for the way. Takes ownership. */
-void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
+/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint. `is_too_big`: with
+ * that it is too long for the way, and goes in pieces. Takes ownership. */
+void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
+              bool is_too_big);
 
 /* l4_rewrite.c: puts the client's IP header in front of what had lost it, as it was sent to the VIP
  * but for a hop and its identification. */
-bool l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
+void l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
 
 /* l4_rewrite.c: one hop less in the header that `m` begins with. False: there is none left. */
 bool l4_take_hop(struct rte_mbuf *m, bool is_ip4);
@@ -229,6 +234,22 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
 /* l4_send.c: tells whoever is at this side that a packet of his of this protocol was too long. */
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
                      uint16_t mtu, uint32_t seq);
+
+/* The flags of a frame of the plain kind; of UDP there are none. */
+static inline uint8_t l4_flags_of(const struct rte_mbuf *m, const struct net_plain *at)
+{
+    return at->proto == IPPROTO_NUM_TCP
+               ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags
+               : 0;
+}
+
+/* The TOS or traffic class of an IP header. */
+static inline uint8_t l4_tos_of(const void *ip, bool is_ip4)
+{
+    const struct wire_ip6 *ip6 = ip;
+    return is_ip4 ? ((const struct wire_ip4 *)ip)->tos
+                  : (uint8_t)(be32_host(ip6->version_class_flow) >> 20);
+}
 
 /* Counts and frees. */
 static inline void l4_drop(struct l4_fwd *f, struct rte_mbuf *m, enum stat_id why)

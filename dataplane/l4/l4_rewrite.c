@@ -7,24 +7,17 @@
  *
  * Pure; thread: the worker's.
  */
+#include "base/assert.h"
 #include "l4/l4_priv.h"
 #include "net/cksum.h"
-#include "tcp/wire.h"
 
 #include <string.h>
 
-/* What an address adds to a pseudo header. */
-static uint32_t add_address(uint32_t sum, const struct ip_addr *a)
-{
-    return ip_addr_is_v4(a) ? cksum_add(sum, &a->bytes[12], 4) : cksum_add(sum, a->bytes, 16);
-}
-
-/* What both ends add to a checksum. */
+/* What both ends add to a checksum, in the pseudo header and in ports. */
 static uint32_t add_ends(const struct flow_tuple *ends)
 {
     be16_t ports[2] = {be16(ends->local_port), be16(ends->remote_port)};
-    return cksum_add(add_address(add_address(0, &ends->local), &ends->remote), ports,
-                     sizeof(ports));
+    return cksum_add(cksum_add_pseudo(0, &ends->local, &ends->remote, 0, 0), ports, sizeof(ports));
 }
 
 uint16_t l4_cksum_delta(const struct flow_tuple *from, const struct flow_tuple *to)
@@ -116,7 +109,7 @@ static struct kept keep_of_ip4(const struct wire_ip4 *ip)
 
 static struct kept keep_of_ip6(const struct wire_ip6 *ip)
 {
-    return (struct kept){.tos = (uint8_t)(be32_host(ip->version_class_flow) >> 20),
+    return (struct kept){.tos = l4_tos_of(ip, false),
                          .hop_limit = ip->hop_limit,
                          .fragment = be16(IP4_DONT_FRAGMENT), /* routers do not cut IPv6 */
                          .upper_bytes = be16_host(ip->payload_bytes)};
@@ -136,7 +129,7 @@ bool l4_take_hop(struct rte_mbuf *m, bool is_ip4)
     return true;
 }
 
-bool l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
+void l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
 {
     const struct flow_tuple *in = &flow->sides[L4_CLIENT].in;
     struct flow_tuple ends = {in->remote, in->local, in->remote_port, in->local_port};
@@ -144,13 +137,11 @@ bool l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_
     bool is_ip4 = ip_addr_is_v4(&in->remote);
     uint16_t header = is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
     uint8_t *to = (void *)rte_pktmbuf_prepend(m, header);
-    if (to == NULL)
-        return false;
+    ASSERT(to != NULL); /* where it was taken off */
     if (is_ip4)
         put_ip4(to, &k, &ends, l4_proto_of(flow));
     else
         put_ip6(to, &k, &ends, l4_proto_of(flow));
-    return true;
 }
 
 enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,

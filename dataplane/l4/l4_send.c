@@ -5,7 +5,6 @@
  */
 #include "base/assert.h"
 #include "l4/l4_priv.h"
-#include "tcp/wire.h"
 
 /* Is the way to the side's remote end known and fresh? */
 static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
@@ -14,16 +13,14 @@ static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
            (int32_t)(s->hop_until_ms - f->now_ms) > 0;
 }
 
-/* Asks for it. False: there is none, or the neighbour has to be asked first. */
-static bool find_hop(struct l4_fwd *f, struct l4_side *s)
+/* Asks for it, which there may not be, or the neighbour has to be asked first. */
+static void find_hop(struct l4_fwd *f, struct l4_side *s)
 {
     s->flags &= ~L4_F_HAS_HOP & 0xfu;
     s->hop_version = net_hops_version(f->net);
     s->hop_until_ms = f->now_ms + NET_HOP_MS;
-    if (!net_hop_find(f->net, &s->in.remote, &s->hop))
-        return false;
-    s->flags |= L4_F_HAS_HOP;
-    return true;
+    if (net_hop_find(f->net, &s->in.remote, &s->hop))
+        s->flags |= L4_F_HAS_HOP;
 }
 
 /* A configuration may have taken an address of ours away. */
@@ -31,6 +28,13 @@ static bool is_still_ours(struct l4_fwd *f, const struct l4_flow *flow)
 {
     return net_is_local(f->net, &flow->sides[L4_CLIENT].in.local) &&
            net_is_local(f->net, &flow->sides[L4_SERVER].in.local);
+}
+
+/* An address of ours is gone, and with it the flow and its packet. */
+static void drop_gone(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m)
+{
+    l4_flow_end(flow, STAT_l4_end_gone);
+    l4_drop(f, m, STAT_l4_drop_no_way);
 }
 
 /* The longest packet on the way to a side. */
@@ -108,30 +112,20 @@ static bool may_be_cut(const struct rte_mbuf *m, const struct net_plain *at)
     return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
 }
 
-static uint8_t flags_of(const struct rte_mbuf *m, const struct net_plain *at)
-{
-    return at->proto == IPPROTO_NUM_TCP
-               ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags
-               : 0;
-}
-
 /* The client's packet goes on as it came. */
 static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
                   const struct net_plain *at)
 {
-    uint8_t flags = flags_of(m, at);
+    uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
-    const void *ip = rte_pktmbuf_mtod(m, const void *);
-    uint8_t tos =
-        at->is_ip4 ? ((const struct wire_ip4 *)ip)->tos
-                   : (uint8_t)(be32_host(((const struct wire_ip6 *)ip)->version_class_flow) >> 20);
+    uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), at->is_ip4);
     if (!l4_take_hop(m, at->is_ip4)) {
         l4_drop(f, m, STAT_l4_drop_hop_limit);
         return;
     }
     note(f, flow, L4_CLIENT, at->packet_bytes, flags);
     stat_inc(f->core, STAT_l4_tx);
-    l4_carry(f, flow, m, tos);
+    l4_carry(f, flow, m, tos, false);
 }
 
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
@@ -141,8 +135,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
     bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     if (__builtin_expect(!has_hop(f, to), 0)) {
         if (!is_still_ours(f, flow)) {
-            l4_flow_end(flow, STAT_l4_end_gone);
-            l4_drop(f, m, STAT_l4_drop_no_way);
+            drop_gone(f, flow, m);
             return;
         }
         find_hop(f, to);
@@ -154,8 +147,8 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
     uint16_t mtu = mtu_to(f, to);
     if (__builtin_expect(bytes > mtu, 0)) {
         if (may_be_cut(m, at)) {
-            uint8_t tos = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at)->tos;
             net_plain_strip(m, at);
+            uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), true);
             rte_pktmbuf_adj(m, sizeof(struct wire_ip4));
             l4_forward_upper(f, flow, from, m, tos);
             return;
@@ -168,7 +161,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
         carry(f, flow, m, at);
         return;
     }
-    uint8_t flags = flags_of(m, at);
+    uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
     enum stat_id fault = l4_rewrite(flow, from, m, at);
     if (fault != STAT_COUNT) {
@@ -185,26 +178,25 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
     struct l4_side *to = &flow->sides[!from];
     bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     if (!is_still_ours(f, flow)) {
-        l4_flow_end(flow, STAT_l4_end_gone);
-        l4_drop(f, m, STAT_l4_drop_no_way);
+        drop_gone(f, flow, m);
         return;
     }
     if (!has_hop(f, to))
         find_hop(f, to);
-    uint16_t mtu = mtu_to(f, to);
-    bool is_too_big = m->pkt_len + header_bytes(to) > mtu;
+    bool is_carried = l4_is_carried(flow);
+    uint32_t more =
+        is_carried ? header_bytes(&flow->sides[from]) + l4_carry_bytes(flow) : header_bytes(to);
+    bool is_too_big = m->pkt_len + more > mtu_to(f, to);
     uint8_t flags = is_tcp ? rte_pktmbuf_mtod(m, const struct tcp_wire *)->flags : 0;
     note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
-    if (l4_is_carried(flow)) {
-        stat_inc(f->core, STAT_l4_tx);
-        bool has_room = l4_put_client_header(flow, m, tos);
-        ASSERT(has_room); /* where it was taken off */
-        l4_carry(f, flow, m, tos);
+    stat_inc(f->core, STAT_l4_tx);
+    if (is_carried) {
+        l4_put_client_header(flow, m, tos);
+        l4_carry(f, flow, m, tos, is_too_big);
         return;
     }
     l4_rewrite_upper(flow, from, m);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
-    stat_inc(f->core, STAT_l4_tx);
     const struct flow_tuple *out = &to->in;
     if (is_too_big)
         net_output_pieces(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos);

@@ -40,7 +40,7 @@ static bool is_passed_on(const struct proxy_conn *c, const char *name, struct ro
     uint32_t bind;
     if (v == NULL || !proxy_conn_find_bind(c, v, &bind))
         return false;
-    l4_route(c->proxy, bind, name, ret);
+    route_match_flow(c->proxy->image.view, c->proxy->image.reader, bind, name, ret);
     if (ret->outcome != ROUTE_OUTCOME_RULE)
         return false;
     uint8_t protocol = v->listeners[ret->listener].protocol;

@@ -372,21 +372,9 @@ bool l4_begin(struct proxy_conn *c, struct stream *s, const struct route_result 
     return c->l4 != NULL;
 }
 
-void l4_route(const struct proxy *p, uint32_t bind, const char *server_name,
-              struct route_result *ret)
-{
-    const struct route_request request = {.bind = bind,
-                                          .host = slice_of_str(server_name),
-                                          .path = SLICE_LIT("/"),
-                                          .query = SLICE_LIT(""),
-                                          .method = SLICE_LIT(""),
-                                          .reader = p->image.reader};
-    route_match(p->image.view, &request, ret);
-}
-
 bool l4_accept(struct proxy_conn *c, struct stream *s, uint32_t bind)
 {
     struct route_result to;
-    l4_route(c->proxy, bind, "", &to);
+    route_match_flow(c->proxy->image.view, c->proxy->image.reader, bind, "", &to);
     return l4_begin(c, s, &to, "");
 }

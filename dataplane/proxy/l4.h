@@ -45,10 +45,6 @@ struct l4 {
     char server_name[CLIENT_HELLO_NAME_BYTES_MAX + 1];
 };
 
-/* Which rule takes a connection to the bind, asked for by server name ("": none, or not TLS). */
-void l4_route(const struct proxy *p, uint32_t bind, const char *server_name,
-              struct route_result *ret);
-
 /* Passes the connection on as the rule says that it was routed to, and takes the stream. May free
  * the client; false: it did. */
 bool l4_begin(struct proxy_conn *c, struct stream *s, const struct route_result *to,

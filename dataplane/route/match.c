@@ -157,3 +157,15 @@ void route_match(const struct image_view *v, const struct route_request *request
     }
     *ret = none;
 }
+
+void route_match_flow(const struct image_view *v, struct route_reader reader, uint32_t bind,
+                      const char *server_name, struct route_result *ret)
+{
+    const struct route_request request = {.bind = bind,
+                                          .host = slice_of_str(server_name),
+                                          .path = SLICE_LIT("/"),
+                                          .query = SLICE_LIT(""),
+                                          .method = SLICE_LIT(""),
+                                          .reader = reader};
+    route_match(v, &request, ret);
+}

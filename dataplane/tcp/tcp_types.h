@@ -22,6 +22,7 @@
 #include "tcp/options.h"
 #include "tcp/rtt.h"
 #include "tcp/sender.h"
+#include "tcp/wire.h"
 
 struct tcp;
 
@@ -186,18 +187,6 @@ struct tcp_segment {
     bool is_ack_due; /* its acknowledgement tells the sender something: at once, and just one */
     struct tcp_sack_block again; /* with is_ack_due: what was here before; empty: nothing */
     struct tcp_options options;
-};
-
-/* As in the header's byte 13. */
-enum tcp_wire_flag {
-    TCP_FIN = 0x01,
-    TCP_SYN = 0x02,
-    TCP_RST = 0x04,
-    TCP_PSH = 0x08,
-    TCP_ACK = 0x10,
-    TCP_URG = 0x20,
-    TCP_ECE = 0x40,
-    TCP_CWR = 0x80,
 };
 
 /* The ECN field: the lower two bits of the IP header's TOS or traffic class (RFC 3168, 5). */

@@ -21,3 +21,15 @@ struct tcp_wire {
 } __attribute__((packed));
 
 static_assert(sizeof(struct tcp_wire) == 20, "RFC 9293, 3.1");
+
+/* As in the header's byte 13. */
+enum tcp_wire_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+};
