@@ -5,11 +5,10 @@
  * bytes behind it, which is what he needs to find whose it was. Owner: struct net. Thread: the
  * worker.
  */
+#include "base/assert.h"
 #include "net/cksum.h"
 #include "net/forward.h"
 #include "net/net_priv.h"
-
-#include <string.h>
 
 /* How it is told in a family. */
 struct words {
@@ -45,47 +44,35 @@ static bool find_words(const struct net_icmp_error *e, bool is_ip4, struct words
     }
 }
 
-/* The quoted IP header at `at`. Returns its length. */
-static uint32_t put_ip_header(uint8_t *at, const struct net_icmp_error *e, uint8_t proto)
+/* The packet as far as it is quoted: its header, ports and sequence number. NULL: no mbuf, counted. */
+static struct rte_mbuf *make_quote(struct net *n, const struct net_icmp_error *e, uint8_t proto)
 {
-    if (ip_addr_is_v4(&e->remote)) {
-        struct wire_ip4 *ip = (void *)at;
-        *ip = (struct wire_ip4){.version_ihl = 0x45,
-                                .total_bytes = be16(sizeof(*ip) + sizeof(struct wire_udp)),
-                                .fragment = be16(IP4_DONT_FRAGMENT),
-                                .ttl = 1,
-                                .proto = proto};
-        memcpy(ip->src, &e->remote.bytes[12], 4);
-        memcpy(ip->dst, &e->local.bytes[12], 4);
-        ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
-        return sizeof(*ip);
-    }
-    struct wire_ip6 *ip = (void *)at;
-    *ip = (struct wire_ip6){.version_class_flow = be32(6u << 28),
-                            .payload_bytes = be16(sizeof(struct wire_udp)),
-                            .next = proto,
-                            .hop_limit = 1};
-    memcpy(ip->src, e->remote.bytes, 16);
-    memcpy(ip->dst, e->local.bytes, 16);
-    return sizeof(*ip);
+    void *body;
+    struct rte_mbuf *m = output_new(n, sizeof(struct wire_tcp_quote), &body);
+    if (m == NULL)
+        return NULL;
+    *(struct wire_tcp_quote *)body =
+        (struct wire_tcp_quote){be16(e->remote_port), be16(e->local_port), be32(e->seq)};
+    struct output_header h = {.src = &e->remote, .dst = &e->local, .proto = proto, .hop_limit = 1};
+    bool has_room = output_ip_header(m, &h);
+    ASSERT(has_room); /* NET_HEADER_BYTES, and again as much for net_output() */
+    return m;
 }
 
-/* Header and quote. Returns their length. */
-static uint32_t put_error(uint8_t *at, const struct words *w, const struct net_icmp_error *e,
-                          uint8_t proto)
+/* The message's header in front of its quote. */
+static void put_icmp(struct rte_mbuf *m, const struct words *w, const struct net_icmp_error *e,
+                     uint8_t icmp_proto)
 {
     bool is_ip4 = ip_addr_is_v4(&e->remote);
-    struct wire_icmp *icmp = (void *)at;
+    struct wire_icmp *icmp = (void *)rte_pktmbuf_prepend(m, sizeof(*icmp));
+    ASSERT(icmp != NULL);
     *icmp = (struct wire_icmp){.type = w->type, .code = w->code};
     if (is_ip4 && e->kind == NET_ICMP_TOO_BIG)
         icmp->mtu = be16(e->mtu);
     else if (e->kind == NET_ICMP_TOO_BIG)
         icmp->mtu6 = be32(e->mtu);
-    uint32_t n = sizeof(*icmp);
-    n += put_ip_header(at + n, e, proto);
-    struct wire_tcp_quote quote = {be16(e->remote_port), be16(e->local_port), be32(e->seq)};
-    memcpy(at + n, &quote, sizeof(quote));
-    return n + (uint32_t)sizeof(quote);
+    uint32_t sum = is_ip4 ? 0 : cksum_add_pseudo(0, &e->local, &e->remote, icmp_proto, m->pkt_len);
+    icmp->cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
 }
 
 void net_icmp_error_output(struct net *n, const struct net_icmp_error *e, uint8_t proto)
@@ -101,17 +88,12 @@ void net_icmp_error_output(struct net *n, const struct net_icmp_error *e, uint8_
         stat_inc(n->core, STAT_net_icmp_limited);
         return;
     }
-    uint8_t bytes[sizeof(struct wire_icmp) + sizeof(struct wire_ip6) + sizeof(struct wire_udp)];
-    uint32_t len = put_error(bytes, &words, e, proto);
-    uint32_t sum = is_ip4 ? 0 : cksum_add_pseudo(0, &e->local, &e->remote, icmp_proto, len);
-    ((struct wire_icmp *)bytes)->cksum = cksum_close(cksum_add(sum, bytes, len));
-    void *body;
-    struct rte_mbuf *m = output_new(n, len, &body);
+    struct rte_mbuf *m = make_quote(n, e, proto);
     if (m == NULL) {
         stat_inc(n->core, STAT_net_answer_no_mbuf);
         return;
     }
-    memcpy(body, bytes, len);
+    put_icmp(m, &words, e, icmp_proto);
     stat_inc(n->core, words.count);
     net_output(n, m, &e->local, &e->remote, icmp_proto, 0, 0);
 }

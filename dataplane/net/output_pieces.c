@@ -29,33 +29,23 @@ struct piece {
     bool has_more;
 };
 
-static void put_header4(uint8_t *to, const struct whole *w, const struct piece *p, uint8_t hops)
+/* What tells the pieces of a packet apart, in the header of IPv4 that `m` begins with. */
+static void mark_ip4(struct rte_mbuf *m, const struct whole *w, const struct piece *p)
 {
-    struct wire_ip4 *ip = (void *)to;
+    struct wire_ip4 *ip = rte_pktmbuf_mtod(m, struct wire_ip4 *);
     uint32_t more = p->has_more ? IP4_MORE_FRAGMENTS : 0;
-    *ip = (struct wire_ip4){.version_ihl = 0x45,
-                            .tos = w->tos,
-                            .total_bytes = be16((uint16_t)(p->bytes + sizeof(*ip))),
-                            .id = be16((uint16_t)w->id),
-                            .fragment = be16((uint16_t)(more | p->at / 8)),
-                            .ttl = hops,
-                            .proto = w->proto};
-    memcpy(ip->src, &w->src->bytes[12], 4);
-    memcpy(ip->dst, &w->dst->bytes[12], 4);
-    ip->cksum = cksum_close(cksum_add(0, ip, sizeof(*ip)));
+    ip->id = be16((uint16_t)w->id);
+    ip->fragment = be16((uint16_t)(more | p->at / 8));
+    ip->cksum = (be16_t){0};
+    ip->cksum = cksum_close(cksum_ip4_header(ip));
 }
 
-static void put_header6(uint8_t *to, const struct whole *w, const struct piece *p, uint8_t hops)
+/* The same for IPv6, in a header of its own in front of the piece. */
+static void put_ip6_fragment(struct rte_mbuf *m, const struct whole *w, const struct piece *p)
 {
-    struct wire_ip6 *ip = (void *)to;
-    struct wire_ip6_fragment *fragment = (void *)(to + sizeof(*ip));
+    struct wire_ip6_fragment *fragment = (void *)rte_pktmbuf_prepend(m, sizeof(*fragment));
     uint32_t more = p->has_more ? IP6_FRAGMENT_MORE : 0;
-    *ip = (struct wire_ip6){.version_class_flow = be32(6u << 28 | (uint32_t)w->tos << 20),
-                            .payload_bytes = be16((uint16_t)(p->bytes + sizeof(*fragment))),
-                            .next = IPPROTO_NUM_FRAGMENT,
-                            .hop_limit = hops};
-    memcpy(ip->src, w->src->bytes, 16);
-    memcpy(ip->dst, w->dst->bytes, 16);
+    ASSERT(fragment != NULL); /* NET_HEADER_BYTES */
     *fragment = (struct wire_ip6_fragment){
         .next = w->proto, .offset_more = be16((uint16_t)(p->at | more)), .id = be32(w->id)};
 }
@@ -70,20 +60,26 @@ static uint32_t header_bytes(const struct whole *w)
 /* False: no mbuf, counted. */
 static bool send_piece(struct net *n, const struct whole *w, const struct piece *p)
 {
-    uint32_t header = header_bytes(w);
+    bool is_ip4 = ip_addr_is_v4(w->dst);
     void *body;
-    struct rte_mbuf *m = output_new(n, header + p->bytes, &body);
+    struct rte_mbuf *m = output_new(n, p->bytes, &body);
     if (m == NULL)
         return false;
-    uint8_t *to = body;
-    if (ip_addr_is_v4(w->dst))
-        put_header4(to, w, p, n->hop_limit);
-    else
-        put_header6(to, w, p, n->hop_limit);
-    const void *from = rte_pktmbuf_read(w->m, p->at, p->bytes, to + header);
+    const void *from = rte_pktmbuf_read(w->m, p->at, p->bytes, body);
     ASSERT(from != NULL);
-    if (from != to + header)
-        memcpy(to + header, from, p->bytes);
+    if (from != body)
+        memcpy(body, from, p->bytes);
+    if (!is_ip4)
+        put_ip6_fragment(m, w, p);
+    struct output_header h = {.src = w->src,
+                              .dst = w->dst,
+                              .proto = is_ip4 ? w->proto : IPPROTO_NUM_FRAGMENT,
+                              .tos = w->tos,
+                              .hop_limit = n->hop_limit};
+    bool has_room = output_ip_header(m, &h);
+    ASSERT(has_room);
+    if (is_ip4)
+        mark_ip4(m, w, p);
     stat_inc(n->core, STAT_net_tx_pieces);
     net_forward(n, w->dst, m);
     return true;
