@@ -10,8 +10,6 @@
 #include "l4/l4_priv.h"
 #include "tcp/tcp.h"
 
-#include <string.h>
-
 /* Of a first segment only SYN is set among these. */
 #define TCP_FLAGS_OF_OPEN (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 
@@ -102,27 +100,11 @@ bool l4_has_flow(void *owner, const struct flow_tuple *ends)
 
 /* What is found out of a frame step by step. */
 struct look {
-    struct net_plain at;
+    struct plain at;
     struct flow_tuple ends;
     uint64_t hash;
     bool is_plain;
 };
-
-static void read_ends(const struct rte_mbuf *m, const struct net_plain *at, struct flow_tuple *ret)
-{
-    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, at->l3_at);
-    be16_t ports[2];
-    memcpy(ports, ip + (at->l4_at - at->l3_at), sizeof(ports));
-    if (at->is_ip4) {
-        ret->remote = ip_addr_from_v4(ip + offsetof(struct wire_ip4, src));
-        ret->local = ip_addr_from_v4(ip + offsetof(struct wire_ip4, dst));
-    } else {
-        ret->remote = ip_addr_from_v6(ip + offsetof(struct wire_ip6, src));
-        ret->local = ip_addr_from_v6(ip + offsetof(struct wire_ip6, dst));
-    }
-    ret->remote_port = be16_host(ports[0]);
-    ret->local_port = be16_host(ports[1]);
-}
 
 /* First step: which flow would it be of? Its place in the table is on its way from memory. */
 static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct look *l)
@@ -131,7 +113,7 @@ static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct look *l)
     if (!l->is_plain)
         return;
     struct flow_table *t = l4_table_of(f, l->at.proto);
-    read_ends(m, &l->at, &l->ends);
+    plain_ends(&l->at, &l->ends);
     l->hash = flow_table_hash(t, &l->ends);
     flow_table_prefetch(t, l->hash);
 }

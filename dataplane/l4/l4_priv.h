@@ -202,7 +202,7 @@ uint16_t l4_cksum_delta(const struct flow_tuple *from, const struct flow_tuple *
  * the other side, one hop less, and new checksums. The IP header may become another family's.
  * Returns the counter against it, and `m` is half changed; STAT_COUNT: none. */
 enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-                        const struct net_plain *at);
+                        const struct plain *at);
 
 /* l4_rewrite.c: only ports and checksum of the transport header that `m` begins with. */
 void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m);
@@ -224,7 +224,7 @@ bool l4_take_hop(struct rte_mbuf *m, bool is_ip4);
 
 /* l4_send.c: a frame of the plain kind, which came in at that side. Takes ownership. */
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-                const struct net_plain *at);
+                const struct plain *at);
 
 /* l4_send.c: the same without its headers below the transport's: in pieces if it has to be, for it
  * came in pieces, or with something unusual that said nothing against it. */
@@ -236,7 +236,7 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
                      uint16_t mtu, uint32_t seq);
 
 /* The flags of a frame of the plain kind; of UDP there are none. */
-static inline uint8_t l4_flags_of(const struct rte_mbuf *m, const struct net_plain *at)
+static inline uint8_t l4_flags_of(const struct rte_mbuf *m, const struct plain *at)
 {
     return at->proto == IPPROTO_NUM_TCP
                ? rte_pktmbuf_mtod_offset(m, const struct tcp_wire *, at->l4_at)->flags

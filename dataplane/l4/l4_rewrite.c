@@ -145,7 +145,7 @@ void l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_
 }
 
 enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-                        const struct net_plain *at)
+                        const struct plain *at)
 {
     const struct flow_tuple *out = &flow->sides[!from].in;
     bool is_ip4 = ip_addr_is_v4(&out->remote);

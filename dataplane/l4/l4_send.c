@@ -106,7 +106,7 @@ static void send(struct l4_fwd *f, struct l4_side *to, struct rte_mbuf *m)
 }
 
 /* May the packet be cut to fit? */
-static bool may_be_cut(const struct rte_mbuf *m, const struct net_plain *at)
+static bool may_be_cut(const struct rte_mbuf *m, const struct plain *at)
 {
     const struct wire_ip4 *ip = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at);
     return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
@@ -114,7 +114,7 @@ static bool may_be_cut(const struct rte_mbuf *m, const struct net_plain *at)
 
 /* The client's packet goes on as it came. */
 static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
-                  const struct net_plain *at)
+                  const struct plain *at)
 {
     uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
@@ -129,7 +129,7 @@ static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
 }
 
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-                const struct net_plain *at)
+                const struct plain *at)
 {
     struct l4_side *to = &flow->sides[!from];
     bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;

@@ -9,73 +9,34 @@
 
 #include <string.h>
 
-/* Behind ethernet and a tag, if there is one; 0: not to us. *ret_type: what lies there. */
-static uint32_t skip_ethernet(const struct net *n, const struct rte_mbuf *m, const uint8_t *frame,
-                              uint16_t *ret_type)
+/* Is the frame to us? The device may have taken its tag out; another one behind it is not ours. */
+static bool is_to_us(const struct net *n, const struct rte_mbuf *m, const struct plain *at)
 {
-    const struct wire_eth *eth = (const void *)frame;
-    uint32_t at = sizeof(*eth);
-    uint16_t vlan = 0;
-    *ret_type = be16_host(eth->type);
-    if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-        vlan = m->vlan_tci % VLAN_IDS;
-    } else if (*ret_type == ETHERTYPE_VLAN) {
-        const struct wire_vlan_tag *tag = (const void *)(frame + at);
-        vlan = be16_host(tag->tci) % VLAN_IDS;
-        *ret_type = be16_host(tag->type);
-        at += (uint32_t)sizeof(*tag);
-    }
+    const struct wire_eth *eth = rte_pktmbuf_mtod(m, const struct wire_eth *);
+    const struct wire_vlan_tag *tag = (const void *)(eth + 1);
+    bool is_stripped = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
+    bool has_tag = at->l3_at != sizeof(*eth);
+    uint16_t tci = is_stripped ? m->vlan_tci : has_tag ? be16_host(tag->tci) : 0;
     ASSERT_HOT(m->port < PORTS_MAX);
-    unsigned index = n->now->iface_of[m->port][vlan];
-    if (index == IFACE_NONE || memcmp(&eth->dst, &n->now->ifaces[index].mac, sizeof(eth->dst)) != 0)
-        return 0;
-    return at;
+    unsigned index = n->now->iface_of[m->port][tci % VLAN_IDS];
+    return !(is_stripped && has_tag) && index != IFACE_NONE &&
+           memcmp(&eth->dst, &n->now->ifaces[index].mac, sizeof(eth->dst)) == 0;
 }
 
-static bool read_ip4(const struct rte_mbuf *m, const struct wire_ip4 *ip, struct net_plain *ret)
+/* As ip4_in.c judges it. */
+static bool has_good_cksum(const struct rte_mbuf *m, const struct plain *at)
 {
     uint64_t device = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-    ret->proto = ip->proto;
-    ret->packet_bytes = be16_host(ip->total_bytes);
-    ret->l4_at = (uint16_t)(ret->l3_at + sizeof(*ip));
-    if (ip->version_ihl != 0x45 || (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
-        return false;
-    return device == RTE_MBUF_F_RX_IP_CKSUM_GOOD || device == RTE_MBUF_F_RX_IP_CKSUM_NONE ||
-           cksum_is_good(cksum_ip4_header(ip));
+    return !at->is_ip4 || device == RTE_MBUF_F_RX_IP_CKSUM_GOOD ||
+           device == RTE_MBUF_F_RX_IP_CKSUM_NONE || cksum_is_good(cksum_ip4_header(at->l3));
 }
 
-static bool read_ip6(const struct wire_ip6 *ip, struct net_plain *ret)
+bool net_plain_find(const struct net *n, const struct rte_mbuf *m, struct plain *ret)
 {
-    uint32_t bytes = be16_host(ip->payload_bytes) + (uint32_t)sizeof(*ip);
-    ret->proto = ip->next;
-    ret->packet_bytes = (uint16_t)bytes;
-    ret->l4_at = (uint16_t)(ret->l3_at + sizeof(*ip));
-    return be32_host(ip->version_class_flow) >> 28 == 6 && bytes <= UINT16_MAX;
+    return plain_find(m, ret) && is_to_us(n, m, ret) && has_good_cksum(m, ret);
 }
 
-bool net_plain_find(const struct net *n, const struct rte_mbuf *m, struct net_plain *ret)
-{
-    const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-    uint16_t type;
-    if (m->data_len < sizeof(struct wire_eth) + sizeof(struct wire_ip4) + sizeof(struct wire_udp))
-        return false;
-    uint32_t at = skip_ethernet(n, m, frame, &type);
-    ret->l3_at = (uint16_t)at;
-    ret->is_ip4 = type == ETHERTYPE_IP4;
-    uint32_t header = ret->is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
-    if (at == 0 || (!ret->is_ip4 && type != ETHERTYPE_IP6) || m->data_len < at + header)
-        return false;
-    if (ret->is_ip4 ? !read_ip4(m, (const void *)(frame + at), ret)
-                    : !read_ip6((const void *)(frame + at), ret))
-        return false;
-    if (ret->proto != IPPROTO_NUM_TCP && ret->proto != IPPROTO_NUM_UDP)
-        return false;
-    uint32_t upper = ret->proto == IPPROTO_NUM_TCP ? 20 : sizeof(struct wire_udp);
-    return ret->packet_bytes >= header + upper && ret->packet_bytes <= m->pkt_len - at &&
-           m->data_len >= ret->l4_at + upper;
-}
-
-void net_plain_strip(struct rte_mbuf *m, const struct net_plain *at)
+void net_plain_strip(struct rte_mbuf *m, const struct plain *at)
 {
     rte_pktmbuf_adj(m, at->l3_at);
     if (m->pkt_len > at->packet_bytes)

@@ -10,29 +10,20 @@
 
 #include "core/port.h"
 #include "net/net.h"
+#include "net/plain.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mbuf;
 
-/* A frame of the plain kind: to a MAC of ours, ethernet with at most one tag of a VLAN that we are
- * in, IPv4 without options or IPv6 without extension headers, whole, TCP or UDP. */
-struct net_plain {
-    uint16_t l3_at; /* offsets in the frame */
-    uint16_t l4_at;
-    uint16_t packet_bytes; /* of the IP packet; what lies behind it is padding */
-    uint8_t proto;
-    bool is_ip4;
-};
+/* Takes ethernet and padding away: `m`, of the plain kind, begins and ends with its packet. */
+void net_plain_strip(struct rte_mbuf *m, const struct plain *at);
 
-/* Takes ethernet and padding away: `m`, of that kind, begins and ends with its packet. */
-void net_plain_strip(struct rte_mbuf *m, const struct net_plain *at);
-
-/* Is the frame of that kind, and its header's checksum right? Its first mbuf then holds the headers
- * of IP and of UDP, or the fixed part of TCP's. Nothing is said of the addresses: a flow that has
- * them was judged when it began. */
-bool net_plain_find(const struct net *n, const struct rte_mbuf *m, struct net_plain *ret);
+/* Is the frame of the plain kind, to a MAC of ours in a VLAN that we are in, and its header's
+ * checksum right? Nothing is said of the addresses: a flow that has them was judged when it began.
+ */
+bool net_plain_find(const struct net *n, const struct rte_mbuf *m, struct plain *ret);
 
 /* The way to a destination as far as ethernet needs it. Good as long as net_hops_version() is what
  * it was, and for NET_HOP_MS: then it is asked for again, which is how net hears that the neighbour

@@ -10,7 +10,7 @@
 #include "base/cksum.h"
 #include "core/core.h"
 #include "net/net_wire.h"
-#include "net/plain_tcp.h"
+#include "net/plain.h"
 #include "net/punt.h"
 
 #include <rte_mbuf.h>
@@ -26,7 +26,7 @@
 /* A TCP segment in its frame. */
 struct segment {
     struct rte_mbuf *m;
-    struct plain_tcp at;
+    struct plain at;
     uint16_t data_at; /* offset in the frame */
     uint16_t bytes;   /* payload */
     uint32_t seq;
@@ -63,7 +63,7 @@ static bool is_bgp(const uint8_t *l4)
 static bool parse(struct rte_mbuf *m, struct segment *s)
 {
     s->m = m;
-    if (m->nb_segs != 1 || !plain_tcp_find(m, &s->at) || is_bgp(s->at.l4))
+    if (m->nb_segs != 1 || !plain_find_tcp(m, &s->at) || is_bgp(s->at.l4))
         return false;
     uint32_t end = s->at.l3_at + s->at.packet_bytes;
     s->data_at = (uint16_t)(s->at.l4_at + (s->at.l4[12] >> 4) * 4);
@@ -117,7 +117,7 @@ static bool is_intact(const struct segment *s)
     uint64_t ip = s->m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     uint64_t l4 = s->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
     if (s->at.is_ip4 && ip != RTE_MBUF_F_RX_IP_CKSUM_GOOD && ip != RTE_MBUF_F_RX_IP_CKSUM_NONE &&
-        !cksum_is_good(cksum_add(0, s->at.l3, sizeof(struct wire_ip4))))
+        !cksum_is_good(cksum_ip4_header(s->at.l3)))
         return false;
     if (l4 != RTE_MBUF_F_RX_L4_CKSUM_GOOD && l4 != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
         uint32_t bytes = (uint32_t)(s->data_at - s->at.l4_at) + s->bytes;

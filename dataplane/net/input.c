@@ -12,23 +12,17 @@
  * Owner: struct net. Thread: the worker.
  */
 #include "net/net_priv.h"
-#include "net/plain_tcp.h"
-
-#include <string.h>
+#include "net/plain.h"
 
 /* Tells tcp of the segment in the frame. Returns its flow's hash; 0: none of the plain kind. */
 static uint64_t expect(struct net *n, const struct rte_mbuf *m)
 {
-    struct plain_tcp at;
-    if (!plain_tcp_find(m, &at))
+    struct plain at;
+    if (!plain_find_tcp(m, &at))
         return 0;
-    struct ip_addr src = at.is_ip4 ? ip_addr_from_v4(at.l3 + offsetof(struct wire_ip4, src))
-                                   : ip_addr_from_v6(at.l3 + offsetof(struct wire_ip6, src));
-    struct ip_addr dst = at.is_ip4 ? ip_addr_from_v4(at.l3 + offsetof(struct wire_ip4, dst))
-                                   : ip_addr_from_v6(at.l3 + offsetof(struct wire_ip6, dst));
-    be16_t ports[2];
-    memcpy(ports, at.l4, sizeof(ports));
-    return n->tcp_ops->expect(n->tcp, &src, &dst, be16_host(ports[0]), be16_host(ports[1]));
+    struct flow_tuple ends;
+    plain_ends(&at, &ends);
+    return n->tcp_ops->expect(n->tcp, &ends.remote, &ends.local, ends.remote_port, ends.local_port);
 }
 
 /* Brings nearer what the segments among the frames need, step by step. All of it before the first
