@@ -46,8 +46,7 @@ void l4_access_tell(struct l4_fwd *f, const struct l4_flow *flow, enum stat_id w
     uint32_t chance = (uint32_t)(rng_next(&f->core->rng) >> 32);
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
         const struct control_observe *request = &lane->request;
-        bool is_due = is_error(why) && (request->wants & OBSERVE_WANTS_ERRORS) != 0;
-        if ((!is_due && !obs_request_is_drawn(request, chance)) ||
+        if (!obs_request_wants(request, is_error(why), chance) ||
             !obs_request_has(request, &client->local, client->local_port, &client->remote,
                              client->remote_port))
             continue;

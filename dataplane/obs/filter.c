@@ -8,9 +8,10 @@ static bool has_end(const struct observe_end *e, const struct ip_addr *address, 
            (e->prefix_len == 0 || ip_addr_in_prefix(address, &e->address, e->prefix_len));
 }
 
-bool obs_request_is_drawn(const struct control_observe *r, uint32_t chance)
+bool obs_request_wants(const struct control_observe *r, bool is_error, uint32_t chance)
 {
-    return r->one_in != 0 && chance <= UINT32_MAX / r->one_in;
+    bool is_drawn = r->one_in != 0 && chance <= UINT32_MAX / r->one_in;
+    return is_drawn || (is_error && (r->wants & OBSERVE_WANTS_ERRORS) != 0);
 }
 
 bool obs_request_has(const struct control_observe *r, const struct ip_addr *one, uint16_t one_port,

@@ -10,8 +10,9 @@
 /* Is every value of the request in its range? For requests that come from outside. */
 bool obs_request_is_sound(const struct control_observe *r, uint32_t length);
 
-/* Does a draw, evenly from all numbers, fall to who wants one of so many? */
-bool obs_request_is_drawn(const struct control_observe *r, uint32_t chance);
+/* Does who looks at requests want this one? `chance` is drawn evenly from all numbers, for all who
+ * look; an error, or what may become one, is wanted whatever it says by who asked for errors. */
+bool obs_request_wants(const struct control_observe *r, bool is_error, uint32_t chance);
 
 /* Does the request mean the flow between these two ends? No matches: all are meant. */
 bool obs_request_has(const struct control_observe *r, const struct ip_addr *one, uint16_t one_port,

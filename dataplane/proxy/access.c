@@ -36,8 +36,7 @@ static bool is_wanted(struct obs *o, uint32_t chance, uint32_t *ret_wants)
     bool is_any = false;
     *ret_wants = 0;
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
-        is_any |= obs_request_is_drawn(&lane->request, chance) ||
-                  lane->request.wants & OBSERVE_WANTS_ERRORS;
+        is_any |= obs_request_wants(&lane->request, true, chance);
         *ret_wants |= lane->request.wants;
     }
     return is_any;
@@ -168,8 +167,7 @@ static void tell(struct exchange *e, enum stat_id why)
     bool is_error = e->status >= 500 || !e->is_answered;
     for (struct obs_lane *lane = NULL; (lane = obs_lane_next(o, OBSERVE_REQUESTS, lane)) != NULL;) {
         const struct control_observe *request = &lane->request;
-        bool is_due = is_error && request->wants & OBSERVE_WANTS_ERRORS;
-        if ((is_due || obs_request_is_drawn(request, e->note->chance)) &&
+        if (obs_request_wants(request, is_error, e->note->chance) &&
             obs_request_has(request, &addrs->local, addrs->local_port, &addrs->remote,
                             addrs->remote_port))
             put(e, why, lane);
