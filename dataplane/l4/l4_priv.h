@@ -210,8 +210,8 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
 /* l4_carry.c: what is put around a packet of such a flow. */
 uint32_t l4_carry_bytes(const struct l4_flow *flow);
 
-/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint. `is_too_big`: with
- * that it is too long for the way, and goes in pieces. Takes ownership. */
+/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint. `is_too_big`:
+ * with that it is too long for the way, and goes in pieces. Takes ownership. */
 void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
               bool is_too_big);
 

@@ -44,7 +44,7 @@ static bool find_words(const struct net_icmp_error *e, bool is_ip4, struct words
     }
 }
 
-/* The packet as far as it is quoted: its header, ports and sequence number. NULL: no mbuf, counted. */
+/* The packet as far as it is quoted: its header, ports and sequence number. NULL: no mbuf. */
 static struct rte_mbuf *make_quote(struct net *n, const struct net_icmp_error *e, uint8_t proto)
 {
     void *body;

@@ -68,8 +68,8 @@ bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice
 void route_match(const struct image_view *v, const struct route_request *request,
                  struct route_result *ret);
 
-/* Which rule takes a connection or a flow that is passed on as it is: of it nothing is known but the
- * server name that it asks for, lower case ("": none). */
+/* Which rule takes a connection or a flow that is passed on as it is: nothing is known of it but
+ * the server name that it asks for, lower case ("": none). */
 void route_match_flow(const struct image_view *v, struct route_reader reader, uint32_t bind,
                       const char *server_name, struct route_result *ret);
 

@@ -5,9 +5,9 @@
 
 #include "base/assert.h"
 #include "base/ip_addr.h"
+#include "disk/durable.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,24 +96,21 @@ static bool fill_certificate(X509 *certificate, EVP_PKEY *key, const char *alt_n
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-/* Writes by `write` into PATH.new with `mode`, durably, and renames it to PATH. */
+/* What `write` writes becomes the file. */
 static int write_file(const char *path, mode_t mode, bool (*write)(FILE *, void *), void *subject)
 {
-    char temporary[CERT_PATH_MAX + 8];
-    snprintf(temporary, sizeof(temporary), "%s.new", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0)
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    if (file == NULL)
         return -errno;
-    FILE *file = fdopen(fd, "w");
-    if (file == NULL) {
-        int result = -errno;
-        close(fd);
-        return result;
-    }
-    bool is_written = write(file, subject) && fflush(file) == 0 && fsync(fd) == 0;
-    if (fclose(file) != 0 || !is_written)
-        return -EIO;
-    return rename(temporary, path) == 0 ? 0 : -errno;
+    bool is_written = write(file, subject);
+    bool is_whole = fclose(file) == 0 && is_written;
+    int result = is_whole ? durable_write(path, mode, text, bytes) : -EIO;
+    if (text != NULL)
+        explicit_bzero(text, bytes); /* it may be a key */
+    free(text);
+    return result;
 }
 
 static bool write_key(FILE *file, void *key)

@@ -2,6 +2,8 @@
 /* See ticket_secret.h. */
 #include "cert/ticket_secret.h"
 
+#include "disk/durable.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,23 +28,14 @@ static int read_secret(const char *path, uint8_t ret[TLS_TICKET_SECRET_BYTES])
     return 0;
 }
 
-/* Old or new, never half: written beside, synced, renamed. */
 static int make_secret(const char *path)
 {
     uint8_t secret[TLS_TICKET_SECRET_BYTES];
-    char fresh[PATH_MAX_BYTES + 8];
-    snprintf(fresh, sizeof(fresh), "%s.new", path);
     if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
         return -EIO;
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    bool is_written =
-        write(fd, secret, sizeof(secret)) == (ssize_t)sizeof(secret) && fsync(fd) == 0;
+    int result = durable_write(path, 0600, secret, sizeof(secret));
     explicit_bzero(secret, sizeof(secret));
-    if (close(fd) != 0 || !is_written)
-        return -EIO;
-    return rename(fresh, path) == 0 ? 0 : -errno;
+    return result;
 }
 
 int ticket_secret_ensure(const char *state_dir, uint8_t ret[TLS_TICKET_SECRET_BYTES])

@@ -2,9 +2,10 @@
 /* See config_file.h. */
 #include "routing/config_file.h"
 
+#include "disk/durable.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,27 +36,11 @@ int config_file_init(struct config_file *f, const char *path)
         return 0;
     }
     f->path = strdup(path);
-    if (f->path == NULL || asprintf(&f->path_new, "%s.new", path) < 0) {
-        f->path_new = NULL;
+    if (f->path == NULL) {
         return -ENOMEM;
     }
     f->text = read_text(path);
     return 0;
-}
-
-/* What is in it may be secret. */
-static int write_text(const struct config_file *f, const char *text)
-{
-    size_t len = strlen(text);
-    int fd = open(f->path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
-    errno = EIO; /* of a write that took less */
-    bool is_written = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-    int error = is_written ? 0 : -errno;
-    close(fd);
-    return error != 0 ? error : rename(f->path_new, f->path) == 0 ? 0 : -errno;
 }
 
 int config_file_put(struct config_file *f, char *text, bool *ret_changed)
@@ -64,7 +49,8 @@ int config_file_put(struct config_file *f, char *text, bool *ret_changed)
         return -ENOMEM;
     }
     bool is_same = f->text != NULL && strcmp(text, f->text) == 0;
-    int error = is_same ? 0 : write_text(f, text);
+    /* What is in it may be secret. */
+    int error = is_same ? 0 : durable_write(f->path, 0600, text, strlen(text));
     if (is_same || error != 0) {
         free(text);
     } else {
@@ -80,6 +66,5 @@ int config_file_put(struct config_file *f, char *text, bool *ret_changed)
 void config_file_done(struct config_file *f)
 {
     free(f->path);
-    free(f->path_new);
     free(f->text);
 }

@@ -9,7 +9,6 @@
 
 struct config_file {
     char *path; /* NULL: there is none, and nothing is written */
-    char *path_new;
     char *text; /* as it is on the disk; NULL: it is not there */
 };
 
