@@ -8,16 +8,11 @@
 
 #include "attach/attach.h"
 #include "model/arena.h"
+#include "model/at.h"
+#include "model/condition.h"
 #include "model/types.h"
 
 #define GATEWAY_API_GROUP "gateway.networking.k8s.io"
-
-/* What a condition will say. `reason` NULL: nothing decided yet. */
-struct verdict {
-    const char *status; /* "True", "False", "Unknown" */
-    const char *reason;
-    const char *message;
-};
 
 /* The names that every object has. */
 struct at_meta {
@@ -264,15 +259,6 @@ struct attach {
 };
 
 /* ---- reading objects (object.c) ---- */
-
-/* A text of an object; "" if it is not there. */
-const char *text_at(const json_t *object, const char *key);
-
-/* A number of an object; 0 if it is not there. */
-int64_t int_at(const json_t *object, const char *key);
-
-/* The member `second` of the member `first`; NULL if one is not there. */
-const json_t *at_path(const json_t *object, const char *first, const char *second);
 
 /* Is it a port for TCP, of a Service or an EndpointSlice? */
 bool port_is_tcp(const json_t *port);

@@ -8,22 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-int64_t int_at(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-const json_t *at_path(const json_t *object, const char *first, const char *second)
-{
-    return json_object_get(json_object_get(object, first), second);
-}
-
 bool port_is_tcp(const json_t *port)
 {
     const char *protocol = text_at(port, "protocol");

@@ -2,7 +2,7 @@
 /* Statuses of the kinds. Private to attach. `obj` is the object as it is now; new references. */
 #pragma once
 
-#include "attach/condition.h"
+#include "attach/attach_priv.h"
 
 #define STATUS_ENTRY_CONDITIONS_MAX 3u /* a route has as many; a policy one */
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses of GatewayClass and Gateway. Programmed is True only when is_served says so. */
-#include "attach/condition.h"
 #include "attach/status.h"
 
 #include <string.h>

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool is_lower_alnum(char c)
 {
@@ -160,4 +161,12 @@ void text_trim(char *text)
     if (n - start + 1 < need) {
         text[start - 1] = '\0';
     }
+}
+
+void text_of_time(int64_t unix_s, char ret[TEXT_TIME_BYTES])
+{
+    time_t seconds = (time_t)unix_s;
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    strftime(ret, TEXT_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }

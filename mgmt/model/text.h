@@ -36,6 +36,11 @@ bool text_parse_cidr(const char *text, struct ip_addr *ret_addr, unsigned *ret_l
 /* An address, a prefix (all its addresses), or "from-to" of one family: first and last address. */
 bool text_parse_range(const char *text, struct ip_addr *ret_first, struct ip_addr *ret_last);
 
+#define TEXT_TIME_BYTES 32u
+
+/* RFC 3339, UTC: "2026-11-28T13:04:00Z". */
+void text_of_time(int64_t unix_s, char ret[TEXT_TIME_BYTES]);
+
 /* GEP-2257: "1h30m", "500ms", "0s". */
 bool text_parse_duration(const char *text, uint64_t *ret_ms);
 

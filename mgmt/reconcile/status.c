@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wanted statuses into the store: only what differs, many in one transaction. Owner: reconcile;
  * thread: the loop's. */
+#include "model/text.h"
 #include "reconcile/reconcile_priv.h"
 
 #include <errno.h>
@@ -109,11 +110,8 @@ static int write_one(void *arg, const struct attach_status *s)
 int statuses_write(struct store *store, struct attach *attach, const json_t *served,
                    enum statuses which)
 {
-    char now[32];
-    time_t seconds = time(NULL);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    char now[TEXT_TIME_BYTES];
+    text_of_time(time(NULL), now);
     struct object_source source = store_source(store);
     struct write w = {.store = store};
     struct attach_status_input input = {.source = &source,

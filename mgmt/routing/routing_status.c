@@ -2,6 +2,8 @@
 /* Statuses of BgpPeers and VirtualRouters: what is in effect, and what BIRD says of sessions. */
 #include "routing/routing_priv.h"
 
+#include "model/condition.h"
+#include "model/text.h"
 #include "model/types.h"
 #include "store/resource.h"
 
@@ -20,76 +22,50 @@ static const struct session *session_of(const struct routing *r, const char *nam
     return NULL;
 }
 
-struct said {
-    const char *status;
-    const char *reason;
-    const char *message;
-};
-
-static struct said accepted(const struct routing *r, const struct routing_peer *p)
+static struct verdict accepted(const struct routing *r, const struct routing_peer *p)
 {
     if (r->bird == NULL) {
-        return (struct said){"False", "NoDaemon", "sluice-mgmtd was started without --bird-config"};
+        return (struct verdict){"False", "NoDaemon",
+                                "sluice-mgmtd was started without --bird-config"};
     }
     if (p->reason != NULL) {
-        return (struct said){"False", p->reason, p->message};
+        return (struct verdict){"False", p->reason, p->message};
     }
-    return (struct said){"True", "Accepted", "it is in BIRD's configuration"};
+    return (struct verdict){"True", "Accepted", "it is in BIRD's configuration"};
 }
 
-static struct said established(const struct routing *r, const struct routing_peer *p)
+static struct verdict established(const struct routing *r, const struct routing_peer *p)
 {
     const struct session *s = session_of(r, p->name);
     if (r->bird == NULL || p->reason != NULL) {
-        return (struct said){"False", "NotAccepted", "it is not configured"};
+        return (struct verdict){"False", "NotAccepted", "it is not configured"};
     }
     if (!r->is_there) {
-        return (struct said){"Unknown", "NoDaemon", "BIRD does not answer"};
+        return (struct verdict){"Unknown", "NoDaemon", "BIRD does not answer"};
     }
     if (r->is_refused) {
-        return (struct said){"Unknown", "Refused", "BIRD refuses the configuration; see the log"};
+        return (struct verdict){"Unknown", "Refused",
+                                "BIRD refuses the configuration; see the log"};
     }
     if (s == NULL) {
-        return (struct said){"Unknown", "Pending", "BIRD has not said anything of it yet"};
+        return (struct verdict){"Unknown", "Pending", "BIRD has not said anything of it yet"};
     }
     bool is_up = strncmp(s->info, "Established", strlen("Established")) == 0;
     if (is_up) {
-        return (struct said){"True", "Established", "routes are exchanged"};
+        return (struct verdict){"True", "Established", "routes are exchanged"};
     }
     /* "Connect       Socket: No route to host": its states come and go, the error is what counts */
     const char *error = strchr(s->info, ' ');
     error = error != NULL ? error + strspn(error, " ") : "";
-    return (struct said){"False", "NotEstablished",
-                         error[0] != '\0' ? error : "BIRD tries to reach the peer"};
-}
-
-/* The condition as it is to be; its time stays while its status does. */
-static json_t *condition(const json_t *old, const char *type, struct said said, int64_t generation,
-                         const char *now)
-{
-    size_t i;
-    const json_t *c;
-    const char *since = now;
-    json_array_foreach(old, i, c)
-    {
-        const char *old_type = json_string_value(json_object_get(c, "type"));
-        const char *old_status = json_string_value(json_object_get(c, "status"));
-        const char *old_time = json_string_value(json_object_get(c, "lastTransitionTime"));
-        if (old_type != NULL && old_status != NULL && old_time != NULL &&
-            strcmp(old_type, type) == 0 && strcmp(old_status, said.status) == 0) {
-            since = old_time;
-        }
-    }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "type", type, "status", said.status,
-                     "reason", said.reason, "message", said.message, "observedGeneration",
-                     (json_int_t)generation, "lastTransitionTime", since);
+    return (struct verdict){"False", "NotEstablished",
+                            error[0] != '\0' ? error : "BIRD tries to reach the peer"};
 }
 
 /* A transaction, begun when there is something to write. */
 struct write {
     struct store *store;
     struct store_txn *txn;
-    char now[32];
+    char now[TEXT_TIME_BYTES];
 };
 
 /* Puts the status if it is another; takes `conditions`. */
@@ -123,9 +99,9 @@ static int put_peers(const struct routing *r, struct write *w)
     for (uint32_t i = 0; i < r->view.n_all && result == 0; i++) {
         const struct routing_peer *p = &r->view.all[i];
         const json_t *old = conditions_of(w, resource, p->name);
-        json_t *all =
-            json_pack("[o, o]", condition(old, "Accepted", accepted(r, p), p->generation, w->now),
-                      condition(old, "Established", established(r, p), p->generation, w->now));
+        const struct wanted wanted[] = {{"Accepted", accepted(r, p)},
+                                        {"Established", established(r, p)}};
+        json_t *all = conditions_merge(old, wanted, 2, p->generation, w->now);
         result = put_status(w, resource, p->name, all);
     }
     return result;
@@ -138,15 +114,16 @@ static int put_routers(const struct routing *r, struct write *w)
     resource_name(model_type(MODEL_VIRTUAL_ROUTER), resource);
     for (uint32_t i = 0; i < r->view.n_all_routers && result == 0; i++) {
         const struct routing_router *v = &r->view.all_routers[i];
-        struct said said = {"True", "Accepted", "it is in keepalived's configuration"};
+        struct verdict said = {"True", "Accepted", "it is in keepalived's configuration"};
         if (r->keepalived_file.path == NULL) {
-            said = (struct said){"False", "NoDaemon",
-                                 "sluice-mgmtd was started without --keepalived-config"};
+            said = (struct verdict){"False", "NoDaemon",
+                                    "sluice-mgmtd was started without --keepalived-config"};
         } else if (v->reason != NULL) {
-            said = (struct said){"False", v->reason, v->message};
+            said = (struct verdict){"False", v->reason, v->message};
         }
         const json_t *old = conditions_of(w, resource, v->name);
-        json_t *all = json_pack("[o]", condition(old, "Accepted", said, v->generation, w->now));
+        const struct wanted wanted = {"Accepted", said};
+        json_t *all = conditions_merge(old, &wanted, 1, v->generation, w->now);
         result = put_status(w, resource, v->name, all);
     }
     return result;
@@ -155,10 +132,7 @@ static int put_routers(const struct routing *r, struct write *w)
 void routing_write_statuses(struct routing *r)
 {
     struct write w = {.store = r->store};
-    time_t seconds = time(NULL);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(w.now, sizeof(w.now), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    text_of_time(time(NULL), w.now);
     int result = put_peers(r, &w);
     if (result == 0) {
         result = put_routers(r, &w);

@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *view_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 uint32_t view_number(const json_t *object, const char *key)
 {
     return (uint32_t)json_integer_value(json_object_get(object, key));
@@ -32,9 +26,9 @@ static void link_name(const json_t *spec, char ret[ROUTING_LINK_BYTES])
 {
     uint32_t vlan = view_number(spec, "vlan");
     if (vlan == 0) {
-        snprintf(ret, ROUTING_LINK_BYTES, "%.15s", view_text(spec, "port"));
+        snprintf(ret, ROUTING_LINK_BYTES, "%.15s", text_at(spec, "port"));
     } else {
-        snprintf(ret, ROUTING_LINK_BYTES, "%.10s.%u", view_text(spec, "port"), vlan % 4096u);
+        snprintf(ret, ROUTING_LINK_BYTES, "%.10s.%u", text_at(spec, "port"), vlan % 4096u);
     }
 }
 
@@ -43,7 +37,7 @@ static bool on_interface(void *arg, json_t *object)
 {
     struct view_local *s = arg;
     const json_t *spec = json_object_get(object, "spec");
-    const char *name = view_text(json_object_get(object, "metadata"), "name");
+    const char *name = text_at(json_object_get(object, "metadata"), "name");
     size_t i;
     const json_t *item;
     bool is_named = s->interface[0] != '\0';
@@ -133,7 +127,7 @@ static const json_t *condition_of(const json_t *status, const char *type)
     const json_t *c;
     json_array_foreach(json_object_get(status, "conditions"), i, c)
     {
-        if (strcmp(view_text(c, "type"), type) == 0) {
+        if (strcmp(text_at(c, "type"), type) == 0) {
             return c;
         }
     }
@@ -153,14 +147,13 @@ static bool on_gateway(void *arg, json_t *object)
     const struct walk *w = arg;
     struct routing_view *v = w->v;
     const json_t *status = json_object_get(object, "status");
-    const char *programmed = view_text(condition_of(status, "Programmed"), "status");
+    const char *programmed = text_at(condition_of(status, "Programmed"), "status");
     size_t i;
     const json_t *address;
     json_array_foreach(json_object_get(status, "addresses"), i, address)
     {
         struct ip_addr vip;
-        if (v->bird.n_vips == ROUTING_VIPS_MAX ||
-            !ip_addr_parse(view_text(address, "value"), &vip)) {
+        if (v->bird.n_vips == ROUTING_VIPS_MAX || !ip_addr_parse(text_at(address, "value"), &vip)) {
             continue;
         }
         bool is_known = strcmp(programmed, "Unknown") == 0 && is_in_file(w->file, &vip);
@@ -195,8 +188,7 @@ static void sort_vips(struct routing_view *v)
 static bool on_drain(void *arg, json_t *object)
 {
     struct routing_view *v = arg;
-    bool is_soft =
-        strcmp(view_text(json_object_get(object, "spec"), "method"), "Deprioritize") == 0;
+    bool is_soft = strcmp(text_at(json_object_get(object, "spec"), "method"), "Deprioritize") == 0;
     enum bird_drain wanted = is_soft ? BIRD_DRAIN_DEPRIORITIZE : BIRD_DRAIN_WITHDRAW;
     if (wanted > v->bird.drain) {
         v->bird.drain = wanted;

@@ -37,9 +37,9 @@ static bool read_password(const struct store *store, const json_t *ref, struct r
 {
     char resource[RESOURCE_NAME_BYTES_MAX];
     const json_t *secret = store_get(store, resource_name(model_type(MODEL_SECRET), resource),
-                                     view_text(ref, "namespace"), view_text(ref, "name"));
+                                     text_at(ref, "namespace"), text_at(ref, "name"));
     const json_t *data = json_object_get(secret, "data");
-    const char *base64 = json_string_value(json_object_get(data, view_text(ref, "key")));
+    const char *base64 = json_string_value(json_object_get(data, text_at(ref, "key")));
     char *password = base64 != NULL ? text_base64_decode(base64) : NULL;
     bool is_good = password != NULL && is_password(password);
     if (is_good) {
@@ -111,7 +111,7 @@ static void read_numbers(const json_t *spec, struct bird_peer *b)
 static bool read_local(const struct walk *w, const json_t *spec, struct routing_peer *p,
                        struct bird_peer *b)
 {
-    struct view_local s = {.neighbour = &b->address, .interface = view_text(spec, "interface")};
+    struct view_local s = {.neighbour = &b->address, .interface = text_at(spec, "interface")};
     view_find_local(w->store, &s);
     if (is_link_local(&b->address)) {
         if (s.link[0] == '\0') {
@@ -136,7 +136,7 @@ static bool read_peer(const struct walk *w, const json_t *object, struct routing
 {
     const json_t *spec = json_object_get(object, "spec");
     const json_t *secret = json_object_get(spec, "passwordSecretRef");
-    if (!ip_addr_parse(view_text(spec, "address"), &b->address)) {
+    if (!ip_addr_parse(text_at(spec, "address"), &b->address)) {
         return refuse(p, "InvalidAddress", "address is none");
     }
     if (strlen(p->name) > BIRD_PEER_NAME_MAX) {
@@ -164,7 +164,7 @@ bool view_add_peer(void *arg, json_t *object)
     }
     struct routing_peer *p = &v->all[v->n_all++];
     struct bird_peer b = {0};
-    *p = (struct routing_peer){.name = view_text(metadata, "name"),
+    *p = (struct routing_peer){.name = text_at(metadata, "name"),
                                .generation =
                                    json_integer_value(json_object_get(metadata, "generation"))};
     if (read_peer(w, object, p, &b)) {

@@ -2,6 +2,7 @@
 /* What the files of the view share: walks over objects of the store, and the parts of the view. */
 #pragma once
 
+#include "model/at.h"
 #include "model/types.h"
 #include "routing/routing_view.h"
 #include "store/store.h"
@@ -12,9 +13,6 @@ struct walk {
     const struct store *store;
     const char *file; /* BIRD's configuration as it is; NULL: there is none */
 };
-
-/* The text of a member; "" if there is none. */
-const char *view_text(const json_t *object, const char *key);
 
 /* The number of a member; 0 if there is none. */
 uint32_t view_number(const json_t *object, const char *key);

@@ -70,8 +70,8 @@ bool view_add_router(void *arg, json_t *object)
         return false;
     }
     struct routing_router *r = &v->all_routers[v->n_all_routers++];
-    *r = (struct routing_router){.name = view_text(metadata, "name"),
-                                 .interface = view_text(spec, "interface"),
+    *r = (struct routing_router){.name = text_at(metadata, "name"),
+                                 .interface = text_at(spec, "interface"),
                                  .id = view_number(spec, "routerID"),
                                  .generation =
                                      json_integer_value(json_object_get(metadata, "generation"))};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Merging conditions. See condition.h. */
-#include "attach/condition.h"
+#include "model/condition.h"
 
 #include "base/assert.h"
+#include "model/at.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* What the CRDs' defaults carry: nobody's transition. */

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions of statuses. Private to attach. */
+/* Conditions of statuses, as Kubernetes has them (metav1.Condition). Pure. */
 #pragma once
 
-#include "attach/attach_priv.h"
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a condition will say. `reason` NULL: nothing decided yet. */
+struct verdict {
+    const char *status; /* "True", "False", "Unknown" */
+    const char *reason;
+    const char *message;
+};
 
 /* A condition that we want to say. */
 struct wanted {
