@@ -96,8 +96,8 @@ def clients_behind_the_router_reach_the_vips(l):
 
 @suite.test("#7")
 def the_wire_shows_signatures_updates_and_their_attributes(l):
-    signed = l.capture.fields(f"tcp.options.md5 && ip.src == {BOX4}", "frame.number")
-    assert signed
+    suite.eventually(lambda: l.capture.fields(f"tcp.options.md5 && ip.src == {BOX4}", "frame.number"),
+                     "signed segments are in the file")
     updates = l.capture.fields("bgp.type == 2", "ip.src", "bgp.nlri_prefix", "bgp.mp_reach_nlri_ipv6_prefix",
                                "bgp.update.path_attribute.multi_exit_disc")
     assert any(row[0] == BOX4 and VIP4 in row[1] for row in updates), updates

@@ -131,6 +131,6 @@ def a_connection_whose_packets_went_on_is_a_line_of_the_access_log(l):
     def told():
         with open(l.log, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f if line.endswith("\n")]
-        return next((x for x in lines if x["client_port"] == port), None)
+        return next((x for x in lines if (x["client_port"], x["local_port"]) == (port, 5000)), None)
     line = suite.eventually(told, "its line", 90)
     assert (line["route"], line["backend"]) == (f"{NS}/talk", f"{NS}/talk:8080/tcp") and line["end"], line
