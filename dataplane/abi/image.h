@@ -157,6 +157,16 @@ static inline bool image_is_tls_bind(uint8_t kind)
     return kind == IMAGE_BIND_HTTPS || kind == IMAGE_BIND_TLS;
 }
 
+/* Which nodes of the host's paths have patterns. */
+static inline enum image_host_sets image_host_sets(const struct image_view *v,
+                                                   const struct image_host *host)
+{
+    if (host->n_sets == 0)
+        return IMAGE_HOST_SETS_NONE;
+    return v->nodes[host->root].first_set == IMAGE_NONE ? IMAGE_HOST_SETS_BELOW
+                                                        : IMAGE_HOST_SETS_ROOT;
+}
+
 /* What a route of that name is known by in every image: a hash that is never 0. */
 uint64_t image_route_id(struct slice name);
 
@@ -182,6 +192,26 @@ static inline void image_node_prefetch(const struct image_view *v, uint64_t hash
     const struct image_node *pair = &v->nodes[image_node_place(hash, 0, v->n_nodes)];
     __builtin_prefetch(pair);
     __builtin_prefetch(pair + 1);
+}
+
+/* What a node with is_lone says in the place of its values. */
+struct image_lone {
+    uint32_t database; /* of its pattern set */
+    struct image_value value;
+};
+
+static inline struct image_lone image_node_lone(const struct image_node *node)
+{
+    return (struct image_lone){node->exact.to,
+                               {node->exact.more, node->subtree.to, node->subtree.more}};
+}
+
+/* For whoever builds. */
+static inline void image_node_set_lone(struct image_node *node, const struct image_lone *lone)
+{
+    node->is_lone = 1;
+    node->exact = (struct image_value){IMAGE_NONE, lone->database, lone->value.index};
+    node->subtree = (struct image_value){IMAGE_NONE, lone->value.to, lone->value.more};
 }
 
 /* The label of a node that has one. */

@@ -232,6 +232,16 @@ uint32_t image_first_host_set(const struct image_view *v);
 /* Do the labels from `node` up spell `path`, which is empty for a root? */
 bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path);
 
+/* Does a node with is_lone say of its patterns what their set says? */
+bool image_is_lone_told(const struct image_view *v, const struct image_node *node);
+
+/* Can it be a value with an index below `n`? Without a look at what it leads to. */
+bool image_is_value_possible(const struct image_value *value, uint32_t n);
+
+/* Says the value of a path what every request that comes there takes, or nothing where that
+ * depends on the request? */
+bool image_is_path_told(const struct image_view *v, const struct image_value *value);
+
 /* Do the host's sets hang on its nodes and lead to paths of that kind, in the order of patterns? */
 enum image_fault image_check_host_sets(const struct image_view *v, const struct image_host *host);
 

@@ -22,7 +22,7 @@ enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i)
     uint32_t first = i == 0 ? 0 : e[-1].first_pattern + e[-1].n_patterns;
     if (e->first_pattern != first)
         return IMAGE_FAULT_OWNER;
-    if ((e->node == IMAGE_NONE) != (v->patterns[first].path == IMAGE_NONE))
+    if ((e->node == IMAGE_NONE) != (v->patterns[first].value.index == IMAGE_NONE))
         return IMAGE_FAULT_OWNER;
     if (e->node == IMAGE_NONE || v->nodes[e->node].first_set == i)
         return IMAGE_FAULT_OK;
@@ -42,11 +42,12 @@ enum image_fault image_whole_pattern_sets(const struct image_view *v)
 enum image_fault image_local_pattern(const struct image_view *v, uint32_t i)
 {
     const struct image_pattern *e = &v->patterns[i];
-    if (e->path != IMAGE_NONE && e->path >= v->n_paths)
+    bool is_of_path = e->value.index != IMAGE_NONE;
+    if (!image_is_value_possible(&e->value, v->n_paths))
         return IMAGE_FAULT_INDEX;
     if (e->text.length == 0 || e->text.length > IMAGE_PATTERN_BYTES_MAX)
         return IMAGE_FAULT_STRING;
-    if (e->way >= e->text.length || (e->path == IMAGE_NONE && e->way != 0))
+    if (e->way >= e->text.length || (!is_of_path && e->way != 0))
         return IMAGE_FAULT_VALUE;
     return image_check_text(v, e->text, IMAGE_TEXT_PATTERN);
 }
@@ -83,17 +84,28 @@ enum image_fault image_cross_predicate(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_OK;
     const struct image_pattern_set *set = &v->pattern_sets[e->set];
     const struct image_pattern *pattern = &v->patterns[set->first_pattern];
-    if (set->n_patterns != 1 || pattern->path != IMAGE_NONE)
+    if (set->n_patterns != 1 || pattern->value.index != IMAGE_NONE)
         return IMAGE_FAULT_OWNER;
     return slice_eq(image_text(v, pattern->text), image_text(v, e->value)) ? IMAGE_FAULT_OK
                                                                            : IMAGE_FAULT_VALUE;
+}
+
+bool image_is_lone_told(const struct image_view *v, const struct image_node *node)
+{
+    const struct image_pattern_set *set = &v->pattern_sets[node->first_set];
+    const struct image_value *value = &v->patterns[set->first_pattern].value;
+    struct image_lone lone = image_node_lone(node);
+    bool has_other = node->first_set + 1 < v->n_pattern_sets &&
+                     v->pattern_sets[node->first_set + 1].node == set->node;
+    return set->n_patterns == 1 && !has_other && lone.database == set->database &&
+           memcmp(&lone.value, value, sizeof(*value)) == 0;
 }
 
 uint32_t image_first_host_set(const struct image_view *v)
 {
     uint32_t i = 0;
     while (i < v->n_pattern_sets &&
-           v->patterns[v->pattern_sets[i].first_pattern].path == IMAGE_NONE)
+           v->patterns[v->pattern_sets[i].first_pattern].value.index == IMAGE_NONE)
         i++;
     return i;
 }
@@ -114,9 +126,10 @@ static enum image_fault check_host_pattern(const struct image_view *v, uint32_t 
 {
     const struct image_pattern *e = &v->patterns[i];
     struct slice text = image_text(v, e->text);
-    if (e->path == IMAGE_NONE || v->paths[e->path].kind != IMAGE_PATH_REGEX)
+    if (e->value.index == IMAGE_NONE || v->paths[e->value.index].kind != IMAGE_PATH_REGEX)
         return IMAGE_FAULT_VALUE_KIND;
-    if (!slice_eq(image_text(v, v->paths[e->path].text), text) || !is_at_home(v, e, node))
+    if (!slice_eq(image_text(v, v->paths[e->value.index].text), text) ||
+        !image_is_path_told(v, &e->value) || !is_at_home(v, e, node))
         return IMAGE_FAULT_VALUE;
     bool is_first = i == v->pattern_sets[v->nodes[node].first_set].first_pattern;
     return is_first || image_pattern_order(image_text(v, e[-1].text), text) < 0 ? IMAGE_FAULT_OK

@@ -44,7 +44,7 @@ enum image_fault image_whole_paths(const struct image_view *v)
             values += (e->exact.index != IMAGE_NONE) + (e->subtree.index != IMAGE_NONE);
     }
     for (uint32_t i = 0; i < v->n_patterns; i++)
-        values += v->patterns[i].path != IMAGE_NONE;
+        values += v->patterns[i].value.index != IMAGE_NONE;
     uint32_t matches = 0, guards = 0;
     if (v->n_paths != 0) {
         const struct image_path *last = &v->paths[v->n_paths - 1];

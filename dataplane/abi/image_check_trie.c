@@ -148,8 +148,7 @@ static enum image_fault check_label(const struct image_view *v, const struct ima
     return memcmp(head, e->head, sizeof(head)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
 }
 
-/* Without a look at what it leads to. */
-static bool is_value_possible(const struct image_value *value, uint32_t n)
+bool image_is_value_possible(const struct image_value *value, uint32_t n)
 {
     if (value->index == IMAGE_NONE)
         return value->to == IMAGE_NONE && value->more == IMAGE_NONE;
@@ -162,6 +161,15 @@ static enum image_fault check_free(const struct image_node *e)
     return memcmp(e, &zero, sizeof(zero)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;
 }
 
+static bool are_values_possible(const struct image_view *v, const struct image_node *e)
+{
+    uint32_t n = value_count(v, e->kind);
+    if (e->is_lone != 0) /* what it says is compared with its set's words, later */
+        return e->exact.index == IMAGE_NONE && e->subtree.index == IMAGE_NONE &&
+               e->first_set != IMAGE_NONE;
+    return image_is_value_possible(&e->exact, n) && image_is_value_possible(&e->subtree, n);
+}
+
 enum image_fault image_local_node(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
@@ -171,10 +179,9 @@ enum image_fault image_local_node(const struct image_view *v, uint32_t i)
         return check_free(e);
     if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
-    if (e->kind > IMAGE_NODE_PATHS || e->has_children > 1)
+    if (e->kind > IMAGE_NODE_PATHS || e->has_children > 1 || e->is_lone > 1)
         return IMAGE_FAULT_VALUE;
-    uint32_t n_values = value_count(v, e->kind);
-    if (!is_value_possible(&e->exact, n_values) || !is_value_possible(&e->subtree, n_values))
+    if (!are_values_possible(v, e))
         return IMAGE_FAULT_INDEX;
     if (e->first_set != IMAGE_NONE && e->first_set >= v->n_pattern_sets)
         return IMAGE_FAULT_INDEX;
@@ -243,8 +250,7 @@ static bool is_path_value(const struct image_view *v, uint32_t node, bool is_exa
     return image_is_path_of(v, node, text);
 }
 
-/* What every request that comes to the path takes, or nothing; see struct image_value. */
-static bool is_path_told(const struct image_view *v, const struct image_value *value)
+bool image_is_path_told(const struct image_view *v, const struct image_value *value)
 {
     const struct image_path *path = &v->paths[value->index];
     const struct image_match *match = &v->matches[path->first_match];
@@ -261,7 +267,7 @@ static enum image_fault check_host_value(const struct image_view *v, uint32_t no
     if (!is_host_value(v, node, is_exact, image_text(v, host->name), &root) ||
         v->listeners[host->listener].root != root)
         return IMAGE_FAULT_VALUE_KIND;
-    if (value->to != host->root || value->more != host->n_sets)
+    if (value->to != host->root || value->more != image_host_sets(v, host))
         return IMAGE_FAULT_VALUE;
     return v->nodes[host->root].hash == image_below_hash(v->nodes[node].hash, is_exact)
                ? IMAGE_FAULT_OK
@@ -280,7 +286,7 @@ static enum image_fault check_value(const struct image_view *v, uint32_t node, b
     if (e->kind == IMAGE_NODE_PATHS) {
         if (!is_path_value(v, node, is_exact, &v->paths[value->index]))
             return IMAGE_FAULT_VALUE_KIND;
-        return is_path_told(v, value) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+        return image_is_path_told(v, value) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
     }
     const struct image_listener *listener = &v->listeners[value->index];
     if (!is_host_value(v, node, is_exact, image_text(v, listener->hostname), &root))
@@ -306,6 +312,8 @@ enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_HASH;
     if (e->first_set != IMAGE_NONE && v->pattern_sets[e->first_set].node != i)
         return IMAGE_FAULT_OWNER;
+    if (e->is_lone != 0)
+        return image_is_lone_told(v, e) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
     enum image_fault fault = check_value(v, i, true);
     return fault != IMAGE_FAULT_OK ? fault : check_value(v, i, false);
 }

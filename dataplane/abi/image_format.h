@@ -72,7 +72,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 7u
+#define IMAGE_VERSION 8u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
 #define IMAGE_LINE_BYTES 64u
@@ -445,13 +445,20 @@ enum image_node_kind {
     IMAGE_NODE_PATHS = 3,     /* segments of a path from the left; values: paths */
 };
 
+/* Which nodes of a host's paths have patterns. */
+enum image_host_sets {
+    IMAGE_HOST_SETS_NONE = 0,
+    IMAGE_HOST_SETS_BELOW = 1, /* some, but not the root */
+    IMAGE_HOST_SETS_ROOT = 2,  /* the root, perhaps others */
+};
+
 /* What a node leads to, and what a request needs of it at once. */
 struct image_value {
     uint32_t index; /* of the listener, host or path; IMAGE_NONE: none, and so is the rest */
     uint32_t to;    /* listener: root of its hosts; host: root of its paths; path: its first match,
                        if that needs nothing else and there are no guards; else IMAGE_NONE */
-    uint32_t more;  /* listener: 0; host: its number of pattern sets; path: the rule of that match,
-                       or IMAGE_NONE */
+    uint32_t more;  /* listener: 0; host: enum image_host_sets; path: the rule of that match, or
+                       IMAGE_NONE */
 };
 
 #define IMAGE_HEAD_BYTES 12u /* of a label; what is longer is in the strings, too */
@@ -466,6 +473,9 @@ struct image_value {
  * prefix "/a/b" is `subtree` of the node a, b, and holds at that node and below; "/" is `subtree`
  * of the root. A slash at the end is an empty last segment: "/" exactly is `exact` of the root's
  * child with the empty label.
+ *
+ * Mostly a node with a pattern has just one and leads to nothing else. Then the node says what its
+ * set would, in the place of the values that it does not have: see image_node_lone().
  */
 struct image_node {
     uint64_t hash;   /* image_edge_hash() of the parent's and the label; a root of paths:
@@ -476,7 +486,8 @@ struct image_node {
     uint16_t depth;       /* the parent's plus one */
     uint8_t kind;         /* enum image_node_kind, the parent's */
     uint8_t has_children; /* 0 or 1 */
-    uint16_t reserved;
+    uint8_t is_lone;      /* 0 or 1: it has one pattern and neither of the values */
+    uint8_t reserved;
     struct image_value exact;       /* for what ends here */
     struct image_value subtree;     /* for what lies below (see above) */
     uint32_t first_set;             /* pattern sets for what lies below; IMAGE_NONE: none */
@@ -514,7 +525,7 @@ enum image_path_kind {
  */
 struct image_pattern {
     struct image_string text; /* as configured */
-    uint32_t path;            /* of a host: the path that it leads to; of a predicate: IMAGE_NONE */
+    struct image_value value; /* of a host: its path; of a predicate: none */
     uint32_t way;             /* bytes of `text` that are the way to the node, last slash and all,
                                  which the database does not know; 0: the root's or a predicate's */
 };
@@ -1016,6 +1027,6 @@ static_assert(sizeof(struct image_range) == 32, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 48, "no hidden padding");
 static_assert(sizeof(struct image_health) == 108, "no hidden padding");
 static_assert(sizeof(struct image_route) == 40, "no hidden padding");
-static_assert(sizeof(struct image_pattern) == 16, "no hidden padding");
+static_assert(sizeof(struct image_pattern) == 24, "no hidden padding");
 static_assert(sizeof(struct image_pattern_set) == 16, "no hidden padding");
 static_assert(sizeof(struct image_database) == 8, "no hidden padding");

@@ -93,13 +93,13 @@ static void tell_other_path(const struct explain *e, uint32_t host, struct route
 }
 
 /* Which patterns of a set match; none where the walk did not come to its node. */
-static void ask_again(const struct explain *e, const struct route_paths *asked, uint32_t set,
-                      struct route_hits *ret)
+static void ask_again(const struct explain *e, const struct route_paths *asked,
+                      const struct image_pattern_set *s, struct route_hits *ret)
 {
     *ret = (struct route_hits){0};
     for (uint32_t i = 0; i < asked->n_asked; i++) {
-        if (asked->asked[i].node == e->v->pattern_sets[set].node)
-            route_pattern_ask(e->v, &e->request->reader, set, asked->asked[i].text, ret);
+        if (asked->asked[i].set.node == s->node)
+            route_pattern_ask(&e->request->reader, s, asked->asked[i].text, ret);
     }
 }
 
@@ -112,10 +112,10 @@ static void tell_other_patterns(const struct explain *e, uint32_t host,
     for (uint32_t set = h->first_set; set < h->first_set + h->n_sets; set++) {
         const struct image_pattern_set *s = &v->pattern_sets[set];
         struct route_hits hits;
-        ask_again(e, asked, set, &hits);
+        ask_again(e, asked, s, &hits);
         for (uint32_t i = 0; i < s->n_patterns; i++) {
             if (!route_hits_has(&hits, i))
-                tell_lost_path(e, host, v->patterns[s->first_pattern + i].path);
+                tell_lost_path(e, host, v->patterns[s->first_pattern + i].value.index);
         }
     }
 }

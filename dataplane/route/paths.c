@@ -21,71 +21,99 @@ void route_paths_begin(struct route_paths *p, const struct route_walk *walk,
     route_walk_path(&p->walk, walk, host, request->path, ahead);
 }
 
-/* The nodes from the deepest up that have patterns. One needs a slash behind it, but for the root,
- * whose patterns are asked about the whole path. */
+static void add_asked(struct route_paths *p, uint32_t node, struct slice text)
+{
+    const struct image_node *e = &p->v->nodes[node];
+    if (e->first_set == IMAGE_NONE)
+        return;
+    ASSERT_HOT(p->n_asked <= IMAGE_PATTERN_DEPTH_MAX);
+    struct route_asked *a = &p->asked[p->n_asked++];
+    a->is_lone = e->is_lone != 0;
+    a->is_asked = false;
+    a->next_pattern = 0;
+    a->set_index = e->first_set;
+    a->text = text;
+    if (a->is_lone) {
+        struct image_lone lone = image_node_lone(e);
+        a->set = (struct image_pattern_set){IMAGE_NONE, 1, lone.database, node};
+        a->lone = lone.value;
+    } else {
+        a->set = p->v->pattern_sets[e->first_set];
+    }
+}
+
+/* The nodes from the deepest up that have patterns, which a slash has to follow; then the root,
+ * whose patterns are asked about the whole path. A line that has nothing to say is not read. */
 static void begin_patterns(struct route_paths *p)
 {
     const struct image_view *v = p->v;
     struct slice behind = p->walk.behind;
-    uint32_t node = p->host.more == 0 ? IMAGE_NONE : p->walk.node; /* has it any? */
-    while (node != IMAGE_NONE) {
+    uint32_t node = p->walk.node, root = p->host.to;
+    if (p->host.more == IMAGE_HOST_SETS_NONE)
+        return;
+    while (node != root) {
         const struct image_node *e = &v->nodes[node];
-        bool is_root = e->parent == IMAGE_NONE;
-        if (e->first_set != IMAGE_NONE && (is_root || behind.len != 0)) {
-            ASSERT_HOT(p->n_asked <= IMAGE_PATTERN_DEPTH_MAX);
-            struct route_asked *a = &p->asked[p->n_asked++];
-            a->node = node;
-            a->set = e->first_set;
-            a->next_pattern = 0;
-            a->text = is_root ? p->request->path : slice_skip(behind, 1);
-        }
-        behind.ptr -= e->label_bytes + !is_root;
-        behind.len += e->label_bytes + !is_root;
+        if (behind.len != 0)
+            add_asked(p, node, slice_skip(behind, 1));
+        behind.ptr -= e->label_bytes + 1;
+        behind.len += e->label_bytes + 1;
         node = e->parent;
     }
+    if (p->host.more == IMAGE_HOST_SETS_ROOT)
+        add_asked(p, root, p->request->path);
 }
 
-/* The next pattern of the node that hits, and stays the next; IMAGE_NONE: no more. */
-static uint32_t next_hit(const struct route_paths *p, struct route_asked *a)
+/* Goes on to the node's next set; false: it has no more. */
+static bool next_set(const struct image_view *v, struct route_asked *a)
 {
-    const struct image_view *v = p->v;
-    uint32_t end = v->hosts[p->host.index].first_set + p->host.more;
-    for (; a->set < end && v->pattern_sets[a->set].node == a->node; a->set++) {
-        const struct image_pattern_set *set = &v->pattern_sets[a->set];
-        if (a->next_pattern == 0)
-            route_pattern_ask(v, &p->request->reader, a->set, a->text, &a->hits);
-        for (; a->next_pattern < set->n_patterns; a->next_pattern++) {
+    uint32_t next = a->set_index + 1;
+    if (a->is_lone || next == v->n_pattern_sets || v->pattern_sets[next].node != a->set.node)
+        return false;
+    a->set = v->pattern_sets[next];
+    a->set_index = next;
+    a->next_pattern = 0;
+    a->is_asked = false;
+    return true;
+}
+
+/* The path of the next pattern of the node that hits, which stays the next; NULL: no more. */
+static const struct image_value *next_hit(const struct route_paths *p, struct route_asked *a)
+{
+    do {
+        if (!a->is_asked)
+            route_pattern_ask(&p->request->reader, &a->set, a->text, &a->hits);
+        a->is_asked = true;
+        for (; a->next_pattern < a->set.n_patterns; a->next_pattern++) {
             if (route_hits_has(&a->hits, a->next_pattern))
-                return set->first_pattern + a->next_pattern;
+                return a->is_lone ? &a->lone
+                                  : &p->v->patterns[a->set.first_pattern + a->next_pattern].value;
         }
-        a->next_pattern = 0;
-    }
-    return IMAGE_NONE;
+    } while (next_set(p->v, a));
+    return NULL;
 }
 
-static bool is_before(const struct image_view *v, uint32_t pattern, uint32_t other)
+static bool is_before(const struct image_view *v, const struct image_value *path,
+                      const struct image_value *other)
 {
-    return image_pattern_order(image_text(v, v->patterns[pattern].text),
-                               image_text(v, v->patterns[other].text)) < 0;
+    return image_pattern_order(image_text(v, v->paths[path->index].text),
+                               image_text(v, v->paths[other->index].text)) < 0;
 }
 
 /* The most preferred of those that hit; it is not the next any more. NULL: no more. */
 static const struct image_value *next_by_pattern(struct route_paths *p)
 {
     struct route_asked *from = NULL;
-    uint32_t best = IMAGE_NONE;
+    const struct image_value *best = NULL;
     for (uint32_t i = 0; i < p->n_asked; i++) {
-        uint32_t pattern = next_hit(p, &p->asked[i]);
-        if (pattern == IMAGE_NONE || (from != NULL && !is_before(p->v, pattern, best)))
+        const struct image_value *path = next_hit(p, &p->asked[i]);
+        if (path == NULL || (best != NULL && !is_before(p->v, path, best)))
             continue;
-        best = pattern;
+        best = path;
         from = &p->asked[i];
     }
-    if (from == NULL)
-        return NULL;
-    from->next_pattern++;
-    p->by_pattern = (struct image_value){p->v->patterns[best].path, IMAGE_NONE, IMAGE_NONE};
-    return &p->by_pattern;
+    if (from != NULL)
+        from->next_pattern++;
+    return best;
 }
 
 const struct image_value *route_paths_next(struct route_paths *p)

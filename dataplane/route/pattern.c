@@ -113,16 +113,15 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return 0;
 }
 
-void route_pattern_ask(const struct image_view *v, const struct route_reader *reader, uint32_t set,
+void route_pattern_ask(const struct route_reader *reader, const struct image_pattern_set *set,
                        struct slice text, struct route_hits *ret)
 {
     const struct route_patterns *p = reader->patterns;
-    const struct image_pattern_set *s = &v->pattern_sets[set];
-    struct asking asking = {ret, s->n_patterns};
+    struct asking asking = {ret, set->n_patterns};
     *ret = (struct route_hits){0};
-    ASSERT(p != NULL && reader->number < p->n_readers && s->database < p->n_databases);
+    ASSERT(p != NULL && reader->number < p->n_readers && set->database < p->n_databases);
     hs_error_t error =
-        hs_scan(p->databases[s->database], text.len == 0 ? "" : (const char *)text.ptr,
+        hs_scan(p->databases[set->database], text.len == 0 ? "" : (const char *)text.ptr,
                 (unsigned)text.len, 0, p->scratches[reader->number], on_match, &asking);
     ASSERT_HOT(error == HS_SUCCESS);
     if (error != HS_SUCCESS)

@@ -45,5 +45,5 @@ bool route_patterns_new(const struct image_view *v, unsigned readers, struct rou
 void route_patterns_free(struct route_patterns *p);
 
 /* Looks at a text once. Cost: by its length, next to nothing by the number of patterns. */
-void route_pattern_ask(const struct image_view *v, const struct route_reader *reader, uint32_t set,
+void route_pattern_ask(const struct route_reader *reader, const struct image_pattern_set *set,
                        struct slice text, struct route_hits *ret);

@@ -203,7 +203,7 @@ static bool pattern_holds(const struct image_view *v, const struct image_predica
                         : query_value(request, name, room, &value);
     if (!is_there)
         return false;
-    route_pattern_ask(v, &request->reader, predicate->set, value, &hits);
+    route_pattern_ask(&request->reader, &v->pattern_sets[predicate->set], value, &hits);
     return route_hits_has(&hits, 0);
 }
 

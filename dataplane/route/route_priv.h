@@ -57,10 +57,13 @@ const struct image_value *route_walk_next(struct route_walk *w);
 
 /* A node on the way down that has patterns, and which of them match. */
 struct route_asked {
-    uint32_t node;
-    uint32_t set;          /* that `hits` is of, or (with next_pattern 0) that is asked next */
+    bool is_lone;          /* the node says it all */
+    bool is_asked;         /* `hits` is the set's */
     uint32_t next_pattern; /* of the set */
-    struct slice text;     /* what its patterns are asked about */
+    uint32_t set_index;
+    struct image_pattern_set set; /* of the node's the one that is asked */
+    struct image_value lone;      /* of the pattern of a node with is_lone */
+    struct slice text;            /* what its patterns are asked about */
     struct route_hits hits;
 };
 
@@ -71,7 +74,6 @@ struct route_paths {
     const struct route_request *request;
     struct route_walk walk;
     struct image_value host;
-    struct image_value by_pattern; /* what route_paths_next() told of a pattern's path */
     enum { ROUTE_PATHS_EXACT, ROUTE_PATHS_PATTERNS, ROUTE_PATHS_PREFIXES } stage;
     uint32_t n_asked; /* before the stage of patterns: 0 */
     struct route_asked asked[IMAGE_PATTERN_DEPTH_MAX + 1];

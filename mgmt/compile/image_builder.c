@@ -125,7 +125,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     if (error != 0)
         return error;
     image_builder_groups(b);
-    image_builder_write_nodes(b);
+    image_builder_write_values(b);
     uint64_t length = lay_out(b, table);
     if (length > IMAGE_BYTES_MAX)
         return -E2BIG;

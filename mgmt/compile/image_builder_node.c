@@ -78,6 +78,15 @@ static struct image_value path_value(const struct image_builder *b, uint32_t ind
     return (struct image_value){index, path->first_match, match->rule};
 }
 
+static enum image_host_sets host_sets(const struct image_builder *b, const struct image_host *host)
+{
+    if (host->n_sets == 0) {
+        return IMAGE_HOST_SETS_NONE;
+    }
+    return image_builder_node(b, host->root)->first_set == IMAGE_NONE ? IMAGE_HOST_SETS_BELOW
+                                                                      : IMAGE_HOST_SETS_ROOT;
+}
+
 static struct image_value value_of(const struct image_builder *b, uint8_t kind, uint32_t index)
 {
     if (index == IMAGE_NONE) {
@@ -91,10 +100,39 @@ static struct image_value value_of(const struct image_builder *b, uint8_t kind, 
         return (struct image_value){index, place_of(b, e[index].root), 0};
     }
     const struct image_host *e = ENTRIES(b, HOSTS, const struct image_host);
-    return (struct image_value){index, place_of(b, e[index].root), e[index].n_sets};
+    return (struct image_value){index, place_of(b, e[index].root), host_sets(b, &e[index])};
 }
 
-void image_builder_write_nodes(struct image_builder *b)
+/* With what their paths lead to, as the paths of nodes. */
+static void write_patterns(struct image_builder *b)
+{
+    struct image_pattern *patterns = ENTRIES(b, PATTERNS, struct image_pattern);
+    for (uint32_t i = 0; i < SECTION(b, PATTERNS)->count; i++) {
+        if (patterns[i].value.index != IMAGE_NONE) {
+            patterns[i].value = path_value(b, patterns[i].value.index);
+        }
+    }
+}
+
+/* If the node has one pattern and nothing else, tells that in the node. After the patterns. */
+static void write_lone(const struct image_builder *b, const struct builder_node *node,
+                       struct image_node *e)
+{
+    const struct image_pattern_set *sets = ENTRIES(b, PATTERN_SETS, const struct image_pattern_set);
+    uint32_t first = node->first_set;
+    if (first == IMAGE_NONE || node->exact != IMAGE_NONE || node->subtree != IMAGE_NONE ||
+        sets[first].n_patterns != 1) {
+        return;
+    }
+    if (first + 1 < SECTION(b, PATTERN_SETS)->count && sets[first + 1].node == sets[first].node) {
+        return;
+    }
+    const struct image_pattern *pattern =
+        &ENTRIES(b, PATTERNS, const struct image_pattern)[sets[first].first_pattern];
+    image_node_set_lone(e, &(struct image_lone){sets[first].database, pattern->value});
+}
+
+static void write_nodes(struct image_builder *b)
 {
     struct image_node *table = ENTRIES(b, NODES, struct image_node);
     for (uint32_t i = 0; i < b->nodes.count; i++) {
@@ -116,7 +154,14 @@ void image_builder_write_nodes(struct image_builder *b)
         ASSERT(label.len <= UINT16_MAX);
         if (label.len != 0)
             memcpy(e->head, label.ptr, label.len < sizeof(e->head) ? label.len : sizeof(e->head));
+        write_lone(b, node, e);
     }
+}
+
+void image_builder_write_values(struct image_builder *b)
+{
+    write_patterns(b);
+    write_nodes(b);
 }
 
 void image_builder_name_places(const struct image_builder *b, const struct image_view *image)

@@ -80,6 +80,8 @@ static uint32_t database_of(struct image_builder *b, const void *bytes, size_t l
 
 /* ---- sets ---- */
 
+static const struct image_value no_value = {IMAGE_NONE, IMAGE_NONE, IMAGE_NONE};
+
 /* What the patterns of a set compiled to. */
 struct compiled {
     const void *bytes;
@@ -136,7 +138,7 @@ uint32_t image_builder_predicate_set(struct image_builder *b, struct image_strin
         return IMAGE_NONE;
     }
     if (!push_set(b, 1, IMAGE_NONE, c) ||
-        !push_pattern(b, &(struct image_pattern){.text = text, .path = IMAGE_NONE}))
+        !push_pattern(b, &(struct image_pattern){.text = text, .value = no_value}))
         return IMAGE_NONE;
     b->n_predicate_sets++;
     ASSERT(SECTION(b, PATTERNS)->count == b->n_predicate_sets);
@@ -244,8 +246,9 @@ static void push_node_sets(struct image_builder *b, struct image_host *host,
     host->n_sets++;
     const struct image_path *paths = ENTRIES(b, PATHS, const struct image_path);
     for (uint32_t i = 0; i < n; i++)
-        push_pattern(b, &(struct image_pattern){paths[patterns[i].path].text, patterns[i].path,
-                                                patterns[i].way});
+        push_pattern(b, &(struct image_pattern){.text = paths[patterns[i].path].text,
+                                                .value = {patterns[i].path, IMAGE_NONE, IMAGE_NONE},
+                                                .way = patterns[i].way});
 }
 
 /* All sets of a host, whose patterns begin at `sorted`. Returns how many patterns it has. */

@@ -236,8 +236,8 @@ struct builder_node *image_builder_node(const struct image_builder *b, uint32_t 
 /* Gives each node its hash under a seed and a place in NODES. False: one is too far from home. */
 bool image_builder_place_nodes(struct image_builder *b, uint64_t seed);
 
-/* Writes NODES; after image_builder_hash(), which placed them. */
-void image_builder_write_nodes(struct image_builder *b);
+/* Writes NODES and what PATTERNS lead to; after image_builder_hash(), which placed nodes. */
+void image_builder_write_values(struct image_builder *b);
 
 /* What the image's sections say of nodes, which are indices of the builder's, become places. */
 void image_builder_name_places(const struct image_builder *b, const struct image_view *image);

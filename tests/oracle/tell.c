@@ -102,7 +102,7 @@ static void add_host(const struct image_view *v, uint32_t host, json_t *to)
     for (uint32_t i = h->first_set; i < h->first_set + h->n_sets; i++) {
         const struct image_pattern_set *set = &v->pattern_sets[i];
         for (uint32_t k = 0; k < set->n_patterns; k++)
-            add_path(v, v->patterns[set->first_pattern + k].path, matches);
+            add_path(v, v->patterns[set->first_pattern + k].value.index, matches);
     }
     json_array_append_new(
         to, json_pack("{s:o,s:o}", "hostname", tell_text(v, h->name), "matches", matches));

@@ -209,6 +209,7 @@ static void add_patterns(struct image_builder *b, uint32_t listener)
          .queries = &query,
          .n_queries = 1,
          .index = 2},
+        {.path_kind = IMAGE_PATH_REGEX, .path = "/one/[0-9]+", .index = 3}, /* alone at a node */
     };
     REQUIRE(image_builder_route(b, "d/patterns", 4000) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
@@ -440,8 +441,9 @@ void use_image(const void *data)
 {
     static const char *const hosts[] = {"shop.example.com", "x.shop.example.com", "y.example.com",
                                         "z.org", ""};
-    static const char *const paths[] = {"/", "/shop/cart/1", "/shop/cart", "/shop/carts",
-                                        "*", "/crowd/1",     "/v1/",       "/abc"};
+    static const char *const paths[] = {"/",     "/shop/cart/1", "/shop/cart", "/shop/carts",
+                                        "*",     "/crowd/1",     "/v1/",       "/abc",
+                                        "/one/7"};
     static const struct route_field fields[] = {
         {{(const uint8_t *)"version", 7}, {(const uint8_t *)"two", 3}}};
     struct image_view v;

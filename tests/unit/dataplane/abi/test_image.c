@@ -39,9 +39,9 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_identities, 3);
     CHECK_EQ(v.n_routes, 5);
     CHECK_EQ(v.n_rules, 6);
-    CHECK_EQ(v.n_pattern_sets, 4); /* of a header, of a query parameter, of two hosts */
-    CHECK_EQ(v.n_patterns, 6);
-    CHECK_EQ(v.n_databases, 3);
+    CHECK_EQ(v.n_pattern_sets, 6); /* of a header, of a query parameter, two of two hosts */
+    CHECK_EQ(v.n_patterns, 8);
+    CHECK_EQ(v.n_databases, 4);
     CHECK_EQ(v.n_guards, 5); /* one of each kind */
     CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
     use_image(data);
@@ -910,7 +910,8 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
     struct image_view v;
     image_view_init(&v, data);
     const struct image_pattern_set *of_host = &v.pattern_sets[2];
-    REQUIRE(of_host->n_patterns == 2 && v.patterns[of_host->first_pattern].path != IMAGE_NONE);
+    REQUIRE(of_host->n_patterns == 2 &&
+            v.patterns[of_host->first_pattern].value.index != IMAGE_NONE);
     const struct image_predicate *predicate = v.predicates;
     while (!image_has_pattern(predicate->kind))
         predicate++;
@@ -927,14 +928,17 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
         {&of_host->node, v.n_nodes, IMAGE_FAULT_INDEX},
         {&of_host->node, IMAGE_NONE, IMAGE_FAULT_OWNER},
         {&of_host->node, 0, IMAGE_FAULT_OWNER},
-        {&v.nodes[of_host->node].first_set, IMAGE_NONE, IMAGE_FAULT_OWNER},
+        {&v.nodes[of_host->node].first_set, IMAGE_NONE, IMAGE_FAULT_VALUE}, /* see its host */
         {&v.nodes[of_host->node].first_set, 0, IMAGE_FAULT_OWNER},
         {&v.nodes[of_host->node].first_set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
         {&v.patterns[of_host->first_pattern].way, 1, IMAGE_FAULT_VALUE},
         {&v.patterns[of_host->first_pattern].way, 4096, IMAGE_FAULT_VALUE},
         {&v.patterns[0].way, 1, IMAGE_FAULT_VALUE},
-        {&v.patterns[of_host->first_pattern].path, v.n_paths, IMAGE_FAULT_INDEX},
-        {&v.patterns[of_host->first_pattern].path, 0, IMAGE_FAULT_VALUE_KIND},
+        {&v.patterns[of_host->first_pattern].value.index, v.n_paths, IMAGE_FAULT_INDEX},
+        {&v.patterns[of_host->first_pattern].value.index, 0, IMAGE_FAULT_VALUE_KIND},
+        {&v.patterns[of_host->first_pattern].value.to, 1, IMAGE_FAULT_VALUE},
+        {&v.patterns[of_host->first_pattern].value.more, 1, IMAGE_FAULT_VALUE},
+        {&v.patterns[0].value.to, 0, IMAGE_FAULT_INDEX},
         {&v.patterns[of_host->first_pattern].text.length, 0, IMAGE_FAULT_STRING},
         {&predicate->set, IMAGE_NONE, IMAGE_FAULT_INDEX},
         {&predicate->set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
@@ -956,11 +960,62 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
 static const struct image_node *node_with(const struct image_view *v, enum image_node_kind kind)
 {
     const struct image_node *e = v->nodes;
-    while (e->kind != kind || e->exact.to == IMAGE_NONE) {
+    while (e->kind != kind || e->is_lone != 0 || e->exact.to == IMAGE_NONE) {
         e++;
         REQUIRE(e < v->nodes + v->n_nodes);
     }
     return e;
+}
+
+/* The first node with is_lone. */
+static const struct image_node *lone_node(const struct image_view *v)
+{
+    const struct image_node *e = v->nodes;
+    while (e->is_lone == 0) {
+        e++;
+        REQUIRE(e < v->nodes + v->n_nodes);
+    }
+    return e;
+}
+
+TEST(a_node_with_one_pattern_says_what_its_set_says)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_node *e = lone_node(&v);
+    const struct image_pattern_set *set = &v.pattern_sets[e->first_set];
+    struct image_lone lone = image_node_lone(e);
+    CHECK_EQ(lone.database, set->database);
+    CHECK_EQ(lone.value.index, v.patterns[set->first_pattern].value.index);
+    CHECK_EQ(v.paths[lone.value.index].kind, IMAGE_PATH_REGEX);
+    const struct {
+        const void *field;
+        uint32_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {&e->exact.index, 0, IMAGE_FAULT_INDEX},
+        {&e->subtree.index, 0, IMAGE_FAULT_INDEX},
+        {&e->first_set, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&e->exact.to, lone.database - 1, IMAGE_FAULT_VALUE},
+        {&e->exact.more, lone.value.index - 1, IMAGE_FAULT_VALUE},
+        {&e->subtree.to, lone.value.to - 1, IMAGE_FAULT_VALUE},
+        {&e->subtree.more, lone.value.more - 1, IMAGE_FAULT_VALUE},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        uint8_t *copy = copy_of(data, len);
+        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
+        image_seal(copy, len);
+        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
+        free(copy);
+    }
+    uint8_t *copy = copy_of(data, len);
+    copy[&e->is_lone - data] = 2;
+    image_seal(copy, len);
+    CHECK_EQ(image_check(copy, len, NULL), IMAGE_FAULT_VALUE);
+    free(copy);
+    free(data);
 }
 
 /* A worker reads no more of most requests than two nodes, so these say what the rest says. */
@@ -1048,5 +1103,6 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(packets_are_forwarded_only_where_no_connection_of_ours_is_needed),
           T(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name),
           T(a_session_has_keys_and_what_can_be_a_cookie),
-          T(patterns_belong_to_one_set_and_sets_to_one_owner), T(a_node_says_what_it_leads_to),
+          T(patterns_belong_to_one_set_and_sets_to_one_owner),
+          T(a_node_with_one_pattern_says_what_its_set_says), T(a_node_says_what_it_leads_to),
           T(congestion_controls_are_found_by_their_names))
