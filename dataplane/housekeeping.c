@@ -246,8 +246,9 @@ struct housekeeping *housekeeping_new(const struct housekeeping_config *config,
     h->mbufs = config->mbufs;
     h->telemetry_fd = config->telemetry_fd;
     h->tickets = config->tickets;
-    memcpy(h->dpdk_ports, config->dpdk_ports, sizeof(h->dpdk_ports));
-    h->has_devices = config->has_devices;
+    h->ports = config->ports;
+    h->links = config->links;
+    h->has_carrier = config->has_carrier;
     h->mirror = config->mirror;
     h->obs = config->obs;
     h->now_us = config->now_us;
@@ -276,6 +277,7 @@ unsigned housekeeping_poll(struct housekeeping *h, int timeout_ms)
     housekeeping_follow(h);
     housekeeping_mirror(h);
     housekeeping_vrrp_listen(h);
+    housekeeping_links_follow(h);
     housekeeping_set_gauges(h);
     housekeeping_count_ejected(h);
     housekeeping_sync(h);

@@ -18,8 +18,10 @@ struct endpoint_table;
 struct generation_set;
 struct housekeeping;
 struct masters;
+struct links;
 struct mirror;
 struct obs_hub;
+struct port_setup;
 struct tls_tickets;
 
 /* The access log, if there is to be one. */
@@ -35,9 +37,8 @@ struct housekeeping_config {
     const char *state_dir;
     unsigned workers;
     unsigned n_ports;
-    const char *port_names[16]; /* in the order of their indices */
-    uint16_t dpdk_ports[16];    /* likewise; with has_devices */
-    bool has_devices;           /* there are started devices behind the names */
+    const char *port_names[16];     /* in the order of their indices */
+    const struct port_setup *ports; /* their devices, likewise, which outlive it; NULL: none */
     struct endpoint_table *endpoints;
     struct rcu *rcu;
     struct stats_worker *stats; /* housekeeping's own block */
@@ -45,9 +46,11 @@ struct housekeeping_config {
     int telemetry_fd;
     struct tls_tickets *tickets; /* the workers', whose keys mgmtd sends; NULL: none */
     struct masters *masters;     /* what keepalived tells goes there; NULL: nobody tells */
-    struct mirror *mirror;       /* the kernel's side of the exception path; NULL: there is none */
-    struct obs_hub *obs;         /* by which to look at the workers; NULL: not at all */
-    uint64_t (*now_us)(void);    /* the time that the workers are given */
+    struct links *links;         /* which members ports use; NULL: no port has any */
+    bool (*has_carrier)(const char *iface); /* with links */
+    struct mirror *mirror;    /* the kernel's side of the exception path; NULL: there is none */
+    struct obs_hub *obs;      /* by which to look at the workers; NULL: not at all */
+    uint64_t (*now_us)(void); /* the time that the workers are given */
     struct housekeeping_access access; /* with obs */
 };
 

@@ -58,6 +58,10 @@
 /* How long a change of VRRP waits at most: a part of what the other box took to notice. */
 #define VRRP_LISTEN_MS 10
 
+/* How often members' carriers are looked at: what is on its way when a cable is pulled is lost and
+ * sent again soon enough, and a look is a system call for each. */
+#define LINKS_LOOK_MS 50u
+
 /* What listens to keepalived. */
 struct vrrp_ear {
     struct masters *masters; /* NULL: nobody is listened to */
@@ -120,8 +124,10 @@ struct housekeeping {
     unsigned workers;
     unsigned n_ports;
     char port_names[CONTROL_PORTS_MAX][CONTROL_PORT_NAME_BYTES];
-    uint16_t dpdk_ports[CONTROL_PORTS_MAX];
-    bool has_devices;
+    const struct port_setup *ports; /* NULL: no devices are behind the names */
+    struct links *links;            /* NULL: no port has members */
+    bool (*has_carrier)(const char *iface);
+    uint64_t links_ms; /* when their carriers were looked at */
     struct endpoint_table *endpoints;
     struct stats_worker *stats;
     struct rte_mempool *mbufs; /* NULL: none */
@@ -200,6 +206,9 @@ void housekeeping_vrrp_listen(struct housekeeping *h);
 
 /* Ends it. */
 void housekeeping_vrrp_end(struct housekeeping *h);
+
+/* Where the member that a port uses has no carrier, turns to one that has. */
+void housekeeping_links_follow(struct housekeeping *h);
 
 /* Sets the gauges that workers do not keep: images, holds on them, mbufs. */
 void housekeeping_set_gauges(struct housekeeping *h);

@@ -5,6 +5,8 @@
  */
 #include "housekeeping_priv.h"
 
+#include "core/port_setup.h"
+
 #include "base/assert.h"
 
 #include <errno.h>
@@ -27,18 +29,25 @@ void housekeeping_wait_us(unsigned us)
     nanosleep(&wait, NULL);
 }
 
+static void add_device_counters(uint16_t dpdk_port, struct rte_eth_stats *sum)
+{
+    struct rte_eth_stats stats;
+    if (!rte_eth_dev_is_valid_port(dpdk_port) || rte_eth_stats_get(dpdk_port, &stats) != 0)
+        return;
+    sum->imissed += stats.imissed;
+    sum->rx_nombuf += stats.rx_nombuf;
+    sum->ierrors += stats.ierrors;
+    sum->oerrors += stats.oerrors;
+}
+
 /* What the devices dropped themselves, which no worker ever sees. */
 static void set_device_counters(struct housekeeping *h)
 {
     struct rte_eth_stats sum = {0};
     for (unsigned i = 0; i < h->n_ports; i++) {
-        struct rte_eth_stats stats;
-        if (rte_eth_stats_get(h->dpdk_ports[i], &stats) != 0)
-            continue;
-        sum.imissed += stats.imissed;
-        sum.rx_nombuf += stats.rx_nombuf;
-        sum.ierrors += stats.ierrors;
-        sum.oerrors += stats.oerrors;
+        add_device_counters(h->ports[i].info.dpdk_port, &sum); /* of members the first */
+        for (unsigned k = 1; k < h->ports[i].n_members; k++)
+            add_device_counters(h->ports[i].members[k].dpdk_port, &sum);
     }
     uint64_t *counters = h->stats->counters;
     counters[STAT_core_port_rx_missed] = sum.imissed;
@@ -59,7 +68,7 @@ void housekeeping_set_gauges(struct housekeeping *h)
     if (h->mbufs != NULL)
         counters[STAT_core_mbufs_now] = rte_mempool_in_use_count(h->mbufs);
     uint64_t now_ms = housekeeping_now_ms();
-    if (!h->has_devices || now_ms - h->devices_ms < DEVICES_LOOK_MS)
+    if (h->ports == NULL || now_ms - h->devices_ms < DEVICES_LOOK_MS)
         return;
     h->devices_ms = now_ms;
     set_device_counters(h);
@@ -199,5 +208,7 @@ int housekeeping_timeout_ms(const struct housekeeping *h, int wanted_ms)
                               housekeeping_is_observed(h) || h->access.file != NULL;
     if (h->vrrp.masters != NULL && wanted_ms > VRRP_LISTEN_MS)
         wanted_ms = VRRP_LISTEN_MS;
+    if (h->links != NULL && wanted_ms > (int)LINKS_LOOK_MS)
+        wanted_ms = (int)LINKS_LOOK_MS;
     return is_somebody_moving && wanted_ms > FOLLOW_MS ? FOLLOW_MS : wanted_ms;
 }

@@ -7,10 +7,12 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "core/endpoint_table.h"
+#include "core/links.h"
 #include "core/masters.h"
 #include "core/port_setup.h"
 #include "core/rcu.h"
 #include "drivers/crypto/crypto_core.h"
+#include "drivers/net/iface.h"
 #include "drivers/net/netns.h"
 #include "eal.h"
 #include "housekeeping.h"
@@ -74,6 +76,7 @@ struct dataplane {
     struct tls_tickets *tickets;
     struct mirror *mirror;
     struct masters *masters; /* NULL: nobody tells */
+    struct links *links;     /* NULL: no port has several devices */
     struct verify_lane *lanes[WORKERS_MAX];
     struct verify_thread *verifier;
     struct crypto_core *crypto_cores[OPTIONS_CRYPTO_CORES_MAX];
@@ -243,6 +246,18 @@ static bool make_mirror(struct dataplane *d)
     return d->mirror != NULL || say("no netlink socket", strerror(fault));
 }
 
+/* Of ports with several devices, which is in use. */
+static bool make_links(struct dataplane *d)
+{
+    bool has_members = false;
+    for (unsigned i = 0; i < d->n_open_ports; i++)
+        has_members = has_members || d->ports[i].n_members != 0;
+    if (!has_members)
+        return true;
+    d->links = calloc(1, sizeof(*d->links));
+    return d->links != NULL || say("cannot start", "no memory");
+}
+
 static bool make_housekeeping(struct dataplane *d)
 {
     const struct options *o = &d->options;
@@ -259,6 +274,9 @@ static bool make_housekeeping(struct dataplane *d)
         .tickets = d->tickets,
         .mirror = d->mirror,
         .masters = d->masters,
+        .ports = d->ports,
+        .links = d->links,
+        .has_carrier = iface_has_carrier,
         .obs = d->obs,
         .now_us = loop_now_us,
         .access = {.file = o->access_log,
@@ -266,10 +284,8 @@ static bool make_housekeeping(struct dataplane *d)
                    .has_errors = o->access_has_errors,
                    .fields = o->access_fields},
     };
-    config.has_devices = true;
     for (unsigned i = 0; i < o->n_ports; i++) {
         config.port_names[i] = o->ports[i].name;
-        config.dpdk_ports[i] = d->ports[i].info.dpdk_port;
     }
     d->housekeeping = housekeeping_new(&config, &fault);
     return d->housekeeping != NULL || say("cannot start", fault.text);
@@ -331,6 +347,7 @@ static bool make_workers(struct dataplane *d)
                      .hash_key = random.key,
                      .cycles = rte_rdtsc,
                      .masters = d->masters,
+                     .links = d->links,
                      .obs = d->obs},
             .ports = d->hub,
             .generations = housekeeping_generations(d->housekeeping),
@@ -385,6 +402,7 @@ static const struct stage {
     {"shared", make_shared},
     {"device", open_device},
     {"keys", make_secure_heap},
+    {"links", make_links},
     {"mirror", make_mirror},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */
     {"verifier", make_verifier},
@@ -450,6 +468,7 @@ static void stop(struct dataplane *d)
     housekeeping_free(d->housekeeping);
     mirror_free(d->mirror);
     free(d->masters);
+    free(d->links);
     obs_hub_free(d->obs);
     tls_tickets_free(d->tickets);
     tls_device_close();

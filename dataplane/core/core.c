@@ -45,6 +45,7 @@ void core_init(struct core *c, const struct core_config *config)
         .hash_key = config->hash_key,
         .cycles = config->cycles,
         .masters = config->masters,
+        .links = config->links,
     };
     if (config->obs != NULL)
         obs_join(config->obs, config->worker, &c->obs);

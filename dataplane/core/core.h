@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 
+struct links;
 struct masters;
 struct obs_hub;
 struct rte_mempool;
@@ -46,6 +47,7 @@ struct core {
     struct list_node memory;       /* what core_memory() gave, for core_done() */
     uint64_t (*cycles)(void);      /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
     const struct masters *masters; /* virtual routers that are ours; NULL: none is */
+    const struct links *links;     /* devices that are in use; NULL: of each port the first */
     struct tls_crypto *crypto; /* where handshakes take turns (tls knows it); NULL: they do not */
 };
 
@@ -71,6 +73,7 @@ struct core_config {
     uint64_t (*cycles)(void);
     struct obs_hub *obs;           /* NULL: nobody can look */
     const struct masters *masters; /* NULL: we are master of no virtual router */
+    const struct links *links;     /* NULL: no port has several devices */
 };
 
 /* Makes the worker's core; `ports` is set by ports_join() afterwards (core/ports.h). */

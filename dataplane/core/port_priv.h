@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/links.h"
 #include "core/port_setup.h"
 
 #include <rte_mbuf.h>
@@ -35,6 +36,13 @@ struct ports {
     struct frame_batch rx_to_worker[WORKERS_MAX];
     struct frame_batch tx_to_worker[WORKERS_MAX];
 };
+
+/* The device that the port uses now. */
+static inline uint16_t port_device(const struct core *c, const struct port_setup *port)
+{
+    return port->n_members == 0 ? port->info.dpdk_port
+                                : port->members[links_active(c->links, port->info.index)].dpdk_port;
+}
 
 /* Added to the port's index in m->port: a frame in a ring of `tx` is for the TAP beside it. */
 #define PORT_TAP_MARK PORTS_MAX

@@ -147,7 +147,7 @@ static unsigned rx_queue(struct core *c, const struct port_setup *port, uint16_t
 {
     struct rte_mbuf *burst[PORT_BURST];
     uint64_t start = c->cycles != NULL ? c->cycles() : 0;
-    unsigned n = rte_eth_rx_burst(port->info.dpdk_port, queue, burst,
+    unsigned n = rte_eth_rx_burst(port_device(c, port), queue, burst,
                                   (uint16_t)(max < PORT_BURST ? max : PORT_BURST));
     if (c->cycles != NULL)
         stat_add(c, STAT_core_cycles_io, c->cycles() - start);
@@ -160,6 +160,21 @@ static unsigned rx_queue(struct core *c, const struct port_setup *port, uint16_t
     }
     stat_add(c, STAT_core_rx_packets, n);
     return kept;
+}
+
+/* What comes by a device that is not in use is a copy of what comes by the other one, or lost on
+ * its way there: nobody may see it twice, or late. */
+static void rx_unused(struct core *c, const struct port_setup *port, uint16_t queue)
+{
+    struct rte_mbuf *burst[PORT_BURST];
+    for (unsigned i = 0; i < port->n_members; i++) {
+        uint16_t device = port->members[i].dpdk_port;
+        if (device == port_device(c, port))
+            continue;
+        unsigned n = rte_eth_rx_burst(device, queue, burst, PORT_BURST);
+        rte_pktmbuf_free_bulk(burst, n);
+        stat_add(c, STAT_core_rx_unused, n);
+    }
 }
 
 /* The queues of all ports that belong to this worker. */
@@ -175,6 +190,7 @@ static unsigned rx_own(struct core *c, struct rte_mbuf **ret, unsigned max)
         for (unsigned queue = c->worker; queue < port->n_rx_queues; queue += c->workers) {
             if (n < max)
                 n += rx_queue(c, port, (uint16_t)queue, ret + n, max - n);
+            rx_unused(c, port, (uint16_t)queue);
         }
     }
     return n;

@@ -16,9 +16,19 @@
 
 struct port_hub;
 
-/* A started ethdev. */
+#define PORT_MEMBERS_MAX 4u /* what a switch's port group usually has at most */
+
+/* One of a port's devices. */
+struct port_member {
+    uint16_t dpdk_port;
+    char name[16]; /* the kernel's interface, whose carrier is looked at */
+};
+
+/* A started ethdev, or several of which one at a time is in use (core/links.h). */
 struct port_setup {
-    struct port_info info;
+    struct port_info info; /* of several what all can do; dpdk_port is the first's */
+    uint8_t n_members;     /* 0: it is one */
+    struct port_member members[PORT_MEMBERS_MAX];
     uint16_t n_rx_queues; /* 1..PORT_QUEUES_MAX */
     uint16_t n_tx_queues; /* 1..workers */
     bool wants_calls;     /* its send queues are called in each round, also without frames */

@@ -29,7 +29,7 @@ static void prepare(struct core *c, const struct port_setup *port, struct frame_
     if (!info->has_tx_ip4_cksum && !info->has_tx_tcp_cksum && !info->has_tx_vlan)
         return;
     while (ready < batch->n) {
-        ready += rte_eth_tx_prepare(info->dpdk_port, c->worker, batch->frames + ready,
+        ready += rte_eth_tx_prepare(port_device(c, port), c->worker, batch->frames + ready,
                                     (uint16_t)(batch->n - ready));
         if (ready == batch->n)
             return;
@@ -47,7 +47,7 @@ static unsigned tx_device(struct core *c, const struct port_setup *port, struct 
     prepare(c, port, batch);
     if (batch->n == 0) {
         if (port->wants_calls && c->worker < port->n_tx_queues)
-            rte_eth_tx_burst(port->info.dpdk_port, c->worker, batch->frames, 0);
+            rte_eth_tx_burst(port_device(c, port), c->worker, batch->frames, 0);
         return 0;
     }
     uint64_t bytes = 0;
@@ -57,7 +57,7 @@ static unsigned tx_device(struct core *c, const struct port_setup *port, struct 
     for (unsigned i = 0; i < batch->n; i++)
         length[i] = rte_pktmbuf_pkt_len(batch->frames[i]);
     for (unsigned try = 0; try < TX_TRIES_MAX && sent < batch->n; try++)
-        sent += rte_eth_tx_burst(port->info.dpdk_port, c->worker, batch->frames + sent,
+        sent += rte_eth_tx_burst(port_device(c, port), c->worker, batch->frames + sent,
                                  (uint16_t)(batch->n - sent));
     if (c->cycles != NULL)
         stat_add(c, STAT_core_cycles_io, c->cycles() - start);

@@ -3,6 +3,7 @@
 #include "net/addresses.h"
 
 #include "base/assert.h"
+#include "core/links.h"
 #include "core/masters.h"
 #include "net/net_priv.h"
 
@@ -121,6 +122,22 @@ static void follow_masters(struct net *n)
         if (n->tcp_ops != NULL && n->tcp_ops->address_gone != NULL)
             n->tcp_ops->address_gone(n->tcp, &n->now->local.entries[i].addr);
     }
+}
+
+/* A port uses another device: switches have to hear that our MAC is behind another wire now, and
+ * which groups are wanted there. */
+static void follow_links(struct net *n)
+{
+    n->links_seen = links_version(n->core->links);
+    for (uint32_t i = 0; i < n_places(n->now); i++) {
+        unsigned port = iface_at(n->now, i)->port;
+        if (links_active(n->core->links, port) != n->links[port] &&
+            n->now->lives[i].state == ADDRESS_USED)
+            enter(n, i, ADDRESS_USED, 0);
+    }
+    for (unsigned port = 0; port < PORTS_MAX; port++)
+        n->links[port] = (uint8_t)links_active(n->core->links, port);
+    mld_announce(n);
 }
 
 /* What lived before the address at `i` of `now`; NULL: it is new. *ret_has_moved: it did so on
@@ -250,6 +267,8 @@ unsigned addresses_poll(struct net *n)
     unsigned sent = 0;
     if (n->masters_seen != masters_version(n->core->masters))
         follow_masters(n);
+    if (n->links_seen != links_version(n->core->links))
+        follow_links(n);
     if (n->address_next >= n_places(n->now))
         return 0;
     if (n->address_next == 0)

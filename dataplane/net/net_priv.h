@@ -81,7 +81,9 @@ struct net {
     uint64_t unsettled_us;   /* since when there are tentative ones */
     uint32_t n_tentative;    /* addresses in that state */
     uint32_t n_conflict;
-    uint32_t masters_seen; /* masters_version() when addresses were looked at */
+    uint32_t masters_seen;    /* masters_version() when addresses were looked at */
+    uint32_t links_seen;      /* links_version(), likewise */
+    uint8_t links[PORTS_MAX]; /* the device that each port used then */
 };
 
 /* What the stations after eth know of the frame. */

@@ -42,7 +42,7 @@ struct net_options {
     char iface[16];   /* af_xdp: the kernel's interface to attach to; tap: the one to make */
     char tap[11];     /* the kernel's interface beside it, for daemons (a VLAN's: ".4094" behind
                        * it); empty: none */
-    char members[64]; /* bond: the kernel's interfaces, "eth1:eth2" */
+    char members[64]; /* bond, active-backup: the kernel's interfaces, "eth1:eth2" */
     char pci[32];     /* pci: the address, 0000:00:05.0 */
     uint16_t queues;  /* 0: as many as the device and the workers have use for */
     uint16_t mtu;     /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
@@ -70,8 +70,9 @@ struct net_driver {
     /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */
     bool (*describe)(const struct net_options *options, unsigned index, unsigned workers,
                      struct net_device *ret, struct net_fault *ret_fault);
-    /* Makes the device after the EAL's start; NULL: the EAL has made it. */
-    bool (*create)(const struct net_device *device, uint16_t *ret_dpdk_port,
+    /* Makes the device after the EAL's start, or the members: they are set in *ret. NULL: the EAL
+     * has made it. */
+    bool (*create)(const struct net_device *device, struct port_setup *ret,
                    struct net_fault *ret_fault);
     /* Frees what create() made, after the device was closed; NULL: nothing. */
     void (*destroy)(const struct net_device *device);

@@ -122,26 +122,53 @@ static bool configure(const struct net_options *options, const struct net_device
     return true;
 }
 
+/* The members behind the first: what they can do as well is what the port can do. All take frames
+ * for the first one's MAC, which the port speaks as whichever it uses. */
+static bool open_members(const struct net_options *options, const struct net_device *device,
+                         unsigned workers, struct rte_mempool *mbufs, struct port_setup *setup,
+                         struct net_fault *ret_fault)
+{
+    for (unsigned i = 0; i < setup->n_members; i++) {
+        uint16_t port = setup->members[i].dpdk_port;
+        struct port_setup other = *setup;
+        if (i > 0 && !configure(options, device, port, workers, mbufs, &other, ret_fault))
+            return false;
+        if (rte_eth_promiscuous_enable(port) != 0)
+            return net_fault_set(ret_fault, "port %s: %s does not take every frame",
+                                 setup->info.name, setup->members[i].name);
+#define X(name, help) setup->info.has_##name = setup->info.has_##name && other.info.has_##name;
+        PORT_ABILITY_LIST(X)
+#undef X
+    }
+    return true;
+}
+
+/* The device that the driver or the EAL made, or the members. */
+static bool find_device(const struct net_driver *driver, const struct net_device *device,
+                        struct port_setup *setup, struct net_fault *ret_fault)
+{
+    if (driver->create != NULL)
+        return driver->create(device, setup, ret_fault);
+    return rte_eth_dev_get_port_by_name(device->dpdk_name, &setup->info.dpdk_port) == 0 ||
+           net_fault_set(ret_fault, "port %s: DPDK finds no device %s", setup->info.name,
+                         device->dpdk_name);
+}
+
 bool net_port_open(const struct net_options *options, const struct net_device *device,
                    unsigned index, unsigned workers, struct rte_mempool *mbufs,
                    struct port_setup *ret, struct net_fault *ret_fault)
 {
     const struct net_driver *driver = net_driver_find(options->driver);
     struct port_setup setup = {.info = {.index = (uint16_t)index}};
-    uint16_t port;
     ASSERT(driver != NULL);
     snprintf(setup.info.name, sizeof(setup.info.name), "%s", options->name);
-    if (driver->create != NULL) {
-        if (!driver->create(device, &port, ret_fault))
-            return false;
-    } else if (rte_eth_dev_get_port_by_name(device->dpdk_name, &port) != 0) {
-        return net_fault_set(ret_fault, "port %s: DPDK finds no device %s", options->name,
-                             device->dpdk_name);
-    }
-    setup.info.dpdk_port = port;
+    if (!find_device(driver, device, &setup, ret_fault))
+        return false;
+    uint16_t port = setup.info.dpdk_port;
     setup.wants_calls = driver->wants_calls;
     spread_init(&setup.spread, workers);
-    if (!configure(options, device, port, workers, mbufs, &setup, ret_fault)) {
+    if (!configure(options, device, port, workers, mbufs, &setup, ret_fault) ||
+        !open_members(options, device, workers, mbufs, &setup, ret_fault)) {
         net_port_close(options, device, &setup);
         return false;
     }
@@ -156,12 +183,9 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
     return true;
 }
 
-void net_port_close(const struct net_options *options, const struct net_device *device,
-                    const struct port_setup *port)
+static void close_device(uint16_t id)
 {
-    const struct net_driver *driver = net_driver_find(options->driver);
     struct rte_eth_dev_info dev = {.device = NULL};
-    uint16_t id = port->info.dpdk_port;
     /* A refusal leaves nothing to do: we are leaving. */
     if (rte_eth_dev_info_get(id, &dev) != 0)
         return;
@@ -169,6 +193,15 @@ void net_port_close(const struct net_options *options, const struct net_device *
     rte_eth_dev_close(id);
     if (dev.device != NULL)
         rte_dev_remove(dev.device);
+}
+
+void net_port_close(const struct net_options *options, const struct net_device *device,
+                    const struct port_setup *port)
+{
+    const struct net_driver *driver = net_driver_find(options->driver);
+    for (unsigned i = 1; i < port->n_members; i++)
+        close_device(port->members[i].dpdk_port);
+    close_device(port->info.dpdk_port);
     if (driver != NULL && driver->destroy != NULL)
         driver->destroy(device);
 }

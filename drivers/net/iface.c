@@ -5,7 +5,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -29,6 +28,13 @@ uint16_t iface_mtu(const char *name)
     if (!ask(SIOCGIFMTU, &request) || request.ifr_mtu <= 0)
         return 0;
     return request.ifr_mtu < UINT16_MAX ? (uint16_t)request.ifr_mtu : UINT16_MAX;
+}
+
+bool iface_has_carrier(const char *name)
+{
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    return ask(SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_RUNNING) != 0;
 }
 
 unsigned iface_rx_queues(const char *name)

@@ -67,7 +67,7 @@ static void destroy(const struct net_device *device)
     }
 }
 
-static bool create(const struct net_device *device, uint16_t *ret_dpdk_port,
+static bool create(const struct net_device *device, struct port_setup *ret,
                    struct net_fault *ret_fault)
 {
     struct rte_ring *in[PORT_QUEUES_MAX];
@@ -86,7 +86,7 @@ static bool create(const struct net_device *device, uint16_t *ret_dpdk_port,
         destroy(device);
         return net_fault_set(ret_fault, "%s: DPDK makes no port of rings", device->dpdk_name);
     }
-    *ret_dpdk_port = (uint16_t)port;
+    ret->info.dpdk_port = (uint16_t)port;
     return true;
 }
 

@@ -9,14 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const struct net_driver net_driver_active_backup;
 extern const struct net_driver net_driver_af_xdp;
 extern const struct net_driver net_driver_bond;
 extern const struct net_driver net_driver_mem;
 extern const struct net_driver net_driver_pci;
 extern const struct net_driver net_driver_tap;
 
-const struct net_driver *const net_drivers[] = {
-    &net_driver_pci, &net_driver_af_xdp, &net_driver_bond, &net_driver_tap, &net_driver_mem, NULL};
+const struct net_driver *const net_drivers[] = {&net_driver_pci,
+                                                &net_driver_af_xdp,
+                                                &net_driver_bond,
+                                                &net_driver_active_backup,
+                                                &net_driver_tap,
+                                                &net_driver_mem,
+                                                NULL};
 
 const struct net_driver *net_driver_find(const char *name)
 {
@@ -143,7 +149,8 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
     if (o.name[0] == '\0' || o.driver[0] == '\0')
         return net_fault_set(ret_fault, "name= and driver= are required");
     if (net_driver_find(o.driver) == NULL)
-        return net_fault_set(ret_fault, "driver=%s: there is pci, af_xdp, bond, tap and mem",
+        return net_fault_set(ret_fault,
+                             "driver=%s: there is pci, af_xdp, bond, active-backup, tap and mem",
                              o.driver);
     *ret = o;
     return true;

@@ -46,6 +46,9 @@ void house_start(struct house *house)
         .obs = house->obs,
         .now_us = house_now_us,
         .access = house->access,
+        .ports = house->ports,
+        .links = house->links,
+        .has_carrier = house->has_carrier,
     };
     house->h = housekeeping_new(&config, &house->fault);
 }

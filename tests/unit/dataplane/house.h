@@ -23,7 +23,10 @@ struct house {
     struct obs_hub *obs;
     struct obs eyes[HOUSE_WORKERS];    /* of the workers */
     struct housekeeping_access access; /* none, unless the test sets it before the start */
-    struct housekeeping *h;            /* NULL: it did not start, and `fault` says why */
+    const struct port_setup *ports;    /* likewise, as the next two */
+    struct links *links;
+    bool (*has_carrier)(const char *iface);
+    struct housekeeping *h; /* NULL: it did not start, and `fault` says why */
     struct housekeeping_fault fault;
 };
 

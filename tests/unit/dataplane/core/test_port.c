@@ -523,6 +523,37 @@ TEST(frames_that_no_tap_can_take_are_dropped_and_counted)
     rig_down();
 }
 
+/* p1's device is another one of p0. */
+TEST(of_several_devices_one_is_used_and_what_comes_by_another_is_not_seen)
+{
+    struct rte_mbuf *got[8];
+    struct links links = {0};
+    rig_up(1, 1);
+    struct port_setup *p0 = &rig.hub->ports[0];
+    rig.hub->n_ports = 1;
+    rig.core[0].links = &links;
+    p0->n_members = 2;
+    for (unsigned i = 0; i < 2; i++)
+        p0->members[i].dpdk_port = rig.ports[i].info.dpdk_port;
+    for (unsigned active = 0; active < 2; active++) {
+        links_set(&links, 0, active);
+        world_send(0, tcp_frame(7, 10));
+        world_send(1, tcp_frame(7, 11));
+        REQUIRE(port_rx(&rig.core[0], got, 8) == 1);
+        CHECK_EQ(serial_of(got[0]), 10 + active);
+        CHECK_EQ(got[0]->port, 0);
+        CHECK_EQ(stat_of(0, STAT_core_rx_unused), active + 1);
+        port_tx(&rig.core[0], 0, got[0]);
+        CHECK_EQ(port_tx_flush(&rig.core[0]), 1);
+        CHECK_EQ(mem_world_receive(names[1 - active], 0, got, 8), 0);
+        REQUIRE(mem_world_receive(names[active], 0, got, 8) == 1);
+        rte_pktmbuf_free(got[0]);
+    }
+    CHECK_EQ(port_rx(&rig.core[0], got, 8), 0);
+    rig.hub->n_ports = 2;
+    rig_down();
+}
+
 TEST(no_mbuf_left_for_copies_is_counted)
 {
     uint8_t arp[60] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\2\x08\6\0\1";
@@ -556,4 +587,5 @@ UNIT_MAIN("port", T(ports_say_what_they_are),
           T(fragments_meet_at_one_worker_whatever_the_device_hashed),
           T(frames_of_all_workers_reach_the_tap_by_the_one_that_has_it),
           T(frames_that_no_tap_can_take_are_dropped_and_counted),
+          T(of_several_devices_one_is_used_and_what_comes_by_another_is_not_seen),
           T(no_mbuf_left_for_copies_is_counted))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of our addresses: asked for, used, defended, left to others. */
 #include "base/container.h"
+#include "core/links.h"
 #include "core/masters.h"
 #include "net_fixture.h"
 #include "unit_eal.h"
@@ -568,6 +569,28 @@ TEST(a_vip_that_leaves_its_virtual_router_is_asked_for)
     net_down(f);
 }
 
+TEST(addresses_are_announced_where_their_port_turns_to_another_device)
+{
+    struct net_fixture *f = up(0);
+    struct links links = {0};
+    f->core.links = &links;
+    net_wait_ms(f, SETTLE_MS + NET_ANNOUNCE_TIMES * NET_ANNOUNCE_INTERVAL_US / 1000);
+    uint64_t announced = net_stat(f, STAT_net_announcements);
+    uint64_t reports = net_stat(f, STAT_net_mld_reports);
+    links_set(&links, 5, 1); /* of a port that has no interface */
+    net_wait_ms(f, 100);
+    CHECK_EQ(net_stat(f, STAT_net_announcements), announced);
+    links_set(&links, 0, 1);
+    net_wait_ms(f, 10);
+    uint64_t once = net_stat(f, STAT_net_announcements) - announced;
+    CHECK(once > 0);
+    CHECK(is_used(f, US4) && is_used(f, US6));
+    net_wait_ms(f, 2 * NET_ANNOUNCE_INTERVAL_US / 1000);
+    CHECK_EQ(net_stat(f, STAT_net_announcements), announced + NET_ANNOUNCE_TIMES * once);
+    CHECK(net_stat(f, STAT_net_mld_reports) > reports);
+    net_down(f);
+}
+
 UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(what_is_tentative_is_neither_answered_for_nor_a_sender),
           T(an_address_that_somebody_has_is_left_to_him),
@@ -586,4 +609,5 @@ UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(a_vip_of_a_virtual_router_is_the_masters_alone),
           T(a_standby_believes_the_master_and_does_not_defend),
           T(a_master_does_not_fight_for_a_vip), T(own_addresses_are_kept_whoever_is_master),
-          T(a_vip_that_leaves_its_virtual_router_is_asked_for))
+          T(a_vip_that_leaves_its_virtual_router_is_asked_for),
+          T(addresses_are_announced_where_their_port_turns_to_another_device))
