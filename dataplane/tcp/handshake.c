@@ -22,9 +22,11 @@ static uint16_t header_bytes(bool is_ip4)
     return is_ip4 ? 40 : 60;
 }
 
-uint16_t tcp_usable_mtu(uint16_t mtu)
+uint16_t tcp_usable_mtu(const struct tcp *t, uint16_t mtu)
 {
-    return mtu > TCP_PACKET_BYTES_MAX ? TCP_PACKET_BYTES_MAX : mtu;
+    bool has_chains = t->tx_mbufs_max >= TCP_JUMBO_MBUFS;
+    uint16_t most = has_chains ? TCP_JUMBO_BYTES_MAX : TCP_PACKET_BYTES_MAX;
+    return mtu > most ? most : mtu;
 }
 
 uint16_t tcp_mss_of_mtu(uint16_t mtu, bool is_ip4)
@@ -45,7 +47,7 @@ uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu)
         mss = c->peer_mss;
     if (c->flags & TCP_F_TIMESTAMPS)
         mss = (uint16_t)(mss - TIMESTAMP_BYTES); /* options are not part of the MSS (RFC 6691) */
-    ASSERT(mss > 0 && mss <= TCP_PACKET_BYTES_MAX);
+    ASSERT(mss > 0 && mss <= TCP_JUMBO_BYTES_MAX);
     return mss;
 }
 

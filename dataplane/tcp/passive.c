@@ -72,7 +72,7 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
     seq_t number = tcp_cookie_make(&t->cookies, &seg->tuple, seg->seq, &terms, core->now_us);
     struct tcp_options o = {
         .has_mss = true,
-        .mss = tcp_mss_of_mtu(tcp_usable_mtu(mtu), is_v4),
+        .mss = tcp_mss_of_mtu(tcp_usable_mtu(t, mtu), is_v4),
         .has_sack_permitted = terms.has_sack,
         .has_wscale = terms.wscale != TCP_COOKIE_NO_WSCALE,
         .wscale = tcp_scale_for(t->config.rx_window_bytes),

@@ -11,22 +11,68 @@
 
 #include <rte_mbuf.h>
 
-void tcp_payload_copy(struct tcp *t, struct rte_mbuf *head, const struct tcp_outgoing *o)
+/* The end of a segment that is copied: where the next byte goes. */
+struct copy {
+    struct core *core;
+    struct rte_mbuf *head;
+    struct rte_mbuf *last;
+};
+
+/* Room for at most `bytes` more, in a new mbuf if there is none in the last; how much: *ret_bytes.
+ * NULL: no mbuf. */
+static uint8_t *room(struct copy *to, uint32_t bytes, uint32_t *ret_bytes)
 {
-    uint8_t *to = (uint8_t *)rte_pktmbuf_append(head, o->bytes);
+    uint16_t left = rte_pktmbuf_tailroom(to->last);
+    if (left == 0) {
+        struct rte_mbuf *m = rte_pktmbuf_alloc(to->core->mbufs);
+        if (m == NULL)
+            return NULL;
+        to->last->next = m;
+        to->last = m;
+        to->head->nb_segs++;
+        left = rte_pktmbuf_tailroom(m);
+    }
+    uint16_t n = bytes < left ? (uint16_t)bytes : left;
+    uint8_t *at = rte_pktmbuf_mtod_offset(to->last, uint8_t *, to->last->data_len);
+    to->last->data_len = (uint16_t)(to->last->data_len + n);
+    to->head->pkt_len += n;
+    *ret_bytes = n;
+    return at;
+}
+
+/* `bytes` in one piece. False: no mbuf. */
+static bool copy_piece(struct copy *to, const uint8_t *from, uint32_t bytes)
+{
+    while (bytes > 0) {
+        uint32_t n;
+        uint8_t *at = room(to, bytes, &n);
+        if (at == NULL)
+            return false;
+        memcpy(at, from, n);
+        from += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+bool tcp_payload_copy(struct tcp *t, struct rte_mbuf *head, const struct tcp_outgoing *o)
+{
+    struct copy to = {t->core, head, head};
     const struct rte_mbuf *m = o->data;
     uint32_t offset = o->offset;
-    ASSERT(to != NULL); /* TCP_PACKET_BYTES_MAX sees to it */
     for (uint32_t left = o->bytes; left > 0;) {
         uint32_t here = (uint32_t)m->data_off + m->data_len - offset;
         uint32_t n = left < here ? left : here;
-        memcpy(to, (const uint8_t *)m->buf_addr + offset, n);
-        to += n;
+        if (!copy_piece(&to, (const uint8_t *)m->buf_addr + offset, n)) {
+            stat_inc(t->core, STAT_tcp_tx_no_mbuf);
+            return false;
+        }
         left -= n;
         m = m->next;
         offset = m == NULL ? 0 : m->data_off;
     }
     stat_add(t->core, STAT_tcp_tx_copied_bytes, o->bytes);
+    return true;
 }
 
 /* A piece of the send queue: bytes of one mbuf. */

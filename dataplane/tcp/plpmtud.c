@@ -44,7 +44,7 @@ static void reset(struct tcp_conn *c, uint32_t wait_ms)
 void tcp_plpmtud_init(struct tcp_conn *c, uint16_t link_mtu)
 {
     struct net_path_mtu known;
-    uint16_t most_ever = tcp_usable_mtu(link_mtu);
+    uint16_t most_ever = tcp_usable_mtu(c->tcp, link_mtu);
     ASSERT(most_ever > 0);
     c->path_mtu = state_of(c)->mtu_max = most_ever;
     if (!net_path_mtu_find(c->tcp->net, &c->tuple.remote, &known) || known.mtu >= most_ever)

@@ -81,11 +81,14 @@ static bool begin(struct tcp_run *r, const struct tcp_outgoing *o)
     r->segments = 1;
     r->is_new = o->is_new;
     r->is_closed = (o->flags & (TCP_PSH | TCP_FIN)) != 0;
-    if (!tcp_payload_chain(c->tcp, &r->chain, o)) {
-        tcp_payload_copy(c->tcp, head, o);
-        r->is_closed = true;
-    }
-    return true;
+    if (tcp_payload_chain(c->tcp, &r->chain, o))
+        return true;
+    r->is_closed = true;
+    if (tcp_payload_copy(c->tcp, head, o))
+        return true;
+    r->chain.head = NULL;
+    tcp_segment_drop(c, head);
+    return false;
 }
 
 bool tcp_run_send(struct tcp_conn *c, const struct tcp_outgoing *o)

@@ -14,13 +14,13 @@
 #include <netinet/in.h>
 #include <rte_mbuf.h>
 
-/* Payload behind the header, by reference or copied. */
-static void put_payload(struct tcp *t, struct rte_mbuf *m, const struct tcp_outgoing *o)
+/* Payload behind the header, by reference or copied. False: no mbuf. */
+static bool put_payload(struct tcp *t, struct rte_mbuf *m, const struct tcp_outgoing *o)
 {
     struct tcp_chain chain = {
         .head = m, .last = m, .mbufs_max = t->tx_mbufs_max, .segment_mbufs_max = t->tx_mbufs_max};
-    if (t->tx_mbufs_max == 0 || o->bytes <= TCP_COPY_BYTES_MAX || !tcp_payload_chain(t, &chain, o))
-        tcp_payload_copy(t, m, o);
+    bool is_chained = t->tx_mbufs_max != 0 && o->bytes > TCP_COPY_BYTES_MAX;
+    return (is_chained && tcp_payload_chain(t, &chain, o)) || tcp_payload_copy(t, m, o);
 }
 
 /* An mbuf with the header in it. */
@@ -162,6 +162,12 @@ struct rte_mbuf *tcp_segment_build(struct tcp_conn *c, const struct tcp_outgoing
     return m;
 }
 
+void tcp_segment_drop(struct tcp_conn *c, struct rte_mbuf *m)
+{
+    rte_pktmbuf_free(m);
+    c->flags |= TCP_F_ACK_NOW; /* it had one in it */
+}
+
 void tcp_segment_add_flags(struct rte_mbuf *m, uint8_t flags)
 {
     rte_pktmbuf_mtod(m, struct tcp_wire *)->flags |= flags;
@@ -179,8 +185,10 @@ bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o)
     struct rte_mbuf *m = tcp_segment_build(c, o);
     if (m == NULL)
         return false;
-    if (o->bytes > 0)
-        put_payload(c->tcp, m, o);
+    if (o->bytes > 0 && !put_payload(c->tcp, m, o)) {
+        tcp_segment_drop(c, m);
+        return false;
+    }
     tcp_segment_hand_over(c, m, o->is_new, 1);
     return true;
 }

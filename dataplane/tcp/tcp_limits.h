@@ -51,6 +51,8 @@
 #define TCP_PMTU_CLOSE_BYTES 16u  /* a search ends when it is so close: 1 % */
 #define TCP_PMTU_FOLLOWERS 3u     /* segments behind a probe, which tell soon that it was lost */
 #define TCP_PACKET_BYTES_MAX 1900u /* an IP packet that one mbuf holds with all its headers */
+#define TCP_JUMBO_BYTES_MAX 9216u  /* an IP packet where every port sends chains of mbufs */
+#define TCP_JUMBO_MBUFS 6u         /* such a chain: a header's, and full ones */
 #define TCP_WSCALE_MAX 14u         /* RFC 7323 */
 #define TCP_WINDOW_BYTES_MAX (1u << 30)
 #define TCP_RX_WINDOW_BYTES_MAX (UINT16_MAX * 1024u) /* ours; what is earned is kept in KiB */

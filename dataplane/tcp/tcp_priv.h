@@ -298,8 +298,8 @@ void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *seg);
 /* Our own numbers: nothing is sent yet, the SYN is programmed. */
 void tcp_begin_sending(struct tcp_conn *c, seq_t iss);
 
-/* An IP packet of a path that one mbuf can hold. */
-uint16_t tcp_usable_mtu(uint16_t mtu);
+/* An IP packet of a path that can be put together for every port. */
+uint16_t tcp_usable_mtu(const struct tcp *t, uint16_t mtu);
 
 /* What a segment of this connection carries in an IP packet of `mtu` bytes. */
 uint16_t tcp_mss_on_path(const struct tcp_conn *c, uint16_t mtu);
@@ -513,6 +513,9 @@ struct tcp_outgoing {
  * it; the acknowledgement counts as sent. NULL: no mbuf (counted). */
 struct rte_mbuf *tcp_segment_build(struct tcp_conn *c, const struct tcp_outgoing *o);
 
+/* Frees one that was built and cannot be sent: no mbuf for its payload. */
+void tcp_segment_drop(struct tcp_conn *c, struct rte_mbuf *m);
+
 /* Adds flags to a header that was built. */
 void tcp_segment_add_flags(struct rte_mbuf *m, uint8_t flags);
 
@@ -530,8 +533,9 @@ void tcp_bare_send(struct tcp *t, const struct flow_tuple *tuple, seq_t seq, seq
 
 /* payload.c */
 
-/* Copies the payload of the segment behind the header in `head`, which has room. */
-void tcp_payload_copy(struct tcp *t, struct rte_mbuf *head, const struct tcp_outgoing *o);
+/* Copies the payload of the segment behind the header in `head`, with more mbufs if it needs them.
+ * False: there are none. */
+bool tcp_payload_copy(struct tcp *t, struct rte_mbuf *head, const struct tcp_outgoing *o);
 
 /* Chains references to the payload. False: no mbufs, or it would take more than there may be; the
  * chain is as it was. Cost: an mbuf for each of the send queue's that has some of it. */

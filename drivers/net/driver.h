@@ -27,8 +27,10 @@ struct rte_mempool;
     1024u /* of a queue: two polls' worth of a burst storm; devices may round                      \
            */
 
-/* Largest MTU: a frame with two VLAN tags must fit into one packet buffer. */
+/* Largest MTU: a frame with two VLAN tags must fit into one packet buffer, or (jumbo frames) into
+ * the chain of them that a device may be sent. 9,216 is what switches have. */
 #define NET_MTU_MAX 2026u
+#define NET_JUMBO_MTU_MAX 9216u
 #define NET_MTU_MIN 1280u /* what IPv6 needs (RFC 8200, section 5) */
 
 struct net_fault {
@@ -45,7 +47,7 @@ struct net_options {
     char members[64]; /* bond, active-backup: the kernel's interfaces, "eth1:eth2" */
     char pci[32];     /* pci: the address, 0000:00:05.0 */
     uint16_t queues;  /* 0: as many as the device and the workers have use for */
-    uint16_t mtu;     /* 0: the interface's (at most NET_MTU_MAX), else 1500 */
+    uint16_t mtu;     /* 0: the interface's (at most what the driver takes), else 1500 */
     uint32_t without; /* abilities of the device that are not used: bits by enum port_ability */
 };
 
@@ -59,12 +61,22 @@ struct net_device {
     bool has_paired_queues; /* the device insists on as many send as receive queues */
 };
 
+/* Do devices give a frame that is longer than a packet buffer in several? Without, NET_MTU_MAX is
+ * the end; with, NET_JUMBO_MTU_MAX. */
+enum net_scatter {
+    NET_SCATTER_NEVER,
+    NET_SCATTER_OFFERED, /* those that offer it */
+    NET_SCATTER_ALWAYS,  /* unasked */
+};
+
 struct net_driver {
     const char *name;
-    const char *help;       /* the options that it takes, for the usage text */
-    bool may_have_rss;      /* a real NIC; everything else is spread in software */
-    bool has_dma;           /* reads packets by physical addresses: none may lie across two pages */
-    uint32_t without;       /* abilities that its devices claim and do not have: by port_ability */
+    const char *help;  /* the options that it takes, for the usage text */
+    bool may_have_rss; /* a real NIC; everything else is spread in software */
+    bool has_dma;      /* reads packets by physical addresses: none may lie across two pages */
+    uint32_t without;  /* abilities that its devices claim and do not have: by port_ability */
+    uint32_t with;     /* abilities that its devices have and do not claim: likewise */
+    enum net_scatter scatter;
     bool wants_calls;       /* its send queues are called also when there is nothing to send */
     bool needs_packed_pool; /* takes the packets to lie in one piece without gaps */
     /* Fills *ret from the options; `index` is the port's number. False: *ret_fault says why not. */

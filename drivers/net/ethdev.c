@@ -88,6 +88,16 @@ static void take_rss(bool wants_rss, uint16_t port, const struct rte_eth_dev_inf
     setup->has_rss_mark = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 }
 
+/* False: frames as long as the MTU wants them would be longer than what the device gives. */
+static bool ask_for_length(const struct net_driver *driver, const struct net_device *device,
+                           const struct rte_eth_dev_info *dev, struct rte_eth_conf *conf)
+{
+    if (device->mtu <= NET_MTU_MAX || driver->scatter == NET_SCATTER_ALWAYS)
+        return true;
+    conf->rxmode.offloads |= dev->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+    return (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+}
+
 static bool configure(const struct net_options *options, const struct net_device *device,
                       uint16_t port, unsigned workers, struct rte_mempool *mbufs,
                       struct port_setup *setup, struct net_fault *ret_fault)
@@ -105,6 +115,9 @@ static bool configure(const struct net_options *options, const struct net_device
     /* What is put together does not fit the tap beside the port. */
     uint32_t merging = options->tap[0] != '\0' ? 1u << PORT_CAN_lro : 0;
     net_offload_ask(&dev, options->without | driver->without | merging, &conf);
+    if (!ask_for_length(driver, device, &dev, &conf))
+        return net_fault_set(ret_fault, "port %s: the device takes mtu up to %u", setup->info.name,
+                             NET_MTU_MAX);
     bool wants_rss = driver->may_have_rss && setup->n_rx_queues > 1;
     if (wants_rss)
         net_rss_ask(&dev, &conf);
@@ -117,6 +130,10 @@ static bool configure(const struct net_options *options, const struct net_device
         return net_fault_set(ret_fault, "port %s: the device does not start: %s", setup->info.name,
                              rte_strerror(-fault));
     net_offload_read_back(port, &dev, &setup->info);
+    setup->info.has_multi_seg_tx |= (driver->with >> PORT_CAN_multi_seg_tx & 1) != 0;
+    if (device->mtu > NET_MTU_MAX && !setup->info.has_multi_seg_tx)
+        return net_fault_set(ret_fault, "port %s: the device sends mtu up to %u", setup->info.name,
+                             NET_MTU_MAX);
     bool may_place = wants_rss && (options->without >> PORT_CAN_rss & 1) == 0;
     take_rss(may_place, port, &dev, workers, &conf, setup);
     return true;

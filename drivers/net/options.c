@@ -13,16 +13,13 @@ extern const struct net_driver net_driver_active_backup;
 extern const struct net_driver net_driver_af_xdp;
 extern const struct net_driver net_driver_bond;
 extern const struct net_driver net_driver_mem;
+extern const struct net_driver net_driver_pcap;
 extern const struct net_driver net_driver_pci;
 extern const struct net_driver net_driver_tap;
 
-const struct net_driver *const net_drivers[] = {&net_driver_pci,
-                                                &net_driver_af_xdp,
-                                                &net_driver_bond,
-                                                &net_driver_active_backup,
-                                                &net_driver_tap,
-                                                &net_driver_mem,
-                                                NULL};
+const struct net_driver *const net_drivers[] = {
+    &net_driver_pci, &net_driver_af_xdp, &net_driver_bond, &net_driver_active_backup,
+    &net_driver_tap, &net_driver_pcap,   &net_driver_mem,  NULL};
 
 const struct net_driver *net_driver_find(const char *name)
 {
@@ -134,7 +131,7 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         {.name = "pci", .text = o.pci, .bytes = sizeof(o.pci)},
         {.name = "without", .abilities = &o.without},
         {.name = "queues", .number = &o.queues, .min = 1, .max = PORT_QUEUES_MAX},
-        {.name = "mtu", .number = &o.mtu, .min = NET_MTU_MIN, .max = NET_MTU_MAX},
+        {.name = "mtu", .number = &o.mtu, .min = NET_MTU_MIN, .max = NET_JUMBO_MTU_MAX},
     };
     char copy[256];
     if (strlen(text) >= sizeof(copy))
@@ -150,7 +147,7 @@ bool net_options_parse(const char *text, struct net_options *ret, struct net_fau
         return net_fault_set(ret_fault, "name= and driver= are required");
     if (net_driver_find(o.driver) == NULL)
         return net_fault_set(ret_fault,
-                             "driver=%s: there is pci, af_xdp, bond, active-backup, tap and mem",
+                             "driver=%s: there is pci, af_xdp, bond, active-backup, tap, pcap, mem",
                              o.driver);
     *ret = o;
     return true;
@@ -163,6 +160,9 @@ bool net_driver_describe(const struct net_options *options, unsigned index, unsi
     struct net_device device = {0};
     if (driver == NULL)
         return net_fault_set(ret_fault, "port %s: no driver %s", options->name, options->driver);
+    if (options->mtu > NET_MTU_MAX && driver->scatter == NET_SCATTER_NEVER)
+        return net_fault_set(ret_fault, "port %s: driver=%s takes mtu up to %u", options->name,
+                             options->driver, NET_MTU_MAX);
     if (!driver->describe(options, index, workers, &device, ret_fault))
         return false;
     *ret = device;

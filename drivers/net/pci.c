@@ -46,6 +46,7 @@ const struct net_driver net_driver_pci = {
     .name = "pci",
     .help = "pci=DDDD:BB:DD.F[,queues=N][,mtu=BYTES]: a NIC bound to vfio-pci",
     .may_have_rss = true,
+    .scatter = NET_SCATTER_OFFERED,
     .has_dma = true,
     .describe = describe,
 };

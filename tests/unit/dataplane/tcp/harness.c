@@ -111,7 +111,8 @@ const struct port_info *port_info(const struct core *c, unsigned index)
 {
     static struct port_info info;
     info.has_multi_seg_tx = the_world->config.is_zero_copy;
-    info.tx_mbufs_max = PORT_TX_MBUFS_MAX;
+    info.tx_mbufs_max =
+        the_world->config.tx_mbufs_max != 0 ? the_world->config.tx_mbufs_max : PORT_TX_MBUFS_MAX;
     info.has_tso = the_world->config.has_tso;
     info.tso_mbufs_max = PORT_TSO_MBUFS_MAX;
     return &info;
@@ -333,8 +334,10 @@ bool take(struct world *w, struct seg *ret)
         return false;
     struct rte_mbuf *m = w->out[0];
     memmove(w->out, w->out + 1, --w->n_out * sizeof(w->out[0]));
-    CHECK_EQ(rte_pktmbuf_linearize(m), 0);
-    const struct header *h = rte_pktmbuf_mtod(m, const struct header *);
+    static _Alignas(struct header) uint8_t bytes[UINT16_MAX];
+    REQUIRE(m->pkt_len <= sizeof(bytes));
+    const uint8_t *whole = rte_pktmbuf_read(m, 0, m->pkt_len, bytes);
+    const struct header *h = (const struct header *)(const void *)whole;
     unsigned header_bytes = h->offset >> 4 << 2;
     CHECK_EQ(be16_host(h->src_port), w->local_port);
     CHECK_EQ(be16_host(h->dst_port), w->remote_port);
@@ -351,7 +354,7 @@ bool take(struct world *w, struct seg *ret)
     CHECK(tcp_options_parse((const uint8_t *)(h + 1), header_bytes - 20, &s.options));
     if (s.options.has_timestamps && (s.flags & R) == 0)
         w->ts_echo = s.options.ts_value;
-    const uint8_t *data = rte_pktmbuf_mtod_offset(m, const uint8_t *, header_bytes);
+    const uint8_t *data = whole + header_bytes;
     for (uint32_t i = 0; i < s.len; i++) {
         if (data[i] != pattern(s.seq + i)) {
             CHECK(!"payload is the stream's");

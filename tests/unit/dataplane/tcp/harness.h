@@ -54,7 +54,8 @@ struct world_config {
     bool has_timestamps;
     bool has_wscale;
     bool is_zero_copy;
-    bool has_tso; /* with is_zero_copy: the port cuts long segments */
+    bool has_tso;          /* with is_zero_copy: the port cuts long segments */
+    uint16_t tx_mbufs_max; /* with is_zero_copy; 0: PORT_TX_MBUFS_MAX */
     bool is_v6;
     uint16_t peer_mss;
     uint16_t peer_window;

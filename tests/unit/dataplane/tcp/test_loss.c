@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loss as the sender sees it: timeouts, fast recovery, probes, the path's MTU. */
+#include "core/port.h"
 #include "harness.h"
 #include "net/net.h"
 #include "unit.h"
@@ -275,6 +276,77 @@ TEST(zero_copy_and_copy_send_the_same_bytes)
     }
 }
 
+/* With a path of 9,000 bytes; `mbufs_max` of a segment. Returns the length of the first. */
+static uint32_t first_of_jumbo_path(uint16_t mbufs_max, bool is_copied)
+{
+    struct world_config config = WORLD_DEFAULT;
+    struct seg g;
+    uint32_t at = 1, first = 0, written = 0;
+    config.is_zero_copy = mbufs_max != 0;
+    config.tx_mbufs_max = mbufs_max;
+    config.peer_mss = 8960;
+    struct world *w = world_new(&config);
+    w->mtu = 9000;
+    struct stream *s = world_accept(w);
+    while (w->core.now_us < config.now_us + 5000000 && at < 120001) {
+        written += (uint32_t)write_pattern(s, 1 + written, 120000 - written);
+        pass(w, 10000);
+        while (take(w, &g)) {
+            CHECK_EQ(g.seq, at);
+            at += g.len;
+            first = first == 0 ? g.len : first;
+        }
+        peer(w, SEG(.flags = A, .seq = 1, .ack = at));
+        run(w);
+    }
+    CHECK_EQ(at, 120001);
+    CHECK_EQ(stat(w, STAT_tcp_tx_copied_bytes) > TCP_COPY_BYTES_MAX, is_copied);
+    world_finish(w, s);
+    return first;
+}
+
+TEST(segments_are_as_long_as_the_path_takes_where_every_port_sends_chains)
+{
+    CHECK_EQ(first_of_jumbo_path(PORT_TX_MBUFS_MAX, false), 9000 - 52);
+    CHECK_EQ(first_of_jumbo_path(TCP_JUMBO_MBUFS, true), 9000 - 52); /* some lie in one too many */
+    CHECK_EQ(first_of_jumbo_path(TCP_JUMBO_MBUFS - 1, false), TCP_PACKET_BYTES_MAX - 52);
+    CHECK_EQ(first_of_jumbo_path(0, true), TCP_PACKET_BYTES_MAX - 52);
+}
+
+TEST(a_long_segment_that_no_mbuf_is_left_for_goes_later)
+{
+    struct world_config config = WORLD_DEFAULT;
+    config.is_zero_copy = true;
+    config.tx_mbufs_max = TCP_JUMBO_MBUFS;
+    config.peer_mss = 8960;
+    config.mbufs = 127;
+    config.tcp.mbufs_low = 8;
+    struct world *w = world_new(&config);
+    w->mtu = 9000;
+    struct stream *s = world_accept(w);
+    uint32_t written = (uint32_t)write_pattern(s, 1, 30000);
+    REQUIRE(written > 8948);
+    for (unsigned left = 0; left < 6; left++) { /* enough for a header, and some of the payload */
+        struct rte_mbuf *held[128];
+        unsigned n = 0;
+        while (n < 128 && rte_mempool_avail_count(w->pool) > left &&
+               (held[n] = rte_pktmbuf_alloc(w->pool)) != NULL)
+            n++;
+        w->core.now_us += 1000;
+        run(w);
+        rte_pktmbuf_free_bulk(held, n);
+        drop_all(w);
+    }
+    CHECK(stat(w, STAT_tcp_tx_no_mbuf) > 0);
+    w->core.now_us += 1000;
+    run(w);
+    drop_all(w);
+    CHECK(seq_diff(conn(s)->snd_nxt, conn(s)->snd_una) > 8948);
+    peer(w, SEG(.flags = A, .seq = 1, .ack = 1 + written));
+    run(w);
+    world_finish(w, s);
+}
+
 /* The peer acknowledges up to what it had SACKED, shuts its window, and has thrown away the rest:
  * the question that a timeout asks must carry the bytes that are missing (RFC 2018, section 8). */
 TEST(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it)
@@ -309,4 +381,6 @@ UNIT_MAIN("tcp/loss", T(a_lost_segment_is_sent_again_with_backoff),
           T(a_narrower_path_cuts_what_is_in_flight_anew),
           T(a_full_pool_puts_sending_off_and_goes_on_later),
           T(zero_copy_and_copy_send_the_same_bytes),
+          T(segments_are_as_long_as_the_path_takes_where_every_port_sends_chains),
+          T(a_long_segment_that_no_mbuf_is_left_for_goes_later),
           T(a_shut_window_over_what_was_sacked_and_thrown_away_is_asked_for_it))

@@ -141,6 +141,8 @@ TEST(options_that_cannot_work_are_refused_before_dpdk_starts)
     CHECK(is_refused("name=p0,driver=bond,members=lo:lo:", "no interface"));
     CHECK(is_refused("name=p0,driver=bond,members=lo:lo:lo:lo:lo", "at most"));
     CHECK(is_refused("name=p0,driver=bond,members=lo:nosuchiface", "nosuchiface"));
+    CHECK(is_refused("name=p0,driver=af_xdp,iface=lo,mtu=9000", "2026"));
+    CHECK(is_refused("name=p0,driver=pcap", "iface="));
     CHECK(is_refused("name=p0,driver=tap", "iface="));
     CHECK(is_refused("name=p0,driver=pci", "pci="));
     CHECK(is_refused("name=p0,driver=pci,pci=00", "pci="));
