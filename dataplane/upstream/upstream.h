@@ -161,9 +161,8 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
  * of two chosen at random by weight, the one
  * with fewer requests under way for its weight (power of two choices), or as the balancing says:
  * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
- * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), the hash
- * divides the endpoints by their weights: the same one for the same key as long as the same may get
- * requests; a change moves most keys. http.ops and http.owner are set
+ * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), each
+ * endpoint draws for the key, by its weight: the same one for the same key until it goes. http.ops and http.owner are set
  * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
  * of connections.
  */

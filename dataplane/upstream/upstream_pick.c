@@ -10,7 +10,8 @@
  * (a TransportPolicy's balancing) gets it worker by worker, each beginning elsewhere: where all
  * requests cost the same it is the most even, and a slow endpoint gets as much as others. Who wants
  * the same key at the same endpoint gets Maglev (base/maglev.h): all workers and all boxes agree
- * without a word.
+ * without a word. A group without a table (there are MAGLEV_GROUPS_MAX) has each endpoint draw for
+ * the key (base/rendezvous.h), which costs a look at all of them.
  *
  * Who may be chosen at all: the READY ones that are usable by their group's health policy; all
  * READY ones, if it has none, or if so few are usable that they would break under the load of all
@@ -18,11 +19,14 @@
  * pays a comparison an endpoint.
  */
 #include "base/assert.h"
+#include "base/rendezvous.h"
 #include "core/endpoint_health.h"
 #include "upstream/upstream_priv.h"
 
+#include <string.h>
+
 /* Places of a table that are looked at for an endpoint that may get the request. Reason: with one
- * endpoint of ten left, one key in 800 does not find it, and goes by division. */
+ * endpoint of ten left, one key in 800 does not find it, and goes by draw. */
 #define MAGLEV_PROBES_MAX 64u
 
 /* Who may get a request, the best first. */
@@ -223,6 +227,32 @@ static bool look_up(const struct upstream *u, const struct field *f, uint64_t ha
     return false;
 }
 
+/* Address and port as one word, on this box as on any other. */
+static uint64_t word_of(const struct endpoint *e)
+{
+    uint64_t half[2];
+    memcpy(half, e->addr.bytes, sizeof(half));
+    return (half[0] * 0xbf58476d1ce4e5b9ull ^ half[1]) * 0x94d049bb133111ebull + e->port;
+}
+
+/* The one of the field that draws lowest for the hash (base/rendezvous.h). */
+static uint32_t take_lowest(const struct field *f, uint64_t hash)
+{
+    uint64_t least = UINT64_MAX;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < f->g->count; i++) {
+        if (!is_eligible(f, i))
+            continue;
+        uint64_t draw = rendezvous_draw(hash, word_of(&f->g->endpoints[i]), weight_of(f, i));
+        if (best == UINT32_MAX || draw < least) {
+            least = draw;
+            best = i;
+        }
+    }
+    ASSERT(best < f->g->count); /* a field is not empty */
+    return best;
+}
+
 static uint32_t take_hashed(struct upstream *u, const struct field *f, uint64_t hash)
 {
     uint32_t i;
@@ -230,7 +260,7 @@ static uint32_t take_hashed(struct upstream *u, const struct field *f, uint64_t 
     if (has_table && look_up(u, f, hash, &i))
         return i;
     stat_inc(u->core, has_table ? STAT_upstream_maglev_misses : STAT_upstream_maglev_none);
-    return take(f, (uint32_t)(hash % f->total));
+    return take_lowest(f, hash);
 }
 
 /* One of the field, as the balancing says. */

@@ -646,9 +646,10 @@ TEST(keys_of_an_endpoint_at_its_limit_go_elsewhere_meanwhile)
     end();
 }
 
-TEST(without_a_table_a_hash_still_leads_to_one_endpoint)
+TEST(without_a_table_a_hash_leads_to_one_endpoint_and_none_moves_that_need_not)
 {
-    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, 0}};
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}, {3, 1, 0}},
+                            more[] = {{3, 1, READY}, {2, 1, READY}, {1, 1, READY}};
     uint8_t before[KEYS], after[KEYS];
     unsigned counts[4] = {0};
     begin(NULL);
@@ -660,10 +661,14 @@ TEST(without_a_table_a_hash_still_leads_to_one_endpoint)
         counts[before[i]]++;
     CHECK(counts[1] > 400 && counts[2] > 400 && counts[3] == 0);
     CHECK_EQ(stats.counters[STAT_upstream_maglev_none], 2 * KEYS);
+    put_group(more, 3);
+    read_hosts(after, NULL);
+    put_group(rows, 3);
+    CHECK_EQ(moved(after, before, 3), 0);
     end();
 }
 
-TEST(where_no_place_near_has_one_that_may_be_asked_the_hash_divides)
+TEST(where_no_place_near_has_one_that_may_be_asked_all_draw)
 {
     static const struct row rows[] = {{1, UINT16_MAX, READY}, {2, 1, READY}};
     struct upstream_conn_id heavy = {ip_addr_from_v4((uint8_t[]){10, 0, 0, 1}), 80};
@@ -1065,8 +1070,8 @@ UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_c
           T(a_hash_leads_to_one_endpoint_and_few_move_when_one_goes),
           T(only_the_keys_of_an_endpoint_that_may_not_be_asked_go_elsewhere_and_to_all_others),
           T(keys_of_an_endpoint_at_its_limit_go_elsewhere_meanwhile),
-          T(without_a_table_a_hash_still_leads_to_one_endpoint),
-          T(where_no_place_near_has_one_that_may_be_asked_the_hash_divides),
+          T(without_a_table_a_hash_leads_to_one_endpoint_and_none_moves_that_need_not),
+          T(where_no_place_near_has_one_that_may_be_asked_all_draw),
           T(the_endpoint_that_is_wanted_is_taken_as_long_as_it_may_get_requests),
           T(a_backend_that_ends_an_idle_connection_breaks_nothing),
           T(a_connection_that_ends_under_a_request_is_broken),
