@@ -2,7 +2,7 @@
 /*
  * The door that a route image has to pass before a worker sees it: frame first (header, checksums,
  * sections), then each section by the checks in image_check_*.c, in the stages that image_check.h
- * tells. Linear, but for local addresses, whose number is small.
+ * tells. Linear, but for interfaces and their own addresses, whose number is small.
  */
 #include "abi/image_check.h"
 

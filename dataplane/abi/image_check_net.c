@@ -2,6 +2,8 @@
 /* Checks of the network sections: interfaces, local addresses, egress routes. */
 #include "abi/image_check.h"
 
+#include <string.h>
+
 #define VLAN_MAX 4094u
 #define VIRTUAL_ROUTER_MAX 255u
 #define MTU_MIN 576u /* RFC 1122, section 3.3.2: what every host must take in */
@@ -67,6 +69,33 @@ enum image_fault image_local_interface(const struct image_view *v, uint32_t i)
     return image_check_text(v, e->name, IMAGE_TEXT_NAME);
 }
 
+/* Is the address, an interface's own, one of the VIPs behind it, too? They are in order, or are
+ * refused for it themselves. */
+static bool is_vip_too(const struct image_view *v, uint32_t i)
+{
+    uint32_t low = i + 1, high = v->n_addresses;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct image_address *e = &v->addresses[mid];
+        if (!e->is_vip || memcmp(e->addr.bytes, v->addresses[i].addr.bytes, 16) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < v->n_addresses && ip_addr_eq(&v->addresses[low].addr, &v->addresses[i].addr);
+}
+
+static enum image_fault check_own(const struct image_view *v, uint32_t i)
+{
+    for (uint32_t k = 0; k < i; k++) {
+        if (v->addresses[k].is_vip)
+            return IMAGE_FAULT_ORDER;
+        if (ip_addr_eq(&v->addresses[k].addr, &v->addresses[i].addr))
+            return IMAGE_FAULT_DUPLICATE;
+    }
+    return is_vip_too(v, i) ? IMAGE_FAULT_DUPLICATE : IMAGE_FAULT_OK;
+}
+
 enum image_fault image_local_address(const struct image_view *v, uint32_t i)
 {
     const struct image_address *e = &v->addresses[i];
@@ -74,11 +103,14 @@ enum image_fault image_local_address(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_INDEX;
     if (!image_is_address(e))
         return IMAGE_FAULT_VALUE;
-    for (uint32_t k = 0; k < i; k++) {
-        if (ip_addr_eq(&v->addresses[k].addr, &e->addr))
-            return IMAGE_FAULT_DUPLICATE;
-    }
-    return IMAGE_FAULT_OK;
+    if (!e->is_vip)
+        return check_own(v, i);
+    if (i == 0 || !e[-1].is_vip)
+        return IMAGE_FAULT_OK;
+    int c = memcmp(e[-1].addr.bytes, e->addr.bytes, 16);
+    if (c == 0)
+        return IMAGE_FAULT_DUPLICATE;
+    return c < 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_ORDER;
 }
 
 enum image_fault image_local_egress(const struct image_view *v, uint32_t i)

@@ -135,7 +135,7 @@
 #define IMAGE_SECTION_LIST(X)                                                                      \
     X(STRINGS, strings, uint8_t, IMAGE_BYTES_MAX, "bytes that the others name; not terminated")    \
     X(INTERFACES, interfaces, struct image_interface, 64, "L3 interfaces")                         \
-    X(ADDRESSES, addresses, struct image_address, 4096, "local addresses and VIPs")                \
+    X(ADDRESSES, addresses, struct image_address, 16384, "local addresses and VIPs")               \
     X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
@@ -228,10 +228,10 @@ struct image_interface {
 
 /* As struct net_address, byte for byte. */
 struct image_address {
-    struct ip_addr addr;
-    uint8_t prefix_len; /* of the mapped form: an IPv4 /24 is 120; a VIP has 128 */
-    uint8_t is_vip;     /* 0 or 1 */
-    uint16_t interface; /* index into interfaces */
+    struct ip_addr addr; /* VIPs stand behind all others, in order and each once */
+    uint8_t prefix_len;  /* of the mapped form: an IPv4 /24 is 120; a VIP has 128 */
+    uint8_t is_vip;      /* 0 or 1 */
+    uint16_t interface;  /* index into interfaces */
 };
 
 /* As struct net_route, byte for byte. */

@@ -81,11 +81,12 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
     f->reader = *reader;
     f->has_binds = false;
     f->has_carried = false;
+    bool may_carry = l4_may_carry(view); /* nearly never: then ten thousand binds are not asked */
     for (uint32_t i = 0; i < view->n_binds && !f->has_carried; i++) {
         uint8_t kind = view->binds[i].kind;
         bool is_tcp = kind == IMAGE_BIND_TCP;
         f->has_binds |= is_tcp || kind == IMAGE_BIND_UDP;
-        f->has_carried = is_tcp && l4_bind_is_carried(f, i);
+        f->has_carried = may_carry && is_tcp && l4_bind_is_carried(f, i);
     }
 }
 
@@ -315,10 +316,10 @@ static void udp_error(void *owner, const struct net_icmp_error *e)
     pass_error(owner, e, IPPROTO_NUM_UDP);
 }
 
-static void address_gone(void *owner, const struct ip_addr *addr)
+static void addresses_gone(void *owner)
 {
     struct l4_fwd *f = owner;
-    tcp_on_local_address_gone(f->tcp, addr); /* flows notice with their next packet */
+    tcp_on_addresses_gone(f->tcp); /* flows notice with their next packet */
 }
 
 static uint64_t expect(void *owner, const struct ip_addr *src, const struct ip_addr *dst,
@@ -334,7 +335,7 @@ static void prefetch(void *owner, uint64_t flow_hash)
 
 const struct net_tcp_ops l4_net_ops = {.input = input_tcp,
                                        .icmp_error = tcp_error,
-                                       .address_gone = address_gone,
+                                       .addresses_gone = addresses_gone,
                                        .expect = expect,
                                        .prefetch = prefetch};
 const struct net_udp_ops l4_udp_ops = {.input = input_udp, .icmp_error = udp_error};

@@ -135,6 +135,15 @@ static bool is_carried(const struct image_backend *backend)
            backend->forwarding == IMAGE_FORWARDING_GUE;
 }
 
+bool l4_may_carry(const struct image_view *view)
+{
+    for (uint32_t i = 0; i < view->n_backends; i++) {
+        if (is_carried(&view->backends[i]))
+            return true;
+    }
+    return false;
+}
+
 bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind)
 {
     struct route_result to;

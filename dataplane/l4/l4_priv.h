@@ -188,6 +188,9 @@ enum l4_verdict {
 /* l4_open.c: the flow of a first packet: endpoint, port, entry. */
 enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow);
 
+/* l4_open.c: does the image say of any backend that packets go on within others? */
+bool l4_may_carry(const struct image_view *view);
+
 /* l4_open.c: do packets of the bind, one of TCP, go on within others, at least to one backend? */
 bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind);
 

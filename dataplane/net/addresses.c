@@ -109,6 +109,7 @@ static void stand_by(struct net *n, uint32_t i)
 /* We became the master of a virtual router, or are it no longer. */
 static void follow_masters(struct net *n)
 {
+    bool is_any_gone = false;
     n->masters_seen = masters_version(n->core->masters);
     for (uint32_t i = 0; i < n->now->local.n; i++) {
         bool was_standby = n->now->lives[i].state == ADDRESS_STANDBY;
@@ -119,9 +120,10 @@ static void follow_masters(struct net *n)
             continue;
         }
         stand_by(n, i);
-        if (n->tcp_ops != NULL && n->tcp_ops->address_gone != NULL)
-            n->tcp_ops->address_gone(n->tcp, &n->now->local.entries[i].addr);
+        is_any_gone = true;
     }
+    if (is_any_gone)
+        net_tell_gone(n);
 }
 
 /* A port uses another device: switches have to hear that our MAC is behind another wire now, and
@@ -253,10 +255,11 @@ static bool step(struct net *n, uint32_t i, unsigned *sent)
     return true;
 }
 
-/* The walk begins again at `at_us`, and rests until then. */
-static void rest_until(struct net *n, uint64_t at_us)
+/* The walk rests until `at_us`, and goes on at `place`. */
+static void rest_until(struct net *n, uint32_t place, uint64_t at_us)
 {
     n->address_next = n_places(n->now);
+    n->address_resume = place;
     wheel_disarm(&n->core->wheel, &n->address_timer);
     if (at_us != NEVER)
         wheel_arm(&n->core->wheel, &n->address_timer, at_us);
@@ -264,7 +267,7 @@ static void rest_until(struct net *n, uint64_t at_us)
 
 unsigned addresses_poll(struct net *n)
 {
-    unsigned sent = 0;
+    unsigned sent = 0, steps = 0;
     if (n->masters_seen != masters_version(n->core->masters))
         follow_masters(n);
     if (n->links_seen != links_version(n->core->links))
@@ -277,16 +280,18 @@ unsigned addresses_poll(struct net *n)
         struct address_life *life = &n->now->lives[i];
         bool is_due = life->due_us <= n->core->now_us;
         n->address_next = i;
-        if (is_due && sent == NET_ANNOUNCE_BURST_MAX)
-            return sent; /* on from here in the next round */
+        if (is_due && steps++ == NET_ANNOUNCE_BURST_MAX) {
+            rest_until(n, i, n->core->now_us + NET_ANNOUNCE_PAUSE_US);
+            return sent;
+        }
         if (is_due && !step(n, i, &sent)) {
-            rest_until(n, n->core->now_us + NET_NO_MBUF_RETRY_US);
+            rest_until(n, i, n->core->now_us + NET_NO_MBUF_RETRY_US);
             return sent;
         }
         if (life->due_us < n->address_due_us)
             n->address_due_us = life->due_us;
     }
-    rest_until(n, n->address_due_us);
+    rest_until(n, 0, n->address_due_us);
     return sent;
 }
 

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "net/net.h"
 
-#define LOCAL_SLOTS 8192u
+#define LOCAL_SLOTS 32768u
 static_assert(LOCAL_SLOTS >= 2 * NET_ADDRESSES_MAX, "at most half full");
 
 struct local_table {

@@ -105,8 +105,10 @@ unsigned mld_poll(struct net *n)
             d->next++;
             continue;
         }
-        if (sent == NET_MLD_REPORTS_MAX)
+        if (sent == NET_MLD_REPORTS_MAX) {
+            rest(n, d->next, NET_ANNOUNCE_PAUSE_US);
             return sent;
+        }
         bool is_v1 = mld_speaks_v1(n, iface);
         if (!(is_v1 ? mld_send_v1(n, iface, ICMP6_MLD_REPORT_V1, &group)
                     : report_v2(n, iface, &d->next))) {
@@ -196,7 +198,7 @@ static void plan_answer(struct net *n, const struct net_iface *iface, uint64_t d
     struct mld *d = &n->mld;
     uint64_t interface = 1ULL << iface->index;
     if (d->interfaces != 0) { /* an answer that waits takes it along; a report names all anyway */
-        if (d->is_answer && d->next == UINT32_MAX)
+        if (d->is_answer && d->next == UINT32_MAX && d->resume == 0)
             d->interfaces |= interface;
         return;
     }

@@ -9,7 +9,8 @@
  * twice does no harm. What we left is told by mld_leave.h. Queries are copied to all workers, so
  * that the one that reports unasked knows which version is spoken.
  *
- * Owner: struct net. Thread: the worker. Bound: NET_MLD_REPORTS_MAX frames a poll.
+ * Owner: struct net. Thread: the worker. Bound: NET_MLD_REPORTS_MAX frames
+ * each NET_ANNOUNCE_PAUSE_US.
  */
 #pragma once
 

@@ -189,8 +189,10 @@ unsigned mld_leave_poll(struct net *n)
             l->next++;
             continue;
         }
-        if (sent == NET_MLD_REPORTS_MAX)
+        if (sent == NET_MLD_REPORTS_MAX) {
+            rest(n, l->next, NET_ANNOUNCE_PAUSE_US);
             return sent;
+        }
         const struct net_iface *iface = iface_of(n, g);
         if (!(mld_speaks_v1(n, iface) ? tell_v1(n, iface) : tell_v2(n, iface))) {
             rest(n, l->next, NET_NO_MBUF_RETRY_US);

@@ -6,7 +6,7 @@
  * meanwhile is not told any more, nor one whose interface is gone. RFC 2710's Done goes once.
  *
  * Owner: struct net. Thread: the worker; worker 0 alone tells. Bound: NET_MLD_LEFT_MAX groups,
- * NET_MLD_REPORTS_MAX frames a poll.
+ * NET_MLD_REPORTS_MAX frames each NET_ANNOUNCE_PAUSE_US.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct mld_left {
     uint8_t times_left; /* 0: told */
 };
 
-#define MLD_JOINED_SLOTS 16384u
+#define MLD_JOINED_SLOTS (3u * NET_ADDRESSES_MAX)
 static_assert(MLD_JOINED_SLOTS >= 2 * (NET_ADDRESSES_MAX + NET_INTERFACES_MAX), "half full");
 
 struct mld_leave {

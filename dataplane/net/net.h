@@ -18,7 +18,10 @@ struct net;
 struct rte_mbuf;
 
 #define NET_INTERFACES_MAX 64u
-#define NET_ADDRESSES_MAX 4096u
+/* Addresses of ours, VIPs and all. Reason: a Gateway for each of ten thousand Services, and room to
+ * grow; a worker's tables take 220 bytes for each (4 MB), and a new image costs it a walk along
+ * them. */
+#define NET_ADDRESSES_MAX 16384u
 #define NET_ROUTES_MAX 1024u
 
 #define NET_HOP_LIMIT 64u /* of packets, until net_set_hop_limit(): RFC 1700, IANA */
@@ -87,7 +90,8 @@ struct net_icmp_error {
 /*
  * What tcp, or whoever stands before it (l4), does for net, which lies below and does not know them
  * by name. The composer of the worker hands it over: tcp_net_ops, l4_net_ops. All are called from
- * net_input(); icmp_error also from timers, address_gone from net_configure().
+ * net_input(); icmp_error also from timers, addresses_gone from net_configure()
+ * and net_poll().
  */
 struct net_tcp_ops {
     /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
@@ -97,8 +101,9 @@ struct net_tcp_ops {
     /* An error about a segment of ours, or our own finding that its next hop does not answer (RFC
      * 4861, section 7.2.2); NULL: they are only counted. */
     void (*icmp_error)(void *owner, const struct net_icmp_error *e);
-    /* An address is ours no longer; NULL: nobody wants to know. */
-    void (*address_gone)(void *owner, const struct ip_addr *addr);
+    /* Addresses are ours no longer: net_is_ours() says which still are. Once for all that go
+     * together, which may be ten thousand VIPs; NULL: nobody wants to know. */
+    void (*addresses_gone)(void *owner);
     /* A segment like this lies in the burst and may come to input() soon: where its flow is looked
      * up is brought nearer, without waiting. Returns a hash of the flow, for the next two. NULL:
      * neither is wanted. */
@@ -132,7 +137,8 @@ void net_set_tcp(struct net *n, void *owner, const struct net_tcp_ops *ops);
 /* Gives back every mbuf that waits for a neighbour and disarms every timer. */
 void net_done(struct net *n);
 
-/* Replaces interfaces, addresses and routes; what stays the same keeps its neighbours. New
+/* Replaces interfaces, addresses and routes; what stays the same keeps its neighbours, and where
+ * nothing changed nothing is done. New
  * addresses are asked for, if net_set_probe() says so, and announced (gratuitous ARP, unsolicited
  * NA), both by worker 0 only. Values were checked by image_check(). */
 void net_configure(struct net *n, const struct net_config *config);
@@ -195,6 +201,9 @@ void net_set_hop_limit(struct net *n, uint8_t hop_limit);
 
 /* Is it an address of ours that is in use (VIPs too)? */
 bool net_is_local(const struct net *n, const struct ip_addr *addr);
+
+/* Is it an address of ours, in use or asked for, and not the master's of a pair (VRRP)? */
+bool net_is_ours(const struct net *n, const struct ip_addr *addr);
 
 /*
  * Adds IP and ethernet headers in front of `m` (L4 header and payload, possibly chained) and sends

@@ -52,7 +52,7 @@
 
 /* Groups that we left and that are still to be told: all addresses at once. What is beyond, routers
  * and switches forget by themselves in minutes. */
-#define NET_MLD_LEFT_MAX 4096u
+#define NET_MLD_LEFT_MAX 16384u
 
 /* Paths that are remembered to be narrower than their interface: four times this. An office has one
  * way out; a few thousand of those at a time are behind tunnels. */
@@ -188,6 +188,12 @@
 
 /* Addresses asked for or announced a call of net_poll(): half of a port's burst. */
 #define NET_ANNOUNCE_BURST_MAX 16u
+
+/* How long nothing is asked, announced or reported after as much as one call may: ten thousand VIPs
+ * that come together are told in a third of a second, at 16 Mbit/s, and not in a storm that switches
+ * and their neighbours' queues drop parts of. Asked for three times, as many as there may be are in
+ * use before NET_SETTLE_US_MAX. */
+#define NET_ANNOUNCE_PAUSE_US 500u
 
 /* How often and how far apart an address is announced (RFC 5227, section 1.1: ANNOUNCE_NUM,
  * ANNOUNCE_INTERVAL). */

@@ -44,6 +44,8 @@ struct net_iface {
 
 /* Everything that a configuration says, so that a new one is built beside the old one. */
 struct net_tables {
+    uint32_t n_routes; /* as configured, for is_as_it_was() */
+    struct net_route routes[NET_ROUTES_MAX];
     uint32_t n_ifaces;
     struct net_iface ifaces[NET_INTERFACES_MAX];
     uint8_t iface_of[PORTS_MAX][VLAN_IDS]; /* index; IFACE_NONE: nobody */
@@ -78,6 +80,7 @@ struct net {
     struct wheel_timer address_timer;
     uint64_t address_due_us; /* the first step that the walk so far found */
     uint32_t address_next;   /* where the walk along now->lives stands; at its end: it rests */
+    uint32_t address_resume; /* where it goes on when the timer ends its rest */
     uint64_t unsettled_us;   /* since when there are tentative ones */
     uint32_t n_tentative;    /* addresses in that state */
     uint32_t n_conflict;
@@ -249,6 +252,9 @@ bool output_ip_header(struct rte_mbuf *m, const struct output_header *h);
 /* output.c: an empty mbuf with NET_HEADER_BYTES of headroom and `bytes` of body at *ret_body; NULL:
  * none left, counted. */
 struct rte_mbuf *output_new(struct net *n, uint32_t bytes, void **ret_body);
+
+/* net.c: tcp hears that addresses are ours no longer. */
+void net_tell_gone(struct net *n);
 
 /* net.c: hands a segment to tcp; `m` starts at the TCP header and ends with the IP packet. */
 void net_deliver_tcp(struct net *n, const struct net_packet *p, struct rte_mbuf *m);

@@ -21,9 +21,9 @@ static void icmp_error(void *t, const struct net_icmp_error *e)
     tcp_on_icmp_error(t, e);
 }
 
-static void address_gone(void *t, const struct ip_addr *addr)
+static void addresses_gone(void *t)
 {
-    tcp_on_local_address_gone(t, addr);
+    tcp_on_addresses_gone(t);
 }
 
 static uint64_t expect(void *t, const struct ip_addr *src, const struct ip_addr *dst,
@@ -37,7 +37,7 @@ static void prefetch(void *t, uint64_t flow_hash)
     tcp_prefetch(t, flow_hash);
 }
 
-const struct net_tcp_ops tcp_net_ops = {input, icmp_error, address_gone, expect, prefetch};
+const struct net_tcp_ops tcp_net_ops = {input, icmp_error, addresses_gone, expect, prefetch};
 
 /* A segment in flight needs a record, and its bytes lie in mbufs: with a record for each mbuf of
  * the pool it takes many tiny segments to run out of records first. */
@@ -117,17 +117,16 @@ struct tcp *tcp_new(struct core *core, struct net *net, const struct tcp_config 
 }
 
 /* Calls `fn` for every connection that is not in the pool. */
-static void for_each_conn(struct tcp *t, void (*fn)(struct tcp_conn *c, const void *arg),
-                          const void *arg)
+static void for_each_conn(struct tcp *t, void (*fn)(struct tcp_conn *c))
 {
     for (uint32_t i = 0; i < t->conns.capacity; i++) {
         struct tcp_conn *c = pool_at(&t->conns, i);
         if (c->state != TCP_FREE)
-            fn(c, arg);
+            fn(c);
     }
 }
 
-static void vanish(struct tcp_conn *c, const void *arg)
+static void vanish(struct tcp_conn *c)
 {
     if (c->state != TCP_CLOSED)
         tcp_conn_end(c, STREAM_END_ABORTED);
@@ -136,25 +135,24 @@ static void vanish(struct tcp_conn *c, const void *arg)
 
 void tcp_done(struct tcp *t)
 {
-    for_each_conn(t, vanish, NULL);
+    for_each_conn(t, vanish);
     wheel_disarm(&t->core->wheel, &t->timewaits.timer);
     ASSERT(t->conns.used == 0);
     ASSERT(t->records.used == 0);
     ASSERT(t->senders.used == 0);
 }
 
-static void reset_if_local(struct tcp_conn *c, const void *arg)
+static void reset_if_gone(struct tcp_conn *c)
 {
-    const struct ip_addr *addr = arg;
-    if (c->state == TCP_CLOSED || !ip_addr_eq(&c->tuple.local, addr))
+    if (c->state == TCP_CLOSED || net_is_ours(c->tcp->net, &c->tuple.local))
         return;
     stat_inc(c->tcp->core, STAT_tcp_address_gone);
     tcp_abort(c, STREAM_END_ABORTED);
 }
 
-void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr)
+void tcp_on_addresses_gone(struct tcp *t)
 {
-    for_each_conn(t, reset_if_local, addr);
+    for_each_conn(t, reset_if_gone);
 }
 
 uint32_t tcp_conn_count(const struct tcp *t)

@@ -146,8 +146,9 @@ enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
  * cut anew; "unreachable" ends an open that is not answered yet, else it is only counted. */
 void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e);
 
-/* An address is ours no longer (image change): connections on it are reset and counted. */
-void tcp_on_local_address_gone(struct tcp *t, const struct ip_addr *addr);
+/* Addresses are ours no longer (an image, another master of a pair): connections on them are reset
+ * and counted. Cost: a look at each connection, however many addresses went. */
+void tcp_on_addresses_gone(struct tcp *t);
 
 /* How many connections there are. For tests and gauges. */
 uint32_t tcp_conn_count(const struct tcp *t);

@@ -65,6 +65,7 @@ void image_builder_free(struct image_builder *b)
     free(b->by_text.slots);
     free(b->by_edge.slots);
     free(b->by_bind.slots);
+    free(b->by_address.slots);
     free(b);
 }
 
@@ -116,6 +117,8 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     struct image_section table[IMAGE_SECTION_COUNT];
     uint64_t seed = 0;
     int error = b->error != 0 ? b->error : image_builder_order(b);
+    if (error == 0)
+        error = image_builder_order_addresses(b);
     if (error == 0)
         error = image_builder_patterns(b);
     if (error == 0)

@@ -6,6 +6,8 @@
 #include "base/container.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A full network section refuses one more without harm to the rest. */
 static bool is_full(const struct image_vec *vec)
@@ -41,23 +43,78 @@ void image_builder_virtual_router(struct image_builder *b, uint32_t interface, u
     all[interface].virtual_router = id;
 }
 
+/* ---- addresses ---- */
+
+static bool is_address_equal(const struct image_builder *b, uint32_t index, const void *key)
+{
+    return ip_addr_eq(&ENTRIES(b, ADDRESSES, const struct image_address)[index].addr, key);
+}
+
+static struct image_index_key address_key(const struct ip_addr *addr)
+{
+    return (struct image_index_key){image_bind_hash(0, addr, 0, false), addr, is_address_equal};
+}
+
 int image_builder_address(struct image_builder *b, const struct image_address *address)
 {
     if (!image_is_address(address) || address->interface >= SECTION(b, INTERFACES)->count)
         return -EINVAL;
-    const struct image_address *all = ENTRIES(b, ADDRESSES, const struct image_address);
-    for (uint32_t i = 0; i < SECTION(b, ADDRESSES)->count; i++) {
-        if (ip_addr_eq(&all[i].addr, &address->addr))
-            return -EEXIST;
-    }
+    struct image_index_key key = address_key(&address->addr);
+    if (image_index_find(b, &b->by_address, &key) != IMAGE_NONE)
+        return -EEXIST;
     if (is_full(SECTION(b, ADDRESSES)))
         return -ENOSPC;
     struct image_address *e = image_vec_push(b, SECTION(b, ADDRESSES));
     if (e == NULL)
         return b->error;
     *e = *address;
+    uint32_t index = SECTION(b, ADDRESSES)->count - 1;
+    return image_index_add(b, &b->by_address, &key, index) ? 0 : b->error;
+}
+
+static int compare_addresses(const void *x, const void *y)
+{
+    const struct image_address *a = x, *b = y;
+    return memcmp(a->addr.bytes, b->addr.bytes, sizeof(a->addr.bytes));
+}
+
+/* They have other places now. */
+static int index_addresses(struct image_builder *b)
+{
+    const struct image_address *all = ENTRIES(b, ADDRESSES, const struct image_address);
+    free(b->by_address.slots);
+    b->by_address = (struct image_index){0};
+    for (uint32_t i = 0; i < SECTION(b, ADDRESSES)->count; i++) {
+        struct image_index_key key = address_key(&all[i].addr);
+        if (!image_index_add(b, &b->by_address, &key, i))
+            return b->error;
+    }
     return 0;
 }
+
+int image_builder_order_addresses(struct image_builder *b)
+{
+    struct image_address *all = ENTRIES(b, ADDRESSES, struct image_address);
+    uint32_t n = SECTION(b, ADDRESSES)->count, n_own = 0, n_vips = 0;
+    struct image_address *vips = malloc((n + 1) * sizeof(*vips));
+    if (vips == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        if (all[i].is_vip)
+            vips[n_vips++] = all[i];
+        else
+            all[n_own++] = all[i];
+    }
+    ASSERT(n_own + n_vips == n);
+    if (n_vips > 0) {
+        qsort(vips, n_vips, sizeof(*vips), compare_addresses);
+        memcpy(&all[n_own], vips, n_vips * sizeof(*vips));
+    }
+    free(vips);
+    return index_addresses(b);
+}
+
+/* ---- ways, listeners, binds ---- */
 
 int image_builder_egress(struct image_builder *b, const struct image_egress *egress)
 {

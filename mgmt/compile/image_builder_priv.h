@@ -113,6 +113,7 @@ struct image_builder {
     struct image_index by_text;                      /* texts */
     struct image_index by_edge;                      /* nodes but roots, by parent and label */
     struct image_index by_bind;                      /* binds */
+    struct image_index by_address;                   /* ADDRESSES */
     uint32_t route_first_match;                      /* of the route begun last, in matches */
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX];   /* enum image_congestion */
     uint8_t group_proxy_header[ENDPOINT_GROUPS_MAX]; /* enum image_proxy_header */
@@ -244,6 +245,9 @@ void image_builder_name_places(const struct image_builder *b, const struct image
 
 /* Writes the hash tables and the seed under which they are good. */
 int image_builder_hash(struct image_builder *b, uint64_t *ret_seed);
+
+/* Puts ADDRESSES in the image's order: VIPs behind all others, sorted. */
+int image_builder_order_addresses(struct image_builder *b);
 
 /* Writes MATCHES from the placements, and each path's part of them. */
 int image_builder_order(struct image_builder *b);

@@ -29,7 +29,7 @@
 #define ROUTING_ROUTERS_MAX 64u
 
 /* VIPs announced: as many as the dataplane has addresses (NET_ADDRESSES_MAX). */
-#define ROUTING_VIPS_MAX 4096u
+#define ROUTING_VIPS_MAX 16384u
 
 struct loop;
 struct routing;

@@ -67,6 +67,7 @@ static void add_network(struct image_builder *b)
     uint32_t port1 = image_builder_interface(b, "back", 1, 20, 1500);
     struct image_address addresses[] = {
         {ip("198.18.0.2"), 120, 0, (uint16_t)port0},
+        {ip("198.18.0.11"), 128, 1, (uint16_t)port0},
         {ip("198.18.0.10"), 128, 1, (uint16_t)port0},
         {ip("2001:db8::2"), 64, 0, (uint16_t)port1},
     };

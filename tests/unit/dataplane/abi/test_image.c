@@ -34,7 +34,7 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     image_view_init(&v, data);
     CHECK_EQ(v.header->generation, 7);
     CHECK_EQ(v.n_interfaces, 2);
-    CHECK_EQ(v.n_addresses, 3);
+    CHECK_EQ(v.n_addresses, 4);
     CHECK_EQ(v.n_binds, 3);
     CHECK_EQ(v.n_identities, 3);
     CHECK_EQ(v.n_routes, 5);
@@ -45,6 +45,28 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.n_guards, 5); /* one of each kind */
     CHECK(slice_eq(image_text(&v, v.routes[1].name), SLICE_LIT("b/rest")));
     use_image(data);
+    free(data);
+}
+
+TEST(vips_stand_behind_own_addresses_in_order_and_each_once)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    const struct image_address *all = v.addresses;
+    CHECK(!all[0].is_vip && !all[1].is_vip && all[2].is_vip && all[3].is_vip);
+    CHECK_EQ(all[2].addr.bytes[15], 10);
+    CHECK_EQ(all[3].addr.bytes[15], 11); /* the sample has it the other way round */
+    CHECK_EQ(fault_with(data, len, &all[3].addr.bytes[15], 12, &section), IMAGE_FAULT_OK);
+    CHECK_EQ(fault_with(data, len, &all[3].addr.bytes[15], 10, &section), IMAGE_FAULT_DUPLICATE);
+    CHECK_EQ(fault_with(data, len, &all[3].addr.bytes[15], 9, &section), IMAGE_FAULT_ORDER);
+    CHECK_EQ(fault_with(data, len, &all[2].addr.bytes[15], 2, &section), IMAGE_FAULT_DUPLICATE);
+    CHECK_EQ(fault_with(data, len, &all[0].addr.bytes[15], 10, &section), IMAGE_FAULT_DUPLICATE);
+    CHECK_EQ(fault_with(data, len, &all[0].addr.bytes[15], 11, &section), IMAGE_FAULT_DUPLICATE);
+    CHECK_EQ(fault_with(data, len, &all[3].is_vip, 0, &section), IMAGE_FAULT_ORDER);
+    CHECK_EQ(section, IMAGE_SECTION_ADDRESSES);
     free(data);
 }
 
@@ -1084,6 +1106,7 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(every_word_with_an_extreme_value_is_refused_or_harmless),
           T(every_field_of_the_section_table_is_checked),
           T(many_damages_at_once_are_refused_or_harmless),
+          T(vips_stand_behind_own_addresses_in_order_and_each_once),
           T(only_a_listener_that_terminates_tls_has_identities),
           T(who_asks_clients_for_certificates_knows_whose),
           T(connections_to_backends_are_secured_as_somebody_can_be),

@@ -74,8 +74,7 @@ struct net_fixture {
     struct sent to_tap;   /* the last */
     unsigned n_from_tap;
     struct rte_mbuf *from_tap; /* what the kernel sends next, of port 0 */
-    unsigned n_gone;
-    struct ip_addr gone; /* the last */
+    unsigned n_gone;           /* how often addresses went */
 };
 
 #define UDP_PORT 53u /* the one that the fixture listens on */

@@ -407,6 +407,8 @@ TEST(many_groups_take_several_reports_and_several_rounds)
         CHECK(n <= NET_MLD_REPORTS_MAX);
         CHECK(f->sent[0].len <= 14 + 1280);
         net_forget_sent(f);
+        f->core.now_us += 2 * NET_ANNOUNCE_PAUSE_US;
+        wheel_run(&f->core.wheel, f->core.now_us, 1000);
     }
     CHECK_EQ(sent, (array_len(addresses) + 1 + NET_MLD_RECORDS_MAX - 1) / NET_MLD_RECORDS_MAX);
     net_down(f);

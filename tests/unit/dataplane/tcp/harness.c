@@ -85,6 +85,11 @@ void net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
     the_world->out[the_world->n_out++] = m;
 }
 
+bool net_is_ours(const struct net *n, const struct ip_addr *addr)
+{
+    return !the_world->is_address_gone && ip_addr_eq(addr, &the_world->local);
+}
+
 bool net_is_local(const struct net *n, const struct ip_addr *addr)
 {
     return ip_addr_eq(addr, &the_world->local);

@@ -82,10 +82,11 @@ struct world {
     unsigned n_out;
     struct stream *accepted;
     unsigned accepts;
-    bool refuses;   /* the accept callback says no */
-    bool no_route;  /* net_path_find() says no */
-    bool no_port;   /* no source port's replies come to this worker */
-    bool listening; /* on port 80 */
+    bool refuses;         /* the accept callback says no */
+    bool is_address_gone; /* net_is_ours() says so of `local` */
+    bool no_route;        /* net_path_find() says no */
+    bool no_port;         /* no source port's replies come to this worker */
+    bool listening;       /* on port 80 */
     bool listens_everywhere;
     uint16_t mtu;
     struct net_path_mtu known;   /* of the path; mtu 0: nothing */

@@ -297,9 +297,10 @@ TEST(an_address_that_goes_takes_its_connections_along)
 {
     struct world *w = world_new(&WORLD_DEFAULT);
     struct stream *s = world_accept(w);
-    tcp_on_local_address_gone(w->tcp, &w->remote);
+    tcp_on_addresses_gone(w->tcp); /* others */
     CHECK_EQ(conn(s)->state, TCP_ESTABLISHED);
-    tcp_on_local_address_gone(w->tcp, &w->local);
+    w->is_address_gone = true;
+    tcp_on_addresses_gone(w->tcp);
     EXPECT(w, .flags = R | A, .seq = 1, .ack = 1);
     run(w);
     CHECK_EQ(events(w), STREAM_CLOSED);

@@ -138,6 +138,11 @@ void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t byte
     n->path_mtu = bytes;
 }
 
+bool net_is_ours(const struct net *n, const struct ip_addr *addr)
+{
+    return net_is_local(n, addr);
+}
+
 bool net_is_local(const struct net *n, const struct ip_addr *addr)
 {
     return ip_addr_eq(addr, &n->addr);

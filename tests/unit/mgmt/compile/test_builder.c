@@ -679,7 +679,7 @@ TEST(one_interface_or_address_too_many_is_refused_alone)
     CHECK_EQ(image_builder_interface(b, "i", 1, 0, 0), IMAGE_NONE);
     struct image_address address = {.addr = vip, .prefix_len = 120};
     struct image_egress egress = {.prefix = vip, .prefix_len = 128, .gateway = vip};
-    for (unsigned i = 0; i < 4096; i++) {
+    for (unsigned i = 0; i < 16384; i++) {
         memcpy(&address.addr.bytes[14], &i, 2);
         REQUIRE(image_builder_address(b, &address) == 0);
         if (i < 1024)
@@ -692,7 +692,7 @@ TEST(one_interface_or_address_too_many_is_refused_alone)
     void *data;
     size_t len;
     struct image_view v = finish(b, &data, &len);
-    CHECK_EQ(v.n_addresses, 4096);
+    CHECK_EQ(v.n_addresses, 16384);
     free(data);
     image_builder_free(b);
 }
