@@ -24,7 +24,7 @@ static bool has_address(const struct at_gateway *g, const struct ip_addr *addr)
 }
 
 /* Keeps the list sorted, so that the same set is the same list. */
-static void give(struct at_gateway *g, const struct ip_addr *addr)
+static void give(struct attach *a, struct at_gateway *g, const struct ip_addr *addr)
 {
     if (g->n_addresses == GATEWAY_ADDRESSES_MAX || has_address(g, addr)) {
         return;
@@ -35,18 +35,17 @@ static void give(struct at_gateway *g, const struct ip_addr *addr)
         at--;
     }
     g->addresses[at] = *addr;
+    address_user_add(a, g, addr);
 }
 
-/* The Gateway other than `g` that has the address; NULL: it is free. */
-static const struct at_gateway *find_user(const struct attach *a, const struct at_gateway *g,
-                                          const struct ip_addr *addr)
+/* Has a Gateway other than `g` the address? */
+static bool is_used(const struct attach *a, const struct at_gateway *g, const struct ip_addr *addr)
 {
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        if (&a->gateways[i] != g && has_address(&a->gateways[i], addr)) {
-            return &a->gateways[i];
-        }
+    const struct at_address_user *user = address_user_next(a, NULL, addr);
+    if (user != NULL && user->gateway == g) {
+        user = address_user_next(a, user, addr);
     }
-    return NULL;
+    return user != NULL;
 }
 
 static bool are_compatible(const struct at_gateway *x, const struct at_gateway *y)
@@ -87,9 +86,10 @@ static const char *asked_fault(struct attach *a, const struct at_gateway *g,
     if (pool_find(a, addr, g->class->meta.name) == NULL && !network_is_own(a, addr)) {
         return "it is in no AddressPool of the class and no address of an Interface";
     }
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        const struct at_gateway *other = &a->gateways[i];
-        if (other == g || !has_address(other, addr)) {
+    for (const struct at_address_user *user = address_user_next(a, NULL, addr); user != NULL;
+         user = address_user_next(a, user, addr)) {
+        const struct at_gateway *other = user->gateway;
+        if (other == g) {
             continue;
         }
         if (is_ours_to_choose(other)) {
@@ -133,7 +133,7 @@ static void give_asked(struct attach *a, struct at_gateway *g, bool is_kept)
         }
         const char *fault = asked_fault(a, g, &addr);
         if (fault == NULL) {
-            give(g, &addr);
+            give(a, g, &addr);
         } else if (!is_kept && g->not_programmed.reason == NULL) {
             g->not_programmed =
                 VERDICT("False", "AddressNotUsable",
@@ -146,7 +146,7 @@ static void give_asked(struct attach *a, struct at_gateway *g, bool is_kept)
 static bool can_allocate(const struct attach *a, const struct at_gateway *g,
                          const struct ip_addr *addr)
 {
-    return find_user(a, g, addr) == NULL && network_can_give(a, addr);
+    return !is_used(a, g, addr) && network_can_give(a, addr);
 }
 
 /* What it was given before, of addresses that are left to us. */
@@ -160,7 +160,7 @@ static void give_kept(struct attach *a, struct at_gateway *g)
         if (strcmp(text_at(item, "type"), "IPAddress") == 0 &&
             ip_addr_parse(text_at(item, "value"), &addr) &&
             pool_find(a, &addr, g->class->meta.name) != NULL && can_allocate(a, g, &addr)) {
-            give(g, &addr);
+            give(a, g, &addr);
         }
     }
 }
@@ -171,7 +171,7 @@ static bool give_from_range(struct attach *a, struct at_gateway *g, struct at_ra
     struct ip_addr addr;
     while (pool_next(range, &addr)) {
         if (can_allocate(a, g, &addr)) {
-            give(g, &addr);
+            give(a, g, &addr);
             return true;
         }
     }
@@ -288,6 +288,7 @@ static void list_addresses(struct attach *a)
 
 void address_run(struct attach *a)
 {
+    address_user_init(a);
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         a->gateways[i].addresses = ARENA_ARRAY(a->arena, struct ip_addr, GATEWAY_ADDRESSES_MAX);
     }

@@ -144,6 +144,13 @@ struct at_host {
     struct at_host *next;           /* in the same bucket */
 };
 
+/* A Gateway that was given an address. */
+struct at_address_user {
+    struct ip_addr addr;
+    const struct at_gateway *gateway;
+    struct at_address_user *next; /* in the same bucket, a younger Gateway */
+};
+
 /* A route needs the endpoints of a group; also for a rule that is not carried out in the end. */
 struct at_use {
     struct at_use *next;
@@ -239,6 +246,8 @@ struct attach {
     uint32_t n_of_kind[IMAGE_ROUTE_KINDS]; /* routes */
     struct at_host **hosts; /* buckets; NULL: there are no HTTPRoutes, or no GRPCRoutes */
     uint32_t n_host_buckets;
+    struct at_address_user **address_users; /* buckets; of address_run() alone */
+    uint32_t n_address_buckets;
     bool is_stale; /* an update changed more than it found out again */
     struct at_pool *pools;
     struct at_slice *slices; /* by key */
@@ -346,6 +355,17 @@ bool listener_is_distinct(const struct at_listener *x, const struct at_listener 
 
 /* Can something be served on the Gateway, once it has an address? */
 bool gateway_is_servable(const struct at_gateway *g);
+
+/* Nobody has an address; before: gateway_run(). */
+void address_user_init(struct attach *a);
+
+/* The Gateway has the address now. */
+void address_user_add(struct attach *a, const struct at_gateway *g, const struct ip_addr *addr);
+
+/* The oldest Gateway that has the address, or the next one after `before`; NULL: no more. */
+const struct at_address_user *address_user_next(const struct attach *a,
+                                                const struct at_address_user *before,
+                                                const struct ip_addr *addr);
 
 /* Is it one of the appliance's own addresses? */
 bool network_is_own(const struct attach *a, const struct ip_addr *addr);

@@ -13,21 +13,33 @@ static const char head[] = "# Written by sluice-mgmtd from Interfaces, BgpPeers,
                            "# is lost.\n"
                            "log stderr all;\n";
 
-void bird_config_vip_line(const struct ip_addr *vip, char *ret, size_t bytes)
+static const char vip_begin[] = "    route ";
+
+uint32_t bird_config_read_vips(const char *text, struct ip_addr *ret, uint32_t max)
 {
-    char text[IP_ADDR_TEXT_MAX];
-    snprintf(ret, bytes, "    route %s/%u blackhole;\n", ip_addr_format(vip, text),
-             ip_addr_is_v4(vip) ? 32u : 128u);
+    uint32_t n = 0;
+    const char *line = text;
+    while (n < max && (line = strstr(line, vip_begin)) != NULL) {
+        char addr[IP_ADDR_TEXT_MAX];
+        line += sizeof(vip_begin) - 1;
+        size_t bytes = strcspn(line, "/\n");
+        if (line[bytes] == '/' && bytes < sizeof(addr)) {
+            memcpy(addr, line, bytes);
+            addr[bytes] = '\0';
+            n += ip_addr_parse(addr, &ret[n]);
+        }
+    }
+    return n;
 }
 
 static void write_vips(const struct bird_view *v, bool is_v4, FILE *to)
 {
-    char line[IP_ADDR_TEXT_MAX + 40];
+    char text[IP_ADDR_TEXT_MAX];
     fprintf(to, "protocol static vips%c {\n    ipv%c;\n", is_v4 ? '4' : '6', is_v4 ? '4' : '6');
     for (uint32_t i = 0; i < v->n_vips && v->drain != BIRD_DRAIN_WITHDRAW; i++) {
         if (ip_addr_is_v4(&v->vips[i]) == is_v4) {
-            bird_config_vip_line(&v->vips[i], line, sizeof(line));
-            fputs(line, to);
+            fprintf(to, "%s%s/%u blackhole;\n", vip_begin, ip_addr_format(&v->vips[i], text),
+                    is_v4 ? 32u : 128u);
         }
     }
     fputs("}\n", to);

@@ -134,12 +134,21 @@ static const json_t *condition_of(const json_t *status, const char *type)
     return NULL;
 }
 
-/* Is the VIP in the configuration that BIRD has? */
-static bool is_in_file(const char *file, const struct ip_addr *vip)
+static int compare(const void *a, const void *b)
 {
-    char line[IP_ADDR_TEXT_MAX + 40];
-    bird_config_vip_line(vip, line, sizeof(line));
-    return file != NULL && strstr(file, line) != NULL;
+    return memcmp(a, b, sizeof(struct ip_addr));
+}
+
+/* Is the VIP in the configuration that BIRD has? It is read once for all that are in doubt. */
+static bool is_in_file(const struct walk *w, const struct ip_addr *vip)
+{
+    struct routing_view *v = w->v;
+    if (!v->has_read_file && w->file != NULL) {
+        v->n_in_file = bird_config_read_vips(w->file, v->in_file, ROUTING_VIPS_MAX);
+        qsort(v->in_file, v->n_in_file, sizeof(v->in_file[0]), compare);
+    }
+    v->has_read_file = true;
+    return bsearch(vip, v->in_file, v->n_in_file, sizeof(v->in_file[0]), compare) != NULL;
 }
 
 static bool on_gateway(void *arg, json_t *object)
@@ -156,17 +165,12 @@ static bool on_gateway(void *arg, json_t *object)
         if (v->bird.n_vips == ROUTING_VIPS_MAX || !ip_addr_parse(text_at(address, "value"), &vip)) {
             continue;
         }
-        bool is_known = strcmp(programmed, "Unknown") == 0 && is_in_file(w->file, &vip);
+        bool is_known = strcmp(programmed, "Unknown") == 0 && is_in_file(w, &vip);
         if (strcmp(programmed, "True") == 0 || is_known) {
             v->vips[v->bird.n_vips++] = vip;
         }
     }
     return true;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct ip_addr));
 }
 
 /* Sorted, each once: Gateways may share an address. */
@@ -202,6 +206,8 @@ void routing_view_read(struct routing_view *v, const struct store *store, const 
     v->n_all = 0;
     v->n_all_routers = 0;
     v->n_routers = 0;
+    v->has_read_file = false;
+    v->n_in_file = 0;
     v->bird = (struct bird_view){.vips = v->vips, .peers = v->peers};
     v->bird.router_id = router_id_of(store, file);
     view_foreach(store, MODEL_BGP_PEER, view_add_peer, &w);

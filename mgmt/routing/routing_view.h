@@ -41,6 +41,9 @@ struct routing_view {
     struct routing_peer all[ROUTING_PEERS_MAX];
     struct bird_peer peers[ROUTING_PEERS_MAX];
     struct ip_addr vips[ROUTING_VIPS_MAX];
+    bool has_read_file;
+    uint32_t n_in_file; /* VIPs that BIRD has, once one of them was asked for */
+    struct ip_addr in_file[ROUTING_VIPS_MAX];
     uint32_t n_all_routers; /* VirtualRouters */
     struct routing_router all_routers[ROUTING_ROUTERS_MAX];
     uint32_t n_routers;

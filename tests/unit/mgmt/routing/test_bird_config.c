@@ -58,17 +58,15 @@ TEST(vips_are_routes_of_their_family)
     free(text);
 }
 
-TEST(the_line_of_a_vip_is_the_one_in_the_text)
+TEST(vips_are_read_back_from_the_text)
 {
+    struct ip_addr found[3], v4 = addr_of("203.0.113.10"), v6 = addr_of("2001:db8::10");
     char *text = text_of(BIRD_DRAIN_NONE, NULL, 0);
-    char line[128];
-    struct ip_addr vip = addr_of("203.0.113.10");
-    bird_config_vip_line(&vip, line, sizeof(line));
-    CHECK(has(text, line));
-    vip = addr_of("203.0.113.1");
-    bird_config_vip_line(&vip, line, sizeof(line));
-    CHECK(!has(text, line)); /* though it is the beginning of another */
+    REQUIRE(bird_config_read_vips(text, found, 3) == 2);
+    CHECK(ip_addr_eq(&found[0], &v4) && ip_addr_eq(&found[1], &v6));
+    CHECK_EQ(bird_config_read_vips(text, found, 1), 1);
     free(text);
+    CHECK_EQ(bird_config_read_vips("    route nobody/32;\n    route 192.0.2.1\n", found, 3), 0);
 }
 
 TEST(a_peer_has_what_its_object_says)
@@ -156,8 +154,7 @@ TEST(a_hard_drain_leaves_the_sessions_and_takes_the_routes)
     free(text);
 }
 
-UNIT_MAIN("mgmt/routing", T(vips_are_routes_of_their_family),
-          T(the_line_of_a_vip_is_the_one_in_the_text), T(a_peer_has_what_its_object_says),
-          T(what_an_object_leaves_out_is_not_in_the_text), T(peers_far_away_and_on_links_say_so),
-          T(a_soft_drain_makes_routes_the_last_choice),
+UNIT_MAIN("mgmt/routing", T(vips_are_routes_of_their_family), T(vips_are_read_back_from_the_text),
+          T(a_peer_has_what_its_object_says), T(what_an_object_leaves_out_is_not_in_the_text),
+          T(peers_far_away_and_on_links_say_so), T(a_soft_drain_makes_routes_the_last_choice),
           T(a_hard_drain_leaves_the_sessions_and_takes_the_routes))
