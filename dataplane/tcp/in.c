@@ -230,12 +230,6 @@ static void input_to_conn(struct tcp_conn *c, struct tcp_segment *seg)
     stat_inc(core, STAT_tcp_rx_slow);
 }
 
-/* An acknowledgement that may be the first sign of a peer that got a cookie. */
-static bool may_be_cookie(const struct tcp *t, const struct tcp_segment *seg)
-{
-    return (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && tcp_expects_cookies(t);
-}
-
 /* True: it was the acknowledgement of a cookie, or may have overtaken it. */
 static bool input_in_cookie_time(struct tcp *t, struct tcp_segment *seg,
                                  const struct tcp_listening *listening)
@@ -261,7 +255,8 @@ static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
         tcp_passive_open(t, seg, listening, iss_after);
         return;
     }
-    if (listening != NULL && may_be_cookie(t, seg) && input_in_cookie_time(t, seg, listening))
+    if (listening != NULL && tcp_may_be_cookie(t, seg->flags) &&
+        input_in_cookie_time(t, seg, listening))
         return;
     stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
     if ((seg->flags & TCP_RST) == 0)
@@ -286,7 +281,7 @@ static void dispatch(struct tcp *t, struct tcp_segment *seg)
     }
     struct tcp_listening listening = {0};
     bool is_listening =
-        ((seg->flags & TCP_SYN) != 0 || may_be_cookie(t, seg)) &&
+        ((seg->flags & TCP_SYN) != 0 || tcp_may_be_cookie(t, seg->flags)) &&
         t->upcalls.listen(t->upcalls.owner, &seg->tuple.local, seg->tuple.local_port, &listening);
     seq_t iss_after;
     const seq_t *after = NULL;

@@ -6,16 +6,6 @@
 
 #include <string.h>
 
-enum option_kind {
-    OPTION_END = 0,
-    OPTION_NOP = 1,
-    OPTION_MSS = 2,
-    OPTION_WSCALE = 3,
-    OPTION_SACK_PERMITTED = 4,
-    OPTION_SACK = 5,
-    OPTION_TIMESTAMPS = 8,
-};
-
 static uint16_t get16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);
@@ -49,19 +39,19 @@ static void parse_sack(const uint8_t *p, unsigned len, struct tcp_options *o)
 /* One option with a length byte; a known one of a wrong length is skipped like an unknown one. */
 static void parse_one(const uint8_t *p, unsigned len, struct tcp_options *o)
 {
-    if (p[0] == OPTION_MSS && len == 4) {
+    if (p[0] == TCP_OPTION_MSS && len == 4) {
         o->has_mss = true;
         o->mss = get16(p + 2);
-    } else if (p[0] == OPTION_WSCALE && len == 3) {
+    } else if (p[0] == TCP_OPTION_WSCALE && len == 3) {
         o->has_wscale = true;
         o->wscale = p[2] > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : p[2]; /* RFC 7323, 2.3 */
-    } else if (p[0] == OPTION_SACK_PERMITTED && len == 2) {
+    } else if (p[0] == TCP_OPTION_SACK_PERMITTED && len == 2) {
         o->has_sack_permitted = true;
-    } else if (p[0] == OPTION_TIMESTAMPS && len == 10) {
+    } else if (p[0] == TCP_OPTION_TIMESTAMPS && len == 10) {
         o->has_timestamps = true;
         o->ts_value = get32(p + 2);
         o->ts_echo = get32(p + 6);
-    } else if (p[0] == OPTION_SACK && len >= 10) {
+    } else if (p[0] == TCP_OPTION_SACK && len >= 10) {
         parse_sack(p, len, o);
     }
 }
@@ -71,9 +61,9 @@ bool tcp_options_parse(const uint8_t *p, unsigned bytes, struct tcp_options *ret
     ASSERT_HOT(bytes <= TCP_OPTIONS_BYTES_MAX);
     struct tcp_options o = {0};
     for (unsigned at = 0; at < bytes;) {
-        if (p[at] == OPTION_END)
+        if (p[at] == TCP_OPTION_END)
             break;
-        if (p[at] == OPTION_NOP) {
+        if (p[at] == TCP_OPTION_NOP) {
             at++;
             continue;
         }
@@ -116,21 +106,22 @@ unsigned tcp_options_build(uint8_t *p, const struct tcp_options *o)
 {
     uint8_t *at = p;
     if (o->has_mss)
-        at = put32(at, (uint32_t)OPTION_MSS << 24 | 4u << 16 | o->mss);
-    uint32_t pair =
-        o->has_sack_permitted ? OPTION_SACK_PERMITTED << 8 | 2u : OPTION_NOP << 8 | OPTION_NOP;
+        at = put32(at, (uint32_t)TCP_OPTION_MSS << 24 | 4u << 16 | o->mss);
+    uint32_t pair = o->has_sack_permitted ? TCP_OPTION_SACK_PERMITTED << 8 | 2u
+                                          : TCP_OPTION_NOP << 8 | TCP_OPTION_NOP;
     if (o->has_sack_permitted && !o->has_timestamps)
-        at = put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | pair);
+        at = put32(at, TCP_OPTION_NOP << 24 | TCP_OPTION_NOP << 16 | pair);
     if (o->has_timestamps) {
-        at = put32(at, pair << 16 | OPTION_TIMESTAMPS << 8 | 10);
+        at = put32(at, pair << 16 | TCP_OPTION_TIMESTAMPS << 8 | 10);
         at = put32(at, o->ts_value);
         at = put32(at, o->ts_echo);
     }
     if (o->has_wscale)
-        at = put32(at, OPTION_NOP << 24 | OPTION_WSCALE << 16 | 3 << 8 | o->wscale);
+        at = put32(at, TCP_OPTION_NOP << 24 | TCP_OPTION_WSCALE << 16 | 3 << 8 | o->wscale);
     unsigned blocks = sack_fits(o, (unsigned)(at - p));
     if (blocks > 0)
-        at = put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK << 8 | (2 + 8 * blocks));
+        at = put32(at, TCP_OPTION_NOP << 24 | TCP_OPTION_NOP << 16 | TCP_OPTION_SACK << 8 |
+                           (2 + 8 * blocks));
     for (unsigned i = 0; i < blocks; i++) {
         at = put32(at, o->sack[i].start.v);
         at = put32(at, o->sack[i].end.v);

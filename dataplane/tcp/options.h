@@ -10,6 +10,16 @@
 
 #define TCP_OPTIONS_BYTES_MAX 40u /* RFC 9293: a header is at most 60 bytes */
 
+enum tcp_option_kind {
+    TCP_OPTION_END = 0,
+    TCP_OPTION_NOP = 1,
+    TCP_OPTION_MSS = 2,
+    TCP_OPTION_WSCALE = 3,
+    TCP_OPTION_SACK_PERMITTED = 4,
+    TCP_OPTION_SACK = 5,
+    TCP_OPTION_TIMESTAMPS = 8,
+};
+
 /* A range that the receiver holds: [start, end). */
 struct tcp_sack_block {
     seq_t start;

@@ -12,41 +12,26 @@
 #include "net/net.h"
 #include "tcp/tcp_priv.h"
 
-/* The counter of a tuple's listener: local address and port. Two listeners that share one begin
- * their cookies together, no more. */
-static uint32_t *half_open_of(struct tcp *t, const struct flow_tuple *tuple)
-{
-    struct flow_tuple listener = {.local = tuple->local, .local_port = tuple->local_port};
-    return &t->half_open_of[flow_table_hash(&t->table, &listener) % TCP_LISTENERS_COUNTED];
-}
-
 void tcp_count_half_open(struct tcp *t, const struct flow_tuple *tuple, int change)
 {
-    uint32_t *of_listener = half_open_of(t, tuple);
-    ASSERT(change == 1 || change == -1);
-    ASSERT_HOT(change > 0 || (t->half_open > 0 && *of_listener > 0));
-    t->half_open += (uint32_t)change;
-    *of_listener += (uint32_t)change;
-    t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open;
+    tcp_half_open_count(&t->half_open, &t->table, tuple, change);
+    t->core->stats->counters[STAT_tcp_half_open_now] = t->half_open.all;
 }
 
-/* Does a SYN get a cookie? There are many half-open connections, in all or of this listener, or few
- * free ones: those are for who has shown his address. */
 static bool wants_cookie(struct tcp *t, const struct flow_tuple *tuple)
 {
-    uint32_t most = t->config.passive_max;
-    return t->passives >= most - most / TCP_PROVEN_SHARE ||
-           t->half_open >= t->config.half_open_max ||
-           *half_open_of(t, tuple) >= t->config.half_open_listener_max;
+    struct tcp_half_open_limits limits = {.max = t->config.half_open_max,
+                                          .listener_max = t->config.half_open_listener_max,
+                                          .used = t->passives,
+                                          .most = t->config.passive_max};
+    return tcp_half_open_is_crowded(&t->half_open, &t->table, tuple, &limits);
 }
 
-/* Why nobody gets a connection now; STAT_COUNT: the peer may have one. */
-static enum stat_id refuses(struct tcp *t, const struct tcp_segment *seg, struct net_path *ret_path)
+enum stat_id tcp_refuses_peer(struct tcp *t, const struct ip_addr *peer, struct net_path *ret_path)
 {
     if (tcp_refuses_for_memory(t, false))
         return STAT_tcp_drop_mbufs_low;
-    return net_path_find(t->net, &seg->tuple.remote, ret_path) ? STAT_COUNT
-                                                               : STAT_tcp_drop_no_route;
+    return net_path_find(t->net, peer, ret_path) ? STAT_COUNT : STAT_tcp_drop_no_route;
 }
 
 /* What a connection that begins in need may send at first. */
@@ -61,21 +46,21 @@ static uint32_t ts_now(const struct tcp *t, const struct flow_tuple *tuple)
     return tcp_now_ms(t) + tcp_ts_offset(tcp_flow_secret(&t->core->hash_key, tuple));
 }
 
-/* A SYN-ACK of which nothing is kept. */
-static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t mtu)
+void tcp_cookie_send(struct tcp *t, const struct tcp_segment *seg,
+                     const struct tcp_cookie_offer *offer)
 {
     struct core *core = t->core;
-    bool is_v4 = ip_addr_is_v4(&seg->tuple.remote);
-    struct tcp_cookie_terms terms = tcp_cookie_terms(&seg->options, is_v4);
-    terms.has_ecn = terms.has_timestamps && t->config.has_ecn &&
+    struct tcp_cookie_terms terms =
+        tcp_cookie_terms(&seg->options, ip_addr_is_v4(&seg->tuple.remote));
+    terms.has_ecn = terms.has_timestamps && offer->has_ecn &&
                     (seg->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
     seq_t number = tcp_cookie_make(&t->cookies, &seg->tuple, seg->seq, &terms, core->now_us);
     struct tcp_options o = {
         .has_mss = true,
-        .mss = tcp_mss_of_mtu(tcp_usable_mtu(t, mtu), is_v4),
+        .mss = offer->mss,
         .has_sack_permitted = terms.has_sack,
         .has_wscale = terms.wscale != TCP_COOKIE_NO_WSCALE,
-        .wscale = tcp_scale_for(t->config.rx_window_bytes),
+        .wscale = offer->wscale,
         .has_timestamps = terms.has_timestamps,
     };
     if (terms.has_timestamps) {
@@ -85,8 +70,20 @@ static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t m
     t->cookies_until_us = core->now_us + TCP_COOKIE_LIFE_US;
     stat_inc(core, STAT_tcp_rx_syn_cookie);
     tcp_bare_send(t, &seg->tuple, number, seq_add(seg->seq, 1),
-                  (uint8_t)(TCP_SYN | TCP_ACK | (terms.has_ecn ? TCP_ECE : 0)), small_window(t),
-                  &o);
+                  (uint8_t)(TCP_SYN | TCP_ACK | (terms.has_ecn ? TCP_ECE : 0)), offer->window, &o);
+}
+
+/* In our own name. */
+static void send_cookie(struct tcp *t, const struct tcp_segment *seg, uint16_t mtu)
+{
+    bool is_v4 = ip_addr_is_v4(&seg->tuple.remote);
+    tcp_cookie_send(t, seg,
+                    &(struct tcp_cookie_offer){
+                        .mss = tcp_mss_of_mtu(tcp_usable_mtu(t, mtu), is_v4),
+                        .window = small_window(t),
+                        .wscale = tcp_scale_for(t->config.rx_window_bytes),
+                        .has_ecn = t->config.has_ecn,
+                    });
 }
 
 /* A connection of the pool for a passive open; NULL: counted why not. */
@@ -118,13 +115,13 @@ static enum syn_answer judge_syn(struct tcp *t, const struct tcp_segment *seg, b
                                  struct net_path *ret_path)
 {
     uint32_t most = t->config.half_open_max;
-    enum stat_id refusal = refuses(t, seg, ret_path);
+    enum stat_id refusal = tcp_refuses_peer(t, &seg->tuple.remote, ret_path);
     if (refusal == STAT_COUNT && t->passives >= t->config.passive_max && !tcp_shed_slots(t))
         refusal = STAT_tcp_drop_conn_limit; /* a cookie would promise what nobody can keep */
     bool is_crowded = refusal == STAT_COUNT && wants_cookie(t, &seg->tuple);
     if (is_crowded && may_cookie)
         return SYN_COOKIE;
-    if (is_crowded && t->half_open >= most + most / TCP_HALF_OPEN_REUSE_SHARE)
+    if (is_crowded && t->half_open.all >= most + most / TCP_HALF_OPEN_REUSE_SHARE)
         refusal = STAT_tcp_drop_half_open_limit;
     if (refusal == STAT_COUNT)
         return SYN_HALF_OPEN;
@@ -223,7 +220,7 @@ bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
         return false;
     *ret = NULL;
     struct net_path path;
-    enum stat_id refusal = refuses(t, seg, &path);
+    enum stat_id refusal = tcp_refuses_peer(t, &seg->tuple.remote, &path);
     if (refusal != STAT_COUNT) {
         stat_inc(t->core, refusal);
         return true;

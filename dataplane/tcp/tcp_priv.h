@@ -8,7 +8,8 @@
  *   expect.c       what a burst of segments will need
  *   plpmtud.c      paths that eat large packets, probes
  *   memory.c       shortage: who is refused, who is shed           room.c   what queues may hold
- *   passive.c      SYNs, cookies         handshake.c  SYN_SENT, active open, what is agreed upon
+ *   passive.c      SYNs, cookies         stand_in.c   cookies for who forwards
+ *   handshake.c  SYN_SENT, active open, what is agreed upon
  *   close.c        FINs, end of a connection
  *   timewait.c     after the end         rst.c        resets and challenge ACKs
  *   rcvq.c         in order, window      reasm.c      out of order, SACK blocks
@@ -20,6 +21,7 @@
  *   trouble.c      soft errors
  *   stream.c       core/stream.h         poll.c       events, outputs       icmp.c  errors
  *   pure: options rtt sack rack cc_* cwv hystart delivery_rate pace undo iss syncookie
+ *         half_open shift
  *   tables: table timewait ports; check
  *   for those who look: dump (text), flows (records), trace (one flow, step by step)
  */
@@ -28,9 +30,11 @@
 #include "base/pool.h"
 #include "core/core.h"
 #include "core/flow_table.h"
+#include "tcp/half_open.h"
 #include "tcp/plpmtud.h"
 #include "tcp/rate.h"
 #include "tcp/settings.h"
+#include "tcp/stand_in.h"
 #include "tcp/syncookie.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_limits.h"
@@ -40,6 +44,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct net_path;
 
 /* What few connections need, in a row beside the pool: a connection stays within eight lines. */
 struct tcp_rare {
@@ -103,21 +109,20 @@ struct tcp {
     struct tcp_rate challenges;
     struct tcp_rate strays;
     struct tcp_cookies cookies;
-    uint64_t cookies_until_us;                    /* when the last cookie sent has expired */
-    uint32_t half_open;                           /* passive opens not yet established */
-    uint32_t half_open_of[TCP_LISTENERS_COUNTED]; /* likewise, at the hash of the listener */
-    uint32_t mbufs_free;                          /* at the last look */
-    uint32_t passives;                            /* connections that are not TCP_F_ACTIVE */
-    uint32_t hand;                                /* the slot that memory.c looks at next */
-    uint64_t polled_us;                           /* the last round, */
-    uint32_t present_ms;     /* and since when they follow each other closely */
-    uint64_t shed_memory_us; /* when the hand may look again for who holds memory */
-    uint64_t shed_slots_us;  /* the round in which it last looked for who is idle, */
-    bool has_shed_slots;     /* and whether it found some */
-    bool is_memory_wanted;   /* somebody was refused for want of mbufs */
-    uint32_t ooo_arrivals;   /* segments put aside so far: which came last */
-    int range_offset;        /* reasm.c's field in mbufs */
-    uint32_t port_next;      /* perturbs the search of source ports (RFC 6056) */
+    uint64_t cookies_until_us;      /* when the last cookie sent has expired */
+    struct tcp_half_open half_open; /* passive opens not yet established */
+    uint32_t mbufs_free;            /* at the last look */
+    uint32_t passives;              /* connections that are not TCP_F_ACTIVE */
+    uint32_t hand;                  /* the slot that memory.c looks at next */
+    uint64_t polled_us;             /* the last round, */
+    uint32_t present_ms;            /* and since when they follow each other closely */
+    uint64_t shed_memory_us;        /* when the hand may look again for who holds memory */
+    uint64_t shed_slots_us;         /* the round in which it last looked for who is idle, */
+    bool has_shed_slots;            /* and whether it found some */
+    bool is_memory_wanted;          /* somebody was refused for want of mbufs */
+    uint32_t ooo_arrivals;          /* segments put aside so far: which came last */
+    int range_offset;               /* reasm.c's field in mbufs */
+    uint32_t port_next;             /* perturbs the search of source ports (RFC 6056) */
     struct tcp_queue_limits rcvq_limits;
     struct tcp_queue_limits sndq_limits;
     uint16_t mbuf_bytes;     /* what an mbuf costs, whatever it carries */
@@ -287,6 +292,22 @@ bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
  * again. Timestamps tell it from the remains of a connection that is forgotten here. */
 bool tcp_may_be_ahead_of_cookie(const struct tcp *t, const struct tcp_segment *seg);
 
+/* Why no peer at that address gets a connection now; STAT_COUNT: it may have one, and *ret_path is
+ * the way to it. */
+enum stat_id tcp_refuses_peer(struct tcp *t, const struct ip_addr *peer, struct net_path *ret_path);
+
+/* What a SYN-ACK with a cookie says. */
+struct tcp_cookie_offer {
+    uint16_t mss;
+    uint16_t window;
+    uint8_t wscale;
+    bool has_ecn; /* it is taken, if the SYN offers it */
+};
+
+/* Answers the SYN by a cookie, and counts it; nothing is kept. */
+void tcp_cookie_send(struct tcp *t, const struct tcp_segment *seg,
+                     const struct tcp_cookie_offer *offer);
+
 /* The listener of a half-open connection has one less or more. */
 void tcp_count_half_open(struct tcp *t, const struct flow_tuple *tuple, int change);
 
@@ -324,13 +345,6 @@ void tcp_set_mss(struct tcp_conn *c);
 
 /* The MSS option that we send: what our own link brings us whole (RFC 1191, section 3.1). */
 uint16_t tcp_mss_to_tell(const struct tcp_conn *c);
-
-/* parse.c */
-
-/* Header and options of seg->m into `seg`, and seg->m cut to the payload. False: no good segment;
- * counted. */
-bool tcp_parse(struct tcp *t, struct tcp_segment *seg, const struct ip_addr *src,
-               const struct ip_addr *dst);
 
 /* in.c */
 
@@ -526,10 +540,6 @@ void tcp_segment_hand_over(struct tcp_conn *c, struct rte_mbuf *m, bool is_new,
 /* Builds the segment with this connection's acknowledgement, window and options and hands it to
  * net. False: no mbuf (counted). */
 bool tcp_segment_send(struct tcp_conn *c, const struct tcp_outgoing *o);
-
-/* A segment outside of any connection: no options, no payload. `window` unscaled. */
-void tcp_bare_send(struct tcp *t, const struct flow_tuple *tuple, seq_t seq, seq_t ack,
-                   uint8_t flags, uint16_t window, const struct tcp_options *options);
 
 /* payload.c */
 

@@ -71,7 +71,7 @@ static bool on_accept(void *owner, struct stream *s, uint32_t bind)
 static void check(void)
 {
     const struct tcp *t = stack.tcp;
-    ASSERT(t->half_open <= t->config.half_open_max && t->half_open <= t->conns.used);
+    ASSERT(t->half_open.all <= t->config.half_open_max && t->half_open.all <= t->conns.used);
     for (uint32_t i = 0; i < t->conns.capacity && t->conns.used > 0; i++) {
         const struct tcp_conn *c = pool_at(&t->conns, i);
         if (c->state != TCP_FREE)

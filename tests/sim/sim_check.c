@@ -256,7 +256,7 @@ static void check_session(struct sim *s, const struct sim_session *session, uint
 /* Every connection that there is, free ones left out: its numbers, queues and scoreboard. */
 static void check_conns(const struct tcp *t)
 {
-    ASSERT(t->half_open <= t->config.half_open_max && t->half_open <= t->conns.used);
+    ASSERT(t->half_open.all <= t->config.half_open_max && t->half_open.all <= t->conns.used);
     ASSERT(t->timewaits.live <= t->timewaits.count && t->timewaits.count <= t->timewaits.capacity);
     for (uint32_t i = 0; i < t->conns.capacity && t->conns.used > 0; i++) {
         const struct tcp_conn *c = pool_at(&t->conns, i);
