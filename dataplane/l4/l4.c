@@ -20,6 +20,9 @@ void l4_config_default(struct l4_config *config, uint32_t conns_max)
         .flows_max = flows,
         .opens_per_s = 200000, /* what a core can open */
         .opens_per_src_s = 20000,
+        .half_open_max = flows / 8 < L4_HALF_OPEN_MAX ? flows / 8 + 1 : L4_HALF_OPEN_MAX,
+        .half_open_listener_max =
+            flows / 16 < L4_HALF_OPEN_MAX / 2 ? flows / 16 + 1 : L4_HALF_OPEN_MAX / 2,
         .tcp_open_ms = 15 * 1000,
         .tcp_idle_ms = 7440 * 1000, /* RFC 5382, REQ-5: two hours and four minutes */
         .tcp_half_ms = 60 * 1000,
@@ -137,11 +140,15 @@ static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uin
            l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
 }
 
-/* Is it one of the first packets of a client, by which an endpoint is chosen? */
+/* Of a flow that is not open, or spliced: is it one of the first packets, which are looked at more
+ * closely? Of a client's they choose the endpoint; those of a spliced flow are not passed on. */
 static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
+    bool is_syn = (flags & TCP_SYN) != 0;
+    if (l4_is_spliced(flow))
+        return l4_is_waiting(flow) || is_syn;
     bool is_opening = l4_state_of(flow) == L4_OPENING && l4_proto_of(flow) == IPPROTO_NUM_TCP;
-    return side == L4_CLIENT && (is_opening || begins_anew(flow, side, flags));
+    return side == L4_CLIENT && ((is_opening && is_syn) || begins_anew(flow, side, flags));
 }
 
 /* Third step: it goes on. False: it is of no flow. */
@@ -153,7 +160,7 @@ static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
     if (flow == NULL)
         return false;
     enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
-    if (__builtin_expect(l4_state_of(flow) != L4_OPEN, 0) &&
+    if (__builtin_expect(l4_state_of(flow) != L4_OPEN || l4_is_spliced(flow), 0) &&
         is_first(flow, side, l4_flags_of(m, &l->at)))
         return false; /* what begins is looked at more closely */
     stat_inc(f->core, STAT_l4_rx_fast);
@@ -219,8 +226,32 @@ static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t t
         return L4_FORWARDED;
     *ret_side = L4_CLIENT;
     call->is_first = is_udp || (tcp_flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
-    bool may_open = call->is_first || may_take_over(f, call, tcp_flags);
+    bool may_open =
+        call->is_first || tcp_may_be_cookie(f->tcp, tcp_flags) || may_take_over(f, call, tcp_flags);
     return f->view != NULL && may_open ? l4_open(f, call, ret) : L4_NOT_OURS;
+}
+
+/* A client that asks its endpoint again and again gets another one. */
+static void note_syn(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    bool is_asked = side == L4_CLIENT && l4_state_of(flow) == L4_OPENING && flow->answer_us == 0;
+    if (!is_asked || (flags & TCP_SYN) == 0 || flow->syns < L4_RETARGET_SYNS)
+        return;
+    flow->syns = 0;
+    l4_open_again(f, flow);
+}
+
+/* A segment of a flow that is spliced. */
+static void input_spliced(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
+                          struct rte_mbuf *m, uint8_t tos, uint8_t flags)
+{
+    if (is_first(flow, side, flags) && l4_splice_input(f, flow, side, m))
+        return;
+    stat_inc(f->core, STAT_l4_rx_slow);
+    if (l4_is_spliced(flow) && !l4_splice_shift(flow, side, m, 0))
+        l4_drop(f, m, STAT_l4_drop_header);
+    else
+        l4_forward_upper(f, flow, side, m, tos);
 }
 
 static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
@@ -235,11 +266,18 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
     }
     const struct tcp_wire *w = rte_pktmbuf_mtod(m, const struct tcp_wire *);
     uint8_t flags = w->flags;
-    struct l4_call call = {
-        {*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)}, IPPROTO_NUM_TCP, false};
+    struct l4_call call = {.client = {*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)},
+                           .proto = IPPROTO_NUM_TCP,
+                           .m = m};
     enum l4_verdict verdict = flow_of(f, &call, flags, &flow, &side);
+    if (verdict == L4_ANSWERED)
+        return;
     if (verdict == L4_NOT_OURS) {
         tcp_input(f->tcp, m, src, dst, tos, flow_hash);
+        return;
+    }
+    if (verdict == L4_FORWARDED && l4_is_spliced(flow)) {
+        input_spliced(f, flow, side, m, tos, flags);
         return;
     }
     stat_inc(f->core, STAT_l4_rx_slow);
@@ -247,11 +285,7 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
         rte_pktmbuf_free(m);
         return;
     }
-    if (side == L4_CLIENT && l4_state_of(flow) == L4_OPENING && flow->syns >= L4_RETARGET_SYNS &&
-        (flags & TCP_SYN) != 0) {
-        flow->syns = 0;
-        l4_open_again(f, flow);
-    }
+    note_syn(f, flow, side, flags);
     l4_forward_upper(f, flow, side, m, tos);
 }
 
@@ -262,7 +296,8 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
     enum l4_side_index side;
     if (!f->has_binds && f->flows.used == 0)
         return false;
-    struct l4_call call = {{h->dst, h->src, h->dst_port, h->src_port}, IPPROTO_NUM_UDP, true};
+    struct l4_call call = {.client = {h->dst, h->src, h->dst_port, h->src_port},
+                           .proto = IPPROTO_NUM_UDP};
     enum l4_verdict verdict = flow_of(f, &call, 0, &flow, &side);
     if (verdict == L4_NOT_OURS)
         return false;
@@ -299,7 +334,7 @@ static bool pass_error(struct l4_fwd *f, const struct net_icmp_error *e, uint8_t
                                   .remote = to->remote,
                                   .local_port = to->local_port,
                                   .remote_port = to->remote_port,
-                                  .seq = e->seq};
+                                  .seq = l4_splice_seq(flow, from, e->seq)};
     net_icmp_error_output(f->net, &told, proto);
     return true;
 }

@@ -39,12 +39,16 @@ struct l4_config {
     uint32_t flows_max;       /* TCP and UDP, at most L4_FLOWS_MAX */
     uint32_t opens_per_s;     /* new flows, on average; beyond: dropped */
     uint32_t opens_per_src_s; /* of one source (an address, of IPv6 a /64) */
-    uint32_t tcp_open_ms;     /* a connection that is not answered is forgotten after */
-    uint32_t tcp_idle_ms;     /* one without packets */
-    uint32_t tcp_half_ms;     /* one that one side has ended */
-    uint32_t tcp_closed_ms;   /* one that both have ended, or one has reset */
-    uint32_t udp_single_ms;   /* a flow of UDP of one question and one answer */
-    uint32_t udp_idle_ms;     /* one with more */
+    /* TCP: clients that have not answered their endpoint's answer. Beyond these their SYNs get
+     * cookies: in all, and of one listener; 0: all SYNs do. */
+    uint32_t half_open_max;
+    uint32_t half_open_listener_max;
+    uint32_t tcp_open_ms;   /* a connection that is not answered is forgotten after */
+    uint32_t tcp_idle_ms;   /* one without packets */
+    uint32_t tcp_half_ms;   /* one that one side has ended */
+    uint32_t tcp_closed_ms; /* one that both have ended, or one has reset */
+    uint32_t udp_single_ms; /* a flow of UDP of one question and one answer */
+    uint32_t udp_idle_ms;   /* one with more */
 };
 
 #define L4_FLOWS_MAX (1u << 23) /* so that an entry of the flow table names it */

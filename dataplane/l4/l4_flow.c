@@ -47,6 +47,25 @@ static void tell(struct l4_flow *flow, enum stat_id why)
     flow->is_told = true;
 }
 
+/* While it is OPENING it is on a list, and most count as half-open. */
+static void join_opening(struct l4_flow *flow)
+{
+    struct l4_fwd *f = flow->fwd;
+    list_push_back(&f->opening, &flow->opening);
+    if (l4_counts_half_open(flow))
+        tcp_half_open_count(&f->half_open, &f->tables[0], &flow->sides[L4_CLIENT].in, 1);
+    f->core->stats->counters[STAT_l4_half_open_now] = f->half_open.all;
+}
+
+static void leave_opening(struct l4_flow *flow)
+{
+    struct l4_fwd *f = flow->fwd;
+    list_remove(&flow->opening);
+    if (l4_counts_half_open(flow))
+        tcp_half_open_count(&f->half_open, &f->tables[0], &flow->sides[L4_CLIENT].in, -1);
+    f->core->stats->counters[STAT_l4_half_open_now] = f->half_open.all;
+}
+
 void l4_flow_end(struct l4_flow *flow, enum stat_id why)
 {
     struct core *core = flow->fwd->core;
@@ -55,7 +74,7 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
         remove_side(flow, L4_SERVER);
     wheel_disarm(&core->wheel, &flow->timer);
     if (l4_state_of(flow) == L4_OPENING)
-        list_remove(&flow->opening);
+        leave_opening(flow);
     tell(flow, why);
     stat_inc(core, why);
     core->stats->counters[STAT_l4_flows_now]--;
@@ -82,8 +101,7 @@ static uint32_t silent_ms(const struct l4_flow *flow)
     return client_ms < server_ms ? client_ms : server_ms;
 }
 
-/* How the endpoint's group hears of it. */
-static void note_health(const struct l4_flow *flow, bool is_ok)
+void l4_flow_note_health(const struct l4_flow *flow, bool is_ok)
 {
     const struct image_view *v = flow->fwd->view;
     uint32_t health = v == NULL ? IMAGE_NONE : image_health_find(v, flow->group);
@@ -98,6 +116,10 @@ static void note_health(const struct l4_flow *flow, bool is_ok)
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct l4_flow *flow = container_of(timer, struct l4_flow, timer);
+    if (l4_is_waiting(flow)) {
+        l4_splice_on_timer(flow);
+        return;
+    }
     static const enum stat_id whys[L4_STATES] = {
         [L4_OPENING] = STAT_l4_end_unanswered,
         [L4_OPEN] = STAT_l4_end_idle,
@@ -109,9 +131,11 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         wheel_arm(&flow->fwd->core->wheel, timer, now_us + (idle - silent) * 1000ULL);
         return;
     }
-    if (l4_state_of(flow) == L4_OPENING && !l4_is_carried(flow))
-        note_health(flow, false);
-    l4_flow_end(flow, whys[l4_state_of(flow)]);
+    bool is_unanswered = l4_state_of(flow) == L4_OPENING && flow->answer_us == 0;
+    if (is_unanswered && !l4_is_carried(flow))
+        l4_flow_note_health(flow, false);
+    bool is_half_open = l4_state_of(flow) == L4_OPENING && !is_unanswered;
+    l4_flow_end(flow, is_half_open ? STAT_l4_end_half_open : whys[l4_state_of(flow)]);
 }
 
 static void arm(struct l4_flow *flow)
@@ -125,14 +149,14 @@ static void set_state(struct l4_flow *flow, enum l4_state state)
     if (l4_state_of(flow) == state)
         return;
     if (l4_state_of(flow) == L4_OPENING)
-        list_remove(&flow->opening);
+        leave_opening(flow);
     flow->sides[L4_CLIENT].state = state;
     if (state == L4_CLOSED)
         tell(flow, STAT_l4_end_closed);
     arm(flow);
 }
 
-/* Room for one more: the oldest that was not answered goes, as those of a flood are. */
+/* Room for one more: the oldest that is not open yet goes, as those of a flood are. */
 static struct l4_flow *get(struct l4_fwd *f)
 {
     struct l4_flow *flow = pool_get(&f->flows);
@@ -161,10 +185,13 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     *flow = (struct l4_flow){
         .sides = {[L4_CLIENT] = {.in = ends->client,
                                  .seen_ms = now_ms,
+                                 .flags = ends->is_spliced ? L4_F_SPLICED : 0,
                                  .state = L4_OPENING,
                                  .is_udp = ends->proto == IPPROTO_NUM_UDP,
                                  .way = ends->way},
-                  [L4_SERVER] = {.in = ends->server, .seen_ms = now_ms}},
+                  [L4_SERVER] = {.in = ends->server,
+                                 .seen_ms = now_ms,
+                                 .flags = ends->is_spliced ? L4_F_SPLICED : 0}},
         .timer = {.on_expire = on_timer},
         .fwd = f,
         .begin_us = f->core->now_us,
@@ -185,7 +212,7 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         pool_put(&f->flows, flow);
         return NULL;
     }
-    list_push_back(&f->opening, &flow->opening);
+    join_opening(flow);
     f->core->stats->counters[STAT_l4_flows_now]++;
     stat_inc(f->core,
              l4_proto_of(flow) == IPPROTO_NUM_UDP ? STAT_l4_opened_udp : STAT_l4_opened_tcp);
@@ -205,7 +232,7 @@ bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
         ASSERT(is_back); /* where it was a moment ago */
         return false;
     }
-    flow->sides[L4_SERVER].flags = 0;
+    flow->sides[L4_SERVER].flags &= L4_F_SPLICED;
     set_deltas(flow);
     return true;
 }
@@ -229,22 +256,27 @@ static enum l4_state state_of_ends(const struct l4_flow *flow)
     return n == 0 ? L4_OPEN : n == 1 ? L4_HALF : L4_CLOSED;
 }
 
+/* Does a flow that is OPENING stay so? By NAT it is open when the client has said something to what
+ * the endpoint said: who sends SYNs in others' names never does. Of one that is carried the second
+ * packet has to do. */
+static bool stays_opening(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    bool is_syn = (flags & TCP_SYN) != 0;
+    if (side == L4_SERVER)
+        return (flags & TCP_RST) == 0 && !l4_is_spliced(flow);
+    flow->syns += is_syn && flow->syns < UINT8_MAX;
+    return is_syn || (!l4_is_carried(flow) && flow->answer_us == 0);
+}
+
 /* What the flags of a segment mean. */
 static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
-    bool is_opening = l4_state_of(flow) == L4_OPENING;
-    if (is_opening && side == L4_CLIENT && !(l4_is_carried(flow) && (flags & TCP_SYN) == 0)) {
-        flow->syns += (flags & TCP_SYN) != 0 && flow->syns < UINT8_MAX;
+    if (l4_state_of(flow) == L4_OPENING && stays_opening(flow, side, flags))
         return;
-    }
     if ((flags & TCP_RST) != 0) {
-        if (is_opening && side == L4_SERVER)
-            note_health(flow, false);
         set_state(flow, L4_CLOSED);
         return;
     }
-    if (is_opening && side == L4_SERVER)
-        note_health(flow, true);
     if ((flags & TCP_FIN) != 0)
         flow->sides[side].flags |= L4_F_FIN;
     set_state(flow, state_of_ends(flow));
@@ -262,8 +294,10 @@ void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index sid
 {
     struct l4_side *s = &flow->sides[side];
     s->seen_ms = f->now_ms;
-    if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0)
+    if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0) {
         flow->answer_us = answer_us(flow);
+        l4_flow_note_health(flow, (tcp_flags & TCP_RST) == 0);
+    }
     if (l4_proto_of(flow) == IPPROTO_NUM_UDP) {
         if (l4_state_of(flow) != L4_OPEN)
             note_udp(flow, side);

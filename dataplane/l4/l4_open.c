@@ -158,25 +158,41 @@ bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind)
     return false;
 }
 
+/* What a first packet leads to. */
+struct opening {
+    struct target target;
+    struct upstream_conn_id to;
+    struct tcp_proof proof;
+    bool has_target;
+    bool has_endpoint;
+    bool is_proven; /* by a cookie */
+};
+
 /* Makes the flow. Returns the counter against it, or STAT_COUNT. */
-static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const struct target *t,
-                          const struct upstream_conn_id *to, struct l4_flow **ret_flow)
+static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const struct opening *o,
+                          struct l4_flow **ret_flow)
 {
+    const struct target *t = &o->target;
     struct l4_ends ends = {.client = call->client,
                            .listener = t->listener,
                            .rule = t->rule,
                            .backend = (uint32_t)(t->backend - f->view->backends),
                            .proto = call->proto,
+                           .is_spliced = o->is_proven,
                            .way = IMAGE_FORWARDING_NAT};
     if (is_carried(t->backend))
         ends.way = (enum image_forwarding)t->backend->forwarding;
     enum stat_id fault = ends.way != IMAGE_FORWARDING_NAT
-                             ? choose_carrier(f, to, &ends.server)
-                             : choose_ends(f, call->proto, to, &ends.server);
+                             ? choose_carrier(f, &o->to, &ends.server)
+                             : choose_ends(f, call->proto, &o->to, &ends.server);
     if (fault != STAT_COUNT)
         return fault;
     *ret_flow = l4_flow_new(f, &ends);
-    return *ret_flow == NULL ? STAT_l4_drop_full : STAT_COUNT;
+    if (*ret_flow == NULL)
+        return STAT_l4_drop_full;
+    if (o->is_proven)
+        l4_splice_begin(f, *ret_flow, &o->proof);
+    return STAT_COUNT;
 }
 
 /* Is it a bind whose packets may be forwarded? A connection that begins with a header of the PROXY
@@ -186,29 +202,73 @@ static bool may_forward(const struct image_bind *b)
     return b->kind == IMAGE_BIND_UDP || (b->kind == IMAGE_BIND_TCP && !b->is_proxied);
 }
 
-enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow)
+/* Does the SYN get a cookie instead of a flow? Where answers do not come by us it cannot: nobody
+ * could shift their numbers. */
+static bool gets_cookie(struct l4_fwd *f, const struct l4_call *call, const struct opening *o)
+{
+    struct tcp_half_open_limits limits = {.max = f->config.half_open_max,
+                                          .listener_max = f->config.half_open_listener_max,
+                                          .used = f->flows.used,
+                                          .most = f->config.flows_max};
+    return call->proto == IPPROTO_NUM_TCP && !is_carried(o->target.backend) &&
+           tcp_half_open_is_crowded(&f->half_open, l4_table_of(f, IPPROTO_NUM_TCP), &call->client,
+                                    &limits);
+}
+
+/* Answers in the place of the endpoint. The packets that it takes may be shorter than ours. */
+static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call,
+                              const struct upstream_conn_id *to)
+{
+    struct net_path path;
+    const struct flow_tuple *client = &call->client;
+    if (!net_path_find(f->net, &to->addr, &path)) {
+        stat_inc(f->core, STAT_l4_drop_no_way);
+        return L4_REFUSED;
+    }
+    int more = (int)l4_ip_header_bytes(&client->remote) - (int)l4_ip_header_bytes(&to->addr);
+    struct tcp_stand_in as = {.mtu = (uint16_t)(path.mtu + more), .wscale = L4_SPLICE_WSCALE};
+    stat_inc(f->core, STAT_l4_cookies);
+    tcp_cookie_answer(f->tcp, call->m, &client->remote, &client->local, &as);
+    return L4_ANSWERED;
+}
+
+/* May the packet begin a flow, and where would it lead? False: it is not ours. */
+static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening *ret)
 {
     bool is_udp = call->proto == IPPROTO_NUM_UDP;
     const struct flow_tuple *client = &call->client;
+    const struct image_backend *backend;
     uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
     if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]) || (!is_udp && f->has_lro))
-        return L4_NOT_OURS;
+        return false;
     uint64_t hash = hash_of(call);
-    struct target target;
-    struct upstream_conn_id to;
-    bool has_target = target_of(f, bind, hash, &target);
-    if (!is_udp && (!has_target || target.backend->forwarding == IMAGE_FORWARDING_PROXY))
-        return L4_NOT_OURS; /* tcp accepts it, and the proxy says why it cannot be passed on */
-    if (!call->is_first && !(has_target && is_carried(target.backend)))
+    ret->has_target = target_of(f, bind, hash, &ret->target);
+    backend = ret->target.backend;
+    if (!is_udp && (!ret->has_target || backend->forwarding == IMAGE_FORWARDING_PROXY))
+        return false; /* tcp accepts it, and the proxy says why it cannot be passed on */
+    if (!call->is_first && !is_carried(backend)) {
+        ret->is_proven =
+            tcp_cookie_find(f->tcp, call->m, &client->remote, &client->local, &ret->proof) &&
+            !tcp_has_flow(f->tcp, client); /* it may have been a connection's, before a change */
+        if (!ret->is_proven)
+            return false;
+    }
+    ret->has_endpoint = ret->has_target && endpoint_of(f, backend, hash, NULL, &ret->to);
+    return is_udp || ret->has_endpoint; /* likewise: who waits for nobody had better know */
+}
+
+enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow)
+{
+    struct opening o = {0};
+    if (!look_up(f, call, &o))
         return L4_NOT_OURS;
-    bool has_endpoint = has_target && endpoint_of(f, target.backend, hash, NULL, &to);
-    if (!is_udp && !has_endpoint)
-        return L4_NOT_OURS; /* likewise: a client who waits for nobody had better know */
-    if (!is_admitted(f, &client->remote))
+    if (!o.is_proven && gets_cookie(f, call, &o))
+        return answer(f, call, &o.to);
+    if (!is_admitted(f, &call->client.remote))
         return L4_REFUSED;
     enum stat_id fault = STAT_l4_drop_no_route;
-    if (has_target)
-        fault = has_endpoint ? begin(f, call, &target, &to, ret_flow) : STAT_l4_drop_no_endpoint;
+    if (o.has_target)
+        fault = o.has_endpoint ? begin(f, call, &o, ret_flow) : STAT_l4_drop_no_endpoint;
     if (fault == STAT_COUNT)
         return L4_FORWARDED;
     stat_inc(f->core, fault);

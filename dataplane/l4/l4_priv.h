@@ -10,8 +10,12 @@
  * States of a flow of TCP, by the flags of what passes. They set how long it is kept without a
  * packet, and nothing else: no packet is judged by them.
  *
- *   OPENING --the endpoint's SYN-ACK--> OPEN --FIN--> HALF --FIN of the other--> CLOSED
+ *   OPENING --the endpoint's SYN-ACK, and what the client says to it--> OPEN
+ *   OPEN --FIN--> HALF --FIN of the other--> CLOSED
  *   any --RST--> CLOSED --a packet that is neither FIN nor RST--> as before
+ *
+ * A flow that began with a cookie (l4_splice.c) is OPENING and spliced while its endpoint is asked:
+ * what comes then goes no further. From then on it is like others, but its numbers are shifted.
  *
  * Of UDP: OPENING until the answer, then HALF until the client says more, then OPEN.
  *
@@ -29,6 +33,8 @@
 #include "net/bucket.h"
 #include "net/forward.h"
 #include "net/net_wire.h"
+#include "tcp/half_open.h"
+#include "tcp/stand_in.h"
 #include "tcp/wire.h"
 
 #include <rte_mbuf.h>
@@ -38,6 +44,16 @@
 #define L4_PORT_TRIALS_MAX 20u
 #define L4_TOGETHER_MAX 32u /* frames that wait for memory together, as net's */
 #define L4_RETARGET_SYNS 3u /* SYNs of a client that an endpoint may leave unanswered */
+/* Our SYNs for a client that gave a cookie back: after 1, 3 and 7 seconds again, the last one to
+ * another endpoint; 15 seconds in all, as long as a client's own may be unanswered. */
+#define L4_SPLICE_SYNS_MAX 4u
+#define L4_SPLICE_SYN_MS 1000u
+/* Half-open connections that are never too many, whatever the table holds: 200,000 new ones a
+ * second over a round trip of a third of one. */
+#define L4_HALF_OPEN_MAX 65536u
+/* The scale of windows that a cookie's client is told: that of most servers (6 MiB of buffer). An
+ * endpoint's windows are told in it, to 128 bytes, and no larger than 8 MiB. */
+#define L4_SPLICE_WSCALE 7u
 
 enum l4_side_index {
     L4_CLIENT,
@@ -47,6 +63,7 @@ enum l4_side_index {
 enum l4_side_flag {
     L4_F_HAS_HOP = 1u << 0, /* hop is valid until hop_until_ms */
     L4_F_FIN = 1u << 1,     /* it has ended its direction */
+    L4_F_SPLICED = 1u << 2, /* of both: the flow began with a cookie, see struct l4_splice */
 };
 
 /* What a packet that comes in at this side needs; a cache line. */
@@ -68,6 +85,28 @@ static_assert(sizeof(struct l4_side) <= 64, "a cache line");
 
 enum l4_state { L4_OPENING, L4_OPEN, L4_HALF, L4_CLOSED, L4_STATES };
 
+/* With L4_F_SPLICED: between a client, who knows a cookie as the first number of its peer, and an
+ * endpoint with numbers of its own. */
+struct l4_splice {
+    union {
+        uint32_t number;    /* OPENING: the cookie */
+        uint32_t seq_delta; /* later: what the endpoint's numbers gain */
+    };
+    union {
+        uint32_t ts_echo;  /* OPENING: our timestamp that came with the cookie */
+        uint32_t ts_delta; /* later: what the endpoint's gain */
+    };
+    uint32_t peer_iss; /* the client's first number, which both know */
+    uint32_t ts_value; /* OPENING: the client's timestamp */
+    uint16_t mss;      /* OPENING: what the client takes; later: what the endpoint takes */
+    uint16_t window;   /* OPENING: the client's, as it says it */
+    uint8_t scale : 4; /* the client's; TCP_COOKIE_NO_WSCALE: windows are not scaled */
+    uint8_t has_timestamps : 1;
+    uint8_t has_sack : 1;
+    int8_t window_up;   /* later: the client's windows, by so many bits to the left, */
+    int8_t window_down; /* and the endpoint's */
+};
+
 struct l4_flow {
     _Alignas(64) struct l4_side sides[2]; /* by enum l4_side_index */
     struct wheel_timer timer;             /* armed while the flow lives */
@@ -81,9 +120,12 @@ struct l4_flow {
     uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
     uint32_t group;     /* endpoint group, for its health */
     uint8_t generation;
-    uint8_t syns; /* of the client so far, while OPENING */
+    uint8_t syns; /* of the client so far, or ours for it, while OPENING */
     bool is_told; /* to the access log */
+    struct l4_splice splice;
 };
+
+static_assert(sizeof(struct l4_flow) == 256, "four lines, of which a packet needs two");
 
 struct l4_fwd {
     struct core *core;
@@ -98,8 +140,9 @@ struct l4_fwd {
     bool has_lro;     /* a port puts segments together, which nobody would cut again */
     uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
     struct pool flows;
-    struct flow_table tables[2]; /* of TCP, of UDP: l4_table_of() */
-    struct list_node opening;    /* flows that are not answered, the oldest first */
+    struct flow_table tables[2];    /* of TCP, of UDP: l4_table_of() */
+    struct list_node opening;       /* flows that are not open yet, the oldest first */
+    struct tcp_half_open half_open; /* of these, those that count: l4_counts_half_open() */
     struct bucket opens;
     struct bucket sources[L4_SOURCES];
     uint32_t port_next;
@@ -135,6 +178,24 @@ static inline bool l4_is_carried(const struct l4_flow *flow)
     return flow->sides[L4_CLIENT].way != IMAGE_FORWARDING_NAT;
 }
 
+/* Does it have its numbers shifted, or will it? */
+static inline bool l4_is_spliced(const struct l4_flow *flow)
+{
+    return (flow->sides[L4_CLIENT].flags & L4_F_SPLICED) != 0;
+}
+
+/* Is it spliced, and its endpoint has not answered yet? */
+static inline bool l4_is_waiting(const struct l4_flow *flow)
+{
+    return l4_is_spliced(flow) && l4_state_of(flow) == L4_OPENING;
+}
+
+/* While it is OPENING: may it be a stranger's, who sends SYNs in others' names? */
+static inline bool l4_counts_half_open(const struct l4_flow *flow)
+{
+    return l4_proto_of(flow) == IPPROTO_NUM_TCP && !l4_is_carried(flow) && !l4_is_spliced(flow);
+}
+
 /* l4_flow.c: what a new flow is made of. */
 struct l4_ends {
     struct flow_tuple client;
@@ -143,6 +204,7 @@ struct l4_ends {
     uint32_t rule;
     uint32_t backend;
     uint8_t proto;
+    bool is_spliced;
     enum image_forwarding way;
 };
 
@@ -156,6 +218,9 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why);
 /* l4_flow.c: the endpoint becomes another; `server` is its pair of ends, which is free. False: no
  * room in the table; the flow is as it was. */
 bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server);
+
+/* l4_flow.c: the endpoint of a flow of TCP answers, or does not: its group's health hears of it. */
+void l4_flow_note_health(const struct l4_flow *flow, bool is_ok);
 
 /* l4_flow.c: a packet came in: its time, and for TCP what its flags say. */
 void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
@@ -177,12 +242,14 @@ struct l4_call {
     uint8_t proto;
     bool is_first; /* it may begin anything; else only what keeps the client's address: the flow may
                       have been another box's until now */
+    struct rte_mbuf *m; /* of TCP: the segment */
 };
 
 enum l4_verdict {
     L4_FORWARDED, /* *ret_flow */
     L4_NOT_OURS,  /* nobody listens, or a connection of ours is needed */
     L4_REFUSED,   /* counted */
+    L4_ANSWERED,  /* by a cookie: the segment is gone, and tcp counted it */
 };
 
 /* l4_open.c: the flow of a first packet: endpoint, port, entry. */
@@ -190,6 +257,25 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
 
 /* l4_open.c: does the image say of any backend that packets go on within others? */
 bool l4_may_carry(const struct image_view *view);
+
+/* l4_splice.c: a flow has begun with this proof: its endpoint is asked. */
+void l4_splice_begin(struct l4_fwd *f, struct l4_flow *flow, const struct tcp_proof *proof);
+
+/* l4_splice.c: the time of a flow that waits for its endpoint is over: asks again, or gives up. */
+void l4_splice_on_timer(struct l4_flow *flow);
+
+/* l4_splice.c: a segment for a flow that waits for its endpoint, or a SYN for one that has waited.
+ * False: it goes on like any other; `m` is still there. */
+bool l4_splice_input(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
+                     struct rte_mbuf *m);
+
+/* l4_splice.c: shifts the numbers of the segment whose TCP header lies at `l4_at`. False: it has no
+ * whole header in the first mbuf. */
+bool l4_splice_shift(const struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+                     uint32_t l4_at);
+
+/* l4_splice.c: the number of a segment that left, as whoever sent it at this side knows it. */
+uint32_t l4_splice_seq(const struct l4_flow *flow, enum l4_side_index from, uint32_t seq);
 
 /* l4_open.c: do packets of the bind, one of TCP, go on within others, at least to one backend? */
 bool l4_bind_is_carried(const struct l4_fwd *f, uint32_t bind);
@@ -234,6 +320,9 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
 void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
                       struct rte_mbuf *m, uint8_t tos);
 
+/* l4_send.c: are both addresses of ours still ours? A configuration may have taken one away. */
+bool l4_is_still_ours(const struct l4_fwd *f, const struct l4_flow *flow);
+
 /* l4_send.c: tells whoever is at this side that a packet of his of this protocol was too long. */
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
                      uint16_t mtu, uint32_t seq);
@@ -252,6 +341,12 @@ static inline uint8_t l4_tos_of(const void *ip, bool is_ip4)
     const struct wire_ip6 *ip6 = ip;
     return is_ip4 ? ((const struct wire_ip4 *)ip)->tos
                   : (uint8_t)(be32_host(ip6->version_class_flow) >> 20);
+}
+
+/* The header of IP, without options, of an address' family. */
+static inline uint32_t l4_ip_header_bytes(const struct ip_addr *addr)
+{
+    return ip_addr_is_v4(addr) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
 }
 
 /* Counts and frees. */

@@ -23,8 +23,7 @@ static void find_hop(struct l4_fwd *f, struct l4_side *s)
         s->flags |= L4_F_HAS_HOP;
 }
 
-/* A configuration may have taken an address of ours away. */
-static bool is_still_ours(struct l4_fwd *f, const struct l4_flow *flow)
+bool l4_is_still_ours(const struct l4_fwd *f, const struct l4_flow *flow)
 {
     return net_is_local(f->net, &flow->sides[L4_CLIENT].in.local) &&
            net_is_local(f->net, &flow->sides[L4_SERVER].in.local);
@@ -49,7 +48,7 @@ static uint16_t mtu_to(struct l4_fwd *f, const struct l4_side *s)
 /* The header of IP at that side. */
 static uint32_t header_bytes(const struct l4_side *s)
 {
-    return ip_addr_is_v4(&s->in.remote) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
+    return l4_ip_header_bytes(&s->in.remote);
 }
 
 /* What to tell of a way that takes `mtu` where its sender's packets are shorter by the difference
@@ -74,7 +73,7 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
                                .remote = s->in.remote,
                                .local_port = s->in.local_port,
                                .remote_port = s->in.remote_port,
-                               .seq = seq};
+                               .seq = l4_splice_seq(flow, from, seq)};
     net_icmp_error_output(f->net, &e, l4_proto_of(flow));
 }
 
@@ -112,6 +111,25 @@ static bool may_be_cut(const struct rte_mbuf *m, const struct plain *at)
     return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
 }
 
+/* A segment of a spliced flow gets the other side's numbers. The endpoint could not tell the client
+ * what it takes, so we do. False: it goes no further, which is counted. */
+static bool splice(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                   struct rte_mbuf *m, const struct plain *at)
+{
+    uint32_t bytes = at->packet_bytes - (uint32_t)(at->l4_at - at->l3_at);
+    uint32_t bytes_max = flow->splice.mss + (uint32_t)sizeof(struct tcp_wire);
+    if (from == L4_CLIENT && bytes > bytes_max && !may_be_cut(m, at)) {
+        uint16_t mtu = (uint16_t)(bytes_max + header_bytes(&flow->sides[L4_SERVER]));
+        l4_tell_too_big(f, flow, from, mtu, word_of(m, at->l4_at));
+        l4_drop(f, m, STAT_l4_drop_too_big);
+        return false;
+    }
+    if (l4_splice_shift(flow, from, m, at->l4_at))
+        return true;
+    l4_drop(f, m, STAT_l4_drop_header);
+    return false;
+}
+
 /* The client's packet goes on as it came. */
 static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
                   const struct plain *at)
@@ -134,12 +152,15 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
     struct l4_side *to = &flow->sides[!from];
     bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     if (__builtin_expect(!has_hop(f, to), 0)) {
-        if (!is_still_ours(f, flow)) {
+        if (!l4_is_still_ours(f, flow)) {
             drop_gone(f, flow, m);
             return;
         }
         find_hop(f, to);
     }
+    if (__builtin_expect((flow->sides[from].flags & L4_F_SPLICED) != 0, 0) &&
+        !splice(f, flow, from, m, at))
+        return;
     bool is_carried = l4_is_carried(flow);
     uint32_t more =
         is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
@@ -177,7 +198,7 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
 {
     struct l4_side *to = &flow->sides[!from];
     bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
-    if (!is_still_ours(f, flow)) {
+    if (!l4_is_still_ours(f, flow)) {
         drop_gone(f, flow, m);
         return;
     }

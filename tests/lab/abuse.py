@@ -293,10 +293,10 @@ def sum16(data):
     return ~total & 0xffff
 
 
-def syn(source, target, port, sequence):
+def syn(source, target, port, sequence, target_port=80):
     """An IPv4 packet with a SYN; the kernel fills in the IP header's checksum and length."""
     def tcp(check):
-        return struct.pack(">HHIIBBHHH", port, 80, sequence, 0, 5 << 4, 2, 65535, check, 0)
+        return struct.pack(">HHIIBBHHH", port, target_port, sequence, 0, 5 << 4, 2, 65535, check, 0)
     addresses = socket.inet_aton(source) + socket.inet_aton(target)
     check = sum16(addresses + struct.pack(">HH", socket.IPPROTO_TCP, 20) + tcp(0))
     return struct.pack(">BBHHHBBH", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_TCP, 0) + addresses + tcp(check)

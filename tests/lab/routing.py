@@ -130,6 +130,7 @@ class Capture:
     """What passes an interface, from wait_ready() until end(); then tshark reads it."""
 
     def __init__(self, l, name, where, interface, *what):
+        self.options = []  # of tshark
         self.path = os.path.join(l.logs, f"{name}.pcap")
         self.tcpdump = l.start(name, where, "tcpdump", "-U", "-n", "-s", "0", "-i", interface, "-w", self.path, *what)
         self.tcpdump.wait_ready(lambda: "listening on" in self.tcpdump.log_end(), "tcpdump", READY_S)
@@ -140,7 +141,7 @@ class Capture:
 
     def fields(self, shown, *names):
         """The fields of the frames that the filter shows, a list a frame; may be asked while it captures."""
-        argv = ["tshark", "-n", "-r", self.path, "-Y", shown, "-T", "fields", "-E", "separator=|"]
+        argv = ["tshark", "-n", *self.options, "-r", self.path, "-Y", shown, "-T", "fields", "-E", "separator=|"]
         for name in names:
             argv += ["-e", name]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60)

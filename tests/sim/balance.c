@@ -60,7 +60,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"flows", c[STAT_l4_opened_tcp] + c[STAT_l4_opened_udp],
          family(c, "l4_end_") + c[STAT_l4_flows_now]},
         {"packets of flows", c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow],
-         c[STAT_l4_tx] + family(c, "l4_drop_")},
+         c[STAT_l4_tx] + c[STAT_l4_answered] + family(c, "l4_drop_")},
         {"tcp connections", c[STAT_tcp_rx_syn] + c[STAT_tcp_cookie_accepted] + c[STAT_tcp_opens],
          family(c, "tcp_end_")},
         {"connections of HTTP/2", c[STAT_h2_sessions_accepted] + c[STAT_h2_sessions_opened],

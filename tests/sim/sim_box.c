@@ -58,6 +58,8 @@ static struct worker *new_worker(struct sim_box *b, unsigned number)
     config.proxy.requests_per_conn_max = plan->conn_requests;
     config.tcp.has_ecn = sim_has_ecn(plan, SIM_BOX);
     config.l4.tcp_idle_ms = SIM_L4_IDLE_MS;
+    if (plan->passes.has_cookies)
+        config.l4.half_open_max = plan->passes.half_open_max;
     if (plan->crowd.timewaits_max != 0)
         config.tcp.timewaits_max = plan->crowd.timewaits_max;
     if (plan->crowd.half_open_max != 0)

@@ -73,7 +73,10 @@ static void check_books(struct sim *s)
     expect(s, STAT_l4_opened_tcp, flows);
     expect(s, STAT_l4_end_closed, flows);
     expect(s, STAT_l4_tx,
-           sim_box_stat(&s->box, STAT_l4_rx_fast) + sim_box_stat(&s->box, STAT_l4_rx_slow));
+           sim_box_stat(&s->box, STAT_l4_rx_fast) + sim_box_stat(&s->box, STAT_l4_rx_slow) -
+               sim_box_stat(&s->box, STAT_l4_answered));
+    if (s->plan.passes.has_cookies && s->plan.passes.half_open_max == 0)
+        expect(s, STAT_l4_cookies_accepted, flows);
     if (is_exact) {
         expect(s, STAT_proxy_l4_bytes_up, up);
         expect(s, STAT_proxy_l4_bytes_down, down);

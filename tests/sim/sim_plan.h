@@ -278,9 +278,11 @@ struct sim_pass_plan {
 };
 
 struct sim_passes_plan {
-    bool greets;    /* backends speak first */
-    bool forwarded; /* of TCPRoutes packets go on: there is no connection of the appliance's */
-    uint32_t n;     /* 0: nothing is passed on */
+    bool greets;      /* backends speak first */
+    bool forwarded;   /* of TCPRoutes packets go on: there is no connection of the appliance's */
+    bool has_cookies; /* then: beyond so many half-open ones SYNs get cookies */
+    uint32_t half_open_max; /* 0: all do */
+    uint32_t n;             /* 0: nothing is passed on */
     struct sim_pass_plan all[SIM_PASSES_MAX];
 };
 

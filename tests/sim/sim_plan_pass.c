@@ -78,4 +78,6 @@ void sim_plan_passes(struct sim_plan *p)
         plan_one(p, &r);
     for (uint32_t i = 0; i < p->n_sessions; i++)
         p->sessions[i].uses_mix = p->sessions[i].is_tls && sim_one_in(&r, 2);
+    p->passes.has_cookies = p->passes.forwarded && sim_one_in(&r, 2);
+    p->passes.half_open_max = sim_one_in(&r, 3) ? sim_between(&r, 1, 2) : 0;
 }

@@ -184,11 +184,12 @@ static void check_books(void)
     uint64_t ended = 0, dropped = 0;
     for (unsigned id = STAT_l4_end_idle; id <= STAT_l4_end_gone; id++)
         ended += c[id];
-    for (unsigned id = STAT_l4_drop_rate; id <= STAT_l4_drop_too_big; id++)
+    for (unsigned id = STAT_l4_drop_rate; id <= STAT_l4_drop_header; id++)
         dropped += c[id];
     CHECK_EQ(c[STAT_l4_opened_tcp] + c[STAT_l4_opened_udp], ended);
-    CHECK_EQ(c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow], c[STAT_l4_tx] + dropped);
-    CHECK_EQ(c[STAT_l4_flows_now], 0);
+    CHECK_EQ(c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow],
+             c[STAT_l4_tx] + c[STAT_l4_answered] + dropped);
+    CHECK_EQ(c[STAT_l4_flows_now] + c[STAT_l4_half_open_now], 0);
 }
 
 void box_down(struct box *b)

@@ -118,6 +118,8 @@ TEST(a_silent_connection_is_kept_for_two_hours)
     box_give(b, &p);
     p = answer_to(&b->seen[0], SYN | ACK, "");
     box_give(b, &p);
+    p = segment(CLIENT4, 4000, VIP4, PORT, ACK, "");
+    box_give(b, &p);
     for (unsigned i = 0; i < 62; i++)
         box_wait_ms(b, 118 * 1000);
     CHECK_EQ(box_stat(b, STAT_l4_flows_now), 1);
