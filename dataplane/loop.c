@@ -39,12 +39,11 @@ uint64_t loop_now_us(void)
     return cycles_us(rte_rdtsc() - start);
 }
 
-uint32_t loop_sleep_us(uint32_t empty_rounds, uint64_t now_us, uint64_t next_us)
+uint32_t loop_sleep_us(uint64_t idle_us, uint32_t sleeps, uint64_t now_us, uint64_t next_us)
 {
-    if (empty_rounds < LOOP_EMPTY_ROUNDS_MAX || next_us <= now_us + LOOP_SLEEP_US_MIN)
+    if (idle_us < LOOP_SPIN_US || next_us <= now_us + LOOP_SLEEP_US_MIN)
         return 0;
-    uint32_t doublings = empty_rounds - LOOP_EMPTY_ROUNDS_MAX;
-    uint32_t sleep_us = doublings < 5 ? LOOP_SLEEP_US_MIN << doublings : LOOP_SLEEP_US_MAX;
+    uint32_t sleep_us = sleeps < 5 ? LOOP_SLEEP_US_MIN << sleeps : LOOP_SLEEP_US_MAX;
     if (sleep_us > LOOP_SLEEP_US_MAX)
         sleep_us = LOOP_SLEEP_US_MAX;
     return next_us - now_us < sleep_us ? (uint32_t)(next_us - now_us) : sleep_us;
@@ -69,7 +68,8 @@ int loop_run(void *arg)
 {
     struct loop *loop = arg;
     struct core *core = worker_core(loop->worker);
-    uint32_t empty_rounds = 0;
+    uint64_t idle_from_us = UINT64_MAX; /* the first round without work; none: it is busy */
+    uint32_t sleeps = 0;                /* since then */
     uint64_t next_date_us = 0;
     uint64_t before = rte_rdtsc();
     prctl(PR_SET_TIMERSLACK, 1000UL); /* ns; the default of 50 us would double the short sleeps */
@@ -84,12 +84,20 @@ int loop_run(void *arg)
         obs_round_note(&core->stats->rounds, worker_round(loop->worker), is_busy,
                        cycles_ns(after - before), now_us);
         before = after;
-        empty_rounds = is_busy ? 0 : empty_rounds + (empty_rounds < UINT32_MAX);
+        if (is_busy) {
+            idle_from_us = UINT64_MAX;
+            sleeps = 0;
+        } else if (idle_from_us > now_us) {
+            idle_from_us = now_us;
+        }
         if (loop->idle == IDLE_POLL || is_busy)
             continue;
-        uint32_t sleep_us = loop_sleep_us(empty_rounds, now_us, worker_next_us(loop->worker));
-        if (sleep_us > 0)
-            sleep_for(sleep_us);
+        uint32_t sleep_us =
+            loop_sleep_us(now_us - idle_from_us, sleeps, now_us, worker_next_us(loop->worker));
+        if (sleep_us == 0)
+            continue;
+        sleep_for(sleep_us);
+        sleeps += sleeps < UINT32_MAX;
         uint64_t awake = rte_rdtsc();
         stat_add(core, STAT_core_cycles_total, awake - before); /* slept: total, but not busy */
         before = awake;

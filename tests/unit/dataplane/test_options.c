@@ -192,19 +192,19 @@ TEST(only_the_devices_that_were_named_are_probed)
 TEST(a_worker_sleeps_longer_the_longer_it_is_idle_and_never_past_its_timer)
 {
     uint64_t never = UINT64_MAX;
-    CHECK_EQ(loop_sleep_us(0, 1000, never), 0);
-    CHECK_EQ(loop_sleep_us(LOOP_EMPTY_ROUNDS_MAX - 1, 1000, never), 0);
+    CHECK_EQ(loop_sleep_us(0, 0, 1000, never), 0);
+    CHECK_EQ(loop_sleep_us(LOOP_SPIN_US - 1, 0, 1000, never), 0);
     uint32_t last = 0;
-    for (uint32_t round = LOOP_EMPTY_ROUNDS_MAX; round < 2 * LOOP_EMPTY_ROUNDS_MAX; round++) {
-        uint32_t sleep_us = loop_sleep_us(round, 1000, never);
+    for (uint32_t sleeps = 0; sleeps < 100; sleeps++) {
+        uint32_t sleep_us = loop_sleep_us(LOOP_SPIN_US, sleeps, 1000, never);
         CHECK(sleep_us >= last && sleep_us >= LOOP_SLEEP_US_MIN && sleep_us <= LOOP_SLEEP_US_MAX);
         last = sleep_us;
     }
     CHECK_EQ(last, LOOP_SLEEP_US_MAX);
-    CHECK_EQ(loop_sleep_us(UINT32_MAX, 1000, never), LOOP_SLEEP_US_MAX);
-    CHECK_EQ(loop_sleep_us(UINT32_MAX, 1000, 1300), 300);
-    CHECK_EQ(loop_sleep_us(UINT32_MAX, 1000, 1010), 0);
-    CHECK_EQ(loop_sleep_us(UINT32_MAX, 1000, 900), 0);
+    CHECK_EQ(loop_sleep_us(UINT64_MAX, UINT32_MAX, 1000, never), LOOP_SLEEP_US_MAX);
+    CHECK_EQ(loop_sleep_us(UINT64_MAX, UINT32_MAX, 1000, 1300), 300);
+    CHECK_EQ(loop_sleep_us(UINT64_MAX, UINT32_MAX, 1000, 1010), 0);
+    CHECK_EQ(loop_sleep_us(UINT64_MAX, UINT32_MAX, 1000, 900), 0);
 }
 
 UNIT_MAIN("options", T(the_smallest_command_line_takes_the_defaults), T(every_option_arrives),
