@@ -5,8 +5,8 @@
  * nodes finds the same one, and when a node goes its keys move and no other. It needs no table, and
  * costs each key a draw of each node: for groups that have no table of base/maglev.h.
  *
- * With weights a draw is -log(u)/weight with u even in (0,1): the chance to be the least is then the
- * weight's share (Schindelhauer and Schomaker: "Weighted distributed hash tables", 2005). All in
+ * With weights a draw is -log(u)/weight with u even in (0,1): the chance to be the least is then
+ * the weight's share (Schindelhauer and Schomaker: "Weighted distributed hash tables", 2005). All in
  * integers, the same on every box; the logarithm is right to 1 %, so shares are, too.
  *
  * Pure; thread: any.

@@ -162,8 +162,8 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
  * with fewer requests under way for its weight (power of two choices), or as the balancing says:
  * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
  * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), each
- * endpoint draws for the key, by its weight: the same one for the same key until it goes. http.ops and http.owner are set
- * to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
+ * endpoint draws for the key, by its weight: the same one for the same key until it goes. http.ops
+ * and http.owner are set to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
  * of connections.
  */
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,

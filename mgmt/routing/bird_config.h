@@ -66,5 +66,6 @@ struct bird_view {
 /* Writes it. */
 void bird_config_write(const struct bird_view *v, FILE *to);
 
-/* The VIPs that are in a text of bird_config_write(), `max` at most, into `ret`; returns how many. */
+/* The VIPs that are in a text of bird_config_write(), `max` at most, into `ret`; returns how many.
+ */
 uint32_t bird_config_read_vips(const char *text, struct ip_addr *ret, uint32_t max);
