@@ -1,32 +1,52 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""./dev bench l4: what forwarding a packet costs a worker, from a memory port to a memory port.
+"""./dev bench l4: tables for hashes, and what forwarding a packet costs.
 
-    l4_cycles_per_packet    the worker's whole round, by the TSC (params kind, flows, vips)      l4/l4_forward.c
+    maglev_over_percent     how much more than the mean the most loaded of 1,000 endpoints has (params table), and
+    maglev_under_percent    how much less the least loaded: the paper's figure 11          l4/maglev_numbers.c
+    maglev_disruption_percent  the share of all places that change although their endpoint is still there when so
+                            many of 1,000 fail at once (params table, failed): its figure 12
+    maglev_fill_ms          CPU of filling a table
+    l4_cycles_per_packet    the worker's whole round, by the TSC (params kind, flows, vips), from a memory port to a
+                            memory port, and what that makes Mpps a core                   l4/l4_forward.c
     l3fwd_cycles_per_packet the least that a router does with the same frames on the same port: DPDK's l3fwd, by
-                            longest prefix, in the same program
+                            longest prefix, in the same program (Debian packages no dpdk-l3fwd)
+    testpmd_cycles_per_packet  the real dpdk-testpmd on a memory port (param mode)         l4_limit.py
     l4_instructions_per_packet  the worker's round under callgrind, with few flows
 
 kind: udp and tcp are packets of flows that are there, by chance; new: each packet begins one. A TSC tells time, not
-work: on a busy machine the first two say little, the third the same as ever.
+work: on a busy machine cycles say little, instructions the same as ever.
 
-    l4_numbers.py [--json FILE] [--flows N ...] [--vips N ...] [--kind K ...]
+    l4_numbers.py [--json FILE] [--flows N ...] [--vips N ...] [--kind K ...] [--skip PART ...]
 """
 import argparse
 import json
 import os
+import statistics
 import subprocess
 
 import callgrind
+import l4_limit
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
-PROGRAM = os.path.join(BUILD, "tests", "bench", "l4", "l4_forward")
 FLOWS = (1000, 100000, 1000000, 4000000)
-VIPS = (1, 1000, 4000)  # the box has 4,096 addresses at most
+VIPS = (1, 1000, 10000)
+FAILED = (1, 2, 5, 10, 20, 30, 50, 100)  # of 1,000 endpoints at once
 COUNTED = ("200", "1", "8192")  # flows, VIPs, packets a round under callgrind
+PARTS = ("maglev", "limit", "cycles", "instructions")
 ROUNDS = 9
 LIMIT_S = 600
+
+
+def program(name):
+    return os.path.join(BUILD, "tests", "bench", "l4", name)
+
+
+def lines_of(name, *args):
+    run = subprocess.run([program(name), *map(str, args)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return [line.split() for line in run.stdout.splitlines()]
 
 
 class Results:
@@ -41,21 +61,47 @@ class Results:
         return self.objects[-1]
 
 
+def maglev(results):
+    for name, table, *rest in lines_of("maglev_numbers", *FAILED):
+        *failed, value, spread = map(float, rest)
+        params = {"table": int(table), **({"failed": int(failed[0])} if failed else {})}
+        results.tell(name, "ms" if name.endswith("_ms") else "percent", value, spread, 5, **params)
+
+
+def limit(results):
+    for mode in l4_limit.MODES:
+        found = l4_limit.cycles(mode, 3)
+        if found:
+            value = statistics.median(found)
+            results.tell("testpmd_cycles_per_packet", "cycles", value, (max(found) - min(found)) / value, len(found),
+                         mode=mode)
+        else:
+            print(f"# there is no {l4_limit.PROGRAM} here", flush=True)
+
+
 def measure(results, kind, flows, vips):
-    run = subprocess.run([PROGRAM, kind, str(flows), str(vips)], capture_output=True, text=True, timeout=LIMIT_S)
-    assert run.returncode == 0, run.stdout + run.stderr
-    found = {words[0]: [float(w) for w in words[1:]] for words in map(str.split, run.stdout.splitlines())}
+    found = {words[0]: [float(w) for w in words[1:]] for words in lines_of("l4_forward", kind, flows, vips)}
     params = {"kind": kind, "flows": flows, "vips": vips}
     ours = results.tell("l4_cycles_per_packet", "cycles", *found["l4_cycles_per_packet"], ROUNDS, **params)
+    results.tell("l4_mpps_per_core", "Mpps", found["tsc_mhz"][0] / ours["value"], ours["spread"], ROUNDS, **params)
     peer = results.tell("l3fwd_cycles_per_packet", "cycles", *found["l3fwd_cycles_per_packet"], ROUNDS, **params)
     ours.update(peer="l3fwd", peer_value=peer["value"], ratio=ours["value"] / peer["value"])
 
 
-def count(results, kind):
-    costs = callgrind.run("l4_input", PROGRAM, kind, *COUNTED)
-    instructions, _ = costs.of("l4_input")
-    packets = int(COUNTED[2]) * ROUNDS
-    results.tell("l4_instructions_per_packet", "instructions", instructions / packets, 0, 1, kind=kind)
+def cycles(results, given):
+    for kind in given.kind:
+        for flows in given.flows:
+            if kind != "new" or flows >= 100000:  # fewer are over before they can be timed
+                measure(results, kind, flows, 1)
+    for vips in given.vips:
+        if vips > 1:
+            measure(results, given.kind[0], 100000, vips)
+
+
+def instructions(results, kind):
+    costs = callgrind.run("l4_input", program("l4_forward"), kind, *COUNTED)
+    counted, _ = costs.of("l4_input")
+    results.tell("l4_instructions_per_packet", "instructions", counted / (int(COUNTED[2]) * ROUNDS), 0, 1, kind=kind)
 
 
 def main():
@@ -64,20 +110,17 @@ def main():
     args.add_argument("--flows", type=int, nargs="*", default=FLOWS)
     args.add_argument("--vips", type=int, nargs="*", default=VIPS)
     args.add_argument("--kind", nargs="*", default=("udp", "tcp", "new"))
+    args.add_argument("--skip", nargs="*", default=(), choices=PARTS)
     given = args.parse_args()
     results = Results()
-    for kind in given.kind:
-        for flows in given.flows:
-            if kind != "new" or flows >= 100000:  # fewer are over before they can be timed
-                measure(results, kind, flows, 1)
-    for vips in given.vips:
-        if vips > 1:
-            measure(results, given.kind[0], 100000, vips)
-    for kind in ("udp", "tcp"):
-        if kind in given.kind:
-            count(results, kind)
+    todo = {"maglev": lambda: maglev(results), "limit": lambda: limit(results),
+            "cycles": lambda: cycles(results, given),
+            "instructions": lambda: [instructions(results, k) for k in ("udp", "tcp") if k in given.kind]}
+    for part in PARTS:
+        if part not in given.skip:
+            todo[part]()
     if given.json:
-        with open(given.json, "w") as f:
+        with open(given.json, "w", encoding="utf-8") as f:
             f.writelines(json.dumps(o) + "\n" for o in results.objects)
 
 
