@@ -13,6 +13,7 @@
                             longest prefix, in the same program (Debian packages no dpdk-l3fwd)
     testpmd_cycles_per_packet  the real dpdk-testpmd on a memory port (param mode)         l4_limit.py
     l4_instructions_per_packet  the worker's round under callgrind, with few flows
+    l4_wire_*               over af_xdp beside HAProxy, nginx, nftables, IPVS              l4_wire.py
 
 kind: udp and tcp are packets of flows that are there, by chance; new: each packet begins one. A TSC tells time, not
 work: on a busy machine cycles say little, instructions the same as ever.
@@ -24,17 +25,24 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 
 import callgrind
 import l4_limit
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")]
+
+import cleanup  # noqa: E402 (its folder is known only now)
+import l4_wire  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build"))
 FLOWS = (1000, 100000, 1000000, 4000000)
 VIPS = (1, 1000, 10000)
 FAILED = (1, 2, 5, 10, 20, 30, 50, 100)  # of 1,000 endpoints at once
 COUNTED = ("200", "1", "8192")  # flows, VIPs, packets a round under callgrind
-PARTS = ("maglev", "limit", "cycles", "instructions")
+PARTS = ("maglev", "limit", "cycles", "instructions", "wire")
 ROUNDS = 9
 LIMIT_S = 600
 
@@ -59,6 +67,15 @@ class Results:
         self.objects.append({"name": name, "params": params, "unit": unit, "value": value, "peer": None,
                              "peer_value": None, "ratio": None, "spread": spread, "runs": runs})
         return self.objects[-1]
+
+    def tell_beside(self, name, unit, mine, others, **params):
+        """Medians of runs: ours, and an object for each peer."""
+        value = statistics.median(mine)
+        said = self.tell(name, unit, value, (max(mine) - min(mine)) / value, len(mine), **params)
+        for peer, runs in others.items():
+            its = statistics.median(runs)
+            print(f"    {peer} {its:.6g}, ratio {value / its:.3g}", flush=True)
+            self.objects.append({**said, "peer": peer, "peer_value": its, "ratio": value / its})
 
 
 def maglev(results):
@@ -112,10 +129,12 @@ def main():
     args.add_argument("--kind", nargs="*", default=("udp", "tcp", "new"))
     args.add_argument("--skip", nargs="*", default=(), choices=PARTS)
     given = args.parse_args()
+    cleanup.end_on_signals()
     results = Results()
     todo = {"maglev": lambda: maglev(results), "limit": lambda: limit(results),
             "cycles": lambda: cycles(results, given),
-            "instructions": lambda: [instructions(results, k) for k in ("udp", "tcp") if k in given.kind]}
+            "instructions": lambda: [instructions(results, k) for k in ("udp", "tcp") if k in given.kind],
+            "wire": lambda: l4_wire.bench(results.tell_beside)}
     for part in PARTS:
         if part not in given.skip:
             todo[part]()
