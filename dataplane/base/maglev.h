@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 /* Places of a table. A prime, so that each step walks all places. Reason: the paper's smaller one;
- * with 1,000 nodes, which is all that a group has, the most loaded has 0.7 % more than the mean. One
- * size for all: a table of another size sends nearly every key elsewhere, so none may grow with
- * the number of its nodes. */
+ * with 1,000 nodes, which is all that a group has, the most loaded has 0.7 % more than the mean.
+ * One size for all: a table of another size sends nearly every key elsewhere, so none may grow
+ * with the number of its nodes. */
 #define MAGLEV_PLACES_MAX 65537u
 
 /* Who shares the places. */

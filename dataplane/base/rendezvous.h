@@ -6,8 +6,8 @@
  * costs each key a draw of each node: for groups that have no table of base/maglev.h.
  *
  * With weights a draw is -log(u)/weight with u even in (0,1): the chance to be the least is then
- * the weight's share (Schindelhauer and Schomaker: "Weighted distributed hash tables", 2005). All in
- * integers, the same on every box; the logarithm is right to 1 %, so shares are, too.
+ * the weight's share (Schindelhauer and Schomaker: "Weighted distributed hash tables", 2005). All
+ * in integers, the same on every box; the logarithm is right to 1 %, so shares are, too.
  *
  * Pure; thread: any.
  */

@@ -21,7 +21,8 @@
  *
  * Each worker walks the states by itself, at one pace: the questions are worker 0's, but the
  * answers are copied to all by the port facade. Whether a new address begins as TENTATIVE is
- * configured (net_set_probe()); those that were in use a moment ago, before a restart, begin as USED.
+ * configured (net_set_probe()); those that were in use a moment ago, before a restart, begin as
+ * USED.
  *
  * Owner: struct net. Thread: the worker. Bound: NET_ANNOUNCE_BURST_MAX steps
  * each NET_ANNOUNCE_PAUSE_US.

@@ -189,10 +189,10 @@
 /* Addresses asked for or announced a call of net_poll(): half of a port's burst. */
 #define NET_ANNOUNCE_BURST_MAX 16u
 
-/* How long nothing is asked, announced or reported after as much as one call may: ten thousand VIPs
- * that come together are told in a third of a second, at 16 Mbit/s, and not in a storm that
- * switches and their neighbours' queues drop parts of. Asked for three times, as many as there may be are in
- * use before NET_SETTLE_US_MAX. */
+/* How long nothing is asked, announced or reported after as much as one call may: ten thousand
+ * VIPs that come together are told in a third of a second, at 16 Mbit/s, and not in a storm that
+ * switches and their neighbours' queues drop parts of. Asked for three times, as many as there may
+ * be are in use before NET_SETTLE_US_MAX. */
 #define NET_ANNOUNCE_PAUSE_US 500u
 
 /* How often and how far apart an address is announced (RFC 5227, section 1.1: ANNOUNCE_NUM,
