@@ -156,15 +156,14 @@ bool upstream_find(const struct upstream *u, const struct upstream_ask *ask, ups
  * A connection to an endpoint of the group: an idle one of the kind asked for unless `is_fresh`
  * (with a header: the client's own, if it leads to the endpoint that is chosen), else one that is
  * being opened. Endpoints: those that are READY and usable by the health policy; READY ones when
- * too few are usable; when there is none, those that still serve while they terminate. The one that
- * is wanted, if it is among them;
- * of two chosen at random by weight, the one
- * with fewer requests under way for its weight (power of two choices), or as the balancing says:
- * MAGLEV looks the hash up in the group's table, and further on in it as long as an endpoint may
- * not get the request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), each
- * endpoint draws for the key, by its weight: the same one for the same key until it goes. http.ops
- * and http.owner are set to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the number
- * of connections.
+ * too few are usable; when there is none, those that still serve while they terminate. The one
+ * that is wanted, if it is among them; of two chosen at random by weight, the one with fewer
+ * requests under way for its weight (power of two choices), or as the balancing says: MAGLEV looks
+ * the hash up in the group's table, and further on in it as long as an endpoint may not get the
+ * request. Where that leads nowhere, and without a table (MAGLEV_GROUPS_MAX), each endpoint draws
+ * for the key, by its weight: the same one for the same key until it goes. http.ops and http.owner
+ * are set to the given ones. Cost: linear in the group's endpoints, a nanosecond each; O(1) in the
+ * number of connections.
  */
 enum upstream_result upstream_get(struct upstream *u, const struct upstream_ask *ask,
                                   const struct http_client_ops *ops, void *owner,

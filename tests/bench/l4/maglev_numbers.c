@@ -2,8 +2,8 @@
 /*
  * Figures 11 and 12 of the paper about Maglev, of our tables: both of its sizes, 1,000 endpoints.
  *
- * usage: maglev_numbers [FAILED...]   how many endpoints leave at once. Prints, the median of sets of
- * endpoints and the spread, `maglev_over_percent TABLE N SPREAD`, `maglev_under_percent TABLE N
+ * usage: maglev_numbers [FAILED...]   how many endpoints leave at once. Prints, the median of sets
+ * of endpoints and the spread, `maglev_over_percent TABLE N SPREAD`, `maglev_under_percent TABLE N
  * SPREAD`, `maglev_disruption_percent TABLE FAILED N SPREAD`, `maglev_fill_ms TABLE N SPREAD`.
  */
 #include "base/maglev.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Datagrams by the hundred thousand a second, for measuring what stands between: a server that sends
- * each back, and a client that always has some under way.
+ * Datagrams by the hundred thousand a second, for measuring what stands between: a server that
+ * sends each back, and a client that always has some under way.
  *
  * usage: udp_load echo PORT
  *        udp_load ask ADDRESS PORT SOCKETS SECONDS    prints `answers N lost N`

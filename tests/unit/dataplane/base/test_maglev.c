@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dataplane/base/maglev: the figures of the paper's section 5.3 (how even, how stable) with tables
- * of both of its sizes and 1,000 nodes (maglev_figures.h), weights, and that the order of the list does not matter.
+ * of both of its sizes and 1,000 nodes (maglev_figures.h), weights, and that the order of the list
+ * does not matter.
  */
 #include "base/maglev.h"
 #include "base/rng.h"
