@@ -143,5 +143,6 @@ def one_more_comes_and_one_goes_without_a_word_about_the_others(l):
         suite.eventually(lambda a=address: l.curl("http://any.example.com/", address=a)[0] == 404, "it is there", 20)
     l.appliance.api.delete("Gateway", "one-more", NS)
     for address in vips:
-        suite.eventually(lambda a=address: l.curl("http://a.example.com/", address=a, timeout=1)[0] == 0, "it is gone", 20)
+        suite.eventually(lambda a=address: l.curl("http://a.example.com/", address=a, timeout=1)[0] == 0,
+                         "it is gone", 20)
     assert l.appliance.counters()["net_announcements"] <= before + 2 * len(vips)
