@@ -26,6 +26,19 @@ static uint32_t bucket_at(const struct flow_table *t, uint64_t hash, unsigned pr
     return ((uint32_t)hash + probe) & t->mask;
 }
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first of four tags is the lowest");
+static_assert(FLOW_TABLE_PLACES % 4 == 0, "words of four tags");
+
+/* Which of four tags are this one: the highest bit of each that is. */
+static inline uint64_t match4(const uint16_t *tags, uint16_t tag)
+{
+    const uint64_t low = 0x7fff7fff7fff7fffull;
+    uint64_t x;
+    memcpy(&x, tags, sizeof(x));
+    x ^= tag * 0x0001000100010001ull;
+    return ~(((x & low) + low) | x | low);
+}
+
 uint32_t flow_table_buckets(uint32_t flows)
 {
     uint32_t buckets = FLOW_TABLE_PROBES;
@@ -48,15 +61,22 @@ void flow_table_init(struct flow_table *t, struct flow_bucket *buckets, uint32_t
     };
 }
 
+/* Of both ends of IPv4 only what differs: the rest is the same in all of them. */
+static uint64_t hash_ip4(const struct flow_table *t, const struct flow_tuple *tuple)
+{
+    uint32_t local, remote, ports;
+    memcpy(&local, &tuple->local.bytes[12], 4);
+    memcpy(&remote, &tuple->remote.bytes[12], 4);
+    memcpy(&ports, &tuple->local_port, 4);
+    uint64_t words[2] = {(uint64_t)remote << 32 | local, ports};
+    return siphash13(&t->key, words, 2);
+}
+
 uint64_t flow_table_hash(const struct flow_table *t, const struct flow_tuple *tuple)
 {
     uint64_t words[5] = {0};
-    if (ip_addr_is_v4(&tuple->remote) && ip_addr_is_v4(&tuple->local)) {
-        memcpy(&words[0], &tuple->local.bytes[12], 4); /* the rest is the same in all of them */
-        memcpy((uint8_t *)&words[0] + 4, &tuple->remote.bytes[12], 4);
-        memcpy(&words[1], &tuple->local_port, 4);
-        return siphash13(&t->key, words, 2);
-    }
+    if (ip_addr_is_v4(&tuple->remote) && ip_addr_is_v4(&tuple->local))
+        return hash_ip4(t, tuple);
     memcpy(words, tuple, sizeof(*tuple));
     return siphash13(&t->key, words, array_len(words));
 }
@@ -69,10 +89,24 @@ void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 flow_entry_t flow_table_guess(const struct flow_table *t, uint64_t hash)
 {
     const struct flow_bucket *b = &t->buckets[bucket_at(t, hash, 0)];
-    uint16_t tag = tag_of(hash);
-    for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
-        if (b->tags[i] == tag)
-            return (flow_entry_t){b->entries[i]};
+    for (unsigned i = 0; i < FLOW_TABLE_PLACES; i += 4) {
+        uint64_t found = match4(&b->tags[i], tag_of(hash));
+        if (found != 0)
+            return (flow_entry_t){b->entries[i + (unsigned)__builtin_ctzll(found) / 16]};
+    }
+    return FLOW_ENTRY_NONE;
+}
+
+/* The entry of the tuple in the bucket; FLOW_ENTRY_NONE: there is none. */
+static flow_entry_t find_in(const struct flow_table *t, const struct flow_bucket *b, uint16_t tag,
+                            const struct flow_tuple *tuple)
+{
+    for (unsigned i = 0; i < FLOW_TABLE_PLACES; i += 4) {
+        for (uint64_t found = match4(&b->tags[i], tag); found != 0; found &= found - 1) {
+            flow_entry_t e = {b->entries[i + (unsigned)__builtin_ctzll(found) / 16]};
+            if (flow_tuple_eq(t->tuple_of(t->owner, e), tuple))
+                return e;
+        }
     }
     return FLOW_ENTRY_NONE;
 }
@@ -83,13 +117,9 @@ flow_entry_t flow_table_find(const struct flow_table *t, uint64_t hash,
     uint16_t tag = tag_of(hash);
     for (unsigned probe = 0; probe < FLOW_TABLE_PROBES; probe++) {
         const struct flow_bucket *b = &t->buckets[bucket_at(t, hash, probe)];
-        for (unsigned i = 0; i < FLOW_TABLE_PLACES; i++) {
-            if (b->tags[i] != tag)
-                continue;
-            flow_entry_t e = {b->entries[i]};
-            if (memcmp(t->tuple_of(t->owner, e), tuple, sizeof(*tuple)) == 0)
-                return e;
-        }
+        flow_entry_t e = find_in(t, b, tag, tuple);
+        if (e.v != FLOW_ENTRY_NONE.v)
+            return e;
         if (b->passed == 0)
             break;
     }

@@ -78,6 +78,12 @@ struct flow_tuple {
 
 static_assert(sizeof(struct flow_tuple) == 36, "no padding in a hashed key");
 
+/* The same ends? */
+static inline bool flow_tuple_eq(const struct flow_tuple *a, const struct flow_tuple *b)
+{
+    return __builtin_memcmp(a, b, sizeof(*a)) == 0;
+}
+
 struct flow_bucket {
     _Alignas(64) uint16_t tags[FLOW_TABLE_PLACES]; /* 0: the place is empty */
     uint32_t entries[FLOW_TABLE_PLACES];
