@@ -107,6 +107,9 @@ struct look {
     struct plain at;
     struct flow_tuple ends;
     uint64_t hash;
+    flow_entry_t guess;   /* what it will most likely be, */
+    struct l4_flow *flow; /* and the flow of that, NULL: none; if */
+    uint32_t n_ended;     /* this is what f->n_ended says */
     bool is_plain;
 };
 
@@ -123,14 +126,15 @@ static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct look *l)
 }
 
 /* Second step: the flow itself is on its way. */
-static void foresee(struct l4_fwd *f, const struct look *l)
+static void foresee(struct l4_fwd *f, struct look *l)
 {
-    flow_entry_t e = flow_table_guess(l4_table_of(f, l->at.proto), l->hash);
-    const struct l4_flow *flow = l4_flow_at(f, e);
-    if (flow == NULL)
+    l->guess = flow_table_guess(l4_table_of(f, l->at.proto), l->hash);
+    l->n_ended = f->n_ended;
+    l->flow = l4_flow_at(f, l->guess);
+    if (l->flow == NULL)
         return;
-    __builtin_prefetch(&flow->sides[L4_CLIENT], 1);
-    __builtin_prefetch(&flow->sides[L4_SERVER], 1);
+    __builtin_prefetch(&l->flow->sides[L4_CLIENT], 1);
+    __builtin_prefetch(&l->flow->sides[L4_SERVER], 1);
 }
 
 /* A new connection begins between the ends of one that is over. */
@@ -154,9 +158,14 @@ static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_
 /* Third step: it goes on. False: it is of no flow. */
 static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
 {
-    struct flow_table *t = l4_table_of(f, l->at.proto);
-    flow_entry_t e = flow_table_find(t, l->hash, &l->ends);
-    struct l4_flow *flow = l4_flow_at(f, e);
+    flow_entry_t e = l->guess;
+    struct l4_flow *flow = l->flow;
+    bool is_it = flow != NULL && l->n_ended == f->n_ended &&
+                 flow_tuple_eq(&flow->sides[flow_entry_mark(e)].in, &l->ends);
+    if (!is_it) {
+        e = flow_table_find(l4_table_of(f, l->at.proto), l->hash, &l->ends);
+        flow = l4_flow_at(f, e);
+    }
     if (flow == NULL)
         return false;
     enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
@@ -164,7 +173,8 @@ static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
         is_first(flow, side, l4_flags_of(m, &l->at)))
         return false; /* what begins is looked at more closely */
     stat_inc(f->core, STAT_l4_rx_fast);
-    l4_forward(f, flow, side, m, &l->at);
+    if (!l4_fast(f, flow, side, m, &l->at))
+        l4_forward(f, flow, side, m, &l->at);
     return true;
 }
 

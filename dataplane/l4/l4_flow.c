@@ -76,6 +76,7 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
     if (l4_state_of(flow) == L4_OPENING)
         leave_opening(flow);
     tell(flow, why);
+    flow->fwd->n_ended++;
     stat_inc(core, why);
     core->stats->counters[STAT_l4_flows_now]--;
     pool_put(&flow->fwd->flows, flow);

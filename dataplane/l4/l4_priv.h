@@ -139,6 +139,7 @@ struct l4_fwd {
     bool has_carried; /* backends whose packets go on within others */
     bool has_lro;     /* a port puts segments together, which nobody would cut again */
     uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
+    uint32_t n_ended; /* grows with each flow that ends: entries known before may lead nowhere */
     struct pool flows;
     struct flow_table tables[2];    /* of TCP, of UDP: l4_table_of() */
     struct list_node opening;       /* flows that are not open yet, the oldest first */
@@ -310,6 +311,30 @@ void l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_
 
 /* l4_rewrite.c: one hop less in the header that `m` begins with. False: there is none left. */
 bool l4_take_hop(struct rte_mbuf *m, bool is_ip4);
+
+/* Ports and checksum of a TCP or UDP header; not of UDP without a checksum where there has to be
+ * one, nor where it has to be computed (l4_rewrite_upper()). */
+static inline void l4_rewrite_ports(uint8_t *upper, const struct flow_tuple *out, uint16_t delta,
+                                    bool is_udp)
+{
+    be16_t *ports = (void *)upper;
+    be16_t *field = (void *)(upper + (is_udp ? offsetof(struct wire_udp, cksum)
+                                             : offsetof(struct tcp_wire, cksum)));
+    ports[0] = be16(out->local_port);
+    ports[1] = be16(out->remote_port);
+    if (is_udp && field->wire == 0)
+        return;
+    uint32_t sum = (uint32_t)(uint16_t)~field->wire + delta; /* RFC 1624, equation 3 */
+    sum = (sum & 0xffff) + (sum >> 16);
+    field->wire = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+    if (is_udp && field->wire == 0)
+        field->wire = 0xffff; /* 0 would mean that there is none (RFC 768) */
+}
+
+/* l4_fast.c: sends the frame on by the shortcut, if it and its flow are of the usual kind; then it
+ * is gone. False: nothing was done. */
+bool l4_fast(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+             const struct plain *at);
 
 /* l4_send.c: a frame of the plain kind, which came in at that side. Takes ownership. */
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,

@@ -25,14 +25,6 @@ uint16_t l4_cksum_delta(const struct flow_tuple *from, const struct flow_tuple *
     return (uint16_t)cksum_fold((uint64_t)add_ends(to) + (uint16_t)~add_ends(from));
 }
 
-/* The field after the ends have changed. */
-static be16_t update(be16_t field, uint16_t delta)
-{
-    uint32_t sum = (uint32_t)(uint16_t)~field.wire + delta;
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (be16_t){(uint16_t) ~((sum & 0xffff) + (sum >> 16))};
-}
-
 /* The whole checksum, where there was none to update. */
 static void compute(struct rte_mbuf *m, be16_t *field, const struct flow_tuple *out, uint8_t proto)
 {
@@ -47,20 +39,16 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
     const struct flow_tuple *out = &flow->sides[!from].in;
     bool is_udp = l4_proto_of(flow) == IPPROTO_NUM_UDP;
     uint8_t *upper = rte_pktmbuf_mtod(m, uint8_t *);
-    be16_t ports[2] = {be16(out->local_port), be16(out->remote_port)};
-    memcpy(upper, ports, sizeof(ports));
     be16_t *field = (void *)(upper + (is_udp ? offsetof(struct wire_udp, cksum)
                                              : offsetof(struct tcp_wire, cksum)));
     bool has_none = is_udp && field->wire == 0;
     bool is_virtual = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
-    if (has_none && ip_addr_is_v4(&out->remote))
+    l4_rewrite_ports(upper, out, flow->sides[from].cksum_delta, is_udp);
+    if (has_none ? ip_addr_is_v4(&out->remote) : !is_virtual)
         return;
-    if (has_none || is_virtual)
-        compute(m, field, out, l4_proto_of(flow));
-    else
-        *field = update(*field, flow->sides[from].cksum_delta);
+    compute(m, field, out, l4_proto_of(flow));
     if (is_udp && field->wire == 0)
-        field->wire = 0xffff; /* 0 would mean that there is none (RFC 768) */
+        field->wire = 0xffff;
 }
 
 /* What of an IP header goes on. */

@@ -84,6 +84,25 @@ void net_hop_output(struct net *n, const struct net_hop *hop, bool is_ip4, struc
                is_ip4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6, m);
 }
 
+bool net_hop_is_plain(const struct net *n, const struct net_hop *hop, uint16_t version,
+                      uint32_t bytes)
+{
+    const struct net_iface *iface = &n->now->ifaces[hop->interface];
+    return n->hops_version == version && iface->vlan == 0 && bytes <= iface->mtu;
+}
+
+void net_hop_output_frame(struct net *n, const struct net_hop *hop, struct rte_mbuf *m)
+{
+    const struct net_iface *iface = &n->now->ifaces[hop->interface];
+    struct wire_eth *eth = rte_pktmbuf_mtod(m, struct wire_eth *);
+    ASSERT_HOT(hop->interface < n->now->n_ifaces && iface->vlan == 0);
+    stat_inc(n->core, STAT_net_tx_packets);
+    eth->dst = hop->mac;
+    eth->src = iface->mac;
+    m->l2_len = sizeof(*eth);
+    port_tx(n->core, iface->port, m);
+}
+
 void net_forward(struct net *n, const struct ip_addr *dst, struct rte_mbuf *m)
 {
     const struct ip_addr *next_hop;

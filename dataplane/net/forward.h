@@ -48,6 +48,14 @@ uint16_t net_hop_mtu(const struct net *n, uint8_t interface);
 /* Sends `m`, a whole IP packet that is no longer than the MTU, by the hop. Takes ownership. */
 void net_hop_output(struct net *n, const struct net_hop *hop, bool is_ip4, struct rte_mbuf *m);
 
+/* Is it still the way of `version`, without a tag, and takes packets of so many bytes? */
+bool net_hop_is_plain(const struct net *n, const struct net_hop *hop, uint16_t version,
+                      uint32_t bytes);
+
+/* Sends `m`, a whole frame with an ethernet header of the right type and no tag, by a hop of that
+ * kind: only the header's addresses are written. Takes ownership. */
+void net_hop_output_frame(struct net *n, const struct net_hop *hop, struct rte_mbuf *m);
+
 /* The same without a hop: finds the way to `dst`, and waits for the neighbour where it has to. What
  * is too long, or leads nowhere, is dropped and counted. */
 void net_forward(struct net *n, const struct ip_addr *dst, struct rte_mbuf *m);

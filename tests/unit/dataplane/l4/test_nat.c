@@ -170,6 +170,39 @@ TEST(what_has_something_unusual_about_it_passes_too)
     box_down(b);
 }
 
+/* A packet of an open flow, and the same with a bit that the shortcut leaves to the long way, which
+ * clears it. */
+static void check_both_ways(bool is_tcp)
+{
+    struct box *b = box_up(7, one4);
+    struct packet first = is_tcp ? segment(CLIENT4, 4000, VIP4, PORT, 0x02, "")
+                                 : datagram(CLIENT4, 4000, VIP4, PORT, "a");
+    struct packet p = is_tcp ? segment(CLIENT4, 4000, VIP4, PORT, 0x18, "some bytes")
+                             : datagram(CLIENT4, 4000, VIP4, PORT, "some bytes");
+    box_give(b, &first);
+    REQUIRE(b->n_seen == 1);
+    struct packet answer = answer_to(&b->seen[0], 0x12, "");
+    box_give(b, &answer);
+    box_give(b, &p); /* it is open now */
+    box_forget(b);
+    box_give(b, &p);
+    p.bytes[14 + 6] |= 0x80;
+    packet_close(&p);
+    box_give(b, &p);
+    REQUIRE(b->n_seen == 2);
+    CHECK_EQ(b->seen[0].hop_limit, 63);
+    CHECK(b->seen[0].is_cksum_good && b->seen[1].is_cksum_good);
+    CHECK_EQ(b->seen[0].ip_bytes, b->seen[1].ip_bytes);
+    CHECK(memcmp(b->seen[0].frame, b->seen[1].frame, 14 + b->seen[0].ip_bytes) == 0);
+    box_down(b);
+}
+
+TEST(the_shortcut_gives_what_the_long_way_gives)
+{
+    check_both_ways(false);
+    check_both_ways(true);
+}
+
 TEST(every_box_sends_the_same_client_to_the_same_endpoint)
 {
     uint8_t chosen[2][40];
@@ -387,6 +420,7 @@ UNIT_MAIN("l4/nat", T(a_datagram_goes_to_an_endpoint_and_its_answer_comes_back),
           T(a_silent_connection_is_kept_for_two_hours),
           T(whoever_calls_again_between_the_same_ends_gets_a_new_flow),
           T(what_has_something_unusual_about_it_passes_too),
+          T(the_shortcut_gives_what_the_long_way_gives),
           T(every_box_sends_the_same_client_to_the_same_endpoint),
           T(a_flow_stays_with_its_endpoint_when_others_come_and_it_goes),
           T(an_endpoint_that_does_not_answer_a_third_syn_is_left_for_another),
