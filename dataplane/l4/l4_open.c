@@ -215,7 +215,8 @@ static bool gets_cookie(struct l4_fwd *f, const struct l4_call *call, const stru
                                     &limits);
 }
 
-/* Answers in the place of the endpoint. The packets that it takes may be shorter than ours. */
+/* Answers in the place of the endpoint. When the cookie comes back it may be another one, so the
+ * client hears of segments that fit into packets of either family. */
 static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call,
                               const struct upstream_conn_id *to)
 {
@@ -225,8 +226,8 @@ static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call,
         stat_inc(f->core, STAT_l4_drop_no_way);
         return L4_REFUSED;
     }
-    int more = (int)l4_ip_header_bytes(&client->remote) - (int)l4_ip_header_bytes(&to->addr);
-    struct tcp_stand_in as = {.mtu = (uint16_t)(path.mtu + more), .wscale = L4_SPLICE_WSCALE};
+    uint32_t less = sizeof(struct wire_ip6) - l4_ip_header_bytes(&client->remote);
+    struct tcp_stand_in as = {.mtu = (uint16_t)(path.mtu - less), .wscale = L4_SPLICE_WSCALE};
     stat_inc(f->core, STAT_l4_cookies);
     tcp_cookie_answer(f->tcp, call->m, &client->remote, &client->local, &as);
     return L4_ANSWERED;

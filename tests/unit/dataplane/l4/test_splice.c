@@ -136,6 +136,7 @@ static void ask(struct talk *t, const struct tcp_options *o)
     CHECK_EQ(s.flags, SYN | ACK);
     CHECK_EQ(s.ack, ISS + 1);
     CHECK_EQ(s.window, 0);
+    CHECK_EQ(s.o.mss, 1440); /* whatever the endpoint's family is */
     CHECK_EQ(s.o.has_timestamps, o->has_timestamps);
     CHECK_EQ(s.o.has_wscale, o->has_timestamps && o->has_wscale);
     CHECK_EQ(s.o.has_sack_permitted, o->has_timestamps && o->has_sack_permitted);
