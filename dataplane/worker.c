@@ -144,7 +144,8 @@ static void configure_net(struct worker *w, const struct image_view *v)
             (struct net_interface){.port = v->interfaces[i].port,
                                    .vlan = v->interfaces[i].vlan,
                                    .mtu = v->interfaces[i].mtu,
-                                   .virtual_router = (uint8_t)v->interfaces[i].virtual_router};
+                                   .virtual_router = (uint8_t)v->interfaces[i].virtual_router,
+                                   .drained = v->interfaces[i].drained};
     net_configure(w->net, &(struct net_config){
                               .interfaces = interfaces,
                               .n_interfaces = v->n_interfaces,

@@ -301,6 +301,18 @@ uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr,
     return IMAGE_NONE;
 }
 
+bool image_is_drained(const struct image_view *v)
+{
+    for (uint32_t i = 0; i < v->n_interfaces; i++) {
+        const struct ip_addr *drained = &v->interfaces[i].drained;
+        for (uint32_t k = 0; k < v->n_addresses && !ip_addr_is_zero(drained); k++) {
+            if (!v->addresses[k].is_vip && ip_addr_eq(&v->addresses[k].addr, drained))
+                return true;
+        }
+    }
+    return false;
+}
+
 int image_match_order(const struct image_match *a, const struct image_match *b)
 {
     int by_method = (b->method.length != 0) - (a->method.length != 0);

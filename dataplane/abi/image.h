@@ -228,6 +228,9 @@ uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct sl
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port,
                          bool is_udp);
 
+/* Are connections of this box to end, because it is drained? */
+bool image_is_drained(const struct image_view *v);
+
 /* What bytes a string may have; a class of its own for each use. */
 enum image_text_kind {
     IMAGE_TEXT_NAME,        /* printable ASCII and UTF-8 bytes; for logs */

@@ -34,7 +34,9 @@ static bool is_zero_after(const struct ip_addr *a, unsigned prefix_len)
 bool image_is_interface(const struct image_interface *e)
 {
     return e->vlan <= VLAN_MAX && (e->mtu == 0 || e->mtu >= MTU_MIN) &&
-           e->virtual_router <= VIRTUAL_ROUTER_MAX;
+           e->virtual_router <= VIRTUAL_ROUTER_MAX &&
+           (ip_addr_is_zero(&e->drained) ||
+            (ip_addr_is_v4(&e->drained) && is_unicast(&e->drained)));
 }
 
 bool image_is_address(const struct image_address *e)

@@ -224,6 +224,9 @@ struct image_interface {
     uint16_t mtu;            /* 0: the port's; else 576..65535 */
     uint16_t virtual_router; /* 1..255: its master has the interface's VIPs (VRRP); 0: we do */
     struct image_string name;
+    struct ip_addr drained; /* the box on this link whose connections are to end (Drain), IPv4: what
+                               is no connection of ours goes to it; an address of ours: it is us;
+                               zero: none is */
 };
 
 /* As struct net_address, byte for byte. */
@@ -987,7 +990,7 @@ static_assert(offsetof(struct image_header, hash_seed) == 40, "the table above")
 static_assert(offsetof(struct image_header, n_sections) == 48, "the table above");
 static_assert(sizeof(struct image_section) == 16, "the table above says 16");
 static_assert(offsetof(struct image_section, offset) == 8, "the table above");
-static_assert(sizeof(struct image_interface) == 16, "no hidden padding");
+static_assert(sizeof(struct image_interface) == 32, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");

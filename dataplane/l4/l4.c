@@ -91,6 +91,7 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
         f->has_binds |= is_tcp || kind == IMAGE_BIND_UDP;
         f->has_carried = may_carry && is_tcp && l4_bind_is_carried(f, i);
     }
+    l4_handover_set(f);
 }
 
 bool l4_has_flow(void *owner, const struct flow_tuple *ends)
@@ -155,7 +156,7 @@ static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_
     return side == L4_CLIENT && ((is_opening && is_syn) || begins_anew(flow, side, flags));
 }
 
-/* Third step: it goes on. False: it is of no flow. */
+/* Third step: it goes on. False: it is of no flow that we know, and nobody else's. */
 static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
 {
     flow_entry_t e = l->guess;
@@ -167,7 +168,7 @@ static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
         flow = l4_flow_at(f, e);
     }
     if (flow == NULL)
-        return false;
+        return __builtin_expect(f->has_drained, 0) && l4_handover(f, m, &l->at, &l->ends);
     enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
     if (__builtin_expect(l4_state_of(flow) != L4_OPEN || l4_is_spliced(flow), 0) &&
         is_first(flow, side, l4_flags_of(m, &l->at)))
@@ -204,7 +205,7 @@ unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
 {
     unsigned left = 0;
     f->now_ms = (uint32_t)(f->core->now_us / 1000);
-    if (f->flows.used == 0)
+    if (f->flows.used == 0 && !f->has_drained)
         return n;
     for (unsigned done = 0; done < n; done += L4_TOGETHER_MAX) {
         unsigned together = n - done < L4_TOGETHER_MAX ? n - done : L4_TOGETHER_MAX;

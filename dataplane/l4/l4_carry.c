@@ -14,8 +14,6 @@
 #include "l4/l4_priv.h"
 #include "net/udp.h"
 
-#define IPPROTO_NUM_IPIP 4u
-#define IPPROTO_NUM_IP6 41u
 #define GUE_PORT 6080u /* IANA: gue */
 
 /* draft-ietf-intarea-gue, section 3: version 0, no control message, no options. */

@@ -138,6 +138,8 @@ struct l4_fwd {
     bool has_binds;   /* of kind TCP or UDP */
     bool has_carried; /* backends whose packets go on within others */
     bool has_lro;     /* a port puts segments together, which nobody would cut again */
+    bool has_drained; /* another box is drained: `drained` gets what is nobody's here */
+    struct ip_addr drained;
     uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
     uint32_t n_ended; /* grows with each flow that ends: entries known before may lead nowhere */
     struct pool flows;
@@ -304,6 +306,14 @@ uint32_t l4_carry_bytes(const struct l4_flow *flow);
  * with that it is too long for the way, and goes in pieces. Takes ownership. */
 void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
               bool is_too_big);
+
+/* l4_handover.c: whether another box is drained, by the image. */
+void l4_handover_set(struct l4_fwd *f);
+
+/* l4_handover.c: a frame of no flow of ours, with these ends. True: it was taken, for it is to be
+ * the drained box's. */
+bool l4_handover(struct l4_fwd *f, struct rte_mbuf *m, const struct plain *at,
+                 const struct flow_tuple *ends);
 
 /* l4_rewrite.c: puts the client's IP header in front of what had lost it, as it was sent to the VIP
  * but for a hop and its identification. */

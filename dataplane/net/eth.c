@@ -89,12 +89,12 @@ void eth_input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash)
     input(n, m, flow_hash);
     if (n->whole == NULL)
         return;
-    m = n->whole; /* of it, `m` was the last piece */
+    m = n->whole; /* of it, `m` was the last piece, or it was in `m` */
     n->whole = NULL;
     port_rx_respread(n->core, &m);
     if (m != NULL)
         input(n, m, 0);
-    ASSERT_HOT(n->whole == NULL); /* pieces of pieces are refused */
+    ASSERT_HOT(n->whole == NULL); /* neither is in pieces, or has another in it */
 }
 
 void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,

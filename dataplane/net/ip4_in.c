@@ -106,6 +106,10 @@ static void dispatch(struct net *n, const struct net_packet *p, const struct wir
     bool is_whole_packet = (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) == 0;
     if (p->frame.iface->has_tap && is_whole_packet && punt_packet(n, p, ip->proto, m))
         return;
+    if (is_whole_packet && handover_is(n, p, ip->proto)) {
+        handover_input(n, p, ip->proto, m);
+        return;
+    }
     bool is_spoken = ip->proto == IPPROTO_NUM_TCP || ip->proto == IPPROTO_NUM_UDP ||
                      ip->proto == IPPROTO_NUM_ICMP4;
     if (!is_spoken)

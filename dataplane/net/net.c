@@ -83,6 +83,7 @@ static void build_ifaces(struct net *n, struct net_tables *t, const struct net_c
                                           .mac = port->mac,
                                           .has_tap = port->has_tap,
                                           .virtual_router = in->virtual_router,
+                                          .drained = in->drained,
                                           .link_local = link_local_of(&port->mac)};
         t->iface_of[in->port][in->vlan] = (uint8_t)i;
     }

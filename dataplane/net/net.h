@@ -35,6 +35,7 @@ struct net_interface {
     uint16_t vlan;          /* 0: untagged */
     uint16_t mtu;           /* 0: the port's */
     uint8_t virtual_router; /* VRRP: VIPs are ours while we are its master; 0: always */
+    struct ip_addr drained; /* an address of ours: neighbours may hand over segments to it */
 };
 
 /* An address of ours. A VIP has the length of a host (128). */

@@ -40,6 +40,7 @@ struct net_iface {
     bool is_held;              /* it is not to be used (addresses.h) */
     uint8_t virtual_router;    /* 0: none */
     bool has_tap;              /* the kernel's daemons speak on it (punt.h) */
+    struct ip_addr drained;    /* see handover.c; zero: no box is */
 };
 
 /* Everything that a configuration says, so that a new one is built beside the old one. */
@@ -65,7 +66,8 @@ struct net {
     struct neighbour_table neighbours;
     struct path_mtus *path_mtus;
     struct reassembly *reassembly;
-    struct rte_mbuf *whole; /* a frame put together from fragments, until eth_input() takes it */
+    struct rte_mbuf *whole; /* a frame put together from fragments, or that was handed over, until
+                               eth_input() takes it */
     uint64_t confirm_us;    /* when net_confirm() looks again */
     struct bucket echo;
     struct bucket errors; /* ICMP errors that we send; a share's besides */
@@ -121,6 +123,13 @@ void eth_input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash);
 /* eth.c: puts the ethernet header (and the VLAN tag) in front and gives the frame to the port. */
 void eth_output(struct net *n, const struct net_iface *iface, const struct ether_mac *dst,
                 uint16_t type, struct rte_mbuf *m);
+
+/* handover.c: is the packet, of this protocol, one in which a neighbour hands another over? */
+bool handover_is(const struct net *n, const struct net_packet *p, uint8_t proto);
+
+/* handover.c: such a packet; `m` begins with the one that is handed over, which net->whole becomes.
+ * Takes ownership. */
+void handover_input(struct net *n, const struct net_packet *p, uint8_t proto, struct rte_mbuf *m);
 
 /* A multicast or broadcast MAC, or none at all? Nobody can be that. */
 static inline bool ether_mac_is_nobody(const struct ether_mac *mac)

@@ -16,8 +16,10 @@
 #define IPPROTO_NUM_HOP_BY_HOP 0u
 #define IPPROTO_NUM_ICMP4 1u
 #define IPPROTO_NUM_IGMP 2u
+#define IPPROTO_NUM_IPIP 4u /* IPv4 within (RFC 2003) */
 #define IPPROTO_NUM_TCP 6u
 #define IPPROTO_NUM_UDP 17u
+#define IPPROTO_NUM_IP6 41u /* IPv6 within (RFC 2473) */
 #define IPPROTO_NUM_ROUTING 43u
 #define IPPROTO_NUM_FRAGMENT 44u
 #define IPPROTO_NUM_ICMP6 58u

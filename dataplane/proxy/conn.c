@@ -85,7 +85,10 @@ static void on_request(struct http_server *s)
     struct proxy_conn *c = conn_of(s);
     ASSERT(c->exchange == NULL);
     uint32_t requests_max = c->proxy->config.requests_per_conn_max;
-    if (requests_max != 0 && s->requests >= requests_max) {
+    if (c->proxy->is_drained && c->parent == NULL) {
+        stat_inc(c->proxy->core, STAT_proxy_conns_drained);
+        http_server_close(s);
+    } else if (requests_max != 0 && s->requests >= requests_max) {
         stat_inc(c->proxy->core, STAT_proxy_conns_spent);
         http_server_close(s);
     }

@@ -43,7 +43,10 @@ static void on_request(struct h2_session *s, struct stream *stream, struct http_
         return;
     }
     uint32_t requests_max = p->config.requests_per_conn_max;
-    if (requests_max != 0 && ++parent->h2_requests == requests_max) {
+    if (p->is_drained && !h2_session_is_draining(s)) {
+        stat_inc(p->core, STAT_proxy_conns_drained);
+        h2_session_shutdown(s);
+    } else if (requests_max != 0 && ++parent->h2_requests == requests_max) {
         stat_inc(p->core, STAT_proxy_conns_spent);
         h2_session_shutdown(s);
     }

@@ -113,6 +113,7 @@ void proxy_set_image(struct proxy *p, const struct proxy_image *image)
 {
     ASSERT(image->view != NULL && image->pin != NULL && image->unpin != NULL);
     p->image = *image;
+    p->is_drained = image_is_drained(image->view);
     p->walk = 0;
 }
 

@@ -210,6 +210,7 @@ struct proxy {
     struct retry_budget retry_budgets[PROXY_SHARES]; /* by the group's number */
     struct even mirror_shares[PROXY_SHARES];         /* by the mirror's number */
     bool is_shedding;                                /* a head buffer: see proxy_env.c */
+    bool is_drained;                                 /* by the image: connections are to end */
     uint32_t walk; /* connections below this index know the current image */
 };
 

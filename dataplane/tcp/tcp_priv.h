@@ -277,9 +277,6 @@ void tcp_program_waiting(struct tcp_conn *c);
 void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg,
                       const struct tcp_listening *listening, const seq_t *iss_after);
 
-/* Might a cookie of this worker still come back? If not, nobody looks for one. */
-bool tcp_expects_cookies(const struct tcp *t);
-
 /* An acknowledgement of no connection to a port where somebody listens. True: it gives a cookie of
  * ours back; *ret is the connection that this makes, established, and the segment has yet to be
  * handled as its own, or NULL: there was no room for one, which is counted. False: no cookie, or an

@@ -213,6 +213,9 @@ uint32_t image_builder_interface(struct image_builder *b, const char *name, uint
 /* The VIPs of an interface are the master's of this virtual router (VRRP); 0: ours. */
 void image_builder_virtual_router(struct image_builder *b, uint32_t interface, uint8_t id);
 
+/* The box on the interface's link that is drained; zero: none. -EINVAL: not an IPv4 host. */
+int image_builder_drained(struct image_builder *b, uint32_t interface, const struct ip_addr *box);
+
 /* A local address. One that is there already is refused by -EEXIST. */
 int image_builder_address(struct image_builder *b, const struct image_address *address);
 

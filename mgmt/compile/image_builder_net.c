@@ -43,6 +43,18 @@ void image_builder_virtual_router(struct image_builder *b, uint32_t interface, u
     all[interface].virtual_router = id;
 }
 
+int image_builder_drained(struct image_builder *b, uint32_t interface, const struct ip_addr *box)
+{
+    struct image_interface *all = ENTRIES(b, INTERFACES, struct image_interface);
+    ASSERT(interface < SECTION(b, INTERFACES)->count);
+    struct image_interface entry = all[interface];
+    entry.drained = *box;
+    if (!image_is_interface(&entry))
+        return -EINVAL;
+    all[interface] = entry;
+    return 0;
+}
+
 /* ---- addresses ---- */
 
 static bool is_address_equal(const struct image_builder *b, uint32_t index, const void *key)

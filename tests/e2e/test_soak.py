@@ -85,7 +85,7 @@ def require_balance(c):
     ip_packets = c["net_ip4_packets"] + c["net_ip6_packets"]
     below_ip = family(c, "net_drop_rx_eth_", "net_drop_rx_vlan_", "net_drop_rx_arp_", "net_rx_arp", "net_rx_merged")
     for what, begun, ended in (
-            ("frames", c["core_rx_packets"] + c["core_rx_copies"] + c["net_reassembled"]
+            ("frames", c["core_rx_packets"] + c["core_rx_copies"] + c["net_reassembled"] + c["net_rx_handover"]
              - c["core_handoff_drop_rx_full"], below_ip + ip_packets),
             ("IP packets", ip_packets, family(c, "net_rx_", "net_drop_rx_") - below_ip),
             ("ICMP messages", c["net_rx_icmp4"] + c["net_rx_icmp6"],

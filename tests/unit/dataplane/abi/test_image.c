@@ -84,6 +84,29 @@ TEST(a_virtual_router_has_a_number_that_vrrp_knows)
     free(data);
 }
 
+TEST(the_box_that_is_drained_is_an_ipv4_host_and_may_be_this_one)
+{
+    size_t len;
+    uint32_t section;
+    void *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    struct ip_addr *drained = (struct ip_addr *)(uintptr_t)&v.interfaces[1].drained;
+    CHECK(!image_is_drained(&v));
+    CHECK_EQ(fault_with(data, len, &drained->bytes[15], 1, &section), IMAGE_FAULT_VALUE);
+    CHECK_EQ(section, IMAGE_SECTION_INTERFACES);
+    *drained = ip_addr_from_v4("\306\22\0\12");
+    image_seal(data, len);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_OK);
+    CHECK(!image_is_drained(&v));
+    CHECK_EQ(fault_with(data, len, &drained->bytes[12], 224, &section), IMAGE_FAULT_VALUE);
+    for (uint32_t i = 0; i < v.n_addresses; i++) {
+        *drained = v.addresses[i].addr;
+        CHECK_EQ(image_is_drained(&v), v.addresses[i].is_vip == 0);
+    }
+    free(data);
+}
+
 TEST(the_content_checksum_leaves_the_generation_out)
 {
     size_t len;
@@ -1100,6 +1123,7 @@ TEST(congestion_controls_are_found_by_their_names)
 
 UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_virtual_router_has_a_number_that_vrrp_knows),
+          T(the_box_that_is_drained_is_an_ipv4_host_and_may_be_this_one),
           T(the_content_checksum_leaves_the_generation_out), T(every_flipped_byte_is_refused),
           T(an_image_cut_anywhere_is_refused),
           T(every_flipped_byte_with_a_right_checksum_is_refused_or_harmless),

@@ -38,7 +38,7 @@ static void release(void *owner, const void *image, size_t length, void *compani
     free((void *)(uintptr_t)image);
 }
 
-static void add_network(struct image_builder *b)
+static void add_network(struct image_builder *b, const char *drained)
 {
     static const struct {
         const char *addr;
@@ -50,6 +50,10 @@ static void add_network(struct image_builder *b)
         struct image_address a = {addr_of(addresses[i].addr), addresses[i].prefix_len,
                                   addresses[i].is_vip, 0};
         REQUIRE(image_builder_address(b, &a) == 0);
+    }
+    if (drained != NULL) {
+        struct ip_addr addr = addr_of(drained);
+        REQUIRE(image_builder_drained(b, 0, &addr) == 0);
     }
 }
 
@@ -79,7 +83,7 @@ void box_set_route(struct box *b, bool has_route)
     struct image_builder *builder = image_builder_new();
     static const struct image_balance_spec hashed = {.way = IMAGE_BALANCING_MAGLEV,
                                                      .hash_key = IMAGE_HASH_KEY_CLIENT};
-    add_network(builder);
+    add_network(builder, b->drained);
     REQUIRE(image_builder_group_forwarding(builder, GROUP, b->forwarding) == 0);
     REQUIRE(image_builder_group_balancing(builder, GROUP, &hashed) == 0);
     add_route(builder, IMAGE_ROUTE_TCP, IMAGE_PROTOCOL_TCP, "ns/a-tcp", has_route);

@@ -48,6 +48,7 @@ struct box {
     unsigned n_seen;
     struct seen seen[64];
     enum image_forwarding forwarding;
+    const char *drained; /* the box that is; NULL: none */
 };
 
 /* A box with these endpoints in its group (texts, NULL at the end), and a secret of its own. */

@@ -367,10 +367,21 @@ static void use_image(struct world *w, struct image_builder *b)
         w->proxy, &(struct proxy_image){.view = &w->view, .owner = w, .pin = pin, .unpin = unpin});
 }
 
+/* An interface, and that the box is drained on it. */
+static void drain(struct image_builder *b)
+{
+    struct image_address own = {.addr = ip_addr_from_v4(vip), .prefix_len = 120};
+    image_builder_interface(b, "p0", 0, 0, 0);
+    image_builder_address(b, &own);
+    image_builder_drained(b, 0, &own.addr);
+}
+
 void world_publish(struct world *w, uint16_t port)
 {
     struct image_builder *b = image_builder_new();
     struct ip_addr addr = ip_addr_from_v4(vip);
+    if (w->is_drained)
+        drain(b);
     enum image_protocol protocol = w->is_tls ? IMAGE_PROTOCOL_HTTPS : IMAGE_PROTOCOL_HTTP;
     uint32_t listener = image_builder_listener(b, "ns/gw/http", "", protocol, 80);
     if (w->is_tls)

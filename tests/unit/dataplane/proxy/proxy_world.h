@@ -56,6 +56,7 @@ struct world {
     struct verify_lane *lane;
     const char *ada;       /* her hash in the next image; NULL: one */
     uint64_t token_id;     /* of /token's policy in the next image */
+    bool is_drained;       /* the box is, by what world_publish() publishes */
     uint32_t token_from_s; /* what world_verdict() tells of times */
     uint32_t token_to_s;
     void *image;

@@ -189,6 +189,24 @@ TEST(a_connection_has_no_more_requests_than_it_may)
     check_end(c, STAT_proxy_conn_end_client);
 }
 
+TEST(clients_of_a_box_that_is_drained_are_told_to_come_again)
+{
+    begin(8);
+    struct fake_stream *c = world_connect(&w);
+    world_say(&w, c, REQ("/"));
+    CHECK(!c->is_shutdown && strstr(world_got(&w, c), "Connection: close") == NULL);
+    w.is_drained = true;
+    world_publish(&w, 80);
+    world_run(&w);
+    CHECK(!c->is_shutdown); /* what it says next may be on its way already */
+    world_say(&w, c, REQ("/"));
+    CHECK(c->is_shutdown && strstr(world_got(&w, c), "Connection: close\r\n") != NULL);
+    CHECK_EQ(world_stat(&w, STAT_proxy_conns_drained), 1);
+    fake_stream_push_eof(c);
+    world_run(&w);
+    check_end(c, STAT_proxy_conn_end_client);
+}
+
 TEST(informational_answers_that_do_not_go_on_are_counted)
 {
     begin(8);
@@ -214,4 +232,5 @@ UNIT_MAIN("proxy/conn_ends", T(a_client_that_ends_between_requests_is_no_acciden
           T(an_answer_that_cannot_go_on_cuts_the_connection),
           T(the_rest_of_an_answer_that_nobody_takes_ends_the_connection),
           T(a_connection_has_no_more_requests_than_it_may),
+          T(clients_of_a_box_that_is_drained_are_told_to_come_again),
           T(informational_answers_that_do_not_go_on_are_counted))
