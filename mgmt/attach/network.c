@@ -75,6 +75,42 @@ static void read_virtual_routers(struct attach *a, struct plan_interface *list)
     }
 }
 
+/* We are drained: on each link by the address that is named, or else the first one. */
+static void drain_us(struct attach *a, struct plan_interface *list, const struct ip_addr *named)
+{
+    for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
+        list[i].drained = (struct ip_addr){0};
+        for (uint32_t j = 0; j < list[i].n_addresses; j++) {
+            const struct ip_addr *addr = &list[i].addresses[j].addr;
+            bool is_first = ip_addr_is_v4(addr) && ip_addr_is_zero(&list[i].drained);
+            if (is_first || ip_addr_eq(addr, named)) {
+                list[i].drained = *addr;
+            }
+        }
+    }
+}
+
+/* Whose connections are to end. Drains of us count on all links, of others the first by name on
+ * each; mgmt/routing/routing_view.c has the same rule of which are ours. */
+static void read_drains(struct attach *a, struct plan_interface *list)
+{
+    uint32_t n;
+    const json_t **objects = collect_by_name(a, MODEL_DRAIN, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ip_addr box = {0};
+        bool is_named =
+            ip_addr_parse(text_at(json_object_get(objects[i], "spec"), "appliance"), &box);
+        uint32_t at = is_named ? network_interface_of(a, &box) : PLAN_NONE;
+        if (!is_named || network_is_own(a, &box)) {
+            drain_us(a, list, &box);
+            return;
+        }
+        if (at != PLAN_NONE && ip_addr_is_zero(&list[at].drained)) {
+            list[at].drained = box;
+        }
+    }
+}
+
 static void read_interfaces(struct attach *a)
 {
     uint32_t n;
@@ -86,6 +122,7 @@ static void read_interfaces(struct attach *a)
     a->plan.interfaces = list;
     a->plan.n_interfaces = n;
     read_virtual_routers(a, list);
+    read_drains(a, list);
 }
 
 static void read_static_routes(struct attach *a)

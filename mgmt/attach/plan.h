@@ -48,6 +48,7 @@ struct plan_interface {
     uint32_t n_addresses;
     const struct plan_prefix *addresses; /* the appliance's own, with their on-link prefixes */
     uint8_t virtual_router;              /* VRRP: whose master has the VIPs on it; 0: none */
+    struct ip_addr drained; /* the box on its link that a Drain is of, maybe ours; zero: none */
 };
 
 /* A StaticRoute object. */

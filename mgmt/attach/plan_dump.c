@@ -27,6 +27,9 @@ static void dump_network(const struct plan *plan, FILE *out)
         if (f->virtual_router != 0) {
             fprintf(out, " virtual router %u", (unsigned)f->virtual_router);
         }
+        if (!ip_addr_is_zero(&f->drained)) {
+            fprintf(out, " drained %s", format(&f->drained, text));
+        }
         for (uint32_t j = 0; j < f->n_addresses; j++) {
             fprintf(out, " %s/%u", format(&f->addresses[j].addr, text),
                     (unsigned)f->addresses[j].length);

@@ -60,10 +60,12 @@ static void add_interface(struct compile *c, uint32_t i)
     else if (c->interfaces[i] == IMAGE_NONE)
         compile_note(c, "Interface %s: another one has port %s with VLAN %u", interface->name,
                      interface->port, interface->vlan);
-    else
-        image_builder_virtual_router(c->b, c->interfaces[i], interface->virtual_router);
-    if (c->interfaces[i] != IMAGE_NONE)
-        add_own_addresses(c, interface, c->interfaces[i]);
+    if (c->interfaces[i] == IMAGE_NONE)
+        return;
+    image_builder_virtual_router(c->b, c->interfaces[i], interface->virtual_router);
+    if (image_builder_drained(c->b, c->interfaces[i], &interface->drained) != 0)
+        compile_note(c, "Interface %s: a Drain's appliance is not usable", interface->name);
+    add_own_addresses(c, interface, c->interfaces[i]);
 }
 
 /* The interface whose longest prefix holds `addr`, in the image; IMAGE_NONE: none. */

@@ -150,6 +150,9 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct routing *r = container_of(timer, struct routing, timer);
     loop_timer_arm(r->loop, &r->timer, ROUTING_ASK_US);
+    if (r->view.has_young_drain) {
+        loop_task_program(r->loop, &r->task);
+    }
     ask(r);
 }
 

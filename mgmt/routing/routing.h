@@ -10,7 +10,7 @@
  * A VIP is announced from the moment on that its Gateway is Programmed. It stays announced while a
  * change is on its way to the workers (Programmed is Unknown then), also over a restart of mgmtd,
  * for the file says what was; it is withdrawn when the Gateway, the address, or Programmed goes.
- * While a Drain is there, nothing is announced, or as the last choice.
+ * While a Drain of this box is there, nothing is announced, or as the last choice.
  *
  * mgmtd may end: BIRD keeps what it has. The dataplane may end: its TAPs go, and BIRD's sessions
  * with them. Neither is this module's to see to.
@@ -21,6 +21,10 @@
 
 /* How often BIRD is asked, and a file that it did not take yet is offered again. */
 #define ROUTING_ASK_US 1000000u
+
+/* So long a Drain that names this box waits before it is in effect: all boxes are given it, and
+ * flows that come to others are handed over only by those that have it. */
+#define ROUTING_DRAIN_WAIT_S 3
 
 /* Sessions: a box has two or four routers; its BIRD would take more. */
 #define ROUTING_PEERS_MAX 64u

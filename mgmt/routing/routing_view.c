@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 uint32_t view_number(const json_t *object, const char *key)
 {
@@ -188,10 +189,62 @@ static void sort_vips(struct routing_view *v)
 
 /* ---- drains ---- */
 
-/* Of several Drains the strictest holds. */
+struct own_address {
+    struct ip_addr addr;
+    bool is_own; /* an Interface has it */
+};
+
+static bool on_address(void *arg, json_t *object)
+{
+    struct own_address *search = arg;
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(json_object_get(object, "spec"), "addresses"), i, item)
+    {
+        struct ip_addr addr;
+        unsigned length;
+        search->is_own |= text_parse_cidr(json_string_value(item), &addr, &length) &&
+                          ip_addr_eq(&addr, &search->addr);
+    }
+    return true;
+}
+
+/* Was it made within the last ROUTING_DRAIN_WAIT_S? Times are text that sorts as they do. */
+static bool is_young(const json_t *drain)
+{
+    const char *created = text_at(json_object_get(drain, "metadata"), "creationTimestamp");
+    time_t now = time(NULL);
+    char then_text[TEXT_TIME_BYTES], now_text[TEXT_TIME_BYTES];
+    text_of_time(now - ROUTING_DRAIN_WAIT_S, then_text);
+    text_of_time(now, now_text);
+    return strcmp(created, then_text) > 0 && strcmp(created, now_text) <= 0;
+}
+
+/* Is it of this box: does it name none, or an address of an Interface? One that names it is for
+ * others to know, too. */
+static bool is_ours(struct routing_view *v, const struct store *store, const json_t *drain)
+{
+    struct own_address search = {0};
+    const char *box = text_at(json_object_get(drain, "spec"), "appliance");
+    if (!ip_addr_parse(box, &search.addr)) {
+        return true;
+    }
+    view_foreach(store, MODEL_INTERFACE, on_address, &search);
+    if (search.is_own && is_young(drain)) {
+        v->has_young_drain = true;
+        return false;
+    }
+    return search.is_own;
+}
+
+/* Of several Drains of this box the strictest holds. */
 static bool on_drain(void *arg, json_t *object)
 {
-    struct routing_view *v = arg;
+    const struct walk *w = arg;
+    struct routing_view *v = w->v;
+    if (!is_ours(v, w->store, object)) {
+        return true;
+    }
     bool is_soft = strcmp(text_at(json_object_get(object, "spec"), "method"), "Deprioritize") == 0;
     enum bird_drain wanted = is_soft ? BIRD_DRAIN_DEPRIORITIZE : BIRD_DRAIN_WITHDRAW;
     if (wanted > v->bird.drain) {
@@ -208,11 +261,12 @@ void routing_view_read(struct routing_view *v, const struct store *store, const 
     v->n_routers = 0;
     v->has_read_file = false;
     v->n_in_file = 0;
+    v->has_young_drain = false;
     v->bird = (struct bird_view){.vips = v->vips, .peers = v->peers};
     v->bird.router_id = router_id_of(store, file);
     view_foreach(store, MODEL_BGP_PEER, view_add_peer, &w);
     view_foreach(store, MODEL_VIRTUAL_ROUTER, view_add_router, &w);
     view_foreach(store, MODEL_GATEWAY, on_gateway, &w);
-    view_foreach(store, MODEL_DRAIN, on_drain, v);
+    view_foreach(store, MODEL_DRAIN, on_drain, &w);
     sort_vips(v);
 }

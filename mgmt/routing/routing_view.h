@@ -37,6 +37,7 @@ struct routing_router {
 
 struct routing_view {
     struct bird_view bird; /* of the arrays below */
+    bool has_young_drain;  /* one of this box that is not in effect yet */
     uint32_t n_all;        /* BgpPeers */
     struct routing_peer all[ROUTING_PEERS_MAX];
     struct bird_peer peers[ROUTING_PEERS_MAX];

@@ -24,6 +24,12 @@ TEST(parent_references_select_listeners_by_name_and_port)
     scenario_check("parents.yaml");
 }
 
+TEST(a_drain_is_of_this_box_or_of_a_neighbour)
+{
+    scenario_check("drains.yaml");
+    scenario_check("drained.yaml");
+}
+
 TEST(hostnames_of_listener_and_route_intersect)
 {
     scenario_check("hostnames.yaml");
@@ -145,6 +151,7 @@ int main(int argc, char **argv)
         T(second_example_of_the_overview_takes_in_labelled_namespaces),
         T(teams_share_a_gateway_and_one_has_its_own),
         T(parent_references_select_listeners_by_name_and_port),
+        T(a_drain_is_of_this_box_or_of_a_neighbour),
         T(hostnames_of_listener_and_route_intersect),
         T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
         T(a_gateway_asks_clients_for_certificates_by_port),

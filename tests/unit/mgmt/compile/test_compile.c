@@ -19,8 +19,8 @@
 
 static const struct plan_prefix front_prefix = {V4(2), 24};
 static const struct plan_interface interfaces[] = {
-    {"front", "port0", 0, 1500, 1, &front_prefix, 51},
-    {"lost", "port9", 0, 0, 0, NULL, 0},
+    {"front", "port0", 0, 1500, 1, &front_prefix, 51, V4(3)},
+    {"lost", "port9", 0, 0, 0, NULL, 0, {{0}}},
 };
 static const struct plan_static_route static_routes[] = {
     {"default", {{.bytes = {[10] = 0xff, [11] = 0xff}}, 0}, V4(1), PLAN_NONE},
@@ -179,6 +179,8 @@ TEST(the_network_is_carried_over)
     CHECK_EQ(c.v.interfaces[0].port, 1); /* port0 is the dataplane's second */
     CHECK_EQ(c.v.interfaces[0].mtu, 1500);
     CHECK_EQ(c.v.interfaces[0].virtual_router, 51);
+    CHECK_EQ(c.v.interfaces[0].drained.bytes[15], 3);
+    CHECK(!image_is_drained(&c.v)); /* it is a neighbour */
     REQUIRE(c.v.n_addresses == 2);
     CHECK_EQ(c.v.addresses[0].prefix_len, 120);
     CHECK(!c.v.addresses[0].is_vip); /* a Gateway on an own address makes no VIP of it */
