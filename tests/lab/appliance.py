@@ -16,17 +16,22 @@ PORTS = ("p0", "p1")
 
 
 class Appliance:
-    """sluice-dataplane and sluice-mgmtd with directories of their own under the lab's."""
+    """sluice-dataplane and sluice-mgmtd with directories of their own under the lab's. Of several each has a
+    namespace and an address of its own."""
 
-    def __init__(self, lab, workers):
+    def __init__(self, lab, workers, where=None, api_address=API_ADDRESS):
         self.lab = lab
         self.workers = workers
+        self.where = where or "appliance"
+        self.suffix = f"-{where}" if where else ""  # of its programs' names
+        self.dir = os.path.join(lab.dir, where) if where else lab.dir
+        self.api_address = api_address
         self.port_kinds = {}  # by port: "driver=KIND,..."; else AF_XDP on the interface of its name
         self.port_options = {}  # by port: ",key=value" besides those that it always has
         self.options = []  # of the dataplane, besides those that it always has
-        self.run_dir = os.path.join(lab.dir, "run")
-        self.state_dir = os.path.join(lab.dir, "state")
-        self.token_file = os.path.join(lab.dir, "token")
+        self.run_dir = os.path.join(self.dir, "run")
+        self.state_dir = os.path.join(self.dir, "state")
+        self.token_file = os.path.join(self.dir, "token")
         self.ca_file = os.path.join(self.state_dir, "tls", "server.crt")
         for d in (self.run_dir, self.state_dir):
             os.makedirs(d, mode=0o700)
@@ -51,14 +56,14 @@ class Appliance:
             kind = self.port_kinds.get(port, f"driver=af_xdp,iface={port}")
             argv += ["--port", f"name={port},{kind}{self.port_options.get(port, '')}"]
         argv += self.options
-        self.dataplane = self.lab.start("dataplane", "appliance", *argv, environment=SANITIZERS)
+        self.dataplane = self.lab.start(f"dataplane{self.suffix}", self.where, *argv, environment=SANITIZERS)
         if wait:
             self.dataplane.wait_ready(lambda: control.hello(self.run_dir), "WELCOME", READY_LIMIT_S)
 
     def start_mgmtd(self, wait=True):
         self.mgmtd = self.lab.start(
-            "mgmtd", "appliance", self.program("mgmt", "daemon", "sluice-mgmtd"), "--run-dir", self.run_dir,
-            "--state-dir", self.state_dir, "--listen", f"{API_ADDRESS}:{API_PORT}",
+            f"mgmtd{self.suffix}", self.where, self.program("mgmt", "daemon", "sluice-mgmtd"), "--run-dir",
+            self.run_dir, "--state-dir", self.state_dir, "--listen", f"{self.api_address}:{API_PORT}",
             "--bootstrap-token-file", self.token_file, *self.mgmtd_options, environment=SANITIZERS)
         if wait:
             self.mgmtd.wait_ready(self.is_api_ready, "/readyz", READY_LIMIT_S)
@@ -91,13 +96,14 @@ class Appliance:
 
     def new_api(self):
         """A client with a connection of its own. FileNotFoundError (an OSError) before the first boot's certificate."""
-        return api.Api(self.lab["admin"], API_ADDRESS, API_PORT, self.token, self.ca_file)
+        return api.Api(self.lab["admin"], self.api_address, API_PORT, self.token, self.ca_file)
 
     def ctl(self, *args, check=True, input=None, timeout=60):
         """sluicectl, as an operator calls it from the management network."""
         done = self.lab["admin"].run(
-            self.program("mgmt", "ctl", "sluicectl"), "--server", f"https://{API_ADDRESS}:{API_PORT}", "--token-file",
-            self.token_file, "--ca-file", self.ca_file, "--run-dir", self.run_dir, *args, input=input, timeout=timeout)
+            self.program("mgmt", "ctl", "sluicectl"), "--server", f"https://{self.api_address}:{API_PORT}",
+            "--token-file", self.token_file, "--ca-file", self.ca_file, "--run-dir", self.run_dir, *args, input=input,
+            timeout=timeout)
         if check and done.returncode != 0:
             raise process.Failed(f"sluicectl {' '.join(args)}: {done.stderr.strip() or done.stdout.strip()}")
         return done

@@ -82,6 +82,9 @@ class Lab:
             self.namespaces[name] = namespace.Namespace(self.prefix, name)
             self.undo.add(name, self.namespaces[name].remove)
         self.wire()
+        self.add_appliances()
+
+    def add_appliances(self):
         self.appliance = appliance.Appliance(self, self.workers)
 
     def namespace_names(self):
