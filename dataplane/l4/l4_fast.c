@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The shortcut that nearly every packet takes: IPv4 at both sides, NAT, an open flow whose way is
- * known and whose numbers stay, and nothing unusual about the frame. Its headers are changed where they lie. Whatever is
- * not so goes the long way (l4_send.c), which gives the same bytes. Owner: struct l4_fwd. Thread:
- * the worker.
+ * known and whose numbers stay, and nothing unusual about the frame. Its headers are changed where
+ * they lie. Whatever is not so goes the long way (l4_send.c), which gives the same bytes. Owner:
+ * struct l4_fwd. Thread: the worker.
  */
 #include "l4/l4_priv.h"
 
@@ -23,8 +23,7 @@ static bool is_usual(struct l4_fwd *f, const struct l4_flow *flow, const struct 
     bool is_frame = at->is_ip4 && at->l3_at == sizeof(struct wire_eth) && m->nb_segs == 1 &&
                     ip->ttl > 1 && (be16_host(ip->fragment) & ~IP4_DONT_FRAGMENT) == 0 &&
                     (l4_flags_of(m, at) & TCP_FLAGS_OF_NOTE) == 0;
-    bool is_flow = l4_state_of(flow) == L4_OPEN && !l4_is_carried(flow) &&
-                   !l4_is_spliced(flow) &&
+    bool is_flow = l4_state_of(flow) == L4_OPEN && !l4_is_carried(flow) && !l4_is_spliced(flow) &&
                    (to->flags & L4_F_HAS_HOP) != 0 && (int32_t)(to->hop_until_ms - f->now_ms) > 0 &&
                    ip_addr_is_v4(&to->in.remote);
     uint64_t cksum = m->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_VLAN_STRIPPED);
@@ -33,8 +32,8 @@ static bool is_usual(struct l4_fwd *f, const struct l4_flow *flow, const struct 
            net_hop_is_plain(f->net, &to->hop, to->hop_version, at->packet_bytes);
 }
 
-/* Other addresses and one hop less; the checksum is updated (RFC 1624, equation 3) from what is read
- * before anything is written: a load behind stores of another width would wait for them. */
+/* Other addresses and one hop less; the checksum is updated (RFC 1624, equation 3) from what is
+ * read before anything is written: a load behind stores of another width would wait for them. */
 static void rewrite_ip(struct wire_ip4 *ip, const struct flow_tuple *out)
 {
     uint64_t old;
