@@ -126,7 +126,8 @@ static bool is_as_it_was(struct net *n, const struct net_config *config)
     for (uint32_t i = 0; i < now->n_ifaces; i++) {
         const struct net_iface *a = &now->ifaces[i], *b = &built->ifaces[i];
         if (a->port != b->port || a->vlan != b->vlan || a->mtu != b->mtu ||
-            a->virtual_router != b->virtual_router || !ip_addr_eq(&a->link_local, &b->link_local))
+            a->virtual_router != b->virtual_router || !ip_addr_eq(&a->drained, &b->drained) ||
+            !ip_addr_eq(&a->link_local, &b->link_local))
             return false;
     }
     for (uint32_t i = 0; i < now->n_routes; i++) {

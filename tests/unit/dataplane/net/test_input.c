@@ -439,6 +439,26 @@ TEST(packets_for_the_kernel_over_their_rate_are_dropped)
     net_down(f);
 }
 
+TEST(what_another_box_hands_over_and_is_no_segment_is_dropped)
+{
+    struct net_fixture *f = net_up(0);
+    struct net_config config = *net_fixture_config();
+    struct net_interface drained = config.interfaces[0];
+    drained.drained = addr_of(US4);
+    config.interfaces = &drained;
+    config.n_interfaces = 1;
+    config.n_addresses = 1;
+    config.n_routes = 0;
+    net_configure(f->net, &config);
+    struct packet p = packet_eth(MAC_US, MAC_PEER);
+    packet_ip4(&p, PEER4, US4, 4);
+    packet_bytes(&p, "no packet", 9);
+    packet_close(&p);
+    net_receive(f, &p, 0);
+    CHECK_EQ(net_stat(f, STAT_net_drop_rx_handover), 1);
+    net_down(f);
+}
+
 TEST(every_reason_for_a_drop_was_reached)
 {
     for (unsigned i = 0; i < STAT_COUNT; i++) {
@@ -462,4 +482,5 @@ UNIT_MAIN("net/input", T(a_segment_reaches_tcp_without_headers_and_padding),
           T(options_that_are_refused_are_dropped), T(a_tag_inside_a_tag_is_dropped),
           T(packets_for_neighbours_that_do_not_answer_are_dropped),
           T(packets_for_the_kernel_over_their_rate_are_dropped),
+          T(what_another_box_hands_over_and_is_no_segment_is_dropped),
           T(every_reason_for_a_drop_was_reached))
