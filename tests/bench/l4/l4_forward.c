@@ -180,6 +180,8 @@ static void start(void)
     worker_config_default(&config, 64, 8191, 1);
     config.probe = NET_PROBE_NONE;
     config.l4 = (struct l4_config){.flows_max = n_flows + n_flows / 2 + 1024,
+                                   .half_open_max = n_flows,
+                                   .half_open_listener_max = n_flows,
                                    .opens_per_s = 1000000,
                                    .opens_per_src_s = 1000000,
                                    .tcp_open_ms = IDLE_MS,
