@@ -26,16 +26,16 @@
 /* Answers by the first digit of their status; 0: the client got none. */
 #define STATS_ROUTE_CLASSES 6u
 
-/* How connections end that a TCPRoute or TLSRoute takes: X(name, help). */
+/* How what a TCPRoute, UDPRoute or TLSRoute takes ends: X(name, help). */
 #define STATS_ROUTE_END_LIST(X)                                                                    \
     X(complete, "both sides had ended")                                                            \
     X(client, "the client broke it")                                                               \
     X(backend, "the backend broke it")                                                             \
     X(idle, "nothing moved for too long")                                                          \
     X(handshake, "its TLS handshake with the client failed")                                       \
-    X(unreached, "no endpoint is ready, or could be connected to")                                 \
+    X(unreached, "no endpoint is ready, or could be reached")                                      \
     X(refused, "the route or its backend is invalid, or there are too many")                       \
-    X(cut, "it ended with the worker")
+    X(cut, "it ended with the worker, or with an address of it")
 
 enum stats_route_end {
 #define X(name, help) STATS_ROUTE_END_##name,
@@ -44,12 +44,15 @@ enum stats_route_end {
         STATS_ROUTE_ENDS
 };
 
-/* Connections that are passed on. Those that are open: begun, and in none of `ended`. */
+/* Connections that are passed on, and flows whose packets are forwarded. Those that are open:
+ * begun, and in none of `ended`. */
 struct stats_connections {
     uint64_t begun;
     uint64_t ended[STATS_ROUTE_ENDS];
-    uint64_t up_bytes; /* from clients to backends, as they move */
-    uint64_t down_bytes;
+    uint64_t up_bytes;   /* from clients to backends, as they move; of packets with IP headers, */
+    uint64_t down_bytes; /* within seconds */
+    uint64_t up_packets; /* of flows */
+    uint64_t down_packets;
 };
 
 struct stats_times {
@@ -68,7 +71,7 @@ struct stats_route {
     struct stats_times head;  /* to the head of the backend's answer, of those that had one */
     struct stats_connections connections;
     char name[STATS_ROUTE_NAME_BYTES];
-    uint64_t reserved[6]; /* 0 */
+    uint64_t reserved[4]; /* 0 */
 };
 
 _Static_assert(sizeof(struct stats_route) == 1408, "11 MiB a worker, and whole cache lines");

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "core/pages.h"
+#include "core/route_stats.h"
 #include "obs/hub.h"
 
 #include <rte_eal.h>
@@ -51,6 +52,7 @@ void core_init(struct core *c, const struct core_config *config)
         obs_join(config->obs, config->worker, &c->obs);
     list_init(&c->memory);
     wheel_init(&c->wheel, config->now_us);
+    route_stats_init(c);
 }
 
 /* With the address sanitizer all come from the C library, so that it sees where each ends. */

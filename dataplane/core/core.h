@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/siphash.h"
 #include "base/wheel.h"
+#include "core/route_table.h"
 #include "obs/obs.h"
 
 #include <stdint.h>
@@ -39,9 +40,10 @@ struct core {
     struct stats_worker *stats; /* this worker's counters in the telemetry segment; single writer */
     struct stats_route *routes; /* places for what routes had, likewise; NULL: not counted */
     uint32_t n_routes;          /* of them, with the first, for what finds none */
-    struct obs obs;             /* who looks at this worker's flows and frames, if anybody */
-    struct wheel wheel;         /* all timers of this worker */
-    struct rng rng;             /* choices; seeded from outside */
+    struct route_table route_table; /* which of them is whose; core/route_stats.h */
+    struct obs obs;                 /* who looks at this worker's flows and frames, if anybody */
+    struct wheel wheel;             /* all timers of this worker */
+    struct rng rng;                 /* choices; seeded from outside */
     struct siphash_key
         hash_key; /* tables keyed by strangers; seeded from outside, same on all workers */
     struct list_node memory;       /* what core_memory() gave, for core_done() */

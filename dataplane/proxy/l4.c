@@ -13,6 +13,7 @@
 #include "proxy/l4.h"
 
 #include "base/assert.h"
+#include "core/route_stats.h"
 #include "route/filter.h"
 
 #include <stdio.h>
@@ -74,7 +75,7 @@ static void end(struct l4 *l, enum stat_id why, bool is_orderly)
         access_tell_l4(l, why);
     c->l4 = NULL;
     stat_inc(p->core, why);
-    route_stats_end(p, l->route, why);
+    route_stats_end(p->core, l->route, route_stats_end_of(why));
     p->core->stats->counters[STAT_proxy_l4_now]--;
     pool_put(&p->l4s, l);
     stat_inc(p->core, STAT_proxy_conn_end_l4);
@@ -111,7 +112,8 @@ static bool pump(struct l4 *l)
     l->up_bytes += up;
     l->down_bytes += down;
     if (up + down > 0) {
-        route_stats_moved(l->proxy, l->route, up, down);
+        route_stats_moved(l->proxy->core, l->route,
+                          &(struct route_moved){.up_bytes = up, .down_bytes = down});
         note_progress(l);
     }
     if (l->is_up_ended && l->is_down_ended) {
@@ -316,9 +318,9 @@ static struct l4 *get(struct proxy_conn *c, const struct route_result *to, const
     ASSERT(c->l4 == NULL && c->exchange == NULL && p->image.view != NULL);
     stat_inc(p->core, STAT_proxy_l4_begun);
     bool has_rule = to->outcome == ROUTE_OUTCOME_RULE;
-    uint64_t route = has_rule ? route_stats_begin(p, p->image.view, to->rule) : 0;
+    uint64_t route = has_rule ? route_stats_begin(p->core, p->image.view, to->rule) : 0;
     if (l == NULL) {
-        route_stats_end(p, route, STAT_proxy_l4_end_full);
+        route_stats_end(p->core, route, STATS_ROUTE_END_refused);
         return NULL;
     }
     *l = (struct l4){.proxy = p,

@@ -60,7 +60,6 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     limits_init(p, config->limit_buckets);
     verifications_init(p);
     access_init(p, config->exchanges_max);
-    route_stats_init(p);
     proxy_env_init(p);
     core_pool(core, &p->l4s, sizeof(struct l4), config->l4_max, "connections passed on");
     p->front = secure_front_new("h2,http/1.1", config->tickets);

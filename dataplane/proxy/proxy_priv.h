@@ -12,7 +12,6 @@
 #include "http2/h2.h"
 #include "proxy/limit_table.h"
 #include "proxy/proxy.h"
-#include "proxy/route_table.h"
 #include "proxy/verdict_table.h"
 #include "proxy_protocol/proxy_protocol.h"
 #include "route/route.h"
@@ -201,7 +200,6 @@ struct proxy {
     struct list_node
         heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
-    struct route_table routes; /* places of core->routes */
     struct verdict_table verdicts;
     struct verification verifications[VERIFY_JOBS_MAX]; /* by the job's number */
     struct access_note *notes;        /* one for each of the exchanges, by the pool's index */
@@ -431,16 +429,11 @@ void health_note_status(struct exchange *e, uint16_t status);
 /* The backend took too long. */
 void health_note_timeout(struct exchange *e);
 /* route_stats.c */
-void route_stats_init(struct proxy *p);
 /* The exchange has ended, or has become a tunnel: counts it with its route, if it had one. Before
  * the image is let go. */
 void route_stats_count(struct exchange *e);
-/* A connection begins that the rule passes on. Its route, for what follows; 0: none counts it. */
-uint64_t route_stats_begin(struct proxy *p, const struct image_view *v, uint32_t rule);
-/* So much of it was passed on. */
-void route_stats_moved(struct proxy *p, uint64_t route, size_t up_bytes, size_t down_bytes);
-/* It has ended so: one of proxy_l4_end_*. */
-void route_stats_end(struct proxy *p, uint64_t route, enum stat_id why);
+/* How a connection ended that is passed on, by proxy_l4_end_*. */
+enum stats_route_end route_stats_end_of(enum stat_id why);
 
 /* kept_body.c: a body that may have to be sent once more. */
 /* The exchange's rule is known: will its body be kept? */

@@ -55,7 +55,8 @@ static void print_connections_row(const struct stats_route *r, unsigned seconds)
         printf(" %9.1f", (double)c->begun / seconds);
     else
         printf(" %9" PRIu64, route_totals_open(r));
-    printf(" %14" PRIu64 " %14" PRIu64, c->up_bytes, c->down_bytes);
+    printf(" %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %12" PRIu64, c->up_bytes, c->down_bytes,
+           c->up_packets, c->down_packets);
     for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
         printf(" %9" PRIu64, c->ended[i]);
     putchar('\n');
@@ -70,8 +71,9 @@ static void print_connections(const struct route_totals *t, unsigned seconds)
         if (c->begun == 0 && c->up_bytes == 0 && c->down_bytes == 0)
             continue;
         if (!has_head) {
-            printf("%-40s %11s %9s %14s %14s", "ROUTE", "CONNECTIONS",
-                   seconds > 0 ? "PER-S" : "OPEN", "BYTES-UP", "BYTES-DOWN");
+            printf("%-40s %11s %9s %14s %14s %12s %12s", "ROUTE", "CONNECTIONS",
+                   seconds > 0 ? "PER-S" : "OPEN", "BYTES-UP", "BYTES-DOWN", "PACKETS-UP",
+                   "PACKETS-DOWN");
             for (unsigned e = 0; e < STATS_ROUTE_ENDS; e++)
                 printf(" %9s", stats_route_end_name((enum stats_route_end)e));
             putchar('\n');
@@ -111,8 +113,10 @@ static json_t *connections_json(const struct stats_connections *c)
     for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
         json_object_set_new(ended, stats_route_end_name((enum stats_route_end)i),
                             json_integer((json_int_t)c->ended[i]));
-    return json_pack("{s:I,s:o,s:I,s:I}", "begun", (json_int_t)c->begun, "ended", ended, "upBytes",
-                     (json_int_t)c->up_bytes, "downBytes", (json_int_t)c->down_bytes);
+    return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I}", "begun", (json_int_t)c->begun, "ended", ended,
+                     "upBytes", (json_int_t)c->up_bytes, "downBytes", (json_int_t)c->down_bytes,
+                     "upPackets", (json_int_t)c->up_packets, "downPackets",
+                     (json_int_t)c->down_packets);
 }
 
 /* A line a route. */

@@ -72,7 +72,17 @@ static void put_connections(FILE *to, const struct route_totals *t)
     }
 }
 
-static void put_bytes(FILE *to, const struct route_totals *t)
+/* What went by, both ways. */
+static void put_direction(FILE *to, const char *metric, const char *route, uint64_t up,
+                          uint64_t down)
+{
+    fprintf(to,
+            "%s_total{route=\"%s\",direction=\"up\"} %" PRIu64
+            "\n%s_total{route=\"%s\",direction=\"down\"} %" PRIu64 "\n",
+            metric, route, up, metric, route, down);
+}
+
+static void put_moved(FILE *to, const struct route_totals *t)
 {
     fputs("# TYPE sluice_route_connection_bytes counter\n"
           "# UNIT sluice_route_connection_bytes bytes\n"
@@ -82,12 +92,19 @@ static void put_bytes(FILE *to, const struct route_totals *t)
     for (uint32_t i = 0; i < t->count; i++) {
         const struct stats_connections *c = &t->routes[i].connections;
         if (c->begun > 0)
-            fprintf(
-                to,
-                "sluice_route_connection_bytes_total{route=\"%s\",direction=\"up\"} %" PRIu64
-                "\nsluice_route_connection_bytes_total{route=\"%s\",direction=\"down\"} %" PRIu64
-                "\n",
-                t->routes[i].name, c->up_bytes, t->routes[i].name, c->down_bytes);
+            put_direction(to, "sluice_route_connection_bytes", t->routes[i].name, c->up_bytes,
+                          c->down_bytes);
+    }
+    fputs("# TYPE sluice_route_connection_packets counter\n"
+          "# UNIT sluice_route_connection_packets packets\n"
+          "# HELP sluice_route_connection_packets Packets that were forwarded without a "
+          "connection of the box's, likewise.\n",
+          to);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct stats_connections *c = &t->routes[i].connections;
+        if (c->up_packets + c->down_packets > 0)
+            put_direction(to, "sluice_route_connection_packets", t->routes[i].name, c->up_packets,
+                          c->down_packets);
     }
 }
 
@@ -128,7 +145,7 @@ static void put_all(FILE *to, const struct route_totals *t)
             put_times(to, "sluice_route_backend_seconds", t->routes[i].name, &t->routes[i].head);
     }
     put_connections(to, t);
-    put_bytes(to, t);
+    put_moved(to, t);
     fprintf(to,
             "# TYPE sluice_routes_left_out gauge\n"
             "# HELP sluice_routes_left_out Routes asked for but not told: more than %u.\n"

@@ -31,6 +31,8 @@ static void add_connections(struct stats_connections *to, const struct stats_con
         to->ended[i] += from->ended[i];
     to->up_bytes += from->up_bytes;
     to->down_bytes += from->down_bytes;
+    to->up_packets += from->up_packets;
+    to->down_packets += from->down_packets;
 }
 
 static void add(struct stats_route *to, const struct stats_route *from)
@@ -140,6 +142,8 @@ static bool since_connections(struct stats_connections *now, const struct stats_
     for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
         has_grown = since_count(&now->ended[i], before->ended[i]) && has_grown;
     has_grown = since_count(&now->up_bytes, before->up_bytes) && has_grown;
+    has_grown = since_count(&now->up_packets, before->up_packets) && has_grown;
+    has_grown = since_count(&now->down_packets, before->down_packets) && has_grown;
     return since_count(&now->down_bytes, before->down_bytes) && has_grown;
 }
 

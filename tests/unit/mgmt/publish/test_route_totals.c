@@ -148,7 +148,8 @@ TEST(connections_are_added_up_and_taken_off_like_requests)
     for (unsigned worker = 0; worker < WORKERS; worker++) {
         put(worker, 2, "c/passed", 0, 1);
         struct stats_connections *c = &segment.routes[worker][2].connections;
-        *c = (struct stats_connections){.begun = 5, .up_bytes = 70, .down_bytes = 7};
+        *c = (struct stats_connections){
+            .begun = 5, .up_bytes = 70, .down_bytes = 7, .up_packets = 3, .down_packets = 1};
         c->ended[STATS_ROUTE_END_complete] = 2;
         c->ended[STATS_ROUTE_END_idle] = 1;
     }
@@ -160,15 +161,20 @@ TEST(connections_are_added_up_and_taken_off_like_requests)
     CHECK_EQ(found->connections.begun, 10);
     CHECK_EQ(route_totals_open(found), 4);
     CHECK_EQ(found->connections.up_bytes, 140);
+    CHECK_EQ(found->connections.up_packets, 6);
+    CHECK_EQ(found->connections.down_packets, 2);
     struct stats_route now = *found, anew = {.connections = {.begun = 9}};
     now.connections.begun += 2;
     now.connections.ended[STATS_ROUTE_END_idle] += 1;
     now.connections.down_bytes += 100;
+    now.connections.up_packets += 4;
     route_totals_since(&now, found);
     CHECK_EQ(now.connections.begun, 2);
     CHECK_EQ(now.connections.ended[STATS_ROUTE_END_idle], 1);
     CHECK_EQ(now.connections.ended[STATS_ROUTE_END_complete], 0);
     CHECK_EQ(now.connections.down_bytes, 100);
+    CHECK_EQ(now.connections.up_packets, 4);
+    CHECK_EQ(now.connections.down_packets, 0);
     route_totals_since(&anew, found);
     CHECK_EQ(anew.connections.begun, 9);
     route_totals_free(&t);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See route_table.h. A lookup looks at all of an id's slots, so one that becomes free breaks no
  * chain. */
-#include "proxy/route_table.h"
+#include "core/route_table.h"
 
 #include "base/assert.h"
 #include "base/minmax.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which place counts a route: found again, shared when there is none, given away when it is old. */
-#include "proxy/route_table.h"
+#include "core/route_table.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -103,7 +103,7 @@ TEST(each_time_is_counted_below_the_next_bound)
     CHECK(stats_time_bound_us(STATS_TIME_BUCKETS - 2) > 60 * 1000000);
 }
 
-UNIT_MAIN("proxy/route_table", T(a_route_has_the_place_that_it_had_before),
+UNIT_MAIN("core/route_table", T(a_route_has_the_place_that_it_had_before),
           T(when_there_is_no_place_left_it_is_that_of_all_others),
           T(a_route_without_a_request_for_long_makes_room_and_is_begun_anew_when_it_returns),
           T(names_that_aim_at_the_same_slots_take_no_place_from_others),
