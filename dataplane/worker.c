@@ -235,8 +235,10 @@ static unsigned handshake(struct worker *w, bool is_loaded)
 static unsigned observe(struct worker *w)
 {
     unsigned n = obs_poll(&w->core.obs);
-    if (obs_watches(&w->core.obs, OBSERVE_FLOWS))
-        n += tcp_tell_flows(w->tcp);
+    if (obs_watches(&w->core.obs, OBSERVE_FLOWS)) {
+        n += tcp_tell_flows(w->tcp, false);
+        n += l4_tell_flows(w->l4, tcp_flow_places(w->tcp));
+    }
     return n;
 }
 

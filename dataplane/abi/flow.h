@@ -2,7 +2,7 @@
 /*
  * Contract 1e, flows: what is told about one (a dump's record, a trace's points) and by which
  * names. Each list gives the enum, the names and the help; the record's layout is a list too
- * (flow_fields.def), so a printer needs no knowledge of its own.
+ * (flow_fields.def; forwarded_fields.def), so a printer needs no knowledge of its own.
  *
  * Pure; thread: any. The names are valid for ever.
  */
@@ -15,7 +15,9 @@
 
 #define FLOW_TEXT_BYTES 12u
 
-/* TCP's states (RFC 9293, 3.3.2) but LISTEN; TIME_WAIT has a record in place of a connection. */
+/* TCP's states (RFC 9293, 3.3.2) but LISTEN; TIME_WAIT has a record in place of a connection.
+ * Behind it those of flows whose packets are forwarded: no answer yet; both sides talk; one has
+ * ended (of UDP: one answer so far); both have, or one has reset it. */
 #define FLOW_STATE_LIST(X)                                                                         \
     X(CLOSED)                                                                                      \
     X(SYN_SENT)                                                                                    \
@@ -26,7 +28,11 @@
     X(CLOSE_WAIT)                                                                                  \
     X(CLOSING)                                                                                     \
     X(LAST_ACK)                                                                                    \
-    X(TIME_WAIT)
+    X(TIME_WAIT)                                                                                   \
+    X(FORWARD_OPENING)                                                                             \
+    X(FORWARD_OPEN)                                                                                \
+    X(FORWARD_HALF)                                                                                \
+    X(FORWARD_CLOSED)
 
 enum flow_state {
 #define X(name) FLOW_##name,
@@ -114,6 +120,9 @@ _Static_assert(FLOW_FLAGS <= 32, "they are bits of a word");
 #define FLOW_MEMBER_timer(name) uint8_t name;  /* enum flow_timer */
 #define FLOW_MEMBER_flags(name) uint32_t name; /* bit n: enum flow_flag n */
 
+#define FLOW_MEMBER_protocol(name) uint8_t name;   /* of IP */
+#define FLOW_MEMBER_forwarding(name) uint8_t name; /* enum image_forwarding */
+
 struct observe_flow {
     struct observe_record head;
 #define FLOW(type, name, help) FLOW_MEMBER_##type(name)
@@ -122,6 +131,16 @@ struct observe_flow {
 };
 
 _Static_assert(sizeof(struct observe_flow) % 8 == 0, "records are multiples of 8");
+
+/* One whose packets are forwarded. */
+struct observe_forwarded {
+    struct observe_record head;
+#define FLOW(type, name, help) FLOW_MEMBER_##type(name)
+#include "abi/forwarded_fields.def"
+#undef FLOW
+};
+
+_Static_assert(sizeof(struct observe_forwarded) % 8 == 0, "records are multiples of 8");
 
 /* What a trace tells. */
 enum trace_point {

@@ -318,6 +318,12 @@ bool image_is_password_hash(struct slice hash);
 /* Can a connection have it? */
 bool image_is_congestion(uint8_t congestion);
 
+/* Can what is silent be kept so long? */
+static inline bool image_is_idle(uint32_t idle_ms)
+{
+    return idle_ms >= IMAGE_IDLE_MS_MIN && idle_ms <= IMAGE_IDLE_MS_MAX;
+}
+
 /* Can a group have it? For whoever builds; `name` need only have its length. */
 bool image_is_balance(const struct image_balance *e);
 

@@ -7,6 +7,7 @@ static bool is_hash_key(const struct image_balance *e)
     bool has_name = e->name.length != 0;
     switch (e->hash_key) {
     case IMAGE_HASH_KEY_CLIENT:
+    case IMAGE_HASH_KEY_CONNECTION:
         return !has_name;
     case IMAGE_HASH_KEY_HEADER:
     case IMAGE_HASH_KEY_COOKIE:

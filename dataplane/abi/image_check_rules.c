@@ -219,6 +219,8 @@ enum image_fault image_local_backend(const struct image_view *v, uint32_t i)
     bool is_ours = e->group == IMAGE_NONE || e->proxy_header != 0 || e->tls != IMAGE_NONE;
     if (e->forwarding >= (is_ours ? 1 : IMAGE_FORWARDINGS))
         return IMAGE_FAULT_VALUE;
+    if (e->idle_ms != 0 && (e->group == IMAGE_NONE || !image_is_idle(e->idle_ms)))
+        return IMAGE_FAULT_VALUE;
     if (e->group != IMAGE_NONE && e->group >= ENDPOINT_GROUPS_MAX)
         return IMAGE_FAULT_INDEX;
     if (e->tls != IMAGE_NONE && (e->group == IMAGE_NONE || e->tls >= v->n_backend_tls))

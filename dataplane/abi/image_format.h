@@ -273,12 +273,13 @@ enum image_balancing {
         IMAGE_BALANCINGS
 };
 
-/* What the hash is of that tells a request's endpoint: X(NAME, text as in TransportPolicy). */
+/* What the hash is of that tells an endpoint: X(NAME, text as in TransportPolicy). */
 #define IMAGE_HASH_KEY_LIST(X)                                                                     \
     X(NONE, "") /* where none does */                                                              \
     X(CLIENT, "ClientAddress")                                                                     \
     X(HEADER, "Header")                                                                            \
-    X(COOKIE, "Cookie")
+    X(COOKIE, "Cookie")                                                                            \
+    X(CONNECTION, "Connection") /* both ends of it; of what is passed on, without a word */
 
 enum image_hash_key {
 #define X(name, text) IMAGE_HASH_KEY_##name,
@@ -289,8 +290,8 @@ enum image_hash_key {
 
 /* A group's balancing. */
 struct image_balance {
-    struct image_string name; /* HEADER: its name, lower case; COOKIE: its name; else empty. In a
-                                 request that has none the client's address is hashed */
+    struct image_string name; /* HEADER: its name, lower case; COOKIE: its name; else empty. Where a
+                                 request has none, or is none, the client's address is hashed */
     uint8_t way;              /* enum image_balancing */
     uint8_t hash_key;         /* enum image_hash_key; MAGLEV: not NONE; else NONE */
     uint8_t reserved[2];
@@ -890,9 +891,16 @@ struct image_backend {
     uint8_t protocol;     /* enum image_backend_protocol; likewise */
     uint8_t forwarding;   /* enum image_forwarding; likewise. With a proxy_header or tls: PROXY */
     uint8_t reserved;
-    uint32_t health; /* the group's policy; IMAGE_NONE: it has none */
-    uint32_t tls;    /* how its connections are secured; IMAGE_NONE: they are not */
+    uint32_t health;  /* the group's policy; IMAGE_NONE: it has none */
+    uint32_t tls;     /* how its connections are secured; IMAGE_NONE: they are not */
+    uint32_t idle_ms; /* what is passed on is kept so long without a word: within IMAGE_IDLE_MS_*;
+                         likewise. 0: as long as usual, and for requests */
 };
+
+/* How long a connection or flow may be silent: less would cut pauses of people, more would be
+ * kept for what has been forgotten. */
+#define IMAGE_IDLE_MS_MIN 1000u
+#define IMAGE_IDLE_MS_MAX (24u * 3600u * 1000u)
 
 /* How endpoints are asked whether they are well: X(NAME, text as in HealthPolicy). */
 #define IMAGE_HEALTH_CHECK_LIST(X)                                                                 \
@@ -1027,7 +1035,7 @@ static_assert(sizeof(struct image_user) == 16, "no hidden padding");
 static_assert(sizeof(struct image_jwt) == 56, "no hidden padding");
 static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
-static_assert(sizeof(struct image_backend) == 48, "no hidden padding");
+static_assert(sizeof(struct image_backend) == 52, "no hidden padding");
 static_assert(sizeof(struct image_health) == 108, "no hidden padding");
 static_assert(sizeof(struct image_route) == 40, "no hidden padding");
 static_assert(sizeof(struct image_pattern) == 24, "no hidden padding");

@@ -99,8 +99,9 @@ enum observe_record_type {
     OBSERVE_RECORD_FLOW,
     OBSERVE_RECORD_POINT,
     OBSERVE_RECORD_FRAME,
-    OBSERVE_RECORD_REQUEST, /* abi/access.h; from workers to housekeeping */
-    OBSERVE_RECORD_LINE,    /* what that becomes for the peer */
+    OBSERVE_RECORD_REQUEST,   /* abi/access.h; from workers to housekeeping */
+    OBSERVE_RECORD_LINE,      /* what that becomes for the peer */
+    OBSERVE_RECORD_FORWARDED, /* FLOWS: one whose packets are forwarded; abi/flow.h */
 };
 
 /* At the beginning of each record. */

@@ -265,6 +265,18 @@ static void input_spliced(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_i
         l4_forward_upper(f, flow, side, m, tos);
 }
 
+/* A SYN that is broken is for tcp, which counts why it drops it. */
+static bool is_passable(const struct rte_mbuf *m, const struct ip_addr *src,
+                        const struct ip_addr *dst, struct l4_call *call)
+{
+    const struct tcp_wire *w = rte_pktmbuf_mtod(m, const struct tcp_wire *);
+    if ((w->flags & TCP_FLAGS_OF_OPEN) != TCP_SYN)
+        return true;
+    enum l4_syn syn = l4_syn_judge(m, src, dst);
+    call->is_odd = syn == L4_SYN_ODD;
+    return syn != L4_SYN_BROKEN;
+}
+
 static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
                       const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
 {
@@ -280,7 +292,9 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
     struct l4_call call = {.client = {*dst, *src, be16_host(w->dst_port), be16_host(w->src_port)},
                            .proto = IPPROTO_NUM_TCP,
                            .m = m};
-    enum l4_verdict verdict = flow_of(f, &call, flags, &flow, &side);
+    enum l4_verdict verdict = L4_NOT_OURS;
+    if (is_passable(m, src, dst, &call))
+        verdict = flow_of(f, &call, flags, &flow, &side);
     if (verdict == L4_ANSWERED)
         return;
     if (verdict == L4_NOT_OURS) {
@@ -323,6 +337,13 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
     return true;
 }
 
+/* Does it say that nobody listens at its `remote`, by who has to know, or that nobody is there? */
+static bool is_refusal(const struct net_icmp_error *e)
+{
+    bool is_own_word = e->is_port && ip_addr_eq(&e->sender, &e->remote);
+    return e->kind == NET_ICMP_UNREACHABLE && (is_own_word || ip_addr_is_zero(&e->sender));
+}
+
 /* An ICMP error about a packet that we passed on: whoever sent it hears of it. False: it was not
  * one of a flow. */
 static bool pass_error(struct l4_fwd *f, const struct net_icmp_error *e, uint8_t proto)
@@ -347,6 +368,8 @@ static bool pass_error(struct l4_fwd *f, const struct net_icmp_error *e, uint8_t
                                   .remote_port = to->remote_port,
                                   .seq = l4_splice_seq(flow, from, e->seq)};
     net_icmp_error_output(f->net, &told, proto);
+    if (side == L4_SERVER && is_refusal(e))
+        l4_flow_refuse(flow);
     return true;
 }
 

@@ -84,5 +84,10 @@ extern const struct net_tcp_ops l4_net_ops;
 /* And its datagrams. */
 extern const struct net_udp_ops l4_udp_ops;
 
+/* Tells the next few flows to each observer who asked for flows and was told those of tcp, whose
+ * places are before `first`; with the last one it is over. Bounds: as tcp_tell_flows(). Returns how
+ * many places it looked at. */
+unsigned l4_tell_flows(struct l4_fwd *f, uint64_t first);
+
 /* Is it the pair of ends of a flow of TCP of the struct l4_fwd? For tcp_set_is_taken(). */
 bool l4_has_flow(void *f, const struct flow_tuple *ends);

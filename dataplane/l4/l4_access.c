@@ -32,8 +32,8 @@ static void fill(struct access_record *r, const struct l4_fwd *f, const struct l
     r->rule = flow->rule;
     r->backend = flow->backend;
     r->generation = flow->image;
-    r->request_bytes = flow->sides[L4_CLIENT].bytes;
-    r->response_bytes = flow->sides[L4_SERVER].bytes;
+    r->request_bytes = flow->moved[L4_CLIENT].bytes;
+    r->response_bytes = flow->moved[L4_SERVER].bytes;
     r->total_us = f->core->now_us - flow->begin_us;
     r->head_us = ACCESS_NO_TIME;
     r->connect_us = flow->answer_us != 0 ? flow->answer_us : ACCESS_NO_TIME;

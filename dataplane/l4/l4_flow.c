@@ -38,13 +38,18 @@ static bool insert_side(struct l4_flow *flow, enum l4_side_index side)
     return flow_table_insert(t, flow_table_hash(t, &flow->sides[side].in), entry_of(flow, side));
 }
 
-/* Tells the access log of its end, once: that is when both sides have ended it, and not when it is
- * forgotten. */
+/* Tells the access log and the route of its end, once: that is when both sides have ended it, and
+ * not when it is forgotten. */
 static void tell(struct l4_flow *flow, enum stat_id why)
 {
-    if (!flow->is_told && obs_watches(&flow->fwd->core->obs, OBSERVE_REQUESTS))
-        l4_access_tell(flow->fwd, flow, why);
+    struct core *core = flow->fwd->core;
+    l4_count_give(flow);
+    if (flow->is_told)
+        return;
     flow->is_told = true;
+    route_stats_end(core, flow->route, l4_count_end_of(flow, why));
+    if (obs_watches(&core->obs, OBSERVE_REQUESTS))
+        l4_access_tell(flow->fwd, flow, why);
 }
 
 /* While it is OPENING it is on a list, and most count as half-open. */
@@ -82,19 +87,21 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
     pool_put(&flow->fwd->flows, flow);
 }
 
-/* How long it is kept without a packet. */
-static uint32_t idle_ms(const struct l4_flow *flow)
+uint32_t l4_flow_kept_ms(const struct l4_flow *flow)
 {
     const struct l4_config *c = &flow->fwd->config;
     const uint32_t tcp[L4_STATES] = {c->tcp_open_ms, c->tcp_idle_ms, c->tcp_half_ms,
                                      c->tcp_closed_ms};
     const uint32_t udp[L4_STATES] = {c->udp_single_ms, c->udp_idle_ms, c->udp_single_ms,
                                      c->udp_single_ms};
-    return l4_proto_of(flow) == IPPROTO_NUM_UDP ? udp[l4_state_of(flow)] : tcp[l4_state_of(flow)];
+    enum l4_state state = l4_state_of(flow);
+    bool is_udp = l4_proto_of(flow) == IPPROTO_NUM_UDP;
+    uint32_t usual = is_udp ? udp[state] : tcp[state], said = flow->idle_ms;
+    bool is_answered = state == L4_OPEN || (is_udp && state == L4_HALF);
+    return said != 0 && (is_answered || said < usual) ? said : usual;
 }
 
-/* Since when nothing came, from either side. */
-static uint32_t silent_ms(const struct l4_flow *flow)
+uint32_t l4_flow_silent_ms(const struct l4_flow *flow)
 {
     uint32_t now_ms = flow->fwd->now_ms;
     uint32_t client_ms = now_ms - flow->sides[L4_CLIENT].seen_ms;
@@ -102,16 +109,35 @@ static uint32_t silent_ms(const struct l4_flow *flow)
     return client_ms < server_ms ? client_ms : server_ms;
 }
 
-void l4_flow_note_health(const struct l4_flow *flow, bool is_ok)
+void l4_flow_judge(struct l4_flow *flow, bool is_ok)
 {
     const struct image_view *v = flow->fwd->view;
+    if (flow->is_judged)
+        return;
+    flow->is_judged = l4_proto_of(flow) == IPPROTO_NUM_TCP;
     uint32_t health = v == NULL ? IMAGE_NONE : image_health_find(v, flow->group);
-    if (health == IMAGE_NONE || l4_proto_of(flow) != IPPROTO_NUM_TCP)
+    if (health == IMAGE_NONE)
         return;
     struct upstream_ask ask = {.group = flow->group, .health = &v->health[health]};
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
     struct upstream_conn_id id = {server->remote, server->remote_port};
     upstream_note(flow->fwd->upstream, &ask, &id, is_ok);
+}
+
+/* The timer comes after `ms`, or earlier where there will be something to tell. */
+static void arm(struct l4_flow *flow, uint32_t ms)
+{
+    struct core *core = flow->fwd->core;
+    uint32_t wait_ms = flow->is_lively && ms > L4_TELL_MS_MAX ? L4_TELL_MS_MAX : ms;
+    wheel_arm(&core->wheel, &flow->timer, core->now_us + wait_ms * UINT64_C(1000));
+}
+
+void l4_flow_wake(struct l4_flow *flow)
+{
+    if (flow->is_lively)
+        return;
+    flow->is_lively = true;
+    arm(flow, l4_flow_kept_ms(flow));
 }
 
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
@@ -127,22 +153,22 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
         [L4_HALF] = STAT_l4_end_idle,
         [L4_CLOSED] = STAT_l4_end_closed,
     };
-    uint32_t silent = silent_ms(flow), idle = idle_ms(flow);
-    if (silent < idle) {
-        wheel_arm(&flow->fwd->core->wheel, timer, now_us + (idle - silent) * 1000ULL);
+    uint32_t silent = l4_flow_silent_ms(flow), kept = l4_flow_kept_ms(flow);
+    flow->is_lively = l4_count_give(flow);
+    if (!flow->is_lively) { /* whatever comes next asks for its way, and wakes it */
+        flow->sides[L4_CLIENT].flags &= ~L4_F_HAS_HOP & 0x7u;
+        flow->sides[L4_SERVER].flags &= ~L4_F_HAS_HOP & 0x7u;
+    }
+    if (silent < kept) {
+        arm(flow, kept - silent);
         return;
     }
     bool is_unanswered = l4_state_of(flow) == L4_OPENING && flow->answer_us == 0;
-    if (is_unanswered && !l4_is_carried(flow))
-        l4_flow_note_health(flow, false);
+    bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
+    if (is_unanswered && is_tcp && !l4_is_carried(flow))
+        l4_flow_judge(flow, false);
     bool is_half_open = l4_state_of(flow) == L4_OPENING && !is_unanswered;
     l4_flow_end(flow, is_half_open ? STAT_l4_end_half_open : whys[l4_state_of(flow)]);
-}
-
-static void arm(struct l4_flow *flow)
-{
-    struct core *core = flow->fwd->core;
-    wheel_arm(&core->wheel, &flow->timer, core->now_us + idle_ms(flow) * 1000ULL);
 }
 
 static void set_state(struct l4_flow *flow, enum l4_state state)
@@ -154,7 +180,7 @@ static void set_state(struct l4_flow *flow, enum l4_state state)
     flow->sides[L4_CLIENT].state = state;
     if (state == L4_CLOSED)
         tell(flow, STAT_l4_end_closed);
-    arm(flow);
+    arm(flow, l4_flow_kept_ms(flow));
 }
 
 /* Room for one more: the oldest that is not open yet goes, as those of a flood are. */
@@ -201,7 +227,11 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         .rule = ends->rule,
         .backend = ends->backend,
         .group = f->view->backends[ends->backend].group,
+        .idle_ms = f->view->backends[ends->backend].idle_ms,
         .generation = generation,
+        .closed = STATS_ROUTE_END_complete,
+        .is_lively = true,
+        .is_judged = ends->is_odd,
     };
     set_deltas(flow);
     if (!insert_side(flow, L4_CLIENT)) {
@@ -217,7 +247,8 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     f->core->stats->counters[STAT_l4_flows_now]++;
     stat_inc(f->core,
              l4_proto_of(flow) == IPPROTO_NUM_UDP ? STAT_l4_opened_udp : STAT_l4_opened_tcp);
-    arm(flow);
+    flow->route = route_stats_begin(f->core, f->view, ends->rule);
+    arm(flow, l4_flow_kept_ms(flow));
     return flow;
 }
 
@@ -241,12 +272,13 @@ bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
 /* What a packet of UDP means. */
 static void note_udp(struct l4_flow *flow, enum l4_side_index side)
 {
-    if (l4_is_carried(flow))
+    if (l4_is_carried(flow)) {
         set_state(flow, flow->syns++ == 0 ? L4_OPENING : L4_OPEN);
-    else if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER)
+    } else if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER) {
         set_state(flow, L4_HALF);
-    else if (l4_state_of(flow) == L4_HALF && side == L4_CLIENT)
+    } else if (l4_state_of(flow) == L4_HALF && side == L4_CLIENT) {
         set_state(flow, L4_OPEN);
+    }
 }
 
 /* Which state the flags of both sides, as seen so far, add up to. */
@@ -269,18 +301,38 @@ static bool stays_opening(struct l4_flow *flow, enum l4_side_index side, uint8_t
     return is_syn || (!l4_is_carried(flow) && flow->answer_us == 0);
 }
 
+/* One side has had enough. */
+static void note_reset(struct l4_flow *flow, enum l4_side_index side)
+{
+    bool is_refusal = l4_state_of(flow) == L4_OPENING && side == L4_SERVER;
+    if (l4_state_of(flow) != L4_CLOSED)
+        flow->closed = is_refusal          ? STATS_ROUTE_END_unreached
+                       : side == L4_CLIENT ? STATS_ROUTE_END_client
+                                           : STATS_ROUTE_END_backend;
+    set_state(flow, L4_CLOSED);
+}
+
 /* What the flags of a segment mean. */
 static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
     if (l4_state_of(flow) == L4_OPENING && stays_opening(flow, side, flags))
         return;
     if ((flags & TCP_RST) != 0) {
-        set_state(flow, L4_CLOSED);
+        note_reset(flow, side);
         return;
     }
     if ((flags & TCP_FIN) != 0)
         flow->sides[side].flags |= L4_F_FIN;
     set_state(flow, state_of_ends(flow));
+}
+
+void l4_flow_refuse(struct l4_flow *flow)
+{
+    if (l4_state_of(flow) != L4_OPENING) /* whoever guesses ports would find answered ones first */
+        return;
+    l4_flow_judge(flow, false);
+    if (l4_proto_of(flow) == IPPROTO_NUM_UDP) /* what the client says next finds another endpoint */
+        l4_flow_end(flow, STAT_l4_end_refused);
 }
 
 /* How long the endpoint took for its first word; 0 is for none. */
@@ -297,7 +349,7 @@ void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index sid
     s->seen_ms = f->now_ms;
     if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0) {
         flow->answer_us = answer_us(flow);
-        l4_flow_note_health(flow, (tcp_flags & TCP_RST) == 0);
+        l4_flow_judge(flow, (tcp_flags & TCP_RST) == 0);
     }
     if (l4_proto_of(flow) == IPPROTO_NUM_UDP) {
         if (l4_state_of(flow) != L4_OPEN)

@@ -3,9 +3,9 @@
  * The first packet of a flow: may it begin, which rule and backend, which endpoint, and which
  * address and port of ours it leaves by.
  *
- * The hash that decides is of the client's address and port and of the VIP's, without a secret:
- * workers and boxes come to the same endpoint. Its upper half chooses the backend by weight, the
- * whole the endpoint by Maglev.
+ * The hash that decides is of the client's address and port and of the VIP's, or of the client's
+ * address alone where a policy says so, and has no secret: workers and boxes come to the same
+ * endpoint. Its upper half chooses the backend by weight, the whole the endpoint by Maglev.
  *
  * The port is one whose answers come to this worker (core/spread_aim.h), as for tcp's connections;
  * neither may take what the other has. A port whose flow is over may be used again at once when
@@ -19,65 +19,76 @@
 #include "tcp/tcp.h"
 #include "upstream/upstream.h"
 
-/* May one more begin? Counted if not. */
-static bool is_admitted(struct l4_fwd *f, const struct ip_addr *src)
+/* May one more begin? Returns the counter against it, or STAT_COUNT. */
+static enum stat_id admit(struct l4_fwd *f, const struct ip_addr *src)
 {
     const struct l4_config *c = &f->config;
     uint64_t now_us = f->core->now_us;
     uint64_t hash = siphash(&f->core->hash_key, src->bytes, ip_addr_is_v4(src) ? 16 : 8);
     struct bucket *share = &f->sources[hash % L4_SOURCES];
-    if (!bucket_take(share, now_us, c->opens_per_src_s, c->opens_per_src_s)) {
-        stat_inc(f->core, STAT_l4_drop_source_rate);
-        return false;
-    }
-    if (!bucket_take(&f->opens, now_us, c->opens_per_s, c->opens_per_s)) {
-        stat_inc(f->core, STAT_l4_drop_rate);
-        return false;
-    }
-    return true;
-}
-
-/* The same for all who know the packet. */
-static uint64_t hash_of(const struct l4_call *call)
-{
-    static const struct siphash_key of_flows;
-    struct {
-        struct flow_tuple ends;
-        uint32_t proto;
-    } key = {call->client, call->proto};
-    static_assert(sizeof(key) == sizeof(struct flow_tuple) + 4, "no padding in what is hashed");
-    return siphash(&of_flows, &key, sizeof(key));
+    if (!bucket_take(share, now_us, c->opens_per_src_s, c->opens_per_src_s))
+        return STAT_l4_drop_source_rate;
+    if (!bucket_take(&f->opens, now_us, c->opens_per_s, c->opens_per_s))
+        return STAT_l4_drop_rate;
+    return STAT_COUNT;
 }
 
 /* Where in the image a flow leads. */
 struct target {
     uint32_t listener;
-    uint32_t rule;
+    uint32_t rule; /* IMAGE_NONE: no route has it */
     const struct image_backend *backend;
+    uint64_t hash; /* for its endpoint */
 };
 
+/* Do all flows of a client belong together? Headers and cookies are not to be seen here. */
+static bool is_by_client(const struct image_backend *backend)
+{
+    return backend->balancing.way == IMAGE_BALANCING_MAGLEV &&
+           backend->balancing.hash_key != IMAGE_HASH_KEY_CONNECTION;
+}
+
+/* What chooses a backend of the rule by weight: if the flows of a client belong together at one of
+ * them, they do before it is chosen. */
+static uint64_t hash_of(const struct l4_fwd *f, const struct image_rule *rule,
+                        const struct l4_call *call)
+{
+    for (uint32_t i = 0; i < rule->n_backends; i++) {
+        if (is_by_client(&f->view->backends[rule->first_backend + i]))
+            return upstream_hash_client(&call->client.remote);
+    }
+    return upstream_hash_ends(&call->client, call->proto);
+}
+
 /* Which backend takes it. False: no route has it, or not by a backend that works. */
-static bool target_of(struct l4_fwd *f, uint32_t bind, uint64_t hash, struct target *ret)
+static bool target_of(struct l4_fwd *f, uint32_t bind, const struct l4_call *call,
+                      struct target *ret)
 {
     struct route_result to;
     route_match_flow(f->view, f->reader, bind, "", &to);
+    ret->rule = IMAGE_NONE;
     if (to.outcome != ROUTE_OUTCOME_RULE)
         return false;
     const struct image_rule *rule = &f->view->rules[to.rule];
+    uint64_t hash = hash_of(f, rule, call);
     ret->listener = to.listener;
     ret->rule = to.rule;
-    return route_backend_pick(f->view, rule, (uint32_t)(hash >> 32), &ret->backend) &&
-           ret->backend->group != IMAGE_NONE;
+    if (!route_backend_pick(f->view, rule, (uint32_t)(hash >> 32), &ret->backend) ||
+        ret->backend->group == IMAGE_NONE)
+        return false;
+    ret->hash = is_by_client(ret->backend) ? hash : upstream_hash_ends(&call->client, call->proto);
+    return true;
 }
 
 /* One of its endpoints, not `avoid` if there is another. */
-static bool endpoint_of(struct l4_fwd *f, const struct image_backend *backend, uint64_t hash,
+static bool endpoint_of(struct l4_fwd *f, const struct target *target,
                         const struct upstream_conn_id *avoid, struct upstream_conn_id *ret)
 {
+    const struct image_backend *backend = target->backend;
     bool has_policy = backend->health != IMAGE_NONE;
     struct upstream_ask ask = {.group = backend->group,
                                .balancing = backend->balancing.way,
-                               .hash = hash,
+                               .hash = target->hash,
                                .health = has_policy ? &f->view->health[backend->health] : NULL,
                                .avoid = avoid};
     return upstream_pick(f->upstream, &ask, ret) == UPSTREAM_OK;
@@ -179,6 +190,7 @@ static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const st
                            .backend = (uint32_t)(t->backend - f->view->backends),
                            .proto = call->proto,
                            .is_spliced = o->is_proven,
+                           .is_odd = call->is_odd,
                            .way = IMAGE_FORWARDING_NAT};
     if (is_carried(t->backend))
         ends.way = (enum image_forwarding)t->backend->forwarding;
@@ -233,6 +245,18 @@ static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call,
     return L4_ANSWERED;
 }
 
+/* Counts what begins no flow, with its route if it has one, too. */
+static void refuse(struct l4_fwd *f, const struct target *target, enum stat_id why)
+{
+    bool is_unreached = why == STAT_l4_drop_no_endpoint || why == STAT_l4_drop_no_way;
+    stat_inc(f->core, why);
+    if (target->rule == IMAGE_NONE)
+        return;
+    uint64_t route = route_stats_begin(f->core, f->view, target->rule);
+    route_stats_end(f->core, route,
+                    is_unreached ? STATS_ROUTE_END_unreached : STATS_ROUTE_END_refused);
+}
+
 /* May the packet begin a flow, and where would it lead? False: it is not ours. */
 static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening *ret)
 {
@@ -242,8 +266,7 @@ static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening
     uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
     if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]) || (!is_udp && f->has_lro))
         return false;
-    uint64_t hash = hash_of(call);
-    ret->has_target = target_of(f, bind, hash, &ret->target);
+    ret->has_target = target_of(f, bind, call, &ret->target);
     backend = ret->target.backend;
     if (!is_udp && (!ret->has_target || backend->forwarding == IMAGE_FORWARDING_PROXY))
         return false; /* tcp accepts it, and the proxy says why it cannot be passed on */
@@ -254,7 +277,7 @@ static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening
         if (!ret->is_proven)
             return false;
     }
-    ret->has_endpoint = ret->has_target && endpoint_of(f, backend, hash, NULL, &ret->to);
+    ret->has_endpoint = ret->has_target && endpoint_of(f, &ret->target, NULL, &ret->to);
     return is_udp || ret->has_endpoint; /* likewise: who waits for nobody had better know */
 }
 
@@ -265,31 +288,42 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
         return L4_NOT_OURS;
     if (!o.is_proven && gets_cookie(f, call, &o))
         return answer(f, call, &o.to);
-    if (!is_admitted(f, &call->client.remote))
-        return L4_REFUSED;
-    enum stat_id fault = STAT_l4_drop_no_route;
-    if (o.has_target)
+    enum stat_id fault = admit(f, &call->client.remote);
+    if (fault == STAT_COUNT && !o.has_target)
+        fault = STAT_l4_drop_no_route;
+    else if (fault == STAT_COUNT)
         fault = o.has_endpoint ? begin(f, call, &o, ret_flow) : STAT_l4_drop_no_endpoint;
     if (fault == STAT_COUNT)
         return L4_FORWARDED;
-    stat_inc(f->core, fault);
+    refuse(f, &o.target, fault);
     return L4_REFUSED;
 }
 
-void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
+/* Another endpoint for the flow. False: there is none, or no way to it. */
+static bool leave(struct l4_fwd *f, struct l4_flow *flow)
 {
     struct l4_call call = {.client = flow->sides[L4_CLIENT].in, .proto = l4_proto_of(flow)};
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
     struct upstream_conn_id silent = {server->remote, server->remote_port}, to;
     uint32_t bind = image_bind_find(f->view, &call.client.local, call.client.local_port, false);
-    uint64_t hash = hash_of(&call);
     struct target target;
     struct flow_tuple ends;
-    if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, hash, &target) ||
-        !endpoint_of(f, target.backend, hash, &silent, &to) ||
+    if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, &call, &target) ||
+        !endpoint_of(f, &target, &silent, &to) ||
         choose_ends(f, l4_proto_of(flow), &to, &ends) != STAT_COUNT ||
         !l4_flow_retarget(flow, &ends))
-        return;
+        return false;
     flow->group = target.backend->group;
-    stat_inc(f->core, STAT_l4_retargeted);
+    flow->idle_ms = target.backend->idle_ms;
+    return true;
+}
+
+void l4_open_again(struct l4_fwd *f, struct l4_flow *flow)
+{
+    bool is_judged = flow->is_judged; /* or shall not be, which holds for its next endpoint, too */
+    if (!l4_is_carried(flow))
+        l4_flow_judge(flow, false);
+    if (leave(f, flow))
+        stat_inc(f->core, STAT_l4_retargeted);
+    flow->is_judged = is_judged;
 }

@@ -29,6 +29,7 @@
 #include "base/wheel.h"
 #include "core/core.h"
 #include "core/flow_table.h"
+#include "core/route_stats.h"
 #include "l4/l4.h"
 #include "net/bucket.h"
 #include "net/forward.h"
@@ -54,11 +55,22 @@
 /* The scale of windows that a cookie's client is told: that of most servers (6 MiB of buffer). An
  * endpoint's windows are told in it, to 128 bytes, and no larger than 8 MiB. */
 #define L4_SPLICE_WSCALE 7u
+/* What moved is told to the route so late at most. A flow that is busy costs a timer and its lines
+ * so often: of a million, 100,000 a second, 3 % of a core. */
+#define L4_TELL_MS_MAX 10000u
 
 enum l4_side_index {
     L4_CLIENT,
     L4_SERVER,
 };
+
+/* What came in at a side and was not given away yet, in one word: bytes of IP packets below,
+ * packets above. It is given away with the first packet after NET_HOP_MS: until then neither part
+ * may overflow, which would take 33 million packets or 137 GB a second of one flow. */
+#define L4_COUNTED_BYTES_BITS 38u
+#define L4_COUNTED_PACKET (UINT64_C(1) << L4_COUNTED_BYTES_BITS)
+
+static_assert(NET_HOP_MS <= 2000, "see L4_COUNTED_PACKET");
 
 enum l4_side_flag {
     L4_F_HAS_HOP = 1u << 0, /* hop is valid until hop_until_ms */
@@ -70,7 +82,7 @@ enum l4_side_flag {
 struct l4_side {
     struct flow_tuple in;
     uint32_t seen_ms;   /* when the last packet came */
-    uint64_t bytes;     /* of IP packets that came in here */
+    uint64_t counted;   /* what came in here: see L4_COUNTED_PACKET */
     struct net_hop hop; /* the way to in.remote, for what comes in at the other side */
     uint8_t flags : 3;  /* enum l4_side_flag */
     uint8_t state : 2;  /* these are of the client's side and the flow's: enum l4_state, */
@@ -107,25 +119,41 @@ struct l4_splice {
     int8_t window_down; /* and the endpoint's */
 };
 
+/* What came in at a side and was given away. */
+struct l4_moved {
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+/* By lines: what each packet needs at either side; the timer's; what is given away now and then and
+ * what sets how long it is kept; what is for its end. */
 struct l4_flow {
     _Alignas(64) struct l4_side sides[2]; /* by enum l4_side_index */
     struct wheel_timer timer;             /* armed while the flow lives */
     struct l4_fwd *fwd;
     struct list_node opening; /* on l4_fwd.opening while OPENING */
+    uint64_t route;           /* as it is counted by; 0: it is not */
+    struct l4_moved moved[2]; /* by side */
+    uint32_t group;           /* endpoint group, for its health */
+    uint32_t idle_ms;         /* as its backend says; 0: as usual */
+    uint8_t generation;
+    uint8_t syns;   /* of the client so far, or ours for it, while OPENING */
+    uint8_t closed; /* enum stats_route_end: how, once it is CLOSED */
+    bool is_told;   /* of its end: the access log and the route */
+    bool is_lively; /* its timer comes within L4_TELL_MS_MAX, for something moved */
+    bool is_judged; /* TCP: its endpoint's health heard of this try, or shall not */
     uint64_t begin_us;
     uint64_t image;    /* generation of the one it was opened by, and the places in it */
     uint32_t listener; /* these four are for the access log */
     uint32_t rule;
     uint32_t backend;
     uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
-    uint32_t group;     /* endpoint group, for its health */
-    uint8_t generation;
-    uint8_t syns; /* of the client so far, or ours for it, while OPENING */
-    bool is_told; /* to the access log */
     struct l4_splice splice;
 };
 
-static_assert(sizeof(struct l4_flow) == 256, "four lines, of which a packet needs two");
+static_assert(offsetof(struct l4_flow, timer) == 128 && offsetof(struct l4_flow, route) == 192 &&
+                  offsetof(struct l4_flow, begin_us) <= 256 && sizeof(struct l4_flow) == 320,
+              "five lines, of which a packet needs two");
 
 struct l4_fwd {
     struct core *core;
@@ -208,6 +236,7 @@ struct l4_ends {
     uint32_t backend;
     uint8_t proto;
     bool is_spliced;
+    bool is_odd; /* as struct l4_call */
     enum image_forwarding way;
 };
 
@@ -215,15 +244,33 @@ struct l4_ends {
  * been given up for it if there was one. */
 struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends);
 
+/* l4_count.c: gives what moved to the flow's sums and to its route. False: nothing had. */
+bool l4_count_give(struct l4_flow *flow);
+
+/* l4_count.c: how it ended, for its route. */
+enum stats_route_end l4_count_end_of(const struct l4_flow *flow, enum stat_id why);
+
+/* l4_flow.c: how long it is kept without a packet. */
+uint32_t l4_flow_kept_ms(const struct l4_flow *flow);
+
+/* l4_flow.c: since when nothing came, from either side. */
+uint32_t l4_flow_silent_ms(const struct l4_flow *flow);
+
+/* l4_flow.c: a packet came after a while without any, so something will have to be told. */
+void l4_flow_wake(struct l4_flow *flow);
+
+/* l4_flow.c: the endpoint's group hears how it went, if it has a policy for that. */
+void l4_flow_judge(struct l4_flow *flow, bool is_ok);
+
+/* l4_flow.c: its endpoint says that nobody listens there, or is not there. May end the flow. */
+void l4_flow_refuse(struct l4_flow *flow);
+
 /* l4_flow.c: takes it out of the tables and counts why. */
 void l4_flow_end(struct l4_flow *flow, enum stat_id why);
 
 /* l4_flow.c: the endpoint becomes another; `server` is its pair of ends, which is free. False: no
  * room in the table; the flow is as it was. */
 bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server);
-
-/* l4_flow.c: the endpoint of a flow of TCP answers, or does not: its group's health hears of it. */
-void l4_flow_note_health(const struct l4_flow *flow, bool is_ok);
 
 /* l4_flow.c: a packet came in: its time, and for TCP what its flags say. */
 void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
@@ -239,10 +286,25 @@ struct l4_flow *l4_flow_find(struct l4_fwd *f, uint8_t proto, const struct flow_
 /* l4_access.c: tells the access log that it has ended so. */
 void l4_access_tell(struct l4_fwd *f, const struct l4_flow *flow, enum stat_id why);
 
+/* l4_flows.c: the flow's state, as abi/flow.h tells it. */
+uint8_t l4_flow_state(const struct l4_flow *flow);
+
+/* l4_syn.c: what a SYN is worth. */
+enum l4_syn {
+    L4_SYN_SOUND,
+    L4_SYN_ODD,    /* an endpoint may drop it without a word and be well */
+    L4_SYN_BROKEN, /* it has to */
+};
+
+/* l4_syn.c: `m` begins with its header. */
+enum l4_syn l4_syn_judge(const struct rte_mbuf *m, const struct ip_addr *src,
+                         const struct ip_addr *dst);
+
 /* l4_open.c: who is asked for, and how. */
 struct l4_call {
     struct flow_tuple client; /* local: the VIP */
     uint8_t proto;
+    bool is_odd;   /* it says nothing of an endpoint that does not answer */
     bool is_first; /* it may begin anything; else only what keeps the client's address: the flow may
                       have been another box's until now */
     struct rte_mbuf *m; /* of TCP: the segment */

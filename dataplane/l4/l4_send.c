@@ -13,9 +13,12 @@ static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
            (int32_t)(s->hop_until_ms - f->now_ms) > 0;
 }
 
-/* Asks for it, which there may not be, or the neighbour has to be asked first. */
-static void find_hop(struct l4_fwd *f, struct l4_side *s)
+/* Asks for it, which there may not be, or the neighbour has to be asked first. That is when what
+ * moved meanwhile is given away, too: nothing is done for that with each packet. */
+static void find_hop(struct l4_fwd *f, struct l4_flow *flow, struct l4_side *s)
 {
+    l4_count_give(flow);
+    l4_flow_wake(flow);
     s->flags &= ~L4_F_HAS_HOP & 0xfu;
     s->hop_version = net_hops_version(f->net);
     s->hop_until_ms = f->now_ms + NET_HOP_MS;
@@ -88,7 +91,7 @@ static uint32_t word_of(const struct rte_mbuf *m, uint32_t l4_at)
 static void note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, uint32_t bytes,
                  uint8_t tcp_flags)
 {
-    flow->sides[from].bytes += bytes;
+    flow->sides[from].counted += L4_COUNTED_PACKET + bytes;
     stat_add(f->core, from == L4_CLIENT ? STAT_l4_bytes_up : STAT_l4_bytes_down, bytes);
     l4_flow_note(f, flow, from, tcp_flags);
 }
@@ -156,7 +159,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
             drop_gone(f, flow, m);
             return;
         }
-        find_hop(f, to);
+        find_hop(f, flow, to);
     }
     if (__builtin_expect((flow->sides[from].flags & L4_F_SPLICED) != 0, 0) &&
         !splice(f, flow, from, m, at))
@@ -203,7 +206,7 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
         return;
     }
     if (!has_hop(f, to))
-        find_hop(f, to);
+        find_hop(f, flow, to);
     bool is_carried = l4_is_carried(flow);
     uint32_t more =
         is_carried ? header_bytes(&flow->sides[from]) + l4_carry_bytes(flow) : header_bytes(to);

@@ -87,7 +87,7 @@ static void tell_client(struct l4_flow *flow, uint8_t flags, uint16_t window)
 /* Nobody answers the client, or somebody refuses him. */
 static void give_up(struct l4_flow *flow, enum stat_id why)
 {
-    l4_flow_note_health(flow, false);
+    l4_flow_judge(flow, false);
     tell_client(flow, TCP_RST | TCP_ACK, 0);
     l4_flow_end(flow, why);
 }

@@ -84,6 +84,7 @@ static void input(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
                   struct net_icmp_error *e)
 {
     struct quote q = {.e = e};
+    e->sender = p->src;
     bool is_ours = read_quote(n, m, quote, &q);
     if (is_ours && punt_is_daemon(q.proto, e->local_port, e->remote_port))
         punt_copy(n, p, PUNT_icmp, m);

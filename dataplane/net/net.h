@@ -79,8 +79,9 @@ enum net_icmp_kind {
  */
 struct net_icmp_error {
     enum net_icmp_kind kind;
-    bool is_port; /* UNREACHABLE: the host is there, and nobody listens */
-    uint16_t mtu; /* of the next hop, 68..65535; 0: not told (RFC 1191, section 7.1) */
+    bool is_port;          /* UNREACHABLE: the host is there, and nobody listens */
+    uint16_t mtu;          /* of the next hop, 68..65535; 0: not told (RFC 1191, section 7.1) */
+    struct ip_addr sender; /* who told us; zero: we found it ourselves */
     struct ip_addr local;
     struct ip_addr remote;
     uint16_t local_port;

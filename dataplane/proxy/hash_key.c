@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a request is hashed by where that tells its endpoint (balancing Maglev): the client's
- * address, or what a header or a cookie of the request says. The hash has no secret: every worker
- * and every box has to come to the same. So whoever sends requests can choose keys that all lead to
- * one endpoint, as he can by sending one key all the time; where that matters, a RateLimit helps.
- * Of a connection that is passed on nothing else is known than the client's address.
+ * address, or what a header or a cookie of the request says (upstream/upstream_hash.c). The hash
+ * has no secret: every worker and every box has to come to the same. So whoever sends requests can
+ * choose keys that all lead to one endpoint, as he can by sending one key all the time; where that
+ * matters, a RateLimit helps. Of a connection that is passed on nothing else is known than its
+ * ends.
  */
-#include "base/siphash.h"
+#include "core/flow_table.h"
 #include "proxy/proxy_priv.h"
+
+#include <netinet/in.h>
 
 /* The first value of the header that says something. */
 static struct slice header_value(const struct http_head *head, struct slice name)
@@ -34,20 +37,14 @@ static struct slice cookie_value(const struct http_head *head, struct slice want
     return SLICE_LIT("");
 }
 
-static uint64_t hash_of(struct slice key)
-{
-    static const struct siphash_key of_requests;
-    return siphash(&of_requests, key.ptr, key.len);
-}
-
-static struct slice address_of(const struct proxy_conn *c)
-{
-    return slice_of(c->addrs.remote.bytes, sizeof(c->addrs.remote.bytes));
-}
-
 uint64_t hash_of_client(const struct proxy_conn *c, const struct image_balance *balance)
 {
-    return balance->way == IMAGE_BALANCING_MAGLEV ? hash_of(address_of(c)) : 0;
+    if (balance->way != IMAGE_BALANCING_MAGLEV)
+        return 0;
+    if (balance->hash_key != IMAGE_HASH_KEY_CONNECTION)
+        return upstream_hash_client(&c->addrs.remote);
+    struct flow_tuple ends = {c->asked, c->addrs.remote, c->asked_port, c->addrs.remote_port};
+    return upstream_hash_ends(&ends, IPPROTO_TCP);
 }
 
 uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance)
@@ -61,7 +58,5 @@ uint64_t exchange_hash(const struct exchange *e, const struct image_balance *bal
         key = header_value(head, name);
     else if (balance->hash_key == IMAGE_HASH_KEY_COOKIE)
         key = cookie_value(head, name);
-    if (key.len == 0)
-        key = address_of(e->client);
-    return hash_of(key);
+    return key.len > 0 ? upstream_hash(key) : upstream_hash_client(&e->client->addrs.remote);
 }

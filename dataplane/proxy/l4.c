@@ -26,7 +26,8 @@ static bool is_half(const struct l4 *l)
 static uint64_t deadline(const struct l4 *l)
 {
     const struct proxy_config *config = &l->proxy->config;
-    return l->progress_us + (uint64_t)(is_half(l) ? config->body_ms : config->tunnel_ms) * 1000;
+    uint32_t idle_ms = l->idle_ms != 0 ? l->idle_ms : config->tunnel_ms;
+    return l->progress_us + (uint64_t)(is_half(l) ? config->body_ms : idle_ms) * 1000;
 }
 
 static void arm(struct l4 *l, uint64_t until_us)
@@ -306,6 +307,7 @@ static bool choose(struct l4 *l)
         backend->group == IMAGE_NONE)
         return false;
     l->target = backend;
+    l->idle_ms = backend->idle_ms;
     l->backend = (uint32_t)(backend - v->backends);
     return true;
 }

@@ -29,6 +29,7 @@ struct l4 {
     uint32_t listener;                  /* and the places in it */
     uint32_t rule;
     uint32_t backend;
+    uint32_t idle_ms;              /* as its backend says; 0: as usual */
     struct upstream_conn_id asked; /* the last endpoint that was tried; zero: none */
     uint64_t begin_us;
     uint64_t asked_us;    /* when this try began */

@@ -393,7 +393,7 @@ void exchange_session_fields(struct exchange *e, struct field_list *l, struct se
 /* hash_key.c: what of the request tells its endpoint, hashed; 0 where nothing does. It needs the
  * request's head. */
 uint64_t exchange_hash(const struct exchange *e, const struct image_balance *balance);
-/* The same of a connection that is passed on: its client's address, hashed. */
+/* The same of a connection that is passed on: its ends, or its client's address, hashed. */
 uint64_t hash_of_client(const struct proxy_conn *c, const struct image_balance *balance);
 
 /* Waits until then, without a backend connection, and then tries. */

@@ -207,14 +207,15 @@ static bool tell(struct tcp *t, struct obs_lane *lane, const struct place *p)
 }
 
 /* Goes on where the lane's last round ended. */
-static unsigned tell_lane(struct tcp *t, struct obs_lane *lane)
+static unsigned tell_lane(struct tcp *t, struct obs_lane *lane, bool is_last)
 {
-    uint64_t places = (uint64_t)t->conns.capacity + t->timewaits.capacity;
+    uint64_t places = tcp_flow_places(t);
     unsigned looks = 0;
     unsigned told = 0;
     while (lane->is_on && looks < OBS_LOOKS_PER_ROUND_MAX && told < OBS_FLOWS_PER_ROUND_MAX) {
-        if (lane->cursor == places) {
-            obs_finish(&t->core->obs, lane, true);
+        if (lane->cursor >= places) {
+            if (is_last)
+                obs_finish(&t->core->obs, lane, true);
             break;
         }
         struct place p = place_at(t, lane->cursor);
@@ -230,11 +231,16 @@ static unsigned tell_lane(struct tcp *t, struct obs_lane *lane)
     return looks;
 }
 
-unsigned tcp_tell_flows(struct tcp *t)
+uint64_t tcp_flow_places(const struct tcp *t)
+{
+    return (uint64_t)t->conns.capacity + t->timewaits.capacity;
+}
+
+unsigned tcp_tell_flows(struct tcp *t, bool is_last)
 {
     struct obs_lane *lane = NULL;
     unsigned looks = 0;
     while ((lane = obs_lane_next(&t->core->obs, OBSERVE_FLOWS, lane)) != NULL)
-        looks += tell_lane(t, lane);
+        looks += tell_lane(t, lane, is_last);
     return looks;
 }

@@ -171,8 +171,12 @@ void tcp_set_is_taken(struct tcp *t, tcp_is_taken_fn is_taken, void *owner);
 /* Tells the next few flows (TIME_WAIT records too) to each observer who asked for them: at most
  * OBS_LOOKS_PER_ROUND_MAX places of the pool, OBS_FLOWS_PER_ROUND_MAX flows, as many as there is
  * room for. A flow that is made or changes into TIME_WAIT meanwhile may be left out or told twice.
- * Called once a round while somebody asks. Returns how many places it looked at. */
-unsigned tcp_tell_flows(struct tcp *t);
+ * Called once a round while somebody asks. Behind the last place
+ * the dump is over if `is_last`, else somebody tells on. Returns how many places it looked at. */
+unsigned tcp_tell_flows(struct tcp *t, bool is_last);
+
+/* How many places there are, of flows or empty. */
+uint64_t tcp_flow_places(const struct tcp *t);
 
 /* Text about every connection, a line each (state, addresses, windows, queues, RTT, losses), as
  * many as fit. Always ends in NUL; returns its length. */

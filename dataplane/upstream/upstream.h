@@ -33,6 +33,7 @@ struct h2;
 struct image_health;
 struct image_view;
 struct endpoint_table;
+struct flow_tuple;
 struct upstream;
 
 struct upstream_config {
@@ -143,6 +144,15 @@ struct upstream_ask {
         *avoid; /* it just failed: only if it is the only one; NULL: none */
     const struct upstream_conn_id *wanted; /* it, as long as it may get a request; NULL: any */
 };
+
+/* For upstream_ask.hash: what a request says. Without a secret, so that every box has the same. */
+uint64_t upstream_hash(struct slice key);
+
+/* The same of a client's address. */
+uint64_t upstream_hash_client(const struct ip_addr *client);
+
+/* The same of a flow's ends (local: where the client went) and its protocol. */
+uint64_t upstream_hash_ends(const struct flow_tuple *ends, uint8_t proto);
 
 /* Is this endpoint the one that is looked for? */
 typedef bool (*upstream_is_fn)(const void *arg, const struct upstream_conn_id *id);

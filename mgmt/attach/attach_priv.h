@@ -50,12 +50,14 @@ struct at_policy {
     const struct at_policies *of;
     enum image_congestion congestion; /* TransportPolicy, as all up to `health` */
     enum image_balancing balancing;
-    enum image_hash_key hash_key;         /* MAGLEV; else NONE */
+    enum image_hash_key hash_key;         /* NONE: not said */
     const char *hash_name;                /* HEADER: lower case; COOKIE; else NULL */
     const struct plan_proxied *proxied;   /* proxyProtocol.accept; NULL: not said */
     enum image_proxy_header proxy_header; /* proxyProtocol.send */
     enum image_forwarding forwarding;
     bool is_forwarding_said;
+    uint32_t tcp_idle_ms; /* 0: not said */
+    uint32_t udp_idle_ms;
     struct plan_health health;   /* HealthPolicy */
     struct plan_backend_tls tls; /* BackendTLSPolicy, as what follows */
     struct verdict unmet;        /* why nobody may connect; reason NULL: somebody may */
@@ -274,6 +276,9 @@ bool port_is_tcp(const json_t *port);
 
 /* Is it one for UDP? */
 bool port_is_udp(const json_t *port);
+
+/* A duration of the object; 0: it is not there. For those that a schema keeps within 32 bits. */
+uint32_t ms_at(const json_t *object, const char *key);
 
 /* A copy of the text in lower case. */
 const char *lower_of(struct attach *a, const char *text);

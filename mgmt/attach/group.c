@@ -174,22 +174,26 @@ const struct at_group *group_first(struct attach *a, const char *key)
 /*
  * Which endpoint is next, and how what comes for it gets there. Packets go on without a connection
  * of ours unless something needs one; and where a flow comes out at another box, that has to choose
- * the same endpoint: so by the client's address, unless the policy says otherwise.
+ * the same endpoint: so by a hash of what all boxes know, unless the policy says otherwise. What is
+ * passed on goes by both of its ends, so that clients behind one address are shared, too.
  */
 static void read_ways(const struct at_policy *policy, struct plan_group *group)
 {
     bool is_balancing_said = policy != NULL && policy->balancing != IMAGE_BALANCING_NONE;
     bool is_way_said = policy != NULL && policy->is_forwarding_said;
     bool needs_connection = group->proxy_header != IMAGE_PROXY_HEADER_NONE || group->tls != NULL;
+    bool is_passed_on = group->carried != PLAN_CARRIED_REQUESTS;
     if (is_balancing_said) {
         group->balancing = policy->balancing;
         group->hash_key = policy->hash_key;
         group->hash_name = policy->hash_name;
-    } else if (group->carried != PLAN_CARRIED_REQUESTS) {
+    } else if (is_passed_on) {
         group->balancing = IMAGE_BALANCING_MAGLEV;
-        group->hash_key = IMAGE_HASH_KEY_CLIENT;
     }
-    if (group->carried != PLAN_CARRIED_REQUESTS && !needs_connection) {
+    if (group->balancing == IMAGE_BALANCING_MAGLEV && group->hash_key == IMAGE_HASH_KEY_NONE) {
+        group->hash_key = is_passed_on ? IMAGE_HASH_KEY_CONNECTION : IMAGE_HASH_KEY_CLIENT;
+    }
+    if (is_passed_on && !needs_connection) {
         group->forwarding = is_way_said ? policy->forwarding : IMAGE_FORWARDING_NAT;
     }
     if (group->carried == PLAN_CARRIED_UDP && group->forwarding == IMAGE_FORWARDING_PROXY) {
@@ -212,6 +216,11 @@ static void read_policies(const struct attach *a, struct plan_group *group, cons
     group->balancing = IMAGE_BALANCING_LEAST;
     group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;
     read_ways(policy, group);
+    if (policy != NULL && group->carried == PLAN_CARRIED_TCP) {
+        group->idle_ms = policy->tcp_idle_ms;
+    } else if (policy != NULL && group->carried == PLAN_CARRIED_UDP) {
+        group->idle_ms = policy->udp_idle_ms;
+    }
 }
 
 /* What tells groups of one port apart. */

@@ -3,6 +3,7 @@
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
+#include "model/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -17,6 +18,12 @@ bool port_is_tcp(const json_t *port)
 bool port_is_udp(const json_t *port)
 {
     return strcmp(text_at(port, "protocol"), "UDP") == 0;
+}
+
+uint32_t ms_at(const json_t *object, const char *key)
+{
+    uint64_t ms;
+    return text_parse_duration(text_at(object, key), &ms) ? (uint32_t)ms : 0;
 }
 
 const char *lower_of(struct attach *a, const char *text)

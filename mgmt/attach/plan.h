@@ -123,6 +123,7 @@ struct plan_group {
     const struct plan_health *health; /* NULL: none */
     enum image_proxy_header proxy_header;
     enum image_forwarding forwarding;   /* PROXY with a header or TLS, and of requests */
+    uint32_t idle_ms;                   /* of TCP and UDP; 0: as usual, and of requests */
     const struct plan_backend_tls *tls; /* NULL: in the clear */
 };
 

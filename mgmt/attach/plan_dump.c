@@ -384,6 +384,9 @@ static void dump_group(const struct plan_group *g, FILE *out)
     if (g->forwarding != IMAGE_FORWARDING_PROXY) {
         fprintf(out, " forwarding %s", image_forwarding_name(g->forwarding));
     }
+    if (g->idle_ms != 0) {
+        fprintf(out, " idle %u ms", g->idle_ms);
+    }
     if (g->protocol != IMAGE_BACKEND_HTTP1) {
         fprintf(out, " by %s", image_backend_protocol_name(g->protocol));
     }

@@ -161,10 +161,10 @@ static const struct plan_proxied *read_proxied(struct attach *a, const json_t *p
     return proxied;
 }
 
-/* What keys of a consistent hash are made of. */
+/* What keys of a consistent hash are made of; without a word that depends on what is hashed. */
 static void read_hash(struct attach *a, struct at_policy *p, const json_t *on)
 {
-    p->hash_key = on == NULL ? IMAGE_HASH_KEY_CLIENT : image_hash_key_named(text_at(on, "type"));
+    p->hash_key = image_hash_key_named(text_at(on, "type"));
     if (p->hash_key == IMAGE_HASH_KEY_HEADER) {
         p->hash_name = lower_of(a, text_at(on, "name"));
     } else if (p->hash_key == IMAGE_HASH_KEY_COOKIE) {
@@ -179,9 +179,7 @@ static void read_transport(struct attach *a, struct at_policy *p)
     p->congestion = image_congestion_named(text_at(spec, "congestionControl"));
     p->balancing = image_balancing_named(text_at(spec, "balancing"));
     ASSERT(p->congestion != IMAGE_CONGESTION_NONE);
-    if (p->balancing == IMAGE_BALANCING_MAGLEV) {
-        read_hash(a, p, json_object_get(spec, "hashOn"));
-    }
+    read_hash(a, p, json_object_get(spec, "hashOn"));
     const json_t *proxy = json_object_get(spec, "proxyProtocol");
     if (text_at(proxy, "accept")[0] != '\0') {
         p->proxied = read_proxied(a, json_object_get(proxy, "trustedPrefixes"));
@@ -189,6 +187,8 @@ static void read_transport(struct attach *a, struct at_policy *p)
     p->proxy_header = image_proxy_header_named(text_at(proxy, "send"));
     p->is_forwarding_said = json_object_get(spec, "forwarding") != NULL;
     p->forwarding = image_forwarding_named(text_at(spec, "forwarding"));
+    p->tcp_idle_ms = ms_at(json_object_get(spec, "tcp"), "idleTimeout");
+    p->udp_idle_ms = ms_at(json_object_get(spec, "udp"), "idleTimeout");
 }
 
 /* All of a kind, in their order; `read` takes what each says. */

@@ -6,14 +6,6 @@
 #include "attach/attach_priv.h"
 
 #include "abi/image.h"
-#include "model/text.h"
-
-/* A duration of the object; 0: it is not there. The schema keeps them within 32 bits. */
-static uint32_t ms_at(const json_t *object, const char *key)
-{
-    uint64_t ms;
-    return text_parse_duration(text_at(object, key), &ms) ? (uint32_t)ms : 0;
-}
 
 /* NULL where it is not there. */
 static const char *given(const json_t *object, const char *key)

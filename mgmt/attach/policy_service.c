@@ -116,8 +116,8 @@ static const char *judge_udp(const struct at_policy *p)
     if (p->of->type == MODEL_BACKEND_TLS_POLICY) {
         return "it is of UDP, which has no connections to secure";
     }
-    if (p->of->type == MODEL_HEALTH_POLICY &&
-        (health->check == IMAGE_HEALTH_CHECK_NONE || health->port == 0)) {
+    if (p->of->type == MODEL_HEALTH_POLICY && health->check != IMAGE_HEALTH_CHECK_NONE &&
+        health->port == 0) {
         return "it is of UDP, by which nobody is asked: active.port has to name a port of TCP";
     }
     if (p->of->type == MODEL_TRANSPORT_POLICY && p->proxy_header != IMAGE_PROXY_HEADER_NONE) {

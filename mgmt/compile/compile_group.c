@@ -53,6 +53,7 @@ bool compile_group(struct compile *c, const struct plan_group *group, uint32_t i
     image_builder_group_proxy_header(c->b, id, group->proxy_header);
     image_builder_group_forwarding(c->b, id, group->forwarding);
     image_builder_group_protocol(c->b, id, group->protocol);
+    image_builder_group_idle(c->b, id, group->idle_ms);
     if (group->health != NULL)
         add_health(c, group, id);
     return true;

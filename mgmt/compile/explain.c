@@ -56,6 +56,16 @@ static const char *forwarding_of(const struct explanation *e, const struct image
                                      : IMAGE_FORWARDING_PROXY);
 }
 
+/* What tells the endpoint, as in TransportPolicy. */
+static json_t *describe_hash(const struct explanation *e, const struct image_balance *balance)
+{
+    json_t *o =
+        json_pack("{s:s}", "type", image_hash_key_name((enum image_hash_key)balance->hash_key));
+    if (balance->name.length > 0)
+        json_object_set_new(o, "name", explain_text(e, balance->name));
+    return o;
+}
+
 static json_t *describe_backend(const struct explanation *e, const struct image_rule *rule,
                                 const struct image_backend *backend)
 {
@@ -73,6 +83,8 @@ static json_t *describe_backend(const struct explanation *e, const struct image_
                                 json_string(image_congestion_name(backend->congestion)));
         json_object_set_new(o, "balancing",
                             json_string(image_balancing_name(backend->balancing.way)));
+        if (backend->balancing.hash_key != IMAGE_HASH_KEY_NONE)
+            json_object_set_new(o, "hashOn", describe_hash(e, &backend->balancing));
         if (forwarding != NULL)
             json_object_set_new(o, "forwarding", json_string(forwarding));
         if (backend->proxy_header != IMAGE_PROXY_HEADER_NONE)

@@ -16,6 +16,7 @@
  *              (without: nobody's)                                   (of the client), realm
  *     headers  [{name, value}]               backends                name, weight, share,
  *                                                                    congestionControl, balancing,
+ *                                                                    hashOn if it is by a hash,
  *                                                                    proxyProtocol if one is sent,
  *                                                                    forwarding if it is no
  *                                                                    request's

@@ -291,6 +291,10 @@ int image_builder_group_proxy_header(struct image_builder *b, uint32_t group,
 int image_builder_group_forwarding(struct image_builder *b, uint32_t group,
                                    enum image_forwarding forwarding);
 
+/* How long what is passed on to a group's endpoints may be silent (0: as usual), before or after
+ * its backends. */
+int image_builder_group_idle(struct image_builder *b, uint32_t group, uint32_t idle_ms);
+
 /* What is spoken to a group's endpoints, HTTP1 unless said, before or after its backends. */
 int image_builder_group_protocol(struct image_builder *b, uint32_t group,
                                  enum image_backend_protocol protocol);

@@ -64,6 +64,14 @@ int image_builder_group_forwarding(struct image_builder *b, uint32_t group,
     return 0;
 }
 
+int image_builder_group_idle(struct image_builder *b, uint32_t group, uint32_t idle_ms)
+{
+    if (group >= ENDPOINT_GROUPS_MAX || (idle_ms != 0 && !image_is_idle(idle_ms)))
+        return -EINVAL;
+    b->group_idle_ms[group] = idle_ms;
+    return 0;
+}
+
 /* Who has to begin with a header, or with TLS, needs a connection of ours. */
 static uint8_t forwarding_of(const struct image_builder *b, uint32_t group)
 {
@@ -140,6 +148,7 @@ void image_builder_groups(struct image_builder *b)
         backends[i].forwarding = forwarding_of(b, backends[i].group);
         backends[i].health = b->group_health[backends[i].group];
         backends[i].tls = b->group_tls[backends[i].group];
+        backends[i].idle_ms = b->group_idle_ms[backends[i].group];
     }
     struct image_mirror *mirrors = ENTRIES(b, MIRRORS, struct image_mirror);
     for (uint32_t i = 0; i < SECTION(b, MIRRORS)->count; i++) {

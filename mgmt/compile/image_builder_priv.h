@@ -118,6 +118,7 @@ struct image_builder {
     uint8_t group_congestion[ENDPOINT_GROUPS_MAX];   /* enum image_congestion */
     uint8_t group_proxy_header[ENDPOINT_GROUPS_MAX]; /* enum image_proxy_header */
     uint8_t group_forwarding[ENDPOINT_GROUPS_MAX];   /* enum image_forwarding */
+    uint32_t group_idle_ms[ENDPOINT_GROUPS_MAX];     /* 0: as usual */
     uint8_t group_protocol[ENDPOINT_GROUPS_MAX];     /* enum image_backend_protocol */
     struct image_balance group_balancing[ENDPOINT_GROUPS_MAX]; /* zero: nothing was said */
     uint32_t group_health[ENDPOINT_GROUPS_MAX];                /* in HEALTH; IMAGE_NONE: none */

@@ -2,11 +2,13 @@
 /* flows: what the workers know of their flows, for a person or as a line of JSON each. Owner:
  * sluicectl's main; thread: one. */
 #include "abi/flow.h"
+#include "abi/image.h"
 #include "base/container.h"
 #include "ctl/match.h"
 #include "ctl/observe.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,20 @@ static json_t *address_json(const struct ip_addr *address)
 #define JSON_owner(value) name_json(flow_owner_name(value))
 #define JSON_timer(value) name_json(flow_timer_name(value))
 #define JSON_flags(value) flags_json(value)
+#define JSON_protocol(value) json_string(protocol_name(value))
+#define JSON_forwarding(value) name_json(forwarding_name(value))
+
+static const char *forwarding_name(uint8_t forwarding)
+{
+    return forwarding < IMAGE_FORWARDINGS ? image_forwarding_name((enum image_forwarding)forwarding)
+                                          : NULL;
+}
+
+/* IP's number as its name. */
+static const char *protocol_name(uint8_t protocol)
+{
+    return protocol == IPPROTO_UDP ? "UDP" : "TCP";
+}
 
 static void print_json(const struct observe_flow *f)
 {
@@ -69,6 +85,18 @@ static void print_json(const struct observe_flow *f)
     json_object_set_new(object, "worker", json_integer(f->head.worker));
 #define FLOW(type, name, help) json_object_set_new(object, #name, JSON_##type(f->name));
 #include "abi/flow_fields.def"
+#undef FLOW
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_forwarded_json(const struct observe_forwarded *f)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "worker", json_integer(f->head.worker));
+#define FLOW(type, name, help) json_object_set_new(object, #name, JSON_##type(f->name));
+#include "abi/forwarded_fields.def"
 #undef FLOW
     json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
@@ -160,21 +188,57 @@ static void print_flow(const struct observe_flow *f)
     print_timers(f);
 }
 
+static void print_forwarded(const struct observe_forwarded *f)
+{
+    char client[MATCH_END_TEXT_BYTES], vip[MATCH_END_TEXT_BYTES];
+    char source[MATCH_END_TEXT_BYTES], endpoint[MATCH_END_TEXT_BYTES];
+    printf("%s - %s %s, %s by %s, worker %u, age %u.%03u s, silent %u.%03u s\n",
+           match_end_format(&f->vip, f->vip_port, vip),
+           match_end_format(&f->client, f->client_port, client),
+           text_or(flow_state_name(f->state), "?"), protocol_name(f->protocol),
+           text_or(forwarding_name(f->forwarding), "?"), f->head.worker, f->age_ms / 1000,
+           f->age_ms % 1000, f->idle_ms / 1000, f->idle_ms % 1000);
+    printf("    %s - %s, up %" PRIu64 " packets (%" PRIu64 " bytes), down %" PRIu64
+           " packets (%" PRIu64 " bytes)\n",
+           match_end_format(&f->source, f->source_port, source),
+           match_end_format(&f->endpoint, f->endpoint_port, endpoint), f->up_packets, f->up_bytes,
+           f->down_packets, f->down_bytes);
+    if (f->answer_us == 0)
+        fputs("    not answered", stdout);
+    else
+        print_ms("    answered in", f->answer_us);
+    printf(", kept %u.%03u s without a packet\n", f->kept_ms / 1000, f->kept_ms % 1000);
+}
+
 static bool begin(void *owner, const struct observe_scene *scene)
 {
     return true;
 }
 
-static bool on_record(void *owner, const struct observe_record *record)
+static void show_flow(const struct ctl_options *o, const struct observe_flow *f)
 {
-    const struct ctl_options *o = owner;
-    const struct observe_flow *f = (const struct observe_flow *)record;
-    if (record->type != OBSERVE_RECORD_FLOW || record->bytes != sizeof(*f))
-        return true;
     if (o->output == CTL_JSON)
         print_json(f);
     else
         print_flow(f);
+}
+
+static void show_forwarded(const struct ctl_options *o, const struct observe_forwarded *f)
+{
+    if (o->output == CTL_JSON)
+        print_forwarded_json(f);
+    else
+        print_forwarded(f);
+}
+
+static bool on_record(void *owner, const struct observe_record *record)
+{
+    const struct ctl_options *o = owner;
+    if (record->type == OBSERVE_RECORD_FLOW && record->bytes == sizeof(struct observe_flow))
+        show_flow(o, (const struct observe_flow *)record);
+    if (record->type == OBSERVE_RECORD_FORWARDED &&
+        record->bytes == sizeof(struct observe_forwarded))
+        show_forwarded(o, (const struct observe_forwarded *)record);
     return true;
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCPRoutes and UDPRoutes whose packets go to pods as they came, within others (forwarding IPIP and GUE): pods see who
 the client is, and answer it without the box."""
+import json
 import os
 import socket
 
@@ -122,6 +123,10 @@ def both_see_the_client(l, way):
         name, address, seen, own, back = echoed(l, b"datagram")
         assert (address, seen, back) == (labs.CLIENT4, own, b"datagram") and name.startswith("backend-")
     assert counted(l, "l4_bytes_down") == down, "answers came by the box"
+    shown = l.appliance.ctl("flows", "--json", f"{l.vip}:{ECHO}").stdout.splitlines()
+    mine = [f for f in map(json.loads, shown) if f["client_port"] == own]
+    assert len(mine) == 1 and (mine[0]["forwarding"], mine[0]["client"]) == (way, labs.CLIENT4), shown
+    assert (mine[0]["up_packets"], mine[0]["down_packets"], mine[0]["source_port"]) == (1, 0, 0), mine
 
 
 @suite.test("S6")

@@ -13,7 +13,8 @@ from test_l4 import (a_tcp_route_leads_a_port_to_its_backend_and_either_side_may
                      tls_is_terminated_and_what_is_in_it_is_passed_on,
                      what_is_passed_on_is_encrypted_again_where_a_policy_says_so,
                      whoever_ends_first_may_still_be_told_something)
-from test_l4 import NS, ask, breaks_off, connect, counted, forwarding, l4_route, objects, says
+from test_l4 import (NS, ask, breaks_off, connect, counted, forwarding, is_more, l4_route, objects, of_route,
+                     put_service, says)
 
 BOX = f"{labs.BACK4}.1"
 
@@ -117,8 +118,114 @@ def a_policy_that_cannot_be_is_refused_in_its_status(l):
 def explain_tells_how_packets_go_on(l):
     said = json.loads(l.appliance.ctl("explain", f"tcp://{l.vip}:5000", "-o", "json").stdout)["status"]
     backend = said["backends"][0]
-    assert (said["kind"], backend["name"], backend["forwarding"], backend["balancing"]) == (
-        "TCPRoute", f"{NS}/talk:8080/tcp", "NAT", "Maglev"), said
+    assert (said["kind"], backend["name"], backend["forwarding"], backend["balancing"], backend["hashOn"]) == (
+        "TCPRoute", f"{NS}/talk:8080/tcp", "NAT", "Maglev", {"type": "Connection"}), said
+
+
+def flows(l, *args):
+    """The flows that sluicectl shows as JSON."""
+    return [json.loads(line) for line in l.appliance.ctl("flows", "--json", *args).stdout.splitlines()]
+
+
+@suite.test("S6 S8")
+def a_flow_is_shown_with_its_ends_and_what_moved_and_chosen_by_either(l):
+    with connect(l, 5000) as s, connect(l, 5000) as other:
+        assert ask(s, "hello") == "hello" and ask(other, "x") == "x"
+        port = s.getsockname()[1]
+        shown = flows(l, f"{labs.CLIENT4}:{port}")
+        assert len(shown) == 1, shown
+        f = shown[0]
+        assert (f["client"], f["client_port"], f["vip"], f["vip_port"]) == (labs.CLIENT4, port, l.vip, 5000), f
+        assert (f["source"], f["endpoint"], f["endpoint_port"]) == (BOX, labs.backend_address(1), 8080), f
+        assert (f["protocol"], f["forwarding"], f["state"]) == ("TCP", "NAT", "FORWARD_OPEN"), f
+        assert f["up_packets"] >= 3 and f["down_packets"] >= 2 and f["up_bytes"] > 3 * 40 and f["answer_us"] > 0, f
+        assert f["idle_ms"] <= f["age_ms"] and f["kept_ms"] == 7440 * 1000, f
+        assert flows(l, f"{labs.backend_address(1)}:8080,{BOX}:{f['source_port']}"), "as the endpoint sees it"
+        found = flows(l, f"{l.vip}:5000", "--state", "forward_open")
+        assert {port, other.getsockname()[1]} <= {f["client_port"] for f in found}, found
+        assert not flows(l, f"{labs.CLIENT4}:{port}", "--state", "established")
+        text = l.appliance.ctl("flows", f"{labs.CLIENT4}:{port}").stdout
+        assert f"{l.vip}:5000 - {labs.CLIENT4}:{port} FORWARD_OPEN, TCP by NAT" in text, text
+
+
+def said_of(l, port):
+    """How packets of the port go on, and what they are told apart by."""
+    said = json.loads(l.appliance.ctl("explain", f"tcp://{l.vip}:{port}", "-o", "json").stdout)["status"]
+    return said["backends"][0]["forwarding"], said["backends"][0]["hashOn"]
+
+
+def is_counted(now, before, **by):
+    """What `sluicectl routes` says now is more by that."""
+    return all(now[k] - before.get(k, 0) >= n for k, n in by.items())
+
+
+@suite.test("S6 S8")
+def flows_are_counted_with_their_route_while_they_live_and_by_how_they_end(l):
+    before = of_route(l, "talk")
+    with connect(l, 5000) as s:
+        assert ask(s, "name").startswith("backend-1 ")
+        now = suite.eventually(lambda: is_more(of_route(l, "talk"), before), "it is counted")
+        suite.eventually(lambda: is_counted(of_route(l, "talk"), before, upPackets=3, downPackets=2, upBytes=3 * 40,
+                                            downBytes=2 * 40), "so is what moved, while it is open", 15)
+        assert now["ended"] == before["ended"] or not before["ended"], (now, before)
+        breaks_off(s)
+    ended = suite.eventually(
+        lambda: [e for e, n in of_route(l, "talk")["ended"].items() if n > before["ended"].get(e, 0)], "its end is")
+    assert ended in (["client"], ["backend"]), ended
+    text = l.appliance.ctl("routes", f"{NS}/talk").stdout
+    assert "PACKETS-UP" in text and f"\n{NS}/talk " in text, text
+
+
+@suite.test("S6 S9")
+def connections_of_a_client_reach_one_endpoint_where_its_address_alone_is_hashed(l):
+    api = l.appliance.api
+    put_service(l, "both", 8080, 1, 2)
+    api.put(l4_route("TCPRoute", "shared", "tcp-5003", objects.to("both")))
+    suite.eventually(lambda: says(l, 5003, "name").startswith("backend-"), "it serves")
+
+    def reached():
+        return {says(l, 5003, "name").split()[0] for _ in range(16)}
+    assert reached() == {"backend-1", "backend-2"}
+    policy = {**forwarding("Proxy", "both"), "metadata": {"namespace": NS, "name": "hashed"}}
+    api.put(policy)
+    suite.eventually(lambda: said_of(l, 5003) == ("Proxy", {"type": "Connection"}), "they are the box's")
+    suite.eventually(lambda: reached() == {"backend-1", "backend-2"}, "which shares them, too", 10)
+    policy["spec"].update(balancing="Maglev", hashOn={"type": "ClientAddress"})
+    for way in ("NAT", "Proxy"):
+        policy["spec"]["forwarding"] = way
+        api.put(policy)
+        suite.eventually(lambda way=way: said_of(l, 5003) == (way, {"type": "ClientAddress"}), f"it is so, by {way}")
+        suite.eventually(lambda: len(reached()) == 1, "all reach one", 10)
+    api.delete("TransportPolicy", "hashed", NS)
+    api.delete("TCPRoute", "shared", NS)
+
+
+@suite.test("S6 S9")
+def an_endpoint_that_refuses_connections_is_ejected_by_a_health_policy(l):
+    """Nobody asks it: what its connections come to says it."""
+    api = l.appliance.api
+    put_service(l, "half", 8080, 1, 2)
+    api.put(l4_route("TCPRoute", "shared", "tcp-5003", objects.to("half")))
+    api.put({"apiVersion": "sluice.internal/v1", "kind": "HealthPolicy",
+             "metadata": {"namespace": NS, "name": "seen"},
+             "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "half"}],
+                      "passive": {"consecutiveFailures": 2, "baseEjectionTime": "10m", "maxEjectionTime": "1h"}}})
+    suite.eventually(lambda: {says(l, 5003, "name").split()[0] for _ in range(8)} == {"backend-1", "backend-2"},
+                     "both serve")
+    ejected = counted(l, "upstream_ejected")
+    l.backends[1].process.end()
+
+    def answered():
+        try:
+            return says(l, 5003, "name").startswith("backend-1 ")
+        except OSError:
+            return False
+    suite.eventually(lambda: all(answered() for _ in range(12)), "only the other one is tried", 20)
+    assert counted(l, "upstream_ejected") == ejected + 1
+    l.backends[1].start()
+    l.backends[1].wait_ready()
+    api.delete("HealthPolicy", "seen", NS)
+    api.delete("TCPRoute", "shared", NS)
 
 
 @suite.test("S6")

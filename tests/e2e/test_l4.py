@@ -310,7 +310,8 @@ def of_two_tcp_routes_the_older_has_the_listener(l):
 def of_route(l, name):
     """What `sluicectl routes` says of its connections, and that /metrics/routes says the same."""
     lines = l.appliance.ctl("routes", f"{NS}/{name}", "--json").stdout.splitlines()
-    told = json.loads(lines[0])["connections"] if lines else {"begun": 0, "upBytes": 0, "downBytes": 0, "ended": {}}
+    told = json.loads(lines[0])["connections"] if lines else {"begun": 0, "upBytes": 0, "downBytes": 0,
+                                                                    "upPackets": 0, "downPackets": 0, "ended": {}}
     status, _, text = l.appliance.api.raw("GET", f"/metrics/routes?match={NS}/{name}")
     samples = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
     label = f'route="{NS}/{name}"'

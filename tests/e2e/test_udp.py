@@ -2,6 +2,7 @@
 """UDPRoutes: a real name server asked by a real resolver, datagrams of every size, and what of them is counted, shared
 and kept together; ports of UDP beside those of TCP with the same number."""
 import collections
+import json
 import os
 import socket
 import time
@@ -104,7 +105,7 @@ def prepare(l):
     gateway["spec"]["listeners"] = [
         listener("web", 80, "HTTP"), listener("web-udp", 80), listener("dns", 53), listener("dns-tcp", 53, "TCP"),
         listener("echo", 7000), listener("shared", 7001), listener("nowhere", 7002), listener("gone", 7003),
-        listener("later", 7004), listener("checked", 7005)]
+        listener("later", 7004), listener("checked", 7005), listener("kept", 7006), listener("seen", 7007)]
     api.put(gateway)
     put_service(l, "dns", NAME_SERVERS, [("udp", 53, "UDP"), ("tcp", 53, "TCP")])
     echo = [("echo", ECHO_PORT, "UDP")]
@@ -306,6 +307,75 @@ def a_health_check_by_tcp_keeps_clients_from_a_server_that_is_gone(l):
         l.backends[3].start()
         l.backends[3].wait_ready()
     suite.eventually(lambda: names() == {"backend-3", "backend-4"}, "it is back", 20)
+
+
+def flows(l, *args):
+    """The flows that sluicectl shows as JSON."""
+    return [json.loads(line) for line in l.appliance.ctl("flows", "--json", *args).stdout.splitlines()]
+
+
+def policy(kind, service, **spec):
+    return {"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"namespace": NS, "name": service},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": service}], **spec}}
+
+
+@suite.test("S6 S8")
+def a_flow_of_datagrams_is_shown_and_counted_with_its_route(l):
+    def counts():
+        lines = l.appliance.ctl("routes", f"{NS}/echo", "--json").stdout.splitlines()
+        return json.loads(lines[0])["connections"]
+    before = counts()
+    with socket_to(l, l.vip, ECHO_PORT) as s:
+        assert ask(s, b"12345")[1] == b"12345"
+        me = f"{labs.CLIENT4}:{s.getsockname()[1]}"
+        shown = flows(l, me)
+        assert len(shown) == 1, shown
+        f = shown[0]
+        assert (f["protocol"], f["state"], f["up_packets"], f["up_bytes"]) == ("UDP", "FORWARD_HALF", 1, 33), f
+        assert (f["endpoint"], f["endpoint_port"], f["vip_port"]) == (labs.backend_address(3), ECHO_PORT, ECHO_PORT), f
+        ask(s, b"more")
+        assert flows(l, me)[0]["state"] == "FORWARD_OPEN"
+        suite.eventually(lambda: counts()["upPackets"] >= before["upPackets"] + 2, "its route has what moved", 15)
+    now = counts()
+    assert now["begun"] > before["begun"] and now["upBytes"] >= before["upBytes"] + 33 + 32, (now, before)
+
+
+@suite.test("S6 S9")
+def a_policy_says_how_long_datagrams_keep_their_way_and_whose_go_together(l):
+    put_service(l, "kept", ECHOES, [("echo", ECHO_PORT, "UDP")])
+    l.appliance.api.put(policy("TransportPolicy", "kept", balancing="Maglev", hashOn={"type": "ClientAddress"},
+                               udp={"idleTimeout": "1s"}))
+    put_and_await(l, route("kept", "kept", objects.to("kept", port=ECHO_PORT)))
+    suite.eventually(lambda: who(l, 7006), "it serves")
+    assert len({who(l, 7006) for _ in range(12)}) == 1, "all of a client reach one"
+    with socket_to(l, l.vip, 7006) as s:
+        first = ask(s, b"x")[0]
+        assert first and flows(l, f"{labs.CLIENT4}:{s.getsockname()[1]}")[0]["kept_ms"] == 1000
+        me = f"{labs.CLIENT4}:{s.getsockname()[1]}"
+        suite.eventually(lambda: not flows(l, me), "it is forgotten", 10)
+        name, source, port = ask(s, b"x")[0]
+        assert (name, source) == first[:2] and port != first[2], "it is another flow to the same endpoint"
+
+
+@suite.test("S6 S9")
+def an_endpoint_whose_port_is_closed_is_ejected_by_what_datagrams_come_to(l):
+    """Its host says that nobody listens: nobody has to ask."""
+    put_service(l, "seen", ECHOES, [("echo", ECHO_PORT, "UDP")])
+    l.appliance.api.put(policy("HealthPolicy", "seen", passive={
+        "consecutiveFailures": 2, "baseEjectionTime": "10m", "maxEjectionTime": "1h"}))
+    put_and_await(l, route("seen", "seen", objects.to("seen", port=ECHO_PORT)))
+    suite.eventually(lambda: len({who(l, 7007) for _ in range(30)}) == len(ECHOES), "all serve")
+    status = l.appliance.api.get("HealthPolicy", "seen", NS)["status"]
+    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+    ejected = l.appliance.counters()["upstream_ejected"]
+    l.backends[4].process.end()
+    try:
+        suite.eventually(lambda: all(who(l, 7007) in ("backend-3", "backend-4") for _ in range(15)),
+                         "the others have its clients", 40)
+        assert l.appliance.counters()["upstream_ejected"] == ejected + 1
+    finally:
+        l.backends[4].start()
+        l.backends[4].wait_ready()
 
 
 @suite.test("S15 S19")

@@ -148,7 +148,9 @@ class Around:
         spec = self.some_of({"congestionControl": self.rng.choice(("Cubic", "BBR")),
                              "balancing": self.rng.choice(("LeastOutstanding", "RoundRobin", "Maglev", "Maglev")),
                              "proxyProtocol": {"send": self.rng.choice(("V1", "V2"))},
-                             "forwarding": self.rng.choice(("Proxy", "NAT", "IPIP", "GUE"))})
+                             "forwarding": self.rng.choice(("Proxy", "NAT", "IPIP", "GUE")),
+                             "tcp": {"idleTimeout": self.rng.choice(("1s", "1h30m"))},
+                             "udp": {"idleTimeout": self.rng.choice(("24h", "2m500ms"))}})
         if spec.get("forwarding", "Proxy") != "Proxy":
             spec.pop("proxyProtocol", None)
         if spec.get("balancing") == "Maglev" and self.rng.random() < 0.8:

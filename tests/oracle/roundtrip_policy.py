@@ -40,7 +40,7 @@ def can_decide(objects, kind, namespace, service, port, spec):
     """UDP has no connections, which could be secured, begin with a header, or tell whether somebody is well. And one
     that is secured has to be ours."""
     if port.get("protocol") == "UDP":
-        return {"BackendTLSPolicy": False, "HealthPolicy": "port" in spec.get("active", {}),
+        return {"BackendTLSPolicy": False, "HealthPolicy": "port" in spec.get("active", {"port": 0}),
                 "TransportPolicy": "send" not in spec.get("proxyProtocol", {})}[kind]
     is_passing = kind == "TransportPolicy" and spec.get("forwarding", "Proxy") != "Proxy"
     return not is_passing or of_port(objects, "BackendTLSPolicy", namespace, service, port) is None
@@ -109,12 +109,19 @@ def expected_forwarding(kind, spec, tls):
     return way if kind == "TCPRoute" else "Proxy"
 
 
+def expected_idle(kind, spec):
+    """How long what is passed on may be silent; 0: as usual."""
+    member = {"TCPRoute": "tcp", "UDPRoute": "udp"}.get(kind)
+    return milliseconds(spec.get(member, {}).get("idleTimeout", "")) if member else 0
+
+
 def expected_balancing(kind, spec):
     """Of what is passed on by port, boxes have to agree."""
     way = spec.get("balancing", "Maglev" if kind in ("TCPRoute", "UDPRoute") else "LeastOutstanding")
     if way != "Maglev":
         return [way, "", ""]
-    on = spec.get("hashOn", {"type": "ClientAddress"})
+    usual = "Connection" if kind in ("TCPRoute", "UDPRoute") else "ClientAddress"
+    on = spec.get("hashOn", {"type": usual})
     name = on.get("name", "")
     return [way, on["type"], name.lower() if on["type"] == "Header" else name]
 
@@ -151,7 +158,8 @@ def expected_group(objects, kind, namespace, service, port):
     return "", name, {
         "id": ["group", name], "protocol": protocol, "congestion": spec.get("congestionControl", "Cubic"),
         "proxyHeader": spec.get("proxyProtocol", {}).get("send", ""), "balancing": expected_balancing(kind, spec),
-        "forwarding": expected_forwarding(kind, spec, tls), "health": expected_health(name, health, protocol, tls),
+        "forwarding": expected_forwarding(kind, spec, tls), "idle": expected_idle(kind, spec),
+        "health": expected_health(name, health, protocol, tls),
         "tls": tls}
 
 

@@ -6,6 +6,7 @@
 struct connections {
     uint32_t group, health, tls;
     const struct image_balance *balancing;
+    uint32_t idle_ms;
     uint8_t congestion, proxy_header, protocol, forwarding;
 };
 
@@ -57,12 +58,12 @@ static json_t *tell_connections(const struct image_view *v, const struct connect
 {
     if (c->group == IMAGE_NONE)
         return json_null();
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:[s,s,o],s:o,s:o}", "id", (json_int_t)c->group,
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:I,s:[s,s,o],s:o,s:o}", "id", (json_int_t)c->group,
                      "protocol", image_backend_protocol_name(c->protocol), "congestion",
                      image_congestion_name(c->congestion), "proxyHeader",
                      image_proxy_header_name(c->proxy_header), "forwarding",
-                     image_forwarding_name(c->forwarding), "balancing",
-                     image_balancing_name(c->balancing->way),
+                     image_forwarding_name(c->forwarding), "idle", (json_int_t)c->idle_ms,
+                     "balancing", image_balancing_name(c->balancing->way),
                      image_hash_key_name(c->balancing->hash_key), tell_text(v, c->balancing->name),
                      "health", tell_health(v, c->health), "tls", tell_tls(v, c->tls));
 }
@@ -76,6 +77,7 @@ json_t *tell_backend_connections(const struct image_view *v, const struct image_
                                                      .congestion = b->congestion,
                                                      .proxy_header = b->proxy_header,
                                                      .protocol = b->protocol,
+                                                     .idle_ms = b->idle_ms,
                                                      .forwarding = b->forwarding});
 }
 

@@ -239,8 +239,8 @@ uint32_t sim_config_listener(struct sim_box *box, struct image_builder *b, const
 /* Whom connections to the groups lead to, and how. */
 static void add_groups(const struct sim_box *box, struct image_builder *b)
 {
-    static const struct image_balance_spec by_client = {.way = IMAGE_BALANCING_MAGLEV,
-                                                        .hash_key = IMAGE_HASH_KEY_CLIENT};
+    static const struct image_balance_spec by_ends = {.way = IMAGE_BALANCING_MAGLEV,
+                                                      .hash_key = IMAGE_HASH_KEY_CONNECTION};
     for (unsigned group = SIM_GROUP_A; group < group_end(box); group++) {
         add_health(box, b, group);
         int fault = image_builder_group_congestion(b, group, congestion_of(box, group));
@@ -249,7 +249,7 @@ static void add_groups(const struct sim_box *box, struct image_builder *b)
             fault = image_builder_group_protocol(b, group, IMAGE_BACKEND_HTTP2);
         ASSERT(fault == 0);
         if (is_hashed(box, group))
-            fault = image_builder_group_balancing(b, group, &by_client);
+            fault = image_builder_group_balancing(b, group, &by_ends);
         ASSERT(fault == 0);
         if (is_tls(box, group))
             sim_keys_secure_group(b, group);

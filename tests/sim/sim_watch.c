@@ -87,16 +87,32 @@ static void check_request(struct sim *s, const struct access_record *r)
         sim_fail(s, "a request is told to have taken %lu us", r->total_us);
 }
 
+static void check_forwarded(struct sim *s, const struct observe_forwarded *f)
+{
+    if (f->state < FLOW_FORWARD_OPENING || f->state > FLOW_FORWARD_CLOSED)
+        sim_fail(s, "a forwarded flow is told with state %u", f->state);
+    if (f->up_packets == 0 || f->up_bytes < f->up_packets * 28 ||
+        f->down_bytes < f->down_packets * 28)
+        sim_fail(s, "a forwarded flow is told with %lu bytes in %lu packets", f->up_bytes,
+                 f->up_packets);
+    if (f->idle_ms > f->age_ms + 1 || f->ends_ms > f->kept_ms)
+        sim_fail(s, "a forwarded flow of %u ms is told to be silent for %u ms", f->age_ms,
+                 f->idle_ms);
+}
+
 static void check_record(struct sim_watch *w, const struct observe_record *record)
 {
     static const uint8_t types[] = {[OBSERVE_FLOWS] = OBSERVE_RECORD_FLOW,
                                     [OBSERVE_TRACE] = OBSERVE_RECORD_POINT,
                                     [OBSERVE_CAPTURE] = OBSERVE_RECORD_FRAME,
                                     [OBSERVE_REQUESTS] = OBSERVE_RECORD_REQUEST};
-    if (record->type != types[w->kind] || record->time_us > w->sim->now_us)
+    bool is_forwarded = w->kind == OBSERVE_FLOWS && record->type == OBSERVE_RECORD_FORWARDED;
+    if ((record->type != types[w->kind] && !is_forwarded) || record->time_us > w->sim->now_us)
         sim_fail(w->sim, "a record of type %u at %lu us", record->type, record->time_us);
     if (record->type == OBSERVE_RECORD_REQUEST)
         check_request(w->sim, (const struct access_record *)record);
+    if (is_forwarded)
+        check_forwarded(w->sim, (const struct observe_forwarded *)record);
     if (record->type != OBSERVE_RECORD_FLOW)
         return;
     check_flow(w->sim, (const struct observe_flow *)record);

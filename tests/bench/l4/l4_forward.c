@@ -62,6 +62,7 @@ static struct rte_ring *in, *out;
 static struct generation_set *generations;
 static struct endpoint_table *endpoints;
 static struct stats_worker *stats;
+static struct stats_route routes[3]; /* the others', and of each kind one */
 static struct worker *worker;
 static uint64_t now_us = 1000000;
 static enum kind kind;
@@ -113,7 +114,7 @@ static void add_route(struct image_builder *b, enum image_route_kind route,
 static void publish(void)
 {
     static const struct image_balance_spec hashed = {.way = IMAGE_BALANCING_MAGLEV,
-                                                     .hash_key = IMAGE_HASH_KEY_CLIENT};
+                                                     .hash_key = IMAGE_HASH_KEY_CONNECTION};
     void *image;
     size_t len;
     struct image_builder *b = image_builder_new();
@@ -171,6 +172,8 @@ static void start(void)
                                             .socket = -1,
                                             .mbufs = mbufs,
                                             .stats = stats,
+                                            .routes = routes,
+                                            .n_routes = 3,
                                             .rng_seed = 1,
                                             .hash_key = {1, 2}},
                                    .ports = port_hub_new(&port, 1, 1),

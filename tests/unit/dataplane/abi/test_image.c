@@ -628,6 +628,8 @@ TEST(only_balancing_by_hash_has_a_key_and_only_some_keys_have_a_name)
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEY_CLIENT, &section),
              IMAGE_FAULT_VALUE); /* which has no name */
+    CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEY_CONNECTION, &section),
+             IMAGE_FAULT_VALUE); /* nor has that */
     CHECK_EQ(fault_with(data, len, &hashed->hash_key, IMAGE_HASH_KEY_HEADER, &section),
              IMAGE_FAULT_TEXT); /* whose name is in lower case */
     CHECK_EQ(fault_with(data, len, (const uint8_t *)&hashed->name.length, 0, &section),
@@ -698,6 +700,12 @@ TEST(packets_are_forwarded_only_where_no_connection_of_ours_is_needed)
     CHECK_EQ(fault_with(data, len, &without->forwarding, IMAGE_FORWARDING_NAT, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);
+    const uint8_t *idle = (const uint8_t *)&v.backends[plain].idle_ms;
+    CHECK_EQ(fault_with(data, len, idle, 1, &section), IMAGE_FAULT_VALUE);        /* 1 ms */
+    CHECK_EQ(fault_with(data, len, idle + 1, 0x10, &section), IMAGE_FAULT_OK);    /* 4 s */
+    CHECK_EQ(fault_with(data, len, idle + 3, 0x10, &section), IMAGE_FAULT_VALUE); /* 3 days */
+    idle = (const uint8_t *)&without->idle_ms;
+    CHECK_EQ(fault_with(data, len, idle + 1, 0x10, &section), IMAGE_FAULT_VALUE); /* nobody's */
     CHECK_EQ(image_forwarding_named("IPIP"), IMAGE_FORWARDING_IPIP);
     CHECK_STR(image_forwarding_name(IMAGE_FORWARDING_GUE), "GUE");
     free(data);

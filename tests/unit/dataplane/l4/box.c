@@ -11,6 +11,7 @@
 #include "core/port_setup.h"
 #include "core/rcu.h"
 #include "drivers/net/mem.h"
+#include "obs/hub.h"
 #include "unit_eal.h"
 
 #include <rte_ip.h>
@@ -32,6 +33,10 @@ static struct stats_worker *stats;
 static uint64_t number, version;
 static struct box box;
 static bool has_lro; /* of the next box */
+static struct stats_route *routes;
+static struct obs_hub *observers;
+
+#define ROUTES 4
 
 static void release(void *owner, const void *image, size_t length, void *companion)
 {
@@ -76,16 +81,30 @@ static void add_route(struct image_builder *b, enum image_route_kind kind,
     REQUIRE(image_builder_attach(b, listener, "") == 0);
 }
 
+static void add_health(const struct box *b, struct image_builder *builder)
+{
+    struct image_health_spec spec = {.numbers = {.failures = b->failures,
+                                                 .base_ejection_ms = 60000,
+                                                 .max_ejection_ms = 60000,
+                                                 .max_ejected_percent = 50},
+                                     .name = "ns/seen"};
+    if (b->failures > 0)
+        REQUIRE(image_builder_group_health(builder, GROUP, &spec) == 0);
+}
+
 void box_set_route(struct box *b, bool has_route)
 {
     void *image;
     size_t len;
     struct image_builder *builder = image_builder_new();
-    static const struct image_balance_spec hashed = {.way = IMAGE_BALANCING_MAGLEV,
-                                                     .hash_key = IMAGE_HASH_KEY_CLIENT};
+    bool is_named = b->hash_key == IMAGE_HASH_KEY_COOKIE;
+    const struct image_balance_spec hashed = {
+        .way = IMAGE_BALANCING_MAGLEV, .hash_key = b->hash_key, .name = is_named ? "name" : NULL};
     add_network(builder, b->drained);
     REQUIRE(image_builder_group_forwarding(builder, GROUP, b->forwarding) == 0);
     REQUIRE(image_builder_group_balancing(builder, GROUP, &hashed) == 0);
+    REQUIRE(image_builder_group_idle(builder, GROUP, b->idle_ms) == 0);
+    add_health(b, builder);
     add_route(builder, IMAGE_ROUTE_TCP, IMAGE_PROTOCOL_TCP, "ns/a-tcp", has_route);
     add_route(builder, IMAGE_ROUTE_UDP, IMAGE_PROTOCOL_UDP, "ns/b-udp", has_route);
     REQUIRE(image_builder_finish(builder, ++number, &image, &len) == 0);
@@ -118,7 +137,8 @@ static void start(void)
     unit_eal_init();
     mbufs = unit_mbufs_new(8191);
     stats = aligned_alloc(64, sizeof(*stats));
-    ASSERT(mbufs != NULL && stats != NULL);
+    routes = aligned_alloc(64, ROUTES * sizeof(*routes));
+    ASSERT(mbufs != NULL && stats != NULL && routes != NULL);
 }
 
 struct box *box_up_with(uint64_t secret, const char *const *texts,
@@ -127,7 +147,12 @@ struct box *box_up_with(uint64_t secret, const char *const *texts,
     struct net_fault fault;
     start();
     memset(stats, 0, sizeof(*stats));
-    box = (struct box){.now_us = 1000000, .forwarding = IMAGE_FORWARDING_NAT};
+    memset(routes, 0, ROUTES * sizeof(*routes));
+    observers = obs_hub_new(1);
+    REQUIRE(observers != NULL);
+    box = (struct box){.now_us = 1000000,
+                       .forwarding = IMAGE_FORWARDING_NAT,
+                       .hash_key = IMAGE_HASH_KEY_CONNECTION};
     REQUIRE(mem_port_open(NAME, 0, 1, 1, mbufs, &port, &fault));
     port.info.mac = mac_of(BOX_MAC);
     port.info.has_lro = has_lro;
@@ -141,6 +166,9 @@ struct box *box_up_with(uint64_t secret, const char *const *texts,
                                             .socket = -1,
                                             .mbufs = mbufs,
                                             .stats = stats,
+                                            .routes = routes,
+                                            .n_routes = ROUTES,
+                                            .obs = observers,
                                             .rng_seed = secret,
                                             .hash_key = {secret, 1}},
                                    .ports = hub,
@@ -196,10 +224,67 @@ static void check_books(void)
     CHECK_EQ(c[STAT_l4_flows_now] + c[STAT_l4_half_open_now], 0);
 }
 
+/* Of routes: all that began has ended, and what came in is what they had. */
+static void check_counts(void)
+{
+    uint64_t begun = 0, ended = 0, bytes = 0, packets = 0;
+    for (unsigned i = 0; i < ROUTES; i++) {
+        const struct stats_connections *c = &routes[i].connections;
+        begun += c->begun;
+        for (unsigned e = 0; e < STATS_ROUTE_ENDS; e++)
+            ended += c->ended[e];
+        bytes += c->up_bytes + c->down_bytes;
+        packets += c->up_packets + c->down_packets;
+    }
+    CHECK_EQ(begun, ended);
+    CHECK_EQ(packets, stats->counters[STAT_l4_tx]);
+    CHECK_EQ(bytes, stats->counters[STAT_l4_bytes_up] + stats->counters[STAT_l4_bytes_down]);
+}
+
+const struct stats_connections *box_counts(const char *route)
+{
+    for (unsigned i = 0; i < ROUTES; i++) {
+        if (strcmp(routes[i].name, route) == 0)
+            return &routes[i].connections;
+    }
+    return NULL;
+}
+
+unsigned box_flows(struct box *b, uint32_t states, uint16_t end, struct observe_forwarded *ret,
+                   unsigned most)
+{
+    struct control_observe request = {.kind = OBSERVE_FLOWS,
+                                      .workers = 1,
+                                      .states = states,
+                                      .records_max = UINT64_MAX,
+                                      .bytes_max = UINT64_MAX,
+                                      .ms_max = 1000,
+                                      .n_matches = end != 0};
+    const struct observe_record *record;
+    unsigned slot, n = 0;
+    request.matches[0].a.port = end;
+    REQUIRE(obs_hub_begin(observers, &request, &slot));
+    while (!obs_hub_is_over(observers, slot)) {
+        worker_poll(b->worker, b->now_us);
+        while ((record = obs_hub_peek(observers, slot)) != NULL) {
+            CHECK_EQ(record->type, OBSERVE_RECORD_FORWARDED);
+            if (n < most)
+                memcpy(&ret[n], record, sizeof(*ret));
+            n++;
+            obs_hub_drop(observers, slot, record);
+        }
+    }
+    obs_hub_release(observers, slot);
+    worker_poll(b->worker, b->now_us);
+    return n;
+}
+
 void box_down(struct box *b)
 {
     worker_free(b->worker);
     check_books();
+    check_counts();
+    obs_hub_free(observers);
     box_forget(b);
     generation_set_free(generations);
     endpoint_table_free(endpoints);
@@ -374,4 +459,15 @@ struct packet answer_to(const struct seen *s, uint8_t tcp_flags, const char *tex
     ip_addr_format(&s->src, to);
     return s->proto == 17 ? datagram(from, s->dst_port, to, s->src_port, text)
                           : segment(from, s->dst_port, to, s->src_port, tcp_flags, text);
+}
+
+struct packet refusal_of(const struct seen *s)
+{
+    char from[IP_ADDR_TEXT_MAX], to[IP_ADDR_TEXT_MAX];
+    struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+    packet_ip4(&p, ip_addr_format(&s->dst, from), ip_addr_format(&s->src, to), 1);
+    packet_icmp(&p, 3, 3, 0);
+    packet_bytes(&p, s->frame + 14, 28);
+    packet_close(&p);
+    return p;
 }

@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "abi/flow.h"
 #include "abi/stats.h"
+#include "abi/stats_routes.h"
 #include "l4/l4.h"
 #include "packet.h"
 #include "unit.h"
@@ -49,6 +51,9 @@ struct box {
     struct seen seen[64];
     enum image_forwarding forwarding;
     const char *drained; /* the box that is; NULL: none */
+    enum image_hash_key hash_key;
+    uint32_t idle_ms;  /* as a policy says; 0: it says nothing */
+    uint16_t failures; /* in a row that eject an endpoint; 0: no policy */
 };
 
 /* A box with these endpoints in its group (texts, NULL at the end), and a secret of its own. */
@@ -73,6 +78,14 @@ void box_set_endpoints(struct box *b, const char *const *endpoints);
 /* An image without the route, or with it. */
 void box_set_route(struct box *b, bool has_route);
 
+/* What was counted of "ns/a-tcp" or "ns/b-udp"; NULL: nothing yet. */
+const struct stats_connections *box_counts(const char *route);
+
+/* The flows that the box tells to an observer of these states (0: all) and this port at an end (0:
+ * any); how many, of which the first `most` are in `ret`. */
+unsigned box_flows(struct box *b, uint32_t states, uint16_t end, struct observe_forwarded *ret,
+                   unsigned most);
+
 /* Gives the box a frame, closed, and runs it until it is quiet. */
 void box_give(struct box *b, const struct packet *p);
 
@@ -92,6 +105,9 @@ struct packet datagram(const char *src, uint16_t src_port, const char *dst, uint
 /* A segment with these flags. */
 struct packet segment(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
                       uint8_t flags, const char *text);
+
+/* What says that nobody listens where the packet went. */
+struct packet refusal_of(const struct seen *s);
 
 /* The answer to what was seen, from where it went. */
 struct packet answer_to(const struct seen *s, uint8_t tcp_flags, const char *text);

@@ -293,11 +293,7 @@ TEST(an_error_about_a_packet_reaches_whoever_sent_it_in_his_own_words)
     box_give(b, &p);
     REQUIRE(b->n_seen == 1);
     struct seen up = b->seen[0];
-    struct packet error = packet_eth(BOX_MAC, PEER_MAC);
-    packet_ip4(&error, BACK4, OURS4, 1);
-    packet_icmp(&error, 3, 3, 0);
-    packet_bytes(&error, up.frame + 14, 28);
-    packet_close(&error);
+    struct packet error = refusal_of(&up);
     box_give(b, &error);
     REQUIRE(b->n_seen == 2);
     const struct seen *told = &b->seen[1];

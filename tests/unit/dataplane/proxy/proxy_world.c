@@ -457,6 +457,7 @@ void world_publish_l4(struct world *w, enum image_protocol protocol)
     image_builder_bind(b, &addr, 80, listener);
     if (w->is_proxied)
         image_builder_bind_proxied(b, &addr, 80, NULL, 0);
+    image_builder_group_idle(b, 1, w->idle_ms);
     image_builder_group_proxy_header(b, 1, w->proxy_header);
     if (w->health != NULL)
         image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});

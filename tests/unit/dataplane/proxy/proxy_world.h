@@ -64,6 +64,7 @@ struct world {
     unsigned pins;
     const struct image_health *health; /* of group 1 in the next image; NULL: it has no policy */
     enum image_congestion congestion;  /* of the bind and of group 1 in the next image */
+    uint32_t idle_ms;                  /* of what is passed on to group 1; 0: as usual */
     enum image_hash_key hash_key;      /* what group 1 goes by in the next image; NONE: by load */
     const char *hash_name;
     bool is_proxied;                      /* the bind, likewise */

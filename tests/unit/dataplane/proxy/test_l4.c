@@ -274,6 +274,24 @@ TEST(nothing_moves_for_too_long_and_a_side_that_is_alone_sooner)
     end(STAT_proxy_l4_end_idle);
 }
 
+TEST(a_backend_may_say_how_long_nothing_may_move)
+{
+    struct proxy_config config;
+    struct world_backend *b;
+    proxy_config_default(&config, 8);
+    config.tunnel_ms = 2000;
+    begin_with(&config);
+    w.idle_ms = 5000;
+    world_publish_l4(&w, IMAGE_PROTOCOL_TCP);
+    world_run(&w);
+    struct fake_stream *c = open(&b);
+    world_wait(&w, 4900);
+    CHECK(!c->is_released);
+    world_wait(&w, 200);
+    CHECK_EQ(c->end, STREAM_END_ABORTED);
+    end(STAT_proxy_l4_end_idle);
+}
+
 TEST(proxy_headers_are_read_before_and_written_after)
 {
     struct world_backend *b;
@@ -310,5 +328,6 @@ UNIT_MAIN("proxy/l4", T(bytes_go_both_ways_whatever_they_are),
           T(one_more_than_may_be_is_reset), T(a_new_image_or_an_endpoint_that_goes_cuts_nothing),
           T(a_connection_of_http_is_not_of_a_tcp_listener_that_came_in_its_place),
           T(nothing_moves_for_too_long_and_a_side_that_is_alone_sooner),
+          T(a_backend_may_say_how_long_nothing_may_move),
           T(proxy_headers_are_read_before_and_written_after),
           T(all_that_is_passed_on_ends_with_the_worker))

@@ -55,7 +55,7 @@ TEST(a_flow_that_sends_is_told_with_windows_queues_and_timers)
     w->core.now_us += 50000;
     ask(w, 0, 0);
     while (obs_watches(&w->core.obs, OBSERVE_FLOWS))
-        tcp_tell_flows(w->tcp);
+        tcp_tell_flows(w->tcp, true);
     const struct observe_flow *f = next();
     REQUIRE(f != NULL);
     CHECK(ip_addr_eq(&f->local, &w->local) && ip_addr_eq(&f->remote, &w->remote));
@@ -91,7 +91,7 @@ TEST(what_was_sent_again_is_counted_with_its_flow)
     run(w);
     pass(w, 3000000);
     ask(w, 0, 0);
-    tcp_tell_flows(w->tcp);
+    tcp_tell_flows(w->tcp, true);
     const struct observe_flow *f = next();
     REQUIRE(f != NULL);
     CHECK(f->timeouts >= 1 && f->backoff >= 1);
@@ -122,7 +122,7 @@ TEST(half_open_and_timewait_flows_are_told_and_states_are_chosen_by)
     drop_all(w);
     ask(w, 0, 0);
     while (obs_watches(&w->core.obs, OBSERVE_FLOWS))
-        tcp_tell_flows(w->tcp);
+        tcp_tell_flows(w->tcp, true);
     const struct observe_flow *f = next();
     REQUIRE(f != NULL);
     CHECK_EQ(f->state, FLOW_SYN_RCVD);
@@ -137,7 +137,7 @@ TEST(half_open_and_timewait_flows_are_told_and_states_are_chosen_by)
     forget();
     ask(w, 1u << FLOW_TIME_WAIT, 0);
     while (obs_watches(&w->core.obs, OBSERVE_FLOWS))
-        tcp_tell_flows(w->tcp);
+        tcp_tell_flows(w->tcp, true);
     f = next();
     REQUIRE(f != NULL);
     CHECK_EQ(f->state, FLOW_TIME_WAIT);
@@ -177,7 +177,7 @@ TEST(a_crowd_is_told_in_bounded_rounds_and_nothing_is_lost_to_a_slow_reader)
     memset(seen, 0, sizeof(seen));
     ask(w, 0, 0);
     while (obs_watches(&w->core.obs, OBSERVE_FLOWS)) {
-        unsigned looks = tcp_tell_flows(w->tcp);
+        unsigned looks = tcp_tell_flows(w->tcp, true);
         CHECK(looks <= OBS_LOOKS_PER_ROUND_MAX);
         rounds++;
         if (looks > 0)
@@ -218,7 +218,7 @@ TEST(looking_for_one_flow_among_many_costs_a_round_little)
     ask(w, 0, 10000 + MANY / 2);
     while (obs_watches(&w->core.obs, OBSERVE_FLOWS)) {
         uint64_t before_ns = now_ns();
-        CHECK(tcp_tell_flows(w->tcp) <= OBS_LOOKS_PER_ROUND_MAX);
+        CHECK(tcp_tell_flows(w->tcp, true) <= OBS_LOOKS_PER_ROUND_MAX);
         uint64_t took_ns = now_ns() - before_ns;
         longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
         rounds++;

@@ -114,6 +114,12 @@ TEST(what_tcp_and_balancing_do_is_said_of_binds_and_groups)
     CHECK_EQ(image_builder_group_protocol(b, 7, IMAGE_BACKEND_PROTOCOLS), -EINVAL);
     CHECK_EQ(image_builder_group_protocol(b, ENDPOINT_GROUPS_MAX, IMAGE_BACKEND_HTTP2), -EINVAL);
     CHECK_EQ(image_builder_group_protocol(b, 7, IMAGE_BACKEND_HTTP2), 0);
+    CHECK_EQ(image_builder_group_idle(b, 7, IMAGE_IDLE_MS_MIN - 1), -EINVAL);
+    CHECK_EQ(image_builder_group_idle(b, 7, IMAGE_IDLE_MS_MAX + 1), -EINVAL);
+    CHECK_EQ(image_builder_group_idle(b, ENDPOINT_GROUPS_MAX, 0), -EINVAL);
+    CHECK_EQ(image_builder_group_idle(b, 7, 0), 0);
+    hashed = (struct image_balance_spec){IMAGE_BALANCING_MAGLEV, IMAGE_HASH_KEY_CONNECTION, "x"};
+    CHECK_EQ(image_builder_group_balancing(b, 9, &hashed), -EINVAL);
     struct image_prefix trusted[IMAGE_TRUSTED_PER_BIND_MAX + 1] = {{.addr = vip, .len = 128}};
     CHECK_EQ(image_builder_bind_proxied(b, &vip, 81, NULL, 0), -ENOENT);
     CHECK_EQ(image_builder_bind_proxied(b, &vip, 80, trusted, array_len(trusted)), -EINVAL);

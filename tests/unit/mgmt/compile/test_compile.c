@@ -297,7 +297,7 @@ TEST(packets_are_forwarded_as_the_group_says_unless_its_connections_begin_with_s
                                             "2026-11-23T09:00:00Z", 1,   1,   &rule};
     static const struct plan_group ways[] = {
         {"a/one:80/udp", PLAN_CARRIED_UDP, .congestion = IMAGE_CONGESTION_CUBIC,
-         .forwarding = IMAGE_FORWARDING_GUE},
+         .forwarding = IMAGE_FORWARDING_GUE, .idle_ms = 5000},
         {"a/two:80/tcp", PLAN_CARRIED_TCP, .congestion = IMAGE_CONGESTION_CUBIC,
          .forwarding = IMAGE_FORWARDING_NAT, .proxy_header = IMAGE_PROXY_HEADER_V2}};
     struct plan p = {.n_routes = 1, .routes = &route, .n_groups = array_len(ways), .groups = ways};
@@ -306,6 +306,8 @@ TEST(packets_are_forwarded_as_the_group_says_unless_its_connections_begin_with_s
     REQUIRE(c.v.n_backends == 2);
     CHECK_EQ(c.v.backends[0].forwarding, IMAGE_FORWARDING_GUE);
     CHECK_EQ(c.v.backends[1].forwarding, IMAGE_FORWARDING_PROXY);
+    CHECK_EQ(c.v.backends[0].idle_ms, 5000);
+    CHECK_EQ(c.v.backends[1].idle_ms, 0);
     free(c.data);
 }
 
