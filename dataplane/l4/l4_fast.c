@@ -66,7 +66,7 @@ bool l4_fast(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, st
     m->pkt_len = m->data_len; /* padding stays behind */
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     s->seen_ms = f->now_ms;
-    s->bytes += at->packet_bytes;
+    s->counted += L4_COUNTED_PACKET + at->packet_bytes;
     stat_add(f->core, from == L4_CLIENT ? STAT_l4_bytes_up : STAT_l4_bytes_down, at->packet_bytes);
     stat_inc(f->core, STAT_l4_tx);
     net_hop_output_frame(f->net, &to->hop, m);
