@@ -14,6 +14,7 @@
  */
 #include "abi/image.h"
 #include "l4/l4_priv.h"
+#include "tcp/stand_in.h"
 #include "tcp/tcp.h"
 
 void l4_handover_set(struct l4_fwd *f)
@@ -30,7 +31,7 @@ static bool may_be_theirs(struct l4_fwd *f, const struct flow_tuple *ends, uint8
 {
     if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN || tcp_has_flow(f->tcp, ends))
         return false;
-    if ((flags & TCP_RST) == 0 && tcp_expects_cookies(f->tcp))
+    if (tcp_may_be_cookie(f->tcp, flags))
         return false; /* it may begin one of ours */
     uint32_t bind = image_bind_find(f->view, &ends->local, ends->local_port, false);
     bool is_tcp = bind != IMAGE_NONE && f->view->binds[bind].kind == IMAGE_BIND_TCP;
