@@ -18,10 +18,14 @@
 #define ETHER_IP6 0x86ddu
 #define PROTO_HOP_BY_HOP 0u
 #define PROTO_ICMP4 1u
+#define PROTO_IP4 4u
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
+#define PROTO_IP6 41u
 #define PROTO_ROUTING 43u
 #define PROTO_FRAGMENT 44u
+#define GUE_PORT 6080u /* draft-ietf-intarea-gue */
+#define GUE_BYTES 12u  /* with UDP's header */
 #define PROTO_ICMP6 58u
 #define PROTO_DESTINATION 60u
 #define ICMP4_UNREACHABLE 3u
@@ -73,6 +77,30 @@ static enum spread_class quoted(const uint8_t *frame, size_t len, size_t at, uns
     return SPREAD_QUOTE;
 }
 
+/* The quoted packet, of `proto` at `at`, carries another (IPIP, GUE): the tuple of that one's flow,
+ * as it came to us. SPREAD_STAY: it carries none, or of that is not enough there. */
+static enum spread_class carried(const uint8_t *frame, size_t len, size_t at, uint8_t proto,
+                                 struct spread_tuple *t)
+{
+    bool is_gue = proto == PROTO_UDP && at + GUE_BYTES <= len &&
+                  read16(frame + at + 2) == GUE_PORT && frame[at + 8] == 0 &&
+                  read16(frame + at + 10) == 0;
+    if (!is_gue && proto != PROTO_IP4 && proto != PROTO_IP6)
+        return SPREAD_STAY;
+    at += is_gue ? GUE_BYTES : 0;
+    if (at + 20 > len)
+        return SPREAD_STAY;
+    bool is_ip4 = frame[at] >> 4 == 4;
+    size_t header_bytes = is_ip4 ? (size_t)(frame[at] & 0x0f) * 4 : 40;
+    size_t ports = at + header_bytes;
+    if (ports + 4 > len)
+        return SPREAD_STAY;
+    t->n = 0;
+    tuple_add(t, frame + at + (is_ip4 ? 12 : 8), is_ip4 ? 2 : 8);
+    tuple_add(t, frame + ports, 1);
+    return SPREAD_QUOTE;
+}
+
 /* An ICMP message at `at`: an error quotes the packet that it is about (RFC 792). */
 static enum spread_class classify_icmp4(const uint8_t *frame, size_t len, size_t at,
                                         struct spread_tuple *t)
@@ -83,8 +111,11 @@ static enum spread_class classify_icmp4(const uint8_t *frame, size_t len, size_t
     const uint8_t *ip = frame + at + 8;
     size_t header_bytes = (size_t)(ip[0] & 0x0f) * 4;
     bool is_error = type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
-    if (!is_error || ip[0] >> 4 != 4 || header_bytes < 20 || (read16(ip + 6) & 0x1fff) != 0 ||
-        (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP))
+    if (!is_error || ip[0] >> 4 != 4 || header_bytes < 20 || (read16(ip + 6) & 0x1fff) != 0)
+        return SPREAD_STAY;
+    if (carried(frame, len, at + 8 + header_bytes, ip[9], t) == SPREAD_QUOTE)
+        return SPREAD_QUOTE;
+    if (ip[9] != PROTO_TCP && ip[9] != PROTO_UDP)
         return SPREAD_STAY;
     return quoted(frame, len, at + 8 + 12, 1, at + 8 + header_bytes, t);
 }
@@ -99,7 +130,11 @@ static enum spread_class classify_icmp6(const uint8_t *frame, size_t len, size_t
     if (type == 0 || type > ICMP6_ERROR_LAST || at + 8 + 40 > len)
         return SPREAD_STAY;
     const uint8_t *ip = frame + at + 8;
-    if (ip[0] >> 4 != 6 || (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP))
+    if (ip[0] >> 4 != 6)
+        return SPREAD_STAY;
+    if (carried(frame, len, at + 8 + 40, ip[6], t) == SPREAD_QUOTE)
+        return SPREAD_QUOTE;
+    if (ip[6] != PROTO_TCP && ip[6] != PROTO_UDP)
         return SPREAD_STAY;
     return quoted(frame, len, at + 8 + 8, 4, at + 8 + 40, t);
 }

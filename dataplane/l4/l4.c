@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "l4/l4_priv.h"
+#include "net/net_limits.h"
 #include "tcp/tcp.h"
 
 /* Of a first segment only SYN is set among these. */
@@ -385,6 +386,24 @@ static void udp_error(void *owner, const struct net_icmp_error *e)
     pass_error(owner, e, IPPROTO_NUM_UDP);
 }
 
+/* What went on within another packet was too long with it: its sender hears of it, less what is
+ * around it, and what may be cut is from now on (RFC 2003, sections 4.1 and 5.1). All else about
+ * the other packet is nothing that he could mend. */
+static void carried_error(void *owner, const struct net_icmp_error *e, uint8_t proto)
+{
+    struct l4_fwd *f = owner;
+    struct flow_tuple ends = {e->local, e->remote, e->local_port, e->remote_port};
+    enum l4_side_index side;
+    struct l4_flow *flow = l4_flow_find(f, proto, &ends, &side);
+    if (flow == NULL || !l4_is_carried(flow) || e->kind != NET_ICMP_TOO_BIG ||
+        !ip_addr_eq(&flow->sides[L4_SERVER].in.remote, &e->carrier))
+        return;
+    if (e->mtu != 0 && (flow->carry_mtu == 0 || e->mtu < flow->carry_mtu))
+        flow->carry_mtu = e->mtu > NET_PATH_MTU_MIN ? e->mtu : NET_PATH_MTU_MIN;
+    stat_inc(f->core, STAT_l4_icmp_passed);
+    l4_tell_too_big(f, flow, L4_CLIENT, e->mtu, e->seq);
+}
+
 static void addresses_gone(void *owner)
 {
     struct l4_fwd *f = owner;
@@ -404,6 +423,7 @@ static void prefetch(void *owner, uint64_t flow_hash)
 
 const struct net_tcp_ops l4_net_ops = {.input = input_tcp,
                                        .icmp_error = tcp_error,
+                                       .carried_error = carried_error,
                                        .addresses_gone = addresses_gone,
                                        .expect = expect,
                                        .prefetch = prefetch};

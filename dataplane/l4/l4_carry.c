@@ -12,15 +12,12 @@
  */
 #include "base/assert.h"
 #include "l4/l4_priv.h"
-#include "net/udp.h"
+#include "net/cksum.h"
 
-#define GUE_PORT 6080u /* IANA: gue */
-
-/* draft-ietf-intarea-gue, section 3: version 0, no control message, no options. */
-struct wire_gue {
-    uint8_t version_length; /* 0: variant 0, a header of four bytes */
-    uint8_t proto;
-    be16_t flags;
+/* What GUE puts in front of a packet. */
+struct wrapping {
+    struct wire_udp udp;
+    struct wire_gue gue;
 } __attribute__((packed));
 
 static bool is_gue(const struct l4_flow *flow)
@@ -37,7 +34,7 @@ uint32_t l4_carry_bytes(const struct l4_flow *flow)
 {
     bool is_ip4 = ip_addr_is_v4(&flow->sides[L4_SERVER].in.remote);
     uint32_t ip = is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
-    return ip + (is_gue(flow) ? sizeof(struct wire_udp) + sizeof(struct wire_gue) : 0);
+    return ip + (is_gue(flow) ? sizeof(struct wrapping) : 0);
 }
 
 /* One of the dynamic ports (RFC 6335), the same for all packets of a flow. */
@@ -48,25 +45,38 @@ static uint16_t entropy_of(const struct l4_flow *flow)
     return (uint16_t)(49152u | mixed >> 18);
 }
 
-void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
-              bool is_too_big)
+/* Headers of GUE and of UDP in front of `m`. `is_cut`: the packet goes in pieces, so its checksum
+ * is added up here; else it is net's to fill in. */
+static void put_gue(const struct l4_flow *flow, struct rte_mbuf *m, bool is_cut)
 {
     const struct flow_tuple *out = &flow->sides[L4_SERVER].in;
-    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
-    if (is_gue(flow)) {
-        struct wire_gue *gue = (void *)rte_pktmbuf_prepend(m, sizeof(*gue));
-        ASSERT(gue != NULL); /* what was received has room for more than this in front */
-        *gue = (struct wire_gue){.proto = inner_proto(flow)};
-        struct net_udp_header h = {.src = out->local,
-                                   .dst = out->remote,
-                                   .src_port = entropy_of(flow),
-                                   .dst_port = GUE_PORT,
-                                   .tos = tos};
-        net_udp_output(f->net, m, &h);
+    struct wrapping *to = (void *)rte_pktmbuf_prepend(m, sizeof(*to));
+    ASSERT(to != NULL); /* what was received has room for more than this in front */
+    *to = (struct wrapping){.udp = {.src_port = be16(entropy_of(flow)),
+                                    .dst_port = be16(UDP_PORT_GUE),
+                                    .bytes = be16((uint16_t)m->pkt_len)},
+                            .gue = {.proto = inner_proto(flow)}};
+    if (!is_cut) {
+        m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+        m->l4_len = sizeof(to->udp);
         return;
     }
+    uint32_t sum = cksum_add_pseudo(0, &out->local, &out->remote, IPPROTO_NUM_UDP, m->pkt_len);
+    to->udp.cksum = cksum_close(cksum_add_mbuf(sum, m, 0));
+    if (to->udp.cksum.wire == 0)
+        to->udp.cksum.wire = 0xffff; /* 0 would mean that there is none (RFC 768) */
+}
+
+void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos, uint16_t mtu)
+{
+    const struct flow_tuple *out = &flow->sides[L4_SERVER].in;
+    bool is_too_big = m->pkt_len + l4_carry_bytes(flow) > mtu;
+    uint8_t proto = is_gue(flow) ? IPPROTO_NUM_UDP : inner_proto(flow);
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
+    if (is_gue(flow))
+        put_gue(flow, m, is_too_big);
     if (is_too_big)
-        net_output_pieces(f->net, m, &out->local, &out->remote, inner_proto(flow), tos);
+        net_output_pieces(f->net, m, &out->local, &out->remote, proto, tos, mtu);
     else
-        net_output(f->net, m, &out->local, &out->remote, inner_proto(flow), tos, 0);
+        net_output(f->net, m, &out->local, &out->remote, proto, tos, 0);
 }

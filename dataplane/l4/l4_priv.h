@@ -148,7 +148,12 @@ struct l4_flow {
     uint32_t rule;
     uint32_t backend;
     uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
-    struct l4_splice splice;
+    union {
+        struct l4_splice splice;
+        uint16_t
+            carry_mtu; /* carried, and so never spliced: of the way to the endpoint, as a router
+                               told; 0: none did */
+    };
 };
 
 static_assert(offsetof(struct l4_flow, timer) == 128 && offsetof(struct l4_flow, route) == 192 &&
@@ -364,10 +369,10 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
 /* l4_carry.c: what is put around a packet of such a flow. */
 uint32_t l4_carry_bytes(const struct l4_flow *flow);
 
-/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint. `is_too_big`:
- * with that it is too long for the way, and goes in pieces. Takes ownership. */
+/* l4_carry.c: sends `m`, a client's IP packet, in another packet to the endpoint, in pieces if that
+ * is longer than `mtu`. Takes ownership. */
 void l4_carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos,
-              bool is_too_big);
+              uint16_t mtu);
 
 /* l4_handover.c: whether another box is drained, by the image. */
 void l4_handover_set(struct l4_fwd *f);

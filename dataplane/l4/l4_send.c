@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "l4/l4_priv.h"
 
+#define IP6_MTU_MIN 1280u /* every link takes so much (RFC 8200, section 5) */
+
 /* Is the way to the side's remote end known and fresh? */
 static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
 {
@@ -48,6 +50,14 @@ static uint16_t mtu_to(struct l4_fwd *f, const struct l4_side *s)
     return net_path_find(f->net, &s->in.remote, &path) ? path.mtu : UINT16_MAX;
 }
 
+/* The same for a flow's packets, where a router may have told of a narrower way to the endpoint. */
+static uint16_t mtu_of(struct l4_fwd *f, const struct l4_flow *flow, const struct l4_side *to)
+{
+    uint16_t mtu = mtu_to(f, to);
+    bool is_narrower = l4_is_carried(flow) && flow->carry_mtu != 0 && flow->carry_mtu < mtu;
+    return is_narrower ? flow->carry_mtu : mtu;
+}
+
 /* The header of IP at that side. */
 static uint32_t header_bytes(const struct l4_side *s)
 {
@@ -58,7 +68,7 @@ static uint32_t header_bytes(const struct l4_side *s)
  * of headers. A router may not say how much it takes, or lie: never less than each link carries. */
 static uint16_t mtu_told(uint16_t mtu, uint32_t there, uint32_t here)
 {
-    uint32_t least = here == sizeof(struct wire_ip4) ? 68 : 1280; /* RFC 791; RFC 8200 */
+    uint32_t least = here == sizeof(struct wire_ip4) ? 68 : IP6_MTU_MIN; /* RFC 791 */
     uint32_t told = mtu + here > there ? mtu + here - there : 0;
     return (uint16_t)(told < least ? least : told);
 }
@@ -107,11 +117,14 @@ static void send(struct l4_fwd *f, struct l4_side *to, struct rte_mbuf *m)
         net_forward(f->net, &to->in.remote, m);
 }
 
-/* May the packet be cut to fit? */
-static bool may_be_cut(const struct rte_mbuf *m, const struct plain *at)
+/* May the packet be cut to fit? Of IPv6 only the packet around it, and only where its sender cannot
+ * be told to send less (RFC 2473, section 7.1 (b)). */
+static bool may_be_cut(const struct rte_mbuf *m, const struct plain *at, bool is_carried)
 {
     const struct wire_ip4 *ip = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at);
-    return at->is_ip4 && (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
+    if (!at->is_ip4)
+        return is_carried && at->packet_bytes <= IP6_MTU_MIN;
+    return (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
 }
 
 /* A segment of a spliced flow gets the other side's numbers. The endpoint could not tell the client
@@ -121,7 +134,7 @@ static bool splice(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index fr
 {
     uint32_t bytes = at->packet_bytes - (uint32_t)(at->l4_at - at->l3_at);
     uint32_t bytes_max = flow->splice.mss + (uint32_t)sizeof(struct tcp_wire);
-    if (from == L4_CLIENT && bytes > bytes_max && !may_be_cut(m, at)) {
+    if (from == L4_CLIENT && bytes > bytes_max && !may_be_cut(m, at, false)) {
         uint16_t mtu = (uint16_t)(bytes_max + header_bytes(&flow->sides[L4_SERVER]));
         l4_tell_too_big(f, flow, from, mtu, word_of(m, at->l4_at));
         l4_drop(f, m, STAT_l4_drop_too_big);
@@ -135,7 +148,7 @@ static bool splice(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index fr
 
 /* The client's packet goes on as it came. */
 static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
-                  const struct plain *at)
+                  const struct plain *at, uint16_t mtu)
 {
     uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
@@ -146,7 +159,7 @@ static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
     }
     note(f, flow, L4_CLIENT, at->packet_bytes, flags);
     stat_inc(f->core, STAT_l4_tx);
-    l4_carry(f, flow, m, tos, false);
+    l4_carry(f, flow, m, tos, mtu);
 }
 
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
@@ -168,12 +181,12 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
     uint32_t more =
         is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
     uint32_t bytes = at->packet_bytes + more;
-    uint16_t mtu = mtu_to(f, to);
+    uint16_t mtu = mtu_of(f, flow, to);
     if (__builtin_expect(bytes > mtu, 0)) {
-        if (may_be_cut(m, at)) {
+        if (may_be_cut(m, at, is_carried)) {
             net_plain_strip(m, at);
-            uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), true);
-            rte_pktmbuf_adj(m, sizeof(struct wire_ip4));
+            uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), at->is_ip4);
+            rte_pktmbuf_adj(m, (uint16_t)(at->l4_at - at->l3_at));
             l4_forward_upper(f, flow, from, m, tos);
             return;
         }
@@ -182,7 +195,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
         return;
     }
     if (__builtin_expect(is_carried, 0)) {
-        carry(f, flow, m, at);
+        carry(f, flow, m, at, mtu);
         return;
     }
     uint8_t flags = l4_flags_of(m, at);
@@ -210,20 +223,21 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
     bool is_carried = l4_is_carried(flow);
     uint32_t more =
         is_carried ? header_bytes(&flow->sides[from]) + l4_carry_bytes(flow) : header_bytes(to);
-    bool is_too_big = m->pkt_len + more > mtu_to(f, to);
+    uint16_t mtu = mtu_of(f, flow, to);
+    bool is_too_big = m->pkt_len + more > mtu;
     uint8_t flags = is_tcp ? rte_pktmbuf_mtod(m, const struct tcp_wire *)->flags : 0;
     note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
     stat_inc(f->core, STAT_l4_tx);
     if (is_carried) {
         l4_put_client_header(flow, m, tos);
-        l4_carry(f, flow, m, tos, is_too_big);
+        l4_carry(f, flow, m, tos, mtu);
         return;
     }
     l4_rewrite_upper(flow, from, m);
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     const struct flow_tuple *out = &to->in;
     if (is_too_big)
-        net_output_pieces(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos);
+        net_output_pieces(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos, mtu);
     else
         net_output(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos, 0);
 }

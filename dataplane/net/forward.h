@@ -67,6 +67,7 @@ void net_forward(struct net *n, const struct ip_addr *dst, struct rte_mbuf *m);
  */
 void net_icmp_error_output(struct net *n, const struct net_icmp_error *e, uint8_t proto);
 
-/* Like net_output(), in fragments that fit the way. The checksum above IP is right already. */
+/* Like net_output(), in fragments that fit the way and are no longer than `mtu`. The checksum above
+ * IP is right already. */
 void net_output_pieces(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
-                       const struct ip_addr *dst, uint8_t proto, uint8_t tos);
+                       const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint16_t mtu);

@@ -86,7 +86,8 @@ struct net_icmp_error {
     struct ip_addr remote;
     uint16_t local_port;
     uint16_t remote_port;
-    uint32_t seq; /* sequence number of the quoted segment, host order; of a datagram 0 */
+    uint32_t seq;           /* sequence number of the quoted segment, host order; of a datagram 0 */
+    struct ip_addr carrier; /* see carried_error(); else zero */
 };
 
 /*
@@ -113,6 +114,10 @@ struct net_tcp_ops {
                        uint16_t src_port, uint16_t dst_port);
     /* A while later: what the look-up leads to. */
     void (*prefetch)(void *owner, uint64_t flow_hash);
+    /* An error about a packet of ours that carried another, of `proto`, in IP or in GUE (RFC 2003,
+     * section 4): the ends are those of the one within, as it came to us, and e->carrier is where
+     * the other one went; NULL: they are only counted. Called from net_input(). */
+    void (*carried_error)(void *owner, const struct net_icmp_error *e, uint8_t proto);
 };
 
 /* Makes the worker's network layer: no interface, no address. Memory comes from core_memory(). */

@@ -16,10 +16,10 @@
 #define IPPROTO_NUM_HOP_BY_HOP 0u
 #define IPPROTO_NUM_ICMP4 1u
 #define IPPROTO_NUM_IGMP 2u
-#define IPPROTO_NUM_IPIP 4u /* IPv4 within (RFC 2003) */
+#define IPPROTO_NUM_IPIP 4u /* IPv4 within (RFC 2003, RFC 2473) */
 #define IPPROTO_NUM_TCP 6u
 #define IPPROTO_NUM_UDP 17u
-#define IPPROTO_NUM_IP6 41u /* IPv6 within (RFC 2473) */
+#define IPPROTO_NUM_IP6 41u /* IPv6 within (RFC 2473, RFC 4213) */
 #define IPPROTO_NUM_ROUTING 43u
 #define IPPROTO_NUM_FRAGMENT 44u
 #define IPPROTO_NUM_ICMP6 58u
@@ -207,6 +207,15 @@ struct wire_udp {
     be16_t cksum; /* 0: none, IPv4 only */
 } __attribute__((packed));
 
+#define UDP_PORT_GUE 6080u /* IANA: gue */
+
+/* draft-ietf-intarea-gue, section 3: variant 0, no control message, no options. */
+struct wire_gue {
+    uint8_t version_length; /* 0: variant 0, a header of four bytes */
+    uint8_t proto;
+    be16_t flags;
+} __attribute__((packed));
+
 /* The ports and the sequence number of a TCP header: what an ICMP error quotes at least. */
 struct wire_tcp_quote {
     be16_t src_port;
@@ -221,6 +230,7 @@ _Static_assert(sizeof(struct wire_ip6) == 40, "RFC 8200");
 _Static_assert(sizeof(struct wire_ip6_fragment) == 8, "RFC 8200");
 _Static_assert(sizeof(struct wire_icmp) == 8, "RFC 792");
 _Static_assert(sizeof(struct wire_udp) == 8, "RFC 768");
+_Static_assert(sizeof(struct wire_gue) == 4, "draft-ietf-intarea-gue");
 _Static_assert(sizeof(struct wire_mld) == 24, "RFC 2710");
 _Static_assert(sizeof(struct wire_mld_record) == 20, "RFC 3810");
 _Static_assert(sizeof(struct wire_nd) == 24, "RFC 4861");

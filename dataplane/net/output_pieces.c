@@ -6,6 +6,7 @@
  * worker. Bound: a packet has 64 KB, and a piece NET_PIECE_BYTES_MIN.
  */
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "net/cksum.h"
 #include "net/forward.h"
 #include "net/net_priv.h"
@@ -86,7 +87,7 @@ static bool send_piece(struct net *n, const struct whole *w, const struct piece 
 }
 
 void net_output_pieces(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
-                       const struct ip_addr *dst, uint8_t proto, uint8_t tos)
+                       const struct ip_addr *dst, uint8_t proto, uint8_t tos, uint16_t mtu)
 {
     struct net_path path;
     struct whole w = {m, src, dst, (uint32_t)rng_next(&n->core->rng), proto, tos};
@@ -94,9 +95,10 @@ void net_output_pieces(struct net *n, struct rte_mbuf *m, const struct ip_addr *
         net_drop(n, m, STAT_net_drop_tx_no_route);
         return;
     }
-    uint32_t room = path.mtu < MBUF_DATA_BYTES ? path.mtu : MBUF_DATA_BYTES;
+    uint32_t room = (uint32_t)min64(min64(path.mtu, mtu), MBUF_DATA_BYTES);
     uint32_t step = room > header_bytes(&w) ? (room - header_bytes(&w)) & ~7u : 0;
-    if (step < NET_PIECE_BYTES_MIN) {
+    uint32_t longest = ip_addr_is_v4(dst) ? UINT16_MAX - sizeof(struct wire_ip4) : UINT16_MAX;
+    if (step < NET_PIECE_BYTES_MIN || m->pkt_len > longest) {
         net_drop(n, m, STAT_net_drop_tx_too_big);
         return;
     }

@@ -207,6 +207,34 @@ TEST(an_icmpv6_error_goes_where_the_flow_goes_that_it_quotes)
         CHECK_EQ(classify(&error, &t), SPREAD_STAY);
 }
 
+/* A quote of a packet to 10.0.0.9 from 10.0.0.1, of `proto`. */
+#define OUTER(proto)                                                                               \
+    "\x45\0\0\x60\0\0\x40\0\x40" proto "\0\0"                                                      \
+    "\x0a\0\0\1\x0a\0\0\x09"
+
+TEST(an_error_about_a_packet_that_carried_another_goes_where_the_flow_of_that_one_goes)
+{
+    static const struct {
+        const char *outer;
+        size_t bytes;
+    } ways[] = {
+        {OUTER("\x04"), 20}, {OUTER("\x11") "\xc0\1\x17\xc0\0\x4c\0\0\0\4\0\0", 32}, /* GUE */
+    };
+    struct spread_tuple want, t;
+    flow_tuple(&want);
+    for (unsigned i = 0; i < array_len(ways); i++) {
+        struct frame f = {.len = 0};
+        ADD(&f, MACS "\x08\0" IP4("\0\0", "\1") "\3\4\0\0\0\0\5\0");
+        add(&f, ways[i].outer, ways[i].bytes);
+        ADD(&f, "\x45\0\0\x28\0\0\x40\0\x40\6\0\0"
+                "\x42\x09\x95\xbb\xa1\x8e\x64\x50" PORTS);
+        CHECK_EQ(classify(&f, &t), SPREAD_QUOTE);
+        CHECK(t.n == want.n && memcmp(t.words, want.words, 12) == 0);
+        f.len = 34 + 8 + ways[i].bytes + 20 + 3; /* the ports are cut */
+        CHECK(classify(&f, &t) == SPREAD_STAY || t.words[0] != want.words[0]);
+    }
+}
+
 TEST(other_protocols_and_cut_frames_stay_where_they_are)
 {
     struct frame icmp = {.len = 0};
@@ -253,5 +281,6 @@ UNIT_MAIN("spread", T(the_published_vectors_give_their_buckets),
           T(arp_and_neighbour_discovery_are_to_learn_from),
           T(an_icmp_error_goes_where_the_flow_goes_that_it_quotes),
           T(an_icmpv6_error_goes_where_the_flow_goes_that_it_quotes),
+          T(an_error_about_a_packet_that_carried_another_goes_where_the_flow_of_that_one_goes),
           T(other_protocols_and_cut_frames_stay_where_they_are),
           T(random_bytes_never_read_past_the_end))
