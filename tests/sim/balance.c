@@ -53,7 +53,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
              c[STAT_net_injected]},
         {"frames to send", c[STAT_core_tx_frames],
          c[STAT_core_tx_packets] + c[STAT_core_handoff_drop_tx_full] + family(c, "core_tx_drop_")},
-        {"segments", c[STAT_net_rx_tcp],
+        {"segments and datagrams", c[STAT_net_rx_tcp] + c[STAT_net_rx_udp],
          c[STAT_tcp_rx_fast] + c[STAT_tcp_rx_slow] + c[STAT_tcp_rx_syn] +
              c[STAT_tcp_rx_syn_cookie] + c[STAT_tcp_rx_timewait] + family(c, "tcp_drop_") +
              c[STAT_l4_rx_slow]},

@@ -72,6 +72,7 @@ static bool listen_backend(void *owner, const struct ip_addr *local, uint16_t po
                {SIM_BACKEND_H2_PORT, SIM_BIND_H2, h->h2 != NULL},
                {SIM_BACKEND_TLS_PORT, SIM_BIND_TLS, plan->tls.groups != 0},
                {SIM_RAW_PORT, SIM_BIND_RAW, plan->passes.n > 0},
+               {SIM_TCP_PORT, SIM_BIND_RAW, plan->is_carried}, /* as it came */
                {SIM_RAW_TLS_PORT, SIM_BIND_RAW_TLS, plan->passes.n > 0},
                {SIM_PASSED_PORT, SIM_BIND_PASSED, plan->passes.n > 0},
                {SIM_LIAR_PORT, SIM_BIND_LIAR, plan->tls.groups != 0}};
@@ -178,7 +179,7 @@ static void begin(struct sim *s)
     s->rng = (struct rng){s->plan.seed ^ 0x706f6c6c};
     ip_addr_parse("198.18.0.80", &s->vip4);
     ip_addr_parse("2001:db8::80", &s->vip6);
-    sim_wires_init(&s->wires, &s->plan);
+    sim_wires_init(&s->wires, s);
     begin_tls(s);
     s->n_hosts = s->plan.n_clients + s->plan.n_backends;
     for (unsigned i = 0; i < s->n_hosts; i++) {
@@ -190,13 +191,15 @@ static void begin(struct sim *s)
     attach(s, true, 0);
     attach(s, true, 1);
     sim_box_new(&s->box, s);
-    s->n_open = s->plan.n_sessions + s->plan.tls.n_visits + s->plan.passes.n;
+    s->n_open = s->plan.n_sessions + s->plan.tls.n_visits + s->plan.passes.n + s->plan.asks.n;
     for (unsigned i = 0; i < s->plan.n_sessions; i++)
         sim_client_init(&s->clients[i], s, &s->plan.sessions[i]);
     for (unsigned i = 0; i < s->plan.tls.n_visits; i++)
         sim_visit_init(&s->visits[i], s, &s->plan.tls.visits[i]);
     for (unsigned i = 0; i < s->plan.passes.n; i++)
         sim_pass_init(&s->passes[i], s, &s->plan.passes.all[i]);
+    for (unsigned i = 0; i < s->plan.asks.n; i++)
+        sim_ask_init(&s->asks[i], s, &s->plan.asks.all[i]);
     sim_crowd_init(&s->crowd, s);
     if (s->stranger != NULL)
         attach_stranger(s);
@@ -399,6 +402,8 @@ static void end(struct sim *s)
         sim_visit_stop(&s->visits[i]);
     for (unsigned i = 0; i < s->plan.passes.n; i++)
         sim_pass_stop(&s->passes[i]);
+    for (unsigned i = 0; i < s->plan.asks.n; i++)
+        sim_ask_stop(&s->asks[i]);
     sim_crowd_stop(&s->crowd);
     if (s->is_verbose)
         dump(s);

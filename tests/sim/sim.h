@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "sim_ask.h"
 #include "sim_box.h"
 #include "sim_client.h"
 #include "sim_crowd.h"
@@ -30,6 +31,8 @@ struct rte_mempool;
 #define SIM_RAW_TLS_PORT (SIM_BACKEND_PORT + 8)     /* by a connection that is secured, */
 #define SIM_PASSED_PORT (SIM_BACKEND_PORT + 10)     /* or whose TLS is the client's */
 #define SIM_LIAR_PORT (SIM_BACKEND_PORT + 12)       /* who cannot prove by TLS who he is */
+#define SIM_UDP_PORT 9001u  /* of datagrams, at the appliance and at backends */
+#define SIM_ASK_PORT 20000u /* of who asks by them, and behind it */
 #define SIM_TLS_PORT 443u
 #define SIM_MIX_PORT 8443u /* TLS ends there for some names, and is passed on for others */
 #define SIM_TCP_PORT 9000u
@@ -67,10 +70,11 @@ struct sim {
     struct sim_tls_env tls;
     struct sim_visit visits[SIM_VISITS_MAX];
     struct sim_pass passes[SIM_PASSES_MAX];
+    struct sim_ask asks[SIM_ASKS_MAX];
     struct sim_talk pass_backs[2 * SIM_PASSES_MAX];
     struct sim_crowd crowd;
     struct sim_troubles troubles;
-    unsigned n_open; /* sessions, visitors, what is passed on, and the crowd, that are not over */
+    unsigned n_open; /* of all that a plan has to end: sessions, visitors, and so on */
     struct sim_server servers[SIM_SERVER_CONNS_MAX];
     uint64_t steps;
     char failure[512]; /* "": none; the first one stays */

@@ -380,6 +380,7 @@ void sim_check(struct sim *s)
     check_all_h2(s);
     check_tls(s);
     sim_pass_check(s);
+    sim_ask_check(s);
     if (s->plan.crowd.n > 0)
         sim_crowd_check(&s->crowd);
     uint64_t shed = sim_box_stat(&s->box, STAT_tcp_shed_memory);

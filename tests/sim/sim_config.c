@@ -139,11 +139,16 @@ static bool is_tls(const struct sim_box *box, uint32_t group)
 /* Behind the last group that there is. */
 static uint32_t group_end(const struct sim_box *box)
 {
-    return box->sim->plan.passes.n > 0 ? SIM_GROUP_END : SIM_GROUP_EMPTY + 1;
+    const struct sim_plan *plan = &box->sim->plan;
+    return plan->passes.n > 0 ? SIM_GROUP_END
+           : plan->asks.n > 0 ? SIM_GROUP_UDP + 1
+                              : SIM_GROUP_EMPTY + 1;
 }
 
 static uint16_t port_of(const struct sim_box *box, uint32_t group)
 {
+    if (group == SIM_GROUP_UDP)
+        return SIM_UDP_PORT;
     if (group > SIM_GROUP_EMPTY) {
         bool is_passed = group == SIM_GROUP_PASSED;
         return is_passed ? SIM_PASSED_PORT : is_tls(box, group) ? SIM_RAW_TLS_PORT : SIM_RAW_PORT;
@@ -156,7 +161,7 @@ static uint16_t port_of(const struct sim_box *box, uint32_t group)
 /* Do its packets go on by themselves? */
 static bool is_forwarded(const struct sim_box *box, uint32_t group)
 {
-    return group == SIM_GROUP_TCP && box->sim->plan.passes.forwarded;
+    return group == SIM_GROUP_UDP || (group == SIM_GROUP_TCP && box->sim->plan.passes.forwarded);
 }
 
 /* By which endpoints rest soon and briefly, and begin slowly. It may never be the reason why a
@@ -195,7 +200,7 @@ static void add_health(const struct sim_box *box, struct image_builder *b, uint3
     bool is_http = is_checked && (group + plan->seed) % 2 == 0 && group <= SIM_GROUP_EMPTY;
     struct image_health_spec spec = {.name = "sim/health", .path = is_http ? SIM_CHECK_PATH : NULL};
     spec.numbers.panic_percent = 50;
-    if (!plan->ejects && !is_checked)
+    if ((!plan->ejects && !is_checked) || group == SIM_GROUP_UDP)
         return;
     if (plan->ejects)
         set_ejection(box, group, &spec.numbers);
@@ -230,7 +235,8 @@ uint32_t sim_config_listener(struct sim_box *box, struct image_builder *b, const
     for (unsigned i = 0; i < (box->has_vip6 ? 2 : 1); i++) {
         int fault = image_builder_bind(b, &vips[i], port, listener);
         ASSERT(fault == 0);
-        fault = image_builder_bind_congestion(b, &vips[i], port, congestion_of(box, i));
+        if (protocol != IMAGE_PROTOCOL_UDP)
+            fault = image_builder_bind_congestion(b, &vips[i], port, congestion_of(box, i));
         ASSERT(fault == 0);
     }
     return listener;
@@ -239,6 +245,9 @@ uint32_t sim_config_listener(struct sim_box *box, struct image_builder *b, const
 /* Whom connections to the groups lead to, and how. */
 static void add_groups(const struct sim_box *box, struct image_builder *b)
 {
+    static const enum image_forwarding ways[SIM_WAYS] = {[SIM_WAY_NAT] = IMAGE_FORWARDING_NAT,
+                                                         [SIM_WAY_IPIP] = IMAGE_FORWARDING_IPIP,
+                                                         [SIM_WAY_GUE] = IMAGE_FORWARDING_GUE};
     static const struct image_balance_spec by_ends = {.way = IMAGE_BALANCING_MAGLEV,
                                                       .hash_key = IMAGE_HASH_KEY_CONNECTION};
     for (unsigned group = SIM_GROUP_A; group < group_end(box); group++) {
@@ -254,7 +263,7 @@ static void add_groups(const struct sim_box *box, struct image_builder *b)
         if (is_tls(box, group))
             sim_keys_secure_group(b, group);
         if (is_forwarded(box, group))
-            fault = image_builder_group_forwarding(b, group, IMAGE_FORWARDING_NAT);
+            fault = image_builder_group_forwarding(b, group, ways[box->sim->plan.way]);
         ASSERT(fault == 0);
     }
 }
@@ -265,6 +274,7 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     struct listeners listeners = {.n = 0};
     struct sim_config_passed passed;
     bool has_passes = box->sim->plan.passes.n > 0;
+    uint32_t udp = IMAGE_NONE;
     listeners.all[listeners.n++] =
         sim_config_listener(box, b, "sim/gw/http", "", IMAGE_PROTOCOL_HTTP, SIM_PORT);
     if (box->sim->plan.tls.is_on)
@@ -272,6 +282,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
                                                            IMAGE_PROTOCOL_HTTPS, SIM_TLS_PORT);
     if (has_passes)
         listeners.all[listeners.n++] = sim_config_add_pass_listeners(box, b, &passed);
+    if (box->sim->plan.asks.n > 0)
+        udp = sim_config_listener(box, b, "sim/gw/udp", "", IMAGE_PROTOCOL_UDP, SIM_UDP_PORT);
     add_groups(box, b);
     uint32_t one = 1;
     uint32_t two[2] = {rng_below(&box->rng, 4), 1 + rng_below(&box->rng, 4)};
@@ -283,6 +295,8 @@ static void add_routes(struct sim_box *box, struct image_builder *b)
     add_extra_routes(box, b, &listeners, "then");
     if (has_passes)
         sim_config_add_pass_routes(b, &passed);
+    if (udp != IMAGE_NONE)
+        sim_config_add_udp_route(b, udp);
 }
 
 /* Publishes the next image. False: too many are alive. */

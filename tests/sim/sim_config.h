@@ -27,5 +27,8 @@ uint32_t sim_config_listener(struct sim_box *box, struct image_builder *b, const
 uint32_t sim_config_add_pass_listeners(struct sim_box *box, struct image_builder *b,
                                        struct sim_config_passed *ret);
 
+/* The route of datagrams, the last of all. */
+void sim_config_add_udp_route(struct image_builder *b, uint32_t listener);
+
 /* Their routes, which come behind all others. */
 void sim_config_add_pass_routes(struct image_builder *b, const struct sim_config_passed *p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of an image what is passed on: listeners, routes of kinds TLS and TCP, and their groups. */
+/* Of an image what is passed on: listeners, routes of kinds TLS, TCP and UDP. */
 #include "base/assert.h"
 #include "sim.h"
 #include "sim_config.h"
@@ -30,6 +30,11 @@ uint32_t sim_config_add_pass_listeners(struct sim_box *box, struct image_builder
     ret->ended = sim_config_listener(box, b, "sim/gw/ended", SIM_ENDED_NAME,
                                      IMAGE_PROTOCOL_TLS_TERMINATED, SIM_MIX_PORT);
     return sim_config_listener(box, b, "sim/gw/mix", SIM_NAME, IMAGE_PROTOCOL_HTTPS, SIM_MIX_PORT);
+}
+
+void sim_config_add_udp_route(struct image_builder *b, uint32_t listener)
+{
+    add_route(b, IMAGE_ROUTE_UDP, "sim/y-udp", SIM_GROUP_UDP, listener, "");
 }
 
 void sim_config_add_pass_routes(struct image_builder *b, const struct sim_config_passed *p)

@@ -21,11 +21,25 @@ static void on_icmp_error(void *t, const struct net_icmp_error *e)
         tcp_net_ops.icmp_error(t, e);
 }
 
+static struct ip_addr addr_of(const char *text)
+{
+    struct ip_addr a;
+    bool is_good = ip_addr_parse(text, &a);
+    ASSERT(is_good);
+    return a;
+}
+
+/* Backends that answer clients themselves send to the appliance's MAC; the wire knows better. */
 static void configure(struct sim_host *h)
 {
     struct net_interface interface = {.port = 0};
     struct net_address addresses[] = {{h->addr4, 96 + 24, 0, 0}, {h->addr6, 64, 0, 0}};
-    struct net_config config = {&interface, 1, addresses, 2, NULL, 0};
+    struct net_route routes[] = {
+        {addr_of("198.18.0.0"), 96 + 24, 0, addr_of("198.18.1.1")},
+        {addr_of("2001:db8:0::"), 64, 0, addr_of("2001:db8:1::1")},
+    };
+    bool is_routed = h->sim->plan.is_carried && h->number >= h->sim->plan.n_clients;
+    struct net_config config = {&interface, 1, addresses, 2, routes, is_routed ? 2 : 0};
     net_configure(h->net, &config);
 }
 
@@ -68,6 +82,8 @@ void sim_host_new(struct sim_host *h, struct sim *sim, unsigned number,
     patient = tcp_net_ops;
     patient.icmp_error = on_icmp_error;
     net_set_tcp(h->net, h->tcp, &patient);
+    if (plan->asks.n > 0)
+        net_set_udp(h->net, h, &sim_ask_ops);
     configure(h);
     if (sim_speaks_h2(plan, number))
         h->h2 = sim_h2_new(h);
@@ -78,7 +94,8 @@ bool sim_host_poll(struct sim_host *h, uint64_t now_us)
     struct rte_mbuf *burst[RX_MAX];
     h->core.now_us = now_us;
     unsigned n = port_rx(&h->core, burst, RX_MAX);
-    net_input(h->net, burst, n);
+    bool unwraps = h->sim->plan.is_carried && h->number >= h->sim->plan.n_clients;
+    net_input(h->net, burst, unwraps ? sim_dsr_unwrap(h, burst, n) : n);
     n += wheel_run(&h->core.wheel, now_us, TIMERS_MAX);
     n += net_poll(h->net);
     n += tcp_poll(h->tcp);

@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/port_setup.h"
 #include "net/net.h"
+#include "sim_dsr.h"
 #include "sim_h2.h"
 #include "sim_plan.h"
 #include "tcp/tcp.h"
@@ -23,6 +24,7 @@ struct sim_host {
     struct net *net;
     struct tcp *tcp;
     struct sim_h2 *h2; /* NULL: nobody speaks HTTP/2 here */
+    struct sim_dsr dsr;
     struct ip_addr addr4;
     struct ip_addr addr6;
     bool is_awake; /* something may be there to do at once */

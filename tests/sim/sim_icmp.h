@@ -10,4 +10,4 @@
 uint16_t sim_too_big(const uint8_t *frame, uint16_t len, unsigned lan, uint16_t mtu, uint8_t *ret);
 
 /* Bytes of the packet that are quoted: as little as RFC 792 asks for behind the longest header. */
-#define SIM_QUOTE_BYTES 68u
+#define SIM_QUOTE_BYTES 128u

@@ -10,8 +10,10 @@
 #define SIM_SESSIONS_MAX 64u  /* client connections of a run */
 #define SIM_REQUESTS_MAX 512u /* of all sessions together */
 
-#define SIM_VISITS_MAX 16u   /* connections that are turned away or cut */
-#define SIM_PASSES_MAX 24u   /* connections that are passed on */
+#define SIM_VISITS_MAX 16u /* connections that are turned away or cut */
+#define SIM_PASSES_MAX 24u /* connections that are passed on */
+#define SIM_ASKS_MAX 12u   /* ports from which datagrams are sent */
+#define SIM_QUESTIONS_MAX 24u
 #define SIM_SHOWN_MAX 8u     /* certificates of all listeners of an image */
 #define SIM_CORES_MAX 2u     /* crypto cores of the appliance */
 #define SIM_CORE_JOBS_MAX 4u /* steps of handshakes that one of them is at */

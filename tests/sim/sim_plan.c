@@ -335,5 +335,6 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed, enum sim_world world)
     plan_h2(p);
     sim_plan_tls(p);
     sim_plan_passes(p);
+    sim_plan_asks(p, t.rests);
     ASSERT(p->n_sessions <= SIM_SESSIONS_MAX && p->n_requests <= SIM_REQUESTS_MAX);
 }

@@ -125,12 +125,13 @@ enum sim_order {
 };
 
 /* Endpoint groups. Group b's rule has two backends of weights that images change. Those behind the
- * empty one are of what is passed on. */
+ * empty one are of datagrams, and of what is passed on. */
 enum sim_group {
     SIM_GROUP_A = 1,
     SIM_GROUP_B1,
     SIM_GROUP_B2,
     SIM_GROUP_EMPTY,
+    SIM_GROUP_UDP,
     SIM_GROUP_TCP,
     SIM_GROUP_PASSED,
     SIM_GROUP_ENDED,
@@ -277,6 +278,37 @@ struct sim_pass_plan {
     uint32_t down_bytes;
 };
 
+/* How packets that need no connection of the appliance's go on. X(name, help) */
+#define SIM_WAY_LIST(X)                                                                            \
+    X(NAT, "under an address of the appliance's")                                                  \
+    X(IPIP, "within another packet; the backend answers the client itself")                        \
+    X(GUE, "likewise, within a datagram")
+
+enum sim_way {
+#define X(name, help) SIM_WAY_##name,
+    SIM_WAY_LIST(X)
+#undef X
+        SIM_WAYS
+};
+
+/* Questions by datagrams from one port: sim_ask.h. */
+struct sim_ask_plan {
+    uint32_t id;
+    uint32_t client; /* host */
+    bool is_ip6;
+    uint64_t start_us;
+    uint64_t pause_us; /* from one to the next */
+    uint32_t n_questions;
+    uint32_t bytes; /* of two in three; the others are short */
+};
+
+struct sim_asks_plan {
+    uint32_t n; /* 0: nobody asks by datagrams */
+    struct sim_ask_plan all[SIM_ASKS_MAX];
+};
+
+#define SIM_QUESTION_BYTES_MIN 20u
+
 struct sim_passes_plan {
     bool greets;      /* backends speak first */
     bool forwarded;   /* of TCPRoutes packets go on: there is no connection of the appliance's */
@@ -344,6 +376,9 @@ struct sim_plan {
     bool h2_closes_idle;    /* clients end connections of HTTP/2 that rest */
     struct sim_tls_plan tls;
     struct sim_passes_plan passes;
+    struct sim_asks_plan asks;
+    enum sim_way way;         /* of forwarded packets */
+    bool is_carried;          /* there are such, and they go within others */
     bool is_checked;          /* the appliance checks the backends' health */
     bool moves_vip6;          /* images come with and without the IPv6 address */
     uint32_t backend_idle_ms; /* a backend closes a connection that rests so long; 0: never */
@@ -382,6 +417,7 @@ const char *sim_order_name(enum sim_order order);
 const char *sim_visit_name(enum sim_visit_kind kind);
 const char *sim_pass_kind_name(enum sim_pass_kind kind);
 const char *sim_pass_order_name(enum sim_pass_order order);
+const char *sim_way_name(enum sim_way way);
 const char *sim_outcome_name(enum sim_outcome outcome);
 
 /* The path prefix that a target means. */

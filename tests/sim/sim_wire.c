@@ -3,6 +3,7 @@
 #include "sim_wire.h"
 
 #include "base/assert.h"
+#include "sim.h"
 #include "sim_cut.h"
 #include "sim_icmp.h"
 #include "sim_mark.h"
@@ -17,13 +18,15 @@
 #define ETHER_FRAME_BYTES_MIN 60u /* a shorter one is padded (IEEE 802.3) */
 #define COLLECT_MAX 64u
 
-void sim_wires_init(struct sim_wires *w, const struct sim_plan *plan)
+void sim_wires_init(struct sim_wires *w, const struct sim *sim)
 {
+    const struct sim_plan *plan = &sim->plan;
     struct sim_frame *frames = w->frames;
     if (frames == NULL)
         frames = calloc(SIM_FRAMES_MAX, sizeof(*frames));
     ASSERT(frames != NULL);
-    *w = (struct sim_wires){.plan = plan, .rng = {plan->seed ^ 0x77697265}, .frames = frames};
+    *w = (struct sim_wires){
+        .sim = sim, .plan = plan, .rng = {plan->seed ^ 0x77697265}, .frames = frames};
     for (uint32_t i = 0; i < SIM_FRAMES_MAX; i++)
         frames[i].next_free = i + 1 < SIM_FRAMES_MAX ? i + 1 : NO_FRAME;
 }
@@ -108,11 +111,11 @@ static struct sim_frame *new_frame(struct sim_wires *w, unsigned from, unsigned 
     return f;
 }
 
-/* Does a hop on the way not take it? Then the sender is told, unless the hop is a black hole. */
+/* Does a hop on the way of a LAN not take it? Then the sender is told, unless the hop is a black
+ * hole. */
 static bool is_too_big(struct sim_wires *w, const uint8_t *bytes, uint16_t len, unsigned from,
-                       uint64_t now_us)
+                       unsigned lan, uint64_t now_us)
 {
-    unsigned lan = w->ports[from].lan;
     uint32_t mtu = w->plan->wires[lan].path_mtu;
     if (mtu == 0 || len <= ETHER_BYTES + mtu || !is_ip(bytes, len))
         return false;
@@ -179,10 +182,30 @@ static void put_whole_or_cut(struct sim_wires *w, const uint8_t *bytes, uint16_t
         put_on_wire(w, bytes, len, from, port, now_us);
 }
 
-/* What came damaged to who forwards it leaves damaged, and says anything. */
-static bool is_damage_forwarded(const struct sim_plan *p)
+/* What came damaged to who forwards it leaves damaged, and says anything; and of what goes within
+ * another packet the outer one says what is the inner one's to say. */
+static bool is_ecn_unseen(const struct sim_plan *p)
 {
-    return p->passes.forwarded && (p->wires[0].corrupt > 0 || p->wires[1].corrupt > 0);
+    bool is_forwarded = p->passes.forwarded || p->asks.n > 0;
+    bool is_damaged = p->wires[0].corrupt > 0 || p->wires[1].corrupt > 0;
+    return is_forwarded && (is_damaged || p->is_carried);
+}
+
+/* A backend's answer to a client, around the appliance. False: it is none. */
+static bool go_around(struct sim_wires *w, unsigned from, const uint8_t *bytes, uint16_t len,
+                      uint64_t now_us)
+{
+    uint8_t answer[SIM_FRAME_BYTES_MAX];
+    unsigned client;
+    if (!w->plan->is_carried || from < w->plan->n_clients || from >= w->sim->n_hosts ||
+        !sim_dsr_return(w->sim, bytes, len, answer, &client))
+        return false;
+    if (is_too_big(w, bytes, len, from, 0, now_us))
+        return true;
+    put_whole_or_cut(w, answer, len, from, client, now_us);
+    if (happens(w, w->plan->wires[0].duplicate))
+        put_whole_or_cut(w, answer, len, from, client, now_us);
+    return true;
 }
 
 /* A switch: to whoever has the MAC, or to all but the sender. */
@@ -194,7 +217,8 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
     const uint8_t *bytes = rte_pktmbuf_read(m, 0, len, flat);
     bool is_group = (bytes[0] & 1) != 0;
     w->n_sent++;
-    if (is_too_big(w, bytes, len, from, now_us))
+    if (is_too_big(w, bytes, len, from, w->ports[from].lan, now_us) ||
+        go_around(w, from, bytes, len, now_us))
         return;
     for (unsigned to = 0; to < w->n_ports; to++) {
         const struct sim_port *p = &w->ports[to];
@@ -202,7 +226,7 @@ static void forward(struct sim_wires *w, unsigned from, const struct rte_mbuf *m
             continue;
         if (!is_group && memcmp(bytes, p->mac.bytes, sizeof(p->mac)) != 0)
             continue;
-        if (w->ecn_fault == NULL && !is_damage_forwarded(w->plan))
+        if (w->ecn_fault == NULL && !is_ecn_unseen(w->plan))
             w->ecn_fault = sim_mark_fault(bytes, len, w->ports[from].has_ecn && p->has_ecn);
         put_whole_or_cut(w, bytes, len, from, to, now_us);
         if (happens(w, w->plan->wires[p->lan].duplicate))

@@ -21,6 +21,7 @@
 
 struct rte_mempool;
 struct rte_ring;
+struct sim;
 
 /* One end of a wire. */
 struct sim_port {
@@ -53,6 +54,7 @@ struct sim_frame {
 };
 
 struct sim_wires {
+    const struct sim *sim;
     const struct sim_plan *plan;
     struct rng rng;
     bool is_perfect; /* the impairments are over: the run is being wound up */
@@ -73,7 +75,7 @@ struct sim_wires {
 };
 
 /* Empty wires with no ports. `frames` is kept. */
-void sim_wires_init(struct sim_wires *w, const struct sim_plan *plan);
+void sim_wires_init(struct sim_wires *w, const struct sim *sim);
 
 /* Takes everything that the ports have sent and puts it on the wires. */
 void sim_wires_collect(struct sim_wires *w, uint64_t now_us);
