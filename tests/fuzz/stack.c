@@ -26,6 +26,7 @@
 #define DRAIN_US 400000000ul /* longer than anything lives by itself */
 
 struct stack stack;
+struct stack_around stack_around;
 
 /* The application */
 
@@ -78,6 +79,8 @@ static void check(void)
             check_tcp_conn_deep(c);
     }
     ASSERT(stack_stat(STAT_net_neighbours_now) <= STACK_NEIGHBOURS_MAX);
+    if (stack_around.check != NULL)
+        stack_around.check();
 }
 
 /* The LAN */
@@ -118,6 +121,8 @@ static unsigned take_sent(void)
     while ((slot->len = stack_env_receive(slot->bytes, sizeof(slot->bytes))) > 0) {
         stack.n_sent++;
         n++;
+        if (stack_around.on_sent != NULL)
+            stack_around.on_sent(slot->bytes, slot->len);
         answer_question(slot);
         slot = &stack.sent[stack.n_sent % STACK_SENT_MAX];
     }
@@ -133,7 +138,8 @@ static void settle(void)
     for (unsigned round = 0; did > 0; round++) {
         ASSERT(round < ROUNDS_MAX);
         did = port_rx(c, burst, RX_MAX);
-        net_input(stack.net, burst, did);
+        unsigned left = stack_around.input != NULL ? stack_around.input(burst, did) : did;
+        net_input(stack.net, burst, left);
         did += wheel_run(&c->wheel, c->now_us, TIMERS_MAX);
         did += net_poll(stack.net);
         did += tcp_poll(stack.tcp);
@@ -141,6 +147,11 @@ static void settle(void)
         did += take_sent();
         check();
     }
+}
+
+void stack_queue(const uint8_t *frame, size_t len)
+{
+    stack_env_send(frame, len);
 }
 
 void stack_frame(const uint8_t *frame, size_t len)
@@ -201,8 +212,12 @@ static void make(void)
     ports_join(stack.hub, &stack.core);
     stack.net = net_new(&stack.core);
     stack.tcp = tcp_new(&stack.core, stack.net, &config, &upcalls);
-    net_set_tcp(stack.net, stack.tcp, &tcp_net_ops);
-    configure();
+    if (stack_around.make != NULL) {
+        stack_around.make();
+    } else {
+        net_set_tcp(stack.net, stack.tcp, &tcp_net_ops);
+        configure();
+    }
     stack_pass(SETTLE_US);
 }
 
@@ -239,6 +254,8 @@ void stack_down(void)
     }
     stack_pass(DRAIN_US);
     check_nothing_left();
+    if (stack_around.end != NULL)
+        stack_around.end();
     tcp_done(stack.tcp);
     net_done(stack.net);
     ASSERT(stack.core.wheel.armed == 0);

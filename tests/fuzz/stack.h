@@ -18,6 +18,8 @@
 
 #include <stdbool.h>
 
+struct rte_mbuf;
+
 #define STACK_PORT 80u
 #define STACK_STREAMS_MAX 8u /* held by the application; it lets go of more at once */
 #define STACK_SENT_MAX 16u   /* of what the stack sent the last are kept */
@@ -42,6 +44,17 @@ struct stack {
 
 extern struct stack stack;
 
+/* What a target puts around net and tcp; all of it may be NULL. Set before the first stack_up(). */
+struct stack_around {
+    void (*make)(void); /* instead of tcp as net's only listener and the addresses above */
+    unsigned (*input)(struct rte_mbuf **frames, unsigned n); /* before net's: how many are left */
+    void (*on_sent)(const uint8_t *frame, size_t len);       /* each frame that the stack sent */
+    void (*check)(void);                                     /* after every round */
+    void (*end)(void); /* before net and tcp end; nothing of it may be left */
+};
+
+extern struct stack_around stack_around;
+
 /* Makes it; addresses have been announced when it returns. */
 void stack_up(void);
 
@@ -51,6 +64,9 @@ void stack_down(void);
 
 /* A frame arrives, and is dealt with. Every invariant is looked at. */
 void stack_frame(const uint8_t *frame, size_t len);
+
+/* The same, but it is dealt with together with the next one, in one burst. */
+void stack_queue(const uint8_t *frame, size_t len);
 
 /* Time passes. */
 void stack_pass(uint64_t us);

@@ -43,6 +43,7 @@ static void start(void)
     bool is_open = mbufs != NULL && mem_port_open("fuzz", 0, 1, 1, mbufs, &port, &fault);
     ASSERT(is_open);
     port.info.mac = (struct ether_mac){{2, 0, 0, 0, 0, 1}};
+    spread_init(&port.spread, 1);
     mem_world_rings("fuzz", 0, &in, &out);
 }
 
@@ -88,14 +89,36 @@ static void put_outside(struct rte_mbuf *m, const uint8_t *frame, size_t len)
     m->pkt_len = (uint32_t)len;
 }
 
+static void enqueue(struct rte_mbuf *m)
+{
+    if (rte_ring_sp_enqueue(in, m) != 0)
+        rte_pktmbuf_free(m);
+}
+
 void stack_env_send(const uint8_t *frame, size_t len)
 {
     struct rte_mbuf *m = rte_pktmbuf_alloc(mbufs);
     if (m == NULL)
         return;
     put_outside(m, frame, len);
-    if (rte_ring_sp_enqueue(in, m) != 0)
+    enqueue(m);
+}
+
+void stack_env_send_chained(const uint8_t *frame, size_t len, size_t cut)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(mbufs);
+    struct rte_mbuf *rest = rte_pktmbuf_alloc(mbufs);
+    ASSERT(cut > 0 && cut < len);
+    if (m == NULL || rest == NULL) {
         rte_pktmbuf_free(m);
+        rte_pktmbuf_free(rest);
+        return;
+    }
+    put_outside(m, frame, cut);
+    put_outside(rest, frame + cut, len - cut);
+    int fault = rte_pktmbuf_chain(m, rest);
+    ASSERT(fault == 0);
+    enqueue(m);
 }
 
 size_t stack_env_receive(uint8_t *ret, size_t bytes)

@@ -23,5 +23,8 @@ struct rte_mempool *stack_env_mbufs(void);
 /* Puts a frame into the port's receive queue; if it is full, or there is no packet, it is lost. */
 void stack_env_send(const uint8_t *frame, size_t len);
 
+/* The same in two buffers, as a device gives what does not fit one; the first has `cut` bytes. */
+void stack_env_send_chained(const uint8_t *frame, size_t len, size_t cut);
+
 /* Takes a frame that the port sent; returns its length, cut to `bytes`; 0: there is none. */
 size_t stack_env_receive(uint8_t *ret, size_t bytes);
