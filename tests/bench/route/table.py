@@ -4,10 +4,10 @@ by `regex` 0, 1 or 2.
 
     hosts     h0.example.com, h1.example.com, ...
     0         /app7 ... each route's own within its host
-    1         /app7/h3/v[0-9]+/[a-z]+ ...: no two hosts have a pattern in common, but all have the same rest behind
-              what is literal, as people write them
+    1         /app57/v[0-9]+/[a-z]+ ...: as much of it literal as of the prefix; no two hosts have a pattern in common,
+              but all have the same rest behind what is literal, as people write them
     2         /v[0-9]+/app7/h3/[a-z]+ ...: nothing literal in front, so nobody can share what is compiled
-    requests  /app7/h3/v2/items, which 0 and 1 take; /v2/app7/h3/items
+    requests  /app7/h3/v2/items; /app57/v2/items; /v2/app7/h3/items
 """
 import json
 
@@ -23,10 +23,12 @@ class Route:
         self.is_regex = regex > 0
         self.host = f"h{self.host_n}.example.com"
         self.prefix = f"/app{n % ROUTES_PER_HOST}"
-        own = f"{self.prefix}/h{self.host_n}"
-        self.regex, self.request = f"{own}/v[0-9]+/[a-z]+", f"{own}/v2/items"
+        below = f"{self.prefix}/h{self.host_n}"
+        self.regex, self.request = "", f"{below}/v2/items"
+        if regex == 1:
+            self.regex, self.request = f"/app{n}/v[0-9]+/[a-z]+", f"/app{n}/v2/items"
         if regex == 2:
-            self.regex, self.request = f"/v[0-9]+{own}/[a-z]+", f"/v2{own}/items"
+            self.regex, self.request = f"/v[0-9]+{below}/[a-z]+", f"/v2{below}/items"
 
     def match(self):
         kind, value = ("RegularExpression", self.regex) if self.is_regex else ("PathPrefix", self.prefix)
