@@ -6,6 +6,7 @@
  */
 #include "base/assert.h"
 #include "base/container.h"
+#include "core/census.h"
 #include "core/endpoint_table.h"
 #include "core/links.h"
 #include "core/masters.h"
@@ -72,6 +73,7 @@ struct dataplane {
     struct port_hub *hub;
     struct rcu *rcu;
     struct endpoint_table *endpoints;
+    struct census *census;
     struct obs_hub *obs;
     struct tls_tickets *tickets;
     struct mirror *mirror;
@@ -203,10 +205,12 @@ static bool make_shared(struct dataplane *d)
     d->hub = port_hub_new(d->ports, o->n_ports, o->workers);
     d->rcu = rcu_new(o->workers);
     d->endpoints = d->rcu != NULL ? endpoint_table_new(d->rcu) : NULL;
+    d->census = census_new((uint64_t)o->conns * o->workers);
     d->obs = obs_hub_new(o->workers);
     d->tickets = tls_tickets_new();
-    return (d->hub != NULL && d->endpoints != NULL && d->obs != NULL && d->tickets != NULL) ||
-           say("cannot start", "no memory");
+    bool has_all = d->hub != NULL && d->endpoints != NULL && d->census != NULL && d->obs != NULL &&
+                   d->tickets != NULL;
+    return has_all || say("cannot start", "no memory");
 }
 
 /* Before the first key is loaded, which its provider then has. */
@@ -348,6 +352,7 @@ static bool make_workers(struct dataplane *d)
                      .cycles = rte_rdtsc,
                      .masters = d->masters,
                      .links = d->links,
+                     .census = d->census,
                      .obs = d->obs},
             .ports = d->hub,
             .generations = housekeeping_generations(d->housekeeping),
@@ -473,6 +478,7 @@ static void stop(struct dataplane *d)
     tls_tickets_free(d->tickets);
     tls_device_close();
     endpoint_table_free(d->endpoints);
+    census_free(d->census);
     rcu_free(d->rcu);
     port_hub_free(d->hub);
     for (unsigned i = 0; i < d->n_open_ports; i++) {

@@ -33,6 +33,7 @@ struct worker {
     struct health *health;  /* checks of the endpoints that are this worker's to check */
     struct proxy *proxy;    /* with its upstream */
     struct l4_fwd *l4;      /* packets that need no connection of ours */
+    struct gate *gate;      /* who may send any */
     struct obs_round round; /* what the last one did */
 };
 
@@ -101,6 +102,8 @@ struct worker *worker_new(const struct worker_config *config)
     struct l4_around around = {&w->core, w->net, w->tcp, proxy_upstream(w->proxy)};
     w->l4 = l4_new(&around, &config->l4);
     tcp_set_is_taken(w->tcp, l4_has_flow, w->l4);
+    w->gate = gate_new(&(struct gate_around){&w->core, w->tcp, w->l4});
+    net_set_denies(w->net, gate_denies, w->gate);
     net_set_tcp(w->net, w->l4, &l4_net_ops);
     net_set_udp(w->net, w->l4, &l4_udp_ops);
     rcu_online(w->rcu, w->core.worker);
@@ -192,6 +195,7 @@ static unsigned follow_image(struct worker *w)
                         .unpin = unpin,
                     });
     l4_set_image(w->l4, generation_view(current), &reader);
+    gate_set_image(w->gate, generation_view(current));
     health_set_image(w->health, generation_view(current),
                      companion->keys != NULL ? companion->keys->trusts : NULL);
     stat_inc(&w->core, STAT_core_image_switches);
@@ -203,7 +207,8 @@ static unsigned receive(struct worker *w)
 {
     struct rte_mbuf *frames[WORKER_RX_FRAMES_MAX];
     unsigned n = port_rx(&w->core, frames, WORKER_RX_FRAMES_MAX);
-    unsigned n_left = l4_input(w->l4, frames, n);
+    unsigned n_let_in = gate_input(w->gate, frames, n);
+    unsigned n_left = l4_input(w->l4, frames, n_let_in);
     unsigned n_merged = gro_merge(&w->core, frames, n_left);
     net_input(w->net, frames, n_merged);
     return n;
@@ -259,6 +264,7 @@ bool worker_poll(struct worker *w, uint64_t now_us)
     w->core.now_us = now_us;
     uint32_t *done = w->round.done;
     done[STATS_ROUND_images] = follow_image(w);
+    done[STATS_ROUND_images] += gate_poll(w->gate);
     done[STATS_ROUND_frames] = receive(w) + net_inject(w->net);
     done[STATS_ROUND_timers] = run_timers(w);
     done[STATS_ROUND_neighbours] = net_poll(w->net);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "gate/gate.h"
 #include "health/health.h"
 #include "l4/l4.h"
 #include "net/net.h"

@@ -313,6 +313,20 @@ bool image_is_drained(const struct image_view *v)
     return false;
 }
 
+const struct image_gate *image_gate_find(const struct image_view *v, const struct ip_addr *addr)
+{
+    uint32_t low = 0, high = v->n_gates;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (memcmp(v->gates[middle].addr.bytes, addr->bytes, sizeof(addr->bytes)) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool is_there = low < v->n_gates && ip_addr_eq(&v->gates[low].addr, addr);
+    return is_there ? &v->gates[low] : NULL;
+}
+
 int image_match_order(const struct image_match *a, const struct image_match *b)
 {
     int by_method = (b->method.length != 0) - (a->method.length != 0);

@@ -223,6 +223,12 @@ static inline struct slice image_label(const struct image_view *v, const struct 
 /* The answer `value` to a guard; IMAGE_NONE: no match needs it. At most IMAGE_PROBES_MAX probes. */
 uint32_t image_answer_find(const struct image_view *v, uint32_t guard, struct slice value);
 
+/* Does it limit something, by numbers that can be counted? */
+bool image_is_conn_limit(const struct image_conn_limit *e);
+
+/* What stands before a VIP; NULL: nothing. Cost: O(log n) in the VIPs that have a gate. */
+const struct image_gate *image_gate_find(const struct image_view *v, const struct ip_addr *addr);
+
 /* The bind of an address and a port of TCP, or of UDP; IMAGE_NONE: there is none. At most
  * IMAGE_PROBES_MAX probes. */
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port,

@@ -316,6 +316,21 @@ enum image_fault image_local_jwt_audience(const struct image_view *v, uint32_t i
 /* It is a range of one family. */
 enum image_fault image_local_range(const struct image_view *v, uint32_t i);
 
+/* It names an access that exists. */
+enum image_fault image_local_gate_use(const struct image_view *v, uint32_t i);
+
+/* Of an access that asks for neither passwords nor tokens. */
+enum image_fault image_cross_gate_use(const struct image_view *v, uint32_t i);
+
+/* It has an address, and uses that exist. */
+enum image_fault image_local_gate(const struct image_view *v, uint32_t i);
+
+/* It has a name and limits something, by numbers that can be counted. */
+enum image_fault image_local_conn_limit(const struct image_view *v, uint32_t i);
+
+/* It comes behind the one before it. */
+enum image_fault image_cross_gate(const struct image_view *v, uint32_t i);
+
 /* ---- health of endpoints ---- */
 
 /* Its numbers are possible and go together, its texts are such as its check needs. */

@@ -126,3 +126,43 @@ enum image_fault image_local_user(const struct image_view *v, uint32_t i)
                    image_is_password_hash(image_text(v, e->hash));
     return is_user ? IMAGE_FAULT_OK : IMAGE_FAULT_TEXT;
 }
+
+enum image_fault image_local_gate_use(const struct image_view *v, uint32_t i)
+{
+    return v->gate_uses[i] < v->n_accesses ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
+}
+
+enum image_fault image_cross_gate_use(const struct image_view *v, uint32_t i)
+{
+    const struct image_access *access = &v->accesses[v->gate_uses[i]];
+    bool is_list = access->basic == IMAGE_NONE && access->jwt == IMAGE_NONE;
+    return is_list ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+}
+
+enum image_fault image_local_gate(const struct image_view *v, uint32_t i)
+{
+    const struct image_gate *e = &v->gates[i];
+    if (ip_addr_is_zero(&e->addr) || e->n_uses == 0)
+        return IMAGE_FAULT_VALUE;
+    return image_is_range(e->first_use, e->n_uses, v->n_gate_uses) ? IMAGE_FAULT_OK
+                                                                   : IMAGE_FAULT_INDEX;
+}
+
+enum image_fault image_cross_gate(const struct image_view *v, uint32_t i)
+{
+    bool is_behind = i == 0 || compare(&v->gates[i - 1].addr, &v->gates[i].addr) < 0;
+    return is_behind ? IMAGE_FAULT_OK : IMAGE_FAULT_ORDER;
+}
+
+bool image_is_conn_limit(const struct image_conn_limit *e)
+{
+    return e->conns_max <= IMAGE_CONNS_MAX && e->client_conns_max <= IMAGE_CONNS_MAX &&
+           (e->conns_max != 0 || e->client_conns_max != 0);
+}
+
+enum image_fault image_local_conn_limit(const struct image_view *v, uint32_t i)
+{
+    const struct image_conn_limit *e = &v->conn_limits[i];
+    return image_is_conn_limit(e) ? image_check_text(v, e->name, IMAGE_TEXT_NAME)
+                                  : IMAGE_FAULT_VALUE;
+}

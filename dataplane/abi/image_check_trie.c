@@ -15,7 +15,9 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
         (e->is_proxied && e->kind == IMAGE_BIND_UDP) ||
         e->n_trusted > (e->is_proxied ? IMAGE_TRUSTED_PER_BIND_MAX : 0))
         return IMAGE_FAULT_VALUE;
-    if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted))
+    if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted) ||
+        !image_is_range(e->first_gate, e->n_gates, v->n_gate_uses) ||
+        (e->limit != IMAGE_NONE && e->limit >= v->n_conn_limits))
         return IMAGE_FAULT_INDEX;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }

@@ -93,7 +93,8 @@
 #define IMAGE_MIRRORS_PER_RULE_MAX 16u     /* Gateway API: filters */
 #define IMAGE_LIMITS_PER_RULE_MAX 16u      /* Gateway API: filters */
 #define IMAGE_ACCESSES_PER_RULE_MAX 16u    /* Gateway API: filters */
-#define IMAGE_RANGES_PER_ACCESS_MAX 1025u  /* of a list: 1024 as written; see image_range */
+#define IMAGE_RANGES_PER_ACCESS_MAX 8193u  /* of a list: 8192 as written; see image_range */
+#define IMAGE_CONNS_MAX 10000000u          /* of a limit: more than a box has */
 #define IMAGE_USERS_PER_BASIC_MAX 4096u    /* more have accounts elsewhere, and tokens */
 #define IMAGE_USER_BYTES_MAX 255u          /* of a name, and of its password */
 #define IMAGE_PASSWORD_HASH_BYTES_MAX 127u /* SHA-512 with rounds has 123 */
@@ -174,6 +175,9 @@
     X(JWT_KEYS, jwt_keys, struct image_jwt_key, 1u << 20, "who may sign them, by image_jwt")       \
     X(JWT_AUDIENCES, jwt_audiences, struct image_string, 1u << 19, "for whom, by image_jwt")       \
     X(RANGES, ranges, struct image_range, 1u << 20, "of client addresses, by AccessPolicy")        \
+    X(GATE_USES, gate_uses, uint32_t, 1u << 20, "lists before binds and addresses: accesses")      \
+    X(GATES, gates, struct image_gate, 4096, "VIPs that lists stand before")                       \
+    X(CONN_LIMITS, conn_limits, struct image_conn_limit, 65536, "of connections open at once")     \
     X(BACKENDS, backends, struct image_backend, 1u << 22, "weighted backends of rules")            \
     X(HEALTH, health, struct image_health, 65536, "health policies of endpoint groups")            \
     X(ROUTES, routes, struct image_route, 1u << 18, "routes, most preferred first")                \
@@ -359,7 +363,10 @@ struct image_bind {
     uint8_t reserved[3];
     uint32_t root; /* of the trie of listener hostnames; two binds may share one */
     uint32_t first_trusted;
-    uint32_t n_trusted; /* whose headers count; others are reset. 0: everybody's */
+    uint32_t n_trusted;  /* whose headers count; others are reset. 0: everybody's */
+    uint32_t first_gate; /* in GATE_USES: what stands before it, see struct image_gate */
+    uint32_t n_gates;
+    uint32_t limit; /* how many may be connected, in CONN_LIMITS; IMAGE_NONE: any number */
 };
 
 /* Addresses of one family that begin alike. */
@@ -801,12 +808,13 @@ struct image_limit {
 };
 
 /*
- * Who may ask (AccessPolicy); rules share it. Its ranges of client addresses lie where those of the
- * one before it end: first those that may, then those that may not, each list sorted and without
- * overlaps, so one look costs O(log n). Who is in both may not.
+ * Who may ask (AccessPolicy), or send packets (AccessPolicy, SourceList); rules and gates share it.
+ * Its ranges of client addresses lie where those of the one before it end: first those that may,
+ * then those that may not, each list sorted and without overlaps, so one look costs O(log n). Who
+ * is in both may not.
  */
 struct image_access {
-    struct image_string name; /* "namespace/name" of the AccessPolicy */
+    struct image_string name; /* "namespace/name" of the AccessPolicy; "name" of the SourceList */
     uint32_t first_range;
     uint32_t n_allowed; /* 0: all that are not denied */
     uint32_t n_denied;
@@ -875,6 +883,30 @@ struct image_jwt_key {
 struct image_range {
     struct ip_addr first;
     struct ip_addr last;
+};
+
+/*
+ * A VIP, and the lists that stand before it: accesses without passwords and tokens, of which each
+ * has to let a client's address through. They are asked of what comes to the address and to no bind
+ * of it; a bind has its own, which are those of its address and its listeners'. Where connections
+ * begin with a PROXY header they are asked of the address that it tells, not of packets. Sorted by
+ * address; each once.
+ */
+struct image_gate {
+    struct ip_addr addr;
+    uint32_t first_use;
+    uint32_t n_uses; /* at least 1 */
+};
+
+/*
+ * How many connections and flows may be open at once where a policy says so (AccessPolicy): at each
+ * port of TCP or UDP whose binds have the limit, and of each client at all of them together.
+ */
+struct image_conn_limit {
+    uint64_t id;               /* tells the policy: the same in the next image, so counts stay */
+    struct image_string name;  /* "namespace/name" of the AccessPolicy */
+    uint32_t conns_max;        /* at most IMAGE_CONNS_MAX; 0: any number */
+    uint32_t client_conns_max; /* likewise, of an address (of IPv6 a /64); never both 0 */
 };
 
 struct image_backend {
@@ -1002,7 +1034,7 @@ static_assert(sizeof(struct image_interface) == 32, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
-static_assert(sizeof(struct image_bind) == 36, "no hidden padding");
+static_assert(sizeof(struct image_bind) == 48, "no hidden padding");
 static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 40, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");
@@ -1035,6 +1067,8 @@ static_assert(sizeof(struct image_user) == 16, "no hidden padding");
 static_assert(sizeof(struct image_jwt) == 56, "no hidden padding");
 static_assert(sizeof(struct image_jwt_key) == 20, "no hidden padding");
 static_assert(sizeof(struct image_range) == 32, "no hidden padding");
+static_assert(sizeof(struct image_gate) == 24, "no hidden padding");
+static_assert(sizeof(struct image_conn_limit) == 24, "no hidden padding");
 static_assert(sizeof(struct image_backend) == 52, "no hidden padding");
 static_assert(sizeof(struct image_health) == 108, "no hidden padding");
 static_assert(sizeof(struct image_route) == 40, "no hidden padding");

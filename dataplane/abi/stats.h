@@ -73,7 +73,7 @@ struct stats_name {
     X(proxy, "upkeep of the proxy")                                                                \
     X(sent, "frames handed to ports and other workers")                                            \
     X(observed, "steps for those who look: flows looked at")                                       \
-    X(images, "moves to another route image")
+    X(images, "moves to another route image, and clients looked at that it may deny")
 
 enum stats_round_part {
 #define X(name, help) STATS_ROUND_##name,

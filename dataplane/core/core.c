@@ -47,6 +47,7 @@ void core_init(struct core *c, const struct core_config *config)
         .cycles = config->cycles,
         .masters = config->masters,
         .links = config->links,
+        .census = config->census,
     };
     if (config->obs != NULL)
         obs_join(config->obs, config->worker, &c->obs);

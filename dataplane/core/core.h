@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+struct census;
 struct links;
 struct masters;
 struct obs_hub;
@@ -50,6 +51,7 @@ struct core {
     uint64_t (*cycles)(void);      /* the TSC, for core_cycles_io; NULL: not measured (simulator) */
     const struct masters *masters; /* virtual routers that are ours; NULL: none is */
     const struct links *links;     /* devices that are in use; NULL: of each port the first */
+    struct census *census;         /* connections of all workers, by limit; NULL: not counted */
     struct tls_crypto *crypto; /* where handshakes take turns (tls knows it); NULL: they do not */
 };
 
@@ -76,6 +78,7 @@ struct core_config {
     struct obs_hub *obs;           /* NULL: nobody can look */
     const struct masters *masters; /* NULL: we are master of no virtual router */
     const struct links *links;     /* NULL: no port has several devices */
+    struct census *census;         /* shared by all workers; NULL: limits are not kept */
 };
 
 /* Makes the worker's core; `ports` is set by ports_join() afterwards (core/ports.h). */

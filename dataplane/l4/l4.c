@@ -78,6 +78,28 @@ void l4_done(struct l4_fwd *f)
     ASSERT(f->flows.used == 0);
 }
 
+/* The flows whose client's side lies in the bucket. */
+static void cut_bucket(struct l4_fwd *f, struct flow_bucket *b, l4_cut_fn cuts, void *owner)
+{
+    for (unsigned k = 0; k < FLOW_TABLE_PLACES; k++) {
+        flow_entry_t e = {b->entries[k]};
+        if (b->tags[k] == 0 || flow_entry_mark(e))
+            continue;
+        struct l4_flow *flow = l4_flow_at(f, e);
+        bool is_udp = l4_proto_of(flow) == IPPROTO_NUM_UDP;
+        if (cuts(owner, &flow->sides[L4_CLIENT].in, is_udp))
+            l4_flow_end(flow, STAT_l4_end_denied);
+    }
+}
+
+bool l4_cut_flows(struct l4_fwd *f, uint32_t *cursor, uint32_t n, l4_cut_fn cuts, void *owner)
+{
+    uint32_t buckets = f->tables[0].mask + 1; /* of each of the two */
+    for (uint32_t i = 0; i < n && *cursor < 2 * buckets && f->flows.used > 0; i++, (*cursor)++)
+        cut_bucket(f, &f->tables[*cursor / buckets].buckets[*cursor % buckets], cuts, owner);
+    return f->flows.used > 0 && *cursor < 2 * buckets;
+}
+
 void l4_set_image(struct l4_fwd *f, const struct image_view *view,
                   const struct route_reader *reader)
 {

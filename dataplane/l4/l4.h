@@ -78,6 +78,13 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
  * order. Returns how many it left. Cost: nothing while there is no flow. */
 unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n);
 
+/* Is the flow to be cut off? `ends` are the client's side. */
+typedef bool (*l4_cut_fn)(void *owner, const struct flow_tuple *ends, bool is_udp);
+
+/* Asks about the flows in the next `n` buckets of the tables from *cursor on, which it moves, and
+ * ends those that are to be cut off. False: those were the last. */
+bool l4_cut_flows(struct l4_fwd *f, uint32_t *cursor, uint32_t n, l4_cut_fn cuts, void *owner);
+
 /* What net gives TCP's segments to; the owner is a struct l4_fwd. */
 extern const struct net_tcp_ops l4_net_ops;
 

@@ -82,6 +82,7 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
         leave_opening(flow);
     tell(flow, why);
     flow->fwd->n_ended++;
+    census_leave(core, &flow->census);
     stat_inc(core, why);
     core->stats->counters[STAT_l4_flows_now]--;
     pool_put(&flow->fwd->flows, flow);
@@ -228,6 +229,7 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         .backend = ends->backend,
         .group = f->view->backends[ends->backend].group,
         .idle_ms = f->view->backends[ends->backend].idle_ms,
+        .census = ends->census,
         .generation = generation,
         .closed = STATS_ROUTE_END_complete,
         .is_lively = true,
@@ -312,18 +314,23 @@ static void note_reset(struct l4_flow *flow, enum l4_side_index side)
     set_state(flow, L4_CLOSED);
 }
 
-/* What the flags of a segment mean. */
+/* What the flags of a segment mean. It counts no more, where there is a limit, when its endpoint
+ * has ended it: a client who says so may mean to go on. */
 static void note_tcp(struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
     if (l4_state_of(flow) == L4_OPENING && stays_opening(flow, side, flags))
         return;
     if ((flags & TCP_RST) != 0) {
         note_reset(flow, side);
+        if (side == L4_SERVER)
+            census_leave(flow->fwd->core, &flow->census);
         return;
     }
     if ((flags & TCP_FIN) != 0)
         flow->sides[side].flags |= L4_F_FIN;
     set_state(flow, state_of_ends(flow));
+    if (l4_state_of(flow) == L4_CLOSED)
+        census_leave(flow->fwd->core, &flow->census);
 }
 
 void l4_flow_refuse(struct l4_flow *flow)

@@ -35,6 +35,7 @@ static enum stat_id admit(struct l4_fwd *f, const struct ip_addr *src)
 
 /* Where in the image a flow leads. */
 struct target {
+    uint32_t bind;
     uint32_t listener;
     uint32_t rule; /* IMAGE_NONE: no route has it */
     const struct image_backend *backend;
@@ -66,6 +67,7 @@ static bool target_of(struct l4_fwd *f, uint32_t bind, const struct l4_call *cal
 {
     struct route_result to;
     route_match_flow(f->view, f->reader, bind, "", &to);
+    ret->bind = bind;
     ret->rule = IMAGE_NONE;
     if (to.outcome != ROUTE_OUTCOME_RULE)
         return false;
@@ -183,6 +185,7 @@ struct opening {
 static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const struct opening *o,
                           struct l4_flow **ret_flow)
 {
+    struct core *core = f->core;
     const struct target *t = &o->target;
     struct l4_ends ends = {.client = call->client,
                            .listener = t->listener,
@@ -199,12 +202,30 @@ static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const st
                              : choose_ends(f, call->proto, &o->to, &ends.server);
     if (fault != STAT_COUNT)
         return fault;
+    if (!census_enter(core, f->view, t->bind, &call->client.remote, &ends.census))
+        return STAT_l4_drop_limit;
     *ret_flow = l4_flow_new(f, &ends);
-    if (*ret_flow == NULL)
+    if (*ret_flow == NULL) {
+        census_leave(core, &ends.census);
         return STAT_l4_drop_full;
+    }
     if (o->is_proven)
         l4_splice_begin(f, *ret_flow, &o->proof);
     return STAT_COUNT;
+}
+
+/* What becomes of a first packet when as many flows are open as may be: tcp answers a SYN by a
+ * reset, and what has no such answer is dropped. L4_FORWARDED: there is room. */
+static enum l4_verdict check_limit(struct l4_fwd *f, const struct l4_call *call, uint32_t bind)
+{
+    enum stat_id against = census_against(f->core, f->view, bind, &call->client.remote);
+    if (against == STAT_COUNT)
+        return L4_FORWARDED;
+    if (call->proto == IPPROTO_NUM_TCP && call->is_first)
+        return L4_NOT_OURS; /* and counts it */
+    stat_inc(f->core, against);
+    stat_inc(f->core, STAT_l4_drop_limit);
+    return L4_REFUSED;
 }
 
 /* Is it a bind whose packets may be forwarded? A connection that begins with a header of the PROXY
@@ -286,6 +307,9 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
     struct opening o = {0};
     if (!look_up(f, call, &o))
         return L4_NOT_OURS;
+    enum l4_verdict limited = check_limit(f, call, o.target.bind);
+    if (limited != L4_FORWARDED)
+        return limited;
     if (!o.is_proven && gets_cookie(f, call, &o))
         return answer(f, call, &o.to);
     enum stat_id fault = admit(f, &call->client.remote);

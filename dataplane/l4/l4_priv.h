@@ -27,6 +27,7 @@
 
 #include "base/pool.h"
 #include "base/wheel.h"
+#include "core/census.h"
 #include "core/core.h"
 #include "core/flow_table.h"
 #include "core/route_stats.h"
@@ -147,7 +148,8 @@ struct l4_flow {
     uint32_t listener; /* these four are for the access log */
     uint32_t rule;
     uint32_t backend;
-    uint32_t answer_us; /* from the first packet to the first answer; 0: none yet */
+    uint32_t answer_us;        /* from the first packet to the first answer; 0: none yet */
+    struct census_hold census; /* what it counts for */
     union {
         struct l4_splice splice;
         uint16_t
@@ -243,6 +245,7 @@ struct l4_ends {
     bool is_spliced;
     bool is_odd; /* as struct l4_call */
     enum image_forwarding way;
+    struct census_hold census; /* which becomes the flow's */
 };
 
 /* l4_flow.c: a flow that is in the tables. NULL: no room; an older one that was not answered has

@@ -92,7 +92,9 @@ void eth_input(struct net *n, struct rte_mbuf *m, uint64_t flow_hash)
     m = n->whole; /* of it, `m` was the last piece, or it was in `m` */
     n->whole = NULL;
     port_rx_respread(n->core, &m);
-    if (m != NULL)
+    if (m != NULL && n->denies != NULL && n->denies(n->denies_owner, m))
+        rte_pktmbuf_free(m);
+    else if (m != NULL)
         input(n, m, 0);
     ASSERT_HOT(n->whole == NULL); /* neither is in pieces, or has another in it */
 }

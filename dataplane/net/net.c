@@ -45,6 +45,13 @@ void net_set_tcp(struct net *n, void *owner, const struct net_tcp_ops *ops)
     n->tcp_ops = ops;
 }
 
+void net_set_denies(struct net *n, net_denies_fn denies, void *owner)
+{
+    ASSERT(n->denies == NULL);
+    n->denies = denies;
+    n->denies_owner = owner;
+}
+
 void net_done(struct net *n)
 {
     neighbour_done(n);

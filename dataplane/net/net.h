@@ -141,6 +141,13 @@ bool net_is_settled(const struct net *n);
  * Without it they are dropped and counted. */
 void net_set_tcp(struct net *n, void *owner, const struct net_tcp_ops *ops);
 
+/* Is the frame not to come in? */
+typedef bool (*net_denies_fn)(void *owner, const struct rte_mbuf *frame);
+
+/* Who is asked about frames that were put together from fragments: of these nobody knew their ports
+ * when they came. Called once, or never. What he denies, he has counted. */
+void net_set_denies(struct net *n, net_denies_fn denies, void *owner);
+
 /* Gives back every mbuf that waits for a neighbour and disarms every timer. */
 void net_done(struct net *n);
 

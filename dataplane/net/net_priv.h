@@ -61,6 +61,8 @@ struct net {
     const struct net_tcp_ops *tcp_ops;
     void *udp;
     const struct net_udp_ops *udp_ops;
+    net_denies_fn denies; /* NULL: nobody does */
+    void *denies_owner;
     struct net_tables *now;
     struct net_tables *spare; /* what net_configure() builds into */
     struct neighbour_table neighbours;

@@ -75,6 +75,7 @@ void proxy_conn_free(struct proxy_conn *c)
     wheel_disarm(&p->core->wheel, &c->timer);
     proxy_conn_leave_heads(c);
     c->is_open = false;
+    census_leave(p->core, &c->census);
     if (c->parent == NULL)
         p->core->stats->counters[STAT_proxy_conns_now]--;
     pool_put(c->parent == NULL ? &p->conns : &p->streams, c);
@@ -237,6 +238,14 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     http_server_timeout(&c->http);
 }
 
+bool proxy_conn_enter(struct proxy_conn *c, const struct image_bind *at)
+{
+    const struct image_view *v = c->proxy->image.view;
+    bool is_known = !at->is_proxied || c->is_told;
+    return census_enter(c->proxy->core, v, (uint32_t)(at - v->binds),
+                        is_known ? &c->addrs.remote : NULL, &c->census);
+}
+
 /* What the current image says of where it came in; NULL: nobody listens there any more. The bind
  * was found at the SYN, maybe on an image before. */
 static const struct image_bind *bind_of(const struct proxy *p, const struct stream_addrs *addrs)
@@ -312,6 +321,10 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
                              .addrs = addrs,
                              .asked = addrs.local,
                              .asked_port = addrs.local_port};
+    if (at != NULL && !proxy_conn_enter(c, at)) {
+        pool_put(&p->conns, c);
+        return false;
+    }
     stat_inc(p->core, STAT_proxy_conns_accepted);
     p->core->stats->counters[STAT_proxy_conns_now]++;
     if (at != NULL && at->is_proxied) {

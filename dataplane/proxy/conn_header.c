@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/minmax.h"
 #include "proxy/proxy_priv.h"
+#include "route/access.h"
 
 /* Ends it by a reset. */
 static void refuse(struct proxy_conn *c, enum stat_id why)
@@ -37,8 +38,29 @@ static void believe(struct proxy_conn *c, const struct proxy_protocol_ends *ends
 {
     c->addrs.remote = ends->source;
     c->addrs.remote_port = ends->source_port;
+    c->is_told = true;
     c->asked = ends->destination;
     c->asked_port = ends->destination_port;
+}
+
+bool conn_header_is_denied(const struct proxy_conn *c)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind;
+    if (!c->is_told || !route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
+        return false;
+    const struct image_bind *b = &v->binds[bind];
+    return b->is_proxied && route_access_of_all(v, b->first_gate, b->n_gates, &c->addrs.remote,
+                                                true) != ROUTE_ACCESS_ALLOWED;
+}
+
+/* May the client that the header tells have one more connection? */
+static bool has_room(struct proxy_conn *c)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind;
+    bool is_bound = route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind);
+    return !is_bound || proxy_conn_enter(c, &v->binds[bind]);
 }
 
 /* What follows is the connection's own; its bytes may be there: no event tells of them again. */
@@ -48,6 +70,14 @@ static void begin(struct proxy_conn *c, const struct proxy_protocol_header *head
     stat_inc(c->proxy->core, header->is_local ? STAT_proxy_header_local : STAT_proxy_header_told);
     if (!header->is_local)
         believe(c, &header->ends);
+    if (conn_header_is_denied(c)) {
+        refuse(c, STAT_proxy_header_denied);
+        return;
+    }
+    if (!has_room(c)) {
+        refuse(c, STAT_proxy_header_limited);
+        return;
+    }
     c->unheaded = NULL;
     proxy_conn_put_part(c);
     if (!proxy_conn_begin(c, s))

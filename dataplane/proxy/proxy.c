@@ -3,6 +3,7 @@
 #include "proxy/proxy.h"
 
 #include "base/assert.h"
+#include "core/flow_table.h"
 #include "proxy/l4.h"
 
 enum { WALK_CONNS_PER_POLL = 64 };
@@ -93,9 +94,19 @@ static bool listen(void *owner, const struct ip_addr *local, uint16_t port,
     return true;
 }
 
+static bool admits(void *owner, const struct flow_tuple *ends, uint32_t bind)
+{
+    const struct proxy *p = owner;
+    enum stat_id against = census_against(p->core, p->image.view, bind, &ends->remote);
+    if (against != STAT_COUNT)
+        stat_inc(p->core, against);
+    return against == STAT_COUNT;
+}
+
 void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)
 {
-    *ret = (struct tcp_upcalls){.listen = listen, .accept = proxy_conn_accept, .owner = p};
+    *ret = (struct tcp_upcalls){
+        .listen = listen, .accept = proxy_conn_accept, .owner = p, .admits = admits};
 }
 
 struct upstream *proxy_upstream(struct proxy *p)
@@ -122,21 +133,38 @@ void proxy_set_unix_time(struct proxy *p, uint64_t unix_s)
     http_env_set_time(&p->env, unix_s);
 }
 
-/* Closes the connection if nobody listens on its address any more. */
-static void close_unbound(struct proxy *p, struct proxy_conn *c)
+/* Ends the connection, and what is asked on it. */
+static void cut(struct proxy_conn *c)
+{
+    if (c->l4 != NULL)
+        l4_cut(c->l4, STAT_proxy_l4_end_cut);
+    else if (c->exchange != NULL)
+        exchange_cut(c->exchange, STAT_proxy_end_client_gone);
+    else
+        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+}
+
+/* Closes the connection if nobody listens on its address any more, or its client may not come in
+ * now. */
+static void follow_image(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
-    if (!c->is_open || c->l4 != NULL || c->http.is_closing ||
-        proxy_conn_find_bind(c, p->image.view, &bind))
+    if (!c->is_open)
         return;
-    proxy_conn_unbind(c);
+    if (conn_header_is_denied(c)) {
+        stat_inc(p->core, STAT_gate_cut_conns);
+        cut(c);
+        return;
+    }
+    if (c->l4 == NULL && !c->http.is_closing && !proxy_conn_find_bind(c, p->image.view, &bind))
+        proxy_conn_unbind(c);
 }
 
 unsigned proxy_poll(struct proxy *p)
 {
     unsigned did = upstream_poll(p->upstream) + verifications_poll(p);
     for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++) {
-        close_unbound(p, pool_at(&p->conns, p->walk++));
+        follow_image(p, pool_at(&p->conns, p->walk++));
         did++;
     }
     return did;
@@ -146,15 +174,8 @@ void proxy_done(struct proxy *p)
 {
     for (uint32_t i = 0; i < p->config.conns_max; i++) {
         struct proxy_conn *c = pool_at(&p->conns, i);
-        if (!c->is_open)
-            continue;
-        if (c->l4 != NULL) {
-            l4_cut(c->l4, STAT_proxy_l4_end_cut);
-            continue;
-        }
-        if (c->exchange != NULL)
-            exchange_end(c->exchange, STAT_proxy_end_client_gone, false);
-        proxy_conn_abort(c, STAT_proxy_conn_end_cut);
+        if (c->is_open)
+            cut(c);
     }
     mirrors_done(p);
     upstream_done(p->upstream);

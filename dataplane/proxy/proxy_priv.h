@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/wheel.h"
+#include "core/census.h"
 #include "core/core.h"
 #include "http/http_move.h"
 #include "http2/h2.h"
@@ -92,9 +93,11 @@ struct proxy_conn {
     struct stream_addrs addrs;  /* our end, and the client: the peer, or whom its header tells */
     struct ip_addr asked;       /* where the client went: our end, or where its header tells */
     uint16_t asked_port;
+    struct census_hold census; /* what it counts for */
     struct upstream_keep keep; /* its connection to a backend that wants to be told that */
     bool is_open;              /* out of the pool */
     bool is_verified;          /* and nobody came in by it without a certificate */
+    bool is_told;              /* the client is whom its PROXY header tells */
     bool is_hello;             /* whether it is passed on depends on the name in that */
     struct client_hello_progress hello;
 };
@@ -302,12 +305,19 @@ void secure_backend(const struct secure_backend_ask *in, struct upstream_ask *as
 void secure_backend_of(const struct exchange *e, uint32_t tls, struct upstream_ask *ask,
                        struct secure_backend *ret);
 
+/* Counts the connection, which came in there, and its client where who he is is known, if they are
+ * not counted yet. False: there are as many as may be. */
+bool proxy_conn_enter(struct proxy_conn *c, const struct image_bind *at);
+
 /* conn_header.c */
 /* The connection has to begin with a PROXY header: reads it, and then begins. */
 void conn_header_await(struct proxy_conn *c, struct stream *s);
 /* May a client with this address begin with a PROXY header where it came in, or need not? */
 bool conn_header_is_trusted(const struct image_view *v, const struct image_bind *bind,
                             const struct ip_addr *remote);
+/* Does a list before the listener not let in whom its PROXY header tells? The lists are asked of
+ * packets elsewhere (gate). */
+bool conn_header_is_denied(const struct proxy_conn *c);
 /* It is not there in time. Frees the connection. */
 void conn_header_timeout(struct proxy_conn *c);
 /* Gives `unheaded` back, in good order or already over, and the connection. */

@@ -26,3 +26,9 @@ enum route_access {
 /* May a client of that address ask? Cost: O(log n) in the ranges of the policy. */
 enum route_access route_access_of(const struct image_view *v, const struct image_access *access,
                                   const struct ip_addr *addr);
+
+/* What those of `n` lists from `first` on in GATE_USES, which stand before a bind or a VIP, say:
+ * the first that is against the address. Without `must_be_allowed` only those that deny it count.
+ */
+enum route_access route_access_of_all(const struct image_view *v, uint32_t first, uint32_t n,
+                                      const struct ip_addr *addr, bool must_be_allowed);

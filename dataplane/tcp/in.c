@@ -246,19 +246,29 @@ static bool input_in_cookie_time(struct tcp *t, struct tcp_segment *seg,
     return true;
 }
 
+/* May the sender of a SYN have a connection? */
+static bool admits(const struct tcp *t, const struct tcp_segment *seg,
+                   const struct tcp_listening *listening)
+{
+    const struct tcp_upcalls *up = &t->upcalls;
+    return up->admits == NULL || up->admits(up->owner, &seg->tuple, listening->bind);
+}
+
 /* No connection, no record: RFC 9293, 3.10.7.1 and 3.10.7.2. `listening` NULL: nobody is. */
 static void input_without_conn(struct tcp *t, struct tcp_segment *seg,
                                const struct tcp_listening *listening, const seq_t *iss_after)
 {
     bool is_syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-    if (is_syn && listening != NULL) {
+    if (is_syn && listening != NULL && admits(t, seg, listening)) {
         tcp_passive_open(t, seg, listening, iss_after);
         return;
     }
     if (listening != NULL && tcp_may_be_cookie(t, seg->flags) &&
         input_in_cookie_time(t, seg, listening))
         return;
-    stat_inc(t->core, is_syn ? STAT_tcp_drop_no_listener : STAT_tcp_drop_no_conn);
+    stat_inc(t->core, !is_syn             ? STAT_tcp_drop_no_conn
+                      : listening == NULL ? STAT_tcp_drop_no_listener
+                                          : STAT_tcp_drop_not_admitted);
     if ((seg->flags & TCP_RST) == 0)
         tcp_rst_reply(t, seg);
 }

@@ -155,6 +155,17 @@ void tcp_on_addresses_gone(struct tcp *t)
     for_each_conn(t, reset_if_gone);
 }
 
+bool tcp_cut(struct tcp *t, uint32_t *cursor, uint32_t n, tcp_cut_fn cuts, void *owner)
+{
+    for (uint32_t i = 0; i < n && *cursor < t->conns.capacity; i++) {
+        struct tcp_conn *c = pool_at(&t->conns, (*cursor)++);
+        bool is_accepted = c->state > TCP_CLOSED && (c->flags & TCP_F_ACTIVE) == 0;
+        if (is_accepted && cuts(owner, &c->tuple))
+            tcp_abort(c, STREAM_END_ABORTED);
+    }
+    return *cursor < t->conns.capacity;
+}
+
 uint32_t tcp_conn_count(const struct tcp *t)
 {
     return t->conns.used;

@@ -72,6 +72,10 @@ struct tcp_listening {
 typedef bool (*tcp_listen_fn)(void *owner, const struct ip_addr *local, uint16_t port,
                               struct tcp_listening *ret);
 
+/* May the peer of these ends have a connection at that bind now? False: its SYN is answered by RST,
+ * as where nobody listens, and counted by whoever says so. */
+typedef bool (*tcp_admit_fn)(void *owner, const struct flow_tuple *ends, uint32_t bind);
+
 /*
  * A passive open is established: `s` belongs to the callee, which sets on_event and owner. Called
  * from tcp_poll(), never from tcp_input(). False: refused, the connection is reset.
@@ -82,6 +86,7 @@ struct tcp_upcalls {
     tcp_listen_fn listen;
     tcp_accept_fn accept;
     void *owner;
+    tcp_admit_fn admits; /* asked for each SYN; NULL: everybody may */
 };
 
 /* Makes the worker's TCP. Takes its memory from core_memory(). */
@@ -149,6 +154,13 @@ void tcp_on_icmp_error(struct tcp *t, const struct net_icmp_error *e);
 /* Addresses are ours no longer (an image, another master of a pair): connections on them are reset
  * and counted. Cost: a look at each connection, however many addresses went. */
 void tcp_on_addresses_gone(struct tcp *t);
+
+/* Is the client's connection between these ends to be cut off? */
+typedef bool (*tcp_cut_fn)(void *owner, const struct flow_tuple *ends);
+
+/* Asks about the accepted connections in the next `n` places of the pool from *cursor on, which it
+ * moves, and resets those that are to be cut off. False: those were the last. */
+bool tcp_cut(struct tcp *t, uint32_t *cursor, uint32_t n, tcp_cut_fn cuts, void *owner);
 
 /* How many connections there are. For tests and gauges. */
 uint32_t tcp_conn_count(const struct tcp *t);

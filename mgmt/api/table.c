@@ -45,7 +45,7 @@ static bool is_health(const struct resource_type *type)
 /* Does an ancestor's condition say whether it has an effect? */
 static bool is_policy(const struct resource_type *type)
 {
-    return is_transport(type) || is_health(type);
+    return is_transport(type) || is_health(type) || strcmp(type->kind, "AccessPolicy") == 0;
 }
 
 static bool is_limit(const struct resource_type *type)

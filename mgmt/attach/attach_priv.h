@@ -25,10 +25,17 @@ struct at_meta {
     int64_t generation;
 };
 
+/* One of the lists that stand before something, and the others, in no order that matters. */
+struct at_list {
+    const struct plan_access *access;
+    struct at_list *next;
+};
+
 struct at_class {
     struct at_meta meta;
     struct verdict accepted;
-    bool in_use; /* by a Gateway */
+    bool in_use;           /* by a Gateway */
+    struct at_list *lists; /* SourceLists, before all its Gateways */
 };
 
 /* A targetRef of a policy. */
@@ -58,9 +65,12 @@ struct at_policy {
     bool is_forwarding_said;
     uint32_t tcp_idle_ms; /* 0: not said */
     uint32_t udp_idle_ms;
-    struct plan_health health;   /* HealthPolicy */
-    struct plan_backend_tls tls; /* BackendTLSPolicy, as what follows */
-    struct verdict unmet;        /* why nobody may connect; reason NULL: somebody may */
+    const struct plan_access
+        *lists; /* AccessPolicy with targetRefs, as the next; NULL: it has none */
+    const struct plan_conn_limit *limit; /* NULL: none */
+    struct plan_health health;           /* HealthPolicy */
+    struct plan_backend_tls tls;         /* BackendTLSPolicy, as what follows */
+    struct verdict unmet;                /* why nobody may connect; reason NULL: somebody may */
     struct verdict resolved;
     uint32_t n_targets;
     struct at_policy_target *targets;
@@ -108,7 +118,12 @@ struct at_listener {
     const struct plan_proxied **proxied; /* likewise */
     struct plan_identity *identities;    /* as its certificateRefs; none if one is not usable */
     uint32_t n_identities;
-    const struct plan_clients *clients; /* NULL: nobody has to say who he is */
+    const struct plan_clients *clients;       /* NULL: nobody has to say who he is */
+    struct at_list *lists;                    /* AccessPolicies that name it */
+    struct at_policy_target *limit;           /* the one of them whose limit of connections holds */
+    const struct plan_conn_limit *conn_limit; /* which holds here; NULL: none */
+    uint32_t n_gates;                         /* all that stand before it, its Gateway's first */
+    const struct plan_access *const *gates;
 };
 
 struct at_gateway {
@@ -124,6 +139,10 @@ struct at_gateway {
     uint32_t index;                       /* in the plan */
     const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
     struct verdict no_identity;           /* why there is none; reason NULL: none is wanted */
+    struct at_list *lists;                /* AccessPolicies of the whole Gateway */
+    struct at_policy_target *limit;       /* the one of them whose limit of connections holds */
+    uint32_t n_gates;                     /* all that stand before it */
+    const struct plan_access *const *gates;
 };
 
 /* A parentRef that names one of our Gateways. */
@@ -259,6 +278,7 @@ struct attach {
     struct at_policies transport_policies;
     struct at_policies health_policies;
     struct at_policies tls_policies;
+    struct at_policies access_policies;
     struct identity_cache *identities;     /* likewise: what was read */
     struct identity_cache *own_identities; /* the same; NULL: the caller's */
     bool is_cut;             /* more Secrets would have to be read than may be in one run */
@@ -387,6 +407,9 @@ uint32_t network_interface_named(const struct attach *a, const char *name);
 
 /* The interface whose prefix holds the address, or PLAN_NONE. */
 uint32_t network_interface_of(const struct attach *a, const struct ip_addr *addr);
+
+/* Is the class among those that an array names? NULL and an empty one name all. */
+bool names_class(const json_t *classes, const char *class);
 
 /* May Gateways of the class have addresses of the pool? */
 bool pool_serves(const struct at_pool *pool, const char *class);
@@ -518,6 +541,12 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
 const char *session_run(const struct rule_reading *in, const json_t *json,
                         const struct plan_persistence **ret);
 
+/* A list of ranges of addresses, or none (0). What the schema lets in can be parsed. */
+const struct image_range *access_ranges(struct attach *a, const json_t *list, uint32_t *ret_n);
+
+/* The lists of an AccessPolicy that is there. */
+const struct plan_access *access_find(struct attach *a, const char *namespace, const json_t *obj);
+
 /* Translates an AccessPolicy that is there. NULL, or what is wrong with it; *ret_is_unresolved: a
  * reference of it leads nowhere. */
 const char *access_read(struct attach *a, const char *namespace, const json_t *obj,
@@ -571,6 +600,16 @@ void policy_claim(struct attach *a, struct at_policy_target **place, struct at_p
 
 /* Another policy decides there; the first time the sentence is kept. */
 void policy_lose(struct at_policy_target *t, const char *why);
+
+/* What an AccessPolicy lets through, if it stands before something. */
+void policy_access_read(struct attach *a, struct at_policy *p);
+
+/* The policy stands before its target, whose lists these are and whose limit that is. */
+void policy_access_claim(struct attach *a, struct at_list **lists, struct at_policy_target **limit,
+                         struct at_policy_target *t);
+
+/* SourceLists; and of each Gateway and listener all that stands before it. */
+void policy_access_run(struct attach *a);
 
 /* Which policy decides of each listener, and what holds for each address and port. */
 void policy_bind_run(struct attach *a);

@@ -14,8 +14,7 @@
 
 #define DEFAULT_REALM "restricted" /* what a browser shows: it tells nothing of us */
 
-/* A list of ranges, or none. What the schema lets in can be parsed. */
-static const struct image_range *read_ranges(struct attach *a, const json_t *list, uint32_t *ret_n)
+const struct image_range *access_ranges(struct attach *a, const json_t *list, uint32_t *ret_n)
 {
     size_t size = json_array_size(list);
     struct image_range *ranges = ARENA_ARRAY(a->arena, struct image_range, size);
@@ -65,8 +64,8 @@ static const struct at_access *read_access(struct attach *a, const char *namespa
     struct at_access *access = ARENA_NEW(a->arena, struct at_access);
     struct plan_access *plan = &access->plan;
     plan->name = name;
-    plan->allowed = read_ranges(a, json_object_get(addresses, "allow"), &plan->n_allowed);
-    plan->denied = read_ranges(a, json_object_get(addresses, "deny"), &plan->n_denied);
+    plan->allowed = access_ranges(a, json_object_get(addresses, "allow"), &plan->n_allowed);
+    plan->denied = access_ranges(a, json_object_get(addresses, "deny"), &plan->n_denied);
     read_basic(a, namespace, at_path(obj, "spec", "basic"), access);
     const json_t *jwt = at_path(obj, "spec", "jwt");
     if (jwt != NULL) {
@@ -75,6 +74,11 @@ static const struct at_access *read_access(struct attach *a, const char *namespa
     access->next = *bucket;
     *bucket = access;
     return access;
+}
+
+const struct plan_access *access_find(struct attach *a, const char *namespace, const json_t *obj)
+{
+    return &read_access(a, namespace, obj)->plan;
 }
 
 const char *access_read(struct attach *a, const char *namespace, const json_t *obj,

@@ -62,6 +62,9 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .identities = l->identities,
         .clients = l->clients,
         .proxied = l->proxied,
+        .n_gates = l->n_gates,
+        .gates = l->gates,
+        .limit = l->conn_limit,
     };
 }
 
@@ -84,6 +87,8 @@ static void plan_gateways(struct attach *a)
             .n_addresses = g->n_addresses,
             .addresses = g->addresses,
             .identity = g->identity,
+            .n_gates = g->n_gates,
+            .gates = g->gates,
         };
         for (uint32_t j = 0; j < g->n_listeners; j++) {
             listeners[a->plan.n_listeners++] = plan_listener(a, g, &g->listeners[j]);

@@ -270,15 +270,23 @@ struct plan_jwt {
     const struct plan_jwt_key *keys; /* as the set has them */
 };
 
-/* An AccessPolicy, shared by all rules that name it. One that is not there is not here, either. */
+/* An AccessPolicy, shared by all rules that name it and all Gateways and listeners that it stands
+ * before; or a SourceList. One that is not there is not here, either. */
 struct plan_access {
-    const char *name;   /* "namespace/name" */
+    const char *name;   /* "namespace/name"; of a SourceList "name" */
     uint32_t n_allowed; /* 0: all that are not denied */
     uint32_t n_denied;
     const struct image_range *allowed; /* of client addresses, as written */
     const struct image_range *denied;
     const struct plan_basic *basic; /* NULL: nobody is asked for a password */
     const struct plan_jwt *jwt;     /* NULL: nobody is asked for a token */
+};
+
+/* How many connections and flows may be open at once (AccessPolicy). */
+struct plan_conn_limit {
+    const char *name;          /* "namespace/name" */
+    uint32_t conns_max;        /* at a listener's port; 0: any number */
+    uint32_t client_conns_max; /* of a client, at all listeners of the policy; likewise */
 };
 
 enum plan_filter_type {
@@ -422,6 +430,9 @@ struct plan_listener {
     uint32_t n_identities;                     /* HTTPS that is served: at least one */
     const struct plan_identity *identities;
     const struct plan_clients *clients; /* NULL: nobody has to say who he is */
+    uint32_t n_gates;                   /* lists of which each has to let a client in */
+    const struct plan_access *const *gates;
+    const struct plan_conn_limit *limit; /* NULL: any number of connections */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */
@@ -433,6 +444,8 @@ struct plan_gateway {
     uint32_t n_addresses;
     const struct ip_addr *addresses;      /* sorted */
     const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
+    uint32_t n_gates;                     /* lists before its addresses */
+    const struct plan_access *const *gates;
 };
 
 struct plan {

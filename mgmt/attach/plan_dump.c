@@ -95,6 +95,27 @@ static void dump_binds(const struct plan_gateway *g, const struct plan_listener 
     }
 }
 
+static void dump_ranges(const char *what, const struct image_range *ranges, uint32_t n, FILE *out)
+{
+    char first[IP_ADDR_TEXT_MAX], last[IP_ADDR_TEXT_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        fprintf(out, " %s %s-%s", what, format(&ranges[i].first, first),
+                format(&ranges[i].last, last));
+    }
+}
+
+/* Lists before a Gateway or listener. */
+static void dump_gates(const char *indent, const struct plan_access *const *gates, uint32_t n,
+                       FILE *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        fprintf(out, "%sgate %s", indent, gates[i]->name);
+        dump_ranges("allow", gates[i]->allowed, gates[i]->n_allowed, out);
+        dump_ranges("deny", gates[i]->denied, gates[i]->n_denied, out);
+        fputc('\n', out);
+    }
+}
+
 static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
@@ -107,6 +128,7 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
     if (g->identity != NULL) {
         fprintf(out, "  shows backends %s\n", g->identity->name);
     }
+    dump_gates("  ", g->gates, g->n_gates, out);
     for (uint32_t i = 0; i < plan->n_listeners; i++) {
         const struct plan_listener *l = &plan->listeners[i];
         if (l->gateway != index) {
@@ -118,6 +140,11 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
         dump_binds(g, l, out);
+        if (l->limit != NULL) {
+            fprintf(out, "    connections %s %u of a client %u\n", l->limit->name,
+                    l->limit->conns_max, l->limit->client_conns_max);
+        }
+        dump_gates("    ", l->gates + g->n_gates, l->n_gates - g->n_gates, out);
         for (uint32_t j = 0; j < l->n_identities; j++) {
             fprintf(out, "    certificate %s\n", l->identities[j].name); /* never the key */
         }
@@ -195,15 +222,6 @@ static void dump_limit(const struct plan_limit *l, FILE *out)
     case IMAGE_LIMIT_HEADER:
         fprintf(out, " by header %s", l->header);
         break;
-    }
-}
-
-static void dump_ranges(const char *what, const struct image_range *ranges, uint32_t n, FILE *out)
-{
-    char first[IP_ADDR_TEXT_MAX], last[IP_ADDR_TEXT_MAX];
-    for (uint32_t i = 0; i < n; i++) {
-        fprintf(out, " %s %s-%s", what, format(&ranges[i].first, first),
-                format(&ranges[i].last, last));
     }
 }
 

@@ -7,7 +7,7 @@
  *
  *   policy.c  targets found, claimed, judged     policy_bind.c  listeners, addresses and ports
  *   policy_health.c  what a HealthPolicy says    policy_service.c  Services and their ports
- *   policy_tls.c  what a BackendTLSPolicy says
+ *   policy_tls.c  what a BackendTLSPolicy says   policy_access.c  lists before Gateways
  */
 #include "attach/attach_priv.h"
 
@@ -49,6 +49,11 @@ static struct at_listener *find_listener(const struct at_gateway *g, const char 
     return NULL;
 }
 
+static bool is_access(const struct at_policy_target *t)
+{
+    return t->policy->of->type == MODEL_ACCESS_POLICY;
+}
+
 static void claim_listener(struct attach *a, struct at_gateway *g, struct at_policy_target *t)
 {
     struct at_listener *l = find_listener(g, t->section);
@@ -56,6 +61,8 @@ static void claim_listener(struct attach *a, struct at_gateway *g, struct at_pol
         t->accepted = VERDICT(
             "False", "TargetNotFound",
             arena_printf(a->arena, "Gateway %s has no listener %s", g->meta.full_name, t->section));
+    } else if (is_access(t)) {
+        policy_access_claim(a, &l->lists, &l->limit, t);
     } else if (l->protocol->plan == PLAN_UDP) {
         t->accepted = VERDICT("False", "Invalid",
                               arena_printf(a->arena,
@@ -75,6 +82,8 @@ static void claim_gateway(struct attach *a, struct at_policy_target *t)
     const json_t *object = find_object(a, MODEL_GATEWAY, namespace, t->name);
     if (g != NULL && t->section != NULL) {
         claim_listener(a, g, t);
+    } else if (g != NULL && is_access(t)) {
+        policy_access_claim(a, &g->lists, &g->limit, t);
     } else if (g != NULL) {
         policy_claim(a, &g->policy, t);
     } else if (object == NULL || at_path(object, "metadata", "deletionTimestamp") != NULL) {
@@ -233,6 +242,9 @@ void policy_run(struct attach *a)
         (struct at_policies){.type = MODEL_BACKEND_TLS_POLICY, .kind = "BackendTLSPolicy"};
     read_policies(a, &a->health_policies, policy_health_read);
     read_policies(a, &a->tls_policies, policy_tls_read);
+    a->access_policies = (struct at_policies){.type = MODEL_ACCESS_POLICY, .kind = "AccessPolicy"};
+    read_policies(a, &a->access_policies, policy_access_read);
+    policy_access_run(a);
     policy_bind_run(a);
     policy_service_run(a, &a->tls_policies); /* the next look at what it decides */
     policy_service_run(a, &a->transport_policies);
@@ -240,4 +252,5 @@ void policy_run(struct attach *a)
     judge_policies(a, &a->transport_policies);
     judge_policies(a, &a->health_policies);
     judge_policies(a, &a->tls_policies);
+    judge_policies(a, &a->access_policies);
 }

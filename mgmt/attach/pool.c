@@ -42,17 +42,22 @@ void pool_run(struct attach *a)
     }
 }
 
-bool pool_serves(const struct at_pool *pool, const char *class)
+bool names_class(const json_t *classes, const char *class)
 {
     size_t i;
     const json_t *name;
-    json_array_foreach(pool->classes, i, name)
+    json_array_foreach(classes, i, name)
     {
         if (strcmp(json_string_value(name), class) == 0) {
             return true;
         }
     }
-    return json_array_size(pool->classes) == 0;
+    return json_array_size(classes) == 0;
+}
+
+bool pool_serves(const struct at_pool *pool, const char *class)
+{
+    return names_class(pool->classes, class);
 }
 
 static bool in_range(const struct ip_addr *addr, const struct at_range *range)

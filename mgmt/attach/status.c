@@ -137,5 +137,6 @@ int attach_status_foreach(struct attach *a, const struct attach_status_input *in
     policy_tls_find_gateways(a);
     rc = rc != 0 ? rc : tell_policies(a, &a->tls_policies, in, fn, arg);
     rc = rc != 0 ? rc : tell_policies(a, &a->transport_policies, in, fn, arg);
+    rc = rc != 0 ? rc : tell_policies(a, &a->access_policies, in, fn, arg);
     return rc != 0 ? rc : tell_policies(a, &a->health_policies, in, fn, arg);
 }

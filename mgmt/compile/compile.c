@@ -47,6 +47,44 @@ static void bind_proxied(struct compile *c, const struct ip_addr *addr, uint16_t
     image_builder_bind_proxied(c->b, addr, port, trusted, proxied->n_trusted);
 }
 
+/* Puts the lists before an address and port. A list that the image cannot have would leave open
+ * what it shuts; the schema has the image's limits. */
+static void add_gates(struct compile *c, const struct ip_addr *addr, uint16_t port, bool is_udp,
+                      const struct plan_access *const *gates, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct image_access_spec spec = compile_lists(gates[i]);
+        int error = image_builder_gate(c->b, addr, port, is_udp, &spec);
+        ASSERT(error != -EINVAL);
+    }
+}
+
+/* Is it a VIP, and not an interface's own? */
+static bool is_vip(const struct compile *c, const struct ip_addr *addr)
+{
+    uint32_t low = 0, high = c->plan->n_addresses;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(c->plan->addresses[middle].addr.bytes, addr->bytes, sizeof(addr->bytes));
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* What stands before the addresses of a Gateway, whichever port is asked for. */
+static void gate_addresses(struct compile *c, const struct plan_gateway *gateway)
+{
+    for (uint32_t i = 0; i < gateway->n_addresses && gateway->n_gates > 0; i++) {
+        if (is_vip(c, &gateway->addresses[i]))
+            add_gates(c, &gateway->addresses[i], 0, false, gateway->gates, gateway->n_gates);
+    }
+}
+
 static void bind_listener(struct compile *c, const struct plan_listener *listener,
                           uint32_t image_listener)
 {
@@ -60,6 +98,13 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
                          "%s port %u",
                          listener->name, gateway->namespace, gateway->name,
                          ip_addr_format(addr, text), listener->port);
+        add_gates(c, addr, listener->port, listener->protocol == PLAN_UDP, listener->gates,
+                  listener->n_gates);
+        if (listener->limit != NULL)
+            image_builder_bind_limit(
+                c->b, addr, listener->port, listener->protocol == PLAN_UDP,
+                &(struct image_conn_limit_spec){listener->limit->name, listener->limit->conns_max,
+                                                listener->limit->client_conns_max});
         if (listener->protocol == PLAN_UDP)
             continue;
         image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
@@ -142,6 +187,8 @@ static int compile_all(struct compile *c, void **ret_data, size_t *ret_len)
         image_builder_set_compiler(c->b, regex_cache_compile, c->in->patterns);
     compile_network(c);
     compile_listeners(c);
+    for (uint32_t i = 0; i < c->plan->n_gateways; i++)
+        gate_addresses(c, &c->plan->gateways[i]);
     note_tables(c);
     int error = compile_routes(c);
     return error != 0 ? error : image_builder_finish(c->b, c->in->generation, ret_data, ret_len);

@@ -52,13 +52,18 @@ static int add_jwt(struct compile *c, struct image_access_spec *spec, const stru
     return image_builder_access(c->b, spec);
 }
 
+struct image_access_spec compile_lists(const struct plan_access *access)
+{
+    return (struct image_access_spec){.name = access->name,
+                                      .allowed = access->allowed,
+                                      .n_allowed = access->n_allowed,
+                                      .denied = access->denied,
+                                      .n_denied = access->n_denied};
+}
+
 int compile_access(struct compile *c, const struct plan_access *access)
 {
-    struct image_access_spec spec = {.name = access->name,
-                                     .allowed = access->allowed,
-                                     .n_allowed = access->n_allowed,
-                                     .denied = access->denied,
-                                     .n_denied = access->n_denied};
+    struct image_access_spec spec = compile_lists(access);
     if (access->basic != NULL)
         return add_basic(c, &spec, access->basic);
     if (access->jwt != NULL)

@@ -35,6 +35,9 @@ int compile_routes(struct compile *c);
 /* The path in the form that requests are matched in. False: it has none. */
 bool compile_path(const char *path, char buf[COMPILE_PATH_BYTES]);
 
+/* The lists of an AccessPolicy or a SourceList. */
+struct image_access_spec compile_lists(const struct plan_access *access);
+
 /* An AccessPolicy of the rule begun last. 0, or -EINVAL: it cannot be carried out. */
 int compile_access(struct compile *c, const struct plan_access *access);
 

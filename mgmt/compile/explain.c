@@ -200,6 +200,7 @@ static json_t *describe(struct explanation *e)
                             json_string(image_congestion_name(bind->congestion)));
     if (bind->is_proxied)
         json_object_set_new(status, "proxyProtocol", json_string("Require"));
+    explain_gates(e, bind, status);
     if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {
         struct image_string name = e->view.listeners[e->result.listener].name;
         if (explain_may_read(e, name))

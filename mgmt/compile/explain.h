@@ -20,6 +20,9 @@
  *                                                                    proxyProtocol if one is sent,
  *                                                                    forwarding if it is no
  *                                                                    request's
+ *                                            lists                   before the port: list, says;
+ *                                            dropped                 one is against the client
+ *                                            connections             policy, max, maxPerClient
  *                                            timeouts, retry,        of the rule, as its objects
  *                                            rateLimits,             say; left out where it has
  *                                            sessionPersistence,     none

@@ -44,5 +44,8 @@ bool explain_may_read(const struct explanation *e, struct image_string name);
  * is any. */
 void explain_rule(const struct explanation *e, const struct image_rule *rule, json_t *status);
 
+/* Adds what stands before the bind, if there is any: lists of clients, a limit of connections. */
+void explain_gates(const struct explanation *e, const struct image_bind *bind, json_t *status);
+
 /* Adds a candidate that lost; a route_candidate_fn with a struct explanation. */
 void explain_candidate(void *arg, const struct route_candidate *candidate);

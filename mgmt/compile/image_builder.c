@@ -37,6 +37,8 @@ struct image_builder *image_builder_new(void)
                                      .count_max = SECTION(b, PATTERNS)->count_max};
     b->databases = (struct image_vec){.entry_size = sizeof(struct builder_database),
                                       .count_max = SECTION(b, DATABASES)->count_max};
+    b->gates = (struct image_vec){.entry_size = sizeof(struct builder_gate),
+                                  .count_max = SECTION(b, GATE_USES)->count_max};
     memset(b->group_congestion, IMAGE_CONGESTION_CUBIC, sizeof(b->group_congestion));
     memset(b->group_health, 0xff, sizeof(b->group_health));
     memset(b->group_tls, 0xff, sizeof(b->group_tls));
@@ -58,10 +60,12 @@ void image_builder_free(struct image_builder *b)
     free(b->chosen.bytes);
     free(b->patterns.bytes);
     free(b->databases.bytes);
+    free(b->gates.bytes);
     free(b->by_pattern.slots);
     free(b->by_database.slots);
     free(b->by_predicate_set.slots);
     free(b->by_access.slots);
+    free(b->by_conn_limit.slots);
     free(b->by_text.slots);
     free(b->by_edge.slots);
     free(b->by_bind.slots);
@@ -128,6 +132,9 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
     if (error != 0)
         return error;
     image_builder_groups(b);
+    image_builder_write_gates(b);
+    if (b->error != 0)
+        return b->error;
     image_builder_write_values(b);
     uint64_t length = lay_out(b, table);
     if (length > IMAGE_BYTES_MAX)

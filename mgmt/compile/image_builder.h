@@ -251,7 +251,24 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
 int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
                                   uint16_t port, enum image_congestion congestion);
 
-/* The same for connections to a group's endpoints, before or after its backends. */
+/* A list stands before what listens on an address and port, or (port 0) before the address, which
+ * is a VIP: see struct image_gate. It has neither passwords nor tokens. What nobody listens on is
+ * left out. */
+int image_builder_gate(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                       bool is_udp, const struct image_access_spec *spec);
+
+struct image_conn_limit_spec {
+    const char *name; /* two of the same name are the same */
+    uint32_t conns_max;
+    uint32_t client_conns_max; /* see struct image_conn_limit */
+};
+
+/* How many connections and flows may be open at what listens on an address and port; the first one
+ * of a bind holds. -ENOENT: nobody listens there. */
+int image_builder_bind_limit(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                             bool is_udp, const struct image_conn_limit_spec *spec);
+
+/* What connections to a group's endpoints are sent with, before or after its backends. */
 int image_builder_group_congestion(struct image_builder *b, uint32_t group,
                                    enum image_congestion congestion);
 

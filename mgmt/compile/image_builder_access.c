@@ -130,8 +130,7 @@ static bool is_access_equal(const struct image_builder *b, uint32_t index, const
     return slice_eq(image_builder_text(b, e->name), *(const struct slice *)key);
 }
 
-/* The policy's entry, made if it is not there; IMAGE_NONE: b->error is set. */
-static uint32_t access_of(struct image_builder *b, const struct image_access_spec *spec)
+uint32_t image_builder_access_entry(struct image_builder *b, const struct image_access_spec *spec)
 {
     struct slice name = image_arg(spec->name);
     struct image_index_key key = {siphash(&(struct siphash_key){0, 0}, name.ptr, name.len), &name,
@@ -154,14 +153,19 @@ static uint32_t access_of(struct image_builder *b, const struct image_access_spe
     return image_index_add(b, &b->by_access, &key, index) ? index : IMAGE_NONE;
 }
 
+bool image_builder_has_lists(const struct image_access_spec *spec)
+{
+    return image_arg_is(spec->name, IMAGE_TEXT_NAME) && is_list(spec->allowed, spec->n_allowed) &&
+           is_list(spec->denied, spec->n_denied);
+}
+
 int image_builder_access(struct image_builder *b, const struct image_access_spec *spec)
 {
     if (!image_builder_takes_entry(b, IMAGE_FILTER_ACCESS, IMAGE_ACCESSES_PER_RULE_MAX) ||
-        !image_arg_is(spec->name, IMAGE_TEXT_NAME) || !is_list(spec->allowed, spec->n_allowed) ||
-        !is_list(spec->denied, spec->n_denied) || (spec->basic != NULL && !is_basic(spec->basic)) ||
+        !image_builder_has_lists(spec) || (spec->basic != NULL && !is_basic(spec->basic)) ||
         (spec->jwt != NULL && (spec->basic != NULL || !image_builder_is_jwt(spec->jwt))))
         return -EINVAL;
-    uint32_t access = access_of(b, spec);
+    uint32_t access = image_builder_access_entry(b, spec);
     uint32_t *use = access == IMAGE_NONE ? NULL : image_vec_push(b, SECTION(b, ACCESS_USES));
     if (use == NULL)
         return b->error;

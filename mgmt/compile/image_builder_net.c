@@ -197,7 +197,8 @@ static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uin
                              .port = port,
                              .congestion = IMAGE_CONGESTION_CUBIC,
                              .kind = (uint8_t)kind,
-                             .root = root};
+                             .root = root,
+                             .limit = IMAGE_NONE};
     index = SECTION(b, BINDS)->count - 1;
     return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
 }
@@ -247,11 +248,10 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
     return 0;
 }
 
-/* The bind of an address and a port of TCP; NULL: there is none. */
-static struct image_bind *find_bind(struct image_builder *b, const struct ip_addr *addr,
-                                    uint16_t port)
+struct image_bind *image_builder_find_bind(struct image_builder *b, const struct ip_addr *addr,
+                                           uint16_t port, bool is_udp)
 {
-    struct bind_key bind = {addr, port, false};
+    struct bind_key bind = {addr, port, is_udp};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     return index != IMAGE_NONE ? &ENTRIES(b, BINDS, struct image_bind)[index] : NULL;
@@ -260,7 +260,7 @@ static struct image_bind *find_bind(struct image_builder *b, const struct ip_add
 int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,
                                   uint16_t port, enum image_congestion congestion)
 {
-    struct image_bind *bind = find_bind(b, addr, port);
+    struct image_bind *bind = image_builder_find_bind(b, addr, port, false);
     if (!image_is_congestion((uint8_t)congestion))
         return -EINVAL;
     if (bind == NULL)
@@ -272,7 +272,7 @@ int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr 
 int image_builder_bind_proxied(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                                const struct image_prefix *trusted, uint32_t n)
 {
-    struct image_bind *bind = find_bind(b, addr, port);
+    struct image_bind *bind = image_builder_find_bind(b, addr, port, false);
     if (bind == NULL)
         return -ENOENT;
     bool is_possible = n <= IMAGE_TRUSTED_PER_BIND_MAX;

@@ -10,7 +10,7 @@
  *   image_builder_pattern.c   regular expressions   image_builder_cors.c, _limit.c   filters
  *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
  *   image_builder_access.c   who may ask          image_builder_node.c   nodes, as they lie
- *   image_builder_tls.c   certificates of all sides
+ *   image_builder_tls.c   certificates of all sides   image_builder_gate.c  lists before binds
  */
 #pragma once
 
@@ -84,6 +84,14 @@ struct builder_pattern {
     uint32_t path;
 };
 
+/* A list stands before an address, or before a bind of it. */
+struct builder_gate {
+    struct ip_addr addr;
+    uint16_t port; /* 0: the address */
+    bool is_udp;
+    uint32_t access;
+};
+
 /* A database that the image has, by the bytes that the compiler keeps. */
 struct builder_database {
     const void *bytes;
@@ -104,12 +112,14 @@ struct image_builder {
     struct image_vec chosen;        /* struct builder_condition: one for each of its matches */
     struct image_vec patterns;      /* struct builder_pattern: paths of hosts */
     struct image_vec databases;     /* struct builder_database */
+    struct image_vec gates;         /* struct builder_gate */
     struct image_index by_pattern;  /* patterns, by host and text */
     struct image_index by_database; /* databases, by bytes */
     struct image_index by_predicate_set; /* the first PATTERN_SETS, by text */
     uint32_t
         n_predicate_sets; /* first in PATTERN_SETS and PATTERNS; the hosts' are made by finish */
     struct image_index by_access;                    /* ACCESSES, by name */
+    struct image_index by_conn_limit;                /* CONN_LIMITS, by name */
     struct image_index by_text;                      /* texts */
     struct image_index by_edge;                      /* nodes but roots, by parent and label */
     struct image_index by_bind;                      /* binds */
@@ -169,6 +179,19 @@ static inline bool image_arg_is(const char *text, enum image_text_kind kind)
     struct slice s = image_arg(text);
     return s.len <= IMAGE_STRING_BYTES_MAX && image_is_text(s, kind);
 }
+
+/* Can its name and its lists of ranges stand in the image? */
+bool image_builder_has_lists(const struct image_access_spec *spec);
+
+/* The entry of a policy or list that can, made if it is not there; IMAGE_NONE: b->error is set. */
+uint32_t image_builder_access_entry(struct image_builder *b, const struct image_access_spec *spec);
+
+/* The bind of an address and port; NULL: there is none. Valid until the next is made. */
+struct image_bind *image_builder_find_bind(struct image_builder *b, const struct ip_addr *addr,
+                                           uint16_t port, bool is_udp);
+
+/* Writes GATE_USES and GATES, and says of each bind what stands before it. */
+void image_builder_write_gates(struct image_builder *b);
 
 /* Could it stand in the image (image_builder_jwt.c)? */
 bool image_builder_is_jwt(const struct image_jwt_spec *jwt);

@@ -4,11 +4,14 @@
 
 #include <strings.h>
 
+bool rule_target_is_gateway(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return rule_is(self, "group", "gateway.networking.k8s.io") && rule_is(self, "kind", "Gateway");
+}
+
 bool rule_target_takes_transport(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    bool is_gateway =
-        rule_is(self, "group", "gateway.networking.k8s.io") && rule_is(self, "kind", "Gateway");
-    return is_gateway || rule_target_is_service(rule, self, old);
+    return rule_target_is_gateway(rule, self, old) || rule_target_is_service(rule, self, old);
 }
 
 bool rule_target_is_service(const struct rule *rule, const json_t *self, const json_t *old)

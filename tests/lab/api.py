@@ -34,6 +34,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "HealthPolicy": (SLUICE, "healthpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
     "AccessPolicy": (SLUICE, "accesspolicies", True),
+    "SourceList": (SLUICE, "sourcelists", False),
 }
 REPLACE_TRIES = 5
 MERGE_PATCH = "application/merge-patch+json"

@@ -33,7 +33,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"received frames",
          c[STAT_core_rx_packets] + c[STAT_core_rx_copies] + c[STAT_net_reassembled] +
              c[STAT_net_rx_handover] - c[STAT_core_handoff_drop_rx_full],
-         below_ip + ip_packets + c[STAT_l4_rx_fast]},
+         below_ip + ip_packets + c[STAT_l4_rx_fast] + family(c, "gate_drop_")},
         {"IP packets", ip_packets, family(c, "net_drop_rx_") + family(c, "net_rx_") - below_ip},
         {"ICMP messages", c[STAT_net_rx_icmp4] + c[STAT_net_rx_icmp6],
          family(c, "net_echo_") + c[STAT_net_icmp_errors] + c[STAT_net_icmp_errors_foreign] +

@@ -344,6 +344,21 @@ static void add_health(struct image_builder *b)
     REQUIRE(image_builder_group_tls(b, 5, &tls) == -EINVAL);
 }
 
+/* Two lists before a VIP, one of them before its listener, too. */
+static void add_gates(struct image_builder *b, const struct ip_addr *vip,
+                      const struct ip_addr *vip6)
+{
+    const struct image_range denied[] = {{ip("192.0.2.0"), ip("192.0.2.255")}};
+    const struct image_access_spec box = {.name = "box", .denied = denied, .n_denied = 1};
+    const struct image_access_spec none = {.name = "a/none"};
+    REQUIRE(image_builder_gate(b, vip, 80, false, &none) == 0);
+    REQUIRE(image_builder_gate(b, vip, 0, false, &none) == 0);
+    REQUIRE(image_builder_gate(b, vip, 0, false, &box) == 0);
+    REQUIRE(image_builder_gate(b, vip6, 0, false, &box) == 0);
+    const struct image_conn_limit_spec limit = {"a/few", 100, 0};
+    REQUIRE(image_builder_bind_limit(b, vip6, 80, false, &limit) == 0);
+}
+
 void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
@@ -373,6 +388,7 @@ void *sample_image(size_t *ret_len)
     add_crowd(b, all);
     add_patterns(b, all);
     add_calls(b, all);
+    add_gates(b, &vip, &vip6);
     void *data;
     REQUIRE(image_builder_finish(b, 7, &data, ret_len) == 0);
     image_builder_free(b);
@@ -456,7 +472,12 @@ void use_image(const void *data)
     struct ip_addr vip = ip("198.18.0.10");
     uint32_t bind;
     route_bind_find(&v, &vip, 80, &bind);
+    const struct image_gate *gate = image_gate_find(&v, &vip);
+    if (gate != NULL)
+        route_access_of_all(&v, gate->first_use, gate->n_uses, &vip, true);
     for (bind = 0; bind < v.n_binds; bind++) {
+        const struct image_bind *at = &v.binds[bind];
+        route_access_of_all(&v, at->first_gate, at->n_gates, &vip, true);
         for (size_t i = 0; i < array_len(hosts) * array_len(paths); i++) {
             struct route_request request = {
                 .bind = bind,

@@ -789,7 +789,7 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
     struct image_view v;
     uint32_t section;
     image_view_init(&v, data);
-    REQUIRE(v.n_accesses == 3 && v.n_access_uses == 4 && v.n_ranges == 4);
+    REQUIRE(v.n_accesses == 5 && v.n_access_uses == 4 && v.n_ranges == 5);
     const struct image_access *some = &v.accesses[0], *all = &v.accesses[1];
     REQUIRE(some->n_allowed == 3 && some->n_denied == 1 && all->n_allowed + all->n_denied == 0);
     const struct {
@@ -797,15 +797,16 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
         uint8_t value;
         enum image_fault fault;
     } rows[] = {
-        {(const uint8_t *)&v.access_uses[1], 3, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&v.access_uses[1], 5, IMAGE_FAULT_INDEX},
         {(const uint8_t *)&v.access_uses[1], 0, IMAGE_FAULT_OK},
-        {(const uint8_t *)&some->first_range, 1, IMAGE_FAULT_INDEX},
-        {(const uint8_t *)&some->n_allowed, 4, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&some->first_range, 2, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&some->n_allowed, 5, IMAGE_FAULT_INDEX},
         {(const uint8_t *)&some->n_allowed, 2, IMAGE_FAULT_OWNER},
         {(const uint8_t *)&some->n_allowed + 1, 255, IMAGE_FAULT_VALUE},
         {(const uint8_t *)&some->n_denied + 3, 1, IMAGE_FAULT_VALUE},
         {(const uint8_t *)&all->first_range, 3, IMAGE_FAULT_OWNER},
-        {(const uint8_t *)&all->n_denied, 1, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&all->n_denied, 2, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&all->n_denied, 1, IMAGE_FAULT_OWNER},
         {(const uint8_t *)&some->name.offset + 3, 1, IMAGE_FAULT_STRING},
         {&v.ranges[0].first.bytes[0], 1, IMAGE_FAULT_VALUE},     /* behind its last */
         {&v.ranges[0].last.bytes[9], 1, IMAGE_FAULT_VALUE},      /* as far as IPv4 */
@@ -822,6 +823,75 @@ TEST(an_access_has_lists_of_its_own_that_can_be_searched)
     struct image_fault_info info;
     CHECK_EQ(image_check(data, len, &info), IMAGE_FAULT_ORDER);
     CHECK_EQ(info.section, IMAGE_SECTION_ACCESSES);
+    free(data);
+}
+
+TEST(gates_lead_to_lists_and_stand_in_the_order_of_their_addresses)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_gates == 2 && v.n_gate_uses == 4);
+    const struct image_bind *bind = &v.binds[0];
+    const struct image_gate *first = &v.gates[0], *second = &v.gates[1];
+    REQUIRE(bind->n_gates == 1 && v.binds[1].n_gates == 0);
+    REQUIRE(first->n_uses == 2 && second->n_uses == 1);
+    const struct {
+        const uint8_t *byte;
+        uint8_t value;
+        enum image_fault fault;
+        uint32_t section;
+    } rows[] = {
+        {(const uint8_t *)&v.gate_uses[0], 5, IMAGE_FAULT_INDEX, IMAGE_SECTION_GATE_USES},
+        {(const uint8_t *)&v.gate_uses[0], 1, IMAGE_FAULT_VALUE, IMAGE_SECTION_GATE_USES},
+        {(const uint8_t *)&v.gate_uses[0], 2, IMAGE_FAULT_VALUE, IMAGE_SECTION_GATE_USES},
+        {(const uint8_t *)&v.gate_uses[0], 0, IMAGE_FAULT_OK, 0},
+        {(const uint8_t *)&bind->n_gates, 5, IMAGE_FAULT_INDEX, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&bind->first_gate, 5, IMAGE_FAULT_INDEX, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&bind->first_gate + 3, 255, IMAGE_FAULT_INDEX, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&first->n_uses, 0, IMAGE_FAULT_VALUE, IMAGE_SECTION_GATES},
+        {(const uint8_t *)&first->n_uses, 5, IMAGE_FAULT_INDEX, IMAGE_SECTION_GATES},
+        {(const uint8_t *)&first->first_use + 3, 255, IMAGE_FAULT_INDEX, IMAGE_SECTION_GATES},
+        {&first->addr.bytes[0], 255, IMAGE_FAULT_ORDER, IMAGE_SECTION_GATES},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        section = 0;
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+        CHECK_EQ(section, rows[i].section);
+    }
+    struct image_gate *gates = (struct image_gate *)(uintptr_t)v.gates;
+    gates[1].addr = gates[0].addr;
+    image_seal(data, len);
+    CHECK_EQ(image_check(data, len, NULL), IMAGE_FAULT_ORDER);
+    free(data);
+}
+
+TEST(a_limit_of_connections_limits_something_and_can_be_counted_to)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    REQUIRE(v.n_conn_limits == 1 && v.binds[0].limit == IMAGE_NONE && v.binds[1].limit == 0);
+    const struct image_conn_limit *e = &v.conn_limits[0];
+    const struct {
+        const uint8_t *byte;
+        uint8_t value;
+        enum image_fault fault;
+    } rows[] = {
+        {(const uint8_t *)&v.binds[1].limit, 1, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&v.binds[0].limit + 3, 0, IMAGE_FAULT_INDEX},
+        {(const uint8_t *)&e->conns_max, 0, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&e->conns_max + 3, 1, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&e->client_conns_max, 1, IMAGE_FAULT_OK},
+        {(const uint8_t *)&e->client_conns_max + 3, 1, IMAGE_FAULT_VALUE},
+        {(const uint8_t *)&e->name.offset + 3, 1, IMAGE_FAULT_STRING},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++)
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
     free(data);
 }
 
@@ -1151,6 +1221,8 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(matches_of_a_grpc_route_and_only_those_are_for_calls),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(an_access_has_lists_of_its_own_that_can_be_searched),
+          T(gates_lead_to_lists_and_stand_in_the_order_of_their_addresses),
+          T(a_limit_of_connections_limits_something_and_can_be_counted_to),
           T(passwords_have_a_realm_and_users_in_order),
           T(tokens_have_an_issuer_and_keys_of_which_each_says_how_it_signs),
           T(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs),

@@ -5,7 +5,7 @@
 #include "abi/image_check.h"
 #include "base/assert.h"
 #include "base/container.h"
-#include "compile/image_builder.h"
+#include "core/census.h"
 #include "core/endpoint_table.h"
 #include "core/generation.h"
 #include "core/port_setup.h"
@@ -29,6 +29,7 @@ static struct port_hub *hub;
 static struct rcu *rcu;
 static struct generation_set *generations;
 static struct endpoint_table *endpoints;
+static struct census *census;
 static struct stats_worker *stats;
 static uint64_t number, version;
 static struct box box;
@@ -92,6 +93,26 @@ static void add_health(const struct box *b, struct image_builder *builder)
         REQUIRE(image_builder_group_health(builder, GROUP, &spec) == 0);
 }
 
+static void add_gates(struct image_builder *builder, const struct box *b)
+{
+    struct ip_addr vips[] = {addr_of(VIP4), addr_of(VIP6)};
+    for (unsigned i = 0; b->lists.name != NULL && i < array_len(vips); i++) {
+        REQUIRE(image_builder_gate(builder, &vips[i], PORT, false, &b->lists) == 0);
+        REQUIRE(image_builder_gate(builder, &vips[i], PORT, true, &b->lists) == 0);
+        if (!b->is_gate_of_ports_only)
+            REQUIRE(image_builder_gate(builder, &vips[i], 0, false, &b->lists) == 0);
+    }
+}
+
+static void add_limit(struct image_builder *builder, const struct box *b)
+{
+    struct ip_addr vips[] = {addr_of(VIP4), addr_of(VIP6)};
+    for (unsigned i = 0; b->limit.name != NULL && i < array_len(vips); i++) {
+        REQUIRE(image_builder_bind_limit(builder, &vips[i], PORT, false, &b->limit) == 0);
+        REQUIRE(image_builder_bind_limit(builder, &vips[i], PORT, true, &b->limit) == 0);
+    }
+}
+
 void box_set_route(struct box *b, bool has_route)
 {
     void *image;
@@ -107,6 +128,8 @@ void box_set_route(struct box *b, bool has_route)
     add_health(b, builder);
     add_route(builder, IMAGE_ROUTE_TCP, IMAGE_PROTOCOL_TCP, "ns/a-tcp", has_route);
     add_route(builder, IMAGE_ROUTE_UDP, IMAGE_PROTOCOL_UDP, "ns/b-udp", has_route);
+    add_gates(builder, b);
+    add_limit(builder, b);
     REQUIRE(image_builder_finish(builder, ++number, &image, &len) == 0);
     image_builder_free(builder);
     CHECK_EQ(image_check(image, len, NULL), IMAGE_FAULT_OK);
@@ -161,6 +184,7 @@ struct box *box_up_with(uint64_t secret, const char *const *texts,
     rcu = rcu_new(1);
     generations = generation_set_new(1, release, NULL);
     endpoints = endpoint_table_new(rcu);
+    census = census_new(64);
     struct worker_config config = {.core = {.now_us = box.now_us,
                                             .workers = 1,
                                             .socket = -1,
@@ -169,6 +193,7 @@ struct box *box_up_with(uint64_t secret, const char *const *texts,
                                             .routes = routes,
                                             .n_routes = ROUTES,
                                             .obs = observers,
+                                            .census = census,
                                             .rng_seed = secret,
                                             .hash_key = {secret, 1}},
                                    .ports = hub,
@@ -288,6 +313,7 @@ void box_down(struct box *b)
     box_forget(b);
     generation_set_free(generations);
     endpoint_table_free(endpoints);
+    census_free(census);
     rcu_free(rcu);
     port_hub_free(hub);
     mem_port_close(NAME, &port);

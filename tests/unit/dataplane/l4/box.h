@@ -8,6 +8,7 @@
 #include "abi/flow.h"
 #include "abi/stats.h"
 #include "abi/stats_routes.h"
+#include "compile/image_builder.h"
 #include "l4/l4.h"
 #include "packet.h"
 #include "unit.h"
@@ -52,8 +53,11 @@ struct box {
     enum image_forwarding forwarding;
     const char *drained; /* the box that is; NULL: none */
     enum image_hash_key hash_key;
-    uint32_t idle_ms;  /* as a policy says; 0: it says nothing */
-    uint16_t failures; /* in a row that eject an endpoint; 0: no policy */
+    uint32_t idle_ms;                   /* as a policy says; 0: it says nothing */
+    uint16_t failures;                  /* in a row that eject an endpoint; 0: no policy */
+    struct image_access_spec lists;     /* before its VIPs and ports; name NULL: none */
+    struct image_conn_limit_spec limit; /* of its ports; name NULL: none */
+    bool is_gate_of_ports_only;         /* the lists are the listeners', not the VIPs' */
 };
 
 /* A box with these endpoints in its group (texts, NULL at the end), and a secret of its own. */

@@ -138,8 +138,47 @@ TEST(the_search_finds_what_a_look_at_every_range_finds)
     }
 }
 
+TEST(of_several_lists_the_first_that_is_against_an_address_speaks)
+{
+    const struct image_range ten = {ip("10.0.0.0"), ip("10.255.255.255")},
+                             part = {ip("10.1.0.0"), ip("10.1.255.255")};
+    const struct image_access_spec allow = {.name = "n/a", .allowed = &ten, .n_allowed = 1},
+                                   deny = {.name = "box", .denied = &part, .n_denied = 1};
+    struct ip_addr vip = ip("192.0.2.1");
+    struct image_builder *b = image_builder_new();
+    struct image_view v;
+    void *data;
+    size_t len;
+    REQUIRE(image_builder_gate(b, &vip, 0, false, &allow) == 0);
+    REQUIRE(image_builder_gate(b, &vip, 0, false, &deny) == 0);
+    REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
+    REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
+    image_view_init(&v, data);
+    image_builder_free(b);
+    const struct image_gate *gate = image_gate_find(&v, &vip);
+    REQUIRE(gate != NULL && gate->n_uses == 2);
+    static const struct {
+        const char *addr;
+        enum route_access of_packets, of_errors;
+    } rows[] = {
+        {"10.0.0.1", ROUTE_ACCESS_ALLOWED, ROUTE_ACCESS_ALLOWED},
+        {"10.1.0.1", ROUTE_ACCESS_DENIED, ROUTE_ACCESS_DENIED},
+        {"11.0.0.1", ROUTE_ACCESS_NOT_ALLOWED, ROUTE_ACCESS_ALLOWED},
+        {"2001:db8::1", ROUTE_ACCESS_NOT_ALLOWED, ROUTE_ACCESS_ALLOWED},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct ip_addr addr = ip(rows[i].addr);
+        uint32_t first = gate->first_use, n = gate->n_uses;
+        CHECK_EQ(route_access_of_all(&v, first, n, &addr, true), rows[i].of_packets);
+        CHECK_EQ(route_access_of_all(&v, first, n, &addr, false), rows[i].of_errors);
+        CHECK_EQ(route_access_of_all(&v, first, 0, &addr, true), ROUTE_ACCESS_ALLOWED);
+    }
+    free(data);
+}
+
 UNIT_MAIN("route/access",
           T(who_is_denied_is_denied_though_allowed_and_others_are_refused_where_some_are_allowed),
           T(a_range_of_all_ipv6_addresses_has_no_ipv4_address),
           T(a_policy_without_addresses_takes_everybody),
-          T(the_search_finds_what_a_look_at_every_range_finds))
+          T(the_search_finds_what_a_look_at_every_range_finds),
+          T(of_several_lists_the_first_that_is_against_an_address_speaks))

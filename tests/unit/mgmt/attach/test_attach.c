@@ -116,6 +116,7 @@ TEST(addresses_are_given_kept_shared_and_refused)
 TEST(access_policies_are_found_in_the_routes_namespace_and_never_skipped)
 {
     scenario_check("access.yaml");
+    scenario_check("lists.yaml");
     scenario_check("tokens.yaml");
 }
 

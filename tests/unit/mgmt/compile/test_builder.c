@@ -388,7 +388,7 @@ TEST(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole)
                              mixed = {ip("10.0.0.0"), ip("2001::")};
     for (size_t i = 0; i < array_len(many); i++)
         many[i] = one;
-    const struct image_access_spec good = {.name = "n/a", .allowed = many, .n_allowed = 1024};
+    const struct image_access_spec good = {.name = "n/a", .allowed = many, .n_allowed = 8192};
     struct image_access_spec bad[5] = {good, good, good, good, good};
     bad[0].name = "n\n";
     bad[1].n_allowed = IMAGE_RANGES_PER_ACCESS_MAX;
@@ -411,6 +411,77 @@ TEST(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole)
     CHECK_EQ(v.filters[0].type, IMAGE_FILTER_ACCESS);
     CHECK_EQ(v.filters[0].count, IMAGE_ACCESSES_PER_RULE_MAX);
     CHECK_EQ(v.n_access_uses, IMAGE_ACCESSES_PER_RULE_MAX);
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(lists_are_before_what_they_stand_before_each_once_and_shared_by_places_alike)
+{
+    const struct image_range one = {ip("10.0.0.0"), ip("10.0.0.9")};
+    const struct image_access_spec x = {.name = "x", .denied = &one, .n_denied = 1},
+                                   y = {.name = "n/y", .allowed = &one, .n_allowed = 1};
+    const struct image_basic_spec basic = {.id = {1, 2}, .realm = "r"};
+    const struct image_access_spec bad[] = {{.name = "n/b", .basic = &basic}, {.name = "n\n"}};
+    struct ip_addr a = ip("192.0.2.1"), c = ip("192.0.2.2"), none = {0};
+    struct image_builder *b = image_builder_new();
+    uint32_t web = image_builder_listener(b, "n/g/web", "", IMAGE_PROTOCOL_HTTP, 80);
+    uint32_t dns = image_builder_listener(b, "n/g/dns", "", IMAGE_PROTOCOL_UDP, 80);
+    REQUIRE(image_builder_bind(b, &a, 80, web) == 0 && image_builder_bind(b, &a, 80, dns) == 0);
+    REQUIRE(image_builder_bind(b, &c, 80, web) == 0);
+    for (size_t i = 0; i < array_len(bad); i++)
+        CHECK_EQ(image_builder_gate(b, &a, 80, false, &bad[i]), -EINVAL);
+    CHECK_EQ(image_builder_gate(b, &none, 80, false, &x), -EINVAL);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(image_builder_gate(b, &c, 80, false, &y), 0);
+        CHECK_EQ(image_builder_gate(b, &c, 80, false, &x), 0);
+        CHECK_EQ(image_builder_gate(b, &a, 80, true, &x), 0);
+        CHECK_EQ(image_builder_gate(b, &c, 0, false, &x), 0);
+        CHECK_EQ(image_builder_gate(b, &a, 0, false, &x), 0);
+    }
+    CHECK_EQ(image_builder_gate(b, &a, 81, false, &y), 0); /* nobody listens there */
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    uint32_t tcp = image_bind_find(&v, &a, 80, false), udp = image_bind_find(&v, &a, 80, true),
+             other = image_bind_find(&v, &c, 80, false);
+    CHECK(v.n_accesses == 2 && v.n_ranges == 2);
+    CHECK_EQ(v.binds[tcp].n_gates, 0);
+    CHECK_EQ(v.binds[udp].n_gates, 1);
+    CHECK_EQ(v.binds[other].n_gates, 2);
+    REQUIRE(v.n_gates == 2);
+    const struct image_gate *of_a = image_gate_find(&v, &a), *of_c = image_gate_find(&v, &c);
+    REQUIRE(of_a != NULL && of_c != NULL && image_gate_find(&v, &none) == NULL);
+    CHECK(of_a->n_uses == 1 && of_c->n_uses == 1);
+    CHECK_EQ(of_a->first_use, v.binds[udp].first_gate); /* one entry for both */
+    CHECK(slice_eq(image_text(&v, v.accesses[v.gate_uses[of_c->first_use]].name), SLICE_LIT("x")));
+    free(data);
+    image_builder_free(b);
+}
+
+TEST(a_limit_of_connections_is_there_once_and_a_binds_first_one_holds)
+{
+    const struct image_conn_limit_spec few = {"n/few", 10, 0}, many = {"n/many", 100, 5};
+    const struct image_conn_limit_spec bad[] = {{"n/b", 0, 0},
+                                                {"n/b", IMAGE_CONNS_MAX + 1, 0},
+                                                {"n/b", 1, IMAGE_CONNS_MAX + 1},
+                                                {"\n", 1, 1}};
+    struct ip_addr a = ip("192.0.2.1"), c = ip("192.0.2.2");
+    struct image_builder *b = image_builder_new();
+    uint32_t web = image_builder_listener(b, "n/g/web", "", IMAGE_PROTOCOL_HTTP, 80);
+    REQUIRE(image_builder_bind(b, &a, 80, web) == 0 && image_builder_bind(b, &c, 80, web) == 0);
+    for (size_t i = 0; i < array_len(bad); i++)
+        CHECK_EQ(image_builder_bind_limit(b, &a, 80, false, &bad[i]), -EINVAL);
+    CHECK_EQ(image_builder_bind_limit(b, &a, 81, false, &few), -ENOENT);
+    CHECK_EQ(image_builder_bind_limit(b, &a, 80, true, &few), -ENOENT);
+    CHECK_EQ(image_builder_bind_limit(b, &a, 80, false, &many), 0);
+    CHECK_EQ(image_builder_bind_limit(b, &a, 80, false, &few), 0);
+    CHECK_EQ(image_builder_bind_limit(b, &c, 80, false, &many), 0);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_conn_limits == 1);
+    CHECK(v.binds[0].limit == 0 && v.binds[1].limit == 0);
+    CHECK(v.conn_limits[0].conns_max == 100 && v.conn_limits[0].client_conns_max == 5);
     free(data);
     image_builder_free(b);
 }
@@ -854,6 +925,8 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(the_same_cas_by_another_object_are_another_bundle_and_by_the_same_one_are_not),
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
+          T(lists_are_before_what_they_stand_before_each_once_and_shared_by_places_alike),
+          T(a_limit_of_connections_is_there_once_and_a_binds_first_one_holds),
           T(passwords_are_stored_once_or_refused_whole), T(tokens_are_stored_once_or_refused_whole),
           T(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole),
           T(sessions_have_names_that_clients_keep_and_that_break_no_message),

@@ -30,7 +30,7 @@ static void add(struct image_builder *b, const char *name, const struct image_ma
 static void add_full(struct image_builder *b)
 {
     static const uint16_t codes[] = {503, 429};
-    REQUIRE(image_builder_route(b, "team-a/full", 100) == 0);
+    REQUIRE(image_builder_route(b, "team-a/full", 10000) == 0);
     REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
     REQUIRE(image_builder_timeouts(b, 90000, 1500) == 0);
     REQUIRE(image_builder_retry(
@@ -102,7 +102,7 @@ static void add_dns(struct image_builder *b)
     for (size_t i = 0; i < array_len(rows); i++) {
         uint32_t l = image_builder_listener(b, rows[i].listener, "", rows[i].protocol, 53);
         REQUIRE(image_builder_bind(b, &vip, 53, l) == 0);
-        REQUIRE(image_builder_route_of(b, rows[i].kind, "team-a/dns", 200) == 0);
+        REQUIRE(image_builder_route_of(b, rows[i].kind, "team-a/dns", 20000) == 0);
         REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
         REQUIRE(image_builder_backend(b, rows[i].group, rows[i].id, 1) == 0);
         REQUIRE(image_builder_group_forwarding(b, rows[i].id, rows[i].forwarding) == 0);
@@ -110,6 +110,22 @@ static void add_dns(struct image_builder *b)
                                                                   .path = "/"}) == 0);
         REQUIRE(image_builder_attach(b, l, "") == 0);
     }
+}
+
+/* What stands before the ports of DNS. */
+static void add_lists(struct image_builder *b)
+{
+    static struct image_range bad, good;
+    ip_addr_parse("10.0.0.9", &bad.first);
+    bad.last = bad.first;
+    ip_addr_parse("10.0.0.0", &good.first);
+    ip_addr_parse("10.0.0.255", &good.last);
+    struct image_access_spec box = {.name = "box", .denied = &bad, .n_denied = 1},
+                             policy = {.name = "team-a/few", .allowed = &good, .n_allowed = 1};
+    REQUIRE(image_builder_gate(b, &vip, 53, true, &box) == 0);
+    REQUIRE(image_builder_gate(b, &vip, 53, true, &policy) == 0);
+    struct image_conn_limit_spec limit = {"team-a/few", 100, 5};
+    REQUIRE(image_builder_bind_limit(b, &vip, 53, true, &limit) == 0);
 }
 
 static void *make_image(void)
@@ -132,6 +148,7 @@ static void *make_image(void)
     add_guarded(b);
     add_full(b);
     add_dns(b);
+    add_lists(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
@@ -219,6 +236,46 @@ TEST(ports_of_tcp_and_udp_are_explained_with_how_packets_go_on)
     }
     json_t *status = explain("udp://shop.example.com:80", NULL, false); /* is of TCP */
     CHECK_STR(field(status, "outcome"), "NO_BIND");
+    json_decref(status);
+}
+
+TEST(a_client_is_told_what_stands_before_the_port)
+{
+    static const struct {
+        const char *client, *says[2], *dropped;
+    } rows[] = {
+        {"10.0.0.1", {"allowed", "allowed"}, ""},
+        {"10.0.0.9",
+         {"denied by addresses.deny", "allowed"},
+         "before anything else: the client's address is denied by addresses.deny"},
+        {"10.0.1.1",
+         {"allowed", "not in addresses.allow"},
+         "before anything else: the client's address is not in addresses.allow"},
+        {NULL, {"", ""}, ""},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        json_t *status = explain_to(rows[i].client, "udp://dns.example.com:53", NULL, false);
+        const json_t *lists = json_object_get(status, "lists");
+        REQUIRE(json_array_size(lists) == 2);
+        CHECK_STR(field(json_array_get(lists, 0), "list"), "box");
+        CHECK_STR(field(json_array_get(lists, 1), "list"), "team-a/few");
+        for (size_t k = 0; k < 2; k++)
+            CHECK_STR(field(json_array_get(lists, k), "says"), rows[i].says[k]);
+        CHECK_STR(field(status, "dropped"), rows[i].dropped);
+        const json_t *connections = json_object_get(status, "connections");
+        CHECK_STR(field(connections, "policy"), "team-a/few");
+        CHECK_EQ(json_integer_value(json_object_get(connections, "max")), 100);
+        CHECK_EQ(json_integer_value(json_object_get(connections, "maxPerClient")), 5);
+        json_decref(status);
+    }
+    json_t *status = explain_to("10.0.0.9", "udp://dns.example.com:53", NULL, true);
+    const json_t *lists = json_object_get(status, "lists");
+    CHECK_STR(field(json_array_get(lists, 0), "list"), "(not yours to read)");
+    CHECK_STR(field(json_array_get(lists, 1), "list"), "team-a/few");
+    json_decref(status);
+    status = explain_to("10.0.0.9", "tcp://dns.example.com:53", NULL, false);
+    CHECK(json_object_get(status, "lists") == NULL);
+    CHECK(json_object_get(status, "connections") == NULL);
     json_decref(status);
 }
 
@@ -321,6 +378,7 @@ TEST(what_is_no_request_is_refused_with_a_sentence)
 
 UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
           T(ports_of_tcp_and_udp_are_explained_with_how_packets_go_on),
+          T(a_client_is_told_what_stands_before_the_port),
           T(a_client_is_told_what_access_policies_say_of_its_address),
           T(a_redirect_is_explained_with_its_location),
           T(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key),
