@@ -34,6 +34,23 @@ class Costs:
         return self.instructions[function], self.calls[function]
 
 
+class Counted:
+    """A program that runs on under callgrind: what it executes between zero() and instructions()."""
+
+    def __init__(self, out):
+        self.out = out
+        self.under = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
+
+    def zero(self, pid):
+        subprocess.run(["callgrind_control", "-z", str(pid)], check=True, capture_output=True, timeout=60)
+
+    def instructions(self, pid):
+        """All of the process, since zero()."""
+        subprocess.run(["callgrind_control", "-d", str(pid)], check=True, capture_output=True, timeout=60)
+        with open(f"{self.out}.1") as f:
+            return int(re.search(r"^(?:totals|summary): (\d+)", f.read(), re.M)[1])
+
+
 def run(within, *argv):
     """Runs a program and counts what happens inside the function `within`."""
     with tempfile.NamedTemporaryFile(suffix=".callgrind") as out:

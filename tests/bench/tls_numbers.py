@@ -11,9 +11,12 @@
                                   handshakes as fast as they can; ours with 0 and 1 crypto cores
     worker_round_p99_us_under_handshakes   of our worker's rounds that did something meanwhile
     handshake_us with certificates N       the same of ours, for one and for thousands of certificates
+    tls_handshake_instructions    what TLS executes for a handshake and an answer, by callgrind (front_cost.c: in
+                                  memory, without TCP and HTTP), and where they go; beside all that nginx's process
+                                  executes for one. No clock: the same on a busy machine
 
-Parts: handshakes, requests, idle, flood, many. Clients and backends have one CPU, the proxy another; a crypto core
-shares the clients'. docs/perf-budget.md says what these numbers were.
+Parts: instructions, handshakes, requests, idle, flood, many. Clients and backends have one CPU, the proxy another; a
+crypto core shares the clients'. docs/perf-budget.md says what these numbers were.
 """
 import argparse
 import base64
@@ -31,6 +34,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")]
 
+import callgrind  # noqa: E402
 import certs  # noqa: E402 (its folder is known only now)
 import cleanup  # noqa: E402
 import control  # noqa: E402
@@ -48,7 +52,17 @@ IDLE = 1000
 GATEWAYS, LISTENERS, EACH = 20, 16, 64  # 20,480 certificates, as many a listener as there may be
 NAMES = 500  # of them that are asked for, of one Gateway
 SPEED = {"ecdsa": "ecdsap256", "rsa": "rsa2048"}
-PARTS = ("handshakes", "requests", "idle", "flood", "many")
+PARTS = ("instructions", "handshakes", "requests", "idle", "flood", "many")
+COUNTED = 32  # handshakes under callgrind
+COUNTED_PARTS = {
+    "key pair": ["EVP_PKEY_generate"],
+    "shared secret": ["EVP_PKEY_derive"],
+    "signature": ["EVP_DigestSign"],
+    "key schedule": ["EVP_KDF_fetch", "EVP_KDF_derive"],
+    "finished": ["EVP_Q_mac"],
+    "ticket": ["i2d_SSL_SESSION", "d2i_SSL_SESSION", "tls_on_ticket"],
+    "objects": ["SSL_new", "SSL_free"],
+}
 BUILD = os.environ.get("SLUICE_BUILD", os.path.join(os.path.dirname(os.path.dirname(HERE)), "build"))
 RESULTS = []
 
@@ -162,6 +176,27 @@ def handshake_us(l, proxy, key, **how):
     before = proxies.cpu_s(proxy.pid)
     n = do_handshakes(l, address_of(proxy), key, **how)
     return 1e6 * (proxies.cpu_s(proxy.pid) - before) / n
+
+
+def nginx_instructions(l):
+    """Of its process, a handshake and an answer; the kernel's are not seen."""
+    counted = callgrind.Counted(os.path.join(l.dir, "nginx.callgrind"))
+    nginx = tls_peers.start(l, "nginx", l.keys, under=counted.under, limit_s=60)
+    do_handshakes(l, peers.FRONT, "ecdsa", threads=4)  # what is made once
+    counted.zero(nginx.pid)
+    n = do_handshakes(l, peers.FRONT, "ecdsa", threads=4)
+    total = counted.instructions(nginx.pid)
+    nginx.end()
+    return total / n
+
+
+def instructions(l):
+    costs = callgrind.run("serve", program("front_cost"), str(COUNTED))
+    ours = costs.of("serve")[0] / COUNTED
+    tell("tls_handshake_instructions", "instructions", ours, {"nginx": nginx_instructions(l)}, key="ecdsa")
+    for part, functions in COUNTED_PARTS.items():
+        spent = sum(costs.of(f)[0] for f in functions) / COUNTED
+        tell("tls_handshake_instructions", "instructions", spent, key="ecdsa", part=part)
 
 
 def in_turn(l, measure):

@@ -118,14 +118,16 @@ def envoy(l, where, keys):
     return text, [rivals.envoy_program(), "--concurrency", "1", "--disable-hot-restart", "-l", "critical", "-c"]
 
 
-def start(l, kind, keys):
-    """The peer as a process that answers. `keys`: (certificate file, key file) by the names of PORTS."""
+def start(l, kind, keys, under=(), limit_s=10):
+    """The peer as a process that answers. `keys`: (certificate file, key file) by the names of PORTS; `under`: a
+    command line that runs it."""
     where = os.path.join(l.dir, f"tls-{kind}")
     os.makedirs(where, exist_ok=True)
     text, argv = {"nginx": nginx, "haproxy": haproxy, "envoy": envoy}[kind](l, where, keys)
     path = os.path.join(where, "config.json" if kind == "envoy" else "config")
     with open(path, "w") as f:
         f.write(text)
-    started = l.start(f"tls-{kind}", "peer", "taskset", "-c", peers.CPU, *argv, path)
-    started.wait_ready(lambda: l.curl(f"http://{peers.FRONT}/", address=peers.FRONT, timeout=2)[0] == 200, "answer", 10)
+    started = l.start(f"tls-{kind}", "peer", "taskset", "-c", peers.CPU, *under, *argv, path)
+    url = f"http://{peers.FRONT}/"
+    started.wait_ready(lambda: l.curl(url, address=peers.FRONT, timeout=2)[0] == 200, "answer", limit_s)
     return started
