@@ -131,10 +131,13 @@ static struct h2_stream *begin_request(struct h2_session *s, int32_t id)
     return x;
 }
 
-static int refuse_head(struct h2_session *s, int32_t id)
+/* There is no place for a head. Of a request nobody has seen anything: it may be sent again (RFC
+ * 9113, section 8.7). Of an answer or of trailers that would be a lie. */
+static int refuse_head(struct h2_session *s, int32_t id, bool is_request)
 {
+    uint32_t why = is_request ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR;
     stat_inc(s->h2->core, STAT_h2_streams_refused);
-    nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+    nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, why);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -156,12 +159,12 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     bool is_request = s->is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     struct h2_stream *x = is_request ? begin_request(s, id) : stream_by_id(ng, id);
     if (x == NULL || x->is_released)
-        return is_request ? refuse_head(s, id) : 0;
+        return is_request ? refuse_head(s, id, true) : 0;
     struct http_head_buf *buf = s->h2->http->head_get(s->h2->http->owner);
     if (buf == NULL && x->is_new)
         drop_new(x);
     if (buf == NULL)
-        return refuse_head(s, id);
+        return refuse_head(s, id, is_request);
     buf->len = 0;
     s->partial = (struct h2_partial){.buf = buf, .stream = x};
     s->heads++;

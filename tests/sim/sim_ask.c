@@ -200,6 +200,8 @@ static bool input(void *owner, struct rte_mbuf *m, const struct net_udp_header *
         take_answer(host, m, udp);
     else if (udp->dst_port == SIM_UDP_PORT)
         take_question(host, m, udp);
+    else if (host->sim->plan.has_dead_ends)
+        return false; /* nobody listens there */
     else
         sim_fail(host->sim, "host %u got a datagram for port %u", host->number, udp->dst_port);
     rte_pktmbuf_free(m);

@@ -53,6 +53,8 @@ static void check_question(struct sim *s, const struct sim_ask *a, unsigned i)
         return;
     bool knew = q->limit != 0 && q->limit == a->limit; /* and nobody said less later */
     bool is_limited = sim_box_stat(&s->box, STAT_net_icmp_limited) > 0;
+    /* A flow's first packet goes in pieces where it is too long; its answer may not. */
+    is_limited = is_limited || sim_box_stat(&s->box, STAT_net_tx_cut) > 0;
     if (fits(s, a, q) || (knew && !is_limited && !s->plan.wires[0].is_silent))
         sim_fail(s, "question %u.%u of %u bytes (told %u) has no answer", a->plan->id, i, q->bytes,
                  q->limit);
@@ -95,7 +97,8 @@ static void check_strangers(struct sim *s)
 {
     for (unsigned i = 0; i < s->n_hosts; i++) {
         const uint64_t *c = s->hosts[i].stats.counters;
-        if (c[STAT_net_drop_rx_udp_no_listener] > 0)
+        bool is_dead_end = s->plan.has_dead_ends && i >= s->plan.n_clients;
+        if (c[STAT_net_drop_rx_udp_no_listener] > 0 && !is_dead_end)
             sim_fail(s, "host %u got datagrams that nobody wanted", i);
     }
 }

@@ -342,6 +342,23 @@ TEST(streams_that_the_server_has_no_place_for_are_refused_unseen)
     pair_done(&p);
 }
 
+TEST(an_answer_that_there_is_no_buffer_for_was_no_refused_request)
+{
+    pair_init(&p, 100000, NULL);
+    struct pair_call *c = pair_ask(&p, "/echo", body(100));
+    while (p.n_served == 0)
+        pair_step(&p);
+    p.env.bufs_max = p.env.bufs;
+    pair_run(&p);
+    CHECK(c->is_over && c->end == HTTP_CLIENT_END_NO_RESPONSE); /* it may not be sent again */
+    CHECK_EQ(p.stats.counters[STAT_h2_streams_refused], 1);
+    p.env.bufs_max = 1000;
+    struct pair_call *d = pair_ask(&p, "/echo", body(100));
+    pair_run(&p);
+    check_answered(d, 200);
+    pair_done(&p);
+}
+
 TEST(bytes_that_there_is_no_buffer_for_reset_their_stream_only)
 {
     static const struct h2_config few = {
@@ -397,5 +414,6 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_request_that_never_went_was_refused),
           T(an_answer_that_came_whole_is_read_when_the_connection_is_gone),
           T(streams_that_the_server_has_no_place_for_are_refused_unseen),
+          T(an_answer_that_there_is_no_buffer_for_was_no_refused_request),
           T(bytes_that_there_is_no_buffer_for_reset_their_stream_only),
           T(without_memory_there_is_no_session))
