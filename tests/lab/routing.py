@@ -132,7 +132,9 @@ class Capture:
     def __init__(self, l, name, where, interface, *what):
         self.options = []  # of tshark
         self.path = os.path.join(l.logs, f"{name}.pcap")
-        self.tcpdump = l.start(name, where, "tcpdump", "-U", "-n", "-s", "0", "-i", interface, "-w", self.path, *what)
+        # at once: else what lies in a block that is not full yet is lost when it ends
+        self.tcpdump = l.start(name, where, "tcpdump", "--immediate-mode", "-U", "-n", "-s", "0", "-i", interface, "-w",
+                               self.path, *what)
         self.tcpdump.wait_ready(lambda: "listening on" in self.tcpdump.log_end(), "tcpdump", READY_S)
 
     def end(self):
