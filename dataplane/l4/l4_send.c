@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "l4/l4_priv.h"
 
+#include <string.h>
+
 #define IP6_MTU_MIN 1280u /* every link takes so much (RFC 8200, section 5) */
 
 /* Is the way to the side's remote end known and fresh? */
@@ -93,7 +95,8 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
 /* The four bytes behind the ports: of TCP the sequence number. */
 static uint32_t word_of(const struct rte_mbuf *m, uint32_t l4_at)
 {
-    be32_t word = *rte_pktmbuf_mtod_offset(m, const be32_t *, l4_at + 4);
+    be32_t word;
+    memcpy(&word, rte_pktmbuf_mtod_offset(m, const uint8_t *, l4_at + 4), sizeof(word));
     return be32_host(word);
 }
 
