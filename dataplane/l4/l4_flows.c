@@ -5,7 +5,7 @@
  */
 #include "abi/flow.h"
 #include "l4/l4_priv.h"
-#include "obs/obs_limits.h"
+#include "obs/dump.h"
 
 uint8_t l4_flow_state(const struct l4_flow *flow)
 {
@@ -76,36 +76,23 @@ static bool tell(struct l4_fwd *f, struct obs_lane *lane, struct l4_flow *flow)
     return true;
 }
 
-/* Goes on where the lane's last round ended. */
-static unsigned tell_lane(struct l4_fwd *f, struct obs_lane *lane, uint64_t first)
+static enum obs_look look_at(void *owner, struct obs_lane *lane, uint64_t index)
 {
-    unsigned looks = 0;
-    unsigned told = 0;
-    while (lane->is_on && looks < OBS_LOOKS_PER_ROUND_MAX && told < OBS_FLOWS_PER_ROUND_MAX) {
-        if (lane->cursor == first + f->flows.capacity || f->flows.used == 0) {
-            obs_finish(&f->core->obs, lane, true);
-            break;
-        }
-        struct l4_flow *flow = pool_at(&f->flows, (uint32_t)(lane->cursor - first));
-        bool is_flow = wheel_timer_is_armed(&flow->timer);
-        bool is_wanted = is_flow && is_meant(&lane->request, flow);
-        if (is_wanted && !tell(f, lane, flow))
-            break;
-        told += is_wanted;
-        lane->looked += is_flow;
-        lane->cursor++;
-        looks++;
-    }
-    return looks;
+    struct l4_fwd *f = owner;
+    struct l4_flow *flow = pool_at(&f->flows, (uint32_t)index);
+    if (!wheel_timer_is_armed(&flow->timer))
+        return OBS_LOOK_EMPTY;
+    if (!is_meant(&lane->request, flow))
+        return OBS_LOOK_PASSED;
+    return tell(f, lane, flow) ? OBS_LOOK_TOLD : OBS_LOOK_FULL;
 }
 
 unsigned l4_tell_flows(struct l4_fwd *f, uint64_t first)
 {
-    struct obs_lane *lane = NULL;
-    unsigned looks = 0;
-    while ((lane = obs_lane_next(&f->core->obs, OBSERVE_FLOWS, lane)) != NULL) {
-        if (lane->cursor >= first)
-            looks += tell_lane(f, lane, first);
-    }
-    return looks;
+    struct obs_places places = {.first = first,
+                                .n = f->flows.used == 0 ? 0 : f->flows.capacity,
+                                .is_last = true,
+                                .look = look_at,
+                                .owner = f};
+    return obs_dump(&f->core->obs, OBSERVE_FLOWS, &places);
 }

@@ -7,6 +7,7 @@
  */
 #include "abi/flow.h"
 #include "base/assert.h"
+#include "obs/dump.h"
 #include "tcp/tcp_priv.h"
 
 #include <stdio.h>
@@ -206,29 +207,15 @@ static bool tell(struct tcp *t, struct obs_lane *lane, const struct place *p)
     return true;
 }
 
-/* Goes on where the lane's last round ended. */
-static unsigned tell_lane(struct tcp *t, struct obs_lane *lane, bool is_last)
+static enum obs_look look_at(void *owner, struct obs_lane *lane, uint64_t index)
 {
-    uint64_t places = tcp_flow_places(t);
-    unsigned looks = 0;
-    unsigned told = 0;
-    while (lane->is_on && looks < OBS_LOOKS_PER_ROUND_MAX && told < OBS_FLOWS_PER_ROUND_MAX) {
-        if (lane->cursor >= places) {
-            if (is_last)
-                obs_finish(&t->core->obs, lane, true);
-            break;
-        }
-        struct place p = place_at(t, lane->cursor);
-        bool is_flow = p.c != NULL || p.w != NULL;
-        bool is_wanted = is_flow && is_meant(&lane->request, &p);
-        if (is_wanted && !tell(t, lane, &p))
-            break;
-        told += is_wanted;
-        lane->looked += is_flow;
-        lane->cursor++;
-        looks++;
-    }
-    return looks;
+    struct tcp *t = owner;
+    struct place p = place_at(t, index);
+    if (p.c == NULL && p.w == NULL)
+        return OBS_LOOK_EMPTY;
+    if (!is_meant(&lane->request, &p))
+        return OBS_LOOK_PASSED;
+    return tell(t, lane, &p) ? OBS_LOOK_TOLD : OBS_LOOK_FULL;
 }
 
 uint64_t tcp_flow_places(const struct tcp *t)
@@ -238,9 +225,7 @@ uint64_t tcp_flow_places(const struct tcp *t)
 
 unsigned tcp_tell_flows(struct tcp *t, bool is_last)
 {
-    struct obs_lane *lane = NULL;
-    unsigned looks = 0;
-    while ((lane = obs_lane_next(&t->core->obs, OBSERVE_FLOWS, lane)) != NULL)
-        looks += tell_lane(t, lane, is_last);
-    return looks;
+    struct obs_places places = {
+        .n = tcp_flow_places(t), .is_last = is_last, .look = look_at, .owner = t};
+    return obs_dump(&t->core->obs, OBSERVE_FLOWS, &places);
 }
