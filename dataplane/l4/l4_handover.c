@@ -38,20 +38,6 @@ static bool may_be_theirs(struct l4_fwd *f, const struct flow_tuple *ends, uint8
     return bind != IMAGE_NONE && !(is_tcp && l4_bind_is_carried(f, bind));
 }
 
-/* The sender is told of a narrower way. */
-static void tell_too_big(struct l4_fwd *f, const struct flow_tuple *ends, uint16_t mtu,
-                         uint32_t seq)
-{
-    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
-                               .mtu = mtu,
-                               .local = ends->local,
-                               .remote = ends->remote,
-                               .local_port = ends->local_port,
-                               .remote_port = ends->remote_port,
-                               .seq = seq};
-    net_icmp_error_output(f->net, &e, IPPROTO_NUM_TCP);
-}
-
 bool l4_handover(struct l4_fwd *f, struct rte_mbuf *m, const struct plain *at,
                  const struct flow_tuple *ends)
 {
@@ -64,7 +50,7 @@ bool l4_handover(struct l4_fwd *f, struct rte_mbuf *m, const struct plain *at,
     stat_inc(f->core, STAT_l4_rx_fast);
     net_plain_strip(m, at);
     if (m->pkt_len + header > path.mtu) {
-        tell_too_big(f, ends, (uint16_t)(path.mtu - header), seq);
+        l4_tell_mtu(f, ends, IPPROTO_NUM_TCP, (uint16_t)(path.mtu - header), seq);
         l4_drop(f, m, STAT_l4_drop_too_big);
         return true;
     }

@@ -428,6 +428,11 @@ void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index
 /* l4_send.c: are both addresses of ours still ours? A configuration may have taken one away. */
 bool l4_is_still_ours(const struct l4_fwd *f, const struct l4_flow *flow);
 
+/* l4_send.c: tells `remote` of these ends that a packet of his of this protocol was too long, and
+ * which is not; `seq` is that of a segment, else 0. */
+void l4_tell_mtu(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto, uint16_t mtu,
+                 uint32_t seq);
+
 /* l4_send.c: tells whoever is at this side that a packet of his of this protocol was too long. */
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
                      uint16_t mtu, uint32_t seq);

@@ -75,6 +75,19 @@ static uint16_t mtu_told(uint16_t mtu, uint32_t there, uint32_t here)
     return (uint16_t)(told < least ? least : told);
 }
 
+void l4_tell_mtu(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto, uint16_t mtu,
+                 uint32_t seq)
+{
+    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
+                               .mtu = mtu,
+                               .local = ends->local,
+                               .remote = ends->remote,
+                               .local_port = ends->local_port,
+                               .remote_port = ends->remote_port,
+                               .seq = seq};
+    net_icmp_error_output(f->net, &e, proto);
+}
+
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
                      uint16_t mtu, uint32_t seq)
 {
@@ -82,14 +95,8 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
     uint32_t here = header_bytes(s);
     uint32_t there =
         l4_is_carried(flow) ? l4_carry_bytes(flow) + here : header_bytes(&flow->sides[!from]);
-    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
-                               .mtu = mtu_told(mtu, there, here),
-                               .local = s->in.local,
-                               .remote = s->in.remote,
-                               .local_port = s->in.local_port,
-                               .remote_port = s->in.remote_port,
-                               .seq = l4_splice_seq(flow, from, seq)};
-    net_icmp_error_output(f->net, &e, l4_proto_of(flow));
+    l4_tell_mtu(f, &s->in, l4_proto_of(flow), mtu_told(mtu, there, here),
+                l4_splice_seq(flow, from, seq));
 }
 
 /* The four bytes behind the ports: of TCP the sequence number. */
