@@ -64,10 +64,11 @@ static bool read_quoted_ports(const struct rte_mbuf *m, struct quote *q)
     return true;
 }
 
-static bool read_quote(const struct net *n, const struct rte_mbuf *m, uint32_t at, struct quote *q)
+/* Reads the quoted IP header. False: there is none, or nothing of ports behind it, or it is of no
+ * packet of ours. */
+static bool read_own_ip(const struct net *n, const struct rte_mbuf *m, uint32_t at, struct quote *q)
 {
-    return at < m->data_len && read_quoted_ip(m, at, q) && net_is_local(n, &q->e->local) &&
-           read_quoted_ports(m, q);
+    return at < m->data_len && read_quoted_ip(m, at, q) && net_is_local(n, &q->e->local);
 }
 
 /* Where the packet begins that the quoted one carries; 0: it carries none. */
@@ -88,11 +89,8 @@ static uint32_t carried_at(const struct rte_mbuf *m, const struct quote *q)
 }
 
 /* Reads the ends of the packet that the quoted one carries, as it came to us. */
-static bool read_carried(const struct net *n, const struct rte_mbuf *m, uint32_t at,
-                         struct quote *q)
+static bool read_carried(const struct rte_mbuf *m, struct quote *q)
 {
-    if (at >= m->data_len || !read_quoted_ip(m, at, q) || !net_is_local(n, &q->e->local))
-        return false;
     uint32_t inner = carried_at(m, q);
     struct ip_addr carrier = q->e->remote;
     if (inner == 0 || inner >= m->data_len || !read_quoted_ip(m, inner, q) ||
@@ -122,7 +120,7 @@ void icmp_error_own(struct net *n, const struct rte_mbuf *m)
 {
     struct net_icmp_error e = {.kind = NET_ICMP_UNREACHABLE};
     struct quote q = {.e = &e};
-    if (read_quote(n, m, 0, &q))
+    if (read_own_ip(n, m, 0, &q) && read_quoted_ports(m, &q))
         hand_on(n, &q);
 }
 
@@ -138,10 +136,12 @@ static void input(struct net *n, const struct net_packet *p, struct rte_mbuf *m,
                   struct net_icmp_error *e)
 {
     e->sender = p->src;
+    struct quote q = {.e = e};
+    bool is_own = read_own_ip(n, m, quote, &q);
     struct net_icmp_error inner = *e;
-    struct quote q = {.e = e}, carried = {.e = &inner};
-    bool is_ours = read_quote(n, m, quote, &q);
-    bool is_carried = read_carried(n, m, quote, &carried);
+    struct quote carried = {.e = &inner, .l4_at = q.l4_at, .proto = q.proto};
+    bool is_carried = is_own && read_carried(m, &carried);
+    bool is_ours = is_own && read_quoted_ports(m, &q);
     if (is_ours && punt_is_daemon(q.proto, e->local_port, e->remote_port))
         punt_copy(n, p, PUNT_icmp, m);
     net_drop(n, m, is_ours || is_carried ? STAT_net_icmp_errors : STAT_net_icmp_errors_foreign);
