@@ -168,9 +168,6 @@ uint32_t tcp_conn_count(const struct tcp *t);
 /* How many compact TIME_WAIT records there are. For tests and gauges. */
 uint32_t tcp_timewait_count(const struct tcp *t);
 
-/* Might a cookie of this worker still come back? If not, nobody looks for one. */
-bool tcp_expects_cookies(const struct tcp *t);
-
 /* Is there a connection between these ends, or was there one until a moment ago (TIME_WAIT)? */
 bool tcp_has_flow(const struct tcp *t, const struct flow_tuple *ends);
 

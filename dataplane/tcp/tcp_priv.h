@@ -284,6 +284,9 @@ void tcp_passive_open(struct tcp *t, const struct tcp_segment *seg,
 bool tcp_accept_cookie(struct tcp *t, const struct tcp_segment *seg,
                        const struct tcp_listening *listening, struct tcp_conn **ret);
 
+/* Might a cookie of this worker still come back? If not, nobody looks for one. */
+bool tcp_expects_cookies(const struct tcp *t);
+
 /* Of such a segment that gives no cookie back: may it be text or a FIN that overtook the
  * acknowledgement of one on the way? A reset would end what has just begun; unanswered, it comes
  * again. Timestamps tell it from the remains of a connection that is forgotten here. */
