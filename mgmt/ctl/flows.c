@@ -79,28 +79,38 @@ static const char *protocol_name(uint8_t protocol)
     return protocol == IPPROTO_UDP ? "UDP" : "TCP";
 }
 
-static void print_json(const struct observe_flow *f)
+/* What every record has. */
+static json_t *object_of(const struct observe_record *head)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "worker", json_integer(f->head.worker));
-#define FLOW(type, name, help) json_object_set_new(object, #name, JSON_##type(f->name));
-#include "abi/flow_fields.def"
-#undef FLOW
+    json_object_set_new(object, "worker", json_integer(head->worker));
+    return object;
+}
+
+/* A line of its own, and the object is gone. */
+static void print_object(json_t *object)
+{
     json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(object);
 }
 
+static void print_json(const struct observe_flow *f)
+{
+    json_t *object = object_of(&f->head);
+#define FLOW(type, name, help) json_object_set_new(object, #name, JSON_##type(f->name));
+#include "abi/flow_fields.def"
+#undef FLOW
+    print_object(object);
+}
+
 static void print_forwarded_json(const struct observe_forwarded *f)
 {
-    json_t *object = json_object();
-    json_object_set_new(object, "worker", json_integer(f->head.worker));
+    json_t *object = object_of(&f->head);
 #define FLOW(type, name, help) json_object_set_new(object, #name, JSON_##type(f->name));
 #include "abi/forwarded_fields.def"
 #undef FLOW
-    json_dumpf(object, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(object);
+    print_object(object);
 }
 
 static const char *text_or(const char *text, const char *otherwise)
