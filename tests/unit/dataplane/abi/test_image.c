@@ -1026,6 +1026,25 @@ TEST(a_limit_has_numbers_that_can_be_counted_and_what_its_key_needs)
     free(data);
 }
 
+/* Another value of a word of the image, and what is said against it. */
+struct word {
+    const void *field;
+    uint32_t value;
+    enum image_fault fault;
+};
+
+/* Each in a copy of its own, with the checksum made right. */
+static void check_words(const uint8_t *data, size_t len, const struct word *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *copy = copy_of(data, len);
+        memcpy(copy + ((const uint8_t *)words[i].field - data), &words[i].value, sizeof(uint32_t));
+        image_seal(copy, len);
+        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(words[i].fault));
+        free(copy);
+    }
+}
+
 TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
 {
     size_t len;
@@ -1038,11 +1057,7 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
     const struct image_predicate *predicate = v.predicates;
     while (!image_has_pattern(predicate->kind))
         predicate++;
-    const struct {
-        const void *field;
-        uint32_t value;
-        enum image_fault fault;
-    } rows[] = {
+    const struct word rows[] = {
         {&of_host->n_patterns, 0, IMAGE_FAULT_VALUE},
         {&of_host->n_patterns, IMAGE_PATTERNS_PER_SET_MAX + 1, IMAGE_FAULT_VALUE},
         {&of_host->n_patterns, 1, IMAGE_FAULT_OWNER},
@@ -1069,13 +1084,7 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
         {&v.databases[1].offset, 0, IMAGE_FAULT_OWNER},
         {&v.databases[1].length, 0, IMAGE_FAULT_INDEX},
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        uint8_t *copy = copy_of(data, len);
-        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
-        image_seal(copy, len);
-        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
-        free(copy);
-    }
+    check_words(data, len, rows, array_len(rows));
     free(data);
 }
 
@@ -1113,11 +1122,7 @@ TEST(a_node_with_one_pattern_says_what_its_set_says)
     CHECK_EQ(lone.database, set->database);
     CHECK_EQ(lone.value.index, v.patterns[set->first_pattern].value.index);
     CHECK_EQ(v.paths[lone.value.index].kind, IMAGE_PATH_REGEX);
-    const struct {
-        const void *field;
-        uint32_t value;
-        enum image_fault fault;
-    } rows[] = {
+    const struct word rows[] = {
         {&e->exact.index, 0, IMAGE_FAULT_INDEX},
         {&e->subtree.index, 0, IMAGE_FAULT_INDEX},
         {&e->first_set, IMAGE_NONE, IMAGE_FAULT_INDEX},
@@ -1126,13 +1131,7 @@ TEST(a_node_with_one_pattern_says_what_its_set_says)
         {&e->subtree.to, lone.value.to - 1, IMAGE_FAULT_VALUE},
         {&e->subtree.more, lone.value.more - 1, IMAGE_FAULT_VALUE},
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        uint8_t *copy = copy_of(data, len);
-        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
-        image_seal(copy, len);
-        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
-        free(copy);
-    }
+    check_words(data, len, rows, array_len(rows));
     uint8_t *copy = copy_of(data, len);
     copy[&e->is_lone - data] = 2;
     image_seal(copy, len);
@@ -1153,11 +1152,7 @@ TEST(a_node_says_what_it_leads_to)
     const struct image_node *root = &v.nodes[host->exact.to], *none = v.nodes;
     while (none->kind != 0)
         none++;
-    const struct {
-        const void *field;
-        uint32_t value;
-        enum image_fault fault;
-    } rows[] = {
+    const struct word rows[] = {
         {&host->exact.to, host->exact.to + 1, IMAGE_FAULT_VALUE},
         {&host->exact.more, host->exact.more + 1, IMAGE_FAULT_VALUE},
         {&path->exact.to, path->exact.to + 1, IMAGE_FAULT_VALUE},
@@ -1175,13 +1170,7 @@ TEST(a_node_says_what_it_leads_to)
         {&none->parent, 1, IMAGE_FAULT_RESERVED},
         {(const uint8_t *)(none + 1) - 4, 1, IMAGE_FAULT_RESERVED},
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        uint8_t *copy = copy_of(data, len);
-        memcpy(copy + ((const uint8_t *)rows[i].field - data), &rows[i].value, sizeof(uint32_t));
-        image_seal(copy, len);
-        CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(rows[i].fault));
-        free(copy);
-    }
+    check_words(data, len, rows, array_len(rows));
     uint8_t *copy = copy_of(data, len);
     copy[(const uint8_t *)&root->has_children - data] = 0;
     image_seal(copy, len);
