@@ -399,7 +399,8 @@ enum image_client_auth {
 };
 
 struct image_listener {
-    struct image_string name;     /* "namespace/gateway/listener" */
+    struct image_string
+        name; /* "namespace/gateway/listener", or "namespace/ListenerSet/set/listener" */
     struct image_string hostname; /* as configured; empty: all */
     uint32_t root;                /* of the trie of route hostnames */
     uint16_t port;

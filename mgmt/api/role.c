@@ -46,6 +46,7 @@ static const struct right rights[] = {
 
     {API_OPERATOR,   READ, GATEWAY,   "gatewayclasses",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "gateways",          EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  GATEWAY,   "listenersets",      EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "httproutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "grpcroutes",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  GATEWAY,   "tlsroutes",         EVERYWHERE, false},
@@ -64,6 +65,8 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  DISCOVERY, "endpointslices",    EVERYWHERE, false},
 
     {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},
+    /* a Gateway says whose it lets in */
+    {API_DEVELOPER,  ALL,  GATEWAY,   "listenersets",      OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "httproutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "grpcroutes",        OWN,        false},
     {API_DEVELOPER,  ALL,  GATEWAY,   "tlsroutes",         OWN,        false},

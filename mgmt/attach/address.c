@@ -48,16 +48,31 @@ static bool is_used(const struct attach *a, const struct at_gateway *g, const st
     return user != NULL;
 }
 
-static bool are_compatible(const struct at_gateway *x, const struct at_gateway *y)
+static bool are_distinct(const struct at_listener *x, uint32_t n_x, const struct at_listener *y,
+                         uint32_t n_y)
 {
-    for (uint32_t i = 0; i < x->n_listeners; i++) {
-        for (uint32_t j = 0; j < y->n_listeners; j++) {
-            if (!listener_is_distinct(&x->listeners[i], &y->listeners[j])) {
+    for (uint32_t i = 0; i < n_x; i++) {
+        for (uint32_t j = 0; j < n_y; j++) {
+            if (!listener_is_distinct(&x[i], &y[j])) {
                 return false;
             }
         }
     }
     return true;
+}
+
+/* Could `g` have an address that `other` has? What it would take from a ListenerSet it cannot have;
+ * where it is already, the ListenerSet has to stand back (set.c). */
+static bool are_compatible(const struct attach *a, const struct at_gateway *other,
+                           const struct at_gateway *g, bool is_kept)
+{
+    bool are = are_distinct(other->listeners, other->n_listeners, g->listeners, g->n_listeners);
+    for (uint32_t i = 0; i < a->n_sets && are && !is_kept; i++) {
+        const struct at_set *set = a->sets[i];
+        are = set->gateway != other ||
+              are_distinct(set->listeners, set->n_listeners, g->listeners, g->n_listeners);
+    }
+    return are;
 }
 
 static const json_t *asked_addresses(const struct at_gateway *g)
@@ -81,7 +96,7 @@ static bool is_ours_to_choose(const struct at_gateway *g)
 
 /* Why `g` cannot have the address that it asks for; NULL: it can. */
 static const char *asked_fault(struct attach *a, const struct at_gateway *g,
-                               const struct ip_addr *addr)
+                               const struct ip_addr *addr, bool is_kept)
 {
     if (pool_find(a, addr, g->class->meta.name) == NULL && !network_is_own(a, addr)) {
         return "it is in no AddressPool of the class and no address of an Interface";
@@ -95,7 +110,7 @@ static const char *asked_fault(struct attach *a, const struct at_gateway *g,
         if (is_ours_to_choose(other)) {
             return arena_printf(a->arena, "it was given to Gateway %s", other->meta.full_name);
         }
-        if (!are_compatible(other, g)) {
+        if (!are_compatible(a, other, g, is_kept)) {
             return arena_printf(a->arena,
                                 "Gateway %s has it, and their listeners cannot be told apart",
                                 other->meta.full_name);
@@ -131,7 +146,7 @@ static void give_asked(struct attach *a, struct at_gateway *g, bool is_kept)
         if (!ip_addr_parse(text, &addr) || (is_kept && !had_address(g, &addr))) {
             continue;
         }
-        const char *fault = asked_fault(a, g, &addr);
+        const char *fault = asked_fault(a, g, &addr, had_address(g, &addr));
         if (fault == NULL) {
             give(a, g, &addr);
         } else if (!is_kept && g->not_programmed.reason == NULL) {
@@ -262,14 +277,16 @@ static uint32_t find_interface(const struct attach *a, const struct at_gateway *
 }
 
 /* All addresses of all served Gateways but the interfaces' own, each once. */
-static void list_addresses(struct attach *a)
+void address_list(struct attach *a)
 {
     struct plan_address *list =
         ARENA_ARRAY(a->arena, struct plan_address, (size_t)a->n_gateways * GATEWAY_ADDRESSES_MAX);
     uint32_t n = 0;
+    a->plan.n_addresses = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
-        const struct at_gateway *g = &a->gateways[i];
-        for (uint32_t j = 0; gateway_is_servable(g) && j < g->n_addresses; j++) {
+        struct at_gateway *g = &a->gateways[i];
+        g->is_listed = gateway_is_servable(g);
+        for (uint32_t j = 0; g->is_listed && j < g->n_addresses; j++) {
             const struct ip_addr *addr = &g->addresses[j];
             if (!network_is_own(a, addr)) {
                 list[n++] =
@@ -295,5 +312,4 @@ void address_run(struct attach *a)
     for (uint32_t round = 0; round < 3; round++) {
         run_round(a, round);
     }
-    list_addresses(a);
 }

@@ -13,6 +13,8 @@
 static void run_rest(struct attach *a)
 {
     address_run(a);
+    set_judge(a);
+    address_list(a);
     policy_run(a);
     route_run(a);
     plan_run(a);
@@ -42,6 +44,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
     pool_run(a);
     class_run(a);
     gateway_run(a);
+    set_run(a);
     if (a->is_cut) {
         attach_free(a);
         return -EAGAIN;

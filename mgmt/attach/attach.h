@@ -69,17 +69,25 @@ int attach_run(const struct attach_input *in, struct attach **ret);
 /* The plan of a run; lives as long as `a`. */
 const struct plan *attach_plan(const struct attach *a);
 
+/* Of a Gateway, those of its ListenerSets with its own: a thousand tenants with sixteen each. What
+ * is beyond it is refused (TooManyListeners), the youngest ListenerSets' first. */
+#define ATTACH_GATEWAY_LISTENERS_MAX 16384u
+/* Likewise of all Gateways, and of all addresses and ports that they listen on: as in an image. */
+#define ATTACH_LISTENERS_MAX 65536u
+#define ATTACH_BINDS_MAX 65536u
+
 #define ATTACH_UPDATES_MAX 4096u /* since a run: old versions keep their memory, some KiB each */
 
 /*
- * Routes changed, came or went, and nothing else did since the run: has the plan and the
- * statuses be what a new run would give. `versions` has each of these routes in every version that
- * it had since, in any order; what counts is what the source has now. Cost: these routes, and some
- * words for each route that there is. False: run anew (too many updates, an endpoint group is left
- * that nobody needs, or routes of two kinds are in each other's way); `a` may be used as before.
+ * Routes and ListenerSets changed, came or went, and nothing else did since the run: has the plan
+ * and the statuses be what a new run would give. `versions` has each of these objects in every
+ * version that it had since, in any order; what counts is what the source has now. Cost: these
+ * objects, the routes that name such a ListenerSet, and some words for each route and listener that
+ * there is. False: run anew (too many updates, an endpoint group is left that nobody needs, or
+ * routes of two kinds, or listeners, are in each other's way); `a` may be used as before.
  */
-bool attach_update_routes(struct attach *a, const struct attach_input *in,
-                          const json_t *const *versions, size_t n);
+bool attach_update(struct attach *a, const struct attach_input *in, const json_t *const *versions,
+                   size_t n);
 
 /* A group of the plan whose endpoints were read again; borrowed for the call. */
 typedef void (*attach_group_fn)(void *arg, const struct plan_group *group);
@@ -95,15 +103,16 @@ void attach_free(struct attach *a);
 
 /* ------------------------------------------------------------------ status */
 
-/* Has every worker acknowledged an image that was made when this Gateway had this generation? */
-typedef bool (*attach_is_served_fn)(void *arg, const struct plan_gateway *gateway);
+/* Has every worker acknowledged an image that was made when this Gateway or ListenerSet had this
+ * generation? */
+typedef bool (*attach_is_served_fn)(void *arg, const char *uid, int64_t generation);
 
 struct attach_status_input {
     const struct object_source *source; /* the objects as they are now, for their old status */
     const char *now;                    /* RFC 3339, UTC, seconds: "2026-11-23T09:00:00Z" */
     attach_is_served_fn is_served;      /* NULL: nothing is */
     void *is_served_arg;
-    bool is_gateways_only; /* only what `is_served` decides of */
+    bool is_gateways_only; /* only what `is_served` decides of: Gateways and ListenerSets */
 };
 
 enum attach_finalizer {
@@ -127,13 +136,15 @@ struct attach_status {
 typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
 
 /*
- * The wanted status of every GatewayClass and Gateway of ours, of every route that names one of our
- * Gateways and of every policy with a target that is ours (or if it still carries our status).
- * lastTransitionTime is kept where a condition's status is the same as in the source's object;
- * parents, ancestors and conditions of other controllers are kept untouched; observedGeneration is
- * the generation that attach_run() saw. Objects that are gone since are left out, and so are routes
- * whose status is as wanted; those are not looked at again, until an update names them. `fn` may
- * write to the store, but must not free `a`.
+ * The wanted status of every GatewayClass and Gateway of ours, of every ListenerSet of one (or of a
+ * Gateway that is not there), of every route that names one of our Gateways or ListenerSets and of
+ * every policy with a target that is ours (or if it still carries our status). lastTransitionTime
+ * is kept where a condition's status is the same as in the source's object; parents, ancestors and
+ * conditions of other controllers are kept untouched; observedGeneration is the generation that
+ * attach_run() saw. Objects that are gone since are left out, and so are routes and ListenerSets
+ * whose status is as wanted; those are not looked at again, until an update names them or, of
+ * ListenerSets, what is served or attached is another. `fn` may write to the store, but must not
+ * free `a`.
  */
 int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg);

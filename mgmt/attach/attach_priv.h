@@ -98,6 +98,8 @@ struct at_attachment {
 struct at_listener {
     const json_t *spec;
     const char *name;
+    struct at_gateway *gateway; /* by which it is served */
+    const struct at_set *set;   /* whose it is; NULL: the Gateway's own */
     uint16_t port;
     const struct protocol *protocol;
     const char *hostname; /* NULL: any */
@@ -113,6 +115,7 @@ struct at_listener {
     uint32_t n_attachments;
     uint32_t n_attached_routes;          /* of them accepted: what the status shows */
     uint32_t n_refused;                  /* of one kind, behind routes of another: see route.c */
+    bool is_late;                        /* an older object's has its port or hostname */
     struct at_policy_target *policy;     /* its own, or else its Gateway's; NULL: none */
     enum image_congestion *congestions;  /* by address of its Gateway */
     const struct plan_proxied **proxied; /* likewise */
@@ -133,8 +136,14 @@ struct at_gateway {
     struct verdict not_programmed; /* reason NULL: nothing stands against it */
     uint32_t n_addresses;
     struct ip_addr *addresses;
+    bool is_listed; /* its addresses are in the plan's list */
     uint32_t n_listeners;
-    struct at_listener *listeners;
+    struct at_listener *listeners; /* its own */
+    uint32_t n_all;
+    uint32_t all_room;
+    struct at_listener **all;             /* its own, then those of the ListenerSets it lets in */
+    uint32_t n_sets;                      /* of them accepted: what the status shows */
+    uint32_t n_placed;                    /* listeners that count for the limit */
     struct at_policy_target *policy;      /* of the whole Gateway; NULL: none */
     uint32_t index;                       /* in the plan */
     const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
@@ -143,12 +152,58 @@ struct at_gateway {
     struct at_policy_target *limit;       /* the one of them whose limit of connections holds */
     uint32_t n_gates;                     /* all that stand before it */
     const struct plan_access *const *gates;
+    struct at_clients *clients; /* what was read of its spec.tls.frontend */
 };
 
-/* A parentRef that names one of our Gateways. */
+/* A ListenerSet whose parentRef names one of our Gateways, or one that is not there. */
+struct at_set {
+    struct at_meta meta;
+    struct at_gateway *gateway; /* NULL: it is not there */
+    bool is_let_in;             /* its listeners are the Gateway's, too */
+    struct verdict accepted;
+    struct verdict not_programmed; /* reason NULL: nothing stands against it */
+    uint32_t n_listeners;
+    struct at_listener *listeners;
+    uint32_t index;  /* in the plan, if it is let in */
+    bool is_settled; /* its status was seen to be as wanted, for what the next two say */
+    bool was_served;
+    uint64_t attached; /* a digest of how many routes each listener had */
+};
+
+/* Among whom listeners have to be told apart: all of a Gateway, or all at an address. */
+struct at_scope {
+    const struct at_gateway *gateway; /* NULL: at the address */
+    struct ip_addr addr;
+};
+
+/* A port, or a hostname on it, that listeners of one family have or would have: see place.c. */
+struct at_place {
+    struct at_scope scope;
+    uint16_t port;
+    char family;
+    bool is_port;                    /* whatever the hostname */
+    const char *hostname;            /* NULL: any */
+    uint32_t n;                      /* listeners that have it */
+    uint32_t n_late;                 /* that would, but for an older object */
+    const struct at_listener *first; /* one that has it; the Gateway's own if one of them does */
+    struct at_place *next;           /* in the same bucket */
+};
+
+/* What a Gateway asks of clients on some of its ports. */
+struct at_clients {
+    const json_t *validation;        /* by which it is known */
+    const struct plan_clients *plan; /* NULL: there is no CA that is good */
+    struct verdict fault;            /* reason NULL: none */
+    struct at_clients *next;
+};
+
+/* A parentRef that names one of our Gateways, or a ListenerSet of one. */
 struct at_parent {
     const json_t *ref;
     struct at_gateway *gateway;
+    const struct at_set *set; /* NULL: the Gateway itself */
+    uint32_t n_listeners;     /* of the parent */
+    struct at_listener *listeners;
     struct verdict accepted;
 };
 
@@ -267,9 +322,18 @@ struct attach {
     uint32_t n_of_kind[IMAGE_ROUTE_KINDS]; /* routes */
     struct at_host **hosts; /* buckets; NULL: there are no HTTPRoutes, or no GRPCRoutes */
     uint32_t n_host_buckets;
-    struct at_address_user **address_users; /* buckets; of address_run() alone */
+    struct at_address_user **address_users; /* buckets; of address_run() */
     uint32_t n_address_buckets;
-    bool is_stale; /* an update changed more than it found out again */
+    struct at_set **sets; /* ListenerSets of our Gateways, by age */
+    struct at_set **sets_by_name;
+    uint32_t n_sets;
+    uint32_t sets_room;
+    struct at_place **places; /* buckets */
+    uint32_t n_place_buckets;
+    uint32_t n_listeners; /* that have a place, or are their Gateway's own */
+    uint32_t n_binds;     /* addresses and ports that they listen on */
+    bool has_too_many;    /* one was refused for a limit */
+    bool is_stale;        /* an update changed more than it found out again */
     struct at_pool *pools;
     struct at_slice *slices; /* by key */
     uint32_t slices_room;
@@ -343,9 +407,20 @@ void class_run(struct attach *a);
 void gateway_run(struct attach *a);
 /* One of them; NULL: it is not there or not ours. O(log Gateways). */
 struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name);
-/* Addresses for the Gateways, and struct plan's list of them; before: gateway_run(). */
+/* ListenerSets of these Gateways, and what their listeners say; before: gateway_run(). */
+void set_run(struct attach *a);
+/* One of them; NULL: it is not there, or of a Gateway that is not ours. O(log ListenerSets). */
+struct at_set *set_find(const struct attach *a, const char *namespace, const char *name);
+/* Addresses for the Gateways; before: set_run(). */
 void address_run(struct attach *a);
-/* TransportPolicies and HealthPolicies: what each decides; before: address_run(). */
+/* Which listeners of ListenerSets are in the way of others, and what each Gateway has in all;
+ * before: address_run(). */
+void set_judge(struct attach *a);
+/* What each Gateway has in all; again after a change. */
+void set_list(struct attach *a);
+/* struct plan's list of addresses; before: set_judge(). */
+void address_list(struct attach *a);
+/* TransportPolicies and HealthPolicies: what each decides; before: set_judge(). */
 void policy_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
 void route_run(struct attach *a);
@@ -353,6 +428,9 @@ void route_run(struct attach *a);
  * now under its name; before: route_run(); after: route_link(). Sets is_stale if that may decide of
  * other routes, too. */
 void route_put(struct attach *a, const json_t *version);
+/* One ListenerSet: the same; before: set_list(). Sets is_stale if that may decide of the listeners
+ * of others. True: routes that name it have to be put again. */
+bool set_put(struct attach *a, const json_t *version);
 /* Puts all attachments on their listeners, in the order of the routes. */
 void route_link(struct attach *a);
 /* All of it as struct plan; again after a change. */
@@ -362,12 +440,16 @@ void plan_run(struct attach *a);
 
 #define PROTOCOL_KINDS_MAX 2u
 
+/* Listeners of families that go by TCP have a port of one family; those of UDP have their own. */
+#define FAMILY_TCP "ctp" /* in the clear, TLS, whatever comes */
+#define FAMILY_UDP 'u'
+
 /* A protocol of listeners. */
 struct protocol {
     const char *name;
     enum plan_protocol plan;
     const char *kinds[PROTOCOL_KINDS_MAX]; /* of routes that it takes; NULL: no more */
-    char family; /* listeners on one port must have the same; 0: conflicts with nothing */
+    char family;                           /* as FAMILY_TCP says; 0: conflicts with nothing */
     bool is_supported;
     bool needs_identity; /* TLS ends at it */
 };
@@ -377,6 +459,9 @@ const struct protocol *protocol_find(const char *name, bool is_passed);
 
 /* Could both listeners be told apart on one address? */
 bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y);
+
+/* Have they the same hostname, or both none? */
+bool listener_has_host(const struct at_listener *l, const char *hostname);
 
 /* Can something be served on the Gateway, once it has an address? */
 bool gateway_is_servable(const struct at_gateway *g);
@@ -421,21 +506,73 @@ const struct at_pool *pool_find(const struct attach *a, const struct ip_addr *ad
 /* The next address of the range that was not looked at in this run; false: there is none. */
 bool pool_next(struct at_range *range, struct ip_addr *ret);
 
-/* Judges the listeners of a Gateway. */
-void listener_run(struct attach *a, struct at_gateway *g);
+/* Reads the listeners of a spec: all but what depends on others. `set` NULL: the Gateway's own. */
+struct at_listener *listener_read_all(struct attach *a, const json_t *specs, struct at_gateway *g,
+                                      const struct at_set *set, uint32_t *ret_n);
+
+/* Judges which listeners of one object are in each other's way; late ones are in nobody's. */
+void listener_judge_conflicts(struct attach *a, struct at_listener *listeners, uint32_t n);
 
 /* Is it in the image, so that somebody may connect to it? */
-bool listener_is_served(const struct at_gateway *g, const struct at_listener *l);
+bool listener_is_served(const struct at_listener *l);
+
+/* The object that it stands in: its Gateway, or a ListenerSet. */
+const struct at_meta *listener_owner(const struct at_listener *l);
+
+/* "Gateway" or "ListenerSet". */
+const char *listener_owner_kind(const struct at_listener *l);
 
 /* Does the listener take routes of this kind and namespace? */
-bool listener_allows(struct attach *a, const struct at_gateway *g, const struct at_listener *l,
-                     const char *kind, const char *namespace);
+bool listener_allows(struct attach *a, const struct at_listener *l, const char *kind,
+                     const char *namespace);
+
+/* Do the rules of a Gateway's allowedRoutes.namespaces or allowedListeners.namespaces let in what
+ * is in the namespace? `own`: that of the object that lets in. */
+bool namespace_is_allowed(struct attach *a, const json_t *rules, const char *own,
+                          const char *namespace);
+
+/* ---- ListenerSets one by one (set.c) ---- */
+
+/* The ListenerSet of an object, and what its listeners say by themselves; NULL: it is of a Gateway
+ * that is not ours. */
+struct at_set *set_new(struct attach *a, const json_t *obj);
+
+/* Gives its listeners their places, or none; it is let in. True: one of them stands behind another
+ * ListenerSet's. */
+bool set_place(struct attach *a, struct at_set *set);
+
+/* What it comes to; after set_place(). */
+void set_settle(struct attach *a, struct at_set *set);
+
+/* ---- who has which port and hostname (place.c) ---- */
+
+/* Nobody has one; room for that many listeners. */
+void place_init(struct attach *a, uint32_t n_listeners);
+
+/* A listener that has the port with another family, or the hostname on it; NULL: there is none.
+ * *ret_by_protocol: it is the former. */
+const struct at_listener *place_find(const struct attach *a, const struct at_scope *scope,
+                                     const struct at_listener *l, bool *ret_by_protocol);
+
+/* The listener has them from now on. True: it is the first that has the port. */
+bool place_take(struct attach *a, const struct at_scope *scope, const struct at_listener *l);
+
+/* Has them no more. True: it was the last on the port. */
+bool place_leave(struct attach *a, const struct at_scope *scope, const struct at_listener *l);
+
+/* One more (or less) that would have them, but for an older object. */
+void place_wait(struct attach *a, const struct at_scope *scope, const struct at_listener *l,
+                bool is_more);
+
+/* Is there one that could have what the listener had, which has left? */
+bool place_is_waited_for(const struct attach *a, const struct at_scope *scope,
+                         const struct at_listener *l);
 
 /* Does the selector (matchLabels, matchExpressions) select these labels? */
 bool selector_selects(const json_t *selector, const json_t *labels);
 
 /* Reads what a listener's certificateRefs lead to; `resolved` says so if one is not usable. */
-void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
+void certificate_run(struct attach *a, struct at_listener *l);
 
 /* Reads what the Gateway shows to backends, by its spec.tls.backend. */
 void certificate_run_backend(struct attach *a, struct at_gateway *g);
@@ -457,7 +594,7 @@ bool authority_read(struct attach *a, const struct authority_reading *in, const 
 void authority_name(struct plan_bundle *bundle);
 
 /* What clients of the listener have to show, by its Gateway's spec.tls.frontend. */
-void clients_run(struct attach *a, const struct at_gateway *g, struct at_listener *l);
+void clients_run(struct attach *a, struct at_listener *l);
 
 /* The condition InsecureFrontendValidationMode of a Gateway; reason NULL: it has none. */
 struct verdict clients_insecure(const struct at_gateway *g);
@@ -611,8 +748,14 @@ void policy_access_claim(struct attach *a, struct at_list **lists, struct at_pol
 /* SourceLists; and of each Gateway and listener all that stands before it. */
 void policy_access_run(struct attach *a);
 
+/* What stands before a listener: its Gateway's lists and its own, and the limit that holds. */
+void policy_access_settle(struct attach *a, struct at_listener *l);
+
 /* Which policy decides of each listener, and what holds for each address and port. */
 void policy_bind_run(struct attach *a);
+
+/* What holds for a listener where no policy decides. */
+void policy_bind_alone(struct attach *a, struct at_listener *l);
 
 /* Sorts the Services' targets of a kind: which policy decides of each port. */
 void policy_service_run(struct attach *a, struct at_policies *policies);

@@ -35,27 +35,33 @@ static const char *read_secret(struct attach *a, const json_t *secret, const cha
     return NULL;
 }
 
-/* One reference of the Gateway to a certificate; the fault in words, NULL: none. `reason`: of what
- * cannot be used. */
-static const char *read_ref(struct attach *a, const struct at_gateway *g, const json_t *ref,
-                            const char *reason, struct plan_identity *ret, const char **ret_reason,
+/* Whose reference it is. */
+struct referrer {
+    const char *kind;
+    const char *namespace;
+    const char *reason; /* of what cannot be used */
+};
+
+/* One reference to a certificate; the fault in words, NULL: none. */
+static const char *read_ref(struct attach *a, const struct referrer *from, const json_t *ref,
+                            struct plan_identity *ret, const char **ret_reason,
                             const char **ret_note)
 {
     const char *name = text_at(ref, "name");
     const char *namespace = text_at(ref, "namespace");
-    *ret_reason = reason;
+    *ret_reason = from->reason;
     if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Secret") != 0) {
         return arena_printf(a->arena, "%s is not a kind of certificate that is known, Secret is",
                             text_at(ref, "kind"));
     }
     if (namespace[0] == '\0') {
-        namespace = g->meta.namespace;
+        namespace = from->namespace;
     }
-    if (strcmp(namespace, g->meta.namespace) != 0 &&
-        !grant_allows(a, "Gateway", g->meta.namespace, "", "Secret", namespace, name)) {
+    if (strcmp(namespace, from->namespace) != 0 &&
+        !grant_allows(a, from->kind, from->namespace, "", "Secret", namespace, name)) {
         *ret_reason = "RefNotPermitted";
-        return arena_printf(a->arena, "no ReferenceGrant in %s lets Gateways of %s use Secret %s",
-                            namespace, g->meta.namespace, name);
+        return arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use Secret %s",
+                            namespace, from->kind, from->namespace, name);
     }
     const json_t *secret = find_object(a, MODEL_SECRET, namespace, name);
     const char *full_name = arena_printf(a->arena, "%s/%s", namespace, name);
@@ -65,9 +71,11 @@ static const char *read_ref(struct attach *a, const struct at_gateway *g, const 
     return read_secret(a, secret, full_name, ret, ret_note);
 }
 
-void certificate_run(struct attach *a, const struct at_gateway *g, struct at_listener *l)
+void certificate_run(struct attach *a, struct at_listener *l)
 {
     const json_t *refs = at_path(l->spec, "tls", "certificateRefs");
+    const struct referrer from = {listener_owner_kind(l), listener_owner(l)->namespace,
+                                  "InvalidCertificateRef"};
     size_t i;
     const json_t *ref;
     if (l->protocol->plan == PLAN_TLS) {
@@ -77,8 +85,7 @@ void certificate_run(struct attach *a, const struct at_gateway *g, struct at_lis
     json_array_foreach(refs, i, ref)
     {
         const char *reason, *note = NULL;
-        const char *fault =
-            read_ref(a, g, ref, "InvalidCertificateRef", &l->identities[i], &reason, &note);
+        const char *fault = read_ref(a, &from, ref, &l->identities[i], &reason, &note);
         if (fault != NULL) {
             l->resolved = VERDICT("False", reason,
                                   arena_printf(a->arena, "tls.certificateRefs[%zu]: %s", i, fault));
@@ -109,8 +116,8 @@ void certificate_run_backend(struct attach *a, struct at_gateway *g)
         return;
     }
     const char *note; /* backends ask for no OCSP response */
-    const char *fault =
-        read_ref(a, g, ref, "InvalidClientCertificateRef", identity, &reason, &note);
+    const struct referrer from = {"Gateway", g->meta.namespace, "InvalidClientCertificateRef"};
+    const char *fault = read_ref(a, &from, ref, identity, &reason, &note);
     if (fault == NULL) {
         g->identity = identity;
     } else {

@@ -32,13 +32,16 @@ static enum image_client_auth mode_of(const json_t *validation)
     return auth != IMAGE_CLIENT_AUTH_NONE ? auth : IMAGE_CLIENT_AUTH_REQUIRED; /* the default */
 }
 
-void clients_run(struct attach *a, const struct at_gateway *g, struct at_listener *l)
+/* What the validation comes to; read once, for a Gateway may have thousands of listeners. */
+static const struct at_clients *read_clients(struct attach *a, struct at_gateway *g,
+                                             const json_t *validation, const char *place)
 {
-    const json_t *frontend = at_path(json_object_get(g->meta.obj, "spec"), "tls", "frontend");
-    const char *place;
-    const json_t *validation = find_validation(a, frontend, l->port, &place);
-    if (l->protocol->plan != PLAN_HTTPS || validation == NULL) {
-        return;
+    struct at_clients *clients = g->clients;
+    while (clients != NULL && clients->validation != validation) {
+        clients = clients->next;
+    }
+    if (clients != NULL) {
+        return clients;
     }
     const struct authority_reading in = {
         .kind = "Gateway",
@@ -46,18 +49,40 @@ void clients_run(struct attach *a, const struct at_gateway *g, struct at_listene
         .place = arena_printf(a->arena, "%s.validation.caCertificateRefs", place),
         .reason_of_kind = "InvalidCACertificateKind",
     };
-    struct plan_clients *clients = ARENA_NEW(a->arena, struct plan_clients);
-    struct verdict fault = {0};
-    const json_t *refs = json_object_get(validation, "caCertificateRefs");
-    clients->auth = mode_of(validation);
-    bool has_any = authority_read(a, &in, refs, &clients->bundle, &fault);
-    l->clients = has_any ? clients : NULL;
-    if (fault.reason != NULL && strcmp(l->resolved.status, "True") == 0) {
-        l->resolved = fault;
+    struct plan_clients *plan = ARENA_NEW(a->arena, struct plan_clients);
+    clients = ARENA_NEW(a->arena, struct at_clients);
+    *clients = (struct at_clients){.validation = validation, .next = g->clients};
+    plan->auth = mode_of(validation);
+    if (authority_read(a, &in, json_object_get(validation, "caCertificateRefs"), &plan->bundle,
+                       &clients->fault)) {
+        clients->plan = plan;
     }
-    if (!has_any && l->fault == PLAN_LISTENER_OK) {
+    g->clients = clients;
+    return clients;
+}
+
+void clients_run(struct attach *a, struct at_listener *l)
+{
+    struct at_gateway *g = l->gateway;
+    const json_t *frontend = at_path(json_object_get(g->meta.obj, "spec"), "tls", "frontend");
+    const char *place;
+    const json_t *validation = find_validation(a, frontend, l->port, &place);
+    if (l->protocol->plan != PLAN_HTTPS || validation == NULL) {
+        return;
+    }
+    const struct at_clients *clients = read_clients(a, g, validation, place);
+    l->clients = clients->plan;
+    /* who has a ListenerSet need not know what the Gateway refers to */
+    bool is_own = l->set == NULL;
+    if (is_own && clients->fault.reason != NULL && strcmp(l->resolved.status, "True") == 0) {
+        l->resolved = clients->fault;
+    }
+    if (clients->plan == NULL && l->fault == PLAN_LISTENER_OK) {
         l->fault = PLAN_LISTENER_NO_CA;
-        l->accepted = VERDICT("False", plan_listener_fault_reason(l->fault), fault.message);
+        l->accepted =
+            VERDICT("False", plan_listener_fault_reason(l->fault),
+                    is_own ? clients->fault.message
+                           : "the Gateway wants client certificates and has no valid CA of them");
     }
 }
 

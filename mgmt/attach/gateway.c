@@ -138,8 +138,8 @@ struct at_gateway *gateway_find(const struct attach *a, const char *namespace, c
 bool gateway_is_servable(const struct at_gateway *g)
 {
     bool any = false;
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        any |= g->listeners[i].fault == PLAN_LISTENER_OK;
+    for (uint32_t i = 0; i < g->n_all && !any; i++) {
+        any = g->all[i]->fault == PLAN_LISTENER_OK;
     }
     return any && strcmp(g->accepted.status, "True") == 0;
 }
@@ -148,7 +148,9 @@ static void judge(struct attach *a, struct at_gateway *g)
 {
     g->accepted = judge_spec(a, g);
     certificate_run_backend(a, g);
-    listener_run(a, g);
+    g->listeners =
+        listener_read_all(a, at_path(g->meta.obj, "spec", "listeners"), g, NULL, &g->n_listeners);
+    listener_judge_conflicts(a, g->listeners, g->n_listeners);
     judge_listeners(a, g);
     if (strcmp(g->accepted.status, "True") != 0) {
         bool is_pending = strcmp(g->accepted.status, "Unknown") == 0;

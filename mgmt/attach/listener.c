@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listeners: protocol, kinds of routes, certificates, and which of them cannot be told apart
- * (Gateway API, GatewaySpec.listeners, "Distinct Listeners"). Of listeners in conflict none wins.
+ * Listeners: protocol, kinds of routes, certificates, and which of one object cannot be told apart
+ * (Gateway API, GatewaySpec.listeners, "Distinct Listeners"). Of those in conflict none wins; those
+ * of several objects are set.c's.
  */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
 
 #include <string.h>
-
-#define FAMILY_UDP 'u' /* has ports of its own, besides those of TCP */
 
 /* A protocol that is not ours is refused by itself, and conflicts with nothing. */
 static const struct protocol protocols[] = {
@@ -90,6 +89,12 @@ static void judge_kinds(struct attach *a, struct at_listener *l)
     }
 }
 
+bool listener_has_host(const struct at_listener *l, const char *hostname)
+{
+    return l->hostname == hostname ||
+           (l->hostname != NULL && hostname != NULL && strcmp(l->hostname, hostname) == 0);
+}
+
 bool listener_is_distinct(const struct at_listener *x, const struct at_listener *y)
 {
     if (x->port != y->port || x->protocol->family == 0 || y->protocol->family == 0) {
@@ -98,18 +103,16 @@ bool listener_is_distinct(const struct at_listener *x, const struct at_listener 
     if ((x->protocol->family == FAMILY_UDP) != (y->protocol->family == FAMILY_UDP)) {
         return true;
     }
-    bool same_host = x->hostname == y->hostname || (x->hostname != NULL && y->hostname != NULL &&
-                                                    strcmp(x->hostname, y->hostname) == 0);
-    return x->protocol->family == y->protocol->family && !same_host;
+    return x->protocol->family == y->protocol->family && !listener_has_host(x, y->hostname);
 }
 
-/* A conflict with another listener of the same Gateway, if there is one. */
-static void judge_conflict(struct attach *a, const struct at_gateway *g, struct at_listener *l)
+/* A conflict with another listener of the same object, if there is one. */
+static void judge_conflict(struct attach *a, const struct at_listener *all, uint32_t n,
+                           struct at_listener *l)
 {
-    l->conflicted = VERDICT("False", "NoConflicts", "no other listener is in its way");
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        const struct at_listener *other = &g->listeners[i];
-        if (other == l || listener_is_distinct(l, other)) {
+    for (uint32_t i = 0; i < n; i++) {
+        const struct at_listener *other = &all[i];
+        if (other == l || other->is_late || listener_is_distinct(l, other)) {
             continue;
         }
         bool by_protocol = l->protocol->family != other->protocol->family;
@@ -121,6 +124,15 @@ static void judge_conflict(struct attach *a, const struct at_gateway *g, struct 
                                  by_protocol ? "another protocol" : "the same hostname"));
         l->accepted = VERDICT("False", l->conflicted.reason, l->conflicted.message);
         return;
+    }
+}
+
+void listener_judge_conflicts(struct attach *a, struct at_listener *listeners, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (!listeners[i].is_late) {
+            judge_conflict(a, listeners, n, &listeners[i]);
+        }
     }
 }
 
@@ -148,65 +160,81 @@ static void read_listener(struct at_listener *l, const json_t *spec)
     l->hostname = hostname[0] != '\0' ? hostname : NULL;
 }
 
-void listener_run(struct attach *a, struct at_gateway *g)
+static void judge_alone(struct attach *a, struct at_listener *l)
 {
-    const json_t *specs = at_path(g->meta.obj, "spec", "listeners");
-    g->n_listeners = (uint32_t)json_array_size(specs);
-    g->listeners = ARENA_ARRAY(a->arena, struct at_listener, g->n_listeners);
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        read_listener(&g->listeners[i], json_array_get(specs, i));
+    l->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
+    l->conflicted = VERDICT("False", "NoConflicts", "no other listener is in its way");
+    judge_kinds(a, l);
+    judge_protocol(a, l);
+    certificate_run(a, l);
+    if (l->protocol->needs_identity && l->n_identities == 0 && l->fault == PLAN_LISTENER_OK) {
+        l->fault = PLAN_LISTENER_INVALID_REFS;
     }
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        struct at_listener *l = &g->listeners[i];
-        l->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
-        judge_kinds(a, l);
-        judge_protocol(a, l);
-        certificate_run(a, g, l);
-        if (l->protocol->needs_identity && l->n_identities == 0 && l->fault == PLAN_LISTENER_OK) {
-            l->fault = PLAN_LISTENER_INVALID_REFS;
-        }
-        clients_run(a, g, l);
-        judge_conflict(a, g, l);
-        ASSERT(l->accepted.reason != NULL && l->conflicted.reason != NULL);
-    }
+    clients_run(a, l);
+    ASSERT(l->accepted.reason != NULL);
 }
 
-bool listener_is_served(const struct at_gateway *g, const struct at_listener *l)
+struct at_listener *listener_read_all(struct attach *a, const json_t *specs, struct at_gateway *g,
+                                      const struct at_set *set, uint32_t *ret_n)
 {
+    uint32_t n = (uint32_t)json_array_size(specs);
+    struct at_listener *listeners = ARENA_ARRAY(a->arena, struct at_listener, n);
+    for (uint32_t i = 0; i < n; i++) {
+        listeners[i].gateway = g;
+        listeners[i].set = set;
+        read_listener(&listeners[i], json_array_get(specs, i));
+        judge_alone(a, &listeners[i]);
+    }
+    *ret_n = n;
+    return listeners;
+}
+
+bool listener_is_served(const struct at_listener *l)
+{
+    const struct at_gateway *g = l->gateway;
     return g->accepted.status[0] == 'T' && l->fault == PLAN_LISTENER_OK && g->n_addresses > 0;
 }
 
-/* Are routes of this namespace let in by allowedRoutes.namespaces? */
-static bool allows_namespace(struct attach *a, const struct at_gateway *g,
-                             const struct at_listener *l, const char *namespace)
+const struct at_meta *listener_owner(const struct at_listener *l)
 {
-    const json_t *rule = at_path(l->spec, "allowedRoutes", "namespaces");
-    const char *from = text_at(rule, "from");
+    return l->set != NULL ? &l->set->meta : &l->gateway->meta;
+}
+
+const char *listener_owner_kind(const struct at_listener *l)
+{
+    return l->set != NULL ? "ListenerSet" : "Gateway";
+}
+
+bool namespace_is_allowed(struct attach *a, const json_t *rules, const char *own,
+                          const char *namespace)
+{
+    const char *from = text_at(rules, "from");
     if (strcmp(from, "All") == 0) {
         return true;
     }
     if (strcmp(from, "Selector") != 0) {
-        return strcmp(namespace, g->meta.namespace) == 0;
+        return strcmp(from, "Same") == 0 && strcmp(namespace, own) == 0;
     }
     const json_t *object = find_object(a, MODEL_NAMESPACE, NULL, namespace);
     const json_t *labels = at_path(object, "metadata", "labels");
-    json_t *own = NULL;
+    json_t *own_labels = NULL;
     if (labels == NULL) {
         /* Every namespace has this label by itself, also one of which no object was sent. */
-        own = json_pack("{s:s}", "kubernetes.io/metadata.name", namespace);
-        labels = own;
+        own_labels = json_pack("{s:s}", "kubernetes.io/metadata.name", namespace);
+        labels = own_labels;
     }
-    bool matches = selector_selects(json_object_get(rule, "selector"), labels);
-    json_decref(own);
+    bool matches = selector_selects(json_object_get(rules, "selector"), labels);
+    json_decref(own_labels);
     return matches;
 }
 
-bool listener_allows(struct attach *a, const struct at_gateway *g, const struct at_listener *l,
-                     const char *kind, const char *namespace)
+bool listener_allows(struct attach *a, const struct at_listener *l, const char *kind,
+                     const char *namespace)
 {
     bool has_kind = false;
     for (uint32_t i = 0; i < l->n_kinds; i++) {
         has_kind |= strcmp(l->kinds[i], kind) == 0;
     }
-    return has_kind && allows_namespace(a, g, l, namespace);
+    return has_kind && namespace_is_allowed(a, at_path(l->spec, "allowedRoutes", "namespaces"),
+                                            listener_owner(l)->namespace, namespace);
 }

@@ -44,17 +44,16 @@ static const struct plan_attachment *plan_attachments(struct attach *a, const st
     return list;
 }
 
-static struct plan_listener plan_listener(struct attach *a, const struct at_gateway *g,
-                                          const struct at_listener *l)
+static struct plan_listener plan_listener(struct attach *a, const struct at_listener *l)
 {
     return (struct plan_listener){
-        .gateway = g->index,
+        .gateway = l->gateway->index,
         .name = l->name,
         .port = l->port,
         .protocol = l->protocol->plan,
         .hostname = l->hostname,
         .fault = l->fault,
-        .is_served = listener_is_served(g, l),
+        .is_served = listener_is_served(l),
         .n_attachments = l->n_attachments,
         .attachments = plan_attachments(a, l),
         .congestions = l->congestions,
@@ -65,14 +64,35 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_gate
         .n_gates = l->n_gates,
         .gates = l->gates,
         .limit = l->conn_limit,
+        .set = l->set != NULL ? &a->plan.sets[l->set->index] : NULL,
     };
+}
+
+static void plan_sets(struct attach *a)
+{
+    struct plan_set *sets = ARENA_ARRAY(a->plan_arena, struct plan_set, a->n_sets);
+    a->plan.n_sets = 0;
+    for (uint32_t i = 0; i < a->n_sets; i++) {
+        struct at_set *set = a->sets[i];
+        if (!set->is_let_in) {
+            continue;
+        }
+        set->index = a->plan.n_sets++;
+        sets[set->index] = (struct plan_set){
+            .namespace = set->meta.namespace,
+            .name = set->meta.name,
+            .uid = set->meta.uid,
+            .generation = set->meta.generation,
+        };
+    }
+    a->plan.sets = sets;
 }
 
 static void plan_gateways(struct attach *a)
 {
     uint32_t n_listeners = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
-        n_listeners += a->gateways[i].n_listeners;
+        n_listeners += a->gateways[i].n_all;
     }
     struct plan_gateway *gateways = ARENA_ARRAY(a->plan_arena, struct plan_gateway, a->n_gateways);
     struct plan_listener *listeners = ARENA_ARRAY(a->plan_arena, struct plan_listener, n_listeners);
@@ -90,8 +110,8 @@ static void plan_gateways(struct attach *a)
             .n_gates = g->n_gates,
             .gates = g->gates,
         };
-        for (uint32_t j = 0; j < g->n_listeners; j++) {
-            listeners[a->plan.n_listeners++] = plan_listener(a, g, &g->listeners[j]);
+        for (uint32_t j = 0; j < g->n_all; j++) {
+            listeners[a->plan.n_listeners++] = plan_listener(a, g->all[j]);
         }
     }
     a->plan.gateways = gateways;
@@ -117,6 +137,7 @@ void plan_run(struct attach *a)
     arena_free(a->plan_arena);
     a->plan_arena = arena_new();
     plan_routes(a);
+    plan_sets(a);
     plan_gateways(a);
     plan_groups(a);
 }

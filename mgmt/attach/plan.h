@@ -385,6 +385,7 @@ struct plan_attachment {
     X(INVALID_REFS, "InvalidCertificateRef")                                                       \
     X(NO_CA, "NoValidCACertificate")                                                               \
     X(PORT_UNAVAILABLE, "PortUnavailable")                                                         \
+    X(TOO_MANY, "TooManyListeners")                                                                \
     X(INVALID_KINDS, "InvalidRouteKinds")
 
 /* Why a listener is not served; the names are the reasons that its status shows. */
@@ -414,9 +415,17 @@ struct plan_proxied {
     const struct plan_prefix *trusted; /* from where they may come; none: from anywhere */
 };
 
+/* A ListenerSet that a Gateway of ours lets in. Sorted as Gateways are. */
+struct plan_set {
+    const char *namespace;
+    const char *name;
+    const char *uid;
+    int64_t generation;
+};
+
 struct plan_listener {
     uint32_t gateway; /* index */
-    const char *name;
+    const char *name; /* it is told apart by it within the Gateway or ListenerSet where it stands */
     uint16_t port;
     enum plan_protocol protocol;
     const char *hostname; /* lower case; "*.example.com" is a wildcard; NULL: any */
@@ -433,6 +442,7 @@ struct plan_listener {
     uint32_t n_gates;                   /* lists of which each has to let a client in */
     const struct plan_access *const *gates;
     const struct plan_conn_limit *limit; /* NULL: any number of connections */
+    const struct plan_set *set;          /* where it stands; NULL: its Gateway's own */
 };
 
 /* A Gateway of one of our classes. Sorted by age, then namespace and name. */
@@ -450,6 +460,7 @@ struct plan_gateway {
 
 struct plan {
     uint32_t n_gateways;
+    uint32_t n_sets;
     uint32_t n_listeners;
     uint32_t n_routes;
     uint32_t n_groups;
@@ -457,7 +468,9 @@ struct plan {
     uint32_t n_static_routes;
     uint32_t n_addresses;
     const struct plan_gateway *gateways;
-    const struct plan_listener *listeners; /* by Gateway, then as in the spec */
+    const struct plan_set *sets;
+    const struct plan_listener *listeners; /* by Gateway, its own first, then by ListenerSet; as in
+                                              the spec */
     const struct plan_route *routes;
     const struct plan_group *groups;
     const struct plan_interface *interfaces;       /* by name */

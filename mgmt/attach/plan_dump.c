@@ -134,8 +134,12 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
         if (l->gateway != index) {
             continue;
         }
-        fprintf(out, "  listener %s %s %u %s %s\n", l->name, protocol_names[l->protocol],
-                (unsigned)l->port, l->hostname != NULL ? l->hostname : "any",
+        fprintf(out, "  listener ");
+        if (l->set != NULL) {
+            fprintf(out, "%s/%s/", l->set->namespace, l->set->name);
+        }
+        fprintf(out, "%s %s %u %s %s\n", l->name, protocol_names[l->protocol], (unsigned)l->port,
+                l->hostname != NULL ? l->hostname : "any",
                 l->is_served                   ? "served"
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));

@@ -110,6 +110,23 @@ static uint32_t append(const struct plan_access **to, const struct at_list *list
     return n;
 }
 
+void policy_access_settle(struct attach *a, struct at_listener *l)
+{
+    const struct at_gateway *g = l->gateway;
+    const struct at_policy_target *limit = l->limit != NULL ? l->limit : g->limit;
+    l->conn_limit = limit != NULL ? limit->policy->limit : NULL;
+    l->gates = g->gates;
+    l->n_gates = g->n_gates;
+    if (l->lists == NULL) {
+        return;
+    }
+    const struct plan_access **own =
+        ARENA_ARRAY(a->arena, const struct plan_access *, g->n_gates + count(l->lists));
+    memcpy(own, g->gates, g->n_gates * sizeof(*own));
+    l->n_gates += append(own + g->n_gates, l->lists);
+    l->gates = own;
+}
+
 /* As arrays: a listener's begin with those of its Gateway. */
 static void settle(struct attach *a, struct at_gateway *g)
 {
@@ -119,20 +136,8 @@ static void settle(struct attach *a, struct at_gateway *g)
     g->n_gates = append(all, g->class->lists);
     g->n_gates += append(all + g->n_gates, g->lists);
     g->gates = all;
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        struct at_listener *l = &g->listeners[i];
-        const struct at_policy_target *limit = l->limit != NULL ? l->limit : g->limit;
-        l->conn_limit = limit != NULL ? limit->policy->limit : NULL;
-        l->gates = g->gates;
-        l->n_gates = g->n_gates;
-        if (l->lists == NULL) {
-            continue;
-        }
-        const struct plan_access **own =
-            ARENA_ARRAY(a->arena, const struct plan_access *, g->n_gates + count(l->lists));
-        memcpy(own, g->gates, g->n_gates * sizeof(*own));
-        l->n_gates += append(own + g->n_gates, l->lists);
-        l->gates = own;
+    for (uint32_t i = 0; i < g->n_all; i++) {
+        policy_access_settle(a, g->all[i]);
     }
 }
 

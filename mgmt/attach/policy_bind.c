@@ -20,8 +20,8 @@ struct place {
 /* A listener without a policy of its own has its Gateway's. */
 static void inherit(struct attach *a, struct at_gateway *g)
 {
-    for (uint32_t i = 0; g->policy != NULL && i < g->n_listeners; i++) {
-        struct at_listener *l = &g->listeners[i];
+    for (uint32_t i = 0; g->policy != NULL && i < g->n_all; i++) {
+        struct at_listener *l = g->all[i];
         if (l->policy != NULL) {
             policy_lose(g->policy,
                         arena_printf(a->arena, "listener %s: TransportPolicy %s targets it by name",
@@ -80,7 +80,7 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
 {
     size_t room = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
-        room += (size_t)a->gateways[i].n_listeners * a->gateways[i].n_addresses;
+        room += (size_t)a->gateways[i].n_all * a->gateways[i].n_addresses;
     }
     struct place *places = ARENA_ARRAY(a->arena, struct place, room);
     enum image_congestion *congestions = ARENA_ARRAY(a->arena, enum image_congestion, room);
@@ -88,13 +88,13 @@ static struct place *list_places(struct attach *a, uint32_t *ret_n)
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         struct at_gateway *g = &a->gateways[i];
-        for (uint32_t j = 0; j < g->n_listeners; j++) {
-            struct at_listener *l = &g->listeners[j];
+        for (uint32_t j = 0; j < g->n_all; j++) {
+            struct at_listener *l = g->all[j];
             l->congestions = congestions;
             congestions += g->n_addresses;
             l->proxied = proxied;
             proxied += g->n_addresses;
-            bool has_connections = listener_is_served(g, l) && l->protocol->plan != PLAN_UDP;
+            bool has_connections = listener_is_served(l) && l->protocol->plan != PLAN_UDP;
             for (uint32_t k = 0; k < g->n_addresses; k++) {
                 l->congestions[k] = IMAGE_CONGESTION_CUBIC;
                 if (has_connections) {
@@ -146,11 +146,21 @@ static void decide(struct attach *a, const struct place *first, const struct pla
 /* Where nothing is served there is nobody to lose to. */
 static void attach_unserved(const struct at_gateway *g)
 {
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        const struct at_listener *l = &g->listeners[i];
-        if (l->policy != NULL && !listener_is_served(g, l)) {
+    for (uint32_t i = 0; i < g->n_all; i++) {
+        const struct at_listener *l = g->all[i];
+        if (l->policy != NULL && !listener_is_served(l)) {
             l->policy->is_in_effect = true;
         }
+    }
+}
+
+void policy_bind_alone(struct attach *a, struct at_listener *l)
+{
+    uint32_t n = l->gateway->n_addresses;
+    l->congestions = ARENA_ARRAY(a->arena, enum image_congestion, n);
+    l->proxied = ARENA_ARRAY(a->arena, const struct plan_proxied *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        l->congestions[i] = IMAGE_CONGESTION_CUBIC;
     }
 }
 

@@ -15,10 +15,35 @@
 
 #define HOSTNAMES_PER_ROUTE_MAX 1024u /* of a TLSRoute; others have 16 */
 
-/* A bit a listener: a Gateway has at most 64. */
+/* A bit a listener: a Gateway or ListenerSet has at most 64. */
 typedef uint64_t listener_set;
 
-/* The parentRefs that name Gateways of ours. */
+/* The parent that the reference means; false: it is none of ours. */
+static bool find_parent(const struct attach *a, const struct at_route *r, const json_t *ref,
+                        struct at_parent *ret)
+{
+    const char *namespace = text_at(ref, "namespace");
+    const char *kind = text_at(ref, "kind"), *name = text_at(ref, "name");
+    if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) != 0) {
+        return false;
+    }
+    if (namespace[0] == '\0') {
+        namespace = r->meta.namespace;
+    }
+    struct at_gateway *g = strcmp(kind, "Gateway") == 0 ? gateway_find(a, namespace, name) : NULL;
+    struct at_set *set = strcmp(kind, "ListenerSet") == 0 ? set_find(a, namespace, name) : NULL;
+    if (g != NULL) {
+        *ret = (struct at_parent){ref, g, NULL, g->n_listeners, g->listeners, {0}};
+        return true;
+    }
+    if (set != NULL && set->gateway != NULL) {
+        *ret = (struct at_parent){ref, set->gateway, set, set->n_listeners, set->listeners, {0}};
+        return true;
+    }
+    return false;
+}
+
+/* The parentRefs that name Gateways of ours, and ListenerSets of them. */
 static void find_parents(struct attach *a, struct at_route *r)
 {
     const json_t *refs = at_path(r->meta.obj, "spec", "parentRefs");
@@ -27,28 +52,26 @@ static void find_parents(struct attach *a, struct at_route *r)
     const json_t *ref;
     json_array_foreach(refs, i, ref)
     {
-        const char *namespace = text_at(ref, "namespace");
-        struct at_gateway *g = NULL;
-        if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) == 0 &&
-            strcmp(text_at(ref, "kind"), "Gateway") == 0) {
-            g = gateway_find(a, namespace[0] != '\0' ? namespace : r->meta.namespace,
-                             text_at(ref, "name"));
-        }
-        if (g != NULL) {
-            r->parents[r->n_parents++] = (struct at_parent){.ref = ref, .gateway = g};
-        }
+        r->n_parents += find_parent(a, r, ref, &r->parents[r->n_parents]);
     }
 }
 
-/* The listeners that the reference means: all, or those of the name and port. */
+/* In words: "Gateway infra/shared-gw". */
+static const char *parent_name(struct attach *a, const struct at_parent *p)
+{
+    return arena_printf(a->arena, "%s %s", p->set != NULL ? "ListenerSet" : "Gateway",
+                        p->set != NULL ? p->set->meta.full_name : p->gateway->meta.full_name);
+}
+
+/* The listeners that the reference means: all of the parent, or those of the name and port. */
 static listener_set select_listeners(const struct at_parent *p)
 {
     const char *section = text_at(p->ref, "sectionName");
     int64_t port = int_at(p->ref, "port");
     listener_set set = 0;
-    ASSERT(p->gateway->n_listeners <= 64);
-    for (uint32_t i = 0; i < p->gateway->n_listeners; i++) {
-        const struct at_listener *l = &p->gateway->listeners[i];
+    ASSERT(p->n_listeners <= 64);
+    for (uint32_t i = 0; i < p->n_listeners; i++) {
+        const struct at_listener *l = &p->listeners[i];
         if ((section[0] == '\0' || strcmp(l->name, section) == 0) &&
             (port == 0 || l->port == port)) {
             set |= UINT64_C(1) << i;
@@ -90,11 +113,11 @@ const char *route_kind_name(const struct at_route *r)
 }
 
 static listener_set keep_allowing(struct attach *a, const struct at_route *r,
-                                  const struct at_gateway *g, listener_set set)
+                                  const struct at_parent *p, listener_set set)
 {
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
+    for (uint32_t i = 0; i < p->n_listeners; i++) {
         if ((set >> i & 1) != 0 &&
-            !listener_allows(a, g, &g->listeners[i], route_kind_name(r), r->meta.namespace)) {
+            !listener_allows(a, &p->listeners[i], route_kind_name(r), r->meta.namespace)) {
             set &= ~(UINT64_C(1) << i);
         }
     }
@@ -175,21 +198,21 @@ static const struct at_route *find_rival(const struct attach *a, const struct at
 
 /* Attaches where a hostname is in common, and no route of another kind has it; on how many
  * listeners. *ret_rival: such a route; NULL: none was in the way. */
-static uint32_t attach_route(struct attach *a, struct at_route *r, struct at_gateway *g,
+static uint32_t attach_route(struct attach *a, struct at_route *r, const struct at_parent *p,
                              listener_set set, const struct at_route **ret_rival)
 {
     uint32_t n = 0;
     *ret_rival = NULL;
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
+    for (uint32_t i = 0; i < p->n_listeners; i++) {
         const char *hostnames[HOSTNAMES_PER_ROUTE_MAX];
-        uint32_t n_hostnames =
-            (set >> i & 1) != 0 ? hostnames_on(r, &g->listeners[i], hostnames) : 0;
-        const struct at_route *rival = find_rival(a, r, &g->listeners[i], hostnames, n_hostnames);
+        struct at_listener *l = &p->listeners[i];
+        uint32_t n_hostnames = (set >> i & 1) != 0 ? hostnames_on(r, l, hostnames) : 0;
+        const struct at_route *rival = find_rival(a, r, l, hostnames, n_hostnames);
         if (rival != NULL) {
-            g->listeners[i].n_refused++;
+            l->n_refused++;
             *ret_rival = r->rival = rival;
         } else if (n_hostnames > 0) {
-            put_on_listener(a, r, &g->listeners[i], hostnames, n_hostnames);
+            put_on_listener(a, r, l, hostnames, n_hostnames);
             n++;
         }
     }
@@ -208,33 +231,36 @@ static struct verdict judge_refused(struct attach *a, const struct at_route *riv
 
 static struct verdict judge_parent(struct attach *a, struct at_route *r, struct at_parent *p)
 {
+    if (p->set != NULL && !p->set->is_let_in) {
+        return VERDICT("False", "NoMatchingParent",
+                       arena_printf(a->arena, "%s is not attached: its Gateway does not let it in",
+                                    parent_name(a, p)));
+    }
     listener_set selected = select_listeners(p);
     if (selected == 0) {
         return VERDICT("False", "NoMatchingParent",
                        arena_printf(a->arena,
-                                    "Gateway %s has no listener with the sectionName and port of "
-                                    "the parentRef",
-                                    p->gateway->meta.full_name));
+                                    "%s has no listener with the sectionName and port of the "
+                                    "parentRef",
+                                    parent_name(a, p)));
     }
-    listener_set allowing = keep_allowing(a, r, p->gateway, selected);
+    listener_set allowing = keep_allowing(a, r, p, selected);
     if (allowing == 0) {
         return VERDICT("False", "NotAllowedByListeners",
                        arena_printf(a->arena,
-                                    "no listener of Gateway %s lets %ss of namespace %s in "
-                                    "(allowedRoutes)",
-                                    p->gateway->meta.full_name, route_kind_name(r),
-                                    r->meta.namespace));
+                                    "no listener of %s lets %ss of namespace %s in (allowedRoutes)",
+                                    parent_name(a, p), route_kind_name(r), r->meta.namespace));
     }
     const struct at_route *rival;
-    if (attach_route(a, r, p->gateway, allowing, &rival) == 0) {
+    if (attach_route(a, r, p, allowing, &rival) == 0) {
         return rival != NULL
                    ? judge_refused(a, rival)
                    : VERDICT(
                          "False", "NoMatchingListenerHostname",
                          arena_printf(a->arena,
-                                      "no hostname of the route is one of a listener of Gateway %s "
-                                      "that lets it in",
-                                      p->gateway->meta.full_name));
+                                      "no hostname of the route is one of a listener of %s that "
+                                      "lets it in",
+                                      parent_name(a, p)));
     }
     if (r->is_wholly_unsupported) {
         return VERDICT("False", "UnsupportedValue",
@@ -314,8 +340,8 @@ void route_run(struct attach *a)
 void route_link(struct attach *a)
 {
     for (uint32_t i = 0; i < a->n_gateways; i++) {
-        for (uint32_t j = 0; j < a->gateways[i].n_listeners; j++) {
-            struct at_listener *l = &a->gateways[i].listeners[j];
+        for (uint32_t j = 0; j < a->gateways[i].n_all; j++) {
+            struct at_listener *l = a->gateways[i].all[j];
             l->first = l->last = NULL;
             l->n_attachments = l->n_attached_routes = 0;
         }

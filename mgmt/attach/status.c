@@ -69,6 +69,11 @@ static int tell_classes(const struct attach *a, const struct attach_status_input
     return rc;
 }
 
+static bool is_served(const struct attach_status_input *in, const struct at_meta *meta)
+{
+    return in->is_served != NULL && in->is_served(in->is_served_arg, meta->uid, meta->generation);
+}
+
 static int tell_gateways(const struct attach *a, const struct attach_status_input *in,
                          attach_status_fn fn, void *arg)
 {
@@ -77,11 +82,53 @@ static int tell_gateways(const struct attach *a, const struct attach_status_inpu
         const struct at_gateway *g = &a->gateways[i];
         const json_t *obj = current(in, MODEL_GATEWAY, &g->meta);
         if (obj != NULL) {
-            bool is_served = in->is_served != NULL &&
-                             in->is_served(in->is_served_arg, &a->plan.gateways[g->index]);
             rc = tell(fn, arg, MODEL_GATEWAY, &g->meta, obj,
-                      status_of_gateway(a, g, obj, in->now, is_served), ATTACH_FINALIZER_KEEP);
+                      status_of_gateway(a, g, obj, in->now, is_served(in, &g->meta)),
+                      ATTACH_FINALIZER_KEEP);
         }
+    }
+    return rc;
+}
+
+/* Other than 0 for each other set of numbers. */
+static uint64_t attached_of(const struct at_set *set)
+{
+    uint64_t digest = 0;
+    for (uint32_t i = 0; i < set->n_listeners; i++) {
+        digest = digest * UINT64_C(0x9E3779B97F4A7C15) + set->listeners[i].n_attached_routes + 1;
+    }
+    return digest;
+}
+
+static int tell_set(struct at_set *set, const struct attach_status_input *in, attach_status_fn fn,
+                    void *arg)
+{
+    bool is_now_served = set->is_let_in && is_served(in, &set->meta);
+    uint64_t attached = attached_of(set);
+    if (set->is_settled && set->was_served == is_now_served && set->attached == attached) {
+        return 0;
+    }
+    const json_t *obj = current(in, MODEL_LISTENER_SET, &set->meta);
+    if (obj == NULL) {
+        return 0;
+    }
+    json_t *status = status_of_set(set, obj, in->now, is_now_served);
+    set->was_served = is_now_served;
+    set->attached = attached;
+    set->is_settled = !differs(obj, status);
+    if (set->is_settled) {
+        json_decref(status);
+        return 0;
+    }
+    return tell(fn, arg, MODEL_LISTENER_SET, &set->meta, obj, status, ATTACH_FINALIZER_KEEP);
+}
+
+static int tell_sets(const struct attach *a, const struct attach_status_input *in,
+                     attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_sets && rc == 0; i++) {
+        rc = tell_set(a->sets[i], in, fn, arg);
     }
     return rc;
 }
@@ -128,11 +175,12 @@ static int tell_policies(struct attach *a, const struct at_policies *policies,
 int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg)
 {
-    if (in->is_gateways_only) {
-        return tell_gateways(a, in, fn, arg);
-    }
-    int rc = tell_classes(a, in, fn, arg);
+    int rc = in->is_gateways_only ? 0 : tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
+    rc = rc != 0 ? rc : tell_sets(a, in, fn, arg);
+    if (in->is_gateways_only) {
+        return rc;
+    }
     rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
     policy_tls_find_gateways(a);
     rc = rc != 0 ? rc : tell_policies(a, &a->tls_policies, in, fn, arg);

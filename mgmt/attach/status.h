@@ -36,6 +36,13 @@ json_t *status_of_class(const struct attach *a, const struct at_class *c, const 
 json_t *status_of_gateway(const struct attach *a, const struct at_gateway *g, const json_t *obj,
                           const char *now, bool is_served);
 
+/* Of a ListenerSet; `is_served`: the same, with its Gateway. */
+json_t *status_of_set(const struct at_set *set, const json_t *obj, const char *now, bool is_served);
+
+/* Of listeners of one object of that generation, as its status had them, from `old`; an array. */
+json_t *status_of_listeners(const struct at_listener *listeners, uint32_t n, const json_t *old,
+                            int64_t generation, const char *now, bool is_served);
+
 /* NULL: the route has, had and needs no status of ours. */
 json_t *status_of_route(const struct attach *a, const struct at_route *r, const json_t *obj,
                         const char *now);

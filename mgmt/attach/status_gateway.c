@@ -40,57 +40,6 @@ static json_t *addresses_of(const struct at_gateway *g)
     return list;
 }
 
-static struct verdict listener_programmed(const struct at_gateway *g, const struct at_listener *l,
-                                          bool is_served)
-{
-    if (l->fault != PLAN_LISTENER_OK) {
-        bool by_refs =
-            l->fault == PLAN_LISTENER_INVALID_REFS || l->fault == PLAN_LISTENER_INVALID_KINDS;
-        return VERDICT("False", "Invalid", by_refs ? l->resolved.message : l->accepted.message);
-    }
-    if (g->accepted.status[0] != 'T' || g->n_addresses == 0) {
-        return VERDICT("False", "Pending", g->not_programmed.message);
-    }
-    if (!is_served) {
-        return VERDICT("Unknown", "Pending", "not every worker has confirmed it yet");
-    }
-    return VERDICT("True", "Programmed", "every worker serves it");
-}
-
-/* The status that the listener had; NULL: none. */
-static const json_t *find_old(const json_t *listeners, const char *name)
-{
-    size_t i;
-    const json_t *l;
-    json_array_foreach(listeners, i, l)
-    {
-        if (strcmp(text_at(l, "name"), name) == 0) {
-            return l;
-        }
-    }
-    return NULL;
-}
-
-static json_t *status_of_listener(const struct at_gateway *g, const struct at_listener *l,
-                                  const json_t *old, const char *now, bool is_served)
-{
-    const struct wanted wanted[] = {
-        {"Accepted", l->accepted},
-        {"Programmed", listener_programmed(g, l, is_served)},
-        {"ResolvedRefs", l->resolved},
-        {"Conflicted", l->conflicted},
-    };
-    json_t *kinds = json_array();
-    for (uint32_t i = 0; i < l->n_kinds; i++) {
-        json_array_append_new(
-            kinds, json_pack("{s:s, s:s}", "group", GATEWAY_API_GROUP, "kind", l->kinds[i]));
-    }
-    return json_pack("{s:s, s:i, s:o, s:o}", "name", l->name, "attachedRoutes",
-                     (int)l->n_attached_routes, "supportedKinds", kinds, "conditions",
-                     conditions_merge(json_object_get(old, "conditions"), wanted, COUNT(wanted),
-                                      g->meta.generation, now));
-}
-
 static struct verdict gateway_programmed(const struct at_gateway *g, bool is_served)
 {
     if (g->not_programmed.reason != NULL) {
@@ -124,15 +73,11 @@ json_t *status_of_gateway(const struct attach *a, const struct at_gateway *g, co
         {"ResolvedRefs", gateway_resolved(g)},
         {"InsecureFrontendValidationMode", clients_insecure(g)},
     };
-    const json_t *old = at_path(obj, "status", "listeners");
-    json_t *listeners = json_array();
-    for (uint32_t i = 0; i < g->n_listeners; i++) {
-        const struct at_listener *l = &g->listeners[i];
-        json_array_append_new(listeners,
-                              status_of_listener(g, l, find_old(old, l->name), now, is_served));
-    }
-    return json_pack("{s:o, s:o, s:o}", "addresses", addresses_of(g), "conditions",
+    json_t *listeners =
+        status_of_listeners(g->listeners, g->n_listeners, at_path(obj, "status", "listeners"),
+                            g->meta.generation, now, is_served);
+    return json_pack("{s:o, s:o, s:o, s:i}", "addresses", addresses_of(g), "conditions",
                      conditions_merge(at_path(obj, "status", "conditions"), wanted, COUNT(wanted),
                                       g->meta.generation, now),
-                     "listeners", listeners);
+                     "listeners", listeners, "attachedListenerSets", (int)g->n_sets);
 }

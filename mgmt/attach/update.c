@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A run brought up to date with single objects. What a route or an EndpointSlice says touches
- * nothing else that was found out, so only that is found out again; then the plan's arrays are
- * written anew, which is little work. What the old versions took in the arena stays there until the
- * next run: hence a bound on the number of updates.
+ * nothing else that was found out, and what a ListenerSet says only the routes that name it, so
+ * only that is found out again; then the plan's arrays are written anew, which is little work. What
+ * the old versions took in the arena stays there until the next run: hence a bound on the number of
+ * updates.
  */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
+
+#include <string.h>
 
 static bool take_room(struct attach *a, size_t n)
 {
@@ -19,8 +22,89 @@ static bool take_room(struct attach *a, size_t n)
     return true;
 }
 
-bool attach_update_routes(struct attach *a, const struct attach_input *in,
-                          const json_t *const *versions, size_t n)
+/* A ListenerSet that changed, by its name. */
+struct changed {
+    const char *namespace;
+    const char *name;
+};
+
+static bool is_set(const json_t *version)
+{
+    return strcmp(text_at(version, "kind"), model_type(MODEL_LISTENER_SET)->kind) == 0;
+}
+
+static bool names_one(const struct at_route *r, const struct changed *changed, uint32_t n)
+{
+    size_t i;
+    const json_t *ref;
+    json_array_foreach(at_path(r->meta.obj, "spec", "parentRefs"), i, ref)
+    {
+        const char *namespace = text_at(ref, "namespace"), *name = text_at(ref, "name");
+        bool is_set = strcmp(text_at(ref, "kind"), model_type(MODEL_LISTENER_SET)->kind) == 0;
+        namespace = namespace[0] != '\0' ? namespace : r->meta.namespace;
+        for (uint32_t k = 0; k < n && is_set; k++) {
+            if (strcmp(name, changed[k].name) == 0 &&
+                strcmp(namespace, changed[k].namespace) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Judges the routes anew that name one of these ListenerSets. False: too many. */
+static bool put_routes_of(struct attach *a, const struct changed *changed, uint32_t n)
+{
+    const json_t **routes = ARENA_ARRAY(a->plan_arena, const json_t *, a->n_routes);
+    uint32_t n_routes = 0;
+    for (uint32_t i = 0; i < a->n_routes; i++) {
+        if (names_one(a->routes[i], changed, n)) {
+            routes[n_routes++] = a->routes[i]->meta.obj;
+        }
+    }
+    if (!take_room(a, n_routes)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n_routes; i++) {
+        route_put(a, routes[i]);
+    }
+    return true;
+}
+
+/* Has a Gateway begun or ceased to serve, so that the list of addresses is another one? */
+static bool has_other_addresses(const struct attach *a)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < a->n_gateways; i++) {
+        has |= gateway_is_servable(&a->gateways[i]) != a->gateways[i].is_listed;
+    }
+    return has;
+}
+
+static bool put_sets(struct attach *a, const json_t *const *versions, size_t n)
+{
+    struct changed *changed = ARENA_ARRAY(a->plan_arena, struct changed, n);
+    uint32_t n_changed = 0;
+    bool has_any = false;
+    for (size_t i = 0; i < n; i++) {
+        has_any |= is_set(versions[i]);
+        if (!is_set(versions[i]) || !set_put(a, versions[i])) {
+            continue;
+        }
+        const json_t *meta = json_object_get(versions[i], "metadata");
+        changed[n_changed++] = (struct changed){text_at(meta, "namespace"), text_at(meta, "name")};
+    }
+    if (has_any) {
+        set_list(a);
+    }
+    if (has_any && has_other_addresses(a)) {
+        address_list(a);
+    }
+    return n_changed == 0 || put_routes_of(a, changed, n_changed);
+}
+
+bool attach_update(struct attach *a, const struct attach_input *in, const json_t *const *versions,
+                   size_t n)
 {
     if (n == 0) {
         return true;
@@ -31,14 +115,21 @@ bool attach_update_routes(struct attach *a, const struct attach_input *in,
     a->source = in->source;
     a->is_pattern = in->is_pattern;
     a->is_pattern_arg = in->is_pattern_arg;
-    for (size_t i = 0; i < n; i++) {
-        route_put(a, versions[i]);
+    a->identities = in->identities != NULL ? in->identities : a->own_identities;
+    bool is_done = put_sets(a, versions, n);
+    for (size_t i = 0; i < n && is_done; i++) {
+        if (!is_set(versions[i])) {
+            route_put(a, versions[i]);
+        }
     }
-    route_link(a);
-    plan_run(a);
+    if (is_done) {
+        route_link(a);
+        plan_run(a);
+    }
     a->source = NULL;
     a->is_pattern = NULL;
-    return a->n_groups_unused == 0 && !a->is_stale;
+    a->identities = NULL;
+    return is_done && a->n_groups_unused == 0 && !a->is_stale;
 }
 
 bool attach_update_slices(struct attach *a, const struct attach_input *in,

@@ -85,7 +85,7 @@ static void gate_addresses(struct compile *c, const struct plan_gateway *gateway
     }
 }
 
-static void bind_listener(struct compile *c, const struct plan_listener *listener,
+static void bind_listener(struct compile *c, const struct plan_listener *listener, const char *name,
                           uint32_t image_listener)
 {
     const struct plan_gateway *gateway = &c->plan->gateways[listener->gateway];
@@ -93,10 +93,7 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
         char text[IP_ADDR_TEXT_MAX];
         const struct ip_addr *addr = &gateway->addresses[i];
         if (image_builder_bind(c->b, addr, listener->port, image_listener) == -EEXIST)
-            compile_note(c,
-                         "listener %s of Gateway %s/%s: another listener has its hostname at "
-                         "%s port %u",
-                         listener->name, gateway->namespace, gateway->name,
+            compile_note(c, "listener %s: another listener has its hostname at %s port %u", name,
                          ip_addr_format(addr, text), listener->port);
         add_gates(c, addr, listener->port, listener->protocol == PLAN_UDP, listener->gates,
                   listener->n_gates);
@@ -149,21 +146,34 @@ static uint32_t add_listener(struct compile *c, const struct plan_listener *list
     return index;
 }
 
+/* "namespace/gateway/listener"; of a ListenerSet "namespace/ListenerSet/set/listener". */
+static void listener_name(const struct plan *plan, const struct plan_listener *listener,
+                          char ret[COMPILE_NAME_BYTES])
+{
+    const struct plan_gateway *gateway = &plan->gateways[listener->gateway];
+    const struct plan_set *set = listener->set;
+    if (set == NULL)
+        snprintf(ret, COMPILE_NAME_BYTES, "%s/%s/%s", gateway->namespace, gateway->name,
+                 listener->name);
+    else
+        snprintf(ret, COMPILE_NAME_BYTES, "%s/ListenerSet/%s/%s", set->namespace, set->name,
+                 listener->name);
+}
+
 void compile_listeners(struct compile *c)
 {
     for (uint32_t i = 0; i < c->plan->n_listeners; i++) {
         const struct plan_listener *listener = &c->plan->listeners[i];
-        const struct plan_gateway *gateway = &c->plan->gateways[listener->gateway];
         char name[COMPILE_NAME_BYTES];
         if (!listener->is_served)
             continue;
-        snprintf(name, sizeof(name), "%s/%s/%s", gateway->namespace, gateway->name, listener->name);
+        listener_name(c->plan, listener, name);
         c->listeners[i] = add_listener(c, listener, name);
         if (c->listeners[i] == IMAGE_NONE)
             compile_note(c, "listener %s: %s on port %u is not served", name,
                          protocol_name(listener->protocol), listener->port);
         else
-            bind_listener(c, listener, c->listeners[i]);
+            bind_listener(c, listener, name, c->listeners[i]);
     }
 }
 

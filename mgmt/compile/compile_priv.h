@@ -6,7 +6,7 @@
 #include "compile/image_builder.h"
 
 #define COMPILE_PATH_BYTES 4096u /* a path of 1024 bytes, each of them encoded, and its slash */
-#define COMPILE_NAME_BYTES 1024u /* "namespace/gateway/listener", 253 bytes each at most */
+#define COMPILE_NAME_BYTES 1024u /* of a listener's name: four parts of 253 bytes each at most */
 
 struct compile {
     const struct compile_input *in;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which Gateways, at which metadata.generation, the images on their way carry, and which every
- * worker serves: what Programmed may be said of.
+ * Which Gateways and ListenerSets, at which metadata.generation, the images on their way carry, and
+ * which every worker serves: what Programmed may be said of.
  *
  * Owner: reconcile. Thread: the loop's. Bound: RECONCILE_UNACKNOWLEDGED_MAX images on their way.
  */
@@ -22,7 +22,7 @@ struct carried {
     unsigned n;
     struct {
         uint64_t generation;
-        json_t *gateways;                           /* uid -> metadata.generation */
+        json_t *objects;                            /* uid -> metadata.generation */
     } unacknowledged[RECONCILE_UNACKNOWLEDGED_MAX]; /* oldest first */
 };
 

@@ -86,7 +86,6 @@ static struct attach_input attach_input(const struct reconcile *r,
 static int attach_anew(struct reconcile *r, const struct attach_input *input)
 {
     struct attach *attach;
-    identity_cache_allow(r->identities, IDENTITY_CACHE_READS_MAX);
     int result = attach_run(input, &attach);
     if (result != 0)
         return result;
@@ -102,9 +101,9 @@ static int look(struct reconcile *r)
     struct object_source source = store_source(r->store);
     struct attach_input input = attach_input(r, &source);
     int result = 0;
+    identity_cache_allow(r->identities, IDENTITY_CACHE_READS_MAX);
     if (r->touched.is_all ||
-        !attach_update_routes(r->attach, &input, (const json_t *const *)r->touched.routes,
-                              r->touched.n))
+        !attach_update(r->attach, &input, (const json_t *const *)r->touched.versions, r->touched.n))
         result = attach_anew(r, &input);
     if (result != 0) {
         touched_set_all(&r->touched);

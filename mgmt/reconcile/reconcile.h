@@ -4,11 +4,12 @@
  * publish meet.
  *
  *   store commit -> run in the next round of the loop (many commits, one run):
- *     attach_run, or attach_update_routes() if only HTTPRoutes changed (reconcile/touched.h)
+ *     attach_run, or attach_update() if only routes and ListenerSets changed (reconcile/touched.h)
  *                -> endpoint records that changed -> image, published if its content changed
  *                -> statuses that differ, behind what goes to the dataplane
  *   commit of EndpointSlices alone -> endpoint records that changed, at once, without a run
- *   GENERATION   -> statuses of Gateways again: Programmed becomes True for those of this image
+ *   GENERATION   -> statuses of Gateways and ListenerSets again: Programmed becomes True for those
+ *                   of this image
  *
  * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US),
  * so that a restart of mgmtd beside a serving dataplane neither publishes what is served already

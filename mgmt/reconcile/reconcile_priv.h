@@ -53,7 +53,7 @@ enum statuses {
 };
 
 /* Writes the statuses that differ, and the finalizers that attach wants; many in a transaction, so
- * after an error some are written. `served` maps a Gateway's uid to the generation that every
- * worker serves. */
+ * after an error some are written. `served` maps the uid of a Gateway or ListenerSet to the
+ * generation that every worker serves. */
 int statuses_write(struct store *store, struct attach *attach, const json_t *served,
                    enum statuses which);

@@ -17,10 +17,10 @@ struct write {
     uint32_t n;            /* changes in it, at most */
 };
 
-static bool is_served(void *arg, const struct plan_gateway *gateway)
+static bool is_served(void *arg, const char *uid, int64_t generation)
 {
-    const json_t *generation = json_object_get((const json_t *)arg, gateway->uid);
-    return json_is_integer(generation) && json_integer_value(generation) >= gateway->generation;
+    const json_t *served = json_object_get((const json_t *)arg, uid);
+    return json_is_integer(served) && json_integer_value(served) >= generation;
 }
 
 static int need_txn(struct write *w)

@@ -9,26 +9,26 @@
 #define GROUP ".gateway.networking.k8s.io"
 #define SLICES "endpointslices.discovery.k8s.io"
 
-static void drop_routes(struct touched *t)
+static void drop_versions(struct touched *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        json_decref(t->routes[i]);
+        json_decref(t->versions[i]);
     t->n = 0;
 }
 
 void touched_set_all(struct touched *t)
 {
-    drop_routes(t);
+    drop_versions(t);
     t->is_all = true;
 }
 
 void touched_clear(struct touched *t)
 {
-    drop_routes(t);
+    drop_versions(t);
     t->is_all = false;
 }
 
-static void add_route(struct touched *t, json_t *version)
+static void add_version(struct touched *t, json_t *version)
 {
     if (t->is_all || version == NULL)
         return;
@@ -36,16 +36,18 @@ static void add_route(struct touched *t, json_t *version)
         touched_set_all(t);
         return;
     }
-    t->routes[t->n++] = json_incref(version);
+    t->versions[t->n++] = json_incref(version);
 }
 
-static bool is_of_route(const char *resource)
+/* Is it one of those that attach_update() looks at one by one? */
+static bool is_single(const char *resource)
 {
-    static const char *const routes[] = {"httproutes" GROUP, "grpcroutes" GROUP, "tlsroutes" GROUP,
-                                         "tcproutes" GROUP, "udproutes" GROUP};
+    static const char *const singles[] = {"httproutes" GROUP, "grpcroutes" GROUP,
+                                          "tlsroutes" GROUP,  "tcproutes" GROUP,
+                                          "udproutes" GROUP,  "listenersets" GROUP};
     bool is = false;
-    for (size_t i = 0; i < array_len(routes); i++)
-        is |= strcmp(resource, routes[i]) == 0;
+    for (size_t i = 0; i < array_len(singles); i++)
+        is |= strcmp(resource, singles[i]) == 0;
     return is;
 }
 
@@ -54,13 +56,12 @@ bool touched_add(struct touched *t, const struct store_change *changes, size_t n
     bool needs_run = false;
     for (size_t i = 0; i < n; i++) {
         const struct store_change *c = &changes[i];
-        bool is_route = is_of_route(c->resource);
         needs_run |= !c->is_status_only;
         if (is_ours && c->is_status_only)
             continue;
-        if (is_route) {
-            add_route(t, c->old);
-            add_route(t, c->object);
+        if (is_single(c->resource)) {
+            add_version(t, c->old);
+            add_version(t, c->object);
         } else if (!c->is_status_only) {
             touched_set_all(t);
         }

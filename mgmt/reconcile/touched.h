@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What changed since the last run, so that a run need not look at everything: while only routes
- * change, these; with anything else, "all". Endpoints need no run at all (see reconcile.c).
+ * and ListenerSets change, these; with anything else, "all". Endpoints need no run at all (see
+ * reconcile.c).
  *
- * Owner: reconcile. Thread: the loop's. Bound: RECONCILE_TOUCHED_MAX versions of routes.
+ * Owner: reconcile. Thread: the loop's. Bound: RECONCILE_TOUCHED_MAX versions of them.
  */
 #pragma once
 
@@ -18,7 +19,7 @@
 struct touched {
     bool is_all;
     size_t n;
-    json_t *routes[RECONCILE_TOUCHED_MAX]; /* of each kind, in each of their versions */
+    json_t *versions[RECONCILE_TOUCHED_MAX]; /* of routes and ListenerSets, each that they had */
 };
 
 /* All is as if it had changed. */

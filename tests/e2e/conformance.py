@@ -24,7 +24,7 @@ import build  # noqa: E402 (its folder is known only now)
 
 CLASS = "foo-lb"  # of docs/examples/appliance.yaml
 CONTROLLER = "sluice.internal/gateway-controller"
-GATEWAY_KIND = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}  # the suite wants both in a parentRef
+GROUP = "gateway.networking.k8s.io"
 STATUS_S = 30
 HTTPS_GATEWAY = "same-namespace-with-https-listener"
 
@@ -36,12 +36,12 @@ def name_of(short_name):
     return "_".join(w.lower() for w in [kind, *words] if w)
 
 
-def test(short_name):
+def test(short_name, rows="S4"):
     """Marks the test of the suite's test `short_name`. It runs unless NOT_YET has it."""
     def mark(function):
         assert function.__name__ == name_of(short_name), f"{function.__name__}: not {name_of(short_name)}"
         function.short_name = short_name
-        return function if short_name in NOT_YET else suite.test("S4")(function)
+        return function if short_name in NOT_YET else suite.test(rows)(function)
     return mark
 
 
@@ -117,12 +117,18 @@ def are_current(of, conditions):
     assert not late, f"{late} are of another generation"
 
 
-def conditions_of(l, route, gateway, section=None):
-    """{type: (status, reason)} that the route has at the Gateway, by this section when there is one to name."""
-    of_gateway = [p for p in parents(l, route)
-                  if {**p["parentRef"], **GATEWAY_KIND, "name": gateway} == p["parentRef"] and
-                  section in (None, p["parentRef"].get("sectionName"))]
-    return {c["type"]: (c["status"], c["reason"]) for c in of_gateway[0]["conditions"]}
+def of_conditions(conditions):
+    return {c["type"]: (c["status"], c["reason"]) for c in conditions}
+
+
+def conditions_of(l, route, parent, section=None):
+    """{type: (status, reason)} that the route has at the Gateway (or "ListenerSet:NAME"), by this section when there is
+    one to name."""
+    kind, _, name = parent.rpartition(":")
+    wanted = {"group": GROUP, "kind": kind or "Gateway", "name": name}  # the suite wants all in a parentRef
+    of_parent = [p for p in parents(l, route) if {**p["parentRef"], **wanted} == p["parentRef"] and
+                 section in (None, p["parentRef"].get("sectionName"))]
+    return of_conditions(of_parent[0]["conditions"])
 
 
 def has_condition(l, route, gateway, kind, status, reason, section=None):

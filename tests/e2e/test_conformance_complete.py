@@ -14,7 +14,7 @@ from conformance_names import NOT_YET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|UDPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|"
-         r"GatewayTLSBackend|GatewayInvalidTLSBackend")
+         r"GatewayTLSBackend|GatewayInvalidTLSBackend|ListenerSet")
 OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w*)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
 CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
 

@@ -17,6 +17,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "EndpointSlice": (DISCOVERY, "endpointslices", True),
     "GatewayClass": (GATEWAY, "gatewayclasses", False),
     "Gateway": (GATEWAY, "gateways", True),
+    "ListenerSet": (GATEWAY, "listenersets", True),
     "HTTPRoute": (GATEWAY, "httproutes", True),
     "GRPCRoute": (GATEWAY, "grpcroutes", True),
     "TLSRoute": (GATEWAY, "tlsroutes", True),

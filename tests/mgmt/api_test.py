@@ -108,7 +108,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             if "/" not in r["name"]:
                 assert "watch" in r["verbs"] and r["kind"], r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
-    assert {"gateways", "httproutes", "httproutes/status", "grpcroutes", "grpcroutes/status",
+    assert {"gateways", "listenersets", "listenersets/status", "httproutes", "httproutes/status", "grpcroutes",
+            "grpcroutes/status",
             "tlsroutes", "tcproutes", "udproutes", "udproutes/status", "secrets", "tokens", "endpointslices",
             "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",

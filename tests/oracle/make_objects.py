@@ -79,6 +79,36 @@ class Maker:
                              "listeners": [self.listener(i, *place) for i, place in enumerate(taken)]} | self.tls()})
         return gateways
 
+    def listener_set(self, name, gateway, listeners):
+        """Some of a Gateway's listeners on an object of their own; other names than within one need not be."""
+        where = gateway["metadata"]
+        namespace = self.rng.choice(words.NAMESPACES)
+        parent = {"name": where["name"]}
+        if where["namespace"] != namespace or self.rng.random() < 0.5:
+            parent["namespace"] = where["namespace"]
+        return {"apiVersion": GATEWAY_API, "kind": "ListenerSet",
+                "metadata": meta(name, namespace) | {"creationTimestamp": self.rng.choice(words.TIMES)},
+                "spec": {"parentRef": parent, "listeners": [l | {"name": f"l{i}"} for i, l in enumerate(listeners)]}}
+
+    def listener_sets(self, gateways):
+        """Takes listeners from Gateways that have several. Where these let no ListenerSets in, or not theirs, the
+        listeners are nobody's."""
+        sets = []
+        for gateway in gateways:
+            spec = gateway["spec"]
+            listeners = spec["listeners"]
+            if len(listeners) < 2 or self.rng.random() < 0.6:
+                continue
+            own, others = listeners[:1], listeners[1:]
+            at = self.rng.randint(0, len(others))
+            spec["listeners"] = own
+            sets += [self.listener_set(f"{gateway['metadata']['name']}{i}", gateway, part)
+                     for i, part in enumerate((others[:at], others[at:])) if part]
+            namespaces = self.rng.choice(({"from": "All"},) * 4 + ({"from": "Same"}, {}, {
+                "from": "Selector", "selector": {"matchLabels": {"team": "a"}}}))
+            spec["allowedListeners"] = {"namespaces": namespaces}
+        return sets
+
     def clients(self):
         refs = [{"group": "", "kind": "ConfigMap", "name": n} for n in some(self.rng, NAMES, 1, 2)]
         mode = self.rng.choice(({}, {"mode": "AllowValidOnly"}, {"mode": "AllowInsecureFallback"}))
@@ -323,27 +353,29 @@ class Maker:
 
     # ---- routes
 
-    def parents(self, gateways, namespace):
+    def parents(self, parents, namespace):
         refs = {}
-        for gateway in some(self.rng, gateways, 1, 2):
-            where = gateway["metadata"]
+        for parent in some(self.rng, parents, 1, 2):
+            where = parent["metadata"]
             ref = {"name": where["name"]}
+            if parent["kind"] != "Gateway":
+                ref["kind"] = parent["kind"]
             if where["namespace"] != namespace or self.rng.random() < 0.5:
                 ref["namespace"] = where["namespace"]
-            listener = self.rng.choice(gateway["spec"]["listeners"])
+            listener = self.rng.choice(parent["spec"]["listeners"])
             if self.rng.random() < 0.3:
                 ref["sectionName"] = listener["name"]
             if self.rng.random() < 0.2:
                 ref["port"] = self.rng.choice((listener["port"], 80))
-            refs[gateway["metadata"]["name"]] = ref
+            refs[parent["metadata"]["name"]] = ref
         return list(refs.values())
 
-    def route(self, name, namespace, gateways):
+    def route(self, name, namespace, parents):
         self.is_grpc = self.rng.random() < self.grpc_share
         rules = [self.rule(i) for i in range(self.rng.choice((1, 1, 2, 3, 4)))]
         while sum(len(r.get("matches", [0])) for r in rules) > FULL_MATCHES:
             rules.pop()
-        spec = {"parentRefs": self.parents(gateways, namespace), "rules": rules}
+        spec = {"parentRefs": self.parents(parents, namespace), "rules": rules}
         if self.has("hostnames"):
             spec["hostnames"] = [self.rng.choice(self.hostnames) for _ in range(self.rng.randint(1, 3))]
         if self.rng.random() < 0.02:
@@ -359,27 +391,29 @@ class Maker:
         weight = {"weight": self.rng.choice((0, 1, 2, 1000000))} if self.rng.random() < 0.5 else {}
         return self.reference() | weight
 
-    def passed_route(self, name, namespace, gateways):
+    def passed_route(self, name, namespace, parents):
         """One by which connections are passed on: it has one rule, and that only backends."""
         rng = self.rng
         kind = rng.choice(("TLSRoute", "TLSRoute", "TCPRoute") + ("UDPRoute", "UDPRoute") * self.has_udp)
-        spec = {"parentRefs": self.parents(gateways, namespace),
+        spec = {"parentRefs": self.parents(parents, namespace),
                 "rules": [{"backendRefs": [self.passed_backend() for _ in range(rng.choice((1, 1, 2, 3)))]}]}
         if kind == "TLSRoute":
             spec["hostnames"] = some(rng, self.hostnames, 1, 3)
         return self.as_route(kind, name, namespace, spec)
 
-    def passed_routes(self, gateways, names):
-        if not any(l["protocol"] in ("TLS", "TCP", "UDP") for g in gateways for l in g["spec"]["listeners"]):
+    def passed_routes(self, parents, names):
+        if not any(l["protocol"] in ("TLS", "TCP", "UDP") for p in parents for l in p["spec"]["listeners"]):
             return []
-        return [self.passed_route(*name, gateways) for name in some(self.rng, names, 1, 5)]
+        return [self.passed_route(*name, parents) for name in some(self.rng, names, 1, 5)]
 
     def all(self):
         gateways = self.gateways()
+        sets = self.listener_sets(gateways)
+        parents = gateways + sets
         names = [(name, namespace) for name in words.ROUTES for namespace in words.NAMESPACES]
-        routes = [self.route(*name, gateways) for name in some(self.rng, names, 1, 6)]
-        routes += self.passed_routes(gateways, names)
-        return Around(self.rng, gateways).all() + gateways + routes
+        routes = [self.route(*name, parents) for name in some(self.rng, names, 1, 6)]
+        routes += self.passed_routes(parents, names)
+        return Around(self.rng, gateways).all() + parents + routes
 
 
 def make(rng):

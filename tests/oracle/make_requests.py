@@ -34,17 +34,25 @@ def that_matches(rng, pattern, letters, front=""):
     return next((t for t in texts if is_pattern(pattern) and matches_whole(pattern, t)), texts[0])
 
 
+def listening(objects):
+    """(name, listeners, addresses) of all Gateways and ListenerSets."""
+    addresses = {o["metadata"]["name"]: [a["value"] for a in o["spec"]["addresses"]] for o in objects
+                 if o["kind"] == "Gateway"}
+    return [(o["metadata"]["name"], o["spec"]["listeners"],
+             addresses[o["spec"].get("parentRef", o["metadata"])["name"]])
+            for o in objects if o["kind"] in ("Gateway", "ListenerSet")]
+
+
 class Maker:
     """Requests for the objects of one set."""
 
     def __init__(self, rng, objects):
         self.rng = rng
-        self.gateways = [o for o in objects if o["kind"] == "Gateway"]
+        self.parents = listening(objects)
         self.routes = [o["spec"] for o in objects if o["kind"] == "HTTPRoute"]
         self.routes += [self.as_requests(o["spec"]) for o in objects if o["kind"] == "GRPCRoute"]
-        listeners = [l for g in self.gateways for l in g["spec"]["listeners"]]
-        places = [(a["value"], l["port"]) for g in self.gateways for a in g["spec"]["addresses"]
-                  for l in g["spec"]["listeners"]]
+        listeners = [l for _, listeners, _ in self.parents for l in listeners]
+        places = [(a, l["port"]) for _, listeners, addresses in self.parents for a in addresses for l in listeners]
         hostnames = [h for spec in self.routes for h in spec.get("hostnames", [])]
         hostnames += [l.get("hostname", "com") for l in listeners]
         matches = [m for spec in self.routes for rule in spec.get("rules", []) for m in rule.get("matches", [])]
@@ -78,15 +86,14 @@ class Maker:
         route = rng.choice(self.routes)
         matches = [m for rule in route.get("rules", []) for m in rule.get("matches", [])]
         ref = rng.choice(route["parentRefs"])
-        gateway = next(g for g in self.gateways if g["metadata"]["name"] == ref["name"])
-        listeners = [l for l in gateway["spec"]["listeners"] if ref.get("sectionName", l["name"]) == l["name"]]
+        _, listeners, addresses = next(p for p in self.parents if p[0] == ref["name"])
+        listeners = [l for l in listeners if ref.get("sectionName", l["name"]) == l["name"]]
         if not matches or rng.random() > AIMED:
             return
         listener = rng.choice(listeners)
         own, its = rng.choice(route.get("hostnames", ["*.com"])), listener.get("hostname", "")
         narrower = own if holds_hostname(its, own.replace("*", "x")) else its
-        self.aim = Aim(rng, [(a["value"], listener["port"]) for a in gateway["spec"]["addresses"]], [narrower],
-                       [rng.choice(matches)])
+        self.aim = Aim(rng, [(a, listener["port"]) for a in addresses], [narrower], [rng.choice(matches)])
 
     @property
     def is_aimed(self):
@@ -206,10 +213,11 @@ def server_name(rng, names):
 
 def make_connections(rng, objects, n):
     """By TLS, or to where nobody speaks it."""
-    gateways = [o["spec"] for o in objects if o["kind"] == "Gateway"]
-    places = [(a["value"], l["port"], l["protocol"]) for g in gateways for a in g["addresses"] for l in g["listeners"]]
+    parents = listening(objects)
+    places = [(a, l["port"], l["protocol"]) for _, listeners, addresses in parents for a in addresses
+              for l in listeners]
     names = [h for o in objects if o["kind"] == "TLSRoute" for h in o["spec"]["hostnames"]]
-    names += [l.get("hostname", "") for g in gateways for l in g["listeners"]]
+    names += [l.get("hostname", "") for _, listeners, _ in parents for l in listeners]
     made = []
     for _ in range(n):
         address, port, protocol = rng.choice(places)

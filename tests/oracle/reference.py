@@ -20,7 +20,8 @@ Condition = namedtuple("Condition", "name value is_pattern")
 Match = namedtuple("Match", "index kind path method headers params call", defaults=(None,))
 Rule = namedtuple("Rule", "index matches is_sound spec")
 Route = namedtuple("Route", "kind namespace name uid created hostnames rules")
-Listener = namedtuple("Listener", "name hostname port addresses routes spec gateway")
+# `owner`: the object that it stands in, a Gateway or a ListenerSet.
+Listener = namedtuple("Listener", "name hostname port addresses routes spec gateway owner")
 # A match that one of its route's hostnames holds for; `loss`: why it does not hold, None: it does.
 Candidate = namedtuple("Candidate", "key route rule match hostname loss")
 
@@ -187,20 +188,36 @@ def bind_kind(listeners):
     return "TLS" if "TLS" in protocols else next(iter(protocols))
 
 
-def allows(listener, gateway, namespace, labels):
-    """allowedRoutes.namespaces"""
-    rule = listener.get("allowedRoutes", {}).get("namespaces", {})
-    if rule.get("from", "Same") == "Same":
-        return namespace == gateway["metadata"]["namespace"]
-    if rule["from"] == "All":
-        return True
+def lets_in(rule, default, owner, namespace, labels):
+    """Rules of which namespaces an object lets others in from."""
+    which = rule.get("from", default)
+    if which in ("None", "All"):
+        return which == "All"
+    if which == "Same":
+        return namespace == owner["metadata"]["namespace"]
     wanted = rule["selector"].get("matchLabels", {})
     return wanted.items() <= labels.get(namespace, {}).items()
 
 
-def is_parent(ref, namespace, gateway, listener):
-    """parentRefs: of two conditions both have to hold; a namespace that is not given is the route's."""
+def allows(listener, owner, namespace, labels):
+    """allowedRoutes.namespaces"""
+    return lets_in(listener.get("allowedRoutes", {}).get("namespaces", {}), "Same", owner, namespace, labels)
+
+
+def is_set_of(listener_set, gateway, labels):
+    """"The ListenerSet is selected by the Gateway's AllowedListeners field" and "has a valid ParentRef selecting the
+    Gateway"."""
+    ref, namespace = listener_set["spec"]["parentRef"], listener_set["metadata"]["namespace"]
+    rule = gateway["spec"].get("allowedListeners", {}).get("namespaces", {})
     return (f"{ref.get('namespace', namespace)}/{ref['name']}" == name_of(gateway)
+            and lets_in(rule, "None", gateway, namespace, labels))
+
+
+def is_parent(ref, namespace, owner, listener):
+    """parentRefs: of two conditions both have to hold; a namespace that is not given is the route's. "The Route MUST
+    attach only to the Gateway listeners specified in `.spec.listeners`" (GEP-1713), and so with a ListenerSet's."""
+    return (ref.get("kind", "Gateway") == owner["kind"]
+            and f"{ref.get('namespace', namespace)}/{ref['name']}" == name_of(owner)
             and ref.get("sectionName", listener["name"]) == listener["name"]
             and ref.get("port", listener["port"]) == listener["port"])
 
@@ -234,17 +251,20 @@ class World:
                        | o["metadata"].get("labels", {}) for o in kind_of(objects, "Namespace")}
         self.listeners = []
         for gateway in kind_of(objects, "Gateway"):
-            for listener in gateway["spec"]["listeners"]:
-                self.listeners.append(self.read_listener(objects, gateway, listener))
+            sets = [s for s in kind_of(objects, "ListenerSet") if is_set_of(s, gateway, self.labels)]
+            for owner in [gateway] + sets:
+                for listener in owner["spec"]["listeners"]:
+                    self.listeners.append(self.read_listener(objects, gateway, owner, listener))
 
-    def read_listener(self, objects, gateway, spec):
+    def read_listener(self, objects, gateway, owner, spec):
         kinds = KINDS_OF[protocol_of(spec)]
         routes = [self.routes[kind, name_of(o)] for kind in kinds for o in kind_of(objects, kind)
-                  if allows(spec, gateway, o["metadata"]["namespace"], self.labels)
-                  and any(is_parent(ref, o["metadata"]["namespace"], gateway, spec) for ref in o["spec"]["parentRefs"])]
-        return Listener(f"{name_of(gateway)}/{spec['name']}", spec.get("hostname", ""), spec["port"],
+                  if allows(spec, owner, o["metadata"]["namespace"], self.labels)
+                  and any(is_parent(ref, o["metadata"]["namespace"], owner, spec) for ref in o["spec"]["parentRefs"])]
+        whose = name_of(owner) if owner is gateway else "{namespace}/ListenerSet/{name}".format(**owner["metadata"])
+        return Listener(f"{whose}/{spec['name']}", spec.get("hostname", ""), spec["port"],
                         [a["value"] for a in gateway["spec"]["addresses"]],
-                        without_rivals(routes, spec.get("hostname", "")), spec, gateway)
+                        without_rivals(routes, spec.get("hostname", "")), spec, gateway, owner)
 
     def listeners_at(self, request):
         """Requests and connections come by TCP."""

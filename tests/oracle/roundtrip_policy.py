@@ -176,8 +176,9 @@ def expected_bind(objects, listeners):
     for listener in listeners:
         if listener.spec["protocol"] == "UDP":
             break  # whose congestion nothing controls
-        namespace, gateway, name = listener.name.split("/")
-        found.append(deciding(objects, "TransportPolicy", "Gateway", namespace, gateway, name))
+        where = listener.gateway["metadata"]
+        section = listener.spec["name"] if listener.owner is listener.gateway else None  # it names the Gateway's own
+        found.append(deciding(objects, "TransportPolicy", "Gateway", where["namespace"], where["name"], section))
     _, spec, _ = min((f for f in found if f is not None), key=lambda f: f[0], default=(None, {}, ""))
     proxy = spec.get("proxyProtocol")
     return {"kind": bind_kind(listeners), "congestion": spec.get("congestionControl", "Cubic"),
@@ -203,9 +204,11 @@ def expected_clients(objects, namespace, tls, spec):
 
 def expected_securing(objects, listener):
     """Whom a listener's clients see, who they have to be, and whom backends see."""
-    namespace, tls, spec = listener.name.split("/")[0], listener.gateway["spec"].get("tls", {}), listener.spec
+    namespace, spec = listener.gateway["metadata"]["namespace"], listener.spec
+    tls = listener.gateway["spec"].get("tls", {})
+    owner = listener.owner["metadata"]["namespace"]
     own = tls.get("backend", {}).get("clientCertificateRef")
-    identities = [expected_identity(objects, namespace, ref) for ref in spec.get("tls", {}).get("certificateRefs", [])]
+    identities = [expected_identity(objects, owner, ref) for ref in spec.get("tls", {}).get("certificateRefs", [])]
     return {"protocol": protocol_of(spec), "identities": identities,
             "identity": own and expected_identity(objects, namespace, own),
             **expected_clients(objects, namespace, tls, spec)}

@@ -17,11 +17,12 @@ def places(value):
 
 
 def places_of(objects):
-    """Routes, Gateways and listeners with what is in them; what they stand on is left alone."""
-    shown = [(i, o) for i, o in enumerate(objects) if o["kind"].endswith("Route") or o["kind"] == "Gateway"]
+    """Routes, Gateways, ListenerSets and listeners with what is in them; what they stand on is left alone."""
+    parents = ("Gateway", "ListenerSet")
+    shown = [(i, o) for i, o in enumerate(objects) if o["kind"].endswith("Route") or o["kind"] in parents]
     yield from ((objects, i) for i, _ in reversed(shown))
     for _, obj in shown:
-        yield from places(obj["spec"]["listeners"] if obj["kind"] == "Gateway" else obj["spec"])
+        yield from places(obj["spec"]["listeners"] if obj["kind"] in parents else obj["spec"])
 
 
 def without(objects, number):

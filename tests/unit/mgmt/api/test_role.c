@@ -19,6 +19,7 @@ static const struct {
     {"discovery.k8s.io", "endpointslices", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "gatewayclasses", {"RW", "R", "", "RW"}},
     {"gateway.networking.k8s.io", "gateways", {"RW", "RW", "r", "RW"}},
+    {"gateway.networking.k8s.io", "listenersets", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "httproutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "grpcroutes", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "tlsroutes", {"RW", "RW", "rw", "RW"}},

@@ -172,7 +172,7 @@ static bool is_pattern(void *arg, const char *pattern, const char **ret_why)
     return strstr(pattern, "(?<=") == NULL;
 }
 
-static bool always(void *arg, const struct plan_gateway *gateway)
+static bool always(void *arg, const char *uid, int64_t generation)
 {
     return true;
 }
@@ -264,10 +264,10 @@ static void print_ancestors(const json_t *ancestors, FILE *out)
 
 static bool has_our_status(const char *kind)
 {
-    static const char *const kinds[] = {"GatewayClass",     "Gateway",         "HTTPRoute",
-                                        "GRPCRoute",        "TLSRoute",        "TCPRoute",
-                                        "UDPRoute",         "TransportPolicy", "HealthPolicy",
-                                        "BackendTLSPolicy", "AccessPolicy"};
+    static const char *const kinds[] = {"GatewayClass", "Gateway",          "ListenerSet",
+                                        "HTTPRoute",    "GRPCRoute",        "TLSRoute",
+                                        "TCPRoute",     "UDPRoute",         "TransportPolicy",
+                                        "HealthPolicy", "BackendTLSPolicy", "AccessPolicy"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kind, kinds[i]) == 0) {
             return true;

@@ -50,6 +50,12 @@ TEST(a_wrong_listener_says_why_and_leaves_the_others_alone)
     scenario_check("listeners.yaml");
 }
 
+TEST(listener_sets_come_behind_their_gateway_by_age)
+{
+    scenario_check("sets.yaml");
+    scenario_check("sets-addresses.yaml");
+}
+
 TEST(a_gateway_asks_clients_for_certificates_by_port)
 {
     scenario_check("clients.yaml");
@@ -157,6 +163,12 @@ int main(int argc, char **argv)
         T(a_route_keeps_its_own_hostname_on_a_narrower_listener),
         T(a_gateway_asks_clients_for_certificates_by_port),
         T(a_wrong_listener_says_why_and_leaves_the_others_alone),
+        T(listener_sets_come_behind_their_gateway_by_age),
+        T(a_listener_set_is_programmed_when_every_worker_has_confirmed),
+        T(a_listener_set_leaves_with_the_label_of_its_namespace),
+        T(nobody_is_told_what_others_have),
+        T(clients_of_a_listener_set_show_what_its_gateway_asks_for),
+        T(too_many_listeners_of_a_gateway_are_refused_by_age),
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),
@@ -192,6 +204,7 @@ int main(int argc, char **argv)
         T(damaged_objects_never_crash_a_run),
         T(an_update_gives_what_a_new_run_gives),
         T(routes_of_two_kinds_are_judged_anew_where_they_meet),
+        T(listener_sets_are_judged_anew_where_they_meet),
         T(too_many_updates_ask_for_a_new_run),
         T(a_status_that_is_as_wanted_is_looked_at_again_after_an_update),
         T(the_next_policy_decides_when_one_goes),

@@ -247,8 +247,9 @@ void features_are_told_in_alphabetical_order(void)
 
 void the_order_of_the_objects_does_not_matter(void)
 {
-    static const char *const files[] = {"teams.yaml", "backends.yaml",  "addresses.yaml",
-                                        "rules.yaml", "listeners.yaml", "policies.yaml"};
+    static const char *const files[] = {"teams.yaml", "backends.yaml",      "addresses.yaml",
+                                        "rules.yaml", "listeners.yaml",     "policies.yaml",
+                                        "sets.yaml",  "sets-addresses.yaml"};
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         struct scenario s;
         scenario_open(&s, files[f]);

@@ -74,6 +74,37 @@ static void edit_route(json_t *route, struct rng *rng)
     }
 }
 
+/* Other ports, protocols and hostnames, maybe such that others have; maybe another Gateway. */
+static void edit_set(json_t *set, struct rng *rng)
+{
+    static const char *const hostnames[] = {"a.example.com", "b.example.com", "gw.example.com",
+                                            "new.example.com", "newer.example.com"};
+    static const char *const gateways[] = {"shared", "closed", "theirs", "nothing"};
+    json_t *listeners = json_object_get(spec_of(set), "listeners");
+    json_t *parent = json_object_get(spec_of(set), "parentRef");
+    json_t *l = json_array_get(listeners, rng_below(rng, (uint32_t)json_array_size(listeners)));
+    switch (rng_below(rng, 6)) {
+    case 0:
+        json_object_set_new(l, "port", json_integer(80 + (json_int_t)rng_below(rng, 3)));
+        break;
+    case 1:
+        if (json_array_size(listeners) > 1) {
+            json_array_remove(listeners, 0);
+        }
+        break;
+    case 2:
+        if (rng_below(rng, 4) == 0) {
+            json_object_set_new(parent, "name", json_string(gateways[rng_below(rng, 4)]));
+        }
+        break;
+    default:
+        if (strcmp(json_string_value(json_object_get(l, "protocol")), "HTTP") == 0) {
+            json_object_set_new(l, "hostname", json_string(hostnames[rng_below(rng, 5)]));
+        }
+        break;
+    }
+}
+
 static void edit_slice(json_t *slice, struct rng *rng)
 {
     char address[32];
@@ -151,7 +182,9 @@ static void edit(struct scenario *s, struct rng *rng, const char *kind, json_t *
         json_decref(now);
         return;
     default:
-        (strcmp(kind, "EndpointSlice") == 0 ? edit_slice : edit_route)(now, rng);
+        (strcmp(kind, "EndpointSlice") == 0 ? edit_slice
+         : strcmp(kind, "ListenerSet") == 0 ? edit_set
+                                            : edit_route)(now, rng);
         json_array_append(versions, now);
         json_array_set_new(s->objects, at, now);
     }
@@ -288,8 +321,8 @@ static struct attach *run(struct scenario *s)
 
 static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, unsigned *n_told)
 {
-    static const char *const kinds[] = {"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute",
-                                        "UDPRoute"};
+    static const char *const kinds[] = {"HTTPRoute", "GRPCRoute", "TLSRoute",
+                                        "TCPRoute",  "UDPRoute",  "ListenerSet"};
     struct scenario s;
     struct rng rng = {seed};
     scenario_open(&s, file);
@@ -304,8 +337,7 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
         edit(&s, &rng, "EndpointSlice", slices);
         REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
                                      n_told));
-        bool is_up_to_date =
-            attach_update_routes(a, &in, items(routes, list), json_array_size(routes));
+        bool is_up_to_date = attach_update(a, &in, items(routes, list), json_array_size(routes));
         struct attach *fresh = run(&s);
         if (is_up_to_date) {
             check_same(&s, a, fresh);
@@ -324,10 +356,11 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
 
 void an_update_gives_what_a_new_run_gives(void)
 {
-    static const char *const files[] = {"overview-1.yaml", "overview-2.yaml", "teams.yaml",
-                                        "backends.yaml",   "hostnames.yaml",  "rules.yaml",
-                                        "parents.yaml",    "policies.yaml",   "backend-tls.yaml",
-                                        "grpc.yaml",       "l4.yaml",         "udp.yaml"};
+    static const char *const files[] = {
+        "overview-1.yaml",  "overview-2.yaml",    "teams.yaml",   "backends.yaml",
+        "hostnames.yaml",   "rules.yaml",         "parents.yaml", "policies.yaml",
+        "backend-tls.yaml", "grpc.yaml",          "l4.yaml",      "udp.yaml",
+        "sets.yaml",        "sets-addresses.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);
@@ -362,7 +395,7 @@ static bool is_enough(struct scenario *s, const char *which, const char *hostnam
     json_object_set_new(spec_of(now), "hostnames", json_pack("[s]", hostname));
     json_array_set_new(s->objects, place_of(s, which), now);
     const json_t *versions[] = {old, now};
-    bool is = attach_update_routes(a, &in, versions, 2);
+    bool is = attach_update(a, &in, versions, 2);
     if (is) {
         struct attach *fresh = run(s);
         check_same(s, a, fresh);
@@ -371,6 +404,44 @@ static bool is_enough(struct scenario *s, const char *which, const char *hostnam
     attach_free(a);
     json_decref(old);
     return is;
+}
+
+/* The ListenerSet's first listener gets another hostname: does an update of the run do? */
+static bool is_enough_of_set(struct scenario *s, const char *which, const char *hostname)
+{
+    struct attach_input in = {.source = &s->source};
+    struct attach *a = run(s);
+    json_t *old = json_incref(scenario_find(s, which));
+    json_t *now = json_deep_copy(old);
+    json_object_set_new(json_array_get(json_object_get(spec_of(now), "listeners"), 0), "hostname",
+                        json_string(hostname));
+    json_array_set_new(s->objects, place_of(s, which), now);
+    const json_t *versions[] = {old, now};
+    bool is = attach_update(a, &in, versions, 2);
+    if (is) {
+        struct attach *fresh = run(s);
+        check_same(s, a, fresh);
+        attach_free(fresh);
+    }
+    attach_free(a);
+    json_decref(old);
+    return is;
+}
+
+void listener_sets_are_judged_anew_where_they_meet(void)
+{
+    struct scenario s;
+    scenario_open(&s, "sets.yaml");
+    CHECK(!is_enough_of_set(&s, "ListenerSet a/first", "new.example.com")); /* one waits for it */
+    CHECK(is_enough_of_set(&s, "ListenerSet a/first", "newer.example.com"));
+    CHECK(is_enough_of_set(&s, "ListenerSet a/first", "gw.example.com"));
+    CHECK(!is_enough_of_set(&s, "ListenerSet a/first", "b.example.com")); /* a younger one has it */
+    CHECK(is_enough_of_set(&s, "ListenerSet a/on-hollow", "x.example.com"));
+    CHECK(is_enough_of_set(&s, "ListenerSet d/stranger", "x.example.com"));
+    scenario_close(&s);
+    scenario_open(&s, "sets-addresses.yaml"); /* its Gateway shares its address */
+    CHECK(!is_enough_of_set(&s, "ListenerSet ns/of-two", "new.example.com"));
+    scenario_close(&s);
 }
 
 void routes_of_two_kinds_are_judged_anew_where_they_meet(void)
@@ -396,7 +467,7 @@ void routes_of_two_kinds_are_judged_anew_where_they_meet(void)
     struct attach *a = run(&s); /* all are of one kind, until now */
     json_array_append(s.objects, only);
     const json_t *version = only;
-    CHECK(!attach_update_routes(a, &in, &version, 1));
+    CHECK(!attach_update(a, &in, &version, 1));
     attach_free(a);
     json_decref(only);
     scenario_close(&s);
@@ -410,10 +481,10 @@ void too_many_updates_ask_for_a_new_run(void)
     struct attach_input in = {.source = &s.source};
     const json_t *route = scenario_find(&s, "HTTPRoute gateway-api-example-ns2/my-route");
     for (unsigned i = 0; i < ATTACH_UPDATES_MAX; i++) {
-        REQUIRE(attach_update_routes(a, &in, &route, 1));
+        REQUIRE(attach_update(a, &in, &route, 1));
     }
-    CHECK(!attach_update_routes(a, &in, &route, 1));
-    CHECK(attach_update_routes(a, &in, NULL, 0));
+    CHECK(!attach_update(a, &in, &route, 1));
+    CHECK(attach_update(a, &in, NULL, 0));
     attach_free(a);
     scenario_close(&s);
 }
@@ -446,7 +517,7 @@ void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void)
     json_object_del(route, "status"); /* somebody else's doing */
     CHECK_EQ(routes_told(&s, a), 0);
     const json_t *version = route;
-    CHECK(attach_update_routes(a, &in, &version, 1));
+    CHECK(attach_update(a, &in, &version, 1));
     CHECK_EQ(routes_told(&s, a), 1);
     attach_free(a);
     scenario_close(&s);

@@ -547,7 +547,7 @@ TEST(everything_left_out_is_told)
     static const char *const want[] = {
         "Interface lost: the dataplane has no port port9",
         "StaticRoute nowhere: no interface leads to its gateway",
-        "listener twin of Gateway infra/gw: another listener has its hostname at 198.18.0.2 port "
+        "listener infra/gw/twin: another listener has its hostname at 198.18.0.2 port "
         "80",
         "listener infra/gw/tls: another protocol on port 443 is not served",
         "route a/r: rule 2 answers 500: filter 0 cannot be carried out",
