@@ -15,6 +15,7 @@
     /reset-first/N   the first N requests for just this target, query and all: no answer, RST; then as /upload,
                      with the lengths of the bodies that came before
     /busy-first/N    the first N: 503; then likewise
+    /mute-first/N    the first N: nothing, for as long as anybody waits; then likewise
 
 With a certificate and key it speaks TLS, and /echo tells what of it; with CAs, too, clients have to show a certificate.
 
@@ -31,6 +32,7 @@ import threading
 import time
 
 PIECE = 1 << 16
+MUTE_S = 10  # the tests' time limits are far below
 PATTERN = b"".join(struct.pack(">I", n * 2654435761 & 0xffffffff) for n in range(1 << 14))
 
 
@@ -181,6 +183,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve_reset_first(self, n, facts):
         if self.is_among_first(n, facts):
             self.serve_reset()
+        else:
+            self.serve_upload(n, facts)
+
+    def serve_mute_first(self, n, facts):
+        if self.is_among_first(n, facts):
+            time.sleep(MUTE_S)
+            self.close_connection = True
         else:
             self.serve_upload(n, facts)
 
