@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds that are mirrored (kinds.def), with what the model says of them. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Also the order in which copies are made. */
+enum kind {
+#define KIND(id, how) KIND_##id,
+#include "controller/kinds.def"
+#undef KIND
+    KIND_COUNT
+};
+
+struct kind_info {
+    const char *group; /* "" for core */
+    const char *name;  /* "HTTPRoute" */
+    const char *plural;
+    bool is_namespaced;
+    bool is_named;  /* read one by one by name */
+    bool is_crd;    /* a cluster may be without it */
+    bool has_status;
+};
+
+/* What there is to know of a kind; lives for ever. */
+const struct kind_info *kind_info(enum kind kind);
+
+/* The kind of a group and a kind's name. KIND_COUNT: none of ours. */
+enum kind kind_find(const char *group, const char *name);

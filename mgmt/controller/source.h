@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an API server has, by kind: list and watch (reflector.h) kept in a cache. There is one of a
+ * cluster, and one of each appliance with the copies there; the same code.
+ *
+ * The cache of a cluster fails safe: an object leaves it only when its deletion was seen by a
+ * healthy watch, or when a consistent list of the same cluster is without it; a mass of missing
+ * objects is held (still in the cache, told by on_trouble) until a fresh list some time later says
+ * it again, or an operator does. Whoever reads the cache need not care.
+ *
+ * Owner: whoever made it. Thread: the loop's. Objects are borrowed and never changed: keep one with
+ * json_incref().
+ */
+#pragma once
+
+#include "controller/kinds.h"
+#include "controller/kube.h"
+
+/* Objects in a page of a list. */
+#define SOURCE_PAGE 500u
+/* Watches end after about so long and are made anew; jitter spreads them. */
+#define SOURCE_WATCH_S 600u
+/* A watch from which nothing came, not even a bookmark (a server sends one a minute), is stale. */
+#define SOURCE_IDLE_MS_MAX 150000u
+/* Between tries after a failure: doubled from the first to the last, half of it by chance. */
+#define SOURCE_BACKOFF_MS_MIN 250u
+#define SOURCE_BACKOFF_MS_MAX 30000u
+/* How often a missing CRD is looked for. */
+#define SOURCE_DISCOVERY_MS 5000u
+/* Named objects (Secrets, ConfigMaps): read again after so long; sooner while they are missing. */
+#define SOURCE_NAMED_MS 10000u
+#define SOURCE_NAMED_MISSING_MS 1000u
+
+struct source;
+
+/* How a mass of missing objects is told from a few, a kind at a time: more than `count_max` and
+ * more than `percent_max` of what was there. */
+struct source_hold {
+    bool is_on;          /* false: a list is believed as it is (an appliance) */
+    unsigned count_max;
+    unsigned percent_max;
+    unsigned confirm_ms; /* a list at least so much later that says the same confirms it */
+};
+#define SOURCE_HOLD_COUNT_DEFAULT 10u
+#define SOURCE_HOLD_PERCENT_DEFAULT 20u
+#define SOURCE_HOLD_CONFIRM_MS_DEFAULT 120000u
+
+enum source_state {
+    SOURCE_ABSENT,  /* the server does not serve the kind (its CRD is missing) */
+    SOURCE_LISTING, /* or waiting to do so after a failure */
+    SOURCE_WATCHING,
+};
+
+/* One change. `old` NULL: new; `object` NULL: gone. The first list comes as such changes, too. */
+struct source_change {
+    enum kind kind;
+    const char *namespace_; /* "" of a cluster-wide kind */
+    const char *name;
+    json_t *old;
+    json_t *object;
+};
+
+struct source_config {
+    struct loop *loop;
+    struct kube *kube;
+    const char *label_selector; /* NULL: all; copied */
+    struct source_hold hold;
+    void *owner;
+    void (*on_change)(void *owner, struct source *source, const struct source_change *change);
+    /* The state of a kind has changed, is_synced too. May be NULL. */
+    void (*on_state)(void *owner, struct source *source, enum kind kind);
+    /* Something that an operator should know, once a change of it. May be NULL. */
+    void (*on_trouble)(void *owner, struct source *source, enum kind kind, const char *text);
+};
+
+/* What happened, for metrics: X(name, help). */
+#define SOURCE_STATS_LIST(X)                                                                       \
+    X(lists, "lists begun")                                                                        \
+    X(watches, "watches begun")                                                                    \
+    X(events, "events of watches")                                                                 \
+    X(failures, "lists and watches that failed")                                                   \
+    X(expired, "watches answered 410")                                                             \
+    X(stale, "watches ended because nothing came")                                                 \
+    X(held, "objects held that a list was without")                                                \
+    X(confirmed, "objects of these whose absence was confirmed")
+
+struct source_stats {
+#define X(name, help) uint64_t name;
+    SOURCE_STATS_LIST(X)
+#undef X
+};
+
+/* Makes it and begins with discovery. 0; -ENOMEM. */
+int source_new(const struct source_config *config, struct source **ret);
+
+/* Ends it; no callbacks. NULL is fine. */
+void source_free(struct source *s);
+
+/* The client, for others that write there. */
+struct kube *source_kube(const struct source *s);
+
+/* "gateway.networking.k8s.io/v1": the version of the kind that this server serves; NULL: none or
+ * not known yet. */
+const char *source_api_version(const struct source *s, enum kind kind);
+
+/* The path of an object there; false: the kind is not served, or the name is none. */
+bool source_path(const struct source *s, enum kind kind, const char *namespace_, const char *name,
+                 const char *subresource, char path[KUBE_PATH_MAX]);
+
+/* The object; NULL: not in the cache. */
+json_t *source_get(const struct source *s, enum kind kind, const char *namespace_,
+                   const char *name);
+
+/* Calls fn for each object of the kind; the cache may not be changed meanwhile. */
+void source_foreach(const struct source *s, enum kind kind, void (*fn)(void *owner, json_t *object),
+                    void *owner);
+
+/* How many objects of the kind there are; and of them held. */
+size_t source_count(const struct source *s, enum kind kind);
+size_t source_held(const struct source *s, enum kind kind);
+
+enum source_state source_state(const struct source *s, enum kind kind);
+
+/* True once the kind was listed whole (or is known to be absent), true for ever after. */
+bool source_is_synced(const struct source *s, enum kind kind);
+
+/* All kinds. */
+bool source_is_all_synced(const struct source *s);
+
+/* The uid of the cluster: that of the namespace kube-system (or, of an appliance, default); "" not
+ * known. */
+const char *source_cluster_uid(const struct source *s);
+
+/* Named kinds: have this one in the cache / no longer. Counted: as many drops as wants. */
+int source_want(struct source *s, enum kind kind, const char *namespace_, const char *name);
+void source_drop(struct source *s, enum kind kind, const char *namespace_, const char *name);
+
+/* An object that was there in an earlier life (seen as a copy in an appliance): if the cache is
+ * without it, it is held until a list says that it is gone, as any other. */
+int source_remember(struct source *s, enum kind kind, json_t *object, const char *cluster_uid);
+
+/* An operator says: what is held is really gone. */
+void source_confirm(struct source *s);
+
+/* What happened since the start. */
+void source_stats(const struct source *s, struct source_stats *ret);
