@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds that are mirrored (kinds.def), with what the model says of them. Pure. */
+/* The kinds that are mirrored (kinds.def). Pure. Not the model's table: a cluster, the controller
+ * and an appliance may each be of another release. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +8,7 @@
 
 /* Also the order in which copies are made. */
 enum kind {
-#define KIND(id, how) KIND_##id,
+#define KIND(id, ...) KIND_##id,
 #include "controller/kinds.def"
 #undef KIND
     KIND_COUNT
@@ -18,9 +19,7 @@ struct kind_info {
     const char *name;  /* "HTTPRoute" */
     const char *plural;
     bool is_namespaced;
-    bool is_named;  /* read one by one by name */
-    bool is_crd;    /* a cluster may be without it */
-    bool has_status;
+    bool is_named; /* read one by one by name */
 };
 
 /* What there is to know of a kind; lives for ever. */

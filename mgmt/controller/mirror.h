@@ -67,12 +67,16 @@ struct mirror_appliance {
 
 struct mirror_config {
     struct loop *loop;
-    struct source *source;       /* set by mirror_attach() if NULL */
     const char *cluster;         /* NULL: MIRROR_CLUSTER_DEFAULT, without prefix */
     const char *controller_name; /* of the GatewayClasses that are ours */
     struct mirror_appliance appliances[MIRROR_APPLIANCES_MAX];
     size_t n_appliances;
+    bool has_mesh; /* routes whose parent is a Service are mirrored, too */
     void *owner;
+    /* Who does not lead writes nothing; NULL: always. mirror_resume() when it has become true. */
+    bool (*may_write)(void *owner);
+    /* A line for the log. May be NULL. */
+    void (*on_trouble)(void *owner, size_t appliance, enum kind kind, const char *text);
     /* `appliance` is an index; of MIRROR_RELEVANT and _IRRELEVANT it means nothing. Names are those
      * in the cluster. May be NULL. */
     void (*on_news)(void *owner, enum mirror_news news, size_t appliance, enum kind kind,
@@ -99,9 +103,12 @@ struct mirror_stats {
 int mirror_new(const struct mirror_config *config, struct mirror **ret);
 void mirror_free(struct mirror *m);
 
-/* To be called from the cluster's source: on_change and on_state of its config. */
+/* The cluster; once, before the loop runs. Its on_change is to call mirror_on_change(). */
+void mirror_attach(struct mirror *m, struct source *source);
 void mirror_on_change(struct mirror *m, const struct source_change *change);
-void mirror_on_state(struct mirror *m, enum kind kind);
+
+/* may_write() says yes now. */
+void mirror_resume(struct mirror *m);
 
 /* Appliances, their names, and the caches of the copies there (with status). */
 size_t mirror_appliance_count(const struct mirror *m);

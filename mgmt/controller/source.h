@@ -21,7 +21,7 @@
 /* Watches end after about so long and are made anew; jitter spreads them. */
 #define SOURCE_WATCH_S 600u
 /* A watch from which nothing came, not even a bookmark (a server sends one a minute), is stale. */
-#define SOURCE_IDLE_MS_MAX 150000u
+#define SOURCE_IDLE_MS_DEFAULT 150000u
 /* Between tries after a failure: doubled from the first to the last, half of it by chance. */
 #define SOURCE_BACKOFF_MS_MIN 250u
 #define SOURCE_BACKOFF_MS_MAX 30000u
@@ -33,17 +33,26 @@
 
 struct source;
 
-/* How a mass of missing objects is told from a few, a kind at a time: more than `count_max` and
- * more than `percent_max` of what was there. */
+/*
+ * What a list is without is held until a second list, at least so much later, is without it, too;
+ * both from the same cluster, not older than what was seen, and with the kind still served.
+ * A mass (all of a kind, or more than `count_max` and more than `percent_max` of it) waits
+ * `mass_ms`, what is less waits `few_ms`. A mass of deletions seen by a watch waits `few_ms`: a CRD
+ * that is removed takes all of its objects along.
+ */
 struct source_hold {
-    bool is_on;          /* false: a list is believed as it is (an appliance) */
+    bool is_on; /* false: a list is believed as it is (an appliance) */
     unsigned count_max;
     unsigned percent_max;
-    unsigned confirm_ms; /* a list at least so much later that says the same confirms it */
+    unsigned mass_ms;
+    unsigned few_ms;
 };
 #define SOURCE_HOLD_COUNT_DEFAULT 10u
 #define SOURCE_HOLD_PERCENT_DEFAULT 20u
-#define SOURCE_HOLD_CONFIRM_MS_DEFAULT 120000u
+#define SOURCE_HOLD_MASS_MS_DEFAULT 120000u
+#define SOURCE_HOLD_FEW_MS_DEFAULT 5000u
+/* Deletions seen by a watch within so long are counted together. */
+#define SOURCE_DELETIONS_MS 10000u
 
 enum source_state {
     SOURCE_ABSENT,  /* the server does not serve the kind (its CRD is missing) */
@@ -64,6 +73,8 @@ struct source_config {
     struct loop *loop;
     struct kube *kube;
     const char *label_selector; /* NULL: all; copied */
+    bool reads_named;           /* named kinds are read one by one; false: watched, as the others */
+    unsigned idle_ms_max;       /* of watches; 0: SOURCE_IDLE_MS_DEFAULT */
     struct source_hold hold;
     void *owner;
     void (*on_change)(void *owner, struct source *source, const struct source_change *change);
@@ -81,7 +92,7 @@ struct source_config {
     X(failures, "lists and watches that failed")                                                   \
     X(expired, "watches answered 410")                                                             \
     X(stale, "watches ended because nothing came")                                                 \
-    X(held, "objects held that a list was without")                                                \
+    X(held, "objects held that a list was without, or that went in a mass")                        \
     X(confirmed, "objects of these whose absence was confirmed")
 
 struct source_stats {
@@ -139,7 +150,16 @@ void source_drop(struct source *s, enum kind kind, const char *namespace_, const
  * without it, it is held until a list says that it is gone, as any other. */
 int source_remember(struct source *s, enum kind kind, json_t *object, const char *cluster_uid);
 
-/* An operator says: what is held is really gone. */
+/* What a write was answered with: the cache has it at once, and not only when the watch tells.
+ * `object` NULL: it is gone. */
+void source_note(struct source *s, enum kind kind, const char *namespace_, const char *name,
+                 json_t *object);
+
+/* Is it only remembered: known from its copy, and not seen in the cluster in this life? */
+bool source_is_remembered(const struct source *s, enum kind kind, const char *namespace_,
+                          const char *name);
+
+/* An operator says: what is held is really gone, and the cluster that answers is the right one. */
 void source_confirm(struct source *s);
 
 /* What happened since the start. */

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nodes in a tree by name, edges off the objects' contents, relevance by a walk. */
+#include "controller/graph.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "controller/kube.h"
+#include "controller/refs.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLICE_SERVICE_LABEL "kubernetes.io/service-name"
+
+/* `to` matters because `from` does. */
+struct graph_edge {
+    struct list_node out_link, in_link;
+    struct graph_node *from, *to;
+    struct graph_edge *next; /* of the same owner */
+};
+
+struct graph {
+    struct graph_config config;
+    char *controller_name;
+    void *trees[KIND_COUNT];
+    struct list_node nodes[KIND_COUNT];
+    unsigned mark;
+    struct graph_node **stack; /* of the walk */
+    size_t stack_size, n_nodes;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct graph_node *x = a;
+    const struct graph_node *y = b;
+    return strcmp(x->key, y->key);
+}
+
+int graph_new(const struct graph_config *config, struct graph **ret)
+{
+    struct graph *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return -ENOMEM;
+    g->config = *config;
+    g->controller_name = strdup(config->controller_name);
+    for (unsigned i = 0; i < KIND_COUNT; i++)
+        list_init(&g->nodes[i]);
+    if (g->controller_name == NULL) {
+        free(g);
+        return -ENOMEM;
+    }
+    *ret = g;
+    return 0;
+}
+
+/* ---- nodes ---- */
+
+static bool is_lonely(const struct graph_node *n)
+{
+    return n->object == NULL && n->n_pins == 0 && list_is_empty(&n->out) && list_is_empty(&n->in);
+}
+
+static void free_node(struct graph *g, struct graph_node *n)
+{
+    tdelete(n, &g->trees[n->kind], compare);
+    list_remove(&n->link);
+    g->n_nodes -= 1;
+    g->config.on_gone(g->config.owner, n);
+    json_decref(n->object);
+    free(n);
+}
+
+struct graph_node *graph_node(struct graph *g, enum kind kind, const char *namespace_,
+                              const char *name, bool make)
+{
+    struct graph_node wanted;
+    if (strlen(namespace_) > 253 || strlen(name) > 253)
+        return NULL;
+    int n = snprintf(wanted.key, sizeof(wanted.key), "%s/%s", namespace_, name);
+    void *found = tfind(&wanted, &g->trees[kind], compare);
+    if (found != NULL || !make)
+        return found != NULL ? *(struct graph_node **)found : NULL;
+    struct graph_node *node = calloc(1, sizeof(*node) + (size_t)n + 1);
+    if (node == NULL)
+        return NULL;
+    char *text = (char *)(node + 1);
+    memcpy(node->key, wanted.key, sizeof(node->key));
+    memcpy(text, wanted.key, (size_t)n + 1);
+    text[strlen(namespace_)] = '\0';
+    node->kind = kind;
+    node->namespace_ = text;
+    node->name = text + strlen(namespace_) + 1;
+    list_init(&node->out);
+    list_init(&node->in);
+    if (tsearch(node, &g->trees[kind], compare) == NULL) {
+        free(node);
+        return NULL;
+    }
+    list_push_back(&g->nodes[kind], &node->link);
+    g->n_nodes += 1;
+    return node;
+}
+
+/* ---- edges ---- */
+
+static void cut(struct graph *g, struct graph_node *owner)
+{
+    while (owner->owned != NULL) {
+        struct graph_edge *e = owner->owned;
+        struct graph_node *other = e->from == owner ? e->to : e->from;
+        owner->owned = e->next;
+        list_remove(&e->out_link);
+        list_remove(&e->in_link);
+        free(e);
+        if (other != owner && is_lonely(other))
+            free_node(g, other);
+    }
+}
+
+/* Between the owner and the named one; without memory the edge is missing, and the object of the
+ * other side is not mirrored: told nowhere, as nothing can be. */
+static void join(struct graph *g, struct graph_node *owner, bool is_join, enum kind kind,
+                 const char *namespace_, const char *name)
+{
+    struct graph_node *other = graph_node(g, kind, namespace_, name, true);
+    struct graph_edge *e = other != NULL && other != owner ? calloc(1, sizeof(*e)) : NULL;
+    if (e == NULL)
+        return;
+    e->from = is_join ? other : owner;
+    e->to = is_join ? owner : other;
+    e->next = owner->owned;
+    owner->owned = e;
+    list_push_back(&e->from->out, &e->out_link);
+    list_push_back(&e->to->in, &e->in_link);
+}
+
+struct reading {
+    struct graph *graph;
+    struct graph_node *owner;
+};
+
+static void take_ref(void *arg, const struct ref *ref)
+{
+    const struct reading *r = arg;
+    const char *namespace_ = ref->namespace_ != NULL ? ref->namespace_ : r->owner->namespace_;
+    if (ref->kind == KIND_COUNT)
+        return;
+    if (ref->is_join && ref->kind == KIND_SERVICE && strncmp(ref->key, "parent", 6) == 0) {
+        if (!r->graph->config.has_mesh)
+            return;
+        r->owner->is_root = true; /* for traffic to the Service's own address */
+        join(r->graph, r->owner, false, ref->kind, namespace_, ref->name);
+        return;
+    }
+    join(r->graph, r->owner, ref->is_join, ref->kind, namespace_, ref->name);
+}
+
+static void link_up(struct graph *g, struct graph_node *n)
+{
+    struct reading r = {g, n};
+    const char *class_name = kube_text_at(n->object, "spec.gatewayClassName");
+    const json_t *labels = json_object_get(json_object_get(n->object, "metadata"), "labels");
+    const char *service = json_string_value(json_object_get(labels, SLICE_SERVICE_LABEL));
+    n->is_root = n->kind == KIND_NODE ||
+                 (n->kind == KIND_GATEWAY_CLASS &&
+                  strcmp(kube_text_at(n->object, "spec.controllerName"), g->controller_name) == 0);
+    if (n->kind == KIND_GATEWAY && class_name[0] != '\0')
+        join(g, n, true, KIND_GATEWAY_CLASS, "", class_name);
+    if (n->kind == KIND_ENDPOINT_SLICE && service != NULL)
+        join(g, n, true, KIND_SERVICE, n->namespace_, service);
+    if (n->namespace_[0] != '\0') /* a grant matters if its namespace does, and not the reverse */
+        join(g, n, n->kind == KIND_REFERENCE_GRANT, KIND_NAMESPACE, "", n->namespace_);
+    if (n->kind != KIND_SERVICE && n->kind != KIND_ENDPOINT_SLICE)
+        refs_each(n->object, take_ref, &r);
+}
+
+/* Do both make the same edges? Asked of what changes often: endpoints, Services, Nodes. */
+static bool has_same_edges(enum kind kind, const json_t *a, const json_t *b)
+{
+    static const char *const paths[] = {"spec", "metadata"};
+    if (kind == KIND_NODE || kind == KIND_SERVICE || kind == KIND_NAMESPACE ||
+        kind == KIND_SECRET || kind == KIND_CONFIG_MAP)
+        return true;
+    if (kind == KIND_ENDPOINT_SLICE)
+        return json_equal(json_object_get(json_object_get(a, "metadata"), "labels"),
+                          json_object_get(json_object_get(b, "metadata"), "labels"));
+    return json_equal(json_object_get(a, paths[0]), json_object_get(b, paths[0]));
+}
+
+bool graph_set(struct graph *g, struct graph_node *n, json_t *object, struct graph_node **ret)
+{
+    json_t *old = n->object;
+    bool is_same = old != NULL && object != NULL && has_same_edges(n->kind, old, object);
+    n->object = json_incref(object);
+    *ret = n;
+    if (!is_same) {
+        n->n_pins += 1; /* while its edges go */
+        cut(g, n);
+        n->is_root = false;
+        if (object != NULL)
+            link_up(g, n);
+        n->n_pins -= 1;
+    }
+    json_decref(old);
+    if (is_lonely(n) && !n->is_relevant) {
+        free_node(g, n);
+        *ret = NULL;
+    }
+    return !is_same;
+}
+
+/* ---- relevance ---- */
+
+static bool make_stack(struct graph *g)
+{
+    if (g->stack_size >= g->n_nodes)
+        return true;
+    size_t size = 2 * g->n_nodes;
+    struct graph_node **stack = realloc(g->stack, size * sizeof(stack[0]));
+    if (stack == NULL)
+        return false;
+    g->stack = stack;
+    g->stack_size = size;
+    return true;
+}
+
+static void reach(struct graph *g, size_t *n, struct graph_node *node)
+{
+    if (node->mark == g->mark)
+        return;
+    node->mark = g->mark;
+    g->stack[(*n)++] = node; /* each node once: it fits */
+}
+
+static void mark_all(struct graph *g)
+{
+    size_t n = 0;
+    g->mark += 1;
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        LIST_EACH(it, &g->nodes[k])
+        {
+            struct graph_node *node = container_of(it, struct graph_node, link);
+            if (node->is_root)
+                reach(g, &n, node);
+        }
+    }
+    while (n > 0) {
+        struct graph_node *node = g->stack[--n];
+        LIST_EACH(it, &node->out) reach(g, &n, container_of(it, struct graph_edge, out_link)->to);
+    }
+}
+
+void graph_walk(struct graph *g)
+{
+    if (!make_stack(g))
+        return; /* as before; the next walk will do */
+    mark_all(g);
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        LIST_EACH_SAFE(it, tmp, &g->nodes[k])
+        {
+            struct graph_node *node = container_of(it, struct graph_node, link);
+            bool is_relevant = node->mark == g->mark;
+            bool is_news = is_relevant != node->is_relevant;
+            node->is_relevant = is_relevant;
+            if (is_news)
+                g->config.on_relevance(g->config.owner, node);
+            if (!is_relevant && is_lonely(node))
+                free_node(g, node);
+        }
+    }
+}
+
+void graph_pin(struct graph_node *node)
+{
+    node->n_pins += 1;
+}
+
+void graph_unpin(struct graph *g, struct graph_node *node)
+{
+    ASSERT(node->n_pins > 0);
+    node->n_pins -= 1;
+    if (is_lonely(node) && !node->is_relevant)
+        free_node(g, node);
+}
+
+void graph_each(const struct graph *g, enum kind kind,
+                void (*fn)(void *owner, struct graph_node *node), void *owner)
+{
+    LIST_EACH(it, &g->nodes[kind]) fn(owner, container_of(it, struct graph_node, link));
+}
+
+void graph_each_neighbour(struct graph_node *node,
+                          void (*fn)(void *owner, struct graph_node *other), void *owner)
+{
+    LIST_EACH(it, &node->in) fn(owner, container_of(it, struct graph_edge, in_link)->from);
+    LIST_EACH(it, &node->out) fn(owner, container_of(it, struct graph_edge, out_link)->to);
+}
+
+void graph_free(struct graph *g)
+{
+    if (g == NULL)
+        return;
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        struct list_node *it;
+        while ((it = list_peek_front(&g->nodes[k])) != NULL) {
+            struct graph_node *node = container_of(it, struct graph_node, link);
+            json_decref(node->object);
+            node->object = NULL;
+            node->n_pins += 1;
+            cut(g, node);
+            free_node(g, node);
+        }
+    }
+    free(g->stack);
+    free(g->controller_name);
+    free(g);
+}

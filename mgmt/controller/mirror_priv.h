@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The insides of the mirror: mirror.c (the cluster's side: which objects, and who is told),
+ * appliance.c (an appliance's side: what is to be written, in which order), flight.c (one write and
+ * what its answer means).
+ *
+ * A copy, of each object in each appliance, is in one of three states:
+ *   IDLE    nothing to do, or nothing that can be done now (then it has a trouble, and `retry` is
+ *           armed)
+ *   QUEUED  to be looked at when its kind's turn comes
+ *   FLYING  a call is under way; what changes meanwhile makes it `is_stale`, to be looked at again
+ *
+ * A copy is idle or queued without a memory of what is to be done: that follows from what the
+ * cluster has, and what the appliance has, when its turn comes.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/rng.h"
+#include "base/wheel.h"
+#include "controller/copy.h"
+#include "controller/graph.h"
+#include "controller/mirror.h"
+#include "loop/loop.h"
+
+struct appliance;
+struct mirrored;
+
+enum copy_state {
+    COPY_IDLE,
+    COPY_QUEUED,
+    COPY_FLYING,
+};
+
+struct copy {
+    struct list_node link; /* of its appliance's queue */
+    struct mirrored *object;
+    struct appliance *appliance;
+    enum copy_state state;
+    bool is_stale;
+    bool is_removal;  /* which queue it is in, or what flies */
+    bool is_urgent;   /* flies outside of the order */
+    bool is_there;    /* pins the node */
+    bool is_foreign;  /* a Namespace of somebody else's does for ours */
+    struct kube_call *call;
+    struct mirror_trouble *trouble;
+    struct wheel_timer retry;
+    unsigned failures; /* in a row */
+};
+
+/* What hangs on a node of the graph. */
+struct mirrored {
+    struct list_node news_link; /* looked at after the next walk */
+    struct graph_node *node;
+    bool was_told;  /* relevant, as far as on_news was told */
+    bool is_wanted; /* of the cluster's source (named kinds); pins the node */
+    struct copy copies[]; /* an appliance each */
+};
+
+struct appliance {
+    struct mirror *mirror;
+    size_t index;
+    char *name;
+    struct kube *kube;
+    struct source *source;
+    bool is_seeded; /* all that is there is known, and remembered for the cluster */
+    struct list_node writes[KIND_COUNT];
+    struct list_node removals[KIND_COUNT];
+    unsigned flying_writes[KIND_COUNT], flying_removals[KIND_COUNT];
+    unsigned n_flying; /* those in the order */
+    struct wheel_timer pause; /* armed: it was told to come later */
+    unsigned failures;        /* in a row */
+    struct loop_task pump;
+    struct mirror_stats stats;
+};
+
+struct mirror {
+    struct mirror_config config; /* texts and appliances of it are not kept */
+    struct loop *loop;
+    struct source *source;
+    struct graph *graph;
+    struct copy_names names;
+    struct rng rng;
+    struct list_node news;
+    bool needs_walk;
+    struct loop_task settle;
+    size_t n_appliances;
+    struct appliance appliances[MIRROR_APPLIANCES_MAX];
+};
+
+/* ---- mirror.c ---- */
+
+/* What hangs on the node, made if need be. NULL: no memory. */
+struct mirrored *mirror_object(struct mirror *m, struct graph_node *node);
+
+/* Finds relevance anew if that is due, and looks at what has changed. */
+void mirror_settle(struct mirror *m);
+
+void mirror_tell(struct mirror *m, enum mirror_news news, const struct appliance *a,
+                 const struct graph_node *node);
+
+/* ---- appliance.c ---- */
+
+int appliance_init(struct appliance *a, struct mirror *m, const struct mirror_appliance *config);
+void appliance_done(struct appliance *a);
+
+/* A copy may have to be written or removed. `is_news`: what it is of has changed, so that a trouble
+ * is worth another try. */
+void copy_look(struct copy *c, bool is_news);
+
+/* Takes it out of everything; before its object goes. */
+void copy_done(struct copy *c);
+
+/* The appliance cannot be spoken to now: all waits. */
+void appliance_pause(struct appliance *a, uint64_t at_least_ms);
+
+/* What there is for the copy in the appliance; NULL: nothing. */
+json_t *copy_there(const struct copy *c);
+
+enum copy_action {
+    COPY_NOTHING,
+    COPY_CREATE,
+    COPY_UPDATE,
+    COPY_REMOVE,
+};
+
+/* What is to be done now; of CREATE and UPDATE with the new copy in *ret_body (a new reference), or
+ * with NULL and a trouble to be set when it cannot be made. */
+enum copy_action copy_decide(const struct copy *c, json_t **ret_body);
+
+/* ---- flight.c ---- */
+
+/* Does what is to be done. False: nothing was, the copy is idle. */
+bool copy_fly(struct copy *c);
+
+/* The trouble is over, or was none. */
+void copy_clear_trouble(struct copy *c);

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * List and watch of one kind.
+ *
+ *   absent -> (discovery) -> listing -> [verifying] -> watching -> ... -> waiting -> listing
+ *
+ * A list is read in pages without a resourceVersion, so that it comes from the store and not from a
+ * cache that lags. The watch goes on where the list or the last event was; a bookmark moves it on
+ * without an object. 410 means list anew; everything else that ends a watch means watch on, after a
+ * while. Whatever fails, the objects stay where they are.
+ */
+#include "controller/source_priv.h"
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US_PER_MS 1000ull
+/* A watch that lasted so long was none that failed. */
+#define SOUND_WATCH_US 5000000u
+/* Failures in a row that are told: the first, and then each time the wait has grown. */
+#define FAILURES_TOLD_MAX 8u
+
+static void begin_list(struct reflector *r);
+static void begin_watch(struct reflector *r);
+
+static void set_state(struct reflector *r, enum reflector_state state)
+{
+    if (r->state == state)
+        return;
+    r->state = state;
+    source_tell_state(r->source, r->kind);
+}
+
+/* ---- failures ---- */
+
+static void wait_for_next_try(struct reflector *r)
+{
+    loop_timer_arm(r->source->loop, &r->timer, source_backoff_us(r->source, r->failures));
+    set_state(r, REFLECTOR_WAITING);
+}
+
+/* Something failed: says so and tries again later. */
+static void fail(struct reflector *r, const char *what, const struct kube_answer *answer)
+{
+    r->failures += 1;
+    r->source->stats.failures += 1;
+    if (r->failures <= FAILURES_TOLD_MAX)
+        source_tell_trouble(r->source, r->kind, "%s failed (%d): %s", what, answer->status,
+                            answer->text);
+    json_decref(r->fresh);
+    r->fresh = NULL;
+    if (answer->status == 404)
+        discovery_hurry(r->source->discovery);
+    wait_for_next_try(r);
+}
+
+/* ---- what a list is without ---- */
+
+/* When what is held may be looked at again: a list that confirms. */
+static void arm_confirmation(struct reflector *r)
+{
+    const struct source_hold *hold = &r->source->hold;
+    size_t n = json_object_size(r->shelf.held);
+    if (n == 0 || !hold->is_on || r->state != REFLECTOR_WATCHING)
+        return;
+    bool is_mass = source_is_mass(r->source, n, json_object_size(r->shelf.objects));
+    loop_timer_arm(r->source->loop, &r->timer,
+                   (is_mass || !r->is_sound ? hold->mass_ms : hold->few_ms) * US_PER_MS);
+}
+
+/* Takes off what has been missing long enough; `min_ms` 0: all. */
+static void remove_held(struct reflector *r, uint64_t min_ms)
+{
+    const char *key;
+    json_t *since;
+    void *next;
+    json_object_foreach_safe(r->shelf.held, next, key, since)
+    {
+        if (min_ms > 0 && source_held_ms(r->source, &r->shelf, key) < min_ms)
+            continue;
+        r->source->stats.confirmed += 1;
+        source_remove(r->source, r->kind, &r->shelf, key);
+    }
+}
+
+static const char hold_for_later[] = "until a later list says the same";
+static const char hold_for_good[] = "until an operator confirms: this is not the cluster that they are"
+                                    " of, or an older state of it, or the kind is being removed";
+
+/* The list has been read, and what it has is on the shelf; what it lacks is held. `is_sound`: it is
+ * from our cluster, and of now. */
+static void judge_missing(struct reflector *r, bool is_sound)
+{
+    struct source *s = r->source;
+    size_t n = json_object_size(r->shelf.held);
+    size_t of = json_object_size(r->shelf.objects);
+    bool is_mass = source_is_mass(s, n, of);
+    r->is_sound = is_sound;
+    if (is_sound)
+        remove_held(r, is_mass ? s->hold.mass_ms : s->hold.few_ms);
+    size_t left = json_object_size(r->shelf.held);
+    if (left != r->held_told && left > 0 && (is_mass || !is_sound))
+        source_tell_trouble(s, r->kind, "%zu of %zu objects are missing in the list: held, %s",
+                            left, of, is_sound ? hold_for_later : hold_for_good);
+    r->held_told = left;
+}
+
+static void hold_missing(struct reflector *r)
+{
+    const char *key;
+    json_t *object;
+    void *next;
+    json_object_foreach_safe(r->shelf.objects, next, key, object)
+    {
+        if (json_object_get(r->fresh, key) != NULL)
+            continue;
+        if (r->source->hold.is_on)
+            source_hold_object(r->source, &r->shelf, key, 0);
+        else
+            source_remove(r->source, r->kind, &r->shelf, key);
+    }
+}
+
+/* ---- list ---- */
+
+static uint64_t number_of(const char *version)
+{
+    char *end;
+    unsigned long long n = strtoull(version, &end, 10);
+    return *end == '\0' && end != version ? n : 0;
+}
+
+/* All that was listed is on the shelf: from here on by watch. */
+static void end_list(struct reflector *r)
+{
+    snprintf(r->version, sizeof(r->version), "%s", r->list_version);
+    json_decref(r->fresh);
+    r->fresh = NULL;
+    r->failures = 0;
+    r->is_whole = false;
+    bool is_news = !r->is_synced;
+    r->is_synced = true;
+    begin_watch(r);
+    if (is_news)
+        source_tell_state(r->source, r->kind);
+}
+
+static void on_verified(void *owner, bool is_sound)
+{
+    struct reflector *r = owner;
+    r->verify = NULL;
+    uint64_t version = number_of(r->list_version);
+    bool is_older = version != 0 && version < r->version_seen_max;
+    judge_missing(r, is_sound && !is_older);
+    end_list(r);
+}
+
+/* The list is whole. */
+static void take_list(struct reflector *r)
+{
+    const char *key;
+    json_t *object;
+    json_object_foreach(r->fresh, key, object)
+        source_put(r->source, r->kind, &r->shelf, key, object);
+    hold_missing(r);
+    if (json_object_size(r->shelf.held) == 0) {
+        end_list(r);
+        return;
+    }
+    set_state(r, REFLECTOR_VERIFYING);
+    if (verify_begin(r->source, r->kind, on_verified, r, &r->verify) != 0)
+        on_verified(r, false);
+}
+
+/* Puts the items of a page with the others. False: it is no list. */
+static bool add_page(struct reflector *r, const json_t *page)
+{
+    char key[KEY_BYTES];
+    const json_t *items = json_object_get(page, "items");
+    const char *version = kube_text_at(page, "metadata.resourceVersion");
+    size_t i;
+    json_t *item;
+    if (version[0] == '\0' || strlen(version) >= sizeof(r->list_version))
+        return false;
+    if (!json_is_array(items) && !json_is_null(items)) /* null: Go's empty list */
+        return false;
+    json_array_foreach(items, i, item)
+    {
+        if (!shelf_key_of(item, key) || json_object_set(r->fresh, key, item) != 0)
+            return false;
+    }
+    snprintf(r->list_version, sizeof(r->list_version), "%s", version);
+    return true;
+}
+
+static void get_page(struct reflector *r, const char *token);
+
+static void on_page(void *owner, const struct kube_answer *answer)
+{
+    struct reflector *r = owner;
+    r->call = NULL;
+    if (answer->status == 410) { /* the list took longer than the server keeps its token */
+        r->is_whole = true;
+        r->source->stats.expired += 1;
+    }
+    if (answer->status != 200) {
+        fail(r, "list", answer);
+        return;
+    }
+    if (!add_page(r, answer->body)) {
+        fail(r, "list", &(struct kube_answer){.status = -EPROTO, .text = "the answer is no list"});
+        return;
+    }
+    const char *token = kube_text_at(answer->body, "metadata.continue");
+    if (token[0] != '\0')
+        get_page(r, token);
+    else
+        take_list(r);
+}
+
+/* Appends a query's parameter, percent-encoded. False: too long. */
+static bool add_parameter(char path[KUBE_PATH_MAX], const char *name, const char *value)
+{
+    char encoded[KUBE_PATH_MAX] = "";
+    if (!kube_path_append(encoded, value))
+        return false;
+    size_t n = strlen(path);
+    int len = snprintf(path + n, KUBE_PATH_MAX - n, "%c%s=%s", strchr(path, '?') ? '&' : '?', name,
+                       encoded + 1);
+    return len > 0 && n + (size_t)len < KUBE_PATH_MAX;
+}
+
+/* The path of the whole kind with our selection. */
+static bool make_path(const struct reflector *r, char path[KUBE_PATH_MAX])
+{
+    const struct source *s = r->source;
+    return source_path(s, r->kind, NULL, NULL, NULL, path) &&
+           (s->label_selector == NULL || add_parameter(path, "labelSelector", s->label_selector));
+}
+
+static void get_page(struct reflector *r, const char *token)
+{
+    char path[KUBE_PATH_MAX];
+    char limit[16];
+    snprintf(limit, sizeof(limit), "%u", r->is_whole ? 0 : SOURCE_PAGE);
+    bool fits = make_path(r, path) && add_parameter(path, "limit", limit) &&
+                (token == NULL || add_parameter(path, "continue", token));
+    const struct kube_request request = {
+        .method = "GET", .path = path, .on_done = on_page, .owner = r};
+    int error = fits ? kube_call(r->source->kube, &request, &r->call) : -EINVAL;
+    if (error != 0)
+        fail(r, "list", &(struct kube_answer){.status = error, .text = strerror(-error)});
+}
+
+static void begin_list(struct reflector *r)
+{
+    ASSERT(r->call == NULL && r->verify == NULL && r->watch == NULL);
+    loop_timer_disarm(r->source->loop, &r->timer);
+    json_decref(r->fresh);
+    r->fresh = json_object();
+    r->version[0] = '\0';
+    r->source->stats.lists += 1;
+    set_state(r, REFLECTOR_LISTING);
+    get_page(r, NULL);
+}
+
+/* ---- watch ---- */
+
+/* A deletion that the watch saw. In a mass it is held: it may be the CRD that goes. */
+static void take_deletion(struct reflector *r, const char *key)
+{
+    struct source *s = r->source;
+    uint64_t now_us = loop_now_us(s->loop);
+    if (r->window_us == 0 || now_us - r->window_us > SOURCE_DELETIONS_MS * US_PER_MS) {
+        r->window_us = now_us;
+        r->window_size = json_object_size(r->shelf.objects);
+        r->window_n = 0;
+    }
+    r->window_n += 1;
+    bool is_mass = s->hold.is_on && r->window_n > s->hold.count_max &&
+                   r->window_n * 100 > (size_t)s->hold.percent_max * r->window_size;
+    if (!is_mass) {
+        source_remove(s, r->kind, &r->shelf, key);
+        return;
+    }
+    unsigned head_ms = s->hold.mass_ms > s->hold.few_ms ? s->hold.mass_ms - s->hold.few_ms : 0;
+    if (json_object_get(r->shelf.objects, key) == NULL ||
+        !source_hold_object(s, &r->shelf, key, head_ms))
+        return;
+    if (json_object_size(r->shelf.held) == 1)
+        source_tell_trouble(s, r->kind, "%zu of %zu objects were deleted at once: the rest is held"
+                            " until a list says the same", r->window_n, r->window_size);
+    loop_timer_arm(s->loop, &r->timer, s->hold.few_ms * US_PER_MS);
+}
+
+static void keep_version(struct reflector *r, const json_t *object)
+{
+    const char *version = kube_text_at(object, "metadata.resourceVersion");
+    if (version[0] == '\0' || strlen(version) >= sizeof(r->version))
+        return;
+    snprintf(r->version, sizeof(r->version), "%s", version);
+    uint64_t n = number_of(version);
+    if (n > r->version_seen_max)
+        r->version_seen_max = n;
+}
+
+/* The watch is closed; next a list, now or later. */
+static void list_anew(struct reflector *r, bool now)
+{
+    kube_watch_close(r->watch);
+    r->watch = NULL;
+    r->version[0] = '\0';
+    if (now)
+        begin_list(r);
+    else
+        wait_for_next_try(r);
+}
+
+static void take_error_event(struct reflector *r, const json_t *status)
+{
+    json_int_t code = json_integer_value(json_object_get(status, "code"));
+    if (code == 410) {
+        r->source->stats.expired += 1;
+        list_anew(r, true);
+        return;
+    }
+    kube_watch_close(r->watch);
+    r->watch = NULL;
+    fail(r, "watch",
+         &(struct kube_answer){.status = (int)code, .text = kube_text_at(status, "message")});
+}
+
+static void on_event(void *owner, json_t *event)
+{
+    struct reflector *r = owner;
+    char key[KEY_BYTES];
+    const char *type = kube_text_at(event, "type");
+    json_t *object = json_object_get(event, "object");
+    r->source->stats.events += 1;
+    if (strcmp(type, "ERROR") == 0) {
+        take_error_event(r, object);
+        return;
+    }
+    bool is_bookmark = strcmp(type, "BOOKMARK") == 0;
+    bool is_deletion = strcmp(type, "DELETED") == 0;
+    bool is_known = is_bookmark || is_deletion || strcmp(type, "ADDED") == 0 ||
+                    strcmp(type, "MODIFIED") == 0;
+    if (!is_known || (!is_bookmark && !shelf_key_of(object, key))) {
+        source_tell_trouble(r->source, r->kind, "an event of type \"%.20s\" is no event", type);
+        list_anew(r, false);
+        return;
+    }
+    r->failures = 0;
+    keep_version(r, object);
+    if (is_deletion)
+        take_deletion(r, key);
+    else if (!is_bookmark)
+        source_put(r->source, r->kind, &r->shelf, key, object);
+}
+
+static void on_watch_end(void *owner, const struct kube_answer *answer)
+{
+    struct reflector *r = owner;
+    struct source *s = r->source;
+    bool was_sound = loop_now_us(s->loop) - r->watch_begun_us >= SOUND_WATCH_US;
+    r->watch = NULL;
+    if (answer->status == -ETIMEDOUT)
+        s->stats.stale += 1;
+    if (answer->status == 410 || answer->status == -EBADMSG || answer->status == 404)
+        r->version[0] = '\0';
+    if (answer->status == 410) {
+        s->stats.expired += 1;
+        begin_list(r);
+    } else if (answer->status == 200 && was_sound) {
+        begin_watch(r);
+    } else {
+        fail(r, "watch", answer);
+    }
+}
+
+static void begin_watch(struct reflector *r)
+{
+    struct source *s = r->source;
+    char path[KUBE_PATH_MAX];
+    char seconds[16];
+    ASSERT(r->watch == NULL && r->version[0] != '\0');
+    snprintf(seconds, sizeof(seconds), "%u", SOURCE_WATCH_S / 2 + rng_below(&s->rng, SOURCE_WATCH_S / 2));
+    bool fits = make_path(r, path) && add_parameter(path, "watch", "true") &&
+                add_parameter(path, "allowWatchBookmarks", "true") &&
+                add_parameter(path, "resourceVersion", r->version) &&
+                add_parameter(path, "timeoutSeconds", seconds);
+    const struct kube_watch_request request = {
+        .path = path,
+        .idle_ms_max = s->idle_ms_max,
+        .on_event = on_event,
+        .on_end = on_watch_end,
+        .owner = r,
+    };
+    s->stats.watches += 1;
+    r->watch_begun_us = loop_now_us(s->loop);
+    int error = fits ? kube_watch_open(s->kube, &request, &r->watch) : -EINVAL;
+    if (error != 0) {
+        fail(r, "watch", &(struct kube_answer){.status = error, .text = strerror(-error)});
+        return;
+    }
+    set_state(r, REFLECTOR_WATCHING);
+    arm_confirmation(r);
+}
+
+/* ---- life ---- */
+
+static void on_timer(struct wheel_timer *timer, uint64_t now_us)
+{
+    struct reflector *r = container_of(timer, struct reflector, timer);
+    if (r->state == REFLECTOR_WATCHING)
+        list_anew(r, true); /* is what is held still missing? */
+    else if (r->state == REFLECTOR_WAITING && r->version[0] != '\0')
+        begin_watch(r);
+    else if (r->state == REFLECTOR_WAITING)
+        begin_list(r);
+}
+
+int reflector_init(struct reflector *r, struct source *s, enum kind kind)
+{
+    r->source = s;
+    r->kind = kind;
+    r->timer.on_expire = on_timer;
+    return shelf_init(&r->shelf);
+}
+
+/* Whatever is under way ends. */
+static void stop(struct reflector *r)
+{
+    loop_timer_disarm(r->source->loop, &r->timer);
+    if (r->verify != NULL)
+        verify_cancel(r->verify);
+    if (r->call != NULL)
+        kube_call_cancel(r->call);
+    kube_watch_close(r->watch);
+    json_decref(r->fresh);
+    r->call = NULL;
+    r->verify = NULL;
+    r->watch = NULL;
+    r->fresh = NULL;
+}
+
+void reflector_done(struct reflector *r)
+{
+    stop(r);
+    shelf_done(&r->shelf);
+}
+
+void reflector_set_version(struct reflector *r, const char *api_version)
+{
+    bool is_named = source_is_named(r->source, r->kind);
+    const char *version = api_version != NULL ? api_version : "";
+    if (strcmp(version, r->api_version) == 0 && (version[0] != '\0' || r->is_synced))
+        return;
+    stop(r);
+    snprintf(r->api_version, sizeof(r->api_version), "%s", version);
+    r->failures = 0;
+    if (version[0] == '\0' || is_named) {
+        r->is_synced = true;
+        r->state = version[0] == '\0' ? REFLECTOR_ABSENT : REFLECTOR_WATCHING;
+        source_tell_state(r->source, r->kind);
+        return;
+    }
+    begin_list(r);
+}
+
+void reflector_list_soon(struct reflector *r)
+{
+    if (r->state == REFLECTOR_WATCHING)
+        loop_timer_arm(r->source->loop, &r->timer, 0);
+}
+
+void reflector_confirm(struct reflector *r)
+{
+    remove_held(r, 0);
+}
