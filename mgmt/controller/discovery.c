@@ -23,6 +23,8 @@
 /* Looks in a row without news, after which the looks become rarer. */
 #define LOOKS_BRISK 12u
 #define LOOK_RARE_MS 30000u
+/* Rounds in a row that failed and are told. */
+#define FAILURES_TOLD_MAX 8u
 
 static const char *const groups[] = {"", "discovery.k8s.io", "gateway.networking.k8s.io",
                                      "sluice.internal"};
@@ -51,6 +53,14 @@ struct discovery {
 static bool is_of(const struct look *look, enum kind kind)
 {
     return strcmp(kind_info(kind)->group, look->group) == 0;
+}
+
+static enum kind first_of(const struct look *look)
+{
+    unsigned i = 0;
+    while (i + 1 < KIND_COUNT && !is_of(look, (enum kind)i))
+        i++;
+    return (enum kind)i;
 }
 
 /* ---- identity ---- */
@@ -113,16 +123,28 @@ static void arm(struct discovery *d)
         loop_timer_arm(d->source->loop, &d->timer, us);
 }
 
-static void end_look(struct look *look, bool has_failed)
+/* What was found of the group is what is served. */
+static void end_look(struct look *look)
 {
     struct discovery *d = look->discovery;
     look->n_versions = 0;
-    d->has_failed |= has_failed;
-    for (unsigned i = 0; i < KIND_COUNT && !has_failed; i++) {
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
         if (is_of(look, (enum kind)i))
             reflector_set_version(&d->source->reflectors[i],
                                   look->found[i][0] != '\0' ? look->found[i] : NULL);
     }
+    arm(d);
+}
+
+/* Nothing was learnt. */
+static void fail_look(struct look *look, const struct kube_answer *answer)
+{
+    struct discovery *d = look->discovery;
+    look->n_versions = 0;
+    if (!d->has_failed && d->failures <= FAILURES_TOLD_MAX)
+        source_tell_trouble(d->source, first_of(look), "discovery failed (%d): %s", answer->status,
+                            answer->text);
+    d->has_failed = true;
     arm(d);
 }
 
@@ -149,7 +171,7 @@ static void on_version(void *owner, const struct kube_answer *answer)
     struct look *look = owner;
     look->call = NULL;
     if (answer->status != 200 && answer->status != 404) {
-        end_look(look, true);
+        fail_look(look, answer);
         return;
     }
     if (answer->status == 200)
@@ -157,15 +179,16 @@ static void on_version(void *owner, const struct kube_answer *answer)
     if (++look->at < look->n_versions)
         ask_version(look);
     else
-        end_look(look, false);
+        end_look(look);
 }
 
 static void ask(struct look *look, const char *path, kube_done_fn on_done)
 {
     const struct kube_request request = {
         .method = "GET", .path = path, .on_done = on_done, .owner = look};
-    if (kube_call(look->discovery->source->kube, &request, &look->call) != 0)
-        end_look(look, true);
+    int error = kube_call(look->discovery->source->kube, &request, &look->call);
+    if (error != 0)
+        fail_look(look, &(struct kube_answer){.status = error, .text = strerror(-error)});
 }
 
 static void ask_version(struct look *look)
@@ -183,8 +206,12 @@ static void on_group(void *owner, const struct kube_answer *answer)
     const json_t *version;
     look->call = NULL;
     look->at = look->n_versions = 0;
+    if (answer->status == 404) {
+        end_look(look);
+        return;
+    }
     if (answer->status != 200) {
-        end_look(look, answer->status != 404);
+        fail_look(look, answer);
         return;
     }
     json_array_foreach(json_object_get(answer->body, "versions"), i, version)
@@ -196,7 +223,7 @@ static void on_group(void *owner, const struct kube_answer *answer)
     if (look->n_versions > 0)
         ask_version(look);
     else
-        end_look(look, false);
+        end_look(look);
 }
 
 static void begin_look(struct look *look)

@@ -151,11 +151,12 @@ static void set_options(struct kube_transfer *t, const struct kube_request *requ
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)KUBE_CONNECT_MS_MAX);
-    if (!t->is_watch)
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)deadline_ms);
-    else
+    if (t->is_watch) {
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)deadline_ms);
+    }
     curl_easy_setopt(easy, CURLOPT_USERAGENT, k->user_agent);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);

@@ -36,6 +36,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "RateLimit": (SLUICE, "ratelimits", True),
     "AccessPolicy": (SLUICE, "accesspolicies", True),
     "SourceList": (SLUICE, "sourcelists", False),
+    "Token": (SLUICE, "tokens", False),
 }
 REPLACE_TRIES = 5
 MERGE_PATCH = "application/merge-patch+json"
