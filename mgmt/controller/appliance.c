@@ -2,8 +2,8 @@
 /*
  * An appliance's side of the mirror: what is there (a source of its own, of the objects with our
  * label), what is to be written and removed, and in which order: kinds as in kinds.def, each when
- * the one before is done; removals in the reverse order when nothing is to be written. An endpoint's
- * change waits for none of that.
+ * the one before is done; removals in the reverse order when nothing is to be written. A change of
+ * endpoints waits for none of that.
  */
 #include "controller/mirror_priv.h"
 
@@ -31,9 +31,8 @@ enum copy_action copy_decide(const struct copy *c, json_t **ret_body)
 {
     const struct mirror *m = c->appliance->mirror;
     const struct graph_node *node = c->object->node;
-    bool is_remembered =
-        node->object != NULL &&
-        source_is_remembered(m->source, node->kind, node->namespace_, node->name);
+    bool is_remembered = node->object != NULL &&
+                         source_is_remembered(m->source, node->kind, node->namespace_, node->name);
     json_t *there = copy_there(c);
     *ret_body = NULL;
     if (!c->appliance->is_seeded || (node->is_relevant && is_remembered))

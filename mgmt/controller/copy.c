@@ -68,8 +68,7 @@ static void rename_member(struct renaming *r, json_t *object, const char *key)
     const char *old = json_string_value(json_object_get(object, key));
     if (old == NULL || old[0] == '\0')
         return;
-    if (!r->rename(r->names, old, name) ||
-        json_object_set_new(object, key, json_string(name)) != 0)
+    if (!r->rename(r->names, old, name) || json_object_set_new(object, key, json_string(name)) != 0)
         r->has_failed = true;
 }
 
@@ -166,9 +165,8 @@ static json_t *project_node(const json_t *node)
     json_array_foreach(json_object_get(status, "conditions"), i, condition)
     {
         if (strcmp(kube_text_at(condition, "type"), "Ready") == 0)
-            json_array_append_new(conditions,
-                                  json_pack("{s:s,s:s}", "type", "Ready", "status",
-                                            kube_text_at(condition, "status")));
+            json_array_append_new(conditions, json_pack("{s:s,s:s}", "type", "Ready", "status",
+                                                        kube_text_at(condition, "status")));
     }
     json_t *fresh_status = json_pack("{s:o}", "conditions", conditions);
     if (addresses != NULL)
@@ -190,8 +188,7 @@ static json_t *contents_of(enum kind kind, const json_t *object)
 
 static json_t *labels_of(const struct copy_names *names, const json_t *object)
 {
-    json_t *labels = json_copy(
-        json_object_get(json_object_get(object, "metadata"), "labels"));
+    json_t *labels = json_copy(json_object_get(json_object_get(object, "metadata"), "labels"));
     if (labels == NULL)
         labels = json_object();
     json_object_del(labels, NAMESPACE_NAME_LABEL); /* the appliance sets it, to the name there */
@@ -208,12 +205,12 @@ static json_t *metadata_of(const struct copy_names *names, enum kind kind, const
     if (!copy_key_there(names, kind, kube_text_at(old, "namespace"), kube_text_at(old, "name"),
                         namespace_, name))
         return NULL;
-    json_t *metadata = json_pack(
-        "{s:s,s:o,s:{s:s,s:o,s:s}}", "name", name, "labels", labels_of(names, object),
-        "annotations", MIRROR_UID, kube_text_at(old, "uid"), MIRROR_GENERATION,
-        json_sprintf("%" JSON_INTEGER_FORMAT,
-                     json_integer_value(json_object_get(old, "generation"))),
-        MIRROR_CLUSTER, cluster_uid);
+    json_t *metadata =
+        json_pack("{s:s,s:o,s:{s:s,s:o,s:s}}", "name", name, "labels", labels_of(names, object),
+                  "annotations", MIRROR_UID, kube_text_at(old, "uid"), MIRROR_GENERATION,
+                  json_sprintf("%" JSON_INTEGER_FORMAT,
+                               json_integer_value(json_object_get(old, "generation"))),
+                  MIRROR_CLUSTER, cluster_uid);
     if (namespace_[0] != '\0')
         json_object_set_new(metadata, "namespace", json_string(namespace_));
     return metadata;
@@ -243,8 +240,7 @@ json_t *copy_make(const struct copy_names *names, enum kind kind, json_t *object
         copy = deep;
     }
     json_t *metadata = metadata_of(names, kind, object, cluster_uid);
-    if (copy == NULL || metadata == NULL ||
-        json_object_set_new(copy, "metadata", metadata) != 0 ||
+    if (copy == NULL || metadata == NULL || json_object_set_new(copy, "metadata", metadata) != 0 ||
         !rename_contents(names, copy_name_there, kind, copy)) {
         json_decref(copy);
         return NULL;
@@ -339,8 +335,9 @@ bool copy_is_current(enum kind kind, const json_t *wanted, const json_t *there)
     unsigned n = 0;
     if (strcmp(hash_in(wanted), hash_in(there)) != 0)
         return false;
-    stack[n++] = (struct pair){
-        .wanted = wanted, .there = there, .iterator = json_object_iter((json_t *)(uintptr_t)wanted)};
+    stack[n++] = (struct pair){.wanted = wanted,
+                               .there = there,
+                               .iterator = json_object_iter((json_t *)(uintptr_t)wanted)};
     while (n > 0) {
         struct pair below = next_pair(&stack[n - 1]);
         if (below.wanted == NULL) {
@@ -349,8 +346,8 @@ bool copy_is_current(enum kind kind, const json_t *wanted, const json_t *there)
         }
         if (!is_like(below.wanted, below.there, is_lenient))
             return false;
-        bool is_container = below.there != NULL &&
-                            (json_is_object(below.wanted) || json_is_array(below.wanted));
+        bool is_container =
+            below.there != NULL && (json_is_object(below.wanted) || json_is_array(below.wanted));
         if (is_container && n < COMPARE_DEPTH_MAX)
             stack[n++] = below;
     }

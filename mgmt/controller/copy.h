@@ -20,13 +20,17 @@ struct copy_names {
     char prefix[MIRROR_CLUSTER_BYTES_MAX + 2];  /* "NAME-", or "" */
 };
 
-/* A name there, and back. False: too long; not of this cluster. */
+/* A name there. False: too long. */
 bool copy_name_there(const struct copy_names *names, const char *here, char ret[254]);
+
+/* A name here. False: it is not of this cluster. */
 bool copy_name_here(const struct copy_names *names, const char *there, char ret[254]);
 
-/* Namespace and name of an object there, and back. */
+/* Namespace and name of an object there. */
 bool copy_key_there(const struct copy_names *names, enum kind kind, const char *namespace_,
                     const char *name, char ret_namespace[254], char ret_name[254]);
+
+/* Namespace and name of an object here. */
 bool copy_key_here(const struct copy_names *names, enum kind kind, const char *namespace_,
                    const char *name, char ret_namespace[254], char ret_name[254]);
 

@@ -142,8 +142,7 @@ static void fail_look(struct look *look, const struct kube_answer *answer)
     struct discovery *d = look->discovery;
     look->n_versions = 0;
     if (!d->has_failed && d->failures <= FAILURES_TOLD_MAX)
-        source_tell_trouble(d->source, first_of(look), "discovery failed (%d): %s", answer->status,
-                            answer->text);
+        source_tell_failure(d->source, first_of(look), "discovery", answer);
     d->has_failed = true;
     arm(d);
 }

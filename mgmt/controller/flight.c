@@ -80,6 +80,7 @@ static void set_trouble(struct copy *c, int status, const char *reason, const ch
         c->appliance->stats.troubled += 1;
     }
     t->status = status;
+    t->generation = c->generation;
     snprintf(t->reason, sizeof(t->reason), "%s", reason);
     snprintf(t->field, sizeof(t->field), "%s", field);
     snprintf(t->text, sizeof(t->text), "%s", text);
@@ -101,11 +102,18 @@ static void set_refusal(struct copy *c, const struct kube_answer *answer)
 
 /* ---- the air ---- */
 
+static int64_t generation_of(const json_t *object)
+{
+    const json_t *metadata = json_object_get(object, "metadata");
+    return json_integer_value(json_object_get(metadata, "generation"));
+}
+
 static void take_off(struct copy *c, bool is_removal)
 {
     struct appliance *a = c->appliance;
     enum kind kind = c->object->node->kind;
     c->state = COPY_FLYING;
+    c->generation = generation_of(c->object->node->object);
     c->is_stale = false;
     c->is_removal = is_removal;
     graph_pin(c->object->node); /* its node stays as long as somebody may answer */
@@ -324,6 +332,7 @@ bool copy_fly(struct copy *c)
         return false;
     }
     if (action != COPY_REMOVE && body == NULL) {
+        c->generation = generation_of(c->object->node->object);
         set_trouble(c, 422, "Invalid", "metadata.name", "the name is too long with the prefix");
         return false;
     }

@@ -240,8 +240,7 @@ static void mark_all(struct graph *g)
     size_t n = 0;
     g->mark += 1;
     for (unsigned k = 0; k < KIND_COUNT; k++) {
-        LIST_EACH(it, &g->nodes[k])
-        {
+        LIST_EACH (it, &g->nodes[k]) {
             struct graph_node *node = container_of(it, struct graph_node, link);
             if (node->is_root)
                 reach(g, &n, node);
@@ -249,7 +248,8 @@ static void mark_all(struct graph *g)
     }
     while (n > 0) {
         struct graph_node *node = g->stack[--n];
-        LIST_EACH(it, &node->out) reach(g, &n, container_of(it, struct graph_edge, out_link)->to);
+        LIST_EACH (it, &node->out)
+            reach(g, &n, container_of(it, struct graph_edge, out_link)->to);
     }
 }
 
@@ -259,8 +259,7 @@ void graph_walk(struct graph *g)
         return; /* as before; the next walk will do */
     mark_all(g);
     for (unsigned k = 0; k < KIND_COUNT; k++) {
-        LIST_EACH_SAFE(it, tmp, &g->nodes[k])
-        {
+        LIST_EACH_SAFE (it, tmp, &g->nodes[k]) {
             struct graph_node *node = container_of(it, struct graph_node, link);
             bool is_relevant = node->mark == g->mark;
             bool is_news = is_relevant != node->is_relevant;
@@ -289,14 +288,17 @@ void graph_unpin(struct graph *g, struct graph_node *node)
 void graph_each(const struct graph *g, enum kind kind,
                 void (*fn)(void *owner, struct graph_node *node), void *owner)
 {
-    LIST_EACH(it, &g->nodes[kind]) fn(owner, container_of(it, struct graph_node, link));
+    LIST_EACH (it, &g->nodes[kind])
+        fn(owner, container_of(it, struct graph_node, link));
 }
 
 void graph_each_neighbour(struct graph_node *node,
                           void (*fn)(void *owner, struct graph_node *other), void *owner)
 {
-    LIST_EACH(it, &node->in) fn(owner, container_of(it, struct graph_edge, in_link)->from);
-    LIST_EACH(it, &node->out) fn(owner, container_of(it, struct graph_edge, out_link)->to);
+    LIST_EACH (it, &node->in)
+        fn(owner, container_of(it, struct graph_edge, in_link)->from);
+    LIST_EACH (it, &node->out)
+        fn(owner, container_of(it, struct graph_edge, out_link)->to);
 }
 
 void graph_free(struct graph *g)

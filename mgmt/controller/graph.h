@@ -29,8 +29,8 @@ struct graph_node {
     json_t *object; /* NULL: there is none */
     bool is_root;
     bool is_relevant;
-    unsigned mark;           /* of the walk that reached it */
-    struct list_node out;    /* edges from here to what matters because this does */
+    unsigned mark;        /* of the walk that reached it */
+    struct list_node out; /* edges from here to what matters because this does */
     struct list_node in;
     struct graph_edge *owned; /* edges that this object's contents make */
     unsigned n_pins;          /* by the mirror: there is a copy */
@@ -48,7 +48,10 @@ struct graph_config {
     void (*on_gone)(void *owner, struct graph_node *node);
 };
 
+/* An empty graph. 0; -ENOMEM. */
 int graph_new(const struct graph_config *config, struct graph **ret);
+
+/* Frees it with all nodes, each told to on_gone. NULL is fine. */
 void graph_free(struct graph *g);
 
 /* The node of a name; made if `make`. NULL: none, or no memory. */
@@ -62,8 +65,10 @@ bool graph_set(struct graph *g, struct graph_node *node, json_t *object, struct 
 /* Finds relevance anew and tells what has changed. */
 void graph_walk(struct graph *g);
 
-/* A copy is there / no longer: the node stays. graph_unpin() may free it. */
+/* Something hangs on the node: it stays. */
 void graph_pin(struct graph_node *node);
+
+/* It no longer does; the node may be freed. */
 void graph_unpin(struct graph *g, struct graph_node *node);
 
 /* Calls fn for each node of a kind; fn may not change the graph. */

@@ -21,9 +21,9 @@ static void wipe(char **text)
 
 void kube_access_free(struct kube_access *access)
 {
-    char **const texts[] = {&access->server, &access->server_name, &access->ca_pem,
-                            &access->certificate_pem, &access->key_pem, &access->token,
-                            &access->token_file, &access->namespace_};
+    char **const texts[] = {&access->server,          &access->server_name, &access->ca_pem,
+                            &access->certificate_pem, &access->key_pem,     &access->token,
+                            &access->token_file,      &access->namespace_};
     for (size_t i = 0; i < array_len(texts); i++)
         wipe(texts[i]);
     access->is_insecure = false;
@@ -89,10 +89,10 @@ int kube_new(const struct kube_config *config, struct kube **ret)
     list_init(&k->waiting);
     list_init(&k->active);
     list_init(&k->ready);
-    int error = copy_access(config->access, &k->access) &&
-                        copy_text(config->user_agent, &k->user_agent)
-                    ? 0
-                    : -ENOMEM;
+    int error =
+        copy_access(config->access, &k->access) && copy_text(config->user_agent, &k->user_agent)
+            ? 0
+            : -ENOMEM;
     if (error == 0)
         error = make_base(k);
     if (error == 0)
@@ -307,8 +307,8 @@ int kube_watch_open(struct kube *k, const struct kube_watch_request *request,
     w->idle.on_expire = on_idle;
     w->t.is_watch = true;
     w->t.kube = k;
-    int error = kube_transfer_init(
-        &w->t, k, &(struct kube_request){.method = "GET", .path = request->path});
+    int error = kube_transfer_init(&w->t, k,
+                                   &(struct kube_request){.method = "GET", .path = request->path});
     if (error == 0)
         error = kube_multi_add(k, &w->t);
     if (error != 0) {

@@ -46,10 +46,10 @@ struct kube_access {
     char *ca_pem;          /* whom to trust, PEM text; NULL: the system's */
     char *certificate_pem; /* ours, with key_pem */
     char *key_pem;
-    char *token;       /* bearer token */
-    char *token_file;  /* read anew when it changes, and after a 401; wins over `token` */
-    char *namespace_;  /* of the kubeconfig's context, or our own in a cluster */
-    bool is_insecure;  /* the server's certificate is not looked at; somebody asked for that aloud */
+    char *token;      /* bearer token */
+    char *token_file; /* read anew when it changes, and after a 401; wins over `token` */
+    char *namespace_; /* of the kubeconfig's context, or our own in a cluster */
+    bool is_insecure; /* the server's certificate is not looked at; somebody asked for that aloud */
 };
 
 /* Frees the strings, secrets wiped, and zeroes it. */

@@ -9,8 +9,8 @@
  *   OVER     libcurl has given it back; its owner is to be told, then it is freed
  *
  * libcurl may not be called from its own callbacks, and our users do what they like in theirs: so
- * libcurl's callbacks only gather, and mark the transfer `ready`; kube_settle() tells the users when
- * libcurl is done.
+ * libcurl's callbacks only gather, and mark the transfer `ready`; the users are told when libcurl
+ * is done.
  */
 #pragma once
 
@@ -40,8 +40,8 @@ struct kube_transfer {
     CURLcode code;   /* when it is OVER */
     bool is_too_big; /* why `code` is a write error */
     bool is_watch;
-    bool is_busy;   /* its owner is being told: it is not freed until he has been */
-    bool is_doomed; /* closed meanwhile */
+    bool is_busy;      /* its owner is being told: it is not freed until he has been */
+    bool is_doomed;    /* closed meanwhile */
     struct lines data; /* of a watch; of a call all is one */
 };
 
@@ -52,7 +52,7 @@ struct kube_call {
 };
 
 struct kube_watch {
-    struct kube_transfer t; /* first */
+    struct kube_transfer t;            /* first */
     struct kube_watch_request request; /* path is not kept */
     struct wheel_timer idle;
     bool is_open; /* 200 was seen and told */
@@ -70,8 +70,8 @@ struct kube {
     struct kube_access access;
     char *user_agent;
     struct curl_slist *connect_to; /* CURLOPT_CONNECT_TO: where the server really is; NULL */
-    char *base;       /* what a path is put behind */
-    char *authorization; /* the header line; NULL */
+    char *base;                    /* what a path is put behind */
+    char *authorization;           /* the header line; NULL */
     struct timespec token_mtime;
     ino_t token_inode;
     CURLM *multi;
@@ -85,12 +85,14 @@ struct kube {
 
 /* libcurl's multi handle with its callbacks set. */
 int kube_multi_new(struct kube *k);
+
+/* Frees it with its sockets; no transfer may be left. */
 void kube_multi_free(struct kube *k);
 
 /* Gives a transfer to libcurl. */
 int kube_multi_add(struct kube *k, struct kube_transfer *t);
 
-/* Marks it: it will be looked at in kube_settle(). */
+/* Marks it: it will be told when libcurl is done. */
 void kube_mark_ready(struct kube_transfer *t);
 
 /* ---- kube_transfer.c ---- */
@@ -110,6 +112,8 @@ int kube_transfer_status(const struct kube_transfer *t);
 
 /* The token's header is made anew if its file has changed. */
 void kube_token_refresh(struct kube *k);
+
+/* It was refused: the file is read anew even if it looks the same. */
 void kube_token_forget(struct kube *k);
 
 /* ---- kube.c ---- */

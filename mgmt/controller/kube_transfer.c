@@ -189,8 +189,8 @@ int kube_transfer_init(struct kube_transfer *t, struct kube *k, const struct kub
     t->easy = curl_easy_init();
     if (request->body != NULL)
         t->body = json_dumps(request->body, JSON_COMPACT);
-    if (t->easy == NULL || (request->body != NULL && t->body == NULL) ||
-        !set_headers(t, request) || !set_connect_to(t))
+    if (t->easy == NULL || (request->body != NULL && t->body == NULL) || !set_headers(t, request) ||
+        !set_connect_to(t))
         return -ENOMEM;
     set_options(t, request, url);
     return 0;
@@ -227,7 +227,7 @@ int kube_transfer_status(const struct kube_transfer *t)
         return -EFBIG;
     if (t->state == TRANSFER_OVER && t->code != CURLE_OK) {
         bool is_connect = t->code == CURLE_COULDNT_CONNECT || t->code == CURLE_COULDNT_RESOLVE_HOST;
-        return is_connect                           ? -ECONNREFUSED
+        return is_connect                            ? -ECONNREFUSED
                : t->code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
                                                      : -EPROTO;
     }

@@ -38,10 +38,7 @@ int kubeconfig_read_file(const char *file, char **ret)
         return -errno;
     char *text = malloc(KUBECONFIG_BYTES_MAX + 1);
     size_t n = text != NULL ? fread(text, 1, KUBECONFIG_BYTES_MAX + 1, f) : 0;
-    int error = text == NULL               ? -ENOMEM
-                : ferror(f)                ? -EIO
-                : n > KUBECONFIG_BYTES_MAX ? -EFBIG
-                                           : 0;
+    int error = text == NULL ? -ENOMEM : ferror(f) ? -EIO : n > KUBECONFIG_BYTES_MAX ? -EFBIG : 0;
     fclose(f);
     if (error == 0) {
         text[n] = '\0';
@@ -91,8 +88,7 @@ static int decode(const struct reading *r, const char *key, const char *text, ch
     uint8_t *bytes = malloc(capacity + 1);
     if (bytes == NULL)
         return complain(r, -ENOMEM, "%s: no memory", key);
-    if (!base64_decode(slice_of_str(text), bytes, capacity, &n) ||
-        memchr(bytes, '\0', n) != NULL) {
+    if (!base64_decode(slice_of_str(text), bytes, capacity, &n) || memchr(bytes, '\0', n) != NULL) {
         free(bytes);
         return complain(r, -EINVAL, "%s: not base64 of a text", key);
     }
@@ -120,8 +116,8 @@ static int take_text(const struct reading *r, const char *key, const char *text,
 }
 
 /* What we do not do, each with its reason. */
-static int refuse(const struct reading *r, const json_t *object,
-                  const char *const (*refused)[2], size_t n)
+static int refuse(const struct reading *r, const json_t *object, const char *const (*refused)[2],
+                  size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_object_get(object, refused[i][0]);
@@ -226,9 +222,8 @@ static int take_context(const struct reading *r, const json_t *config, const cha
     int error = take_cluster(r, cluster, a);
     if (error == 0)
         error = take_user(r, user, a);
-    return error == 0
-               ? take_text(r, "namespace", text_field(context, "namespace"), &a->namespace_)
-               : error;
+    return error == 0 ? take_text(r, "namespace", text_field(context, "namespace"), &a->namespace_)
+                      : error;
 }
 
 int kubeconfig_load(const char *file, const char *context, bool may_be_insecure,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluice-controller: mirrors a cluster's objects into appliances. One process, one thread, one loop.
- * Boot order is data: each row makes one part and can take it down again.
+ * sluice-controller: mirrors a cluster's objects into appliances. One process, one thread, one
+ * loop. Boot order is data: each row makes one part and can take it down again.
  */
 #include "controller/controller.h"
 
@@ -140,8 +140,8 @@ static void done_source(struct controller *c)
 static void on_appliance_trouble(void *owner, size_t appliance, enum kind kind, const char *text)
 {
     const struct controller *c = owner;
-    fprintf(stderr, "sluice-controller: %s: %s: %s\n",
-            mirror_appliance_name(c->mirror, appliance), kind_info(kind)->plural, text);
+    fprintf(stderr, "sluice-controller: %s: %s: %s\n", mirror_appliance_name(c->mirror, appliance),
+            kind_info(kind)->plural, text);
 }
 
 static int init_mirror(struct controller *c)

@@ -39,16 +39,17 @@ struct mirror;
 /* Where a copy comes from. Strings are the copy's. */
 struct mirror_origin {
     const char *uid;
-    int64_t generation;         /* of the source object when this copy was written */
-    int64_t copy_generation;    /* metadata.generation of the copy itself */
+    int64_t generation;              /* of the source object when this copy was written */
+    int64_t copy_generation;         /* metadata.generation of the copy itself */
     char namespace_[254], name[254]; /* in the cluster */
 };
 
 /* Why an object is not in an appliance as it should be. */
 struct mirror_trouble {
-    int status;          /* HTTP's: 422, 409, 403 ...; < 0: negative errno */
-    char reason[64];     /* "Invalid", "AlreadyExists" */
-    char field[256];     /* "spec.rules[0].backendRefs[0].port"; "" */
+    int status;         /* HTTP's: 422, 409, 403 ...; < 0: negative errno */
+    int64_t generation; /* of the object in the cluster that was refused */
+    char reason[64];    /* "Invalid", "AlreadyExists" */
+    char field[256];    /* "spec.rules[0].backendRefs[0].port"; "" */
     char text[KUBE_TEXT_MAX];
 };
 
@@ -100,19 +101,28 @@ struct mirror_stats {
 #undef X
 };
 
+/* Makes it and begins to read the appliances. 0; -EINVAL (too many, a name too long), -ENOMEM. */
 int mirror_new(const struct mirror_config *config, struct mirror **ret);
+
+/* Ends all without a callback; what is in the air may or may not be done. NULL is fine. */
 void mirror_free(struct mirror *m);
 
-/* The cluster; once, before the loop runs. Its on_change is to call mirror_on_change(). */
+/* The cluster; once, before the loop runs. */
 void mirror_attach(struct mirror *m, struct source *source);
+
+/* To be called by the on_change of the cluster's source. */
 void mirror_on_change(struct mirror *m, const struct source_change *change);
 
 /* may_write() says yes now. */
 void mirror_resume(struct mirror *m);
 
-/* Appliances, their names, and the caches of the copies there (with status). */
+/* How many appliances there are. */
 size_t mirror_appliance_count(const struct mirror *m);
+
+/* The name of one. */
 const char *mirror_appliance_name(const struct mirror *m, size_t appliance);
+
+/* The cache of the copies there, with their status. */
 struct source *mirror_appliance_source(const struct mirror *m, size_t appliance);
 
 /* The copy of an object of the cluster in an appliance; NULL: none. */
@@ -135,9 +145,12 @@ const struct mirror_trouble *mirror_trouble_of(const struct mirror *m, size_t ap
 void mirror_foreach(const struct mirror *m, void (*fn)(void *owner, enum kind kind, json_t *object),
                     void *owner);
 
+/* What happened since the start, and what is now. */
 void mirror_stats(const struct mirror *m, size_t appliance, struct mirror_stats *ret);
 
-/* A name of the cluster in names of an appliance (prefixed when the cluster was named), and back;
- * false: it is too long, or not of this cluster. */
+/* The name there of a namespace, or of what is cluster-wide: prefixed when the cluster was named.
+ * False: it is too long. */
 bool mirror_name_there(const struct mirror *m, const char *here, char ret[254]);
+
+/* And back. False: it is not of this cluster. */
 bool mirror_name_here(const struct mirror *m, const char *there, char ret[254]);

@@ -38,11 +38,12 @@ struct copy {
     struct appliance *appliance;
     enum copy_state state;
     bool is_stale;
-    bool is_removal;  /* which queue it is in, or what flies */
-    bool is_urgent;   /* flies outside of the order */
-    bool is_there;    /* pins the node */
-    bool is_foreign;  /* a Namespace of somebody else's does for ours */
+    bool is_removal; /* which queue it is in, or what flies */
+    bool is_urgent;  /* flies outside of the order */
+    bool is_there;   /* pins the node */
+    bool is_foreign; /* a Namespace of somebody else's does for ours */
     struct kube_call *call;
+    int64_t generation; /* of the object, when it took off */
     struct mirror_trouble *trouble;
     struct wheel_timer retry;
     unsigned failures; /* in a row */
@@ -52,8 +53,8 @@ struct copy {
 struct mirrored {
     struct list_node news_link; /* looked at after the next walk */
     struct graph_node *node;
-    bool was_told;  /* relevant, as far as on_news was told */
-    bool is_wanted; /* of the cluster's source (named kinds); pins the node */
+    bool was_told;        /* relevant, as far as on_news was told */
+    bool is_wanted;       /* of the cluster's source (named kinds); pins the node */
     struct copy copies[]; /* an appliance each */
 };
 
@@ -67,7 +68,7 @@ struct appliance {
     struct list_node writes[KIND_COUNT];
     struct list_node removals[KIND_COUNT];
     unsigned flying_writes[KIND_COUNT], flying_removals[KIND_COUNT];
-    unsigned n_flying; /* those in the order */
+    unsigned n_flying;        /* those in the order */
     struct wheel_timer pause; /* armed: it was told to come later */
     unsigned failures;        /* in a row */
     struct loop_task pump;
@@ -96,12 +97,16 @@ struct mirrored *mirror_object(struct mirror *m, struct graph_node *node);
 /* Finds relevance anew if that is due, and looks at what has changed. */
 void mirror_settle(struct mirror *m);
 
+/* Calls on_news. */
 void mirror_tell(struct mirror *m, enum mirror_news news, const struct appliance *a,
                  const struct graph_node *node);
 
 /* ---- appliance.c ---- */
 
+/* Opens the client and the cache; in case of an error appliance_done() is still due. */
 int appliance_init(struct appliance *a, struct mirror *m, const struct mirror_appliance *config);
+
+/* Ends both. No copy of it may be left. */
 void appliance_done(struct appliance *a);
 
 /* A copy may have to be written or removed. `is_news`: what it is of has changed, so that a trouble

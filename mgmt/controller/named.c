@@ -28,8 +28,8 @@ struct named_one {
     struct verify *verify;
     struct wheel_timer timer;
     unsigned n_wants;
-    unsigned failures; /* in a row */
-    unsigned misses;   /* in a row */
+    unsigned failures;      /* in a row */
+    unsigned misses;        /* in a row */
     const char *namespace_; /* in `text`, as `name` */
     const char *name;
     char key[KEY_BYTES];
@@ -112,13 +112,14 @@ static void on_read(void *owner, const struct kube_answer *answer)
     struct named *n = one->named;
     char key[KEY_BYTES];
     one->call = NULL;
-    if (answer->status == 404 && strcmp(kube_text_at(answer->body, "details.name"), one->name) == 0) {
+    if (answer->status == 404 &&
+        strcmp(kube_text_at(answer->body, "details.name"), one->name) == 0) {
         one->failures = 0;
         take_missing(one);
         return;
     }
-    bool is_it = answer->status == 200 && shelf_key_of(answer->body, key) &&
-                 strcmp(key, one->key) == 0;
+    bool is_it =
+        answer->status == 200 && shelf_key_of(answer->body, key) && strcmp(key, one->key) == 0;
     one->failures = is_it ? 0 : one->failures + 1;
     if (is_it) {
         one->misses = 0;

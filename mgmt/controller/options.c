@@ -222,7 +222,8 @@ static int check_appliances(struct options *o)
                             o->names[i]);
         if (a->token_file == NULL && a->certificate_pem == NULL)
             return complain("%s: who are we there? --appliance-token-file or"
-                            " --appliance-certificate", o->names[i]);
+                            " --appliance-certificate",
+                            o->names[i]);
         int error = a->token_file != NULL ? kubeconfig_read_file(a->token_file, &token) : 0;
         if (error != 0)
             return complain("%s: %s: %s", o->names[i], a->token_file, strerror(-error));
@@ -244,8 +245,8 @@ static int check_cluster_name(const char *name)
     size_t n = strlen(name);
     bool is_sound = n >= 1 && n <= MIRROR_CLUSTER_BYTES_MAX && name[0] != '-' && name[n - 1] != '-';
     for (size_t i = 0; i < n && is_sound; i++)
-        is_sound = islower((unsigned char)name[i]) || isdigit((unsigned char)name[i]) ||
-                   name[i] == '-';
+        is_sound =
+            islower((unsigned char)name[i]) || isdigit((unsigned char)name[i]) || name[i] == '-';
     if (!is_sound)
         return complain("--cluster wants a name of at most %u of a-z, 0-9 and '-', not %s",
                         MIRROR_CLUSTER_BYTES_MAX, name);

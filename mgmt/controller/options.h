@@ -30,8 +30,9 @@ struct options {
     const char *listen;   /* metrics and health; "none": not served */
 };
 
-/* Reads it, with the files that it names. 0; 1: help was asked for and printed; -EINVAL: something is
- * wrong, and stderr says what. options_free() in any case. */
+/* Reads it, with the files that it names. 0; 1: help was asked for and printed; -EINVAL: something
+ * is wrong, and stderr says what. options_free() in any case. */
 int options_parse(int argc, char **argv, struct options *ret);
 
+/* Frees what was read; secrets are wiped. */
 void options_free(struct options *o);

@@ -35,7 +35,7 @@ static char *beside(const struct reading *r, const char *name)
 {
     char *path = NULL;
     char *copy = strdup(r->file);
-    int n = copy == NULL    ? -1
+    int n = copy == NULL     ? -1
             : name[0] == '/' ? asprintf(&path, "%s", name)
                              : asprintf(&path, "%s/%s", dirname(copy), name);
     free(copy);

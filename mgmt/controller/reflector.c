@@ -49,10 +49,10 @@ static void wait_for_next_try(struct reflector *r)
 static void fail(struct reflector *r, const char *what, const struct kube_answer *answer)
 {
     r->failures += 1;
-    r->source->stats.failures += 1;
     if (r->failures <= FAILURES_TOLD_MAX)
-        source_tell_trouble(r->source, r->kind, "%s failed (%d): %s", what, answer->status,
-                            answer->text);
+        source_tell_failure(r->source, r->kind, what, answer);
+    else
+        r->source->stats.failures += 1;
     json_decref(r->fresh);
     r->fresh = NULL;
     if (answer->status == 404)
@@ -90,8 +90,9 @@ static void remove_held(struct reflector *r, uint64_t min_ms)
 }
 
 static const char hold_for_later[] = "until a later list says the same";
-static const char hold_for_good[] = "until an operator confirms: this is not the cluster that they are"
-                                    " of, or an older state of it, or the kind is being removed";
+static const char hold_for_good[] =
+    "until an operator confirms: this is not the cluster that they are"
+    " of, or an older state of it, or the kind is being removed";
 
 /* The list has been read, and what it has is on the shelf; what it lacks is held. `is_sound`: it is
  * from our cluster, and of now. */
@@ -205,6 +206,8 @@ static void on_page(void *owner, const struct kube_answer *answer)
 {
     struct reflector *r = owner;
     r->call = NULL;
+    if (answer->status == 200)
+        source_tell_alive(r->source);
     if (answer->status == 410) { /* the list took longer than the server keeps its token */
         r->is_whole = true;
         r->source->stats.expired += 1;
@@ -294,8 +297,10 @@ static void take_deletion(struct reflector *r, const char *key)
         !source_hold_object(s, &r->shelf, key, head_ms))
         return;
     if (json_object_size(r->shelf.held) == 1)
-        source_tell_trouble(s, r->kind, "%zu of %zu objects were deleted at once: the rest is held"
-                            " until a list says the same", r->window_n, r->window_size);
+        source_tell_trouble(s, r->kind,
+                            "%zu of %zu objects were deleted at once: the rest is held"
+                            " until a list says the same",
+                            r->window_n, r->window_size);
     loop_timer_arm(s->loop, &r->timer, s->hold.few_ms * US_PER_MS);
 }
 
@@ -343,14 +348,15 @@ static void on_event(void *owner, json_t *event)
     const char *type = kube_text_at(event, "type");
     json_t *object = json_object_get(event, "object");
     r->source->stats.events += 1;
+    source_tell_alive(r->source);
     if (strcmp(type, "ERROR") == 0) {
         take_error_event(r, object);
         return;
     }
     bool is_bookmark = strcmp(type, "BOOKMARK") == 0;
     bool is_deletion = strcmp(type, "DELETED") == 0;
-    bool is_known = is_bookmark || is_deletion || strcmp(type, "ADDED") == 0 ||
-                    strcmp(type, "MODIFIED") == 0;
+    bool is_known =
+        is_bookmark || is_deletion || strcmp(type, "ADDED") == 0 || strcmp(type, "MODIFIED") == 0;
     if (!is_known || (!is_bookmark && !shelf_key_of(object, key))) {
         source_tell_trouble(r->source, r->kind, "an event of type \"%.20s\" is no event", type);
         list_anew(r, false);
@@ -362,6 +368,12 @@ static void on_event(void *owner, json_t *event)
         take_deletion(r, key);
     else if (!is_bookmark)
         source_put(r->source, r->kind, &r->shelf, key, object);
+}
+
+static void on_watch_open(void *owner)
+{
+    const struct reflector *r = owner;
+    source_tell_alive(r->source);
 }
 
 static void on_watch_end(void *owner, const struct kube_answer *answer)
@@ -390,7 +402,8 @@ static void begin_watch(struct reflector *r)
     char path[KUBE_PATH_MAX];
     char seconds[16];
     ASSERT(r->watch == NULL && r->version[0] != '\0');
-    snprintf(seconds, sizeof(seconds), "%u", SOURCE_WATCH_S / 2 + rng_below(&s->rng, SOURCE_WATCH_S / 2));
+    snprintf(seconds, sizeof(seconds), "%u",
+             SOURCE_WATCH_S / 2 + rng_below(&s->rng, SOURCE_WATCH_S / 2));
     bool fits = make_path(r, path) && add_parameter(path, "watch", "true") &&
                 add_parameter(path, "allowWatchBookmarks", "true") &&
                 add_parameter(path, "resourceVersion", r->version) &&
@@ -398,6 +411,7 @@ static void begin_watch(struct reflector *r)
     const struct kube_watch_request request = {
         .path = path,
         .idle_ms_max = s->idle_ms_max,
+        .on_open = on_watch_open,
         .on_event = on_event,
         .on_end = on_watch_end,
         .owner = r,

@@ -34,9 +34,9 @@ static void guess(const char *key, const char **group, const char **kind)
     static const struct {
         const char *part, *group, *kind;
     } habits[] = {
-        {"parent", GATEWAY, "Gateway"},      {"backend", "", "Service"},
-        {"caCertificate", "", "ConfigMap"},  {"ertificate", "", "Secret"},
-        {"secret", "", "Secret"},            {"configMap", "", "ConfigMap"},
+        {"parent", GATEWAY, "Gateway"},     {"backend", "", "Service"},
+        {"caCertificate", "", "ConfigMap"}, {"ertificate", "", "Secret"},
+        {"secret", "", "Secret"},           {"configMap", "", "ConfigMap"},
     };
     for (size_t i = 0; i < array_len(habits); i++) {
         if (strstr(key, habits[i].part) == NULL)
@@ -112,7 +112,7 @@ void refs_each(json_t *object, void (*fn)(void *owner, const struct ref *ref), v
         if (json_is_object(value) && is_ref_key(key))
             tell(value, key, fn, owner);
         if (depth < REFS_DEPTH_MAX)
-            levels[depth++] = (struct level){
-                .value = value, .iterator = json_object_iter(value), .key = key};
+            levels[depth++] =
+                (struct level){.value = value, .iterator = json_object_iter(value), .key = key};
     }
 }

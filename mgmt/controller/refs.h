@@ -14,9 +14,9 @@
 #define REFS_DEPTH_MAX 48u
 
 struct ref {
-    json_t *at;       /* the reference itself */
-    const char *key;  /* "backendRefs" */
-    enum kind kind;   /* KIND_COUNT: none of those that are mirrored */
+    json_t *at;             /* the reference itself */
+    const char *key;        /* "backendRefs" */
+    enum kind kind;         /* KIND_COUNT: none of those that are mirrored */
     const char *namespace_; /* NULL: the object's own; "" of a cluster-wide kind */
     const char *name;
     /* The object belongs to what it refers to (parentRefs, targetRefs): it matters if that does.

@@ -31,7 +31,8 @@ int source_new(const struct source_config *config, struct source **ret)
     s->on_trouble = config->on_trouble;
     if (getrandom(&s->rng, sizeof(s->rng), GRND_NONBLOCK) != (ssize_t)sizeof(s->rng))
         s->rng.state = loop_now_us(s->loop);
-    if (config->label_selector != NULL && (s->label_selector = strdup(config->label_selector)) == NULL)
+    if (config->label_selector != NULL &&
+        (s->label_selector = strdup(config->label_selector)) == NULL)
         error = -ENOMEM;
     for (unsigned i = 0; i < KIND_COUNT && error == 0; i++) {
         error = reflector_init(&s->reflectors[i], s, (enum kind)i);
@@ -264,6 +265,23 @@ void source_tell_state(struct source *s, enum kind kind)
 {
     if (s->on_state != NULL)
         s->on_state(s->owner, s, kind);
+}
+
+void source_tell_failure(struct source *s, enum kind kind, const char *what,
+                         const struct kube_answer *answer)
+{
+    bool is_lost = answer->status == -ECONNREFUSED || answer->status == -EPROTO ||
+                   answer->status == -ETIMEDOUT;
+    s->stats.failures += 1;
+    if (is_lost && s->is_lost)
+        return;
+    s->is_lost |= is_lost;
+    source_tell_trouble(s, kind, "%s failed (%d): %s", what, answer->status, answer->text);
+}
+
+void source_tell_alive(struct source *s)
+{
+    s->is_lost = false;
 }
 
 void source_tell_trouble(struct source *s, enum kind kind, const char *format, ...)

@@ -126,10 +126,13 @@ json_t *source_get(const struct source *s, enum kind kind, const char *namespace
 void source_foreach(const struct source *s, enum kind kind, void (*fn)(void *owner, json_t *object),
                     void *owner);
 
-/* How many objects of the kind there are; and of them held. */
+/* How many objects of the kind there are. */
 size_t source_count(const struct source *s, enum kind kind);
+
+/* How many of them are held. */
 size_t source_held(const struct source *s, enum kind kind);
 
+/* What is being done about the kind. */
 enum source_state source_state(const struct source *s, enum kind kind);
 
 /* True once the kind was listed whole (or is known to be absent), true for ever after. */
@@ -142,8 +145,10 @@ bool source_is_all_synced(const struct source *s);
  * known. */
 const char *source_cluster_uid(const struct source *s);
 
-/* Named kinds: have this one in the cache / no longer. Counted: as many drops as wants. */
+/* Named kinds: this one is to be in the cache. Counted. -EINVAL, -ENOMEM. */
 int source_want(struct source *s, enum kind kind, const char *namespace_, const char *name);
+
+/* No longer; as often as it was wanted. */
 void source_drop(struct source *s, enum kind kind, const char *namespace_, const char *name);
 
 /* An object that was there in an earlier life (seen as a copy in an appliance): if the cache is

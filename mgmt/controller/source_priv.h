@@ -28,7 +28,10 @@ struct shelf {
     json_t *remembered; /* key -> true; each is in `held`, too */
 };
 
+/* An empty one. 0; -ENOMEM. */
 int shelf_init(struct shelf *s);
+
+/* Frees what is in it. */
 void shelf_done(struct shelf *s);
 
 /* "namespace/name"; "/name" of a cluster-wide kind. Returns ret. */
@@ -55,7 +58,7 @@ struct reflector {
     char version[VERSION_BYTES]; /* resourceVersion up to which all was seen; "" list anew */
     uint64_t version_seen_max;   /* as a number, for telling an older list; 0: none */
     struct shelf shelf;
-    json_t *fresh;                /* key -> object, of the list that is being read */
+    json_t *fresh; /* key -> object, of the list that is being read */
     char list_version[VERSION_BYTES];
     struct kube_call *call;
     struct verify *verify;
@@ -92,31 +95,41 @@ struct source {
     void (*on_trouble)(void *owner, struct source *source, enum kind kind, const char *text);
     struct reflector reflectors[KIND_COUNT]; /* of named kinds only the version is used */
     struct named named[KIND_COUNT];          /* of others unused */
-    char uid[UID_BYTES];          /* of the cluster that answers; "" not known */
+    char uid[UID_BYTES];                     /* of the cluster that answers; "" not known */
     char uid_expected[UID_BYTES]; /* of the cluster that the objects are of; "" not known */
     struct discovery *discovery;
+    bool is_lost; /* it does not answer at all: told once, not by every kind */
     struct rng rng;
     struct source_stats stats;
 };
 
 /* ---- discovery.c ---- */
 
+/* Begins to look. 0; -ENOMEM. */
 int discovery_new(struct source *s);
+
+/* Ends it. NULL is fine. */
 void discovery_free(struct discovery *d);
 
 /* Looks again soon: a kind was answered 404. */
 void discovery_hurry(struct discovery *d);
 
-/* Asks which cluster this is and whether the kind is still served whole (a CRD that is being removed
- * takes no new objects), and calls back, once. Cancelled by verify_cancel(). */
 struct verify;
+
+/* Asks which cluster this is and whether the kind is still served whole (a CRD that is being
+ * removed takes no new objects), and calls back, once. Errors as kube_call(). */
 int verify_begin(struct source *s, enum kind kind, void (*on_done)(void *owner, bool is_sound),
                  void *owner, struct verify **ret);
+
+/* Ends it without a callback. */
 void verify_cancel(struct verify *v);
 
 /* ---- reflector.c, named.c ---- */
 
+/* A kind of which nothing is known yet. */
 int reflector_init(struct reflector *r, struct source *s, enum kind kind);
+
+/* Ends it without a callback. */
 void reflector_done(struct reflector *r);
 
 /* Discovery says: served in this version; NULL: not served. */
@@ -128,11 +141,22 @@ void reflector_list_soon(struct reflector *r);
 /* Has waited long enough: what is held goes. */
 void reflector_confirm(struct reflector *r);
 
+/* A kind of which nothing is wanted yet. */
 int named_init(struct named *n, struct source *s, enum kind kind);
+
+/* Ends it without a callback. */
 void named_done(struct named *n);
+
+/* As source_want(). */
 int named_want(struct named *n, const char *namespace_, const char *name);
+
+/* As source_drop(). */
 void named_drop(struct named *n, const char *namespace_, const char *name);
+
+/* Is this one wanted by anybody? */
 bool named_is_wanted(struct named *n, const char *key);
+
+/* What is held goes. */
 void named_confirm(struct named *n);
 
 /* ---- source.c ---- */
@@ -159,6 +183,16 @@ bool source_is_mass(const struct source *s, size_t n, size_t of);
 /* `base` ms doubled `failures` times up to `max`, half of it by chance; in microseconds. */
 uint64_t source_backoff_us(struct source *s, unsigned failures);
 
+/* A call or a watch failed: tells, of a server that does not answer only the first. */
+void source_tell_failure(struct source *s, enum kind kind, const char *what,
+                         const struct kube_answer *answer);
+
+/* It answers. */
+void source_tell_alive(struct source *s);
+
+/* Calls on_state. */
 void source_tell_state(struct source *s, enum kind kind);
+
+/* Calls on_trouble. */
 __attribute__((format(printf, 3, 4))) void source_tell_trouble(struct source *s, enum kind kind,
-                                                              const char *format, ...);
+                                                               const char *format, ...);

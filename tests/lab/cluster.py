@@ -21,10 +21,15 @@ def token_of(client, name, role, **spec):
     return made["status"]["token"]
 
 
+def private(path, flags):
+    """For open(): nobody else may read it."""
+    return os.open(path, flags, 0o600)
+
+
 def write_secret(path, text):
     """Whole or not at all, as the kubelet does it."""
     fresh = path + ".new"
-    with open(fresh, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
+    with open(fresh, "w", opener=private) as f:
         f.write(text)
     os.replace(fresh, path)
     return path
@@ -52,16 +57,17 @@ class Cluster:
         for d in (self.state_dir, self.run_dir):
             os.makedirs(d, mode=0o700)
         if self.number > 1:
-            os.makedirs(os.path.join(self.state_dir, "tls"), mode=0o700)
-            for name in os.listdir(os.path.join(self.dir, "state-1", "tls")):
-                self.copy_file(os.path.join(self.dir, "state-1", "tls", name), os.path.join(self.state_dir, "tls", name))
+            old, new = os.path.join(self.dir, "state-1", "tls"), os.path.join(self.state_dir, "tls")
+            os.makedirs(new, mode=0o700)
+            for name in os.listdir(old):
+                self.copy_file(os.path.join(old, name), os.path.join(new, name))
         self.token = secrets.token_urlsafe(32)
         write_secret(self.bootstrap_file, self.token + "\n")
 
     @staticmethod
     def copy_file(old, new):
-        with open(old) as f:
-            write_secret(new, f.read())
+        with open(old, "rb") as f, open(new, "wb", opener=private) as to:
+            to.write(f.read())
 
     def start(self):
         self._api = None
@@ -109,15 +115,18 @@ class Controller:
 
     def __init__(self, cluster, appliances, *options, name="controller"):
         self.cluster, self.appliances, self.options, self.name = cluster, appliances, options, name
+        self.others = []  # Clusters that stand for appliances without a dataplane
         self.lab = cluster.lab
         self.program = None
 
     def argv(self):
         argv = [os.path.join(self.lab.build, "mgmt", "controller", "sluice-controller"), "--kubeconfig",
                 self.cluster.write_kubeconfig()]
-        for box in self.appliances:
-            argv += ["--appliance", f"https://{box.api_address}:{appliance.API_PORT}", "--appliance-ca", box.ca_file,
-                     "--appliance-token-file", self.token_file(box)]
+        ends = [(box, f"{box.api_address}:{appliance.API_PORT}") for box in self.appliances]
+        ends += [(box, f"{ADDRESS}:{box.port}") for box in self.others]
+        for box, where in ends:
+            argv += ["--appliance", f"https://{where}", "--appliance-ca", box.ca_file, "--appliance-token-file",
+                     self.token_file(box)]
         return [*argv, *self.options]
 
     def token_file(self, box):
