@@ -334,15 +334,11 @@ void kube_watch_close(struct kube_watch *w)
 /* One line. False: it is no event. */
 static bool tell_line(struct kube_watch *w, const char *line, size_t len)
 {
-    if (len == 0)
-        return true;
-    json_t *event = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-    bool is_event = json_is_string(json_object_get(event, "type")) &&
-                    json_is_object(json_object_get(event, "object"));
-    if (is_event)
+    json_t *event = len > 0 ? lines_event(line, len) : NULL;
+    if (event != NULL)
         w->request.on_event(w->request.owner, event);
     json_decref(event);
-    return is_event;
+    return event != NULL || len == 0;
 }
 
 /* The lines that came. False: one is no event. */

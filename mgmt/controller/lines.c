@@ -77,6 +77,16 @@ size_t lines_rest(const struct lines *l)
     return l->n - l->at;
 }
 
+json_t *lines_event(const char *line, size_t len)
+{
+    json_t *event = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_string(json_object_get(event, "type")) &&
+        json_is_object(json_object_get(event, "object")))
+        return event;
+    json_decref(event);
+    return NULL;
+}
+
 void lines_done(struct lines *l)
 {
     free(l->data);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines out of a stream of bytes that comes in pieces: the framing of a watch. Pure but for the
- * heap. Bound: `line_max` bytes a line; a longer one is an error that stays. */
+/* Lines out of a stream of bytes that comes in pieces, and events out of lines: the framing of a
+ * watch. Pure but for the heap. Bound: `line_max` bytes a line; a longer one is an error that
+ * stays. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,6 +26,10 @@ char *lines_next(struct lines *l, size_t *ret_len);
 
 /* Bytes of a line that has not ended. */
 size_t lines_rest(const struct lines *l);
+
+/* The event that a line is: an object with a `type` and an `object`. A new reference; NULL: it is
+ * none. */
+json_t *lines_event(const char *line, size_t len);
 
 /* Frees the memory. */
 void lines_done(struct lines *l);

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* List and watch, with an API server that the test plays: what comes into the cache, and above all
+ * what does not leave it. */
+#include "controller/source.h"
+#include "fake_kube.h"
+#include "loop/loop.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KIND KIND_HTTP_ROUTE
+#define ROUNDS_MAX 2000
+
+static struct loop *loop;
+static struct kube *kube;
+static struct source *source;
+static unsigned n_added, n_changed, n_gone, n_troubles;
+
+static void on_change(void *owner, struct source *s, const struct source_change *change)
+{
+    CHECK(change->old != NULL || change->object != NULL);
+    n_added += change->old == NULL;
+    n_changed += change->old != NULL && change->object != NULL;
+    n_gone += change->object == NULL;
+}
+
+static void on_trouble(void *owner, struct source *s, enum kind kind, const char *text)
+{
+    n_troubles += 1;
+}
+
+static void begin(void)
+{
+    const struct source_config config = {
+        .loop = loop,
+        .kube = kube,
+        .reads_named = true,
+        .hold = {.is_on = true, .count_max = 3, .percent_max = 20, .mass_ms = 60, .few_ms = 20},
+        .on_change = on_change,
+        .on_trouble = on_trouble,
+    };
+    n_added = n_changed = n_gone = n_troubles = 0;
+    REQUIRE(source_new(&config, &source) == 0);
+}
+
+static void open_all(void)
+{
+    REQUIRE(loop_new(&loop) == 0);
+    kube = fake_new();
+}
+
+static void close_all(void)
+{
+    source_free(source);
+    fake_free(kube);
+    loop_free(loop);
+}
+
+/* Goes on until the condition holds. */
+#define UNTIL(condition)                                                                           \
+    do {                                                                                           \
+        for (int round_ = 0; !(condition) && round_ < ROUNDS_MAX; round_++)                        \
+            fake_run(loop);                                                                        \
+        REQUIRE(condition);                                                                        \
+    } while (0)
+
+static json_t *route(const char *name, unsigned version)
+{
+    return fake_object(KIND, "ns", name, version);
+}
+
+static void put(unsigned n)
+{
+    char name[16];
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "r%u", i);
+        fake_put(KIND, route(name, 0));
+    }
+}
+
+static bool has(const char *name)
+{
+    return source_get(source, KIND, "ns", name) != NULL;
+}
+
+/* The watch is lost together with its place: the next is a list. */
+static void relist(void)
+{
+    unsigned before = server.n_lists;
+    UNTIL(fake_is_watched(KIND));
+    CHECK(fake_end_watch(KIND, 410));
+    UNTIL(server.n_lists > before && fake_is_watched(KIND));
+}
+
+TEST(a_list_in_pages_is_put_together_and_then_watched)
+{
+    open_all();
+    put(7);
+    server.page = 3;
+    begin();
+    UNTIL(source_is_all_synced(source) && fake_is_watched(KIND));
+    CHECK_EQ(source_count(source, KIND), 7);
+    CHECK_EQ(source_state(source, KIND), SOURCE_WATCHING);
+    CHECK_EQ(n_added, 7);
+    CHECK_STR(source_cluster_uid(source), "uid-1");
+    CHECK_STR(source_api_version(source, KIND), "gateway.networking.k8s.io/v1");
+    close_all();
+}
+
+TEST(events_change_the_cache_and_bookmarks_move_the_watch_on)
+{
+    open_all();
+    put(2);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    CHECK(fake_event(KIND, "ADDED", route("new", 101)));
+    CHECK(fake_event(KIND, "MODIFIED", route("r0", 102)));
+    CHECK(fake_event(KIND, "DELETED", route("r1", 103)));
+    CHECK(has("new") && has("r0") && !has("r1"));
+    CHECK_EQ(n_changed, 1);
+    CHECK_EQ(n_gone, 1);
+    CHECK(fake_event(KIND, "MODIFIED", route("r0", 102))); /* the same again is no change */
+    CHECK_EQ(n_changed, 1);
+    CHECK(
+        fake_event(KIND, "BOOKMARK", json_pack("{s:{s:s}}", "metadata", "resourceVersion", "777")));
+    unsigned lists = server.n_lists;
+    CHECK(fake_end_watch(KIND, -EPROTO));
+    UNTIL(fake_is_watched(KIND));
+    CHECK_STR(server.watch_version, "777");
+    CHECK_EQ(server.n_lists, lists);
+    close_all();
+}
+
+TEST(a_stale_watch_is_made_anew_where_it_was)
+{
+    struct source_stats stats;
+    open_all();
+    put(1);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    CHECK(fake_event(KIND, "MODIFIED", route("r0", 140)));
+    CHECK(fake_end_watch(KIND, -ETIMEDOUT));
+    UNTIL(fake_is_watched(KIND));
+    CHECK_STR(server.watch_version, "140");
+    source_stats(source, &stats);
+    CHECK_EQ(stats.stale, 1);
+    close_all();
+}
+
+TEST(a_watch_whose_place_has_expired_lists_anew)
+{
+    open_all();
+    put(1);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    unsigned lists = server.n_lists;
+    CHECK(fake_event(KIND, "ERROR", json_pack("{s:i,s:s}", "code", 410, "message", "too old")));
+    UNTIL(server.n_lists == lists + 1 && fake_is_watched(KIND));
+    fake_put(KIND, route("r9", 0));
+    relist();
+    CHECK(has("r9"));
+    close_all();
+}
+
+TEST(a_list_whose_page_has_expired_comes_in_one)
+{
+    open_all();
+    put(5);
+    server.page = 2;
+    server.fail_pages = 410;
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    CHECK(server.n_whole_lists > 0);
+    CHECK_EQ(source_count(source, KIND), 5);
+    close_all();
+}
+
+TEST(answers_that_fail_or_are_no_lists_change_nothing)
+{
+    static const int statuses[] = {-ECONNREFUSED, -ETIMEDOUT, -EFBIG, 401, 403, 404, 429, 500, 200};
+    static const char *const bodies[] = {
+        "{}",
+        "[]",
+        "{\"items\": []}",
+        "{\"metadata\": {\"resourceVersion\": \"1\"}}",
+        "{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [{}]}",
+        "{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [7]}",
+        "{\"metadata\": {\"resourceVersion\": 1}, \"items\": []}",
+        "{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [{\"metadata\": {\"name\": "
+        "\"a/b\"}}]}",
+    };
+    open_all();
+    put(4);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        size_t n = statuses[i] == 200 ? sizeof(bodies) / sizeof(bodies[0]) : 1;
+        for (size_t j = 0; j < n; j++) {
+            unsigned before = server.n_lists;
+            server.fail_status = statuses[i];
+            server.fail_body = json_loads(bodies[j], 0, NULL);
+            CHECK(fake_end_watch(KIND, 410));
+            UNTIL(server.n_lists > before);
+            CHECK_EQ(source_count(source, KIND), 4);
+            CHECK_EQ(source_state(source, KIND), SOURCE_LISTING);
+            server.fail_status = 0;
+            json_decref(server.fail_body);
+            server.fail_body = NULL;
+            UNTIL(fake_is_watched(KIND));
+        }
+    }
+    CHECK_EQ(n_gone, 0);
+    close_all();
+}
+
+TEST(what_one_list_lacks_goes_when_a_second_one_lacks_it_too)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    fake_remove(KIND, "r3");
+    relist();
+    CHECK(has("r3"));
+    CHECK_EQ(source_held(source, KIND), 1);
+    UNTIL(!has("r3"));
+    CHECK_EQ(source_count(source, KIND), 9);
+    CHECK_EQ(source_held(source, KIND), 0);
+    close_all();
+}
+
+TEST(what_is_back_in_the_second_list_stays)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    fake_remove(KIND, "r3");
+    relist();
+    CHECK_EQ(source_held(source, KIND), 1);
+    put(10);
+    UNTIL(source_held(source, KIND) == 0);
+    CHECK(has("r3"));
+    CHECK_EQ(n_gone, 0);
+    close_all();
+}
+
+TEST(a_mass_that_a_list_lacks_is_told_and_waits_longer)
+{
+    struct source_stats stats;
+    open_all();
+    put(20);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    json_array_clear(server.objects[KIND]);
+    relist();
+    CHECK_EQ(source_held(source, KIND), 20);
+    CHECK_EQ(n_troubles, 1);
+    UNTIL(source_count(source, KIND) == 0);
+    source_stats(source, &stats);
+    CHECK_EQ(stats.confirmed, 20);
+    close_all();
+}
+
+/* Nothing goes, however often it is listed, until an operator says so. */
+static void stays_until_confirmed(void)
+{
+    unsigned before = server.n_lists;
+    UNTIL(server.n_lists > before + 3);
+    CHECK(has("r3"));
+    CHECK_EQ(n_gone, 0);
+    source_confirm(source);
+    CHECK(!has("r3"));
+}
+
+TEST(a_cluster_that_is_another_one_takes_nothing_away_until_an_operator_confirms)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.uid = "uid-2";
+    fake_remove(KIND, "r3");
+    fake_put(KIND, route("young", 0));
+    relist();
+    CHECK(has("young"));
+    stays_until_confirmed();
+    CHECK_STR(source_cluster_uid(source), "uid-2");
+    close_all();
+}
+
+TEST(a_kind_that_is_being_removed_takes_no_object_along)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.is_creatable = false;
+    fake_remove(KIND, "r3");
+    relist();
+    stays_until_confirmed();
+    close_all();
+}
+
+TEST(a_list_older_than_what_was_seen_takes_nothing_away)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    CHECK(fake_event(KIND, "MODIFIED", route("r0", 500)));
+    fake_remove(KIND, "r3");
+    relist();
+    stays_until_confirmed();
+    close_all();
+}
+
+TEST(deletions_that_a_watch_tells_are_done_but_a_mass_waits_for_a_list)
+{
+    char name[16];
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "r%u", i);
+        CHECK(fake_event(KIND, "DELETED", route(name, 110 + i)));
+    }
+    CHECK_EQ(n_gone, 3);
+    CHECK_EQ(source_held(source, KIND), 5);
+    CHECK_EQ(n_troubles, 1);
+    server.version = 200;
+    for (unsigned i = 0; i < 7; i++) { /* the last one is there again */
+        snprintf(name, sizeof(name), "r%u", i);
+        fake_remove(KIND, name);
+    }
+    UNTIL(source_count(source, KIND) == 3);
+    CHECK(has("r7") && has("r8") && has("r9"));
+    close_all();
+}
+
+TEST(a_kind_that_is_not_served_is_waited_for)
+{
+    open_all();
+    server.is_served[KIND] = false;
+    put(2);
+    begin();
+    UNTIL(source_is_all_synced(source));
+    CHECK_EQ(source_state(source, KIND), SOURCE_ABSENT);
+    CHECK(source_api_version(source, KIND) == NULL);
+    server.is_served[KIND] = true;
+    CHECK(fake_end_watch(KIND_GATEWAY, 404)); /* which has discovery look again, soon */
+    UNTIL(fake_is_watched(KIND));
+    CHECK_EQ(source_count(source, KIND), 2);
+    close_all();
+}
+
+TEST(a_kind_that_is_no_longer_served_keeps_its_objects)
+{
+    open_all();
+    put(4);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.is_served[KIND] = false;
+    CHECK(fake_end_watch(KIND, 404));
+    UNTIL(source_state(source, KIND) == SOURCE_ABSENT);
+    CHECK_EQ(source_count(source, KIND), 4);
+    server.is_served[KIND] = true;
+    CHECK(fake_end_watch(KIND_GATEWAY, 404));
+    UNTIL(fake_is_watched(KIND));
+    CHECK_EQ(source_count(source, KIND), 4);
+    CHECK_EQ(n_gone, 0);
+    close_all();
+}
+
+TEST(what_is_no_event_ends_the_watch_and_not_the_cache)
+{
+    static const char *const objects[] = {
+        "{}",
+        "{\"metadata\": 7}",
+        "{\"metadata\": {\"name\": 7}}",
+        "{\"metadata\": {\"name\": \"\"}}",
+        "{\"metadata\": {\"name\": \"a/b\"}}",
+        "{\"metadata\": {\"name\": \"..\", \"namespace\": \"x/y\"}}",
+    };
+    open_all();
+    put(4);
+    begin();
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        static const char *const types[] = {"ADDED",    "MODIFIED", "DELETED",
+                                            "NONSENSE", "",         "added"};
+        UNTIL(fake_is_watched(KIND));
+        CHECK(fake_event(KIND, types[i], json_loads(objects[i], 0, NULL)));
+        CHECK(!fake_is_watched(KIND));
+        CHECK_EQ(source_count(source, KIND), 4);
+    }
+    CHECK_EQ(n_gone, 0);
+    close_all();
+}
+
+TEST(what_is_remembered_stays_until_the_lists_agree_that_it_is_gone)
+{
+    open_all();
+    put(10);
+    begin();
+    json_t *old = route("old", 5);
+    json_t *seen = route("r1", 5);
+    CHECK_EQ(source_remember(source, KIND, old, "uid-1"), 0);
+    CHECK_EQ(source_remember(source, KIND, seen, "uid-1"), 0);
+    CHECK(has("old") && source_is_remembered(source, KIND, "ns", "old"));
+    UNTIL(fake_is_watched(KIND));
+    CHECK(has("old"));
+    CHECK(!source_is_remembered(source, KIND, "ns", "r1"));
+    UNTIL(!has("old"));
+    CHECK_EQ(source_count(source, KIND), 10);
+    json_decref(old);
+    json_decref(seen);
+    close_all();
+}
+
+TEST(what_is_remembered_of_another_cluster_stays)
+{
+    open_all();
+    put(10);
+    begin();
+    json_t *old = route("r3", 5);
+    fake_remove(KIND, "r3");
+    CHECK_EQ(source_remember(source, KIND, old, "uid-0"), 0);
+    UNTIL(fake_is_watched(KIND));
+    n_gone = 0;
+    stays_until_confirmed();
+    json_decref(old);
+    close_all();
+}
+
+static bool has_secret(const char *name)
+{
+    return source_get(source, KIND_SECRET, "ns", name) != NULL;
+}
+
+TEST(secrets_are_read_one_by_one_while_they_are_wanted)
+{
+    open_all();
+    fake_put(KIND_SECRET, fake_object(KIND_SECRET, "ns", "mine", 0));
+    fake_put(KIND_SECRET, fake_object(KIND_SECRET, "ns", "other", 0));
+    begin();
+    UNTIL(source_is_all_synced(source));
+    CHECK(!fake_is_watched(KIND_SECRET));
+    CHECK_EQ(source_count(source, KIND_SECRET), 0);
+    CHECK_EQ(source_want(source, KIND_SECRET, "ns", "mine"), 0);
+    CHECK_EQ(source_want(source, KIND_SECRET, "ns", "mine"), 0);
+    UNTIL(has_secret("mine"));
+    CHECK_EQ(source_count(source, KIND_SECRET), 1);
+    source_drop(source, KIND_SECRET, "ns", "mine");
+    CHECK(has_secret("mine"));
+    source_drop(source, KIND_SECRET, "ns", "mine");
+    CHECK(!has_secret("mine"));
+    close_all();
+}
+
+UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watched),
+          T(events_change_the_cache_and_bookmarks_move_the_watch_on),
+          T(a_stale_watch_is_made_anew_where_it_was), T(a_watch_whose_place_has_expired_lists_anew),
+          T(a_list_whose_page_has_expired_comes_in_one),
+          T(answers_that_fail_or_are_no_lists_change_nothing),
+          T(what_one_list_lacks_goes_when_a_second_one_lacks_it_too),
+          T(what_is_back_in_the_second_list_stays),
+          T(a_mass_that_a_list_lacks_is_told_and_waits_longer),
+          T(a_cluster_that_is_another_one_takes_nothing_away_until_an_operator_confirms),
+          T(a_kind_that_is_being_removed_takes_no_object_along),
+          T(a_list_older_than_what_was_seen_takes_nothing_away),
+          T(deletions_that_a_watch_tells_are_done_but_a_mass_waits_for_a_list),
+          T(a_kind_that_is_not_served_is_waited_for),
+          T(a_kind_that_is_no_longer_served_keeps_its_objects),
+          T(what_is_no_event_ends_the_watch_and_not_the_cache),
+          T(what_is_remembered_stays_until_the_lists_agree_that_it_is_gone),
+          T(what_is_remembered_of_another_cluster_stays),
+          T(secrets_are_read_one_by_one_while_they_are_wanted))
