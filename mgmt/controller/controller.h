@@ -12,6 +12,7 @@
 #include "controller/source.h"
 
 struct loop;
+struct writers;
 
 struct controller {
     struct options options;
@@ -19,4 +20,5 @@ struct controller {
     struct kube *kube; /* of the cluster */
     struct source *source;
     struct mirror *mirror;
+    struct writers *writers;
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluice-controller: mirrors a cluster's objects into appliances. One process, one thread, one
- * loop. Boot order is data: each row makes one part and can take it down again.
+ * sluice-controller: mirrors a cluster's objects into appliances, and their statuses back. One
+ * process, one thread, one loop. Boot order is data: each row makes one part and can take it down
+ * again.
  */
 #include "controller/controller.h"
 
 #include "base/container.h"
+#include "controller/writers.h"
 #include "loop/loop.h"
 
 #include <curl/curl.h>
@@ -38,6 +40,11 @@ static int complain(int error, const char *what)
 static struct loop_io signal_io;
 static struct controller *signalled;
 
+static void on_left(struct controller *c)
+{
+    loop_stop(c->loop);
+}
+
 static void on_signal(struct loop_io *io, uint32_t ready)
 {
     struct signalfd_siginfo info;
@@ -48,7 +55,7 @@ static void on_signal(struct loop_io *io, uint32_t ready)
         source_confirm(signalled->source);
         return;
     }
-    loop_stop(io->loop);
+    writers_leave(signalled->writers, on_left);
 }
 
 static int init_loop(struct controller *c)
@@ -104,6 +111,13 @@ static void on_change(void *owner, struct source *source, const struct source_ch
 {
     struct controller *c = owner;
     mirror_on_change(c->mirror, change);
+    writers_on_change(c->writers, change);
+}
+
+static void on_state(void *owner, struct source *source, enum kind kind)
+{
+    struct controller *c = owner;
+    writers_on_state(c->writers);
 }
 
 static void on_cluster_trouble(void *owner, struct source *source, enum kind kind, const char *text)
@@ -121,6 +135,7 @@ static int init_source(struct controller *c)
         .hold = c->options.hold,
         .owner = c,
         .on_change = on_change,
+        .on_state = on_state,
         .on_trouble = on_cluster_trouble,
     };
     int error = source_new(&config, &c->source);
@@ -144,6 +159,19 @@ static void on_appliance_trouble(void *owner, size_t appliance, enum kind kind, 
             kind_info(kind)->plural, text);
 }
 
+static bool may_write(void *owner)
+{
+    const struct controller *c = owner;
+    return writers_may(c->writers);
+}
+
+static void on_news(void *owner, enum mirror_news news, size_t appliance, enum kind kind,
+                    const char *namespace_, const char *name)
+{
+    struct controller *c = owner;
+    writers_on_news(c->writers, kind, namespace_, name);
+}
+
 static int init_mirror(struct controller *c)
 {
     struct mirror_config config = {
@@ -153,7 +181,9 @@ static int init_mirror(struct controller *c)
         .n_appliances = c->options.n_appliances,
         .has_mesh = c->options.has_mesh,
         .owner = c,
+        .may_write = may_write,
         .on_trouble = on_appliance_trouble,
+        .on_news = on_news,
     };
     memcpy(config.appliances, c->options.appliances, sizeof(config.appliances));
     int error = mirror_new(&config, &c->mirror);
@@ -165,13 +195,25 @@ static void done_mirror(struct controller *c)
     mirror_free(c->mirror);
 }
 
+/* ---- what writes to the cluster ---- */
+
+static int init_writers(struct controller *c)
+{
+    return writers_new(c, &c->writers);
+}
+
+static void done_writers(struct controller *c)
+{
+    writers_free(c->writers);
+    c->writers = NULL;
+}
+
 /* ---- all ---- */
 
 static const struct part parts[] = {
-    {"loop", init_loop, done_loop},
-    {"kube", init_kube, done_kube},
-    {"mirror", init_mirror, done_mirror},
-    {"source", init_source, done_source},
+    {"loop", init_loop, done_loop},          {"kube", init_kube, done_kube},
+    {"mirror", init_mirror, done_mirror},    {"source", init_source, done_source},
+    {"writers", init_writers, done_writers},
 };
 
 int main(int argc, char **argv)

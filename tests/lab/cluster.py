@@ -74,7 +74,7 @@ class Cluster:
         self.program = self.lab.start(
             self.name, "admin", os.path.join(self.lab.build, "mgmt", "daemon", "sluice-mgmtd"), "--run-dir",
             self.run_dir, "--state-dir", self.state_dir, "--listen", f"{ADDRESS}:{self.port}", "--bootstrap-token-file",
-            self.bootstrap_file, environment=appliance.SANITIZERS)
+            self.bootstrap_file, "--controller-name", "example.com/nobody", environment=appliance.SANITIZERS)
         self.program.wait_ready(self.is_ready, "/readyz", READY_LIMIT_S)
 
     def is_ready(self):
@@ -127,7 +127,7 @@ class Controller:
         for box, where in ends:
             argv += ["--appliance", f"https://{where}", "--appliance-ca", box.ca_file, "--appliance-token-file",
                      self.token_file(box)]
-        return [*argv, *self.options]
+        return [*argv, "--no-lease", "--listen", "none", *self.options]
 
     def token_file(self, box):
         """Of a token with the role that the controller has there; made at the first time."""
