@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import deploy
 import limits
 import rfcs
 import tour
@@ -105,6 +106,8 @@ CHECKS = [
     folders_have_a_readme,
     sources_hold_nothing_unfinished,
     limits.limits_page_is_current,
+    deploy.deploy_is_current,
+    deploy.role_is_what_the_controller_needs,
     tour.tour_stations_exist,
     rfcs.rfc_pages_name_what_exists,
     rfcs.rfcs_of_the_code_have_a_page,

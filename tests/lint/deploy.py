@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mgmt/controller/deploy: what is generated there is current, and the ClusterRole is what the controller needs."""
+import os
+import re
+import subprocess
+
+import tree
+
+FOLDER = os.path.join("mgmt", "controller", "deploy")
+KIND = re.compile(r'^KIND\(\w+, (\w+|"[\w.]*"), "(\w+)", "(\w+)", \w+, (\w+)\)')
+DEFINED = re.compile(r'^#define (KIND_\w+_GROUP) "(.*)"')
+RULE = re.compile(r"apiGroups: \[(.*?)\],?\s+resources:\s+\[(.*?)\],?\s+verbs: \[(.*?)\]", re.S)
+VERBS = {"WATCHED": {"get", "list", "watch"}, "NAMED": {"get"}}
+
+
+def deploy_is_current():
+    bad = []
+    for program in ("crds", "manifests"):
+        done = subprocess.run([os.path.join(tree.TOP, FOLDER, program), "--check"], capture_output=True, text=True)
+        bad += done.stdout.splitlines() + done.stderr.splitlines()[-1:]
+    return bad
+
+
+def mirrored():
+    """{(group, plural): verbs} of kinds.def."""
+    groups, found = {}, {}
+    for line in tree.lines("mgmt/controller/kinds.def"):
+        name = DEFINED.match(line)
+        kind = KIND.match(line)
+        if name:
+            groups[name[1]] = name[2]
+        elif kind:
+            found[groups.get(kind[1], kind[1].strip('"')), kind[3]] = VERBS[kind[4]]
+    return found
+
+
+def granted():
+    """{(group, resource): verbs} of the ClusterRole."""
+    path = os.path.join(FOLDER, "chart", "templates", "rbac.yaml")
+    text = "\n".join(tree.lines(path)).split("kind: ClusterRoleBinding")[0]
+    found = {}
+    for groups, resources, verbs in RULE.findall(text):
+        for group in groups.split(","):
+            for resource in resources.split(","):
+                key = group.strip().strip('"'), resource.strip()
+                found.setdefault(key, set()).update(v.strip() for v in verbs.split(","))
+    return found
+
+
+def role_is_what_the_controller_needs():
+    """No kind of kinds.def is forgotten, none is read that is not there, and statuses only of kinds that have one."""
+    bad, has = [], granted()
+    reads = {"get", "list", "watch"}
+    for key, verbs in mirrored().items():
+        if has.get(key, set()) & reads != verbs:
+            bad.append(f"{key}: may {sorted(has.get(key, set()) & reads)}, and needs {sorted(verbs)}")
+    for key, verbs in has.items():
+        if key not in mirrored() and not key[1].endswith("/status") and key != ("", "events"):
+            bad.append(f"{key}: is in the ClusterRole and not in kinds.def")
+        if key[1].endswith("/status") and verbs != {"patch"}:
+            bad.append(f"{key}: may {sorted(verbs)}, and needs patch")
+    return [f"{FOLDER}/chart/templates/rbac.yaml: {b}" for b in bad] + ([] if has else ["no rule was found"])
