@@ -292,7 +292,7 @@ def a_class_goes_when_no_gateway_uses_it_and_what_stands_for_a_gateway_with_it(l
     test_controller.serves(l)
     cluster_api().delete("Gateway", "gw", NS)
     suite.eventually(lambda: read("GatewayClass", CLASS, None) is None, "the class is gone", SLOW_S)
-    assert read("Service", f"gw-{CLASS}") is None
+    suite.eventually(lambda: read("Service", f"gw-{CLASS}") is None, "the Service is gone")
 
 
 @suite.test("#8")

@@ -139,6 +139,12 @@ class Store:
                 if any(o["uid"] == meta["uid"] for o in dependent["metadata"].get("ownerReferences", [])):
                     self.remove(other, dependent)
 
+    def has_lost_its_owner(self, obj):
+        """As the garbage collector sees it."""
+        there = {o["metadata"]["uid"] for table in self.objects.values() for o in table.values()}
+        owners = obj["metadata"].get("ownerReferences", [])
+        return owners and not any(o["uid"] in there for o in owners)
+
     def forget(self):
         self.version += 1
         self.events.clear()
@@ -417,7 +423,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             obj.pop("status", None)
             if pending(self.type[3]):
                 obj["status"] = pending(self.type[3])
-        return self.shown(store.put(self.key, obj, "ADDED"))
+        store.put(self.key, obj, "ADDED")
+        if store.has_lost_its_owner(obj):
+            store.remove(self.key, obj)
+        return self.shown(obj)
 
     def check(self, old, meta):
         for key in ("resourceVersion", "uid"):
