@@ -63,7 +63,7 @@ static bool may_fly(const struct appliance *a)
            (config->may_write == NULL || config->may_write(config->owner));
 }
 
-static void unqueue(struct copy *c)
+void copy_unqueue(struct copy *c)
 {
     ASSERT(c->state == COPY_QUEUED);
     list_remove(&c->link);
@@ -76,7 +76,7 @@ static void queue(struct copy *c, bool is_removal)
     struct appliance *a = c->appliance;
     enum kind kind = c->object->node->kind;
     if (c->state == COPY_QUEUED)
-        unqueue(c);
+        copy_unqueue(c);
     c->state = COPY_QUEUED;
     c->is_removal = is_removal;
     list_push_back(is_removal ? &a->removals[kind] : &a->writes[kind], &c->link);
@@ -106,13 +106,13 @@ void copy_look(struct copy *c, bool is_news)
     json_decref(body);
     if (action == COPY_NOTHING) {
         if (c->state == COPY_QUEUED)
-            unqueue(c);
+            copy_unqueue(c);
         copy_clear_trouble(c);
         return;
     }
     queue(c, action == COPY_REMOVE);
     if (is_urgent(c, action) && may_fly(c->appliance)) {
-        unqueue(c);
+        copy_unqueue(c);
         c->is_urgent = true;
         copy_fly(c);
     }
@@ -122,9 +122,11 @@ void copy_look(struct copy *c, bool is_news)
 static bool pump_kind(struct appliance *a, struct list_node *list, const unsigned *flying)
 {
     struct list_node *it;
+    if (may_fly(a))
+        batch_fly(a, list);
     while (a->n_flying < KUBE_CALLS_MAX && may_fly(a) && (it = list_peek_front(list)) != NULL) {
         struct copy *c = container_of(it, struct copy, link);
-        unqueue(c);
+        copy_unqueue(c);
         c->is_urgent = false;
         copy_fly(c);
     }
@@ -159,12 +161,20 @@ void appliance_pause(struct appliance *a, uint64_t at_least_ms)
     loop_timer_arm(a->mirror->loop, &a->pause, (ms > at_least_ms ? ms : at_least_ms) * 1000);
 }
 
+void appliance_tell_later(struct appliance *a, enum kind kind, const struct kube_answer *answer)
+{
+    const struct mirror_config *config = &a->mirror->config;
+    a->stats.failures += 1;
+    if (a->failures == 0 && config->on_trouble != NULL)
+        config->on_trouble(config->owner, a->index, kind, answer->text);
+    appliance_pause(a, answer->retry_after_ms);
+}
+
 void copy_done(struct copy *c)
 {
-    ASSERT(c->state != COPY_FLYING || c->call != NULL);
     if (c->state == COPY_QUEUED)
-        unqueue(c);
-    if (c->state == COPY_FLYING)
+        copy_unqueue(c);
+    if (c->call != NULL) /* one that flies in a batch has none of its own */
         kube_call_cancel(c->call);
     loop_timer_disarm(c->appliance->mirror->loop, &c->retry);
     if (c->trouble != NULL)
@@ -282,6 +292,7 @@ int appliance_init(struct appliance *a, struct mirror *m, const struct mirror_ap
     char selector[128];
     a->mirror = m;
     a->pump.run = on_pump;
+    a->batch_max = BATCH_MAX;
     a->pause.on_expire = on_pause_over;
     for (unsigned k = 0; k < KIND_COUNT; k++) {
         list_init(&a->writes[k]);
@@ -310,6 +321,7 @@ int appliance_init(struct appliance *a, struct mirror *m, const struct mirror_ap
 
 void appliance_done(struct appliance *a)
 {
+    batch_cancel(a);
     loop_timer_disarm(a->mirror->loop, &a->pause);
     loop_task_cancel(a->mirror->loop, &a->pump);
     source_free(a->source);

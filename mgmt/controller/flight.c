@@ -108,7 +108,7 @@ static int64_t generation_of(const json_t *object)
     return json_integer_value(json_object_get(metadata, "generation"));
 }
 
-static void take_off(struct copy *c, bool is_removal)
+void copy_take_off(struct copy *c, bool is_removal)
 {
     struct appliance *a = c->appliance;
     enum kind kind = c->object->node->kind;
@@ -124,7 +124,7 @@ static void take_off(struct copy *c, bool is_removal)
 }
 
 /* The copy and its object may be gone afterwards. */
-static void land(struct copy *c, bool look_again)
+void copy_land(struct copy *c, bool look_again)
 {
     struct appliance *a = c->appliance;
     struct graph_node *node = c->object->node;
@@ -149,7 +149,7 @@ static void key_there(const struct copy *c, char namespace_[254], char name[254]
         namespace_[0] = name[0] = '\0';
 }
 
-static void note(struct copy *c, json_t *object)
+void copy_note(struct copy *c, json_t *object)
 {
     char namespace_[254];
     char name[254];
@@ -167,20 +167,15 @@ static bool is_ours(const struct copy *c, const json_t *object)
 }
 
 /* The appliance cannot do it now: nothing is wrong with the object. */
-static bool is_for_later(int status)
+bool flight_is_for_later(int status)
 {
     return status < 0 || status == 401 || status == 429 || status >= 500;
 }
 
 static void come_later(struct copy *c, const struct kube_answer *answer)
 {
-    struct appliance *a = c->appliance;
-    const struct mirror_config *config = &a->mirror->config;
-    a->stats.failures += 1;
-    if (a->failures == 0 && config->on_trouble != NULL)
-        config->on_trouble(config->owner, a->index, c->object->node->kind, answer->text);
-    appliance_pause(a, answer->retry_after_ms);
-    land(c, true);
+    appliance_tell_later(c->appliance, c->object->node->kind, answer);
+    copy_land(c, true);
 }
 
 /* ---- what is there, after a 409 ---- */
@@ -188,18 +183,18 @@ static void come_later(struct copy *c, const struct kube_answer *answer)
 static void on_read(void *owner, const struct kube_answer *answer)
 {
     struct copy *c = owner;
-    if (is_for_later(answer->status)) {
+    if (flight_is_for_later(answer->status)) {
         come_later(c, answer);
         return;
     }
     if (answer->status == 200 && is_ours(c, answer->body)) {
-        note(c, answer->body);
-        land(c, true);
+        copy_note(c, answer->body);
+        copy_land(c, true);
         return;
     }
     if (answer->status == 404) {
-        note(c, NULL);
-        land(c, true);
+        copy_note(c, NULL);
+        copy_land(c, true);
         return;
     }
     if (c->object->node->kind == KIND_NAMESPACE && answer->status == 200)
@@ -210,8 +205,8 @@ static void on_read(void *owner, const struct kube_answer *answer)
                     " left alone");
     else
         set_refusal(c, answer);
-    note(c, NULL); /* not ours, or no longer */
-    land(c, false);
+    copy_note(c, NULL); /* not ours, or no longer */
+    copy_land(c, false);
 }
 
 static int send(struct copy *c, const char *method, const json_t *body, kube_done_fn on_done)
@@ -254,7 +249,7 @@ static void on_written(void *owner, const struct kube_answer *answer)
 {
     struct copy *c = owner;
     struct appliance *a = c->appliance;
-    if (is_for_later(answer->status)) {
+    if (flight_is_for_later(answer->status)) {
         come_later(c, answer);
         return;
     }
@@ -265,24 +260,26 @@ static void on_written(void *owner, const struct kube_answer *answer)
     }
     if (answer->status >= 200 && answer->status < 300) {
         a->stats.writes += 1;
+        c->is_single = false;
+        a->batch_max += a->batch_max < BATCH_MAX ? 1 : 0;
         copy_clear_trouble(c);
-        note(c, answer->body);
-        land(c, false);
+        copy_note(c, answer->body);
+        copy_land(c, false);
         return;
     }
     if (answer->status == 404 && copy_there(c) != NULL) {
-        note(c, NULL); /* removed by somebody: made anew */
-        land(c, true);
+        copy_note(c, NULL); /* removed by somebody: made anew */
+        copy_land(c, true);
         return;
     }
     set_refusal(c, answer);
-    land(c, false);
+    copy_land(c, false);
 }
 
 static void on_removed(void *owner, const struct kube_answer *answer)
 {
     struct copy *c = owner;
-    if (is_for_later(answer->status)) {
+    if (flight_is_for_later(answer->status)) {
         come_later(c, answer);
         return;
     }
@@ -294,16 +291,16 @@ static void on_removed(void *owner, const struct kube_answer *answer)
     if (answer->status == 404 || (answer->status >= 200 && answer->status < 300)) {
         c->appliance->stats.removals += answer->status != 404;
         copy_clear_trouble(c);
-        note(c, NULL);
-        land(c, false);
+        copy_note(c, NULL);
+        copy_land(c, false);
         return;
     }
     set_refusal(c, answer);
-    land(c, false);
+    copy_land(c, false);
 }
 
 /* The versions that a change is based on, so that it meets no other. */
-static void set_base(json_t *body, const json_t *there)
+void copy_set_base(json_t *body, const json_t *there)
 {
     static const char *const kept[] = {"resourceVersion", "uid"};
     json_t *metadata = json_object_get(body, "metadata");
@@ -336,9 +333,9 @@ bool copy_fly(struct copy *c)
         set_trouble(c, 422, "Invalid", "metadata.name", "the name is too long with the prefix");
         return false;
     }
-    take_off(c, action == COPY_REMOVE);
+    copy_take_off(c, action == COPY_REMOVE);
     if (action == COPY_UPDATE)
-        set_base(body, copy_there(c));
+        copy_set_base(body, copy_there(c));
     if (action == COPY_REMOVE)
         error = remove_it(c);
     else
@@ -346,7 +343,7 @@ bool copy_fly(struct copy *c)
     json_decref(body);
     if (error == -ENOTSUP) {
         set_trouble(c, 404, "NotServed", "kind", "the appliance does not serve this kind");
-        land(c, false);
+        copy_land(c, false);
     } else if (error != 0) {
         come_later(c, &(struct kube_answer){.status = error, .text = strerror(-error)});
     }

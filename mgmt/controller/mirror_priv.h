@@ -41,6 +41,7 @@ struct copy {
     bool is_removal; /* which queue it is in, or what flies */
     bool is_urgent;  /* flies outside of the order */
     bool is_there;   /* pins the node */
+    bool is_single;  /* a batch was refused because of it: it flies alone */
     bool is_foreign; /* a Namespace of somebody else's does for ours */
     struct kube_call *call;
     int64_t generation; /* of the object, when it took off */
@@ -71,6 +72,8 @@ struct appliance {
     unsigned n_flying;        /* those in the order */
     struct wheel_timer pause; /* armed: it was told to come later */
     unsigned failures;        /* in a row */
+    struct batch *batch;      /* in the air; NULL */
+    size_t batch_max;         /* fewer after one was refused */
     struct loop_task pump;
     struct mirror_stats stats;
 };
@@ -113,6 +116,12 @@ void appliance_done(struct appliance *a);
  * is worth another try. */
 void copy_look(struct copy *c, bool is_news);
 
+/* Takes it out of its queue; it is idle. */
+void copy_unqueue(struct copy *c);
+
+/* The appliance said that it cannot do it now, or nothing at all: told, and all waits. */
+void appliance_tell_later(struct appliance *a, enum kind kind, const struct kube_answer *answer);
+
 /* Takes it out of everything; before its object goes. */
 void copy_done(struct copy *c);
 
@@ -135,8 +144,35 @@ enum copy_action copy_decide(const struct copy *c, json_t **ret_body);
 
 /* ---- flight.c ---- */
 
+/* Is it an answer that says nothing of the object: the appliance cannot do it now? */
+bool flight_is_for_later(int status);
+
+/* It is in the air: counted, and its node pinned. */
+void copy_take_off(struct copy *c, bool is_removal);
+
+/* It is no longer. The copy and its object may be gone afterwards. */
+void copy_land(struct copy *c, bool look_again);
+
+/* The object that the appliance has now; NULL: none. */
+void copy_note(struct copy *c, json_t *object);
+
+/* The versions that a change is based on, so that it meets no other. */
+void copy_set_base(json_t *body, const json_t *there);
+
 /* Does what is to be done. False: nothing was, the copy is idle. */
 bool copy_fly(struct copy *c);
 
 /* The trouble is over, or was none. */
 void copy_clear_trouble(struct copy *c);
+
+/* ---- batch.c ---- */
+
+/* Copies that go together, in one transaction of the appliance; fewer go one by one. */
+#define BATCH_MAX 128u
+#define BATCH_MIN 8u
+
+/* If many copies of the list are waiting, starts one batch of them; else nothing. */
+void batch_fly(struct appliance *a, struct list_node *list);
+
+/* Ends what is in the air, without a look at its copies. */
+void batch_cancel(struct appliance *a);

@@ -327,6 +327,41 @@ def a_second_appliance_gets_all_that_the_first_has(l):
 
 
 @suite.test("#8")
+def two_clusters_share_an_appliance_and_one_bad_object_stops_no_other(l):
+    west = cluster.Cluster(l, "west", cluster.PORT + 2)
+    west.start()
+    west.let_in()
+    mirror = cluster.Controller(west, [l.appliance], *HOLD, "--cluster", "west", name="controller-west")
+    mirror.start()
+    apply_shop(west.api, backend=2)  # the same names as in the other cluster
+    west.api.put(objects.gateway(NS, "gw", from_="All"))
+    suite.eventually(lambda: there(l, "Gateway", "gw", f"west-{NS}"), "the Gateway of the second has a copy")
+    address = objects.gateway_address(l, f"west-{NS}", "gw")
+    suite.eventually(lambda: objects.answers(l, address, HOST) == "backend-2", "the second cluster's route serves")
+    serves(l, "backend-1")
+    long = "n" * 60  # with the prefix it is too long for a namespace
+    names = [f"team-{i}" for i in range(12)] + [long]
+    for ns in names:
+        west.api.put(objects.namespace(ns))
+        west.api.put(objects.service(ns, "one"))
+        west.api.put(objects.slice_of(ns, "one", labs.backend_address(2)))
+        west.api.put(objects.route(ns, "app", [f"{NS}/gw"], [objects.to("one")], f"{ns}.example.com"))
+    mirror.program.kill()  # so that all come at once
+    for namespace in l.appliance.api.list("Namespace"):
+        if namespace["metadata"]["name"].startswith("west-team"):
+            l.appliance.api.delete("Namespace", namespace["metadata"]["name"])
+    mirror.start()
+    for ns in names[:-1]:
+        suite.eventually(lambda: objects.answers(l, address, f"{ns}.example.com") == "backend-2", f"{ns} is served", 20)
+    suite.eventually(lambda: f"{long} is refused (422" in mirror.log(), "the one that is refused is told, with its field")
+    assert "metadata.name" in mirror.log()
+    west.api.delete("HTTPRoute", "app", NS)
+    suite.eventually(lambda: objects.answers(l, address, HOST) == 404, "the second cluster's route has gone")
+    serves(l, "backend-1")
+    mirror.end_in_good_order()
+
+
+@suite.test("#8")
 def a_cluster_that_comes_back_empty_deletes_nothing_until_an_operator_confirms(l):
     c, controller = it["cluster"], it["controller"]
     c.api.put(route("lost", "lost.example.com"))
@@ -347,6 +382,15 @@ def a_cluster_that_comes_back_empty_deletes_nothing_until_an_operator_confirms(l
 
 
 @suite.test("#8")
-def it_ends_in_good_order(l):
+def it_ends_in_good_order_and_says_what_is_wrong_with_its_command_line(l):
     it["controller"].end_in_good_order()
     serves(l)
+    whole = it["controller"].argv()
+    config = whole[1:3]
+    for argv, word in ((config, "--appliance"), (whole[3:], "--kubeconfig"), ([*whole[1:], "--cluster", "-x"], "-x"),
+                       ([*config, "--appliance", "http://x"], "https"), ([*whole[1:], "word"], "word"),
+                       ([*config, "--appliance-ca", "x"], "comes first"), ([*whole[1:], "--hold-count", "x"], "-count"),
+                       ([*config, *whole[3:5], "--appliance-token-file", "/nonexistent"], "/nonexistent"),
+                       ([*config, *whole[3:5]], "who are we"), ([*whole[1:], "--in-cluster"], "either")):
+        done = l["admin"].run(whole[0], *argv)
+        assert done.returncode == 2 and word in done.stderr, (argv, done.returncode, done.stderr)
