@@ -172,7 +172,7 @@ bool flight_is_for_later(int status)
     return status < 0 || status == 401 || status == 429 || status >= 500;
 }
 
-static void come_later(struct copy *c, const struct kube_answer *answer)
+void flight_come_later(struct copy *c, const struct kube_answer *answer)
 {
     appliance_tell_later(c->appliance, c->object->node->kind, answer);
     copy_land(c, true);
@@ -184,7 +184,7 @@ static void on_read(void *owner, const struct kube_answer *answer)
 {
     struct copy *c = owner;
     if (flight_is_for_later(answer->status)) {
-        come_later(c, answer);
+        flight_come_later(c, answer);
         return;
     }
     if (answer->status == 200 && is_ours(c, answer->body)) {
@@ -209,7 +209,7 @@ static void on_read(void *owner, const struct kube_answer *answer)
     copy_land(c, false);
 }
 
-static int send(struct copy *c, const char *method, const json_t *body, kube_done_fn on_done)
+int flight_send(struct copy *c, const char *method, const json_t *body, kube_done_fn on_done)
 {
     char namespace_[254];
     char name[254];
@@ -228,6 +228,7 @@ static int send(struct copy *c, const char *method, const json_t *body, kube_don
         .method = method,
         .path = path,
         .body = body,
+        .content_type = strcmp(method, "PATCH") == 0 ? "application/merge-patch+json" : NULL,
         .is_urgent = c->is_urgent,
         .on_done = on_done,
         .owner = c,
@@ -238,9 +239,9 @@ static int send(struct copy *c, const char *method, const json_t *body, kube_don
 static void read_there(struct copy *c)
 {
     c->appliance->stats.conflicts += 1;
-    int error = send(c, "GET", NULL, on_read);
+    int error = flight_send(c, "GET", NULL, on_read);
     if (error != 0)
-        come_later(c, &(struct kube_answer){.status = error, .text = strerror(-error)});
+        flight_come_later(c, &(struct kube_answer){.status = error, .text = strerror(-error)});
 }
 
 /* ---- writes ---- */
@@ -250,7 +251,7 @@ static void on_written(void *owner, const struct kube_answer *answer)
     struct copy *c = owner;
     struct appliance *a = c->appliance;
     if (flight_is_for_later(answer->status)) {
-        come_later(c, answer);
+        flight_come_later(c, answer);
         return;
     }
     a->failures = 0;
@@ -280,7 +281,7 @@ static void on_removed(void *owner, const struct kube_answer *answer)
 {
     struct copy *c = owner;
     if (flight_is_for_later(answer->status)) {
-        come_later(c, answer);
+        flight_come_later(c, answer);
         return;
     }
     c->appliance->failures = 0;
@@ -309,12 +310,12 @@ void copy_set_base(json_t *body, const json_t *there)
                             json_string(kube_text_at(json_object_get(there, "metadata"), kept[i])));
 }
 
-static int remove_it(struct copy *c)
+int flight_remove(struct copy *c)
 {
     json_t *options =
         json_pack("{s:s,s:s,s:{s:s}}", "kind", "DeleteOptions", "apiVersion", "v1", "preconditions",
                   "uid", kube_text_at(copy_there(c), "metadata.uid"));
-    int error = options != NULL ? send(c, "DELETE", options, on_removed) : -ENOMEM;
+    int error = options != NULL ? flight_send(c, "DELETE", options, on_removed) : -ENOMEM;
     json_decref(options);
     return error;
 }
@@ -336,16 +337,18 @@ bool copy_fly(struct copy *c)
     copy_take_off(c, action == COPY_REMOVE);
     if (action == COPY_UPDATE)
         copy_set_base(body, copy_there(c));
-    if (action == COPY_REMOVE)
-        error = remove_it(c);
+    if (action == COPY_REMOVE && c->object->node->kind == KIND_NAMESPACE)
+        guard_begin(c);
+    else if (action == COPY_REMOVE)
+        error = flight_remove(c);
     else
-        error = send(c, action == COPY_CREATE ? "POST" : "PUT", body, on_written);
+        error = flight_send(c, action == COPY_CREATE ? "POST" : "PUT", body, on_written);
     json_decref(body);
     if (error == -ENOTSUP) {
         set_trouble(c, 404, "NotServed", "kind", "the appliance does not serve this kind");
         copy_land(c, false);
     } else if (error != 0) {
-        come_later(c, &(struct kube_answer){.status = error, .text = strerror(-error)});
+        flight_come_later(c, &(struct kube_answer){.status = error, .text = strerror(-error)});
     }
     return error == 0;
 }

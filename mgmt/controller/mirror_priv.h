@@ -41,6 +41,7 @@ struct copy {
     bool is_removal; /* which queue it is in, or what flies */
     bool is_urgent;  /* flies outside of the order */
     bool is_there;   /* pins the node */
+    unsigned guard;  /* of a Namespace that is to be removed: the kind that is asked for now */
     bool is_single;  /* a batch was refused because of it: it flies alone */
     bool is_foreign; /* a Namespace of somebody else's does for ours */
     struct kube_call *call;
@@ -147,6 +148,16 @@ enum copy_action copy_decide(const struct copy *c, json_t **ret_body);
 /* Is it an answer that says nothing of the object: the appliance cannot do it now? */
 bool flight_is_for_later(int status);
 
+/* Sends a call for a copy in the air: to its own path, or for POST to that of its kind. Errors as
+ * kube_call(); -ENOTSUP: the appliance does not serve the kind. */
+int flight_send(struct copy *c, const char *method, const json_t *body, kube_done_fn on_done);
+
+/* Lands it; all of the appliance waits. */
+void flight_come_later(struct copy *c, const struct kube_answer *answer);
+
+/* Sends the removal of what is there. Errors as flight_send(). */
+int flight_remove(struct copy *c);
+
 /* It is in the air: counted, and its node pinned. */
 void copy_take_off(struct copy *c, bool is_removal);
 
@@ -164,6 +175,11 @@ bool copy_fly(struct copy *c);
 
 /* The trouble is over, or was none. */
 void copy_clear_trouble(struct copy *c);
+
+/* ---- guard.c ---- */
+
+/* Removes a Namespace in which nothing of somebody else's is; else it is given up. */
+void guard_begin(struct copy *c);
 
 /* ---- batch.c ---- */
 

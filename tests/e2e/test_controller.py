@@ -183,6 +183,26 @@ def what_others_made_in_the_appliance_is_left_alone(l):
 
 
 @suite.test("#8")
+def a_namespace_goes_with_its_last_copy_but_not_if_somebody_else_is_in_it(l):
+    a, box = it["cluster"].api, l.appliance.api
+    a.put(objects.gateway(NS, "gw", from_="All"))
+    for ns in ("empty", "used"):
+        a.put(objects.namespace(ns))
+        a.put(objects.route(ns, "app", [f"{NS}/gw"], [objects.to("one")], f"{ns}.example.com"))
+        suite.eventually(lambda: there(l, "HTTPRoute", "app", ns), "the route has a copy")
+    box.put(objects.config_map("used", "own", a="b"))
+    for ns in ("empty", "used"):
+        a.delete("HTTPRoute", "app", ns)
+        goes(l, "HTTPRoute", "app", ns)
+    goes(l, "Namespace", "empty")
+    suite.eventually(lambda: LABEL not in there(l, "Namespace", "used")["metadata"].get("labels", {}),
+                     "the other one is given up")
+    assert box.get("ConfigMap", "own", "used")["data"] == {"a": "b"}
+    a.put(objects.gateway(NS, "gw"))
+    box.delete("Namespace", "used")
+
+
+@suite.test("#8")
 def a_copy_that_somebody_changed_or_removed_is_made_right(l):
     box = l.appliance.api
     box.patch("HTTPRoute", "app", {"spec": {"hostnames": ["wrong.example.com"]}}, NS)
