@@ -16,6 +16,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")
 import cleanup  # noqa: E402 (its folder is known only now)
 import lab as labs  # noqa: E402
 import mgmt as scale  # noqa: E402
+import tenants as many  # noqa: E402
 import objects  # noqa: E402
 import proxies  # noqa: E402
 
@@ -114,6 +115,16 @@ def mgmt(l, address):
     scale.mgmt(l, tell, lambda: change(l, address))
 
 
+def tenants(l, _):
+    """A thousand ListenerSets on one Gateway."""
+    many.tenants(l, tell)
+
+
+def steady(l, _):
+    """Minutes of endpoint changes under load, with thousands of objects."""
+    many.steady(l, tell)
+
+
 def http(l, address):
     """Beside HAProxy and nginx."""
     proxies.bench(l, address, RESULTS)
@@ -121,7 +132,7 @@ def http(l, address):
 
 RESULTS = []  # of benches with peers, for --json
 BENCHES = {"keepalive": keepalive, "connections": connections, "download": download, "change": change, "http": http}
-NAMED = {"mgmt": mgmt}
+NAMED = {"mgmt": mgmt, "tenants": tenants, "steady": steady}
 
 
 def main(names):

@@ -169,6 +169,8 @@ int main(int argc, char **argv)
         T(nobody_is_told_what_others_have),
         T(clients_of_a_listener_set_show_what_its_gateway_asks_for),
         T(too_many_listeners_of_a_gateway_are_refused_by_age),
+        T(too_many_listeners_of_all_gateways_are_refused_by_age),
+        T(too_many_addresses_and_ports_are_refused_by_age),
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),

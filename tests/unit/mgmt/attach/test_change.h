@@ -34,6 +34,8 @@ void a_listener_set_leaves_with_the_label_of_its_namespace(void);
 void nobody_is_told_what_others_have(void);
 void clients_of_a_listener_set_show_what_its_gateway_asks_for(void);
 void too_many_listeners_of_a_gateway_are_refused_by_age(void);
+void too_many_listeners_of_all_gateways_are_refused_by_age(void);
+void too_many_addresses_and_ports_are_refused_by_age(void);
 void certificates_are_read_once_and_few_in_one_run(void);
 void a_certificate_that_changed_is_read_alone(void);
 void a_certificate_that_nobody_asks_for_is_forgotten(void);

@@ -113,25 +113,39 @@ void clients_of_a_listener_set_show_what_its_gateway_asks_for(void)
     scenario_close(&s);
 }
 
-/* A ListenerSet of the Gateway with as many listeners as it may have, on ports and hostnames of its
- * own. */
-static json_t *large_set(const char *gateway, unsigned number)
+/* A ListenerSet of the Gateway with as many listeners as it may have, on one port with hostnames of
+ * their own or (first_port > 0) on ports of their own. */
+static json_t *large_set(const char *gateway, unsigned number, unsigned first_port)
 {
-    char text[32];
+    char name[32], host[32];
     json_t *listeners = json_array();
     for (unsigned i = 0; i < LISTENERS_PER_SET; i++) {
-        snprintf(text, sizeof(text), "h%u-%u.example.com", number, i);
-        json_array_append_new(listeners,
-                              json_pack("{s:s++, s:i, s:s, s:s}", "name", "l", "-", text, "port",
-                                        80, "protocol", "HTTP", "hostname", text));
+        snprintf(name, sizeof(name), "l%u", i);
+        snprintf(host, sizeof(host), "h%u-%u.example.com", number, i);
+        json_array_append_new(
+            listeners, json_pack("{s:s, s:i, s:s, s:s}", "name", name, "port",
+                                 first_port > 0 ? (int)(first_port + i) : 80, "protocol", "HTTP",
+                                 "hostname", host));
     }
-    snprintf(text, sizeof(text), "large-%04u", number);
+    snprintf(name, sizeof(name), "%s-%04u", gateway, number);
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:i}, s:{s:{s:s, s:s, s:s}, s:o}}",
                      "apiVersion", "gateway.networking.k8s.io/v1", "kind", "ListenerSet",
-                     "metadata", "name", text, "namespace", "ns", "uid", text, "creationTimestamp",
+                     "metadata", "name", name, "namespace", "ns", "uid", name, "creationTimestamp",
                      "2026-11-23T06:00:00Z", "generation", 1, "spec", "parentRef", "group",
                      "gateway.networking.k8s.io", "kind", "Gateway", "name", gateway, "listeners",
                      listeners);
+}
+
+/* The first listener of the ListenerSet is refused with these words. */
+static void check_refused(struct scenario *s, const char *which, const char *message)
+{
+    const json_t *status = scenario_status(s, which);
+    CHECK_STR(scenario_field(status, "Accepted", "reason"), "ListenersNotValid");
+    const json_t *refused = json_array_get(json_object_get(status, "listeners"), 0);
+    CHECK_STR(scenario_field(refused, "Accepted", "reason"), "TooManyListeners");
+    CHECK_STR(scenario_field(refused, "Programmed", "reason"), "TooManyListeners");
+    CHECK_STR(scenario_field(refused, "Accepted", "message"), message);
+    CHECK_STR(scenario_field(refused, "Conflicted", "status"), "False");
 }
 
 void too_many_listeners_of_a_gateway_are_refused_by_age(void)
@@ -140,22 +154,78 @@ void too_many_listeners_of_a_gateway_are_refused_by_age(void)
     scenario_open(&s, "sets-addresses.yaml");
     unsigned n = ATTACH_GATEWAY_LISTENERS_MAX / LISTENERS_PER_SET;
     for (unsigned i = 0; i <= n; i++) {
-        json_array_append_new(s.objects, large_set("one", i));
+        json_array_append_new(s.objects, large_set("one", i, 0));
     }
     scenario_reconcile(&s, true, T0);
     char which[64];
-    snprintf(which, sizeof(which), "ListenerSet ns/large-%04u", n - 2);
+    snprintf(which, sizeof(which), "ListenerSet ns/one-%04u", n - 2);
     CHECK_STR(scenario_field(scenario_status(&s, which), "Accepted", "reason"), "Accepted");
-    snprintf(which, sizeof(which), "ListenerSet ns/large-%04u", n);
-    const json_t *last = scenario_status(&s, which);
-    CHECK_STR(scenario_field(last, "Accepted", "reason"), "ListenersNotValid");
-    const json_t *refused = json_array_get(json_object_get(last, "listeners"), 0);
-    CHECK_STR(scenario_field(refused, "Accepted", "reason"), "TooManyListeners");
-    CHECK_STR(scenario_field(refused, "Programmed", "reason"), "TooManyListeners");
-    CHECK_STR(scenario_field(refused, "Accepted", "message"),
-              "the Gateway has as many listeners as one can have");
-    CHECK_STR(scenario_field(refused, "Conflicted", "status"), "False");
+    snprintf(which, sizeof(which), "ListenerSet ns/one-%04u", n);
+    check_refused(&s, which, "the Gateway has as many listeners as one can have");
     /* another Gateway's are not concerned */
     CHECK(scenario_plan_has(&s, "listener ns/of-two/freer HTTP 80 freer.example.com served\n"));
+    scenario_close(&s);
+}
+
+/* Another Gateway that lets ListenerSets in. */
+static json_t *another_gateway(struct scenario *s, const char *name)
+{
+    json_t *g = json_deep_copy(scenario_find(s, "Gateway ns/one"));
+    fixture_set_new(g, "metadata.name", json_string(name));
+    fixture_set_new(g, "metadata.uid", json_string(name));
+    json_object_del(json_object_get(g, "spec"), "addresses");
+    return g;
+}
+
+void too_many_listeners_of_all_gateways_are_refused_by_age(void)
+{
+    struct scenario s;
+    scenario_open(&s, "sets-addresses.yaml");
+    fixture_set_new(scenario_find(&s, "AddressPool public"), "spec.addresses[0]",
+                    json_string("192.0.2.0/24"));
+    unsigned n = ATTACH_LISTENERS_MAX / ATTACH_GATEWAY_LISTENERS_MAX;
+    unsigned n_sets = ATTACH_GATEWAY_LISTENERS_MAX / LISTENERS_PER_SET;
+    for (unsigned g = 0; g <= n; g++) {
+        char name[8];
+        snprintf(name, sizeof(name), "g%u", g);
+        json_array_append_new(s.objects, another_gateway(&s, name));
+        for (unsigned i = 0; i < (g < n ? n_sets : 1); i++) {
+            json_array_append_new(s.objects, large_set(name, i, 0));
+        }
+    }
+    scenario_reconcile(&s, true, T0);
+    char which[64];
+    snprintf(which, sizeof(which), "ListenerSet ns/g%u-0000", n);
+    check_refused(&s, which, "the appliance has as many listeners as it can have");
+    CHECK_STR(scenario_field(scenario_status(&s, "ListenerSet ns/g3-0000"), "Accepted", "reason"),
+              "Accepted");
+    scenario_close(&s);
+}
+
+void too_many_addresses_and_ports_are_refused_by_age(void)
+{
+    enum { ADDRESSES = 16 };
+    struct scenario s;
+    scenario_open(&s, "sets-addresses.yaml");
+    fixture_set_new(scenario_find(&s, "AddressPool public"), "spec.addresses[0]",
+                    json_string("192.0.2.0/24"));
+    json_t *wide = another_gateway(&s, "wide");
+    json_t *addresses = json_array();
+    for (int i = 0; i < ADDRESSES; i++) {
+        json_array_append_new(addresses, json_pack("{s:s, s:o}", "type", "IPAddress", "value",
+                                                   json_sprintf("192.0.2.%d", 100 + i)));
+    }
+    fixture_set_new(wide, "spec.addresses", addresses);
+    json_array_append_new(s.objects, wide);
+    unsigned n = ATTACH_BINDS_MAX / ADDRESSES / LISTENERS_PER_SET;
+    for (unsigned i = 0; i <= n; i++) {
+        json_array_append_new(s.objects, large_set("wide", i, 1000 + i * LISTENERS_PER_SET));
+    }
+    scenario_reconcile(&s, true, T0);
+    char which[64];
+    snprintf(which, sizeof(which), "ListenerSet ns/wide-%04u", n);
+    check_refused(&s, which, "the appliance listens at as many addresses and ports as it can");
+    CHECK_STR(scenario_field(scenario_status(&s, "ListenerSet ns/wide-0000"), "Accepted", "reason"),
+              "Accepted");
     scenario_close(&s);
 }
