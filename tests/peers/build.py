@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 import process
 
@@ -17,6 +18,13 @@ GO_OF_TODAY = (1, 23)  # of go.mod; an older Go builds go119.mod
 SUITE = "sigs.k8s.io/gateway-api/conformance"
 SUITE_PARTS = ("base", "tests")
 NO_MODULE = ".."       # a folder that belongs to none
+KERNEL = "linux-image-amd64"  # its dependency is the kernel's own package
+# What the kernel of linux() loads, in this order, and how.
+MODULES = (("net/core/failover", ""), ("drivers/net/net_failover", ""), ("net/tls/tls", ""),
+           ("drivers/virtio/virtio_ring", ""), ("drivers/virtio/virtio", ""),
+           ("drivers/virtio/virtio_pci_legacy_dev", ""), ("drivers/virtio/virtio_pci_modern_dev", ""),
+           ("drivers/virtio/virtio_pci", ""), ("drivers/net/virtio_net", ""),
+           ("drivers/net/bonding/bonding", "mode=802.3ad lacp_rate=fast miimon=100 xmit_hash_policy=layer3+4"))
 LIMIT_S = 900          # a first build gets its modules and compiles all of them
 
 
@@ -138,7 +146,48 @@ def suite_files():
     return kept
 
 
+def linux_unpack(folder):
+    """Debian's kernel and the modules that we load, out of its package."""
+    os.makedirs(folder)
+    about = run(["apt-cache", "depends", "--important", KERNEL])
+    package = re.search(r"Depends: (linux-image-\S+)", about)
+    if package is None:
+        raise process.Failed(f"apt knows no {KERNEL}: try 'apt-get update'")
+    run(["apt-get", "download", package[1]], cwd=folder)
+    fetched, = glob.glob(os.path.join(folder, "*.deb"))
+    run(["dpkg-deb", "-x", fetched, os.path.join(folder, "all")])
+    kernel, = glob.glob(os.path.join(folder, "all", "boot", "vmlinuz-*"))
+    modules, = glob.glob(os.path.join(folder, "all", "**", "lib", "modules", "*", "kernel"), recursive=True)
+    os.rename(kernel, os.path.join(folder, "vmlinuz"))
+    os.mkdir(os.path.join(folder, "modules"))
+    for name, _ in MODULES:
+        found, = glob.glob(os.path.join(modules, f"{name}.ko*"))
+        kept = shutil.move(found, os.path.join(folder, "modules"))
+        if kept.endswith(".xz"):
+            run(["xz", "-d", kept])
+    shutil.rmtree(os.path.join(folder, "all"))
+    os.remove(fetched)
+
+
+def linux():
+    """A Linux for a virtual machine: the paths of its kernel, which is kept, and of what it boots from."""
+    kept = os.path.join(OUT, "linux")
+    if not os.path.isdir(kept):
+        put_whole(kept, linux_unpack)
+    with tempfile.TemporaryDirectory(dir=OUT) as root:
+        shutil.copytree(os.path.join(kept, "modules"), os.path.join(root, "modules"))
+        with open(os.path.join(root, "modules", "order"), "w", encoding="ascii") as f:
+            f.writelines(f"{os.path.basename(name)} {options}\n" for name, options in MODULES)
+        os.mkdir(os.path.join(root, "bin"))
+        shutil.copy(shutil.which("busybox"), os.path.join(root, "bin"))
+        shutil.copy(os.path.join(HERE, "linux", "init"), root)
+        made = os.path.join(kept, f"initramfs.{os.getpid()}")
+        run(["sh", "-c", 'find . | busybox cpio -o -H newc >"$0"', made], cwd=root)
+    os.rename(made, os.path.join(kept, "initramfs"))
+    return os.path.join(kept, "vmlinuz"), os.path.join(kept, "initramfs")
+
+
 def build(name):
     os.makedirs(OUT, exist_ok=True)
     return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
-            "grpc": grpc, "rustls": rustls, "crowd": crowd}[name]()
+            "grpc": grpc, "rustls": rustls, "crowd": crowd, "linux": linux}[name]()
