@@ -32,6 +32,14 @@ static void refuse(struct proxy *p, struct stream *stream, struct http_head_buf 
     stream_release(stream);
 }
 
+void conn_h2_drain(struct proxy_conn *c)
+{
+    if (h2_session_is_draining(c->h2))
+        return;
+    stat_inc(c->proxy->core, STAT_proxy_conns_drained);
+    h2_session_shutdown(c->h2);
+}
+
 static void on_request(struct h2_session *s, struct stream *stream, struct http_head_buf *head,
                        enum http_fault fault, bool is_end)
 {
@@ -43,9 +51,8 @@ static void on_request(struct h2_session *s, struct stream *stream, struct http_
         return;
     }
     uint32_t requests_max = p->config.requests_per_conn_max;
-    if (p->is_drained && !h2_session_is_draining(s)) {
-        stat_inc(p->core, STAT_proxy_conns_drained);
-        h2_session_shutdown(s);
+    if (p->is_drained) {
+        conn_h2_drain(parent);
     } else if (requests_max != 0 && ++parent->h2_requests == requests_max) {
         stat_inc(p->core, STAT_proxy_conns_spent);
         h2_session_shutdown(s);

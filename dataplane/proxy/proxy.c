@@ -145,7 +145,8 @@ static void cut(struct proxy_conn *c)
 }
 
 /* Closes the connection if nobody listens on its address any more, or its client may not come in
- * now. */
+ * now. If the box is drained clients of HTTP/2 are told to go, at once: else those whose streams
+ * are long, or that have none, would stay. HTTP/1 has no word for that but in an answer. */
 static void follow_image(struct proxy *p, struct proxy_conn *c)
 {
     uint32_t bind;
@@ -158,6 +159,8 @@ static void follow_image(struct proxy *p, struct proxy_conn *c)
     }
     if (c->l4 == NULL && !c->http.is_closing && !proxy_conn_find_bind(c, p->image.view, &bind))
         proxy_conn_unbind(c);
+    else if (p->is_drained && c->h2 != NULL)
+        conn_h2_drain(c);
 }
 
 unsigned proxy_poll(struct proxy *p)

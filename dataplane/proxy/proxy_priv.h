@@ -234,6 +234,8 @@ enum stat_id proxy_fault_stat(enum http_fault fault, bool is_backend);
 struct h2_config conn_h2_config(const struct proxy_config *config);
 /* The connection begins as one of HTTP/2. May free it. */
 void conn_h2_begin(struct proxy_conn *c);
+/* Its client is told to go, if it was not yet. May free it. */
+void conn_h2_drain(struct proxy_conn *c);
 /* Nothing came in time. May free it. */
 void conn_h2_timeout(struct proxy_conn *c);
 

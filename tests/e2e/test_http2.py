@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+import threading
 import xml.etree.ElementTree as xml
 
 import backend
@@ -11,6 +12,7 @@ import h2wire as h2
 import lab as labs
 import objects
 import origin
+import routing
 import suite
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
@@ -279,6 +281,72 @@ def a_listener_that_goes_says_goodbye_and_finishes_what_it_has(l):
         finally:
             l.appliance.api.put(listeners())
             suite.eventually(lambda: ask(l, "/echo")[0] == 200, "it is back")
+
+
+class Asker(threading.Thread):
+    """A client that asks on, and comes again by another connection when it is told to go. What was refused by the last
+    stream that a GOAWAY names may be asked again; all else has to be answered."""
+
+    def __init__(self, l):
+        super().__init__()
+        self.lab, self.is_over, self.answered, self.goodbyes, self.lost = l, threading.Event(), 0, 0, []
+        self.start()
+
+    def run(self):
+        while not self.is_over.is_set():
+            sock, reader = connect(self.lab)
+            with sock:
+                self.use(sock, reader)
+
+    def use(self, sock, reader):
+        last, stream = 1 << 31, 1
+        while last == 1 << 31 and not self.is_over.is_set():
+            sock.sendall(get(stream))
+            while (frame := reader.next()) is not None and not (frame[2] == stream and frame[1] & h2.END_STREAM):
+                if frame[0] == h2.GOAWAY:
+                    last = struct.unpack(">I", frame[3][:4])[0]
+            if frame is None and stream <= last:
+                self.lost.append((stream, last))
+            self.answered += frame is not None
+            stream += 2
+        self.goodbyes += last != 1 << 31
+
+    def end(self):
+        self.is_over.set()
+        self.join()
+        return self.answered, self.goodbyes, self.lost
+
+
+def is_goaway(frame):
+    return frame[0] == h2.GOAWAY
+
+
+@suite.test("#7 S19")
+def when_a_drain_begins_clients_are_told_to_go_at_once_and_no_request_is_lost(l):
+    """Who rests, who is in the middle of an answer, who asks on."""
+    idle, resting = connect(l, get(1))
+    busy, reading = connect(l, get(1, f"/bytes/{LARGE_BYTES}"))
+    askers = [Asker(l) for _ in range(4)]
+    with idle, busy:
+        assert answers(resting, 1) and reading.until(lambda f: f[0] == h2.DATA)
+        before = counters(l, "proxy_conns_drained")[0]
+        l.appliance.api.put(routing.sluice("Drain", "upgrade"))
+        try:
+            warning = resting.until(is_goaway)
+            assert warning[3][:8] == struct.pack(">II", (1 << 31) - 1, h2.NO_ERROR), warning
+            idle.sendall(get(3))  # it was under way
+            assert answers(resting, 3)
+            idle.sendall(h2.frame(h2.PING, h2.ACK, 0, bytes(8)))
+            assert resting.goodbye() == h2.NO_ERROR
+            assert reading.until(is_goaway)
+            busy.sendall(h2.window_update(0, LARGE_BYTES) + h2.window_update(1, LARGE_BYTES))
+            assert answers(reading, 1) and reading.goodbye() == h2.NO_ERROR
+            suite.eventually(lambda: all(a.goodbyes > 1 for a in askers), "those who ask on come and go")
+            assert counters(l, "proxy_conns_drained")[0] >= before + 2 + len(askers)
+        finally:
+            l.appliance.api.delete("Drain", "upgrade")
+            ended = [a.end() for a in askers]
+    assert all(answered > 0 and not lost for answered, _, lost in ended), ended
 
 
 def refused(l, *fields, body=b""):
