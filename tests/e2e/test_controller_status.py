@@ -2,6 +2,7 @@
 """What sluice-controller writes to a cluster: statuses, Events, what stands for a Gateway, finalizers, and its Lease.
 The cluster is lab/apiserver.py."""
 import api
+import cluster
 import fake_cluster
 import lab as labs
 import objects
@@ -246,6 +247,25 @@ def health_and_metrics_are_served(l):
     families = [line.split()[2] for line in said.splitlines() if line.startswith("# TYPE")]
     assert len(families) == len(set(families)) > 20, families
     assert it["controller"].metrics()["sluice_controller_leader"] == 1
+
+
+@suite.test("#8")
+def of_two_appliances_the_one_that_lags_is_named_and_holds_programmed_back(l):
+    second = cluster.Cluster(l, "second", fake_cluster.PORT + 1)  # it takes copies, and never says anything of them
+    second.start()
+    controller = it["controller"]
+    controller.end_in_good_order()
+    controller.others = [second]
+    controller.start()
+    said = objects.condition(says("Gateway", "gw", "Programmed", "Unknown")["status"], "Programmed")
+    name = f"{cluster.ADDRESS}:{fake_cluster.PORT + 1}"
+    assert said["reason"] == "Pending" and said["message"].endswith(name), said
+    assert name in objects.condition(route_says("app", "Accepted", "True"), "Accepted")["message"]
+    test_controller.serves(l)
+    controller.end_in_good_order()
+    controller.others = []
+    controller.start()
+    says("Gateway", "gw", "Programmed", "True")
 
 
 @suite.test("#8")
