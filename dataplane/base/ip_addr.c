@@ -57,3 +57,20 @@ bool ip_addr_in_prefix(const struct ip_addr *a, const struct ip_addr *prefix, un
     uint8_t mask = (uint8_t)(0xff << (8 - rest));
     return ((a->bytes[whole] ^ prefix->bytes[whole]) & mask) == 0;
 }
+
+static bool is_reachable4(const uint8_t four[4])
+{
+    bool is_link_local = four[0] == 169 && four[1] == 254;
+    return four[0] != 0 && four[0] != 127 && four[0] < 224 && !is_link_local;
+}
+
+bool ip_addr_is_reachable(const struct ip_addr *a)
+{
+    static const struct ip_addr loopback = {.bytes = {[15] = 1}};
+    static const struct ip_addr link_local = {.bytes = {0xfe, 0x80}};
+    static const struct ip_addr multicast = {.bytes = {0xff}};
+    if (ip_addr_is_v4(a))
+        return is_reachable4(&a->bytes[12]);
+    return !ip_addr_is_zero(a) && !ip_addr_eq(a, &loopback) &&
+           !ip_addr_in_prefix(a, &link_local, 10) && !ip_addr_in_prefix(a, &multicast, 8);
+}

@@ -52,6 +52,10 @@ static inline bool ip_addr_is_zero(const struct ip_addr *a)
     return memcmp(a->bytes, zero, 16) == 0;
 }
 
+/* Could another host have it? Not if it is unspecified, of loopback or of one link, multicast, or
+ * reserved (RFC 6890). */
+bool ip_addr_is_reachable(const struct ip_addr *a);
+
 /* Text to address. Accepts dotted IPv4 and RFC 4291 IPv6, nothing around it. False: not an address.
  */
 bool ip_addr_parse(const char *text, struct ip_addr *ret);

@@ -58,6 +58,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "backends",          EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
@@ -79,6 +80,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  ALL,  SLUICE,    "healthpolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "ratelimits",        OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "accesspolicies",    OWN,        false},
+    {API_DEVELOPER,  ALL,  SLUICE,    "backends",          OWN,        false},
     {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
     {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
 
@@ -89,6 +91,7 @@ static const struct right rights[] = {
     {API_CONTROLLER, ALL,  SLUICE,    "healthpolicies",    EVERYWHERE, true},
     {API_CONTROLLER, ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
     {API_CONTROLLER, ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
+    {API_CONTROLLER, ALL,  SLUICE,    "backends",          EVERYWHERE, true},
 };
 /* clang-format on */
 

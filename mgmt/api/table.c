@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#define TABLE_ADDRESSES_MAX 3u
+
 bool table_is_wanted(const struct http_head *head)
 {
     struct slice accept;
@@ -48,6 +50,11 @@ static bool is_policy(const struct resource_type *type)
     return is_transport(type) || is_health(type) || strcmp(type->kind, "AccessPolicy") == 0;
 }
 
+static bool is_backend(const struct resource_type *type)
+{
+    return strcmp(type->kind, "Backend") == 0;
+}
+
 static bool is_limit(const struct resource_type *type)
 {
     return strcmp(type->kind, "RateLimit") == 0;
@@ -71,7 +78,11 @@ json_t *table_columns(const struct resource_type *type)
         json_array_append_new(columns, column("Congestion Control", "", "What it chooses"));
     if (is_limit(type))
         add_limit_columns(columns);
-    if (is_policy(type) || is_programmed(type))
+    if (is_backend(type)) {
+        json_array_append_new(columns, column("Addresses", "", "Where it is"));
+        json_array_append_new(columns, column("Resolved", "", "Does DNS say so now?"));
+    }
+    if (is_policy(type) || is_programmed(type) || is_backend(type))
         json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
     if (is_programmed(type))
         json_array_append_new(columns, column("Programmed", "", "Is it in effect?"));
@@ -139,6 +150,26 @@ static void add_limit_cells(json_t *cells, const json_t *spec)
                                        name != NULL ? " " : "", name != NULL ? name : ""));
 }
 
+/* The first ones, for a table has no room for all. */
+static json_t *addresses_cell(const json_t *object)
+{
+    char text[192] = "";
+    const json_t *status = json_object_get(object, "status");
+    const json_t *list = json_object_get(status, "addresses");
+    for (size_t i = 0; i < json_array_size(list) && i < TABLE_ADDRESSES_MAX; i++) {
+        const json_t *at = json_array_get(list, i);
+        const char *address = json_string_value(json_object_get(at, "address"));
+        bool is_v6 = address != NULL && strchr(address, ':') != NULL;
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "%s%s%s%s:%d", i > 0 ? "," : "", is_v6 ? "[" : "",
+                 address != NULL ? address : "", is_v6 ? "]" : "",
+                 (int)json_integer_value(json_object_get(at, "port")));
+    }
+    if (json_array_size(list) > TABLE_ADDRESSES_MAX)
+        return json_sprintf("%s + %zu more", text, json_array_size(list) - TABLE_ADDRESSES_MAX);
+    return json_string(text);
+}
+
 json_t *table_row(const struct resource_type *type, json_t *object)
 {
     json_t *cells = json_array();
@@ -156,7 +187,11 @@ json_t *table_row(const struct resource_type *type, json_t *object)
     }
     if (is_limit(type))
         add_limit_cells(cells, json_object_get(object, "spec"));
-    if (is_policy(type) || is_programmed(type))
+    if (is_backend(type)) {
+        json_array_append_new(cells, addresses_cell(object));
+        json_array_append_new(cells, condition_cell(object, "Resolved"));
+    }
+    if (is_policy(type) || is_programmed(type) || is_backend(type))
         json_array_append_new(cells, condition_cell(object, "Accepted"));
     if (is_programmed(type))
         json_array_append_new(cells, condition_cell(object, "Programmed"));

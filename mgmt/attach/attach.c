@@ -10,11 +10,12 @@
 #include <stdlib.h>
 
 /* What follows from the Gateways. */
-static void run_rest(struct attach *a)
+static void run_rest(struct attach *a, const struct attach_input *in)
 {
     address_run(a);
     set_judge(a);
     address_list(a);
+    backend_kind_run(a, in);
     policy_run(a);
     route_run(a);
     plan_run(a);
@@ -49,7 +50,7 @@ int attach_run(const struct attach_input *in, struct attach **ret)
         attach_free(a);
         return -EAGAIN;
     }
-    run_rest(a);
+    run_rest(a, in);
     a->source = NULL;
     a->is_pattern = NULL;
     a->identities = NULL;

@@ -17,6 +17,7 @@
 
 #include "attach/plan.h"
 #include "model/model.h"
+#include "resolve/answer.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -48,6 +49,10 @@ struct object_source {
  * for the time of the run. */
 typedef bool (*attach_pattern_fn)(void *arg, const char *pattern, const char **ret_why);
 
+/* What DNS says of a name (lower case); the addresses are borrowed for the call that asks. */
+typedef struct resolve_answer (*attach_lookup_fn)(void *arg, const char *name,
+                                                  enum resolve_family family);
+
 struct identity_cache;
 
 struct attach_input {
@@ -56,6 +61,8 @@ struct attach_input {
     struct slice system_cas;      /* well-known CA certificates, PEM; empty: there are none */
     attach_pattern_fn is_pattern; /* NULL: every text is one */
     void *is_pattern_arg;
+    attach_lookup_fn lookup; /* NULL: nobody has answered yet */
+    void *lookup_arg;
     struct identity_cache *identities; /* of runs before, outlives the result; NULL: none */
 };
 
@@ -98,6 +105,17 @@ typedef void (*attach_group_fn)(void *arg, const struct plan_group *group);
 bool attach_update_slices(struct attach *a, const struct attach_input *in,
                           const json_t *const *versions, size_t n, attach_group_fn fn, void *arg);
 
+/* A name of a Backend, and a family of its addresses that are wanted. */
+typedef void (*attach_name_fn)(void *arg, const char *name, enum resolve_family family);
+
+/* The names that DNS has to be asked for, some maybe twice. */
+void attach_names_foreach(const struct attach *a, attach_name_fn fn, void *arg);
+
+/* The same for what DNS says, which changes the endpoints of Backends in the plan, and their
+ * statuses. Tells each group whose Backend has a name. Cost: these Backends. */
+void attach_update_names(struct attach *a, const struct attach_input *in, attach_group_fn fn,
+                         void *arg);
+
 /* Gives it all back. NULL is fine. */
 void attach_free(struct attach *a);
 
@@ -107,12 +125,18 @@ void attach_free(struct attach *a);
  * generation? */
 typedef bool (*attach_is_served_fn)(void *arg, const char *uid, int64_t generation);
 
+enum attach_status_only {
+    ATTACH_STATUS_ALL,
+    ATTACH_STATUS_GATEWAYS, /* what `is_served` decides of: Gateways and ListenerSets */
+    ATTACH_STATUS_BACKENDS, /* what DNS decides of */
+};
+
 struct attach_status_input {
     const struct object_source *source; /* the objects as they are now, for their old status */
     const char *now;                    /* RFC 3339, UTC, seconds: "2026-11-23T09:00:00Z" */
     attach_is_served_fn is_served;      /* NULL: nothing is */
     void *is_served_arg;
-    bool is_gateways_only; /* only what `is_served` decides of: Gateways and ListenerSets */
+    enum attach_status_only only;
 };
 
 enum attach_finalizer {
@@ -137,14 +161,14 @@ typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
 
 /*
  * The wanted status of every GatewayClass and Gateway of ours, of every ListenerSet of one (or of a
- * Gateway that is not there), of every route that names one of our Gateways or ListenerSets and of
- * every policy with a target that is ours (or if it still carries our status). lastTransitionTime
- * is kept where a condition's status is the same as in the source's object; parents, ancestors and
- * conditions of other controllers are kept untouched; observedGeneration is the generation that
- * attach_run() saw. Objects that are gone since are left out, and so are routes and ListenerSets
- * whose status is as wanted; those are not looked at again, until an update names them or, of
- * ListenerSets, what is served or attached is another. `fn` may write to the store, but must not
- * free `a`.
+ * Gateway that is not there), of every route that names one of our Gateways or ListenerSets, of
+ * every policy with a target that is ours (or if it still carries our status) and of every Backend.
+ * lastTransitionTime is kept where a condition's status is the same as in the source's object;
+ * parents, ancestors and conditions of other controllers are kept untouched; observedGeneration is
+ * the generation that attach_run() saw. Objects that are gone since are left out, and so are routes
+ * and ListenerSets whose status is as wanted; those are not looked at again, until an update names
+ * them or, of ListenerSets, what is served or attached is another. `fn` may write to the store, but
+ * must not free `a`.
  */
 int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg);

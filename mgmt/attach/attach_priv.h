@@ -13,6 +13,7 @@
 #include "model/types.h"
 
 #define GATEWAY_API_GROUP "gateway.networking.k8s.io"
+#define SLUICE_API_GROUP "sluice.internal"
 
 /* The names that every object has. */
 struct at_meta {
@@ -38,9 +39,46 @@ struct at_class {
     struct at_list *lists; /* SourceLists, before all its Gateways */
 };
 
+/* Whom connections to a backend have to meet there. */
+struct at_secured {
+    struct plan_backend_tls tls;
+    struct verdict unmet;    /* why nobody may connect; reason NULL: somebody may */
+    struct verdict resolved; /* its references */
+};
+
+/*
+ * A Backend. To all that only asks for ports and policies it looks like a Service: `as_service` has
+ * one port for each of its protocols, without name and number. Its endpoints are its own, or what
+ * DNS says now.
+ */
+struct at_backend {
+    struct at_meta meta;
+    const char *key; /* of its groups */
+    const json_t *as_service;
+    const char *dns_name; /* lower case; NULL: its endpoints are fixed */
+    bool has_tls;
+    struct at_secured secured; /* with has_tls */
+    enum resolve_state state;  /* of all families together, as the next three */
+    enum resolve_fault fault;  /* why DNS has no newer answer; NONE: it has */
+    uint32_t n_unfit;          /* addresses that were left out */
+    bool is_remembered;        /* some endpoints are those of its status, for DNS is silent yet */
+    uint32_t n_endpoints;
+    struct endpoint *endpoints; /* sorted, each once */
+};
+
+/* What a backendRef or a targetRef leads to. */
+struct at_referent {
+    bool is_backend; /* of our own kind; else a Service */
+    const char *namespace;
+    const char *name;
+    const json_t *service;            /* what it is, or looks like; NULL: it is not there */
+    const struct at_backend *backend; /* NULL: it is none, or not there */
+};
+
 /* A targetRef of a policy. */
 struct at_policy_target {
     const struct at_policy *policy;
+    bool is_backend; /* a Backend; else a Service, or a Gateway */
     const char *name;
     const char *section; /* listener or port; NULL: the whole target */
     const json_t *ref;
@@ -69,9 +107,7 @@ struct at_policy {
         *lists; /* AccessPolicy with targetRefs, as the next; NULL: it has none */
     const struct plan_conn_limit *limit; /* NULL: none */
     struct plan_health health;           /* HealthPolicy */
-    struct plan_backend_tls tls;         /* BackendTLSPolicy, as what follows */
-    struct verdict unmet;                /* why nobody may connect; reason NULL: somebody may */
-    struct verdict resolved;
+    struct at_secured secured;           /* BackendTLSPolicy */
     uint32_t n_targets;
     struct at_policy_target *targets;
 };
@@ -83,7 +119,7 @@ struct at_policies {
     uint32_t n;
     uint32_t n_service_targets;
     struct at_policy *all;                     /* the most preferred first */
-    struct at_policy_target **service_targets; /* by Service and port, each once */
+    struct at_policy_target **service_targets; /* by Service or Backend and port, each once */
 };
 
 struct at_attachment {
@@ -260,9 +296,10 @@ struct at_slice {
 
 struct at_group {
     struct plan_group plan;
-    const char *key;            /* of its slices */
-    const char *port_name;      /* of the Service's port */
-    struct endpoint *endpoints; /* the plan's */
+    const char *key;                  /* of its slices, or its Backend */
+    const struct at_backend *backend; /* whose endpoints they are; NULL: its slices' */
+    const char *port_name;            /* of the Service's port */
+    struct endpoint *endpoints;       /* the plan's */
     size_t endpoints_room;
     uint32_t n_uses;     /* by routes */
     uint32_t n_gateways; /* by which it is reached: see policy_tls_find_gateways() */
@@ -313,7 +350,9 @@ struct attach {
     uint32_t n_slices;
     uint32_t n_grants;
     uint32_t n_groups;
-    uint32_t n_groups_unused;             /* of them, since a route went */
+    uint32_t n_groups_unused; /* of them, since a route went */
+    uint32_t n_backends;
+    struct at_backend *backends;          /* by "namespace/name" */
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
@@ -420,6 +459,8 @@ void set_judge(struct attach *a);
 void set_list(struct attach *a);
 /* struct plan's list of addresses; before: set_judge(). */
 void address_list(struct attach *a);
+/* Backends: what they are, and where now; before the policies, which may be for them. */
+void backend_kind_run(struct attach *a, const struct attach_input *in);
 /* TransportPolicies and HealthPolicies: what each decides; before: set_judge(). */
 void policy_run(struct attach *a);
 /* Routes: rules, backends, parents; before: gateway_run(), policy_run(). */
@@ -706,13 +747,37 @@ void rule_note_unresolved(struct rule_reading *in, const char *place, enum plan_
 struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
                                 const char **ret_why);
 
-/* The groups that may be of a Service ("namespace/name"), by `next`: their keys tell. */
+/* What the reference is of: a Service, a Backend; false: neither. */
+bool referent_is_known(const json_t *ref);
+
+/* What a reference that is known leads to. O(log Backends). */
+struct at_referent referent_find(struct attach *a, const json_t *ref, const char *namespace);
+
+/* "Service ns/name", "Backend ns/name". */
+const char *referent_words(struct attach *a, const struct at_referent *to);
+
+/* Is that number the port of all its endpoints? */
+bool backend_has_port(const struct at_backend *b, int64_t port);
+
+/* What groups of a Backend have as their key. */
+const char *backend_key(struct attach *a, const char *namespace, const char *name);
+
+/* Is its name asked for in this family? */
+bool backend_wants(const struct at_backend *b, enum resolve_family family);
+
+/* Takes what DNS says now; false: its endpoints are fixed. */
+bool backend_look_up(struct at_backend *b, const struct attach_input *in);
+
+/* The groups that may be of a Service ("namespace/name") or Backend, by `next`: their keys tell. */
 const struct at_group *group_first(struct attach *a, const char *key);
 
-/* The endpoint group of a Service's port for what is carried to it, requests by this protocol. */
-struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port, enum plan_carried carried,
-                          enum image_backend_protocol protocol);
+/* The endpoint group of a port for what is carried to it, requests by this protocol. */
+struct at_group *group_of(struct attach *a, const struct at_referent *to, const json_t *port,
+                          enum plan_carried carried, enum image_backend_protocol protocol);
+
+/* Puts the endpoints of a Backend's groups into the plan again, and tells each. */
+void group_read_backend(struct attach *a, const struct at_backend *b, attach_group_fn fn,
+                        void *arg);
 
 /* The route needs the group. */
 void group_use(struct attach *a, struct at_route *r, struct at_group *g);
@@ -757,14 +822,18 @@ void policy_bind_run(struct attach *a);
 /* What holds for a listener where no policy decides. */
 void policy_bind_alone(struct attach *a, struct at_listener *l);
 
-/* Sorts the Services' targets of a kind: which policy decides of each port. */
+/* Sorts the Services' and Backends' targets of a kind: which policy decides of each port. */
 void policy_service_run(struct attach *a, struct at_policies *policies);
 
-/* Is the target a Service's that is there and takes connections? With a verdict if not. */
+/* Is the target a Service or Backend that is there and takes connections? With a verdict if not. */
 bool policy_service_check(struct attach *a, struct at_policy_target *t);
 
 /* What a HealthPolicy says. */
 void policy_health_read(struct attach *a, struct at_policy *p);
+
+/* What `validation` says, which stands at `place` in an object of this kind. */
+void secured_read(struct attach *a, const struct at_meta *meta, const char *kind, const char *place,
+                  const json_t *validation, struct at_secured *ret);
 
 /* What a BackendTLSPolicy says. */
 void policy_tls_read(struct attach *a, struct at_policy *p);
@@ -773,7 +842,6 @@ void policy_tls_read(struct attach *a, struct at_policy *p);
  * there is no BackendTLSPolicy. Cost: the routes' backends. */
 void policy_tls_find_gateways(struct attach *a);
 
-/* The policy of a kind that decides of the Service's port; NULL: none does. O(log targets). */
-const struct at_policy *policy_of_service(const struct attach *a,
-                                          const struct at_policies *policies, const char *namespace,
-                                          const char *service, const json_t *port);
+/* The policy of a kind that decides of the port; NULL: none does. O(log targets). */
+const struct at_policy *policy_of_port(struct attach *a, const struct at_policies *policies,
+                                       const struct at_referent *to, const json_t *port);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backendRefs: which Service port each means, or what is wrong with it (HTTPBackendRef). */
+/* backendRefs: which port of a Service or Backend each means, or what is wrong with it
+ * (HTTPBackendRef). */
 #include "attach/attach_priv.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* The Service's port with this number, of the route's protocol; NULL: none. */
-static const json_t *find_port(const struct at_route *r, const json_t *service, int64_t number)
+/* The Service's port with this number, of the route's protocol; NULL: none. A Backend has one a
+ * protocol. */
+static const json_t *find_port(const struct at_route *r, const struct at_referent *to,
+                               int64_t number)
 {
     size_t i;
     const json_t *port;
-    json_array_foreach(at_path(service, "spec", "ports"), i, port)
+    json_array_foreach(at_path(to->service, "spec", "ports"), i, port)
     {
-        if (int_at(port, "port") == number &&
+        if ((to->is_backend || int_at(port, "port") == number) &&
             (route_kind(r) == IMAGE_ROUTE_UDP ? port_is_udp(port) : port_is_tcp(port))) {
             return port;
         }
@@ -59,59 +62,98 @@ static bool wants_tls(const json_t *port)
     return strcasecmp(protocol, "https") == 0 || strcmp(protocol, "kubernetes.io/wss") == 0;
 }
 
-/* Is it a Service (or nothing that we know), and may the route refer to it? */
+/* Is it a Service or Backend (or nothing that we know), and may the route refer to it? */
 static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route *r,
                                          const json_t *ref, const char *namespace,
                                          const char **ret_why)
 {
-    if (text_at(ref, "group")[0] != '\0' || strcmp(text_at(ref, "kind"), "Service") != 0) {
-        *ret_why = arena_printf(a->arena, "kind %s of group \"%s\" is not supported, Service is",
-                                text_at(ref, "kind"), text_at(ref, "group"));
+    const char *kind = text_at(ref, "kind");
+    if (!referent_is_known(ref)) {
+        *ret_why = arena_printf(a->arena,
+                                "kind %s of group \"%s\" is not supported, Service is, and Backend "
+                                "of group " SLUICE_API_GROUP,
+                                kind, text_at(ref, "group"));
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (strcmp(namespace, r->meta.namespace) != 0 &&
-        !grant_allows(a, route_kind_name(r), r->meta.namespace, "", "Service", namespace,
-                      text_at(ref, "name"))) {
+        !grant_allows(a, route_kind_name(r), r->meta.namespace, text_at(ref, "group"), kind,
+                      namespace, text_at(ref, "name"))) {
         *ret_why =
-            arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use Service %s",
-                         namespace, route_kind_name(r), r->meta.namespace, text_at(ref, "name"));
+            arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use %s %s", namespace,
+                         route_kind_name(r), r->meta.namespace, kind, text_at(ref, "name"));
         return PLAN_BACKEND_NOT_PERMITTED;
+    }
+    return PLAN_BACKEND_OK;
+}
+
+/* Does the port's protocol suit the route? */
+static enum plan_backend_fault judge_protocol(struct attach *a, const struct at_route *r,
+                                              const struct at_referent *to, const json_t *port,
+                                              enum image_backend_protocol *ret_protocol,
+                                              const char **ret_why)
+{
+    const char *help = to->is_backend ? " without its spec.tls" : " without a BackendTLSPolicy";
+    bool is_secured = to->is_backend ? to->backend->has_tls
+                                     : policy_of_port(a, &a->tls_policies, to, port) != NULL;
+    if (!protocol_of(r, port, ret_protocol) && !(is_secured && wants_tls(port))) {
+        *ret_why = arena_printf(a->arena, "appProtocol %s of %s is not supported by %ss%s",
+                                text_at(port, "appProtocol"), referent_words(a, to),
+                                route_kind_name(r), wants_tls(port) ? help : "");
+        return PLAN_BACKEND_PROTOCOL;
     }
     return PLAN_BACKEND_OK;
 }
 
 /* The Service and its port; a fault if one is not there or not usable. */
 static enum plan_backend_fault judge_service(struct attach *a, const struct at_route *r,
-                                             const json_t *ref, const char *namespace,
-                                             const json_t *service, const json_t *port,
-                                             enum image_backend_protocol *ret_protocol,
-                                             const char **ret_why)
+                                             const struct at_referent *to, const json_t *port,
+                                             int64_t number, const char **ret_why)
 {
-    const char *name = text_at(ref, "name");
-    if (service == NULL) {
-        *ret_why = arena_printf(a->arena, "Service %s/%s does not exist", namespace, name);
-        return PLAN_BACKEND_NOT_FOUND;
-    }
-    if (strcmp(text_at(json_object_get(service, "spec"), "type"), "ExternalName") == 0) {
-        *ret_why = arena_printf(a->arena, "Service %s/%s is an ExternalName, which is not served",
-                                namespace, name);
+    if (strcmp(text_at(json_object_get(to->service, "spec"), "type"), "ExternalName") == 0) {
+        *ret_why = arena_printf(a->arena, "%s is an ExternalName, which is not served",
+                                referent_words(a, to));
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (port == NULL) {
-        *ret_why = arena_printf(a->arena, "Service %s/%s has no %s port %lld", namespace, name,
-                                route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP",
-                                (long long)int_at(ref, "port"));
+        *ret_why =
+            arena_printf(a->arena, "%s has no %s port %lld", referent_words(a, to),
+                         route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP", (long long)number);
         return PLAN_BACKEND_NOT_FOUND;
     }
-    bool is_secured = policy_of_service(a, &a->tls_policies, namespace, name, port) != NULL;
-    if (!protocol_of(r, port, ret_protocol) && !(is_secured && wants_tls(port))) {
+    return PLAN_BACKEND_OK;
+}
+
+/* The same of a Backend, whose port need not be given. */
+static enum plan_backend_fault judge_backend(struct attach *a, const struct at_route *r,
+                                             const struct at_referent *to, const json_t *port,
+                                             int64_t number, const char **ret_why)
+{
+    if (port == NULL) {
         *ret_why =
-            arena_printf(a->arena, "appProtocol %s of Service %s/%s is not supported by %ss%s",
-                         text_at(port, "appProtocol"), namespace, name, route_kind_name(r),
-                         wants_tls(port) ? " without a BackendTLSPolicy" : "");
+            arena_printf(a->arena, "%s is not for %s (spec.protocols)", referent_words(a, to),
+                         route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP");
         return PLAN_BACKEND_PROTOCOL;
     }
+    if (number != 0 && !backend_has_port(to->backend, number)) {
+        *ret_why = arena_printf(a->arena,
+                                "%s is not at port %lld with all that it has; port can be left out",
+                                referent_words(a, to), (long long)number);
+        return PLAN_BACKEND_NOT_FOUND;
+    }
     return PLAN_BACKEND_OK;
+}
+
+/* What the reference leads to, and its port; a fault if one is not there or not usable. */
+static enum plan_backend_fault judge_referent(struct attach *a, const struct at_route *r,
+                                              const struct at_referent *to, const json_t *port,
+                                              int64_t number, const char **ret_why)
+{
+    if (to->service == NULL) {
+        *ret_why = arena_printf(a->arena, "%s does not exist", referent_words(a, to));
+        return PLAN_BACKEND_NOT_FOUND;
+    }
+    return to->is_backend ? judge_backend(a, r, to, port, number, ret_why)
+                          : judge_service(a, r, to, port, number, ret_why);
 }
 
 struct plan_backend backend_run(struct attach *a, struct at_route *r, const json_t *ref,
@@ -128,12 +170,15 @@ struct plan_backend backend_run(struct attach *a, struct at_route *r, const json
     if (b.fault != PLAN_BACKEND_OK) {
         return b;
     }
-    const json_t *service = find_object(a, MODEL_SERVICE, namespace, text_at(ref, "name"));
-    const json_t *port = find_port(r, service, int_at(ref, "port"));
+    const struct at_referent to = referent_find(a, ref, namespace);
+    const json_t *port = find_port(r, &to, int_at(ref, "port"));
     enum image_backend_protocol protocol = IMAGE_BACKEND_HTTP1;
-    b.fault = judge_service(a, r, ref, namespace, service, port, &protocol, ret_why);
+    b.fault = judge_referent(a, r, &to, port, int_at(ref, "port"), ret_why);
     if (b.fault == PLAN_BACKEND_OK) {
-        struct at_group *group = group_of(a, namespace, service, port, carried_of(r), protocol);
+        b.fault = judge_protocol(a, r, &to, port, &protocol, ret_why);
+    }
+    if (b.fault == PLAN_BACKEND_OK) {
+        struct at_group *group = group_of(a, &to, port, carried_of(r), protocol);
         b.group = group->index;
         group_use(a, r, group);
     }

@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#define SLUICE_GROUP "sluice.internal"
 #define CLIENT_PREFIX4_LEN 32u /* where a RateLimit says nothing: an address is a client */
 #define CLIENT_PREFIX6_LEN 64u /* likewise: a link is, for a host can have all its addresses */
 
@@ -71,7 +70,7 @@ static const struct extension kinds[] = {
 static const struct extension *find_kind(const char *group, const char *kind)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(group, SLUICE_GROUP) == 0 && strcmp(kind, kinds[i].kind) == 0) {
+        if (strcmp(group, SLUICE_API_GROUP) == 0 && strcmp(kind, kinds[i].kind) == 0) {
             return &kinds[i];
         }
     }
@@ -89,7 +88,7 @@ bool filter_extension_run(struct rule_reading *in, const json_t *ref, size_t i,
     if (extension == NULL) {
         *ret_why = arena_printf(a->arena,
                                 "kind %s of group \"%s\" is no filter that is supported, "
-                                "RateLimit and AccessPolicy of " SLUICE_GROUP " are",
+                                "RateLimit and AccessPolicy of " SLUICE_API_GROUP " are",
                                 kind, group);
         rule_note_unresolved(in, place, PLAN_BACKEND_INVALID_KIND, *ret_why);
         in->is_refused = true;

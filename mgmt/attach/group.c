@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Endpoint groups: one a Service port and protocol that we speak to it, with the endpoints of its
- * EndpointSlices. So a group's connections are alike, also while the port's protocol changes and
- * requests of before are under way; what TCPRoutes pass on has a group of its own, for it is
- * balanced in another way. A slice's port belongs to the Service's port of the same name
- * and has the real number (targetPort is already applied by whoever made the slice).
+ * EndpointSlices, and one a Backend and protocol, with the Backend's own. So a group's connections
+ * are alike, also while the port's protocol changes and requests of before are under way; what
+ * TCPRoutes pass on has a group of its own, for it is balanced in another way. A slice's port
+ * belongs to the Service's port of the same name and has the real number (targetPort is already
+ * applied by whoever made the slice).
  */
 #include "attach/attach_priv.h"
 
@@ -142,6 +143,11 @@ static uint32_t sort_endpoints(struct endpoint *list, uint32_t n)
 static void read_endpoints(struct attach *a, struct at_group *g)
 {
     uint32_t n_slices;
+    if (g->backend != NULL) {
+        g->plan.endpoints = g->backend->endpoints;
+        g->plan.n_endpoints = g->backend->n_endpoints;
+        return;
+    }
     const struct at_slice *slices = find_slices(a, g->key, &n_slices);
     size_t room = 0;
     for (uint32_t i = 0; i < n_slices; i++) {
@@ -201,17 +207,25 @@ static void read_ways(const struct at_policy *policy, struct plan_group *group)
     }
 }
 
-/* What the policies of the Service's port say of the group, or what holds without them. */
-static void read_policies(const struct attach *a, struct plan_group *group, const char *namespace,
-                          const char *service, const json_t *port)
+/* How the port's connections are secured: a Backend says so itself. */
+static const struct plan_backend_tls *find_tls(struct attach *a, const struct at_referent *to,
+                                               const json_t *port)
 {
-    const struct at_policy *policy =
-        policy_of_service(a, &a->transport_policies, namespace, service, port);
-    const struct at_policy *health =
-        policy_of_service(a, &a->health_policies, namespace, service, port);
-    const struct at_policy *tls = policy_of_service(a, &a->tls_policies, namespace, service, port);
+    if (to->backend != NULL) {
+        return to->backend->has_tls ? &to->backend->secured.tls : NULL;
+    }
+    const struct at_policy *tls = policy_of_port(a, &a->tls_policies, to, port);
+    return tls != NULL ? &tls->secured.tls : NULL;
+}
+
+/* What the policies of the port say of the group, or what holds without them. */
+static void read_policies(struct attach *a, struct plan_group *group, const struct at_referent *to,
+                          const json_t *port)
+{
+    const struct at_policy *policy = policy_of_port(a, &a->transport_policies, to, port);
+    const struct at_policy *health = policy_of_port(a, &a->health_policies, to, port);
     group->health = health != NULL ? &health->health : NULL;
-    group->tls = tls != NULL ? &tls->tls : NULL;
+    group->tls = find_tls(a, to, port);
     group->congestion = policy != NULL ? policy->congestion : IMAGE_CONGESTION_CUBIC;
     group->balancing = IMAGE_BALANCING_LEAST;
     group->proxy_header = policy != NULL ? policy->proxy_header : IMAGE_PROXY_HEADER_NONE;
@@ -231,14 +245,20 @@ static const char *suffix_of(enum plan_carried carried, enum image_backend_proto
     return protocol == IMAGE_BACKEND_HTTP2 ? "/h2" : suffixes[carried];
 }
 
-struct at_group *group_of(struct attach *a, const char *namespace, const json_t *service,
-                          const json_t *port, enum plan_carried carried,
-                          enum image_backend_protocol protocol)
+const char *backend_key(struct attach *a, const char *namespace, const char *name)
 {
-    const char *service_name = text_at(json_object_get(service, "metadata"), "name");
-    const char *key = arena_printf(a->arena, "%s/%s", namespace, service_name);
-    const char *name = arena_printf(a->arena, "%s:%lld%s", key, (long long)int_at(port, "port"),
-                                    suffix_of(carried, protocol));
+    return arena_printf(a->arena, "Backend:%s/%s", namespace, name);
+}
+
+struct at_group *group_of(struct attach *a, const struct at_referent *to, const json_t *port,
+                          enum plan_carried carried, enum image_backend_protocol protocol)
+{
+    const char *suffix = suffix_of(carried, protocol);
+    const char *key = to->is_backend ? backend_key(a, to->namespace, to->name)
+                                     : arena_printf(a->arena, "%s/%s", to->namespace, to->name);
+    const char *name = to->is_backend ? arena_printf(a->arena, "%s%s", key, suffix)
+                                      : arena_printf(a->arena, "%s:%lld%s", key,
+                                                     (long long)int_at(port, "port"), suffix);
     struct at_group **bucket = bucket_of(a, key);
     for (struct at_group *g = *bucket; g != NULL; g = g->next) {
         if (strcmp(g->plan.name, name) == 0) {
@@ -249,8 +269,9 @@ struct at_group *group_of(struct attach *a, const char *namespace, const json_t 
     g->plan.name = name;
     g->plan.carried = carried;
     g->plan.protocol = protocol;
-    read_policies(a, &g->plan, namespace, service_name, port);
+    read_policies(a, &g->plan, to, port);
     g->key = key;
+    g->backend = to->backend;
     g->port_name = text_at(port, "name");
     g->index = a->n_groups++;
     g->next = *bucket;
@@ -323,9 +344,9 @@ void group_put_slice(struct attach *a, const json_t *version)
     bring_in(a, key, now);
 }
 
-void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg)
+/* The endpoints of all groups with the key again. */
+static void read_again(struct attach *a, const char *key, attach_group_fn fn, void *arg)
 {
-    const char *key = slice_key(a, slice);
     for (struct at_group *g = *bucket_of(a, key); g != NULL; g = g->next) {
         if (strcmp(g->key, key) != 0) {
             continue;
@@ -334,4 +355,14 @@ void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn,
         a->plan_groups[g->index] = g->plan;
         fn(arg, &g->plan);
     }
+}
+
+void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg)
+{
+    read_again(a, slice_key(a, slice), fn, arg);
+}
+
+void group_read_backend(struct attach *a, const struct at_backend *b, attach_group_fn fn, void *arg)
+{
+    read_again(a, b->key, fn, arg);
 }

@@ -124,6 +124,7 @@ static void read_targets(struct attach *a, struct at_policies *policies, struct 
         struct at_policy_target *t = &p->targets[p->n_targets++];
         *t = (struct at_policy_target){
             .policy = p,
+            .is_backend = strcmp(text_at(ref, "kind"), "Backend") == 0,
             .name = text_at(ref, "name"),
             .section = section[0] != '\0' ? section : NULL,
             .ref = ref,

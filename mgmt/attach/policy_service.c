@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the policies of Services and their ports come to. */
+/* What the policies of Services and Backends, and of their ports, come to. */
 #include "attach/attach_priv.h"
 
 #include "abi/image.h"
@@ -12,7 +12,8 @@ static bool is_served(const json_t *port)
     return port_is_tcp(port) || port_is_udp(port);
 }
 
-/* The Service's port of that name, or its first one for TCP or UDP (NULL); NULL: none. */
+/* The port of that name, or the first one for TCP or UDP (NULL); NULL: none. A Backend's have no
+ * names. */
 static const json_t *find_port(const json_t *service, const char *name)
 {
     size_t i;
@@ -28,10 +29,10 @@ static const json_t *find_port(const json_t *service, const char *name)
 
 bool policy_service_check(struct attach *a, struct at_policy_target *t)
 {
-    const char *namespace = t->policy->meta.namespace;
-    const json_t *service = find_object(a, MODEL_SERVICE, namespace, t->name);
+    const struct at_referent to = referent_find(a, t->ref, t->policy->meta.namespace);
+    const json_t *service = to.service;
     const json_t *port = find_port(service, t->section);
-    const char *full_name = arena_printf(a->arena, "Service %s/%s", namespace, t->name);
+    const char *full_name = referent_words(a, &to);
     if (service == NULL) {
         t->accepted = VERDICT("False", "TargetNotFound",
                               arena_printf(a->arena, "%s does not exist", full_name));
@@ -54,13 +55,14 @@ bool policy_service_check(struct attach *a, struct at_policy_target *t)
     return false;
 }
 
-/* By Service and section; the whole Service stands first. */
+/* By Service or Backend and section; the whole of it stands first. */
 static int compare_places(const struct at_policy_target *x, const struct at_policy_target *y)
 {
     int by_namespace = strcmp(x->policy->meta.namespace, y->policy->meta.namespace);
     int by_name = by_namespace != 0 ? by_namespace : strcmp(x->name, y->name);
-    if (by_name != 0) {
-        return by_name;
+    int by_kind = by_name != 0 ? by_name : (int)x->is_backend - (int)y->is_backend;
+    if (by_kind != 0) {
+        return by_kind;
     }
     return strcmp(x->section != NULL ? x->section : "", y->section != NULL ? y->section : "");
 }
@@ -83,13 +85,13 @@ static int compare_found(const void *x, const void *y)
     return compare_places(x, *(const struct at_policy_target *const *)y);
 }
 
-/* The target that has the place; NULL: none has. `section` NULL: the whole Service. */
+/* The target that has the place; NULL: none has. `section` NULL: the whole of it. */
 static struct at_policy_target *find_target(const struct at_policies *policies,
-                                            const char *namespace, const char *service,
-                                            const char *section)
+                                            const struct at_referent *to, const char *section)
 {
-    struct at_policy policy = {.meta.namespace = namespace};
-    struct at_policy_target key = {.policy = &policy, .name = service, .section = section};
+    struct at_policy policy = {.meta.namespace = to->namespace};
+    struct at_policy_target key = {
+        .policy = &policy, .is_backend = to->is_backend, .name = to->name, .section = section};
     if (policies->n_service_targets == 0) {
         return NULL;
     }
@@ -99,14 +101,12 @@ static struct at_policy_target *find_target(const struct at_policies *policies,
     return found != NULL ? *found : NULL;
 }
 
-/* The target that names the port, or else the one of the whole Service; NULL: there is neither. */
+/* The target that names the port, or else the one of the whole; NULL: there is neither. */
 static struct at_policy_target *find_decider(const struct at_policies *policies,
-                                             const char *namespace, const char *service,
-                                             const char *port)
+                                             const struct at_referent *to, const char *port)
 {
-    struct at_policy_target *by_name =
-        port[0] != '\0' ? find_target(policies, namespace, service, port) : NULL;
-    return by_name != NULL ? by_name : find_target(policies, namespace, service, NULL);
+    struct at_policy_target *by_name = port[0] != '\0' ? find_target(policies, to, port) : NULL;
+    return by_name != NULL ? by_name : find_target(policies, to, NULL);
 }
 
 /* Why a policy cannot decide of a port of UDP; NULL: it can. */
@@ -126,9 +126,20 @@ static const char *judge_udp(const struct at_policy *p)
     return NULL;
 }
 
+/* What secures the port's connections, in words; NULL: nothing does. */
+static const char *secured_by(struct attach *a, const struct at_referent *to, const json_t *port)
+{
+    if (to->is_backend) {
+        return to->backend->has_tls ? "its spec.tls" : NULL;
+    }
+    const struct at_policy_target *tls = find_decider(&a->tls_policies, to, text_at(port, "name"));
+    return tls != NULL ? arena_printf(a->arena, "BackendTLSPolicy %s", tls->policy->meta.full_name)
+                       : NULL;
+}
+
 /* Why the target's policy cannot decide of the port; NULL: it can. */
-static const char *judge_fit(const struct attach *a, const struct at_policy_target *t,
-                             const json_t *port)
+static const char *judge_fit(struct attach *a, const struct at_policy_target *t,
+                             const struct at_referent *to, const json_t *port)
 {
     const struct at_policy *p = t->policy;
     if (port_is_udp(port)) {
@@ -136,53 +147,56 @@ static const char *judge_fit(const struct attach *a, const struct at_policy_targ
     }
     bool passes_packets = p->of->type == MODEL_TRANSPORT_POLICY && p->is_forwarding_said &&
                           p->forwarding != IMAGE_FORWARDING_PROXY;
-    const struct at_policy_target *tls =
-        passes_packets
-            ? find_decider(&a->tls_policies, p->meta.namespace, t->name, text_at(port, "name"))
-            : NULL;
-    return tls == NULL
-               ? NULL
-               : arena_printf(a->arena,
-                              "BackendTLSPolicy %s secures its connections, so they have "
-                              "to be ours: forwarding has to be Proxy, not %s",
-                              tls->policy->meta.full_name, image_forwarding_name(p->forwarding));
+    const char *by = passes_packets ? secured_by(a, to, port) : NULL;
+    return by == NULL ? NULL
+                      : arena_printf(a->arena,
+                                     "%s secures its connections, so they have to be ours: "
+                                     "forwarding has to be Proxy, not %s",
+                                     by, image_forwarding_name(p->forwarding));
+}
+
+/* A port in words: by its name, its number, or (of a Backend) its protocol. */
+static const char *port_words(struct attach *a, const struct at_referent *to, const json_t *port)
+{
+    const char *name = text_at(port, "name");
+    if (to->is_backend) {
+        return arena_printf(a->arena, "protocol %s", text_at(port, "protocol"));
+    }
+    return name[0] != '\0' ? arena_printf(a->arena, "port %s", name)
+                           : arena_printf(a->arena, "port %lld", (long long)int_at(port, "port"));
 }
 
 /* What the target comes to at one port. */
 static void judge_port(struct attach *a, const struct at_policies *policies,
-                       struct at_policy_target *t, const json_t *port)
+                       struct at_policy_target *t, const struct at_referent *to, const json_t *port)
 {
     const char *name = text_at(port, "name");
     const struct at_policy_target *by_name =
-        t->section == NULL && name[0] != '\0'
-            ? find_target(policies, t->policy->meta.namespace, t->name, name)
-            : NULL;
-    const char *fault = judge_fit(a, t, port);
+        t->section == NULL && name[0] != '\0' ? find_target(policies, to, name) : NULL;
+    const char *fault = judge_fit(a, t, to, port);
     if (by_name != NULL) {
         policy_lose(t, arena_printf(a->arena, "port %s: %s %s targets it by name", name,
                                     policies->kind, by_name->policy->meta.full_name));
     } else if (fault != NULL) {
         t->is_unfit = true;
-        policy_lose(t, name[0] != '\0' ? arena_printf(a->arena, "port %s: %s", name, fault)
-                                       : arena_printf(a->arena, "port %lld: %s",
-                                                      (long long)int_at(port, "port"), fault));
+        policy_lose(t, arena_printf(a->arena, "%s: %s", port_words(a, to, port), fault));
     } else {
         t->is_in_effect = true;
     }
 }
 
-/* One of the whole Service decides of the ports that no policy names. */
+/* One of the whole decides of the ports that no policy names. */
 static void judge_ports(struct attach *a, const struct at_policies *policies,
                         struct at_policy_target *t)
 {
-    const json_t *service = find_object(a, MODEL_SERVICE, t->policy->meta.namespace, t->name);
+    const struct at_referent to = referent_find(a, t->ref, t->policy->meta.namespace);
     size_t i;
     const json_t *port;
-    json_array_foreach(at_path(service, "spec", "ports"), i, port)
+    json_array_foreach(at_path(to.service, "spec", "ports"), i, port)
     {
         bool is_meant = t->section == NULL || strcmp(text_at(port, "name"), t->section) == 0;
         if (is_meant && is_served(port)) {
-            judge_port(a, policies, t, port);
+            judge_port(a, policies, t, &to, port);
         }
     }
 }
@@ -211,11 +225,9 @@ void policy_service_run(struct attach *a, struct at_policies *policies)
     }
 }
 
-const struct at_policy *policy_of_service(const struct attach *a,
-                                          const struct at_policies *policies, const char *namespace,
-                                          const char *service, const json_t *port)
+const struct at_policy *policy_of_port(struct attach *a, const struct at_policies *policies,
+                                       const struct at_referent *to, const json_t *port)
 {
-    const struct at_policy_target *t =
-        find_decider(policies, namespace, service, text_at(port, "name"));
-    return t != NULL && judge_fit(a, t, port) == NULL ? t->policy : NULL;
+    const struct at_policy_target *t = find_decider(policies, to, text_at(port, "name"));
+    return t != NULL && judge_fit(a, t, to, port) == NULL ? t->policy : NULL;
 }

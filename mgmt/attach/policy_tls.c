@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a BackendTLSPolicy says (GEP-1897), and the Gateways by which its Services are reached: they
- * are what its status speaks of. A policy without a valid CA decides nevertheless, and nobody may
- * connect: not in the clear, either.
+ * What a BackendTLSPolicy says (GEP-1897), as spec.tls of a Backend does, and the Gateways by which
+ * its Services are reached: they are what its status speaks of. A policy without a valid CA decides
+ * nevertheless, and nobody may connect: not in the clear, either.
  */
 #include "attach/attach_priv.h"
 
@@ -59,48 +59,55 @@ static void read_sans(struct attach *a, const json_t *list, struct plan_backend_
 }
 
 /* The CAs that come with the box. */
-static void read_well_known(struct attach *a, struct at_policy *p, const char *which)
+static void read_well_known(struct attach *a, const char *place, const char *which,
+                            struct at_secured *ret)
 {
     if (strcmp(which, "System") != 0) {
-        p->unmet = VERDICT(
-            "False", "Invalid",
-            arena_printf(a->arena,
-                         "spec.validation.wellKnownCACertificates: %s is not known, System is",
-                         which));
+        ret->unmet =
+            VERDICT("False", "Invalid",
+                    arena_printf(a->arena, "%s.wellKnownCACertificates: %s is not known, System is",
+                                 place, which));
     } else if (a->system_cas.len == 0) {
-        p->unmet = VERDICT("False", "Invalid",
-                           "spec.validation.wellKnownCACertificates: this box has none");
+        ret->unmet =
+            VERDICT("False", "Invalid",
+                    arena_printf(a->arena, "%s.wellKnownCACertificates: this box has none", place));
     } else {
-        p->tls.bundle = (struct plan_bundle){.name = "System", .pem = a->system_cas};
-        authority_name(&p->tls.bundle);
+        ret->tls.bundle = (struct plan_bundle){.name = "System", .pem = a->system_cas};
+        authority_name(&ret->tls.bundle);
     }
+}
+
+void secured_read(struct attach *a, const struct at_meta *meta, const char *kind, const char *place,
+                  const json_t *validation, struct at_secured *ret)
+{
+    const char *well_known = text_at(validation, "wellKnownCACertificates");
+    const struct authority_reading in = {
+        .kind = kind,
+        .namespace = meta->namespace,
+        .place = arena_printf(a->arena, "%s.caCertificateRefs", place),
+        .reason_of_kind = "InvalidKind",
+    };
+    struct verdict fault = {0};
+    ret->tls.name = meta->full_name;
+    ret->tls.hostname = text_at(validation, "hostname");
+    read_sans(a, json_object_get(validation, "subjectAltNames"), &ret->tls);
+    ret->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
+    if (well_known[0] != '\0') {
+        read_well_known(a, place, well_known, ret);
+    } else if (!authority_read(a, &in, json_object_get(validation, "caCertificateRefs"),
+                               &ret->tls.bundle, &fault)) {
+        ret->unmet = VERDICT("False", "NoValidCACertificate", fault.message);
+    }
+    if (fault.reason != NULL) {
+        ret->resolved = fault;
+    }
+    derive_id(&ret->tls);
 }
 
 void policy_tls_read(struct attach *a, struct at_policy *p)
 {
-    const json_t *validation = at_path(p->meta.obj, "spec", "validation");
-    const char *well_known = text_at(validation, "wellKnownCACertificates");
-    const struct authority_reading in = {
-        .kind = "BackendTLSPolicy",
-        .namespace = p->meta.namespace,
-        .place = "spec.validation.caCertificateRefs",
-        .reason_of_kind = "InvalidKind",
-    };
-    struct verdict fault = {0};
-    p->tls.name = p->meta.full_name;
-    p->tls.hostname = text_at(validation, "hostname");
-    read_sans(a, json_object_get(validation, "subjectAltNames"), &p->tls);
-    p->resolved = VERDICT("True", "ResolvedRefs", "all references are resolved");
-    if (well_known[0] != '\0') {
-        read_well_known(a, p, well_known);
-    } else if (!authority_read(a, &in, json_object_get(validation, "caCertificateRefs"),
-                               &p->tls.bundle, &fault)) {
-        p->unmet = VERDICT("False", "NoValidCACertificate", fault.message);
-    }
-    if (fault.reason != NULL) {
-        p->resolved = fault;
-    }
-    derive_id(&p->tls);
+    secured_read(a, &p->meta, "BackendTLSPolicy", "spec.validation",
+                 at_path(p->meta.obj, "spec", "validation"), &p->secured);
 }
 
 /* ---- the Gateways ---- */

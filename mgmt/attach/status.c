@@ -172,16 +172,36 @@ static int tell_policies(struct attach *a, const struct at_policies *policies,
     return rc;
 }
 
+static int tell_backends(const struct attach *a, const struct attach_status_input *in,
+                         attach_status_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->n_backends && rc == 0; i++) {
+        const struct at_backend *b = &a->backends[i];
+        const json_t *obj = current(in, MODEL_BACKEND, &b->meta);
+        if (obj != NULL) {
+            rc = tell(fn, arg, MODEL_BACKEND, &b->meta, obj, status_of_backend(b, obj, in->now),
+                      ATTACH_FINALIZER_KEEP);
+        }
+    }
+    return rc;
+}
+
 int attach_status_foreach(struct attach *a, const struct attach_status_input *in,
                           attach_status_fn fn, void *arg)
 {
-    int rc = in->is_gateways_only ? 0 : tell_classes(a, in, fn, arg);
+    if (in->only == ATTACH_STATUS_BACKENDS) {
+        return tell_backends(a, in, fn, arg);
+    }
+    bool is_gateways_only = in->only == ATTACH_STATUS_GATEWAYS;
+    int rc = is_gateways_only ? 0 : tell_classes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_gateways(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_sets(a, in, fn, arg);
-    if (in->is_gateways_only) {
+    if (is_gateways_only) {
         return rc;
     }
     rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
+    rc = rc != 0 ? rc : tell_backends(a, in, fn, arg);
     policy_tls_find_gateways(a);
     rc = rc != 0 ? rc : tell_policies(a, &a->tls_policies, in, fn, arg);
     rc = rc != 0 ? rc : tell_policies(a, &a->transport_policies, in, fn, arg);

@@ -51,6 +51,9 @@ json_t *status_of_route(const struct attach *a, const struct at_route *r, const 
 json_t *status_of_policy(struct attach *a, const struct at_policy *p, const json_t *obj,
                          const char *now);
 
+/* Every Backend has one. */
+json_t *status_of_backend(const struct at_backend *b, const json_t *obj, const char *now);
+
 /* The same of a BackendTLSPolicy; after policy_tls_find_gateways(). */
 json_t *status_of_tls_policy(struct attach *a, const struct at_policy *p, const json_t *obj,
                              const char *now);

@@ -52,7 +52,8 @@ static void add_target(struct attach *a, const struct at_policy *p,
     char key[512]; /* two names of 253 bytes or less */
     snprintf(key, sizeof(key), "%s/%s", p->meta.namespace, t->name);
     bool is_good = strcmp(t->accepted.status, "True") == 0;
-    struct verdict accepted = is_good && p->unmet.reason != NULL ? p->unmet : t->accepted;
+    struct verdict accepted =
+        is_good && p->secured.unmet.reason != NULL ? p->secured.unmet : t->accepted;
     for (const struct at_group *g = group_first(a, key); g != NULL; g = g->next) {
         for (uint32_t i = 0; is_group_of(g, key, t) && i < g->n_gateways; i++) {
             add(to, g->gateways[i], accepted);
@@ -80,9 +81,9 @@ json_t *status_of_tls_policy(struct attach *a, const struct at_policy *p, const 
     }
     for (uint32_t i = 0; i < ancestors.n; i++) {
         refs[i] = ref_to(ancestors.all[i].gateway);
-        entries[i] = (struct status_entry){
-            .ref = refs[i],
-            .wanted = {{"Accepted", ancestors.all[i].accepted}, {"ResolvedRefs", p->resolved}}};
+        entries[i] = (struct status_entry){.ref = refs[i],
+                                           .wanted = {{"Accepted", ancestors.all[i].accepted},
+                                                      {"ResolvedRefs", p->secured.resolved}}};
     }
     const struct status_entries wanted = {
         .list = "ancestors",

@@ -148,3 +148,25 @@ bool attach_update_slices(struct attach *a, const struct attach_input *in,
     }
     return true;
 }
+
+void attach_names_foreach(const struct attach *a, attach_name_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < a->n_backends; i++) {
+        const struct at_backend *b = &a->backends[i];
+        for (int family = 0; b->dns_name != NULL && family < RESOLVE_FAMILIES; family++) {
+            if (backend_wants(b, (enum resolve_family)family)) {
+                fn(arg, b->dns_name, (enum resolve_family)family);
+            }
+        }
+    }
+}
+
+void attach_update_names(struct attach *a, const struct attach_input *in, attach_group_fn fn,
+                         void *arg)
+{
+    for (uint32_t i = 0; i < a->n_backends; i++) {
+        if (backend_look_up(&a->backends[i], in)) {
+            group_read_backend(a, &a->backends[i], fn, arg);
+        }
+    }
+}

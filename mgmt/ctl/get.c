@@ -40,17 +40,23 @@ static void condition_text(const json_t *object, const char *type, char *text, s
         snprintf(text, size, "-");
 }
 
+/* Of a Gateway, or of a Backend; "" if it has none. */
+static const char *address_text(const json_t *object)
+{
+    const json_t *address =
+        json_array_get(json_object_get(json_object_get(object, "status"), "addresses"), 0);
+    const char *value = ctl_text_at(address, "value");
+    return value[0] != '\0' ? value : ctl_text_at(address, "address");
+}
+
 static void print_row(const json_t *object)
 {
     char accepted[128];
     char programmed[128];
-    const json_t *address =
-        json_array_get(json_object_get(json_object_get(object, "status"), "addresses"), 0);
     condition_text(object, "Accepted", accepted, sizeof(accepted));
     condition_text(object, "Programmed", programmed, sizeof(programmed));
     printf("%-24s %-28s %-10s %-11s %s\n", ctl_text_at(object, "metadata.namespace"),
-           ctl_text_at(object, "metadata.name"), accepted, programmed,
-           ctl_text_at(address, "value"));
+           ctl_text_at(object, "metadata.name"), accepted, programmed, address_text(object));
 }
 
 static void print_objects(const struct ctl_options *o, const struct client_resource *r,

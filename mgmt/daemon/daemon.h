@@ -13,6 +13,7 @@
 struct api;
 struct loop;
 struct reconcile;
+struct resolve;
 struct routing;
 struct store;
 struct tls_context;
@@ -25,6 +26,7 @@ struct daemon {
     uint8_t ticket_secret[TLS_TICKET_SECRET_BYTES];
     struct slice system_cas; /* owned */
     struct api *api;
+    struct resolve *resolve;
     struct reconcile *reconcile;
     struct routing *routing;
 };

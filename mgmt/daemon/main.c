@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "reconcile/explain.h"
 #include "reconcile/reconcile.h"
+#include "resolve/resolve.h"
 #include "routing/routing.h"
 #include "store/store.h"
 #include "tls/tls.h"
@@ -231,6 +232,20 @@ static void done_api(struct daemon *d)
         api_free(d->api);
 }
 
+/* ---- names ---- */
+
+static int init_resolve(struct daemon *d)
+{
+    const char *servers = d->options.resolvers[0] != '\0' ? d->options.resolvers : NULL;
+    int error = resolve_new(d->loop, servers, &d->resolve);
+    return error != 0 ? complain(error, "--resolver", "") : 0;
+}
+
+static void done_resolve(struct daemon *d)
+{
+    resolve_free(d->resolve);
+}
+
 /* ---- from objects to traffic ---- */
 
 static int init_reconcile(struct daemon *d)
@@ -241,6 +256,7 @@ static int init_reconcile(struct daemon *d)
         .run_dir = d->options.run_dir,
         .controller_name = d->options.controller_name,
         .system_cas = d->system_cas,
+        .resolve = d->resolve,
         .ticket_secret = d->ticket_secret,
     };
     int error = reconcile_new(&config, &d->reconcile);
@@ -290,13 +306,10 @@ static void done_nothing(struct daemon *d)
 /* ---- all ---- */
 
 static const struct part parts[] = {
-    {"loop", init_loop, done_loop},
-    {"model", init_model, done_model},
-    {"store", init_store, done_store},
-    {"tls", init_tls, done_tls},
-    {"reconcile", init_reconcile, done_reconcile},
-    {"routing", init_routing, done_routing},
-    {"api", init_api, done_api},
+    {"loop", init_loop, done_loop},          {"model", init_model, done_model},
+    {"store", init_store, done_store},       {"tls", init_tls, done_tls},
+    {"resolve", init_resolve, done_resolve}, {"reconcile", init_reconcile, done_reconcile},
+    {"routing", init_routing, done_routing}, {"api", init_api, done_api},
     {"paths", init_paths, done_nothing},
 };
 

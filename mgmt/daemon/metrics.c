@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/telemetry_metrics.h"
 #include "reconcile/reconcile.h"
+#include "resolve/resolve.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -39,6 +40,21 @@ static void put_api(FILE *to, const struct api *api)
         put(to, &all[i]);
 }
 
+static void put_names(FILE *to, const struct resolve *resolve)
+{
+    const struct resolve_counts c = resolve_counts(resolve);
+    const struct metric all[] = {
+        {"resolve_questions", "counter", "questions to name servers", c.questions},
+        {"resolve_failures", "counter", "of them without an answer", c.failures},
+        {"resolve_left_out", "counter", "names without room, each time they were wanted",
+         c.left_out},
+        {"resolve_names", "gauge", "names of Backends, once for each family", c.names},
+        {"resolve_stale", "gauge", "of them with an answer of before", c.stale},
+    };
+    for (size_t i = 0; i < array_len(all); i++)
+        put(to, &all[i]);
+}
+
 static void put_rest(FILE *to, const struct daemon *d)
 {
     struct reconcile_state r;
@@ -59,6 +75,7 @@ static void put_rest(FILE *to, const struct daemon *d)
     };
     for (size_t i = 0; i < array_len(all); i++)
         put(to, &all[i]);
+    put_names(to, d->resolve);
     if (reconcile_telemetry(d->reconcile) != NULL)
         telemetry_metrics_write(to, reconcile_telemetry(d->reconcile));
     fputs("# EOF\n", to);

@@ -24,6 +24,9 @@ static const char help[] =
     "  --controller-name NAME      the GatewayClasses that are ours\n"
     "  --system-ca FILE            well-known CA certificates, for backends (default\n"
     "                              /etc/ssl/certs/ca-certificates.crt)\n"
+    "  --resolver ADDR[:PORT]      a name server for the names of Backends ([ADDR]:PORT for "
+    "IPv6);\n"
+    "                              up to 3 times (default: those of /etc/resolv.conf)\n"
     "  --bird-config FILE          BIRD's configuration, written from BgpPeers (default: none)\n"
     "  --bird-socket FILE          BIRD's control socket (default /run/bird/bird.ctl)\n"
     "  --keepalived-config FILE    keepalived's, written from VirtualRouters (default: none)\n"
@@ -32,7 +35,7 @@ static const char help[] =
     "  --help                      this text\n";
 
 /* "192.0.2.1:8443", "[2001:db8::1]:8443", ":8443". */
-static bool parse_listen(const char *text, struct options *o)
+static bool parse_place(const char *text, struct ip_addr *ret_addr, uint16_t *ret_port)
 {
     char addr[IP_ADDR_TEXT_MAX + 2];
     const char *colon = strrchr(text, ':');
@@ -42,7 +45,7 @@ static bool parse_listen(const char *text, struct options *o)
     unsigned long port = strtoul(colon + 1, &end, 10);
     if (*end != '\0' || port > UINT16_MAX)
         return false;
-    o->listen_port = (uint16_t)port;
+    *ret_port = (uint16_t)port;
     memcpy(addr, text, (size_t)(colon - text));
     addr[colon - text] = '\0';
     size_t len = strlen(addr);
@@ -51,7 +54,22 @@ static bool parse_listen(const char *text, struct options *o)
     bool is_bracketed = addr[0] == '[' && addr[len - 1] == ']';
     if (is_bracketed)
         addr[len - 1] = '\0';
-    return ip_addr_parse(is_bracketed ? addr + 1 : addr, &o->listen_addr);
+    return ip_addr_parse(is_bracketed ? addr + 1 : addr, ret_addr);
+}
+
+/* Adds a name server to the list as resolve has it. */
+static bool add_resolver(const char *text, struct options *o)
+{
+    struct ip_addr addr = {0};
+    uint16_t port = 0;
+    size_t len = strlen(o->resolvers);
+    bool is_bare = ip_addr_parse(text, &addr);
+    if (!is_bare && (!parse_place(text, &addr, &port) || ip_addr_is_zero(&addr) || port == 0))
+        return false;
+    bool is_bracketed = is_bare && !ip_addr_is_v4(&addr);
+    int n = snprintf(o->resolvers + len, sizeof(o->resolvers) - len, "%s%s%s%s", len > 0 ? "," : "",
+                     is_bracketed ? "[" : "", text, is_bracketed ? "]" : "");
+    return ++o->n_resolvers <= OPTIONS_RESOLVERS_MAX && (size_t)n < sizeof(o->resolvers) - len;
 }
 
 static const struct option long_options[] = {
@@ -61,6 +79,7 @@ static const struct option long_options[] = {
     {"bootstrap-token-file", required_argument, NULL, 'b'},
     {"controller-name", required_argument, NULL, 'c'},
     {"system-ca", required_argument, NULL, 'a'},
+    {"resolver", required_argument, NULL, 'n'},
     {"bird-config", required_argument, NULL, 'B'},
     {"bird-socket", required_argument, NULL, 'S'},
     {"keepalived-config", required_argument, NULL, 'K'},
@@ -104,9 +123,15 @@ static int take(int option, struct options *o)
     case 'f':
         return 0;
     case 'l':
-        if (parse_listen(optarg, o))
+        if (parse_place(optarg, &o->listen_addr, &o->listen_port))
             return 0;
         fprintf(stderr, "sluice-mgmtd: --listen wants ADDR:PORT, not %s\n", optarg);
+        return -EINVAL;
+    case 'n':
+        if (add_resolver(optarg, o))
+            return 0;
+        fprintf(stderr, "sluice-mgmtd: --resolver wants ADDR or ADDR:PORT, %u at most, not %s\n",
+                OPTIONS_RESOLVERS_MAX, optarg);
         return -EINVAL;
     case 'h':
         fputs(help, stdout);

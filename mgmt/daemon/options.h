@@ -10,6 +10,7 @@
 #define OPTIONS_PORT_DEFAULT 8443u
 #define OPTIONS_BIRD_SOCKET_DEFAULT "/run/bird/bird.ctl"
 #define OPTIONS_KEEPALIVED_PID_DEFAULT "/run/keepalived.pid"
+#define OPTIONS_RESOLVERS_MAX 3u /* as resolv.conf(5) has it */
 
 struct options {
     const char *run_dir;
@@ -21,7 +22,9 @@ struct options {
     const char *bird_socket;
     const char *keepalived_config; /* a file; NULL: keepalived is not configured */
     const char *keepalived_pid;
-    struct ip_addr listen_addr; /* all zero: any */
+    unsigned n_resolvers;
+    char resolvers[OPTIONS_RESOLVERS_MAX * (IP_ADDR_TEXT_MAX + 9)]; /* "": the system's */
+    struct ip_addr listen_addr;                                     /* all zero: any */
     uint16_t listen_port;
 };
 

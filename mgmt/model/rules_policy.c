@@ -11,12 +11,13 @@ bool rule_target_is_gateway(const struct rule *rule, const json_t *self, const j
 
 bool rule_target_takes_transport(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    return rule_target_is_gateway(rule, self, old) || rule_target_is_service(rule, self, old);
+    return rule_target_is_gateway(rule, self, old) || rule_target_is_backend(rule, self, old);
 }
 
-bool rule_target_is_service(const struct rule *rule, const json_t *self, const json_t *old)
+bool rule_target_is_backend(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    return rule_is(self, "group", "") && rule_is(self, "kind", "Service");
+    return (rule_is(self, "group", "") && rule_is(self, "kind", "Service")) ||
+           (rule_is(self, "group", "sluice.internal") && rule_is(self, "kind", "Backend"));
 }
 
 /* Ranges of statuses. */
@@ -26,23 +27,23 @@ bool rule_start_before_end(const struct rule *rule, const json_t *self, const js
            json_integer_value(json_object_get(self, "end"));
 }
 
-/* Are all targets of that kind? */
-static bool has_targets_of(const json_t *spec, const char *kind)
+/* Are all targets Gateways, or is none? (What else a target can be has backends.) */
+static bool has_targets_of(const json_t *spec, bool of_gateways)
 {
     size_t i;
     const json_t *target;
     json_array_foreach(json_object_get(spec, "targetRefs"), i, target)
     {
-        if (!rule_is(target, "kind", kind)) {
+        if (rule_is(target, "kind", "Gateway") != of_gateways) {
             return false;
         }
     }
     return true;
 }
 
-bool rule_member_is_of_services(const struct rule *rule, const json_t *self, const json_t *old)
+bool rule_member_is_of_backends(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    return !rule_has(self, rule->a) || has_targets_of(self, "Service");
+    return !rule_has(self, rule->a) || has_targets_of(self, false);
 }
 
 bool rule_sends_header_by_proxy(const struct rule *rule, const json_t *self, const json_t *old)
@@ -51,10 +52,15 @@ bool rule_sends_header_by_proxy(const struct rule *rule, const json_t *self, con
            !rule_has(json_object_get(self, "proxyProtocol"), "send");
 }
 
-bool rule_proxy_protocol_is_of(const struct rule *rule, const json_t *self, const json_t *old)
+bool rule_accept_is_of_gateways(const struct rule *rule, const json_t *self, const json_t *old)
 {
-    return !rule_has(json_object_get(self, "proxyProtocol"), rule->a) ||
-           has_targets_of(self, rule->b);
+    return !rule_has(json_object_get(self, "proxyProtocol"), "accept") ||
+           has_targets_of(self, true);
+}
+
+bool rule_send_is_of_backends(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(json_object_get(self, "proxyProtocol"), "send") || has_targets_of(self, false);
 }
 
 bool rule_proxy_protocol_says_something(const struct rule *rule, const json_t *self,

@@ -13,6 +13,7 @@
 #include "publish/publish.h"
 #include "reconcile/carried.h"
 #include "reconcile/keys.h"
+#include "reconcile/names.h"
 #include "reconcile/pace.h"
 #include "reconcile/reconcile_priv.h"
 #include "reconcile/touched.h"
@@ -39,6 +40,7 @@ struct reconcile {
     struct touched touched; /* since `attach` was brought up to date */
     struct regex_cache *patterns;
     struct identity_cache *identities;
+    struct resolve *resolve; /* NULL: names are not asked for */
     struct attach *attach;
     void *image; /* of the latest run; NULL: none */
     size_t image_length;
@@ -80,6 +82,8 @@ static struct attach_input attach_input(const struct reconcile *r,
                                  .system_cas = r->system_cas,
                                  .is_pattern = regex_cache_check,
                                  .is_pattern_arg = r->patterns,
+                                 .lookup = r->resolve != NULL ? names_lookup : NULL,
+                                 .lookup_arg = r->resolve,
                                  .identities = r->identities};
 }
 
@@ -91,6 +95,7 @@ static int attach_anew(struct reconcile *r, const struct attach_input *input)
         return result;
     attach_free(r->attach);
     r->attach = attach;
+    names_want(r->resolve, attach);
     identity_cache_trim(r->identities);
     return 0;
 }
@@ -218,7 +223,7 @@ static int publish_all(struct reconcile *r)
     return result;
 }
 
-static void write_statuses(struct reconcile *r, enum statuses which)
+static void write_statuses(struct reconcile *r, enum attach_status_only which)
 {
     if (r->attach == NULL)
         return;
@@ -247,7 +252,7 @@ static void run(struct loop_task *task)
         if (result != 0)
             complain(r, "the dataplane could not be told of a change", result);
     }
-    write_statuses(r, STATUSES_OF_ALL);
+    write_statuses(r, ATTACH_STATUS_ALL);
     r->state.runs++;
     r->state.run_us_last = pace_clock_us() - begin_us;
     pace_on_run(&r->pace, r->state.run_us_last);
@@ -296,6 +301,26 @@ static bool publish_slices(struct reconcile *r, const struct store_change *chang
         return false;
     publish_flush(r->publish);
     return true;
+}
+
+/* A group of a plan that no run has told the dataplane of is told by that run. */
+static void on_named_group(void *arg, const struct plan_group *group)
+{
+    struct reconcile *r = arg;
+    if (publish_is_connected(r->publish))
+        on_group(r, group);
+}
+
+static void on_names(void *owner)
+{
+    struct reconcile *r = owner;
+    if (r->attach == NULL)
+        return;
+    struct object_source source = store_source(r->store);
+    struct attach_input input = attach_input(r, &source);
+    attach_update_names(r->attach, &input, on_named_group, r);
+    publish_flush(r->publish);
+    write_statuses(r, ATTACH_STATUS_BACKENDS);
 }
 
 static void on_commit(struct store_listener *listener, const struct store_change *changes, size_t n)
@@ -382,7 +407,7 @@ static void on_generation(void *owner, uint64_t generation)
         r->state.generation_published = generation; /* of a manager before us */
     if (r->attach == NULL)
         return;
-    write_statuses(r, STATUSES_OF_GATEWAYS);
+    write_statuses(r, ATTACH_STATUS_GATEWAYS);
     if (!r->is_plan_published) {
         pace_program_run(&r->pace); /* the latest plan waited for this answer */
         return;
@@ -469,6 +494,9 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret)
     r->tickets.on_expire = on_tickets;
     r->keys.ticket_secret = config->ticket_secret;
     r->system_cas = config->system_cas;
+    r->resolve = config->resolve;
+    if (r->resolve != NULL)
+        resolve_listen(r->resolve, on_names, r);
     store_listen(r->store, &r->listener);
     loop_timer_arm(r->loop, &r->start_wait, RECONCILE_START_WAIT_US);
     loop_timer_arm(r->loop, &r->tickets, RECONCILE_TICKETS_LOOK_US);
@@ -482,6 +510,8 @@ void reconcile_free(struct reconcile *r)
         return;
     publish_free(r->publish);
     close_telemetry(r);
+    if (r->resolve != NULL)
+        resolve_listen(r->resolve, NULL, NULL);
     store_unlisten(r->store, &r->listener);
     loop_timer_disarm(r->loop, &r->start_wait);
     loop_timer_disarm(r->loop, &r->tickets);

@@ -8,6 +8,7 @@
  *                -> endpoint records that changed -> image, published if its content changed
  *                -> statuses that differ, behind what goes to the dataplane
  *   commit of EndpointSlices alone -> endpoint records that changed, at once, without a run
+ *   DNS says another thing -> the same, and the statuses of Backends
  *   GENERATION   -> statuses of Gateways and ListenerSets again: Programmed becomes True for those
  *                   of this image
  *
@@ -33,6 +34,7 @@
 
 struct loop;
 struct reconcile;
+struct resolve;
 struct stats_map;
 struct store;
 
@@ -42,6 +44,7 @@ struct reconcile_config {
     const char *run_dir;          /* where the dataplane's socket is */
     const char *controller_name;  /* NULL: the default one */
     struct slice system_cas;      /* well-known CA certificates, PEM; stay. Empty: none */
+    struct resolve *resolve;      /* outlives it; NULL: names of Backends are not asked for */
     const uint8_t *ticket_secret; /* of TLS sessions, see reconcile/keys.h; stays. NULL: none */
 };
 

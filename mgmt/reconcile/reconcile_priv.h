@@ -47,13 +47,8 @@ int groups_release(struct group_table *table, struct publish *publish, struct st
 
 /* ---- statuses (status.c) ---- */
 
-enum statuses {
-    STATUSES_OF_ALL,
-    STATUSES_OF_GATEWAYS, /* the only ones that say what is served */
-};
-
 /* Writes the statuses that differ, and the finalizers that attach wants; many in a transaction, so
  * after an error some are written. `served` maps the uid of a Gateway or ListenerSet to the
  * generation that every worker serves. */
 int statuses_write(struct store *store, struct attach *attach, const json_t *served,
-                   enum statuses which);
+                   enum attach_status_only which);

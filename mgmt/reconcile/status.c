@@ -108,7 +108,7 @@ static int write_one(void *arg, const struct attach_status *s)
 }
 
 int statuses_write(struct store *store, struct attach *attach, const json_t *served,
-                   enum statuses which)
+                   enum attach_status_only which)
 {
     char now[TEXT_TIME_BYTES];
     text_of_time(time(NULL), now);
@@ -118,7 +118,7 @@ int statuses_write(struct store *store, struct attach *attach, const json_t *ser
                                         .now = now,
                                         .is_served = is_served,
                                         .is_served_arg = (void *)(uintptr_t)served,
-                                        .is_gateways_only = which == STATUSES_OF_GATEWAYS};
+                                        .only = which};
     int result = attach_status_foreach(attach, &input, write_one, &w);
     if (result == 0)
         return commit(&w);

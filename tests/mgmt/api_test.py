@@ -114,7 +114,7 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
             "accesspolicies", "bgppeers", "bgppeers/status", "drains", "virtualrouters",
-            "virtualrouters/status"} <= seen
+            "virtualrouters/status", "backends", "backends/status"} <= seen
 
 
 @test

@@ -60,6 +60,26 @@ TEST(addresses_survive_text_and_back)
     CHECK(!ip_addr_parse("198.18.0.1 ", &a));
 }
 
+TEST(addresses_of_the_box_itself_of_a_link_and_of_groups_are_not_reachable_ones)
+{
+    static const char *const unfit[] = {
+        "0.0.0.0",   "0.1.2.3",   "127.0.0.1", "127.9.9.9",       "169.254.169.254",
+        "224.0.0.1", "240.0.0.1", "::",        "255.255.255.255", "::1",
+        "fe80::1",   "febf::1",   "ff02::1",   "ffff::1"};
+    static const char *const fit[] = {
+        "1.0.0.1",         "10.0.0.1", "126.255.255.255", "128.0.0.1", "169.253.255.255",
+        "223.255.255.255", "::2",      "2001:db8::1",     "fd00::1",   "fec0::1"};
+    struct ip_addr a;
+    for (unsigned i = 0; i < array_len(unfit); i++) {
+        REQUIRE(ip_addr_parse(unfit[i], &a));
+        CHECK(!ip_addr_is_reachable(&a));
+    }
+    for (unsigned i = 0; i < array_len(fit); i++) {
+        REQUIRE(ip_addr_parse(fit[i], &a));
+        CHECK(ip_addr_is_reachable(&a));
+    }
+}
+
 TEST(a_removed_node_is_on_no_list)
 {
     struct list_node head;
@@ -88,4 +108,6 @@ TEST(shares_come_out_even_wherever_the_sequence_begins)
 UNIT_MAIN("base", T(shares_come_out_even_wherever_the_sequence_begins),
           T(siphash_gives_the_papers_vector),
           T(siphash_of_fewer_rounds_is_the_one_that_others_have), T(siphash_takes_every_length),
-          T(addresses_survive_text_and_back), T(a_removed_node_is_on_no_list))
+          T(addresses_survive_text_and_back),
+          T(addresses_of_the_box_itself_of_a_link_and_of_groups_are_not_reachable_ones),
+          T(a_removed_node_is_on_no_list))

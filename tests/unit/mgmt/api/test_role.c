@@ -34,6 +34,7 @@ static const struct {
     {"sluice.internal", "healthpolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "ratelimits", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "accesspolicies", {"RW", "RW", "rw", "RW"}},
+    {"sluice.internal", "backends", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
 

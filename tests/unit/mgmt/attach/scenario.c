@@ -172,6 +172,44 @@ static bool is_pattern(void *arg, const char *pattern, const char **ret_why)
     return strstr(pattern, "(?<=") == NULL;
 }
 
+/* In place of a name server: what the file says of each name. */
+static struct resolve_answer lookup(void *arg, const char *name, enum resolve_family family)
+{
+    static const char *const families[RESOLVE_FAMILIES] = {
+        [RESOLVE_IPV4] = "IPv4", [RESOLVE_IPV6] = "IPv6"};
+    static const char *const states[] = {[RESOLVE_PENDING] = "pending",
+                                         [RESOLVE_GOOD] = "good",
+                                         [RESOLVE_ABSENT] = "absent",
+                                         [RESOLVE_STALE] = "stale"};
+    static struct ip_addr addrs[RESOLVE_ADDRS_MAX];
+    const struct scenario *s = arg;
+    const json_t *said = json_object_get(json_object_get(json_object_get(s->expected, "dns"), name),
+                                         families[family]);
+    struct resolve_answer answer = {.state = RESOLVE_PENDING, .addrs = addrs};
+    for (int i = 0; i <= RESOLVE_STALE; i++) {
+        if (strcmp(text_of(said, "state"), states[i]) == 0) {
+            answer.state = (enum resolve_state)i;
+        }
+    }
+    if (strcmp(text_of(said, "fault"), "timeout") == 0) {
+        answer.fault = RESOLVE_FAULT_TIMEOUT;
+    }
+    answer.n_unfit = (uint32_t)json_integer_value(json_object_get(said, "unfit"));
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(said, "addresses"), i, item)
+    {
+        REQUIRE(ip_addr_parse(json_string_value(item), &addrs[answer.n++]));
+    }
+    return answer;
+}
+
+struct attach_input scenario_input(struct scenario *s)
+{
+    return (struct attach_input){
+        .source = &s->source, .is_pattern = is_pattern, .lookup = lookup, .lookup_arg = s};
+}
+
 static bool always(void *arg, const char *uid, int64_t generation)
 {
     return true;
@@ -180,7 +218,7 @@ static bool always(void *arg, const char *uid, int64_t generation)
 int scenario_reconcile(struct scenario *s, bool served, const char *now)
 {
     struct attach *a = NULL;
-    struct attach_input in = {.source = &s->source, .is_pattern = is_pattern};
+    struct attach_input in = scenario_input(s);
     REQUIRE(attach_run(&in, &a) == 0);
     struct written w = {.scenario = s};
     struct attach_status_input status = {
@@ -193,7 +231,7 @@ int scenario_reconcile(struct scenario *s, bool served, const char *now)
 char *scenario_plan(struct scenario *s)
 {
     struct attach *a = NULL;
-    struct attach_input in = {.source = &s->source, .is_pattern = is_pattern};
+    struct attach_input in = scenario_input(s);
     REQUIRE(attach_run(&in, &a) == 0);
     char *text = NULL;
     size_t len;
@@ -262,12 +300,33 @@ static void print_ancestors(const json_t *ancestors, FILE *out)
     }
 }
 
+/* What a Backend says besides: the last condition's message, and where it is. */
+static void print_backend(const json_t *status, FILE *out)
+{
+    const json_t *addresses = json_object_get(status, "addresses");
+    const json_t *conditions = json_object_get(status, "conditions");
+    size_t i;
+    const json_t *at;
+    if (json_object_get(json_array_get(addresses, 0), "port") == NULL &&
+        json_object_get(status, "dnsName") == NULL) {
+        return; /* a Gateway's addresses have no ports */
+    }
+    fprintf(out, "  %s:", text_of(status, "dnsName"));
+    json_array_foreach(addresses, i, at)
+    {
+        fprintf(out, " %s %lld", text_of(at, "address"),
+                (long long)json_integer_value(json_object_get(at, "port")));
+    }
+    fprintf(out, "\n    %s\n",
+            text_of(json_array_get(conditions, json_array_size(conditions) - 1), "message"));
+}
+
 static bool has_our_status(const char *kind)
 {
-    static const char *const kinds[] = {"GatewayClass", "Gateway",          "ListenerSet",
-                                        "HTTPRoute",    "GRPCRoute",        "TLSRoute",
-                                        "TCPRoute",     "UDPRoute",         "TransportPolicy",
-                                        "HealthPolicy", "BackendTLSPolicy", "AccessPolicy"};
+    static const char *const kinds[] = {
+        "GatewayClass",     "Gateway",      "ListenerSet", "HTTPRoute",       "GRPCRoute",
+        "TLSRoute",         "TCPRoute",     "UDPRoute",    "TransportPolicy", "HealthPolicy",
+        "BackendTLSPolicy", "AccessPolicy", "Backend"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kind, kinds[i]) == 0) {
             return true;
@@ -293,6 +352,7 @@ char *scenario_statuses(struct scenario *s)
         }
         fprintf(out, "%s %s:", kind, meta_of(object, "name"));
         print_conditions(json_object_get(status, "conditions"), out);
+        print_backend(status, out);
         print_listeners(json_object_get(status, "listeners"), out);
         print_parents(json_object_get(status, "parents"), out);
         print_ancestors(json_object_get(status, "ancestors"), out);

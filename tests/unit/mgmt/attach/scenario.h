@@ -4,6 +4,7 @@
  *
  *   plan: |       text of plan_dump(), may be left out
  *   status: |     text of scenario_statuses(), may be left out
+ *   dns:          name: {IPv4: {state: good, addresses: [192.0.2.1]}}: what DNS says
  *
  * and whose other documents are the objects, as a user writes them.
  */
@@ -19,6 +20,9 @@ struct scenario {
     json_t *expected;
     struct object_source source;
 };
+
+/* What a run is given: the objects, and what DNS says. */
+struct attach_input scenario_input(struct scenario *s);
 
 /* Reads the file; the test ends if an object is not valid. */
 void scenario_open(struct scenario *s, const char *file);

@@ -146,6 +146,58 @@ TEST(who_shares_the_port_of_a_listener_that_requires_a_proxy_header_requires_it_
     scenario_check("proxied.yaml");
 }
 
+TEST(backends_that_are_no_services_are_where_they_say_or_where_dns_says)
+{
+    scenario_check("backend-kind.yaml");
+}
+
+struct told {
+    unsigned n;
+    unsigned n_endpoints;
+};
+
+static void note_group(void *arg, const struct plan_group *group)
+{
+    struct told *told = arg;
+    told->n++;
+    told->n_endpoints += group->n_endpoints;
+}
+
+static void count_name(void *arg, const char *name, enum resolve_family family)
+{
+    *(unsigned *)arg += 1;
+}
+
+TEST(what_dns_says_changes_endpoints_without_a_run)
+{
+    struct scenario s;
+    struct attach *a;
+    struct told told = {0};
+    unsigned n_names = 0;
+    scenario_open(&s, "backend-kind.yaml");
+    struct attach_input in = scenario_input(&s);
+    REQUIRE(attach_run(&in, &a) == 0);
+    attach_names_foreach(a, count_name, &n_names);
+    CHECK_EQ(n_names, 13); /* seven names, one of them of IPv6 alone */
+    fixture_set_new(s.expected, "dns",
+                    json_pack("{s:{s:{s:s,s:[s,s]}}}", "silent.example.com", "IPv6", "state",
+                              "good", "addresses", "2001:db8::a", "2001:db8::b"));
+    attach_update_names(a, &in, note_group, &told);
+    CHECK_EQ(told.n, 7);
+    CHECK_EQ(told.n_endpoints, 4); /* two of these, and two that a status remembers */
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    plan_dump(attach_plan(a), out);
+    fclose(out);
+    char *anew = scenario_plan(&s);
+    CHECK_STR(text, anew);
+    free(text);
+    free(anew);
+    attach_free(a);
+    scenario_close(&s);
+}
+
 TEST(classes_of_others_are_left_alone)
 {
     scenario_check("classes.yaml");
@@ -175,6 +227,8 @@ int main(int argc, char **argv)
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),
         T(datagrams_and_packets_go_on_as_ports_and_policies_say),
+        T(backends_that_are_no_services_are_where_they_say_or_where_dns_says),
+        T(what_dns_says_changes_endpoints_without_a_run),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),

@@ -122,10 +122,9 @@ static json_t *large_set(const char *gateway, unsigned number, unsigned first_po
     for (unsigned i = 0; i < LISTENERS_PER_SET; i++) {
         snprintf(name, sizeof(name), "l%u", i);
         snprintf(host, sizeof(host), "h%u-%u.example.com", number, i);
-        json_array_append_new(
-            listeners, json_pack("{s:s, s:i, s:s, s:s}", "name", name, "port",
-                                 first_port > 0 ? (int)(first_port + i) : 80, "protocol", "HTTP",
-                                 "hostname", host));
+        json_array_append_new(listeners, json_pack("{s:s, s:i, s:s, s:s}", "name", name, "port",
+                                                   first_port > 0 ? (int)(first_port + i) : 80,
+                                                   "protocol", "HTTP", "hostname", host));
     }
     snprintf(name, sizeof(name), "%s-%04u", gateway, number);
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:i}, s:{s:{s:s, s:s, s:s}, s:o}}",
