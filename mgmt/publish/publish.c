@@ -21,6 +21,7 @@
 #define RUN_DIR_BYTES_MAX 100u /* what fits a sockaddr_un with the socket's name */
 #define NO_GROUP UINT32_MAX
 #define ANSWERS_PER_ROUND 64u /* so that a talkative dataplane cannot starve the API */
+static_assert(PUBLISH_UNANSWERED_MAX <= ANSWERS_PER_ROUND, "a round reads all that may come");
 
 /* A message that waits for room in the socket. */
 struct pending {
@@ -40,6 +41,7 @@ struct publish {
     struct list_node queue;
     uint64_t next_id;
     uint64_t next_version; /* of records: the dataplane compares within one connection */
+    uint32_t n_unanswered; /* messages that an answer comes to */
     struct pending *image; /* that waits; NULL: none */
     struct pending *keys;  /* likewise */
     struct pending *records[ENDPOINT_GROUPS_MAX]; /* that wait, by group */
@@ -96,11 +98,18 @@ static void disconnect(struct publish *p)
         p->upcalls.on_disconnected(p->upcalls.owner);
 }
 
-/* Sends what the socket takes. False: the connection is gone. */
+/* May another message go? Answers that nobody reads would fill the other end, which then hangs up:
+ * so with thousands of records, and a dataplane that is as fast as we are. */
+static bool may_ask(const struct publish *p)
+{
+    return p->n_unanswered < PUBLISH_UNANSWERED_MAX;
+}
+
+/* Sends what the socket and the answers that are due take. False: the connection is gone. */
 static bool flush(struct publish *p)
 {
     struct list_node *node;
-    while ((node = list_peek_front(&p->queue)) != NULL) {
+    while (may_ask(p) && (node = list_peek_front(&p->queue)) != NULL) {
         struct pending *m = container_of(node, struct pending, link);
         int result = control_send(p->io.fd, m->type, p->next_id, m->body, m->length, m->fd);
         if (result == -EAGAIN)
@@ -108,9 +117,11 @@ static bool flush(struct publish *p)
         if (result != 0)
             return false;
         p->next_id++;
+        p->n_unanswered++;
         drop(p, m);
     }
-    uint32_t wanted = EPOLLIN | (list_is_empty(&p->queue) ? 0 : EPOLLOUT);
+    bool has_more = may_ask(p) && !list_is_empty(&p->queue);
+    uint32_t wanted = EPOLLIN | (has_more ? EPOLLOUT : 0);
     return loop_io_want(&p->io, wanted) == 0;
 }
 
@@ -141,11 +152,18 @@ static int want_flush(struct publish *p)
     return loop_io_want(&p->io, EPOLLIN | EPOLLOUT);
 }
 
+static void answered(struct publish *p)
+{
+    if (p->n_unanswered > 0)
+        p->n_unanswered--;
+}
+
 static void on_welcome(struct publish *p, const struct control_received *r)
 {
     struct control_welcome welcome;
     memcpy(&welcome, r->body, sizeof(welcome));
     p->is_welcome = true;
+    answered(p);
     p->upcalls.on_connected(p->upcalls.owner, &welcome, r->fd);
 }
 
@@ -154,6 +172,7 @@ static void on_result(struct publish *p, const struct control_received *r)
     struct control_result result;
     memcpy(&result, r->body, sizeof(result));
     result.text[sizeof(result.text) - 1] = '\0';
+    answered(p);
     if (result.fault != 0)
         p->upcalls.on_refused(p->upcalls.owner, &result);
 }
@@ -216,6 +235,7 @@ static void try_connect(struct publish *p)
     }
     p->is_open = true;
     p->next_version = 1;
+    p->n_unanswered = 0;
     struct control_hello hello = {.role = CONTROL_MANAGER, .pid = (uint32_t)getpid()};
     struct pending *m = enqueue(p, CONTROL_HELLO, NO_GROUP, sizeof(hello));
     if (m == NULL)

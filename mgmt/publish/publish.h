@@ -5,6 +5,7 @@
  * says so by upcall, and then its owner gives it everything anew (what was queued for the old
  * connection is forgotten).
  *
+ * No more than PUBLISH_UNANSWERED_MAX messages wait for their answers; the rest waits here.
  * Messages go out in the order given, so endpoints of a new group arrive before the image that
  * names it. What waits in the queue is replaced by a newer record of the same group or a newer
  * image or segment of keys: the queue never holds more than one message a group and one of each.
@@ -21,6 +22,8 @@
 #include <stdint.h>
 
 #define PUBLISH_RETRY_US 100000u /* between attempts to reach a dataplane that is not there */
+#define PUBLISH_UNANSWERED_MAX                                                                     \
+    64u /* messages on their way: their answers fit into a socket of the kernel's usual size */
 
 struct loop;
 struct publish;

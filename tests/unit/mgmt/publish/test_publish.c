@@ -252,6 +252,41 @@ TEST(what_waits_is_replaced_by_what_is_newer)
     end();
 }
 
+/* How many messages the dataplane gets until nothing more comes. */
+static unsigned drain(void)
+{
+    unsigned n = 0;
+    rounds(3);
+    while (control_receive(w.peer, &w.received) == 0) {
+        n++;
+        rounds(1);
+    }
+    return n;
+}
+
+TEST(no_more_goes_than_answers_can_come_back)
+{
+    struct endpoint endpoint = {.port = 80, .weight = 1, .flags = ENDPOINT_READY};
+    struct control_result result = {.type = CONTROL_ENDPOINTS};
+    unsigned n = 10 * PUBLISH_UNANSWERED_MAX, got = 0, bursts = 0;
+    connect_both();
+    for (uint32_t g = 0; g < n; g++)
+        REQUIRE(publish_endpoints(w.publish, g, 0, &endpoint, 1) == 0);
+    while (got < n) {
+        unsigned more = drain();
+        CHECK(more > 0 && more <= PUBLISH_UNANSWERED_MAX);
+        REQUIRE(more > 0);
+        got += more;
+        bursts++;
+        for (unsigned i = 0; i < more; i++)
+            REQUIRE(control_send(w.peer, CONTROL_RESULT, 1, &result, sizeof(result), -1) == 0);
+    }
+    CHECK_EQ(got, n);
+    CHECK(bursts >= n / PUBLISH_UNANSWERED_MAX);
+    CHECK_EQ(w.heard.disconnected, 0);
+    end();
+}
+
 TEST(a_dataplane_that_restarts_is_told_apart_and_found_again)
 {
     connect_both();
@@ -303,6 +338,6 @@ TEST(a_dataplane_that_talks_nonsense_is_left)
 UNIT_MAIN("mgmt/publish", T(a_dataplane_that_comes_later_is_found),
           T(an_image_arrives_whole_and_sealed),
           T(records_keep_their_order_and_carry_checksum_and_version),
-          T(what_waits_is_replaced_by_what_is_newer),
+          T(what_waits_is_replaced_by_what_is_newer), T(no_more_goes_than_answers_can_come_back),
           T(a_dataplane_that_restarts_is_told_apart_and_found_again),
           T(refusals_are_heard_with_their_words), T(a_dataplane_that_talks_nonsense_is_left))
