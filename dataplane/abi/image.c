@@ -295,7 +295,7 @@ uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr,
         if (bind == IMAGE_NONE)
             return IMAGE_NONE;
         const struct image_bind *b = &v->binds[bind];
-        if (b->port == port && (b->kind == IMAGE_BIND_UDP) == is_udp && ip_addr_eq(&b->addr, addr))
+        if (b->port == port && image_is_udp_bind(b->kind) == is_udp && ip_addr_eq(&b->addr, addr))
             return bind;
     }
     return IMAGE_NONE;

@@ -157,6 +157,12 @@ static inline bool image_is_tls_bind(uint8_t kind)
     return kind == IMAGE_BIND_HTTPS || kind == IMAGE_BIND_TLS;
 }
 
+/* Is the bind's port one of UDP? */
+static inline bool image_is_udp_bind(uint8_t kind)
+{
+    return kind == IMAGE_BIND_UDP || kind == IMAGE_BIND_DNS_UDP;
+}
+
 /* Which nodes of the host's paths have patterns. */
 static inline enum image_host_sets image_host_sets(const struct image_view *v,
                                                    const struct image_host *host)

@@ -12,7 +12,7 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_RESERVED;
     if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
         e->kind >= IMAGE_BIND_KINDS || e->is_proxied > 1 ||
-        (e->is_proxied && e->kind == IMAGE_BIND_UDP) ||
+        (e->is_proxied && image_is_udp_bind(e->kind)) ||
         e->n_trusted > (e->is_proxied ? IMAGE_TRUSTED_PER_BIND_MAX : 0))
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted) ||
@@ -35,7 +35,7 @@ enum image_fault image_cross_bind(const struct image_view *v, uint32_t i)
     const struct image_bind *e = &v->binds[i];
     if (!image_is_root(v, e->root, IMAGE_NODE_LISTENERS))
         return IMAGE_FAULT_TRIE;
-    bool is_udp = e->kind == IMAGE_BIND_UDP;
+    bool is_udp = image_is_udp_bind(e->kind);
     return image_bind_find(v, &e->addr, e->port, is_udp) == i ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
 }
 
@@ -62,7 +62,8 @@ static bool has_its_identities(const struct image_listener *e)
     if (image_is_terminated(e->protocol))
         return e->n_identities >= 1 && e->n_identities <= IMAGE_IDENTITIES_PER_LISTENER_MAX;
     bool is_other = e->protocol == IMAGE_PROTOCOL_HTTP || e->protocol == IMAGE_PROTOCOL_TLS ||
-                    e->protocol == IMAGE_PROTOCOL_TCP || e->protocol == IMAGE_PROTOCOL_UDP;
+                    e->protocol == IMAGE_PROTOCOL_TCP || e->protocol == IMAGE_PROTOCOL_UDP ||
+                    e->protocol == IMAGE_PROTOCOL_DNS;
     return is_other && e->n_identities == 0 && e->first_identity == 0;
 }
 

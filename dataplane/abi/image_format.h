@@ -350,6 +350,8 @@ enum image_bind_kind {
                              client asks for tells whose the connection is */
     IMAGE_BIND_TCP = 3,   /* whatever its one listener's backends do */
     IMAGE_BIND_UDP = 4,   /* likewise, in datagrams: its port is one of UDP */
+    IMAGE_BIND_DNS = 5,   /* queries by TCP: the name in the first one tells whose the rest is */
+    IMAGE_BIND_DNS_UDP = 6, /* and by UDP: each is its name's */
     IMAGE_BIND_KINDS
 };
 
@@ -383,6 +385,7 @@ enum image_protocol {
     IMAGE_PROTOCOL_TLS_TERMINATED = 4, /* it is terminated, and what is in it is passed on */
     IMAGE_PROTOCOL_TCP = 5,            /* all is passed on; the host is empty */
     IMAGE_PROTOCOL_UDP = 6,            /* likewise */
+    IMAGE_PROTOCOL_DNS = 7, /* names are paths, types methods (dns/dns.h); the host is empty */
 };
 
 /* Whether clients have to say who they are: X(NAME, text as in Gateway). */
@@ -1002,7 +1005,8 @@ struct image_health {
     X(GRPC, "GRPCRoute")                                                                           \
     X(TLS, "TLSRoute") /* of these three each rule has one match, which takes all */               \
     X(TCP, "TCPRoute")                                                                             \
-    X(UDP, "UDPRoute")
+    X(UDP, "UDPRoute")                                                                             \
+    X(DNS, "DNSRoute") /* paths are names from their last label, methods types */
 
 enum image_route_kind {
 #define X(name, text) IMAGE_ROUTE_##name,

@@ -308,6 +308,7 @@ static void put_protocol(struct line *l, const struct told *t)
         [IMAGE_PROTOCOL_HTTP] = "HTTP", [IMAGE_PROTOCOL_HTTPS] = "HTTPS",
         [IMAGE_PROTOCOL_TLS] = "TLS",   [IMAGE_PROTOCOL_TLS_TERMINATED] = "TLS",
         [IMAGE_PROTOCOL_TCP] = "TCP",   [IMAGE_PROTOCOL_UDP] = "UDP",
+        [IMAGE_PROTOCOL_DNS] = "DNS",
     };
     bool is_there = t->v != NULL && t->r->listener < t->v->n_listeners;
     if (is_there)

@@ -124,7 +124,7 @@ static uint64_t key_of(const struct core *core, const struct siphash_key *of, co
 static uint64_t key_of_listener(const struct core *core, const struct image_conn_limit *limit,
                                 const struct image_bind *bind)
 {
-    uint32_t port = (uint32_t)bind->port << 1 | (bind->kind == IMAGE_BIND_UDP);
+    uint32_t port = (uint32_t)bind->port << 1 | image_is_udp_bind(bind->kind);
     return key_of(core, &(struct siphash_key){limit->id, 1}, &port, sizeof(port));
 }
 

@@ -111,7 +111,7 @@ void l4_set_image(struct l4_fwd *f, const struct image_view *view,
     for (uint32_t i = 0; i < view->n_binds && !f->has_carried; i++) {
         uint8_t kind = view->binds[i].kind;
         bool is_tcp = kind == IMAGE_BIND_TCP;
-        f->has_binds |= is_tcp || kind == IMAGE_BIND_UDP;
+        f->has_binds |= is_tcp || image_is_udp_bind(kind);
         f->has_carried = may_carry && is_tcp && l4_bind_is_carried(f, i);
     }
     l4_handover_set(f);
@@ -173,6 +173,8 @@ static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uin
 static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
 {
     bool is_syn = (flags & TCP_SYN) != 0;
+    if (flow->is_query)
+        return true; /* an answer has to be the one that was asked for */
     if (l4_is_spliced(flow))
         return l4_is_waiting(flow) || is_syn;
     bool is_opening = l4_state_of(flow) == L4_OPENING && l4_proto_of(flow) == IPPROTO_NUM_TCP;
@@ -345,13 +347,21 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
     if (!f->has_binds && f->flows.used == 0)
         return false;
     struct l4_call call = {.client = {h->dst, h->src, h->dst_port, h->src_port},
-                           .proto = IPPROTO_NUM_UDP};
+                           .proto = IPPROTO_NUM_UDP,
+                           .tos = h->tos,
+                           .m = m};
     enum l4_verdict verdict = flow_of(f, &call, 0, &flow, &side);
     if (verdict == L4_NOT_OURS)
         return false;
     stat_inc(f->core, STAT_l4_rx_slow);
+    if (verdict == L4_ANSWERED)
+        return true;
     if (verdict == L4_REFUSED) {
         rte_pktmbuf_free(m);
+        return true;
+    }
+    if (flow->is_query && side == L4_SERVER) {
+        l4_dns_answer(f, flow, m, h->tos);
         return true;
     }
     void *header = rte_pktmbuf_prepend(m, sizeof(struct wire_udp)); /* where it was taken off */

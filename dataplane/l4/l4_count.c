@@ -38,6 +38,8 @@ enum stats_route_end l4_count_end_of(const struct l4_flow *flow, enum stat_id wh
 {
     bool is_silence = l4_proto_of(flow) == IPPROTO_NUM_UDP || l4_is_carried(flow);
     switch (why) {
+    case STAT_l4_end_answered:
+        return STATS_ROUTE_END_complete;
     case STAT_l4_end_closed:
     case STAT_l4_end_again:
         return (enum stats_route_end)flow->closed;

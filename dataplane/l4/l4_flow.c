@@ -74,7 +74,8 @@ static void leave_opening(struct l4_flow *flow)
 void l4_flow_end(struct l4_flow *flow, enum stat_id why)
 {
     struct core *core = flow->fwd->core;
-    remove_side(flow, L4_CLIENT);
+    if (!flow->is_query)
+        remove_side(flow, L4_CLIENT);
     if (!l4_is_carried(flow))
         remove_side(flow, L4_SERVER);
     wheel_disarm(&core->wheel, &flow->timer);
@@ -233,15 +234,18 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
         .generation = generation,
         .closed = STATS_ROUTE_END_complete,
         .is_lively = true,
+        .is_query = ends->is_query,
+        .query_id = ends->query_id,
         .is_judged = ends->is_odd,
     };
     set_deltas(flow);
-    if (!insert_side(flow, L4_CLIENT)) {
+    if (!flow->is_query && !insert_side(flow, L4_CLIENT)) {
         pool_put(&f->flows, flow);
         return NULL;
     }
     if (!l4_is_carried(flow) && !insert_side(flow, L4_SERVER)) {
-        remove_side(flow, L4_CLIENT);
+        if (!flow->is_query)
+            remove_side(flow, L4_CLIENT);
         pool_put(&f->flows, flow);
         return NULL;
     }

@@ -61,12 +61,17 @@ static uint64_t hash_of(const struct l4_fwd *f, const struct image_rule *rule,
     return upstream_hash_ends(&call->client, call->proto);
 }
 
-/* Which backend takes it. False: no route has it, or not by a backend that works. */
+/* Which backend takes it; `question` is a query's, of others NULL. False: no route has it, or not
+ * by a backend that works. */
 static bool target_of(struct l4_fwd *f, uint32_t bind, const struct l4_call *call,
-                      struct target *ret)
+                      const struct dns_question *question, struct target *ret)
 {
     struct route_result to;
-    route_match_flow(f->view, f->reader, bind, "", &to);
+    if (question != NULL)
+        route_match_name(f->view, f->reader, bind, slice_of(question->path, question->path_bytes),
+                         question->method, &to);
+    else
+        route_match_flow(f->view, f->reader, bind, "", &to);
     ret->bind = bind;
     ret->rule = IMAGE_NONE;
     if (to.outcome != ROUTE_OUTCOME_RULE)
@@ -179,6 +184,9 @@ struct opening {
     bool has_target;
     bool has_endpoint;
     bool is_proven; /* by a cookie */
+    bool is_query;  /* of DNS: */
+    enum dns_fault fault;
+    struct dns_question question;
 };
 
 /* Makes the flow. Returns the counter against it, or STAT_COUNT. */
@@ -194,8 +202,10 @@ static enum stat_id begin(struct l4_fwd *f, const struct l4_call *call, const st
                            .proto = call->proto,
                            .is_spliced = o->is_proven,
                            .is_odd = call->is_odd,
+                           .is_query = o->is_query,
+                           .query_id = o->question.id,
                            .way = IMAGE_FORWARDING_NAT};
-    if (is_carried(t->backend))
+    if (is_carried(t->backend) && !o->is_query)
         ends.way = (enum image_forwarding)t->backend->forwarding;
     enum stat_id fault = ends.way != IMAGE_FORWARDING_NAT
                              ? choose_carrier(f, &o->to, &ends.server)
@@ -232,7 +242,7 @@ static enum l4_verdict check_limit(struct l4_fwd *f, const struct l4_call *call,
  * protocol has to be ours. */
 static bool may_forward(const struct image_bind *b)
 {
-    return b->kind == IMAGE_BIND_UDP || (b->kind == IMAGE_BIND_TCP && !b->is_proxied);
+    return image_is_udp_bind(b->kind) || (b->kind == IMAGE_BIND_TCP && !b->is_proxied);
 }
 
 /* Does the SYN get a cookie instead of a flow? Where answers do not come by us it cannot: nobody
@@ -287,7 +297,12 @@ static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening
     uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
     if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]) || (!is_udp && f->has_lro))
         return false;
-    ret->has_target = target_of(f, bind, call, &ret->target);
+    ret->is_query = f->view->binds[bind].kind == IMAGE_BIND_DNS_UDP;
+    if (ret->is_query)
+        ret->fault = l4_dns_read(call->m, &ret->question);
+    ret->target = (struct target){.bind = bind, .rule = IMAGE_NONE};
+    ret->has_target = ret->fault == DNS_FAULT_OK &&
+                      target_of(f, bind, call, ret->is_query ? &ret->question : NULL, &ret->target);
     backend = ret->target.backend;
     if (!is_udp && (!ret->has_target || backend->forwarding == IMAGE_FORWARDING_PROXY))
         return false; /* tcp accepts it, and the proxy says why it cannot be passed on */
@@ -300,6 +315,33 @@ static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening
     }
     ret->has_endpoint = ret->has_target && endpoint_of(f, &ret->target, NULL, &ret->to);
     return is_udp || ret->has_endpoint; /* likewise: who waits for nobody had better know */
+}
+
+/* A query that cannot be passed on is answered. */
+static enum l4_verdict refuse_query(struct l4_fwd *f, const struct l4_call *call,
+                                    const struct opening *o)
+{
+    enum stat_id why = STAT_l4_dns_malformed;
+    enum dns_rcode rcode = dns_fault_rcode(o->fault);
+    if (o->fault == DNS_FAULT_OK) {
+        bool has_route = o->target.rule != IMAGE_NONE;
+        why = has_route ? STAT_l4_dns_failed : STAT_l4_dns_refused;
+        rcode = has_route ? DNS_RCODE_SERVFAIL : DNS_RCODE_REFUSED;
+    }
+    if (rcode != DNS_RCODE_NONE)
+        stat_inc(f->core, why);
+    if (o->target.rule != IMAGE_NONE)
+        route_stats_end(f->core, route_stats_begin(f->core, f->view, o->target.rule),
+                        STATS_ROUTE_END_unreached);
+    l4_dns_refuse(f, call, &o->question, rcode);
+    return L4_ANSWERED;
+}
+
+/* Is the reason one that its client is told by DNS? Rates and limits are not: those are dropped. */
+static bool is_told(const struct opening *o, enum stat_id why)
+{
+    return o->is_query && (why == STAT_l4_drop_no_route || why == STAT_l4_drop_no_endpoint ||
+                           why == STAT_l4_drop_no_way);
 }
 
 enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_flow **ret_flow)
@@ -319,6 +361,8 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
         fault = o.has_endpoint ? begin(f, call, &o, ret_flow) : STAT_l4_drop_no_endpoint;
     if (fault == STAT_COUNT)
         return L4_FORWARDED;
+    if (is_told(&o, fault))
+        return refuse_query(f, call, &o);
     refuse(f, &o.target, fault);
     return L4_REFUSED;
 }
@@ -332,7 +376,7 @@ static bool leave(struct l4_fwd *f, struct l4_flow *flow)
     uint32_t bind = image_bind_find(f->view, &call.client.local, call.client.local_port, false);
     struct target target;
     struct flow_tuple ends;
-    if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, &call, &target) ||
+    if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, &call, NULL, &target) ||
         !endpoint_of(f, &target, &silent, &to) ||
         choose_ends(f, l4_proto_of(flow), &to, &ends) != STAT_COUNT ||
         !l4_flow_retarget(flow, &ends))

@@ -17,7 +17,8 @@
  * A flow that began with a cookie (l4_splice.c) is OPENING and spliced while its endpoint is asked:
  * what comes then goes no further. From then on it is like others, but its numbers are shifted.
  *
- * Of UDP: OPENING until the answer, then HALF until the client says more, then OPEN.
+ * Of UDP: OPENING until the answer, then HALF until the client says more, then OPEN. A query of a
+ * DNSRoute (l4_dns.c) is a flow of its own: its client's side is in no table, its answer ends it.
  *
  * Of a flow by IPIP or GUE only what the client sends comes by here: its answers go straight to the
  * client. Its server side has our address and the endpoint's, without ports, and is in no table; it
@@ -31,6 +32,7 @@
 #include "core/core.h"
 #include "core/flow_table.h"
 #include "core/route_stats.h"
+#include "dns/dns.h"
 #include "l4/l4.h"
 #include "net/bucket.h"
 #include "net/forward.h"
@@ -142,6 +144,7 @@ struct l4_flow {
     uint8_t closed; /* enum stats_route_end: how, once it is CLOSED */
     bool is_told;   /* of its end: the access log and the route */
     bool is_lively; /* its timer comes within L4_TELL_MS_MAX, for something moved */
+    bool is_query;  /* of a DNSRoute: see l4_dns.c */
     bool is_judged; /* TCP: its endpoint's health heard of this try, or shall not */
     uint64_t begin_us;
     uint64_t image;    /* generation of the one it was opened by, and the places in it */
@@ -152,6 +155,7 @@ struct l4_flow {
     struct census_hold census; /* what it counts for */
     union {
         struct l4_splice splice;
+        uint16_t query_id; /* of a query, which is neither of the others */
         uint16_t
             carry_mtu; /* carried, and so never spliced: of the way to the endpoint, as a router
                                told; 0: none did */
@@ -244,6 +248,8 @@ struct l4_ends {
     uint8_t proto;
     bool is_spliced;
     bool is_odd; /* as struct l4_call */
+    bool is_query;
+    uint16_t query_id;
     enum image_forwarding way;
     struct census_hold census; /* which becomes the flow's */
 };
@@ -315,14 +321,15 @@ struct l4_call {
     bool is_odd;   /* it says nothing of an endpoint that does not answer */
     bool is_first; /* it may begin anything; else only what keeps the client's address: the flow may
                       have been another box's until now */
-    struct rte_mbuf *m; /* of TCP: the segment */
+    uint8_t tos;
+    struct rte_mbuf *m; /* of TCP the segment, of UDP what is in the datagram */
 };
 
 enum l4_verdict {
     L4_FORWARDED, /* *ret_flow */
     L4_NOT_OURS,  /* nobody listens, or a connection of ours is needed */
     L4_REFUSED,   /* counted */
-    L4_ANSWERED,  /* by a cookie: the segment is gone, and tcp counted it */
+    L4_ANSWERED,  /* by a cookie: the segment is gone, and tcp counted it; or a query of DNS is */
 };
 
 /* l4_open.c: the flow of a first packet: endpoint, port, entry. */
@@ -330,6 +337,17 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
 
 /* l4_open.c: does the image say of any backend that packets go on within others? */
 bool l4_may_carry(const struct image_view *view);
+
+/* l4_dns.c: reads the query that a datagram's payload is. */
+enum dns_fault l4_dns_read(const struct rte_mbuf *m, struct dns_question *ret);
+
+/* l4_dns.c: answers the query that could not be passed on, or drops it. Takes call->m. */
+void l4_dns_refuse(struct l4_fwd *f, const struct l4_call *call, const struct dns_question *q,
+                   enum dns_rcode rcode);
+
+/* l4_dns.c: what a query's endpoint says: the answer goes to the client and ends the flow. `m`
+ * begins with the payload. Takes ownership. */
+void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
 
 /* l4_splice.c: a flow has begun with this proof: its endpoint is asked. */
 void l4_splice_begin(struct l4_fwd *f, struct l4_flow *flow, const struct tcp_proof *proof);

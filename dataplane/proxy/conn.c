@@ -219,7 +219,9 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     struct proxy_conn *c = container_of(timer, struct proxy_conn, timer);
     ASSERT(c->exchange == NULL);
     if (c->unheaded != NULL) {
-        if (c->is_hello)
+        if (c->is_dns)
+            dns_timeout(c);
+        else if (c->is_hello)
             hello_timeout(c);
         else
             conn_header_timeout(c);
@@ -293,6 +295,10 @@ bool proxy_conn_begin(struct proxy_conn *c, struct stream *s)
         return true;
     case IMAGE_BIND_TCP:
         return l4_accept(c, s, (uint32_t)(at - c->proxy->image.view->binds));
+    case IMAGE_BIND_DNS:
+        proxy_conn_arm(c, c->proxy->config.head_ms);
+        dns_await(c, s);
+        return true;
     case IMAGE_BIND_HTTPS:
         return proxy_conn_serve(c, s, true);
     default:

@@ -98,6 +98,7 @@ struct proxy_conn {
     bool is_open;              /* out of the pool */
     bool is_verified;          /* and nobody came in by it without a certificate */
     bool is_told;              /* the client is whom its PROXY header tells */
+    bool is_dns;               /* the name in its first query tells where it is passed on to */
     bool is_hello;             /* whether it is passed on depends on the name in that */
     struct client_hello_progress hello;
 };
@@ -338,6 +339,12 @@ struct slice conn_header_preface(const struct proxy_conn *c, const struct upstre
 void hello_await(struct proxy_conn *c, struct stream *s);
 /* It did not in time. Frees the connection. */
 void hello_timeout(struct proxy_conn *c);
+
+/* dns.c */
+/* The client has to ask first: reads whom for, and then goes on. */
+void dns_await(struct proxy_conn *c, struct stream *s);
+/* It did not in time. Frees the connection. */
+void dns_timeout(struct proxy_conn *c);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);

@@ -158,6 +158,18 @@ void route_match(const struct image_view *v, const struct route_request *request
     *ret = none;
 }
 
+void route_match_name(const struct image_view *v, struct route_reader reader, uint32_t bind,
+                      struct slice path, const char *method, struct route_result *ret)
+{
+    const struct route_request request = {.bind = bind,
+                                          .host = SLICE_LIT(""),
+                                          .path = path,
+                                          .query = SLICE_LIT(""),
+                                          .method = slice_of_str(method),
+                                          .reader = reader};
+    route_match(v, &request, ret);
+}
+
 void route_match_flow(const struct image_view *v, struct route_reader reader, uint32_t bind,
                       const char *server_name, struct route_result *ret)
 {

@@ -73,6 +73,10 @@ void route_match(const struct image_view *v, const struct route_request *request
 void route_match_flow(const struct image_view *v, struct route_reader reader, uint32_t bind,
                       const char *server_name, struct route_result *ret);
 
+/* Which rule takes a query of DNS, whose name and type are told as dns/dns.h has them. */
+void route_match_name(const struct image_view *v, struct route_reader reader, uint32_t bind,
+                      struct slice path, const char *method, struct route_result *ret);
+
 /* "NO_HOST" and so on. */
 const char *route_outcome_name(enum route_outcome outcome);
 

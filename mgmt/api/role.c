@@ -59,6 +59,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
     {API_OPERATOR,   ALL,  SLUICE,    "backends",          EVERYWHERE, false},
+    {API_OPERATOR,   ALL,  SLUICE,    "dnsroutes",         EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "namespaces",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
@@ -81,6 +82,7 @@ static const struct right rights[] = {
     {API_DEVELOPER,  ALL,  SLUICE,    "ratelimits",        OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "accesspolicies",    OWN,        false},
     {API_DEVELOPER,  ALL,  SLUICE,    "backends",          OWN,        false},
+    {API_DEVELOPER,  ALL,  SLUICE,    "dnsroutes",         OWN,        false},
     {API_DEVELOPER,  ALL,  CORE,      "services",          OWN,        false},
     {API_DEVELOPER,  ALL,  DISCOVERY, "endpointslices",    OWN,        false},
 
@@ -92,6 +94,7 @@ static const struct right rights[] = {
     {API_CONTROLLER, ALL,  SLUICE,    "ratelimits",        EVERYWHERE, false},
     {API_CONTROLLER, ALL,  SLUICE,    "accesspolicies",    EVERYWHERE, false},
     {API_CONTROLLER, ALL,  SLUICE,    "backends",          EVERYWHERE, true},
+    {API_CONTROLLER, ALL,  SLUICE,    "dnsroutes",         EVERYWHERE, true},
 };
 /* clang-format on */
 

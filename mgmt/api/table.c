@@ -55,6 +55,11 @@ static bool is_backend(const struct resource_type *type)
     return strcmp(type->kind, "Backend") == 0;
 }
 
+static bool is_dns_route(const struct resource_type *type)
+{
+    return strcmp(type->kind, "DNSRoute") == 0;
+}
+
 static bool is_limit(const struct resource_type *type)
 {
     return strcmp(type->kind, "RateLimit") == 0;
@@ -82,7 +87,7 @@ json_t *table_columns(const struct resource_type *type)
         json_array_append_new(columns, column("Addresses", "", "Where it is"));
         json_array_append_new(columns, column("Resolved", "", "Does DNS say so now?"));
     }
-    if (is_policy(type) || is_programmed(type) || is_backend(type))
+    if (is_policy(type) || is_programmed(type) || is_backend(type) || is_dns_route(type))
         json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
     if (is_programmed(type))
         json_array_append_new(columns, column("Programmed", "", "Is it in effect?"));
@@ -191,7 +196,7 @@ json_t *table_row(const struct resource_type *type, json_t *object)
         json_array_append_new(cells, addresses_cell(object));
         json_array_append_new(cells, condition_cell(object, "Resolved"));
     }
-    if (is_policy(type) || is_programmed(type) || is_backend(type))
+    if (is_policy(type) || is_programmed(type) || is_backend(type) || is_dns_route(type))
         json_array_append_new(cells, condition_cell(object, "Accepted"));
     if (is_programmed(type))
         json_array_append_new(cells, condition_cell(object, "Programmed"));

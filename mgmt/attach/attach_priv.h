@@ -481,16 +481,18 @@ void plan_run(struct attach *a);
 
 #define PROTOCOL_KINDS_MAX 2u
 
-/* Listeners of families that go by TCP have a port of one family; those of UDP have their own. */
-#define FAMILY_TCP "ctp" /* in the clear, TLS, whatever comes */
+/* Families of protocols. Those that go by TCP (in the clear, TLS, whatever comes) have a port of one
+ * family; UDP has ports of its own; DNS has the ports of both. */
+#define FAMILIES "ctpud"
 #define FAMILY_UDP 'u'
+#define FAMILY_DNS 'd'
 
 /* A protocol of listeners. */
 struct protocol {
     const char *name;
     enum plan_protocol plan;
     const char *kinds[PROTOCOL_KINDS_MAX]; /* of routes that it takes; NULL: no more */
-    char family;                           /* as FAMILY_TCP says; 0: conflicts with nothing */
+    char family;                           /* one of FAMILIES; 0: conflicts with nothing */
     bool is_supported;
     bool needs_identity; /* TLS ends at it */
 };
@@ -546,6 +548,12 @@ const struct at_pool *pool_find(const struct attach *a, const struct ip_addr *ad
 
 /* The next address of the range that was not looked at in this run; false: there is none. */
 bool pool_next(struct at_range *range, struct ip_addr *ret);
+
+/* Can listeners of these families not have one port? */
+bool family_is_rival(char x, char y);
+
+/* The group of a kind of routes that a protocol takes. */
+const char *protocol_kind_group(const char *kind);
 
 /* Reads the listeners of a spec: all but what depends on others. `set` NULL: the Gateway's own. */
 struct at_listener *listener_read_all(struct attach *a, const json_t *specs, struct at_gateway *g,
@@ -640,10 +648,10 @@ void clients_run(struct attach *a, struct at_listener *l);
 /* The condition InsecureFrontendValidationMode of a Gateway; reason NULL: it has none. */
 struct verdict clients_insecure(const struct at_gateway *g);
 
-/* May `from_kind` in `from_namespace` refer to the object in another namespace? */
-bool grant_allows(const struct attach *a, const char *from_kind, const char *from_namespace,
-                  const char *to_group, const char *to_kind, const char *to_namespace,
-                  const char *to_name);
+/* May `from_kind` of `from_group` in `from_namespace` refer to the object in another namespace? */
+bool grant_allows(const struct attach *a, const char *from_group, const char *from_kind,
+                  const char *from_namespace, const char *to_group, const char *to_kind,
+                  const char *to_namespace, const char *to_name);
 
 /* Is there a host that both allow? */
 bool hostname_intersects(const char *listener, const char *route);
@@ -681,6 +689,12 @@ bool route_is_of_requests(const struct at_route *r);
 
 /* Are there HTTPRoutes and GRPCRoutes, so that they could be in each other's way? */
 bool route_kinds_meet(const struct attach *a);
+
+/* The group of its kind. */
+const char *route_group(const struct at_route *r);
+
+/* Does it mean ports of UDP? */
+bool route_is_by_udp(const struct at_route *r);
 
 /* "HTTPRoute" and so on. */
 const char *route_kind_name(const struct at_route *r);

@@ -59,7 +59,8 @@ static const char *read_ref(struct attach *a, const struct authority_reading *in
     namespace = namespace[0] != '\0' ? namespace : in->namespace;
     *ret_reason = "RefNotPermitted";
     if (strcmp(namespace, in->namespace) != 0 &&
-        !grant_allows(a, in->kind, in->namespace, "", "ConfigMap", namespace, name)) {
+        !grant_allows(a, GATEWAY_API_GROUP, in->kind, in->namespace, "", "ConfigMap", namespace,
+                      name)) {
         *ret_why = arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use ConfigMap %s",
                                 namespace, in->kind, in->namespace, name);
         return NULL;

@@ -16,7 +16,7 @@ static const json_t *find_port(const struct at_route *r, const struct at_referen
     json_array_foreach(at_path(to->service, "spec", "ports"), i, port)
     {
         if ((to->is_backend || int_at(port, "port") == number) &&
-            (route_kind(r) == IMAGE_ROUTE_UDP ? port_is_udp(port) : port_is_tcp(port))) {
+            (route_is_by_udp(r) ? port_is_udp(port) : port_is_tcp(port))) {
             return port;
         }
     }
@@ -51,7 +51,9 @@ static bool protocol_of(const struct at_route *r, const json_t *port,
 static enum plan_carried carried_of(const struct at_route *r)
 {
     static const enum plan_carried carried[IMAGE_ROUTE_KINDS] = {
-        [IMAGE_ROUTE_TCP] = PLAN_CARRIED_TCP, [IMAGE_ROUTE_UDP] = PLAN_CARRIED_UDP};
+        [IMAGE_ROUTE_TCP] = PLAN_CARRIED_TCP,
+        [IMAGE_ROUTE_UDP] = PLAN_CARRIED_UDP,
+        [IMAGE_ROUTE_DNS] = PLAN_CARRIED_DNS};
     return carried[route_kind(r)];
 }
 
@@ -76,8 +78,8 @@ static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (strcmp(namespace, r->meta.namespace) != 0 &&
-        !grant_allows(a, route_kind_name(r), r->meta.namespace, text_at(ref, "group"), kind,
-                      namespace, text_at(ref, "name"))) {
+        !grant_allows(a, route_group(r), route_kind_name(r), r->meta.namespace,
+                      text_at(ref, "group"), kind, namespace, text_at(ref, "name"))) {
         *ret_why =
             arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use %s %s", namespace,
                          route_kind_name(r), r->meta.namespace, kind, text_at(ref, "name"));
@@ -115,9 +117,8 @@ static enum plan_backend_fault judge_service(struct attach *a, const struct at_r
         return PLAN_BACKEND_INVALID_KIND;
     }
     if (port == NULL) {
-        *ret_why =
-            arena_printf(a->arena, "%s has no %s port %lld", referent_words(a, to),
-                         route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP", (long long)number);
+        *ret_why = arena_printf(a->arena, "%s has no %s port %lld", referent_words(a, to),
+                                route_is_by_udp(r) ? "UDP" : "TCP", (long long)number);
         return PLAN_BACKEND_NOT_FOUND;
     }
     return PLAN_BACKEND_OK;
@@ -129,9 +130,8 @@ static enum plan_backend_fault judge_backend(struct attach *a, const struct at_r
                                              int64_t number, const char **ret_why)
 {
     if (port == NULL) {
-        *ret_why =
-            arena_printf(a->arena, "%s is not for %s (spec.protocols)", referent_words(a, to),
-                         route_kind(r) == IMAGE_ROUTE_UDP ? "UDP" : "TCP");
+        *ret_why = arena_printf(a->arena, "%s is not for %s (spec.protocols)",
+                                referent_words(a, to), route_is_by_udp(r) ? "UDP" : "TCP");
         return PLAN_BACKEND_PROTOCOL;
     }
     if (number != 0 && !backend_has_port(to->backend, number)) {

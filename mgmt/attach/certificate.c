@@ -58,7 +58,8 @@ static const char *read_ref(struct attach *a, const struct referrer *from, const
         namespace = from->namespace;
     }
     if (strcmp(namespace, from->namespace) != 0 &&
-        !grant_allows(a, from->kind, from->namespace, "", "Secret", namespace, name)) {
+        !grant_allows(a, GATEWAY_API_GROUP, from->kind, from->namespace, "", "Secret", namespace,
+                      name)) {
         *ret_reason = "RefNotPermitted";
         return arena_printf(a->arena, "no ReferenceGrant in %s lets %ss of %s use Secret %s",
                             namespace, from->kind, from->namespace, name);

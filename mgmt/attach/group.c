@@ -67,10 +67,16 @@ static const struct at_slice *find_slices(const struct attach *a, const char *ke
     return &a->slices[low];
 }
 
+/* Is its port one of UDP? */
+static bool is_by_udp(const struct plan_group *group)
+{
+    return group->carried == PLAN_CARRIED_UDP || group->carried == PLAN_CARRIED_DNS;
+}
+
 /* The number of the slice's port for the group; 0: it has none. */
 static uint16_t slice_port(const json_t *slice, const struct at_group *g)
 {
-    bool is_udp = g->plan.carried == PLAN_CARRIED_UDP;
+    bool is_udp = is_by_udp(&g->plan);
     size_t i;
     const json_t *port;
     json_array_foreach(json_object_get(slice, "ports"), i, port)
@@ -205,6 +211,9 @@ static void read_ways(const struct at_policy *policy, struct plan_group *group)
     if (group->carried == PLAN_CARRIED_UDP && group->forwarding == IMAGE_FORWARDING_PROXY) {
         group->forwarding = IMAGE_FORWARDING_NAT; /* UDP has no connections */
     }
+    if (group->carried == PLAN_CARRIED_DNS) {
+        group->forwarding = IMAGE_FORWARDING_NAT; /* each query's answer has to come by us */
+    }
 }
 
 /* How the port's connections are secured: a Backend says so itself. */
@@ -232,7 +241,7 @@ static void read_policies(struct attach *a, struct plan_group *group, const stru
     read_ways(policy, group);
     if (policy != NULL && group->carried == PLAN_CARRIED_TCP) {
         group->idle_ms = policy->tcp_idle_ms;
-    } else if (policy != NULL && group->carried == PLAN_CARRIED_UDP) {
+    } else if (policy != NULL && is_by_udp(group)) {
         group->idle_ms = policy->udp_idle_ms;
     }
 }
@@ -240,8 +249,10 @@ static void read_policies(struct attach *a, struct plan_group *group, const stru
 /* What tells groups of one port apart. */
 static const char *suffix_of(enum plan_carried carried, enum image_backend_protocol protocol)
 {
-    static const char *const suffixes[] = {
-        [PLAN_CARRIED_REQUESTS] = "", [PLAN_CARRIED_TCP] = "/tcp", [PLAN_CARRIED_UDP] = "/udp"};
+    static const char *const suffixes[] = {[PLAN_CARRIED_REQUESTS] = "",
+                                           [PLAN_CARRIED_TCP] = "/tcp",
+                                           [PLAN_CARRIED_UDP] = "/udp",
+                                           [PLAN_CARRIED_DNS] = "/dns"};
     return protocol == IMAGE_BACKEND_HTTP2 ? "/h2" : suffixes[carried];
 }
 

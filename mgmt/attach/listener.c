@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define DNS_PROTOCOL "sluice.internal/DNS"
+
 /* A protocol that is not ours is refused by itself, and conflicts with nothing. */
 static const struct protocol protocols[] = {
     {"HTTP", PLAN_HTTP, {"HTTPRoute", "GRPCRoute"}, 'c', true, false},
@@ -17,6 +19,7 @@ static const struct protocol protocols[] = {
     {"TLS", PLAN_TLS_TERMINATED, {"TLSRoute", "TCPRoute"}, 't', true, true},
     {"TCP", PLAN_TCP, {"TCPRoute"}, 'p', true, false},
     {"UDP", PLAN_UDP, {"UDPRoute"}, FAMILY_UDP, true, false},
+    {DNS_PROTOCOL, PLAN_DNS, {"DNSRoute"}, FAMILY_DNS, true, false},
 };
 static const struct protocol passed_tls = {"TLS", PLAN_TLS, {"TLSRoute"}, 't', true, false};
 static const struct protocol other_protocol = {"", PLAN_PROTOCOL_OTHER, {NULL}, 0, false, false};
@@ -32,15 +35,26 @@ const struct protocol *protocol_find(const char *name, bool is_passed)
     return &other_protocol;
 }
 
+bool family_is_rival(char x, char y)
+{
+    if (x == y) {
+        return false;
+    }
+    return x == FAMILY_DNS || y == FAMILY_DNS || (x == FAMILY_UDP) == (y == FAMILY_UDP);
+}
+
+const char *protocol_kind_group(const char *kind)
+{
+    return strcmp(kind, "DNSRoute") == 0 ? SLUICE_API_GROUP : GATEWAY_API_GROUP;
+}
+
 /* The kind of the protocol that a member of allowedRoutes.kinds names; NULL: none. */
 static const char *find_kind(const struct at_listener *l, const json_t *kind)
 {
     const char *const *kinds = l->protocol->kinds;
-    if (strcmp(text_at(kind, "group"), GATEWAY_API_GROUP) != 0) {
-        return NULL;
-    }
     for (uint32_t i = 0; i < PROTOCOL_KINDS_MAX && kinds[i] != NULL; i++) {
-        if (strcmp(text_at(kind, "kind"), kinds[i]) == 0) {
+        if (strcmp(text_at(kind, "kind"), kinds[i]) == 0 &&
+            strcmp(text_at(kind, "group"), protocol_kind_group(kinds[i])) == 0) {
             return kinds[i];
         }
     }
@@ -100,10 +114,10 @@ bool listener_is_distinct(const struct at_listener *x, const struct at_listener 
     if (x->port != y->port || x->protocol->family == 0 || y->protocol->family == 0) {
         return true;
     }
-    if ((x->protocol->family == FAMILY_UDP) != (y->protocol->family == FAMILY_UDP)) {
-        return true;
+    if (x->protocol->family != y->protocol->family) {
+        return !family_is_rival(x->protocol->family, y->protocol->family);
     }
-    return x->protocol->family == y->protocol->family && !listener_has_host(x, y->hostname);
+    return !listener_has_host(x, y->hostname);
 }
 
 /* A conflict with another listener of the same object, if there is one. */
@@ -138,6 +152,14 @@ void listener_judge_conflicts(struct attach *a, struct at_listener *listeners, u
 
 static void judge_protocol(struct attach *a, struct at_listener *l)
 {
+    bool is_dns = l->protocol->plan == PLAN_DNS;
+    if (is_dns && (l->hostname != NULL || json_object_get(l->spec, "tls") != NULL)) {
+        l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
+        l->accepted = VERDICT("False", "UnsupportedProtocol",
+                              "a listener of protocol " DNS_PROTOCOL " has no hostname and no tls: "
+                              "names are those of DNSRoutes, and queries are in the clear");
+        return;
+    }
     if (l->protocol->is_supported) {
         l->accepted = VERDICT("True", "Accepted", "the listener is valid");
         return;
@@ -145,7 +167,9 @@ static void judge_protocol(struct attach *a, struct at_listener *l)
     l->fault = PLAN_LISTENER_UNSUPPORTED_PROTOCOL;
     l->accepted = VERDICT(
         "False", "UnsupportedProtocol",
-        arena_printf(a->arena, "protocol %s is not supported, HTTP, HTTPS, TLS, TCP and UDP are",
+        arena_printf(a->arena,
+                     "protocol %s is not supported, HTTP, HTTPS, TLS, TCP, UDP and " DNS_PROTOCOL
+                     " are",
                      text_at(l->spec, "protocol")));
 }
 

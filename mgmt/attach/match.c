@@ -4,6 +4,7 @@
  * here and hardly anywhere else: what they say of a call is said of its path.
  */
 #include "attach/attach_priv.h"
+#include "model/text.h"
 
 #include <string.h>
 
@@ -142,10 +143,28 @@ static bool read_grpc(struct attach *a, const json_t *json, struct plan_match *r
     return true;
 }
 
+/* DNSQueryMatch: a name with all below it is a prefix of whole segments, a type a method. */
+static void read_dns(struct attach *a, const json_t *json, struct plan_match *ret)
+{
+    const json_t *name = json_object_get(json, "name");
+    const char *value = name != NULL ? text_at(name, "value") : ".";
+    const char *type = text_at(json, "type");
+    bool is_exact = strcmp(text_at(name, "type"), "Exact") == 0;
+    char path[TEXT_DNS_PATH_BYTES], method[TEXT_DNS_TYPE_BYTES];
+    text_dns_path(value, path);
+    ret->path_type = is_exact ? PLAN_MATCH_EXACT : PLAN_MATCH_PREFIX;
+    ret->path = arena_strdup(a->arena, path);
+    ret->method = text_dns_type(type, method) ? arena_strdup(a->arena, method) : NULL;
+}
+
 /* False: it has what is no regular expression, *ret_why says why. */
 static bool read_match(struct attach *a, const struct at_route *r, const json_t *json,
                        struct plan_match *ret, const char **ret_why)
 {
+    if (route_kind(r) == IMAGE_ROUTE_DNS) {
+        read_dns(a, json, ret);
+        return true;
+    }
     bool is_read = route_kind(r) == IMAGE_ROUTE_GRPC ? read_grpc(a, json, ret, ret_why)
                                                      : read_http(a, json, ret, ret_why);
     return is_read &&

@@ -83,9 +83,9 @@ static struct at_place host_of(const struct at_scope *scope, const struct at_lis
 /* The next family that the listener's cannot share a port with, after `*at`; 0: no more. */
 static char next_rival_family(const struct at_listener *l, const char **at)
 {
-    while (l->protocol->family != FAMILY_UDP && **at != '\0') {
+    while (**at != '\0') {
         char family = *(*at)++;
-        if (family != l->protocol->family) {
+        if (family_is_rival(family, l->protocol->family)) {
             return family;
         }
     }
@@ -95,7 +95,7 @@ static char next_rival_family(const struct at_listener *l, const char **at)
 const struct at_listener *place_find(const struct attach *a, const struct at_scope *scope,
                                      const struct at_listener *l, bool *ret_by_protocol)
 {
-    const char *at = FAMILY_TCP;
+    const char *at = FAMILIES;
     char family;
     while ((family = next_rival_family(l, &at)) != '\0') {
         const struct at_place key = port_of(scope, l, family);
@@ -159,7 +159,7 @@ bool place_is_waited_for(const struct attach *a, const struct at_scope *scope,
     const struct at_place host_key = host_of(scope, l);
     const struct at_place port_key = port_of(scope, l, l->protocol->family);
     const struct at_place *host = find(a, &host_key), *own = find(a, &port_key);
-    const char *at = FAMILY_TCP;
+    const char *at = FAMILIES;
     char family;
     ASSERT(host != NULL && own != NULL);
     bool is = host->n == 0 && host->n_late > 0;

@@ -29,6 +29,7 @@ enum plan_protocol {
     PLAN_TLS_TERMINATED, /* what is in it is passed on */
     PLAN_TCP,
     PLAN_UDP,
+    PLAN_DNS,            /* of TCP and UDP, by the names in queries */
     PLAN_PROTOCOL_OTHER, /* an implementation's own, not ours: never served */
 };
 
@@ -105,13 +106,15 @@ enum plan_carried {
     PLAN_CARRIED_REQUESTS, /* of HTTPRoutes and GRPCRoutes, and what TLSRoutes pass on */
     PLAN_CARRIED_TCP,      /* what TCPRoutes pass on: connections, or their packets */
     PLAN_CARRIED_UDP,      /* the datagrams of UDPRoutes */
+    PLAN_CARRIED_DNS,      /* the queries of DNSRoutes, by UDP and by TCP, at a port of UDP */
 };
 
 /* One port of a Service, by one protocol, with its endpoints now. In the order of first use by the
  * routes. */
 struct plan_group {
-    const char *name; /* "namespace/service:port", and behind it "/h2" with HTTP2, "/tcp" and "/udp"
-                         where that is carried: the key of the group's number */
+    const char
+        *name; /* "namespace/service:port", and behind it "/h2" with HTTP2, "/tcp", "/udp" and
+                         "/dns" where that is carried: the key of the group's number */
     enum plan_carried carried;
     enum image_backend_protocol protocol;
     uint32_t n_endpoints;
@@ -167,7 +170,8 @@ struct plan_pair {
 };
 
 /* All given conditions must hold. A name occurs once in headers and once in queries. Of a GRPCRoute
- * the path is "/service/method", and `method` the one that is called. */
+ * the path is "/service/method", and `method` the one that is called; of a DNSRoute a name from its
+ * last label, and `method` the type that is asked for, as dns/dns.h has them. */
 struct plan_match {
     uint32_t index; /* in the rule's matches; those that cannot be told are not here */
     enum plan_string_match path_type;

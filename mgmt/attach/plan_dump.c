@@ -4,8 +4,8 @@
 
 #include "abi/image.h"
 
-static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS",  "TLS-terminated",
-                                             "TCP",  "UDP",   "OTHER"};
+static const char *const protocol_names[] = {"HTTP", "HTTPS", "TLS", "TLS-terminated",
+                                             "TCP",  "UDP",   "DNS", "OTHER"};
 
 static const char *format(const struct ip_addr *addr, char buf[IP_ADDR_TEXT_MAX])
 {
@@ -51,11 +51,10 @@ static void dump_network(const struct plan *plan, FILE *out)
 
 static const char *route_word(const struct plan_route *r)
 {
-    static const char *const words[] = {[IMAGE_ROUTE_HTTP] = "route",
-                                        [IMAGE_ROUTE_GRPC] = "grpcroute",
-                                        [IMAGE_ROUTE_TLS] = "tlsroute",
-                                        [IMAGE_ROUTE_TCP] = "tcproute",
-                                        [IMAGE_ROUTE_UDP] = "udproute"};
+    static const char *const words[] = {
+        [IMAGE_ROUTE_HTTP] = "route",   [IMAGE_ROUTE_GRPC] = "grpcroute",
+        [IMAGE_ROUTE_TLS] = "tlsroute", [IMAGE_ROUTE_TCP] = "tcproute",
+        [IMAGE_ROUTE_UDP] = "udproute", [IMAGE_ROUTE_DNS] = "dnsroute"};
     return words[r->kind];
 }
 

@@ -84,7 +84,7 @@ static listener_set select_listeners(const struct at_parent *p)
 static const enum model_type_id types[IMAGE_ROUTE_KINDS] = {
     [IMAGE_ROUTE_HTTP] = MODEL_HTTP_ROUTE, [IMAGE_ROUTE_GRPC] = MODEL_GRPC_ROUTE,
     [IMAGE_ROUTE_TLS] = MODEL_TLS_ROUTE,   [IMAGE_ROUTE_TCP] = MODEL_TCP_ROUTE,
-    [IMAGE_ROUTE_UDP] = MODEL_UDP_ROUTE,
+    [IMAGE_ROUTE_UDP] = MODEL_UDP_ROUTE,   [IMAGE_ROUTE_DNS] = MODEL_DNS_ROUTE,
 };
 
 enum image_route_kind route_kind(const struct at_route *r)
@@ -110,6 +110,16 @@ bool route_kinds_meet(const struct attach *a)
 const char *route_kind_name(const struct at_route *r)
 {
     return model_type(r->type)->kind;
+}
+
+const char *route_group(const struct at_route *r)
+{
+    return model_type(r->type)->group;
+}
+
+bool route_is_by_udp(const struct at_route *r)
+{
+    return r->type == MODEL_UDP_ROUTE || r->type == MODEL_DNS_ROUTE;
 }
 
 static listener_set keep_allowing(struct attach *a, const struct at_route *r,

@@ -56,8 +56,9 @@ static json_t *status_of_listener(const struct at_listener *l, const json_t *old
     };
     json_t *kinds = json_array();
     for (uint32_t i = 0; i < l->n_kinds; i++) {
-        json_array_append_new(
-            kinds, json_pack("{s:s, s:s}", "group", GATEWAY_API_GROUP, "kind", l->kinds[i]));
+        json_array_append_new(kinds,
+                              json_pack("{s:s, s:s}", "group", protocol_kind_group(l->kinds[i]),
+                                        "kind", l->kinds[i]));
     }
     return json_pack("{s:s, s:i, s:o, s:o}", "name", l->name, "attachedRoutes",
                      (int)l->n_attached_routes, "supportedKinds", kinds, "conditions",

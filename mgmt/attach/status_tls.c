@@ -23,7 +23,8 @@ struct ancestors {
 static bool is_group_of(const struct at_group *g, const char *key, const struct at_policy_target *t)
 {
     bool is_any = t->section == NULL || strcmp(t->accepted.reason, "TargetNotFound") == 0;
-    if (g->plan.carried == PLAN_CARRIED_UDP && t->is_in_effect) {
+    bool is_udp = g->plan.carried == PLAN_CARRIED_UDP || g->plan.carried == PLAN_CARRIED_DNS;
+    if (is_udp && t->is_in_effect) {
         return false; /* the policy is about the others */
     }
     return strcmp(g->key, key) == 0 && (is_any || strcmp(g->port_name, t->section) == 0);

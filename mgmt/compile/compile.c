@@ -33,7 +33,7 @@ static uint32_t *new_map(uint32_t n)
 
 static const char *protocol_name(enum plan_protocol protocol)
 {
-    static const char *const names[] = {"HTTP", "HTTPS", "TLS", "TLS", "TCP", "UDP"};
+    static const char *const names[] = {"HTTP", "HTTPS", "TLS", "TLS", "TCP", "UDP", "DNS"};
     return protocol < PLAN_PROTOCOL_OTHER ? names[protocol] : "another protocol";
 }
 
@@ -85,6 +85,18 @@ static void gate_addresses(struct compile *c, const struct plan_gateway *gateway
     }
 }
 
+/* What stands before an address and port of the listener, and how many may come in. */
+static void limit_listener(struct compile *c, const struct plan_listener *listener,
+                           const struct ip_addr *addr, bool is_udp)
+{
+    add_gates(c, addr, listener->port, is_udp, listener->gates, listener->n_gates);
+    if (listener->limit != NULL)
+        image_builder_bind_limit(
+            c->b, addr, listener->port, is_udp,
+            &(struct image_conn_limit_spec){listener->limit->name, listener->limit->conns_max,
+                                            listener->limit->client_conns_max});
+}
+
 static void bind_listener(struct compile *c, const struct plan_listener *listener, const char *name,
                           uint32_t image_listener)
 {
@@ -95,15 +107,11 @@ static void bind_listener(struct compile *c, const struct plan_listener *listene
         if (image_builder_bind(c->b, addr, listener->port, image_listener) == -EEXIST)
             compile_note(c, "listener %s: another listener has its hostname at %s port %u", name,
                          ip_addr_format(addr, text), listener->port);
-        add_gates(c, addr, listener->port, listener->protocol == PLAN_UDP, listener->gates,
-                  listener->n_gates);
-        if (listener->limit != NULL)
-            image_builder_bind_limit(
-                c->b, addr, listener->port, listener->protocol == PLAN_UDP,
-                &(struct image_conn_limit_spec){listener->limit->name, listener->limit->conns_max,
-                                                listener->limit->client_conns_max});
+        if (listener->protocol == PLAN_UDP || listener->protocol == PLAN_DNS)
+            limit_listener(c, listener, addr, true);
         if (listener->protocol == PLAN_UDP)
             continue;
+        limit_listener(c, listener, addr, false);
         image_builder_bind_congestion(c->b, addr, listener->port, listener->congestions[i]);
         if (listener->proxied[i] != NULL)
             bind_proxied(c, addr, listener->port, listener->proxied[i]);
@@ -117,6 +125,7 @@ static bool image_protocol_of(enum plan_protocol protocol, enum image_protocol *
         [PLAN_HTTP] = IMAGE_PROTOCOL_HTTP, [PLAN_HTTPS] = IMAGE_PROTOCOL_HTTPS,
         [PLAN_TLS] = IMAGE_PROTOCOL_TLS,   [PLAN_TLS_TERMINATED] = IMAGE_PROTOCOL_TLS_TERMINATED,
         [PLAN_TCP] = IMAGE_PROTOCOL_TCP,   [PLAN_UDP] = IMAGE_PROTOCOL_UDP,
+        [PLAN_DNS] = IMAGE_PROTOCOL_DNS,
     };
     *ret = of_plan[protocol];
     return of_plan[protocol] != 0;

@@ -33,7 +33,7 @@ static bool choose_bind(struct explanation *e)
     for (try.bind = 0; try.bind < e->view.n_binds; try.bind++) {
         struct route_result result;
         const struct image_bind *bind = &e->view.binds[try.bind];
-        if (bind->port != r->port || (bind->kind == IMAGE_BIND_UDP) != r->is_udp)
+        if (bind->port != r->port || image_is_udp_bind(bind->kind) != r->is_udp)
             continue;
         route_match(&e->view, &try, &result);
         if (progress(result.outcome) <= best)
@@ -48,7 +48,7 @@ static bool choose_bind(struct explanation *e)
 static const char *forwarding_of(const struct explanation *e, const struct image_backend *backend)
 {
     const struct image_bind *bind = &e->view.binds[e->match.bind];
-    bool has_packets = bind->kind == IMAGE_BIND_UDP || bind->kind == IMAGE_BIND_TCP;
+    bool has_packets = image_is_udp_bind(bind->kind) || bind->kind == IMAGE_BIND_TCP;
     if (bind->kind == IMAGE_BIND_HTTP || bind->kind == IMAGE_BIND_HTTPS)
         return NULL;
     return image_forwarding_name(has_packets && !bind->is_proxied
@@ -195,7 +195,7 @@ static json_t *describe(struct explanation *e)
         json_pack("{s:s,s:s,s:s,s:i}", "outcome", route_outcome_name(e->result.outcome),
                   "explanation", helps[e->result.outcome], "address",
                   ip_addr_format(&bind->addr, address), "port", (int)bind->port);
-    if (bind->kind != IMAGE_BIND_UDP)
+    if (!image_is_udp_bind(bind->kind))
         json_object_set_new(status, "congestionControl",
                             json_string(image_congestion_name(bind->congestion)));
     if (bind->is_proxied)

@@ -7,7 +7,7 @@
  *   spec                                   status
  *     method   "GET" if not given            outcome, explanation    of route/route.h
  *     url      "http://a.example.com/x?q"    address, port, listener, hostname, path
- *              "tcp://db:5432" "udp://dns:53"
+ *              "tcp://db:5432" "udp://dns:53" "dns://dns/www.example.com"
  *     address  Gateway's address; without    congestionControl       of what the client is sent
  *              it, the one that answers      route, rule, match      "namespace/name", places
  *              best                          answer                  what the client would get

@@ -3,7 +3,9 @@
 #include "compile/explain_priv.h"
 
 #include "base/container.h"
+#include "model/text.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +34,11 @@ static const struct scheme {
     uint16_t port; /* if none is given; 0: one has to be */
     bool is_https;
     bool is_udp;
+    bool is_dns; /* the path is a name, the method a type */
 } schemes[] = {
-    {"http://", 80, false, false},
-    {"https://", 443, true, false},
-    {"tcp://", 0, false, false},
-    {"udp://", 0, false, true},
+    {"http://", 80, false, false, false}, {"https://", 443, true, false, false},
+    {"tcp://", 0, false, false, false},   {"udp://", 0, false, true, false},
+    {"dns://", 53, false, true, true},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -58,12 +60,30 @@ static uint16_t port_of(const char *authority, size_t len, uint16_t usual)
     return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* "dns://host:port/name" to a request line: a query is matched as a request is whose path is the
+ * name from its last label, and whose method is the type. */
+static const char *put_query(struct explain_request *r, const char *type, const char *target,
+                             int host_bytes, const char *host)
+{
+    char name[TEXT_DNS_PATH_BYTES], path[TEXT_DNS_PATH_BYTES], method[TEXT_DNS_TYPE_BYTES];
+    const char *asked = target + (target[0] == '/');
+    if (strcspn(asked, "/?#") != strlen(asked) || strlen(asked) > TEXT_DNS_PATH_BYTES - 2)
+        return "spec.url has no name of DNS behind its host";
+    if (!text_dns_type(strcmp(type, "GET") == 0 ? "A" : type, method))
+        return "spec.method is no type of DNS, such as AAAA or TYPE28";
+    for (size_t i = 0; i <= strlen(asked); i++)
+        name[i] = (char)tolower((unsigned char)asked[i]);
+    text_dns_path(name, path);
+    put(r, "%s %s HTTP/1.1\r\nHost: %.*s\r\n", method, path, host_bytes, host);
+    return NULL;
+}
+
 /* "http://host:port/path?query#fragment" to a request line and Host. */
 static const char *put_url(struct explain_request *r, const char *method, const char *url)
 {
     const struct scheme *scheme = scheme_of(url);
     if (scheme == NULL)
-        return "spec.url does not begin with http://, https://, tcp:// or udp://";
+        return "spec.url does not begin with http://, https://, tcp://, udp:// or dns://";
     const char *authority = url + strlen(scheme->prefix);
     size_t len = strcspn(authority, "/?#");
     const char *target = authority + len;
@@ -72,6 +92,8 @@ static const char *put_url(struct explain_request *r, const char *method, const 
     r->port = port_of(authority, len, scheme->port);
     if (len == 0 || r->port == 0)
         return "spec.url has no valid host and port";
+    if (scheme->is_dns)
+        return put_query(r, method, target, (int)len, authority);
     put(r, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n", method, target[0] == '/' ? "" : "/",
         (int)strcspn(target, "#"), target, (int)len, authority);
     return NULL;

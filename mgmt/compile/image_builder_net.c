@@ -170,7 +170,7 @@ static bool is_bind_equal(const struct image_builder *b, uint32_t index, const v
 {
     const struct bind_key *k = key;
     const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
-    return bind->port == k->port && (bind->kind == IMAGE_BIND_UDP) == k->is_udp &&
+    return bind->port == k->port && image_is_udp_bind(bind->kind) == k->is_udp &&
            ip_addr_eq(&bind->addr, k->addr);
 }
 
@@ -184,7 +184,7 @@ static struct image_index_key index_key(const struct bind_key *bind)
 static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                         enum image_bind_kind kind)
 {
-    struct bind_key bind = {addr, port, kind == IMAGE_BIND_UDP};
+    struct bind_key bind = {addr, port, image_is_udp_bind(kind)};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     if (index != IMAGE_NONE)
@@ -210,6 +210,7 @@ static enum image_bind_kind kind_of(uint8_t protocol)
         [IMAGE_PROTOCOL_HTTP] = IMAGE_BIND_HTTP, [IMAGE_PROTOCOL_HTTPS] = IMAGE_BIND_HTTPS,
         [IMAGE_PROTOCOL_TLS] = IMAGE_BIND_TLS,   [IMAGE_PROTOCOL_TLS_TERMINATED] = IMAGE_BIND_TLS,
         [IMAGE_PROTOCOL_TCP] = IMAGE_BIND_TCP,   [IMAGE_PROTOCOL_UDP] = IMAGE_BIND_UDP,
+        [IMAGE_PROTOCOL_DNS] = IMAGE_BIND_DNS,
     };
     ASSERT(protocol < array_len(kinds));
     return kinds[protocol];
@@ -224,13 +225,11 @@ static bool join(struct image_bind *bind, enum image_bind_kind kind)
     return is_tls || bind->kind == kind;
 }
 
-int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
-                       uint32_t listener)
+/* The listener comes to the bind of this kind. */
+static int bind_as(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                   uint32_t listener, enum image_bind_kind kind)
 {
-    if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
-        return -EINVAL;
     const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
-    enum image_bind_kind kind = kind_of(l->protocol);
     struct image_string hostname = l->hostname;
     uint32_t bind = bind_of(b, addr, port, kind);
     if (bind == IMAGE_NONE)
@@ -246,6 +245,19 @@ int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint
         return -EEXIST;
     *value = listener;
     return 0;
+}
+
+int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+                       uint32_t listener)
+{
+    if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
+        return -EINVAL;
+    const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
+    enum image_bind_kind kind = kind_of(l->protocol);
+    int error = bind_as(b, addr, port, listener, kind);
+    return error != 0 || kind != IMAGE_BIND_DNS
+               ? error
+               : bind_as(b, addr, port, listener, IMAGE_BIND_DNS_UDP);
 }
 
 struct image_bind *image_builder_find_bind(struct image_builder *b, const struct ip_addr *addr,

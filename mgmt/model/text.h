@@ -54,3 +54,12 @@ char *text_base64_decode(const char *text);
 size_t text_characters(const char *text);
 /* Takes away the beginning of a last character whose end was cut off: it stays valid UTF-8. */
 void text_trim(char *text);
+
+#define TEXT_DNS_PATH_BYTES 256u
+#define TEXT_DNS_TYPE_BYTES 10u
+
+/* A name of DNS, of 254 bytes at most, from its last label: "www.example.com" is
+ * "/com/example/www", the root ("." or nothing) "/". */
+void text_dns_path(const char *name, char ret[TEXT_DNS_PATH_BYTES]);
+/* A type of records by its number: "AAAA" and "TYPE28" are "TYPE28". False: it is none. */
+bool text_dns_type(const char *type, char ret[TEXT_DNS_TYPE_BYTES]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define GROUP ".gateway.networking.k8s.io"
+#define OUR_GROUP ".sluice.internal"
 #define SLICES "endpointslices.discovery.k8s.io"
 
 static void drop_versions(struct touched *t)
@@ -42,9 +43,9 @@ static void add_version(struct touched *t, json_t *version)
 /* Is it one of those that attach_update() looks at one by one? */
 static bool is_single(const char *resource)
 {
-    static const char *const singles[] = {"httproutes" GROUP, "grpcroutes" GROUP,
-                                          "tlsroutes" GROUP,  "tcproutes" GROUP,
-                                          "udproutes" GROUP,  "listenersets" GROUP};
+    static const char *const singles[] = {
+        "httproutes" GROUP, "grpcroutes" GROUP,    "tlsroutes" GROUP,   "tcproutes" GROUP,
+        "udproutes" GROUP,  "dnsroutes" OUR_GROUP, "listenersets" GROUP};
     bool is = false;
     for (size_t i = 0; i < array_len(singles); i++)
         is |= strcmp(resource, singles[i]) == 0;

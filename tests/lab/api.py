@@ -35,6 +35,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "HealthPolicy": (SLUICE, "healthpolicies", True),
     "RateLimit": (SLUICE, "ratelimits", True),
     "AccessPolicy": (SLUICE, "accesspolicies", True),
+    "DNSRoute": (SLUICE, "dnsroutes", True),
     "Backend": (SLUICE, "backends", True),
     "SourceList": (SLUICE, "sourcelists", False),
     "Token": (SLUICE, "tokens", False),

@@ -114,7 +114,8 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             "transportpolicies",
             "transportpolicies/status", "healthpolicies", "healthpolicies/status", "ratelimits",
             "accesspolicies", "bgppeers", "bgppeers/status", "drains", "virtualrouters",
-            "virtualrouters/status", "backends", "backends/status"} <= seen
+            "virtualrouters/status", "backends", "backends/status", "dnsroutes",
+            "dnsroutes/status"} <= seen
 
 
 @test

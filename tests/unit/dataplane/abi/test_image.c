@@ -388,6 +388,8 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_UDP, &section),
              IMAGE_FAULT_HASH); /* it is not found among those of UDP */
+    CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_DNS_UDP, &section),
+             IMAGE_FAULT_HASH);
     CHECK_EQ(fault_with(data, len, &v.mirrors[0].congestion, IMAGE_CONGESTION_CUBIC, &section),
              IMAGE_FAULT_VALUE); /* its group's other backends have another */
     CHECK_EQ(section, IMAGE_SECTION_BACKENDS);

@@ -82,6 +82,27 @@ static void add_route(struct image_builder *b, enum image_route_kind kind,
     REQUIRE(image_builder_attach(b, listener, "") == 0);
 }
 
+/* A rule with this index of the route that is the latest: all below the path, to the group. */
+static void add_name(struct image_builder *b, uint16_t index, const char *path, uint32_t group)
+{
+    REQUIRE(image_builder_rule(b, index) != IMAGE_NONE);
+    REQUIRE(image_builder_backend(b, group == GROUP ? "ns/svc:53" : "ns/nobody:53", group, 1) == 0);
+    struct image_match_spec match = {.path_kind = IMAGE_PATH_PREFIX, .path = path};
+    REQUIRE(image_builder_match(b, &match) == 0);
+}
+
+static void add_dns(struct image_builder *b)
+{
+    struct ip_addr vips[] = {addr_of(VIP4), addr_of(VIP6)};
+    uint32_t listener = image_builder_listener(b, "ns/c-dns", "", IMAGE_PROTOCOL_DNS, DNS_PORT);
+    for (unsigned i = 0; i < array_len(vips); i++)
+        REQUIRE(image_builder_bind(b, &vips[i], DNS_PORT, listener) == 0);
+    REQUIRE(image_builder_route_of(b, IMAGE_ROUTE_DNS, "ns/c-dns", 5) == 0);
+    add_name(b, 0, "/example/a", GROUP);
+    add_name(b, 1, "/example/c", GROUP + 1);
+    REQUIRE(image_builder_attach(b, listener, "") == 0);
+}
+
 static void add_health(const struct box *b, struct image_builder *builder)
 {
     struct image_health_spec spec = {.numbers = {.failures = b->failures,
@@ -128,6 +149,8 @@ void box_set_route(struct box *b, bool has_route)
     add_health(b, builder);
     add_route(builder, IMAGE_ROUTE_TCP, IMAGE_PROTOCOL_TCP, "ns/a-tcp", has_route);
     add_route(builder, IMAGE_ROUTE_UDP, IMAGE_PROTOCOL_UDP, "ns/b-udp", has_route);
+    if (b->has_dns)
+        add_dns(builder);
     add_gates(builder, b);
     add_limit(builder, b);
     REQUIRE(image_builder_finish(builder, ++number, &image, &len) == 0);
@@ -241,7 +264,7 @@ static void check_books(void)
     uint64_t ended = 0, dropped = 0;
     for (unsigned id = STAT_l4_end_idle; id <= STAT_l4_end_gone; id++)
         ended += c[id];
-    for (unsigned id = STAT_l4_drop_rate; id <= STAT_l4_drop_header; id++)
+    for (unsigned id = STAT_l4_drop_rate; id <= STAT_l4_drop_dns_stray; id++)
         dropped += c[id];
     CHECK_EQ(c[STAT_l4_opened_tcp] + c[STAT_l4_opened_udp], ended);
     CHECK_EQ(c[STAT_l4_rx_fast] + c[STAT_l4_rx_slow],
@@ -459,13 +482,19 @@ static struct packet begin(const char *src, const char *dst, uint8_t proto)
     return p;
 }
 
+struct packet message(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                      const void *bytes, unsigned len)
+{
+    struct packet p = begin(src, dst, 17);
+    packet_udp(&p, src_port, dst_port, bytes, len);
+    packet_close(&p);
+    return p;
+}
+
 struct packet datagram(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
                        const char *text)
 {
-    struct packet p = begin(src, dst, 17);
-    packet_udp(&p, src_port, dst_port, text, (unsigned)strlen(text));
-    packet_close(&p);
-    return p;
+    return message(src, src_port, dst, dst_port, text, (unsigned)strlen(text));
 }
 
 struct packet segment(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,

@@ -26,6 +26,7 @@
 #define BACK4B "198.18.0.202"
 #define BACK6 "2001:db8::201"
 #define PORT 53
+#define DNS_PORT 5300
 #define GROUP 1u
 
 /* A frame that the box sent, taken apart. */
@@ -58,6 +59,8 @@ struct box {
     struct image_access_spec lists;     /* before its VIPs and ports; name NULL: none */
     struct image_conn_limit_spec limit; /* of its ports; name NULL: none */
     bool is_gate_of_ports_only;         /* the lists are the listeners', not the VIPs' */
+    bool has_dns; /* a DNSRoute "ns/c-dns" at DNS_PORT: all below a.example goes to the endpoints,
+                     what is below c.example to nobody */
 };
 
 /* A box with these endpoints in its group (texts, NULL at the end), and a secret of its own. */
@@ -103,6 +106,10 @@ void box_forget(struct box *b);
 uint64_t box_stat(const struct box *b, enum stat_id id);
 
 /* A datagram from one end to another. */
+struct packet message(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
+                      const void *bytes, unsigned len);
+
+/* The same with a text. */
 struct packet datagram(const char *src, uint16_t src_port, const char *dst, uint16_t dst_port,
                        const char *text);
 

@@ -35,6 +35,7 @@ static const struct {
     {"sluice.internal", "ratelimits", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "accesspolicies", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "backends", {"RW", "RW", "rw", "RW"}},
+    {"sluice.internal", "dnsroutes", {"RW", "RW", "rw", "RW"}},
     {"sluice.internal", "tokens", {"RW", "", "", ""}},
 };
 

@@ -326,7 +326,7 @@ static bool has_our_status(const char *kind)
     static const char *const kinds[] = {
         "GatewayClass",     "Gateway",      "ListenerSet", "HTTPRoute",       "GRPCRoute",
         "TLSRoute",         "TCPRoute",     "UDPRoute",    "TransportPolicy", "HealthPolicy",
-        "BackendTLSPolicy", "AccessPolicy", "Backend"};
+        "BackendTLSPolicy", "AccessPolicy", "Backend",     "DNSRoute"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kind, kinds[i]) == 0) {
             return true;

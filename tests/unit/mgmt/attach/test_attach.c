@@ -198,6 +198,11 @@ TEST(what_dns_says_changes_endpoints_without_a_run)
     scenario_close(&s);
 }
 
+TEST(queries_are_matched_by_name_and_type_on_listeners_of_their_own)
+{
+    scenario_check("dns.yaml");
+}
+
 TEST(classes_of_others_are_left_alone)
 {
     scenario_check("classes.yaml");
@@ -229,6 +234,7 @@ int main(int argc, char **argv)
         T(datagrams_and_packets_go_on_as_ports_and_policies_say),
         T(backends_that_are_no_services_are_where_they_say_or_where_dns_says),
         T(what_dns_says_changes_endpoints_without_a_run),
+        T(queries_are_matched_by_name_and_type_on_listeners_of_their_own),
         T(a_wrong_backend_says_why_and_keeps_its_share),
         T(rules_are_typed_and_never_served_without_a_part),
         T(a_match_keeps_its_number_behind_one_that_is_no_pattern),

@@ -217,6 +217,7 @@ static void compile_l4(struct compiled *c, const struct plan_listener *list, uin
         {IMAGE_ROUTE_TLS, "a", "a", "u", "2026-11-23T09:00:00Z", 1, 1, &rule},
         {IMAGE_ROUTE_TCP, "a", "a", "v", "2026-11-23T09:00:00Z", 1, 1, &rule},
         {IMAGE_ROUTE_UDP, "a", "a", "w", "2026-11-23T09:00:00Z", 1, 1, &rule},
+        {IMAGE_ROUTE_DNS, "a", "a", "x", "2026-11-23T09:00:00Z", 1, 1, &rule},
     };
     struct plan l4 = plan;
     l4.n_listeners = n;
@@ -230,7 +231,7 @@ TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
 {
     static const char *const names[] = {"*.tls.example.com"};
     static const struct plan_attachment by_name = {0, 1, names}, by_port = {1, 1, any},
-                                        datagrams = {2, 1, any};
+                                        datagrams = {2, 1, any}, queries = {3, 1, any};
     static const struct plan_identity identity = {"a/cert", {{1}}, {0}, {0}};
     static const struct plan_proxied *const none[] = {NULL, NULL};
     const struct plan_listener list[] = {
@@ -240,6 +241,7 @@ TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
          none, 1, &identity},
         {0, "tcp", 5432, PLAN_TCP, NULL, PLAN_LISTENER_OK, true, 1, &by_port, second_bbr, none},
         {0, "udp", 5432, PLAN_UDP, NULL, PLAN_LISTENER_OK, true, 1, &datagrams, second_bbr, none},
+        {0, "dns", 53, PLAN_DNS, NULL, PLAN_LISTENER_OK, true, 1, &queries, second_bbr, none},
     };
     static const struct {
         uint16_t port;
@@ -252,15 +254,17 @@ TEST(what_is_passed_on_is_found_by_server_name_or_by_port_alone)
         {443, "", IMAGE_BIND_TLS, IMAGE_PROTOCOL_TLS_TERMINATED, IMAGE_ROUTE_TCP},
         {5432, "", IMAGE_BIND_TCP, IMAGE_PROTOCOL_TCP, IMAGE_ROUTE_TCP},
         {5432, "", IMAGE_BIND_UDP, IMAGE_PROTOCOL_UDP, IMAGE_ROUTE_UDP},
+        {53, "", IMAGE_BIND_DNS, IMAGE_PROTOCOL_DNS, IMAGE_ROUTE_DNS},
+        {53, "", IMAGE_BIND_DNS_UDP, IMAGE_PROTOCOL_DNS, IMAGE_ROUTE_DNS},
     };
     struct compiled c;
     compile_l4(&c, list, array_len(list));
-    CHECK_EQ(c.v.n_routes, 3); /* of one name and age, told apart by their kinds */
+    CHECK_EQ(c.v.n_routes, 4); /* of one name and age, told apart by their kinds */
     for (size_t i = 0; i < array_len(rows); i++) {
         struct route_request request = {.host = slice_of_str(rows[i].name), .path = SLICE_LIT("/")};
         struct route_result result;
         request.bind = image_bind_find(&c.v, &gateway_addresses[0], rows[i].port,
-                                       rows[i].bind == IMAGE_BIND_UDP);
+                                       image_is_udp_bind(rows[i].bind));
         REQUIRE(request.bind != IMAGE_NONE);
         route_match(&c.v, &request, &result);
         REQUIRE(result.outcome == ROUTE_OUTCOME_RULE);
