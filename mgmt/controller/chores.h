@@ -19,8 +19,9 @@
 #include "base/wheel.h"
 #include "controller/source.h"
 
-/* Calls in flight, of the KUBE_CALLS_MAX that the client has: lists and leases have room. */
-#define CHORES_CALLS_MAX 4u
+/* Calls in flight, of the KUBE_CALLS_MAX that the client has: two that work so and an Event leave
+ * one to lists and leases. */
+#define CHORES_CALLS_MAX 3u
 /* Between tries: doubled from the first to the last, half of it by chance. */
 #define CHORES_BACKOFF_MS_MIN 200u
 #define CHORES_BACKOFF_MS_MAX 60000u

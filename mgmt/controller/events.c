@@ -32,8 +32,10 @@ struct memory {
 struct said {
     struct memory memory;
     struct events *events;
+    struct list_node turn; /* of those that wait to be sent */
     struct kube_call *call;
     json_t *object; /* the Event */
+    bool is_there;  /* the server has it */
     bool is_again;  /* said while its call was in flight */
 };
 
@@ -55,6 +57,8 @@ struct events {
     struct memories about;
     uint64_t tokens_us; /* as of an object, for all: a second buys EVENTS_PER_S */
     uint64_t at_us;
+    struct list_node turns;
+    unsigned n_calls;
     struct events_stats stats;
 };
 
@@ -106,6 +110,10 @@ static void forget_said(struct events *e, struct said *s)
     forget(&e->said, &s->memory);
     if (s->call != NULL) {
         kube_call_cancel(s->call);
+        e->n_calls--;
+    }
+    if (list_is_linked(&s->turn)) {
+        list_remove(&s->turn);
     }
     json_decref(s->object);
     free(s);
@@ -187,50 +195,65 @@ static json_t *make_event(struct events *e, uint64_t hash, const json_t *object,
         e->config.instance);
 }
 
-static void send(struct said *s, bool is_new);
+/* ---- sending ---- */
+
+static void send_next(struct events *e);
 
 static void on_done(void *owner, const struct kube_answer *answer)
 {
     struct said *s = owner;
     struct events *e = s->events;
     s->call = NULL;
+    e->n_calls--;
     if (answer->status < 200 || answer->status > 299) {
         e->stats.failures++;
         forget_said(e, s); /* said again, it is a new one */
-        return;
+    } else {
+        e->stats.written++;
+        s->is_there = true;
+        if (s->is_again) {
+            s->is_again = false;
+            list_push_back(&e->turns, &s->turn);
+        }
     }
-    e->stats.written++;
-    if (s->is_again) {
-        s->is_again = false;
-        send(s, false);
-    }
+    send_next(e);
 }
 
-/* The whole Event, or what has changed of it since. */
-static void send(struct said *s, bool is_new)
+/* The whole Event, or what has changed of it since. False: it cannot be sent. */
+static bool send(struct said *s)
 {
-    struct events *e = s->events;
     char path[KUBE_PATH_MAX];
-    json_t *patch = is_new
-                        ? NULL
-                        : json_pack("{s:O, s:O}", "count", json_object_get(s->object, "count"),
-                                    "lastTimestamp", json_object_get(s->object, "lastTimestamp"));
+    json_t *patch = s->is_there
+                        ? json_pack("{s:O, s:O}", "count", json_object_get(s->object, "count"),
+                                    "lastTimestamp", json_object_get(s->object, "lastTimestamp"))
+                        : NULL;
     struct kube_request request = {
-        .method = is_new ? "POST" : "PATCH",
+        .method = s->is_there ? "PATCH" : "POST",
         .path = path,
-        .body = is_new ? s->object : patch,
-        .content_type = is_new ? NULL : "application/merge-patch+json",
+        .body = s->is_there ? patch : s->object,
+        .content_type = s->is_there ? "application/merge-patch+json" : NULL,
         .on_done = on_done,
         .owner = s,
     };
+    const char *name = s->is_there ? kube_text_at(s->object, "metadata.name") : NULL;
     bool is_sent = kube_path(path, "v1", "events", kube_text_at(s->object, "metadata.namespace"),
-                             is_new ? NULL : kube_text_at(s->object, "metadata.name"), NULL) &&
-                   kube_call(e->config.kube, &request, &s->call) == 0;
+                             name, NULL) &&
+                   kube_call(s->events->config.kube, &request, &s->call) == 0;
     json_decref(patch);
-    if (!is_sent) {
-        s->call = NULL;
-        e->stats.failures++;
-        forget_said(e, s);
+    s->call = is_sent ? s->call : NULL;
+    s->events->n_calls += is_sent;
+    return is_sent;
+}
+
+static void send_next(struct events *e)
+{
+    while (e->n_calls < EVENTS_CALLS_MAX && !list_is_empty(&e->turns)) {
+        struct said *s = container_of(e->turns.next, struct said, turn);
+        list_remove(&s->turn);
+        if (!send(s)) {
+            e->stats.failures++;
+            forget_said(e, s);
+        }
     }
 }
 
@@ -244,8 +267,9 @@ static void say_again(struct events *e, struct said *s, uint64_t now_us)
     json_object_set_new(s->object, "lastTimestamp", json_string(now));
     if (s->call != NULL) {
         s->is_again = true;
-    } else {
-        send(s, false);
+    } else if (!list_is_linked(&s->turn)) {
+        list_push_back(&e->turns, &s->turn);
+        send_next(e);
     }
 }
 
@@ -291,7 +315,8 @@ void events_say(struct events *e, const json_t *object, const char *type, const 
         forget_said(e, s);
         return;
     }
-    send(s, true);
+    list_push_back(&e->turns, &s->turn);
+    send_next(e);
 }
 
 /* ---- all ---- */
@@ -309,6 +334,7 @@ int events_new(const struct events_config *config, struct events **ret)
     e->config = *config;
     e->at_us = loop_now_us(config->loop);
     e->tokens_us = (uint64_t)EVENTS_BURST * (1000000u / EVENTS_PER_S);
+    list_init(&e->turns);
     init_memories(&e->said);
     init_memories(&e->about);
     *ret = e;

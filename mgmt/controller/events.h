@@ -23,6 +23,8 @@ struct events;
 /* Of all: at once, and a second. */
 #define EVENTS_BURST 200u
 #define EVENTS_PER_S 20u
+/* Calls in flight: nothing waits behind a flood of Events. */
+#define EVENTS_CALLS_MAX 1u
 /* The API server's bound on a message. */
 #define EVENTS_MESSAGE_BYTES_MAX 1024u
 

@@ -47,6 +47,7 @@ struct merge_question {
     const json_t *object;        /* the cluster's, as it is now */
     const char *controller_name; /* of our entries, here and in the copies */
     const char *now;             /* RFC 3339 */
+    const char *own_feature;     /* of a class: what the controller itself adds; NULL: nothing */
     const struct merge_voice *voices;
     uint32_t n_voices; /* 0: the object is nobody's copy, and has no entry of ours any more */
     /* Does this parentRef of the object lead to us? Asked of MERGE_PARENTS. */

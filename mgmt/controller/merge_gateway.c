@@ -131,6 +131,20 @@ json_t *merge_gateway(struct merge *m)
     return status;
 }
 
+/* Puts one more in; the list is sorted by name and stays so. */
+static void insert_feature(json_t *list, const char *name)
+{
+    size_t at = 0;
+    while (at < json_array_size(list) &&
+           strcmp(text_at(json_array_get(list, at), "name"), name) < 0) {
+        at++;
+    }
+    if (at == json_array_size(list) ||
+        strcmp(text_at(json_array_get(list, at), "name"), name) != 0) {
+        json_array_insert_new(list, at, json_pack("{s:s}", "name", name));
+    }
+}
+
 /* A class has a feature if every appliance has it. */
 static void put_features(const struct merge *m, json_t *status)
 {
@@ -151,6 +165,9 @@ static void put_features(const struct merge *m, json_t *status)
         if (is_everywhere) {
             json_array_append(list, feature);
         }
+    }
+    if (m->q->own_feature != NULL) {
+        insert_feature(list, m->q->own_feature);
     }
     json_object_set_new(status, "supportedFeatures", list);
 }

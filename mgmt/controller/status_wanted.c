@@ -106,6 +106,7 @@ json_t *status_wanted(struct status *s, enum kind kind, const json_t *object)
     struct merge_question q = {
         .object = object,
         .controller_name = s->config.controller_name,
+        .own_feature = "GatewayInfrastructurePropagation", /* infra.h */
         .now = now,
         .voices = voices,
         .is_ours = is_ours,

@@ -87,7 +87,7 @@ def statuses_of_all_kinds_come_back_to_the_cluster(l):
                      "the route is counted")
     said = says("GatewayClass", CLASS, "Accepted", "True", None)
     features = [f["name"] for f in said["status"]["supportedFeatures"]]
-    assert "HTTPRoute" in features and features == sorted(features), features
+    assert {"HTTPRoute", "GatewayInfrastructurePropagation"} <= set(features) and features == sorted(features), features
     assert FINALIZER in said["metadata"]["finalizers"], said["metadata"]
 
 

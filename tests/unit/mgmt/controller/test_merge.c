@@ -6,6 +6,7 @@
  *   case: what is true
  *   shape: gateway | class | route | policy
  *   object: the cluster's          voices: [{appliance, copy, refusal, current}]
+ *   own: a feature of the controller itself
  *   ours: [names of parents that lead to us; all without it]
  *   wanted: the status; null: nothing is written
  *
@@ -119,6 +120,7 @@ static void check_case(json_t *test)
         .object = object,
         .controller_name = OURS,
         .now = NOW,
+        .own_feature = json_string_value(json_object_get(test, "own")),
         .voices = voices,
         .n_voices = take_voices(json_object_get(test, "voices"), voices),
         .is_ours = is_ours,
