@@ -28,7 +28,7 @@
 
 /* What a kind's status looks like. */
 enum merge_shape {
-    MERGE_CLASS,     /* conditions, supportedFeatures */
+    MERGE_CLASS,     /* conditions, supportedFeatures: GatewayClass, Backend */
     MERGE_GATEWAY,   /* conditions, listeners, addresses: Gateway, ListenerSet */
     MERGE_PARENTS,   /* routes */
     MERGE_ANCESTORS, /* policies */

@@ -27,6 +27,8 @@ bool status_shape(enum kind kind, enum merge_shape *ret)
         *ret = MERGE_GATEWAY;
     } else if (is_gateway_api && ends_with(info->name, "Route")) {
         *ret = MERGE_PARENTS;
+    } else if (!is_gateway_api && strcmp(info->name, "Backend") == 0) {
+        *ret = MERGE_CLASS;
     } else if (ends_with(info->name, "Policy")) {
         *ret = MERGE_ANCESTORS;
     } else {

@@ -184,6 +184,19 @@ def what_says_the_same_is_not_written(l):
 
 
 @suite.test("#8")
+def a_backend_is_copied_and_what_the_appliance_says_of_it_comes_back(l):
+    cluster_api().put({"apiVersion": "sluice.internal/v1", "kind": "Backend", "metadata": {"namespace": NS, "name": "box"},
+                       "spec": {"endpoints": [{"address": labs.backend_address(1), "port": 8080}]}})
+    ref = {"group": "sluice.internal", "kind": "Backend", "name": "box"}
+    cluster_api().put(objects.route(NS, "box", [f"{NS}/gw"], [{"backendRefs": [ref]}], "box.example.com"))
+    test_controller.serves(l, host="box.example.com", limit_s=SLOW_S)
+    suite.eventually(lambda: all(c["observedGeneration"] == 1 for c in read("Backend", "box")["status"]["conditions"]),
+                     "the Backend has a status")
+    for kind in ("HTTPRoute", "Backend"):
+        cluster_api().delete(kind, "box", NS)
+
+
+@suite.test("#8")
 def transitions_are_told_by_events(l):
     def told(kind, name):
         return {(e["type"], e["reason"]) for e in cluster_api().list("Event", NS)

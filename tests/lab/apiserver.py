@@ -54,6 +54,7 @@ TYPES = [  # group, version, plural, kind, namespaced, status subresource
     (SLUICE, "v1", "transportpolicies", "TransportPolicy", True, True),
     (SLUICE, "v1", "healthpolicies", "HealthPolicy", True, True),
     (SLUICE, "v1", "ratelimits", "RateLimit", True, False),
+    (SLUICE, "v1", "backends", "Backend", True, True),
     (SLUICE, "v1", "accesspolicies", "AccessPolicy", True, True),
 ]
 NEVER = "1970-01-01T00:00:00Z"
