@@ -151,6 +151,8 @@ static const char *say(const struct kube_transfer *t, int status, const json_t *
     const char *message = kube_text_at(body, "message");
     if (message[0] != '\0' && (status < 0 || status >= 300))
         return message;
+    if (t->local_status != 0)
+        return "the token was refused: a new one is waited for";
     if (status >= 300)
         snprintf(buffer, KUBE_TEXT_MAX, "answered %d", status);
     else if (status == -EFBIG)
@@ -196,8 +198,8 @@ static void tell_end(struct kube_transfer *t, kube_done_fn on_done, void *owner)
         .text = buffer[0] != '\0' ? buffer : say(t, status, body, buffer),
         .retry_after_ms = retry_after_ms(t),
     };
-    if (status == 401)
-        kube_token_forget(t->kube);
+    if (t->local_status == 0)
+        kube_token_answered(t->kube, status);
     on_done(owner, &answer);
     json_decref(body);
 }
@@ -265,11 +267,13 @@ void kube_start_waiting(struct kube *k)
     struct list_node *node;
     while (k->n_calls < KUBE_CALLS_MAX && (node = list_take_front(&k->waiting)) != NULL) {
         struct kube_transfer *t = container_of(node, struct kube_transfer, link);
-        int error = kube_multi_add(k, t);
+        bool is_sent = kube_token_may_try(k);
+        int error = is_sent ? kube_multi_add(k, t) : 0;
         k->n_waiting -= 1;
         k->n_calls += 1;
-        if (error == 0)
+        if (is_sent && error == 0)
             continue;
+        t->local_status = is_sent ? 0 : 401;
         t->state = TRANSFER_ACTIVE; /* as counted; libcurl does not have it */
         list_push_back(&k->active, &t->link);
         end_call((struct kube_call *)t, error);
@@ -296,6 +300,15 @@ static void on_idle(struct wheel_timer *timer, uint64_t now_us)
               &(struct kube_answer){.status = -ETIMEDOUT, .text = "nothing came for long"});
 }
 
+/* It is not sent: this is its answer. */
+static void answer_at_once(struct kube_transfer *t, int status)
+{
+    t->local_status = status;
+    t->state = TRANSFER_OVER;
+    list_push_back(&t->kube->active, &t->link);
+    kube_mark_ready(t);
+}
+
 int kube_watch_open(struct kube *k, const struct kube_watch_request *request,
                     struct kube_watch **ret)
 {
@@ -309,8 +322,10 @@ int kube_watch_open(struct kube *k, const struct kube_watch_request *request,
     w->t.kube = k;
     int error = kube_transfer_init(&w->t, k,
                                    &(struct kube_request){.method = "GET", .path = request->path});
-    if (error == 0)
+    if (error == 0 && kube_token_may_try(k))
         error = kube_multi_add(k, &w->t);
+    else if (error == 0)
+        answer_at_once(&w->t, 401);
     if (error != 0) {
         kube_watch_close(w);
         return error;
@@ -359,8 +374,9 @@ static void tell_watch(struct kube_watch *w)
 {
     struct kube_transfer *t = &w->t;
     bool is_sound = true;
-    long status = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    long status = t->local_status;
+    if (status == 0)
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     loop_timer_arm(t->kube->loop, &w->idle, (uint64_t)w->request.idle_ms_max * 1000);
     if (status == 200) {
         t->is_busy = true;

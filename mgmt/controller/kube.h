@@ -38,6 +38,9 @@ struct kube_watch;
 /* A call without a deadline of its own; the connecting part of any. */
 #define KUBE_CALL_MS_DEFAULT 30000u
 #define KUBE_CONNECT_MS_MAX 5000u
+/* Between two tries with a token that was answered 401: a server counts them. All else is answered
+ * 401 at once, until the token's file has changed or a try was answered otherwise. */
+#define KUBE_REFUSED_MS 6000u
 
 /* How to reach a server and who we are there. Strings are owned (kube_access_free), may be NULL. */
 struct kube_access {

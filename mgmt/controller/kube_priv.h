@@ -37,8 +37,9 @@ struct kube_transfer {
     char *body;
     char error[CURL_ERROR_SIZE];
     enum transfer_state state;
-    CURLcode code;   /* when it is OVER */
-    bool is_too_big; /* why `code` is a write error */
+    CURLcode code;    /* when it is OVER */
+    int local_status; /* it was never sent: our own answer; 0: it was */
+    bool is_too_big;  /* why `code` is a write error */
     bool is_watch;
     bool is_busy;      /* its owner is being told: it is not freed until he has been */
     bool is_doomed;    /* closed meanwhile */
@@ -74,6 +75,8 @@ struct kube {
     char *authorization;           /* the header line; NULL */
     struct timespec token_mtime;
     ino_t token_inode;
+    bool is_refused; /* the token was answered 401, and is the same still */
+    uint64_t try_us; /* then: when it is tried again */
     CURLM *multi;
     struct wheel_timer timer; /* libcurl's */
     struct loop_task kick;    /* libcurl's timer that is due at once; and what is ready */
@@ -115,6 +118,12 @@ void kube_token_refresh(struct kube *k);
 
 /* It was refused: the file is read anew even if it looks the same. */
 void kube_token_forget(struct kube *k);
+
+/* May a request be sent with the token that there is? True also for one that tries it. */
+bool kube_token_may_try(struct kube *k);
+
+/* What the token was answered with. */
+void kube_token_answered(struct kube *k, int status);
 
 /* ---- kube.c ---- */
 

@@ -34,6 +34,13 @@ static bool is_token(const char *text)
     return true;
 }
 
+/* Is it what the header says already? */
+static bool is_current(const struct kube *k, const char *token)
+{
+    const char *space = k->authorization != NULL ? strrchr(k->authorization, ' ') : NULL;
+    return space != NULL && strcmp(space + 1, token) == 0;
+}
+
 void kube_token_refresh(struct kube *k)
 {
     struct stat now;
@@ -53,6 +60,7 @@ void kube_token_refresh(struct kube *k)
         return;
     text[strcspn(text, "\r\n")] = '\0';
     if (text[0] != '\0' && is_token(text)) {
+        k->is_refused &= is_current(k, text);
         set_token(k, text);
         k->token_inode = now.st_ino;
         k->token_mtime = now.st_mtim;
@@ -65,6 +73,29 @@ void kube_token_forget(struct kube *k)
 {
     k->token_inode = 0;
     k->token_mtime = (struct timespec){0};
+}
+
+bool kube_token_may_try(struct kube *k)
+{
+    uint64_t now_us = loop_now_us(k->loop);
+    if (!k->is_refused)
+        return true;
+    if (now_us < k->try_us)
+        return false;
+    k->try_us = now_us + KUBE_REFUSED_MS * 1000ull;
+    return true;
+}
+
+void kube_token_answered(struct kube *k, int status)
+{
+    if (status != 401) {
+        k->is_refused &= status < 100 || status == 429;
+        return;
+    }
+    kube_token_forget(k);
+    if (!k->is_refused)
+        k->try_us = loop_now_us(k->loop) + KUBE_REFUSED_MS * 1000ull;
+    k->is_refused = true;
 }
 
 /* ---- the handle ---- */
@@ -223,6 +254,8 @@ void kube_transfer_free(struct kube_transfer *t)
 int kube_transfer_status(const struct kube_transfer *t)
 {
     long status = 0;
+    if (t->local_status != 0)
+        return t->local_status;
     if (t->is_too_big || t->data.is_broken)
         return -EFBIG;
     if (t->state == TRANSFER_OVER && t->code != CURLE_OK) {

@@ -270,8 +270,9 @@ void source_tell_state(struct source *s, enum kind kind)
 void source_tell_failure(struct source *s, enum kind kind, const char *what,
                          const struct kube_answer *answer)
 {
-    bool is_lost = answer->status == -ECONNREFUSED || answer->status == -EPROTO ||
-                   answer->status == -ETIMEDOUT;
+    int status = answer->status;
+    bool is_lost = status == -ECONNREFUSED || status == -EPROTO || status == -ETIMEDOUT ||
+                   status == 401 || status == 429 || status >= 500;
     s->stats.failures += 1;
     if (is_lost && s->is_lost)
         return;
