@@ -301,21 +301,29 @@ void graph_each_neighbour(struct graph_node *node,
         fn(owner, container_of(it, struct graph_edge, out_link)->to);
 }
 
+/* Calls fn for each node; it may free that one, and no other. */
+static void each_node(struct graph *g, void (*fn)(struct graph *g, struct graph_node *node))
+{
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        LIST_EACH_SAFE (it, next, &g->nodes[k])
+            fn(g, container_of(it, struct graph_node, link));
+    }
+}
+
+static void pin(struct graph *g, struct graph_node *node)
+{
+    json_decref(node->object);
+    node->object = NULL;
+    node->n_pins += 1;
+}
+
 void graph_free(struct graph *g)
 {
     if (g == NULL)
         return;
-    for (unsigned k = 0; k < KIND_COUNT; k++) {
-        struct list_node *it;
-        while ((it = list_peek_front(&g->nodes[k])) != NULL) {
-            struct graph_node *node = container_of(it, struct graph_node, link);
-            json_decref(node->object);
-            node->object = NULL;
-            node->n_pins += 1;
-            cut(g, node);
-            free_node(g, node);
-        }
-    }
+    each_node(g, pin); /* none goes while others have edges to it */
+    each_node(g, cut);
+    each_node(g, free_node);
     free(g->stack);
     free(g->controller_name);
     free(g);

@@ -185,7 +185,8 @@ def what_says_the_same_is_not_written(l):
 
 @suite.test("#8")
 def a_backend_is_copied_and_what_the_appliance_says_of_it_comes_back(l):
-    cluster_api().put({"apiVersion": "sluice.internal/v1", "kind": "Backend", "metadata": {"namespace": NS, "name": "box"},
+    cluster_api().put({"apiVersion": "sluice.internal/v1", "kind": "Backend",
+                       "metadata": {"namespace": NS, "name": "box"},
                        "spec": {"endpoints": [{"address": labs.backend_address(1), "port": 8080}]}})
     ref = {"group": "sluice.internal", "kind": "Backend", "name": "box"}
     cluster_api().put(objects.route(NS, "box", [f"{NS}/gw"], [{"backendRefs": [ref]}], "box.example.com"))
