@@ -53,6 +53,8 @@ struct stats_connections {
     uint64_t down_bytes; /* within seconds */
     uint64_t up_packets; /* of flows */
     uint64_t down_packets;
+    uint64_t
+        cookies; /* SYNs answered by one in an endpoint's place: nothing has begun with these */
 };
 
 struct stats_times {
@@ -71,7 +73,7 @@ struct stats_route {
     struct stats_times head;  /* to the head of the backend's answer, of those that had one */
     struct stats_connections connections;
     char name[STATS_ROUTE_NAME_BYTES];
-    uint64_t reserved[4]; /* 0 */
+    uint64_t reserved[3]; /* 0 */
 };
 
 _Static_assert(sizeof(struct stats_route) == 1408, "11 MiB a worker, and whole cache lines");

@@ -46,6 +46,15 @@ uint64_t route_stats_begin(struct core *core, const struct image_view *v, uint32
     return route_of(v, rule)->id;
 }
 
+void route_stats_cookie(struct core *core, const struct image_view *v, uint32_t rule)
+{
+    if (core->n_routes == 0)
+        return;
+    struct stats_route *place = route_stats_place(core, v, rule);
+    place->used_us = core->now_us;
+    place->connections.cookies++;
+}
+
 void route_stats_moved(struct core *core, uint64_t route, const struct route_moved *moved)
 {
     if (route == 0)

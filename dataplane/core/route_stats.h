@@ -26,6 +26,9 @@ struct stats_route *route_stats_place(struct core *core, const struct image_view
  * it. */
 uint64_t route_stats_begin(struct core *core, const struct image_view *v, uint32_t rule);
 
+/* A SYN for the rule was answered by a cookie. If it comes back a flow begins. */
+void route_stats_cookie(struct core *core, const struct image_view *v, uint32_t rule);
+
 /* What moved, to backends (up) and to clients; of a connection of ours there are no packets. */
 struct route_moved {
     uint64_t up_bytes;

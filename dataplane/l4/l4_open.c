@@ -238,6 +238,13 @@ static enum l4_verdict check_limit(struct l4_fwd *f, const struct l4_call *call,
     return L4_REFUSED;
 }
 
+/* Whoever gave a cookie back has a connection, as he sees it: it ends. */
+static void reset(struct l4_fwd *f, const struct l4_call *call, const struct tcp_proof *proof)
+{
+    tcp_bare_send(f->tcp, &call->client, seq_add(proof->number, 1), (seq_t){0}, TCP_RST, 0,
+                  &(struct tcp_options){0});
+}
+
 /* Is it a bind whose packets may be forwarded? A connection that begins with a header of the PROXY
  * protocol has to be ours. */
 static bool may_forward(const struct image_bind *b)
@@ -260,18 +267,18 @@ static bool gets_cookie(struct l4_fwd *f, const struct l4_call *call, const stru
 
 /* Answers in the place of the endpoint. When the cookie comes back it may be another one, so the
  * client hears of segments that fit into packets of either family. */
-static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call,
-                              const struct upstream_conn_id *to)
+static enum l4_verdict answer(struct l4_fwd *f, const struct l4_call *call, const struct opening *o)
 {
     struct net_path path;
     const struct flow_tuple *client = &call->client;
-    if (!net_path_find(f->net, &to->addr, &path)) {
+    if (!net_path_find(f->net, &o->to.addr, &path)) {
         stat_inc(f->core, STAT_l4_drop_no_way);
         return L4_REFUSED;
     }
     uint32_t less = sizeof(struct wire_ip6) - l4_ip_header_bytes(&client->remote);
     struct tcp_stand_in as = {.mtu = (uint16_t)(path.mtu - less), .wscale = L4_SPLICE_WSCALE};
     stat_inc(f->core, STAT_l4_cookies);
+    route_stats_cookie(f->core, f->view, o->target.rule);
     tcp_cookie_answer(f->tcp, call->m, &client->remote, &client->local, &as);
     return L4_ANSWERED;
 }
@@ -350,10 +357,12 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
     if (!look_up(f, call, &o))
         return L4_NOT_OURS;
     enum l4_verdict limited = check_limit(f, call, o.target.bind);
+    if (limited == L4_REFUSED && o.is_proven)
+        reset(f, call, &o.proof);
     if (limited != L4_FORWARDED)
         return limited;
     if (!o.is_proven && gets_cookie(f, call, &o))
-        return answer(f, call, &o.to);
+        return answer(f, call, &o);
     enum stat_id fault = admit(f, &call->client.remote);
     if (fault == STAT_COUNT && !o.has_target)
         fault = STAT_l4_drop_no_route;
@@ -363,6 +372,8 @@ enum l4_verdict l4_open(struct l4_fwd *f, const struct l4_call *call, struct l4_
         return L4_FORWARDED;
     if (is_told(&o, fault))
         return refuse_query(f, call, &o);
+    if (fault == STAT_l4_drop_limit && o.is_proven)
+        reset(f, call, &o.proof);
     refuse(f, &o.target, fault);
     return L4_REFUSED;
 }

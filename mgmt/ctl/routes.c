@@ -55,8 +55,8 @@ static void print_connections_row(const struct stats_route *r, unsigned seconds)
         printf(" %9.1f", (double)c->begun / seconds);
     else
         printf(" %9" PRIu64, route_totals_open(r));
-    printf(" %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %12" PRIu64, c->up_bytes, c->down_bytes,
-           c->up_packets, c->down_packets);
+    printf(" %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %12" PRIu64 " %9" PRIu64, c->up_bytes,
+           c->down_bytes, c->up_packets, c->down_packets, c->cookies);
     for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
         printf(" %9" PRIu64, c->ended[i]);
     putchar('\n');
@@ -68,12 +68,12 @@ static void print_connections(const struct route_totals *t, unsigned seconds)
     bool has_head = false;
     for (uint32_t i = 0; i < t->count; i++) {
         const struct stats_connections *c = &t->routes[i].connections;
-        if (c->begun == 0 && c->up_bytes == 0 && c->down_bytes == 0)
+        if (c->begun == 0 && c->cookies == 0 && c->up_bytes == 0 && c->down_bytes == 0)
             continue;
         if (!has_head) {
-            printf("%-40s %11s %9s %14s %14s %12s %12s", "ROUTE", "CONNECTIONS",
+            printf("%-40s %11s %9s %14s %14s %12s %12s %9s", "ROUTE", "CONNECTIONS",
                    seconds > 0 ? "PER-S" : "OPEN", "BYTES-UP", "BYTES-DOWN", "PACKETS-UP",
-                   "PACKETS-DOWN");
+                   "PACKETS-DOWN", "COOKIES");
             for (unsigned e = 0; e < STATS_ROUTE_ENDS; e++)
                 printf(" %9s", stats_route_end_name((enum stats_route_end)e));
             putchar('\n');
@@ -113,10 +113,10 @@ static json_t *connections_json(const struct stats_connections *c)
     for (unsigned i = 0; i < STATS_ROUTE_ENDS; i++)
         json_object_set_new(ended, stats_route_end_name((enum stats_route_end)i),
                             json_integer((json_int_t)c->ended[i]));
-    return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I}", "begun", (json_int_t)c->begun, "ended", ended,
+    return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I}", "begun", (json_int_t)c->begun, "ended", ended,
                      "upBytes", (json_int_t)c->up_bytes, "downBytes", (json_int_t)c->down_bytes,
                      "upPackets", (json_int_t)c->up_packets, "downPackets",
-                     (json_int_t)c->down_packets);
+                     (json_int_t)c->down_packets, "cookies", (json_int_t)c->cookies);
 }
 
 /* A line a route. */

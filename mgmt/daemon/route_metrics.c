@@ -72,6 +72,19 @@ static void put_connections(FILE *to, const struct route_totals *t)
     }
 }
 
+static void put_cookies(FILE *to, const struct route_totals *t)
+{
+    fputs(
+        "# TYPE sluice_route_cookies counter\n"
+        "# HELP sluice_route_cookies SYNs that were answered by a cookie in an endpoint's place.\n",
+        to);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->routes[i].connections.cookies > 0)
+            fprintf(to, "sluice_route_cookies_total{route=\"%s\"} %" PRIu64 "\n", t->routes[i].name,
+                    t->routes[i].connections.cookies);
+    }
+}
+
 /* What went by, both ways. */
 static void put_direction(FILE *to, const char *metric, const char *route, uint64_t up,
                           uint64_t down)
@@ -145,6 +158,7 @@ static void put_all(FILE *to, const struct route_totals *t)
             put_times(to, "sluice_route_backend_seconds", t->routes[i].name, &t->routes[i].head);
     }
     put_connections(to, t);
+    put_cookies(to, t);
     put_moved(to, t);
     fprintf(to,
             "# TYPE sluice_routes_left_out gauge\n"

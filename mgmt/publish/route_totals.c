@@ -33,6 +33,7 @@ static void add_connections(struct stats_connections *to, const struct stats_con
     to->down_bytes += from->down_bytes;
     to->up_packets += from->up_packets;
     to->down_packets += from->down_packets;
+    to->cookies += from->cookies;
 }
 
 static void add(struct stats_route *to, const struct stats_route *from)
@@ -44,6 +45,11 @@ static void add(struct stats_route *to, const struct stats_route *from)
     add_connections(&to->connections, &from->connections);
     if (from->used_us > to->used_us)
         to->used_us = from->used_us;
+}
+
+static bool has_connections(const struct stats_connections *c)
+{
+    return c->begun > 0 || c->cookies > 0;
 }
 
 /* Each worker's places of routes that are wanted, as they come. */
@@ -63,7 +69,7 @@ static int collect(const struct stats_map *map, route_totals_wants wants, void *
             }
             struct stats_route *at = &t->routes[t->count];
             if (stats_map_route(map, w, i, at) &&
-                (route_totals_requests(at) > 0 || at->connections.begun > 0) &&
+                (route_totals_requests(at) > 0 || has_connections(&at->connections)) &&
                 (wants == NULL || wants(arg, at->name)))
                 t->count++;
         }
@@ -144,6 +150,7 @@ static bool since_connections(struct stats_connections *now, const struct stats_
     has_grown = since_count(&now->up_bytes, before->up_bytes) && has_grown;
     has_grown = since_count(&now->up_packets, before->up_packets) && has_grown;
     has_grown = since_count(&now->down_packets, before->down_packets) && has_grown;
+    has_grown = since_count(&now->cookies, before->cookies) && has_grown;
     return since_count(&now->down_bytes, before->down_bytes) && has_grown;
 }
 

@@ -311,13 +311,15 @@ def of_route(l, name):
     """What `sluicectl routes` says of its connections, and that /metrics/routes says the same."""
     lines = l.appliance.ctl("routes", f"{NS}/{name}", "--json").stdout.splitlines()
     told = json.loads(lines[0])["connections"] if lines else {"begun": 0, "upBytes": 0, "downBytes": 0,
-                                                                    "upPackets": 0, "downPackets": 0, "ended": {}}
+                                                                    "upPackets": 0, "downPackets": 0, "cookies": 0,
+                                                                    "ended": {}}
     status, _, text = l.appliance.api.raw("GET", f"/metrics/routes?match={NS}/{name}")
     samples = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
     label = f'route="{NS}/{name}"'
     assert status == 200 and not any(sample.startswith("sluice_route_requests") for sample in samples), text
     for end, n in told["ended"].items():
         assert int(samples[f'sluice_route_connections_ended_total{{{label},end="{end}"}}']) >= n, (told, samples)
+    assert int(samples.get(f"sluice_route_cookies_total{{{label}}}", 0)) >= told["cookies"], (told, samples)
     return told
 
 

@@ -2,6 +2,7 @@
 """TCPRoutes whose packets go on without a connection of the box's, under a flood of SYNs that nobody stands behind:
 what they get are cookies, and whoever gives one back is joined with a pod."""
 import os
+import socket
 
 import abuse
 import backend
@@ -19,6 +20,9 @@ WORKERS = 2
 RATE = 4000                    # SYNs a second
 HONEST = 60                    # connections one after the other, during the flood
 PORTS = (5000, 5001, 5002, 5003)
+WEB = 80                       # the proxy's own: nothing is behind it but an answer
+MOST, TOGETHER = 5, 40         # connections that may be open, and that are begun at once
+REFUSED_S = 10                 # until whoever is refused knows so
 
 
 def lab():
@@ -35,6 +39,7 @@ def prepare(l):
     api.put(objects.namespace(NS))
     gateway = objects.gateway(NS, "gw")
     gateway["spec"]["listeners"] = [{"name": f"tcp-{p}", "port": p, "protocol": "TCP"} for p in PORTS]
+    gateway["spec"]["listeners"].append({"name": "web", "port": WEB, "protocol": "HTTP"})
     api.put(gateway)
     for name, port in (("talk", 8080), ("greet", 8081), ("digest", 8082)):
         test_l4.put_service(l, name, port, 1)
@@ -91,13 +96,16 @@ def what_began_in_peace_goes_on_through_a_flood_and_after_it_there_is_peace_agai
 
 @suite.test("S6")
 def during_a_flood_clients_connect_and_the_table_does_not_fill(l):
-    accepted = counted(l, "l4_cookies_accepted")
+    accepted, route = counted(l, "l4_cookies_accepted"), test_l4.of_route(l, "talk")
 
     def connect_often():
         for _ in range(HONEST):
             assert says(l, 5000, "name").startswith("backend-1 ")
             check_table(l)
         assert counted(l, "l4_cookies_accepted") - accepted >= HONEST
+        of_flood = test_l4.of_route(l, "talk")
+        assert of_flood["cookies"] - route["cookies"] >= HONEST, of_flood
+        assert of_flood["begun"] - route["begun"] >= HONEST, of_flood
         with connect(l, 5001) as s:  # a pod that speaks first
             assert line_of(s) == "hello from backend-1" and ask(s, "more") == "more"
     in_flood(l, PORTS, connect_often)
@@ -133,6 +141,47 @@ def during_a_flood_families_may_differ(l):
                     assert bytes(got[:256]) == bytes(range(256))
     in_flood(l, PORTS, ask_both)
     assert counted(l, "l4_cookies_accepted") >= accepted + 4
+
+
+def connect_together(l, port):
+    """The ends of so many connections that were begun at once: those that are open, and how many were refused."""
+    def begin():
+        made = [socket.socket() for _ in range(TOGETHER)]
+        for s in made:
+            s.setblocking(False)
+            s.connect_ex((l.vip, port))
+        return made
+    opened = []
+    for s in l["client"].inside(begin):
+        s.settimeout(REFUSED_S)
+        try:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" if port == WEB else b"name\n")
+            opened += [s] if s.recv(100) else []
+        except ConnectionError:
+            s.close()
+    return opened
+
+
+@suite.test("S6")
+def during_a_flood_no_more_connections_are_open_than_may_be_though_cookies_promised_them(l):
+    """Those that the proxy has, and those that are forwarded."""
+    generation = l.appliance.generation()
+    l.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": "AccessPolicy",
+                         "metadata": {"namespace": NS, "name": "few"},
+                         "spec": {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway",
+                                                  "name": "gw"}], "connections": {"max": MOST}}})
+    suite.eventually(lambda: l.appliance.generation() > generation, "the limit is in effect")
+
+    def connect_more():
+        for port, by_cookie in ((WEB, "tcp_cookie_accepted"), (5000, "l4_cookies_accepted")):
+            accepted, refused = counted(l, by_cookie), counted(l, "core_conns_refused")
+            opened = connect_together(l, port)
+            assert len(opened) == MOST, (port, len(opened))
+            assert counted(l, by_cookie) - accepted >= MOST and counted(l, "core_conns_refused") > refused
+            for s in opened:
+                s.close()
+    in_flood(l, (WEB, 5000), connect_more)
+    l.appliance.api.delete("AccessPolicy", "few", NS)
 
 
 @suite.test("S6")

@@ -643,6 +643,46 @@ TEST(damage_on_the_way_stays_damage)
     box_down(t.box);
 }
 
+TEST(a_route_has_the_syns_that_got_cookies_and_begins_with_what_comes_back)
+{
+    struct talk t = of4;
+    t.box = box_up_with(7, one4, always);
+    for (unsigned i = 0; i < 3; i++)
+        ask(&t, &usual);
+    const struct stats_connections *c = box_counts("ns/a-tcp");
+    REQUIRE(c != NULL);
+    CHECK_EQ(c->cookies, 3);
+    CHECK_EQ(c->begun, 0);
+    prove(&t);
+    CHECK_EQ(c->cookies, 3);
+    CHECK_EQ(c->begun, 1);
+    box_down(t.box);
+}
+
+TEST(who_gives_a_cookie_back_when_no_more_may_be_open_is_reset)
+{
+    struct talk first = of4, second = of4;
+    struct box *b = box_up_with(7, one4, always);
+    first.box = second.box = b;
+    second.client = "198.18.0.11";
+    b->limit = (struct image_conn_limit_spec){"ns/one", 1, 0};
+    box_set_route(b, true);
+    ask(&first, &usual);
+    ask(&second, &usual); /* none is open yet */
+    prove(&first);
+    client_says(&second, &(struct said){.flags = ACK,
+                                        .seq = ISS + 1,
+                                        .ack = second.cookie + 1,
+                                        .o = stamped(&second, 5)});
+    struct said s = only(&second, false);
+    CHECK_EQ(s.flags, RST);
+    CHECK_EQ(s.seq, second.cookie + 1);
+    CHECK_EQ(box_stat(b, STAT_core_conns_refused), 1);
+    CHECK_EQ(box_stat(b, STAT_l4_drop_limit), 1);
+    CHECK_EQ(box_stat(b, STAT_l4_flows_now), 1);
+    box_down(b);
+}
+
 TEST(what_is_carried_gets_no_cookies)
 {
     struct box *b = box_up_with(7, one4, always);
@@ -673,4 +713,6 @@ UNIT_MAIN("l4/splice", T(who_gives_a_cookie_back_gets_a_flow_whose_numbers_are_s
           T(an_error_quotes_the_number_that_its_reader_knows),
           T(what_is_longer_than_the_endpoint_takes_is_told_so),
           T(a_header_that_is_not_whole_goes_no_further), T(damage_on_the_way_stays_damage),
+          T(a_route_has_the_syns_that_got_cookies_and_begins_with_what_comes_back),
+          T(who_gives_a_cookie_back_when_no_more_may_be_open_is_reset),
           T(what_is_carried_gets_no_cookies))

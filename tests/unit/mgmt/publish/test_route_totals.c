@@ -148,8 +148,12 @@ TEST(connections_are_added_up_and_taken_off_like_requests)
     for (unsigned worker = 0; worker < WORKERS; worker++) {
         put(worker, 2, "c/passed", 0, 1);
         struct stats_connections *c = &segment.routes[worker][2].connections;
-        *c = (struct stats_connections){
-            .begun = 5, .up_bytes = 70, .down_bytes = 7, .up_packets = 3, .down_packets = 1};
+        *c = (struct stats_connections){.begun = 5,
+                                        .up_bytes = 70,
+                                        .down_bytes = 7,
+                                        .up_packets = 3,
+                                        .down_packets = 1,
+                                        .cookies = 20};
         c->ended[STATS_ROUTE_END_complete] = 2;
         c->ended[STATS_ROUTE_END_idle] = 1;
     }
@@ -163,20 +167,38 @@ TEST(connections_are_added_up_and_taken_off_like_requests)
     CHECK_EQ(found->connections.up_bytes, 140);
     CHECK_EQ(found->connections.up_packets, 6);
     CHECK_EQ(found->connections.down_packets, 2);
+    CHECK_EQ(found->connections.cookies, 40);
     struct stats_route now = *found, anew = {.connections = {.begun = 9}};
     now.connections.begun += 2;
     now.connections.ended[STATS_ROUTE_END_idle] += 1;
     now.connections.down_bytes += 100;
     now.connections.up_packets += 4;
+    now.connections.cookies += 6;
     route_totals_since(&now, found);
     CHECK_EQ(now.connections.begun, 2);
     CHECK_EQ(now.connections.ended[STATS_ROUTE_END_idle], 1);
     CHECK_EQ(now.connections.ended[STATS_ROUTE_END_complete], 0);
     CHECK_EQ(now.connections.down_bytes, 100);
     CHECK_EQ(now.connections.up_packets, 4);
+    CHECK_EQ(now.connections.cookies, 6);
     CHECK_EQ(now.connections.down_packets, 0);
     route_totals_since(&anew, found);
     CHECK_EQ(anew.connections.begun, 9);
+    route_totals_free(&t);
+    stats_map_close(&map);
+}
+
+TEST(a_route_that_has_had_nothing_but_a_flood_is_told)
+{
+    struct route_totals t;
+    begin();
+    put(0, 2, "c/flooded", 0, 1);
+    segment.routes[0][2].connections = (struct stats_connections){.cookies = 9};
+    open_segment();
+    REQUIRE(route_totals_read(&map, NULL, NULL, 10, &t) == 0);
+    const struct stats_route *found = route_totals_find(&t, "c/flooded");
+    REQUIRE(found != NULL);
+    CHECK_EQ(found->connections.cookies, 9);
     route_totals_free(&t);
     stats_map_close(&map);
 }
@@ -200,4 +222,5 @@ UNIT_MAIN("publish/route_totals", T(workers_are_added_up_and_routes_stand_by_nam
           T(areas_that_do_not_lie_within_the_segment_are_refused),
           T(what_was_before_is_taken_off_unless_the_place_began_anew),
           T(connections_are_added_up_and_taken_off_like_requests),
+          T(a_route_that_has_had_nothing_but_a_flood_is_told),
           T(a_quantile_lies_between_the_bounds_of_its_bucket))
