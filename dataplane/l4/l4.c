@@ -279,15 +279,12 @@ static void note_syn(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index 
 
 /* A segment of a flow that is spliced. */
 static void input_spliced(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
-                          struct rte_mbuf *m, uint8_t tos, uint8_t flags)
+                          struct rte_mbuf *m, uint16_t ip_bytes, uint8_t flags)
 {
     if (is_first(flow, side, flags) && l4_splice_input(f, flow, side, m))
         return;
     stat_inc(f->core, STAT_l4_rx_slow);
-    if (l4_is_spliced(flow) && !l4_splice_shift(flow, side, m, 0))
-        l4_drop(f, m, STAT_l4_drop_header);
-    else
-        l4_forward_upper(f, flow, side, m, tos);
+    l4_forward_upper(f, flow, side, m, ip_bytes);
 }
 
 /* A SYN that is broken is for tcp, which counts why it drops it. */
@@ -303,13 +300,13 @@ static bool is_passable(const struct rte_mbuf *m, const struct ip_addr *src,
 }
 
 static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
-                      const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
+                      const struct ip_addr *dst, struct net_ip_header ip, uint64_t flow_hash)
 {
     struct l4_fwd *f = owner;
     struct l4_flow *flow;
     enum l4_side_index side;
     if ((!f->has_binds && f->flows.used == 0) || m->data_len < sizeof(struct tcp_wire)) {
-        tcp_input(f->tcp, m, src, dst, tos, flow_hash);
+        tcp_input(f->tcp, m, src, dst, ip.tos, flow_hash);
         return;
     }
     const struct tcp_wire *w = rte_pktmbuf_mtod(m, const struct tcp_wire *);
@@ -323,11 +320,11 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
     if (verdict == L4_ANSWERED)
         return;
     if (verdict == L4_NOT_OURS) {
-        tcp_input(f->tcp, m, src, dst, tos, flow_hash);
+        tcp_input(f->tcp, m, src, dst, ip.tos, flow_hash);
         return;
     }
     if (verdict == L4_FORWARDED && l4_is_spliced(flow)) {
-        input_spliced(f, flow, side, m, tos, flags);
+        input_spliced(f, flow, side, m, ip.bytes, flags);
         return;
     }
     stat_inc(f->core, STAT_l4_rx_slow);
@@ -336,7 +333,7 @@ static void input_tcp(void *owner, struct rte_mbuf *m, const struct ip_addr *src
         return;
     }
     note_syn(f, flow, side, flags);
-    l4_forward_upper(f, flow, side, m, tos);
+    l4_forward_upper(f, flow, side, m, ip.bytes);
 }
 
 static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_header *h)
@@ -366,7 +363,7 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
     }
     void *header = rte_pktmbuf_prepend(m, sizeof(struct wire_udp)); /* where it was taken off */
     ASSERT(header != NULL);
-    l4_forward_upper(f, flow, side, m, h->tos);
+    l4_forward_upper(f, flow, side, m, h->ip_bytes);
     return true;
 }
 
@@ -392,15 +389,9 @@ static bool pass_error(struct l4_fwd *f, const struct net_icmp_error *e, uint8_t
         l4_tell_too_big(f, flow, from, e->mtu, e->seq);
         return true;
     }
-    const struct flow_tuple *to = &flow->sides[from].in;
-    struct net_icmp_error told = {.kind = e->kind,
-                                  .is_port = e->is_port,
-                                  .local = to->local,
-                                  .remote = to->remote,
-                                  .local_port = to->local_port,
-                                  .remote_port = to->remote_port,
-                                  .seq = l4_splice_seq(flow, from, e->seq)};
-    net_icmp_error_output(f->net, &told, proto);
+    l4_tell(f, &flow->sides[from].in, proto,
+            (struct net_icmp_error){
+                .kind = e->kind, .is_port = e->is_port, .seq = l4_splice_seq(flow, from, e->seq)});
     if (side == L4_SERVER && is_refusal(e))
         l4_flow_refuse(flow);
     return true;

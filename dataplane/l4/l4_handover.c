@@ -50,11 +50,15 @@ bool l4_handover(struct l4_fwd *f, struct rte_mbuf *m, const struct plain *at,
     stat_inc(f->core, STAT_l4_rx_fast);
     net_plain_strip(m, at);
     if (m->pkt_len + header > path.mtu) {
-        l4_tell_mtu(f, ends, IPPROTO_NUM_TCP, (uint16_t)(path.mtu - header), seq);
+        l4_tell(f, ends, IPPROTO_NUM_TCP,
+                (struct net_icmp_error){
+                    .kind = NET_ICMP_TOO_BIG, .mtu = (uint16_t)(path.mtu - header), .seq = seq});
         l4_drop(f, m, STAT_l4_drop_too_big);
         return true;
     }
     if (!l4_take_hop(m, at->is_ip4)) {
+        l4_tell(f, ends, IPPROTO_NUM_TCP,
+                (struct net_icmp_error){.kind = NET_ICMP_TIME, .seq = seq});
         l4_drop(f, m, STAT_l4_drop_hop_limit);
         return true;
     }

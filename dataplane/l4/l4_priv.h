@@ -438,18 +438,18 @@ bool l4_fast(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, st
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
                 const struct plain *at);
 
-/* l4_send.c: the same without its headers below the transport's: in pieces if it has to be, for it
- * came in pieces, or with something unusual that said nothing against it. */
+/* l4_send.c: the same of a packet that net handed up: `m` begins with its transport header, before
+ * which so many bytes of IP's still lie. */
 void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
-                      struct rte_mbuf *m, uint8_t tos);
+                      struct rte_mbuf *m, uint16_t ip_bytes);
 
 /* l4_send.c: are both addresses of ours still ours? A configuration may have taken one away. */
 bool l4_is_still_ours(const struct l4_fwd *f, const struct l4_flow *flow);
 
-/* l4_send.c: tells `remote` of these ends that a packet of his of this protocol was too long, and
- * which is not; `seq` is that of a segment, else 0. */
-void l4_tell_mtu(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto, uint16_t mtu,
-                 uint32_t seq);
+/* l4_send.c: tells `remote` of these ends what befell a packet of his of this protocol; `what` has
+ * all but the ends. */
+void l4_tell(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto,
+             struct net_icmp_error what);
 
 /* l4_send.c: tells whoever is at this side that a packet of his of this protocol was too long. */
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,

@@ -139,8 +139,7 @@ enum stat_id l4_rewrite(const struct l4_flow *flow, enum l4_side_index from, str
     bool is_ip4 = ip_addr_is_v4(&out->remote);
     const void *ip = rte_pktmbuf_mtod(m, const void *);
     struct kept k = at->is_ip4 ? keep_of_ip4(ip) : keep_of_ip6(ip);
-    if (k.hop_limit <= 1)
-        return STAT_l4_drop_hop_limit;
+    ASSERT_HOT(k.hop_limit > 1);
     k.hop_limit--;
     rte_pktmbuf_adj(m, (uint16_t)(at->l4_at - at->l3_at));
     l4_rewrite_upper(flow, from, m);

@@ -75,17 +75,14 @@ static uint16_t mtu_told(uint16_t mtu, uint32_t there, uint32_t here)
     return (uint16_t)(told < least ? least : told);
 }
 
-void l4_tell_mtu(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto, uint16_t mtu,
-                 uint32_t seq)
+void l4_tell(struct l4_fwd *f, const struct flow_tuple *ends, uint8_t proto,
+             struct net_icmp_error what)
 {
-    struct net_icmp_error e = {.kind = NET_ICMP_TOO_BIG,
-                               .mtu = mtu,
-                               .local = ends->local,
-                               .remote = ends->remote,
-                               .local_port = ends->local_port,
-                               .remote_port = ends->remote_port,
-                               .seq = seq};
-    net_icmp_error_output(f->net, &e, proto);
+    what.local = ends->local;
+    what.remote = ends->remote;
+    what.local_port = ends->local_port;
+    what.remote_port = ends->remote_port;
+    net_icmp_error_output(f->net, &what, proto);
 }
 
 void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
@@ -95,16 +92,18 @@ void l4_tell_too_big(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_
     uint32_t here = header_bytes(s);
     uint32_t there =
         l4_is_carried(flow) ? l4_carry_bytes(flow) + here : header_bytes(&flow->sides[!from]);
-    l4_tell_mtu(f, &s->in, l4_proto_of(flow), mtu_told(mtu, there, here),
-                l4_splice_seq(flow, from, seq));
+    l4_tell(f, &s->in, l4_proto_of(flow),
+            (struct net_icmp_error){.kind = NET_ICMP_TOO_BIG,
+                                    .mtu = mtu_told(mtu, there, here),
+                                    .seq = l4_splice_seq(flow, from, seq)});
 }
 
-/* The four bytes behind the ports: of TCP the sequence number. */
-static uint32_t word_of(const struct rte_mbuf *m, uint32_t l4_at)
+/* The sequence number; of a datagram 0. */
+static uint32_t seq_of(const struct rte_mbuf *m, const struct plain *at)
 {
     be32_t word;
-    memcpy(&word, rte_pktmbuf_mtod_offset(m, const uint8_t *, l4_at + 4), sizeof(word));
-    return be32_host(word);
+    memcpy(&word, rte_pktmbuf_mtod_offset(m, const uint8_t *, at->l4_at + 4), sizeof(word));
+    return at->proto == IPPROTO_NUM_TCP ? be32_host(word) : 0;
 }
 
 /* Counts a packet that came in, and its bytes. */
@@ -127,11 +126,13 @@ static void send(struct l4_fwd *f, struct l4_side *to, struct rte_mbuf *m)
         net_forward(f->net, &to->in.remote, m);
 }
 
-/* May the packet be cut to fit? Of IPv6 only the packet around it, and only where its sender cannot
- * be told to send less (RFC 2473, section 7.1 (b)). */
+/* May the packet be cut to fit? What was cut before may; else of IPv6 only the packet around it,
+ * and only where its sender cannot be told to send less (RFC 2473, section 7.1 (b)). */
 static bool may_be_cut(const struct rte_mbuf *m, const struct plain *at, bool is_carried)
 {
-    const struct wire_ip4 *ip = rte_pktmbuf_mtod_offset(m, const struct wire_ip4 *, at->l3_at);
+    const struct wire_ip4 *ip = (const void *)at->l3;
+    if ((m->ol_flags & NET_MBUF_JOINED) != 0)
+        return true;
     if (!at->is_ip4)
         return is_carried && at->packet_bytes <= IP6_MTU_MIN;
     return (be16_host(ip->fragment) & IP4_DONT_FRAGMENT) == 0;
@@ -146,7 +147,7 @@ static bool splice(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index fr
     uint32_t bytes_max = flow->splice.mss + (uint32_t)sizeof(struct tcp_wire);
     if (from == L4_CLIENT && bytes > bytes_max && !may_be_cut(m, at, false)) {
         uint16_t mtu = (uint16_t)(bytes_max + header_bytes(&flow->sides[L4_SERVER]));
-        l4_tell_too_big(f, flow, from, mtu, word_of(m, at->l4_at));
+        l4_tell_too_big(f, flow, from, mtu, seq_of(m, at));
         l4_drop(f, m, STAT_l4_drop_too_big);
         return false;
     }
@@ -163,51 +164,41 @@ static void carry(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m,
     uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
     uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), at->is_ip4);
-    if (!l4_take_hop(m, at->is_ip4)) {
-        l4_drop(f, m, STAT_l4_drop_hop_limit);
-        return;
-    }
+    bool has_hop_left = l4_take_hop(m, at->is_ip4);
+    ASSERT(has_hop_left);
     note(f, flow, L4_CLIENT, at->packet_bytes, flags);
     stat_inc(f->core, STAT_l4_tx);
     l4_carry(f, flow, m, tos, mtu);
 }
 
-void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-                const struct plain *at)
+/* The packet goes on in a header of IP that is made anew, and in pieces if it has to. */
+static void send_anew(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                      struct rte_mbuf *m, const struct plain *at, uint16_t mtu)
 {
-    struct l4_side *to = &flow->sides[!from];
-    bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
-    if (__builtin_expect(!has_hop(f, to), 0)) {
-        if (!l4_is_still_ours(f, flow)) {
-            drop_gone(f, flow, m);
-            return;
-        }
-        find_hop(f, flow, to);
-    }
-    if (__builtin_expect((flow->sides[from].flags & L4_F_SPLICED) != 0, 0) &&
-        !splice(f, flow, from, m, at))
-        return;
-    bool is_carried = l4_is_carried(flow);
-    uint32_t more =
-        is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
-    uint32_t bytes = at->packet_bytes + more;
-    uint16_t mtu = mtu_of(f, flow, to);
-    if (__builtin_expect(bytes > mtu, 0)) {
-        if (may_be_cut(m, at, is_carried)) {
-            net_plain_strip(m, at);
-            uint8_t tos = l4_tos_of(rte_pktmbuf_mtod(m, const void *), at->is_ip4);
-            rte_pktmbuf_adj(m, (uint16_t)(at->l4_at - at->l3_at));
-            l4_forward_upper(f, flow, from, m, tos);
-            return;
-        }
-        l4_tell_too_big(f, flow, from, mtu, is_tcp ? word_of(m, at->l4_at) : 0);
-        l4_drop(f, m, STAT_l4_drop_too_big);
+    const struct flow_tuple *out = &flow->sides[!from].in;
+    uint8_t proto = l4_proto_of(flow), flags = l4_flags_of(m, at);
+    uint8_t tos = l4_tos_of(at->l3, at->is_ip4);
+    net_plain_strip(m, at);
+    rte_pktmbuf_adj(m, (uint16_t)(at->l4_at - at->l3_at));
+    note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
+    stat_inc(f->core, STAT_l4_tx);
+    if (l4_is_carried(flow)) {
+        l4_put_client_header(flow, m, tos);
+        l4_carry(f, flow, m, tos, mtu);
         return;
     }
-    if (__builtin_expect(is_carried, 0)) {
-        carry(f, flow, m, at, mtu);
-        return;
-    }
+    l4_rewrite_upper(flow, from, m);
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    if (m->pkt_len + header_bytes(&flow->sides[!from]) > mtu)
+        net_output_pieces(f->net, m, &out->local, &out->remote, proto, tos, mtu);
+    else
+        net_output(f->net, m, &out->local, &out->remote, proto, tos, 0);
+}
+
+/* The packet goes on in its own header. */
+static void send_changed(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                         struct rte_mbuf *m, const struct plain *at)
+{
     uint8_t flags = l4_flags_of(m, at);
     net_plain_strip(m, at);
     enum stat_id fault = l4_rewrite(flow, from, m, at);
@@ -216,38 +207,83 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
         return;
     }
     note(f, flow, from, at->packet_bytes, flags);
-    send(f, to, m);
+    send(f, &flow->sides[!from], m);
+}
+
+/* Its sender hears that it may go no further (RFC 792, RFC 4443). */
+static void drop_spent(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from,
+                       struct rte_mbuf *m, const struct plain *at)
+{
+    l4_tell(f, &flow->sides[from].in, at->proto,
+            (struct net_icmp_error){.kind = NET_ICMP_TIME, .seq = seq_of(m, at)});
+    l4_drop(f, m, STAT_l4_drop_hop_limit);
+}
+
+static bool has_hop_left(const struct plain *at)
+{
+    const struct wire_ip4 *ip4 = (const void *)at->l3;
+    const struct wire_ip6 *ip6 = (const void *)at->l3;
+    return (at->is_ip4 ? ip4->ttl : ip6->hop_limit) > 1;
+}
+
+/* `is_odd`: its header of IP cannot go on as it is. */
+static void forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                    struct rte_mbuf *m, const struct plain *at, bool is_odd)
+{
+    struct l4_side *to = &flow->sides[!from];
+    if (__builtin_expect(!has_hop(f, to), 0)) {
+        if (!l4_is_still_ours(f, flow)) {
+            drop_gone(f, flow, m);
+            return;
+        }
+        find_hop(f, flow, to);
+    }
+    if (__builtin_expect(!has_hop_left(at), 0)) {
+        drop_spent(f, flow, from, m, at);
+        return;
+    }
+    if (__builtin_expect((flow->sides[from].flags & L4_F_SPLICED) != 0, 0) &&
+        !splice(f, flow, from, m, at))
+        return;
+    bool is_carried = l4_is_carried(flow);
+    uint32_t more =
+        is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
+    uint16_t mtu = mtu_of(f, flow, to);
+    bool is_too_big = at->packet_bytes + more > mtu;
+    if (__builtin_expect(is_too_big && !may_be_cut(m, at, is_carried), 0)) {
+        l4_tell_too_big(f, flow, from, mtu, seq_of(m, at));
+        l4_drop(f, m, STAT_l4_drop_too_big);
+        return;
+    }
+    if (__builtin_expect(is_too_big || is_odd, 0))
+        send_anew(f, flow, from, m, at, mtu);
+    else if (__builtin_expect(is_carried, 0))
+        carry(f, flow, m, at, mtu);
+    else
+        send_changed(f, flow, from, m, at);
+}
+
+void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
+                const struct plain *at)
+{
+    forward(f, flow, from, m, at, false);
 }
 
 void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
-                      struct rte_mbuf *m, uint8_t tos)
+                      struct rte_mbuf *m, uint16_t ip_bytes)
 {
-    struct l4_side *to = &flow->sides[!from];
-    bool is_tcp = l4_proto_of(flow) == IPPROTO_NUM_TCP;
-    if (!l4_is_still_ours(f, flow)) {
-        drop_gone(f, flow, m);
-        return;
-    }
-    if (!has_hop(f, to))
-        find_hop(f, flow, to);
-    bool is_carried = l4_is_carried(flow);
-    uint32_t more =
-        is_carried ? header_bytes(&flow->sides[from]) + l4_carry_bytes(flow) : header_bytes(to);
-    uint16_t mtu = mtu_of(f, flow, to);
-    bool is_too_big = m->pkt_len + more > mtu;
-    uint8_t flags = is_tcp ? rte_pktmbuf_mtod(m, const struct tcp_wire *)->flags : 0;
-    note(f, flow, from, m->pkt_len + header_bytes(&flow->sides[from]), flags);
-    stat_inc(f->core, STAT_l4_tx);
-    if (is_carried) {
-        l4_put_client_header(flow, m, tos);
-        l4_carry(f, flow, m, tos, mtu);
-        return;
-    }
-    l4_rewrite_upper(flow, from, m);
-    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
-    const struct flow_tuple *out = &to->in;
-    if (is_too_big)
-        net_output_pieces(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos, mtu);
-    else
-        net_output(f->net, m, &out->local, &out->remote, l4_proto_of(flow), tos, 0);
+    const uint8_t *l3 = (const void *)rte_pktmbuf_prepend(m, ip_bytes); /* where it was taken off */
+    ASSERT(l3 != NULL);
+    const struct wire_ip4 *ip4 = (const void *)l3;
+    const struct wire_ip6 *ip6 = (const void *)l3;
+    struct plain at = {.l3 = l3,
+                       .l4 = l3 + ip_bytes,
+                       .packet_bytes = m->pkt_len,
+                       .l4_at = ip_bytes,
+                       .proto = l4_proto_of(flow),
+                       .is_ip4 = l3[0] >> 4 == 4};
+    uint32_t usual = at.is_ip4 ? sizeof(*ip4) : sizeof(*ip6);
+    uint32_t told = at.is_ip4 ? be16_host(ip4->total_bytes)
+                              : be16_host(ip6->payload_bytes) + (uint32_t)sizeof(*ip6);
+    forward(f, flow, from, m, &at, ip_bytes != usual || told != m->pkt_len);
 }

@@ -17,6 +17,10 @@
 
 struct rte_mbuf;
 
+/* On an mbuf: the frame was put together from fragments, so what is passed on of it may be cut
+ * again. It is a flag for devices, which none sets: nobody asks one to direct flows. */
+#define NET_MBUF_JOINED RTE_MBUF_F_RX_FDIR
+
 /* Takes ethernet and padding away: `m`, of the plain kind, begins and ends with its packet. */
 void net_plain_strip(struct rte_mbuf *m, const struct plain *at);
 

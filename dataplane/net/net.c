@@ -306,7 +306,8 @@ void net_deliver_tcp(struct net *n, const struct net_packet *p, struct rte_mbuf 
         return;
     }
     stat_inc(n->core, STAT_net_rx_tcp);
-    n->tcp_ops->input(n->tcp, m, &p->src, &p->dst, p->tos, p->frame.flow_hash);
+    struct net_ip_header ip = {.bytes = (uint16_t)p->header_bytes, .tos = p->tos};
+    n->tcp_ops->input(n->tcp, m, &p->src, &p->dst, ip, p->frame.flow_hash);
 }
 
 void net_drop(struct net *n, struct rte_mbuf *m, enum stat_id why)

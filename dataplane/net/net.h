@@ -90,6 +90,12 @@ struct net_icmp_error {
     struct ip_addr carrier; /* see carried_error(); else zero */
 };
 
+/* Of the IP header of a packet for us, which was taken off and still lies in front. */
+struct net_ip_header {
+    uint16_t bytes; /* with options and extension headers */
+    uint8_t tos;    /* traffic class, with ECN in the low two bits */
+};
+
 /*
  * What tcp, or whoever stands before it (l4), does for net, which lies below and does not know them
  * by name. The composer of the worker hands it over: tcp_net_ops, l4_net_ops. All are called from
@@ -100,7 +106,7 @@ struct net_tcp_ops {
     /* A segment for us: `m` starts at the TCP header and ends with the IP packet; takes ownership.
      * `flow_hash`: what expect() said of it; 0: it was not called. */
     void (*input)(void *owner, struct rte_mbuf *m, const struct ip_addr *src,
-                  const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash);
+                  const struct ip_addr *dst, struct net_ip_header ip, uint64_t flow_hash);
     /* An error about a segment of ours, or our own finding that its next hop does not answer (RFC
      * 4861, section 7.2.2); NULL: they are only counted. */
     void (*icmp_error)(void *owner, const struct net_icmp_error *e);

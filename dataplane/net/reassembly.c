@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "net/cksum.h"
+#include "net/forward.h"
 
 #define ECN_MASK 3u
 #define ECN_NONE 0u
@@ -163,7 +164,7 @@ static void put_headers(struct net *n, const struct datagram *d, struct rte_mbuf
     *eth = (struct wire_eth){.dst = port_info(n->core, d->port)->mac,
                              .src = d->src_mac,
                              .type = be16(is_v4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6)};
-    m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
+    m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED | NET_MBUF_JOINED;
     m->vlan_tci = d->vlan;
     m->port = d->port;
 }

@@ -53,7 +53,8 @@ void udp_input(struct net *n, const struct net_packet *p, struct rte_mbuf *m)
                                .dst = p->dst,
                                .src_port = be16_host(udp.src_port),
                                .dst_port = be16_host(udp.dst_port),
-                               .tos = p->tos};
+                               .tos = p->tos,
+                               .ip_bytes = (uint16_t)p->header_bytes};
     rte_pktmbuf_adj(m, sizeof(udp));
     if (n->udp_ops != NULL && n->udp_ops->input(n->udp, m, &h)) {
         stat_inc(n->core, STAT_net_rx_udp);

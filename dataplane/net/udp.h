@@ -27,6 +27,7 @@ struct net_udp_header {
     uint16_t src_port; /* received 0: no answer is wanted (RFC 768) */
     uint16_t dst_port; /* never 0 */
     uint8_t tos;       /* traffic class, with ECN in the low two bits */
+    uint16_t ip_bytes; /* received: of the IP header, in front of the datagram's */
 };
 
 /* What the listener does for net. All are called from net_input(). */

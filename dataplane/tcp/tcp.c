@@ -11,9 +11,9 @@
 #include <rte_mbuf.h>
 
 static void input(void *t, struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,
-                  uint8_t tos, uint64_t flow_hash)
+                  struct net_ip_header ip, uint64_t flow_hash)
 {
-    tcp_input(t, m, src, dst, tos, flow_hash);
+    tcp_input(t, m, src, dst, ip.tos, flow_hash);
 }
 
 static void icmp_error(void *t, const struct net_icmp_error *e)

@@ -308,43 +308,119 @@ TEST(an_error_about_a_packet_reaches_whoever_sent_it_in_his_own_words)
     box_down(b);
 }
 
-TEST(what_is_too_long_for_its_way_is_told_so)
+/* 1,498 bytes of IPv4, 1,518 of IPv6. */
+static struct packet long_datagram(uint16_t port, bool may_be_cut)
+{
+    char text[1470];
+    memset(text, 'y', sizeof(text));
+    struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+    packet_ip4(&p, CLIENT4, VIP4, 17);
+    packet_udp(&p, port, PORT, text, sizeof(text));
+    if (!may_be_cut)
+        p.bytes[p.ip_at + 6] |= 0x40;
+    packet_close(&p);
+    return p;
+}
+
+/* Is it what this client is told of a datagram from that port, and nothing else? */
+static bool is_told(const struct box *b, const char *client, uint16_t port, uint8_t type,
+                    uint8_t code)
+{
+    const struct seen *s = &b->seen[0];
+    const uint8_t ports[] = {(uint8_t)(port >> 8), (uint8_t)port, 0, PORT};
+    bool is_ip4 = strchr(client, '.') != NULL;
+    const uint8_t *quote = s->upper + 8 + (is_ip4 ? 20 : 40);
+    return b->n_seen == 1 && s->proto == (is_ip4 ? 1 : 58) && s->upper[0] == type &&
+           s->upper[1] == code && is_between(s, is_ip4 ? VIP4 : VIP6, client) &&
+           memcmp(quote, ports, sizeof(ports)) == 0;
+}
+
+/* The first packet of a flow, and those that come later. */
+TEST(what_is_too_long_for_its_way_is_cut_if_it_may_be_else_told_so)
 {
     struct box *b = box_up(7, one6);
-    char text[1480];
-    memset(text, 'y', sizeof(text));
-    struct packet p = datagram(CLIENT4, 4000, VIP4, PORT, "?");
-    box_give(b, &p);
-    p = packet_eth(BOX_MAC, PEER_MAC);
-    packet_ip4(&p, CLIENT4, VIP4, 17);
-    packet_udp(&p, 4000, PORT, text, 1470); /* 1,498 bytes of IPv4, 1,518 of IPv6 */
-    p.bytes[p.ip_at + 6] |= 0x40;           /* don't fragment */
-    packet_close(&p);
-    box_give(b, &p);
-    REQUIRE(b->n_seen == 2);
-    const struct seen *told = &b->seen[1];
-    CHECK(is_between(told, VIP4, CLIENT4) && told->proto == 1);
-    CHECK(told->upper[0] == 3 && told->upper[1] == 4);
-    CHECK_EQ(told->upper[6] << 8 | told->upper[7], 1480);
-    CHECK_EQ(box_stat(b, STAT_l4_drop_too_big), 1);
-    p.bytes[p.ip_at + 6] &= 0xbf;
-    packet_close(&p);
-    box_give(b, &p);
-    CHECK_EQ(b->n_seen, 4); /* in two pieces */
-    CHECK(b->seen[2].is_fragment && b->seen[3].is_fragment);
+    for (uint64_t i = 1; i <= 2; i++) {
+        struct packet p = long_datagram(4000, false);
+        box_forget(b);
+        box_give(b, &p);
+        REQUIRE(is_told(b, CLIENT4, 4000, 3, 4));
+        CHECK_EQ(b->seen[0].upper[6] << 8 | b->seen[0].upper[7], 1480);
+        CHECK_EQ(box_stat(b, STAT_l4_drop_too_big), i);
+        p = long_datagram(4001, true);
+        box_forget(b);
+        box_give(b, &p);
+        CHECK_EQ(b->n_seen, 2);
+        CHECK(b->seen[0].is_fragment && b->seen[1].is_fragment);
+    }
+    CHECK_EQ(box_stat(b, STAT_l4_opened_udp), 2);
     box_down(b);
 }
 
-TEST(a_packet_on_its_last_hop_and_a_damaged_one_go_no_further)
+TEST(what_is_on_its_last_hop_goes_no_further_and_its_sender_hears_of_it)
+{
+    static const struct {
+        const char *client, *vip;
+        unsigned hops_at;
+        uint8_t type;
+    } ways[] = {{CLIENT4, VIP4, 8, 11}, {CLIENT6, VIP6, 7, 3}};
+    struct box *b = box_up(7, one4);
+    for (unsigned i = 0; i < array_len(ways); i++) {
+        for (unsigned k = 1; k <= 2; k++) { /* the first, and one of a flow that is there */
+            struct packet p = datagram(ways[i].client, 4000, ways[i].vip, PORT, "?");
+            p.bytes[p.ip_at + ways[i].hops_at] = 1;
+            packet_close(&p);
+            box_forget(b);
+            box_give(b, &p);
+            CHECK(is_told(b, ways[i].client, 4000, ways[i].type, 0));
+            CHECK_EQ(box_stat(b, STAT_l4_drop_hop_limit), 2 * i + k);
+        }
+        struct packet p = datagram(ways[i].client, 4001, ways[i].vip, PORT, "?");
+        p.bytes[p.ip_at + ways[i].hops_at] = 7;
+        packet_close(&p);
+        box_forget(b);
+        box_give(b, &p);
+        REQUIRE(b->n_seen == 1);
+        CHECK_EQ(b->seen[0].hop_limit, 6);
+    }
+    box_down(b);
+}
+
+/* Options, and a datagram that is shorter than its packet. */
+TEST(a_header_that_cannot_go_on_is_made_anew_and_says_the_same_of_cuts_and_hops)
+{
+    struct box *b = box_up(7, one6);
+    for (unsigned i = 0; i < 4; i++) {
+        bool may_be_cut = i % 2 == 1, is_spent = i == 3;
+        struct packet p = packet_eth(BOX_MAC, PEER_MAC);
+        static const uint8_t options[] = {1, 1, 1, 0};
+        char text[1464];
+        memset(text, 'z', sizeof(text));
+        packet_ip4(&p, CLIENT4, VIP4, 17);
+        packet_bytes(&p, options, sizeof(options));
+        p.bytes[p.ip_at] = 0x46;
+        p.l4_at = p.ip_at + 24;
+        packet_udp(&p, (uint16_t)(4000 + i), PORT, text, i == 2 ? 100 : sizeof(text));
+        p.bytes[p.ip_at + 6] |= may_be_cut ? 0 : 0x40;
+        p.bytes[p.ip_at + 8] = is_spent ? 1 : 64;
+        packet_close(&p);
+        box_forget(b);
+        box_give(b, &p);
+        static const unsigned seen[] = {1, 2, 1, 1};
+        REQUIRE(b->n_seen == seen[i]);
+        CHECK(i == 0   ? is_told(b, CLIENT4, 4000, 3, 4)
+              : i == 3 ? is_told(b, CLIENT4, 4003, 11, 0)
+                       : true);
+        CHECK(i == 2 ? is_between(&b->seen[0], OURS6, BACK6) && b->seen[0].is_cksum_good : true);
+    }
+    box_down(b);
+}
+
+TEST(a_damaged_header_goes_no_further_and_other_damage_stays)
 {
     struct box *b = box_up(7, one4);
     struct packet p = datagram(CLIENT4, 4000, VIP4, PORT, "?");
     box_give(b, &p);
-    p.bytes[p.ip_at + 8] = 1;
-    packet_close(&p);
-    box_give(b, &p);
-    CHECK_EQ(box_stat(b, STAT_l4_drop_hop_limit), 1);
-    p.bytes[p.ip_at + 8] = 64; /* its checksum says otherwise */
+    p.bytes[p.ip_at + 8] = 63; /* its checksum says otherwise */
     box_give(b, &p);
     CHECK_EQ(box_stat(b, STAT_net_drop_rx_ip4_cksum), 1);
     CHECK_EQ(b->n_seen, 1);
@@ -422,7 +498,9 @@ UNIT_MAIN("l4/nat", T(a_datagram_goes_to_an_endpoint_and_its_answer_comes_back),
           T(an_endpoint_that_does_not_answer_a_third_syn_is_left_for_another),
           T(without_an_endpoint_nothing_is_sent_and_without_a_flow_a_segment_is_reset),
           T(an_error_about_a_packet_reaches_whoever_sent_it_in_his_own_words),
-          T(what_is_too_long_for_its_way_is_told_so),
-          T(a_packet_on_its_last_hop_and_a_damaged_one_go_no_further),
+          T(what_is_too_long_for_its_way_is_cut_if_it_may_be_else_told_so),
+          T(what_is_on_its_last_hop_goes_no_further_and_its_sender_hears_of_it),
+          T(a_header_that_cannot_go_on_is_made_anew_and_says_the_same_of_cuts_and_hops),
+          T(a_damaged_header_goes_no_further_and_other_damage_stays),
           T(a_full_table_makes_room_by_what_was_never_answered_and_by_nothing_else),
           T(new_flows_have_a_rate_and_each_source_has_one))

@@ -119,14 +119,14 @@ static void on_prefetch(void *t, uint64_t flow_hash)
 }
 
 static void on_segment(void *t, struct rte_mbuf *m, const struct ip_addr *src,
-                       const struct ip_addr *dst, uint8_t tos, uint64_t flow_hash)
+                       const struct ip_addr *dst, struct net_ip_header ip, uint64_t flow_hash)
 {
     note_asked('i', flow_hash);
     fixture.n_segments++;
     fixture.segment_bytes = m->pkt_len;
     fixture.segment_src = *src;
     fixture.segment_dst = *dst;
-    fixture.segment_tos = tos;
+    fixture.segment_tos = ip.tos;
     const void *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, fixture.segment);
     if (bytes != fixture.segment)
         memcpy(fixture.segment, bytes, m->pkt_len);
