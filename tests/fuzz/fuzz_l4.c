@@ -21,6 +21,7 @@
 #include "frame.h"
 #include "fuzz.h"
 #include "l4_check.h"
+#include "l4_cookies.h"
 #include "l4_packet.h"
 #include "l4_world.h"
 #include "net/net_wire.h"
@@ -51,6 +52,20 @@ static void take_shape(struct cursor *c, struct l4_shape *ret)
     }
 }
 
+/* The client has got a cookie: its next segment. One in eight is wrong. False: none has. */
+static bool give_back(struct l4_shape *shape, struct flow_tuple *ret_ends)
+{
+    const struct l4_cookie *k = l4_cookies_last(shape->amount % 32);
+    if (k == NULL)
+        return false;
+    const struct flow_tuple *box = &k->client;
+    *ret_ends = (struct flow_tuple){box->remote, box->local, box->remote_port, box->local_port};
+    shape->has_seq = shape->has_ack = true;
+    shape->seq = k->iss + 1;
+    shape->ack = k->number + 1 + (shape->amount >= 224);
+    return true;
+}
+
 static void client_packet(struct cursor *c, bool goes_on)
 {
     uint8_t who = take8(c);
@@ -63,6 +78,9 @@ static void client_packet(struct cursor *c, bool goes_on)
     take_shape(c, &shape);
     if ((who & 64) != 0)
         ends.local_port = (uint16_t)(ends.local_port + 2);
+    if (shape.proto == IPPROTO_NUM_TCP && l4_packet_is_kind(&shape, L4_SHAPE_COOKIE) &&
+        !give_back(&shape, &ends))
+        return;
     l4_packet_give(&ends, &shape);
 }
 
@@ -74,6 +92,11 @@ static void endpoint_packet(struct cursor *c, bool goes_on)
     take_shape(c, &shape);
     if (!is_there)
         return;
+    const struct l4_cookie *asked = l4_cookies_of_server(&server);
+    if (asked != NULL && l4_packet_is_kind(&shape, L4_SHAPE_COOKIE)) {
+        shape.has_ack = true;
+        shape.ack = asked->iss + 1;
+    }
     struct flow_tuple ends = {server.remote, server.local, server.remote_port, server.local_port};
     l4_packet_give(&ends, &shape);
 }
@@ -242,6 +265,36 @@ static void seed_connections(struct seed *s, unsigned image)
     }
 }
 
+/* Connections that begin with a cookie, and what is said on them. */
+static void seed_cookies(struct seed *s, unsigned image)
+{
+    put_image(s, image);
+    for (unsigned who = 0; who < 12; who += V6) {
+        for (unsigned wrong = 0; wrong < 2; wrong++) {
+            put_client(s, TCP_BIT | who, SYN, 0, 0);
+            put_client(s, TCP_BIT, ACK, wrong * LEN_SHORT, L4_SHAPE_MORE);
+            put_kind(s, L4_SHAPE_COOKIE, wrong * 224);
+        }
+        put_client(s, TCP_BIT, ACK, 0, L4_SHAPE_MORE);
+        put_kind(s, L4_SHAPE_COOKIE, 0);
+        put_answer(s, SYN | ACK, 0, L4_SHAPE_MORE);
+        put_kind(s, L4_SHAPE_COOKIE, 0);
+        put_client(s, TCP_BIT | who, ACK, LEN_SHORT, 0);
+        put_answer(s, ACK, LEN_SHORT, L4_SHAPE_TOS);
+        put_client(s, TCP_BIT | who, ACK, LEN_FULL, 0);
+        put_answer(s, ACK, LEN_LONG, 0);
+        put_error(s, 0, 1280);
+        put_answer(s, FIN | ACK, 0, 0);
+        put_client(s, TCP_BIT | who, FIN | ACK, 0, 0);
+    }
+    put_client(s, TCP_BIT, SYN, 0, 0);
+    put_client(s, TCP_BIT, ACK, 0, L4_SHAPE_MORE);
+    put_kind(s, L4_SHAPE_COOKIE, 0);
+    seed_time(s, 100);
+    put_answer(s, RST | ACK, 0, L4_SHAPE_MORE);
+    put_kind(s, L4_SHAPE_COOKIE, 0);
+}
+
 /* Everything that can be special about a packet. */
 static void seed_shapes(struct seed *s, unsigned who)
 {
@@ -297,5 +350,7 @@ size_t fuzz_seed(unsigned n, uint8_t *ret)
         seed_shapes(&s, (n % 2) * TCP_BIT + (n % 4 < 2) * V6);
     else if (n <= 2 * L4_WORLD_IMAGES + 8)
         seed_errors(&s, (n % 2) * TCP_BIT + (n % 4 < 2) * V6);
+    else if (n <= 2 * L4_WORLD_IMAGES + 10)
+        seed_cookies(&s, L4_WORLD_IMAGE_COOKIES + n % 2);
     return s.len;
 }

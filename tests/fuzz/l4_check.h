@@ -16,7 +16,8 @@
 struct l4_fwd;
 
 #define L4_UPPER_BYTES_MAX 3200u
-#define L4_SERIAL 0x51c30000u /* the upper half of the number of a packet */
+#define L4_SERIAL 0x51c30000u  /* the upper half of the number of a packet */
+#define L4_SERIAL_BITS_FREE 3u /* the next numbers are nobody's: what follows upon a SYN has one */
 
 /* A packet that was given to the stack, from its transport header on. */
 struct l4_given {
@@ -30,6 +31,7 @@ struct l4_given {
     bool has_no_cksum;  /* of UDP, over IPv4 */
     bool is_odd;        /* its lengths contradict each other: it may be cut */
     bool may_not_leave; /* nobody may take it */
+    bool may_be_cut;    /* on its way: its sender lets it, or has cut it himself */
     uint16_t bytes;
     uint8_t upper[L4_UPPER_BYTES_MAX];
 };

@@ -28,7 +28,7 @@ struct draft {
     uint8_t bytes[FRAME_ROOM];
 };
 
-static bool is_kind(const struct l4_shape *s, enum l4_shape_kind kind)
+bool l4_packet_is_kind(const struct l4_shape *s, enum l4_shape_kind kind)
 {
     return (s->bits & L4_SHAPE_MORE) != 0 && s->kind % L4_SHAPE_KINDS == kind;
 }
@@ -45,8 +45,8 @@ static void put_upper(struct l4_given *g, const struct flow_tuple *ends, const s
     frame_put16(g->upper, ends->local_port);
     frame_put16(g->upper + 2, ends->remote_port);
     if (is_tcp) {
-        frame_put32(g->upper + 4, g->serial);
-        frame_put32(g->upper + 8, 0x12340000u | s->bits);
+        frame_put32(g->upper + 4, s->has_seq ? s->seq : g->serial);
+        frame_put32(g->upper + 8, s->has_ack ? s->ack : 0x12340000u | s->bits);
         g->upper[12] = 0x50;
         g->upper[13] = s->flags;
         frame_put16(g->upper + 14, 1000);
@@ -62,7 +62,7 @@ static void put_ip(struct draft *d, const struct l4_shape *s)
 {
     struct l4_given *g = d->given;
     uint8_t *ip = d->bytes + ETHER_BYTES;
-    bool has_options = is_kind(s, L4_SHAPE_OPTIONS);
+    bool has_options = l4_packet_is_kind(s, L4_SHAPE_OPTIONS);
     d->ip_bytes = d->is_v4 ? (has_options ? 24 : 20) : (has_options ? 48 : 40);
     memset(d->bytes, 0, ETHER_BYTES + d->ip_bytes);
     memcpy(d->bytes, (const uint8_t[]){2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, g->src.bytes[15]}, 12);
@@ -97,12 +97,12 @@ static void damage_upper(struct l4_given *g, const struct l4_shape *s)
 {
     bool is_tcp = g->proto == IPPROTO_NUM_TCP;
     uint8_t *cksum = g->upper + (is_tcp ? 16 : 6);
-    if (is_kind(s, L4_SHAPE_BAD_CKSUM)) {
+    if (l4_packet_is_kind(s, L4_SHAPE_BAD_CKSUM)) {
         frame_put16(cksum, frame_get16(cksum) ^ (1 + s->amount % 255u));
         g->is_cksum_bad = true;
         g->is_odd |= !is_tcp && frame_get16(cksum) == 0; /* which says that there is none */
     }
-    if (is_kind(s, L4_SHAPE_NO_CKSUM) && !is_tcp) {
+    if (l4_packet_is_kind(s, L4_SHAPE_NO_CKSUM) && !is_tcp) {
         frame_put16(cksum, 0);
         g->is_odd |= !ip_addr_is_v4(&g->src); /* it has to have one: that may be computed */
     }
@@ -112,7 +112,7 @@ static void damage_upper(struct l4_given *g, const struct l4_shape *s)
 static void damage_frame(struct draft *d, const struct l4_shape *s)
 {
     uint8_t *ip = d->bytes + ETHER_BYTES;
-    if (!is_kind(s, L4_SHAPE_BAD_IP))
+    if (!l4_packet_is_kind(s, L4_SHAPE_BAD_IP))
         return;
     d->given->may_not_leave = true;
     if (s->amount % 4 == 0) {
@@ -136,11 +136,12 @@ static void make(struct draft *d, const struct flow_tuple *ends, const struct l4
     g->dst = ends->remote;
     g->proto = s->proto;
     g->tos = (s->bits & L4_SHAPE_TOS) != 0 ? 0x2e : 0;
-    g->hops = is_kind(s, L4_SHAPE_HOPS) ? s->amount : 64;
+    g->hops = l4_packet_is_kind(s, L4_SHAPE_HOPS) ? s->amount : 64;
     d->is_v4 = ip_addr_is_v4(&g->src);
+    g->may_be_cut = d->is_v4 && (s->bits & L4_SHAPE_CUTTABLE) != 0;
     put_upper(g, ends, s);
     put_ip(d, s);
-    if (is_kind(s, L4_SHAPE_LENGTHS)) {
+    if (l4_packet_is_kind(s, L4_SHAPE_LENGTHS)) {
         g->is_odd = true;
         if (s->proto == IPPROTO_NUM_TCP)
             g->upper[12] = s->amount;
@@ -170,7 +171,7 @@ static void give_pieces(const struct draft *d)
                               .dst_mac = {{2, 0, 0, 0, 0, 1}},
                               .src = g->src,
                               .dst = g->dst};
-    uint8_t amount = is_kind(d->shape, L4_SHAPE_PIECES) ? d->shape->amount : 0;
+    uint8_t amount = l4_packet_is_kind(d->shape, L4_SHAPE_PIECES) ? d->shape->amount : 0;
     uint32_t n = 2 + amount % (PIECES_MAX - 1);
     uint32_t step = ((g->bytes + n - 1) / n + 7) / 8 * 8;
     step = step > 1400 ? 1400 : step;
@@ -193,16 +194,17 @@ void l4_packet_give(const struct flow_tuple *ends, const struct l4_shape *shape)
     d.shape = shape;
     d.given = l4_oracle_give();
     make(&d, ends, shape);
-    if (is_kind(shape, L4_SHAPE_PADDED)) {
+    if (l4_packet_is_kind(shape, L4_SHAPE_PADDED)) {
         memset(d.bytes + d.len, 0xa5, shape->amount % 64);
         d.len += shape->amount % 64;
     }
-    if (d.len > PIECE_FRAME_BYTES || is_kind(shape, L4_SHAPE_PIECES)) {
+    if (d.len > PIECE_FRAME_BYTES || l4_packet_is_kind(shape, L4_SHAPE_PIECES)) {
         d.given->tos = 0; /* pieces have no such trouble */
         d.given->hops = 64;
         d.given->may_not_leave = false;
+        d.given->may_be_cut = true;
         give_pieces(&d);
-    } else if (is_kind(shape, L4_SHAPE_CHAINED)) {
+    } else if (l4_packet_is_kind(shape, L4_SHAPE_CHAINED)) {
         stack_env_send_chained(d.bytes, d.len, 1 + shape->amount % (d.len - 1));
     } else {
         stack_queue(d.bytes, d.len);

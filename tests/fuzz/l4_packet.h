@@ -24,6 +24,7 @@ enum l4_shape_kind {
     L4_SHAPE_LENGTHS,   /* UDP's length, or TCP's data offset, is `amount` */
     L4_SHAPE_NO_CKSUM,  /* UDP over IPv4 */
     L4_SHAPE_HOPS,      /* has so many left */
+    L4_SHAPE_COOKIE,    /* TCP: gives a cookie back, the `amount`-th last; or is for its SYN */
     L4_SHAPE_KINDS
 };
 
@@ -34,8 +35,15 @@ struct l4_shape {
     uint8_t kind; /* enum l4_shape_kind, modulo L4_SHAPE_KINDS */
     uint8_t amount;
     bool goes_on; /* the burst is not over */
+    bool has_seq; /* of TCP, as has_ack: the number is this, and not the packet's */
+    bool has_ack;
+    uint32_t seq;
+    uint32_t ack;
     uint32_t payload_bytes;
 };
+
+/* Is it special like that? */
+bool l4_packet_is_kind(const struct l4_shape *shape, enum l4_shape_kind kind);
 
 /* Gives it to the stack. `ends`: local is the sender's. */
 void l4_packet_give(const struct flow_tuple *ends, const struct l4_shape *shape);

@@ -21,6 +21,7 @@
 #define GROUP_TCP 1u
 #define GROUP_UDP 2u
 #define CLIENTS_A_FAMILY 6u
+#define HALF_OPEN_MAX 6u
 
 /* What an image says. */
 struct say {
@@ -47,6 +48,8 @@ static const struct say says[L4_WORLD_IMAGES] = {
     {IMAGE_FORWARDING_NAT, IMAGE_FORWARDING_NAT, .has_no_route = true},
     {IMAGE_FORWARDING_IPIP, IMAGE_FORWARDING_NAT, .has_no_vip6 = true, .has_no_ours6 = true},
     {IMAGE_FORWARDING_PROXY, IMAGE_FORWARDING_NAT, .is_proxied = true},
+    {IMAGE_FORWARDING_NAT, IMAGE_FORWARDING_NAT},
+    {IMAGE_FORWARDING_NAT, IMAGE_FORWARDING_NAT, .mtu = 1300, .has_health = true},
 };
 
 static const char *const endpoint_texts[L4_WORLD_ENDPOINTS] = {
@@ -244,6 +247,7 @@ void l4_world_set_image(unsigned n)
     now = n % L4_WORLD_IMAGES;
     configure(&views[now]);
     l4_set_image(l4, &views[now], &none);
+    l4->config.half_open_max = now < L4_WORLD_IMAGE_COOKIES ? HALF_OPEN_MAX : 0;
 }
 
 void l4_world_set_endpoints(bool is_udp, uint8_t there, uint8_t leaving)
@@ -280,6 +284,7 @@ static void make(void)
     static const struct l4_config config = {.flows_max = 24,
                                             .opens_per_s = 60,
                                             .opens_per_src_s = 30,
+                                            .half_open_listener_max = HALF_OPEN_MAX,
                                             .tcp_open_ms = 8000,
                                             .tcp_idle_ms = 60000,
                                             .tcp_half_ms = 10000,

@@ -17,7 +17,8 @@
 
 #include "l4/l4.h"
 
-#define L4_WORLD_IMAGES 10u
+#define L4_WORLD_IMAGES 12u
+#define L4_WORLD_IMAGE_COOKIES 10u /* from this one on each SYN gets a cookie */
 #define L4_WORLD_ENDPOINTS 8u
 #define L4_WORLD_CLIENTS 12u
 #define L4_WORLD_BACK_PORT 5353u
