@@ -25,8 +25,8 @@ NS, SITE, PASSED = "scale", "www.scale.example", "db.scale.example"
 PODS, WEB = (1, 2, 3, 4), 5  # backends with flows; the one with HTTP
 LINES, DATAGRAMS, SECRETS, IPERF = 8080, 7000, 8443, 5201
 IPERF_S = 5
-N = 1000
-CONNECTIONS = ("TCP by NAT", "TCP by NAT, steady", "TLS passed through")  # whose state is one box's
+N, N6 = 1000, 300  # of a kind, of IPv4 and of IPv6
+CONNECTIONS = ("TCP by NAT", "TCP by NAT, steady", "TLS passed through", "TCP6 by NAT")  # whose state is one box's
 KEPT_ALIVE, ASKED, ASKED_A_SECOND = 10, 40, 10
 
 
@@ -40,8 +40,7 @@ class Pod(backend.Server):
         def program(name):
             return "python3", os.path.join(labs.TOP, "tests", "lab", f"{name}.py")
         inside = self.lab[self.name]
-        for address in (boxes.VIP, boxes.STEADY_VIP):
-            inside.address("lo", f"{address}/32")
+        inside.address("lo", f"{boxes.VIP}/32", f"{boxes.STEADY_VIP}/32", f"{boxes.VIP6}/128")
         run("unpack", *program("unpack"))
         run("datagrams", *program("datagrams"), self.name, str(DATAGRAMS))
         run("iperf3", "iperf3", "-s", "-p", str(IPERF))
@@ -121,7 +120,7 @@ def routes():
 
 def configuration(authority):
     """What all boxes are given."""
-    gateway = objects.gateway(NS, "gw", boxes.VIP, boxes.STEADY_VIP)
+    gateway = objects.gateway(NS, "gw", boxes.VIP, boxes.STEADY_VIP, boxes.VIP6)
     gateway["spec"]["listeners"] = listeners()
     iperf = service("iperf", ("iperf", IPERF, "TCP"))
     gateway_class = {"apiVersion": objects.GATEWAY_V1, "kind": "GatewayClass", "metadata": {"name": "foo-lb"},
@@ -146,8 +145,11 @@ def prepare(l):
     kinds = [flows.Kind("TCP by IPIP", "tcp", boxes.VIP, LINES), flows.Kind("UDP by GUE", "udp", boxes.VIP, DATAGRAMS),
              flows.Kind("UDP by NAT", "udp", boxes.VIP, 9000), flows.Kind("TCP by NAT", "tcp", boxes.VIP, 9080),
              flows.Kind("TCP by NAT, steady", "tcp", boxes.STEADY_VIP, 9080),
-             flows.Kind("TLS passed through", "tcp", boxes.VIP, SECRETS, (trusting, PASSED))]
-    l.flows = [flows.Flows(l["client"], k, N, 10000 + 3700 * i) for i, k in enumerate(kinds)]
+             flows.Kind("TLS passed through", "tcp", boxes.VIP, SECRETS, (trusting, PASSED)),
+             flows.Kind("TCP6 by IPIP", "tcp", boxes.VIP6, LINES),
+             flows.Kind("UDP6 by GUE", "udp", boxes.VIP6, DATAGRAMS),
+             flows.Kind("UDP6 by NAT", "udp", boxes.VIP6, 9000), flows.Kind("TCP6 by NAT", "tcp", boxes.VIP6, 9080)]
+    l.flows = [flows.Flows(l["client"], k, N6 if ":" in k.vip else N, 10000 + 3700 * i) for i, k in enumerate(kinds)]
     for f in l.flows:
         f.fill()
         l.undo.add(f.kind.name, f.close)
@@ -191,13 +193,13 @@ def measure(l, event, change, gone=(), part=0):
     before = boxes_now(l)
     change()
     after = boxes_now(l)
-    print(f"  {event}\n    {'':22}moved by the router  broken  has to   of {N}")
+    print(f"  {event}\n    {'':22}moved by the router  broken  has to      of")
     rows = {}
     for f in l.flows:
         row = rows[f.kind.name] = Row(f, before, after, gone)
         least = len(row.of_gone) if row.kind in CONNECTIONS else part * len(row.moved)
         how = ", ".join(f"{n} {fault}" for fault, n in row.faults.items())
-        print(f"    {row.kind:22}{len(row.moved):19}{len(row.broken):8}{least:8.0f}   {how}", flush=True)
+        print(f"    {row.kind:22}{len(row.moved):19}{len(row.broken):8}{least:8.0f}{f.n:8}   {how}", flush=True)
     return rows
 
 
@@ -227,11 +229,11 @@ def expect_only_state_is_lost(rows):
 def every_box_gives_a_flow_to_the_same_backend_and_each_gets_its_share(l):
     for f in l.flows:
         who = collections.Counter(one.who for one in f.flows)
-        assert set(who) == {f"backend-{n}" for n in PODS} and min(who.values()) > N / 8, (f.kind.name, who)
+        assert set(who) == {f"backend-{n}" for n in PODS} and min(who.values()) > f.n / 8, (f.kind.name, who)
     found = boxes_now(l)
     for f in l.flows:
         by = collections.Counter(found[one] for one in f.flows)
-        assert set(by) == set(l.numbers) and min(by.values()) > N / 6, (f.kind.name, by)
+        assert set(by) == set(l.numbers) and min(by.values()) > f.n / 6, (f.kind.name, by)
         if "NAT" in f.kind.name or f.kind.tls:  # what the router says of itself is so
             odd = [(one.seen, found[one]) for one in f.flows if one.seen != l.boxes[found[one] - 1].back]
             assert not odd, (f.kind.name, len(odd), odd[:5])

@@ -20,12 +20,13 @@ import routing
 import suite
 
 VIP, STEADY_VIP = "203.0.113.10", "203.0.113.11"  # by hash-threshold, by resilient hashing
-CLIENT = f"{routing.FAR4}.10"
+VIP6 = "2001:db8:ff::10"  # by hash-threshold
+CLIENT, CLIENT6 = f"{routing.FAR4}.10", f"{routing.FAR6}::10"
 GROUP, BUCKETS = 100, 512
 ROUTER_AS, BOX_AS = 65000, 65001
 BFD_MS, BFD_MULTIPLIER = 200, 8
 READY_S = 30
-VIA = re.compile(r"via 198\.18\.0\.(\d+)")
+VIA = re.compile(r"via (?:198\.18\.0\.|2001:db8::)(\d+)")
 
 
 class Box(appliance.Appliance):
@@ -36,6 +37,7 @@ class Box(appliance.Appliance):
         super().__init__(l, l.workers, f"box-{number}", f"{labs.ADMIN4}.{number}")
         self.number = number
         self.front, self.back = f"{labs.FRONT4}.{number}", f"{labs.BACK4}.{number}"
+        self.front6 = f"{labs.FRONT6}::{number}"
         self.bird_config = os.path.join(self.dir, "bird.conf")
         self.options = ["--exception-netns", l[f"control-{number}"].full, "--mem", "160", "--conns", "3072",
                         "--probe", "own"]
@@ -59,14 +61,19 @@ class Box(appliance.Appliance):
     def describe(self):
         """What only this box is: addresses, ways, the router as a peer."""
         for made in (
-                routing.sluice("Interface", "front", port="p0", addresses=[f"{self.front}/24"]),
+                routing.sluice("Interface", "front", port="p0", addresses=[f"{self.front}/24", f"{self.front6}/64"]),
                 routing.sluice("Interface", "back", port="p1", addresses=[f"{self.back}/24"]),
                 routing.sluice("StaticRoute", "far", destination=f"{routing.FAR4}.0/24", gateway=routing.ROUTER4),
-                routing.sluice("AddressPool", "routed", addresses=[f"{VIP}-{STEADY_VIP}"], interface="front"),
-                routing.sluice("BgpPeer", "router", address=routing.ROUTER4, peerASN=ROUTER_AS, localASN=BOX_AS,
-                               connectRetrySeconds=1,
-                               bfd={"intervalMilliseconds": BFD_MS, "multiplier": BFD_MULTIPLIER})):
+                routing.sluice("StaticRoute", "far6", destination=f"{routing.FAR6}::/64", gateway=routing.ROUTER6),
+                routing.sluice("AddressPool", "routed", addresses=[f"{VIP}-{STEADY_VIP}", VIP6], interface="front"),
+                self.peer("router", routing.ROUTER4), self.peer("router6", routing.ROUTER6)):
             self.api.put(made)
+
+    @staticmethod
+    def peer(name, address):
+        return routing.sluice("BgpPeer", name, address=address, peerASN=ROUTER_AS, localASN=BOX_AS,
+                              connectRetrySeconds=1,
+                              bfd={"intervalMilliseconds": BFD_MS, "multiplier": BFD_MULTIPLIER})
 
 
 class BoxesLab(labs.Lab):
@@ -94,11 +101,13 @@ class BoxesLab(labs.Lab):
         # Over a program that carries bytes: a veth would carry the hash, too, that the client's socket has drawn (and
         # draws anew when it sends again), and the router would take that for the flow's.
         self.start_link("client")
-        router.address("eth0", f"{routing.ROUTER4}/24")
-        router.address("eth1", f"{routing.FAR4}.1/24")
-        router.sysctl(net__ipv4__ip_forward=1, net__ipv4__fib_multipath_hash_policy=1)
-        client.address("eth0", f"{CLIENT}/24")
+        router.address("eth0", f"{routing.ROUTER4}/24", f"{routing.ROUTER6}/64")
+        router.address("eth1", f"{routing.FAR4}.1/24", f"{routing.FAR6}::1/64")
+        router.sysctl(net__ipv4__ip_forward=1, net__ipv4__fib_multipath_hash_policy=1,
+                      net__ipv6__conf__all__forwarding=1, net__ipv6__fib_multipath_hash_policy=1)
+        client.address("eth0", f"{CLIENT}/24", f"{CLIENT6}/64")
         client.ip("route", "add", "default", "via", f"{routing.FAR4}.1")
+        client.ip("route", "add", "default", "via", f"{routing.FAR6}::1")
         front, back, offices = ["router"], [], []
         for n in self.numbers:
             box = self[f"box-{n}"]
@@ -114,8 +123,9 @@ class BoxesLab(labs.Lab):
             namespace.link(pod, "eth0", switch, f"b{n}")
             namespace.link(pod, "eth1", switch, f"f{n}")  # by which it answers clients itself
             pod.address("eth0", f"{labs.backend_address(n)}/24")
-            pod.address("eth1", f"{labs.FRONT4}.{200 + n}/24")
+            pod.address("eth1", f"{labs.FRONT4}.{200 + n}/24", f"{labs.FRONT6}::{200 + n}/64")
             pod.ip("route", "add", "default", "via", routing.ROUTER4)
+            pod.ip("route", "add", "default", "via", routing.ROUTER6)
             back.append(f"b{n}")
             front.append(f"f{n}")
         namespace.bridge(switch, "front", *front)
@@ -157,24 +167,34 @@ protocol kernel {{
     merge paths on;
     ipv4 {{ export where net != {STEADY_VIP}/32; }};
 }}
+protocol kernel {{
+    merge paths on;
+    ipv6 {{ export all; }};
+}}
+template bgp box {{
+    local as {ROUTER_AS}; {routing.AGAIN}; hold time 90;
+    bfd {{ interval {BFD_MS} ms; multiplier {BFD_MULTIPLIER}; }};
+}}
 """
         return head + "".join(f"""
-protocol bgp box{n} {{
-    local as {ROUTER_AS}; neighbor {labs.FRONT4}.{n} as {BOX_AS}; {routing.AGAIN}; hold time 90;
-    bfd {{ interval {BFD_MS} ms; multiplier {BFD_MULTIPLIER}; }};
-    ipv4 {{ import all; export none; }};
+protocol bgp box{n} from box {{ neighbor {labs.FRONT4}.{n} as {BOX_AS}; ipv4 {{ import all; export none; }}; }}
+protocol bgp box{n}v6 from box {{
+    neighbor {labs.FRONT6}::{n} as {BOX_AS};
+    ipv6 {{ import all; export none; next hop prefer global; }};
 }}
 """ for n in self.numbers)
 
     # ---- the router
 
-    def ways(self):
+    def ways(self, vip):
         """The boxes that its route of the VIP leads to."""
-        return {int(n) for n in VIA.findall(self["router"].ip("route", "show", VIP))}
+        said = self["router"].ip("-6" if ":" in vip else "-4", "route", "show", vip)
+        return {int(n) for n in VIA.findall(said)}
 
     def wait_ways(self, *numbers):
         """Until flows are dealt out to just these boxes."""
-        suite.eventually(lambda: self.ways() == set(numbers), f"the route leads to {numbers}", READY_S)
+        for vip in (VIP, VIP6):
+            suite.eventually(lambda vip=vip: self.ways(vip) == set(numbers), f"{vip} leads to {numbers}", READY_S)
         self.keep_steady(numbers)
 
     def keep_steady(self, numbers):
@@ -192,8 +212,8 @@ protocol bgp box{n} {{
 
     def boxes_of(self, ends):
         """Which box the router sends a flow to, for each of `ends`: (VIP, protocol, client's port, VIP's port)."""
-        asked = "".join(f"route get {vip} from {CLIENT} iif eth1 ipproto {protocol} sport {source} dport {port}\n"
-                        for vip, protocol, source, port in ends)
+        asked = "".join(f"route get {vip} from {CLIENT6 if ':' in vip else CLIENT} iif eth1 ipproto {protocol} "
+                        f"sport {source} dport {port}\n" for vip, protocol, source, port in ends)
         done = self["router"].run("ip", "-batch", "-", input=asked, timeout=60)
         found = [int(n) for n in VIA.findall(done.stdout)]
         assert len(found) == len(ends), (len(found), len(ends), done.stdout[:500], done.stderr[:500])

@@ -39,10 +39,11 @@ class Flows:
         self.round = 0
 
     def open_one(self):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if self.is_udp else socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in self.kind.vip else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM if self.is_udp else socket.SOCK_STREAM)
         sock.settimeout(OPEN_LIMIT_S)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("0.0.0.0", self.next_port))
+        sock.bind(("", self.next_port))
         self.next_port += 1
         sock.connect((self.kind.vip, self.kind.port))
         if self.kind.tls:

@@ -26,11 +26,11 @@ async def talk(reader, writer):
 
 
 async def main(port, tls_port=None, *pair):
-    servers = [await asyncio.start_server(talk, "0.0.0.0", port, backlog=1024)]
+    servers = [await asyncio.start_server(talk, None, port, backlog=1024)]
     if tls_port:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(*pair)
-        servers.append(await asyncio.start_server(talk, "0.0.0.0", tls_port, backlog=1024, ssl=tls))
+        servers.append(await asyncio.start_server(talk, None, tls_port, backlog=1024, ssl=tls))
     await asyncio.gather(*(s.serve_forever() for s in servers))
 
 
