@@ -58,6 +58,9 @@ struct h2_session;
  * second. An honest client never has so many for so few bytes. */
 #define H2_CREDIT_MAX 2000u
 #define H2_CREDIT_PER_SECOND 50u
+/* A request that was answered whole gives as much as goes along with it: gRPC's libraries measure
+ * the way by a PING or two a call, and make room by a WINDOW_UPDATE or two. */
+#define H2_CREDIT_PER_STREAM 14u
 #define H2_COST_RESET 10u
 #define H2_COST_PING 5u /* and SETTINGS: they want an answer */
 #define H2_COST_FRAME 1u

@@ -17,6 +17,11 @@ static struct h2_stream *stream_by_id(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+static void earn(struct h2_session *s, uint64_t earned)
+{
+    s->credit = (uint32_t)min64(s->credit + earned, H2_CREDIT_MAX);
+}
+
 /* What time has given back. */
 static void earn_by_time(struct h2_session *s)
 {
@@ -24,7 +29,7 @@ static void earn_by_time(struct h2_session *s)
     uint64_t earned = ticks * WHEEL_TICK_US * H2_CREDIT_PER_SECOND / 1000000;
     if (earned == 0)
         return;
-    s->credit = (uint32_t)min64(s->credit + earned, H2_CREDIT_MAX);
+    earn(s, earned);
     s->credit_tick = s->h2->core->wheel.now_tick;
 }
 
@@ -348,7 +353,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
 {
     struct h2_session *s = user;
     struct h2_stream *x = stream_by_id(ng, id);
-    s->credit = (uint32_t)min64(s->credit + len / 1024, H2_CREDIT_MAX);
+    earn(s, len / 1024);
     if (x == NULL || x->is_released || x->is_reset) {
         nghttp2_session_consume(ng, id, len);
         return 0;
@@ -376,6 +381,8 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
         h2_put_head(s->h2, &s->partial.buf);
     if (x->is_new && x->head == NULL)
         drop_new(x);
+    if (x->is_end_received && x->is_end_sent && !x->is_reset) /* whatever `error` a peer names */
+        earn(s, H2_CREDIT_PER_STREAM);
     h2_stream_on_close(x, error);
     return 0;
 }

@@ -98,6 +98,17 @@ def calls_of_every_kind_end_as_they_do_without_a_box_between(l):
 
 
 @suite.test("GRPCRoute")
+def a_thousand_calls_one_after_the_other_go_on_one_connection(l):
+    """gRPC's libraries ask with a PING after each: to us, and the backends' as well."""
+    before = l.appliance.counters()
+    said = calls.call(l, f"{l.vip}:80", EMPTY, options=options(HOST, "-times", "1000"))
+    assert {s["code"] for s in said} == {"OK"} and len(said) == 1000
+    after = l.appliance.counters()
+    assert after["h2_session_end_calm"] == before["h2_session_end_calm"], "somebody was told to calm down"
+    assert after["h2_sessions_accepted"] - before["h2_sessions_accepted"] == 1
+
+
+@suite.test("GRPCRoute")
 def calls_of_every_kind_go_over_tls_too(l):
     done = l["client"].run(l.grpc, "case", *options(HOST, "-ca", l.authority.ca), f"{l.vip}:443", *CASES, timeout=120)
     assert done.stdout.split() == [w for c in CASES for w in ("ok", c)], done.stdout + done.stderr
