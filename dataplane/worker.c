@@ -135,6 +135,7 @@ static void configure_net(struct worker *w, const struct image_view *v)
             offsetof(struct image_address, interface) == offsetof(struct net_address, interface) &&
             offsetof(struct image_address, is_vip) == offsetof(struct net_address, is_vip),
         "the image's addresses are net's");
+    static_assert(IMAGE_VIP_ROUTED == NET_VIP_ROUTED, "likewise");
     static_assert(sizeof(struct image_egress) == sizeof(struct net_route) &&
                       offsetof(struct image_egress, interface) ==
                           offsetof(struct net_route, interface) &&

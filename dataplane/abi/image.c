@@ -301,6 +301,44 @@ uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr,
     return IMAGE_NONE;
 }
 
+/* The set that the client is in; IMAGE_NONE: none. */
+static uint32_t set_of_client(const struct image_view *v, const struct ip_addr *client)
+{
+    uint32_t low = 0, high = v->n_clients;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(v->clients[middle].addr.bytes, client->bytes, sizeof(client->bytes));
+        if (order == 0)
+            return v->clients[middle].set;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return IMAGE_NONE;
+}
+
+uint32_t image_bind_for(const struct image_view *v, uint32_t bind, const struct ip_addr *client)
+{
+    ASSERT_HOT(bind < v->n_binds);
+    const struct image_bind *e = &v->binds[bind];
+    if (e->n_choices == 0)
+        return bind;
+    uint32_t set = set_of_client(v, client);
+    uint32_t low = e->first_choice, high = e->first_choice + e->n_choices;
+    while (set != IMAGE_NONE && low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint32_t found = v->binds[v->choices[middle]].set;
+        if (found == set)
+            return v->choices[middle];
+        if (found < set)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return bind;
+}
+
 bool image_is_drained(const struct image_view *v)
 {
     for (uint32_t i = 0; i < v->n_interfaces; i++) {

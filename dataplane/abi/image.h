@@ -240,6 +240,10 @@ const struct image_gate *image_gate_find(const struct image_view *v, const struc
 uint32_t image_bind_find(const struct image_view *v, const struct ip_addr *addr, uint16_t port,
                          bool is_udp);
 
+/* The bind that is the client's at the place of `bind`, which is everybody's: its own, or `bind`.
+ * Cost: O(log n) in the clients where some have their own, else none. */
+uint32_t image_bind_for(const struct image_view *v, uint32_t bind, const struct ip_addr *client);
+
 /* Are connections of this box to end, because it is drained? */
 bool image_is_drained(const struct image_view *v);
 

@@ -64,13 +64,29 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i);
 /* It is a prefix: what is behind its length is zero. */
 enum image_fault image_local_trusted(const struct image_view *v, uint32_t i);
 
-/* Its root is one of a trie of listeners, and a lookup of the bind finds it. */
+/* Its root is one of a trie of listeners, and a lookup of the bind finds it, or everybody's. */
 enum image_fault image_cross_bind(const struct image_view *v, uint32_t i);
+
+/* It is the index of a bind. */
+enum image_fault image_local_choice(const struct image_view *v, uint32_t i);
+
+/* It has a name. */
+enum image_fault image_local_client_set(const struct image_view *v, uint32_t i);
+
+/* Its set exists, and it comes after the client before it. */
+enum image_fault image_local_client(const struct image_view *v, uint32_t i);
+
+/* The choices of a bind of everybody are binds of some clients at the same place, in order. */
+enum image_fault image_check_choices(const struct image_view *v, const struct image_bind *e);
+
+/* The binds' choices begin where those of the bind before end, and are as many as there are binds
+ * of some clients. */
+enum image_fault image_whole_choices(const struct image_view *v);
 
 /* Slots are a power of two; this one is empty or leads to a bind. */
 enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i);
 
-/* As many slots are used as there are binds: no slot leads elsewhere. */
+/* As many slots are used as there are binds of everybody: no slot leads elsewhere. */
 enum image_fault image_whole_bind_slots(const struct image_view *v);
 
 /* Protocol, identities, bundle and port are possible, its root is a node, its name and hostname are

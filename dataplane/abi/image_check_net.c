@@ -41,8 +41,8 @@ bool image_is_interface(const struct image_interface *e)
 
 bool image_is_address(const struct image_address *e)
 {
-    return e->is_vip <= 1 && is_unicast(&e->addr) && is_prefix_len(&e->addr, e->prefix_len) &&
-           (!e->is_vip || e->prefix_len == 128);
+    return e->is_vip <= IMAGE_VIP_ROUTED && is_unicast(&e->addr) &&
+           is_prefix_len(&e->addr, e->prefix_len) && (!e->is_vip || e->prefix_len == 128);
 }
 
 bool image_is_prefix(const struct image_prefix *e)

@@ -8,8 +8,10 @@
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
-    if ((e->reserved[0] | e->reserved[1] | e->reserved[2]) != 0)
+    if ((e->reserved[0] | e->reserved[1]) != 0)
         return IMAGE_FAULT_RESERVED;
+    if (e->is_service > 1 || (e->set != IMAGE_NONE && (e->n_choices != 0 || e->is_proxied)))
+        return IMAGE_FAULT_VALUE;
     if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
         e->kind >= IMAGE_BIND_KINDS || e->is_proxied > 1 ||
         (e->is_proxied && image_is_udp_bind(e->kind)) ||
@@ -17,6 +19,8 @@ enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted) ||
         !image_is_range(e->first_gate, e->n_gates, v->n_gate_uses) ||
+        !image_is_range(e->first_choice, e->n_choices, v->n_choices) ||
+        (e->set != IMAGE_NONE && e->set >= v->n_client_sets) ||
         (e->limit != IMAGE_NONE && e->limit >= v->n_conn_limits))
         return IMAGE_FAULT_INDEX;
     return e->root < v->n_nodes ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
@@ -36,7 +40,10 @@ enum image_fault image_cross_bind(const struct image_view *v, uint32_t i)
     if (!image_is_root(v, e->root, IMAGE_NODE_LISTENERS))
         return IMAGE_FAULT_TRIE;
     bool is_udp = image_is_udp_bind(e->kind);
-    return image_bind_find(v, &e->addr, e->port, is_udp) == i ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
+    uint32_t found = image_bind_find(v, &e->addr, e->port, is_udp);
+    if (e->set != IMAGE_NONE) /* that everybody's leads to it is checked there */
+        return found != IMAGE_NONE ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
+    return found == i ? image_check_choices(v, e) : IMAGE_FAULT_HASH;
 }
 
 enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i)
@@ -47,13 +54,14 @@ enum image_fault image_local_bind_slot(const struct image_view *v, uint32_t i)
     return bind == IMAGE_NONE || bind < v->n_binds ? IMAGE_FAULT_OK : IMAGE_FAULT_INDEX;
 }
 
-/* Each bind found itself; so as many used slots as binds means that none is used twice. */
+/* Each bind of everybody found itself, and each choice is another bind; so as many used slots as
+ * binds of everybody means that none is used twice. */
 enum image_fault image_whole_bind_slots(const struct image_view *v)
 {
     uint32_t used = 0;
     for (uint32_t i = 0; i < v->n_bind_slots; i++)
         used += v->bind_slots[i] != IMAGE_NONE;
-    return used == v->n_binds ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
+    return used + v->n_choices == v->n_binds ? IMAGE_FAULT_OK : IMAGE_FAULT_HASH;
 }
 
 /* Only who terminates TLS needs to prove who it is, and then it must. */

@@ -37,6 +37,7 @@
  * How a request finds its rule:
  *
  *   local address, port --bind_slots--> bind --root--> trie of listener hostnames --> listener
+ *   bind, client --clients, choices--> bind, where some clients have their own
  *   listener --root--> trie of route hostnames --> host --root--> trie of paths --> path
  *   path --> its matches in order of precedence --> rule --> filters, backends
  *
@@ -72,7 +73,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 8u
+#define IMAGE_VERSION 9u
 #define IMAGE_NONE UINT32_MAX
 #define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
 #define IMAGE_LINE_BYTES 64u
@@ -126,6 +127,7 @@
 #define IMAGE_IDENTITIES_PER_LISTENER_MAX 64u /* Gateway API: certificateRefs */
 #define IMAGE_SANS_PER_TLS_MAX 8u             /* Gateway API: five subjectAltNames */
 #define IMAGE_SAN_BYTES_MAX 253u              /* Gateway API: hostname and uri */
+#define IMAGE_CLIENTS_MAX (1u << 19)          /* pods of namespaces with routes of their own */
 #define IMAGE_SESSION_NAME_BYTES_MAX 128u     /* Gateway API: sessionName */
 #define IMAGE_COOKIE_PATH_BYTES_MAX 256u      /* comes on top of what a backend's head may have */
 
@@ -139,7 +141,10 @@
     X(ADDRESSES, addresses, struct image_address, 16384, "local addresses and VIPs")               \
     X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
-    X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds")                           \
+    X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds of everybody")              \
+    X(CHOICES, choices, uint32_t, 65536, "binds of some clients, by bind of everybody")            \
+    X(CLIENT_SETS, client_sets, struct image_client_set, 65536, "namespaces of clients")           \
+    X(CLIENTS, clients, struct image_client, IMAGE_CLIENTS_MAX, "addresses in them")               \
     X(TRUSTED, trusted, struct image_prefix, 1u << 20, "whose PROXY headers binds believe")        \
     X(LISTENERS, listeners, struct image_listener, 65536, "Gateway listeners")                     \
     X(IDENTITIES, identities, struct image_identity, 1u << 17, "certificates and their keys")      \
@@ -233,11 +238,13 @@ struct image_interface {
                                zero: none is */
 };
 
+#define IMAGE_VIP_ROUTED 2u
+
 /* As struct net_address, byte for byte. */
 struct image_address {
     struct ip_addr addr; /* VIPs stand behind all others, in order and each once */
     uint8_t prefix_len;  /* of the mapped form: an IPv4 /24 is 120; a VIP has 128 */
-    uint8_t is_vip;      /* 0 or 1 */
+    uint8_t is_vip;      /* 0, 1, or IMAGE_VIP_ROUTED: it comes by a route, and is no neighbours' */
     uint16_t interface;  /* index into interfaces */
 };
 
@@ -355,20 +362,40 @@ enum image_bind_kind {
     IMAGE_BIND_KINDS
 };
 
-/* A local address and a port of TCP, or of UDP. No two are the same. */
+/*
+ * A local address and a port of TCP, or of UDP. No two of everybody are the same. Some clients may
+ * have one of their own at the same place (routes of a namespace to another's Service): then that
+ * is theirs, whole, and nothing of everybody's counts for them. It is in no slot, but in the
+ * choices of everybody's; see image_bind_for().
+ */
 struct image_bind {
     struct ip_addr addr;
     uint16_t port;      /* host order, not 0 */
     uint8_t congestion; /* enum image_congestion, not NONE: of what we send to clients by TCP */
     uint8_t kind;       /* enum image_bind_kind */
     uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
-    uint8_t reserved[3];
+    uint8_t is_service; /* 0, or 1: the address is a Service's, not a Gateway's */
+    uint8_t reserved[2];
     uint32_t root; /* of the trie of listener hostnames; two binds may share one */
     uint32_t first_trusted;
     uint32_t n_trusted;  /* whose headers count; others are reset. 0: everybody's */
     uint32_t first_gate; /* in GATE_USES: what stands before it, see struct image_gate */
     uint32_t n_gates;
-    uint32_t limit; /* how many may be connected, in CONN_LIMITS; IMAGE_NONE: any number */
+    uint32_t limit;        /* how many may be connected, in CONN_LIMITS; IMAGE_NONE: any number */
+    uint32_t set;          /* whose it is, in CLIENT_SETS; IMAGE_NONE: everybody's */
+    uint32_t first_choice; /* in CHOICES: where those of the bind before it end */
+    uint32_t n_choices;    /* binds at the same place, sorted by their sets; 0 with a set */
+};
+
+/* Clients that are told from others: those of a namespace. */
+struct image_client_set {
+    struct image_string name; /* of the namespace */
+};
+
+/* Where one of them is. Sorted by address; each once. */
+struct image_client {
+    struct ip_addr addr;
+    uint32_t set;
 };
 
 /* Addresses of one family that begin alike. */
@@ -1039,7 +1066,9 @@ static_assert(sizeof(struct image_interface) == 32, "no hidden padding");
 static_assert(sizeof(struct image_address) == 20, "no hidden padding");
 static_assert(sizeof(struct image_egress) == 36, "no hidden padding");
 static_assert(sizeof(struct image_balance) == 12, "no hidden padding");
-static_assert(sizeof(struct image_bind) == 48, "no hidden padding");
+static_assert(sizeof(struct image_bind) == 60, "no hidden padding");
+static_assert(sizeof(struct image_client_set) == 8, "no hidden padding");
+static_assert(sizeof(struct image_client) == 20, "no hidden padding");
 static_assert(sizeof(struct image_prefix) == 20, "no hidden padding");
 static_assert(sizeof(struct image_listener) == 40, "no hidden padding");
 static_assert(sizeof(struct image_identity) == 24, "no hidden padding");

@@ -34,6 +34,8 @@ static bool may_be_theirs(struct l4_fwd *f, const struct flow_tuple *ends, uint8
     if (tcp_may_be_cookie(f->tcp, flags))
         return false; /* it may begin one of ours */
     uint32_t bind = image_bind_find(f->view, &ends->local, ends->local_port, false);
+    if (bind != IMAGE_NONE)
+        bind = image_bind_for(f->view, bind, &ends->remote);
     bool is_tcp = bind != IMAGE_NONE && f->view->binds[bind].kind == IMAGE_BIND_TCP;
     return bind != IMAGE_NONE && !(is_tcp && l4_bind_is_carried(f, bind));
 }

@@ -295,13 +295,20 @@ static void refuse(struct l4_fwd *f, const struct target *target, enum stat_id w
                     is_unreached ? STATS_ROUTE_END_unreached : STATS_ROUTE_END_refused);
 }
 
+/* The bind that the flow's client has where it comes in; IMAGE_NONE: nobody listens there. */
+static uint32_t bind_of(const struct l4_fwd *f, const struct flow_tuple *client, bool is_udp)
+{
+    uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
+    return bind != IMAGE_NONE ? image_bind_for(f->view, bind, &client->remote) : IMAGE_NONE;
+}
+
 /* May the packet begin a flow, and where would it lead? False: it is not ours. */
 static bool look_up(struct l4_fwd *f, const struct l4_call *call, struct opening *ret)
 {
     bool is_udp = call->proto == IPPROTO_NUM_UDP;
     const struct flow_tuple *client = &call->client;
     const struct image_backend *backend;
-    uint32_t bind = image_bind_find(f->view, &client->local, client->local_port, is_udp);
+    uint32_t bind = bind_of(f, client, is_udp);
     if (bind == IMAGE_NONE || !may_forward(&f->view->binds[bind]) || (!is_udp && f->has_lro))
         return false;
     ret->is_query = f->view->binds[bind].kind == IMAGE_BIND_DNS_UDP;
@@ -384,7 +391,7 @@ static bool leave(struct l4_fwd *f, struct l4_flow *flow)
     struct l4_call call = {.client = flow->sides[L4_CLIENT].in, .proto = l4_proto_of(flow)};
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
     struct upstream_conn_id silent = {server->remote, server->remote_port}, to;
-    uint32_t bind = image_bind_find(f->view, &call.client.local, call.client.local_port, false);
+    uint32_t bind = bind_of(f, &call.client, false);
     struct target target;
     struct flow_tuple ends;
     if (bind == IMAGE_NONE || l4_is_carried(flow) || !target_of(f, bind, &call, NULL, &target) ||

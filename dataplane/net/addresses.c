@@ -42,6 +42,12 @@ static const struct ip_addr *addr_at(struct net_tables *t, uint32_t i)
     return is_own(t, i) ? &iface_at(t, i)->link_local : &t->local.entries[i].addr;
 }
 
+/* Does it come by a route, so that it is nothing to neighbours? */
+static bool is_routed(const struct net_tables *t, uint32_t i)
+{
+    return !is_own(t, i) && t->local.entries[i].is_vip == NET_VIP_ROUTED;
+}
+
 /* Whether the address at `i` is kept from use. */
 static void hold(struct net_tables *t, uint32_t i, bool is_held)
 {
@@ -57,7 +63,8 @@ static uint8_t times_in(const struct net_tables *t, uint32_t i, enum address_sta
 {
     if (state == ADDRESS_TENTATIVE)
         return NET_PROBE_TIMES;
-    return state == ADDRESS_USED && !is_own(t, i) ? NET_ANNOUNCE_TIMES : 0;
+    bool is_told = !is_own(t, i) && !is_routed(t, i);
+    return state == ADDRESS_USED && is_told ? NET_ANNOUNCE_TIMES : 0;
 }
 
 /* The address at `i` moves to `state`; its next step is due `in_us` from now. */
@@ -80,6 +87,8 @@ static void enter(struct net *n, uint32_t i, enum address_state state, uint64_t 
 static bool is_probed(const struct net *n, uint32_t i)
 {
     bool is_vip = !is_own(n->now, i) && n->now->local.entries[i].is_vip;
+    if (is_routed(n->now, i))
+        return false;
     return n->probe == NET_PROBE_ALL || (n->probe == NET_PROBE_OWN && !is_vip);
 }
 
@@ -179,7 +188,7 @@ void addresses_configure(struct net *n, const struct net_tables *then, bool is_r
         bool was_standby = was != NULL && was->state == ADDRESS_STANDBY;
         if (is_standby(n, i)) {
             stand_by(n, i);
-        } else if (was != NULL && !has_moved && !was_standby) {
+        } else if (was != NULL && !has_moved && !was_standby && !is_routed(now, i)) {
             now->lives[i] = *was;
             hold(now, i, was->state != ADDRESS_USED);
             n->n_tentative += was->state == ADDRESS_TENTATIVE;
@@ -332,7 +341,7 @@ bool addresses_claimed(struct net *n, const struct net_frame *f, const struct ip
                        const struct ether_mac *mac, bool is_question, bool may_answer)
 {
     uint32_t i;
-    if (!find_place(n, f->iface, addr, &i))
+    if (!find_place(n, f->iface, addr, &i) || is_routed(n->now, i))
         return false;
     enum address_state state = n->now->lives[i].state;
     if ((is_question && state == ADDRESS_USED) || state == ADDRESS_STANDBY)

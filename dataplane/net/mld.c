@@ -41,7 +41,7 @@ static bool group_at(const struct net *n, uint32_t place, const struct net_iface
     bool is_own = place < n->now->n_ifaces;
     const struct net_address *a = is_own ? NULL : &n->now->local.entries[place - n->now->n_ifaces];
     uint32_t index = is_own ? place : a->interface;
-    if ((n->mld.interfaces >> index & 1) == 0 || (!is_own && ip_addr_is_v4(&a->addr)))
+    if ((n->mld.interfaces >> index & 1) == 0 || (!is_own && !mld_has_group(a)))
         return false;
     *ret_iface = &n->now->ifaces[index];
     *ret_group = nd_solicited_node(is_own ? &(*ret_iface)->link_local : &a->addr);
@@ -156,7 +156,8 @@ static bool is_same(const struct net_tables *a, const struct net_tables *b)
     for (uint32_t i = 0; i < a->local.n; i++) {
         const struct net_address *of_a = &a->local.entries[i];
         const struct net_address *of_b = &b->local.entries[i];
-        if (of_a->interface != of_b->interface || !ip_addr_eq(&of_a->addr, &of_b->addr))
+        if (of_a->interface != of_b->interface || !ip_addr_eq(&of_a->addr, &of_b->addr) ||
+            mld_has_group(of_a) != mld_has_group(of_b))
             return false;
     }
     return true;

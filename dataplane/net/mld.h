@@ -36,6 +36,12 @@ struct mld {
     uint64_t v1_until_us[NET_INTERFACES_MAX]; /* so long RFC 2710 is spoken there */
 };
 
+/* Is a group joined for the address, so that neighbours find it (RFC 4861, section 7.2.1)? */
+static inline bool mld_has_group(const struct net_address *a)
+{
+    return !ip_addr_is_v4(&a->addr) && a->is_vip != NET_VIP_ROUTED;
+}
+
 /* Nothing to report. */
 void mld_init(struct net *n);
 

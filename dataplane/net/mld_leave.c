@@ -57,7 +57,7 @@ static void build_joined(struct net *n)
     for (uint32_t i = 0; i < now->local.n; i++) {
         const struct net_address *a = &now->local.entries[i];
         uint32_t key = key_of(a->interface, &a->addr.bytes[13]);
-        if (!ip_addr_is_v4(&a->addr))
+        if (mld_has_group(a))
             *place_of(l, key) = key;
     }
 }
@@ -127,7 +127,7 @@ void mld_leave_note(struct net *n, const struct net_tables *then)
         note(n, &then->ifaces[i], &then->ifaces[i].link_local);
     for (uint32_t i = 0; i < then->local.n; i++) {
         const struct net_address *a = &then->local.entries[i];
-        if (!ip_addr_is_v4(&a->addr))
+        if (mld_has_group(a))
             note(n, &then->ifaces[a->interface], &a->addr);
     }
     if (l->n > 0)

@@ -290,7 +290,8 @@ bool net_is_ours(const struct net *n, const struct ip_addr *addr)
 bool net_is_on_iface(const struct net *n, const struct net_iface *iface, const struct ip_addr *addr)
 {
     const struct net_address *a = local_find(&n->now->local, addr);
-    return (a != NULL && a->interface == iface->index) || iface_is_own(iface, addr);
+    bool is_routed = a != NULL && a->is_vip == NET_VIP_ROUTED;
+    return (a != NULL && a->interface == iface->index && !is_routed) || iface_is_own(iface, addr);
 }
 
 bool net_is_neighbour(const struct net *n, const struct net_iface *iface,

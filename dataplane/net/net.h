@@ -38,12 +38,16 @@ struct net_interface {
     struct ip_addr drained; /* an address of ours: neighbours may hand over segments to it */
 };
 
+#define NET_VIP_ROUTED 2u
+
 /* An address of ours. A VIP has the length of a host (128). */
 struct net_address {
     struct ip_addr addr;
     uint8_t
         prefix_len; /* of the mapped form: an IPv4 /24 is 120; on-link prefix of the interface */
-    uint8_t is_vip; /* answered for, but never chosen as the source of an active open */
+    uint8_t
+        is_vip; /* answered for, but never chosen as the source of an active open; NET_VIP_ROUTED:
+                       comes by a route, neighbours hear nothing of it */
     uint16_t interface; /* index into interfaces */
 };
 

@@ -49,6 +49,7 @@ bool proxy_conn_find_bind(const struct proxy_conn *c, const struct image_view *v
     uint32_t bind;
     if (!route_bind_find(v, &c->addrs.local, c->addrs.local_port, &bind))
         return false;
+    bind = image_bind_for(v, bind, &c->addrs.remote);
     /* Whether it speaks TLS is open until its header is there. */
     uint8_t kind = v->binds[bind].kind;
     bool is_same = c->tls != NULL ? image_is_tls_bind(kind) : kind == IMAGE_BIND_HTTP;
@@ -255,7 +256,7 @@ static const struct image_bind *bind_of(const struct proxy *p, const struct stre
     const struct image_view *v = p->image.view;
     uint32_t bind;
     bool is_there = v != NULL && route_bind_find(v, &addrs->local, addrs->local_port, &bind);
-    return is_there ? &v->binds[bind] : NULL;
+    return is_there ? &v->binds[image_bind_for(v, bind, &addrs->remote)] : NULL;
 }
 
 void proxy_conn_init_stream(struct proxy_conn *c, struct proxy_conn *parent)

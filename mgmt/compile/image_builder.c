@@ -133,6 +133,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
         return error;
     image_builder_groups(b);
     image_builder_write_gates(b);
+    image_builder_write_choices(b);
     if (b->error != 0)
         return b->error;
     image_builder_write_values(b);

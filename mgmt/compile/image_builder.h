@@ -246,6 +246,25 @@ int image_builder_client_identity(struct image_builder *b, const struct keys_id 
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                        uint32_t listener);
 
+/* Clients that are told from others, not listed yet; the set's index, or IMAGE_NONE. */
+uint32_t image_builder_client_set(struct image_builder *b, const char *name);
+
+/* One of them. They come sorted by address, each once. -ENOSPC: there are IMAGE_CLIENTS_MAX. */
+int image_builder_client(struct image_builder *b, const struct ip_addr *addr, uint32_t set);
+
+/* Where somebody may listen. */
+struct image_place {
+    struct ip_addr addr;
+    uint16_t port;
+    uint32_t set;    /* of clients, for whom alone it is; IMAGE_NONE: for all others */
+    bool is_service; /* see struct image_bind */
+};
+
+/* The same as image_builder_bind() for such a place. What follows of a bind's settings is said of
+ * everybody's alone. -ENOENT: everybody's is not there yet. */
+int image_builder_bind_at(struct image_builder *b, const struct image_place *place,
+                          uint32_t listener);
+
 /* What connections that come in at the bind are sent with, Cubic unless said. -ENOENT: nothing
  * listens there. */
 int image_builder_bind_congestion(struct image_builder *b, const struct ip_addr *addr,

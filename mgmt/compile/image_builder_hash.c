@@ -77,6 +77,8 @@ static bool fill_bind_slots(struct image_builder *b, uint64_t seed)
     const struct image_bind *binds = ENTRIES(b, BINDS, const struct image_bind);
     uint32_t *slots = ENTRIES(b, BIND_SLOTS, uint32_t);
     for (uint32_t i = 0; i < SECTION(b, BINDS)->count; i++) {
+        if (binds[i].set != IMAGE_NONE)
+            continue; /* everybody's leads to it */
         uint64_t hash =
             image_bind_hash(seed, &binds[i].addr, binds[i].port, image_is_udp_bind(binds[i].kind));
         uint32_t slot = free_slot(SECTION(b, BIND_SLOTS), 0, hash);

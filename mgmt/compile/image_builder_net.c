@@ -164,6 +164,7 @@ struct bind_key {
     const struct ip_addr *addr;
     uint16_t port;
     bool is_udp;
+    uint32_t set; /* IMAGE_NONE: everybody's */
 };
 
 static bool is_bind_equal(const struct image_builder *b, uint32_t index, const void *key)
@@ -171,7 +172,7 @@ static bool is_bind_equal(const struct image_builder *b, uint32_t index, const v
     const struct bind_key *k = key;
     const struct image_bind *bind = &ENTRIES(b, BINDS, const struct image_bind)[index];
     return bind->port == k->port && image_is_udp_bind(bind->kind) == k->is_udp &&
-           ip_addr_eq(&bind->addr, k->addr);
+           bind->set == k->set && ip_addr_eq(&bind->addr, k->addr);
 }
 
 static struct image_index_key index_key(const struct bind_key *bind)
@@ -180,11 +181,11 @@ static struct image_index_key index_key(const struct bind_key *bind)
                                     is_bind_equal};
 }
 
-/* The bind of an address and port, made if it is not there. */
-static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
+/* The bind of a place, made if it is not there. */
+static uint32_t bind_of(struct image_builder *b, const struct image_place *place,
                         enum image_bind_kind kind)
 {
-    struct bind_key bind = {addr, port, image_is_udp_bind(kind)};
+    struct bind_key bind = {&place->addr, place->port, image_is_udp_bind(kind), place->set};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     if (index != IMAGE_NONE)
@@ -193,12 +194,14 @@ static uint32_t bind_of(struct image_builder *b, const struct ip_addr *addr, uin
     struct image_bind *e = image_vec_push(b, SECTION(b, BINDS));
     if (e == NULL)
         return IMAGE_NONE;
-    *e = (struct image_bind){.addr = *addr,
-                             .port = port,
+    *e = (struct image_bind){.addr = place->addr,
+                             .port = place->port,
                              .congestion = IMAGE_CONGESTION_CUBIC,
                              .kind = (uint8_t)kind,
+                             .is_service = place->is_service,
                              .root = root,
-                             .limit = IMAGE_NONE};
+                             .limit = IMAGE_NONE,
+                             .set = place->set};
     index = SECTION(b, BINDS)->count - 1;
     return image_index_add(b, &b->by_bind, &key, index) ? index : IMAGE_NONE;
 }
@@ -225,13 +228,34 @@ static bool join(struct image_bind *bind, enum image_bind_kind kind)
     return is_tls || bind->kind == kind;
 }
 
+/* Everybody's bind at the place, which there is before those of some clients are. */
+static bool has_all(const struct image_builder *b, const struct image_place *place,
+                    enum image_bind_kind kind)
+{
+    struct bind_key bind = {&place->addr, place->port, image_is_udp_bind(kind), IMAGE_NONE};
+    struct image_index_key key = index_key(&bind);
+    return image_index_find(b, &b->by_bind, &key) != IMAGE_NONE;
+}
+
+uint32_t image_builder_all_of(const struct image_builder *b, uint32_t bind)
+{
+    const struct image_bind *e = &ENTRIES(b, BINDS, const struct image_bind)[bind];
+    struct bind_key all = {&e->addr, e->port, image_is_udp_bind(e->kind), IMAGE_NONE};
+    struct image_index_key key = index_key(&all);
+    uint32_t found = image_index_find(b, &b->by_bind, &key);
+    ASSERT(found != IMAGE_NONE); /* see has_all() */
+    return found;
+}
+
 /* The listener comes to the bind of this kind. */
-static int bind_as(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
-                   uint32_t listener, enum image_bind_kind kind)
+static int bind_as(struct image_builder *b, const struct image_place *place, uint32_t listener,
+                   enum image_bind_kind kind)
 {
     const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
     struct image_string hostname = l->hostname;
-    uint32_t bind = bind_of(b, addr, port, kind);
+    if (place->set != IMAGE_NONE && !has_all(b, place, kind))
+        return -ENOENT;
+    uint32_t bind = bind_of(b, place, kind);
     if (bind == IMAGE_NONE)
         return b->error;
     ASSERT(bind < SECTION(b, BINDS)->count);
@@ -250,20 +274,28 @@ static int bind_as(struct image_builder *b, const struct ip_addr *addr, uint16_t
 int image_builder_bind(struct image_builder *b, const struct ip_addr *addr, uint16_t port,
                        uint32_t listener)
 {
-    if (port == 0 || ip_addr_is_zero(addr) || listener >= SECTION(b, LISTENERS)->count)
+    const struct image_place place = {.addr = *addr, .port = port, .set = IMAGE_NONE};
+    return image_builder_bind_at(b, &place, listener);
+}
+
+int image_builder_bind_at(struct image_builder *b, const struct image_place *place,
+                          uint32_t listener)
+{
+    if (place->port == 0 || ip_addr_is_zero(&place->addr) ||
+        listener >= SECTION(b, LISTENERS)->count ||
+        (place->set != IMAGE_NONE && place->set >= SECTION(b, CLIENT_SETS)->count))
         return -EINVAL;
     const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
     enum image_bind_kind kind = kind_of(l->protocol);
-    int error = bind_as(b, addr, port, listener, kind);
-    return error != 0 || kind != IMAGE_BIND_DNS
-               ? error
-               : bind_as(b, addr, port, listener, IMAGE_BIND_DNS_UDP);
+    int error = bind_as(b, place, listener, kind);
+    return error != 0 || kind != IMAGE_BIND_DNS ? error
+                                                : bind_as(b, place, listener, IMAGE_BIND_DNS_UDP);
 }
 
 struct image_bind *image_builder_find_bind(struct image_builder *b, const struct ip_addr *addr,
                                            uint16_t port, bool is_udp)
 {
-    struct bind_key bind = {addr, port, is_udp};
+    struct bind_key bind = {addr, port, is_udp, IMAGE_NONE};
     struct image_index_key key = index_key(&bind);
     uint32_t index = image_index_find(b, &b->by_bind, &key);
     return index != IMAGE_NONE ? &ENTRIES(b, BINDS, struct image_bind)[index] : NULL;

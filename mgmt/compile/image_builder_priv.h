@@ -11,6 +11,7 @@
  *   image_builder_session.c   sessions of rules   image_builder_group.c   of endpoint groups
  *   image_builder_access.c   who may ask          image_builder_node.c   nodes, as they lie
  *   image_builder_tls.c   certificates of all sides   image_builder_gate.c  lists before binds
+ *   image_builder_clients.c  who has binds of its own
  */
 #pragma once
 
@@ -186,9 +187,15 @@ bool image_builder_has_lists(const struct image_access_spec *spec);
 /* The entry of a policy or list that can, made if it is not there; IMAGE_NONE: b->error is set. */
 uint32_t image_builder_access_entry(struct image_builder *b, const struct image_access_spec *spec);
 
-/* The bind of an address and port; NULL: there is none. Valid until the next is made. */
+/* Everybody's bind of an address and port; NULL: there is none. Valid until the next is made. */
 struct image_bind *image_builder_find_bind(struct image_builder *b, const struct ip_addr *addr,
                                            uint16_t port, bool is_udp);
+
+/* Everybody's bind at the place of the bind, which is of some clients. */
+uint32_t image_builder_all_of(const struct image_builder *b, uint32_t bind);
+
+/* Writes CHOICES, and says of each bind which are its. */
+void image_builder_write_choices(struct image_builder *b);
 
 /* Writes GATE_USES and GATES, and says of each bind what stands before it. */
 void image_builder_write_gates(struct image_builder *b);

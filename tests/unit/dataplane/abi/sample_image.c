@@ -359,6 +359,21 @@ static void add_gates(struct image_builder *b, const struct ip_addr *vip,
     REQUIRE(image_builder_bind_limit(b, vip6, 80, false, &limit) == 0);
 }
 
+/* Some clients have listeners of their own, where everybody has. */
+static void add_clients(struct image_builder *b, const struct ip_addr *vip, uint32_t listener)
+{
+    struct ip_addr web = ip("198.51.100.1"), shop = ip("198.51.100.2"), web6 = ip("2001:db8::77");
+    uint32_t of_shop = image_builder_client_set(b, "shop");
+    uint32_t of_web = image_builder_client_set(b, "web");
+    REQUIRE(image_builder_client(b, &web, of_web) == 0);
+    REQUIRE(image_builder_client(b, &shop, of_shop) == 0);
+    REQUIRE(image_builder_client(b, &web6, of_web) == 0);
+    struct image_place place = {.addr = *vip, .port = 80, .set = of_web, .is_service = true};
+    REQUIRE(image_builder_bind_at(b, &place, listener) == 0);
+    place.set = of_shop;
+    REQUIRE(image_builder_bind_at(b, &place, listener) == 0);
+}
+
 void *sample_image(size_t *ret_len)
 {
     struct image_builder *b = image_builder_new();
@@ -377,6 +392,7 @@ void *sample_image(size_t *ret_len)
                                            {ip("2001:db8::"), 32, {0}}};
     REQUIRE(image_builder_bind_proxied(b, &vip6, 80, trusted, 2) == 0);
     add_secure(b, &vip);
+    add_clients(b, &vip, wild);
     REQUIRE(image_builder_group_congestion(b, 3, IMAGE_CONGESTION_BBR) == 0);
     REQUIRE(image_builder_group_proxy_header(b, 3, IMAGE_PROXY_HEADER_V2) == 0);
     REQUIRE(image_builder_group_protocol(b, 3, IMAGE_BACKEND_HTTP2) == 0);
@@ -478,6 +494,8 @@ void use_image(const void *data)
     for (bind = 0; bind < v.n_binds; bind++) {
         const struct image_bind *at = &v.binds[bind];
         route_access_of_all(&v, at->first_gate, at->n_gates, &vip, true);
+        for (uint32_t i = 0; i < v.n_clients; i++)
+            image_bind_for(&v, bind, &v.clients[i].addr);
         for (size_t i = 0; i < array_len(hosts) * array_len(paths); i++) {
             struct route_request request = {
                 .bind = bind,

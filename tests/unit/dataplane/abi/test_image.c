@@ -35,7 +35,7 @@ TEST(a_built_image_is_accepted_and_names_its_content)
     CHECK_EQ(v.header->generation, 7);
     CHECK_EQ(v.n_interfaces, 2);
     CHECK_EQ(v.n_addresses, 4);
-    CHECK_EQ(v.n_binds, 3);
+    CHECK_EQ(v.n_binds, 5);
     CHECK_EQ(v.n_identities, 3);
     CHECK_EQ(v.n_routes, 5);
     CHECK_EQ(v.n_rules, 6);
@@ -385,7 +385,7 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     }
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_KINDS, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_UDP, &section),
              IMAGE_FAULT_HASH); /* it is not found among those of UDP */
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_DNS_UDP, &section),
@@ -870,6 +870,67 @@ TEST(gates_lead_to_lists_and_stand_in_the_order_of_their_addresses)
     free(data);
 }
 
+TEST(who_has_a_bind_of_his_own_finds_it_and_all_others_that_of_everybody)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    REQUIRE(v.n_binds == 5 && v.n_choices == 2 && v.n_clients == 3);
+    const struct image_bind *all = &v.binds[0];
+    struct ip_addr web = v.clients[0].addr, shop = v.clients[1].addr, other = all->addr;
+    uint32_t found = image_bind_find(&v, &all->addr, 80, false);
+    CHECK_EQ(found, 0);
+    CHECK_EQ(image_bind_for(&v, 0, &web), 3);
+    CHECK_EQ(image_bind_for(&v, 0, &shop), 4);
+    CHECK_EQ(image_bind_for(&v, 0, &other), 0);
+    CHECK_EQ(image_bind_for(&v, 1, &web), 1); /* where nobody has his own */
+    CHECK(slice_eq(image_text(&v, v.client_sets[v.binds[3].set].name), SLICE_LIT("web")));
+    free(data);
+}
+
+TEST(binds_of_some_clients_hang_on_that_of_everybody_in_order)
+{
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    uint32_t section;
+    image_view_init(&v, data);
+    const struct image_bind *all = &v.binds[0], *web = &v.binds[3], *shop = &v.binds[4];
+    REQUIRE(v.n_choices == 2 && web->set == 1 && shop->set == 0 && v.choices[0] == 4);
+    const struct {
+        const uint8_t *byte;
+        uint8_t value;
+        enum image_fault fault;
+        uint32_t section;
+    } rows[] = {
+        {(const uint8_t *)&v.choices[0], 5, IMAGE_FAULT_INDEX, IMAGE_SECTION_CHOICES},
+        {(const uint8_t *)&v.choices[0], 3, IMAGE_FAULT_ORDER, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&v.choices[0], 2, IMAGE_FAULT_VALUE, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&web->set, 2, IMAGE_FAULT_INDEX, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&web->set, 0, IMAGE_FAULT_ORDER, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&web->port, 81, IMAGE_FAULT_VALUE, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&web->n_choices, 1, IMAGE_FAULT_VALUE, IMAGE_SECTION_BINDS},
+        {&web->is_proxied, 1, IMAGE_FAULT_VALUE, IMAGE_SECTION_BINDS},
+        {&web->is_service, 2, IMAGE_FAULT_VALUE, IMAGE_SECTION_BINDS},
+        {&web->is_service, 0, IMAGE_FAULT_OK, 0},
+        {(const uint8_t *)&all->n_choices, 3, IMAGE_FAULT_INDEX, IMAGE_SECTION_BINDS},
+        {(const uint8_t *)&all->n_choices, 1, IMAGE_FAULT_ORDER, IMAGE_SECTION_CHOICES},
+        {(const uint8_t *)&v.binds[1].first_choice, 1, IMAGE_FAULT_ORDER, IMAGE_SECTION_CHOICES},
+        {(const uint8_t *)&v.clients[0].set, 2, IMAGE_FAULT_INDEX, IMAGE_SECTION_CLIENTS},
+        {&v.clients[0].addr.bytes[15], 3, IMAGE_FAULT_ORDER, IMAGE_SECTION_CLIENTS},
+        {&v.clients[0].addr.bytes[15], 2, IMAGE_FAULT_DUPLICATE, IMAGE_SECTION_CLIENTS},
+        {(const uint8_t *)&v.client_sets[0].name.length, 0, IMAGE_FAULT_TEXT,
+         IMAGE_SECTION_CLIENT_SETS},
+    };
+    for (unsigned i = 0; i < array_len(rows); i++) {
+        section = 0;
+        CHECK_EQ(fault_with(data, len, rows[i].byte, rows[i].value, &section), rows[i].fault);
+        CHECK_EQ(section, rows[i].section);
+    }
+    free(data);
+}
+
 TEST(a_limit_of_connections_limits_something_and_can_be_counted_to)
 {
     size_t len;
@@ -1213,6 +1274,8 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_retry_policy_has_attempts_and_names_statuses_of_faults),
           T(an_access_has_lists_of_its_own_that_can_be_searched),
           T(gates_lead_to_lists_and_stand_in_the_order_of_their_addresses),
+          T(who_has_a_bind_of_his_own_finds_it_and_all_others_that_of_everybody),
+          T(binds_of_some_clients_hang_on_that_of_everybody_in_order),
           T(a_limit_of_connections_limits_something_and_can_be_counted_to),
           T(passwords_have_a_realm_and_users_in_order),
           T(tokens_have_an_issuer_and_keys_of_which_each_says_how_it_signs),

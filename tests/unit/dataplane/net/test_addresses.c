@@ -16,8 +16,8 @@
 #define SETTLE_MS (NET_PROBE_TIMES * NET_PROBE_INTERVAL_US / 1000)
 
 /* Two interfaces; `addr` is new beside an address of each family. */
-static void configure_on(struct net_fixture *f, const char *addr, bool is_vip, uint16_t interface,
-                         bool is_resumed)
+static void configure_on(struct net_fixture *f, const char *addr, uint8_t is_vip,
+                         uint16_t interface, bool is_resumed)
 {
     static const struct net_interface interfaces[] = {{.port = 0}, {.port = 0, .vlan = 7}};
     struct ip_addr a = addr_of(addr);
@@ -214,6 +214,29 @@ TEST(vips_are_not_asked_for_where_other_boxes_have_them_too)
     net_set_probe(f->net, NET_PROBE_NONE);
     configure(f, NEW6);
     CHECK(is_used(f, NEW6));
+    net_down(f);
+}
+
+TEST(a_vip_that_comes_by_a_route_is_nothing_to_neighbours)
+{
+    struct net_fixture *f = up(0);
+    configure_on(f, NEW4, NET_VIP_ROUTED, 0, false);
+    CHECK(is_used(f, NEW4));
+    struct packet asks = question(true, MAC_PEER), has = packet_eth(MAC_ALL, MAC_PEER);
+    packet_arp(&has, 1, MAC_PEER, NEW4, NEW4);
+    packet_close(&has);
+    uint64_t before = net_stat(f, STAT_net_tx_arp);
+    net_receive(f, &asks, 0);
+    net_receive(f, &has, 0);
+    net_wait_ms(f, 5000);
+    CHECK_EQ(net_stat(f, STAT_net_tx_arp),
+             before); /* not asked for, announced, answered, defended */
+    CHECK_EQ(net_stat(f, STAT_net_address_conflicts), 0);
+    CHECK(is_used(f, NEW4));
+    configure_on(f, NEW4, 1, 0, false);
+    net_wait_ms(f, SETTLE_MS + 50);
+    net_receive(f, &asks, 0);
+    CHECK_EQ(net_stat(f, STAT_net_arp_replies), 1); /* as another VIP is */
     net_down(f);
 }
 
@@ -597,6 +620,7 @@ UNIT_MAIN("net/addresses", T(a_new_address_is_asked_for_before_it_is_used),
           T(our_own_question_sent_back_is_no_conflict),
           T(what_was_in_use_a_moment_ago_is_used_at_once),
           T(vips_are_not_asked_for_where_other_boxes_have_them_too),
+          T(a_vip_that_comes_by_a_route_is_nothing_to_neighbours),
           T(a_new_configuration_goes_on_asking_and_an_address_that_moves_stays_in_use),
           T(other_workers_keep_quiet_and_keep_up),
           T(an_address_in_use_is_kept_and_defended_once_in_a_while),

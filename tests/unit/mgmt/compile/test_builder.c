@@ -458,6 +458,41 @@ TEST(lists_are_before_what_they_stand_before_each_once_and_shared_by_places_alik
     image_builder_free(b);
 }
 
+TEST(binds_of_some_clients_come_after_that_of_everybody_and_clients_in_order)
+{
+    struct ip_addr a = ip("192.0.2.1"), c = ip("192.0.2.2"), zero = {0};
+    struct image_builder *b = image_builder_new();
+    uint32_t web = image_builder_listener(b, "n/g/web", "", IMAGE_PROTOCOL_HTTP, 80);
+    uint32_t tcp = image_builder_listener(b, "n/g/tcp", "", IMAGE_PROTOCOL_TCP, 80);
+    CHECK_EQ(image_builder_client_set(b, ""), IMAGE_NONE);
+    CHECK_EQ(image_builder_client_set(b, "\n"), IMAGE_NONE);
+    uint32_t set = image_builder_client_set(b, "team");
+    CHECK_EQ(set, 0);
+    CHECK_EQ(image_builder_client(b, &c, 1), -EINVAL);
+    CHECK_EQ(image_builder_client(b, &c, set), 0);
+    CHECK_EQ(image_builder_client(b, &c, set), -EINVAL);
+    CHECK_EQ(image_builder_client(b, &a, set), -EINVAL);
+    struct image_place theirs = {.addr = a, .port = 80, .set = set};
+    CHECK_EQ(image_builder_bind_at(b, &theirs, tcp), -ENOENT);
+    REQUIRE(image_builder_bind(b, &a, 80, web) == 0 && image_builder_bind(b, &c, 80, web) == 0);
+    CHECK_EQ(image_builder_bind_at(b, &theirs, tcp), 0); /* of another kind, too */
+    CHECK_EQ(image_builder_bind_at(b, &theirs, tcp), -EEXIST);
+    theirs.set = 1;
+    CHECK_EQ(image_builder_bind_at(b, &theirs, tcp), -EINVAL);
+    theirs.addr = zero;
+    CHECK_EQ(image_builder_bind_at(b, &theirs, tcp), -EINVAL);
+    void *data;
+    size_t len;
+    struct image_view v = finish(b, &data, &len);
+    REQUIRE(v.n_binds == 3 && v.n_choices == 1);
+    CHECK_EQ(image_bind_for(&v, 0, &c), 2);
+    CHECK_EQ(image_bind_for(&v, 0, &a), 0);
+    CHECK_EQ(image_bind_for(&v, 1, &c), 1);
+    CHECK_EQ(v.binds[2].kind, IMAGE_BIND_TCP);
+    free(data);
+    image_builder_free(b);
+}
+
 TEST(a_limit_of_connections_is_there_once_and_a_binds_first_one_holds)
 {
     const struct image_conn_limit_spec few = {"n/few", 10, 0}, many = {"n/many", 100, 5};
@@ -926,6 +961,7 @@ UNIT_MAIN("image_builder", T(one_interface_or_address_too_many_is_refused_alone)
           T(filters_that_would_break_a_message_are_refused), T(cors_filters_are_refused_whole),
           T(rate_limits_are_one_filter_and_are_refused_whole),
           T(lists_are_before_what_they_stand_before_each_once_and_shared_by_places_alike),
+          T(binds_of_some_clients_come_after_that_of_everybody_and_clients_in_order),
           T(a_limit_of_connections_is_there_once_and_a_binds_first_one_holds),
           T(passwords_are_stored_once_or_refused_whole), T(tokens_are_stored_once_or_refused_whole),
           T(access_policies_are_one_filter_each_is_there_once_and_is_refused_whole),
