@@ -267,30 +267,36 @@ static int compare_addresses(const void *x, const void *y)
                   ((const struct plan_address *)y)->addr.bytes, 16);
 }
 
+/* NULL: it is a Service. */
+static const char *class_name(const struct at_gateway *g)
+{
+    return g->class != NULL ? g->class->meta.name : NULL;
+}
+
 /* The interface that an address belongs to: the pool's, or the one with its prefix. */
 static uint32_t find_interface(const struct attach *a, const struct at_gateway *g,
                                const struct ip_addr *addr)
 {
-    const struct at_pool *pool = pool_find(a, addr, g->class->meta.name);
+    const struct at_pool *pool = pool_find(a, addr, class_name(g));
     bool is_said = pool != NULL && pool->interface != PLAN_NONE;
     return is_said ? pool->interface : network_interface_of(a, addr);
 }
 
-/* All addresses of all served Gateways but the interfaces' own, each once. */
 void address_list(struct attach *a)
 {
     struct plan_address *list =
-        ARENA_ARRAY(a->arena, struct plan_address, (size_t)a->n_gateways * GATEWAY_ADDRESSES_MAX);
+        ARENA_ARRAY(a->arena, struct plan_address, (size_t)a->n_fronts * GATEWAY_ADDRESSES_MAX);
     uint32_t n = 0;
     a->plan.n_addresses = 0;
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        struct at_gateway *g = &a->gateways[i];
+    for (uint32_t i = 0; i < a->n_fronts; i++) {
+        struct at_gateway *g = a->fronts[i];
         g->is_listed = gateway_is_servable(g);
         for (uint32_t j = 0; g->is_listed && j < g->n_addresses; j++) {
             const struct ip_addr *addr = &g->addresses[j];
             if (!network_is_own(a, addr)) {
-                list[n++] =
-                    (struct plan_address){.addr = *addr, .interface = find_interface(a, g, addr)};
+                list[n++] = (struct plan_address){.addr = *addr,
+                                                  .is_service = g->class == NULL,
+                                                  .interface = find_interface(a, g, addr)};
             }
         }
     }

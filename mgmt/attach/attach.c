@@ -14,10 +14,10 @@ static void run_rest(struct attach *a, const struct attach_input *in)
 {
     address_run(a);
     set_judge(a);
-    address_list(a);
     backend_kind_run(a, in);
     policy_run(a);
     route_run(a);
+    address_list(a);
     plan_run(a);
 }
 

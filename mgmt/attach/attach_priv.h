@@ -163,11 +163,17 @@ struct at_listener {
     const struct plan_conn_limit *conn_limit; /* which holds here; NULL: none */
     uint32_t n_gates;                         /* all that stand before it, its Gateway's first */
     const struct plan_access *const *gates;
+    const char
+        *consumer; /* of a Service: the namespace whose clients alone come here; NULL: others */
+    uint32_t kinds_asked; /* of a Service: a bit a kind of routes that want to attach */
 };
 
+/* A Gateway of one of our classes; or a Service that routes are attached to (service.c), whose
+ * listeners are its ports, once for all clients and once for each namespace with routes of its own.
+ */
 struct at_gateway {
     struct at_meta meta;
-    struct at_class *class;
+    struct at_class *class; /* NULL: it is a Service */
     struct verdict accepted;
     struct verdict not_programmed; /* reason NULL: nothing stands against it */
     uint32_t n_addresses;
@@ -233,12 +239,12 @@ struct at_clients {
     struct at_clients *next;
 };
 
-/* A parentRef that names one of our Gateways, or a ListenerSet of one. */
+/* A parentRef that names one of our Gateways, a ListenerSet of one, or a Service. */
 struct at_parent {
     const json_t *ref;
-    struct at_gateway *gateway;
-    const struct at_set *set; /* NULL: the Gateway itself */
-    uint32_t n_listeners;     /* of the parent */
+    struct at_gateway *gateway; /* NULL: a Service that is not there */
+    const struct at_set *set;   /* NULL: the Gateway or Service itself */
+    uint32_t n_listeners;       /* of the parent */
     struct at_listener *listeners;
     struct verdict accepted;
 };
@@ -284,6 +290,8 @@ struct at_route {
     const struct at_route *rival;      /* of another kind, for which a listener refuses it */
     uint32_t index;                    /* in the plan, if it is on one */
     bool is_settled;                   /* its status was seen to be as wanted */
+    struct at_listener *stands_for; /* nobody wrote it: it has a Service's port lead to the Service,
+                                          for no other route does; NULL: it is an object */
 };
 
 /* All EndpointSlices of one Service stand together. */
@@ -330,7 +338,8 @@ struct at_range {
 struct at_pool {
     const char *name;
     const json_t *classes; /* array of names, NULL: all */
-    uint32_t interface;    /* index or PLAN_NONE */
+    bool is_of_services;
+    uint32_t interface; /* index or PLAN_NONE */
     uint32_t n_ranges;
     struct at_range *ranges;
 };
@@ -356,7 +365,15 @@ struct attach {
     struct at_class *classes;             /* ours */
     struct at_gateway *gateways;          /* of our classes, by age */
     struct at_gateway **gateways_by_name; /* the same by "namespace/name" */
-    struct at_route **routes;             /* of all kinds, by precedence */
+    bool has_services; /* routes may attach to Services: there is a pool of them */
+    uint32_t n_services;
+    uint32_t n_fronts;
+    struct at_gateway *services;          /* that routes name, by age */
+    struct at_gateway **services_by_name; /* the same by "namespace/name" */
+    struct at_gateway **fronts;           /* all Gateways, then all Services */
+    struct ip_addr *known_clients;        /* pods of namespaces with routes of their own, sorted */
+    uint32_t n_known_clients;
+    struct at_route **routes; /* of all kinds, by precedence */
     uint32_t routes_room;
     uint32_t n_of_kind[IMAGE_ROUTE_KINDS]; /* routes */
     struct at_host **hosts; /* buckets; NULL: there are no HTTPRoutes, or no GRPCRoutes */
@@ -457,7 +474,8 @@ void address_run(struct attach *a);
 void set_judge(struct attach *a);
 /* What each Gateway has in all; again after a change. */
 void set_list(struct attach *a);
-/* struct plan's list of addresses; before: set_judge(). */
+/* All addresses of all served Gateways and Services but the interfaces' own, each once, as struct
+ * plan has them; before: route_run(). */
 void address_list(struct attach *a);
 /* Backends: what they are, and where now; before the policies, which may be for them. */
 void backend_kind_run(struct attach *a, const struct attach_input *in);
@@ -539,10 +557,10 @@ uint32_t network_interface_of(const struct attach *a, const struct ip_addr *addr
 /* Is the class among those that an array names? NULL and an empty one name all. */
 bool names_class(const json_t *classes, const char *class);
 
-/* May Gateways of the class have addresses of the pool? */
+/* May Gateways of the class have addresses of the pool? NULL: may Services? */
 bool pool_serves(const struct at_pool *pool, const char *class);
 
-/* The pool of the class that has the address; NULL: none. */
+/* The pool of the class, or (NULL) of Services, that has the address; NULL: none. */
 const struct at_pool *pool_find(const struct attach *a, const struct ip_addr *addr,
                                 const char *class);
 
@@ -670,7 +688,48 @@ void host_set_remove(struct attach *a, const struct at_attachment *at);
 const struct at_route *host_set_find(const struct attach *a, const struct at_listener *l,
                                      enum image_route_kind kind, const char *hostname);
 
+/* ---- Services that routes attach to (service.c, service_parent.c, service_clients.c) ---- */
+
+/* Is it a parentRef to a Service? */
+bool service_is_parent(const json_t *ref);
+
+/* Finds the Services that routes attach to, who wants to attach where, and whose clients are where;
+ * has their other ports lead to them, by routes that come to `routes`; before: address_run(), all
+ * of `routes`, in no order. Makes `fronts`. */
+void service_run(struct attach *a);
+
+/* One of them; NULL: it is not there, or no route named it when they were looked for. */
+struct at_gateway *service_find(const struct attach *a, const char *namespace, const char *name);
+
+/* Does the reference of the route mean the listener? `consumer`: the clients that it is for. */
+bool service_is_meant(const struct at_route *r, const json_t *ref, const struct at_listener *l,
+                      const char *consumer);
+
+/* The kind of routes that a port's listener serves, of those that asked; IMAGE_ROUTE_KINDS: none
+ * did. */
+enum image_route_kind service_kind_of(const struct at_listener *l);
+
+/* Attaches a route to the ports that the reference means. */
+struct verdict service_judge(struct attach *a, struct at_route *r, const struct at_parent *p);
+
+/* Says which clients are of which namespace, where one has routes of its own. */
+void service_clients_run(struct attach *a);
+
+/* Could the slice, in this version, change what that says? */
+bool service_clients_know(const struct attach *a, const json_t *slice);
+
+/* Does the route lead to Services from Services alone? Then it needs no ReferenceGrants (GEP-1294,
+ * "Namespace boundaries"): its clients can reach these anyway. */
+bool service_has_all_parents(const struct at_route *r);
+
 /* ---- routes one by one (route.c) ---- */
+
+/* Has the route on the listener; once, also if two references lead there. */
+void route_put_on_listener(struct attach *a, struct at_route *r, struct at_listener *l,
+                           const char *const *hostnames, uint32_t n);
+
+/* Makes room for one more in `routes`. */
+void route_make_room(struct attach *a);
 
 /* The route of an object, not judged yet. */
 struct at_route *route_new(struct attach *a, const json_t *obj);

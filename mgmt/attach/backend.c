@@ -77,7 +77,7 @@ static enum plan_backend_fault judge_ref(struct attach *a, const struct at_route
                                 kind, text_at(ref, "group"));
         return PLAN_BACKEND_INVALID_KIND;
     }
-    if (strcmp(namespace, r->meta.namespace) != 0 &&
+    if (strcmp(namespace, r->meta.namespace) != 0 && !service_has_all_parents(r) &&
         !grant_allows(a, route_group(r), route_kind_name(r), r->meta.namespace,
                       text_at(ref, "group"), kind, namespace, text_at(ref, "name"))) {
         *ret_why =

@@ -64,6 +64,7 @@ static struct plan_listener plan_listener(struct attach *a, const struct at_list
         .n_gates = l->n_gates,
         .gates = l->gates,
         .limit = l->conn_limit,
+        .consumer = l->consumer,
         .set = l->set != NULL ? &a->plan.sets[l->set->index] : NULL,
     };
 }
@@ -88,18 +89,25 @@ static void plan_sets(struct attach *a)
     a->plan.sets = sets;
 }
 
+/* Is it only there in case that a route of its namespace attaches? */
+static bool is_unused(const struct at_listener *l)
+{
+    return l->consumer != NULL && l->kinds_asked == 0;
+}
+
 static void plan_gateways(struct attach *a)
 {
     uint32_t n_listeners = 0;
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        n_listeners += a->gateways[i].n_all;
+    for (uint32_t i = 0; i < a->n_fronts; i++) {
+        n_listeners += a->fronts[i]->n_all;
     }
-    struct plan_gateway *gateways = ARENA_ARRAY(a->plan_arena, struct plan_gateway, a->n_gateways);
+    struct plan_gateway *gateways = ARENA_ARRAY(a->plan_arena, struct plan_gateway, a->n_fronts);
     struct plan_listener *listeners = ARENA_ARRAY(a->plan_arena, struct plan_listener, n_listeners);
     a->plan.n_listeners = 0;
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        const struct at_gateway *g = &a->gateways[i];
+    for (uint32_t i = 0; i < a->n_fronts; i++) {
+        const struct at_gateway *g = a->fronts[i];
         gateways[i] = (struct plan_gateway){
+            .is_service = g->class == NULL,
             .namespace = g->meta.namespace,
             .name = g->meta.name,
             .uid = g->meta.uid,
@@ -111,11 +119,13 @@ static void plan_gateways(struct attach *a)
             .gates = g->gates,
         };
         for (uint32_t j = 0; j < g->n_all; j++) {
-            listeners[a->plan.n_listeners++] = plan_listener(a, g->all[j]);
+            if (!is_unused(g->all[j])) {
+                listeners[a->plan.n_listeners++] = plan_listener(a, g->all[j]);
+            }
         }
     }
     a->plan.gateways = gateways;
-    a->plan.n_gateways = a->n_gateways;
+    a->plan.n_gateways = a->n_fronts;
     a->plan.listeners = listeners;
 }
 

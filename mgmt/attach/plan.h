@@ -60,11 +60,12 @@ struct plan_static_route {
     uint32_t interface;     /* index, or PLAN_NONE: the one whose prefix holds the gateway */
 };
 
-/* An address on which at least one Gateway listens, besides the interfaces' own: the dataplane
- * answers ARP and ND for it. Each is here once, however many Gateways share it. */
+/* An address on which at least one Gateway or Service listens, besides the interfaces' own: the
+ * dataplane answers ARP and ND for it. Each is here once, however many Gateways share it. */
 struct plan_address {
     struct ip_addr addr;
     uint32_t interface; /* index, or PLAN_NONE: the one whose prefix holds it */
+    bool is_service; /* where none does, it comes by a route alone: neighbours hear nothing of it */
 };
 
 /* ------------------------------------------------------------------ backends */
@@ -447,9 +448,16 @@ struct plan_listener {
     const struct plan_access *const *gates;
     const struct plan_conn_limit *limit; /* NULL: any number of connections */
     const struct plan_set *set;          /* where it stands; NULL: its Gateway's own */
+    const char *consumer; /* of a Service: clients of this namespace alone come here, and to none of
+                             the others of its port; one of `client_sets`. NULL: all others do */
 };
 
-/* A Gateway of one of our classes. Sorted by age, then namespace and name. */
+/*
+ * A Gateway of one of our classes, sorted by age, then namespace and name; or behind these, sorted
+ * likewise, a Service that routes are attached to. Its addresses are its clusterIPs, and each of
+ * its ports a listener: one for all clients, first, then one for each namespace with routes of its
+ * own.
+ */
 struct plan_gateway {
     const char *namespace;
     const char *name;
@@ -460,6 +468,13 @@ struct plan_gateway {
     const struct plan_identity *identity; /* that backends are shown who ask; NULL: none */
     uint32_t n_gates;                     /* lists before its addresses */
     const struct plan_access *const *gates;
+    bool is_service;
+};
+
+/* Where a client of a namespace is that has routes of its own to Services of others. */
+struct plan_client {
+    struct ip_addr addr;
+    uint32_t set; /* index of the namespace */
 };
 
 struct plan {
@@ -471,6 +486,8 @@ struct plan {
     uint32_t n_interfaces;
     uint32_t n_static_routes;
     uint32_t n_addresses;
+    uint32_t n_client_sets;
+    uint32_t n_clients;
     const struct plan_gateway *gateways;
     const struct plan_set *sets;
     const struct plan_listener *listeners; /* by Gateway, its own first, then by ListenerSet; as in
@@ -480,4 +497,6 @@ struct plan {
     const struct plan_interface *interfaces;       /* by name */
     const struct plan_static_route *static_routes; /* by name */
     const struct plan_address *addresses;          /* by address */
+    const char *const *client_sets;                /* namespaces, sorted */
+    const struct plan_client *clients;             /* by address, each once */
 };

@@ -47,6 +47,10 @@ static void dump_network(const struct plan *plan, FILE *out)
         fprintf(out, "address %s on %s\n", format(&plan->addresses[i].addr, text),
                 interface_name(plan, plan->addresses[i].interface));
     }
+    for (uint32_t i = 0; i < plan->n_clients; i++) {
+        fprintf(out, "client %s of %s\n", format(&plan->clients[i].addr, text),
+                plan->client_sets[plan->clients[i].set]);
+    }
 }
 
 static const char *route_word(const struct plan_route *r)
@@ -119,7 +123,7 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
 {
     char text[IP_ADDR_TEXT_MAX];
     const struct plan_gateway *g = &plan->gateways[index];
-    fprintf(out, "gateway %s/%s", g->namespace, g->name);
+    fprintf(out, "%s %s/%s", g->is_service ? "service" : "gateway", g->namespace, g->name);
     for (uint32_t i = 0; i < g->n_addresses; i++) {
         fprintf(out, " %s", format(&g->addresses[i], text));
     }
@@ -142,6 +146,9 @@ static void dump_gateway(const struct plan *plan, uint32_t index, FILE *out)
                 l->is_served                   ? "served"
                 : l->fault == PLAN_LISTENER_OK ? "not served"
                                                : plan_listener_fault_reason(l->fault));
+        if (l->consumer != NULL) {
+            fprintf(out, "    for clients of %s\n", l->consumer);
+        }
         dump_binds(g, l, out);
         if (l->limit != NULL) {
             fprintf(out, "    connections %s %u of a client %u\n", l->limit->name,

@@ -128,7 +128,8 @@ static void add_route(const struct at_route *r)
 {
     for (uint32_t i = 0; i < r->n_parents; i++) {
         const struct at_parent *p = &r->parents[i];
-        if (strcmp(p->accepted.status, "True") != 0) {
+        bool is_gateway = p->gateway != NULL && p->gateway->class != NULL;
+        if (!is_gateway || strcmp(p->accepted.status, "True") != 0) {
             continue;
         }
         for (const struct at_use *use = r->uses; use != NULL; use = use->next) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Address pools: ranges of addresses for the Gateways of some or all classes. */
+/* Address pools: ranges of addresses for the Gateways of some or all classes, or those that a
+ * cluster's Services have. */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
@@ -22,6 +23,7 @@ static struct at_pool read_pool(struct attach *a, const json_t *obj)
     const json_t *ranges = json_object_get(spec, "addresses");
     struct at_pool p = {
         .name = text_at(json_object_get(obj, "metadata"), "name"),
+        .is_of_services = strcmp(text_at(spec, "use"), "Services") == 0,
         .classes = json_object_get(spec, "gatewayClassNames"),
         .interface = network_interface_named(a, text_at(spec, "interface")),
         .n_ranges = (uint32_t)json_array_size(ranges),
@@ -39,6 +41,7 @@ void pool_run(struct attach *a)
     a->pools = ARENA_ARRAY(a->arena, struct at_pool, a->n_pools);
     for (uint32_t i = 0; i < a->n_pools; i++) {
         a->pools[i] = read_pool(a, objects[i]);
+        a->has_services |= a->pools[i].is_of_services;
     }
 }
 
@@ -57,6 +60,9 @@ bool names_class(const json_t *classes, const char *class)
 
 bool pool_serves(const struct at_pool *pool, const char *class)
 {
+    if (class == NULL || pool->is_of_services) {
+        return class == NULL && pool->is_of_services;
+    }
     return names_class(pool->classes, class);
 }
 

@@ -24,11 +24,16 @@ static bool find_parent(const struct attach *a, const struct at_route *r, const 
 {
     const char *namespace = text_at(ref, "namespace");
     const char *kind = text_at(ref, "kind"), *name = text_at(ref, "name");
-    if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) != 0) {
-        return false;
-    }
     if (namespace[0] == '\0') {
         namespace = r->meta.namespace;
+    }
+    if (a->has_services && service_is_parent(ref)) {
+        struct at_gateway *service = service_find(a, namespace, name);
+        *ret = (struct at_parent){.ref = ref, .gateway = service};
+        return true;
+    }
+    if (strcmp(text_at(ref, "group"), GATEWAY_API_GROUP) != 0) {
+        return false;
     }
     struct at_gateway *g = strcmp(kind, "Gateway") == 0 ? gateway_find(a, namespace, name) : NULL;
     struct at_set *set = strcmp(kind, "ListenerSet") == 0 ? set_find(a, namespace, name) : NULL;
@@ -43,7 +48,7 @@ static bool find_parent(const struct attach *a, const struct at_route *r, const 
     return false;
 }
 
-/* The parentRefs that name Gateways of ours, and ListenerSets of them. */
+/* The parentRefs that name Gateways of ours, ListenerSets of them, or Services. */
 static void find_parents(struct attach *a, struct at_route *r)
 {
     const json_t *refs = at_path(r->meta.obj, "spec", "parentRefs");
@@ -170,9 +175,8 @@ static uint32_t hostnames_on(const struct at_route *r, const struct at_listener 
     return kept;
 }
 
-/* Has the route on the listener; once, also if two references lead there. */
-static void put_on_listener(struct attach *a, struct at_route *r, struct at_listener *l,
-                            const char *const *hostnames, uint32_t n)
+void route_put_on_listener(struct attach *a, struct at_route *r, struct at_listener *l,
+                           const char *const *hostnames, uint32_t n)
 {
     if (l->newest == r || r->n_rules == 0) {
         return;
@@ -222,7 +226,7 @@ static uint32_t attach_route(struct attach *a, struct at_route *r, const struct 
             l->n_refused++;
             *ret_rival = r->rival = rival;
         } else if (n_hostnames > 0) {
-            put_on_listener(a, r, l, hostnames, n_hostnames);
+            route_put_on_listener(a, r, l, hostnames, n_hostnames);
             n++;
         }
     }
@@ -313,14 +317,42 @@ struct at_route *route_new(struct attach *a, const json_t *obj)
     return r;
 }
 
+/* Nobody asks for its status. */
+static void judge_stand_in(struct attach *a, struct at_route *r)
+{
+    static const char *const any[] = {NULL};
+    rule_run(a, r);
+    route_put_on_listener(a, r, r->stands_for, any, 1);
+    r->is_settled = true;
+}
+
 void route_judge(struct attach *a, struct at_route *r)
 {
+    if (r->stands_for != NULL) {
+        judge_stand_in(a, r);
+        return;
+    }
     find_parents(a, r);
     if (r->n_parents > 0) {
         rule_run(a, r);
     }
     for (uint32_t i = 0; i < r->n_parents; i++) {
-        r->parents[i].accepted = judge_parent(a, r, &r->parents[i]);
+        struct at_parent *p = &r->parents[i];
+        bool is_gateway = p->gateway != NULL && p->gateway->class != NULL;
+        p->accepted = is_gateway ? judge_parent(a, r, p) : service_judge(a, r, p);
+    }
+}
+
+void route_make_room(struct attach *a)
+{
+    if (a->n_routes < a->routes_room) {
+        return;
+    }
+    struct at_route **old = a->routes;
+    a->routes_room = a->routes_room < 16 ? 16 : 2 * a->routes_room;
+    a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->routes_room);
+    if (a->n_routes > 0) {
+        memcpy(a->routes, old, a->n_routes * sizeof(old[0]));
     }
 }
 
@@ -337,6 +369,7 @@ void route_run(struct attach *a)
             a->routes[a->n_routes++] = route_new(a, objects[kind][i]);
         }
     }
+    service_run(a);
     if (route_kinds_meet(a)) {
         host_set_init(a, a->n_routes);
     }
@@ -349,9 +382,9 @@ void route_run(struct attach *a)
 
 void route_link(struct attach *a)
 {
-    for (uint32_t i = 0; i < a->n_gateways; i++) {
-        for (uint32_t j = 0; j < a->gateways[i].n_all; j++) {
-            struct at_listener *l = a->gateways[i].all[j];
+    for (uint32_t i = 0; i < a->n_fronts; i++) {
+        for (uint32_t j = 0; j < a->fronts[i]->n_all; j++) {
+            struct at_listener *l = a->fronts[i]->all[j];
             l->first = l->last = NULL;
             l->n_attachments = l->n_attached_routes = 0;
         }

@@ -2,7 +2,7 @@
 /*
  * One route in another version, in a run that was there. It touches no other route, but for those
  * of another kind on the same listeners: where one of them stands back, or this one would have to,
- * all are judged anew.
+ * all are judged anew. So are they where it names a Service: nothing may be listening there yet.
  */
 #include "attach/attach_priv.h"
 
@@ -56,14 +56,7 @@ static void take_out(struct attach *a, uint32_t place)
 
 static void bring_in(struct attach *a, uint32_t place, struct at_route *r)
 {
-    if (a->n_routes == a->routes_room) {
-        struct at_route **old = a->routes;
-        a->routes_room = a->routes_room < 16 ? 16 : 2 * a->routes_room;
-        a->routes = ARENA_ARRAY(a->arena, struct at_route *, a->routes_room);
-        if (a->n_routes > 0) {
-            memcpy(a->routes, old, a->n_routes * sizeof(old[0]));
-        }
-    }
+    route_make_room(a);
     struct at_route **at = &a->routes[place];
     memmove(at + 1, at, (a->n_routes - place) * sizeof(*at));
     *at = r;
@@ -75,9 +68,26 @@ static void bring_in(struct attach *a, uint32_t place, struct at_route *r)
     a->is_stale |= concerns_others(a, r);
 }
 
+/* Does it name a Service? Who has the Service's ports may be another then. */
+static bool names_service(const struct attach *a, const json_t *version)
+{
+    bool does = false;
+    size_t i;
+    const json_t *ref;
+    json_array_foreach(at_path(version, "spec", "parentRefs"), i, ref)
+    {
+        does |= a->has_services && service_is_parent(ref);
+    }
+    return does;
+}
+
 void route_put(struct attach *a, const json_t *version)
 {
     hold(a, version);
+    if (names_service(a, version)) {
+        a->is_stale = true;
+        return;
+    }
     struct at_route *r = route_new(a, version);
     uint32_t place = place_of(a, r);
     if (is_at(a, place, r)) {

@@ -135,6 +135,11 @@ bool attach_update(struct attach *a, const struct attach_input *in, const json_t
 bool attach_update_slices(struct attach *a, const struct attach_input *in,
                           const json_t *const *versions, size_t n, attach_group_fn fn, void *arg)
 {
+    for (size_t i = 0; i < n; i++) {
+        if (service_clients_know(a, versions[i])) {
+            return false;
+        }
+    }
     if (!take_room(a, n)) {
         return false;
     }

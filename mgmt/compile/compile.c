@@ -97,6 +97,22 @@ static void limit_listener(struct compile *c, const struct plan_listener *listen
                                             listener->limit->client_conns_max});
 }
 
+/* A port of a Service. Without its set a listener for some clients would be everybody's: it is left
+ * out. */
+static void bind_service(struct compile *c, const struct plan_listener *listener,
+                         uint32_t image_listener)
+{
+    const struct plan_gateway *service = &c->plan->gateways[listener->gateway];
+    struct image_place place = {.port = listener->port, .set = IMAGE_NONE, .is_service = true};
+    if (listener->consumer != NULL)
+        place.set = compile_client_set(c, listener->consumer);
+    for (uint32_t i = 0; i < service->n_addresses; i++) {
+        place.addr = service->addresses[i];
+        if (listener->consumer == NULL || place.set != IMAGE_NONE)
+            image_builder_bind_at(c->b, &place, image_listener);
+    }
+}
+
 static void bind_listener(struct compile *c, const struct plan_listener *listener, const char *name,
                           uint32_t image_listener)
 {
@@ -155,13 +171,18 @@ static uint32_t add_listener(struct compile *c, const struct plan_listener *list
     return index;
 }
 
-/* "namespace/gateway/listener"; of a ListenerSet "namespace/ListenerSet/set/listener". */
+/* "namespace/gateway/listener"; of a ListenerSet "namespace/ListenerSet/set/listener"; of a Service
+ * "namespace/service:80", and with whose it is. */
 static void listener_name(const struct plan *plan, const struct plan_listener *listener,
                           char ret[COMPILE_NAME_BYTES])
 {
     const struct plan_gateway *gateway = &plan->gateways[listener->gateway];
     const struct plan_set *set = listener->set;
-    if (set == NULL)
+    if (gateway->is_service)
+        snprintf(ret, COMPILE_NAME_BYTES, "%s/%s:%u%s%s", gateway->namespace, gateway->name,
+                 listener->port, listener->consumer != NULL ? " from " : "",
+                 listener->consumer != NULL ? listener->consumer : "");
+    else if (set == NULL)
         snprintf(ret, COMPILE_NAME_BYTES, "%s/%s/%s", gateway->namespace, gateway->name,
                  listener->name);
     else
@@ -181,6 +202,8 @@ void compile_listeners(struct compile *c)
         if (c->listeners[i] == IMAGE_NONE)
             compile_note(c, "listener %s: %s on port %u is not served", name,
                          protocol_name(listener->protocol), listener->port);
+        else if (c->plan->gateways[listener->gateway].is_service)
+            bind_service(c, listener, c->listeners[i]);
         else
             bind_listener(c, listener, name, c->listeners[i]);
     }
@@ -205,6 +228,7 @@ static int compile_all(struct compile *c, void **ret_data, size_t *ret_len)
     if (c->in->patterns != NULL)
         image_builder_set_compiler(c->b, regex_cache_compile, c->in->patterns);
     compile_network(c);
+    compile_clients(c);
     compile_listeners(c);
     for (uint32_t i = 0; i < c->plan->n_gateways; i++)
         gate_addresses(c, &c->plan->gateways[i]);
@@ -222,12 +246,14 @@ int compile_image(const struct compile_input *in, void **ret_data, size_t *ret_l
         .b = image_builder_new(),
         .interfaces = new_map(in->plan->n_interfaces),
         .listeners = new_map(in->plan->n_listeners),
+        .client_sets = new_map(in->plan->n_client_sets),
     };
     int error = -ENOMEM;
-    if (c.b != NULL && c.interfaces != NULL && c.listeners != NULL)
+    if (c.b != NULL && c.interfaces != NULL && c.listeners != NULL && c.client_sets != NULL)
         error = compile_all(&c, ret_data, ret_len);
     image_builder_free(c.b);
     free(c.interfaces);
     free(c.listeners);
+    free(c.client_sets);
     return error;
 }

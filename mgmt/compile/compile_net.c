@@ -3,7 +3,8 @@
  * The plan's network: interfaces on the ports that the dataplane has, their addresses, the
  * Gateways' addresses as VIPs, static routes. An object that does not name its interface gets the
  * one whose prefix holds its address. A Gateway's address that no prefix holds is put on the first
- * interface: it is routed to the box, nobody asks for it by ARP or ND.
+ * interface: it is routed to the box, nobody asks for it by ARP or ND. So is a Service's, and
+ * nobody is told of it either: nodes of the cluster may well have it, too, for their own use.
  */
 #include "compile/compile_priv.h"
 
@@ -110,9 +111,11 @@ static void add_vip(struct compile *c, const struct plan_address *address)
 {
     char text[IP_ADDR_TEXT_MAX];
     uint32_t interface = interface_for(c, address->interface, &address->addr);
-    if (interface == IMAGE_NONE)
-        interface = first_interface(c);
     struct image_address vip = {.addr = address->addr, .prefix_len = 128, .is_vip = 1};
+    if (interface == IMAGE_NONE) {
+        interface = first_interface(c);
+        vip.is_vip = address->is_service ? IMAGE_VIP_ROUTED : 1;
+    }
     vip.interface = (uint16_t)interface;
     int error = interface == IMAGE_NONE ? -ENODEV : image_builder_address(c->b, &vip);
     if (error != 0 && error != -EEXIST) /* an interface's own address serves, too */

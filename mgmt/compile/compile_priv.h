@@ -12,8 +12,9 @@ struct compile {
     const struct compile_input *in;
     const struct plan *plan;
     struct image_builder *b;
-    uint32_t *interfaces; /* of the plan -> of the image; IMAGE_NONE: left out */
-    uint32_t *listeners;  /* of the plan -> of the image; IMAGE_NONE: left out */
+    uint32_t *interfaces;  /* of the plan -> of the image; IMAGE_NONE: left out */
+    uint32_t *listeners;   /* of the plan -> of the image; IMAGE_NONE: left out */
+    uint32_t *client_sets; /* likewise */
 };
 
 /* Tells that something is left out. */
@@ -26,7 +27,13 @@ void compile_prefix(const struct plan_prefix *prefix, struct ip_addr *ret_addr, 
 /* Interfaces, addresses, egress routes. */
 void compile_network(struct compile *c);
 
-/* Listeners that are served, and where. */
+/* Clients that have listeners of Services of their own. */
+void compile_clients(struct compile *c);
+
+/* The set of the image with these clients; IMAGE_NONE: it has none. */
+uint32_t compile_client_set(const struct compile *c, const char *namespace);
+
+/* Listeners that are served, and where; after compile_clients(). */
 void compile_listeners(struct compile *c);
 
 /* Routes in order of precedence, each with its rules and hostnames. 0 or -ENOMEM. */

@@ -20,20 +20,30 @@ static int progress(enum route_outcome outcome)
     return outcome == ROUTE_OUTCOME_RULE ? 100 : (int)outcome;
 }
 
-/* The bind that the request arrives at. Without an address, the one where it comes furthest. */
+/* The bind that the client has at its address. */
+static bool find_bind(struct explanation *e)
+{
+    const struct explain_request *r = e->request;
+    uint32_t bind = image_bind_find(&e->view, &r->address, r->port, r->is_udp);
+    if (bind != IMAGE_NONE && r->has_client)
+        bind = image_bind_for(&e->view, bind, &r->client);
+    e->match.bind = bind;
+    return bind != IMAGE_NONE;
+}
+
+/* The bind that the request arrives at. Without an address, the Gateway's where it comes furthest:
+ * a Service takes whatever is asked of it. */
 static bool choose_bind(struct explanation *e)
 {
     const struct explain_request *r = e->request;
-    if (r->has_address) {
-        e->match.bind = image_bind_find(&e->view, &r->address, r->port, r->is_udp);
-        return e->match.bind != IMAGE_NONE;
-    }
+    if (r->has_address)
+        return find_bind(e);
     int best = -1;
     struct route_request try = e->match;
     for (try.bind = 0; try.bind < e->view.n_binds; try.bind++) {
         struct route_result result;
         const struct image_bind *bind = &e->view.binds[try.bind];
-        if (bind->port != r->port || image_is_udp_bind(bind->kind) != r->is_udp)
+        if (bind->is_service || bind->port != r->port || image_is_udp_bind(bind->kind) != r->is_udp)
             continue;
         route_match(&e->view, &try, &result);
         if (progress(result.outcome) <= best)
@@ -200,6 +210,9 @@ static json_t *describe(struct explanation *e)
                             json_string(image_congestion_name(bind->congestion)));
     if (bind->is_proxied)
         json_object_set_new(status, "proxyProtocol", json_string("Require"));
+    if (bind->set != IMAGE_NONE)
+        json_object_set_new(status, "clientNamespace",
+                            explain_text(e, e->view.client_sets[bind->set].name));
     explain_gates(e, bind, status);
     if (e->result.outcome != ROUTE_OUTCOME_NO_LISTENER) {
         struct image_string name = e->view.listeners[e->result.listener].name;
@@ -225,9 +238,10 @@ static json_t *answer(struct explanation *e, const char **ret_error)
         return NULL;
     }
     e->match = route_request_of(head, 0, (struct route_reader){patterns, 0});
-    json_t *status = choose_bind(e) ? describe(e)
-                                    : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
-                                                "no Gateway listens at this address and port");
+    json_t *status = choose_bind(e)
+                         ? describe(e)
+                         : json_pack("{s:s,s:s}", "outcome", "NO_BIND", "explanation",
+                                     "no Gateway or Service listens at this address and port");
     route_patterns_free(patterns);
     return status;
 }

@@ -8,9 +8,11 @@
  *     method   "GET" if not given            outcome, explanation    of route/route.h
  *     url      "http://a.example.com/x?q"    address, port, listener, hostname, path
  *              "tcp://db:5432" "udp://dns:53" "dns://dns/www.example.com"
- *     address  Gateway's address; without    congestionControl       of what the client is sent
- *              it, the one that answers      route, rule, match      "namespace/name", places
- *              best                          answer                  what the client would get
+ *     address  Gateway's or Service's        congestionControl       of what the client is sent
+ *              address; without it, the      route, rule, match      "namespace/name", places
+ *              Gateway's that answers best   answer                  what the client would get
+ *                                            clientNamespace         whose routes alone count for
+ *                                                                    the client (of a Service)
  *                                            proxyProtocol           "Require", if it is required
  *     client   address of who asks           access                  AccessPolicies: policy, says
  *              (without: nobody's)                                   (of the client), realm

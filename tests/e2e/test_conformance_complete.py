@@ -14,15 +14,16 @@ from conformance_names import NOT_YET, UNTESTED
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = (r"HTTPRoute|GRPC|TLSRoute|TCPRoute|UDPRoute|GatewayFrontend|GatewayInvalidFrontend|BackendTLSPolicy|"
-         r"GatewayTLSBackend|GatewayInvalidTLSBackend|ListenerSet")
+         r"GatewayTLSBackend|GatewayInvalidTLSBackend|ListenerSet|Mesh")
 OFFICIAL = re.compile(rf'ShortName: *"((?:{KINDS})\w*)".*?Features:[^{{]*\{{(.*?)\}}', re.DOTALL)
-CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
+CORE = {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Mesh"}
 
 
 def official():
     """{ShortName: names of the features that it needs} of the suite's tests of these kinds."""
     found = {}
-    for path in glob.glob(os.path.join(conformance.build.suite_files(), "tests", "*.go")):
+    for path in glob.glob(os.path.join(conformance.build.suite_files(), "tests", "**", "*.go"),
+                          recursive=True):
         with open(path, encoding="utf-8") as f:
             tests = OFFICIAL.findall(f.read())
         found.update({name: set(re.findall(r"features\.Support(\w+)", features)) for name, features in tests})

@@ -6,14 +6,8 @@ import concurrent.futures
 import conformance
 from conformance_names import V1, V2, V3
 from exchange import AT_ONCE, MODIFIED, TO_MODIFY, Case, ask, expect, modified
+from modifiers import ANOTHER, LOWER, OTHER, REMOVED_TWO, SEVERAL, SEVERAL_DONE, THIRD_ADDED, request_cases
 
-OTHER, ANOTHER = {"Some-Other-Header": "val"}, {"Another-Header": "another-header-val"}
-SEVERAL = {"X-Header-Set-2": "set-val-2", "X-Header-Add-2": "add-val-2", "X-Header-Remove-2": "remove-val-2", **ANOTHER}
-SEVERAL_DONE = {"X-Header-Set-1": "header-set-1", "X-Header-Set-2": "header-set-2", "X-Header-Add-1": "header-add-1",
-                "X-Header-Add-2": "add-val-2,header-add-2", **ANOTHER}
-THIRD_ADDED = {"X-Header-Add-3": "header-add-3"}
-LOWER = {f"x-header-{verb}": f"original-val-{verb}" for verb in ("set", "add", "remove")}
-REMOVED_TWO = ("X-Header-Remove-1", "X-Header-Remove-2")
 SHARES = {V1: 0.7, V2: 0.3, V3: 0.0}
 REQUESTS, SHARE_ERROR_MAX, TRIES = 500, 0.05, 10
 
@@ -26,29 +20,16 @@ def prepare(l):
     conformance.prepare(l)
 
 
-def request_modifier_cases():
-    set_, added = {"X-Header-Set": "set-overwrites-values"}, {"X-Header-Add": "add-appends-values"}
-    return [Case("/set", V1, headers=OTHER, seen={**OTHER, **set_}),
-            Case("/set", V1, headers={**OTHER, "X-Header-Set": "some-other-value"}, seen={**OTHER, **set_}),
-            Case("/add", V1, headers=OTHER, seen={**OTHER, **added}),
-            Case("/add", V1, headers={**OTHER, "X-Header-Add": "some-other-value"},
-                 seen={**OTHER, "X-Header-Add": "some-other-value,add-appends-values"}),
-            Case("/remove", V1, headers={"X-Header-Remove": "val"}, seen={}, seen_absent=("X-Header-Remove",)),
-            Case("/multiple", V1, headers=SEVERAL, seen={**SEVERAL_DONE, **THIRD_ADDED}, seen_absent=REMOVED_TWO),
-            Case("/case-insensitivity", V1, headers={**LOWER, **ANOTHER}, seen_absent=("x-header-remove",),
-                 seen={"X-Header-Set": "header-set", "X-Header-Add": "original-val-add,header-add", **ANOTHER})]
-
-
 @conformance.test("HTTPRouteRequestHeaderModifier")
 def httproute_request_header_modifier(l):
     with conformance.applied(l, "request-header-modifier"):
-        expect(l, conformance.accepted(l, "same-namespace", "request-header-modifier"), *request_modifier_cases())
+        expect(l, conformance.accepted(l, "same-namespace", "request-header-modifier"), *request_cases(V1))
 
 
 @conformance.test("HTTPRouteBackendRequestHeaderModifier")
 def httproute_backend_request_header_modifier(l):
     with conformance.applied(l, "request-header-modifier-backend"):
-        expect(l, conformance.accepted(l, "same-namespace", "request-header-modifier"), *request_modifier_cases())
+        expect(l, conformance.accepted(l, "same-namespace", "request-header-modifier"), *request_cases(V1))
 
 
 @conformance.test("HTTPRouteRequestHeaderModifierBackendWeights")

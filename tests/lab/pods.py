@@ -55,6 +55,17 @@ def deployments(text, protocol="http"):
     return found
 
 
+def slice_with(service, endpoints, family=4):
+    """The Service's EndpointSlice with these endpoints; None: there are none."""
+    meta = service["metadata"]
+    ports = [{"name": p.get("name", ""), "port": p.get("targetPort", p["port"]), "protocol": p.get("protocol", "TCP")}
+             for p in service["spec"]["ports"]]
+    return endpoints and {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                          "metadata": {"namespace": meta["namespace"], "name": f"{meta['name']}-ipv{family}",
+                                       "labels": {"kubernetes.io/service-name": meta["name"]}},
+                          "addressType": f"IPv{family}", "ports": ports, "endpoints": endpoints} or None
+
+
 class Pods:
     """The pods of these Deployments; the lab has a backend namespace for each."""
 
@@ -92,17 +103,8 @@ class Pods:
 
     def slice_of(self, service):
         """The EndpointSlice of a Service that selects pods; None for one that does not, or none that run."""
-        meta, spec = service["metadata"], service["spec"]
-        endpoints = self.endpoints(meta["namespace"], spec.get("selector", {}).get("app"))
-        if not endpoints:
-            return None
-        ports = [{"name": p.get("name", ""), "port": p.get("targetPort", p["port"]),
-                  "protocol": p.get("protocol", "TCP")}
-                 for p in spec["ports"]]
-        return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                "metadata": {"namespace": meta["namespace"], "name": f"{meta['name']}-ipv4",
-                             "labels": {"kubernetes.io/service-name": meta["name"]}},
-                "addressType": "IPv4", "ports": ports, "endpoints": endpoints}
+        app = service["spec"].get("selector", {}).get("app")
+        return slice_with(service, self.endpoints(service["metadata"]["namespace"], app))
 
     def log_lines(self, namespace, app):
         """What these pods have said so far."""

@@ -16,7 +16,7 @@ C_FLAGS = ["-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unuse
 GO_FLAGS = ["-trimpath", "-buildvcs=false", "-mod=readonly"]
 GO_OF_TODAY = (1, 23)  # of go.mod; an older Go builds go119.mod
 SUITE = "sigs.k8s.io/gateway-api/conformance"
-SUITE_PARTS = ("base", "tests")
+SUITE_PARTS = ("base", "mesh", "tests")
 NO_MODULE = ".."       # a folder that belongs to none
 KERNEL = "linux-image-amd64"  # its dependency is the kernel's own package
 # What the kernel of linux() loads, in this order, and how.
@@ -135,7 +135,7 @@ def conformance():
 def suite_files():
     """A folder with the suite's manifests and tests (SUITE_PARTS), of the version that conformance/go.mod names: a copy
     of what Go has, kept for the next time."""
-    kept = os.path.join(OUT, "conformance-" + in_go_mod(rf"{re.escape(SUITE)} (v\S+)"))
+    kept = os.path.join(OUT, "suite-" + in_go_mod(rf"{re.escape(SUITE)} (v\S+)"))
     if not os.path.isdir(kept):
         os.makedirs(OUT, exist_ok=True)
         program = go_of_suite()

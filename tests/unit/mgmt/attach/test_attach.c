@@ -81,6 +81,28 @@ TEST(connections_are_passed_on_by_port_and_by_server_name)
     scenario_check("l4.yaml");
 }
 
+TEST(routes_attach_to_services_for_all_clients_or_those_of_a_namespace)
+{
+    scenario_check("services.yaml");
+}
+
+TEST(services_are_nobodys_parents_without_a_pool_of_their_addresses)
+{
+    struct scenario s;
+    scenario_open(&s, "services.yaml");
+    json_t *pool = scenario_find(&s, "AddressPool cluster");
+    json_object_set_new(json_object_get(pool, "spec"), "use", json_string("Gateways"));
+    scenario_reconcile(&s, true, "2026-11-23T09:00:00Z");
+    CHECK(!scenario_plan_has(&s, "service "));
+    CHECK(!scenario_plan_has(&s, "client "));
+    CHECK_EQ(
+        json_array_size(json_object_get(scenario_status(&s, "HTTPRoute shop/r07-both"), "parents")),
+        1);
+    const json_t *route = scenario_find(&s, "HTTPRoute shop/r01-all");
+    CHECK(json_object_get(json_object_get(route, "status"), "parents") == NULL);
+    scenario_close(&s);
+}
+
 TEST(datagrams_and_packets_go_on_as_ports_and_policies_say)
 {
     scenario_check("udp.yaml");
@@ -231,6 +253,8 @@ int main(int argc, char **argv)
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),
+        T(routes_attach_to_services_for_all_clients_or_those_of_a_namespace),
+        T(services_are_nobodys_parents_without_a_pool_of_their_addresses),
         T(datagrams_and_packets_go_on_as_ports_and_policies_say),
         T(backends_that_are_no_services_are_where_they_say_or_where_dns_says),
         T(what_dns_says_changes_endpoints_without_a_run),

@@ -245,9 +245,10 @@ static void run_damaged(const struct scenario *whole, uint32_t *ret_refused)
 void damaged_objects_never_crash_a_run(void)
 {
     static const char *const files[] = {
-        "teams.yaml",   "backends.yaml", "addresses.yaml",   "rules.yaml",  "listeners.yaml",
-        "classes.yaml", "policies.yaml", "limits.yaml",      "health.yaml", "access.yaml",
-        "tokens.yaml",  "clients.yaml",  "backend-tls.yaml", "sets.yaml",   "sets-addresses.yaml"};
+        "teams.yaml",       "backends.yaml", "addresses.yaml",      "rules.yaml",
+        "listeners.yaml",   "classes.yaml",  "policies.yaml",       "limits.yaml",
+        "health.yaml",      "access.yaml",   "tokens.yaml",         "clients.yaml",
+        "backend-tls.yaml", "sets.yaml",     "sets-addresses.yaml", "services.yaml"};
     uint32_t refused = 0;
     state = 20261123;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {

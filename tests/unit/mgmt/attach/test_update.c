@@ -335,9 +335,12 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
             edit(&s, &rng, kinds[rng_below(&rng, array_len(kinds))], routes);
         }
         edit(&s, &rng, "EndpointSlice", slices);
-        REQUIRE(attach_update_slices(a, &in, items(slices, list), json_array_size(slices), on_group,
-                                     n_told));
-        bool is_up_to_date = attach_update(a, &in, items(routes, list), json_array_size(routes));
+        bool is_told = attach_update_slices(a, &in, items(slices, list), json_array_size(slices),
+                                            on_group, n_told);
+        /* where slices say whose clients are where, they may change more than endpoints */
+        REQUIRE(is_told || strcmp(file, "services.yaml") == 0);
+        bool is_up_to_date =
+            is_told && attach_update(a, &in, items(routes, list), json_array_size(routes));
         struct attach *fresh = run(&s);
         if (is_up_to_date) {
             check_same(&s, a, fresh);
@@ -357,10 +360,10 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
 void an_update_gives_what_a_new_run_gives(void)
 {
     static const char *const files[] = {
-        "overview-1.yaml",  "overview-2.yaml",    "teams.yaml",   "backends.yaml",
-        "hostnames.yaml",   "rules.yaml",         "parents.yaml", "policies.yaml",
-        "backend-tls.yaml", "grpc.yaml",          "l4.yaml",      "udp.yaml",
-        "sets.yaml",        "sets-addresses.yaml"};
+        "overview-1.yaml",  "overview-2.yaml",     "teams.yaml",   "backends.yaml",
+        "hostnames.yaml",   "rules.yaml",          "parents.yaml", "policies.yaml",
+        "backend-tls.yaml", "grpc.yaml",           "l4.yaml",      "udp.yaml",
+        "sets.yaml",        "sets-addresses.yaml", "services.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);
