@@ -2,14 +2,19 @@
 """Services as parents, beyond the suite: by both families, by clients of several namespaces, by routes of several
 kinds, and what becomes of traffic when what decides about it goes."""
 import json
+import os
+import socket
+import sys
 
 import conformance
 import mesh
 import objects
+import pods
 import suite
 from exchange import Case, expect
 from mesh import CONSUMER, MESH, V1, V2
 
+DATAGRAMS = 5300
 SERVICE = {"group": "", "kind": "Service", "namespace": MESH}
 
 
@@ -105,6 +110,45 @@ def a_port_may_be_of_requests_for_some_and_of_connections_for_others(l):
     with Applied(l, route(MESH, "producer", marked("producer")), tcp):
         expect(l.consumer, address, answers(backend=V2, seen_absent=("X-Forwarded-For",)))
         expect(l.v1, address, answers("producer"))
+
+
+def of_datagrams(number):
+    """A Service of MESH with a port of UDP, and its only endpoint, pod `number`."""
+    name = f"datagrams-{number}"
+    service = {"apiVersion": "v1", "kind": "Service",
+               "metadata": {"namespace": MESH, "name": name, "labels": mesh.PROXY_LABEL},
+               "spec": {"clusterIP": f"{mesh.SERVICES4}.{100 + number}",
+                        "ports": [{"name": "udp", "port": 53, "protocol": "UDP", "targetPort": DATAGRAMS}]}}
+    return [service, pods.slice_with(service, [{"addresses": [mesh.labs.backend_address(number)]}])]
+
+
+def asked(where, address):
+    """Who answers a datagram that comes from there; None: nobody."""
+    def ask():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.sendto(b"who", (address, 53))
+            return s.recv(4096).split()[0].decode()
+    try:
+        return where["client"].inside(ask)
+    except OSError:
+        return None
+
+
+@suite.test("S21")
+def datagrams_go_to_the_endpoints_or_where_routes_of_the_client_say(l):
+    for number in (1, 2):
+        l.start(f"datagrams-{number}", f"backend-{number}", sys.executable,
+                os.path.join(mesh.labs.TOP, "tests", "lab", "datagrams.py"), f"pod-{number}", str(DATAGRAMS))
+    address = f"{mesh.SERVICES4}.102"
+    to_first = {"backendRefs": [{"name": "datagrams-1", "namespace": MESH, "port": 53}]}
+    udp = route(CONSUMER, "consumer", to_first, kind="UDPRoute", service="datagrams-2")
+    with Applied(l, *of_datagrams(1), *of_datagrams(2)):
+        suite.eventually(lambda: asked(l.v1, address) == "pod-2", "pod-2 answers")
+        suite.eventually(lambda: asked(l.consumer, address) == "pod-2", "pod-2 answers")
+        with Applied(l, udp):
+            suite.eventually(lambda: asked(l.consumer, address) == "pod-1", "pod-1 answers")
+            assert asked(l.v1, address) == "pod-2"
 
 
 def accepted(l, kind, namespace, name, service):
