@@ -210,7 +210,7 @@ static json_t *describe(struct explanation *e)
                             json_string(image_congestion_name(bind->congestion)));
     if (bind->is_proxied)
         json_object_set_new(status, "proxyProtocol", json_string("Require"));
-    if (bind->set != IMAGE_NONE)
+    if (bind->set != IMAGE_NONE && explain_may_read(e, e->view.client_sets[bind->set].name))
         json_object_set_new(status, "clientNamespace",
                             explain_text(e, e->view.client_sets[bind->set].name));
     explain_gates(e, bind, status);

@@ -128,6 +128,28 @@ static void add_lists(struct image_builder *b)
     REQUIRE(image_builder_bind_limit(b, &vip, 53, true, &limit) == 0);
 }
 
+/* A Service, with a route for all clients and one for those of team-b. */
+static void add_service(struct image_builder *b)
+{
+    const struct ip_addr theirs = ip("10.0.0.7");
+    struct image_place place = {
+        .addr = ip("203.0.113.9"), .port = 8080, .set = IMAGE_NONE, .is_service = true};
+    static const char *const routes[] = {"team-a/producer", "team-b/consumer"};
+    static const char *const listeners[] = {"team-a/cart:8080", "team-a/cart:8080 from team-b"};
+    for (size_t i = 0; i < array_len(routes); i++) {
+        uint32_t l = image_builder_listener(b, listeners[i], "", IMAGE_PROTOCOL_HTTP, place.port);
+        REQUIRE(image_builder_bind_at(b, &place, l) == 0);
+        REQUIRE(image_builder_route(b, routes[i], 30000) == 0);
+        REQUIRE(image_builder_rule(b, 0) != IMAGE_NONE);
+        REQUIRE(image_builder_backend(b, "team-a/svc:80", 5, 1) == 0);
+        REQUIRE(image_builder_match(b, &(struct image_match_spec){.path_kind = IMAGE_PATH_PREFIX,
+                                                                  .path = "/"}) == 0);
+        REQUIRE(image_builder_attach(b, l, "") == 0);
+        place.set = i == 0 ? image_builder_client_set(b, "team-b") : IMAGE_NONE;
+    }
+    REQUIRE(image_builder_client(b, &theirs, 0) == 0);
+}
+
 static void *make_image(void)
 {
     void *data;
@@ -149,6 +171,7 @@ static void *make_image(void)
     add_full(b);
     add_dns(b);
     add_lists(b);
+    add_service(b);
     REQUIRE(image_builder_finish(b, 1, &data, &len) == 0);
     REQUIRE(image_check(data, len, NULL) == IMAGE_FAULT_OK);
     image_builder_free(b);
@@ -360,6 +383,40 @@ TEST(who_may_not_read_a_namespace_learns_nothing_of_its_routes)
     json_decref(headers);
 }
 
+/* The same at an address. */
+static json_t *explain_at(const char *address, const char *client, const char *url, bool is_team_a)
+{
+    void *image = make_image();
+    json_t *spec = json_pack("{s:s,s:s*,s:s*}", "url", url, "address", address, "client", client);
+    struct explain_input in = {image, spec, is_team_a ? only_team_a : NULL, NULL};
+    const char *error = NULL;
+    json_t *status = explain_request(&in, &error);
+    json_decref(spec);
+    free(image);
+    return status;
+}
+
+TEST(a_client_with_routes_of_its_own_to_a_service_is_told_those)
+{
+    static const char url[] = "http://cart:8080/";
+    json_t *all = explain_at("203.0.113.9", "10.0.0.8", url, false);
+    CHECK_STR(field(all, "route"), "team-a/producer");
+    CHECK(json_object_get(all, "clientNamespace") == NULL);
+    json_t *theirs = explain_at("203.0.113.9", "10.0.0.7", url, false);
+    CHECK_STR(field(theirs, "route"), "team-b/consumer");
+    CHECK_STR(field(theirs, "clientNamespace"), "team-b");
+    json_t *hidden = explain_at("203.0.113.9", "10.0.0.7", url, true);
+    CHECK_STR(field(hidden, "outcome"), "RULE");
+    CHECK(json_object_get(hidden, "clientNamespace") == NULL);
+    CHECK(strstr(field(hidden, "route"), "team-b") == NULL);
+    json_t *nowhere = explain_at(NULL, "10.0.0.7", url, false);
+    CHECK_STR(field(nowhere, "outcome"), "NO_BIND"); /* not a Gateway's */
+    json_decref(all);
+    json_decref(theirs);
+    json_decref(hidden);
+    json_decref(nowhere);
+}
+
 TEST(an_address_and_port_that_nobody_listens_on_is_said)
 {
     json_t *status = explain("http://shop.example.com:81/", NULL, false);
@@ -384,5 +441,6 @@ UNIT_MAIN("explain", T(a_request_is_explained_with_its_rule_and_backends),
           T(what_a_rule_does_beside_choosing_a_backend_is_told_but_no_key),
           T(a_rule_without_any_of_that_tells_nothing_of_it),
           T(who_may_not_read_a_namespace_learns_nothing_of_its_routes),
+          T(a_client_with_routes_of_its_own_to_a_service_is_told_those),
           T(an_address_and_port_that_nobody_listens_on_is_said),
           T(what_is_no_request_is_refused_with_a_sentence))
