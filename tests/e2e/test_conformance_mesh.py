@@ -17,7 +17,7 @@ Case = functools.partial(exchange.Case, namespace=MESH)
 SET, NOT_SET = {"answer": {"X-Header-Set": "set"}}, {"answer_absent": ("X-Header-Set",)}
 ECHO = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo"
 SHARES, SHARE_ERROR_MAX, TIMES, TRIES = {V1: 0.7, V2: 0.3}, 0.05, 500, 10
-test = functools.partial(conformance.test, row="S21")
+test = functools.partial(conformance.test, rows="S21")
 
 
 def lab():
