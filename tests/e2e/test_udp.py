@@ -2,6 +2,7 @@
 """UDPRoutes: a real name server asked by a real resolver, datagrams of every size, and what of them is counted, shared
 and kept together; ports of UDP beside those of TCP with the same number."""
 import collections
+import errno
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ ECHOES = (3, 4, 5)       # whose backend is datagrams.py
 ECHO_PORT = 7000
 BIG = [c * 250 for c in "abcdef"]  # texts of one record: more than a datagram of EDNS takes
 BOX4 = f"{labs.BACK4}.1"
+IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_RECVERR, IP_MTU = 10, 2, 11, 14  # of linux/in.h
 WAIT_S = 2               # somebody who has got nothing so long gets nothing
 
 
@@ -105,7 +107,8 @@ def prepare(l):
     gateway["spec"]["listeners"] = [
         listener("web", 80, "HTTP"), listener("web-udp", 80), listener("dns", 53), listener("dns-tcp", 53, "TCP"),
         listener("echo", 7000), listener("shared", 7001), listener("nowhere", 7002), listener("gone", 7003),
-        listener("later", 7004), listener("checked", 7005), listener("kept", 7006), listener("seen", 7007)]
+        listener("later", 7004), listener("checked", 7005), listener("kept", 7006), listener("seen", 7007),
+        listener("narrow", 7008)]
     api.put(gateway)
     put_service(l, "dns", NAME_SERVERS, [("udp", 53, "UDP"), ("tcp", 53, "TCP")])
     echo = [("echo", ECHO_PORT, "UDP")]
@@ -215,6 +218,34 @@ def datagrams_of_ip_version_6_go_on_by_whichever_version_the_pod_has(l):
     data = os.urandom(900)
     (name, source, _), rest = suite.eventually(lambda: told(l, ECHO_PORT, data, address), "an answer")
     assert (name, rest) == ("backend-3", data) and source.startswith((labs.BACK4, labs.BACK6)), (name, source)
+
+
+def error_of(s, data):
+    """The error that a datagram brings."""
+    s.send(data)
+    try:
+        return "no error", s.recv(100)
+    except OSError as e:
+        return e.errno
+
+
+@suite.test("S6")
+def who_begins_with_what_is_too_long_for_the_way_or_on_its_last_hop_is_told_so(l):
+    """The pod has only IPv6: 1,500 bytes are 1,520 there."""
+    put_service(l, "six", [5], [("echo", ECHO_PORT, "UDP")], families=(6,))
+    put_and_await(l, route("six", "narrow", objects.to("six", port=ECHO_PORT)))
+    suite.eventually(lambda: who(l, 7008), "it serves")
+    with socket_to(l, l.vip, 7008) as s:
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        assert error_of(s, b"x") == errno.EHOSTUNREACH
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 2)
+        assert ask(s, b"x")[1] == b"x"
+    with socket_to(l, l.vip, 7008) as s:
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        assert error_of(s, bytes(1472)) == errno.EMSGSIZE
+        assert s.getsockopt(socket.IPPROTO_IP, IP_MTU) == 1480
+        assert ask(s, bytes(1452))[1] == bytes(1452)
 
 
 @suite.test("S6")
