@@ -108,10 +108,20 @@ static int64_t generation_of(const json_t *object)
     return json_integer_value(json_object_get(metadata, "generation"));
 }
 
-void copy_take_off(struct copy *c, bool is_removal)
+/* How many of its kind are in the air, as it is. */
+static unsigned *flying(const struct copy *c)
 {
     struct appliance *a = c->appliance;
     enum kind kind = c->object->node->kind;
+    ASSERT((unsigned)kind < KIND_COUNT);
+    if (c->is_removal)
+        return &a->flying_removals[kind];
+    return &a->flying_writes[kind];
+}
+
+void copy_take_off(struct copy *c, bool is_removal)
+{
+    struct appliance *a = c->appliance;
     c->state = COPY_FLYING;
     c->generation = generation_of(c->object->node->object);
     c->is_stale = false;
@@ -120,7 +130,7 @@ void copy_take_off(struct copy *c, bool is_removal)
     if (c->is_urgent)
         return;
     a->n_flying += 1;
-    *(is_removal ? &a->flying_removals[kind] : &a->flying_writes[kind]) += 1;
+    *flying(c) += 1;
 }
 
 /* The copy and its object may be gone afterwards. */
@@ -132,7 +142,7 @@ void copy_land(struct copy *c, bool look_again)
     c->call = NULL;
     if (!c->is_urgent) {
         a->n_flying -= 1;
-        *(c->is_removal ? &a->flying_removals[node->kind] : &a->flying_writes[node->kind]) -= 1;
+        *flying(c) -= 1;
     }
     if (look_again || c->is_stale)
         copy_look(c, true);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Before a copy of a Namespace is removed: an appliance removes what is in it along with it, and
- * that may be somebody else's. So each kind is asked for objects there that are not of this cluster;
- * if there is one, the Namespace is not removed but given up: it loses our label and stays.
+ * that may be somebody else's. So each kind is asked for objects there that are not of this
+ * cluster; if there is one, the Namespace is given up instead: it loses our label and stays.
  */
 #include "controller/mirror_priv.h"
 

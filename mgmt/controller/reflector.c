@@ -307,9 +307,10 @@ static void take_deletion(struct reflector *r, const char *key)
 static void keep_version(struct reflector *r, const json_t *object)
 {
     const char *version = kube_text_at(object, "metadata.resourceVersion");
-    if (version[0] == '\0' || strlen(version) >= sizeof(r->version))
+    size_t len = strlen(version);
+    if (len == 0 || len >= sizeof(r->version))
         return;
-    snprintf(r->version, sizeof(r->version), "%s", version);
+    memcpy(r->version, version, len + 1);
     uint64_t n = number_of(version);
     if (n > r->version_seen_max)
         r->version_seen_max = n;

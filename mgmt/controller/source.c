@@ -267,22 +267,30 @@ void source_tell_state(struct source *s, enum kind kind)
         s->on_state(s->owner, s, kind);
 }
 
+/* What is wrong with the server as a whole: its status, one for all that is no answer; 0: nothing,
+ * it is this kind's own trouble. */
+static int server_trouble(int status)
+{
+    if (status == -ECONNREFUSED || status == -EPROTO || status == -ETIMEDOUT)
+        return -ECONNREFUSED;
+    return status == 401 || status == 429 || status >= 500 ? status : 0;
+}
+
 void source_tell_failure(struct source *s, enum kind kind, const char *what,
                          const struct kube_answer *answer)
 {
-    int status = answer->status;
-    bool is_lost = status == -ECONNREFUSED || status == -EPROTO || status == -ETIMEDOUT ||
-                   status == 401 || status == 429 || status >= 500;
+    int trouble = server_trouble(answer->status);
     s->stats.failures += 1;
-    if (is_lost && s->is_lost)
+    if (trouble != 0 && trouble == s->server_trouble)
         return;
-    s->is_lost |= is_lost;
+    if (trouble != 0)
+        s->server_trouble = trouble;
     source_tell_trouble(s, kind, "%s failed (%d): %s", what, answer->status, answer->text);
 }
 
 void source_tell_alive(struct source *s)
 {
-    s->is_lost = false;
+    s->server_trouble = 0;
 }
 
 void source_tell_trouble(struct source *s, enum kind kind, const char *format, ...)

@@ -98,7 +98,7 @@ struct source {
     char uid[UID_BYTES];                     /* of the cluster that answers; "" not known */
     char uid_expected[UID_BYTES]; /* of the cluster that the objects are of; "" not known */
     struct discovery *discovery;
-    bool is_lost; /* it does not answer at all: told once, not by every kind */
+    int server_trouble; /* with all kinds alike: told once, not by every kind; 0: none */
     struct rng rng;
     struct source_stats stats;
 };

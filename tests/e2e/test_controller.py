@@ -371,9 +371,9 @@ def two_clusters_share_an_appliance_and_one_bad_object_stops_no_other(l):
         if namespace["metadata"]["name"].startswith("west-team"):
             l.appliance.api.delete("Namespace", namespace["metadata"]["name"])
     mirror.start()
-    for ns in names[:-1]:
-        suite.eventually(lambda: objects.answers(l, address, f"{ns}.example.com") == "backend-2", f"{ns} is served", 20)
-    suite.eventually(lambda: f"{long} is refused (422" in mirror.log(), "the one that is refused is told, with its field")
+    for host in (f"{ns}.example.com" for ns in names[:-1]):
+        suite.eventually(lambda: objects.answers(l, address, host) == "backend-2", f"{host} is served", 20)
+    suite.eventually(lambda: f"{long} is refused (422" in mirror.log(), "the one that is refused is told")
     assert "metadata.name" in mirror.log()
     west.api.delete("HTTPRoute", "app", NS)
     suite.eventually(lambda: objects.answers(l, address, HOST) == 404, "the second cluster's route has gone")
