@@ -75,6 +75,11 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
     return tcp_open(owner, args, ret_stream);
 }
 
+static bool has_way(void *owner, const struct ip_addr *remote)
+{
+    return tcp_has_way(owner, remote);
+}
+
 struct worker *worker_new(const struct worker_config *config)
 {
     struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
@@ -96,7 +101,7 @@ struct worker *worker_new(const struct worker_config *config)
     struct tcp_upcalls upcalls;
     proxy_upcalls(w->proxy, &upcalls);
     w->tcp = tcp_new(&w->core, w->net, &config->tcp, &upcalls);
-    struct upstream_dialer dialer = {.open = dial, .owner = w->tcp};
+    struct upstream_dialer dialer = {.open = dial, .has_way = has_way, .owner = w->tcp};
     proxy_set_dialer(w->proxy, &dialer);
     health_set_dialer(w->health, &dialer);
     struct l4_around around = {&w->core, w->net, w->tcp, proxy_upstream(w->proxy)};

@@ -138,6 +138,12 @@ static bool find_path(struct tcp *t, const struct tcp_open_args *args, struct ne
     return !ip_addr_is_zero(&ret->source);
 }
 
+bool tcp_has_way(const struct tcp *t, const struct ip_addr *remote)
+{
+    struct net_path path;
+    return net_path_find(t->net, remote, &path) && !ip_addr_is_zero(&path.source);
+}
+
 enum tcp_open_fault tcp_open(struct tcp *t, const struct tcp_open_args *args,
                              struct stream **ret_stream)
 {

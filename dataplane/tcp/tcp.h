@@ -140,6 +140,9 @@ enum tcp_open_fault {
 #undef X
 };
 
+/* Would tcp_open() find a way to the address? Cost: a look-up of net's. */
+bool tcp_has_way(const struct tcp *t, const struct ip_addr *remote);
+
 /* Active open. Chooses a local address by the egress route and a source port whose replies come to
  * this worker. On TCP_OPEN_OK *ret_stream is the new stream (STREAM_WRITABLE when established, else
  * STREAM_CLOSED); its owner sets on_event and owner at once. */

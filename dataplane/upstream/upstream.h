@@ -50,6 +50,9 @@ struct upstream_config {
 struct upstream_dialer {
     enum tcp_open_fault (*open)(void *owner, const struct tcp_open_args *args,
                                 struct stream **ret_stream);
+    /* Is there a way to the address now? An idle connection to where there is none any more is as
+     * good as dead, and nobody would hear of it for long. NULL: always. */
+    bool (*has_way)(void *owner, const struct ip_addr *remote);
     void *owner;
 };
 

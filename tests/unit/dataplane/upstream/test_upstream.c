@@ -45,6 +45,13 @@ static enum tcp_open_fault dial(void *owner, const struct tcp_open_args *args,
     return TCP_OPEN_OK;
 }
 
+static uint8_t without_way; /* the host that no way leads to; 0: none */
+
+static bool has_way(void *owner, const struct ip_addr *remote)
+{
+    return remote->bytes[15] != without_way;
+}
+
 struct row {
     uint8_t host;
     uint16_t weight;
@@ -105,7 +112,7 @@ static void begin(const struct upstream_config *config)
         &(struct h2_config){
             .sessions_max = 8, .streams_max = 32, .pieces_max = 8, .heap_bytes_max = 1u << 20});
     u = upstream_new(&core, table, &env.env, h2, config != NULL ? config : &small);
-    upstream_set_dialer(u, &(struct upstream_dialer){.open = dial});
+    upstream_set_dialer(u, &(struct upstream_dialer){.open = dial, .has_way = has_way});
 }
 
 static void end(void)
@@ -235,6 +242,41 @@ TEST(idle_connections_are_limited_and_the_longest_unused_go_first)
     core.now_us += 1100 * 1000;
     wheel_run(&core.wheel, core.now_us, 100);
     CHECK_EQ(upstream_idle_count(u), 0);
+    end();
+}
+
+TEST(an_idle_connection_is_of_no_use_while_there_is_no_way)
+{
+    static const struct row here[] = {{1, 1, READY}};
+    enum upstream_result why;
+    begin(NULL);
+    put_group(here, 1);
+    struct upstream_conn *c = get(&why);
+    answer_and_put(c);
+    without_way = 1;
+    CHECK(get(&why) == NULL);
+    CHECK_EQ(why, UPSTREAM_OPEN_FAILED);
+    CHECK_EQ(n_streams, 1);
+    without_way = 0;
+    CHECK(get(&why) == c);
+    answer_and_put(c);
+    end();
+}
+
+TEST(an_endpoint_that_no_way_leads_to_is_passed_over)
+{
+    static const struct row rows[] = {{1, 1, READY}, {2, 1, READY}};
+    enum upstream_result why;
+    begin(NULL);
+    put_group(rows, 2);
+    without_way = 2;
+    for (unsigned i = 0; i < 50; i++) {
+        struct upstream_conn *c = get(&why);
+        REQUIRE(c != NULL);
+        CHECK_EQ(upstream_conn_id(c)->addr.bytes[15], 1);
+        answer_and_put(c);
+    }
+    without_way = 0;
     end();
 }
 
@@ -1060,6 +1102,8 @@ UNIT_MAIN("upstream", T(an_ejected_endpoint_gets_nothing_however_endpoints_are_c
           T(load_goes_by_weight_while_requests_are_under_way),
           T(an_endpoint_that_hangs_gets_less_than_its_neighbours),
           T(idle_connections_are_limited_and_the_longest_unused_go_first),
+          T(an_idle_connection_is_of_no_use_while_there_is_no_way),
+          T(an_endpoint_that_no_way_leads_to_is_passed_over),
           T(an_idle_connection_makes_room_for_one_that_is_needed),
           T(an_idle_connection_serves_who_wants_its_congestion_control),
           T(an_idle_connection_serves_who_wants_it_secured_in_the_same_way),
