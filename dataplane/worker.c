@@ -142,6 +142,8 @@ static void configure_net(struct worker *w, const struct image_view *v)
         "the image's addresses are net's");
     static_assert(IMAGE_VIP_ROUTED == NET_VIP_ROUTED, "likewise");
     static_assert(sizeof(struct image_egress) == sizeof(struct net_route) &&
+                      offsetof(struct image_egress, flags) == offsetof(struct net_route, flags) &&
+                      NET_ROUTE_SHARES == IMAGE_EGRESS_SHARES &&
                       offsetof(struct image_egress, interface) ==
                           offsetof(struct net_route, interface) &&
                       offsetof(struct image_egress, gateway) == offsetof(struct net_route, gateway),

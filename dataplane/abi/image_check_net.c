@@ -118,7 +118,7 @@ enum image_fault image_local_address(const struct image_view *v, uint32_t i)
 enum image_fault image_local_egress(const struct image_view *v, uint32_t i)
 {
     const struct image_egress *e = &v->egress[i];
-    if (e->reserved != 0)
+    if ((e->flags & ~(IMAGE_EGRESS_SHARES | IMAGE_EGRESS_PODS)) != 0)
         return IMAGE_FAULT_RESERVED;
     if (e->interface >= v->n_interfaces)
         return IMAGE_FAULT_INDEX;

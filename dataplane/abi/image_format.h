@@ -139,7 +139,7 @@
     X(STRINGS, strings, uint8_t, IMAGE_BYTES_MAX, "bytes that the others name; not terminated")    \
     X(INTERFACES, interfaces, struct image_interface, 64, "L3 interfaces")                         \
     X(ADDRESSES, addresses, struct image_address, 16384, "local addresses and VIPs")               \
-    X(EGRESS, egress, struct image_egress, 1024, "egress routes")                                  \
+    X(EGRESS, egress, struct image_egress, 4096, "egress routes")                                  \
     X(BINDS, binds, struct image_bind, 65536, "addresses and ports that are listened on")          \
     X(BIND_SLOTS, bind_slots, uint32_t, 1u << 20, "hash table of binds of everybody")              \
     X(CHOICES, choices, uint32_t, 65536, "binds of some clients, by bind of everybody")            \
@@ -248,11 +248,15 @@ struct image_address {
     uint16_t interface;  /* index into interfaces */
 };
 
+/* Of image_egress.flags. */
+#define IMAGE_EGRESS_SHARES 1u /* destinations with the route of its prefix before it */
+#define IMAGE_EGRESS_PODS 2u   /* to pods: none of the kernel's business on the exception path */
+
 /* As struct net_route, byte for byte. */
 struct image_egress {
     struct ip_addr prefix; /* bits after prefix_len are zero */
     uint8_t prefix_len;    /* of the mapped form */
-    uint8_t reserved;
+    uint8_t flags;         /* IMAGE_EGRESS_* */
     uint16_t interface;
     struct ip_addr gateway; /* of the same family, on-link; zero: so is the whole prefix */
 };

@@ -101,7 +101,9 @@ static unsigned read_image(struct mirror *m, const struct image_view *v)
     }
     for (uint32_t i = 0; i < v->n_egress; i++) {
         const struct image_egress *e = &v->egress[i];
-        struct mirror_item *item = add(m, v, e->interface, MIRROR_ROUTE, &left_out);
+        struct mirror_item *item = (e->flags & IMAGE_EGRESS_PODS) != 0
+                                       ? NULL
+                                       : add(m, v, e->interface, MIRROR_ROUTE, &left_out);
         if (item == NULL)
             continue;
         item->addr = e->prefix;

@@ -116,7 +116,7 @@ static void tell_gone(struct net *n, const struct net_tables *then)
 
 static bool is_same_route(const struct net_route *a, const struct net_route *b)
 {
-    return a->prefix_len == b->prefix_len && a->interface == b->interface &&
+    return a->prefix_len == b->prefix_len && a->flags == b->flags && a->interface == b->interface &&
            ip_addr_eq(&a->prefix, &b->prefix) && ip_addr_eq(&a->gateway, &b->gateway);
 }
 
@@ -258,7 +258,7 @@ void net_path_mtu_passed(struct net *n, const struct ip_addr *dst, uint16_t byte
 const struct path_entry *net_way(const struct net *n, const struct ip_addr *dst)
 {
     const struct path_entry *e = path_find(&n->now->paths, dst);
-    return e == NULL ? NULL : path_choose(&n->now->paths, e);
+    return e == NULL ? NULL : path_choose(&n->now->paths, e, dst);
 }
 
 bool net_path_find(struct net *n, const struct ip_addr *dst, struct net_path *ret)

@@ -22,7 +22,9 @@ struct rte_mbuf;
  * grow; a worker's tables take 220 bytes for each (4 MB), and a new image costs it a walk along
  * them. */
 #define NET_ADDRESSES_MAX 16384u
-#define NET_ROUTES_MAX 1024u
+/* Egress routes. Reason: a cluster of two thousand nodes with pods of both families, each by a
+ * route of its own; a worker's tables take 200 bytes for each. */
+#define NET_ROUTES_MAX 4096u
 
 #define NET_HOP_LIMIT 64u /* of packets, until net_set_hop_limit(): RFC 1700, IANA */
 
@@ -51,10 +53,15 @@ struct net_address {
     uint16_t interface; /* index into interfaces */
 };
 
+/* The route shares the destinations of its prefix with the one before it, while both gateways
+ * answer; without it the route is for when those before it do not. */
+#define NET_ROUTE_SHARES 1u
+
 /* An egress route beyond the on-link prefixes. */
 struct net_route {
     struct ip_addr prefix;
     uint8_t prefix_len; /* of the mapped form */
+    uint8_t flags;      /* NET_ROUTE_SHARES; others mean nothing here */
     uint16_t interface;
     struct ip_addr gateway; /* on-link on `interface`; zero: so is the whole prefix */
 };

@@ -3,12 +3,14 @@
  * Longest prefix match over a sorted array. In the order (prefix, length) everything that lies
  * inside a prefix follows it directly. So of all prefixes that hold `dst`, the longest is the last
  * entry not after `dst`, or one of its ancestors. Sorting is a heap sort: no memory, no worst case.
- * A trie or DIR-24-8 would change our mind at tens of thousands of routes; a balancer has few.
+ * A trie or DIR-24-8 would change our mind at tens of thousands of routes; a balancer has those of
+ * its clusters' nodes: some thousands, found in a dozen steps.
  * Pure.
  */
 #include "net/path.h"
 
 #include "base/assert.h"
+#include "base/rendezvous.h"
 
 #include <string.h>
 
@@ -103,12 +105,15 @@ static uint16_t first_of_group(const struct path_table *t, uint16_t i)
 /* Keeps of equal prefixes what can be used, and finds each prefix's parent. */
 static void link_parents(struct path_table *t, uint32_t n)
 {
+    bool is_first_gone = false; /* the one that the next one would share with was there already */
     t->n = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct path_entry e = t->entries[i];
         struct path_entry *last = t->n > 0 ? &t->entries[t->n - 1] : NULL;
         bool is_same = last != NULL && last->prefix_len == e.prefix_len &&
                        ip_addr_eq(&last->prefix, &e.prefix);
+        e.is_shared &= is_same && !last->is_on_link && !is_first_gone;
+        is_first_gone = is_same && !e.is_shared && !is_another_way(t, last, &e);
         if (is_same && !is_another_way(t, last, &e)) {
             if (ip_addr_is_zero(&last->source) && last->interface == e.interface)
                 last->source = e.source;
@@ -151,10 +156,11 @@ static void note_broadcasts(struct path_table *t)
 
 /* The source for what a route sends: an address that the gateway can see, else any of the interface
  * of its family. */
-static struct ip_addr source_for(const struct net_config *config, const struct net_route *r)
+static struct ip_addr source_for(const struct net_config *config, uint32_t n_own,
+                                 const struct net_route *r)
 {
     struct ip_addr any = {0};
-    for (uint32_t i = 0; i < config->n_addresses; i++) {
+    for (uint32_t i = 0; i < n_own; i++) {
         const struct net_address *a = &config->addresses[i];
         if (a->is_vip || a->interface != r->interface ||
             ip_addr_is_v4(&a->addr) != ip_addr_is_v4(&r->prefix))
@@ -171,8 +177,11 @@ void path_build(struct path_table *t, const struct net_config *config)
 {
     ASSERT(config->n_addresses <= NET_ADDRESSES_MAX && config->n_routes <= NET_ROUTES_MAX);
     uint32_t n = 0;
+    uint32_t n_own = 0; /* beyond these all are VIPs: thousands, in an image */
     for (uint32_t i = 0; i < config->n_addresses; i++) {
         const struct net_address *a = &config->addresses[i];
+        if (!a->is_vip)
+            n_own = i + 1;
         if (a->prefix_len >= 128)
             continue; /* nobody else lives in it */
         t->entries[n] = (struct path_entry){.prefix = masked(&a->addr, a->prefix_len),
@@ -191,7 +200,8 @@ void path_build(struct path_table *t, const struct net_config *config)
                                             .interface = r->interface,
                                             .gateway = r->gateway,
                                             .is_on_link = ip_addr_is_zero(&r->gateway),
-                                            .source = source_for(config, r),
+                                            .is_shared = (r->flags & NET_ROUTE_SHARES) != 0,
+                                            .source = source_for(config, n_own, r),
                                             .parent = (uint16_t)n};
         n++;
     }
@@ -237,15 +247,35 @@ const struct path_entry *path_find_on_link(const struct path_table *t, uint16_t 
     return e == NULL || is_other_family(e, addr) ? NULL : e;
 }
 
-const struct path_entry *path_choose(const struct path_table *t, const struct path_entry *e)
+/* Of an address, for a draw. */
+static uint64_t number_of(const struct ip_addr *addr)
+{
+    uint64_t halves[2];
+    memcpy(halves, addr->bytes, sizeof(halves));
+    return halves[0] ^ halves[1] * 0x9e3779b97f4a7c15ull;
+}
+
+const struct path_entry *path_choose(const struct path_table *t, const struct path_entry *e,
+                                     const struct ip_addr *dst)
 {
     const struct path_entry *end = &t->entries[t->n];
+    const struct path_entry *found = NULL;
+    uint64_t least = 0;
     ASSERT_HOT(e < end && !e->is_alternative);
+    if (e + 1 == end || !e[1].is_alternative)
+        return e;
     for (const struct path_entry *way = e; way < end && (way == e || way->is_alternative); way++) {
-        if (!way->is_down)
-            return way;
+        if (found != NULL && !way->is_shared)
+            break; /* those that follow are for when none of these answers */
+        if (way->is_down)
+            continue;
+        uint64_t draw = rendezvous_draw(number_of(dst), number_of(&way->gateway), 1);
+        if (found == NULL || draw < least) {
+            found = way;
+            least = draw;
+        }
     }
-    return e;
+    return found != NULL ? found : e;
 }
 
 bool path_gateway_set(struct path_table *t, uint16_t interface, const struct ip_addr *addr,

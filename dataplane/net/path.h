@@ -19,6 +19,7 @@ struct path_entry {
     uint8_t prefix_len;    /* of the mapped form */
     bool is_on_link;
     bool is_alternative; /* another gateway for the prefix of the entry before it */
+    bool is_shared;      /* likewise, and both carry: each a share of the destinations */
     bool is_down;        /* the gateway does not answer: the next one is used */
     uint16_t interface;
     uint16_t parent; /* the longest shorter prefix that holds this one; PATH_NONE: none */
@@ -37,9 +38,12 @@ void path_build(struct path_table *t, const struct net_config *config);
 /* The longest prefix that holds `dst`; NULL: none. Cost: O(log n). */
 const struct path_entry *path_find(const struct path_table *t, const struct ip_addr *dst);
 
-/* Of the routes of `e`, which path_find() found, the first whose gateway answers; when none does,
- * the first. */
-const struct path_entry *path_choose(const struct path_table *t, const struct path_entry *e);
+/* Of the routes of `e`, which path_find() found for `dst`, the first whose gateway answers; of
+ * those that share with it one by `dst`, always the same: when another goes, only what went by that
+ * one moves. When none answers, the first. Cost: a load for most; with several gateways a draw for
+ * each (base/rendezvous.h). */
+const struct path_entry *path_choose(const struct path_table *t, const struct path_entry *e,
+                                     const struct ip_addr *dst);
 
 /* Notes whether a gateway answers. False: `addr` is the gateway of no route of the interface, or it
  * is known already. Cost: O(n), for a moment that is rare. */

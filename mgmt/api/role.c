@@ -64,6 +64,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  CORE,      "secrets",           EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "services",          EVERYWHERE, false},
+    {API_OPERATOR,   READ, CORE,      "nodes",             EVERYWHERE, false},
     {API_OPERATOR,   ALL,  DISCOVERY, "endpointslices",    EVERYWHERE, false},
 
     {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables, as `kubectl get` shows them: name, what the object's conditions say, and age. */
 #include "api/api_priv.h"
+#include "api/table_network.h"
 
 #include "base/assert.h"
 
@@ -91,6 +92,7 @@ json_t *table_columns(const struct resource_type *type)
         json_array_append_new(columns, column("Accepted", "", "Is it accepted?"));
     if (is_programmed(type))
         json_array_append_new(columns, column("Programmed", "", "Is it in effect?"));
+    table_network_columns(type, columns);
     json_array_append_new(columns, column("Age", "", "Time since it was created"));
     return columns;
 }
@@ -200,6 +202,7 @@ json_t *table_row(const struct resource_type *type, json_t *object)
         json_array_append_new(cells, condition_cell(object, "Accepted"));
     if (is_programmed(type))
         json_array_append_new(cells, condition_cell(object, "Programmed"));
+    table_network_cells(type, object, cells);
     json_array_append_new(cells, age_cell(object));
     return json_pack("{s:o,s:{s:s,s:s,s:O}}", "cells", cells, "object", "kind",
                      "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1", "metadata",

@@ -41,6 +41,8 @@ int attach_run(const struct attach_input *in, struct attach **ret)
         a->arena, in->controller_name != NULL ? in->controller_name : ATTACH_CONTROLLER_NAME);
     a->grants = collect(a, MODEL_REFERENCE_GRANT, &a->n_grants);
     group_init(a);
+    cluster_run(a);
+    node_run(a);
     network_run(a);
     pool_run(a);
     class_run(a);

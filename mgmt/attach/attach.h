@@ -115,6 +115,11 @@ void attach_names_foreach(const struct attach *a, attach_name_fn fn, void *arg);
  * statuses. Tells each group whose Backend has a name. Cost: these Backends. */
 void attach_update_names(struct attach *a, const struct attach_input *in, attach_group_fn fn,
                          void *arg);
+/* The same for Nodes, which are endpoints where a ClusterNetwork says so; nothing is told when what
+ * changed of one is of no interest. Cost: all groups of such Services. False: run anew (too many
+ * updates, or ways to pods changed). */
+bool attach_update_nodes(struct attach *a, const struct attach_input *in,
+                         const json_t *const *versions, size_t n, attach_group_fn fn, void *arg);
 
 /* Gives it all back. NULL is fine. */
 void attach_free(struct attach *a);

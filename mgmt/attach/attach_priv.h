@@ -300,6 +300,28 @@ struct at_slice {
     const char *key; /* "namespace/service" */
 };
 
+/* A ClusterNetwork. */
+struct at_cluster {
+    const char *name;
+    const char *prefix;  /* what the names of its Nodes and namespaces begin with */
+    bool is_by_node;     /* its Services are reached by their ports of its Nodes */
+    bool has_pod_routes; /* each Node is the way to its pods */
+};
+
+enum at_family { AT_V4, AT_V6, AT_FAMILIES };
+
+#define AT_NODE_PODS_MAX 3u /* podCIDR, and podCIDRs: one a family */
+
+struct at_node {
+    const char *name;
+    const struct at_cluster *cluster;      /* NULL: none is for it */
+    uint32_t flags;                        /* as endpoint's: of the traffic that it is to get */
+    struct ip_addr addresses[AT_FAMILIES]; /* zero: none */
+    uint32_t local[AT_FAMILIES]; /* flags of the endpoints on it, of the group being read */
+    uint32_t n_pods;
+    struct plan_prefix pods[AT_NODE_PODS_MAX];
+};
+
 #define AT_GROUP_GATEWAYS_MAX 16u /* Gateway API's bound on status.ancestors */
 
 struct at_group {
@@ -307,7 +329,12 @@ struct at_group {
     const char *key;                  /* of its slices, or its Backend */
     const struct at_backend *backend; /* whose endpoints they are; NULL: its slices' */
     const char *port_name;            /* of the Service's port */
-    struct endpoint *endpoints;       /* the plan's */
+    const struct at_cluster
+        *by_nodes;      /* endpoints are this cluster's Nodes; NULL: EndpointSlices' */
+    uint16_t node_port; /* with by_nodes, as the next ones */
+    bool is_local;      /* only Nodes that have one of the slices' endpoints */
+    bool has_family[AT_FAMILIES];
+    struct endpoint *endpoints; /* the plan's */
     size_t endpoints_room;
     uint32_t n_uses;     /* by routes */
     uint32_t n_gateways; /* by which it is reached: see policy_tls_find_gateways() */
@@ -395,6 +422,11 @@ struct attach {
     uint32_t slices_room;
     uint32_t n_updates; /* of single objects, since the run */
     const json_t **grants;
+    uint32_t n_clusters;
+    uint32_t n_nodes;
+    uint32_t nodes_room;
+    struct at_cluster *clusters; /* by name */
+    struct at_node *nodes;       /* by name */
     struct at_policies transport_policies;
     struct at_policies health_policies;
     struct at_policies tls_policies;
@@ -453,8 +485,14 @@ const json_t *find_object(struct attach *a, enum model_type_id type, const char 
 
 /* ---- the steps of a run, in this order ---- */
 
-/* Interfaces and static routes. */
+/* ClusterNetworks. */
+void cluster_run(struct attach *a);
+/* Nodes; before: cluster_run(). */
+void node_run(struct attach *a);
+/* Interfaces and egress routes; before: node_run(). */
 void network_run(struct attach *a);
+/* Egress routes; part of network_run(). */
+void egress_run(struct attach *a);
 /* Address pools; before: network_run(). */
 void pool_run(struct attach *a);
 /* Our GatewayClasses. */
@@ -537,6 +575,17 @@ void address_user_add(struct attach *a, const struct at_gateway *g, const struct
 const struct at_address_user *address_user_next(const struct attach *a,
                                                 const struct at_address_user *before,
                                                 const struct ip_addr *addr);
+
+/* The ClusterNetwork for a Node or namespace: that with the longest prefix of its name, of two the
+ * first by their own names; NULL: none. */
+const struct at_cluster *cluster_of(const struct attach *a, const char *name);
+
+/* The index of the Node, or PLAN_NONE. O(log Nodes). */
+uint32_t node_find(const struct attach *a, const char *name);
+
+/* One Node as the source has it now. Sets *ret_has_changed if traffic to it has. False: ways to
+ * pods are others now, so a new run is needed; nothing was changed. */
+bool node_put(struct attach *a, const json_t *version, bool *ret_has_changed);
 
 /* Is it one of the appliance's own addresses? */
 bool network_is_own(const struct attach *a, const struct ip_addr *addr);
@@ -864,6 +913,24 @@ void group_put_slice(struct attach *a, const json_t *version);
 
 /* Reads the endpoints of a Service's groups again, and tells each. */
 void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg);
+
+/* The same for all groups whose endpoints are Nodes. */
+void group_read_nodes_again(struct attach *a, attach_group_fn fn, void *arg);
+
+/* The number of the slice's port for the group; 0: it has none. */
+uint16_t group_slice_port(const json_t *slice, const struct at_group *g);
+
+/* Kubernetes, EndpointConditions: ready not given is true, serving not given is as ready. */
+uint32_t group_endpoint_flags(const json_t *endpoint);
+
+/* Sets whether the group's endpoints are Nodes, by the ClusterNetwork of its namespace. */
+void group_nodes_set(const struct attach *a, struct at_group *g, const char *namespace,
+                     const json_t *service, const json_t *port);
+
+/* The endpoints of such a group into `list`, which has room for all Nodes in both families; returns
+ * how many. `slices` are its Service's. */
+uint32_t group_nodes_read(struct attach *a, const struct at_group *g, const struct at_slice *slices,
+                          uint32_t n_slices, struct endpoint *list);
 
 /* Sorts the EndpointSlices by Service. */
 void group_init(struct attach *a);

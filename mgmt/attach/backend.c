@@ -106,6 +106,15 @@ static enum plan_backend_fault judge_protocol(struct attach *a, const struct at_
     return PLAN_BACKEND_OK;
 }
 
+/* Is its cluster reached by Nodes, which have no port for it? */
+static const struct at_cluster *lacks_node_port(const struct attach *a, const char *namespace,
+                                                const json_t *port)
+{
+    const struct at_cluster *cluster = cluster_of(a, namespace);
+    bool is_by_node = cluster != NULL && cluster->is_by_node;
+    return is_by_node && int_at(port, "nodePort") == 0 ? cluster : NULL;
+}
+
 /* The Service and its port; a fault if one is not there or not usable. */
 static enum plan_backend_fault judge_service(struct attach *a, const struct at_route *r,
                                              const struct at_referent *to, const json_t *port,
@@ -119,6 +128,15 @@ static enum plan_backend_fault judge_service(struct attach *a, const struct at_r
     if (port == NULL) {
         *ret_why = arena_printf(a->arena, "%s has no %s port %lld", referent_words(a, to),
                                 route_is_by_udp(r) ? "UDP" : "TCP", (long long)number);
+        return PLAN_BACKEND_NOT_FOUND;
+    }
+    const struct at_cluster *cluster = lacks_node_port(a, to->namespace, port);
+    if (cluster != NULL) {
+        *ret_why =
+            arena_printf(a->arena,
+                         "port %lld of %s has no nodePort, and ClusterNetwork %s says "
+                         "endpoints: Node; a Service of type NodePort or LoadBalancer has one",
+                         (long long)number, referent_words(a, to), cluster->name);
         return PLAN_BACKEND_NOT_FOUND;
     }
     return PLAN_BACKEND_OK;

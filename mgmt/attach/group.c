@@ -5,7 +5,8 @@
  * are alike, also while the port's protocol changes and requests of before are under way; what
  * TCPRoutes pass on has a group of its own, for it is balanced in another way. A slice's port
  * belongs to the Service's port of the same name and has the real number (targetPort is already
- * applied by whoever made the slice).
+ * applied by whoever made the slice). Of a cluster whose pods cannot be reached the endpoints are Nodes
+ * (group_nodes.c).
  */
 #include "attach/attach_priv.h"
 
@@ -73,8 +74,7 @@ static bool is_by_udp(const struct plan_group *group)
     return group->carried == PLAN_CARRIED_UDP || group->carried == PLAN_CARRIED_DNS;
 }
 
-/* The number of the slice's port for the group; 0: it has none. */
-static uint16_t slice_port(const json_t *slice, const struct at_group *g)
+uint16_t group_slice_port(const json_t *slice, const struct at_group *g)
 {
     bool is_udp = is_by_udp(&g->plan);
     size_t i;
@@ -89,8 +89,7 @@ static uint16_t slice_port(const json_t *slice, const struct at_group *g)
     return 0;
 }
 
-/* Kubernetes, EndpointConditions: ready not given is true, serving not given is as ready. */
-static uint32_t endpoint_flags(const json_t *endpoint)
+uint32_t group_endpoint_flags(const json_t *endpoint)
 {
     const json_t *conditions = json_object_get(endpoint, "conditions");
     const json_t *serving = json_object_get(conditions, "serving");
@@ -113,14 +112,14 @@ static int compare_endpoints(const void *x, const void *y)
 /* Adds the endpoints of a slice: of each the first address, others have no meaning. */
 static uint32_t add_slice(const json_t *slice, const struct at_group *g, struct endpoint *list)
 {
-    uint16_t port = slice_port(slice, g);
+    uint16_t port = group_slice_port(slice, g);
     uint32_t n = 0;
     size_t i;
     const json_t *endpoint;
     json_array_foreach(json_object_get(slice, "endpoints"), i, endpoint)
     {
         const json_t *address = json_array_get(json_object_get(endpoint, "addresses"), 0);
-        struct endpoint e = {.port = port, .weight = 1, .flags = endpoint_flags(endpoint)};
+        struct endpoint e = {.port = port, .weight = 1, .flags = group_endpoint_flags(endpoint)};
         if (port != 0 && address != NULL && ip_addr_parse(json_string_value(address), &e.addr) &&
             !ip_addr_is_zero(&e.addr)) {
             list[n++] = e;
@@ -155,8 +154,8 @@ static void read_endpoints(struct attach *a, struct at_group *g)
         return;
     }
     const struct at_slice *slices = find_slices(a, g->key, &n_slices);
-    size_t room = 0;
-    for (uint32_t i = 0; i < n_slices; i++) {
+    size_t room = g->by_nodes != NULL ? (size_t)a->n_nodes * AT_FAMILIES : 0;
+    for (uint32_t i = 0; i < n_slices && g->by_nodes == NULL; i++) {
         room += json_array_size(json_object_get(slices[i].obj, "endpoints"));
     }
     if (room > g->endpoints_room) {
@@ -164,7 +163,10 @@ static void read_endpoints(struct attach *a, struct at_group *g)
         g->endpoints = ARENA_ARRAY(a->arena, struct endpoint, g->endpoints_room);
     }
     uint32_t n = 0;
-    for (uint32_t i = 0; i < n_slices; i++) {
+    if (g->by_nodes != NULL) {
+        n = group_nodes_read(a, g, slices, n_slices, g->endpoints);
+    }
+    for (uint32_t i = 0; i < n_slices && g->by_nodes == NULL; i++) {
         n += add_slice(slices[i].obj, g, g->endpoints + n);
     }
     g->plan.endpoints = g->endpoints;
@@ -284,6 +286,9 @@ struct at_group *group_of(struct attach *a, const struct at_referent *to, const 
     g->key = key;
     g->backend = to->backend;
     g->port_name = text_at(port, "name");
+    if (!to->is_backend) {
+        group_nodes_set(a, g, to->namespace, to->service, port);
+    }
     g->index = a->n_groups++;
     g->next = *bucket;
     *bucket = g;
@@ -355,25 +360,40 @@ void group_put_slice(struct attach *a, const json_t *version)
     bring_in(a, key, now);
 }
 
+static void read_again(struct attach *a, struct at_group *g, attach_group_fn fn, void *arg)
+{
+    read_endpoints(a, g);
+    a->plan_groups[g->index] = g->plan;
+    fn(arg, &g->plan);
+}
+
 /* The endpoints of all groups with the key again. */
-static void read_again(struct attach *a, const char *key, attach_group_fn fn, void *arg)
+static void read_key_again(struct attach *a, const char *key, attach_group_fn fn, void *arg)
 {
     for (struct at_group *g = *bucket_of(a, key); g != NULL; g = g->next) {
-        if (strcmp(g->key, key) != 0) {
-            continue;
+        if (strcmp(g->key, key) == 0) {
+            read_again(a, g, fn, arg);
         }
-        read_endpoints(a, g);
-        a->plan_groups[g->index] = g->plan;
-        fn(arg, &g->plan);
+    }
+}
+
+void group_read_nodes_again(struct attach *a, attach_group_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < AT_GROUP_BUCKETS; i++) {
+        for (struct at_group *g = a->groups[i]; g != NULL; g = g->next) {
+            if (g->by_nodes != NULL) {
+                read_again(a, g, fn, arg);
+            }
+        }
     }
 }
 
 void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg)
 {
-    read_again(a, slice_key(a, slice), fn, arg);
+    read_key_again(a, slice_key(a, slice), fn, arg);
 }
 
 void group_read_backend(struct attach *a, const struct at_backend *b, attach_group_fn fn, void *arg)
 {
-    read_again(a, b->key, fn, arg);
+    read_key_again(a, b->key, fn, arg);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interfaces and static routes, and what may be said of an address on them. Values are valid: the
- * model checked them. */
+/* Interfaces, and what may be said of an address on them. Values are valid: the model checked
+ * them. */
 #include "attach/attach_priv.h"
 
 #include "base/assert.h"
@@ -125,26 +125,6 @@ static void read_interfaces(struct attach *a)
     read_drains(a, list);
 }
 
-static void read_static_routes(struct attach *a)
-{
-    uint32_t n;
-    const json_t **objects = collect_by_name(a, MODEL_STATIC_ROUTE, &n);
-    struct plan_static_route *list = ARENA_ARRAY(a->arena, struct plan_static_route, n);
-    for (uint32_t i = 0; i < n; i++) {
-        const json_t *spec = json_object_get(objects[i], "spec");
-        const char *gateway = text_at(spec, "gateway");
-        list[i].name = text_at(json_object_get(objects[i], "metadata"), "name");
-        list[i].destination = network_prefix(text_at(spec, "destination"));
-        list[i].interface = network_interface_named(a, text_at(spec, "interface"));
-        if (gateway[0] != '\0') {
-            bool ok = ip_addr_parse(gateway, &list[i].gateway);
-            ASSERT(ok);
-        }
-    }
-    a->plan.static_routes = list;
-    a->plan.n_static_routes = n;
-}
-
 bool network_is_own(const struct attach *a, const struct ip_addr *addr)
 {
     for (uint32_t i = 0; i < a->plan.n_interfaces; i++) {
@@ -180,8 +160,8 @@ static bool is_edge(const struct ip_addr *addr, const struct plan_prefix *p)
 
 bool network_can_give(const struct attach *a, const struct ip_addr *addr)
 {
-    for (uint32_t i = 0; i < a->plan.n_static_routes; i++) {
-        if (ip_addr_eq(&a->plan.static_routes[i].gateway, addr)) {
+    for (uint32_t i = 0; i < a->plan.n_egress; i++) {
+        if (ip_addr_eq(&a->plan.egress[i].gateway, addr)) {
             return false;
         }
     }
@@ -212,5 +192,5 @@ uint32_t network_interface_of(const struct attach *a, const struct ip_addr *addr
 void network_run(struct attach *a)
 {
     read_interfaces(a);
-    read_static_routes(a);
+    egress_run(a);
 }

@@ -52,12 +52,17 @@ struct plan_interface {
     struct ip_addr drained; /* the box on its link that a Drain is of, maybe ours; zero: none */
 };
 
-/* A StaticRoute object. */
-struct plan_static_route {
+/* A way beyond the on-link prefixes: of a StaticRoute, of a Node to its pods, or what a BgpPeer
+ * told. Of several to one destination the first is used while its gateway answers, and with it
+ * those that share with it. */
+struct plan_egress {
+    const char *kind; /* of the object */
     const char *name;
     struct plan_prefix destination;
     struct ip_addr gateway; /* zero: on-link */
     uint32_t interface;     /* index, or PLAN_NONE: the one whose prefix holds the gateway */
+    bool is_shared;         /* it and the one before it, of the same object, carry a part each */
+    bool is_to_pods;        /* the daemons of the exception path do not need it */
 };
 
 /* An address on which at least one Gateway or Service listens, besides the interfaces' own: the
@@ -484,7 +489,7 @@ struct plan {
     uint32_t n_routes;
     uint32_t n_groups;
     uint32_t n_interfaces;
-    uint32_t n_static_routes;
+    uint32_t n_egress;
     uint32_t n_addresses;
     uint32_t n_client_sets;
     uint32_t n_clients;
@@ -494,9 +499,9 @@ struct plan {
                                               the spec */
     const struct plan_route *routes;
     const struct plan_group *groups;
-    const struct plan_interface *interfaces;       /* by name */
-    const struct plan_static_route *static_routes; /* by name */
-    const struct plan_address *addresses;          /* by address */
-    const char *const *client_sets;                /* namespaces, sorted */
-    const struct plan_client *clients;             /* by address, each once */
+    const struct plan_interface *interfaces; /* by name */
+    const struct plan_egress *egress;        /* StaticRoutes by name, Nodes by name, peers */
+    const struct plan_address *addresses;    /* by address */
+    const char *const *client_sets;          /* namespaces, sorted */
+    const struct plan_client *clients;       /* by address, each once */
 };

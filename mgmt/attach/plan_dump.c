@@ -36,12 +36,13 @@ static void dump_network(const struct plan *plan, FILE *out)
         }
         fputc('\n', out);
     }
-    for (uint32_t i = 0; i < plan->n_static_routes; i++) {
-        const struct plan_static_route *r = &plan->static_routes[i];
-        fprintf(out, "static-route %s %s/%u", r->name, format(&r->destination.addr, text),
-                (unsigned)r->destination.length);
-        fprintf(out, " via %s on %s\n", format(&r->gateway, text),
-                interface_name(plan, r->interface));
+    for (uint32_t i = 0; i < plan->n_egress; i++) {
+        const struct plan_egress *e = &plan->egress[i];
+        fprintf(out, "egress %s %s %s/%u", e->kind, e->name, format(&e->destination.addr, text),
+                (unsigned)e->destination.length);
+        fprintf(out, " via %s on %s%s%s\n", format(&e->gateway, text),
+                interface_name(plan, e->interface), e->is_shared ? " shared" : "",
+                e->is_to_pods ? " to pods" : "");
     }
     for (uint32_t i = 0; i < plan->n_addresses; i++) {
         fprintf(out, "address %s on %s\n", format(&plan->addresses[i].addr, text),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run brought up to date with single objects. What a route or an EndpointSlice says touches
- * nothing else that was found out, and what a ListenerSet says only the routes that name it, so
+ * A run brought up to date with single objects. What a route, an EndpointSlice or a Node says
+ * touches nothing else that was found out, and what a ListenerSet says only the routes that name it, so
  * only that is found out again; then the plan's arrays are written anew, which is little work. What
  * the old versions took in the arena stays there until the next run: hence a bound on the number of
  * updates.
@@ -174,4 +174,20 @@ void attach_update_names(struct attach *a, const struct attach_input *in, attach
             group_read_backend(a, &a->backends[i], fn, arg);
         }
     }
+}
+
+bool attach_update_nodes(struct attach *a, const struct attach_input *in,
+                         const json_t *const *versions, size_t n, attach_group_fn fn, void *arg)
+{
+    bool has_changed = false;
+    bool is_enough = take_room(a, n);
+    a->source = in->source;
+    for (size_t i = 0; i < n && is_enough; i++) {
+        is_enough = node_put(a, versions[i], &has_changed);
+    }
+    a->source = NULL;
+    if (is_enough && has_changed) {
+        group_read_nodes_again(a, fn, arg);
+    }
+    return is_enough;
 }

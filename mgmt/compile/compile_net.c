@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plan's network: interfaces on the ports that the dataplane has, their addresses, the
- * Gateways' addresses as VIPs, static routes. An object that does not name its interface gets the
+ * Gateways' addresses as VIPs, egress routes. An object that does not name its interface gets the
  * one whose prefix holds its address. A Gateway's address that no prefix holds is put on the first
  * interface: it is routed to the box, nobody asks for it by ARP or ND. So is a Service's, and
  * nobody is told of it either: nodes of the cluster may well have it, too, for their own use.
@@ -123,17 +123,40 @@ static void add_vip(struct compile *c, const struct plan_address *address)
                      error == -ENODEV ? "there is no interface for it" : "not usable");
 }
 
-static void add_static_route(struct compile *c, const struct plan_static_route *route)
+/* False: it is left out. */
+static bool add_egress(struct compile *c, const struct plan_egress *e, bool is_shared)
 {
-    struct image_egress egress = {.gateway = route->gateway};
-    uint32_t interface = interface_for(c, route->interface, &route->gateway);
-    compile_prefix(&route->destination, &egress.prefix, &egress.prefix_len);
+    char text[IP_ADDR_TEXT_MAX];
+    struct image_egress egress = {.gateway = e->gateway,
+                                  .flags = (uint8_t)((is_shared ? IMAGE_EGRESS_SHARES : 0) |
+                                                     (e->is_to_pods ? IMAGE_EGRESS_PODS : 0))};
+    uint32_t interface = interface_for(c, e->interface, &e->gateway);
+    compile_prefix(&e->destination, &egress.prefix, &egress.prefix_len);
     egress.interface = (uint16_t)interface;
-    if (interface == IMAGE_NONE)
-        compile_note(c, "StaticRoute %s: no interface leads to its gateway", route->name);
-    else if (image_builder_egress(c->b, &egress) != 0)
-        compile_note(c, "StaticRoute %s: its gateway is not usable for its destination",
-                     route->name);
+    ip_addr_format(&e->gateway, text);
+    if (interface == IMAGE_NONE) {
+        compile_note(c, "%s %s: no interface leads to its gateway %s", e->kind, e->name, text);
+        return false;
+    }
+    int error = image_builder_egress(c->b, &egress);
+    if (error == -ENOSPC)
+        compile_note(c, "%s %s: there is no room for one more route", e->kind, e->name);
+    else if (error != 0)
+        compile_note(c, "%s %s: its gateway %s is not usable for its destination", e->kind, e->name,
+                     text);
+    return error == 0;
+}
+
+/* One that would share with what was left out takes its place. */
+static void add_egresses(struct compile *c)
+{
+    bool is_first_there = false;
+    for (uint32_t i = 0; i < c->plan->n_egress; i++) {
+        const struct plan_egress *e = &c->plan->egress[i];
+        bool is_shared = e->is_shared && is_first_there;
+        bool is_there = add_egress(c, e, is_shared);
+        is_first_there = is_there || is_shared;
+    }
 }
 
 void compile_network(struct compile *c)
@@ -142,6 +165,5 @@ void compile_network(struct compile *c)
         add_interface(c, i);
     for (uint32_t i = 0; i < c->plan->n_addresses; i++)
         add_vip(c, &c->plan->addresses[i]);
-    for (uint32_t i = 0; i < c->plan->n_static_routes; i++)
-        add_static_route(c, &c->plan->static_routes[i]);
+    add_egresses(c);
 }

@@ -105,8 +105,3 @@ bool rule_duration_within(const struct rule *rule, const json_t *self, const jso
     return !text_parse_duration(rule_text(self, rule->a), &ms) ||
            !text_parse_duration(rule_text(self, rule->b), &most_ms) || ms <= most_ms;
 }
-
-bool rule_route_has_next_hop(const struct rule *rule, const json_t *self, const json_t *old)
-{
-    return rule_has(self, "gateway") || rule_has(self, "interface");
-}

@@ -268,39 +268,41 @@ static void on_group(void *arg, const struct plan_group *group)
         complain(r, "the dataplane could not be told of endpoints", result);
 }
 
-/* The versions of slices that a commit touches, into `ret`. */
-static size_t slice_versions(const struct store_change *changes, size_t n, const json_t **ret)
+/* Versions of objects that a commit touches. */
+struct versions {
+    size_t n;
+    const json_t *list[2 * RECONCILE_SLICES_MAX];
+};
+
+static void add_versions(struct versions *v, const struct store_change *change)
 {
-    size_t n_versions = 0;
-    for (size_t i = 0; i < n; i++) {
-        ret[n_versions++] = changes[i].object;
-        if (changes[i].old != NULL)
-            ret[n_versions++] = changes[i].old;
-    }
-    return n_versions;
+    v->list[v->n++] = change->object;
+    if (change->old != NULL)
+        v->list[v->n++] = change->old;
 }
 
 /*
  * Endpoints that come and go must not wait until everything was looked at: a commit of nothing but
- * EndpointSlices goes to the dataplane at once, whatever the number of routes, and needs no image.
- * False: a run has to do it.
+ * EndpointSlices and Nodes goes to the dataplane at once, whatever the number of routes, and needs
+ * no image. False: a run has to do it.
  */
-static bool publish_slices(struct reconcile *r, const struct store_change *changes, size_t n)
+static bool publish_endpoints_now(struct reconcile *r, const struct store_change *changes, size_t n)
 {
-    const json_t *versions[2 * RECONCILE_SLICES_MAX];
+    struct versions slices = {0}, nodes = {0};
     if (r->attach == NULL || !publish_is_connected(r->publish) || n > RECONCILE_SLICES_MAX)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!touched_is_slice(&changes[i]))
+        bool is_slice = touched_is_slice(&changes[i]);
+        if (!is_slice && !touched_is_node(&changes[i]))
             return false;
+        add_versions(is_slice ? &slices : &nodes, &changes[i]);
     }
     struct object_source source = store_source(r->store);
     struct attach_input input = attach_input(r, &source);
-    size_t n_versions = slice_versions(changes, n, versions);
-    if (!attach_update_slices(r->attach, &input, versions, n_versions, on_group, r))
-        return false;
+    bool is_done = attach_update_slices(r->attach, &input, slices.list, slices.n, on_group, r) &&
+                   attach_update_nodes(r->attach, &input, nodes.list, nodes.n, on_group, r);
     publish_flush(r->publish);
-    return true;
+    return is_done;
 }
 
 /* A group of a plan that no run has told the dataplane of is told by that run. */
@@ -326,7 +328,8 @@ static void on_names(void *owner)
 static void on_commit(struct store_listener *listener, const struct store_change *changes, size_t n)
 {
     struct reconcile *r = container_of(listener, struct reconcile, listener);
-    if (!publish_slices(r, changes, n) && touched_add(&r->touched, changes, n, r->is_writing))
+    if (!publish_endpoints_now(r, changes, n) &&
+        touched_add(&r->touched, changes, n, r->is_writing))
         pace_program_run(&r->pace);
 }
 

@@ -7,7 +7,7 @@
  *     attach_run, or attach_update() if only routes and ListenerSets changed (reconcile/touched.h)
  *                -> endpoint records that changed -> image, published if its content changed
  *                -> statuses that differ, behind what goes to the dataplane
- *   commit of EndpointSlices alone -> endpoint records that changed, at once, without a run
+ *   commit of EndpointSlices and Nodes alone -> endpoint records that changed, at once, no run
  *   DNS says another thing -> the same, and the statuses of Backends
  *   GENERATION   -> statuses of Gateways and ListenerSets again: Programmed becomes True for those
  *                   of this image
@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #define RECONCILE_START_WAIT_US 2000000u
-#define RECONCILE_SLICES_MAX 64u /* EndpointSlices in one commit that go without a run */
+#define RECONCILE_SLICES_MAX 64u /* EndpointSlices and Nodes in one commit that go without a run */
 #define RECONCILE_NOTES_MAX 64u  /* sentences about what an image leaves out that one run logs */
 
 struct loop;

@@ -3,12 +3,15 @@
 #include "reconcile/touched.h"
 
 #include "base/container.h"
+#include "model/at.h"
 
 #include <string.h>
 
 #define GROUP ".gateway.networking.k8s.io"
 #define OUR_GROUP ".sluice.internal"
 #define SLICES "endpointslices.discovery.k8s.io"
+#define NODES "nodes"
+#define PEERS "bgppeers.sluice.internal"
 
 static void drop_versions(struct touched *t)
 {
@@ -52,18 +55,28 @@ static bool is_single(const char *resource)
     return is;
 }
 
+/* The one status that something follows from: what a BgpPeer has told. */
+static bool has_other_routes(const struct store_change *c)
+{
+    const json_t *was = at_path(c->old, "status", "routes");
+    const json_t *now = at_path(c->object, "status", "routes");
+    return strcmp(c->resource, PEERS) == 0 && was != now &&
+           (was == NULL || now == NULL || !json_equal(was, now));
+}
+
 bool touched_add(struct touched *t, const struct store_change *changes, size_t n, bool is_ours)
 {
     bool needs_run = false;
     for (size_t i = 0; i < n; i++) {
         const struct store_change *c = &changes[i];
-        needs_run |= !c->is_status_only;
+        bool counts = !c->is_status_only || has_other_routes(c);
+        needs_run |= counts;
         if (is_ours && c->is_status_only)
             continue;
         if (is_single(c->resource)) {
             add_version(t, c->old);
             add_version(t, c->object);
-        } else if (!c->is_status_only) {
+        } else if (counts) {
             touched_set_all(t);
         }
     }
@@ -73,4 +86,9 @@ bool touched_add(struct touched *t, const struct store_change *changes, size_t n
 bool touched_is_slice(const struct store_change *change)
 {
     return strcmp(change->resource, SLICES) == 0;
+}
+
+bool touched_is_node(const struct store_change *change)
+{
+    return strcmp(change->resource, NODES) == 0;
 }

@@ -34,3 +34,6 @@ void touched_clear(struct touched *t);
 
 /* Is it a change of an EndpointSlice? */
 bool touched_is_slice(const struct store_change *change);
+
+/* Is it one of a Node? */
+bool touched_is_node(const struct store_change *change);

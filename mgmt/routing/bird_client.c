@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "loop/loop.h"
+#include "routing/bird_routes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ enum step {
     STEP_NONE,
     STEP_GREETING,
     STEP_CONFIGURE,
-    STEP_SHOW,
+    STEP_PROTOCOLS,
+    STEP_ROUTES,
 };
 
 struct bird_client {
@@ -36,6 +38,7 @@ struct bird_client {
     int code;       /* of the last line that had one */
     size_t n_bytes; /* of a line that is not whole yet */
     size_t n_reply; /* of the whole answer */
+    struct bird_routes routes;
     char bytes[1024];
 };
 
@@ -77,14 +80,17 @@ static void end(struct bird_client *c, bool is_whole)
 /* The next command, or the end. */
 static void go_on(struct bird_client *c)
 {
-    if (c->step == STEP_SHOW) {
+    static const char *const commands[] = {[STEP_CONFIGURE] = "configure\n",
+                                           [STEP_PROTOCOLS] = "show protocols\n",
+                                           [STEP_ROUTES] = "show route where source = RTS_BGP\n"};
+    if (c->step == STEP_ROUTES) {
         end(c, true);
         return;
     }
-    bool is_configure = c->step == STEP_GREETING && c->has_new_config;
-    const char *command = is_configure ? "configure\n" : "show protocols\n";
-    c->step = is_configure ? STEP_CONFIGURE : STEP_SHOW;
+    bool is_past = c->step == STEP_GREETING && !c->has_new_config;
+    c->step = is_past ? STEP_PROTOCOLS : (enum step)(c->step + 1);
     c->n_reply = 0;
+    const char *command = commands[c->step];
     if (send(c->io.fd, command, strlen(command), MSG_NOSIGNAL | MSG_DONTWAIT) !=
         (ssize_t)strlen(command)) {
         end(c, false);
@@ -102,6 +108,14 @@ static void on_row(struct bird_client *c, char *row)
     }
 }
 
+static void on_route_line(struct bird_client *c, const char *line)
+{
+    struct bird_route route;
+    if (bird_routes_line(&c->routes, line, &route)) {
+        c->upcalls.on_route(c->upcalls.owner, &route);
+    }
+}
+
 /* A whole line without its end. */
 static void on_line(struct bird_client *c, char *line)
 {
@@ -110,8 +124,11 @@ static void on_line(struct bird_client *c, char *line)
     if (has_code) {
         c->code = atoi(line);
     }
-    if (c->step == STEP_SHOW && c->code == CODE_PROTOCOL) {
-        on_row(c, has_code ? line + CODE_DIGITS + 1 : line + 1);
+    char *text = has_code ? line + CODE_DIGITS + 1 : line + 1;
+    if (line[0] != '\0' && c->step == STEP_PROTOCOLS && c->code == CODE_PROTOCOL) {
+        on_row(c, text);
+    } else if (line[0] != '\0' && c->step == STEP_ROUTES && c->code < CODE_ERROR_FIRST) {
+        on_route_line(c, text);
     }
     if (!is_last) {
         return;
@@ -151,7 +168,8 @@ static void on_ready(struct loop_io *io, uint32_t ready)
     c->n_bytes += (size_t)n;
     c->n_reply += (size_t)n;
     take_lines(c);
-    bool is_too_much = c->n_bytes == sizeof(c->bytes) || c->n_reply > BIRD_REPLY_BYTES_MAX;
+    size_t reply_max = c->step == STEP_ROUTES ? BIRD_ROUTES_BYTES_MAX : BIRD_REPLY_BYTES_MAX;
+    bool is_too_much = c->n_bytes == sizeof(c->bytes) || c->n_reply > reply_max;
     if (c->step != STEP_NONE && is_too_much) {
         end(c, false);
     }
@@ -175,6 +193,7 @@ void bird_client_ask(struct bird_client *c, bool has_new_config)
     c->n_bytes = 0;
     c->n_reply = 0;
     c->code = 0;
+    c->routes = (struct bird_routes){0};
 }
 
 void bird_client_free(struct bird_client *c)

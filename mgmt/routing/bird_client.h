@@ -2,9 +2,10 @@
 /*
  * BIRD's control socket (what birdc speaks): a command, then lines with a code of four digits; a
  * space behind the code of the last one. One conversation at a time: optionally `configure`, then
- * `show protocols`; the connection is closed after it.
+ * `show protocols` and `show route`; the connection is closed after it.
  *
- * Owner: routing. Thread: the loop's. Bound: BIRD_REPLY_BYTES_MAX of one answer.
+ * Owner: routing. Thread: the loop's. Bound: BIRD_REPLY_BYTES_MAX of one answer,
+ * BIRD_ROUTES_BYTES_MAX of routes.
  */
 #pragma once
 
@@ -14,7 +15,11 @@
 /* An answer: a line of 80 letters for each session, four times over. */
 #define BIRD_REPLY_BYTES_MAX 32768u
 
+/* Routes: 150 letters for each of those that 64 peers may tell (BgpPeer's accept.limit). */
+#define BIRD_ROUTES_BYTES_MAX (16u << 20)
+
 struct bird_client;
+struct bird_route;
 struct loop;
 
 struct bird_upcalls {
@@ -22,6 +27,8 @@ struct bird_upcalls {
     void (*on_configured)(void *owner, bool is_good, const char *text);
     /* A protocol: its name, what is said of it last ("Established", "Active  Socket: ..."). */
     void (*on_protocol)(void *owner, const char *name, const char *info);
+    /* A route that a peer has told and that was taken. */
+    void (*on_route)(void *owner, const struct bird_route *route);
     /* The conversation is over; false: there is no BIRD, or it did not answer all. */
     void (*on_end)(void *owner, bool is_whole);
     void *owner;

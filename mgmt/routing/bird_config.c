@@ -71,6 +71,41 @@ static void write_filter(const struct bird_view *v, const struct bird_peer *p, F
     fputs("            accept;\n        };\n", to);
 }
 
+/* More than any prefix has. A limit that is raised lets nothing in that was kept out; another
+ * filter does, for BIRD then asks the peer for all its routes again: so the limit is told in it,
+ * too. */
+#define NO_LENGTH 1000u
+
+/* Which routes of the peer are taken. */
+static void write_import(const struct bird_peer *p, FILE *to)
+{
+    char text[IP_ADDR_TEXT_MAX];
+    if (p->n_accepts == 0) {
+        fputs("        import none;\n", to);
+        return;
+    }
+    fputs("        import filter {\n", to);
+    fprintf(to, "            if net.len > %u then reject;\n", NO_LENGTH + p->accept_limit);
+    fputs("            if net ~ [", to);
+    for (uint32_t i = 0; i < p->n_accepts; i++) {
+        const struct bird_accept *a = &p->accepts[i];
+        fprintf(to, "%s %s/%u{%u,%u}", i > 0 ? "," : "", ip_addr_format(&a->prefix, text),
+                (unsigned)a->length, (unsigned)a->length, (unsigned)a->max_length);
+    }
+    fputs(" ] then accept;\n            reject;\n        };\n", to);
+    fprintf(to, "        import limit %u action block;\n", p->accept_limit);
+}
+
+/* Is a gateway told that is beyond the session's link? BIRD then has to know what is on links. */
+static bool needs_links(const struct bird_view *v)
+{
+    bool needs = false;
+    for (uint32_t i = 0; i < v->n_peers; i++) {
+        needs |= v->peers[i].multihop != 0 && v->peers[i].n_accepts > 0;
+    }
+    return needs;
+}
+
 static void write_peer(const struct bird_view *v, const struct bird_peer *p, FILE *to)
 {
     char text[IP_ADDR_TEXT_MAX];
@@ -83,7 +118,7 @@ static void write_peer(const struct bird_view *v, const struct bird_peer *p, FIL
     }
     if (p->multihop != 0) {
         fprintf(to, "    multihop %u;\n", p->multihop);
-    } else if (p->local_asn != p->peer_asn) {
+    } else if (p->local_asn != p->peer_asn || p->n_accepts > 0) {
         fputs("    direct;\n", to);
     }
     if (p->password != NULL) {
@@ -95,8 +130,9 @@ static void write_peer(const struct bird_view *v, const struct bird_peer *p, FIL
     if (p->bfd_ms != 0) {
         fprintf(to, "    bfd { interval %u ms; multiplier %u; };\n", p->bfd_ms, p->bfd_multiplier);
     }
-    fprintf(to, "    ipv%c {\n        import none;\n        next hop self;\n",
-            ip_addr_is_v4(&p->address) ? '4' : '6');
+    fprintf(to, "    ipv%c {\n", ip_addr_is_v4(&p->address) ? '4' : '6');
+    write_import(p, to);
+    fputs("        next hop self;\n", to);
     write_filter(v, p, to);
     fputs("    };\n}\n", to);
 }
@@ -107,6 +143,9 @@ void bird_config_write(const struct bird_view *v, FILE *to)
     fputs(head, to);
     fprintf(to, BIRD_ROUTER_ID_FORMAT, ip_addr_format(&v->router_id, text));
     fputs("protocol device {\n    scan time 1;\n}\nprotocol bfd {\n}\n", to);
+    if (needs_links(v)) {
+        fputs("protocol direct {\n    ipv4;\n    ipv6;\n}\n", to);
+    }
     write_vips(v, true, to);
     write_vips(v, false, to);
     for (uint32_t i = 0; i < v->n_peers; i++) {

@@ -25,6 +25,16 @@
  * router that was away for a moment. */
 #define BIRD_ERROR_WAIT_S_MAX 10u
 
+/* As many prefixes as a BgpPeer accepts routes in. */
+#define BIRD_ACCEPTS_MAX 64u
+
+/* Destinations that are taken: within the prefix, and no longer than `max_length`. */
+struct bird_accept {
+    struct ip_addr prefix; /* bits after `length` are zero */
+    uint8_t length;        /* of its own family, as the next */
+    uint8_t max_length;
+};
+
 struct bird_peer {
     const char *name;
     struct ip_addr address;
@@ -45,6 +55,9 @@ struct bird_peer {
     uint32_t prepend;
     uint32_t n_communities;
     uint16_t communities[16][2];
+    uint32_t accept_limit; /* routes that are taken; what comes then is not */
+    uint32_t n_accepts;    /* 0: nothing is taken */
+    struct bird_accept accepts[BIRD_ACCEPTS_MAX];
 };
 
 enum bird_drain {

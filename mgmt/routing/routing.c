@@ -61,9 +61,19 @@ static void on_protocol(void *owner, const char *name, const char *info)
     }
 }
 
+static void on_route(void *owner, const struct bird_route *route)
+{
+    struct routing *r = owner;
+    learned_add(&r->hearing, route);
+}
+
 static void on_end(void *owner, bool is_whole)
 {
     struct routing *r = owner;
+    if (is_whole) {
+        learned_sort(&r->hearing);
+        r->learned = r->hearing;
+    }
     r->is_there = is_whole;
     r->n_sessions = is_whole ? r->n_heard : 0;
     memcpy(r->sessions, r->heard, sizeof(r->sessions));
@@ -77,6 +87,8 @@ static void on_end(void *owner, bool is_whole)
 static void ask(struct routing *r)
 {
     r->n_heard = 0;
+    r->hearing.n = 0;
+    r->hearing.n_left_out = 0;
     bird_client_ask(r->bird, !r->is_offered);
 }
 
@@ -188,8 +200,11 @@ static void on_commit(struct store_listener *listener, const struct store_change
 
 static int make_bird(struct routing *r, const struct routing_config *config)
 {
-    struct bird_upcalls upcalls = {
-        .on_configured = on_configured, .on_protocol = on_protocol, .on_end = on_end, .owner = r};
+    struct bird_upcalls upcalls = {.on_configured = on_configured,
+                                   .on_protocol = on_protocol,
+                                   .on_route = on_route,
+                                   .on_end = on_end,
+                                   .owner = r};
     int error = config_file_init(&r->bird_file, config->bird_config);
     return error != 0 ? error : bird_client_new(r->loop, config->bird_socket, &upcalls, &r->bird);
 }

@@ -5,6 +5,7 @@
 #include "loop/loop.h"
 #include "routing/bird_client.h"
 #include "routing/config_file.h"
+#include "routing/learned.h"
 #include "routing/routing_view.h"
 #include "store/store.h"
 
@@ -34,6 +35,8 @@ struct routing {
     struct session sessions[ROUTING_PEERS_MAX];
     unsigned n_heard; /* in the conversation under way */
     struct session heard[ROUTING_PEERS_MAX];
+    struct learned learned; /* of the last conversation that was whole */
+    struct learned hearing; /* of the one under way */
     struct routing_view view;
 };
 

@@ -2,6 +2,7 @@
 /* Statuses of BgpPeers and VirtualRouters: what is in effect, and what BIRD says of sessions. */
 #include "routing/routing_priv.h"
 
+#include "model/at.h"
 #include "model/condition.h"
 #include "model/text.h"
 #include "model/types.h"
@@ -68,11 +69,12 @@ struct write {
     char now[TEXT_TIME_BYTES];
 };
 
-/* Puts the status if it is another; takes `conditions`. */
-static int put_status(struct write *w, const char *resource, const char *name, json_t *conditions)
+/* Puts the status if it is another; takes `conditions` and `routes` (NULL: there are none). */
+static int put_status(struct write *w, const char *resource, const char *name, json_t *conditions,
+                      json_t *routes)
 {
     const json_t *object = store_get(w->store, resource, NULL, name);
-    json_t *status = json_pack("{s:o}", "conditions", conditions);
+    json_t *status = json_pack("{s:o,s:o*}", "conditions", conditions, "routes", routes);
     int result = status == NULL ? -ENOMEM : 0;
     if (result == 0 && object != NULL && !json_equal(json_object_get(object, "status"), status)) {
         result = w->txn != NULL ? 0 : store_begin(w->store, &w->txn);
@@ -91,6 +93,44 @@ static const json_t *conditions_of(const struct write *w, const char *resource, 
     return json_object_get(json_object_get(object, "status"), "conditions");
 }
 
+/* Why not all is taken that a peer tells; reason NULL: it is told nothing. */
+static struct verdict learned(const struct routing *r, const struct routing_peer *p)
+{
+    char protocol[BIRD_NAME_BYTES];
+    snprintf(protocol, sizeof(protocol), BIRD_PEER_PREFIX "%s", p->name);
+    if (p->accept_limit == 0) {
+        return (struct verdict){0};
+    }
+    if (!r->is_there) {
+        return (struct verdict){"Unknown", "NoDaemon",
+                                "BIRD does not answer; what it had taken stays in use"};
+    }
+    if (r->learned.n_left_out > 0) {
+        return (struct verdict){"False", "NoRoom",
+                                "all peers together have told more routes than 4096"};
+    }
+    if (learned_count(&r->learned, protocol) >= p->accept_limit) {
+        return (struct verdict){"False", "LimitReached",
+                                "it has told as many routes as accept.limit says; no more are "
+                                "taken"};
+    }
+    return (struct verdict){"True", "Learned", "what it tells within accept is in status.routes"};
+}
+
+/* What the peer has told; what it had told before, while BIRD does not answer. */
+static json_t *routes_of(const struct routing *r, const struct write *w, const char *resource,
+                         const struct routing_peer *p)
+{
+    char protocol[BIRD_NAME_BYTES];
+    const json_t *object = store_get(w->store, resource, NULL, p->name);
+    snprintf(protocol, sizeof(protocol), BIRD_PEER_PREFIX "%s", p->name);
+    if (r->bird == NULL || p->accept_limit == 0) {
+        return NULL;
+    }
+    return r->is_there ? learned_json(&r->learned, w->store, protocol)
+                       : json_incref((json_t *)(uintptr_t)at_path(object, "status", "routes"));
+}
+
 static int put_peers(const struct routing *r, struct write *w)
 {
     char resource[RESOURCE_NAME_BYTES_MAX];
@@ -100,9 +140,10 @@ static int put_peers(const struct routing *r, struct write *w)
         const struct routing_peer *p = &r->view.all[i];
         const json_t *old = conditions_of(w, resource, p->name);
         const struct wanted wanted[] = {{"Accepted", accepted(r, p)},
-                                        {"Established", established(r, p)}};
-        json_t *all = conditions_merge(old, wanted, 2, p->generation, w->now);
-        result = put_status(w, resource, p->name, all);
+                                        {"Established", established(r, p)},
+                                        {"RoutesLearned", learned(r, p)}};
+        json_t *all = conditions_merge(old, wanted, 3, p->generation, w->now);
+        result = put_status(w, resource, p->name, all, routes_of(r, w, resource, p));
     }
     return result;
 }
@@ -124,7 +165,7 @@ static int put_routers(const struct routing *r, struct write *w)
         const json_t *old = conditions_of(w, resource, v->name);
         const struct wanted wanted = {"Accepted", said};
         json_t *all = conditions_merge(old, &wanted, 1, v->generation, w->now);
-        result = put_status(w, resource, v->name, all);
+        result = put_status(w, resource, v->name, all, NULL);
     }
     return result;
 }

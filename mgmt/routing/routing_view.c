@@ -71,6 +71,29 @@ void view_find_local(const struct store *store, struct view_local *search)
     view_foreach(store, MODEL_INTERFACE, on_interface, search);
 }
 
+struct link_search {
+    const char *link;
+    const char *found;
+};
+
+static bool on_link(void *arg, json_t *object)
+{
+    struct link_search *s = arg;
+    char link[ROUTING_LINK_BYTES];
+    link_name(json_object_get(object, "spec"), link);
+    if (strcmp(link, s->link) == 0) {
+        s->found = text_at(json_object_get(object, "metadata"), "name");
+    }
+    return s->found == NULL;
+}
+
+const char *view_interface_of(const struct store *store, const char *link)
+{
+    struct link_search search = {.link = link};
+    view_foreach(store, MODEL_INTERFACE, on_link, &search);
+    return search.found;
+}
+
 /* BIRD's id, which ends its sessions when it changes. */
 struct router_id {
     const char *file;

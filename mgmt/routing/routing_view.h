@@ -6,13 +6,14 @@
 #pragma once
 
 #include "routing/bird_config.h"
+#include "routing/bird_routes.h"
 #include "routing/keepalived_config.h"
 #include "routing/routing.h"
 
 #include <jansson.h>
 
 #define ROUTING_PASSWORD_BYTES_MAX 80u /* the kernel's TCP_MD5SIG_MAXKEYLEN */
-#define ROUTING_LINK_BYTES 24u
+#define ROUTING_LINK_BYTES BIRD_LINK_BYTES
 
 /* A BgpPeer and why it is not in the configuration. */
 struct routing_peer {
@@ -20,6 +21,7 @@ struct routing_peer {
     int64_t generation;
     const char *reason; /* of Accepted: False; NULL: it is accepted */
     const char *message;
+    uint32_t accept_limit; /* 0: it is told no routes */
     char link[ROUTING_LINK_BYTES];
     char password[ROUTING_PASSWORD_BYTES_MAX + 1];
 };

@@ -107,6 +107,35 @@ static void read_numbers(const json_t *spec, struct bird_peer *b)
     read_communities(json_object_get(spec, "communities"), b);
 }
 
+static void mask(struct ip_addr *addr, unsigned length)
+{
+    for (unsigned bit = length + (ip_addr_is_v4(addr) ? 96u : 0u); bit < 128; bit++) {
+        addr->bytes[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
+    }
+}
+
+static void read_accepts(const json_t *accept, struct bird_peer *b)
+{
+    size_t i;
+    const json_t *item;
+    b->accept_limit = view_number(accept, "limit");
+    json_array_foreach(json_object_get(accept, "prefixes"), i, item)
+    {
+        struct bird_accept a = {0};
+        unsigned length;
+        if (b->n_accepts == BIRD_ACCEPTS_MAX ||
+            !text_parse_cidr(text_at(item, "prefix"), &a.prefix, &length)) {
+            return;
+        }
+        const json_t *most = json_object_get(item, "maxLength");
+        mask(&a.prefix, length);
+        a.length = (uint8_t)length;
+        a.max_length = most != NULL ? (uint8_t)json_integer_value(most)
+                                    : (ip_addr_is_v4(&a.prefix) ? 32 : 128);
+        b->accepts[b->n_accepts++] = a;
+    }
+}
+
 /* The address that speaks to the peer. */
 static bool read_local(const struct walk *w, const json_t *spec, struct routing_peer *p,
                        struct bird_peer *b)
@@ -149,6 +178,8 @@ static bool read_peer(const struct walk *w, const json_t *object, struct routing
     if (!read_local(w, spec, p, b) || (secret != NULL && !read_password(w->store, secret, p))) {
         return false;
     }
+    read_accepts(json_object_get(spec, "accept"), b);
+    p->accept_limit = b->accept_limit;
     b->name = p->name;
     b->password = secret != NULL ? p->password : NULL;
     return true;

@@ -34,6 +34,10 @@ struct view_local {
  */
 void view_find_local(const struct store *store, struct view_local *search);
 
+/* The name of the Interface that the kernel's link is, borrowed until the next commit; NULL: none.
+ */
+const char *view_interface_of(const struct store *store, const char *link);
+
 /* Adds a BgpPeer; `arg` is the walk. False: there is no room for more. */
 bool view_add_peer(void *arg, json_t *object);
 

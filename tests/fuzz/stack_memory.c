@@ -20,7 +20,7 @@
 #define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
-#define ARENA_BYTES (6u << 20)
+#define ARENA_BYTES (8u << 20)
 #define BLOCKS_MAX 64u
 #define GAP_BYTES 64u
 

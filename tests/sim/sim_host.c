@@ -35,8 +35,8 @@ static void configure(struct sim_host *h)
     struct net_interface interface = {.port = 0};
     struct net_address addresses[] = {{h->addr4, 96 + 24, 0, 0}, {h->addr6, 64, 0, 0}};
     struct net_route routes[] = {
-        {addr_of("198.18.0.0"), 96 + 24, 0, addr_of("198.18.1.1")},
-        {addr_of("2001:db8:0::"), 64, 0, addr_of("2001:db8:1::1")},
+        {addr_of("198.18.0.0"), 96 + 24, 0, 0, addr_of("198.18.1.1")},
+        {addr_of("2001:db8:0::"), 64, 0, 0, addr_of("2001:db8:1::1")},
     };
     bool is_routed = h->sim->plan.is_carried && h->number >= h->sim->plan.n_clients;
     struct net_config config = {&interface, 1, addresses, 2, routes, is_routed ? 2 : 0};

@@ -73,7 +73,8 @@ static void add_network(struct image_builder *b)
     };
     for (size_t i = 0; i < array_len(addresses); i++)
         REQUIRE(image_builder_address(b, &addresses[i]) == 0);
-    struct image_egress egress = {ip("0.0.0.0"), 96, 0, (uint16_t)port0, ip("198.18.0.1")};
+    struct image_egress egress = {ip("0.0.0.0"), 96, IMAGE_EGRESS_PODS, (uint16_t)port0,
+                                  ip("198.18.0.1")};
     REQUIRE(image_builder_egress(b, &egress) == 0);
 }
 

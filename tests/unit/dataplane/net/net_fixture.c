@@ -188,8 +188,8 @@ const struct net_config *net_fixture_config(void)
     addresses[3] = (struct net_address){addr_of("2001:db8:5::80"), 128, 1, 0};
     addresses[4] = (struct net_address){addr_of("198.51.100.1"), 96 + 24, 0, 1};
     addresses[5] = (struct net_address){addr_of("10.9.0.1"), 96 + 16, 0, 2};
-    routes[0] = (struct net_route){addr_of("0.0.0.0"), 96, 0, addr_of("192.0.2.254")};
-    routes[1] = (struct net_route){addr_of("::"), 0, 0, addr_of("2001:db8::fe")};
+    routes[0] = (struct net_route){addr_of("0.0.0.0"), 96, 0, 0, addr_of("192.0.2.254")};
+    routes[1] = (struct net_route){addr_of("::"), 0, 0, 0, addr_of("2001:db8::fe")};
     return &config;
 }
 

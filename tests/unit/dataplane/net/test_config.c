@@ -184,10 +184,10 @@ static const char GATEWAY_B[] = "192.0.2.253";
 static void configure_gateways(struct net_fixture *f)
 {
     struct net_address addresses[] = {{addr_of(US4), 120, 0, 0}};
-    struct net_route routes[] = {{addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_A)},
-                                 {addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_B)},
-                                 {addr_of("0.0.0.0"), 96, 0, addr_of(GATEWAY_A)},
-                                 {addr_of("203.0.113.0"), 120, 0, addr_of(GATEWAY_B)}};
+    struct net_route routes[] = {{addr_of("0.0.0.0"), 96, 0, 0, addr_of(GATEWAY_A)},
+                                 {addr_of("0.0.0.0"), 96, 0, 0, addr_of(GATEWAY_B)},
+                                 {addr_of("0.0.0.0"), 96, 0, 0, addr_of(GATEWAY_A)},
+                                 {addr_of("203.0.113.0"), 120, 0, 0, addr_of(GATEWAY_B)}};
     struct net_config config = {&one_port, 1, addresses, 1, routes, array_len(routes), false};
     net_configure(f->net, &config);
     CHECK_EQ(f->net->now->paths.n, 4);

@@ -121,11 +121,11 @@ TEST(the_longest_prefix_wins)
 {
     struct net_address addresses[] = {{addr_of("192.0.2.1"), 120, 0, 1}};
     struct net_route routes[] = {
-        {addr_of("0.0.0.0"), 96, 0, addr_of("192.0.2.10")},
-        {addr_of("10.0.0.0"), 104, 0, addr_of("192.0.2.11")},
-        {addr_of("10.1.0.0"), 112, 0, addr_of("192.0.2.12")},
-        {addr_of("10.1.2.3"), 128, 0, addr_of("192.0.2.13")},
-        {addr_of("::"), 0, 0, addr_of("2001:db8::1")},
+        {addr_of("0.0.0.0"), 96, 0, 0, addr_of("192.0.2.10")},
+        {addr_of("10.0.0.0"), 104, 0, 0, addr_of("192.0.2.11")},
+        {addr_of("10.1.0.0"), 112, 0, 0, addr_of("192.0.2.12")},
+        {addr_of("10.1.2.3"), 128, 0, 0, addr_of("192.0.2.13")},
+        {addr_of("::"), 0, 0, 0, addr_of("2001:db8::1")},
     };
     build_paths(addresses, 1, routes, array_len(routes));
     static const struct {
@@ -147,7 +147,7 @@ TEST(the_longest_prefix_wins)
 
 TEST(an_ip6_default_route_does_not_carry_ip4)
 {
-    struct net_route route = {addr_of("::"), 0, 0, addr_of("2001:db8::1")};
+    struct net_route route = {addr_of("::"), 0, 0, 0, addr_of("2001:db8::1")};
     build_paths(NULL, 0, &route, 1);
     struct ip_addr dst = addr_of("192.0.2.1");
     CHECK(path_find(&paths, &dst) == NULL);
@@ -189,11 +189,109 @@ TEST(the_way_is_that_of_a_linear_search_for_many_random_tables)
     }
 }
 
+/* By which of the gateways 192.0.2.1, 192.0.2.2 ... each of 256 destinations goes. */
+static void find_gateways(uint8_t ret[256])
+{
+    for (unsigned i = 0; i < 256; i++) {
+        struct ip_addr dst = addr_of("10.9.0.0");
+        dst.bytes[15] = (uint8_t)i;
+        const struct path_entry *e = path_find(&paths, &dst);
+        REQUIRE(e != NULL);
+        ret[i] = path_choose(&paths, e, &dst)->gateway.bytes[15];
+    }
+}
+
+static unsigned count_of(const uint8_t gateways[256], uint8_t wanted)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < 256; i++)
+        n += gateways[i] == wanted;
+    return n;
+}
+
+static void set_gateway(const char *addr, bool is_down)
+{
+    struct ip_addr gateway = addr_of(addr);
+    CHECK(path_gateway_set(&paths, 0, &gateway, is_down));
+}
+
+TEST(gateways_that_share_have_a_part_of_the_destinations_each_and_keep_it)
+{
+    struct net_route routes[] = {
+        {addr_of("10.0.0.0"), 104, 0, 0, addr_of("192.0.2.1")},
+        {addr_of("10.0.0.0"), 104, NET_ROUTE_SHARES, 0, addr_of("192.0.2.2")},
+        {addr_of("10.0.0.0"), 104, NET_ROUTE_SHARES, 0, addr_of("192.0.2.3")},
+        {addr_of("10.0.0.0"), 104, 0, 0, addr_of("192.0.2.4")},
+        {addr_of("10.0.0.0"), 104, NET_ROUTE_SHARES, 0, addr_of("192.0.2.5")},
+    };
+    uint8_t before[256], after[256];
+    build_paths(NULL, 0, routes, array_len(routes));
+    find_gateways(before);
+    for (uint8_t g = 1; g <= 3; g++)
+        CHECK(count_of(before, g) > 256 / 3 / 2);
+    CHECK_EQ(count_of(before, 4) + count_of(before, 5), 0);
+    set_gateway("192.0.2.2", true);
+    find_gateways(after);
+    CHECK_EQ(count_of(after, 2), 0);
+    for (unsigned i = 0; i < 256; i++)
+        CHECK(before[i] == 2 || after[i] == before[i]);
+    set_gateway("192.0.2.1", true);
+    set_gateway("192.0.2.3", true);
+    find_gateways(after); /* now those are used that stood by */
+    CHECK(count_of(after, 4) > 0 && count_of(after, 5) > 0);
+    CHECK_EQ(count_of(after, 4) + count_of(after, 5), 256);
+    set_gateway("192.0.2.4", true);
+    set_gateway("192.0.2.5", true);
+    find_gateways(after);
+    CHECK_EQ(count_of(after, 1), 256);
+    for (unsigned g = 1; g <= 5; g++) {
+        char text[16];
+        snprintf(text, sizeof(text), "192.0.2.%u", g);
+        set_gateway(text, false);
+    }
+    find_gateways(after);
+    CHECK(memcmp(before, after, sizeof(before)) == 0);
+}
+
+TEST(nobody_shares_with_a_way_that_was_there_already)
+{
+    struct net_route routes[] = {
+        {addr_of("10.0.0.0"), 104, 0, 0, addr_of("192.0.2.1")},
+        {addr_of("10.0.0.0"), 104, 0, 0, addr_of("192.0.2.1")},
+        {addr_of("10.0.0.0"), 104, NET_ROUTE_SHARES, 0, addr_of("192.0.2.2")},
+        {addr_of("11.0.0.0"), 104, NET_ROUTE_SHARES, 0, addr_of("192.0.2.2")},
+    };
+    uint8_t gateways[256];
+    build_paths(NULL, 0, routes, array_len(routes));
+    find_gateways(gateways);
+    CHECK_EQ(count_of(gateways, 1), 256);
+    CHECK_EQ(paths.n, 3);
+}
+
+TEST(as_many_routes_as_there_may_be_are_all_found)
+{
+    static struct net_route routes[NET_ROUTES_MAX];
+    for (unsigned i = 0; i < NET_ROUTES_MAX; i++) {
+        routes[i] = (struct net_route){
+            .prefix = addr_of("10.0.0.0"), .prefix_len = 120, .gateway = addr_of("192.0.2.1")};
+        routes[i].prefix.bytes[13] = (uint8_t)(i >> 8);
+        routes[i].prefix.bytes[14] = (uint8_t)i;
+    }
+    build_paths(NULL, 0, routes, NET_ROUTES_MAX);
+    CHECK_EQ(paths.n, NET_ROUTES_MAX);
+    for (unsigned i = 0; i < NET_ROUTES_MAX; i++) {
+        struct ip_addr dst = routes[i].prefix;
+        dst.bytes[15] = 9;
+        const struct path_entry *e = path_find(&paths, &dst);
+        CHECK(e != NULL && ip_addr_eq(&e->prefix, &routes[i].prefix));
+    }
+}
+
 TEST(a_vip_is_never_a_source)
 {
     struct net_address addresses[] = {{addr_of("192.0.2.80"), 120, 1, 0},
                                       {addr_of("192.0.2.1"), 120, 0, 0}};
-    struct net_route route = {addr_of("0.0.0.0"), 96, 0, addr_of("192.0.2.254")};
+    struct net_route route = {addr_of("0.0.0.0"), 96, 0, 0, addr_of("192.0.2.254")};
     build_paths(addresses, 2, &route, 1);
     static const char *const dsts[] = {"192.0.2.7", "8.8.8.8"};
     for (unsigned i = 0; i < array_len(dsts); i++) {
@@ -236,6 +334,9 @@ UNIT_MAIN("net/tables", T(checksum_is_that_of_dpdk_at_every_length_and_alignment
           T(pseudo_headers_are_those_of_dpdk), T(every_local_address_is_found_and_no_other),
           T(the_first_of_two_equal_addresses_wins), T(the_longest_prefix_wins),
           T(an_ip6_default_route_does_not_carry_ip4),
-          T(the_way_is_that_of_a_linear_search_for_many_random_tables), T(a_vip_is_never_a_source),
+          T(the_way_is_that_of_a_linear_search_for_many_random_tables),
+          T(gateways_that_share_have_a_part_of_the_destinations_each_and_keep_it),
+          T(nobody_shares_with_a_way_that_was_there_already),
+          T(as_many_routes_as_there_may_be_are_all_found), T(a_vip_is_never_a_source),
           T(the_same_prefix_on_two_interfaces_is_on_link_on_the_first),
           T(a_bucket_gives_its_burst_and_then_its_rate))

@@ -71,6 +71,11 @@ TEST(a_wrong_backend_says_why_and_keeps_its_share)
     scenario_check("backends.yaml");
 }
 
+TEST(pods_are_reached_by_ways_or_by_their_nodes)
+{
+    scenario_check("reach.yaml");
+}
+
 TEST(calls_are_matched_by_path_and_share_no_host_with_requests)
 {
     scenario_check("grpc.yaml");
@@ -250,6 +255,7 @@ int main(int argc, char **argv)
         T(too_many_listeners_of_a_gateway_are_refused_by_age),
         T(too_many_listeners_of_all_gateways_are_refused_by_age),
         T(too_many_addresses_and_ports_are_refused_by_age),
+        T(pods_are_reached_by_ways_or_by_their_nodes),
         T(calls_are_matched_by_path_and_share_no_host_with_requests),
         T(backends_are_secured_as_their_policies_say),
         T(connections_are_passed_on_by_port_and_by_server_name),

@@ -117,12 +117,42 @@ static void edit_slice(json_t *slice, struct rng *rng)
     }
 }
 
+/* Every third change is one that means nothing. */
+static void edit_node(json_t *node, struct rng *rng)
+{
+    char address[32];
+    json_t *status = json_object_get(node, "status");
+    snprintf(address, sizeof(address), "192.0.2.%u", 200 + rng_below(rng, 20));
+    switch (rng_below(rng, 6)) {
+    case 0:
+        fixture_set_new(node, "spec.unschedulable", json_boolean(rng_below(rng, 2)));
+        break;
+    case 1:
+        json_object_set_new(status, "conditions",
+                            json_pack("[{s:s,s:s}]", "type", "Ready", "status",
+                                      rng_below(rng, 2) ? "True" : "Unknown"));
+        break;
+    case 2:
+        json_object_set_new(status, "addresses",
+                            json_pack("[{s:s,s:s}]", "type", "InternalIP", "address", address));
+        break;
+    case 3: /* of a cluster with ways to pods, or one without */
+        fixture_set_new(node, "spec.podCIDR",
+                        json_string(rng_below(rng, 2) ? "10.244.1.0/24" : "10.244.9.0/24"));
+        break;
+    default:
+        fixture_set_new(node, "metadata.resourceVersion", json_string("7"));
+        break;
+    }
+}
+
 /* A copy under another name, maybe older than all others. */
 static json_t *another(const json_t *object, struct rng *rng)
 {
     char name[32];
     json_t *copy = json_deep_copy(object);
-    snprintf(name, sizeof(name), "new-%u", rng_below(rng, 1000));
+    snprintf(name, sizeof(name), "%snew-%u",
+             has_kind(object, "Node") && rng_below(rng, 2) ? "east-" : "", rng_below(rng, 1000));
     fixture_set_new(copy, "metadata.name", json_string(name));
     if (rng_below(rng, 2) == 0) {
         fixture_set_new(copy, "metadata.creationTimestamp", json_string("2026-01-01T00:00:00Z"));
@@ -184,6 +214,7 @@ static void edit(struct scenario *s, struct rng *rng, const char *kind, json_t *
     default:
         (strcmp(kind, "EndpointSlice") == 0 ? edit_slice
          : strcmp(kind, "ListenerSet") == 0 ? edit_set
+         : strcmp(kind, "Node") == 0        ? edit_node
                                             : edit_route)(now, rng);
         json_array_append(versions, now);
         json_array_set_new(s->objects, at, now);
@@ -330,7 +361,7 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
     struct attach_input in = {.source = &s.source};
     for (unsigned i = 0; i < EDITS; i++) {
         const json_t *list[8];
-        json_t *routes = json_array(), *slices = json_array();
+        json_t *routes = json_array(), *slices = json_array(), *nodes = json_array();
         for (uint32_t n = rng_below(&rng, 4); n > 0; n--) {
             edit(&s, &rng, kinds[rng_below(&rng, array_len(kinds))], routes);
         }
@@ -339,8 +370,12 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
                                             on_group, n_told);
         /* where slices say whose clients are where, they may change more than endpoints */
         REQUIRE(is_told || strcmp(file, "services.yaml") == 0);
+        edit(&s, &rng, "Node", nodes);
         bool is_up_to_date =
-            is_told && attach_update(a, &in, items(routes, list), json_array_size(routes));
+            is_told && attach_update_nodes(a, &in, items(nodes, list), json_array_size(nodes),
+                                           on_group, n_told);
+        is_up_to_date =
+            is_up_to_date && attach_update(a, &in, items(routes, list), json_array_size(routes));
         struct attach *fresh = run(&s);
         if (is_up_to_date) {
             check_same(&s, a, fresh);
@@ -352,6 +387,7 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
         }
         json_decref(routes);
         json_decref(slices);
+        json_decref(nodes);
     }
     attach_free(a);
     scenario_close(&s);
@@ -360,10 +396,10 @@ static void edit_for_long(const char *file, uint64_t seed, unsigned *n_updated, 
 void an_update_gives_what_a_new_run_gives(void)
 {
     static const char *const files[] = {
-        "overview-1.yaml",  "overview-2.yaml",     "teams.yaml",   "backends.yaml",
-        "hostnames.yaml",   "rules.yaml",          "parents.yaml", "policies.yaml",
-        "backend-tls.yaml", "grpc.yaml",           "l4.yaml",      "udp.yaml",
-        "sets.yaml",        "sets-addresses.yaml", "services.yaml"};
+        "overview-1.yaml",  "overview-2.yaml",     "teams.yaml",    "backends.yaml",
+        "hostnames.yaml",   "rules.yaml",          "parents.yaml",  "policies.yaml",
+        "backend-tls.yaml", "grpc.yaml",           "l4.yaml",       "udp.yaml",
+        "sets.yaml",        "sets-addresses.yaml", "services.yaml", "reach.yaml"};
     unsigned n_updated = 0, n_told = 0;
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         edit_for_long(files[f], f + 1, &n_updated, &n_told);

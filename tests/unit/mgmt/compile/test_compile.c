@@ -22,10 +22,15 @@ static const struct plan_interface interfaces[] = {
     {"front", "port0", 0, 1500, 1, &front_prefix, 51, V4(3)},
     {"lost", "port9", 0, 0, 0, NULL, 0, {{0}}},
 };
-static const struct plan_static_route static_routes[] = {
-    {"default", {{.bytes = {[10] = 0xff, [11] = 0xff}}, 0}, V4(1), PLAN_NONE},
-    {"on-link", {{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7}}, 8}, {{0}}, 0},
-    {"nowhere", {{.bytes = {[10] = 0xff, [11] = 0xff, [12] = 11}}, 8}, {{[0] = 0x20}}, PLAN_NONE},
+#define ALL4(first) .bytes = {[10] = 0xff, [11] = 0xff, [12] = (first)}
+static const struct plan_egress egress[] = {
+    {"StaticRoute", "default", {{ALL4(0)}, 0}, V4(1), PLAN_NONE, false, false},
+    {"StaticRoute", "on-link", {{ALL4(10)}, 8}, {{0}}, 0, false, false},
+    {"StaticRoute", "nowhere", {{ALL4(11)}, 8}, {{[0] = 0x20}}, PLAN_NONE, false, false},
+    {"StaticRoute", "nowhere", {{ALL4(11)}, 8}, V4(4), PLAN_NONE, true, false},
+    {"StaticRoute", "nowhere", {{ALL4(11)}, 8}, V4(5), PLAN_NONE, true, false},
+    {"Node", "a", {{ALL4(12)}, 8}, V4(6), PLAN_NONE, false, true},
+    {"Node", "six", {{ALL4(13)}, 8}, {{[0] = 0x20}}, 0, false, true},
 };
 static const struct plan_address addresses[] = {{V4(2), PLAN_NONE}, {V4(10), PLAN_NONE}};
 static const struct ip_addr gateway_addresses[] = {V4(2), V4(10)};
@@ -98,14 +103,14 @@ static const struct plan plan = {
     .n_routes = array_len(routes),
     .n_groups = array_len(groups),
     .n_interfaces = array_len(interfaces),
-    .n_static_routes = array_len(static_routes),
+    .n_egress = array_len(egress),
     .n_addresses = array_len(addresses),
     .gateways = gateways,
     .listeners = listeners,
     .routes = routes,
     .groups = groups,
     .interfaces = interfaces,
-    .static_routes = static_routes,
+    .egress = egress,
     .addresses = addresses,
 };
 
@@ -186,11 +191,14 @@ TEST(the_network_is_carried_over)
     CHECK(!c.v.addresses[0].is_vip); /* a Gateway on an own address makes no VIP of it */
     CHECK(c.v.addresses[1].is_vip);
     CHECK_EQ(c.v.addresses[1].prefix_len, 128);
-    REQUIRE(c.v.n_egress == 2);
+    REQUIRE(c.v.n_egress == 5);
     CHECK_EQ(c.v.egress[0].prefix_len, 96);
     CHECK_EQ(c.v.egress[1].prefix_len, 104);
     CHECK_EQ(c.v.egress[1].prefix.bytes[15], 0); /* bits behind the prefix are gone */
     CHECK(ip_addr_is_zero(&c.v.egress[1].gateway));
+    CHECK_EQ(c.v.egress[2].flags, 0); /* the one that it would share with is left out */
+    CHECK_EQ(c.v.egress[3].flags, IMAGE_EGRESS_SHARES);
+    CHECK_EQ(c.v.egress[4].flags, IMAGE_EGRESS_PODS);
     free(c.data);
 }
 
@@ -550,7 +558,8 @@ TEST(everything_left_out_is_told)
 {
     static const char *const want[] = {
         "Interface lost: the dataplane has no port port9",
-        "StaticRoute nowhere: no interface leads to its gateway",
+        "StaticRoute nowhere: no interface leads to its gateway 2000::",
+        "Node six: its gateway 2000:: is not usable for its destination",
         "listener infra/gw/twin: another listener has its hostname at 198.18.0.2 port "
         "80",
         "listener infra/gw/tls: another protocol on port 443 is not served",

@@ -115,6 +115,27 @@ TEST(what_an_object_leaves_out_is_not_in_the_text)
     free(text);
 }
 
+TEST(routes_are_taken_within_prefixes_up_to_a_length_and_a_number)
+{
+    struct bird_peer p = peer_of("a", "198.18.0.254", "198.18.0.1");
+    p.peer_asn = p.local_asn;
+    p.accept_limit = 7;
+    p.n_accepts = 2;
+    p.accepts[0] = (struct bird_accept){addr_of("10.244.0.0"), 16, 26};
+    p.accepts[1] = (struct bird_accept){addr_of("0.0.0.0"), 0, 32};
+    char *text = text_of(BIRD_DRAIN_NONE, &p, 1);
+    CHECK(has(text, "        import filter {\n            if net.len > 1007 then reject;\n"
+                    "            if net ~ [ 10.244.0.0/16{16,26}, 0.0.0.0/0{0,32} ] then accept;\n"
+                    "            reject;\n        };\n        import limit 7 action block;\n"));
+    CHECK(has(text, "    direct;\n") && !has(text, "protocol direct"));
+    CHECK(!has(text, "import none"));
+    free(text);
+    p.multihop = 4; /* its gateways are found by what is on links */
+    text = text_of(BIRD_DRAIN_NONE, &p, 1);
+    CHECK(has(text, "protocol direct {\n    ipv4;\n    ipv6;\n}\n"));
+    free(text);
+}
+
 TEST(peers_far_away_and_on_links_say_so)
 {
     struct bird_peer p = peer_of("a", "192.0.2.1", "198.18.0.1");
@@ -156,5 +177,6 @@ TEST(a_hard_drain_leaves_the_sessions_and_takes_the_routes)
 
 UNIT_MAIN("mgmt/routing", T(vips_are_routes_of_their_family), T(vips_are_read_back_from_the_text),
           T(a_peer_has_what_its_object_says), T(what_an_object_leaves_out_is_not_in_the_text),
+          T(routes_are_taken_within_prefixes_up_to_a_length_and_a_number),
           T(peers_far_away_and_on_links_say_so), T(a_soft_drain_makes_routes_the_last_choice),
           T(a_hard_drain_leaves_the_sessions_and_takes_the_routes))
