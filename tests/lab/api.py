@@ -14,6 +14,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "Service": (CORE, "services", True),
     "Secret": (CORE, "secrets", True),
     "ConfigMap": (CORE, "configmaps", True),
+    "Node": (CORE, "nodes", False),
     "EndpointSlice": (DISCOVERY, "endpointslices", True),
     "GatewayClass": (GATEWAY, "gatewayclasses", False),
     "Gateway": (GATEWAY, "gateways", True),
@@ -27,6 +28,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "BackendTLSPolicy": (GATEWAY, "backendtlspolicies", True),
     "Interface": (SLUICE, "interfaces", False),
     "StaticRoute": (SLUICE, "staticroutes", False),
+    "ClusterNetwork": (SLUICE, "clusternetworks", False),
     "AddressPool": (SLUICE, "addresspools", False),
     "BgpPeer": (SLUICE, "bgppeers", False),
     "VirtualRouter": (SLUICE, "virtualrouters", False),
@@ -74,9 +76,9 @@ class Api(kept.Kept):
         self.connection = http.client.HTTPConnection("localhost")
         self.connection.sock = self.context.wrap_socket(raw, server_hostname="localhost")
 
-    def raw(self, method, url, body=None, content_type="application/json", token=None):
+    def raw(self, method, url, body=None, content_type="application/json", token=None, **headers):
         """(status, headers, body) of one request; `body` is bytes or what JSON can say."""
-        headers = {"Authorization": f"Bearer {token or self.token}", "Host": "localhost"}
+        headers = {"Authorization": f"Bearer {token or self.token}", "Host": "localhost", **headers}
         return self.request(method, url, body, headers, content_type)
 
     def call(self, method, url, body=None, content_type="application/json"):
