@@ -81,7 +81,6 @@ static void drop(struct chore *chore)
     loop_timer_disarm(c->config.loop, &chore->timer);
     list_remove(&chore->link);
     json_decref(chore->latest);
-    json_decref(chore->memory);
     json_decref(chore->before);
     free(chore);
 }
@@ -170,8 +169,7 @@ static void rest(struct chore *chore)
 {
     struct chores *c = chore->chores;
     json_t *cached = source_get(c->config.source, chore->kind, chore->namespace_, chore->name);
-    bool is_needed = chore->memory != NULL && cached != NULL;
-    if (is_idle(chore) && has_caught_up(chore, cached) && !is_needed) {
+    if (is_idle(chore) && has_caught_up(chore, cached)) {
         drop(chore);
     }
 }

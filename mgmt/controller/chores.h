@@ -38,7 +38,6 @@ struct chore {
     struct chores *chores;
     struct kube_call *call; /* in flight; NULL: none */
     json_t *latest;         /* what the server answered last; NULL: nothing kept */
-    json_t *memory;         /* the owner's; while it is there and the object, so is the chore */
     json_t *before;         /* the owner's: the object that its call was made of */
     unsigned purpose;       /* the owner's: what its call is for */
     unsigned failures;      /* in a row */

@@ -71,27 +71,18 @@ static void write_finalizers(struct status *s, struct chore *c, const json_t *ob
 
 /* ---- one object ---- */
 
-/* The server has made something else of what we wrote, and would again: `memory` is what we wrote,
- * `latest` what it made of it. */
-static bool was_in_vain(const struct chore *c, const json_t *object, const json_t *wanted)
-{
-    return c->memory != NULL && json_equal(c->memory, wanted) &&
-           strcmp(kube_text_at(c->latest, "metadata.resourceVersion"),
-                  kube_text_at(object, "metadata.resourceVersion")) == 0;
-}
-
+/* A server that makes something else of a status than what was written is asked once more, and
+ * finds that it has it already: no new version, and no end of it. */
 static void look_at_status(struct status *s, struct chore *c, const json_t *object)
 {
     json_t *wanted = status_wanted(s, c->kind, object);
-    if (wanted == NULL || was_in_vain(c, object, wanted)) {
-        json_decref(wanted);
+    if (wanted == NULL) {
         return;
     }
-    json_decref(c->memory);
-    c->memory = wanted;     /* until the answer shows that it was taken as it is */
     json_decref(c->before); /* the cache may have the new one before the answer is here */
     c->before = json_incref((json_t *)(uintptr_t)object);
     write_status(s, c, object, wanted);
+    json_decref(wanted);
 }
 
 static void look(void *owner, struct chore *c)
@@ -111,18 +102,11 @@ static void look(void *owner, struct chore *c)
     }
 }
 
-static void forget(struct chore *c)
-{
-    json_decref(c->memory);
-    c->memory = NULL;
-}
-
 /* Somebody else wrote in between. */
 static enum chore_next read_again(struct status *s, struct chore *c)
 {
     char path[KUBE_PATH_MAX];
     s->stats.conflicts++;
-    forget(c);
     if (!source_path(s->config.source, c->kind, c->namespace_, c->name, NULL, path)) {
         return CHORE_OVER;
     }
@@ -135,9 +119,6 @@ static enum chore_next took(struct status *s, struct chore *c, json_t *object)
 {
     if (c->purpose == WRITE_STATUS) {
         s->stats.writes++;
-        if (json_equal(c->memory, json_object_get(object, "status"))) {
-            forget(c);
-        }
         status_tell(s, c->kind, c->before, object);
     }
     chore_keep(c, object);
@@ -154,7 +135,6 @@ static enum chore_next on_done(void *owner, struct chore *c, const struct kube_a
     if (answer->status == 409) {
         return read_again(s, c);
     }
-    forget(c);
     if (answer->status == 404) {
         return CHORE_OVER; /* it is gone; the watch will say so */
     }

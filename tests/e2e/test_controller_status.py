@@ -184,6 +184,27 @@ def what_says_the_same_is_not_written(l):
 
 
 @suite.test("#8")
+def what_the_server_makes_something_else_of_is_written_once_and_not_for_ever(l):
+    it["cluster"].order("PATCH .*/httproutes/vain/status", -2, 0)
+    it["cluster"].forget_requests()
+    cluster_api().put(objects.route(NS, "vain", [f"{NS}/gw"], [objects.to("one")], "vain.example.com"))
+    entry = route_says("vain", "Accepted", "True")
+    assert objects.condition(entry, "Accepted")["message"] == "", entry
+
+    def written():
+        return len(it["cluster"].requests("PATCH", "/vain/status"))
+    idle()
+    assert written() <= 2, written()
+    before = written()
+    cluster_api().patch("HTTPRoute", "vain", {"spec": {"hostnames": ["vain2.example.com"]}}, NS)
+    route_says("vain", "Accepted", "True")  # a change of it is news again
+    idle()
+    assert before < written() <= before + 2, written()
+    it["cluster"].heal()
+    cluster_api().delete("HTTPRoute", "vain", NS)
+
+
+@suite.test("#8")
 def a_backend_is_copied_and_what_the_appliance_says_of_it_comes_back(l):
     cluster_api().put({"apiVersion": "sluice.internal/v1", "kind": "Backend",
                        "metadata": {"namespace": NS, "name": "box"},
@@ -274,7 +295,7 @@ def of_two_appliances_the_one_that_lags_is_named_and_holds_programmed_back(l):
     said = objects.condition(says("Gateway", "gw", "Programmed", "Unknown")["status"], "Programmed")
     name = f"{cluster.ADDRESS}:{fake_cluster.PORT + 1}"
     assert said["reason"] == "Pending" and said["message"].endswith(name), said
-    assert name in objects.condition(route_says("app", "Accepted", "True"), "Accepted")["message"]
+    suite.eventually(lambda: name in objects.condition(parents("app")[0], "Accepted")["message"], "the route names it")
     test_controller.serves(l)
     controller.end_in_good_order()
     controller.others = []

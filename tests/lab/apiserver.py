@@ -10,7 +10,8 @@ of the CRDs' statuses; finalizers and deletionTimestamp; dependents that go with
 server-side apply, admission, other content than JSON.
 
 Faults are ordered under /fake: POST /fake/faults {"match": regular expression of "METHOD path?query", "code": 500 (0:
-the connection ends; -1: the answer is an empty list), "times": 1 (0: until DELETE /fake/faults), "delay_s": 0};
+the connection ends; -1: the answer is an empty list; -2: a status is stored without its messages), "times": 1 (0: until
+DELETE /fake/faults), "delay_s": 0};
 POST /fake/drop {} ends all watches; POST /fake/forget {} forgets all events, so that older watches are answered 410.
 GET /fake/requests is what was asked: [{"method", "path", "code", "agent", "body"}], DELETE forgets it.
 """
@@ -247,6 +248,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return 0, None
             if fault["code"] > 0:
                 raise Refusal(fault["code"], fault.get("reason", "Fault"), "ordered by the test")
+        self.is_altering = bool(fault and fault["code"] == -2)
         return self.discovery() or self.resource(bool(fault and fault["code"] == -1))
 
     def fake(self):
@@ -441,6 +443,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             wanted = {**copy.deepcopy(old), "status": new.get("status")}
             if wanted["status"] is None:
                 del wanted["status"]
+            elif self.is_altering:
+                text = re.sub(r'"message": "[^"]*"', '"message": ""', json.dumps(wanted["status"]))
+                wanted["status"] = json.loads(text)
         else:
             wanted = copy.deepcopy(new)
             keep = old["metadata"]
