@@ -8,13 +8,14 @@
 enum image_fault image_local_bind(const struct image_view *v, uint32_t i)
 {
     const struct image_bind *e = &v->binds[i];
-    if ((e->reserved[0] | e->reserved[1]) != 0)
+    if (e->reserved != 0)
         return IMAGE_FAULT_RESERVED;
     if (e->is_service > 1 || (e->set != IMAGE_NONE && (e->n_choices != 0 || e->is_proxied)))
         return IMAGE_FAULT_VALUE;
     if (e->port == 0 || ip_addr_is_zero(&e->addr) || !image_is_congestion(e->congestion) ||
         e->kind >= IMAGE_BIND_KINDS || e->is_proxied > 1 ||
-        (e->is_proxied && image_is_udp_bind(e->kind)) ||
+        (e->is_proxied && image_is_udp_bind(e->kind)) || e->ends_tls > 1 ||
+        (e->kind != IMAGE_BIND_TLS && e->ends_tls != (e->kind == IMAGE_BIND_HTTPS)) ||
         e->n_trusted > (e->is_proxied ? IMAGE_TRUSTED_PER_BIND_MAX : 0))
         return IMAGE_FAULT_VALUE;
     if (!image_is_range(e->first_trusted, e->n_trusted, v->n_trusted) ||

@@ -379,7 +379,9 @@ struct image_bind {
     uint8_t kind;       /* enum image_bind_kind */
     uint8_t is_proxied; /* 0 or 1: each connection has to begin with a PROXY protocol header */
     uint8_t is_service; /* 0, or 1: the address is a Service's, not a Gateway's */
-    uint8_t reserved[2];
+    uint8_t ends_tls; /* 0 or 1: HTTPS: 1. TLS: whether some listener terminates it. Where none does
+                           nobody speaks TLS, so that a name of nobody gets no alert */
+    uint8_t reserved;
     uint32_t root; /* of the trie of listener hostnames; two binds may share one */
     uint32_t first_trusted;
     uint32_t n_trusted;  /* whose headers count; others are reset. 0: everybody's */

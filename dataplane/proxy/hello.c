@@ -5,6 +5,7 @@
  * or take a byte. A name that is to be passed on leads to l4.c. Everything else goes to the library
  * with all its bytes: names of HTTPS listeners, names of nobody, which get the alert
  * unrecognized_name (RFC 6066, section 3), and what is no right hello, which gets one of its own.
+ * Where all TLS is passed on there is nobody who could say an alert: it is a reset.
  */
 #include "base/assert.h"
 #include "proxy/l4.h"
@@ -33,18 +34,32 @@ static enum stat_id counter_of(enum client_hello r)
     return counters[r];
 }
 
+/* Where the connection came to; NULL: nobody listens there any more. */
+static const struct image_bind *bind_of(const struct proxy_conn *c)
+{
+    const struct image_view *v = c->proxy->image.view;
+    uint32_t bind;
+    return v != NULL && proxy_conn_find_bind(c, v, &bind) ? &v->binds[bind] : NULL;
+}
+
 /* Is the name one whose connections are passed on? Then *ret says where to. */
 static bool is_passed_on(const struct proxy_conn *c, const char *name, struct route_result *ret)
 {
     const struct image_view *v = c->proxy->image.view;
-    uint32_t bind;
-    if (v == NULL || !proxy_conn_find_bind(c, v, &bind))
+    const struct image_bind *bind = bind_of(c);
+    if (bind == NULL)
         return false;
-    route_match_flow(c->proxy->image.view, c->proxy->image.reader, bind, name, ret);
+    route_match_flow(v, c->proxy->image.reader, (uint32_t)(bind - v->binds), name, ret);
     if (ret->outcome != ROUTE_OUTCOME_RULE)
         return false;
     uint8_t protocol = v->listeners[ret->listener].protocol;
     return protocol == IMAGE_PROTOCOL_TLS || protocol == IMAGE_PROTOCOL_TLS_TERMINATED;
+}
+
+static bool is_all_passed_on(const struct proxy_conn *c)
+{
+    const struct image_bind *bind = bind_of(c);
+    return bind != NULL && bind->kind == IMAGE_BIND_TLS && !bind->ends_tls;
 }
 
 /* What it is, is known. */
@@ -54,6 +69,10 @@ static void go_on(struct proxy_conn *c, enum client_hello r, const char *name)
     struct route_result to;
     stat_inc(c->proxy->core, counter_of(r));
     bool is_l4 = r == CLIENT_HELLO_whole && is_passed_on(c, name, &to);
+    if (!is_l4 && is_all_passed_on(c)) {
+        refuse(c, STAT_proxy_hello_nobody);
+        return;
+    }
     c->unheaded = NULL;
     c->is_hello = false;
     if (is_l4)

@@ -219,13 +219,17 @@ static enum image_bind_kind kind_of(uint8_t protocol)
     return kinds[protocol];
 }
 
-/* A listener of this kind comes to the bind. False: not here. */
-static bool join(struct image_bind *bind, enum image_bind_kind kind)
+/* A listener of this kind comes to the bind; `ends_tls`: it terminates it. False: not here. */
+static bool join(struct image_bind *bind, enum image_bind_kind kind, bool ends_tls)
 {
     bool is_tls = image_is_tls_bind(bind->kind) && image_is_tls_bind((uint8_t)kind);
+    if (!is_tls && bind->kind != kind)
+        return false;
     if (is_tls && kind == IMAGE_BIND_TLS)
         bind->kind = IMAGE_BIND_TLS;
-    return is_tls || bind->kind == kind;
+    if (ends_tls)
+        bind->ends_tls = 1;
+    return true;
 }
 
 /* Everybody's bind at the place, which there is before those of some clients are. */
@@ -253,13 +257,14 @@ static int bind_as(struct image_builder *b, const struct image_place *place, uin
 {
     const struct image_listener *l = &ENTRIES(b, LISTENERS, const struct image_listener)[listener];
     struct image_string hostname = l->hostname;
+    bool ends_tls = kind == IMAGE_BIND_HTTPS || l->protocol == IMAGE_PROTOCOL_TLS_TERMINATED;
     if (place->set != IMAGE_NONE && !has_all(b, place, kind))
         return -ENOENT;
     uint32_t bind = bind_of(b, place, kind);
     if (bind == IMAGE_NONE)
         return b->error;
     ASSERT(bind < SECTION(b, BINDS)->count);
-    if (!join(&ENTRIES(b, BINDS, struct image_bind)[bind], kind))
+    if (!join(&ENTRIES(b, BINDS, struct image_bind)[bind], kind, ends_tls))
         return -EPROTO;
     uint32_t root = ENTRIES(b, BINDS, const struct image_bind)[bind].root;
     uint32_t *value = image_builder_host_value(b, root, hostname);

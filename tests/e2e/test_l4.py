@@ -455,6 +455,15 @@ def a_name_of_nobody_gets_an_alert_as_does_none_and_what_is_no_tls(l):
     suite.eventually(lambda: counted(l, "proxy_hello_record") >= 1, "a record of another type is counted")
 
 
+@suite.test("S5")
+def where_all_tls_is_passed_on_all_else_is_reset(l):
+    """Nobody speaks TLS there who could say an alert."""
+    before = counted(l, "proxy_hello_nobody")
+    for say in (hello("nobody.example"), hello("pass.example"), b"GET / HTTP/1.1\r\n\r\n"):
+        assert is_reset(l, 8443, say), say
+    assert counted(l, "proxy_hello_nobody") == before + 3
+
+
 @suite.test("S5 S6")
 def a_connection_that_was_passed_on_is_a_line_of_the_access_log(l):
     with within(l, PASS) as s:

@@ -385,7 +385,7 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     }
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_KINDS, &section),
              IMAGE_FAULT_VALUE);
-    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved[1], 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_UDP, &section),
              IMAGE_FAULT_HASH); /* it is not found among those of UDP */
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_DNS_UDP, &section),
@@ -434,6 +434,9 @@ TEST(a_proxy_header_is_required_or_not_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.trusted[1].addr.bytes[15], 1, &section), IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &v.trusted[1].reserved[2], 1, &section), IMAGE_FAULT_RESERVED);
     CHECK_EQ(fault_with(data, len, &v.binds[0].is_proxied, 2, &section), IMAGE_FAULT_VALUE);
+    uint8_t ends_tls = v.binds[0].ends_tls;
+    CHECK_EQ(ends_tls, v.binds[0].kind == IMAGE_BIND_HTTPS);
+    CHECK_EQ(fault_with(data, len, &v.binds[0].ends_tls, !ends_tls, &section), IMAGE_FAULT_VALUE);
     CHECK_EQ(section, IMAGE_SECTION_BINDS);
     const struct image_backend *with = &v.backends[0], *without = &v.backends[1];
     REQUIRE(with->group == 3 && without->group == IMAGE_NONE);

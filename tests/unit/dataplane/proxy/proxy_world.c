@@ -461,7 +461,7 @@ void world_publish_l4(struct world *w, enum image_protocol protocol)
     image_builder_group_proxy_header(b, 1, w->proxy_header);
     if (w->health != NULL)
         image_builder_group_health(b, 1, &(struct image_health_spec){.numbers = *w->health});
-    if (is_tls) {
+    if (is_tls && !w->is_all_passed_on) {
         uint32_t https = image_builder_listener(b, "ns/gw/https", "www.secure.example",
                                                 IMAGE_PROTOCOL_HTTPS, 80);
         image_builder_identity(b, &(struct keys_id){{1}}, "ns/secret");

@@ -68,6 +68,7 @@ struct world {
     enum image_hash_key hash_key;      /* what group 1 goes by in the next image; NONE: by load */
     const char *hash_name;
     bool is_proxied;                      /* the bind, likewise */
+    bool is_all_passed_on;                /* of TLS: no listener terminates it */
     bool is_tls;                          /* likewise; nobody has a certificate */
     const char *trusted;                  /* who then is, a /24, likewise; NULL: everybody */
     enum image_proxy_header proxy_header; /* of groups 1 and 3, likewise */

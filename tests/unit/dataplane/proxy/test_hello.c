@@ -97,6 +97,28 @@ TEST(a_name_that_nobody_has_or_no_route_has_or_none_gets_an_alert)
     }
 }
 
+TEST(where_all_tls_is_passed_on_all_else_is_reset)
+{
+    static const char *const names[] = {"", "other.example", "a..example"};
+    uint8_t bytes[256];
+    for (size_t i = 0; i <= array_len(names); i++) {
+        world_init(&w, NULL);
+        w.is_manual = w.is_all_passed_on = true;
+        world_publish_l4(&w, IMAGE_PROTOCOL_TLS);
+        struct fake_stream *c = world_connect(&w);
+        if (i < array_len(names))
+            push(c, bytes, hello_of(names[i], bytes));
+        else
+            world_say(&w, c, "GET / HTTP/1.1\r\n\r\n");
+        CHECK_EQ(c->end, STREAM_END_ABORTED);
+        CHECK_EQ(fake_stream_written(c).len, 0);
+        CHECK_EQ(world_stat(&w, STAT_proxy_hello_nobody), 1);
+        CHECK_EQ(world_stat(&w, STAT_proxy_conn_end_hello), 1);
+        CHECK_EQ(w.n_backends, 0);
+        world_done(&w);
+    }
+}
+
 TEST(what_is_no_hello_is_answered_by_the_library)
 {
     uint8_t bytes[256];
@@ -226,6 +248,7 @@ TEST(a_proxy_header_comes_before_the_hello)
 
 UNIT_MAIN("proxy/hello", T(a_name_leads_to_its_backend_with_every_byte_of_the_hello),
           T(a_name_that_nobody_has_or_no_route_has_or_none_gets_an_alert),
+          T(where_all_tls_is_passed_on_all_else_is_reset),
           T(what_is_no_hello_is_answered_by_the_library),
           T(a_hello_in_more_pieces_than_are_looked_at_is_too_long), T(a_hello_has_its_time),
           T(a_hello_that_ends_within_ends_the_connection_at_once),
