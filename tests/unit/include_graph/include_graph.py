@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lint"))
 import tree  # noqa: E402 (its folder is known only now)
 
-LAYERS = ["base", "abi", "core", "net", "tcp", "tls", "proxy_protocol", "http", "route", "upstream", "health",
+LAYERS = ["base", "abi", "core", "net", "tcp", "tls", "proxy_protocol", "dns", "http", "route", "upstream", "health",
           "proxy", "l4", "gate"]
 STREAM_ONLY = {"http", "tls"}  # of core they know core/stream.h only
 MGMT_MAY = {"base", "abi", "tls", "http", "route"}
