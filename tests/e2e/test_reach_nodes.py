@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pods whose network nobody routes, by the Nodes' ports: who is asked when Nodes are cordoned, not ready, without a pod
 of the Service, ill; both families, requests and datagrams."""
+import os
+import socket
+
 import nodes
 import lab as labs
 import objects
@@ -130,6 +133,41 @@ def a_health_policy_asks_the_nodes_ports(l):
     nodes.open_node_port(l, 1)
     wait_who(l, 1, 2)
     api.delete("HealthPolicy", "four", NS)
+
+
+def echo(vip):
+    """Who answers a datagram from a port of its own; None: nobody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.sendto(b"who", (vip, 5353))
+        try:
+            return s.recv(1000).split()[0].decode()
+        except TimeoutError:
+            return None
+
+
+@suite.test("#8")
+def datagrams_go_to_the_nodes_ports_too(l):
+    api, vip = l.appliance.api, "198.18.0.102"
+    program = os.path.join(labs.TOP, "tests", "lab", "datagrams.py")
+    for n in (1, 2):
+        l.start(f"datagrams-{n}", f"backend-{n}", "python3", program, f"backend-{n}", "5353")
+        nodes.open_node_port(l, n, protocol="udp", node_port=30053, port=5353)
+    api.put(objects.gateway(NS, "datagrams", vip, port=5353, protocol="UDP"))
+    ports = [{"port": 5353, "protocol": "UDP", "nodePort": 30053}]
+    api.put({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": NS, "name": "datagrams"},
+             "spec": {"type": "NodePort", "ipFamilies": ["IPv4"], "ports": ports}})
+    api.put({"apiVersion": objects.GATEWAY_V1, "kind": "UDPRoute", "metadata": {"namespace": NS, "name": "datagrams"},
+             "spec": {"parentRefs": [{"name": "datagrams"}],
+                      "rules": [{"backendRefs": [{"name": "datagrams", "port": 5353}]}]}})
+    objects.gateway_address(l, NS, "datagrams")
+
+    def all_answer():
+        return {l["client"].inside(echo, vip) for _ in range(TRIES)}
+    suite.eventually(lambda: all_answer() == {"backend-1", "backend-2"}, "both answer", WAIT_S)
+    api.put(nodes.node(2, ready="False"))
+    suite.eventually(lambda: all_answer() == {"backend-1"}, "the node that is left answers", WAIT_S)
+    api.put(nodes.node(2))
 
 
 @suite.test("#8")

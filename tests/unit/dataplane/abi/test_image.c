@@ -386,6 +386,9 @@ TEST(congestion_control_is_one_that_is_known_and_the_same_for_a_group)
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_KINDS, &section),
              IMAGE_FAULT_VALUE);
     CHECK_EQ(fault_with(data, len, &v.binds[0].reserved, 1, &section), IMAGE_FAULT_RESERVED);
+    CHECK_EQ(fault_with(data, len, &v.egress[0].flags, 2 * IMAGE_EGRESS_PODS, &section),
+             IMAGE_FAULT_RESERVED);
+    CHECK_EQ(section, IMAGE_SECTION_EGRESS);
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_UDP, &section),
              IMAGE_FAULT_HASH); /* it is not found among those of UDP */
     CHECK_EQ(fault_with(data, len, &v.binds[0].kind, IMAGE_BIND_DNS_UDP, &section),
