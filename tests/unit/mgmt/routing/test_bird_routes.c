@@ -2,6 +2,7 @@
 /* What BIRD says to `show route`, as BIRD 2.0.12 and 2.17 write it. */
 #include "base/container.h"
 #include "routing/bird_routes.h"
+#include "routing/learned.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -87,5 +88,35 @@ TEST(no_prefix_of_a_line_is_read_beyond_its_end)
     }
 }
 
+static struct bird_route route_of(const char *protocol, unsigned i)
+{
+    struct bird_route r = {.length = 24};
+    REQUIRE(ip_addr_parse("10.0.0.0", &r.destination));
+    r.destination.bytes[13] = (uint8_t)(i >> 8);
+    r.destination.bytes[14] = (uint8_t)i;
+    snprintf(r.protocol, sizeof(r.protocol), "%s", protocol);
+    return r;
+}
+
+TEST(what_is_learned_is_in_an_order_of_its_own_and_what_has_no_room_is_counted)
+{
+    static struct learned l;
+    for (unsigned i = LEARNED_MAX + 3; i-- > 0;) {
+        struct bird_route r = route_of(i % 2 == 0 ? "peer-a" : "peer-b", i);
+        learned_add(&l, &r);
+    }
+    learned_sort(&l);
+    CHECK_EQ(l.n, LEARNED_MAX);
+    CHECK_EQ(l.n_left_out, 3);
+    CHECK_EQ(learned_count(&l, "peer-a") + learned_count(&l, "peer-b"), LEARNED_MAX);
+    CHECK_EQ(learned_count(&l, "peer"), 0);
+    for (unsigned i = 1; i < l.n; i++) {
+        int by_peer = strcmp(l.routes[i - 1].protocol, l.routes[i].protocol);
+        CHECK(by_peer < 0 || (by_peer == 0 && memcmp(&l.routes[i - 1].destination,
+                                                     &l.routes[i].destination, 16) < 0));
+    }
+}
+
 UNIT_MAIN("routing/bird_routes", T(each_way_of_each_peer_is_a_route),
-          T(what_leads_nowhere_is_no_route), T(no_prefix_of_a_line_is_read_beyond_its_end))
+          T(what_leads_nowhere_is_no_route), T(no_prefix_of_a_line_is_read_beyond_its_end),
+          T(what_is_learned_is_in_an_order_of_its_own_and_what_has_no_room_is_counted))
