@@ -82,7 +82,7 @@ json_t *chore_object(const struct chore *c);
 /* The server answered with this object: the newest that there is. */
 void chore_keep(struct chore *c, json_t *object);
 
-/* Sends a request for this object; `body` is read before it returns. From look() or on_done() with
- * CHORE_OVER only. Errors as kube_call(): then the chore is tried again later. */
+/* Sends a request for this object; `body` is read before it returns. From look(), or from on_done()
+ * that returns CHORE_AGAIN. Errors as kube_call(): then the chore is tried again later. */
 int chore_send(struct chore *c, const char *method, const char *path, const char *content_type,
                const json_t *body);

@@ -12,6 +12,9 @@
 /* What a chore's call is for. */
 enum purpose { WRITE_STATUS, WRITE_FINALIZERS, READ_AGAIN };
 
+/* Conflicts of an object in a row that are done anew at once; then the back-off holds. */
+#define CONFLICTS_AT_ONCE_MAX 3u
+
 #define MERGE_PATCH "application/merge-patch+json"
 
 /* ---- what is sent ---- */
@@ -107,12 +110,15 @@ static enum chore_next read_again(struct status *s, struct chore *c)
 {
     char path[KUBE_PATH_MAX];
     s->stats.conflicts++;
+    if (c->failures++ >= CONFLICTS_AT_ONCE_MAX) {
+        return CHORE_LATER; /* two writers that answer each other */
+    }
     if (!source_path(s->config.source, c->kind, c->namespace_, c->name, NULL, path)) {
         return CHORE_OVER;
     }
     c->purpose = READ_AGAIN;
     chore_send(c, "GET", path, NULL, NULL);
-    return CHORE_OVER;
+    return CHORE_AGAIN;
 }
 
 static enum chore_next took(struct status *s, struct chore *c, json_t *object)

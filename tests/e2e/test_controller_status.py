@@ -159,9 +159,11 @@ def a_route_that_leaves_has_no_entry_of_ours_any_more(l):
 @suite.test("#8")
 def a_conflict_and_failures_are_done_anew(l):
     before = it["controller"].metrics()
-    it["cluster"].order("PATCH .*/httproutes/app/status", 409)
-    it["cluster"].order("PATCH .*/httproutes/app/status", 500, 2)
+    it["cluster"].order("PATCH .*/httproutes/app/status", 409, 4)  # more than are done anew at once
     cluster_api().patch("HTTPRoute", "app", {"spec": {"hostnames": [HOST]}}, NS)
+    route_says("app", "Accepted", "True")
+    it["cluster"].order("PATCH .*/httproutes/app/status", 500, 2)
+    cluster_api().patch("HTTPRoute", "app", {"spec": {"hostnames": [HOST, "second.example.com"]}}, NS)
     route_says("app", "Accepted", "True")
     after = it["controller"].metrics()
     for name in ("conflicts", "failures"):
