@@ -28,7 +28,7 @@ class FakeCluster:
         os.makedirs(self.dir, mode=0o700)
         self.authority = certs.Authority(self.dir)
         self.authority.server("server", "localhost")
-        self.token = secrets.token_urlsafe(16)
+        self.token = secrets.token_hex(16)  # never begins as an option does
         self.token_file = cluster.write_secret(os.path.join(self.dir, "token"), self.token + "\n")
         self.program = self._api = None
         api.KINDS.update(KINDS)
