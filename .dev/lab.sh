@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The words that put the programs into namespaces: demo, lab, bench.
+# The words that put the programs into namespaces: demo, lab, conformance, bench.
 
 # lab_ready: packages, build, and the rights to make namespaces.
 lab_ready() {
@@ -16,6 +16,12 @@ dev_demo() {
 dev_lab() {
     lab_ready
     exec python3 "$TOP/tests/lab/shell.py" "$@"
+}
+
+dev_conformance() {
+    need_packages peers cluster
+    lab_ready
+    exec python3 "$TOP/tests/conformance/run.py" "$@"
 }
 
 dev_bench() {
@@ -45,6 +51,11 @@ dev_bench() {
     route) # what routes cost as their number grows
         shift
         exec python3 "$TOP/tests/bench/route_numbers.py" "$@"
+        ;;
+    controller) # from a change at a cluster to the wire
+        shift
+        need_packages peers cluster
+        exec python3 "$TOP/tests/bench/controller_numbers.py" "$@"
         ;;
     esac
     exec python3 "$TOP/tests/bench/run.py" "$@"

@@ -22,12 +22,13 @@ class Authority:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def server(self, label, *names, key="ec"):
-        """(certificate, key) as PEM texts for these names, of hosts or URIs; other files of that label are written
-        over."""
+    def server(self, label, *names, key="ec", addresses=()):
+        """(certificate, key) as PEM texts for these names, of hosts or URIs, and addresses; other files of that label
+        are written over."""
         crt, private, csr, ext = (self.path(f"{label}.{end}") for end in ("crt", "key", "csr", "ext"))
         with open(ext, "w", encoding="ascii") as f:
-            f.write("subjectAltName=" + ",".join(f"{'URI' if '://' in n else 'DNS'}:{n}" for n in names) + "\n")
+            told = [f"{'URI' if '://' in n else 'DNS'}:{n}" for n in names] + [f"IP:{a}" for a in addresses]
+            f.write("subjectAltName=" + ",".join(told) + "\n")
         openssl("req", "-nodes", "-subj", f"/CN={label}", *KEYS[key], "-keyout", private, "-out", csr)
         openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self._key, "-CAcreateserial", "-days", "2",
                 "-extfile", ext, "-out", crt)

@@ -17,6 +17,7 @@ GO_FLAGS = ["-trimpath", "-buildvcs=false", "-mod=readonly"]
 GO_OF_TODAY = (1, 23)  # of go.mod; an older Go builds go119.mod
 SUITE = "sigs.k8s.io/gateway-api/conformance"
 SUITE_PARTS = ("base", "mesh", "tests")
+ECHO = "echo-basic"
 NO_MODULE = ".."       # a folder that belongs to none
 KERNEL = "linux-image-amd64"  # its dependency is the kernel's own package
 # What the kernel of linux() loads, in this order, and how.
@@ -28,8 +29,8 @@ MODULES = (("net/core/failover", ""), ("drivers/net/net_failover", ""), ("net/tl
 LIMIT_S = 900          # a first build gets its modules and compiles all of them
 
 
-def run(argv, **kw):
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, **kw)
+def run(argv, limit_s=LIMIT_S, **kw):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, **kw)
     if done.returncode != 0:
         raise process.Failed(f"{' '.join(argv)}: {done.stderr.strip()[-2000:]}")
     return done.stdout
@@ -45,17 +46,17 @@ def lwip():
     return program
 
 
-def go(folder, *arguments, program=None):
-    """What Go says there. GO names another Go than the first in the path."""
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""}
+def go(folder, *arguments, program=None, limit_s=LIMIT_S, **variables):
+    """What Go says there. GO names another Go than the first in the path; `variables` are of the environment."""
+    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", **variables}
     program = program or os.environ.get("GO", "go")
-    return run([program, *arguments], cwd=os.path.join(HERE, folder), env=environment)
+    return run([program, *arguments], limit_s, cwd=os.path.join(HERE, folder), env=environment)
 
 
-def go_build(folder, *flags, package=".", program=None):
+def go_build(folder, *flags, package=".", program=None, name=None, **variables):
     """The path of the folder's program."""
-    made = os.path.join(OUT, folder)
-    go(folder, "build", *GO_FLAGS, *flags, "-o", made, package, program=program)
+    made = os.path.join(OUT, name or folder)
+    go(folder, "build", *GO_FLAGS, *flags, "-o", made, package, program=program, **variables)
     return made
 
 
@@ -125,11 +126,12 @@ def go_of_suite():
 
 
 def conformance():
-    """The echo server of Gateway API's conformance suite: the program's path. Nothing but go.mod decides what it is."""
-    made = os.path.join(OUT, "conformance")
+    """The echo server of Gateway API's conformance suite: the program's path. Nothing but go.mod decides what it is.
+    It needs no library: where it is a pod, there is none."""
+    made = os.path.join(OUT, ECHO)
     if os.path.isfile(made) and os.path.getmtime(made) > os.path.getmtime(os.path.join(HERE, "conformance", "go.mod")):
         return made
-    return go_build("conformance", package=f"{SUITE}/echo-basic", program=go_of_suite())
+    return go_build("conformance", package=f"{SUITE}/{ECHO}", program=go_of_suite(), name=ECHO, CGO_ENABLED="0")
 
 
 def suite_files():

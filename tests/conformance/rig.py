@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab in which Gateway API's conformance suite runs: a cluster whose pods are processes, the appliance before it,
+and the suite as the client of both.
+
+    client (suite) ---- front (switch) ---- p0 appliance p1 ---- back (switch) ---- pod, pod, ...
+      |                                       mgmt0 |                  |
+      +-------------------------------------- admin (etcd, kube-apiserver, ..., node, sluice-controller)
+"""
+import json
+import os
+
+import cluster as controllers
+import kubernetes
+import lab as labs
+import namespace
+import suite
+
+CLASS = "sluice"
+CONTROLLER = "sluice.internal/gateway-controller"
+API4 = "198.18.4"  # between the client and the API server
+NODE = 250         # the node's last byte on the pods' network, from which it probes them
+POOL = (20, 249)   # last bytes of the addresses that Gateways get: some 95 in a run, 20 at once
+USABLE, UNUSABLE = f"{labs.FRONT4}.249", "203.0.113.249"
+ACCEPTED_S = 30
+
+
+class Rig(labs.Lab):
+    """`with Rig() as r: r.bring_up()`; then there are `r.cluster`, `r.appliance`, `r.controller`, and the GatewayClass
+    is accepted."""
+
+    def __init__(self, name="conformance", backends=0, **kw):
+        super().__init__(name, backends=backends, **kw)
+
+    def wire(self):
+        super().wire()
+        admin, client = self["admin"], self["client"]
+        namespace.link(client, "api0", admin, "api0")
+        client.address("api0", f"{API4}.10/24")
+        admin.address("api0", f"{API4}.1/24")
+        namespace.link(admin, "pods0", self["switch"], "node")
+        admin.address("pods0", f"{labs.BACK4}.{NODE}/24", f"{labs.BACK6}::{NODE:x}/64")
+        namespace.attach(self["switch"], "back", "node")
+
+    def bring_up(self, pods=True):
+        """All of it; without `pods` nothing runs the cluster's pods."""
+        self.start_cluster(pods)
+        self.start_appliance()
+        self.start_controller()
+
+    def start_cluster(self, pods=True):
+        self.cluster = kubernetes.Cluster(self, addresses=(f"{labs.ADMIN4}.10", f"{API4}.1"))
+        self.cluster.start(pods)
+        self.cluster.install_gateway_api()
+
+    def start_appliance(self):
+        """What Ian does: ports, addresses of their own, and those that Gateways may have."""
+        self.appliance.start()
+        first, last = POOL
+        for kind, name, spec in (
+                ("Interface", "front", {"port": "p0", "addresses": [f"{labs.FRONT4}.1/24", f"{labs.FRONT6}::1/64"]}),
+                ("Interface", "back", {"port": "p1", "addresses": [f"{labs.BACK4}.1/24", f"{labs.BACK6}::1/64"]}),
+                ("AddressPool", "front", {"addresses": [f"{labs.FRONT4}.{first}-{labs.FRONT4}.{last}",
+                                                        f"{labs.FRONT6}::{first:x}-{labs.FRONT6}::{last:x}"]})):
+            self.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name},
+                                    "spec": spec})
+
+    def start_controller(self):
+        """sluice-controller, and the GatewayClass, which it accepts."""
+        self.controller = controllers.Controller(self.cluster, [self.appliance], "--lease-namespace", "default")
+        self.controller.start()
+        self.cluster.kubectl("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": CLASS},
+            "spec": {"controllerName": CONTROLLER}}))
+        suite.eventually(self.is_class_accepted, f"the GatewayClass {CLASS} is accepted", ACCEPTED_S)
+
+    def is_class_accepted(self):
+        found = self.cluster.api.get("GatewayClass", CLASS)
+        return any(c["type"] == "Accepted" and c["status"] == "True" and
+                   c.get("observedGeneration") == found["metadata"]["generation"]
+                   for c in found.get("status", {}).get("conditions", []))
+
+    def client_config(self):
+        """The kubeconfig of the suite."""
+        return self.cluster.kubeconfig("admin", address=f"{API4}.1", name="suite")
+
+    def pod_logs(self):
+        return os.path.join(self.cluster.dir, "node", "logs")
