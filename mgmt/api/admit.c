@@ -50,6 +50,13 @@ static void keep(json_t *to, const json_t *from, const char *key, bool always)
         json_object_del(to, key);
 }
 
+/* A copy of a cluster's object is as old as that: age decides between routes that conflict, and it
+ * has to decide alike in every appliance, and in one that is filled anew. */
+static bool may_tell_age(const struct api_call *call, const char *key)
+{
+    return call->who.role == API_CONTROLLER && strcmp(key, "creationTimestamp") == 0;
+}
+
 /* What only the server sets: from the old object, or away. */
 static void set_server_part(struct api_call *call, const struct resource_type *type,
                             const char *namespace_, json_t *object, const json_t *old)
@@ -61,8 +68,10 @@ static void set_server_part(struct api_call *call, const struct resource_type *t
     const json_t *old_metadata = json_object_get(old, "metadata");
     for (size_t i = 0; i < array_len(ours); i++)
         keep(metadata, old_metadata, ours[i], true);
-    for (size_t i = 0; i < array_len(checked); i++)
-        keep(metadata, old_metadata, checked[i], old == NULL);
+    for (size_t i = 0; i < array_len(checked); i++) {
+        if (old != NULL || !may_tell_age(call, checked[i]))
+            keep(metadata, old_metadata, checked[i], old == NULL);
+    }
     if (namespace_[0] != '\0')
         json_object_set_new(metadata, "namespace", json_string(namespace_));
     if (type->has_status && !call->target.is_status)

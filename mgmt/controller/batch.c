@@ -100,6 +100,13 @@ static bool is_long(struct list_node *list)
     return n == BATCH_MIN;
 }
 
+/* It is to be created, and meets whatever is there as a conflict. */
+static void set_new(json_t *body, const json_t *object)
+{
+    json_object_set_new(json_object_get(body, "metadata"), "uid", json_string(NO_UID));
+    copy_set_age(body, object);
+}
+
 /* Takes a copy along if there is something to be written of it. */
 static void add(struct batch *b, json_t *items, struct copy *c)
 {
@@ -107,11 +114,10 @@ static void add(struct batch *b, json_t *items, struct copy *c)
     enum copy_action action = copy_decide(c, &body);
     if (body == NULL)
         return; /* nothing to do, or nothing that can be done: it stays for its own flight */
-    json_t *metadata = json_object_get(body, "metadata");
     if (action == COPY_UPDATE)
         copy_set_base(body, copy_there(c));
     else
-        json_object_set_new(metadata, "uid", json_string(NO_UID));
+        set_new(body, c->object->node->object);
     json_array_append_new(items, body);
     copy_unqueue(c);
     c->is_urgent = false;

@@ -252,6 +252,14 @@ json_t *copy_make(const struct copy_names *names, enum kind kind, json_t *object
     return copy;
 }
 
+void copy_set_age(json_t *copy, const json_t *object)
+{
+    const char *created = kube_text_at(object, "metadata.creationTimestamp");
+    if (created[0] != '\0')
+        json_object_set_new(json_object_get(copy, "metadata"), "creationTimestamp",
+                            json_string(created));
+}
+
 json_t *copy_back(const struct copy_names *names, enum kind kind, const json_t *copy)
 {
     char namespace_[254];

@@ -203,6 +203,29 @@ def a_namespace_goes_with_its_last_copy_but_not_if_somebody_else_is_in_it(l):
 
 
 @suite.test("#8")
+def of_two_routes_that_conflict_the_older_one_in_the_cluster_wins(l):
+    a, box = it["cluster"].api, l.appliance.api
+    a.put(objects.service(NS, "two"))
+    a.put(objects.slice_of(NS, "two", labs.backend_address(2)))
+    old = a.put(route("z-old", "same.example.com", "two"))["metadata"]["creationTimestamp"]
+
+    def young():
+        """Names decide between routes of the same second."""
+        made = a.put(route("a-young", "same.example.com"))["metadata"]["creationTimestamp"]
+        return made > old or a.delete("HTTPRoute", "a-young", NS) is None
+    suite.eventually(young, "the other route is younger")
+    serves(l, "backend-2", "same.example.com")
+    for name in ("a-young", "z-old"):  # made anew at the same time
+        box.delete("HTTPRoute", name, NS)
+    suite.eventually(lambda: copies(l) >= {"a-young", "z-old"}, "both are copied anew")
+    assert there(l, "HTTPRoute", "z-old", NS)["metadata"]["creationTimestamp"] == old
+    serves(l, "backend-2", "same.example.com")
+    for name in ("a-young", "z-old"):
+        a.delete("HTTPRoute", name, NS)
+        goes(l, "HTTPRoute", name, NS)
+
+
+@suite.test("#8")
 def a_copy_that_somebody_changed_or_removed_is_made_right(l):
     box = l.appliance.api
     box.patch("HTTPRoute", "app", {"spec": {"hostnames": ["wrong.example.com"]}}, NS)
