@@ -25,7 +25,7 @@ bool status_shape(enum kind kind, enum merge_shape *ret)
     } else if (is_gateway_api &&
                (strcmp(info->name, "Gateway") == 0 || strcmp(info->name, "ListenerSet") == 0)) {
         *ret = MERGE_GATEWAY;
-    } else if (is_gateway_api && ends_with(info->name, "Route")) {
+    } else if (ends_with(info->name, "Route")) {
         *ret = MERGE_PARENTS;
     } else if (!is_gateway_api && strcmp(info->name, "Backend") == 0) {
         *ret = MERGE_CLASS;

@@ -145,6 +145,18 @@ def only_what_matters_is_copied_and_what_stops_to_matter_goes(l):
 
 
 @suite.test("#8")
+def a_route_of_our_own_kind_is_copied_with_what_it_needs(l):
+    a = it["cluster"].api
+    a.put(objects.service(NS, "names", port=53))
+    a.put({"apiVersion": "sluice.internal/v1", "kind": "DNSRoute", "metadata": {"namespace": NS, "name": "names"},
+           "spec": {"parentRefs": [{"name": "gw"}], "rules": [objects.to("names", port=53)]}})
+    suite.eventually(lambda: there(l, "DNSRoute", "names", NS) and there(l, "Service", "names", NS), "both are there")
+    a.delete("DNSRoute", "names", NS)
+    goes(l, "DNSRoute", "names", NS)
+    goes(l, "Service", "names", NS)
+
+
+@suite.test("#8")
 def a_secret_is_copied_when_a_gateway_names_it_and_follows_when_it_changes(l):
     a = it["cluster"].api
     for name in ("wanted", "private"):

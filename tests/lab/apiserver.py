@@ -56,6 +56,7 @@ TYPES = [  # group, version, plural, kind, namespaced, status subresource
     (SLUICE, "v1", "healthpolicies", "HealthPolicy", True, True),
     (SLUICE, "v1", "ratelimits", "RateLimit", True, False),
     (SLUICE, "v1", "backends", "Backend", True, True),
+    (SLUICE, "v1", "dnsroutes", "DNSRoute", True, True),
     (SLUICE, "v1", "accesspolicies", "AccessPolicy", True, True),
 ]
 NEVER = "1970-01-01T00:00:00Z"
