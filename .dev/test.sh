@@ -36,7 +36,7 @@ part_asan_mgmt() {
 # What needs no more time under the sanitizers than we have.
 part_asan_e2e() {
     dev_build asan
-    SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" overview routing net http bad_input crash \
+    SLUICE_BUILD=$TOP/build-asan exec python3 "$TOP/tests/e2e/run.py" --jobs "$(nproc)" overview routing net http bad_input crash \
         tls tls_offload together websocket access_policy tokens health proxy_protocol l4 http2
 }
 
@@ -68,7 +68,7 @@ part_mgmt() {
 }
 
 part_e2e() {
-    exec python3 "$TOP/tests/e2e/run.py"
+    exec python3 "$TOP/tests/e2e/run.py" --jobs "$(nproc)"
 }
 
 # The longest that a part may take, in seconds; a part that hangs is a part that failed.

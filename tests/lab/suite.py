@@ -10,7 +10,10 @@ it; without `lab` its tests get nothing and make their own.
 import contextlib
 import importlib
 import os
+import re
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -18,6 +21,7 @@ import cleanup
 import process
 
 ANSWER_WAIT_S = 5
+LONG = ("test_soak", "test_bulk", "test_bond_linux", "test_scale_out")  # a minute and more
 
 
 def test(rows):
@@ -113,6 +117,61 @@ def tell_logs(l):
             print(f"  {p.name} {state}; its log's end:\n    " + p.log_end(15).replace("\n", "\n    "), flush=True)
 
 
+def one_by_one(wanted):
+    """(passed, failed), in this process."""
+    runner = Runner()
+    with contextlib.suppress(cleanup.Ended):
+        for name, tests in wanted.items():
+            runner.file(importlib.import_module(name), tests)
+    return runner.passed, runner.failed
+
+
+class File:
+    """One file's tests in a process of their own, whose output is told when it has ended."""
+
+    def __init__(self, name, tests):
+        specs = [f"{name}:{t}" for t in sorted(tests)] or [name]
+        self.name, self.output = name, tempfile.TemporaryFile()
+        self.process = subprocess.Popen([sys.executable, sys.argv[0], *specs], stdout=self.output, stderr=subprocess.STDOUT,
+                                        preexec_fn=cleanup.die_with_parent)
+
+    def tell(self):
+        """(passed, failed)"""
+        self.output.seek(0)
+        said = self.output.read().decode(errors="replace")
+        self.output.close()
+        count = re.search(r"^e2e: (\d+) passed, (\d+) failed\n\Z", said, re.MULTILINE)
+        print(said[:count.start()] if count else f"{said}\nFAILED {self.name} ended with status "
+              f"{self.process.returncode} and no count", end="" if count else "\n", flush=True)
+        return (int(count[1]), int(count[2])) if count else (0, 1)
+
+    def end(self):
+        """It was asked to end before it had: so that it cleans up, too."""
+        self.process.terminate()
+        self.process.wait()
+
+
+def side_by_side(wanted, jobs):
+    """(passed, failed): so many files at a time; those that are waited for longest begin first."""
+    waiting = sorted(wanted, key=lambda name: name not in LONG)
+    passed, failed, running = 0, 0, []
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                name = waiting.pop(0)
+                running.append(File(name, wanted[name]))
+            ended = [f for f in running if f.process.poll() is not None]
+            for f in ended:
+                running.remove(f)
+                counts = f.tell()
+                passed, failed = passed + counts[0], failed + counts[1]
+            time.sleep(0.1)
+    except cleanup.Ended:
+        for f in running:
+            f.end()
+    return passed, failed
+
+
 def wanted_tests(files, arguments):
     """{file: names of its tests, none for all}, in the order of `files`. Failed: something named is not there."""
     wanted, unknown = {}, []
@@ -128,20 +187,21 @@ def wanted_tests(files, arguments):
 
 
 def main(folder, arguments):
-    """Runs test_*.py of the folder, or those named (FILE or FILE:TEST); the last line is the count."""
+    """Runs test_*.py of the folder, or those named (FILE or FILE:TEST); `--jobs N` first: so many files at a time. The
+    last line is the count."""
     cleanup.end_on_signals()
+    jobs = 1
+    if arguments[:1] == ["--jobs"]:
+        jobs, arguments = int(arguments[1]), arguments[2:]
     files = sorted(f[:-3] for f in os.listdir(folder) if f.startswith("test_") and f.endswith(".py"))
     try:
         wanted = wanted_tests(files, arguments)
     except process.Failed as e:
         print(f"{e}\nFiles: {' '.join(f.removeprefix('test_') for f in files)}", file=sys.stderr)
         return 2
-    runner = Runner()
-    with contextlib.suppress(cleanup.Ended):
-        for name, tests in wanted.items():
-            runner.file(importlib.import_module(name), tests)
-    print(f"e2e: {runner.passed} passed, {runner.failed} failed", flush=True)
-    return 1 if runner.failed or not runner.passed else 0
+    passed, failed = side_by_side(wanted, jobs) if jobs > 1 and len(wanted) > 1 else one_by_one(wanted)
+    print(f"e2e: {passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":

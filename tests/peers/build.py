@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the peers' programs, each only when it is asked for. Modules and objects are kept by the tools' own caches."""
+import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -34,6 +36,15 @@ def run(argv, limit_s=LIMIT_S, **kw):
     if done.returncode != 0:
         raise process.Failed(f"{' '.join(argv)}: {done.stderr.strip()[-2000:]}")
     return done.stdout
+
+
+@contextlib.contextmanager
+def alone():
+    """While it lasts no other process makes anything in OUT: files of tests run side by side (tests/lab/suite.py)."""
+    os.makedirs(OUT, exist_ok=True)
+    with open(os.path.join(OUT, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def lwip():
@@ -138,13 +149,13 @@ def suite_files():
     """A folder with the suite's manifests and tests (SUITE_PARTS), of the version that conformance/go.mod names: a copy
     of what Go has, kept for the next time."""
     kept = os.path.join(OUT, "suite-" + in_go_mod(rf"{re.escape(SUITE)} (v\S+)"))
-    if not os.path.isdir(kept):
-        os.makedirs(OUT, exist_ok=True)
-        program = go_of_suite()
-        go("conformance", "mod", "download", SUITE, program=program)
-        module = go("conformance", "list", "-m", "-f", "{{.Dir}}", SUITE, program=program).strip()
-        put_whole(kept, lambda fresh: [shutil.copytree(os.path.join(module, part), os.path.join(fresh, part))
-                                       for part in SUITE_PARTS])
+    with alone():
+        if not os.path.isdir(kept):
+            program = go_of_suite()
+            go("conformance", "mod", "download", SUITE, program=program)
+            module = go("conformance", "list", "-m", "-f", "{{.Dir}}", SUITE, program=program).strip()
+            put_whole(kept, lambda fresh: [shutil.copytree(os.path.join(module, part), os.path.join(fresh, part))
+                                           for part in SUITE_PARTS])
     return kept
 
 
@@ -190,6 +201,7 @@ def linux():
 
 
 def build(name):
-    os.makedirs(OUT, exist_ok=True)
-    return {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
-            "grpc": grpc, "rustls": rustls, "crowd": crowd, "linux": linux}[name]()
+    makers = {"lwip": lwip, "gvisor": gvisor, "http1": http1, "conformance": conformance, "h2spec": h2spec,
+            "grpc": grpc, "rustls": rustls, "crowd": crowd, "linux": linux}
+    with alone():
+        return makers[name]()
