@@ -2,7 +2,7 @@
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
 TEST_PARTS="lint unit oracle sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
-NAMED_PARTS="scripts" # run when it is named: unit contains it
+NAMED_PARTS="scripts cluster" # run when they are named: unit contains scripts, cluster compiles Kubernetes
 SIM_SEEDS=${SIM_SEEDS:-2000}
 FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together
 ORACLE_PAIRS=200000 # half a minute on two cores
@@ -67,6 +67,11 @@ part_mgmt() {
     exec python3 "$TOP/tests/mgmt/run.py"
 }
 
+part_cluster() {
+    need_packages cluster
+    exec python3 "$TOP/tests/conformance/e2e.py"
+}
+
 part_e2e() {
     exec python3 "$TOP/tests/e2e/run.py" --jobs "$(nproc)"
 }
@@ -81,6 +86,7 @@ part_limit() {
     fuzz) echo 1200 ;; # in CI ten minutes, and the build
     mgmt | asan_mgmt | attacks) echo 300 ;;
     asan_e2e) echo 500 ;;
+    cluster) echo 3600 ;; # the first time Kubernetes is compiled
     e2e) echo 1800 ;; # the first time Go's modules come and are compiled
     esac
 }
