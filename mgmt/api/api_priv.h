@@ -369,7 +369,7 @@ json_t *table_row(const struct resource_type *type, json_t *object);
 /* ---- status.c ---- */
 
 /* A Status object; `causes` (may be NULL) is taken. */
-json_t *status_new(int code, const char *reason, const char *message, json_t *details);
+json_t *status_make(int code, const char *reason, const char *message, json_t *details);
 
 /* details of an object: its resource and name. */
 json_t *status_details(const struct resource_type *type, const char *name);

@@ -13,7 +13,7 @@
 /* A message names at most so many fields; the causes name all. */
 #define MESSAGE_FIELDS_MAX 8u
 
-json_t *status_new(int code, const char *reason, const char *message, json_t *details)
+json_t *status_make(int code, const char *reason, const char *message, json_t *details)
 {
     json_t *status =
         json_pack("{s:s,s:s,s:{},s:s,s:s,s:s}", "kind", "Status", "apiVersion", "v1", "metadata",
@@ -40,9 +40,9 @@ static void fail(struct api_call *call, int code, const char *reason, json_t *de
 {
     char message[2048];
     vsnprintf(message, sizeof(message), format, args);
-    json_t *status = status_new(code, reason, message, details);
+    json_t *status = status_make(code, reason, message, details);
     if (status == NULL) /* the message had bytes that are no UTF-8 */
-        status = status_new(code, reason, reason, NULL);
+        status = status_make(code, reason, reason, NULL);
     api_call_answer(call, code, status);
 }
 

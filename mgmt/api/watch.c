@@ -70,7 +70,7 @@ static char *expired(struct feed *feed)
     feed->is_over = true;
     feed->conn->api->stats.watches_slow += 1;
     return event_text("ERROR",
-                      status_new(410, "Expired", "the watch fell behind: list anew", NULL));
+                      status_make(410, "Expired", "the watch fell behind: list anew", NULL));
 }
 
 static char *bookmark(struct feed *feed, uint64_t now_us)

@@ -537,8 +537,8 @@ void plan_run(struct attach *a);
 
 #define PROTOCOL_KINDS_MAX 2u
 
-/* Families of protocols. Those that go by TCP (in the clear, TLS, whatever comes) have a port of one
- * family; UDP has ports of its own; DNS has the ports of both. */
+/* Families of protocols. Those that go by TCP (in the clear, TLS, whatever comes) have a port of
+ * one family; UDP has ports of its own; DNS has the ports of both. */
 #define FAMILIES "ctpud"
 #define FAMILY_UDP 'u'
 #define FAMILY_DNS 'd'

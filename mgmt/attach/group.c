@@ -5,8 +5,8 @@
  * are alike, also while the port's protocol changes and requests of before are under way; what
  * TCPRoutes pass on has a group of its own, for it is balanced in another way. A slice's port
  * belongs to the Service's port of the same name and has the real number (targetPort is already
- * applied by whoever made the slice). Of a cluster whose pods cannot be reached the endpoints are Nodes
- * (group_nodes.c).
+ * applied by whoever made the slice). Of a cluster whose pods cannot be reached the endpoints are
+ * Nodes (group_nodes.c).
  */
 #include "attach/attach_priv.h"
 

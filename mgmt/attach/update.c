@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A run brought up to date with single objects. What a route, an EndpointSlice or a Node says
- * touches nothing else that was found out, and what a ListenerSet says only the routes that name it, so
- * only that is found out again; then the plan's arrays are written anew, which is little work. What
- * the old versions took in the arena stays there until the next run: hence a bound on the number of
- * updates.
+ * touches nothing else that was found out, and what a ListenerSet says only the routes that name
+ * it, so only that is found out again; then the plan's arrays are written anew, which is little
+ * work. What the old versions took in the arena stays there until the next run: hence a bound on
+ * the number of updates.
  */
 #include "attach/attach_priv.h"
 

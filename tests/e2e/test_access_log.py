@@ -127,7 +127,7 @@ def what_was_cut_on_either_side_says_so(l):
     before = l.appliance.counters()["proxy_request_bytes"]
     with l["client"].connect(VIP4, 80) as sock:
         sock.sendall(f"POST /upload/gone HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 9\r\n\r\n1234".encode())
-        suite.eventually(lambda: l.appliance.counters()["proxy_request_bytes"] == before + 4, "what it has sent is passed on")
+        suite.eventually(lambda: l.appliance.counters()["proxy_request_bytes"] == before + 4, "what came is passed on")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     r = line_of(l, "/upload/gone")
     assert (r["status"], r["end"], r["request_bytes"]) == (None, "client_gone", 4), r

@@ -132,8 +132,8 @@ class File:
     def __init__(self, name, tests):
         specs = [f"{name}:{t}" for t in sorted(tests)] or [name]
         self.name, self.output = name, tempfile.TemporaryFile()
-        self.process = subprocess.Popen([sys.executable, sys.argv[0], *specs], stdout=self.output, stderr=subprocess.STDOUT,
-                                        preexec_fn=cleanup.die_with_parent)
+        self.process = subprocess.Popen([sys.executable, sys.argv[0], *specs], stdout=self.output,
+                                        stderr=subprocess.STDOUT, preexec_fn=cleanup.die_with_parent)
 
     def tell(self):
         """(passed, failed)"""
