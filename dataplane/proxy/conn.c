@@ -329,6 +329,7 @@ bool proxy_conn_accept(void *owner, struct stream *s, uint32_t bind)
                              .asked = addrs.local,
                              .asked_port = addrs.local_port};
     if (at != NULL && !proxy_conn_enter(c, at)) {
+        c->is_open = false;
         pool_put(&p->conns, c);
         return false;
     }

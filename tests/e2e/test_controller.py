@@ -221,11 +221,13 @@ def of_two_routes_that_conflict_the_older_one_in_the_cluster_wins(l):
     a.put(objects.slice_of(NS, "two", labs.backend_address(2)))
     old = a.put(route("z-old", "same.example.com", "two"))["metadata"]["creationTimestamp"]
 
-    def young():
+    def is_later():
         """Names decide between routes of the same second."""
-        made = a.put(route("a-young", "same.example.com"))["metadata"]["creationTimestamp"]
-        return made > old or a.delete("HTTPRoute", "a-young", NS) is None
-    suite.eventually(young, "the other route is younger")
+        made = a.put(objects.config_map(NS, "clock", a="b"))["metadata"]["creationTimestamp"]
+        a.delete("ConfigMap", "clock", NS)
+        return made > old
+    suite.eventually(is_later, "the next second has begun")
+    a.put(route("a-young", "same.example.com"))
     serves(l, "backend-2", "same.example.com")
     for name in ("a-young", "z-old"):  # made anew at the same time
         box.delete("HTTPRoute", name, NS)

@@ -143,7 +143,9 @@ def an_attack_with_a_name_finds_nothing(l):
               "secure_renego", "secure_client_renego", "CRIME_TLS", "BREACH", "POODLE_SSL", "SWEET32", "FREAK", "DROWN",
               "LOGJAM", "BEAST", "LUCKY13", "RC4"}
     assert wanted <= set(found), (wanted - set(found), done.stdout, done.stderr)
-    bad = {name: x["finding"] for name, x in found.items() if x["severity"] not in ("OK", "INFO")}
+    of_the_scanner = ("engine_problem",)  # what its own OpenSSL lacks
+    bad = {name: x["finding"] for name, x in found.items()
+           if x["severity"] not in ("OK", "INFO") and name not in of_the_scanner}
     assert not bad, bad
 
 
