@@ -81,7 +81,7 @@ func withOwn(t *testing.T, options suite.ConformanceOptions) suite.ConformanceOp
 	}
 	for _, claimed := range class.Status.SupportedFeatures {
 		name := features.FeatureName(claimed.Name)
-		if options.RunTest != "" || isOf(name, options.ConformanceProfiles) {
+		if options.RunTest != "" || isOf(name, options.ConformanceProfiles) || isOfNone(name) {
 			options.SupportedFeatures = append(options.SupportedFeatures, name)
 		}
 	}
@@ -91,6 +91,13 @@ func withOwn(t *testing.T, options suite.ConformanceOptions) suite.ConformanceOp
 		}
 	}
 	return options
+}
+
+// isOfNone is true of GRPCRouteNamedRouteRule, which no profile lists.
+func isOfNone(feature features.FeatureName) bool {
+	return !slices.ContainsFunc(profiles, func(p suite.ConformanceProfile) bool {
+		return p.CoreFeatures.Has(feature) || p.ExtendedFeatures.Has(feature)
+	})
 }
 
 func isOf(feature features.FeatureName, wanted []suite.ConformanceProfileName) bool {
