@@ -205,15 +205,20 @@ def what_no_route_has_is_refused_by_the_box(l):
 def one_socket_asks_for_many_names_at_once_and_each_is_answered(l):
     zones = {"a.example": "backend-1", "b.example": "backend-2", "deep.a.example": "backend-3"}
     asked = {n: list(zones)[n % 3] for n in range(60)}
-    found = by_udp(l, *[query(n, f"who.{zone}") for n, zone in asked.items()])
-    assert set(found) == set(asked), set(asked) - set(found)
+    found = {}
+
+    def all_are_answered():
+        """A datagram may be lost where so many come at once to a server that is busy: it is asked again."""
+        found.update(by_udp(l, *[query(n, f"who.{zone}") for n, zone in asked.items() if n not in found]))
+        return set(found) == set(asked)
+    suite.eventually(all_are_answered, "each has its answer", 20)
     for n, zone in asked.items():
         assert zones[zone].encode() in found[n], (n, zone, found[n])
     before = counter(l, "l4_end_answered")
     twice = by_udp(l, query(1, "who.a.example"), query(1, "who.b.example"), answers=2)
     assert len(twice) == 1, twice  # of one number, so the second overwrote the first here; both came
     suite.eventually(lambda: counter(l, "l4_end_answered") == before + 2, "both flows have ended")
-    suite.eventually(lambda: counter(l, "l4_flows_now") == 0, "no flow is left")
+    suite.eventually(lambda: counter(l, "l4_flows_now") == 0, "no flow is left", 60)
 
 
 @suite.test("S24")
