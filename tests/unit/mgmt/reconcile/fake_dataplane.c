@@ -71,6 +71,14 @@ uint64_t fake_clock_us(void)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
+/* Says so: publish sends no more than some that nobody has answered. */
+static void accept_record(struct fake_dataplane *f)
+{
+    struct control_result body = {.type = CONTROL_ENDPOINTS, .subject = f->last_group};
+    uint64_t id = f->received.msg.id;
+    REQUIRE(control_send(f->peer, CONTROL_RESULT, id, &body, sizeof(body), -1) == 0);
+}
+
 /* Takes one message; false: none is there. */
 static bool take(struct fake_dataplane *f)
 {
@@ -78,8 +86,10 @@ static bool take(struct fake_dataplane *f)
         return false;
     if (f->received.msg.type == CONTROL_PUBLISH)
         take_image(f);
-    if (f->received.msg.type == CONTROL_ENDPOINTS)
+    if (f->received.msg.type == CONTROL_ENDPOINTS) {
         take_record(f);
+        accept_record(f);
+    }
     if (f->received.fd >= 0)
         close(f->received.fd);
     return true;
