@@ -501,6 +501,11 @@ void class_run(struct attach *a);
 void gateway_run(struct attach *a);
 /* One of them; NULL: it is not there or not ours. O(log Gateways). */
 struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name);
+/* Sorts a list of Gateways, or of Services, by age; its members sorted by "namespace/name". */
+struct at_gateway **gateway_list_sort(struct attach *a, struct at_gateway *list, uint32_t n);
+/* One of those, by what gateway_list_sort() gave; NULL: it is not there. O(log n). */
+struct at_gateway *gateway_list_find(struct at_gateway *const *by_name, uint32_t n,
+                                     const char *namespace, const char *name);
 /* ListenerSets of these Gateways, and what their listeners say; before: gateway_run(). */
 void set_run(struct attach *a);
 /* One of them; NULL: it is not there, or of a Gateway that is not ours. O(log ListenerSets). */

@@ -121,18 +121,35 @@ static int compare_full_names(const void *x, const void *y)
     return strcmp((*a)->meta.full_name, (*b)->meta.full_name);
 }
 
-struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name)
+struct at_gateway **gateway_list_sort(struct attach *a, struct at_gateway *list, uint32_t n)
+{
+    struct at_gateway **by_name = ARENA_ARRAY(a->arena, struct at_gateway *, n);
+    qsort(list, n, sizeof(list[0]), compare_gateways);
+    for (uint32_t i = 0; i < n; i++) {
+        by_name[i] = &list[i];
+    }
+    qsort(by_name, n, sizeof(by_name[0]), compare_full_names);
+    return by_name;
+}
+
+struct at_gateway *gateway_list_find(struct at_gateway *const *by_name, uint32_t n,
+                                     const char *namespace, const char *name)
 {
     char full_name[512];
-    int n = snprintf(full_name, sizeof(full_name), "%s/%s", namespace, name);
-    if (n < 0 || (size_t)n >= sizeof(full_name) || a->n_gateways == 0) {
+    int len = snprintf(full_name, sizeof(full_name), "%s/%s", namespace, name);
+    if (len < 0 || (size_t)len >= sizeof(full_name) || n == 0) {
         return NULL;
     }
     struct at_gateway key = {.meta.full_name = full_name};
     const struct at_gateway *wanted = &key;
-    struct at_gateway **found = bsearch(&wanted, a->gateways_by_name, a->n_gateways,
-                                        sizeof(a->gateways_by_name[0]), compare_full_names);
+    struct at_gateway *const *found =
+        bsearch(&wanted, by_name, n, sizeof(by_name[0]), compare_full_names);
     return found != NULL ? *found : NULL;
+}
+
+struct at_gateway *gateway_find(const struct attach *a, const char *namespace, const char *name)
+{
+    return gateway_list_find(a->gateways_by_name, a->n_gateways, namespace, name);
 }
 
 bool gateway_is_servable(const struct at_gateway *g)
@@ -176,12 +193,9 @@ void gateway_run(struct attach *a)
             class->in_use = true;
         }
     }
-    qsort(a->gateways, a->n_gateways, sizeof(a->gateways[0]), compare_gateways);
-    a->gateways_by_name = ARENA_ARRAY(a->arena, struct at_gateway *, a->n_gateways);
+    a->gateways_by_name = gateway_list_sort(a, a->gateways, a->n_gateways);
     for (uint32_t i = 0; i < a->n_gateways; i++) {
         a->gateways[i].index = i;
-        a->gateways_by_name[i] = &a->gateways[i];
         judge(a, &a->gateways[i]);
     }
-    qsort(a->gateways_by_name, a->n_gateways, sizeof(a->gateways_by_name[0]), compare_full_names);
 }

@@ -17,7 +17,6 @@
 
 #include "base/assert.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,19 +232,6 @@ static void read_listeners(struct attach *a, struct at_gateway *g, const struct 
     }
 }
 
-static int compare_services(const void *x, const void *y)
-{
-    return meta_compare(&((const struct at_gateway *)x)->meta,
-                        &((const struct at_gateway *)y)->meta);
-}
-
-static int compare_full_names(const void *x, const void *y)
-{
-    const struct at_gateway *const *a = x;
-    const struct at_gateway *const *b = y;
-    return strcmp((*a)->meta.full_name, (*b)->meta.full_name);
-}
-
 /* The Service of these wants, if it is there. */
 static void add_service(struct attach *a, const struct want *wants, size_t n)
 {
@@ -274,28 +260,16 @@ static void find_services(struct attach *a)
         }
         add_service(a, &wants[first], end - first);
     }
-    qsort(a->services, a->n_services, sizeof(a->services[0]), compare_services);
-    a->services_by_name = ARENA_ARRAY(a->arena, struct at_gateway *, a->n_services);
+    a->services_by_name = gateway_list_sort(a, a->services, a->n_services);
     for (uint32_t i = 0; i < a->n_services; i++) {
         a->services[i].index = a->n_gateways + i;
-        a->services_by_name[i] = &a->services[i];
         judge(a, &a->services[i]);
     }
-    qsort(a->services_by_name, a->n_services, sizeof(a->services_by_name[0]), compare_full_names);
 }
 
 struct at_gateway *service_find(const struct attach *a, const char *namespace, const char *name)
 {
-    char full_name[512];
-    int n = snprintf(full_name, sizeof(full_name), "%s/%s", namespace, name);
-    if (n < 0 || (size_t)n >= sizeof(full_name) || a->n_services == 0) {
-        return NULL;
-    }
-    struct at_gateway key = {.meta.full_name = full_name};
-    const struct at_gateway *wanted = &key;
-    struct at_gateway **found = bsearch(&wanted, a->services_by_name, a->n_services,
-                                        sizeof(a->services_by_name[0]), compare_full_names);
-    return found != NULL ? *found : NULL;
+    return gateway_list_find(a->services_by_name, a->n_services, namespace, name);
 }
 
 /* ---- listeners ---- */
