@@ -33,6 +33,26 @@ void proxy_conn_let_go(struct proxy_conn *c, enum stat_id why)
     proxy_conn_free(c);
 }
 
+void proxy_conn_await(struct proxy_conn *c, struct stream *s, stream_event_fn on_event)
+{
+    ASSERT(c->unheaded == NULL && c->http.stream == NULL && c->l4 == NULL);
+    c->unheaded = s;
+    s->on_event = on_event;
+    s->owner = c;
+    stream_rest(s);
+}
+
+bool proxy_conn_has_left(struct proxy_conn *c, unsigned events)
+{
+    if ((events & STREAM_CLOSED) != 0)
+        proxy_conn_let_go(c, STAT_proxy_conn_end_lost_idle);
+    else if (stream_is_eof(c->unheaded))
+        proxy_conn_let_go(c, STAT_proxy_conn_end_client);
+    else
+        return false;
+    return true;
+}
+
 /* Whoever asks who the client is gets this answer from now on. */
 static void believe(struct proxy_conn *c, const struct proxy_protocol_ends *ends)
 {
@@ -171,11 +191,7 @@ static void on_stream(struct stream *s, unsigned events)
 
 void conn_header_await(struct proxy_conn *c, struct stream *s)
 {
-    ASSERT(c->unheaded == NULL && c->http.stream == NULL);
-    c->unheaded = s;
-    s->on_event = on_stream;
-    s->owner = c;
-    stream_rest(s);
+    proxy_conn_await(c, s, on_stream);
 }
 
 bool conn_header_is_trusted(const struct image_view *v, const struct image_bind *bind,

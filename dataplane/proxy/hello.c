@@ -100,21 +100,13 @@ static void on_stream(struct stream *s, unsigned events)
 {
     struct proxy_conn *c = s->owner;
     ASSERT(c->unheaded == s && c->is_hello);
-    if ((events & STREAM_CLOSED) != 0)
-        proxy_conn_let_go(c, STAT_proxy_conn_end_lost_idle);
-    else if (stream_is_eof(s))
-        proxy_conn_let_go(c, STAT_proxy_conn_end_client);
-    else if ((events & STREAM_READABLE) != 0)
+    if (!proxy_conn_has_left(c, events) && (events & STREAM_READABLE) != 0)
         on_bytes(c);
 }
 
 void hello_await(struct proxy_conn *c, struct stream *s)
 {
-    ASSERT(c->unheaded == NULL && c->http.stream == NULL && c->l4 == NULL);
-    c->unheaded = s;
     c->is_hello = true;
     c->hello = (struct client_hello_progress){0};
-    s->on_event = on_stream;
-    s->owner = c;
-    stream_rest(s);
+    proxy_conn_await(c, s, on_stream);
 }

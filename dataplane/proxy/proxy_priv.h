@@ -323,6 +323,11 @@ bool conn_header_is_trusted(const struct image_view *v, const struct image_bind 
 bool conn_header_is_denied(const struct proxy_conn *c);
 /* It is not there in time. Frees the connection. */
 void conn_header_timeout(struct proxy_conn *c);
+/* The stream is in nobody's hands until what comes on it first says whose: `on_event`, whose owner
+ * is the connection, is told of that. */
+void proxy_conn_await(struct proxy_conn *c, struct stream *s, stream_event_fn on_event);
+/* Has the client left before it said so? Then the connection is freed. */
+bool proxy_conn_has_left(struct proxy_conn *c, unsigned events);
 /* Gives `unheaded` back, in good order or already over, and the connection. */
 void proxy_conn_let_go(struct proxy_conn *c, enum stat_id why);
 /* The header that tells of the client; empty where none is wanted. The bytes are in `buf`. */
