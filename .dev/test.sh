@@ -124,6 +124,16 @@ run_part() {
     say "test: $part_name took $(($(date +%s) - started)) s: $part_passed passed, $part_failed failed"
 }
 
+# tell_failures PART...: what failed, once more at the end: the parts' own output is far up by then.
+tell_failures() {
+    for failed_part in "$@"; do
+        say "failed in $failed_part (out/test/$failed_part.log):"
+        told=$(grep -E -A 15 'FAILED|TIMEOUT|disagreement' "$TOP/out/test/$failed_part.log") ||
+            told=$(tail -n 20 "$TOP/out/test/$failed_part.log")
+        echo "$told" | head -n 60
+    done
+}
+
 dev_test() {
     case ${1:-} in
     --part=*)
@@ -149,14 +159,17 @@ dev_test() {
     mkdir -p "$TOP/out/test"
     passed=0
     failed=0
+    failed_parts=
     summary=
     [ "$parts" = " lint" ] || build_tree build
     for part in $parts; do
         run_part "$part" "$@"
         passed=$((passed + part_passed))
         failed=$((failed + part_failed))
+        [ "$part_failed" -eq 0 ] || failed_parts="$failed_parts $part"
         summary="$summary $part=$part_passed/$((part_passed + part_failed))"
     done
+    tell_failures $failed_parts
     say "parts:$summary"
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -72,6 +72,14 @@ def line_of(l, path):
     return seen[0]
 
 
+def line_of_connection(l, before, local_port, client_port, limit_s=suite.ANSWER_WAIT_S):
+    """Behind the first `before` lines: earlier connections had some of the same ports."""
+    def found():
+        return next((r for r in lines(l.log)[before:]
+                     if (r["local_port"], r["client_port"]) == (local_port, client_port)), None)
+    return suite.eventually(found, f"a line for the connection from {client_port} to {local_port}", limit_s)
+
+
 def check_whole(l, *logs):
     """Every request that was taken is a line, and none was lost."""
     def is_whole():

@@ -7,6 +7,7 @@ import struct
 
 import lab as labs
 import suite
+import test_access_log as log
 import test_l4
 from test_l4 import (a_tcp_route_leads_a_port_to_its_backend_and_either_side_may_speak_first,  # noqa: F401
                      large_bodies_go_both_ways_whole, of_two_tcp_routes_the_older_has_the_listener,
@@ -230,14 +231,10 @@ def an_endpoint_that_refuses_connections_is_ejected_by_a_health_policy(l):
 
 @suite.test("S6")
 def a_connection_whose_packets_went_on_is_a_line_of_the_access_log(l):
+    before = len(log.lines(l.log))
     with connect(l, 5000) as s:
         port = s.getsockname()[1]
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert ask(s, "x") == "x"
-
-    def told():
-        with open(l.log, encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f if line.endswith("\n")]
-        return next((x for x in lines if (x["client_port"], x["local_port"]) == (port, 5000)), None)
-    line = suite.eventually(told, "its line", 90)
+    line = log.line_of_connection(l, before, 5000, port, 90)
     assert (line["route"], line["backend"]) == (f"{NS}/talk", f"{NS}/talk:8080/tcp") and line["end"], line

@@ -16,6 +16,7 @@ import certs
 import lab as labs
 import objects
 import suite
+import test_access_log as log
 
 NS = "l4"
 WEB, PASS, END = "www.l4.example", "db.pass.example", "db.end.example"
@@ -470,6 +471,7 @@ def where_all_tls_is_passed_on_all_else_is_reset(l):
 
 @suite.test("S5 S6")
 def a_connection_that_was_passed_on_is_a_line_of_the_access_log(l):
+    before = len(log.lines(l.log))
     with within(l, PASS) as s:
         by_tls = s.getsockname()[1]
         assert ask(s, "name").startswith("backend-1 ")
@@ -479,14 +481,10 @@ def a_connection_that_was_passed_on_is_a_line_of_the_access_log(l):
         s.shutdown(socket.SHUT_WR)
         assert rest(s) == b"x\nover\n"
 
-    def told(client_port):
-        with open(l.log, encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f if line.endswith("\n")]
-        return next((x for x in lines if x["client_port"] == client_port), None)
-    line = suite.eventually(lambda: told(by_tls), "the line of TLS")
+    line = log.line_of_connection(l, before, 443, by_tls)
     assert (line["protocol"], line["host"], line["status"]) == ("TLS", PASS, None), line
     assert (line["listener"], line["route"]) == (f"{NS}/gw/pass", f"{NS}/pass") and line["request_bytes"] > 200, line
-    line = suite.eventually(lambda: told(by_tcp), "the line of TCP")
+    line = log.line_of_connection(l, before, 5000, by_tcp)
     assert (line["protocol"], line["host"], line["end"]) == ("TCP", "", "l4_end_complete"), line
     assert (line["request_bytes"], line["response_bytes"], line["backend"]) == (2, 7, f"{NS}/talk:8080/tcp"), line
     assert line["endpoint"] == f"{labs.backend_address(1)}:8080" and line["tries"] == 1, line
