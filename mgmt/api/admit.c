@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define NAMESPACES "namespaces"
+#define AGE "creationTimestamp"
 
 static json_t *metadata_of(json_t *object)
 {
@@ -51,10 +52,27 @@ static void keep(json_t *to, const json_t *from, const char *key, bool always)
 }
 
 /* A copy of a cluster's object is as old as that: age decides between routes that conflict, and it
- * has to decide alike in every appliance, and in one that is filled anew. */
-static bool may_tell_age(const struct api_call *call, const char *key)
+ * has to decide alike in every appliance, and in one that is filled anew. An object that was
+ * deleted and made again under its name is younger than its copy was: so a change may tell it, too.
+ */
+static bool may_tell_age(const struct api_call *call)
 {
-    return call->who.role == API_CONTROLLER && strcmp(key, "creationTimestamp") == 0;
+    return call->who.role == API_CONTROLLER;
+}
+
+/* The object as old as another one says it is: what is there, when its age may change. Takes
+ * `object`. */
+static json_t *with_age_of(json_t *object, const json_t *other)
+{
+    json_t *age = json_object_get(metadata_of((json_t *)(uintptr_t)other), AGE);
+    if (object == NULL || age == NULL)
+        return object;
+    json_t *copy = json_copy(object);
+    json_t *metadata = json_copy(metadata_of(object));
+    json_object_set(metadata, AGE, age);
+    json_object_set_new(copy, "metadata", metadata);
+    json_decref(object);
+    return copy;
 }
 
 /* What only the server sets: from the old object, or away. */
@@ -63,13 +81,13 @@ static void set_server_part(struct api_call *call, const struct resource_type *t
 {
     static const char *const ours[] = {"generation", "deletionTimestamp",
                                        "deletionGracePeriodSeconds", "resourceVersion"};
-    static const char *const checked[] = {"uid", "creationTimestamp"};
+    static const char *const checked[] = {"uid", AGE};
     json_t *metadata = metadata_of(object);
     const json_t *old_metadata = json_object_get(old, "metadata");
     for (size_t i = 0; i < array_len(ours); i++)
         keep(metadata, old_metadata, ours[i], true);
     for (size_t i = 0; i < array_len(checked); i++) {
-        if (old != NULL || !may_tell_age(call, checked[i]))
+        if (old != NULL || !may_tell_age(call) || strcmp(checked[i], AGE) != 0)
             keep(metadata, old_metadata, checked[i], old == NULL);
     }
     if (namespace_[0] != '\0')
@@ -142,9 +160,12 @@ bool admit(struct api_call *call, const struct resource_type *type, const char *
            json_t *object, const json_t *old, const char *prefix)
 {
     bool is_strict = true;
-    if (!check_identity(call, type, namespace_, object) || !read_field_validation(call, &is_strict))
+    if (!check_identity(call, type, namespace_, object) ||
+        !read_field_validation(call, &is_strict))
         return false;
     json_t *before = old != NULL ? object_as(type, (json_t *)(uintptr_t)old) : NULL;
+    if (may_tell_age(call))
+        before = with_age_of(before, object);
     set_server_part(call, type, namespace_, object, before);
     int error = model_normalize(type, object);
     if (error == 0)

@@ -44,14 +44,13 @@ enum copy_action copy_decide(const struct copy *c, json_t **ret_body)
     const char *version = source_api_version(c->appliance->source, node->kind);
     *ret_body = copy_make(&m->names, node->kind, node->object, version != NULL ? version : "",
                           source_cluster_uid(m->source));
-    if (there == NULL)
-        return COPY_CREATE;
-    if (*ret_body != NULL && copy_is_current(node->kind, *ret_body, there)) {
+    if (there != NULL && *ret_body != NULL && copy_is_current(node->kind, *ret_body, there)) {
         json_decref(*ret_body);
         *ret_body = NULL;
         return COPY_NOTHING;
     }
-    return COPY_UPDATE;
+    copy_set_age(*ret_body, node->object);
+    return there == NULL ? COPY_CREATE : COPY_UPDATE;
 }
 
 /* ---- queues ---- */

@@ -101,10 +101,9 @@ static bool is_long(struct list_node *list)
 }
 
 /* It is to be created, and meets whatever is there as a conflict. */
-static void set_new(json_t *body, const json_t *object)
+static void set_new(json_t *body)
 {
     json_object_set_new(json_object_get(body, "metadata"), "uid", json_string(NO_UID));
-    copy_set_age(body, object);
 }
 
 /* Takes a copy along if there is something to be written of it. */
@@ -117,7 +116,7 @@ static void add(struct batch *b, json_t *items, struct copy *c)
     if (action == COPY_UPDATE)
         copy_set_base(body, copy_there(c));
     else
-        set_new(body, c->object->node->object);
+        set_new(body);
     json_array_append_new(items, body);
     copy_unqueue(c);
     c->is_urgent = false;

@@ -39,7 +39,7 @@ bool copy_key_here(const struct copy_names *names, enum kind kind, const char *n
 json_t *copy_make(const struct copy_names *names, enum kind kind, json_t *object,
                   const char *api_version, const char *cluster_uid);
 
-/* A copy that is to be created says how old the object is: age decides between routes that
+/* A copy that is to be written says how old the object is: age decides between routes that
  * conflict. */
 void copy_set_age(json_t *copy, const json_t *object);
 

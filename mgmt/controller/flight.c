@@ -347,8 +347,6 @@ bool copy_fly(struct copy *c)
     copy_take_off(c, action == COPY_REMOVE);
     if (action == COPY_UPDATE)
         copy_set_base(body, copy_there(c));
-    else if (action == COPY_CREATE)
-        copy_set_age(body, c->object->node->object);
     if (action == COPY_REMOVE && c->object->node->kind == KIND_NAMESPACE)
         guard_begin(c);
     else if (action == COPY_REMOVE)

@@ -127,6 +127,16 @@ static void check_finalizers(const json_t *meta, struct model_errors *e)
     }
 }
 
+static void check_age(const json_t *meta, struct model_errors *e)
+{
+    const json_t *age = json_object_get(meta, "creationTimestamp");
+    const char *text = json_string_value(age);
+    if (age != NULL && (text == NULL || !text_is_date_time(text))) {
+        model_error_invalid(e, "metadata.creationTimestamp", age,
+                            "must be a time as in RFC 3339, like 2026-11-23T09:00:00Z");
+    }
+}
+
 /* What the server sets may be left out by clients, but not be changed. */
 static void check_unchanged(const json_t *meta, const json_t *old, struct model_errors *e)
 {
@@ -150,6 +160,7 @@ void meta_check(const struct resource_type *type, const json_t *meta, const json
     check_labels(meta, e);
     check_annotations(meta, e);
     check_finalizers(meta, e);
+    check_age(meta, e);
     if (old != NULL) {
         check_unchanged(meta, old, e);
     }

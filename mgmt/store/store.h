@@ -123,14 +123,14 @@ void store_txn_foreach(const struct store_txn *txn, const char *resource, const 
 /*
  * Puts an object, new or in place of the one of its name. `object` is borrowed
  * and not changed: the store keeps a copy with the metadata that only it may
- * set: uid, creationTimestamp and generation (grows when anything but metadata
- * and status changed) are those of the store whatever the object says;
- * deletionTimestamp is taken from the object. An object that changes nothing is
- * no change: it keeps its resourceVersion and nobody hears of it. *ret (may be
- * NULL) is the object as it will be, borrowed, valid until the transaction ends
- * or the object changes again. Errors: -EINVAL no name, bad name, not an
- * object; -E2BIG larger than STORE_OBJECT_BYTES_MAX; -ENOSPC STORE_OBJECTS_MAX
- * or STORE_TXN_CHANGES_MAX reached; -ENOMEM.
+ * set: uid and generation (grows when anything but metadata and status changed)
+ * are those of the store whatever the object says; creationTimestamp is, too,
+ * where the object has none; deletionTimestamp is taken from the object. An
+ * object that changes nothing is no change: it keeps its resourceVersion and
+ * nobody hears of it. *ret (may be NULL) is the object as it will be, borrowed,
+ * valid until the transaction ends or the object changes again. Errors: -EINVAL
+ * no name, bad name, not an object; -E2BIG larger than STORE_OBJECT_BYTES_MAX;
+ * -ENOSPC STORE_OBJECTS_MAX or STORE_TXN_CHANGES_MAX reached; -ENOMEM.
  */
 int store_put(struct store_txn *txn, const char *resource, const json_t *object, json_t **ret);
 

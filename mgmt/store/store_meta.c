@@ -69,11 +69,13 @@ static json_t *kept(const json_t *old, const char *key)
     return json_incref(json_object_get(json_object_get(old, "metadata"), key));
 }
 
-/* When a new object came to be: it says so if whoever made it may (api/admit.c), else now. */
-static json_t *birth(const json_t *fresh)
+/* When an object came to be: it says so if whoever writes it may (api/admit.c). */
+static json_t *birth(const json_t *fresh, const json_t *old)
 {
     json_t *said = kept(fresh, "creationTimestamp");
-    return said != NULL ? said : now_text();
+    if (said != NULL)
+        return said;
+    return old != NULL ? kept(old, "creationTimestamp") : now_text();
 }
 
 json_t *store_meta_copy(const json_t *object, const json_t *old)
@@ -85,8 +87,7 @@ json_t *store_meta_copy(const json_t *object, const json_t *old)
     ASSERT(json_is_object(metadata));
     int failed = 0;
     failed |= json_object_set_new(metadata, "uid", old != NULL ? kept(old, "uid") : new_uid());
-    failed |= json_object_set_new(metadata, "creationTimestamp",
-                                  old != NULL ? kept(old, "creationTimestamp") : birth(fresh));
+    failed |= json_object_set_new(metadata, "creationTimestamp", birth(fresh, old));
     failed |= json_object_set_new(metadata, "generation", next_generation(fresh, old));
     failed |= json_object_set_new(metadata, "resourceVersion",
                                   old != NULL ? kept(old, "resourceVersion") : json_string("0"));

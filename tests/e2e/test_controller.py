@@ -91,6 +91,15 @@ def version(a):
     return a.call("GET", api.path("Namespace"))["metadata"]["resourceVersion"]
 
 
+def wait_a_second(a, since):
+    """What is made next is younger than that: names decide between routes of the same second."""
+    def is_later():
+        made = a.put(objects.config_map(NS, "clock", a="b"))["metadata"]["creationTimestamp"]
+        a.delete("ConfigMap", "clock", NS)
+        return made > since
+    suite.eventually(is_later, "the next second has begun")
+
+
 def copies(l, kind="HTTPRoute"):
     return {c["metadata"]["name"] for c in l.appliance.api.list(kind) if LABEL in c["metadata"].get("labels", {})}
 
@@ -220,13 +229,7 @@ def of_two_routes_that_conflict_the_older_one_in_the_cluster_wins(l):
     a.put(objects.service(NS, "two"))
     a.put(objects.slice_of(NS, "two", labs.backend_address(2)))
     old = a.put(route("z-old", "same.example.com", "two"))["metadata"]["creationTimestamp"]
-
-    def is_later():
-        """Names decide between routes of the same second."""
-        made = a.put(objects.config_map(NS, "clock", a="b"))["metadata"]["creationTimestamp"]
-        a.delete("ConfigMap", "clock", NS)
-        return made > old
-    suite.eventually(is_later, "the next second has begun")
+    wait_a_second(a, old)
     a.put(route("a-young", "same.example.com"))
     serves(l, "backend-2", "same.example.com")
     for name in ("a-young", "z-old"):  # made anew at the same time
@@ -235,6 +238,29 @@ def of_two_routes_that_conflict_the_older_one_in_the_cluster_wins(l):
     assert there(l, "HTTPRoute", "z-old", NS)["metadata"]["creationTimestamp"] == old
     serves(l, "backend-2", "same.example.com")
     for name in ("a-young", "z-old"):
+        a.delete("HTTPRoute", name, NS)
+        goes(l, "HTTPRoute", name, NS)
+
+
+@suite.test("#8")
+def a_route_that_was_deleted_and_made_again_is_the_younger_one(l):
+    """Nobody saw it go: its copy is changed, and as young as it is."""
+    a, controller = it["cluster"].api, it["controller"]
+    first = a.put(route("a-again", "again.example.com"))["metadata"]["creationTimestamp"]
+    wait_a_second(a, first)
+    second = a.put(route("z-stays", "again.example.com", "two"))["metadata"]["creationTimestamp"]
+    serves(l, "backend-1", "again.example.com")
+    suite.eventually(lambda: there(l, "HTTPRoute", "z-stays", NS), "both have copies")
+    uid = there(l, "HTTPRoute", "a-again", NS)["metadata"]["uid"]
+    controller.program.kill()
+    a.delete("HTTPRoute", "a-again", NS)
+    wait_a_second(a, second)
+    young = a.put(route("a-again", "again.example.com"))["metadata"]["creationTimestamp"]
+    controller.start()
+    serves(l, "backend-2", "again.example.com")
+    copy = there(l, "HTTPRoute", "a-again", NS)["metadata"]
+    assert (copy["uid"], copy["creationTimestamp"]) == (uid, young), copy
+    for name in ("a-again", "z-stays"):
         a.delete("HTTPRoute", name, NS)
         goes(l, "HTTPRoute", name, NS)
 

@@ -6,8 +6,10 @@ import sys
 import api_test
 import attack_test
 import ctl_test
+import mirror_test
 
-FILES = (("mgmt/api", api_test), ("mgmt/attack", attack_test), ("mgmt/ctl", ctl_test))
+FILES = (("mgmt/api", api_test), ("mgmt/attack", attack_test), ("mgmt/ctl", ctl_test),
+         ("mgmt/mirror", mirror_test))
 
 
 def main():
