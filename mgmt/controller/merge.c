@@ -20,14 +20,16 @@ static bool are_of(const json_t *conditions, int64_t generation)
     return json_array_size(conditions) > 0;
 }
 
-/* A route with a parent of ours has an entry as soon as the appliance has looked at it. */
+/* A route with a parent of ours has an entry as soon as the appliance has looked at it; but of a
+ * Service only if the appliance serves Services. */
 static bool needs_entry(const struct merge_question *q)
 {
     size_t i;
     const json_t *ref;
     json_array_foreach(at_path(q->object, "spec", "parentRefs"), i, ref)
     {
-        if (q->shape == MERGE_PARENTS && q->is_ours(q->ctx, ref)) {
+        bool is_service = strcmp(text_at(ref, "kind"), "Service") == 0;
+        if (q->shape == MERGE_PARENTS && !is_service && q->is_ours(q->ctx, ref)) {
             return true;
         }
     }

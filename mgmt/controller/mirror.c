@@ -224,6 +224,11 @@ void mirror_resume(struct mirror *m)
 
 /* ---- questions ---- */
 
+bool mirror_has_mesh(const struct mirror *m)
+{
+    return m->config.has_mesh;
+}
+
 size_t mirror_appliance_count(const struct mirror *m)
 {
     return m->n_appliances;

@@ -116,6 +116,9 @@ void mirror_on_change(struct mirror *m, const struct source_change *change);
 /* may_write() says yes now. */
 void mirror_resume(struct mirror *m);
 
+/* Are routes mirrored whose parent is a Service? */
+bool mirror_has_mesh(const struct mirror *m);
+
 /* How many appliances there are. */
 size_t mirror_appliance_count(const struct mirror *m);
 

@@ -49,13 +49,22 @@ static const char *text_or(const json_t *object, const char *key, const char *ot
     return text != NULL ? text : otherwise;
 }
 
+/* What routes attach to: Gateways and ListenerSets, and Services if those are ours, too. */
+static bool is_parent(const struct mirror *m, enum kind kind)
+{
+    enum merge_shape shape;
+    if (kind == KIND_SERVICE) {
+        return mirror_has_mesh(m);
+    }
+    return kind != KIND_COUNT && status_shape(kind, &shape) && shape == MERGE_GATEWAY;
+}
+
 static bool is_ours(void *ctx, const json_t *ref)
 {
     const struct asked *asked = ctx;
     enum kind kind =
         kind_find(text_or(ref, "group", GATEWAY_API_GROUP), text_or(ref, "kind", "Gateway"));
-    enum merge_shape shape;
-    return kind != KIND_COUNT && status_shape(kind, &shape) && shape == MERGE_GATEWAY &&
+    return is_parent(asked->s->config.mirror, kind) &&
            mirror_is_relevant(asked->s->config.mirror, kind,
                               text_or(ref, "namespace", asked->namespace_),
                               text_or(ref, "name", ""));

@@ -27,7 +27,7 @@ def prepare(l):
     l.appliance.ctl("apply", "-f", "-", input=test_controller.box_of())
     it["cluster"] = c = fake_cluster.FakeCluster(l)
     c.start()
-    it["controller"] = fake_cluster.Controller(c, [l.appliance])
+    it["controller"] = fake_cluster.Controller(c, [l.appliance], "--mesh")
     it["controller"].start()
     test_controller.apply_shop(c.api)
 
@@ -145,6 +145,19 @@ def an_object_that_the_appliance_refuses_says_why_and_stops_no_other(l):
     says("Gateway", "bad", "Programmed", "True")
     for kind in ("HTTPRoute", "Gateway"):
         cluster_api().delete(kind, "bad", NS)
+
+
+@suite.test("#8")
+def a_refused_route_whose_only_parent_is_a_service_says_why(l):
+    parent = {"group": "", "kind": "Service", "name": "one"}
+    cluster_api().put(objects.route(NS, "mesh", [parent], [{"matches": [{"path": {"value": "no-slash"}}],
+                                                           **objects.to("one")}]))
+    entry = route_says("mesh", "Accepted", "False")
+    assert entry["parentRef"] == parent, entry
+    assert "spec.rules[0].matches[0].path" in objects.condition(entry, "Accepted")["message"], entry
+    cluster_api().put(objects.route(NS, "mesh", [parent], [objects.to("one")]))
+    suite.eventually(lambda: not parents("mesh"), "no Service is served here: nothing more is said of it")
+    cluster_api().delete("HTTPRoute", "mesh", NS)
 
 
 @suite.test("#8")
