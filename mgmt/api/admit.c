@@ -161,6 +161,7 @@ bool admit(struct api_call *call, const struct resource_type *type, const char *
 {
     bool is_strict = true;
     if (!check_identity(call, type, namespace_, object) ||
+        !scope_admit(call, type, namespace_, object, prefix) ||
         !read_field_validation(call, &is_strict))
         return false;
     json_t *before = old != NULL ? object_as(type, (json_t *)(uintptr_t)old) : NULL;

@@ -20,6 +20,7 @@
 #include "tls/digest.h"
 
 #define NAME_BYTES 254 /* of an object or namespace, with its NUL */
+#define SCOPE_BYTES 34 /* a cluster's name (the Token's schema: 32), "-" and NUL */
 
 enum api_verb {
     VERB_NONE,
@@ -69,8 +70,9 @@ struct target {
 
 struct identity {
     enum api_role role;
-    char name[NAME_BYTES]; /* of the Token */
-    json_t *namespaces;    /* of the Token; a reference; NULL: none */
+    char name[NAME_BYTES];   /* of the Token */
+    json_t *namespaces;      /* of the Token; a reference; NULL: none */
+    char scope[SCOPE_BYTES]; /* "CLUSTER-" of a Token that is bound to one; "": it is not */
 };
 
 struct selector; /* selector.h */
@@ -86,7 +88,8 @@ struct feed {
     bool wants_bookmarks;
     bool is_table;
     char namespace_[NAME_BYTES];
-    char name[NAME_BYTES]; /* fieldSelector metadata.name; "": any */
+    char name[NAME_BYTES];   /* fieldSelector metadata.name; "": any */
+    char scope[SCOPE_BYTES]; /* of who asks: nothing else is shown */
     struct selector *labels;
     json_t **objects; /* references: the list, or what is there at a watch's start */
     size_t n, at;
@@ -199,7 +202,7 @@ const char *params_get(const struct api_params *p, const char *name);
 /* Is it given and "true" or "1"? */
 bool params_is_true(const struct api_params *p, const char *name);
 
-/* ---- auth.c, role.c, token.c ---- */
+/* ---- auth.c, role.c ---- */
 
 /* Who sends this Authorization? False and an answer in `call`: 401 or 429. */
 bool auth_check(struct api_call *call, const struct http_head *head);
@@ -214,6 +217,27 @@ bool role_may(const struct identity *who, enum api_verb verb, const struct resou
 /* 403 in Kubernetes' words for one verb on one object. */
 void role_refuse(struct api_call *call, enum api_verb verb, const struct resource_type *type,
                  const char *namespace_, const char *name);
+
+/* ---- scope.c: tokens that are bound to a cluster ---- */
+
+/* Is the object within the scope ("": everything is)? */
+bool scope_has(const char *scope, const struct resource_type *type, const char *namespace_,
+               const char *name);
+
+/* Is what the URL names within the scope of who asks? Of a list or a new object that may not be
+ * known yet: true. */
+bool scope_may(const struct identity *who, const struct target *t);
+
+/* Is the object that is to be written within the scope of who writes it, and all that it refers to?
+ * False and an answer in `call`: 403. */
+bool scope_admit(struct api_call *call, const struct resource_type *type, const char *namespace_,
+                 const json_t *object, const char *prefix);
+
+/* Of a Token: is its cluster's scope apart from those of all others? False and an answer in `call`:
+ * 422. */
+bool scope_admit_token(struct api_call *call, const struct store_txn *txn, const json_t *token);
+
+/* ---- token.c ---- */
 
 /* Makes a secret for the Token `name` and puts its hash into `txn`. *ret: the token as its owner
  * sends it, to be freed by token_forget(). */

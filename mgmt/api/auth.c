@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -137,6 +138,9 @@ static bool identify(struct api_call *call, const char *name, const char *uid)
         call->who.role = (enum api_role)i;
         memcpy(call->who.name, name, strlen(name) + 1);
         call->who.namespaces = json_incref(json_object_get(spec, "namespaces"));
+        const char *cluster = json_string_value(json_object_get(spec, "cluster"));
+        if (cluster != NULL)
+            snprintf(call->who.scope, SCOPE_BYTES, "%s-", cluster);
         return true;
     }
     return false;

@@ -58,6 +58,7 @@ struct feed *feed_new(struct api_call *call)
     }
     feed->type = call->target.type;
     memcpy(feed->namespace_, call->target.namespace_, NAME_BYTES);
+    memcpy(feed->scope, call->who.scope, SCOPE_BYTES);
     if (!read_fields(feed, params_get(&call->params, "fieldSelector")))
         wanted = "fieldSelector: metadata.name=NAME and metadata.namespace=NAME are supported";
     else if (labels != NULL && selector_parse(labels, &feed->labels) != 0)
@@ -90,6 +91,9 @@ bool feed_takes(const struct feed *feed, const json_t *object)
         return false;
     if (feed->namespace_[0] != '\0' &&
         strcmp(meta_text(object, "namespace"), feed->namespace_) != 0)
+        return false;
+    if (!scope_has(feed->scope, feed->type, meta_text(object, "namespace"),
+                   meta_text(object, "name")))
         return false;
     return selector_matches(feed->labels, object);
 }

@@ -145,14 +145,15 @@ void role_refuse(struct api_call *call, enum api_verb verb, const struct resourc
 {
     char resource[RESOURCE_NAME_BYTES_MAX];
     resource_name(type, resource);
-    call_fail_with(call, 403, "Forbidden", status_details(type, name),
-                   "%s%s%s%s is forbidden: token \"%s\" (%s) cannot %s resource \"%s\" in API group"
-                   " \"%s\"%s%s%s",
-                   resource, name[0] != '\0' ? " \"" : "", name, name[0] != '\0' ? "\"" : "",
-                   call->who.name, api_role_name(call->who.role), target_verb_name(verb),
-                   type->plural, type->group,
-                   namespace_[0] != '\0' ? " in the namespace \"" : " at the cluster scope",
-                   namespace_, namespace_[0] != '\0' ? "\"" : "");
+    call_fail_with(
+        call, 403, "Forbidden", status_details(type, name),
+        "%s%s%s%s is forbidden: token \"%s\" (%s%s%s%s) cannot %s resource \"%s\" in API"
+        " group \"%s\"%s%s%s",
+        resource, name[0] != '\0' ? " \"" : "", name, name[0] != '\0' ? "\"" : "", call->who.name,
+        api_role_name(call->who.role), call->who.scope[0] != '\0' ? " of " : "", call->who.scope,
+        call->who.scope[0] != '\0' ? "*" : "", target_verb_name(verb), type->plural, type->group,
+        namespace_[0] != '\0' ? " in the namespace \"" : " at the cluster scope", namespace_,
+        namespace_[0] != '\0' ? "\"" : "");
 }
 
 bool role_check(struct api_call *call)
@@ -166,7 +167,8 @@ bool role_check(struct api_call *call)
         return false;
     }
     if (t->kind != TARGET_OBJECTS ||
-        role_may(&call->who, t->verb, t->type, t->namespace_, t->is_status))
+        (role_may(&call->who, t->verb, t->type, t->namespace_, t->is_status) &&
+         scope_may(&call->who, t)))
         return true;
     role_refuse(call, t->verb, t->type, t->namespace_, t->name);
     return false;
@@ -174,7 +176,10 @@ bool role_check(struct api_call *call)
 
 bool api_call_may_read(const struct api_call *call, const char *namespace_)
 {
-    return call->who.role != API_DEVELOPER || is_own(&call->who, namespace_);
+    const struct identity *who = &call->who;
+    if (who->role == API_DEVELOPER)
+        return is_own(who, namespace_);
+    return strncmp(who->scope, namespace_, strlen(who->scope)) == 0;
 }
 
 enum api_role api_call_role(const struct api_call *call)

@@ -92,7 +92,7 @@ static bool create_in(struct api_call *call, struct store_txn *txn, json_t **ret
     generate_name(call->body);
     if (!admit_namespace(call, txn, t->type, t->namespace_) ||
         !admit(call, t->type, t->namespace_, call->body, NULL, "") ||
-        !check_new(call, txn, call->body))
+        !scope_admit_token(call, txn, call->body) || !check_new(call, txn, call->body))
         return false;
     int error = store_put(txn, resource_name(t->type, resource), call->body, &stored);
     if (error == 0 && is_token_type(t->type))
@@ -207,7 +207,8 @@ static bool update_in(struct api_call *call, struct store_txn *txn, json_t *old,
     }
     if (!check_preconditions(call, t->type, old, meta_text(wanted, "uid"),
                              meta_text(wanted, "resourceVersion")) ||
-        !admit(call, t->type, t->namespace_, wanted, old, ""))
+        !admit(call, t->type, t->namespace_, wanted, old, "") ||
+        !scope_admit_token(call, txn, wanted))
         return false;
     int error = store_put(txn, resource_name(t->type, resource), wanted, &stored);
     json_t *answer = error == 0 ? object_as(t->type, stored) : NULL;

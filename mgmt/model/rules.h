@@ -92,6 +92,7 @@ RULE_FUNCTION(just_one);
 RULE_FUNCTION(some_of);
 RULE_FUNCTION(target_needs);
 RULE_FUNCTION(only_with);
+RULE_FUNCTION(is_of_controller);
 RULE_FUNCTION(limit_burst);
 RULE_FUNCTION(limit_header);
 RULE_FUNCTION(member_is_of_backends);

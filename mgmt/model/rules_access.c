@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of AccessPolicies. See rules.h. */
+/* Rules of AccessPolicies and Tokens. See rules.h. */
 #include "model/rules_priv.h"
 
 bool rule_not_both(const struct rule *rule, const json_t *self, const json_t *old)
@@ -25,4 +25,9 @@ bool rule_target_needs(const struct rule *rule, const json_t *self, const json_t
 bool rule_only_with(const struct rule *rule, const json_t *self, const json_t *old)
 {
     return !rule_has(self, rule->a) || rule_has(self, rule->b);
+}
+
+bool rule_is_of_controller(const struct rule *rule, const json_t *self, const json_t *old)
+{
+    return !rule_has(self, "cluster") || rule_is(self, "role", "controller");
 }

@@ -415,6 +415,7 @@ def two_clusters_share_an_appliance_and_one_bad_object_stops_no_other(l):
     west.start()
     west.let_in()
     mirror = cluster.Controller(west, [l.appliance], *HOLD, "--cluster", "west", name="controller-west")
+    mirror.token_spec = {"cluster": "west"}  # it could reach nothing else
     mirror.start()
     apply_shop(west.api, backend=2)  # the same names as in the other cluster
     west.api.put(objects.gateway(NS, "gw", from_="All"))

@@ -116,6 +116,7 @@ class Controller:
     def __init__(self, cluster, appliances, *options, name="controller"):
         self.cluster, self.appliances, self.options, self.name = cluster, appliances, options, name
         self.others = []  # Clusters that stand for appliances without a dataplane
+        self.token_spec = {}  # of the Token that is made for it, besides the role
         self.lab = cluster.lab
         self.program = None
 
@@ -133,7 +134,7 @@ class Controller:
         """Of a token with the role that the controller has there; made at the first time."""
         path = os.path.join(box.dir, f"{self.name}.token")
         if not os.path.exists(path):
-            write_secret(path, token_of(box.api, self.name, "controller") + "\n")
+            write_secret(path, token_of(box.api, self.name, "controller", **self.token_spec) + "\n")
         return path
 
     def start(self):
