@@ -135,6 +135,9 @@ void kube_watch_close(struct kube_watch *watch);
  * long, or it is no name of anything (empty, dots). */
 bool kube_path_append(char path[KUBE_PATH_MAX], const char *segment);
 
+/* Appends a query's parameter, percent-encoded. False: too long, or no value. */
+bool kube_path_add(char path[KUBE_PATH_MAX], const char *name, const char *value);
+
 /* The path of a resource: `api_version` "v1" or "group/version"; in `namespace_` (NULL: all, or
  * cluster-wide); of one object when `name` is given; `subresource` ("status") may be NULL. */
 bool kube_path(char path[KUBE_PATH_MAX], const char *api_version, const char *plural,

@@ -27,6 +27,17 @@ bool kube_path_append(char path[KUBE_PATH_MAX], const char *segment)
     return true;
 }
 
+bool kube_path_add(char path[KUBE_PATH_MAX], const char *name, const char *value)
+{
+    char encoded[KUBE_PATH_MAX] = "";
+    if (!kube_path_append(encoded, value))
+        return false;
+    size_t n = strlen(path);
+    int len = snprintf(path + n, KUBE_PATH_MAX - n, "%c%s=%s", strchr(path, '?') ? '&' : '?', name,
+                       encoded + 1);
+    return len > 0 && n + (size_t)len < KUBE_PATH_MAX;
+}
+
 bool kube_path(char path[KUBE_PATH_MAX], const char *api_version, const char *plural,
                const char *namespace_, const char *name, const char *subresource)
 {

@@ -131,6 +131,7 @@ static int init_source(struct controller *c)
         .loop = c->loop,
         .kube = c->kube,
         .reads_named = true,
+        .watches_named = c->options.watches_named,
         .idle_ms_max = c->options.idle_ms_max,
         .hold = c->options.hold,
         .owner = c,

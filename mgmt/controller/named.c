@@ -2,7 +2,8 @@
 /*
  * Kinds that are read one by one: Secrets and ConfigMaps, of which only those are asked for that
  * something of ours refers to. So the controller needs the right to `get` them and no other, and
- * holds none in memory that it has no use for. Read again and again, sooner while it is missing.
+ * holds none in memory that it has no use for. Read again and again, sooner while it is missing,
+ * and at once when a watch of it (named_watch.c) has news.
  */
 #include "controller/source_priv.h"
 
@@ -26,6 +27,8 @@ struct named_one {
     struct named *named;
     struct kube_call *call;
     struct verify *verify;
+    struct named_watch watch;
+    bool has_news; /* while it was being read: read it once more */
     struct wheel_timer timer;
     unsigned n_wants;
     unsigned failures;      /* in a row */
@@ -67,7 +70,24 @@ static void arm(struct named_one *one)
         ms = one->named->n_wanted * SPACING_MS;
     uint64_t us = one->failures > 0 ? source_backoff_us(s, one->failures)
                                     : ms * 900 + rng_below(&s->rng, (uint32_t)(ms * 200));
-    loop_timer_arm(s->loop, &one->timer, us);
+    loop_timer_arm(s->loop, &one->timer, one->has_news ? 0 : us);
+    one->has_news = false;
+}
+
+static bool is_known(struct named_watch *w, const char *version)
+{
+    const struct named_one *one = container_of(w, struct named_one, watch);
+    const json_t *object = json_object_get(w->named->shelf.objects, one->key);
+    return strcmp(kube_text_at(object, "metadata.resourceVersion"), version) == 0;
+}
+
+static void on_news(struct named_watch *w)
+{
+    struct named_one *one = container_of(w, struct named_one, watch);
+    if (one->call != NULL || one->verify != NULL)
+        one->has_news = true;
+    else
+        loop_timer_arm(w->named->source->loop, &one->timer, 0);
 }
 
 /* Twice missing with time between, in the right cluster: gone. */
@@ -124,6 +144,7 @@ static void on_read(void *owner, const struct kube_answer *answer)
     if (is_it) {
         one->misses = 0;
         source_put(n->source, n->kind, &n->shelf, one->key, answer->body);
+        named_watch_open(&one->watch, one->namespace_, one->name);
     } else {
         n->source->stats.failures += 1;
         if (one->failures == 1)
@@ -153,6 +174,7 @@ static void forget(struct named_one *one)
 {
     struct named *n = one->named;
     loop_timer_disarm(n->source->loop, &one->timer);
+    named_watch_close(&one->watch);
     if (one->call != NULL)
         kube_call_cancel(one->call);
     if (one->verify != NULL)
@@ -175,6 +197,7 @@ int named_want(struct named *n, const char *namespace_, const char *name)
     if (one == NULL)
         return -ENOMEM;
     one->named = n;
+    one->watch = (struct named_watch){.named = n, .is_known = is_known, .on_news = on_news};
     one->n_wants = 1;
     one->timer.on_expire = read_it;
     memcpy(one->key, key, KEY_BYTES);

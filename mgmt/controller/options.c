@@ -34,6 +34,9 @@ static const char help[] =
     "  --controller-name NAME      the GatewayClasses that are ours (default\n"
     "                              sluice.internal/gateway-controller)\n"
     "  --mesh                      routes whose parent is a Service are ours, too\n"
+    "  --watch-secrets             Secrets and ConfigMaps that are referred to are watched, by "
+    "name,\n"
+    "                              and not only read every 10 s: needs the right to watch them\n"
     "\n"
     "The appliances; what follows an --appliance is of that one:\n"
     "  --appliance URL             https://host:port of its API\n"
@@ -71,6 +74,7 @@ enum {
     OPTION_CLUSTER,
     OPTION_CONTROLLER_NAME,
     OPTION_MESH,
+    OPTION_WATCH_SECRETS,
     OPTION_APPLIANCE,
     OPTION_CA,
     OPTION_TOKEN_FILE,
@@ -100,6 +104,7 @@ static const struct option long_options[] = {
     {"cluster", required_argument, NULL, OPTION_CLUSTER},
     {"controller-name", required_argument, NULL, OPTION_CONTROLLER_NAME},
     {"mesh", no_argument, NULL, OPTION_MESH},
+    {"watch-secrets", no_argument, NULL, OPTION_WATCH_SECRETS},
     {"appliance", required_argument, NULL, OPTION_APPLIANCE},
     {"appliance-ca", required_argument, NULL, OPTION_CA},
     {"appliance-token-file", required_argument, NULL, OPTION_TOKEN_FILE},
@@ -307,6 +312,9 @@ static bool take_plain(struct options *o, struct words *w, int option)
         return true;
     case OPTION_MESH:
         o->has_mesh = true;
+        return true;
+    case OPTION_WATCH_SECRETS:
+        o->watches_named = true;
         return true;
     case OPTION_LEASE_NAMESPACE:
         o->lease_namespace = optarg;

@@ -23,6 +23,7 @@ struct options {
     struct source_hold hold;
     unsigned idle_ms_max; /* of watches */
     bool has_mesh;
+    bool watches_named; /* Secrets and ConfigMaps, one by one */
     bool has_lease;
     const char *lease_namespace; /* NULL: that of the kubeconfig's context or of the pod */
     const char *lease_name;

@@ -227,24 +227,12 @@ static void on_page(void *owner, const struct kube_answer *answer)
         take_list(r);
 }
 
-/* Appends a query's parameter, percent-encoded. False: too long. */
-static bool add_parameter(char path[KUBE_PATH_MAX], const char *name, const char *value)
-{
-    char encoded[KUBE_PATH_MAX] = "";
-    if (!kube_path_append(encoded, value))
-        return false;
-    size_t n = strlen(path);
-    int len = snprintf(path + n, KUBE_PATH_MAX - n, "%c%s=%s", strchr(path, '?') ? '&' : '?', name,
-                       encoded + 1);
-    return len > 0 && n + (size_t)len < KUBE_PATH_MAX;
-}
-
 /* The path of the whole kind with our selection. */
 static bool make_path(const struct reflector *r, char path[KUBE_PATH_MAX])
 {
     const struct source *s = r->source;
     return source_path(s, r->kind, NULL, NULL, NULL, path) &&
-           (s->label_selector == NULL || add_parameter(path, "labelSelector", s->label_selector));
+           (s->label_selector == NULL || kube_path_add(path, "labelSelector", s->label_selector));
 }
 
 static void get_page(struct reflector *r, const char *token)
@@ -252,8 +240,8 @@ static void get_page(struct reflector *r, const char *token)
     char path[KUBE_PATH_MAX];
     char limit[16];
     snprintf(limit, sizeof(limit), "%u", r->is_whole ? 0 : SOURCE_PAGE);
-    bool fits = make_path(r, path) && add_parameter(path, "limit", limit) &&
-                (token == NULL || add_parameter(path, "continue", token));
+    bool fits = make_path(r, path) && kube_path_add(path, "limit", limit) &&
+                (token == NULL || kube_path_add(path, "continue", token));
     const struct kube_request request = {
         .method = "GET", .path = path, .on_done = on_page, .owner = r};
     int error = fits ? kube_call(r->source->kube, &request, &r->call) : -EINVAL;
@@ -405,10 +393,10 @@ static void begin_watch(struct reflector *r)
     ASSERT(r->watch == NULL && r->version[0] != '\0');
     snprintf(seconds, sizeof(seconds), "%u",
              SOURCE_WATCH_S / 2 + rng_below(&s->rng, SOURCE_WATCH_S / 2));
-    bool fits = make_path(r, path) && add_parameter(path, "watch", "true") &&
-                add_parameter(path, "allowWatchBookmarks", "true") &&
-                add_parameter(path, "resourceVersion", r->version) &&
-                add_parameter(path, "timeoutSeconds", seconds);
+    bool fits = make_path(r, path) && kube_path_add(path, "watch", "true") &&
+                kube_path_add(path, "allowWatchBookmarks", "true") &&
+                kube_path_add(path, "resourceVersion", r->version) &&
+                kube_path_add(path, "timeoutSeconds", seconds);
     const struct kube_watch_request request = {
         .path = path,
         .idle_ms_max = s->idle_ms_max,

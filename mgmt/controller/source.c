@@ -23,6 +23,7 @@ int source_new(const struct source_config *config, struct source **ret)
     s->loop = config->loop;
     s->kube = config->kube;
     s->reads_named = config->reads_named;
+    s->watches_named = config->watches_named;
     s->idle_ms_max = config->idle_ms_max != 0 ? config->idle_ms_max : SOURCE_IDLE_MS_DEFAULT;
     s->hold = config->hold;
     s->owner = config->owner;

@@ -30,6 +30,10 @@
 /* Named objects (Secrets, ConfigMaps): read again after so long; sooner while they are missing. */
 #define SOURCE_NAMED_MS 10000u
 #define SOURCE_NAMED_MISSING_MS 1000u
+/* Those of a kind that are watched, too: a connection each. */
+#define SOURCE_NAMED_WATCHES_MAX 32u
+/* Who may not watch (403) tries again after so long. */
+#define SOURCE_NAMED_REFUSED_MS 60000u
 
 struct source;
 
@@ -74,6 +78,7 @@ struct source_config {
     struct kube *kube;
     const char *label_selector; /* NULL: all; copied */
     bool reads_named;           /* named kinds are read one by one; false: watched, as the others */
+    bool watches_named;         /* and each watched, as many as may be */
     unsigned idle_ms_max;       /* of watches; 0: SOURCE_IDLE_MS_DEFAULT */
     struct source_hold hold;
     void *owner;

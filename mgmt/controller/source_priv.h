@@ -2,7 +2,7 @@
 /*
  * The insides of a source, in the order of its life: discovery.c (which kinds are served, which
  * cluster this is), reflector.c (list and watch of a kind), named.c (kinds that are read one by
- * one), shelf.c (the objects of a kind, and which of them are held).
+ * one; named_watch.c: and watched so), shelf.c (the objects of a kind, and which of them are held).
  */
 #pragma once
 
@@ -80,6 +80,18 @@ struct named {
     struct shelf shelf;
     void *wanted; /* tree of struct named_one */
     size_t n_wanted;
+    unsigned n_watches;
+    bool is_watch_refused;   /* that was told */
+    uint64_t watch_again_us; /* not before, after a refusal */
+};
+
+/* A watch of one of them. */
+struct named_watch {
+    struct named *named;
+    struct kube_watch *watch; /* NULL: none now */
+    /* Is this the resourceVersion that was read? */
+    bool (*is_known)(struct named_watch *w, const char *version);
+    void (*on_news)(struct named_watch *w); /* it has to be read */
 };
 
 struct source {
@@ -87,6 +99,7 @@ struct source {
     struct kube *kube;
     char *label_selector;
     bool reads_named;
+    bool watches_named;
     unsigned idle_ms_max;
     struct source_hold hold;
     void *owner;
@@ -158,6 +171,14 @@ bool named_is_wanted(struct named *n, const char *key);
 
 /* What is held goes. */
 void named_confirm(struct named *n);
+
+/* ---- named_watch.c ---- */
+
+/* Opens it if it is not open and may be; else nothing, until the next try. */
+void named_watch_open(struct named_watch *w, const char *namespace_, const char *name);
+
+/* Ends it without a callback. */
+void named_watch_close(struct named_watch *w);
 
 /* ---- source.c ---- */
 

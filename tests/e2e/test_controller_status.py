@@ -27,7 +27,7 @@ def prepare(l):
     l.appliance.ctl("apply", "-f", "-", input=test_controller.box_of())
     it["cluster"] = c = fake_cluster.FakeCluster(l)
     c.start()
-    it["controller"] = fake_cluster.Controller(c, [l.appliance], "--mesh")
+    it["controller"] = fake_cluster.Controller(c, [l.appliance], "--mesh", "--watch-secrets")
     it["controller"].start()
     test_controller.apply_shop(c.api)
 
@@ -217,6 +217,32 @@ def what_the_server_makes_something_else_of_is_written_once_and_not_for_ever(l):
     assert before < written() <= before + 2, written()
     it["cluster"].heal()
     cluster_api().delete("HTTPRoute", "vain", NS)
+
+
+@suite.test("#8")
+def a_secret_is_watched_by_its_name_alone(l):
+    def secret(value):
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": NS, "name": "wanted"},
+                "data": {"k": objects.encoded(value)}}
+
+    def copied():
+        return l.appliance.api.get("Secret", "wanted", NS)["data"]["k"]
+    it["cluster"].forget_requests()
+    cluster_api().put(secret("1"))
+    gateway = objects.gateway(NS, "secret")
+    gateway["spec"]["listeners"].append(objects.https("tls", "wanted"))
+    cluster_api().put(gateway)
+
+    def watched():
+        return [r["path"] for r in it["cluster"].requests("GET", "/secrets?") if "watch=true" in r["path"]]
+    suite.eventually(watched, "it is watched", SLOW_S)
+    assert all(f"/namespaces/{NS}/secrets?" in p and "fieldSelector=metadata.name%3Dwanted" in p for p in watched()), \
+        watched()
+    for value in ("2", "3", "4"):
+        cluster_api().put(secret(value))
+        suite.eventually(lambda: copied() == objects.encoded(value), "the copy follows", SLOW_S)
+    cluster_api().delete("Gateway", "secret", NS)
+    cluster_api().delete("Secret", "wanted", NS)
 
 
 @suite.test("#8")

@@ -10,6 +10,7 @@ FOLDER = os.path.join("mgmt", "controller", "deploy")
 KIND = re.compile(r'^KIND\(\w+, (\w+|"[\w.]*"), "(\w+)", "(\w+)", \w+, (\w+)\)')
 DEFINED = re.compile(r'^#define (KIND_\w+_GROUP) "(.*)"')
 RULE = re.compile(r"apiGroups: \[(.*?)\],?\s+resources:\s+\[(.*?)\],?\s+verbs: \[(.*?)\]", re.S)
+OPTIONAL = re.compile(r"\{\{- if .*?\{\{- end \}\}", re.S)
 VERBS = {"WATCHED": {"get", "list", "watch"}, "NAMED": {"get"}}
 
 
@@ -35,11 +36,11 @@ def mirrored():
 
 
 def granted():
-    """{(group, resource): verbs} of the ClusterRole."""
+    """{(group, resource): verbs} of the ClusterRole, without what somebody has to ask for."""
     path = os.path.join(FOLDER, "chart", "templates", "rbac.yaml")
     text = "\n".join(tree.lines(path)).split("kind: ClusterRoleBinding")[0]
     found = {}
-    for groups, resources, verbs in RULE.findall(text):
+    for groups, resources, verbs in RULE.findall(OPTIONAL.sub("", text)):
         for group in groups.split(","):
             for resource in resources.split(","):
                 key = group.strip().strip('"'), resource.strip()

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KIND KIND_HTTP_ROUTE
@@ -17,6 +18,7 @@ static struct loop *loop;
 static struct kube *kube;
 static struct source *source;
 static unsigned n_added, n_changed, n_gone, n_troubles;
+static bool is_watching_named;
 
 static void on_change(void *owner, struct source *s, const struct source_change *change)
 {
@@ -37,6 +39,7 @@ static void begin(void)
         .loop = loop,
         .kube = kube,
         .reads_named = true,
+        .watches_named = is_watching_named,
         .hold = {.is_on = true, .count_max = 3, .percent_max = 20, .mass_ms = 60, .few_ms = 20},
         .on_change = on_change,
         .on_trouble = on_trouble,
@@ -460,6 +463,81 @@ TEST(secrets_are_read_one_by_one_while_they_are_wanted)
     close_all();
 }
 
+static unsigned version_of_secret(const char *name)
+{
+    const json_t *object = source_get(source, KIND_SECRET, "ns", name);
+    return (unsigned)strtoul(kube_text_at(object, "metadata.resourceVersion"), NULL, 10);
+}
+
+static void want_watched(const char *name)
+{
+    fake_put(KIND_SECRET, fake_object(KIND_SECRET, "ns", name, 7));
+    CHECK_EQ(source_want(source, KIND_SECRET, "ns", name), 0);
+    UNTIL(has_secret(name));
+}
+
+static void open_watching(void)
+{
+    open_all();
+    is_watching_named = true;
+    begin();
+    is_watching_named = false;
+    UNTIL(source_is_all_synced(source));
+}
+
+TEST(a_secret_that_is_watched_is_read_when_there_is_news_of_it)
+{
+    open_watching();
+    want_watched("mine");
+    UNTIL(fake_is_watched(KIND_SECRET));
+    unsigned n_gets = server.n_gets;
+    CHECK(fake_event(KIND_SECRET, "ADDED", fake_object(KIND_SECRET, "ns", "mine", 7)));
+    CHECK(fake_event(KIND_SECRET, "BOOKMARK", fake_object(KIND_SECRET, "ns", "mine", 9)));
+    for (int i = 0; i < 5; i++)
+        fake_run(loop);
+    CHECK_EQ(server.n_gets, n_gets);
+    fake_put(KIND_SECRET, fake_object(KIND_SECRET, "ns", "mine", 8));
+    CHECK(fake_event(KIND_SECRET, "MODIFIED", fake_object(KIND_SECRET, "ns", "mine", 8)));
+    UNTIL(version_of_secret("mine") == 8);
+    CHECK_EQ(server.n_gets, n_gets + 1);
+    CHECK(fake_event(KIND_SECRET, "DELETED", fake_object(KIND_SECRET, "ns", "mine", 8)));
+    UNTIL(server.n_gets > n_gets + 1);
+    CHECK(has_secret("mine")); /* what a watch says takes nothing away */
+    source_drop(source, KIND_SECRET, "ns", "mine");
+    CHECK(!fake_is_watched(KIND_SECRET));
+    close_all();
+}
+
+TEST(who_may_not_watch_secrets_reads_them_and_is_told_once)
+{
+    open_watching();
+    want_watched("mine");
+    UNTIL(fake_is_watched(KIND_SECRET));
+    CHECK(fake_end_watch(KIND_SECRET, 403));
+    CHECK_EQ(n_troubles, 1);
+    unsigned n_watches = server.n_watches;
+    want_watched("other");
+    for (int i = 0; i < 5; i++)
+        fake_run(loop);
+    CHECK_EQ(server.n_watches, n_watches);
+    CHECK(has_secret("mine"));
+    close_all();
+}
+
+TEST(of_many_secrets_some_are_watched_and_all_are_read)
+{
+    char name[16];
+    open_watching();
+    unsigned before = server.n_watches;
+    for (unsigned i = 0; i < SOURCE_NAMED_WATCHES_MAX + 3; i++) {
+        snprintf(name, sizeof(name), "s%u", i);
+        want_watched(name);
+    }
+    CHECK_EQ(server.n_watches - before, SOURCE_NAMED_WATCHES_MAX);
+    CHECK_EQ(source_count(source, KIND_SECRET), SOURCE_NAMED_WATCHES_MAX + 3);
+    close_all();
+}
+
 UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watched),
           T(events_change_the_cache_and_bookmarks_move_the_watch_on),
           T(a_stale_watch_is_made_anew_where_it_was), T(a_watch_whose_place_has_expired_lists_anew),
@@ -477,4 +555,7 @@ UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watche
           T(what_is_no_event_ends_the_watch_and_not_the_cache),
           T(what_is_remembered_stays_until_the_lists_agree_that_it_is_gone),
           T(what_is_remembered_of_another_cluster_stays),
-          T(secrets_are_read_one_by_one_while_they_are_wanted))
+          T(secrets_are_read_one_by_one_while_they_are_wanted),
+          T(a_secret_that_is_watched_is_read_when_there_is_news_of_it),
+          T(who_may_not_watch_secrets_reads_them_and_is_told_once),
+          T(of_many_secrets_some_are_watched_and_all_are_read))
