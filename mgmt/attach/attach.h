@@ -132,6 +132,8 @@ typedef bool (*attach_is_served_fn)(void *arg, const char *uid, int64_t generati
 
 enum attach_status_only {
     ATTACH_STATUS_ALL,
+    ATTACH_STATUS_EARLY,    /* all but routes and policies: what says itself whether it is in
+                               effect, or is in none */
     ATTACH_STATUS_GATEWAYS, /* what `is_served` decides of: Gateways and ListenerSets */
     ATTACH_STATUS_BACKENDS, /* what DNS decides of */
 };

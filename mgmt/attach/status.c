@@ -200,8 +200,11 @@ int attach_status_foreach(struct attach *a, const struct attach_status_input *in
     if (is_gateways_only) {
         return rc;
     }
-    rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
     rc = rc != 0 ? rc : tell_backends(a, in, fn, arg);
+    if (in->only == ATTACH_STATUS_EARLY) {
+        return rc;
+    }
+    rc = rc != 0 ? rc : tell_routes(a, in, fn, arg);
     policy_tls_find_gateways(a);
     rc = rc != 0 ? rc : tell_policies(a, &a->tls_policies, in, fn, arg);
     rc = rc != 0 ? rc : tell_policies(a, &a->transport_policies, in, fn, arg);

@@ -45,7 +45,9 @@ void pace_done(struct pace *p)
 void pace_program_run(struct pace *p)
 {
     uint64_t now_us = pace_clock_us();
-    uint64_t wait_us = p->rest_until_us > now_us ? p->rest_until_us - now_us : 0;
+    uint64_t until_us =
+        p->rest_until_us > p->answer_until_us ? p->rest_until_us : p->answer_until_us;
+    uint64_t wait_us = until_us > now_us ? until_us - now_us : 0;
     if (wheel_timer_is_armed(&p->rest))
         return;
     loop_timer_arm(p->loop, &p->rest,
@@ -58,6 +60,20 @@ void pace_on_run(struct pace *p, uint64_t run_us)
     if (rest_us > RECONCILE_REST_MAX_US)
         rest_us = RECONCILE_REST_MAX_US;
     p->rest_until_us = pace_clock_us() + rest_us;
+}
+
+void pace_on_image(struct pace *p)
+{
+    p->answer_until_us = pace_clock_us() + RECONCILE_ANSWER_WAIT_US;
+}
+
+void pace_on_answer(struct pace *p)
+{
+    p->answer_until_us = 0;
+    if (!wheel_timer_is_armed(&p->rest))
+        return;
+    loop_timer_disarm(p->loop, &p->rest);
+    pace_program_run(p);
 }
 
 uint64_t pace_on_failure(struct pace *p)

@@ -72,6 +72,17 @@ static void acknowledge(struct reconcile *r, uint64_t generation)
         r->state.generation_served = generation;
 }
 
+/*
+ * Does every worker serve what `attach` found? Statuses of routes and policies say nothing of that
+ * by a condition of their own, so they are not told before. While there is no dataplane nobody
+ * waits for one.
+ */
+static bool is_in_effect(const struct reconcile *r)
+{
+    return !r->state.is_connected ||
+           (r->is_plan_published && r->state.generation_served >= r->state.generation_published);
+}
+
 /* ---- the run ---- */
 
 static struct attach_input attach_input(const struct reconcile *r,
@@ -200,6 +211,7 @@ static int publish_anew(struct reconcile *r)
     r->state.generation_published = header->generation;
     carried_remember(&r->carried, header->generation, plan);
     r->is_plan_published = true;
+    pace_on_image(&r->pace);
     return 0;
 }
 
@@ -252,7 +264,7 @@ static void run(struct loop_task *task)
         if (result != 0)
             complain(r, "the dataplane could not be told of a change", result);
     }
-    write_statuses(r, ATTACH_STATUS_ALL);
+    write_statuses(r, is_in_effect(r) ? ATTACH_STATUS_ALL : ATTACH_STATUS_EARLY);
     r->state.runs++;
     r->state.run_us_last = pace_clock_us() - begin_us;
     pace_on_run(&r->pace, r->state.run_us_last);
@@ -392,6 +404,7 @@ static void on_connected(void *owner, const struct control_welcome *welcome, int
     r->state.generation_published = newest;
     r->state.generation_served = welcome->generation;
     r->state.is_connected = true;
+    r->is_plan_published = false; /* to this one */
     start(r);
 }
 
@@ -400,6 +413,7 @@ static void on_disconnected(void *owner)
     struct reconcile *r = owner;
     r->state.is_connected = false;
     close_telemetry(r);
+    pace_on_answer(&r->pace);
 }
 
 static void on_generation(void *owner, uint64_t generation)
@@ -408,9 +422,11 @@ static void on_generation(void *owner, uint64_t generation)
     acknowledge(r, generation);
     if (generation > r->state.generation_published)
         r->state.generation_published = generation; /* of a manager before us */
+    if (generation == r->state.generation_published)
+        pace_on_answer(&r->pace);
     if (r->attach == NULL)
         return;
-    write_statuses(r, ATTACH_STATUS_GATEWAYS);
+    write_statuses(r, is_in_effect(r) ? ATTACH_STATUS_ALL : ATTACH_STATUS_GATEWAYS);
     if (!r->is_plan_published) {
         pace_program_run(&r->pace); /* the latest plan waited for this answer */
         return;
@@ -435,6 +451,7 @@ static void on_image_refused(struct reconcile *r)
     r->content_published = 0;
     r->is_plan_published = false;
     carried_forget_unacknowledged(&r->carried);
+    pace_on_answer(&r->pace);
 }
 
 /* What serves goes on serving. What was refused goes again after a pause: an image under a higher

@@ -6,11 +6,12 @@
  *   store commit -> run in the next round of the loop (many commits, one run):
  *     attach_run, or attach_update() if only routes and ListenerSets changed (reconcile/touched.h)
  *                -> endpoint records that changed -> image, published if its content changed
- *                -> statuses that differ, behind what goes to the dataplane
+ *                -> statuses that differ, behind what goes to the dataplane; those of routes and
+ *                   policies when every worker serves what they speak of
  *   commit of EndpointSlices and Nodes alone -> endpoint records that changed, at once, no run
  *   DNS says another thing -> the same, and the statuses of Backends
  *   GENERATION   -> statuses of Gateways and ListenerSets again: Programmed becomes True for those
- *                   of this image
+ *                   of this image; if it is the latest, those of routes and policies, too
  *
  * After a start the first run waits for the dataplane's WELCOME (at most RECONCILE_START_WAIT_US),
  * so that a restart of mgmtd beside a serving dataplane neither publishes what is served already

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes under a constant load of keep-alive requests: no failed request, no reset connection."""
+"""Changes under a constant load of keep-alive requests: no failed request, no reset connection.
+And what a status says is in effect."""
+import signal
+
 import lab as labs
 import load
 import objects
@@ -74,6 +77,36 @@ def a_thousand_endpoint_changes_in_a_row_fail_no_request(l):
         l.appliance.api.patch("EndpointSlice", SLICE, endpoints(1, 2), NS2)
         running.require_clean(at_least=REQUESTS_MIN)
         assert set(running.result["bodies"]) == {"backend-1", "backend-2"}, running.result["bodies"]
+
+
+def my_route_is_told(l, generation):
+    """Does its status speak of this generation?"""
+    status = l.appliance.api.get("HTTPRoute", "my-route", NS2)["status"]
+    return all(c["observedGeneration"] == generation for p in status["parents"] for c in p["conditions"])
+
+
+@suite.test("#8")
+def a_status_of_a_route_waits_for_workers_that_stand_still(l):
+    api, address = l.appliance.api, objects.gateway_address(l, NS1, "foo-gateway")
+    runs = l.appliance.metric("sluice_reconcile_runs_total")
+    l.appliance.dataplane.popen.send_signal(signal.SIGSTOP)
+    try:
+        made = api.patch("HTTPRoute", "my-route", rule_with_sign("held"), NS2)["metadata"]["generation"]
+        suite.eventually(lambda: l.appliance.metric("sluice_reconcile_runs_total") > runs, "the change was looked at")
+        assert not my_route_is_told(l, made), "a status came before its effect"
+    finally:
+        l.appliance.dataplane.popen.send_signal(signal.SIGCONT)
+    suite.eventually(lambda: my_route_is_told(l, made), "its status came")
+    assert l.curl(f"http://{HOST}/", address=address)[1].get("x-change") == "held"
+
+
+@suite.test("#8")
+def what_the_status_of_a_route_says_is_in_effect_at_once(l):
+    address = objects.gateway_address(l, NS1, "foo-gateway")
+    for n in range(CHANGES // 20):
+        made = l.appliance.api.patch("HTTPRoute", "my-route", rule_with_sign(f"told-{n}"), NS2)
+        suite.eventually(lambda: my_route_is_told(l, made["metadata"]["generation"]), "its status came")
+        assert l.curl(f"http://{HOST}/", address=address)[1].get("x-change") == f"told-{n}", "its status came too early"
 
 
 @suite.test("#3")

@@ -116,6 +116,11 @@ class Appliance:
         """The dataplane's counters, summed over its workers."""
         return control.hello(self.run_dir).telemetry.total()
 
+    def metric(self, name):
+        """A number of mgmtd's own /metrics, one without labels."""
+        text = self.api.raw("GET", "/metrics")[2].decode()
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
     def generation(self):
         """What every worker serves; 0: nothing yet, or nobody answers."""
         said = control.hello(self.run_dir)

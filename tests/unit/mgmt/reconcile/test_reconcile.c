@@ -284,6 +284,84 @@ static json_int_t observed(const char *name)
     return json_integer_value(json_object_get(json_array_get(conditions, 0), "observedGeneration"));
 }
 
+/* The route's object with another request header to be set: another image. */
+static void put_route_header(unsigned value)
+{
+    char json[sizeof(route_json) + 160];
+    const char *at = strstr(route_json, "\"backendRefs\"");
+    snprintf(json, sizeof(json),
+             "%.*s\"filters\":[{\"type\":\"RequestHeaderModifier\",\"requestHeaderModifier\":"
+             "{\"set\":[{\"name\":\"x-change\",\"value\":\"%u\"}]}}],%s",
+             (int)(at - route_json), route_json, value, at);
+    put(ROUTE, json);
+}
+
+TEST(the_status_of_a_route_waits_until_every_worker_serves_it)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    settle_all();
+    uint64_t before = w.dataplane.generation;
+    CHECK_EQ(observed("r"), 1);
+    put_route_header(1);
+    fake_wait_image(&w.dataplane, before);
+    fake_rounds(&w.dataplane, 5);
+    CHECK_EQ(observed("r"), 0);       /* put() took its status away */
+    fake_serve(&w.dataplane, before); /* an old answer says nothing of it */
+    CHECK_EQ(observed("r"), 0);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK_EQ(observed("r"), 2);
+    end();
+}
+
+TEST(the_status_of_a_route_does_not_wait_for_a_dataplane_that_is_not_there)
+{
+    begin();
+    put_all();
+    settle();
+    CHECK_EQ(observed("r"), 1);
+    end();
+}
+
+TEST(the_status_of_a_route_whose_image_was_refused_waits_for_the_next_one)
+{
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    settle_all();
+    uint64_t before = w.dataplane.generation;
+    put_route_header(1);
+    fake_wait_image(&w.dataplane, before);
+    uint64_t refused = w.dataplane.generation;
+    fake_refuse(&w.dataplane);
+    CHECK_EQ(observed("r"), 0);
+    fake_wait_image(&w.dataplane, refused);
+    fake_serve(&w.dataplane, w.dataplane.generation);
+    CHECK_EQ(observed("r"), 2);
+    end();
+}
+
+TEST(statuses_of_routes_come_although_changes_never_cease)
+{
+    json_int_t told = 0;
+    begin();
+    fake_welcome(&w.dataplane, 0, 0);
+    serve_all();
+    settle_all();
+    for (unsigned i = 1; i <= 20; i++) {
+        uint64_t before = w.dataplane.generation;
+        put_route_header(2 * i);
+        fake_wait_image(&w.dataplane, before);
+        put_route_header(2 * i + 1); /* its image waits for the answer to that one */
+        fake_rounds(&w.dataplane, 5);
+        fake_serve(&w.dataplane, w.dataplane.generation);
+        told = observed("r") > 1 ? told + 1 : told;
+    }
+    CHECK(told > 0);
+    end();
+}
+
 TEST(a_route_that_changed_gets_its_status_and_its_image)
 {
     char changed[sizeof(route_json) + 64];
@@ -298,6 +376,7 @@ TEST(a_route_that_changed_gets_its_status_and_its_image)
     put(ROUTE, changed);
     settle();
     CHECK_EQ(w.dataplane.images, images + 1);
+    fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK_EQ(observed("r"), 2);
     end();
 }
@@ -322,6 +401,7 @@ TEST(statuses_of_any_number_of_routes_are_written)
     REQUIRE(store_commit(txn) == 0);
     json_decref(route);
     settle();
+    fake_serve(&w.dataplane, w.dataplane.generation);
     CHECK_EQ(observed("r-0"), 1);
     CHECK_EQ(observed("r-2999"), 1);
     end();
@@ -582,6 +662,29 @@ TEST(a_long_run_is_followed_by_rest_in_which_changes_add_up)
     loop_free(loop);
 }
 
+TEST(a_run_waits_for_the_answer_to_the_image_before_but_not_for_ever)
+{
+    struct loop *loop;
+    struct loop_task task = {.run = count_run};
+    struct pace pace;
+    pace_runs = 0;
+    REQUIRE(loop_new(&loop) == 0);
+    pace_init(&pace, loop, &task);
+    uint64_t begin_us = pace_clock_us();
+    pace_on_image(&pace);
+    pace_program_run(&pace);
+    for (unsigned i = 0; i < 10000 && pace_runs == 0; i++)
+        loop_round(loop, 10000);
+    CHECK_EQ(pace_runs, 1);
+    CHECK(pace_clock_us() - begin_us >= RECONCILE_ANSWER_WAIT_US);
+    pace_on_image(&pace);
+    pace_program_run(&pace);
+    pace_on_answer(&pace);
+    CHECK(pace.rest.deadline_us <= loop_now_us(loop) + RECONCILE_GATHER_US);
+    pace_done(&pace);
+    loop_free(loop);
+}
+
 TEST(the_finalizer_of_a_class_holds_while_a_gateway_uses_it)
 {
     begin();
@@ -620,6 +723,10 @@ UNIT_MAIN(
     T(an_endpoint_change_sends_a_record_and_no_image),
     T(endpoints_that_came_without_a_run_are_in_the_next_one),
     T(a_policy_that_wants_a_hash_sends_the_endpoints_again_and_so_does_its_end),
+    T(the_status_of_a_route_waits_until_every_worker_serves_it),
+    T(the_status_of_a_route_does_not_wait_for_a_dataplane_that_is_not_there),
+    T(the_status_of_a_route_whose_image_was_refused_waits_for_the_next_one),
+    T(statuses_of_routes_come_although_changes_never_cease),
     T(a_route_that_changed_gets_its_status_and_its_image),
     T(statuses_of_any_number_of_routes_are_written),
     T(a_restart_beside_a_serving_dataplane_changes_nothing),
@@ -633,5 +740,6 @@ UNIT_MAIN(
     T(statuses_that_a_full_disk_kept_from_being_written_are_written_later),
     T(failures_are_tried_again_ever_more_seldom_and_never_forgotten),
     T(a_long_run_is_followed_by_rest_in_which_changes_add_up),
+    T(a_run_waits_for_the_answer_to_the_image_before_but_not_for_ever),
     T(the_finalizer_of_a_class_holds_while_a_gateway_uses_it),
     T(the_id_of_a_group_is_released_when_nobody_serves_it))
