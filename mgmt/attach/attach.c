@@ -70,6 +70,7 @@ void attach_free(struct attach *a)
     if (a == NULL) {
         return;
     }
+    group_done(a);
     json_decref(a->held);
     arena_free(a->plan_arena);
     arena_free(a->arena);

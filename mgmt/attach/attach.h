@@ -83,7 +83,8 @@ const struct plan *attach_plan(const struct attach *a);
 #define ATTACH_LISTENERS_MAX 65536u
 #define ATTACH_BINDS_MAX 65536u
 
-#define ATTACH_UPDATES_MAX 4096u /* since a run: old versions keep their memory, some KiB each */
+/* Routes, ListenerSets and Nodes, since a run: old versions keep their memory, some KiB each. */
+#define ATTACH_UPDATES_MAX 4096u
 
 /*
  * Routes and ListenerSets changed, came or went, and nothing else did since the run: has the plan
@@ -99,9 +100,9 @@ bool attach_update(struct attach *a, const struct attach_input *in, const json_t
 /* A group of the plan whose endpoints were read again; borrowed for the call. */
 typedef void (*attach_group_fn)(void *arg, const struct plan_group *group);
 
-/* The same for EndpointSlices, which change endpoints in the plan and nothing else. Tells each
- * group of their Services, some maybe twice. Cost: these Services' slices. False: run anew (too
- * many updates); `a` is as it was. */
+/* The same for EndpointSlices, which change endpoints in the plan and nothing else, any number of
+ * them. Tells each group of their Services, some maybe twice. Cost: these Services' slices. False:
+ * run anew (they say whose clients are where); `a` is as it was. */
 bool attach_update_slices(struct attach *a, const struct attach_input *in,
                           const json_t *const *versions, size_t n, attach_group_fn fn, void *arg);
 

@@ -296,8 +296,8 @@ struct at_route {
 
 /* All EndpointSlices of one Service stand together. */
 struct at_slice {
-    const json_t *obj;
-    const char *key; /* "namespace/service" */
+    json_t *obj; /* a reference of its own: one that is replaced must not stay */
+    char *key;   /* "namespace/service"; likewise */
 };
 
 /* A ClusterNetwork. */
@@ -939,6 +939,9 @@ uint32_t group_nodes_read(struct attach *a, const struct at_group *g, const stru
 
 /* Sorts the EndpointSlices by Service. */
 void group_init(struct attach *a);
+
+/* Gives them back. */
+void group_done(struct attach *a);
 
 /* ---- policies ---- */
 

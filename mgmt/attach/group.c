@@ -23,12 +23,15 @@ static const char *slice_name(const json_t *slice)
     return text_at(json_object_get(slice, "metadata"), "name");
 }
 
-/* "namespace/service" of the Service that it belongs to. */
-static const char *slice_key(struct attach *a, const json_t *slice)
+/* "namespace/service" of the Service that it belongs to; the caller frees it. */
+static char *slice_key(const json_t *slice)
 {
+    char *key;
     const json_t *meta = json_object_get(slice, "metadata");
-    return arena_printf(a->arena, "%s/%s", text_at(meta, "namespace"),
-                        text_at(json_object_get(meta, "labels"), SERVICE_LABEL));
+    int n = asprintf(&key, "%s/%s", text_at(meta, "namespace"),
+                     text_at(json_object_get(meta, "labels"), SERVICE_LABEL));
+    ASSERT(n >= 0);
+    return key;
 }
 
 static int compare_slices(const void *x, const void *y)
@@ -36,15 +39,50 @@ static int compare_slices(const void *x, const void *y)
     return strcmp(((const struct at_slice *)x)->key, ((const struct at_slice *)y)->key);
 }
 
+/* Puts a slice at its place, and those behind it further on. */
+static void insert_slice(struct attach *a, uint32_t at, const json_t *slice)
+{
+    ASSERT(at <= a->n_slices);
+    if (a->n_slices == a->slices_room) {
+        a->slices_room = a->slices_room < 16 ? 16 : 2 * a->slices_room;
+        a->slices = realloc(a->slices, a->slices_room * sizeof(a->slices[0]));
+        ASSERT(a->slices != NULL);
+    }
+    memmove(&a->slices[at + 1], &a->slices[at], (a->n_slices - at) * sizeof(a->slices[0]));
+    a->slices[at] =
+        (struct at_slice){.obj = json_incref((json_t *)(uintptr_t)slice), .key = slice_key(slice)};
+    a->n_slices++;
+}
+
+static void slice_done(const struct at_slice *slice)
+{
+    json_decref(slice->obj);
+    free(slice->key);
+}
+
+static int add_slice_object(void *arg, const json_t *slice)
+{
+    struct attach *a = arg;
+    if (!is_going(slice)) {
+        insert_slice(a, a->n_slices, slice);
+    }
+    return 0;
+}
+
 void group_init(struct attach *a)
 {
-    const json_t **objects = collect(a, MODEL_ENDPOINT_SLICE, &a->n_slices);
-    a->slices_room = a->n_slices;
-    a->slices = ARENA_ARRAY(a->arena, struct at_slice, a->n_slices);
-    for (uint32_t i = 0; i < a->n_slices; i++) {
-        a->slices[i] = (struct at_slice){.obj = objects[i], .key = slice_key(a, objects[i])};
+    a->source->foreach(a->source->ctx, model_type(MODEL_ENDPOINT_SLICE), NULL, add_slice_object, a);
+    if (a->n_slices > 0) {
+        qsort(a->slices, a->n_slices, sizeof(a->slices[0]), compare_slices);
     }
-    qsort(a->slices, a->n_slices, sizeof(a->slices[0]), compare_slices);
+}
+
+void group_done(struct attach *a)
+{
+    for (uint32_t i = 0; i < a->n_slices; i++) {
+        slice_done(&a->slices[i]);
+    }
+    free(a->slices);
 }
 
 /* The slices of a Service: the first, and how many. O(log slices). */
@@ -321,6 +359,7 @@ static void take_out(struct attach *a, const char *key, const char *name)
     uint32_t first = (uint32_t)(find_slices(a, key, &n) - a->slices);
     for (uint32_t i = first; i < first + n; i++) {
         if (strcmp(slice_name(a->slices[i].obj), name) == 0) {
+            slice_done(&a->slices[i]);
             a->n_slices--;
             memmove(&a->slices[i], &a->slices[i + 1], (a->n_slices - i) * sizeof(a->slices[0]));
             return;
@@ -328,36 +367,23 @@ static void take_out(struct attach *a, const char *key, const char *name)
     }
 }
 
-static void bring_in(struct attach *a, const char *key, const json_t *slice)
-{
-    uint32_t n;
-    if (a->n_slices == a->slices_room) {
-        const struct at_slice *old = a->slices;
-        a->slices_room = a->slices_room < 16 ? 16 : 2 * a->slices_room;
-        a->slices = ARENA_ARRAY(a->arena, struct at_slice, a->slices_room);
-        if (a->n_slices > 0) {
-            memcpy(a->slices, old, a->n_slices * sizeof(old[0]));
-        }
-    }
-    uint32_t at = (uint32_t)(find_slices(a, key, &n) - a->slices);
-    memmove(&a->slices[at + 1], &a->slices[at], (a->n_slices - at) * sizeof(a->slices[0]));
-    a->slices[at] = (struct at_slice){.obj = slice, .key = key};
-    a->n_slices++;
-}
-
 void group_put_slice(struct attach *a, const json_t *version)
 {
-    const json_t *meta = json_object_get(version, "metadata");
+    uint32_t n;
     const char *name = slice_name(version);
-    hold(a, version);
-    take_out(a, slice_key(a, version), name);
-    const json_t *now = find_object(a, MODEL_ENDPOINT_SLICE, text_at(meta, "namespace"), name);
+    char *key = slice_key(version);
+    take_out(a, key, name);
+    free(key);
+    const json_t *now =
+        a->source->get(a->source->ctx, model_type(MODEL_ENDPOINT_SLICE),
+                       text_at(json_object_get(version, "metadata"), "namespace"), name);
     if (now == NULL || is_going(now)) {
         return;
     }
-    const char *key = slice_key(a, now);
+    key = slice_key(now);
     take_out(a, key, name);
-    bring_in(a, key, now);
+    insert_slice(a, (uint32_t)(find_slices(a, key, &n) - a->slices), now);
+    free(key);
 }
 
 static void read_again(struct attach *a, struct at_group *g, attach_group_fn fn, void *arg)
@@ -390,7 +416,9 @@ void group_read_nodes_again(struct attach *a, attach_group_fn fn, void *arg)
 
 void group_read_again(struct attach *a, const json_t *slice, attach_group_fn fn, void *arg)
 {
-    read_key_again(a, slice_key(a, slice), fn, arg);
+    char *key = slice_key(slice);
+    read_key_again(a, key, fn, arg);
+    free(key);
 }
 
 void group_read_backend(struct attach *a, const struct at_backend *b, attach_group_fn fn, void *arg)

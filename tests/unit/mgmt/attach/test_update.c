@@ -528,6 +528,37 @@ void too_many_updates_ask_for_a_new_run(void)
     scenario_close(&s);
 }
 
+static void count_group(void *arg, const struct plan_group *group)
+{
+    *(unsigned *)arg += group->n_endpoints;
+}
+
+void endpoints_may_change_without_end_and_leave_nothing_behind(void)
+{
+    struct scenario s;
+    unsigned told = 0;
+    scenario_open(&s, "overview-1.yaml");
+    struct attach *a = run(&s);
+    struct attach_input in = {.source = &s.source};
+    json_t *slice = scenario_find(&s, "EndpointSlice gateway-api-example-ns2/foo-svc-1");
+    size_t at = 0;
+    while (json_array_get(s.objects, at) != slice) {
+        at++;
+    }
+    for (unsigned i = 0; i < 2 * ATTACH_UPDATES_MAX; i++) {
+        json_t *old = json_incref(json_array_get(s.objects, at));
+        json_t *now = json_deep_copy(old);
+        const json_t *versions[] = {old, now};
+        json_array_set_new(s.objects, at, now);
+        REQUIRE(attach_update_slices(a, &in, versions, 2, count_group, &told));
+        REQUIRE(old->refcount == 1); /* nobody else has it any more */
+        json_decref(old);
+    }
+    CHECK(told > 0);
+    attach_free(a);
+    scenario_close(&s);
+}
+
 static int count_routes(void *arg, const struct attach_status *status)
 {
     *(unsigned *)arg += status->type == model_type(MODEL_HTTP_ROUTE);
@@ -558,6 +589,28 @@ void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void)
     const json_t *version = route;
     CHECK(attach_update(a, &in, &version, 1));
     CHECK_EQ(routes_told(&s, a), 1);
+    attach_free(a);
+    scenario_close(&s);
+}
+
+static int count_all(void *arg, const struct attach_status *status)
+{
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+void statuses_that_come_early_are_not_those_of_routes(void)
+{
+    struct scenario s;
+    scenario_open(&s, "overview-1.yaml");
+    struct attach *a = run(&s);
+    unsigned n = 0;
+    struct attach_status_input in = {.source = &s.source, .now = T0, .only = ATTACH_STATUS_EARLY};
+    REQUIRE(attach_status_foreach(a, &in, count_all, &n) == 0);
+    CHECK(n > 0);
+    n = 0;
+    REQUIRE(attach_status_foreach(a, &in, count_routes, &n) == 0);
+    CHECK_EQ(n, 0);
     attach_free(a);
     scenario_close(&s);
 }
