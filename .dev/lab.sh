@@ -52,6 +52,12 @@ dev_bench() {
         shift
         exec python3 "$TOP/tests/bench/route_numbers.py" "$@"
         ;;
+    steady) # by the appliance's API, as the others; or by a cluster
+        if [ "${2:-}" = --cluster ]; then
+            need_packages peers cluster
+            exec python3 "$TOP/tests/bench/steady.py"
+        fi
+        ;;
     controller) # from a change at a cluster to the wire
         shift
         need_packages peers cluster

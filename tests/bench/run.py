@@ -19,6 +19,7 @@ import mgmt as scale  # noqa: E402
 import tenants as many  # noqa: E402
 import objects  # noqa: E402
 import proxies  # noqa: E402
+import steady as by_api  # noqa: E402
 
 HOST = "foo.example.com"
 SECONDS = 5
@@ -122,7 +123,7 @@ def tenants(l, _):
 
 def steady(l, _):
     """Minutes of endpoint changes under load, with thousands of objects."""
-    many.steady(l, tell)
+    by_api.steady(l, tell, by_api.Direct(l))
 
 
 def http(l, address):
