@@ -85,7 +85,7 @@ static void on_identity(void *owner, const struct kube_answer *answer)
         snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", uid);
 }
 
-static const char *identity_path(bool is_default)
+const char *discovery_identity_path(bool is_default)
 {
     return is_default ? "/api/v1/namespaces/default" : "/api/v1/namespaces/kube-system";
 }
@@ -94,7 +94,7 @@ static void ask_identity(struct discovery *d)
 {
     const struct kube_request request = {
         .method = "GET",
-        .path = identity_path(d->is_asking_default),
+        .path = discovery_identity_path(d->is_asking_default),
         .on_done = on_identity,
         .owner = d,
     };
@@ -306,101 +306,4 @@ void discovery_hurry(struct discovery *d)
     d->n_looks = 0;
     for (unsigned i = 0; i < array_len(groups); i++)
         begin_look(&d->looks[i]);
-}
-
-/* ---- is this our cluster, and is the kind served whole? ---- */
-
-struct verify {
-    struct source *source;
-    enum kind kind;
-    void (*on_done)(void *owner, bool is_sound);
-    void *owner;
-    struct kube_call *call;
-    bool is_asking_default;
-};
-
-static void end_verify(struct verify *v, bool is_sound)
-{
-    v->on_done(v->owner, is_sound);
-    free(v);
-}
-
-static bool is_creatable(const json_t *answer, const char *plural)
-{
-    size_t i, j;
-    const json_t *resource;
-    const json_t *verb;
-    json_array_foreach(json_object_get(answer, "resources"), i, resource)
-    {
-        if (strcmp(kube_text_at(resource, "name"), plural) != 0)
-            continue;
-        json_array_foreach(json_object_get(resource, "verbs"), j, verb)
-        {
-            if (strcmp(json_string_value(verb), "create") == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void on_verify_kind(void *owner, const struct kube_answer *answer)
-{
-    struct verify *v = owner;
-    end_verify(v, answer->status == 200 && is_creatable(answer->body, kind_info(v->kind)->plural));
-}
-
-static int verify_ask(struct verify *v, const char *path, kube_done_fn on_done)
-{
-    const struct kube_request request = {
-        .method = "GET", .path = path, .on_done = on_done, .owner = v};
-    return kube_call(v->source->kube, &request, &v->call);
-}
-
-static void on_verify_identity(void *owner, const struct kube_answer *answer)
-{
-    struct verify *v = owner;
-    struct source *s = v->source;
-    char path[KUBE_PATH_MAX];
-    if (answer->status == 404 && !v->is_asking_default) {
-        v->is_asking_default = true;
-        if (verify_ask(v, identity_path(true), on_verify_identity) != 0)
-            end_verify(v, false);
-        return;
-    }
-    const char *uid = kube_text_at(answer->body, "metadata.uid");
-    const char *version = source_api_version(s, v->kind);
-    if (answer->status == 200 && uid[0] != '\0')
-        snprintf(s->uid, sizeof(s->uid), "%s", uid);
-    bool is_ours = answer->status == 200 && uid[0] != '\0' && strcmp(uid, s->uid_expected) == 0;
-    if (!is_ours || version == NULL) {
-        end_verify(v, false);
-        return;
-    }
-    snprintf(path, sizeof(path), "%s/%s", strchr(version, '/') != NULL ? "/apis" : "/api", version);
-    if (verify_ask(v, path, on_verify_kind) != 0)
-        end_verify(v, false);
-}
-
-int verify_begin(struct source *s, enum kind kind, void (*on_done)(void *owner, bool is_sound),
-                 void *owner, struct verify **ret)
-{
-    struct verify *v = calloc(1, sizeof(*v));
-    if (v == NULL)
-        return -ENOMEM;
-    v->source = s;
-    v->kind = kind;
-    v->on_done = on_done;
-    v->owner = owner;
-    int error = verify_ask(v, identity_path(false), on_verify_identity);
-    if (error != 0)
-        free(v);
-    else
-        *ret = v;
-    return error;
-}
-
-void verify_cancel(struct verify *v)
-{
-    kube_call_cancel(v->call);
-    free(v);
 }

@@ -113,9 +113,9 @@ static void look(void *owner, struct chore *c)
     struct infra *i = owner;
     const json_t *gateway = chore_object(c);
     if (!is_ready(i) || gateway == NULL ||
-        source_is_remembered(i->config.source, KIND_GATEWAY, c->namespace_, c->name) ||
+        source_is_held(i->config.source, KIND_GATEWAY, c->namespace_, c->name) ||
         kube_text_at(gateway, "metadata.deletionTimestamp")[0] != '\0') {
-        return; /* what belongs to it goes with it */
+        return; /* what belongs to it goes with it, and would go again */
     }
     bool is_ours = mirror_is_relevant(i->config.mirror, KIND_GATEWAY, c->namespace_, c->name);
     for (enum infra_object which = INFRA_SERVICE; which <= INFRA_SLICE_IPV6; which++) {

@@ -8,14 +8,16 @@
 
 enum { CLUSTER, NAMESPACED };
 enum { WATCHED, NAMED };
+enum { BUILT_IN, CUSTOM };
 
 static const struct kind_info infos[] = {
-#define KIND(id, group_, kind_, plural_, scope, how)                                               \
+#define KIND(id, group_, kind_, plural_, scope, how, by)                                           \
     {.group = (group_),                                                                            \
      .name = (kind_),                                                                              \
      .plural = (plural_),                                                                          \
      .is_namespaced = (scope) == NAMESPACED,                                                       \
-     .is_named = (how) == NAMED},
+     .is_named = (how) == NAMED,                                                                   \
+     .is_custom = (by) == CUSTOM},
 #include "controller/kinds.def"
 #undef KIND
 };

@@ -89,6 +89,7 @@ struct kube_request {
     const char *path;         /* "/api/v1/namespaces?limit=500" */
     const json_t *body;       /* NULL: none; made into text before kube_call() returns */
     const char *content_type; /* NULL: application/json */
+    const char *accept;       /* NULL: application/json, the object as it is */
     unsigned deadline_ms;     /* from when it is sent; 0: KUBE_CALL_MS_DEFAULT */
     bool is_urgent;           /* goes before those that wait */
     kube_done_fn on_done;

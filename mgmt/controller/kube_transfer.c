@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACCEPT "Accept: application/json"
+#define JSON "application/json"
 
 /* ---- token ---- */
 
@@ -158,11 +158,14 @@ static bool add_header(struct kube_transfer *t, const char *line)
 
 static bool set_headers(struct kube_transfer *t, const struct kube_request *request)
 {
-    char line[160];
-    const char *type = request->content_type != NULL ? request->content_type : "application/json";
-    snprintf(line, sizeof(line), "Content-Type: %s", type);
-    return add_header(t, ACCEPT) && add_header(t, "Expect:") &&
-           (request->body == NULL || add_header(t, line)) &&
+    char accept[160];
+    char type[160];
+    snprintf(accept, sizeof(accept), "Accept: %s",
+             request->accept != NULL ? request->accept : JSON);
+    snprintf(type, sizeof(type), "Content-Type: %s",
+             request->content_type != NULL ? request->content_type : JSON);
+    return add_header(t, accept) && add_header(t, "Expect:") &&
+           (request->body == NULL || add_header(t, type)) &&
            (t->kube->authorization == NULL || add_header(t, t->kube->authorization));
 }
 

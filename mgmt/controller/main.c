@@ -125,6 +125,12 @@ static void on_cluster_trouble(void *owner, struct source *source, enum kind kin
     fprintf(stderr, "sluice-controller: cluster: %s: %s\n", kind_info(kind)->plural, text);
 }
 
+static void on_held(void *owner, struct source *source, enum kind kind, const char *text)
+{
+    const struct controller *c = owner;
+    writers_on_held(c->writers, kind, text);
+}
+
 static int init_source(struct controller *c)
 {
     const struct source_config config = {
@@ -138,6 +144,7 @@ static int init_source(struct controller *c)
         .on_change = on_change,
         .on_state = on_state,
         .on_trouble = on_cluster_trouble,
+        .on_held = on_held,
     };
     int error = source_new(&config, &c->source);
     if (error != 0)

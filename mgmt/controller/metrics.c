@@ -29,6 +29,8 @@ static void put_source(FILE *out, const struct source *source)
 #define X(name, help) {PREFIX "cluster_" #name, "counter", help, s.name},
         SOURCE_STATS_LIST(X)
 #undef X
+            {PREFIX "cluster_holding", "gauge", "objects that are held now",
+             source_held_all(source)},
     };
     for (size_t i = 0; i < array_len(all); i++) {
         put(out, &all[i]);

@@ -91,7 +91,7 @@ static void on_news(struct named_watch *w)
 }
 
 /* Twice missing with time between, in the right cluster: gone. */
-static void on_verified(void *owner, bool is_sound)
+static void on_verified(void *owner, const struct verdict *verdict)
 {
     struct named_one *one = owner;
     struct named *n = one->named;
@@ -100,7 +100,7 @@ static void on_verified(void *owner, bool is_sound)
     bool is_mass = held > s->hold.count_max && source_is_mass(s, held, n->n_wanted);
     one->verify = NULL;
     uint64_t wait_ms = is_mass ? s->hold.mass_ms : s->hold.few_ms;
-    if (is_sound && source_held_ms(s, &n->shelf, one->key) >= wait_ms) {
+    if (verdict->doubt == NULL && source_held_ms(s, &n->shelf, one->key) >= wait_ms) {
         s->stats.confirmed += 1;
         source_remove(s, n->kind, &n->shelf, one->key);
     }
@@ -121,7 +121,7 @@ static void take_missing(struct named_one *one)
         arm(one);
         return;
     }
-    source_hold_object(s, &n->shelf, one->key, 0);
+    s->stats.held += source_hold_object(s, &n->shelf, one->key, 0);
     if (verify_begin(s, n->kind, on_verified, one, &one->verify) != 0)
         arm(one);
 }

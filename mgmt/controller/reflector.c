@@ -20,11 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define US_PER_MS 1000ull
 /* A watch that lasted so long was none that failed. */
 #define SOUND_WATCH_US 5000000u
-/* Failures in a row that are told: the first, and then each time the wait has grown. */
-#define FAILURES_TOLD_MAX 8u
 
 static void begin_list(struct reflector *r);
 static void begin_watch(struct reflector *r);
@@ -45,11 +42,13 @@ static void wait_for_next_try(struct reflector *r)
     set_state(r, REFLECTOR_WAITING);
 }
 
-/* Something failed: says so and tries again later. */
+/* Something failed: says so, the same in a row once, and tries again later. */
 static void fail(struct reflector *r, const char *what, const struct kube_answer *answer)
 {
+    bool is_news = r->failures == 0 || r->failed_status != answer->status;
     r->failures += 1;
-    if (r->failures <= FAILURES_TOLD_MAX)
+    r->failed_status = answer->status;
+    if (is_news)
         source_tell_failure(r->source, r->kind, what, answer);
     else
         r->source->stats.failures += 1;
@@ -58,74 +57,6 @@ static void fail(struct reflector *r, const char *what, const struct kube_answer
     if (answer->status == 404)
         discovery_hurry(r->source->discovery);
     wait_for_next_try(r);
-}
-
-/* ---- what a list is without ---- */
-
-/* When what is held may be looked at again: a list that confirms. */
-static void arm_confirmation(struct reflector *r)
-{
-    const struct source_hold *hold = &r->source->hold;
-    size_t n = json_object_size(r->shelf.held);
-    if (n == 0 || !hold->is_on || r->state != REFLECTOR_WATCHING)
-        return;
-    bool is_mass = source_is_mass(r->source, n, json_object_size(r->shelf.objects));
-    loop_timer_arm(r->source->loop, &r->timer,
-                   (is_mass || !r->is_sound ? hold->mass_ms : hold->few_ms) * US_PER_MS);
-}
-
-/* Takes off what has been missing long enough; `min_ms` 0: all. */
-static void remove_held(struct reflector *r, uint64_t min_ms)
-{
-    const char *key;
-    json_t *since;
-    void *next;
-    json_object_foreach_safe(r->shelf.held, next, key, since)
-    {
-        if (min_ms > 0 && source_held_ms(r->source, &r->shelf, key) < min_ms)
-            continue;
-        r->source->stats.confirmed += 1;
-        source_remove(r->source, r->kind, &r->shelf, key);
-    }
-}
-
-static const char hold_for_later[] = "until a later list says the same";
-static const char hold_for_good[] =
-    "until an operator confirms: this is not the cluster that they are"
-    " of, or an older state of it, or the kind is being removed";
-
-/* The list has been read, and what it has is on the shelf; what it lacks is held. `is_sound`: it is
- * from our cluster, and of now. */
-static void judge_missing(struct reflector *r, bool is_sound)
-{
-    struct source *s = r->source;
-    size_t n = json_object_size(r->shelf.held);
-    size_t of = json_object_size(r->shelf.objects);
-    bool is_mass = source_is_mass(s, n, of);
-    r->is_sound = is_sound;
-    if (is_sound)
-        remove_held(r, is_mass ? s->hold.mass_ms : s->hold.few_ms);
-    size_t left = json_object_size(r->shelf.held);
-    if (left != r->held_told && left > 0 && (is_mass || !is_sound))
-        source_tell_trouble(s, r->kind, "%zu of %zu objects are missing in the list: held, %s",
-                            left, of, is_sound ? hold_for_later : hold_for_good);
-    r->held_told = left;
-}
-
-static void hold_missing(struct reflector *r)
-{
-    const char *key;
-    json_t *object;
-    void *next;
-    json_object_foreach_safe(r->shelf.objects, next, key, object)
-    {
-        if (json_object_get(r->fresh, key) != NULL)
-            continue;
-        if (r->source->hold.is_on)
-            source_hold_object(r->source, &r->shelf, key, 0);
-        else
-            source_remove(r->source, r->kind, &r->shelf, key);
-    }
 }
 
 /* ---- list ---- */
@@ -147,18 +78,21 @@ static void end_list(struct reflector *r)
     r->is_whole = false;
     bool is_news = !r->is_synced;
     r->is_synced = true;
+    hold_tell_end(r);
     begin_watch(r);
     if (is_news)
         source_tell_state(r->source, r->kind);
 }
 
-static void on_verified(void *owner, bool is_sound)
+static void on_verified(void *owner, const struct verdict *verdict)
 {
     struct reflector *r = owner;
+    struct verdict v = *verdict;
     r->verify = NULL;
     uint64_t version = number_of(r->list_version);
-    bool is_older = version != 0 && version < r->version_seen_max;
-    judge_missing(r, is_sound && !is_older);
+    if (version != 0 && version < r->version_seen_max)
+        v.doubt = "this is an older state of the cluster";
+    hold_judge(r, &v);
     end_list(r);
 }
 
@@ -176,7 +110,7 @@ static void take_list(struct reflector *r)
     }
     set_state(r, REFLECTOR_VERIFYING);
     if (verify_begin(r->source, r->kind, on_verified, r, &r->verify) != 0)
-        on_verified(r, false);
+        on_verified(r, &(struct verdict){.doubt = "the API server could not be asked"});
 }
 
 /* Puts the items of a page with the others. False: it is no list. */
@@ -263,35 +197,6 @@ static void begin_list(struct reflector *r)
 
 /* ---- watch ---- */
 
-/* A deletion that the watch saw. In a mass it is held: it may be the CRD that goes. */
-static void take_deletion(struct reflector *r, const char *key)
-{
-    struct source *s = r->source;
-    uint64_t now_us = loop_now_us(s->loop);
-    if (r->window_us == 0 || now_us - r->window_us > SOURCE_DELETIONS_MS * US_PER_MS) {
-        r->window_us = now_us;
-        r->window_size = json_object_size(r->shelf.objects);
-        r->window_n = 0;
-    }
-    r->window_n += 1;
-    bool is_mass = s->hold.is_on && r->window_n > s->hold.count_max &&
-                   r->window_n * 100 > (size_t)s->hold.percent_max * r->window_size;
-    if (!is_mass) {
-        source_remove(s, r->kind, &r->shelf, key);
-        return;
-    }
-    unsigned head_ms = s->hold.mass_ms > s->hold.few_ms ? s->hold.mass_ms - s->hold.few_ms : 0;
-    if (json_object_get(r->shelf.objects, key) == NULL ||
-        !source_hold_object(s, &r->shelf, key, head_ms))
-        return;
-    if (json_object_size(r->shelf.held) == 1)
-        source_tell_trouble(s, r->kind,
-                            "%zu of %zu objects were deleted at once: the rest is held"
-                            " until a list says the same",
-                            r->window_n, r->window_size);
-    loop_timer_arm(s->loop, &r->timer, s->hold.few_ms * US_PER_MS);
-}
-
 static void keep_version(struct reflector *r, const json_t *object)
 {
     const char *version = kube_text_at(object, "metadata.resourceVersion");
@@ -304,11 +209,18 @@ static void keep_version(struct reflector *r, const json_t *object)
         r->version_seen_max = n;
 }
 
-/* The watch is closed; next a list, now or later. */
-static void list_anew(struct reflector *r, bool now)
+/* And what is asked because of it. */
+static void close_watch(struct reflector *r)
 {
     kube_watch_close(r->watch);
     r->watch = NULL;
+    hold_end_watch(r);
+}
+
+/* The watch is closed; next a list, now or later. */
+static void list_anew(struct reflector *r, bool now)
+{
+    close_watch(r);
     r->version[0] = '\0';
     if (now)
         begin_list(r);
@@ -324,8 +236,7 @@ static void take_error_event(struct reflector *r, const json_t *status)
         list_anew(r, true);
         return;
     }
-    kube_watch_close(r->watch);
-    r->watch = NULL;
+    close_watch(r);
     fail(r, "watch",
          &(struct kube_answer){.status = (int)code, .text = kube_text_at(status, "message")});
 }
@@ -354,9 +265,10 @@ static void on_event(void *owner, json_t *event)
     r->failures = 0;
     keep_version(r, object);
     if (is_deletion)
-        take_deletion(r, key);
+        hold_deletion(r, key);
     else if (!is_bookmark)
         source_put(r->source, r->kind, &r->shelf, key, object);
+    hold_tell_end(r);
 }
 
 static void on_watch_open(void *owner)
@@ -371,6 +283,7 @@ static void on_watch_end(void *owner, const struct kube_answer *answer)
     struct source *s = r->source;
     bool was_sound = loop_now_us(s->loop) - r->watch_begun_us >= SOUND_WATCH_US;
     r->watch = NULL;
+    hold_end_watch(r);
     if (answer->status == -ETIMEDOUT)
         s->stats.stale += 1;
     if (answer->status == 410 || answer->status == -EBADMSG || answer->status == 404)
@@ -413,7 +326,7 @@ static void begin_watch(struct reflector *r)
         return;
     }
     set_state(r, REFLECTOR_WATCHING);
-    arm_confirmation(r);
+    hold_arm(r);
 }
 
 /* ---- life ---- */
@@ -441,16 +354,12 @@ int reflector_init(struct reflector *r, struct source *s, enum kind kind)
 static void stop(struct reflector *r)
 {
     loop_timer_disarm(r->source->loop, &r->timer);
-    if (r->verify != NULL)
-        verify_cancel(r->verify);
     if (r->call != NULL)
         kube_call_cancel(r->call);
-    kube_watch_close(r->watch);
     json_decref(r->fresh);
     r->call = NULL;
-    r->verify = NULL;
-    r->watch = NULL;
     r->fresh = NULL;
+    close_watch(r);
 }
 
 void reflector_done(struct reflector *r)
@@ -468,6 +377,10 @@ void reflector_set_version(struct reflector *r, const char *api_version)
     stop(r);
     snprintf(r->api_version, sizeof(r->api_version), "%s", version);
     r->failures = 0;
+    if (version[0] == '\0')
+        hold_all(r);
+    else
+        hold_renew(r);
     if (version[0] == '\0' || is_named) {
         r->is_synced = true;
         r->state = version[0] == '\0' ? REFLECTOR_ABSENT : REFLECTOR_WATCHING;
@@ -481,9 +394,4 @@ void reflector_list_soon(struct reflector *r)
 {
     if (r->state == REFLECTOR_WATCHING)
         loop_timer_arm(r->source->loop, &r->timer, 0);
-}
-
-void reflector_confirm(struct reflector *r)
-{
-    remove_held(r, 0);
 }

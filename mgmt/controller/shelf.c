@@ -10,14 +10,17 @@ int shelf_init(struct shelf *s)
 {
     s->objects = json_object();
     s->held = json_object();
+    s->told = json_object();
     s->remembered = json_object();
-    return s->objects != NULL && s->held != NULL && s->remembered != NULL ? 0 : -ENOMEM;
+    bool is_made = s->objects != NULL && s->held != NULL && s->told != NULL;
+    return is_made && s->remembered != NULL ? 0 : -ENOMEM;
 }
 
 void shelf_done(struct shelf *s)
 {
     json_decref(s->objects);
     json_decref(s->held);
+    json_decref(s->told);
     json_decref(s->remembered);
     *s = (struct shelf){0};
 }

@@ -30,6 +30,7 @@ int source_new(const struct source_config *config, struct source **ret)
     s->on_change = config->on_change;
     s->on_state = config->on_state;
     s->on_trouble = config->on_trouble;
+    s->on_held = config->on_held;
     if (getrandom(&s->rng, sizeof(s->rng), GRND_NONBLOCK) != (ssize_t)sizeof(s->rng))
         s->rng.state = loop_now_us(s->loop);
     if (config->label_selector != NULL &&
@@ -125,6 +126,14 @@ size_t source_held(const struct source *s, enum kind kind)
     return json_object_size(shelf_of(s, kind)->held);
 }
 
+size_t source_held_all(const struct source *s)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < KIND_COUNT; i++)
+        n += source_held(s, (enum kind)i);
+    return n;
+}
+
 enum source_state source_state(const struct source *s, enum kind kind)
 {
     const struct reflector *r = &s->reflectors[kind];
@@ -152,6 +161,13 @@ bool source_is_all_synced(const struct source *s)
 const char *source_cluster_uid(const struct source *s)
 {
     return s->uid;
+}
+
+bool source_is_held(const struct source *s, enum kind kind, const char *namespace_,
+                    const char *name)
+{
+    char key[KEY_BYTES];
+    return json_object_get(shelf_of(s, kind)->held, shelf_key(namespace_, name, key)) != NULL;
 }
 
 bool source_is_remembered(const struct source *s, enum kind kind, const char *namespace_,
@@ -206,9 +222,10 @@ void source_put(struct source *s, enum kind kind, struct shelf *shelf, const cha
                 json_t *object)
 {
     json_t *old = json_object_get(shelf->objects, key);
-    bool was_remembered = json_object_del(shelf->remembered, key) == 0;
-    json_object_del(shelf->held, key);
-    if (old != NULL && !was_remembered && is_same(old, object))
+    bool was_held = json_object_del(shelf->held, key) == 0;
+    json_object_del(shelf->told, key);
+    json_object_del(shelf->remembered, key);
+    if (old != NULL && !was_held && is_same(old, object))
         return;
     slim(object);
     json_incref(old);
@@ -223,6 +240,7 @@ void source_remove(struct source *s, enum kind kind, struct shelf *shelf, const 
     snprintf(key, sizeof(key), "%s", key_); /* it may be the entry's own */
     json_t *old = json_incref(json_object_get(shelf->objects, key));
     json_object_del(shelf->held, key);
+    json_object_del(shelf->told, key);
     json_object_del(shelf->remembered, key);
     if (old == NULL)
         return;
@@ -237,7 +255,6 @@ bool source_hold_object(struct source *s, struct shelf *shelf, const char *key, 
         return false;
     json_int_t since = (json_int_t)(loop_now_us(s->loop) / 1000) - (json_int_t)head_ms;
     json_object_set_new(shelf->held, key, json_integer(since));
-    s->stats.held += 1;
     return true;
 }
 
@@ -294,6 +311,12 @@ void source_tell_alive(struct source *s)
     s->server_trouble = 0;
 }
 
+static void tell_text(struct source *s, enum kind kind, const char *text)
+{
+    if (s->on_trouble != NULL)
+        s->on_trouble(s->owner, s, kind, text);
+}
+
 void source_tell_trouble(struct source *s, enum kind kind, const char *format, ...)
 {
     char text[KUBE_TEXT_MAX];
@@ -301,8 +324,19 @@ void source_tell_trouble(struct source *s, enum kind kind, const char *format, .
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    if (s->on_trouble != NULL)
-        s->on_trouble(s->owner, s, kind, text);
+    tell_text(s, kind, text);
+}
+
+void source_tell_held(struct source *s, enum kind kind, const char *format, ...)
+{
+    char text[KUBE_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    tell_text(s, kind, text);
+    if (s->on_held != NULL)
+        s->on_held(s->owner, s, kind, text);
 }
 
 /* ---- named kinds, earlier lives, the operator ---- */
@@ -333,6 +367,7 @@ int source_remember(struct source *s, enum kind kind, json_t *object, const char
         json_object_set_new(shelf->remembered, key, json_true()) != 0)
         return -ENOMEM;
     source_hold_object(s, shelf, key, 0);
+    s->stats.held += 1;
     tell(s, kind, key, NULL, object);
     if (!source_is_named(s, kind))
         reflector_list_soon(&s->reflectors[kind]);
@@ -357,6 +392,6 @@ void source_confirm(struct source *s)
         if (source_is_named(s, (enum kind)i))
             named_confirm(&s->named[i]);
         else
-            reflector_confirm(&s->reflectors[i]);
+            hold_confirm(&s->reflectors[i]);
     }
 }

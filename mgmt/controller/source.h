@@ -4,9 +4,10 @@
  * cluster, and one of each appliance with the copies there; the same code.
  *
  * The cache of a cluster fails safe: an object leaves it only when its deletion was seen by a
- * healthy watch, or when a consistent list of the same cluster is without it; a mass of missing
- * objects is held (still in the cache, told by on_trouble) until a fresh list some time later says
- * it again, or an operator does. Whoever reads the cache need not care.
+ * healthy watch while the definition of its kind is there to stay, or when a consistent list of the
+ * same cluster is without it; a mass of missing objects is held (still in the cache, told by
+ * on_held) until a fresh list some time later says it again, and what went with the definition of
+ * its kind until it is back, or an operator says so. Whoever reads the cache need not care.
  *
  * Owner: whoever made it. Thread: the loop's. Objects are borrowed and never changed: keep one with
  * json_incref().
@@ -41,8 +42,11 @@ struct source;
  * What a list is without is held until a second list, at least so much later, is without it, too;
  * both from the same cluster, not older than what was seen, and with the kind still served.
  * A mass (all of a kind, or more than `count_max` and more than `percent_max` of it) waits
- * `mass_ms`, what is less waits `few_ms`. A mass of deletions seen by a watch waits `few_ms`: a CRD
- * that is removed takes all of its objects along.
+ * `mass_ms`, what is less waits `few_ms`. A mass of deletions seen by a watch waits `few_ms`.
+ *
+ * A definition (CRD) that is deleted takes all of its objects along, one by one. So each deletion
+ * of a custom kind waits until the definition was looked at (a round trip or two; verify.c). What
+ * went with it is held for good: until it is in the cluster again, or an operator confirms.
  */
 struct source_hold {
     bool is_on; /* false: a list is believed as it is (an appliance) */
@@ -87,6 +91,9 @@ struct source_config {
     void (*on_state)(void *owner, struct source *source, enum kind kind);
     /* Something that an operator should know, once a change of it. May be NULL. */
     void (*on_trouble)(void *owner, struct source *source, enum kind kind, const char *text);
+    /* Of these, that objects of the kind are held, and when none is any more (source_held() is
+     * zero). May be NULL. */
+    void (*on_held)(void *owner, struct source *source, enum kind kind, const char *text);
 };
 
 /* What happened, for metrics: X(name, help). */
@@ -97,7 +104,7 @@ struct source_config {
     X(failures, "lists and watches that failed")                                                   \
     X(expired, "watches answered 410")                                                             \
     X(stale, "watches ended because nothing came")                                                 \
-    X(held, "objects held that a list was without, or that went in a mass")                        \
+    X(held, "objects held that a list was without, or that went in a mass or with their kind")     \
     X(confirmed, "objects of these whose absence was confirmed")
 
 struct source_stats {
@@ -137,6 +144,9 @@ size_t source_count(const struct source *s, enum kind kind);
 /* How many of them are held. */
 size_t source_held(const struct source *s, enum kind kind);
 
+/* Of all kinds. */
+size_t source_held_all(const struct source *s);
+
 /* What is being done about the kind. */
 enum source_state source_state(const struct source *s, enum kind kind);
 
@@ -164,6 +174,10 @@ int source_remember(struct source *s, enum kind kind, json_t *object, const char
  * `object` NULL: it is gone. */
 void source_note(struct source *s, enum kind kind, const char *namespace_, const char *name,
                  json_t *object);
+
+/* Is it held: not in the cluster, as far as it says? What is remembered is held, too. */
+bool source_is_held(const struct source *s, enum kind kind, const char *namespace_,
+                    const char *name);
 
 /* Is it only remembered: known from its copy, and not seen in the cluster in this life? */
 bool source_is_remembered(const struct source *s, enum kind kind, const char *namespace_,

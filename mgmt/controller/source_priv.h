@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The insides of a source, in the order of its life: discovery.c (which kinds are served, which
- * cluster this is), reflector.c (list and watch of a kind), named.c (kinds that are read one by
- * one; named_watch.c: and watched so), shelf.c (the objects of a kind, and which of them are held).
+ * cluster this is), reflector.c (list and watch of a kind), hold.c (when an object of it goes),
+ * verify.c (whether what is missing may be believed to be gone), named.c (kinds that are read one
+ * by one; named_watch.c: and watched so), shelf.c (the objects of a kind, and which of them are
+ * held).
  */
 #pragma once
 
@@ -13,18 +15,23 @@
 #define KEY_BYTES 512u
 #define VERSION_BYTES 96u
 #define UID_BYTES 64u
+#define TIMESTAMP_BYTES 32u
 
 /* ---- shelf.c: objects of one kind ---- */
 
 /*
  * An object on the shelf is one of:
  *   seen        in the latest list, or by the watch
- *   held        it was seen, and then a list was without it; since when, `held` says
+ *   held        it was seen, and then a list was without it, or its deletion was told and may be
+ *               that of its kind; since when, `held` says
+ *   told        as held: a watch has told of its deletion, and whether that may be believed is
+ *               being asked, by the check whose number is the value
  *   remembered  as held, but known only from its copy
  */
 struct shelf {
     json_t *objects;    /* key -> object */
     json_t *held;       /* key -> integer: loop's milliseconds when it was first missed */
+    json_t *told;       /* key -> integer; each is in `held`, too */
     json_t *remembered; /* key -> true; each is in `held`, too */
 };
 
@@ -61,11 +68,13 @@ struct reflector {
     json_t *fresh; /* key -> object, of the list that is being read */
     char list_version[VERSION_BYTES];
     struct kube_call *call;
-    struct verify *verify;
+    struct verify *verify; /* VERIFYING: of the list; WATCHING: of deletions that were told */
+    json_int_t n_checks;   /* of told deletions, begun */
     struct kube_watch *watch;
     struct wheel_timer timer; /* WAITING: the next try; WATCHING: the list that confirms */
-    unsigned failures;        /* in a row */
-    bool is_sound;            /* the latest list that lacked something was of our cluster, of now */
+    unsigned failures;        /* in a row, */
+    int failed_status;        /* and what the last one was answered */
+    bool is_for_good;         /* some of what is held waits for an operator */
     size_t held_told;         /* how many were held when it was told last */
     uint64_t watch_begun_us;
     uint64_t window_us; /* since when deletions are counted, */
@@ -106,12 +115,14 @@ struct source {
     void (*on_change)(void *owner, struct source *source, const struct source_change *change);
     void (*on_state)(void *owner, struct source *source, enum kind kind);
     void (*on_trouble)(void *owner, struct source *source, enum kind kind, const char *text);
+    void (*on_held)(void *owner, struct source *source, enum kind kind, const char *text);
     struct reflector reflectors[KIND_COUNT]; /* of named kinds only the version is used */
     struct named named[KIND_COUNT];          /* of others unused */
     char uid[UID_BYTES];                     /* of the cluster that answers; "" not known */
     char uid_expected[UID_BYTES]; /* of the cluster that the objects are of; "" not known */
     struct discovery *discovery;
     int server_trouble; /* with all kinds alike: told once, not by every kind; 0: none */
+    bool has_told_late; /* that definitions may not be read */
     struct rng rng;
     struct source_stats stats;
 };
@@ -127,15 +138,61 @@ void discovery_free(struct discovery *d);
 /* Looks again soon: a kind was answered 404. */
 void discovery_hurry(struct discovery *d);
 
+/* Where the oldest namespace is: of a cluster, or (`is_default`) of an appliance. */
+const char *discovery_identity_path(bool is_default);
+
+/* ---- verify.c ---- */
+
+/* What is to be thought of a list of a kind that lacks something, or of told deletions. */
+struct verdict {
+    const char *doubt;                /* why they may not be believed, in words; NULL: they may */
+    bool is_late;                     /* it may be a moment behind: only discovery could be asked */
+    char kind_since[TIMESTAMP_BYTES]; /* the kind's definition was created; "" not known */
+};
+
+typedef void (*verify_done_fn)(void *owner, const struct verdict *verdict);
+
 struct verify;
 
-/* Asks which cluster this is and whether the kind is still served whole (a CRD that is being
- * removed takes no new objects), and calls back, once. Errors as kube_call(). */
-int verify_begin(struct source *s, enum kind kind, void (*on_done)(void *owner, bool is_sound),
-                 void *owner, struct verify **ret);
+/* Asks which cluster this is, and whether the kind is there and stays; calls back, once, not from
+ * within. Errors as kube_call(). */
+int verify_begin(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+                 struct verify **ret);
 
 /* Ends it without a callback. */
 void verify_cancel(struct verify *v);
+
+/* Did the object go with an earlier definition of its kind? */
+bool verdict_is_of_former_kind(const struct verdict *verdict, const json_t *object);
+
+/* ---- hold.c ---- */
+
+/* The list in `fresh` is on the shelf: what it lacks is held (or goes, of who holds nothing). */
+void hold_missing(struct reflector *r);
+
+/* What the list that lacks something is worth: takes off what has been missing long enough. */
+void hold_judge(struct reflector *r, const struct verdict *verdict);
+
+/* A deletion that the watch told. */
+void hold_deletion(struct reflector *r, const char *key);
+
+/* The watch ends: what was told is for the next list to judge. */
+void hold_end_watch(struct reflector *r);
+
+/* The kind is not served: all its objects are held. */
+void hold_all(struct reflector *r);
+
+/* It is again: a list has to lack them first. */
+void hold_renew(struct reflector *r);
+
+/* Watching: arms the timer for the list that confirms, if anything is held. */
+void hold_arm(struct reflector *r);
+
+/* Says once that nothing is held any more, if it was told that something is. */
+void hold_tell_end(struct reflector *r);
+
+/* An operator says: what is held goes. */
+void hold_confirm(struct reflector *r);
 
 /* ---- reflector.c, named.c ---- */
 
@@ -150,9 +207,6 @@ void reflector_set_version(struct reflector *r, const char *api_version);
 
 /* Something is held that was not: a list is due. */
 void reflector_list_soon(struct reflector *r);
-
-/* Has waited long enough: what is held goes. */
-void reflector_confirm(struct reflector *r);
 
 /* A kind of which nothing is wanted yet. */
 int named_init(struct named *n, struct source *s, enum kind kind);
@@ -213,6 +267,10 @@ void source_tell_alive(struct source *s);
 
 /* Calls on_state. */
 void source_tell_state(struct source *s, enum kind kind);
+
+/* Calls on_trouble, and on_held with how many of the kind are held. */
+__attribute__((format(printf, 3, 4))) void source_tell_held(struct source *s, enum kind kind,
+                                                            const char *format, ...);
 
 /* Calls on_trouble. */
 __attribute__((format(printf, 3, 4))) void source_tell_trouble(struct source *s, enum kind kind,

@@ -93,7 +93,7 @@ static void look(void *owner, struct chore *c)
     struct status *s = owner;
     const json_t *object = chore_object(c);
     if (!s->is_leader || object == NULL || !source_is_all_synced(s->config.source) ||
-        source_is_remembered(s->config.source, c->kind, c->namespace_, c->name)) {
+        source_is_held(s->config.source, c->kind, c->namespace_, c->name)) {
         return;
     }
     json_t *finalizers = c->kind == KIND_GATEWAY_CLASS ? status_class_finalizers(s, object) : NULL;

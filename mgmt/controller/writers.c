@@ -156,6 +156,33 @@ void writers_on_state(struct writers *w)
     infra_on_state(w->infra);
 }
 
+struct held {
+    const struct writers *w;
+    const char *type, *reason, *message;
+};
+
+static void tell_class(void *owner, json_t *class)
+{
+    const struct held *h = owner;
+    const char *name = kube_text_at(class, "metadata.name");
+    if (mirror_is_relevant(h->w->controller->mirror, KIND_GATEWAY_CLASS, "", name)) {
+        events_say(h->w->events, class, h->type, h->reason, h->message);
+    }
+}
+
+void writers_on_held(struct writers *w, enum kind kind, const char *text)
+{
+    char message[EVENTS_MESSAGE_BYTES_MAX];
+    const struct source *source = w->controller->source;
+    bool is_over = source_held(source, kind) == 0;
+    snprintf(message, sizeof(message), "%s: %s", kind_info(kind)->plural, text);
+    struct held held = {w, is_over ? "Normal" : "Warning",
+                        is_over ? "DeletionsResolved" : "DeletionsHeld", message};
+    if (writers_may(w)) {
+        source_foreach(source, KIND_GATEWAY_CLASS, tell_class, &held);
+    }
+}
+
 void writers_on_news(struct writers *w, enum kind kind, const char *namespace_, const char *name)
 {
     status_on_news(w->status, kind, namespace_, name);

@@ -40,8 +40,11 @@ bool writers_may(const struct writers *w);
 /* What main hears from the cluster's source: changes, */
 void writers_on_change(struct writers *w, const struct source_change *change);
 
-/* changes of state; */
+/* changes of state, */
 void writers_on_state(struct writers *w);
+
+/* what is held, which an Event on each GatewayClass of ours tells; */
+void writers_on_held(struct writers *w, enum kind kind, const char *text);
 
 /* and from the mirror. */
 void writers_on_news(struct writers *w, enum kind kind, const char *namespace_, const char *name);

@@ -454,7 +454,7 @@ def a_cluster_that_comes_back_empty_deletes_nothing_until_an_operator_confirms(l
     c.new_state()
     c.start()
     c.let_in()
-    says("until an operator confirms", 40)
+    says("or an operator confirms", 40)
     apply_shop(c.api)  # as GitOps would
     suite.eventually(lambda: origin(l, "app") == c.api.get("HTTPRoute", "app", NS)["metadata"]["uid"],
                      "what is there again is followed", 40)

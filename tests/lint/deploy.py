@@ -7,10 +7,12 @@ import subprocess
 import tree
 
 FOLDER = os.path.join("mgmt", "controller", "deploy")
-KIND = re.compile(r'^KIND\(\w+, (\w+|"[\w.]*"), "(\w+)", "(\w+)", \w+, (\w+)\)')
+KIND = re.compile(r'^KIND\(\w+, (\w+|"[\w.]*"), "(\w+)", "(\w+)", \w+, (\w+), (\w+)\)')
 DEFINED = re.compile(r'^#define (KIND_\w+_GROUP) "(.*)"')
 RULE = re.compile(r"apiGroups: \[(.*?)\],?\s+resources:\s+\[(.*?)\],?\s+verbs: \[(.*?)\]", re.S)
 OPTIONAL = re.compile(r"\{\{- if .*?\{\{- end \}\}", re.S)
+DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+NAMED_RULE = re.compile(r"resources: \[customresourcedefinitions\]\s+verbs: \[get\]\s+resourceNames:\s+\[(.*?)\]", re.S)
 VERBS = {"WATCHED": {"get", "list", "watch"}, "NAMED": {"get"}}
 
 
@@ -23,7 +25,7 @@ def deploy_is_current():
 
 
 def mirrored():
-    """{(group, plural): verbs} of kinds.def."""
+    """{(group, plural): (verbs, who defines it)} of kinds.def."""
     groups, found = {}, {}
     for line in tree.lines("mgmt/controller/kinds.def"):
         name = DEFINED.match(line)
@@ -31,16 +33,19 @@ def mirrored():
         if name:
             groups[name[1]] = name[2]
         elif kind:
-            found[groups.get(kind[1], kind[1].strip('"')), kind[3]] = VERBS[kind[4]]
+            found[groups.get(kind[1], kind[1].strip('"')), kind[3]] = VERBS[kind[4]], kind[5]
     return found
+
+
+def cluster_role():
+    path = os.path.join(FOLDER, "chart", "templates", "rbac.yaml")
+    return "\n".join(tree.lines(path)).split("kind: ClusterRoleBinding")[0]
 
 
 def granted():
     """{(group, resource): verbs} of the ClusterRole, without what somebody has to ask for."""
-    path = os.path.join(FOLDER, "chart", "templates", "rbac.yaml")
-    text = "\n".join(tree.lines(path)).split("kind: ClusterRoleBinding")[0]
     found = {}
-    for groups, resources, verbs in RULE.findall(OPTIONAL.sub("", text)):
+    for groups, resources, verbs in RULE.findall(OPTIONAL.sub("", cluster_role())):
         for group in groups.split(","):
             for resource in resources.split(","):
                 key = group.strip().strip('"'), resource.strip()
@@ -52,9 +57,13 @@ def role_is_what_the_controller_needs():
     """No kind of kinds.def is forgotten, none is read that is not there, and statuses only of kinds that have one."""
     bad, has = [], granted()
     reads = {"get", "list", "watch"}
-    for key, verbs in mirrored().items():
+    for key, (verbs, _) in mirrored().items():
         if has.get(key, set()) & reads != verbs:
             bad.append(f"{key}: may {sorted(has.get(key, set()) & reads)}, and needs {sorted(verbs)}")
+    definitions = {f"{plural}.{group}" for (group, plural), (_, by) in mirrored().items() if by == "CUSTOM"}
+    readable = {name.strip() for names in NAMED_RULE.findall(cluster_role()) for name in names.split(",")}
+    if has.pop(DEFINITIONS, set()) != {"get"} or readable != definitions:
+        bad.append(f"definitions: may read {sorted(readable)}, and needs {sorted(definitions)}")
     for key, verbs in has.items():
         if key not in mirrored() and not key[1].endswith("/status") and key != ("", "events"):
             bad.append(f"{key}: is in the ClusterRole and not in kinds.def")

@@ -33,7 +33,14 @@ static struct kube the_kube;
 
 struct kube *fake_new(void)
 {
-    server = (struct fake_server){.is_creatable = true, .uid = "uid-1", .version = 100};
+    server = (struct fake_server){
+        .is_creatable = true,
+        .definition = 200,
+        .definition_since = "2026-01-01T00:00:00Z",
+        .going_after = -1,
+        .uid = "uid-1",
+        .version = 100,
+    };
     for (unsigned i = 0; i < KIND_COUNT; i++) {
         server.objects[i] = json_array();
         server.is_served[i] = true;
@@ -199,8 +206,28 @@ static int answer_get(const char *path, json_t **body)
     return 404;
 }
 
+/* .../customresourcedefinitions/NAME */
+static int answer_definition(const char *name, json_t **body)
+{
+    bool is_going = server.going_after >= 0 && (int)server.n_definition_gets >= server.going_after;
+    server.n_definition_gets += 1;
+    if (server.has_none)
+        return 404;
+    if (server.definition != 200)
+        *body = json_pack("{s:{s:s}}", "details", "name", name);
+    else
+        *body = json_pack("{s:{s:s,s:s,s:s*}}", "metadata", "name", name, "creationTimestamp",
+                          server.definition_since, "deletionTimestamp",
+                          is_going ? "2026-02-01T00:00:00Z" : NULL);
+    return server.definition;
+}
+
 static int answer(const char *path, json_t **body)
 {
+    static const char definitions[] = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
+    if (strncmp(path, definitions, sizeof(definitions) - 1) == 0)
+        return answer_definition(path + sizeof(definitions) - 1, body);
+
     if (strcmp(path, "/api/v1/namespaces/kube-system") == 0) {
         *body = json_pack("{s:{s:s}}", "metadata", "uid", server.uid);
         return 200;

@@ -16,10 +16,15 @@ struct fake_server {
     json_t *objects[KIND_COUNT]; /* lists: what there is */
     bool is_served[KIND_COUNT];
     bool is_creatable; /* "create" is among the verbs */
-    const char *uid;   /* of the namespace kube-system */
-    unsigned version;  /* resourceVersion of lists */
-    unsigned page;     /* objects in a page; 0: all in one */
-    int fail_status;   /* every list is answered so; 0: it is answered */
+    int definition;    /* a GET of any kind's definition (CRD) is answered so; 404: it is gone; */
+    bool has_none;     /* or this server has no definitions at all */
+    const char *definition_since; /* its creationTimestamp */
+    int going_after;              /* so many GETs later it has a deletionTimestamp; < 0: never */
+    unsigned n_definition_gets;
+    const char *uid;  /* of the namespace kube-system */
+    unsigned version; /* resourceVersion of lists */
+    unsigned page;    /* objects in a page; 0: all in one */
+    int fail_status;  /* every list is answered so; 0: it is answered */
     json_t *fail_body;
     int fail_pages; /* pages after the first are answered so */
     unsigned n_lists, n_whole_lists, n_watches, n_gets;

@@ -17,7 +17,7 @@
 static struct loop *loop;
 static struct kube *kube;
 static struct source *source;
-static unsigned n_added, n_changed, n_gone, n_troubles;
+static unsigned n_added, n_changed, n_gone, n_troubles, n_held;
 static bool is_watching_named;
 
 static void on_change(void *owner, struct source *s, const struct source_change *change)
@@ -33,6 +33,11 @@ static void on_trouble(void *owner, struct source *s, enum kind kind, const char
     n_troubles += 1;
 }
 
+static void on_held(void *owner, struct source *s, enum kind kind, const char *text)
+{
+    n_held += 1;
+}
+
 static void begin(void)
 {
     const struct source_config config = {
@@ -43,8 +48,9 @@ static void begin(void)
         .hold = {.is_on = true, .count_max = 3, .percent_max = 20, .mass_ms = 60, .few_ms = 20},
         .on_change = on_change,
         .on_trouble = on_trouble,
+        .on_held = on_held,
     };
-    n_added = n_changed = n_gone = n_troubles = 0;
+    n_added = n_changed = n_gone = n_troubles = n_held = 0;
     REQUIRE(source_new(&config, &source) == 0);
 }
 
@@ -121,7 +127,8 @@ TEST(events_change_the_cache_and_bookmarks_move_the_watch_on)
     CHECK(fake_event(KIND, "ADDED", route("new", 101)));
     CHECK(fake_event(KIND, "MODIFIED", route("r0", 102)));
     CHECK(fake_event(KIND, "DELETED", route("r1", 103)));
-    CHECK(has("new") && has("r0") && !has("r1"));
+    CHECK(has("new") && has("r0"));
+    UNTIL(!has("r1"));
     CHECK_EQ(n_changed, 1);
     CHECK_EQ(n_gone, 1);
     CHECK(fake_event(KIND, "MODIFIED", route("r0", 102))); /* the same again is no change */
@@ -300,6 +307,20 @@ TEST(a_kind_that_is_being_removed_takes_no_object_along)
     put(10);
     begin();
     UNTIL(fake_is_watched(KIND));
+    server.going_after = 0;
+    fake_remove(KIND, "r3");
+    relist();
+    stays_until_confirmed();
+    close_all();
+}
+
+TEST(where_the_definition_may_not_be_read_discovery_tells_that_the_kind_is_being_removed)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.definition = 403;
     server.is_creatable = false;
     fake_remove(KIND, "r3");
     relist();
@@ -331,9 +352,10 @@ TEST(deletions_that_a_watch_tells_are_done_but_a_mass_waits_for_a_list)
         snprintf(name, sizeof(name), "r%u", i);
         CHECK(fake_event(KIND, "DELETED", route(name, 110 + i)));
     }
-    CHECK_EQ(n_gone, 3);
+    UNTIL(n_gone == 3);
     CHECK_EQ(source_held(source, KIND), 5);
     CHECK_EQ(n_troubles, 1);
+    CHECK_EQ(n_held, 1);
     server.version = 200;
     for (unsigned i = 0; i < 7; i++) { /* the last one is there again */
         snprintf(name, sizeof(name), "r%u", i);
@@ -341,6 +363,181 @@ TEST(deletions_that_a_watch_tells_are_done_but_a_mass_waits_for_a_list)
     }
     UNTIL(source_count(source, KIND) == 3);
     CHECK(has("r7") && has("r8") && has("r9"));
+    close_all();
+}
+
+static void delete_told(const char *name, unsigned version)
+{
+    fake_remove(KIND, name);
+    CHECK(fake_event(KIND, "DELETED", route(name, version)));
+}
+
+TEST(a_deletion_is_done_when_the_definition_was_looked_at_and_waits_for_no_list)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    unsigned lists = server.n_lists;
+    delete_told("r3", 110);
+    CHECK(has("r3"));
+    UNTIL(!has("r3"));
+    CHECK_EQ(server.n_definition_gets, 1);
+    server.has_none = true; /* as an appliance */
+    delete_told("r4", 111);
+    UNTIL(!has("r4"));
+    CHECK_EQ(server.n_lists, lists);
+    CHECK_EQ(n_troubles, 0);
+    close_all();
+}
+
+TEST(a_deletion_of_a_kind_that_is_built_in_is_done_at_once)
+{
+    open_all();
+    fake_put(KIND_SERVICE, fake_object(KIND_SERVICE, "ns", "s", 0));
+    begin();
+    UNTIL(fake_is_watched(KIND_SERVICE));
+    CHECK(fake_event(KIND_SERVICE, "DELETED", fake_object(KIND_SERVICE, "ns", "s", 110)));
+    CHECK_EQ(source_count(source, KIND_SERVICE), 0);
+    CHECK_EQ(server.n_definition_gets, 0);
+    close_all();
+}
+
+TEST(a_deletion_that_is_told_while_the_definition_is_looked_at_is_for_the_next_look)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.going_after = 1; /* the second look sees it going */
+    server.is_creatable = false;
+    delete_told("r3", 110);
+    delete_told("r4", 111);
+    UNTIL(server.n_definition_gets == 2);
+    CHECK(!has("r3") && has("r4"));
+    CHECK_EQ(n_gone, 1);
+    CHECK_EQ(n_held, 1);
+    close_all();
+}
+
+/* The kind goes with all its objects, each told as deleted; then it is made anew, empty. */
+static void remove_kind(void)
+{
+    server.going_after = 0;
+    delete_told("r0", 110);
+    delete_told("r1", 111);
+    UNTIL(n_held == 1);
+    json_array_clear(server.objects[KIND]);
+    server.definition = 404;
+    server.is_served[KIND] = false;
+    CHECK(fake_end_watch(KIND, 200));
+    UNTIL(source_state(source, KIND) == SOURCE_ABSENT);
+    CHECK_EQ(n_held, 2);
+    CHECK_EQ(source_held(source, KIND), 10);
+    server.definition = 200;
+    server.definition_since = "2026-03-01T00:00:00Z";
+    server.going_after = -1;
+    server.is_served[KIND] = true;
+    server.version = 200;
+    CHECK(fake_end_watch(KIND_GATEWAY, 404)); /* which has discovery look again, soon */
+    UNTIL(fake_is_watched(KIND));
+}
+
+static void put_old(unsigned n)
+{
+    put(n);
+    for (unsigned i = 0; i < n; i++)
+        json_object_set_new(json_object_get(json_array_get(server.objects[KIND], i), "metadata"),
+                            "creationTimestamp", json_string("2026-01-15T00:00:00Z"));
+}
+
+TEST(what_goes_with_the_definition_of_its_kind_stays_until_an_operator_confirms)
+{
+    open_all();
+    put_old(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    remove_kind();
+    stays_until_confirmed();
+    CHECK_EQ(source_count(source, KIND), 0);
+    close_all();
+}
+
+TEST(what_is_back_after_its_kind_was_removed_is_as_it_was_and_can_be_deleted)
+{
+    open_all();
+    put_old(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    remove_kind();
+    unsigned told = n_held;
+    for (unsigned i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "r%u", i);
+        json_t *again = route(name, 210 + i);
+        json_object_set_new(json_object_get(again, "metadata"), "creationTimestamp",
+                            json_string("2026-03-02T00:00:00Z"));
+        fake_put(KIND, again);
+        CHECK(fake_event(KIND, "ADDED", json_deep_copy(again)));
+    }
+    CHECK_EQ(source_held(source, KIND), 0);
+    CHECK_EQ(n_held, told + 1); /* that nothing is held any more */
+    CHECK_EQ(n_gone, 0);
+    delete_told("r3", 230);
+    UNTIL(!has("r3"));
+    CHECK_EQ(source_count(source, KIND), 9);
+    close_all();
+}
+
+TEST(a_definition_made_anew_between_a_deletion_and_the_look_takes_nothing_along)
+{
+    open_all();
+    put_old(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.definition_since = "2026-03-01T00:00:00Z";
+    delete_told("r3", 110);
+    UNTIL(n_held == 1);
+    stays_until_confirmed();
+    close_all();
+}
+
+TEST(where_the_definition_may_not_be_read_a_deletion_waits_for_a_list)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.definition = 403;
+    server.version = 200;
+    unsigned lists = server.n_lists;
+    delete_told("r3", 110);
+    UNTIL(!has("r3"));
+    CHECK(server.n_lists > lists);
+    CHECK_EQ(n_troubles, 1);
+    CHECK_EQ(n_held, 0);
+    server.is_creatable = false; /* and now the kind goes */
+    server.version = 300;
+    delete_told("r4", 210);
+    UNTIL(n_held == 1);
+    CHECK(has("r4"));
+    close_all();
+}
+
+TEST(a_watch_that_ends_while_the_definition_is_looked_at_leaves_it_to_the_list)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.version = 200;
+    delete_told("r3", 110);
+    CHECK(fake_end_watch(KIND, 410));
+    UNTIL(fake_is_watched(KIND));
+    CHECK(has("r3"));
+    CHECK_EQ(source_held(source, KIND), 1);
+    UNTIL(!has("r3"));
+    CHECK_EQ(source_count(source, KIND), 9);
     close_all();
 }
 
@@ -370,11 +567,20 @@ TEST(a_kind_that_is_no_longer_served_keeps_its_objects)
     CHECK(fake_end_watch(KIND, 404));
     UNTIL(source_state(source, KIND) == SOURCE_ABSENT);
     CHECK_EQ(source_count(source, KIND), 4);
+    CHECK_EQ(source_held(source, KIND), 4);
+    CHECK_EQ(source_held_all(source), 4);
+    CHECK_EQ(n_held, 1);
+    for (int round = 0; round < 50; round++) /* longer than few_ms */
+        fake_run(loop);
+    fake_remove(KIND, "r3");
     server.is_served[KIND] = true;
     CHECK(fake_end_watch(KIND_GATEWAY, 404));
     UNTIL(fake_is_watched(KIND));
-    CHECK_EQ(source_count(source, KIND), 4);
+    CHECK_EQ(source_count(source, KIND), 4); /* one list is no list */
+    CHECK(source_is_held(source, KIND, "ns", "r3") && !source_is_held(source, KIND, "ns", "r2"));
     CHECK_EQ(n_gone, 0);
+    UNTIL(!has("r3"));
+    CHECK_EQ(n_held, 2);
     close_all();
 }
 
@@ -550,6 +756,15 @@ UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watche
           T(a_kind_that_is_being_removed_takes_no_object_along),
           T(a_list_older_than_what_was_seen_takes_nothing_away),
           T(deletions_that_a_watch_tells_are_done_but_a_mass_waits_for_a_list),
+          T(a_deletion_is_done_when_the_definition_was_looked_at_and_waits_for_no_list),
+          T(a_deletion_of_a_kind_that_is_built_in_is_done_at_once),
+          T(a_deletion_that_is_told_while_the_definition_is_looked_at_is_for_the_next_look),
+          T(what_goes_with_the_definition_of_its_kind_stays_until_an_operator_confirms),
+          T(what_is_back_after_its_kind_was_removed_is_as_it_was_and_can_be_deleted),
+          T(a_definition_made_anew_between_a_deletion_and_the_look_takes_nothing_along),
+          T(where_the_definition_may_not_be_read_a_deletion_waits_for_a_list),
+          T(a_watch_that_ends_while_the_definition_is_looked_at_leaves_it_to_the_list),
+          T(where_the_definition_may_not_be_read_discovery_tells_that_the_kind_is_being_removed),
           T(a_kind_that_is_not_served_is_waited_for),
           T(a_kind_that_is_no_longer_served_keeps_its_objects),
           T(what_is_no_event_ends_the_watch_and_not_the_cache),
