@@ -2,7 +2,8 @@
 # ./dev test: runs the parts, adds up their "N passed, N failed".
 
 TEST_PARTS="lint unit oracle sim attacks fuzz mgmt e2e asan asan_mgmt asan_e2e"
-NAMED_PARTS="scripts cluster" # run when they are named: unit contains scripts, cluster compiles Kubernetes
+# run when they are named: unit contains scripts, cluster compiles Kubernetes, chaos takes ten minutes
+NAMED_PARTS="scripts cluster chaos"
 SIM_SEEDS=${SIM_SEEDS:-2000}
 FUZZ_SECONDS=${FUZZ_SECONDS:-240} # of all targets together
 ORACLE_PAIRS=200000 # half a minute on two cores
@@ -72,6 +73,11 @@ part_cluster() {
     exec python3 "$TOP/tests/conformance/e2e.py"
 }
 
+part_chaos() {
+    need_packages cluster
+    exec python3 "$TOP/tests/conformance/chaos.py" "$@"
+}
+
 part_e2e() {
     exec python3 "$TOP/tests/e2e/run.py" --jobs "$(nproc)"
 }
@@ -86,7 +92,7 @@ part_limit() {
     fuzz) echo 1200 ;; # in CI ten minutes, and the build
     mgmt | asan_mgmt | attacks) echo 300 ;;
     asan_e2e) echo 500 ;;
-    cluster) echo 3600 ;; # the first time Kubernetes is compiled
+    cluster | chaos) echo 3600 ;; # the first time Kubernetes is compiled
     e2e) echo 1800 ;; # the first time Go's modules come and are compiled
     esac
 }

@@ -11,6 +11,8 @@ runs pods as processes (cluster/node). Real ones: what a test asks of them, it a
 Nothing of it outlives the lab. Other namespaces reach the API server by `addresses`; a kubeconfig for them and for
 other users is `kubeconfig(...)`'s.
 """
+import base64
+import http.client
 import json
 import os
 import secrets
@@ -88,9 +90,10 @@ class Cluster:
         if pods:
             self.start_node()
 
-    def start_etcd(self):
+    def start_etcd(self, data="etcd"):
+        """With what is in this folder, which may be another cluster's or not be there yet."""
         url = f"http://127.0.0.1:{ETCD_PORT}"
-        self.etcd = self.lab.start("etcd", self.where, "etcd", "--data-dir", self.path("etcd"), "--logger", "zap",
+        self.etcd = self.lab.start("etcd", self.where, "etcd", "--data-dir", self.path(data), "--logger", "zap",
                                    "--listen-client-urls", url, "--advertise-client-urls", url)
         self.etcd.wait_ready(lambda: self.is_listening(ETCD_PORT), f"port {ETCD_PORT}", READY_S)
 
@@ -150,6 +153,27 @@ class Cluster:
             with open(os.path.join(copy, "echo-advanced", f"cert.{end}"), "w", encoding="ascii") as f:
                 f.write(text)
         return copy
+
+    # ---- behind the API server's back
+
+    def etcd_ask(self, what, **fields):
+        """etcd's own API: "kv/range", "kv/put" and the like."""
+        connection = http.client.HTTPConnection("127.0.0.1", ETCD_PORT)
+        connection.sock = self.lab[self.where].connect("127.0.0.1", ETCD_PORT)
+        connection.request("POST", f"/v3/{what}", json.dumps(
+            {name: base64.b64encode(value).decode() for name, value in fields.items()}))
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        connection.close()
+        if answer.status != 200:
+            raise process.Failed(f"etcd {what}: {said}")
+        return said
+
+    def stored(self, prefix):
+        """{key: value} in etcd."""
+        end = prefix[:-1] + bytes([prefix[-1] + 1])
+        return {base64.b64decode(kv["key"]): base64.b64decode(kv["value"])
+                for kv in self.etcd_ask("kv/range", key=prefix, range_end=end).get("kvs", [])}
 
     # ---- asking
 

@@ -9,7 +9,9 @@ and the suite as the client of both.
 import json
 import os
 
+import api
 import cluster as controllers
+import fake_cluster
 import kubernetes
 import lab as labs
 import namespace
@@ -22,6 +24,19 @@ NODE = 250         # the node's last byte on the pods' network, from which it pr
 POOL = (20, 249)   # last bytes of the addresses that Gateways get: some 95 in a run, 20 at once
 USABLE, UNUSABLE = f"{labs.FRONT4}.249", "203.0.113.249"
 ACCEPTED_S = 30
+DEPLOY = os.path.join(labs.TOP, "mgmt", "controller", "deploy")
+WHERE = "sluice-system"  # what the manifest installs
+
+
+class Installed:
+    """The cluster as the ServiceAccount of the manifest sees it; each of these has a token of its own."""
+
+    def __init__(self, cluster, name="account"):
+        self.cluster, self.lab, self.name, self.token = cluster, cluster.lab, name, None
+
+    def write_kubeconfig(self):
+        self.token = self.token or self.cluster.account_token(WHERE, "sluice-controller")
+        return self.cluster.kubeconfig(self.name, token=self.token)
 
 
 class Rig(labs.Lab):
@@ -47,10 +62,21 @@ class Rig(labs.Lab):
         self.start_appliance()
         self.start_controller()
 
-    def start_cluster(self, pods=True):
+    def make_cluster(self):
         self.cluster = kubernetes.Cluster(self, addresses=(f"{labs.ADMIN4}.10", f"{API4}.1"))
+
+    def start_cluster(self, pods=True):
+        self.make_cluster()
         self.cluster.start(pods)
         self.cluster.install_gateway_api()
+
+    def install(self):
+        """What the manifest has, with our CRDs."""
+        self.cluster.kubectl("create", "namespace", WHERE)
+        self.cluster.apply(os.path.join(DEPLOY, "chart", "crds"))
+        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "30s", "crd", "--all")
+        self.cluster.apply(os.path.join(DEPLOY, "sluice-controller.yaml"))
+        api.KINDS.update(fake_cluster.KINDS)
 
     def start_appliance(self):
         """What Ian does: ports, addresses of their own, and those that Gateways may have."""
@@ -72,6 +98,19 @@ class Rig(labs.Lab):
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": CLASS},
             "spec": {"controllerName": CONTROLLER}}))
         suite.eventually(self.is_class_accepted, f"the GatewayClass {CLASS} is accepted", ACCEPTED_S)
+
+    def start_pair(self, *options):
+        """Two controllers as they are installed, of which one leads."""
+        self.controllers = [
+            fake_cluster.Controller(Installed(self.cluster, f"account-{n}"), [self.appliance], "--lease-namespace",
+                                    WHERE, *options, name=f"controller-{n}", port=8080 + n) for n in (1, 2)]
+        for c in self.controllers:
+            c.start()
+        suite.eventually(self.is_class_accepted, f"the GatewayClass {CLASS} is accepted", ACCEPTED_S)
+
+    def leaders(self):
+        """Those of the pair that say that they lead."""
+        return [c for c in self.controllers if c.is_ready() and c.metrics()["sluice_controller_leader"] == 1]
 
     def is_class_accepted(self):
         found = self.cluster.api.get("GatewayClass", CLASS)

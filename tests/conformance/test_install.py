@@ -15,22 +15,11 @@ import rig
 import suite
 import test_controller
 
-DEPLOY = os.path.join(labs.TOP, "mgmt", "controller", "deploy")
 MODEL = os.path.join(labs.TOP, "tests", "unit", "mgmt", "model")
 KINDS = ("TransportPolicy", "HealthPolicy", "AccessPolicy", "RateLimit")
-WHERE, NS, WAIT_S = "sluice-system", "shop", 30
+WHERE, NS, WAIT_S = rig.WHERE, "shop", 30
 UNSAID = "203.0.113.9-203.0.113.5"  # CEL does not know which of two addresses is the first: the status says it
 it = {}
-
-
-class Installed:
-    """The cluster as the ServiceAccount of the manifest sees it."""
-
-    def __init__(self, cluster):
-        self.cluster, self.lab = cluster, cluster.lab
-
-    def write_kubeconfig(self):
-        return self.cluster.kubeconfig("account", token=self.cluster.account_token(WHERE, "sluice-controller"))
 
 
 def lab():
@@ -40,12 +29,8 @@ def lab():
 def prepare(l):
     l.start_backends()
     l.start_cluster(pods=False)
-    l.cluster.kubectl("create", "namespace", WHERE)
-    l.cluster.apply(os.path.join(DEPLOY, "chart", "crds"))
-    l.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "30s", "crd", "--all")
-    l.cluster.apply(os.path.join(DEPLOY, "sluice-controller.yaml"))
+    l.install()
     l.start_appliance()
-    api.KINDS.update(fake_cluster.KINDS)
 
 
 def set_at(obj, path, value):
@@ -104,7 +89,7 @@ def what_the_appliance_refuses_of_our_kinds_the_cluster_refuses(l):
 
 @suite.test("#8")
 def with_its_role_alone_the_controller_does_all_that_it_does(l):
-    it["controller"] = c = fake_cluster.Controller(Installed(l.cluster), [l.appliance], "--lease-namespace", WHERE)
+    it["controller"] = c = fake_cluster.Controller(rig.Installed(l.cluster), [l.appliance], "--lease-namespace", WHERE)
     c.start()
     suite.eventually(c.is_ready, "it is ready", WAIT_S)
     suite.eventually(l.is_class_accepted, "the class is accepted", WAIT_S)
