@@ -6,7 +6,8 @@ as time goes by. By the appliance's own API; with --cluster by a real kube-apise
 tests/conformance).
 
     steady_change_*_ms           from a PATCH of an EndpointSlice to its answer, by who is asked
-    steady_PROGRAM_rss_at_S_mib  resident memory after S seconds; `disk` is what the appliance keeps on its own
+    steady_PROGRAM_rss_at_S_mib  resident memory after S seconds; `disk` is what the appliance keeps besides its audit log,
+                                 which has a line a change and files that are bounded
 """
 import concurrent.futures
 import os
@@ -19,6 +20,7 @@ sys.path[:0] = [os.path.join(HERE, "..", f) for f in ("conformance", "lab", "e2e
 
 import cleanup  # noqa: E402 (its folder is known only now)
 import load  # noqa: E402
+import mgmt  # noqa: E402
 import objects  # noqa: E402
 import tenants  # noqa: E402
 from lab import backend_address  # noqa: E402
@@ -126,13 +128,23 @@ class Changing:
 
 
 def bytes_below(folder):
-    return sum(os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(folder) for name in names)
+    """(all but the audit log, the audit log)"""
+    sizes = {False: 0, True: 0}
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                sizes[name.startswith("audit.log")] += os.path.getsize(os.path.join(where, name))
+            except FileNotFoundError:
+                pass  # one that was replaced
+    return sizes[False], sizes[True]
 
 
 def tell_sizes(way, tell, at_s):
     for name, program in way.programs.items():
         tell(f"steady_{name}_rss_at_{at_s}", program.rss_bytes() / MIB, "mib")
-    tell(f"steady_disk_at_{at_s}", bytes_below(way.l.appliance.state_dir) / MIB, "mib")
+    disk, audit = bytes_below(way.l.appliance.state_dir)
+    tell(f"steady_disk_at_{at_s}", disk / MIB, "mib")
+    tell(f"steady_audit_at_{at_s}", audit / MIB, "mib")
     tell(f"steady_logs_at_{at_s}", sum(os.path.getsize(p.log) for p in way.programs.values()) / MIB, "mib")
 
 
@@ -170,6 +182,7 @@ def steady(l, tell, way):
     tell("steady_requests", running.result["ok"], "count")
     tell("steady_failed", running.result["failed"], "count")
     tell("steady_slowest_answer", 1e3 * running.result["slowest_s"], "ms")
+    mgmt.tell_size(l, tell, "steady_end")
     for failure in running.result["told"] + changing.failures:
         print(f"  (failed: {failure})", flush=True)
     print(f"  (answers: {running.result['bodies']})", flush=True)
