@@ -86,6 +86,9 @@ struct net_driver {
      * has made it. */
     bool (*create)(const struct net_device *device, struct port_setup *ret,
                    struct net_fault *ret_fault);
+    /* Does what the driver has to do to the running device, or its members; NULL: nothing. */
+    bool (*start)(const struct net_device *device, const struct port_setup *port,
+                  struct net_fault *ret_fault);
     /* Frees what create() made, after the device was closed; NULL: nothing. */
     void (*destroy)(const struct net_device *device);
 };

@@ -185,7 +185,8 @@ bool net_port_open(const struct net_options *options, const struct net_device *d
     setup.wants_calls = driver->wants_calls;
     spread_init(&setup.spread, workers);
     if (!configure(options, device, port, workers, mbufs, &setup, ret_fault) ||
-        !open_members(options, device, workers, mbufs, &setup, ret_fault)) {
+        !open_members(options, device, workers, mbufs, &setup, ret_fault) ||
+        (driver->start != NULL && !driver->start(device, &setup, ret_fault))) {
         net_port_close(options, device, &setup);
         return false;
     }

@@ -74,13 +74,20 @@ bool members_create(const struct net_device *device, struct port_setup *ret,
     return true;
 }
 
+bool members_port(const struct net_device *device, unsigned i, uint16_t *ret)
+{
+    char name[64];
+    device_name(device, i, name);
+    return rte_eth_dev_get_port_by_name(name, ret) == 0;
+}
+
 void members_destroy(const struct net_device *device)
 {
     char name[64];
     uint16_t member;
     for (unsigned i = 0; i < PORT_MEMBERS_MAX; i++) {
         device_name(device, i, name);
-        if (rte_eth_dev_get_port_by_name(name, &member) == 0)
+        if (members_port(device, i, &member))
             rte_eal_hotplug_remove("vdev", name);
     }
 }

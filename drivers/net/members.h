@@ -15,5 +15,8 @@ bool members_describe(const struct net_options *options, struct net_device *ret,
 bool members_create(const struct net_device *device, struct port_setup *ret,
                     struct net_fault *ret_fault);
 
+/* DPDK's port of the i-th. False: there is none. */
+bool members_port(const struct net_device *device, unsigned i, uint16_t *ret);
+
 /* Frees them, after they were closed, and let go of by a bond. */
 void members_destroy(const struct net_device *device);

@@ -2,6 +2,7 @@
 """A bond by LACP: two members of the box at a port group of a switch (tests/lab/lacp.py), read from the wire."""
 import os
 import signal
+import time
 
 import lab as labs
 import namespace
@@ -78,6 +79,11 @@ def a_member_that_the_switch_takes_out_is_not_sent_by_and_comes_back(l):
     for _ in range(20):
         assert objects.answers(l, VIP, HOST) == "backend-1"
     assert len(data_frames(l.captures[1], f"ip.src == {VIP}")) == before
+    come_back(l)
+
+
+def come_back(l):
+    before = len(data_frames(l.captures[1], f"ip.src == {VIP}"))
     l.group.popen.send_signal(signal.SIGUSR2)
     suite.eventually(lambda: all(UP in s for s in states(l.captures[1])), "in sync again", 10)
 
@@ -85,3 +91,18 @@ def a_member_that_the_switch_takes_out_is_not_sent_by_and_comes_back(l):
         objects.answers(l, VIP, HOST)
         return len(data_frames(l.captures[1], f"ip.src == {VIP}")) > before
     suite.eventually(is_used, "the box sends by it again", 20)
+
+
+@suite.test("#7")
+def a_cable_that_is_cut_without_a_word_is_found_by_its_silence(l):
+    """The box asks for a frame each second, and waits for three; LACP's slow rate would take 90 seconds."""
+    assert "GSA" in states(l.captures[1])[0]  # aggregation, short time-out, active
+    began = time.monotonic()
+    l.group.popen.send_signal(signal.SIGHUP)
+    suite.eventually(lambda: "D" not in states(l.captures[1])[0], "it distributes there no more", 30)
+    print(f"  found after {time.monotonic() - began:.1f} s")
+    before = len(data_frames(l.captures[1], f"ip.src == {VIP}"))
+    for _ in range(20):
+        assert objects.answers(l, VIP, HOST) == "backend-1"
+    assert len(data_frames(l.captures[1], f"ip.src == {VIP}")) == before
+    come_back(l)

@@ -2,8 +2,9 @@
 """A switch with a port group, as far as LACP (IEEE 802.1AX) and a lab go: python3 lacp.py UPLINK MEMBER MEMBER...
 
 Frames from members go to the uplink, those from the uplink to one of the members that distribute, by their addresses
-and ports. USR1 takes the last member out of the group, USR2 puts it back. Written because kernels of small machines
-have no bonding. Ends by TERM.
+and ports. USR1 takes the last member out of the group, HUP cuts its cable without a word, USR2 undoes both. A member
+is told of every second if it asks for that, else every thirty. Written because kernels of small machines have no
+bonding. Ends by TERM.
 """
 import selectors
 import signal
@@ -14,7 +15,8 @@ import time
 
 SLOW_MAC, SLOW_TYPE = bytes.fromhex("0180c2000002"), 0x8809
 ACTIVE, SHORT, AGGREGATION, SYNC, COLLECTING, DISTRIBUTING = (1 << n for n in range(6))
-SYSTEM, KEY, PERIOD_S, SILENCE_S = bytes.fromhex("02005e00aaaa"), 7, 1.0, 3.5
+SYSTEM, KEY, SILENCE_S = bytes.fromhex("02005e00aaaa"), 7, 3.5
+FAST_S, SLOW_S, TICK_S = 1.0, 30.0, 0.25
 PACKET_OUTGOING = 4
 
 
@@ -31,7 +33,8 @@ class Member:
 
     def __init__(self, number, name):
         self.number, self.sock = number, open_port(name)
-        self.partner, self.knows_us, self.heard, self.is_out = bytes(15), False, 0.0, False
+        self.partner, self.knows_us, self.heard, self.due = bytes(15), False, 0.0, 0.0
+        self.is_out = self.is_cut = False
 
     def state(self):
         is_there = time.monotonic() - self.heard < SILENCE_S and not self.is_out
@@ -41,6 +44,11 @@ class Member:
 
     def ours(self):
         return struct.pack("!H6sHHHB", 0x8000, SYSTEM, KEY, 0x8000, self.number, self.state())
+
+    def tell_in_time(self):
+        if time.monotonic() >= self.due and not self.is_cut:
+            self.due = time.monotonic() + (FAST_S if self.partner[14] & SHORT else SLOW_S)
+            self.tell()
 
     def tell(self):
         pdu = b"\x01\x01" + b"\x01\x14" + self.ours() + bytes(3) + b"\x02\x14" + self.partner + bytes(3)
@@ -75,21 +83,23 @@ def receive(sock):
 
 
 def choose(members, frame):
-    usable = [m for m in members if m.state() & DISTRIBUTING]
+    usable = [m for m in members if m.state() & DISTRIBUTING and not m.is_cut]
     return usable[sum(frame[26:38]) % len(usable)] if usable else None
 
 
 def main(uplink, *names):
     up, members = open_port(uplink), [Member(i + 1, name) for i, name in enumerate(names)]
-    for number, is_out in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):
-        signal.signal(number, lambda *_, is_out=is_out: setattr(members[-1], "is_out", is_out))
+    for number, word in ((signal.SIGUSR1, {"is_out": True}), (signal.SIGHUP, {"is_cut": True}),
+                         (signal.SIGUSR2, {"is_out": False, "is_cut": False, "due": 0.0})):
+        signal.signal(number, lambda *_, word=word: members[-1].__dict__.update(word))
     selector = selectors.DefaultSelector()
     for sock, member in [(up, None)] + [(m.sock, m) for m in members]:
         selector.register(sock, selectors.EVENT_READ, member)
-    due = 0.0
     while True:
-        for key, _ in selector.select(max(0.0, due - time.monotonic())):
+        for key, _ in selector.select(TICK_S):
             for frame in receive(key.fileobj):
+                if key.data is not None and key.data.is_cut:
+                    continue
                 if key.data is None:
                     member = choose(members, frame)
                     if member:
@@ -98,10 +108,8 @@ def main(uplink, *names):
                     key.data.hear(frame)
                 else:
                     send(up, frame)
-        if time.monotonic() >= due:
-            due = time.monotonic() + PERIOD_S
-            for m in members:
-                m.tell()
+        for m in members:
+            m.tell_in_time()
 
 
 if __name__ == "__main__":
