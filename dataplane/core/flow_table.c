@@ -81,6 +81,12 @@ uint64_t flow_table_hash(const struct flow_table *t, const struct flow_tuple *tu
     return siphash13(&t->key, words, array_len(words));
 }
 
+void flow_table_hash_ip4(const struct flow_table *t, const uint64_t *addresses,
+                         const uint64_t *ports, uint64_t *ret, unsigned n)
+{
+    siphash13_pairs(&t->key, addresses, ports, ret, n);
+}
+
 void flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 {
     __builtin_prefetch(&t->buckets[bucket_at(t, hash, 0)]);

@@ -115,6 +115,11 @@ void flow_table_init(struct flow_table *t, struct flow_bucket *buckets, uint32_t
 /* The hash of a tuple; the other functions take it, so that it is computed once. */
 uint64_t flow_table_hash(const struct flow_table *t, const struct flow_tuple *tuple);
 
+/* The same of `n` tuples of IPv4: of the i-th, addresses[i] has the remote address above the local
+ * one, each as it lies in memory, and ports[i] the remote port above the local one. */
+void flow_table_hash_ip4(const struct flow_table *t, const uint64_t *addresses,
+                         const uint64_t *ports, uint64_t *ret, unsigned n);
+
 /* Brings the bucket's line nearer. */
 void flow_table_prefetch(const struct flow_table *t, uint64_t hash);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ways in: frames whose flow is known, a burst at a time, and what net hands up: first
- * packets, and those with something unusual (options, fragments put together, errors). Owner:
+ * How it is made, and one of its two ways in: what net hands up, first packets and those with
+ * something unusual (options, fragments put together, errors). The other way is l4_burst.c. Owner:
  * struct l4_fwd. Thread: the worker.
  */
 #include "l4/l4.h"
@@ -10,9 +10,6 @@
 #include "l4/l4_priv.h"
 #include "net/net_limits.h"
 #include "tcp/tcp.h"
-
-/* Of a first segment only SYN is set among these. */
-#define TCP_FLAGS_OF_OPEN (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 
 void l4_config_default(struct l4_config *config, uint32_t conns_max)
 {
@@ -46,6 +43,7 @@ struct l4_fwd *l4_new(const struct l4_around *around, const struct l4_config *co
     struct l4_fwd *f = core_memory(core, sizeof(*f), "l4");
     ASSERT(config->flows_max > 0 && config->flows_max <= L4_FLOWS_MAX);
     f->core = core;
+    f->lanes = core_memory(core, 2 * config->flows_max * sizeof(*f->lanes), "forwarded flows");
     f->net = around->net;
     f->tcp = around->tcp;
     f->upstream = around->upstream;
@@ -124,121 +122,6 @@ bool l4_has_flow(void *owner, const struct flow_tuple *ends)
     return f->flows.used > 0 && l4_flow_find(f, IPPROTO_NUM_TCP, ends, &side) != NULL;
 }
 
-/* ---- frames ---- */
-
-/* What is found out of a frame step by step. */
-struct look {
-    struct plain at;
-    struct flow_tuple ends;
-    uint64_t hash;
-    flow_entry_t guess;   /* what it will most likely be, */
-    struct l4_flow *flow; /* and the flow of that, NULL: none; if */
-    uint32_t n_ended;     /* this is what f->n_ended says */
-    bool is_plain;
-};
-
-/* First step: which flow would it be of? Its place in the table is on its way from memory. */
-static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct look *l)
-{
-    l->is_plain = net_plain_find(f->net, m, &l->at);
-    if (!l->is_plain)
-        return;
-    struct flow_table *t = l4_table_of(f, l->at.proto);
-    plain_ends(&l->at, &l->ends);
-    l->hash = flow_table_hash(t, &l->ends);
-    flow_table_prefetch(t, l->hash);
-}
-
-/* Second step: the flow itself is on its way. */
-static void foresee(struct l4_fwd *f, struct look *l)
-{
-    l->guess = flow_table_guess(l4_table_of(f, l->at.proto), l->hash);
-    l->n_ended = f->n_ended;
-    l->flow = l4_flow_at(f, l->guess);
-    if (l->flow == NULL)
-        return;
-    __builtin_prefetch(&l->flow->sides[L4_CLIENT], 1);
-    __builtin_prefetch(&l->flow->sides[L4_SERVER], 1);
-}
-
-/* A new connection begins between the ends of one that is over. */
-static bool begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
-{
-    return side == L4_CLIENT && l4_proto_of(flow) == IPPROTO_NUM_TCP &&
-           l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
-}
-
-/* Of a flow that is not open, or spliced: is it one of the first packets, which are looked at more
- * closely? Of a client's they choose the endpoint; those of a spliced flow are not passed on. */
-static bool is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
-{
-    bool is_syn = (flags & TCP_SYN) != 0;
-    if (flow->is_query)
-        return true; /* an answer has to be the one that was asked for */
-    if (l4_is_spliced(flow))
-        return l4_is_waiting(flow) || is_syn;
-    bool is_opening = l4_state_of(flow) == L4_OPENING && l4_proto_of(flow) == IPPROTO_NUM_TCP;
-    return side == L4_CLIENT && ((is_opening && is_syn) || begins_anew(flow, side, flags));
-}
-
-/* Third step: it goes on. False: it is of no flow that we know, and nobody else's. */
-static bool take(struct l4_fwd *f, struct rte_mbuf *m, const struct look *l)
-{
-    flow_entry_t e = l->guess;
-    struct l4_flow *flow = l->flow;
-    bool is_it = flow != NULL && l->n_ended == f->n_ended &&
-                 flow_tuple_eq(&flow->sides[flow_entry_mark(e)].in, &l->ends);
-    if (!is_it) {
-        e = flow_table_find(l4_table_of(f, l->at.proto), l->hash, &l->ends);
-        flow = l4_flow_at(f, e);
-    }
-    if (flow == NULL)
-        return __builtin_expect(f->has_drained, 0) && l4_handover(f, m, &l->at, &l->ends);
-    enum l4_side_index side = flow_entry_mark(e) ? L4_SERVER : L4_CLIENT;
-    if (__builtin_expect(l4_state_of(flow) != L4_OPEN || l4_is_spliced(flow), 0) &&
-        is_first(flow, side, l4_flags_of(m, &l->at)))
-        return false; /* what begins is looked at more closely */
-    stat_inc(f->core, STAT_l4_rx_fast);
-    if (!l4_fast(f, flow, side, m, &l->at))
-        l4_forward(f, flow, side, m, &l->at);
-    return true;
-}
-
-/* A few frames that wait for memory together. Returns how many it left. */
-static unsigned input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n,
-                      struct rte_mbuf **left)
-{
-    struct look looks[L4_TOGETHER_MAX];
-    unsigned n_left = 0;
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(rte_pktmbuf_mtod(frames[i], const void *));
-    for (unsigned i = 0; i < n; i++)
-        look_at(f, frames[i], &looks[i]);
-    for (unsigned i = 0; i < n; i++) {
-        if (looks[i].is_plain)
-            foresee(f, &looks[i]);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        struct rte_mbuf *m = frames[i]; /* `left` may lie over it */
-        if (!looks[i].is_plain || !take(f, m, &looks[i]))
-            left[n_left++] = m;
-    }
-    return n_left;
-}
-
-unsigned l4_input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n)
-{
-    unsigned left = 0;
-    f->now_ms = (uint32_t)(f->core->now_us / 1000);
-    if (f->flows.used == 0 && !f->has_drained)
-        return n;
-    for (unsigned done = 0; done < n; done += L4_TOGETHER_MAX) {
-        unsigned together = n - done < L4_TOGETHER_MAX ? n - done : L4_TOGETHER_MAX;
-        left += input(f, frames + done, together, frames + left);
-    }
-    return left;
-}
-
 /* ---- what net hands up ---- */
 
 /* May a segment in the middle of a connection begin a flow? Of one that another box had until now,
@@ -254,7 +137,7 @@ static enum l4_verdict flow_of(struct l4_fwd *f, struct l4_call *call, uint8_t t
 {
     bool is_udp = call->proto == IPPROTO_NUM_UDP;
     *ret = l4_flow_find(f, call->proto, &call->client, ret_side);
-    if (*ret != NULL && begins_anew(*ret, *ret_side, tcp_flags)) {
+    if (*ret != NULL && l4_begins_anew(*ret, *ret_side, tcp_flags)) {
         l4_flow_end(*ret, STAT_l4_end_again);
         *ret = NULL;
     }
@@ -281,7 +164,7 @@ static void note_syn(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index 
 static void input_spliced(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
                           struct rte_mbuf *m, uint16_t ip_bytes, uint8_t flags)
 {
-    if (is_first(flow, side, flags) && l4_splice_input(f, flow, side, m))
+    if (l4_is_first(flow, side, flags) && l4_splice_input(f, flow, side, m))
         return;
     stat_inc(f->core, STAT_l4_rx_slow);
     l4_forward_upper(f, flow, side, m, ip_bytes);

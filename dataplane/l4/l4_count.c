@@ -8,17 +8,17 @@
 #include "l4/l4_priv.h"
 
 /* Empties a side's word. */
-static struct l4_moved take(struct l4_side *s)
+static struct l4_moved take(struct l4_lane *lane)
 {
-    struct l4_moved moved = {s->counted >> L4_COUNTED_BYTES_BITS,
-                             s->counted & (L4_COUNTED_PACKET - 1)};
-    s->counted = 0;
+    struct l4_moved moved = {lane->counted >> L4_COUNTED_BYTES_BITS,
+                             lane->counted & (L4_COUNTED_PACKET - 1)};
+    lane->counted = 0;
     return moved;
 }
 
 bool l4_count_give(struct l4_flow *flow)
 {
-    struct l4_moved up = take(&flow->sides[L4_CLIENT]), down = take(&flow->sides[L4_SERVER]);
+    struct l4_moved up = take(&flow->lanes[L4_CLIENT]), down = take(&flow->lanes[L4_SERVER]);
     if (up.packets + down.packets == 0)
         return false;
     flow->moved[L4_CLIENT].packets += up.packets;

@@ -83,6 +83,8 @@ void l4_flow_end(struct l4_flow *flow, enum stat_id why)
         leave_opening(flow);
     tell(flow, why);
     flow->fwd->n_ended++;
+    flow->lanes[L4_CLIENT].usual_max = 0;
+    flow->lanes[L4_SERVER].usual_max = 0;
     census_leave(core, &flow->census);
     stat_inc(core, why);
     core->stats->counters[STAT_l4_flows_now]--;
@@ -106,8 +108,8 @@ uint32_t l4_flow_kept_ms(const struct l4_flow *flow)
 uint32_t l4_flow_silent_ms(const struct l4_flow *flow)
 {
     uint32_t now_ms = flow->fwd->now_ms;
-    uint32_t client_ms = now_ms - flow->sides[L4_CLIENT].seen_ms;
-    uint32_t server_ms = now_ms - flow->sides[L4_SERVER].seen_ms;
+    uint32_t client_ms = now_ms - flow->lanes[L4_CLIENT].seen_ms;
+    uint32_t server_ms = now_ms - flow->lanes[L4_SERVER].seen_ms;
     return client_ms < server_ms ? client_ms : server_ms;
 }
 
@@ -142,6 +144,18 @@ void l4_flow_wake(struct l4_flow *flow)
     arm(flow, l4_flow_kept_ms(flow));
 }
 
+static void forget_hop(struct l4_flow *flow, enum l4_side_index from)
+{
+    flow->lanes[from].has_hop = false;
+    l4_fast_set(flow, from);
+}
+
+static void forget_hops(struct l4_flow *flow)
+{
+    forget_hop(flow, L4_CLIENT);
+    forget_hop(flow, L4_SERVER);
+}
+
 static void on_timer(struct wheel_timer *timer, uint64_t now_us)
 {
     struct l4_flow *flow = container_of(timer, struct l4_flow, timer);
@@ -157,10 +171,8 @@ static void on_timer(struct wheel_timer *timer, uint64_t now_us)
     };
     uint32_t silent = l4_flow_silent_ms(flow), kept = l4_flow_kept_ms(flow);
     flow->is_lively = l4_count_give(flow);
-    if (!flow->is_lively) { /* whatever comes next asks for its way, and wakes it */
-        flow->sides[L4_CLIENT].flags &= ~L4_F_HAS_HOP & 0x7u;
-        flow->sides[L4_SERVER].flags &= ~L4_F_HAS_HOP & 0x7u;
-    }
+    if (!flow->is_lively) /* whatever comes next asks for its way, and wakes it */
+        forget_hops(flow);
     if (silent < kept) {
         arm(flow, kept - silent);
         return;
@@ -180,6 +192,8 @@ static void set_state(struct l4_flow *flow, enum l4_state state)
     if (l4_state_of(flow) == L4_OPENING)
         leave_opening(flow);
     flow->sides[L4_CLIENT].state = state;
+    l4_fast_set(flow, L4_CLIENT);
+    l4_fast_set(flow, L4_SERVER);
     if (state == L4_CLOSED)
         tell(flow, STAT_l4_end_closed);
     arm(flow, l4_flow_kept_ms(flow));
@@ -200,8 +214,8 @@ static void set_deltas(struct l4_flow *flow)
 {
     const struct flow_tuple *client = &flow->sides[L4_CLIENT].in;
     const struct flow_tuple *server = &flow->sides[L4_SERVER].in;
-    flow->sides[L4_CLIENT].cksum_delta = l4_cksum_delta(client, server);
-    flow->sides[L4_SERVER].cksum_delta = l4_cksum_delta(server, client);
+    flow->lanes[L4_CLIENT].cksum_delta = l4_cksum_delta(client, server);
+    flow->lanes[L4_SERVER].cksum_delta = l4_cksum_delta(server, client);
 }
 
 struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
@@ -210,17 +224,17 @@ struct l4_flow *l4_flow_new(struct l4_fwd *f, const struct l4_ends *ends)
     if (flow == NULL)
         return NULL;
     uint8_t generation = (flow->generation + 1) & FLOW_ENTRY_GENERATION_MASK;
-    uint32_t now_ms = f->now_ms;
+    struct l4_lane *lanes = &f->lanes[2 * pool_index(&f->flows, flow)];
+    lanes[L4_CLIENT] = (struct l4_lane){.seen_ms = f->now_ms, .proto = ends->proto};
+    lanes[L4_SERVER] = lanes[L4_CLIENT];
     *flow = (struct l4_flow){
         .sides = {[L4_CLIENT] = {.in = ends->client,
-                                 .seen_ms = now_ms,
                                  .flags = ends->is_spliced ? L4_F_SPLICED : 0,
                                  .state = L4_OPENING,
                                  .is_udp = ends->proto == IPPROTO_NUM_UDP,
                                  .way = ends->way},
-                  [L4_SERVER] = {.in = ends->server,
-                                 .seen_ms = now_ms,
-                                 .flags = ends->is_spliced ? L4_F_SPLICED : 0}},
+                  [L4_SERVER] = {.in = ends->server, .flags = ends->is_spliced ? L4_F_SPLICED : 0}},
+        .lanes = lanes,
         .timer = {.on_expire = on_timer},
         .fwd = f,
         .begin_us = f->core->now_us,
@@ -271,6 +285,7 @@ bool l4_flow_retarget(struct l4_flow *flow, const struct flow_tuple *server)
         return false;
     }
     flow->sides[L4_SERVER].flags &= L4_F_SPLICED;
+    forget_hop(flow, L4_CLIENT); /* it leads elsewhere */
     set_deltas(flow);
     return true;
 }
@@ -346,6 +361,26 @@ void l4_flow_refuse(struct l4_flow *flow)
         l4_flow_end(flow, STAT_l4_end_refused);
 }
 
+/* A new connection begins between the ends of one that is over. */
+bool l4_begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    return side == L4_CLIENT && l4_proto_of(flow) == IPPROTO_NUM_TCP &&
+           l4_state_of(flow) == L4_CLOSED && (flags & TCP_FLAGS_OF_OPEN) == TCP_SYN;
+}
+
+/* Of a flow that is not open, or spliced: is it one of the first packets, which are looked at more
+ * closely? Of a client's they choose the endpoint; those of a spliced flow are not passed on. */
+bool l4_is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t flags)
+{
+    bool is_syn = (flags & TCP_SYN) != 0;
+    if (flow->is_query)
+        return true; /* an answer has to be the one that was asked for */
+    if (l4_is_spliced(flow))
+        return l4_is_waiting(flow) || is_syn;
+    bool is_opening = l4_state_of(flow) == L4_OPENING && l4_proto_of(flow) == IPPROTO_NUM_TCP;
+    return side == L4_CLIENT && ((is_opening && is_syn) || l4_begins_anew(flow, side, flags));
+}
+
 /* How long the endpoint took for its first word; 0 is for none. */
 static uint32_t answer_us(const struct l4_flow *flow)
 {
@@ -356,8 +391,7 @@ static uint32_t answer_us(const struct l4_flow *flow)
 void l4_flow_note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index side,
                   uint8_t tcp_flags)
 {
-    struct l4_side *s = &flow->sides[side];
-    s->seen_ms = f->now_ms;
+    flow->lanes[side].seen_ms = f->now_ms;
     if (l4_state_of(flow) == L4_OPENING && side == L4_SERVER && flow->answer_us == 0) {
         flow->answer_us = answer_us(flow);
         l4_flow_judge(flow, (tcp_flags & TCP_RST) == 0);

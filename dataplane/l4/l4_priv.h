@@ -43,6 +43,8 @@
 
 #include <rte_mbuf.h>
 
+/* Of a first segment only SYN is set among these. */
+#define TCP_FLAGS_OF_OPEN (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 #define L4_SOURCES 4096u /* shares of the sources, which have a rate each */
 /* Ports that are tried for a flow: with half of them in use one in a million fails. */
 #define L4_PORT_TRIALS_MAX 20u
@@ -76,27 +78,44 @@ enum l4_side_index {
 static_assert(NET_HOP_MS <= 2000, "see L4_COUNTED_PACKET");
 
 enum l4_side_flag {
-    L4_F_HAS_HOP = 1u << 0, /* hop is valid until hop_until_ms */
-    L4_F_FIN = 1u << 1,     /* it has ended its direction */
-    L4_F_SPLICED = 1u << 2, /* of both: the flow began with a cookie, see struct l4_splice */
+    L4_F_FIN = 1u << 0,     /* it has ended its direction */
+    L4_F_SPLICED = 1u << 1, /* of both: the flow began with a cookie, see struct l4_splice */
 };
 
-/* What a packet that comes in at this side needs; a cache line. */
 struct l4_side {
     struct flow_tuple in;
-    uint32_t seen_ms;   /* when the last packet came */
-    uint64_t counted;   /* what came in here: see L4_COUNTED_PACKET */
-    struct net_hop hop; /* the way to in.remote, for what comes in at the other side */
-    uint8_t flags : 3;  /* enum l4_side_flag */
+    uint8_t flags : 2;  /* enum l4_side_flag */
     uint8_t state : 2;  /* these are of the client's side and the flow's: enum l4_state, */
     uint8_t is_udp : 1; /* not TCP, */
     uint8_t way : 2;    /* and enum image_forwarding: NAT, IPIP or GUE */
-    uint32_t hop_until_ms;
-    uint16_t hop_version;
-    uint16_t cksum_delta; /* what a checksum of a packet from here gains by its new ends */
 };
 
-static_assert(sizeof(struct l4_side) <= 64, "a cache line");
+/*
+ * The way of a packet that comes in at one side, and all that one of the usual kind needs of its
+ * flow (l4_fast.c): one cache line. Lanes lie together and not in their flows, two for each, the
+ * client's first, so that those of a million flows lie in fewer pages; an entry of the table leads
+ * to its lane without the flow.
+ */
+struct l4_lane {
+    /* How a packet comes and leaves, source and destination, as they lie in its headers. Valid if
+     * usual_max is not 0. */
+    _Alignas(64) uint64_t in_addresses;
+    uint64_t out_addresses;
+    uint32_t in_ports;
+    uint32_t out_ports;
+    uint64_t counted;      /* what came in here: see L4_COUNTED_PACKET */
+    uint32_t seen_ms;      /* when the last packet came */
+    uint32_t hop_until_ms; /* with has_hop: it is valid so long, */
+    uint16_t hop_version;  /* and while net_hops_version() is this */
+    uint16_t usual_max;    /* bytes of the longest packet of the usual kind; 0: there is none */
+    uint16_t ip_delta;    /* what the checksum of IPv4's header gains by new addresses and a hop, */
+    uint16_t cksum_delta; /* and that of what is above by its new ends */
+    struct net_hop hop;   /* the way to the other side's in.remote */
+    bool has_hop;
+    uint8_t proto; /* IPPROTO_NUM_TCP or _UDP */
+};
+
+static_assert(sizeof(struct l4_lane) == 64, "a cache line");
 
 enum l4_state { L4_OPENING, L4_OPEN, L4_HALF, L4_CLOSED, L4_STATES };
 
@@ -128,10 +147,10 @@ struct l4_moved {
     uint64_t bytes;
 };
 
-/* By lines: what each packet needs at either side; the timer's; what is given away now and then and
- * what sets how long it is kept; what is for its end. */
+/* What of a flow a packet of the usual kind does not need. */
 struct l4_flow {
-    _Alignas(64) struct l4_side sides[2]; /* by enum l4_side_index */
+    _Alignas(64) struct l4_side sides[2]; /* by enum l4_side_index, */
+    struct l4_lane *lanes;                /* and likewise two */
     struct wheel_timer timer;             /* armed while the flow lives */
     struct l4_fwd *fwd;
     struct list_node opening; /* on l4_fwd.opening while OPENING */
@@ -162,9 +181,7 @@ struct l4_flow {
     };
 };
 
-static_assert(offsetof(struct l4_flow, timer) == 128 && offsetof(struct l4_flow, route) == 192 &&
-                  offsetof(struct l4_flow, begin_us) <= 256 && sizeof(struct l4_flow) == 320,
-              "five lines, of which a packet needs two");
+static_assert(sizeof(struct l4_flow) == 320, "with its lanes seven lines");
 
 struct l4_fwd {
     struct core *core;
@@ -179,8 +196,10 @@ struct l4_fwd {
     bool has_lro;     /* a port puts segments together, which nobody would cut again */
     bool has_drained; /* another box is drained: `drained` gets what is nobody's here */
     struct ip_addr drained;
-    uint32_t now_ms;  /* the clock of this round, divided once; wraps around */
-    uint32_t n_ended; /* grows with each flow that ends: entries known before may lead nowhere */
+    uint32_t now_ms;       /* the clock of this round, divided once; wraps around */
+    uint32_t n_ended;      /* grows with each flow that ends */
+    uint16_t hops_version; /* net's, of this burst */
+    struct l4_lane *lanes; /* of the flow at index n those at 2 n and 2 n + 1 */
     struct pool flows;
     struct flow_table tables[2];    /* of TCP, of UDP: l4_table_of() */
     struct list_node opening;       /* flows that are not open yet, the oldest first */
@@ -212,6 +231,12 @@ static inline struct flow_table *l4_table_of(struct l4_fwd *f, uint8_t proto)
 static inline struct l4_flow *l4_flow_at(struct l4_fwd *f, flow_entry_t e)
 {
     return e.v == FLOW_ENTRY_NONE.v ? NULL : pool_at(&f->flows, flow_entry_index(e));
+}
+
+/* The lane that a packet of this entry came in by. */
+static inline struct l4_lane *l4_lane_at(const struct l4_fwd *f, flow_entry_t e)
+{
+    return &f->lanes[2 * flow_entry_index(e) + flow_entry_mark(e)];
 }
 
 /* Do its packets go on as they came, in another packet? */
@@ -296,6 +321,13 @@ const struct flow_tuple *l4_tuple_of(const void *owner, flow_entry_t e);
 /* l4_flow.c: looks a pair of ends up; NULL: no flow has it. */
 struct l4_flow *l4_flow_find(struct l4_fwd *f, uint8_t proto, const struct flow_tuple *tuple,
                              enum l4_side_index *ret_side);
+
+/* l4_flow.c: does a new connection begin between the ends of one that is over? */
+bool l4_begins_anew(const struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags);
+
+/* l4_flow.c: is a packet of a flow that is not open, or spliced, one of the first, which are looked
+ * at more closely? */
+bool l4_is_first(const struct l4_flow *flow, enum l4_side_index side, uint8_t tcp_flags);
 
 /* l4_access.c: tells the access log that it has ended so. */
 void l4_access_tell(struct l4_fwd *f, const struct l4_flow *flow, enum stat_id why);
@@ -410,29 +442,33 @@ void l4_put_client_header(const struct l4_flow *flow, struct rte_mbuf *m, uint8_
 /* l4_rewrite.c: one hop less in the header that `m` begins with. False: there is none left. */
 bool l4_take_hop(struct rte_mbuf *m, bool is_ip4);
 
-/* Ports and checksum of a TCP or UDP header; not of UDP without a checksum where there has to be
- * one, nor where it has to be computed (l4_rewrite_upper()). */
-static inline void l4_rewrite_ports(uint8_t *upper, const struct flow_tuple *out, uint16_t delta,
-                                    bool is_udp)
+/* A checksum whose sum gains `delta` (RFC 1624, equation 3). */
+static inline be16_t l4_cksum_update(be16_t cksum, uint16_t delta)
 {
-    be16_t *ports = (void *)upper;
+    uint32_t sum = (uint32_t)(uint16_t)~cksum.wire + delta;
+    return (be16_t){(uint16_t) ~((sum & 0xffff) + (sum >> 16))};
+}
+
+/* The checksum of a TCP or UDP header with other ends; not of UDP without one where there has to be
+ * one, nor where it has to be computed (l4_rewrite_upper()). */
+static inline void l4_rewrite_cksum(uint8_t *upper, uint16_t delta, bool is_udp)
+{
     be16_t *field = (void *)(upper + (is_udp ? offsetof(struct wire_udp, cksum)
                                              : offsetof(struct tcp_wire, cksum)));
-    ports[0] = be16(out->local_port);
-    ports[1] = be16(out->remote_port);
     if (is_udp && field->wire == 0)
         return;
-    uint32_t sum = (uint32_t)(uint16_t)~field->wire + delta; /* RFC 1624, equation 3 */
-    sum = (sum & 0xffff) + (sum >> 16);
-    field->wire = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+    *field = l4_cksum_update(*field, delta);
     if (is_udp && field->wire == 0)
         field->wire = 0xffff; /* 0 would mean that there is none (RFC 768) */
 }
 
-/* l4_fast.c: sends the frame on by the shortcut, if it and its flow are of the usual kind; then it
- * is gone. False: nothing was done. */
-bool l4_fast(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,
-             const struct plain *at);
+/* l4_fast.c: sends the frame on by the shortcut, if it is of the lane and both are of the usual
+ * kind; then it is gone. False: nothing was done. */
+bool l4_fast(struct l4_fwd *f, struct l4_lane *lane, struct rte_mbuf *m, const struct plain *at);
+
+/* l4_fast.c: what the shortcut takes of packets from this side, after anything about the flow has
+ * changed. */
+void l4_fast_set(struct l4_flow *flow, enum l4_side_index from);
 
 /* l4_send.c: a frame of the plain kind, which came in at that side. Takes ownership. */
 void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, struct rte_mbuf *m,

@@ -43,7 +43,9 @@ void l4_rewrite_upper(const struct l4_flow *flow, enum l4_side_index from, struc
                                              : offsetof(struct tcp_wire, cksum)));
     bool has_none = is_udp && field->wire == 0;
     bool is_virtual = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
-    l4_rewrite_ports(upper, out, flow->sides[from].cksum_delta, is_udp);
+    be16_t ports[2] = {be16(out->local_port), be16(out->remote_port)};
+    memcpy(upper, ports, sizeof(ports));
+    l4_rewrite_cksum(upper, flow->lanes[from].cksum_delta, is_udp);
     if (has_none ? ip_addr_is_v4(&out->remote) : !is_virtual)
         return;
     compute(m, field, out, l4_proto_of(flow));

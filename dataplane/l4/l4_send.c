@@ -10,24 +10,24 @@
 
 #define IP6_MTU_MIN 1280u /* every link takes so much (RFC 8200, section 5) */
 
-/* Is the way to the side's remote end known and fresh? */
-static bool has_hop(struct l4_fwd *f, const struct l4_side *s)
+/* Is the way known and fresh? */
+static bool has_hop(struct l4_fwd *f, const struct l4_lane *lane)
 {
-    return (s->flags & L4_F_HAS_HOP) != 0 && s->hop_version == net_hops_version(f->net) &&
-           (int32_t)(s->hop_until_ms - f->now_ms) > 0;
+    return lane->has_hop && lane->hop_version == net_hops_version(f->net) &&
+           (int32_t)(lane->hop_until_ms - f->now_ms) > 0;
 }
 
 /* Asks for it, which there may not be, or the neighbour has to be asked first. That is when what
  * moved meanwhile is given away, too: nothing is done for that with each packet. */
-static void find_hop(struct l4_fwd *f, struct l4_flow *flow, struct l4_side *s)
+static void find_hop(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from)
 {
+    struct l4_lane *lane = &flow->lanes[from];
     l4_count_give(flow);
     l4_flow_wake(flow);
-    s->flags &= ~L4_F_HAS_HOP & 0xfu;
-    s->hop_version = net_hops_version(f->net);
-    s->hop_until_ms = f->now_ms + NET_HOP_MS;
-    if (net_hop_find(f->net, &s->in.remote, &s->hop))
-        s->flags |= L4_F_HAS_HOP;
+    lane->hop_version = net_hops_version(f->net);
+    lane->hop_until_ms = f->now_ms + NET_HOP_MS;
+    lane->has_hop = net_hop_find(f->net, &flow->sides[!from].in.remote, &lane->hop);
+    l4_fast_set(flow, from);
 }
 
 bool l4_is_still_ours(const struct l4_fwd *f, const struct l4_flow *flow)
@@ -43,19 +43,20 @@ static void drop_gone(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m
     l4_drop(f, m, STAT_l4_drop_no_way);
 }
 
-/* The longest packet on the way to a side. */
-static uint16_t mtu_to(struct l4_fwd *f, const struct l4_side *s)
+/* The longest packet on the way from a side, as far as it is ours. */
+static uint16_t mtu_from(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from)
 {
+    const struct l4_lane *lane = &flow->lanes[from];
     struct net_path path;
-    if ((s->flags & L4_F_HAS_HOP) != 0)
-        return net_hop_mtu(f->net, s->hop.interface);
-    return net_path_find(f->net, &s->in.remote, &path) ? path.mtu : UINT16_MAX;
+    if (lane->has_hop)
+        return net_hop_mtu(f->net, lane->hop.interface);
+    return net_path_find(f->net, &flow->sides[!from].in.remote, &path) ? path.mtu : UINT16_MAX;
 }
 
-/* The same for a flow's packets, where a router may have told of a narrower way to the endpoint. */
-static uint16_t mtu_of(struct l4_fwd *f, const struct l4_flow *flow, const struct l4_side *to)
+/* The same, where a router may have told of a narrower way to the endpoint. */
+static uint16_t mtu_of(struct l4_fwd *f, const struct l4_flow *flow, enum l4_side_index from)
 {
-    uint16_t mtu = mtu_to(f, to);
+    uint16_t mtu = mtu_from(f, flow, from);
     bool is_narrower = l4_is_carried(flow) && flow->carry_mtu != 0 && flow->carry_mtu < mtu;
     return is_narrower ? flow->carry_mtu : mtu;
 }
@@ -110,20 +111,23 @@ static uint32_t seq_of(const struct rte_mbuf *m, const struct plain *at)
 static void note(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from, uint32_t bytes,
                  uint8_t tcp_flags)
 {
-    flow->sides[from].counted += L4_COUNTED_PACKET + bytes;
+    flow->lanes[from].counted += L4_COUNTED_PACKET + bytes;
     stat_add(f->core, from == L4_CLIENT ? STAT_l4_bytes_up : STAT_l4_bytes_down, bytes);
     l4_flow_note(f, flow, from, tcp_flags);
 }
 
 /* It has its new headers, from IP on. */
-static void send(struct l4_fwd *f, struct l4_side *to, struct rte_mbuf *m)
+static void send(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
+                 struct rte_mbuf *m)
 {
+    const struct l4_lane *lane = &flow->lanes[from];
+    const struct ip_addr *to = &flow->sides[!from].in.remote;
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; /* what the port said is over */
     stat_inc(f->core, STAT_l4_tx);
-    if ((to->flags & L4_F_HAS_HOP) != 0)
-        net_hop_output(f->net, &to->hop, ip_addr_is_v4(&to->in.remote), m);
+    if (lane->has_hop)
+        net_hop_output(f->net, &lane->hop, ip_addr_is_v4(to), m);
     else
-        net_forward(f->net, &to->in.remote, m);
+        net_forward(f->net, to, m);
 }
 
 /* May the packet be cut to fit? What was cut before may; else of IPv6 only the packet around it,
@@ -207,7 +211,7 @@ static void send_changed(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_in
         return;
     }
     note(f, flow, from, at->packet_bytes, flags);
-    send(f, &flow->sides[!from], m);
+    send(f, flow, from, m);
 }
 
 /* Its sender hears that it may go no further (RFC 792, RFC 4443). */
@@ -230,13 +234,13 @@ static bool has_hop_left(const struct plain *at)
 static void forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
                     struct rte_mbuf *m, const struct plain *at, bool is_odd)
 {
-    struct l4_side *to = &flow->sides[!from];
-    if (__builtin_expect(!has_hop(f, to), 0)) {
+    const struct l4_side *to = &flow->sides[!from];
+    if (__builtin_expect(!has_hop(f, &flow->lanes[from]), 0)) {
         if (!l4_is_still_ours(f, flow)) {
             drop_gone(f, flow, m);
             return;
         }
-        find_hop(f, flow, to);
+        find_hop(f, flow, from);
     }
     if (__builtin_expect(!has_hop_left(at), 0)) {
         drop_spent(f, flow, from, m, at);
@@ -248,7 +252,7 @@ static void forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index f
     bool is_carried = l4_is_carried(flow);
     uint32_t more =
         is_carried ? l4_carry_bytes(flow) : header_bytes(to) - (uint32_t)(at->l4_at - at->l3_at);
-    uint16_t mtu = mtu_of(f, flow, to);
+    uint16_t mtu = mtu_of(f, flow, from);
     bool is_too_big = at->packet_bytes + more > mtu;
     if (__builtin_expect(is_too_big && !may_be_cut(m, at, is_carried), 0)) {
         l4_tell_too_big(f, flow, from, mtu, seq_of(m, at));

@@ -199,8 +199,8 @@ static bool is_answer_again(struct l4_flow *flow, enum l4_side_index side, const
     if (be32_host(w->ack) == flow->splice.peer_iss + 1)
         return true;
     if (cksum_l4_is_good(m, &in->remote, &in->local, IPPROTO_NUM_TCP)) {
-        flow->sides[L4_CLIENT].flags &= ~L4_F_SPLICED & 0x7u;
-        flow->sides[L4_SERVER].flags &= ~L4_F_SPLICED & 0x7u;
+        flow->sides[L4_CLIENT].flags &= ~L4_F_SPLICED & 0x3u;
+        flow->sides[L4_SERVER].flags &= ~L4_F_SPLICED & 0x3u;
     }
     return false;
 }

@@ -9,6 +9,11 @@
 
 #include <string.h>
 
+static_assert(PORTS_MAX <= UINT8_MAX, "a port's index in struct net_hop");
+static_assert(offsetof(struct net_hop, own) == offsetof(struct wire_eth, src) &&
+                  offsetof(struct net_hop, interface) == offsetof(struct wire_eth, type),
+              "both addresses at once");
+
 /* Is the frame to us? The device may have taken its tag out; another one behind it is not ours. */
 static bool is_to_us(const struct net *n, const struct rte_mbuf *m, const struct plain *at)
 {
@@ -71,7 +76,9 @@ bool net_hop_find(struct net *n, const struct ip_addr *dst, struct net_hop *ret)
     const struct net_iface *iface = way_to(n, dst, &next_hop);
     if (iface == NULL || !neighbour_mac(n, iface, next_hop, &ret->mac))
         return false;
+    ret->own = iface->mac;
     ret->interface = (uint8_t)iface->index;
+    ret->port = (uint8_t)iface->port;
     return true;
 }
 
@@ -84,23 +91,20 @@ void net_hop_output(struct net *n, const struct net_hop *hop, bool is_ip4, struc
                is_ip4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6, m);
 }
 
-bool net_hop_is_plain(const struct net *n, const struct net_hop *hop, uint16_t version,
-                      uint32_t bytes)
+uint16_t net_hop_plain_mtu(const struct net *n, const struct net_hop *hop)
 {
     const struct net_iface *iface = &n->now->ifaces[hop->interface];
-    return n->hops_version == version && iface->vlan == 0 && bytes <= iface->mtu;
+    return iface->vlan == 0 ? iface->mtu : 0;
 }
 
 void net_hop_output_frame(struct net *n, const struct net_hop *hop, struct rte_mbuf *m)
 {
-    const struct net_iface *iface = &n->now->ifaces[hop->interface];
     struct wire_eth *eth = rte_pktmbuf_mtod(m, struct wire_eth *);
-    ASSERT_HOT(hop->interface < n->now->n_ifaces && iface->vlan == 0);
+    ASSERT_HOT(hop->interface < n->now->n_ifaces && n->now->ifaces[hop->interface].vlan == 0);
     stat_inc(n->core, STAT_net_tx_packets);
-    eth->dst = hop->mac;
-    eth->src = iface->mac;
+    memcpy(eth, hop, offsetof(struct wire_eth, type));
     m->l2_len = sizeof(*eth);
-    port_tx(n->core, iface->port, m);
+    port_tx(n->core, hop->port, m);
 }
 
 void net_forward(struct net *n, const struct ip_addr *dst, struct rte_mbuf *m)

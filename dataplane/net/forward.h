@@ -33,8 +33,10 @@ bool net_plain_find(const struct net *n, const struct rte_mbuf *m, struct plain 
  * it was, and for NET_HOP_MS: then it is asked for again, which is how net hears that the neighbour
  * is in use. */
 struct net_hop {
-    struct ether_mac mac;
+    struct ether_mac mac; /* the neighbour's, and behind it ours, as in the header */
+    struct ether_mac own;
     uint8_t interface;
+    uint8_t port;
 };
 
 #define NET_HOP_MS 2000u
@@ -52,9 +54,8 @@ uint16_t net_hop_mtu(const struct net *n, uint8_t interface);
 /* Sends `m`, a whole IP packet that is no longer than the MTU, by the hop. Takes ownership. */
 void net_hop_output(struct net *n, const struct net_hop *hop, bool is_ip4, struct rte_mbuf *m);
 
-/* Is it still the way of `version`, without a tag, and takes packets of so many bytes? */
-bool net_hop_is_plain(const struct net *n, const struct net_hop *hop, uint16_t version,
-                      uint32_t bytes);
+/* The longest packet that goes out by it; 0: frames have a tag there. */
+uint16_t net_hop_plain_mtu(const struct net *n, const struct net_hop *hop);
 
 /* Sends `m`, a whole frame with an ethernet header of the right type and no tag, by a hop of that
  * kind: only the header's addresses are written. Takes ownership. */

@@ -4,26 +4,46 @@
 
 #include <rte_mbuf.h>
 
-/* The length of the IPv4 packet; 0: not of the plain kind. */
-static uint32_t ip4_bytes(const struct wire_ip4 *ip)
-{
-    bool is_plain = ip->version_ihl == 0x45 && (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) == 0;
-    return is_plain ? be16_host(ip->total_bytes) : 0;
-}
+#define NO_PACKET 0x10000u /* no packet has room for so much behind its header of IP */
 
-/* Likewise of the IPv6 packet. */
-static uint32_t ip6_bytes(const struct wire_ip6 *ip)
-{
-    bool is_plain = be32_host(ip->version_class_flow) >> 28 == 6;
-    return is_plain ? be16_host(ip->payload_bytes) + (uint32_t)sizeof(*ip) : 0;
-}
-
-/* What there is of the header above IP at least; 0: it is another protocol's. */
-static uint32_t upper_bytes(uint8_t proto)
+/* What there is of the header above IP at least; of other protocols more than there can be. */
+static inline uint32_t upper_bytes(uint8_t proto)
 {
     if (proto == IPPROTO_NUM_TCP)
         return PLAIN_TCP_HEADER_BYTES;
-    return proto == IPPROTO_NUM_UDP ? sizeof(struct wire_udp) : 0;
+    return proto == IPPROTO_NUM_UDP ? sizeof(struct wire_udp) : NO_PACKET;
+}
+
+/* The rest, where the header of IP has `header` bytes and the packet `bytes`. */
+static inline bool find_upper(const struct rte_mbuf *m, uint32_t header, uint32_t bytes,
+                              struct plain *ret)
+{
+    uint32_t least = header + upper_bytes(ret->proto);
+    ret->l4 = ret->l3 + header;
+    ret->l4_at = (uint16_t)(ret->l3_at + header);
+    ret->packet_bytes = bytes;
+    return bytes >= least && m->data_len >= ret->l3_at + least && bytes <= m->pkt_len - ret->l3_at;
+}
+
+static inline bool find_ip4(const struct rte_mbuf *m, struct plain *ret)
+{
+    const struct wire_ip4 *ip = (const void *)ret->l3;
+    if (m->data_len < ret->l3_at + sizeof(*ip) || ip->version_ihl != 0x45 ||
+        (be16_host(ip->fragment) & IP4_FRAGMENT_MASK) != 0)
+        return false;
+    ret->is_ip4 = true;
+    ret->proto = ip->proto;
+    return find_upper(m, sizeof(*ip), be16_host(ip->total_bytes), ret);
+}
+
+static inline bool find_ip6(const struct rte_mbuf *m, struct plain *ret)
+{
+    const struct wire_ip6 *ip = (const void *)ret->l3;
+    if (m->data_len < ret->l3_at + sizeof(*ip) || be32_host(ip->version_class_flow) >> 28 != 6)
+        return false;
+    ret->is_ip4 = false;
+    ret->proto = ip->next;
+    return find_upper(m, sizeof(*ip), be16_host(ip->payload_bytes) + (uint32_t)sizeof(*ip), ret);
 }
 
 bool plain_find(const struct rte_mbuf *m, struct plain *ret)
@@ -38,22 +58,9 @@ bool plain_find(const struct rte_mbuf *m, struct plain *ret)
         type = ((const struct wire_vlan_tag *)(frame + at))->type;
         at += (uint32_t)sizeof(struct wire_vlan_tag);
     }
-    bool is_ip4 = be16_host(type) == ETHERTYPE_IP4;
-    uint32_t header = is_ip4 ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6);
-    if ((!is_ip4 && be16_host(type) != ETHERTYPE_IP6) || m->data_len < at + header)
-        return false;
-    const struct wire_ip4 *ip4 = (const void *)(frame + at);
-    const struct wire_ip6 *ip6 = (const void *)(frame + at);
-    uint8_t proto = is_ip4 ? ip4->proto : ip6->next;
-    uint32_t bytes = is_ip4 ? ip4_bytes(ip4) : ip6_bytes(ip6);
-    uint32_t upper = upper_bytes(proto);
-    *ret = (struct plain){.l3 = frame + at,
-                          .l4 = frame + at + header,
-                          .packet_bytes = bytes,
-                          .l3_at = (uint16_t)at,
-                          .l4_at = (uint16_t)(at + header),
-                          .proto = proto,
-                          .is_ip4 = is_ip4};
-    return upper > 0 && m->data_len >= at + header + upper && bytes >= header + upper &&
-           bytes <= m->pkt_len - at;
+    ret->l3 = frame + at;
+    ret->l3_at = (uint16_t)at;
+    if (be16_host(type) == ETHERTYPE_IP4)
+        return find_ip4(m, ret);
+    return be16_host(type) == ETHERTYPE_IP6 && find_ip6(m, ret);
 }

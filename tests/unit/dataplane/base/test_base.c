@@ -30,6 +30,26 @@ TEST(siphash_of_fewer_rounds_is_the_one_that_others_have)
     CHECK(siphash13(&zero, words, 5) == 0x95bc321ab41d8206ULL);
 }
 
+/* Whole vectors and what is left over, whatever this processor has. */
+TEST(siphash_of_a_burst_is_that_of_each_key)
+{
+    enum { BURST = 37 };
+    struct siphash_key key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+    struct rng rng = {7};
+    uint64_t first[BURST], second[BURST], got[BURST + 1];
+    for (unsigned i = 0; i < BURST; i++) {
+        first[i] = rng_next(&rng);
+        second[i] = rng_next(&rng);
+    }
+    for (unsigned n = 0; n <= BURST; n++) {
+        got[n] = 0x5eed;
+        siphash13_pairs(&key, first, second, got, n);
+        for (unsigned i = 0; i < n; i++)
+            CHECK(got[i] == siphash13(&key, (const uint64_t[]){first[i], second[i]}, 2));
+        CHECK(got[n] == 0x5eed); /* nothing behind them */
+    }
+}
+
 TEST(siphash_takes_every_length)
 {
     /* The first of the reference implementation's vectors: the bytes 0, 1, 2, ... */
@@ -106,7 +126,7 @@ TEST(shares_come_out_even_wherever_the_sequence_begins)
 }
 
 UNIT_MAIN("base", T(shares_come_out_even_wherever_the_sequence_begins),
-          T(siphash_gives_the_papers_vector),
+          T(siphash_gives_the_papers_vector), T(siphash_of_a_burst_is_that_of_each_key),
           T(siphash_of_fewer_rounds_is_the_one_that_others_have), T(siphash_takes_every_length),
           T(addresses_survive_text_and_back),
           T(addresses_of_the_box_itself_of_a_link_and_of_groups_are_not_reachable_ones),
