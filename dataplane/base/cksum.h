@@ -21,9 +21,13 @@ uint32_t cksum_add(uint32_t sum, const void *data, size_t len);
 /* The sum of a header of IPv4 without options. Its carries fit a word of 64 bits. */
 static inline uint32_t cksum_ip4_header(const void *header)
 {
-    uint32_t words[5];
-    __builtin_memcpy(words, header, sizeof(words));
-    uint64_t sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+    uint64_t first, second;
+    uint32_t last;
+    __builtin_memcpy(&first, header, sizeof(first));
+    __builtin_memcpy(&second, (const uint8_t *)header + 8, sizeof(second));
+    __builtin_memcpy(&last, (const uint8_t *)header + 16, sizeof(last));
+    uint64_t sum = (first & 0xffffffff) + (first >> 32) + (second & 0xffffffff) + (second >> 32);
+    sum += last;
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
