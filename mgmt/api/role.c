@@ -65,6 +65,7 @@ static const struct right rights[] = {
     {API_OPERATOR,   ALL,  CORE,      "configmaps",        EVERYWHERE, false},
     {API_OPERATOR,   ALL,  CORE,      "services",          EVERYWHERE, false},
     {API_OPERATOR,   READ, CORE,      "nodes",             EVERYWHERE, false},
+    {API_OPERATOR,   READ, CORE,      "pods",              EVERYWHERE, false},
     {API_OPERATOR,   ALL,  DISCOVERY, "endpointslices",    EVERYWHERE, false},
 
     {API_DEVELOPER,  READ, GATEWAY,   "gateways",          OWN,        false},

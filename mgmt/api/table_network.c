@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Columns of what the network is made of: Nodes, ClusterNetworks, StaticRoutes, BgpPeers. See
+/* Columns of what the network is made of: Nodes, Pods, ClusterNetworks, StaticRoutes, BgpPeers. See
  * table_network.h. */
 #include "api/table_network.h"
 
@@ -52,6 +52,16 @@ static json_t *node_pods(const json_t *node)
     const json_t *list = at_path(node, "spec", "podCIDRs");
     return list != NULL ? listed(list, NULL, NULL)
                         : json_string(text_at(json_object_get(node, "spec"), "podCIDR"));
+}
+
+static json_t *pod_phase(const json_t *pod)
+{
+    return json_string(text_at(json_object_get(pod, "status"), "phase"));
+}
+
+static json_t *pod_addresses(const json_t *pod)
+{
+    return listed(at_path(pod, "status", "podIPs"), "ip", NULL);
 }
 
 static json_t *cluster_prefix(const json_t *cluster)
@@ -110,6 +120,8 @@ static const struct {
     {"Node", "Status", "Is traffic to go to it?", node_status},
     {"Node", "Internal-IP", "Where it is reached", node_addresses},
     {"Node", "Pods", "Prefixes of its pods", node_pods},
+    {"Pod", "Status", "How far it has come", pod_phase},
+    {"Pod", "IP", "Whose connections are its", pod_addresses},
     {"ClusterNetwork", "Prefix", "What the names of its Nodes and namespaces begin with",
      cluster_prefix},
     {"ClusterNetwork", "Endpoints", "What traffic goes to", cluster_endpoints},

@@ -2,12 +2,12 @@
 /*
  * Which client is of which namespace, where a namespace has routes of its own to another's Service
  * (consumer routes, GEP-1294, "Namespace boundaries"). What a client shows is its address, and what
- * tells whose that is are EndpointSlices: an endpoint that is a Pod is of its slice's namespace. So
- * a pod that no Service selects is of none; a headless one that selects all pods of a namespace
- * mends it.
+ * tells whose that is are Pods, which a cluster's mirror brings of just these namespaces, and
+ * EndpointSlices: an endpoint that is a Pod is of its slice's namespace. Where nobody brings Pods,
+ * one that no Service selects is of none.
  *
  * An address that pods of two namespaces have (the node's, of pods on its network) tells nothing:
- * its clients get what all others get.
+ * its clients get what all others get. Nor does that of a Pod that has ended: another may have it.
  */
 #include "attach/attach_priv.h"
 
@@ -70,6 +70,28 @@ static void list_sets(struct attach *a)
     a->plan.n_client_sets = kept;
 }
 
+/* Has it an address of its own? */
+static bool has_address(const json_t *pod)
+{
+    const char *phase = text_at(json_object_get(pod, "status"), "phase");
+    return !json_is_true(at_path(pod, "spec", "hostNetwork")) && strcmp(phase, "Succeeded") != 0 &&
+           strcmp(phase, "Failed") != 0;
+}
+
+/* The addresses of a Pod; `ret` has room for all. Returns how many. */
+static size_t addresses_of(const json_t *pod, struct pod *ret)
+{
+    size_t n = 0, i;
+    const json_t *address;
+    json_array_foreach(at_path(pod, "status", "podIPs"), i, address)
+    {
+        if (has_address(pod) && ip_addr_parse(text_at(address, "ip"), &ret[n].addr)) {
+            ret[n++].namespace = text_at(json_object_get(pod, "metadata"), "namespace");
+        }
+    }
+    return n;
+}
+
 /* Walks the addresses of a slice's pods; `ret` has room for all. Returns how many. */
 static size_t pods_of(const json_t *slice, struct pod *ret)
 {
@@ -106,12 +128,20 @@ static size_t count_addresses(const json_t *slice)
 static struct pod *list_pods(struct attach *a, size_t *ret_n)
 {
     size_t room = 0, n = 0;
+    uint32_t n_objects;
+    const json_t **objects = collect(a, MODEL_POD, &n_objects);
     for (uint32_t i = 0; i < a->n_slices; i++) {
         room += count_addresses(a->slices[i].obj);
+    }
+    for (uint32_t i = 0; i < n_objects; i++) {
+        room += json_array_size(at_path(objects[i], "status", "podIPs"));
     }
     struct pod *pods = ARENA_ARRAY(a->arena, struct pod, room);
     for (uint32_t i = 0; i < a->n_slices; i++) {
         n += pods_of(a->slices[i].obj, pods + n);
+    }
+    for (uint32_t i = 0; i < n_objects; i++) {
+        n += addresses_of(objects[i], pods + n);
     }
     if (n > 0) {
         qsort(pods, n, sizeof(pods[0]), compare_pods);

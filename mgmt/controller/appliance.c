@@ -310,6 +310,7 @@ int appliance_init(struct appliance *a, struct mirror *m, const struct mirror_ap
         .loop = m->loop,
         .kube = a->kube,
         .label_selector = selector,
+        .has_mesh = true, /* what is there of an earlier life goes, too */
         .owner = a,
         .on_change = on_change,
         .on_state = on_state,

@@ -177,11 +177,11 @@ static json_t *project_node(const json_t *node)
 /* All but what belongs to the server, deep, so that it may be changed. */
 static json_t *contents_of(enum kind kind, const json_t *object)
 {
-    static const char *const left_out[] = {"apiVersion", "kind", "metadata", "status"};
+    static const char *const left_out[] = {"status", "apiVersion", "kind", "metadata"};
     if (kind == KIND_NODE)
         return project_node(object);
     json_t *copy = kind == KIND_NAMESPACE ? json_object() : json_copy((json_t *)(uintptr_t)object);
-    for (size_t i = 0; i < array_len(left_out); i++)
+    for (size_t i = kind == KIND_POD; i < array_len(left_out); i++) /* a Pod's is its addresses */
         json_object_del(copy, left_out[i]);
     return copy;
 }

@@ -108,7 +108,7 @@ static void ask_identity(struct discovery *d)
 static bool is_complete(const struct source *s)
 {
     for (unsigned i = 0; i < KIND_COUNT; i++) {
-        if (s->reflectors[i].api_version[0] == '\0')
+        if (s->reflectors[i].api_version[0] == '\0' && !source_leaves_out(s, (enum kind)i))
             return false;
     }
     return s->uid[0] != '\0';
@@ -159,6 +159,7 @@ static void take_resources(struct look *look, const json_t *answer)
         const char *plural = kube_text_at(resource, "name");
         for (unsigned k = 0; k < KIND_COUNT; k++) {
             if (is_of(look, (enum kind)k) && look->found[k][0] == '\0' &&
+                !source_leaves_out(look->discovery->source, (enum kind)k) &&
                 strcmp(plural, kind_info((enum kind)k)->plural) == 0)
                 memcpy(look->found[k], look->versions[look->at], VERSION_BYTES);
         }
@@ -244,9 +245,10 @@ static void begin_look(struct look *look)
 
 static bool lacks_something(const struct look *look)
 {
+    const struct source *s = look->discovery->source;
     for (unsigned i = 0; i < KIND_COUNT; i++) {
-        if (is_of(look, (enum kind)i) &&
-            look->discovery->source->reflectors[i].api_version[0] == '\0')
+        if (is_of(look, (enum kind)i) && s->reflectors[i].api_version[0] == '\0' &&
+            !source_leaves_out(s, (enum kind)i))
             return true;
     }
     return false;

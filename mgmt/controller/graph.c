@@ -14,6 +14,11 @@
 #include <string.h>
 
 #define SLICE_SERVICE_LABEL "kubernetes.io/service-name"
+/* A Service with this label is the mesh's, whether a route names it or not. */
+#define PROXY_LABEL "service.kubernetes.io/service-proxy-name"
+#define PROXY_NAME "sluice.internal"
+/* A node of no Pod: all of the namespace hang on it. */
+#define ALL_PODS ""
 
 /* `to` matters because `from` does. */
 struct graph_edge {
@@ -120,6 +125,13 @@ static void cut(struct graph *g, struct graph_node *owner)
     }
 }
 
+static const char *label_of(const json_t *object, const char *name)
+{
+    const json_t *labels = json_object_get(json_object_get(object, "metadata"), "labels");
+    const char *value = json_string_value(json_object_get(labels, name));
+    return value != NULL ? value : "";
+}
+
 /* Between the owner and the named one; without memory the edge is missing, and the object of the
  * other side is not mirrored: told nowhere, as nothing can be. */
 static void join(struct graph *g, struct graph_node *owner, bool is_join, enum kind kind,
@@ -142,6 +154,19 @@ struct reading {
     struct graph_node *owner;
 };
 
+/* A route on a Service matters by itself, for traffic to the Service's address; one on another
+ * namespace's, for that of its own namespace's Pods. */
+static void take_service_parent(const struct reading *r, const char *namespace_, const char *name)
+{
+    struct graph_node *route = r->owner;
+    if (!r->graph->config.has_mesh)
+        return;
+    route->is_root = true;
+    join(r->graph, route, false, KIND_SERVICE, namespace_, name);
+    if (strcmp(namespace_, route->namespace_) != 0)
+        join(r->graph, route, false, KIND_POD, route->namespace_, ALL_PODS);
+}
+
 static void take_ref(void *arg, const struct ref *ref)
 {
     const struct reading *r = arg;
@@ -149,45 +174,49 @@ static void take_ref(void *arg, const struct ref *ref)
     if (ref->kind == KIND_COUNT)
         return;
     if (ref->is_join && ref->kind == KIND_SERVICE && strncmp(ref->key, "parent", 6) == 0) {
-        if (!r->graph->config.has_mesh)
-            return;
-        r->owner->is_root = true; /* for traffic to the Service's own address */
-        join(r->graph, r->owner, false, ref->kind, namespace_, ref->name);
+        take_service_parent(r, namespace_, ref->name);
         return;
     }
     join(r->graph, r->owner, ref->is_join, ref->kind, namespace_, ref->name);
+}
+
+/* Was kube-proxy told to leave the Service to us? */
+static bool is_proxied(const struct graph_node *n)
+{
+    return n->kind == KIND_SERVICE && strcmp(label_of(n->object, PROXY_LABEL), PROXY_NAME) == 0;
 }
 
 static void link_up(struct graph *g, struct graph_node *n)
 {
     struct reading r = {g, n};
     const char *class_name = kube_text_at(n->object, "spec.gatewayClassName");
-    const json_t *labels = json_object_get(json_object_get(n->object, "metadata"), "labels");
-    const char *service = json_string_value(json_object_get(labels, SLICE_SERVICE_LABEL));
-    n->is_root = n->kind == KIND_NODE ||
+    const char *service = label_of(n->object, SLICE_SERVICE_LABEL);
+    n->is_root = n->kind == KIND_NODE || (g->config.has_mesh && is_proxied(n)) ||
                  (n->kind == KIND_GATEWAY_CLASS &&
                   strcmp(kube_text_at(n->object, "spec.controllerName"), g->controller_name) == 0);
     if (n->kind == KIND_GATEWAY && class_name[0] != '\0')
         join(g, n, true, KIND_GATEWAY_CLASS, "", class_name);
-    if (n->kind == KIND_ENDPOINT_SLICE && service != NULL)
+    if (n->kind == KIND_ENDPOINT_SLICE && service[0] != '\0')
         join(g, n, true, KIND_SERVICE, n->namespace_, service);
+    if (n->kind == KIND_POD)
+        join(g, n, true, KIND_POD, n->namespace_, ALL_PODS);
     if (n->namespace_[0] != '\0') /* a grant matters if its namespace does, and not the reverse */
         join(g, n, n->kind == KIND_REFERENCE_GRANT, KIND_NAMESPACE, "", n->namespace_);
-    if (n->kind != KIND_SERVICE && n->kind != KIND_ENDPOINT_SLICE)
+    if (n->kind != KIND_SERVICE && n->kind != KIND_ENDPOINT_SLICE && n->kind != KIND_POD)
         refs_each(n->object, take_ref, &r);
 }
 
-/* Do both make the same edges? Asked of what changes often: endpoints, Services, Nodes. */
+/* Do both make the same edges? Asked of what changes often: endpoints, Services, Nodes, Pods. */
 static bool has_same_edges(enum kind kind, const json_t *a, const json_t *b)
 {
-    static const char *const paths[] = {"spec", "metadata"};
-    if (kind == KIND_NODE || kind == KIND_SERVICE || kind == KIND_NAMESPACE ||
-        kind == KIND_SECRET || kind == KIND_CONFIG_MAP)
+    if (kind == KIND_NODE || kind == KIND_POD || kind == KIND_NAMESPACE || kind == KIND_SECRET ||
+        kind == KIND_CONFIG_MAP)
         return true;
-    if (kind == KIND_ENDPOINT_SLICE)
-        return json_equal(json_object_get(json_object_get(a, "metadata"), "labels"),
-                          json_object_get(json_object_get(b, "metadata"), "labels"));
-    return json_equal(json_object_get(a, paths[0]), json_object_get(b, paths[0]));
+    if (kind == KIND_ENDPOINT_SLICE || kind == KIND_SERVICE) {
+        const char *label = kind == KIND_SERVICE ? PROXY_LABEL : SLICE_SERVICE_LABEL;
+        return strcmp(label_of(a, label), label_of(b, label)) == 0;
+    }
+    return json_equal(json_object_get(a, "spec"), json_object_get(b, "spec"));
 }
 
 bool graph_set(struct graph *g, struct graph_node *n, json_t *object, struct graph_node **ret)

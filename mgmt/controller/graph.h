@@ -3,7 +3,9 @@
  * Which objects of a cluster matter to us: GatewayClasses with our controllerName (and Nodes) are
  * the roots; a Gateway matters if its class does, a route if a parent does, a policy if a target
  * does, a Service or a Secret if something that matters refers to it, an EndpointSlice if its
- * Service does, a Namespace if something in it does, and then the ReferenceGrants in it.
+ * Service does, a Namespace if something in it does, and then the ReferenceGrants in it. With a
+ * mesh, routes on Services and Services that kube-proxy was told to leave to us are roots, too, and
+ * the Pods of a namespace matter if it has a route on another namespace's Service.
  *
  * A node is a name of a kind; it is there as long as there is an object of that name, a reference
  * to it, or a copy. Relevance is found anew by a walk from the roots when an edge or a root has
@@ -40,7 +42,7 @@ struct graph_node {
 
 struct graph_config {
     const char *controller_name; /* copied */
-    bool has_mesh;               /* routes whose parent is a Service matter, too */
+    bool has_mesh;               /* routes whose parent is a Service matter, too; see above */
     void *owner;
     /* is_relevant has changed. */
     void (*on_relevance)(void *owner, struct graph_node *node);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { CLUSTER, NAMESPACED };
-enum { WATCHED, NAMED };
+enum { WATCHED, MESH, NAMED };
 enum { BUILT_IN, CUSTOM };
 
 static const struct kind_info infos[] = {
@@ -17,7 +17,8 @@ static const struct kind_info infos[] = {
      .plural = (plural_),                                                                          \
      .is_namespaced = (scope) == NAMESPACED,                                                       \
      .is_named = (how) == NAMED,                                                                   \
-     .is_custom = (by) == CUSTOM},
+     .is_custom = (by) == CUSTOM,                                                                  \
+     .is_of_mesh = (how) == MESH},
 #include "controller/kinds.def"
 #undef KIND
 };

@@ -19,8 +19,9 @@ struct kind_info {
     const char *name;  /* "HTTPRoute" */
     const char *plural;
     bool is_namespaced;
-    bool is_named;  /* read one by one by name */
-    bool is_custom; /* of a CustomResourceDefinition, in a cluster */
+    bool is_named;   /* read one by one by name */
+    bool is_custom;  /* of a CustomResourceDefinition, in a cluster */
+    bool is_of_mesh; /* read only where routes of Services are mirrored */
 };
 
 /* What there is to know of a kind; lives for ever. */

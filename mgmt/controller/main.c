@@ -138,6 +138,7 @@ static int init_source(struct controller *c)
         .kube = c->kube,
         .reads_named = true,
         .watches_named = c->options.watches_named,
+        .has_mesh = c->options.has_mesh,
         .idle_ms_max = c->options.idle_ms_max,
         .hold = c->options.hold,
         .owner = c,

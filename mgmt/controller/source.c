@@ -3,6 +3,7 @@
 #include "controller/source_priv.h"
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ int source_new(const struct source_config *config, struct source **ret)
     s->kube = config->kube;
     s->reads_named = config->reads_named;
     s->watches_named = config->watches_named;
+    s->has_mesh = config->has_mesh;
     s->idle_ms_max = config->idle_ms_max != 0 ? config->idle_ms_max : SOURCE_IDLE_MS_DEFAULT;
     s->hold = config->hold;
     s->owner = config->owner;
@@ -74,6 +76,11 @@ struct kube *source_kube(const struct source *s)
 bool source_is_named(const struct source *s, enum kind kind)
 {
     return s->reads_named && kind_info(kind)->is_named;
+}
+
+bool source_leaves_out(const struct source *s, enum kind kind)
+{
+    return !s->has_mesh && kind_info(kind)->is_of_mesh;
 }
 
 static struct shelf *shelf_of(const struct source *s, enum kind kind)
@@ -184,12 +191,38 @@ void source_stats(const struct source *s, struct source_stats *ret)
 
 /* ---- what all kinds do with objects ---- */
 
+/* Leaves the object the members of that name, and no others. */
+static void keep(json_t *object, const char *member, const char *const *names, size_t n)
+{
+    json_t *old = json_object_get(object, member);
+    json_t *kept = json_object();
+    for (size_t i = 0; i < n; i++) {
+        json_t *value = json_object_get(old, names[i]);
+        if (value != NULL) {
+            json_object_set(kept, names[i], value);
+        }
+    }
+    json_object_set_new(object, member, kept);
+}
+
+/* Whose addresses are whose: there are many Pods, and the rest of them is long. */
+static void slim_pod(json_t *pod)
+{
+    static const char *const spec[] = {"hostNetwork"};
+    static const char *const status[] = {"phase", "podIPs"};
+    keep(pod, "spec", spec, array_len(spec));
+    keep(pod, "status", status, array_len(status));
+}
+
 /* What is large and says nothing to us. */
-static void slim(json_t *object)
+static void slim(enum kind kind, json_t *object)
 {
     json_t *metadata = json_object_get(object, "metadata");
     json_object_del(metadata, "managedFields");
     json_object_del(json_object_get(metadata, "annotations"), LAST_APPLIED);
+    if (kind == KIND_POD) {
+        slim_pod(object);
+    }
 }
 
 static void tell(struct source *s, enum kind kind, const char *key, json_t *old, json_t *object)
@@ -227,7 +260,7 @@ void source_put(struct source *s, enum kind kind, struct shelf *shelf, const cha
     json_object_del(shelf->remembered, key);
     if (old != NULL && !was_held && is_same(old, object))
         return;
-    slim(object);
+    slim(kind, object);
     json_incref(old);
     json_object_set(shelf->objects, key, object);
     tell(s, kind, key, old, object);

@@ -83,6 +83,7 @@ struct source_config {
     const char *label_selector; /* NULL: all; copied */
     bool reads_named;           /* named kinds are read one by one; false: watched, as the others */
     bool watches_named;         /* and each watched, as many as may be */
+    bool has_mesh;              /* false: a mesh's kinds are as if they were not served */
     unsigned idle_ms_max;       /* of watches; 0: SOURCE_IDLE_MS_DEFAULT */
     struct source_hold hold;
     void *owner;

@@ -109,6 +109,7 @@ struct source {
     char *label_selector;
     bool reads_named;
     bool watches_named;
+    bool has_mesh;
     unsigned idle_ms_max;
     struct source_hold hold;
     void *owner;
@@ -238,6 +239,9 @@ void named_watch_close(struct named_watch *w);
 
 /* Is the kind read one by one here? */
 bool source_is_named(const struct source *s, enum kind kind);
+
+/* Is the kind none of our business here, whether it is served or not? */
+bool source_leaves_out(const struct source *s, enum kind kind);
 
 /* Puts an object on the shelf, seen, and tells. `object` is kept by reference, slimmed. */
 void source_put(struct source *s, enum kind kind, struct shelf *shelf, const char *key,

@@ -15,6 +15,7 @@ KINDS = {  # kind: (prefix, plural, is namespaced)
     "Secret": (CORE, "secrets", True),
     "ConfigMap": (CORE, "configmaps", True),
     "Node": (CORE, "nodes", False),
+    "Pod": (CORE, "pods", True),
     "EndpointSlice": (DISCOVERY, "endpointslices", True),
     "GatewayClass": (GATEWAY, "gatewayclasses", False),
     "Gateway": (GATEWAY, "gateways", True),

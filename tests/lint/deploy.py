@@ -10,10 +10,10 @@ FOLDER = os.path.join("mgmt", "controller", "deploy")
 KIND = re.compile(r'^KIND\(\w+, (\w+|"[\w.]*"), "(\w+)", "(\w+)", \w+, (\w+), (\w+)\)')
 DEFINED = re.compile(r'^#define (KIND_\w+_GROUP) "(.*)"')
 RULE = re.compile(r"apiGroups: \[(.*?)\],?\s+resources:\s+\[(.*?)\],?\s+verbs: \[(.*?)\]", re.S)
-OPTIONAL = re.compile(r"\{\{- if .*?\{\{- end \}\}", re.S)
+OPTIONAL = re.compile(r"\{\{- if \.Values\.(\w+) \}\}.*?\{\{- end \}\}", re.S)
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 NAMED_RULE = re.compile(r"resources: \[customresourcedefinitions\]\s+verbs: \[get\]\s+resourceNames:\s+\[(.*?)\]", re.S)
-VERBS = {"WATCHED": {"get", "list", "watch"}, "NAMED": {"get"}}
+VERBS = {"WATCHED": {"get", "list", "watch"}, "NAMED": {"get"}, "MESH": {"list", "watch"}}
 
 
 def deploy_is_current():
@@ -24,15 +24,15 @@ def deploy_is_current():
     return bad
 
 
-def mirrored():
-    """{(group, plural): (verbs, who defines it)} of kinds.def."""
+def mirrored(has_mesh):
+    """{(group, plural): (verbs, who defines it)} of kinds.def, with a mesh's or without."""
     groups, found = {}, {}
     for line in tree.lines("mgmt/controller/kinds.def"):
         name = DEFINED.match(line)
         kind = KIND.match(line)
         if name:
             groups[name[1]] = name[2]
-        elif kind:
+        elif kind and (has_mesh or kind[4] != "MESH"):
             found[groups.get(kind[1], kind[1].strip('"')), kind[3]] = VERBS[kind[4]], kind[5]
     return found
 
@@ -42,10 +42,11 @@ def cluster_role():
     return "\n".join(tree.lines(path)).split("kind: ClusterRoleBinding")[0]
 
 
-def granted():
-    """{(group, resource): verbs} of the ClusterRole, without what somebody has to ask for."""
+def granted(has_mesh):
+    """{(group, resource): verbs} of the ClusterRole, without what somebody has to ask for, but for a mesh's."""
     found = {}
-    for groups, resources, verbs in RULE.findall(OPTIONAL.sub("", cluster_role())):
+    text = OPTIONAL.sub(lambda m: m[0] if has_mesh and m[1] == "mesh" else "", cluster_role())
+    for groups, resources, verbs in RULE.findall(text):
         for group in groups.split(","):
             for resource in resources.split(","):
                 key = group.strip().strip('"'), resource.strip()
@@ -54,18 +55,23 @@ def granted():
 
 
 def role_is_what_the_controller_needs():
-    """No kind of kinds.def is forgotten, none is read that is not there, and statuses only of kinds that have one."""
-    bad, has = [], granted()
+    """No kind of kinds.def is forgotten, none is read that is not there, and statuses only of kinds that have one; with
+    a mesh and without."""
+    return faults_of_role(True) + faults_of_role(False)
+
+
+def faults_of_role(has_mesh):
+    bad, has, needed = [], granted(has_mesh), mirrored(has_mesh)
     reads = {"get", "list", "watch"}
-    for key, (verbs, _) in mirrored().items():
+    for key, (verbs, _) in needed.items():
         if has.get(key, set()) & reads != verbs:
             bad.append(f"{key}: may {sorted(has.get(key, set()) & reads)}, and needs {sorted(verbs)}")
-    definitions = {f"{plural}.{group}" for (group, plural), (_, by) in mirrored().items() if by == "CUSTOM"}
+    definitions = {f"{plural}.{group}" for (group, plural), (_, by) in needed.items() if by == "CUSTOM"}
     readable = {name.strip() for names in NAMED_RULE.findall(cluster_role()) for name in names.split(",")}
     if has.pop(DEFINITIONS, set()) != {"get"} or readable != definitions:
         bad.append(f"definitions: may read {sorted(readable)}, and needs {sorted(definitions)}")
     for key, verbs in has.items():
-        if key not in mirrored() and not key[1].endswith("/status") and key != ("", "events"):
+        if key not in needed and not key[1].endswith("/status") and key != ("", "events"):
             bad.append(f"{key}: is in the ClusterRole and not in kinds.def")
         if key[1].endswith("/status") and verbs != {"patch"}:
             bad.append(f"{key}: may {sorted(verbs)}, and needs patch")

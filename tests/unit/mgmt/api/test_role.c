@@ -17,6 +17,7 @@ static const struct {
     {"", "secrets", {"RW", "RW", "", "RW"}},
     {"", "configmaps", {"RW", "RW", "", "RW"}},
     {"", "nodes", {"RW", "R", "", "RW"}},
+    {"", "pods", {"RW", "R", "", "RW"}},
     {"discovery.k8s.io", "endpointslices", {"RW", "RW", "rw", "RW"}},
     {"gateway.networking.k8s.io", "gatewayclasses", {"RW", "R", "", "RW"}},
     {"gateway.networking.k8s.io", "gateways", {"RW", "RW", "r", "RW"}},

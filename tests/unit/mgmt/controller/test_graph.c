@@ -171,6 +171,61 @@ TEST(a_route_of_a_service_matters_only_with_a_mesh)
     }
 }
 
+TEST(a_service_that_kube_proxy_leaves_to_us_matters_with_a_mesh)
+{
+    static const char label[] =
+        "{'metadata': {'labels': {'service.kubernetes.io/service-proxy-name': '%s'}}}";
+    static const struct {
+        const char *value;
+        bool is_ours;
+    } cases[] = {{"sluice.internal", true}, {"another", false}, {"sluice.internal", true}};
+    for (int has_mesh = 0; has_mesh <= 1; has_mesh++) {
+        begin(has_mesh == 1);
+        set(KIND_ENDPOINT_SLICE, "back", "svc-1", SLICE);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            char text[128];
+            snprintf(text, sizeof(text), label, cases[i].value);
+            set(KIND_SERVICE, "back", "svc", text);
+            bool wanted = has_mesh == 1 && cases[i].is_ours;
+            CHECK_EQ(matters(KIND_SERVICE, "back", "svc"), wanted);
+            CHECK_EQ(matters(KIND_ENDPOINT_SLICE, "back", "svc-1"), wanted);
+            CHECK_EQ(matters(KIND_NAMESPACE, "", "back"), wanted);
+        }
+        CHECK(set(KIND_SERVICE, "back", "svc", "{'metadata': {}}"));
+        CHECK(!matters(KIND_SERVICE, "back", "svc"));
+        graph_free(graph);
+    }
+}
+
+#define CONSUMER                                                                                   \
+    "{'spec': {'parentRefs': [{'group': '', 'kind': 'Service', 'namespace': 'back',"               \
+    " 'name': 'svc'}]}}"
+
+TEST(pods_matter_where_their_namespace_has_a_route_on_anothers_service)
+{
+    begin(true);
+    set(KIND_POD, "web", "before", "{}");
+    set(KIND_POD, "back", "server", "{}");
+    set(KIND_HTTP_ROUTE, "back", "producer", CONSUMER);
+    CHECK(!matters(KIND_POD, "web", "before") && !matters(KIND_POD, "back", "server"));
+    set(KIND_HTTP_ROUTE, "web", "consumer", CONSUMER);
+    set(KIND_POD, "web", "after", "{}");
+    CHECK(matters(KIND_POD, "web", "before") && matters(KIND_POD, "web", "after"));
+    CHECK(!matters(KIND_POD, "back", "server"));
+    CHECK(!set(KIND_POD, "web", "after", "{'status': {'podIPs': [{'ip': '192.0.2.1'}]}}"));
+    set(KIND_HTTP_ROUTE, "web", "consumer", NULL);
+    CHECK(!matters(KIND_POD, "web", "before") && !matters(KIND_POD, "web", "after"));
+    set(KIND_POD, "web", "before", NULL);
+    set(KIND_POD, "web", "after", NULL);
+    CHECK(graph_node(graph, KIND_POD, "web", "", false) == NULL); /* nothing stays behind */
+    graph_free(graph);
+    begin(false);
+    set(KIND_HTTP_ROUTE, "web", "consumer", CONSUMER);
+    set(KIND_POD, "web", "pod", "{}");
+    CHECK(!matters(KIND_POD, "web", "pod"));
+    graph_free(graph);
+}
+
 TEST(a_pinned_node_stays)
 {
     begin(false);
@@ -187,4 +242,7 @@ TEST(a_pinned_node_stays)
 UNIT_MAIN("controller/graph",
           T(all_that_hangs_on_our_class_matters_in_whichever_order_it_comes_and_goes),
           T(what_no_longer_hangs_on_it_matters_no_more), T(a_change_of_endpoints_needs_no_walk),
-          T(a_route_of_a_service_matters_only_with_a_mesh), T(a_pinned_node_stays))
+          T(a_route_of_a_service_matters_only_with_a_mesh),
+          T(a_service_that_kube_proxy_leaves_to_us_matters_with_a_mesh),
+          T(pods_matter_where_their_namespace_has_a_route_on_anothers_service),
+          T(a_pinned_node_stays))

@@ -37,6 +37,7 @@ static void on_held(void *owner, struct source *s, enum kind kind, const char *t
 {
     n_held += 1;
 }
+static bool has_mesh; /* of what begin() makes */
 
 static void begin(void)
 {
@@ -45,6 +46,7 @@ static void begin(void)
         .kube = kube,
         .reads_named = true,
         .watches_named = is_watching_named,
+        .has_mesh = has_mesh,
         .hold = {.is_on = true, .count_max = 3, .percent_max = 20, .mass_ms = 60, .few_ms = 20},
         .on_change = on_change,
         .on_trouble = on_trouble,
@@ -116,6 +118,33 @@ TEST(a_list_in_pages_is_put_together_and_then_watched)
     CHECK_STR(source_cluster_uid(source), "uid-1");
     CHECK_STR(source_api_version(source, KIND), "gateway.networking.k8s.io/v1");
     close_all();
+}
+
+TEST(pods_are_read_only_for_a_mesh_and_what_is_kept_of_them_is_their_addresses)
+{
+    static const char text[] =
+        "{\"spec\": {\"hostNetwork\": true, \"containers\": [{}]},"
+        " \"status\": {\"phase\": \"Running\", \"podIPs\": [{\"ip\": \"192.0.2.1\"}],"
+        "  \"conditions\": [{}]}}";
+    for (int i = 0; i <= 1; i++) {
+        has_mesh = i == 1;
+        open_all();
+        json_t *pod = fake_object(KIND_POD, "ns", "pod", 0);
+        json_t *more = json_loads(text, 0, NULL);
+        json_object_update(pod, more);
+        fake_put(KIND_POD, pod);
+        begin();
+        UNTIL(source_is_all_synced(source) && fake_is_watched(KIND));
+        CHECK_EQ(source_state(source, KIND_POD), has_mesh ? SOURCE_WATCHING : SOURCE_ABSENT);
+        CHECK_EQ(fake_is_watched(KIND_POD), has_mesh);
+        const json_t *kept = source_get(source, KIND_POD, "ns", "pod");
+        CHECK_EQ(kept != NULL, has_mesh);
+        CHECK_EQ(json_object_size(json_object_get(kept, "spec")), has_mesh ? 1 : 0);
+        CHECK_EQ(json_object_size(json_object_get(kept, "status")), has_mesh ? 2 : 0);
+        json_decref(more);
+        close_all();
+    }
+    has_mesh = false;
 }
 
 TEST(events_change_the_cache_and_bookmarks_move_the_watch_on)
@@ -745,6 +774,7 @@ TEST(of_many_secrets_some_are_watched_and_all_are_read)
 }
 
 UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watched),
+          T(pods_are_read_only_for_a_mesh_and_what_is_kept_of_them_is_their_addresses),
           T(events_change_the_cache_and_bookmarks_move_the_watch_on),
           T(a_stale_watch_is_made_anew_where_it_was), T(a_watch_whose_place_has_expired_lists_anew),
           T(a_list_whose_page_has_expired_comes_in_one),

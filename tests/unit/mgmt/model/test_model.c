@@ -272,7 +272,7 @@ TEST(resources_are_found_by_url_and_by_kind)
     CHECK(model_type_find_kind("gateway.networking.k8s.io/v1", "Gateway") == t);
     CHECK(model_type_find_kind("gateway.networking.k8s.io/v1beta1", "Gateway")->stored == t);
     CHECK(model_type_find("", "v1", "services") == model_type_find_kind("v1", "Service"));
-    CHECK(model_type_find("", "v1", "pods") == NULL);
+    CHECK(model_type_find("", "v1", "replicationcontrollers") == NULL);
     CHECK(model_type_find("gateway.networking.k8s.io", "v2", "gateways") == NULL);
     for (size_t i = 0; i < model_type_count(); i++) {
         t = model_type_at(i);
