@@ -22,9 +22,12 @@ CONTROLLER = "sluice.internal/gateway-controller"
 API4 = "198.18.4"  # between the client and the API server
 NODE = 250         # the node's last byte on the pods' network, from which it probes them
 POOL = (20, 249)   # last bytes of the addresses that Gateways get: some 95 in a run, 20 at once
+OF_MESH = ("{sluice.internal/mesh: enabled}", "{gateway-conformance: mesh}")  # namespaces: as Ian has them, and here
 USABLE, UNUSABLE = f"{labs.FRONT4}.249", "203.0.113.249"
 ACCEPTED_S = 30
+HOLD_COUNT = 1000  # deletions in 10 s that are no accident yet: the suite deletes what each test made
 DEPLOY = os.path.join(labs.TOP, "mgmt", "controller", "deploy")
+MESH = os.path.join(DEPLOY, "mesh.yaml")
 WHERE = "sluice-system"  # what the manifest installs
 
 
@@ -59,6 +62,7 @@ class Rig(labs.Lab):
     def bring_up(self, pods=True):
         """All of it; without `pods` nothing runs the cluster's pods."""
         self.start_cluster(pods)
+        self.leave_services_to_appliance()
         self.start_appliance()
         self.start_controller()
 
@@ -69,6 +73,20 @@ class Rig(labs.Lab):
         self.make_cluster()
         self.cluster.start(pods)
         self.cluster.install_gateway_api()
+
+    def leave_services_to_appliance(self):
+        """What Ian does for a mesh: the appliance takes kube-proxy's place for the suite's namespaces of it."""
+        with open(MESH, encoding="utf-8") as f:
+            text = f.read().replace(*OF_MESH)
+        probe = {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": "mesh-probe", "labels": {"gateway-conformance": "mesh"}}}
+        self.cluster.kubectl("apply", "-f", "-", input=f"{text}---\n{json.dumps(probe)}")
+        suite.eventually(self.is_service_ours, "new Services are the appliance's", ACCEPTED_S)
+        self.cluster.kubectl("delete", "namespace", "mesh-probe", "--wait=false")
+
+    def is_service_ours(self):
+        return "service-proxy-name" in self.cluster.kubectl(
+            "create", "service", "clusterip", "probe", "--tcp=80", "-n", "mesh-probe", "--dry-run=server", "-o", "yaml")
 
     def install(self):
         """What the manifest has, with our CRDs."""
@@ -86,13 +104,15 @@ class Rig(labs.Lab):
                 ("Interface", "front", {"port": "p0", "addresses": [f"{labs.FRONT4}.1/24", f"{labs.FRONT6}::1/64"]}),
                 ("Interface", "back", {"port": "p1", "addresses": [f"{labs.BACK4}.1/24", f"{labs.BACK6}::1/64"]}),
                 ("AddressPool", "front", {"addresses": [f"{labs.FRONT4}.{first}-{labs.FRONT4}.{last}",
-                                                        f"{labs.FRONT6}::{first:x}-{labs.FRONT6}::{last:x}"]})):
+                                                        f"{labs.FRONT6}::{first:x}-{labs.FRONT6}::{last:x}"]}),
+                ("AddressPool", "services", {"addresses": kubernetes.CLUSTER_IPS.split(","), "use": "Services"})):
             self.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name},
                                     "spec": spec})
 
     def start_controller(self):
         """sluice-controller, and the GatewayClass, which it accepts."""
-        self.controller = controllers.Controller(self.cluster, [self.appliance], "--lease-namespace", "default")
+        self.controller = controllers.Controller(self.cluster, [self.appliance], "--mesh", "--lease-namespace",
+                                                 "default", "--hold-count", str(HOLD_COUNT))
         self.controller.start()
         self.cluster.kubectl("apply", "-f", "-", input=json.dumps({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": CLASS},

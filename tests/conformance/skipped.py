@@ -3,9 +3,7 @@
 needs is not claimed (mgmt/attach/features.def). A test that is skipped for another feature than these is a failure; so
 is one that runs in spite of one of these."""
 
-NOT_CLAIMED = {  # feature: reason
-    "Mesh": "the rig has no kube-proxy whose place the appliance could take (docs/services.md)",
-}
+NOT_CLAIMED = {}  # feature: reason
 
 
 def reason_of(test):

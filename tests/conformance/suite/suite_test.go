@@ -90,6 +90,21 @@ func withOwn(t *testing.T, options suite.ConformanceOptions) suite.ConformanceOp
 			options.SupportedFeatures = append(options.SupportedFeatures, test.Features...)
 		}
 	}
+	if *onlyProfiles && !isOf(features.SupportGateway, options.ConformanceProfiles) {
+		return withPodsOfGateways(options)
+	}
+	return options
+}
+
+// withPodsOfGateways has all set up for tests of Gateways, and none of these run: before it tests meshes, the suite waits
+// for the pods of both.
+func withPodsOfGateways(options suite.ConformanceOptions) suite.ConformanceOptions {
+	options.SupportedFeatures = append(options.SupportedFeatures, features.SupportGateway)
+	for _, test := range tests.ConformanceTests {
+		if slices.Contains(test.Features, features.SupportGateway) {
+			options.SkipTests = append(options.SkipTests, test.ShortName)
+		}
+	}
 	return options
 }
 
@@ -100,10 +115,21 @@ func isOfNone(feature features.FeatureName) bool {
 	})
 }
 
+// isOf is true of a profile's features, and with profiles of meshes of those of their routes, which these do not list.
 func isOf(feature features.FeatureName, wanted []suite.ConformanceProfileName) bool {
+	if isOfMesh(wanted) && slices.ContainsFunc(tests.ConformanceTests, func(test suite.ConformanceTest) bool {
+		return slices.Contains(test.Features, features.SupportMesh) && slices.Contains(test.Features, feature)
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(profiles, func(p suite.ConformanceProfile) bool {
 		return slices.Contains(wanted, p.Name) && (p.CoreFeatures.Has(feature) || p.ExtendedFeatures.Has(feature))
 	})
+}
+
+func isOfMesh(wanted []suite.ConformanceProfileName) bool {
+	return slices.Contains(wanted, suite.MeshHTTPConformanceProfileName) ||
+		slices.Contains(wanted, suite.MeshGRPCConformanceProfileName)
 }
 
 func TestConformance(t *testing.T) {
