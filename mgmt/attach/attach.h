@@ -173,9 +173,10 @@ typedef int (*attach_status_fn)(void *arg, const struct attach_status *status);
  * every policy with a target that is ours (or if it still carries our status) and of every Backend.
  * lastTransitionTime is kept where a condition's status is the same as in the source's object;
  * parents, ancestors and conditions of other controllers are kept untouched; observedGeneration is
- * the generation that attach_run() saw. Objects that are gone since are left out, and so are routes
- * and ListenerSets whose status is as wanted; those are not looked at again, until an update names
- * them or, of ListenerSets, what is served or attached is another. `fn` may write to the store, but
+ * the generation that attach_run() saw. Objects that are gone since are left out, and so are
+ * routes, Gateways and ListenerSets whose status is as wanted; those are not looked at again, until
+ * an update names them or, of Gateways and ListenerSets, what is served or attached is another, or
+ * of Gateways somebody wrote to them. `fn` may write to the store, but
  * must not free `a`.
  */
 int attach_status_foreach(struct attach *a, const struct attach_status_input *in,

@@ -195,6 +195,9 @@ struct at_gateway {
     uint32_t n_gates;                     /* all that stand before it */
     const struct plan_access *const *gates;
     struct at_clients *clients; /* what was read of its spec.tls.frontend */
+    uint64_t settled_version;   /* of the object whose status was seen to be as wanted, for what the
+                                   next one says; 0: none was */
+    uint64_t settled_for;       /* a digest of what an update or an answer of the workers changes */
 };
 
 /* A ListenerSet whose parentRef names one of our Gateways, or one that is not there. */

@@ -2,6 +2,7 @@
 /* Walks everything that has a status of ours. See attach_status_foreach(). */
 #include "attach/status.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The object as the source has it now; NULL if it is gone or another one of the same name. */
@@ -74,37 +75,57 @@ static bool is_served(const struct attach_status_input *in, const struct at_meta
     return in->is_served != NULL && in->is_served(in->is_served_arg, meta->uid, meta->generation);
 }
 
+#define DIGEST_FACTOR UINT64_C(0x9E3779B97F4A7C15)
+
+/* Another one for each other set of numbers. */
+static uint64_t attached_of(const struct at_listener *listeners, uint32_t n)
+{
+    uint64_t digest = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        digest = digest * DIGEST_FACTOR + listeners[i].n_attached_routes + 1;
+    }
+    return digest;
+}
+
+/* The object's; 0: it has none. */
+static uint64_t version_of(const json_t *obj)
+{
+    return strtoull(text_at(json_object_get(obj, "metadata"), "resourceVersion"), NULL, 10);
+}
+
+static int tell_gateway(const struct attach *a, struct at_gateway *g,
+                        const struct attach_status_input *in, attach_status_fn fn, void *arg)
+{
+    const json_t *obj = current(in, MODEL_GATEWAY, &g->meta);
+    bool is_now_served = is_served(in, &g->meta);
+    uint64_t attached = attached_of(g->listeners, g->n_listeners);
+    uint64_t now_for = (attached * DIGEST_FACTOR + g->n_sets) * 2 + is_now_served;
+    uint64_t version = version_of(obj);
+    bool is_settled = version != 0 && g->settled_version == version && g->settled_for == now_for;
+    if (obj == NULL || is_settled) {
+        return 0;
+    }
+    json_t *status = status_of_gateway(a, g, obj, in->now, is_now_served);
+    g->settled_version = differs(obj, status) ? 0 : version;
+    g->settled_for = now_for;
+    return tell(fn, arg, MODEL_GATEWAY, &g->meta, obj, status, ATTACH_FINALIZER_KEEP);
+}
+
 static int tell_gateways(const struct attach *a, const struct attach_status_input *in,
                          attach_status_fn fn, void *arg)
 {
     int rc = 0;
     for (uint32_t i = 0; i < a->n_gateways && rc == 0; i++) {
-        const struct at_gateway *g = &a->gateways[i];
-        const json_t *obj = current(in, MODEL_GATEWAY, &g->meta);
-        if (obj != NULL) {
-            rc = tell(fn, arg, MODEL_GATEWAY, &g->meta, obj,
-                      status_of_gateway(a, g, obj, in->now, is_served(in, &g->meta)),
-                      ATTACH_FINALIZER_KEEP);
-        }
+        rc = tell_gateway(a, &a->gateways[i], in, fn, arg);
     }
     return rc;
-}
-
-/* Other than 0 for each other set of numbers. */
-static uint64_t attached_of(const struct at_set *set)
-{
-    uint64_t digest = 0;
-    for (uint32_t i = 0; i < set->n_listeners; i++) {
-        digest = digest * UINT64_C(0x9E3779B97F4A7C15) + set->listeners[i].n_attached_routes + 1;
-    }
-    return digest;
 }
 
 static int tell_set(struct at_set *set, const struct attach_status_input *in, attach_status_fn fn,
                     void *arg)
 {
     bool is_now_served = set->is_let_in && is_served(in, &set->meta);
-    uint64_t attached = attached_of(set);
+    uint64_t attached = attached_of(set->listeners, set->n_listeners);
     if (set->is_settled && set->was_served == is_now_served && set->attached == attached) {
         return 0;
     }

@@ -298,6 +298,7 @@ static const struct unit_test tests[] = {
     T(too_many_updates_ask_for_a_new_run),
     T(endpoints_may_change_without_end_and_leave_nothing_behind),
     T(statuses_that_come_early_are_not_those_of_routes),
+    T(the_status_of_a_gateway_is_looked_at_again_when_something_may_have_changed_it),
     T(a_status_that_is_as_wanted_is_looked_at_again_after_an_update),
     T(the_next_policy_decides_when_one_goes),
     T(a_policy_follows_its_target),

@@ -27,6 +27,7 @@ void listener_sets_are_judged_anew_where_they_meet(void);
 void too_many_updates_ask_for_a_new_run(void);
 void endpoints_may_change_without_end_and_leave_nothing_behind(void);
 void statuses_that_come_early_are_not_those_of_routes(void);
+void the_status_of_a_gateway_is_looked_at_again_when_something_may_have_changed_it(void);
 void a_status_that_is_as_wanted_is_looked_at_again_after_an_update(void);
 void the_next_policy_decides_when_one_goes(void);
 void a_policy_follows_its_target(void);

@@ -614,3 +614,58 @@ void statuses_that_come_early_are_not_those_of_routes(void)
     attach_free(a);
     scenario_close(&s);
 }
+
+static int count_gateways(void *arg, const struct attach_status *status)
+{
+    *(unsigned *)arg += status->type == model_type(MODEL_GATEWAY);
+    return 0;
+}
+
+static bool all_are_served(void *arg, const char *uid, int64_t generation)
+{
+    return true;
+}
+
+static unsigned gateways_told(struct scenario *s, struct attach *a, attach_is_served_fn is_served)
+{
+    unsigned n = 0;
+    struct attach_status_input in = {.source = &s->source, .now = T0, .is_served = is_served};
+    REQUIRE(attach_status_foreach(a, &in, count_gateways, &n) == 0);
+    return n;
+}
+
+void the_status_of_a_gateway_is_looked_at_again_when_something_may_have_changed_it(void)
+{
+    struct scenario s;
+    static const char which[] = "Gateway gateway-api-example-ns1/foo-gateway";
+    scenario_open(&s, "overview-1.yaml");
+    scenario_reconcile(&s, false, T0); /* writes what is wanted */
+    json_t *gateway = scenario_find(&s, which);
+    fixture_set_new(gateway, "metadata.resourceVersion", json_string("1"));
+    struct attach *a = run(&s);
+    struct attach_input in = {.source = &s.source};
+    CHECK_EQ(gateways_told(&s, a, NULL), 1);
+    CHECK_EQ(gateways_told(&s, a, NULL), 0);
+    CHECK_EQ(gateways_told(&s, a, all_are_served), 1); /* Programmed is another */
+    CHECK_EQ(gateways_told(&s, a, all_are_served), 1); /* nobody has written it */
+    CHECK_EQ(gateways_told(&s, a, NULL), 1);
+    CHECK_EQ(gateways_told(&s, a, NULL), 0);
+    const json_t *route =
+        json_incref(scenario_find(&s, "HTTPRoute gateway-api-example-ns2/my-route"));
+    take_away(&s, "HTTPRoute gateway-api-example-ns2/my-route");
+    attach_update(a, &in, &route, 1); /* whether or not it does: fewer routes are attached */
+    CHECK_EQ(gateways_told(&s, a, NULL), 1);
+    json_decref((json_t *)(uintptr_t)route);
+    attach_free(a);
+    a = run(&s);
+    scenario_reconcile(&s, false, T0);
+    gateway = scenario_find(&s, which);
+    fixture_set_new(gateway, "metadata.resourceVersion", json_string("2"));
+    CHECK_EQ(gateways_told(&s, a, NULL), 1);
+    CHECK_EQ(gateways_told(&s, a, NULL), 0);
+    json_object_del(gateway, "status"); /* somebody else's doing */
+    fixture_set_new(gateway, "metadata.resourceVersion", json_string("3"));
+    CHECK_EQ(gateways_told(&s, a, NULL), 1);
+    attach_free(a);
+    scenario_close(&s);
+}
