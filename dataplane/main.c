@@ -404,9 +404,9 @@ static const struct stage {
     {"eal", start_eal},   /* 100 ms of it measure the CPU's clock */
     {"packets", make_packets},
     {"ports", open_ports},
+    {"keys", make_secure_heap}, /* which ticket keys are in, too */
     {"shared", make_shared},
     {"device", open_device},
-    {"keys", make_secure_heap},
     {"links", make_links},
     {"mirror", make_mirror},
     {"state", make_housekeeping}, /* reads the last good image and the endpoints */

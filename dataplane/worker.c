@@ -93,7 +93,7 @@ struct worker *worker_new(const struct worker_config *config)
     w->net = net_new(&w->core);
     net_set_hop_limit(w->net, config->hop_limit);
     net_set_probe(w->net, config->probe);
-    w->core.crypto = tls_crypto_new(config->lanes, config->n_lanes);
+    w->core.crypto = tls_crypto_new(config->lanes, config->n_lanes, &config->core.hash_key);
     ASSERT(w->core.crypto != NULL);
     w->proxy = proxy_new(&w->core, config->endpoints, &config->proxy);
     w->health = health_new(&w->core, config->endpoints, &config->health);

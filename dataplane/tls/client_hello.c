@@ -227,12 +227,12 @@ static enum client_hello take_record(struct client_hello_progress *p, struct wir
     return CLIENT_HELLO_whole;
 }
 
-/* There is one record more: its message's head, if it has not been read. */
+/* There are `bytes_there` of the message: its head, if it has not been read. */
 static enum client_hello read_head(struct client_hello_progress *p, const struct slice *v,
-                                   unsigned n)
+                                   unsigned n, size_t bytes_there)
 {
     struct message m = {.wire = {.v = v, .n = n}};
-    if (p->message_bytes > 0 || p->gathered < MESSAGE_HEAD_BYTES)
+    if (p->message_bytes > 0 || bytes_there < MESSAGE_HEAD_BYTES)
         return CLIENT_HELLO_whole;
     if (message_take(&m) != MESSAGE_CLIENT_HELLO)
         return CLIENT_HELLO_message;
@@ -246,6 +246,13 @@ static enum client_hello read_head(struct client_hello_progress *p, const struct
     return CLIENT_HELLO_whole;
 }
 
+/* What is there of a record's content, which is not all of it. */
+static size_t begun(enum client_hello record, size_t left)
+{
+    return record == CLIENT_HELLO_partial && left > RECORD_HEAD_BYTES ? left - RECORD_HEAD_BYTES
+                                                                      : 0;
+}
+
 /* Records up to the message's end. */
 static enum client_hello gather(struct client_hello_progress *p, const struct slice *v, unsigned n)
 {
@@ -255,11 +262,12 @@ static enum client_hello gather(struct client_hello_progress *p, const struct sl
     wire_skip(&w, p->at);
     while (p->message_bytes == 0 || p->gathered < p->message_bytes) {
         uint32_t from = p->at;
-        enum client_hello r = take_record(p, w, bytes - p->at);
-        if (r == CLIENT_HELLO_whole)
-            r = read_head(p, v, n);
-        if (r != CLIENT_HELLO_whole)
-            return r;
+        enum client_hello record = take_record(p, w, bytes - p->at);
+        if (record != CLIENT_HELLO_whole && record != CLIENT_HELLO_partial)
+            return record;
+        enum client_hello r = read_head(p, v, n, p->gathered + begun(record, bytes - p->at));
+        if (r != CLIENT_HELLO_whole || record != CLIENT_HELLO_whole)
+            return r != CLIENT_HELLO_whole ? r : record;
         wire_skip(&w, p->at - from);
     }
     return p->gathered == p->message_bytes ? CLIENT_HELLO_whole : CLIENT_HELLO_behind;

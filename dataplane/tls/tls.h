@@ -35,6 +35,8 @@ struct tls_trust;
 /* Bytes of the peer that one step of a handshake gets, when another core takes it: the largest
  * message in one record. */
 #define TLS_RAW_BYTES_MAX 16640u
+/* Room for those of a hello that comes in pieces, at first. */
+#define TLS_RAW_BYTES_MIN 512u
 /* Ciphertext that the lower stream had no room for: one record, or a handshake's largest flight. */
 #define TLS_OUT_BYTES_MAX 65536u
 /* A record is of use to the peer when its last byte is there. So as long as a connection's window
@@ -50,8 +52,9 @@ struct tls_trust;
 #define TLS_HANDSHAKE_MS_MAX 10000u
 /* After stream_release(): how long ciphertext may wait for room in the lower stream. */
 #define TLS_LINGER_MS_MAX 10000u
-/* New keys that the peer may take one after the other, without data in between (RFC 8446, section
- * 4.6.3): each costs us as much as a small record and says nothing. */
+/* New keys that the peer may take (RFC 8446, section 4.6.3) or want (a renegotiation, which is
+ * refused) one after the other, without data in between: each costs us as much as a small record
+ * and says nothing. */
 #define TLS_UPDATES_MAX 32u
 /* Longest subject that is kept. */
 #define TLS_NAME_BYTES_MAX 512u
@@ -64,6 +67,9 @@ struct tls_trust;
 #define TLS_SAN_BYTES_MAX 253u
 /* Of an OCSP response: those of large CAs have 500 bytes, with a signer's certificate 2,000. */
 #define TLS_STAPLE_BYTES_MAX 16384u
+/* Of a client's certificates, which it sends before anybody knows whether one of them counts; the
+ * library takes 200 us to read one of P-256. Four of RSA 4096 have 8,000 bytes. */
+#define TLS_CHAIN_BYTES_MAX 16384u
 /* Identities that one server name can choose from: of each kind of key the last counts. */
 #define TLS_IDENTITIES_MAX 64u
 

@@ -24,6 +24,7 @@ static size_t read_raw(struct tls_stream *t, char *to, size_t len)
     if (t->raw_n == 0) { /* most of many connections never have it again */
         free(t->raw);
         t->raw = NULL;
+        t->raw_at = t->raw_room = 0;
     }
     return n;
 }
@@ -39,7 +40,9 @@ static bool is_last(const struct tls_stream *t)
 static int bio_read(BIO *bio, char *to, size_t len, size_t *ret_n)
 {
     struct tls_stream *t = BIO_get_data(bio);
-    if (t->n_updates > TLS_UPDATES_MAX) { /* the peer has nothing more to say: see tls_stream.c */
+    if (t->is_hello_due ||
+        t->n_updates > TLS_UPDATES_MAX) { /* what comes is not for it, or not yet:
+                                                                tls_hello.c, tls_stream.c */
         BIO_set_retry_read(bio);
         return 0;
     }

@@ -120,7 +120,21 @@ static bool set_groups(SSL_CTX *ctx)
     return SSL_CTX_set1_groups_list(ctx, groups_of_old) == 1;
 }
 
-/* The library counts empty records and warnings, but not new keys. */
+/* The server hello that asks for a second client hello has this for its random (RFC 8446, section
+ * 4.1.3): SHA-256 of "HelloRetryRequest". */
+static bool is_retry(const uint8_t *message, size_t len)
+{
+    static const uint8_t random[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+                                     0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+                                     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+                                     0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+    enum { RANDOM = 6 }; /* behind the message's head and the version */
+    return len >= RANDOM + sizeof(random) && message[0] == SSL3_MT_SERVER_HELLO &&
+           memcmp(message + RANDOM, random, sizeof(random)) == 0;
+}
+
+/* The library counts empty records and warnings, but not new keys, nor how often they were refused
+ * (a renegotiation of 1.2). */
 static void on_message(int is_sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
                        void *arg)
 {
@@ -128,6 +142,10 @@ static void on_message(int is_sent, int version, int type, const void *bytes, si
     const uint8_t *message = bytes;
     if (!is_sent && type == SSL3_RT_HANDSHAKE && len > 0 && message[0] == SSL3_MT_KEY_UPDATE)
         t->n_updates++;
+    if (is_sent && type == SSL3_RT_ALERT && len == 2 && message[1] == SSL_AD_NO_RENEGOTIATION)
+        t->n_updates++;
+    if (is_sent && type == SSL3_RT_HANDSHAKE && t->context->front != NULL && is_retry(message, len))
+        tls_hello_expect(t);
 }
 
 static bool set_common(SSL_CTX *ctx)

@@ -13,8 +13,10 @@
  * (SSL_MODE_ASYNC); whoever began the step, core or worker, looks after it again and again, and
  * takes others meanwhile: the same contract.
  *
- * Begun handshakes go before new ones, so a flood ends some instead of beginning all. A new one
- * that finds TLS_DUE_MAX before it is refused.
+ * Begun handshakes go before new ones, so a flood ends some instead of beginning all. New ones wait
+ * in a queue of their client's network, and the queues take turns: who comes with a thousand waits
+ * for them himself (stochastic fairness queueing, McKenney 1990). When TLS_DUE_MAX wait, the last
+ * of the longest queue is refused for one that comes.
  *
  * Owner: the worker. Thread: the worker's. Memory: fixed; what is due is in the streams.
  */
@@ -24,11 +26,19 @@
 #include <stdint.h>
 
 struct job_lane;
+struct siphash_key;
 struct stream;
 
 /* Handshakes that wait for a step, of a worker. At 500 us each (RSA, by the worker itself) the last
  * one waits two seconds, which a client may still do; beyond, it would only make all wait. */
 #define TLS_DUE_MAX 4096u
+/* Queues of new ones; networks that share one by chance share their turns. */
+#define TLS_QUEUES 1024u
+/* Clients that owe us the next message of their handshake, of a worker, and as many more for each
+ * of its crypto cores; each keeps 52 KB of the heap for it, as does one that is due. Whoever has
+ * let us wait longest is ended for one more: at 3,000 begun a second, which is all that a core can
+ * do, after a second. */
+#define TLS_OWING_MAX 4096u
 /* Of a round, on average, while frames come in: what a request and its answer cost three times. */
 #define TLS_HERE_US_MAX 100u
 /* Steps that a device is at, of a worker without crypto cores. */
@@ -50,8 +60,9 @@ struct tls_crypto_counts {
 };
 
 /* Of a worker with lanes to so many crypto cores, at most TLS_LANES_MAX; 0: none. The lanes stay
- * the caller's. NULL: no memory. */
-struct tls_crypto *tls_crypto_new(struct job_lane *const *lanes, unsigned n);
+ * the caller's. By `key`, a secret, networks find their queues. NULL: no memory. */
+struct tls_crypto *tls_crypto_new(struct job_lane *const *lanes, unsigned n,
+                                  const struct siphash_key *key);
 
 /* The crypto cores have ended and all streams were let go: frees what waited for a step to end.
  * NULL is fine. */

@@ -111,6 +111,7 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *arg)
         return SSL_CLIENT_HELLO_SUCCESS;
     ASSERT(!t->is_packed);
     t->is_chosen = true;
+    t->none_alert = 0; /* a hello of SSL 2, maybe */
     *ret_alert = SSL_AD_DECODE_ERROR;
     t->hello_fault = TLS_HANDSHAKE_broken;
     if (!read_server_name(ssl, &name))
@@ -221,6 +222,7 @@ enum tls_fault tls_front_new(const char *alpn, const struct tls_front_ops *ops,
         return fault;
     context->front = ops;
     context->tickets = tickets;
+    SSL_CTX_set_max_cert_list(context->ssl, TLS_CHAIN_BYTES_MAX);
     SSL_CTX_set_client_hello_cb(context->ssl, on_client_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(context->ssl, on_server_name);
     SSL_CTX_set_tlsext_status_cb(context->ssl, tls_on_status_request);

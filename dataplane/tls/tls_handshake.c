@@ -62,34 +62,48 @@ void tls_step_init(struct tls_stream *t)
     t->job.run = run;
 }
 
-/* Takes the next bytes of the lower stream, as many as a step may have. */
-static void fill_raw(struct tls_stream *t)
+/* Room for so much in `raw`, twice of what there was at least: slow clients fill it bit by bit. */
+static bool reserve(struct tls_stream *t, size_t room)
 {
-    struct slice s;
-    while (t->raw_n < TLS_RAW_BYTES_MAX && stream_peek(t->lower, &s, 1) > 0) {
-        size_t room = TLS_RAW_BYTES_MAX - t->raw_n;
-        size_t part = s.len < room ? s.len : room;
-        memcpy(t->raw + t->raw_n, s.ptr, part);
-        stream_consume(t->lower, part);
-        t->raw_n += part;
-    }
+    if (room <= t->raw_room)
+        return true;
+    room = room > 2 * t->raw_room ? room : 2 * t->raw_room;
+    room = room > TLS_RAW_BYTES_MIN ? room : TLS_RAW_BYTES_MIN;
+    uint8_t *raw = realloc(t->raw, room);
+    if (raw == NULL)
+        return false;
+    t->raw = raw;
+    t->raw_room = room;
+    return true;
 }
 
-/* What a step has left in `raw`, because it found no room for what it writes, comes first. */
-bool tls_step_pack(struct tls_stream *t)
+bool tls_raw_fill(struct tls_stream *t, size_t bytes)
 {
-    ASSERT(t->state == TLS_HANDSHAKE && !t->is_packed && t->raw_n <= TLS_RAW_BYTES_MAX);
-    if (t->raw == NULL)
-        t->raw = malloc(TLS_RAW_BYTES_MAX);
-    if (t->raw == NULL) {
+    struct slice s;
+    if (!reserve(t, bytes)) {
         tls_tell_handshake(t, TLS_HANDSHAKE_lost);
         tls_note_error(t, "no memory");
         tls_set_over(t, STREAM_END_NO_RESOURCES);
         return false;
     }
-    memmove(t->raw, t->raw + t->raw_at, t->raw_n);
+    if (t->raw_at > 0)
+        memmove(t->raw, t->raw + t->raw_at, t->raw_n);
     t->raw_at = 0;
-    fill_raw(t);
+    while (t->raw_n < bytes && stream_peek(t->lower, &s, 1) > 0) {
+        size_t part = s.len < bytes - t->raw_n ? s.len : bytes - t->raw_n;
+        memcpy(t->raw + t->raw_n, s.ptr, part);
+        stream_consume(t->lower, part);
+        t->raw_n += part;
+    }
+    return true;
+}
+
+/* What a step has left in `raw`, because it found no room for what it writes, comes first. */
+bool tls_step_pack(struct tls_stream *t)
+{
+    ASSERT(t->state == TLS_HANDSHAKE && !t->is_packed);
+    if (!tls_raw_fill(t, TLS_RAW_BYTES_MAX))
+        return false;
     t->raw_is_last = stream_is_eof(t->lower);
     t->is_packed = true;
     return true;
@@ -157,6 +171,10 @@ void tls_step_end(struct tls_stream *t)
             SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
         break;
     case TLS_STEP_READ:
+        tls_hello_end_look(t);
+        if (t->state == TLS_HANDSHAKE && t->steps > 0)
+            tls_crypto_await(t);
+        break;
     case TLS_STEP_WRITE:
         break;
     }
@@ -167,7 +185,7 @@ static bool has_step(const struct tls_stream *t)
 {
     if (t->is_step_wanted)
         return t->out_n == 0; /* else when that has found room */
-    return (t->is_client && t->steps == 0) || stream_readable(t->lower) > 0 ||
+    return (t->is_client && t->steps == 0) || t->raw_n > 0 || stream_readable(t->lower) > 0 ||
            stream_is_eof(t->lower);
 }
 
@@ -182,14 +200,20 @@ void tls_pump_handshake(struct tls_stream *t)
 {
     if (t->is_away || list_is_linked(&t->due))
         return;
+    if (t->is_hello_due && !tls_hello_is_there(t))
+        return;
     if (t->crypto == NULL) {
         step_at_once(t);
         return;
     }
     if (t->context->front != NULL && !t->is_chosen && has_step(t))
         step_at_once(t);
-    if (t->state != TLS_HANDSHAKE || !has_step(t) || tls_crypto_enter(t))
-        return;
+    if (t->state == TLS_HANDSHAKE && has_step(t) && !tls_crypto_enter(t))
+        tls_step_shed(t);
+}
+
+void tls_step_shed(struct tls_stream *t)
+{
     tls_tell_handshake(t, TLS_HANDSHAKE_shed);
     tls_note_error(t, "too many handshakes waited");
     tls_set_over(t, STREAM_END_NO_RESOURCES);

@@ -15,6 +15,7 @@
 #include "base/jobs.h"
 #include "base/list.h"
 #include "base/wheel.h"
+#include "tls/client_hello.h"
 #include "tls/digest.h"
 #include "tls/tls.h"
 #include "tls/tls_tickets.h"
@@ -98,19 +99,25 @@ struct tls_stream {
 
     struct tls_crypto *crypto; /* who has the steps of the handshake taken; NULL: each at once */
     struct list_node due;      /* waits for its turn, or for a device */
+    struct list_node owing;    /* waits for its client */
     bool is_away;              /* a step is under way elsewhere: see tls_handshake.c */
     bool is_step_wanted;       /* the next step needs no more bytes */
     bool is_chosen;            /* a front: its client hello was looked at */
+    uint8_t none_alert;        /* not 0: what came is no hello, and the alert for it unless the
+                                  library has one (tls_hello.c) */
     uint64_t hello_s;          /* when, as Unix time; 0: nobody knew */
     enum tls_handshake hello_fault; /* how the handshake ends, if that look was the end of it */
     uint16_t steps;                 /* taken in turn: without a front's first */
 
     /* While it is away these, `ssl` and `out` are the step's. */
     struct job job;
-    bool is_packed;       /* the lower stream is not to be touched */
-    bool raw_is_last;     /* no bytes follow those in `raw` */
-    uint8_t *raw;         /* taken from the lower stream for a step, unread; NULL: none */
+    bool is_hello_due; /* a front: a hello is next, which the library gets whole */
+    struct client_hello_progress hello;
+    bool is_packed;   /* the lower stream is not to be touched */
+    bool raw_is_last; /* no bytes follow those in `raw` */
+    uint8_t *raw;     /* taken from the lower stream for a step or a hello, unread; NULL: none */
     size_t raw_at, raw_n; /* within `raw` */
+    size_t raw_room;
     enum tls_step_end step_end;
     enum tls_handshake step_fault;
     const char *step_error; /* forever; NULL: none */
@@ -178,17 +185,38 @@ bool tls_flush(struct tls_stream *t);
 /* Its next step is due. False: too many wait. */
 bool tls_crypto_enter(struct tls_stream *t);
 
+/* A step was taken, and its client has to say more. */
+void tls_crypto_await(struct tls_stream *t);
+
 /* It wants no step any more; one that is under way is still waited for. Always allowed. */
 void tls_crypto_leave(struct tls_stream *t);
+
+/* ---- tls_hello.c ---- */
+
+/* A hello comes next, in a stream of a front. */
+void tls_hello_expect(struct tls_stream *t);
+
+/* Is it there, or whatever else the library has to see? False also when the stream is over. */
+bool tls_hello_is_there(struct tls_stream *t);
+
+/* The library wants more: if what it has seen is of no hello, the stream is over. */
+void tls_hello_end_look(struct tls_stream *t);
 
 /* ---- tls_handshake.c ---- */
 
 /* Once, in a new stream. */
 void tls_step_init(struct tls_stream *t);
 
+/* Takes bytes from the lower stream until `raw` has so many unread, or there are no more. False: no
+ * memory, and the stream is over. */
+bool tls_raw_fill(struct tls_stream *t, size_t bytes);
+
 /* Takes the bytes of the next step from the lower stream, so that it can be taken elsewhere. False:
  * no memory, and the stream is over. */
 bool tls_step_pack(struct tls_stream *t);
+
+/* It gets no turn, for too many wait: it is over. */
+void tls_step_shed(struct tls_stream *t);
 
 /* The step has ended as it says in the stream. */
 void tls_step_end(struct tls_stream *t);

@@ -79,7 +79,7 @@ static void cut_off(struct tls_stream *t)
     ASSERT(t->state == TLS_OPEN && !t->is_broken);
     if (t->context->front != NULL && t->context->front->on_flood != NULL && !t->is_released)
         t->context->front->on_flood(t->pick_arg);
-    tls_note_error(t, "the peer took new keys again and again, without data");
+    tls_note_error(t, "the peer took new keys, or wanted to, again and again, without data");
     t->is_broken = true;
 }
 
@@ -338,6 +338,7 @@ struct stream *tls_accept_by_name(struct tls_context *context, struct stream *lo
         return NULL;
     t->pick_arg = pick_arg;
     SSL_set_app_data(t->ssl, t);
+    tls_hello_expect(t);
     if (!tls_has_tickets(t))
         SSL_set_options(t->ssl, SSL_OP_NO_TICKET);
     SSL_set_accept_state(t->ssl);

@@ -12,7 +12,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define WORDS (KEYS_TICKETS_MAX * sizeof(struct keys_ticket) / sizeof(uint64_t))
 
@@ -24,15 +24,13 @@ struct tls_tickets {
 
 struct tls_tickets *tls_tickets_new(void)
 {
-    return calloc(1, sizeof(struct tls_tickets));
+    return OPENSSL_secure_zalloc(
+        sizeof(struct tls_tickets)); /* like private keys, where there is */
 }
 
 void tls_tickets_free(struct tls_tickets *t)
 {
-    if (t == NULL)
-        return;
-    OPENSSL_cleanse(t, sizeof(*t));
-    free(t);
+    OPENSSL_secure_clear_free(t, sizeof(*t));
 }
 
 void tls_tickets_set(struct tls_tickets *t, const struct keys_ticket *keys, unsigned n)

@@ -122,6 +122,10 @@ def sending(data):
     return lambda c: c.send(data)
 
 
+# A record of 16 KB has begun, and in it a hello of 128 KB.
+LONG_HEAD = struct.pack(">BHHB", t.HANDSHAKE, t.TLS10, 16384, t.CLIENT_HELLO) + b"\1\xff\0"
+
+
 def in_pieces(data, n, between=b""):
     pieces = [t.record(t.HANDSHAKE, data[at:at + n]) for at in range(0, len(data), n)]
     return between.join(pieces)
@@ -200,6 +204,9 @@ def records_that_may_not_be_there_end_the_handshake(l):
         "an alert within the hello": (sending(in_pieces(h, 100, t.record(t.ALERT, b"\2\x28"))), t.UNEXPECTED),
         "a record that is too long": (sending(t.record(t.HANDSHAKE, bytes(16385))), t.OVERFLOW),
         "another first message": (sending(t.record(t.HANDSHAKE, t.message(t.FINISHED, bytes(32)))), t.UNEXPECTED),
+        "a hello of 128 KB, by its first bytes": (sending(LONG_HEAD), t.ILLEGAL),
+        "the same behind a warning": (sending(t.record(t.ALERT, bytes([1, t.USER_CANCELED])) + LONG_HEAD),
+                                      t.UNEXPECTED),
         "a hello of 256 KiB": (sending(in_pieces(t.message(t.CLIENT_HELLO, bytes(1 << 18)), 16384)), t.ILLEGAL,
                                t.DECODE, None),
     }, "broken")
@@ -303,6 +310,7 @@ def a_second_hello_has_to_be_what_was_asked_for(l):
     judge(l, {
         "again without a share": (second(), t.ILLEGAL, t.FAILURE),
         "with a share of another group": (second(share=t.shares((t.P256, b"\4" + bytes(64)))), t.ILLEGAL, t.FAILURE),
+        "of 128 KB, by its first bytes": (lambda c: (first(c), c.send(t.record(t.CCS, b"\1") + LONG_HEAD)), t.ILLEGAL),
     }, "broken")
     older = t.extension(t.VERSIONS, t.u16s((t.TLS12,), 1))
     judge(l, {"of an older version": (second(versions=older), t.ILLEGAL, t.VERSION)}, "no_common")
@@ -381,7 +389,10 @@ def floods_of_what_carries_nothing_are_bounded(l):
         for _ in range(FLOOD):
             c.update(True)
 
+    again = hello(versions=(t.TLS12,)).bytes()
+
     for name, handshake, attack, *wanted in (
+            ("1.2: renegotiation", as_12, flood(lambda c: c.write(t.HANDSHAKE, again)), t.NO_RENEGOTIATION, None),
             ("1.2: empty records", as_12, flood(lambda c: c.write(t.DATA, b"")), t.UNEXPECTED, None),
             ("1.2: warnings", as_12, flood(lambda c: c.write(t.ALERT, bytes([1, t.USER_CANCELED]))), t.UNEXPECTED,
              None),
@@ -391,7 +402,7 @@ def floods_of_what_carries_nothing_are_bounded(l):
         alert = after(l, handshake, attack)
         assert alert in wanted, f"{name}: {alert}, not {wanted}"
         l.honest.ask()
-        if attack is updating:
+        if attack is updating or "renegotiation" in name:
             assert l.appliance.counters()["proxy_tls_floods"] == before + 1
 
 

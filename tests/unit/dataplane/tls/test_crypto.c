@@ -4,6 +4,7 @@
 #include "test_certs.h"
 
 #include "base/jobs.h"
+#include "base/siphash.h"
 #include "base/wheel.h"
 #include "tls/tls.h"
 #include "tls/tls_crypto.h"
@@ -80,7 +81,7 @@ static struct world *world_new(unsigned n_lanes, unsigned n_pairs)
     for (unsigned i = 0; i < n_lanes; i++)
         w->lanes[i] = job_lane_new();
     w->n_lanes = n_lanes;
-    w->crypto = tls_crypto_new(w->lanes, n_lanes);
+    w->crypto = tls_crypto_new(w->lanes, n_lanes, &(struct siphash_key){1, 2});
     w->n = n_pairs;
     w->pairs = calloc(n_pairs, sizeof(*w->pairs));
     return w;
@@ -449,6 +450,62 @@ TEST(new_handshake_that_finds_too_many_before_it_is_refused)
     world_free(w);
 }
 
+/* A client of network `network` (198.18.0.0/15) has said hello. */
+static struct pair *hello_from(struct world *w, unsigned i, uint8_t network, const uint8_t *hello,
+                               size_t n)
+{
+    struct pair *p = open_pair(w, i);
+    struct slice v = slice_of(hello, n);
+    tls_of(p->server)->addrs.remote = ip_addr_from_v4((const uint8_t[]){198, 18, 0, network});
+    stream_write(&p->low_client.stream, &v, 1);
+    return p;
+}
+
+TEST(who_comes_with_many_waits_for_them_himself)
+{
+    static uint8_t hello[FAKE_CAPACITY_MAX];
+    struct world *w = world_new(0, 52);
+    size_t n = record_hello(w, hello);
+    for (unsigned i = 0; i < 50; i++)
+        hello_from(w, i, 1, hello, n);
+    move(w);
+    struct pair *second = hello_from(w, 50, 2, hello, n);
+    struct pair *third = hello_from(w, 51, 3, hello, n);
+    move(w);
+    for (unsigned i = 0; i < 3; i++)
+        turn(w);
+    CHECK_EQ(counts_of(w).here, 3);
+    CHECK_EQ(tls_of(w->pairs[0].server)->steps, 1);
+    CHECK_EQ(tls_of(second->server)->steps, 1);
+    CHECK_EQ(tls_of(third->server)->steps, 1);
+    run_all(w, 60);
+    CHECK_EQ(counts_of(w).here, 52);
+    world_free(w);
+}
+
+TEST(when_too_many_wait_the_last_of_the_longest_queue_is_refused_for_another)
+{
+    static uint8_t hello[FAKE_CAPACITY_MAX];
+    struct world *w = world_new(0, TLS_DUE_MAX + 2);
+    size_t n = record_hello(w, hello);
+    for (unsigned i = 0; i < TLS_DUE_MAX; i++)
+        hello_from(w, i, 1, hello, n);
+    move(w);
+    struct pair *other = hello_from(w, TLS_DUE_MAX, 2, hello, n);
+    move(w);
+    CHECK_EQ(counts_of(w).due_now, TLS_DUE_MAX);
+    CHECK_EQ(w->ends[TLS_HANDSHAKE_shed], 1);
+    CHECK_EQ(tls_of(w->pairs[TLS_DUE_MAX - 1].server)->state, TLS_OVER);
+    hello_from(w, TLS_DUE_MAX + 1, 1, hello, n); /* of the longest itself */
+    move(w);
+    CHECK_EQ(w->ends[TLS_HANDSHAKE_shed], 2);
+    CHECK_EQ(tls_of(w->pairs[TLS_DUE_MAX + 1].server)->state, TLS_OVER);
+    turn(w);
+    turn(w);
+    CHECK_EQ(tls_of(other->server)->steps, 1);
+    world_free(w);
+}
+
 /* Lets go of the step once, as an operation of a device does. */
 static unsigned pauses_left;
 
@@ -543,6 +600,8 @@ UNIT_MAIN("dataplane/tls_crypto", T(crypto_cores_take_all_steps_but_the_look_at_
           T(worker_by_itself_takes_one_step_a_round_and_ends_what_it_began_first),
           T(rounds_that_receive_pay_for_a_step_that_took_long),
           T(new_handshake_that_finds_too_many_before_it_is_refused),
+          T(who_comes_with_many_waits_for_them_himself),
+          T(when_too_many_wait_the_last_of_the_longest_queue_is_refused_for_another),
           T(worker_looks_again_at_a_step_that_a_device_is_at),
           T(crypto_core_is_told_to_look_again_and_a_device_ends_what_it_began),
           T(released_stream_waits_for_the_device_of_a_worker),
