@@ -8,12 +8,14 @@
 #include "net/net_wire.h"
 #include "worker.h"
 
+#include <malloc.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <string.h>
 
 #define GRAIN_US 100u  /* he sends what is due so often */
 #define BURST_MAX 256u /* frames he takes in a round */
+#define LOOKS_A_HEAP 64u
 #define SPOOFED_FIRST 100u
 #define SPOOFED_LAST 249u
 
@@ -149,6 +151,16 @@ static void raise32(uint32_t *high, uint32_t now)
     *high = now > *high ? now : *high;
 }
 
+/* What the process has from the heap: OpenSSL's, that is, and what streams of TLS have. */
+static void look_at_heap(struct attack *a)
+{
+    struct mallinfo2 m = mallinfo2();
+    uint64_t now = m.uordblks + m.hblkhd;
+    if (a->heap_before == 0 && a->sim->now_us >= SIM_START_US + ATTACK_BEGIN_US)
+        a->heap_before = now;
+    a->heap_high = now > a->heap_high && a->heap_before > 0 ? now : a->heap_high;
+}
+
 static void look_at_proxy(struct attack *a)
 {
     struct proxy_counts now;
@@ -170,11 +182,15 @@ static void look(struct sim_stranger *x)
     raise32(&a->conns_high, (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_conns_now));
     raise32(&a->half_open_high, (uint32_t)sim_box_stat(&a->sim->box, STAT_tcp_half_open_now));
     look_at_proxy(a);
+    if (a->looks++ % LOOKS_A_HEAP == 0)
+        look_at_heap(a);
 }
 
 static void begin(struct sim_stranger *x, struct sim *s)
 {
     attack_of(x)->sim = s;
+    if (attack_is_tls(attack_of(x)->name))
+        attack_tls_begin(attack_of(x));
 }
 
 void attack_init(struct attack *a, enum attack_name name)

@@ -32,7 +32,13 @@
     X(slow_heads, 13000, 10000, "heads of requests that come a byte a second, and never end")      \
     X(large_heads, 10000, 400, "heads of requests of 64 KB")                                       \
     X(hanging, 200, 400, "requests for which the backend never has an answer")                     \
-    X(rapid_resets, 5000, 40, "eight requests of HTTP/2 a segment, each reset at once")
+    X(rapid_resets, 5000, 40, "eight requests of HTTP/2 a segment, each reset at once")            \
+    X(tls_hellos, 5000, 400, "hellos of TLS, and a reset as soon as they are answered")            \
+    X(tls_begun, 5000, 10000, "handshakes of TLS that are begun and never ended")                  \
+    X(tls_slow_hellos, 13000, 10000, "hellos of 16 KB that come a byte a second, and never end")   \
+    X(tls_long_hellos, 10000, 400, "hellos of 128 KB in records of 16 KB")                         \
+    X(tls_renegotiation, 2000, 40, "within TLS 1.2 sixteen more hellos a segment")                 \
+    X(tls_certificates, 500, 40, "handshakes with 25 certificates of the client's")
 
 enum attack_name {
 #define X(name, rate, conns, help) ATTACK_##name,
@@ -40,6 +46,12 @@ enum attack_name {
 #undef X
         ATTACK_COUNT
 };
+
+/* Those from there on are by TLS, and half of the honest clients use it then. */
+static inline bool attack_is_tls(enum attack_name name)
+{
+    return name >= ATTACK_tls_hellos;
+}
 
 /* After the begin of the run. Before, addresses are asked for (duplicate address detection): who
  * lies then can keep them from being used, which is for the log, not for this test. */
@@ -73,7 +85,9 @@ struct attack {
     uint32_t mbufs_low;
     uint32_t conns_high;
     uint32_t half_open_high;
-    struct proxy_counts proxy_high; /* each as high as it was */
+    uint64_t looks;
+    uint64_t heap_before, heap_high; /* bytes of the process */
+    struct proxy_counts proxy_high;  /* each as high as it was */
 };
 
 /* An attack of a kind, to be given to sim_run_plan(). */
@@ -110,6 +124,9 @@ void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len);
  * returned. */
 struct attack_conn *attack_conn_at(struct attack *a, uint32_t i);
 
+/* Likewise, of all in turn. */
+struct attack_conn *attack_next_conn(struct attack *a);
+
 /* The next segment of that connection. */
 void attack_conn_send(struct attack *a, struct attack_conn *c, uint8_t flags, uint16_t window,
                       const void *payload, size_t bytes);
@@ -119,3 +136,16 @@ size_t attack_http_begin(const struct attack *a, char *ret, size_t bytes_max);
 
 /* Something came on such a connection, and was taken. */
 void attack_http_answer(struct attack *a, struct attack_conn *c, uint8_t flags, uint32_t bytes);
+
+/* attack_tls.c: */
+
+/* Hello and clients of a run, and their end. */
+void attack_tls_begin(const struct attack *a);
+void attack_tls_end(void);
+
+/* His connection is up. */
+void attack_tls_open(struct attack *a, struct attack_conn *c);
+
+/* The next bytes came on it, which were taken, or its end. */
+void attack_tls_answer(struct attack *a, struct attack_conn *c, uint8_t flags, const uint8_t *data,
+                       size_t bytes);

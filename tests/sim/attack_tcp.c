@@ -38,17 +38,18 @@ void attack_conn_send(struct attack *a, struct attack_conn *c, uint8_t flags, ui
     static const uint8_t options[] = {2, 4, 5, 0xb4, 1, 3, 3, WSCALE};
     struct frame_ends ends = ends_of(a, c);
     bool is_syn = (flags & TCP_SYN) != 0;
-    attack_send_tcp(a, &ends,
-                    &(struct frame_tcp){.src_port = c->port,
-                                        .dst_port = SIM_PORT,
-                                        .seq = c->seq,
-                                        .ack = c->ack,
-                                        .flags = flags,
-                                        .window = window,
-                                        .options = options,
-                                        .options_bytes = is_syn ? sizeof(options) : 0,
-                                        .payload = payload,
-                                        .payload_bytes = bytes});
+    attack_send_tcp(
+        a, &ends,
+        &(struct frame_tcp){.src_port = c->port,
+                            .dst_port = attack_is_tls(a->name) ? SIM_TLS_PORT : SIM_PORT,
+                            .seq = c->seq,
+                            .ack = c->ack,
+                            .flags = flags,
+                            .window = window,
+                            .options = options,
+                            .options_bytes = is_syn ? sizeof(options) : 0,
+                            .payload = payload,
+                            .payload_bytes = bytes});
     c->seq += (uint32_t)bytes + is_syn;
 }
 
@@ -63,6 +64,11 @@ struct attack_conn *attack_conn_at(struct attack *a, uint32_t i)
                               .seq = (uint32_t)rng_next(&a->rng)};
     attack_conn_send(a, c, TCP_SYN, 65535, NULL, 0);
     return NULL;
+}
+
+struct attack_conn *attack_next_conn(struct attack *a)
+{
+    return attack_conn_at(a, a->turn++ % a->n_conns);
 }
 
 static struct attack_conn *any_conn(struct attack *a)
@@ -87,6 +93,10 @@ static void ask(struct attack *a, struct attack_conn *c)
 {
     char text[256];
     uint32_t id = attack_request(a);
+    if (attack_is_tls(a->name)) {
+        attack_tls_open(a, c);
+        return;
+    }
     bool is_upload = a->name == ATTACK_tiny_segments;
     int n = (int)attack_http_begin(a, text, sizeof(text));
     if (n == 0)
@@ -118,10 +128,14 @@ void attack_tcp_receive(struct attack *a, uint8_t *frame, size_t len)
         c->is_established = true;
         return;
     }
-    uint32_t bytes = v.l4_bytes - (v.l4[12] >> 4) * 4u;
-    if (seq == c->ack)
+    uint32_t head = (v.l4[12] >> 4) * 4u;
+    uint32_t bytes = v.l4_bytes - head;
+    bool is_next = seq == c->ack;
+    if (is_next)
         c->ack += bytes;
-    if (a->name >= ATTACK_idle_crowd)
+    if (attack_is_tls(a->name))
+        attack_tls_answer(a, c, flags, v.l4 + head, is_next ? bytes : 0);
+    else if (a->name >= ATTACK_idle_crowd)
         attack_http_answer(a, c, flags, bytes);
 }
 

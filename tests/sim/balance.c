@@ -66,7 +66,7 @@ bool balance_is_right(const uint64_t *c, char *ret, size_t bytes)
         {"connections of HTTP/2", c[STAT_h2_sessions_accepted] + c[STAT_h2_sessions_opened],
          family(c, "h2_session_end_")},
         {"TLS handshakes of clients", c[STAT_proxy_tls_handshakes],
-         family(c, "proxy_tls_") - c[STAT_proxy_tls_handshakes]},
+         family(c, "proxy_tls_") - c[STAT_proxy_tls_handshakes] - c[STAT_proxy_tls_floods]},
         {"connections passed on", c[STAT_proxy_l4_begun], family(c, "proxy_l4_end_")},
         {"client connections", c[STAT_proxy_conns_accepted], family(c, "proxy_conn_end_")},
         {"requests", c[STAT_proxy_requests], family(c, "proxy_end_")},

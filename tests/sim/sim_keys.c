@@ -73,6 +73,11 @@ void sim_keys_add(struct sim_box *box, struct image_builder *b, enum image_proto
         if (sim_keys_shows(box, box->generation + 1, of_https[i]))
             show(box, b, of_https[i]);
     }
+    if (protocol == IMAGE_PROTOCOL_HTTPS && box->sim->plan.tls.asks_clients) {
+        struct keys_id ca = id_of(SIM_CERT_COUNT);
+        int fault = image_builder_client_auth(b, IMAGE_CLIENT_AUTH_FALLBACK, &ca, "sim/ca");
+        ASSERT(fault == 0);
+    }
 }
 
 void sim_keys_secure_group(struct image_builder *b, uint32_t group)

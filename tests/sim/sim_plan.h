@@ -327,7 +327,8 @@ struct sim_tls_plan {
     uint32_t step_us;    /* what it takes a worker; 0: no time */
     bool has_rsa;        /* certificates of the appliance are of both kinds */
     bool has_tickets;
-    bool rotates; /* each image comes with the ticket keys of the next epoch */
+    bool asks_clients; /* for certificates; whatever they show, they come in */
+    bool rotates;      /* each image comes with the ticket keys of the next epoch */
     uint32_t n_visits;
     struct sim_visit_plan visits[SIM_VISITS_MAX];
 };

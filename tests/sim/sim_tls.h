@@ -61,6 +61,9 @@ struct sim_tls_env {
 /* Makes it; sim_certs_make() was called. Without TLS in the plan it stays empty. */
 void sim_tls_init(struct sim_tls_env *env, struct sim *sim);
 
+/* What peers of the context are shown. */
+void sim_tls_use_identity(struct ssl_ctx_st *context, const struct sim_pem *pem);
+
 /* A client's end over `lower`, which is opening. STREAM_WRITABLE comes when hands are shaken. */
 struct stream *sim_tls_connect(struct sim_host *host, struct stream *lower,
                                const struct sim_tls_want *want);

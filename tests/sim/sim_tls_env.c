@@ -21,7 +21,7 @@ static X509 *read_certificate(struct slice pem)
     return cert;
 }
 
-static void use_identity(SSL_CTX *ctx, const struct sim_pem *pem)
+void sim_tls_use_identity(SSL_CTX *ctx, const struct sim_pem *pem)
 {
     BIO *text = BIO_new_mem_buf(pem->key.ptr, (int)pem->key.len);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(text, NULL, NULL, NULL);
@@ -84,7 +84,7 @@ static SSL_CTX *server_context(struct sim_tls_env *env, enum sim_cert cert)
     if (env->servers[cert] == NULL) {
         env->servers[cert] = SSL_CTX_new(TLS_server_method());
         ASSERT(env->servers[cert] != NULL);
-        use_identity(env->servers[cert], sim_cert(cert));
+        sim_tls_use_identity(env->servers[cert], sim_cert(cert));
         SSL_CTX_set_alpn_select_cb(env->servers[cert], select_alpn, NULL);
         SSL_CTX_set_num_tickets(env->servers[cert], 0);
     }
