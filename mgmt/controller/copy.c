@@ -211,6 +211,10 @@ static json_t *metadata_of(const struct copy_names *names, enum kind kind, const
                   json_sprintf("%" JSON_INTEGER_FORMAT,
                                json_integer_value(json_object_get(old, "generation"))),
                   MIRROR_CLUSTER, cluster_uid);
+    const char *created = kube_text_at(old, "creationTimestamp");
+    if (created[0] != '\0')
+        json_object_set_new(json_object_get(metadata, "annotations"), MIRROR_CREATED,
+                            json_string(created));
     if (namespace_[0] != '\0')
         json_object_set_new(metadata, "namespace", json_string(namespace_));
     return metadata;
@@ -276,6 +280,9 @@ json_t *copy_back(const struct copy_names *names, enum kind kind, const json_t *
     json_object_set_new(metadata, "name", json_string(name));
     if (namespace_[0] != '\0')
         json_object_set_new(metadata, "namespace", json_string(namespace_));
+    json_t *created = json_object_get(json_object_get(metadata, "annotations"), MIRROR_CREATED);
+    if (created != NULL)
+        json_object_set(metadata, "creationTimestamp", created);
     return object;
 }
 

@@ -43,6 +43,7 @@ struct discovery {
     struct source *source;
     struct look looks[array_len(groups)];
     struct kube_call *identity_call;
+    bool is_confirming;     /* the uid that is asked for is the right one */
     bool is_asking_default; /* the namespace kube-system is not there: an appliance */
     struct wheel_timer timer;
     unsigned n_looks;
@@ -81,8 +82,12 @@ static void on_identity(void *owner, const struct kube_answer *answer)
     if (answer->status != 200 || uid[0] == '\0' || strlen(uid) >= sizeof(s->uid))
         return; /* asked again with the next look */
     snprintf(s->uid, sizeof(s->uid), "%s", uid);
-    if (s->uid_expected[0] == '\0')
+    if (d->is_confirming) {
         snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", uid);
+        s->is_confirmed = true;
+        d->is_confirming = false;
+    }
+    source_expect_cluster(s);
 }
 
 const char *discovery_identity_path(bool is_default)
@@ -300,6 +305,13 @@ void discovery_free(struct discovery *d)
         kube_call_cancel(d->identity_call);
     loop_timer_disarm(d->source->loop, &d->timer);
     free(d);
+}
+
+void discovery_confirm(struct discovery *d)
+{
+    d->is_confirming = true;
+    d->is_asking_default = false;
+    ask_identity(d);
 }
 
 /* All groups, those that lack nothing too: what was served may be gone. */

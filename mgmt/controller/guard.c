@@ -37,7 +37,8 @@ static void on_given_up(void *owner, const struct kube_answer *answer)
 
 static void give_up(struct copy *c)
 {
-    static const char *const ours[] = {MIRROR_UID, MIRROR_GENERATION, MIRROR_HASH, MIRROR_CLUSTER};
+    static const char *const ours[] = {MIRROR_UID, MIRROR_GENERATION, MIRROR_CREATED, MIRROR_HASH,
+                                       MIRROR_CLUSTER};
     json_t *annotations = json_object();
     for (size_t i = 0; i < array_len(ours); i++)
         json_object_set_new(annotations, ours[i], json_null());

@@ -206,7 +206,7 @@ static void check_told(struct reflector *r)
 {
     while (r->verify == NULL && json_object_size(r->shelf.told) > 0) {
         r->n_checks += 1;
-        if (verify_begin(r->source, r->kind, on_checked, r, &r->verify) != 0)
+        if (verify_deletion(r->source, r->kind, on_checked, r, &r->verify) != 0)
             settle_told(r, &not_asked);
     }
 }

@@ -9,6 +9,8 @@
  *
  *   sluice.internal/source-uid         metadata.uid in the cluster
  *   sluice.internal/source-generation  metadata.generation there, "0" if the kind has none
+ *   sluice.internal/source-created     metadata.creationTimestamp there; a copy outlives its object
+ *                                      when that is deleted with its kind and made anew
  *   sluice.internal/source-hash        of what was written, so that nothing is written twice
  *   sluice.internal/source-cluster     the uid of the cluster (source_cluster_uid)
  *
@@ -24,6 +26,7 @@
 #define MIRROR_LABEL "sluice.internal/cluster"
 #define MIRROR_UID "sluice.internal/source-uid"
 #define MIRROR_GENERATION "sluice.internal/source-generation"
+#define MIRROR_CREATED "sluice.internal/source-created"
 #define MIRROR_HASH "sluice.internal/source-hash"
 #define MIRROR_CLUSTER "sluice.internal/source-cluster"
 /* Appliances of one controller. */

@@ -122,7 +122,7 @@ static void take_missing(struct named_one *one)
         return;
     }
     s->stats.held += source_hold_object(s, &n->shelf, one->key, 0);
-    if (verify_begin(s, n->kind, on_verified, one, &one->verify) != 0)
+    if (verify_list(s, n->kind, on_verified, one, &one->verify) != 0)
         arm(one);
 }
 

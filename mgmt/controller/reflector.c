@@ -109,7 +109,7 @@ static void take_list(struct reflector *r)
         return;
     }
     set_state(r, REFLECTOR_VERIFYING);
-    if (verify_begin(r->source, r->kind, on_verified, r, &r->verify) != 0)
+    if (verify_list(r->source, r->kind, on_verified, r, &r->verify) != 0)
         on_verified(r, &(struct verdict){.doubt = "the API server could not be asked"});
 }
 

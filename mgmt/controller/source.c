@@ -38,6 +38,8 @@ int source_new(const struct source_config *config, struct source **ret)
     if (config->label_selector != NULL &&
         (s->label_selector = strdup(config->label_selector)) == NULL)
         error = -ENOMEM;
+    s->copies_of = json_object();
+    error = s->copies_of == NULL ? -ENOMEM : error;
     for (unsigned i = 0; i < KIND_COUNT && error == 0; i++) {
         error = reflector_init(&s->reflectors[i], s, (enum kind)i);
         if (error == 0 && source_is_named(s, (enum kind)i))
@@ -64,6 +66,7 @@ void source_free(struct source *s)
         if (s->named[i].source != NULL)
             named_done(&s->named[i]);
     }
+    json_decref(s->copies_of);
     free(s->label_selector);
     free(s);
 }
@@ -167,7 +170,7 @@ bool source_is_all_synced(const struct source *s)
 
 const char *source_cluster_uid(const struct source *s)
 {
-    return s->uid;
+    return s->uid_expected;
 }
 
 bool source_is_held(const struct source *s, enum kind kind, const char *namespace_,
@@ -385,14 +388,33 @@ void source_drop(struct source *s, enum kind kind, const char *namespace_, const
         named_drop(&s->named[kind], namespace_, name);
 }
 
+/*
+ * Copies know which cluster they are of; who answers now may be another one, or empty, and answers
+ * so before the copies are seen. Copies of several there are when an operator has confirmed a new
+ * one: those that were not written since are of the old one.
+ */
+void source_expect_cluster(struct source *s)
+{
+    const char *first = json_object_iter_key(json_object_iter(s->copies_of));
+    if (s->is_confirmed)
+        return;
+    if (json_object_get(s->copies_of, s->uid) != NULL ||
+        (first == NULL && s->uid_expected[0] == '\0'))
+        snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", s->uid);
+    else if (first != NULL && json_object_get(s->copies_of, s->uid_expected) == NULL)
+        snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", first);
+}
+
 int source_remember(struct source *s, enum kind kind, json_t *object, const char *cluster_uid)
 {
     char key[KEY_BYTES];
     struct shelf *shelf = shelf_of(s, kind);
     if (!shelf_key_of(object, key))
         return -EINVAL;
-    if (s->uid_expected[0] == '\0' && cluster_uid != NULL)
-        snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", cluster_uid);
+    if (cluster_uid != NULL && cluster_uid[0] != '\0') {
+        json_object_set_new(s->copies_of, cluster_uid, json_true());
+        source_expect_cluster(s);
+    }
     if (json_object_get(shelf->objects, key) != NULL ||
         (source_is_named(s, kind) && !named_is_wanted(&s->named[kind], key)))
         return 0;
@@ -420,7 +442,7 @@ void source_note(struct source *s, enum kind kind, const char *namespace_, const
 
 void source_confirm(struct source *s)
 {
-    snprintf(s->uid_expected, sizeof(s->uid_expected), "%s", s->uid);
+    discovery_confirm(s->discovery);
     for (unsigned i = 0; i < KIND_COUNT; i++) {
         if (source_is_named(s, (enum kind)i))
             named_confirm(&s->named[i]);

@@ -157,8 +157,8 @@ bool source_is_synced(const struct source *s, enum kind kind);
 /* All kinds. */
 bool source_is_all_synced(const struct source *s);
 
-/* The uid of the cluster: that of the namespace kube-system (or, of an appliance, default); "" not
- * known. */
+/* The uid of the cluster that the objects are of: that of the namespace kube-system (or, of an
+ * appliance, default); "" not known. Another that answers for a while does not change it. */
 const char *source_cluster_uid(const struct source *s);
 
 /* Named kinds: this one is to be in the cache. Counted. -EINVAL, -ENOMEM. */

@@ -121,6 +121,8 @@ struct source {
     struct named named[KIND_COUNT];          /* of others unused */
     char uid[UID_BYTES];                     /* of the cluster that answers; "" not known */
     char uid_expected[UID_BYTES]; /* of the cluster that the objects are of; "" not known */
+    json_t *copies_of;            /* uid -> true: clusters that copies say to be of */
+    bool is_confirmed;            /* an operator has said which it is */
     struct discovery *discovery;
     int server_trouble; /* with all kinds alike: told once, not by every kind; 0: none */
     bool has_told_late; /* that definitions may not be read */
@@ -138,6 +140,9 @@ void discovery_free(struct discovery *d);
 
 /* Looks again soon: a kind was answered 404. */
 void discovery_hurry(struct discovery *d);
+
+/* The cluster that answers is the right one. */
+void discovery_confirm(struct discovery *d);
 
 /* Where the oldest namespace is: of a cluster, or (`is_default`) of an appliance. */
 const char *discovery_identity_path(bool is_default);
@@ -157,8 +162,12 @@ struct verify;
 
 /* Asks which cluster this is, and whether the kind is there and stays; calls back, once, not from
  * within. Errors as kube_call(). */
-int verify_begin(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
-                 struct verify **ret);
+int verify_list(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+                struct verify **ret);
+
+/* Asks only the latter: what a watch tells of is of the cluster that had it. */
+int verify_deletion(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+                    struct verify **ret);
 
 /* Ends it without a callback. */
 void verify_cancel(struct verify *v);
@@ -236,6 +245,9 @@ void named_watch_open(struct named_watch *w, const char *namespace_, const char 
 void named_watch_close(struct named_watch *w);
 
 /* ---- source.c ---- */
+
+/* Which cluster the objects are of, by what is known now. */
+void source_expect_cluster(struct source *s);
 
 /* Is the kind read one by one here? */
 bool source_is_named(const struct source *s, enum kind kind);

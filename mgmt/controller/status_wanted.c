@@ -141,15 +141,21 @@ json_t *status_wanted(struct status *s, enum kind kind, const json_t *object)
 /* ---- finalizers ---- */
 
 struct use {
+    const struct source *source;
     const char *class_name;
     bool is_used;
 };
 
+/* One that is held is not in the cluster: were it counted, the definition of classes could not be
+ * deleted, and so not made anew, as long as that of Gateways is not back. */
 static void look_for_use(void *owner, json_t *gateway)
 {
     struct use *use = owner;
-    use->is_used = use->is_used ||
-                   strcmp(kube_text_at(gateway, "spec.gatewayClassName"), use->class_name) == 0;
+    bool is_of_class = strcmp(kube_text_at(gateway, "spec.gatewayClassName"), use->class_name) == 0;
+    if (is_of_class && !use->is_used)
+        use->is_used =
+            !source_is_held(use->source, KIND_GATEWAY, kube_text_at(gateway, "metadata.namespace"),
+                            kube_text_at(gateway, "metadata.name"));
 }
 
 json_t *status_class_finalizers(const struct status *s, const json_t *object)
@@ -157,7 +163,8 @@ json_t *status_class_finalizers(const struct status *s, const json_t *object)
     if (strcmp(kube_text_at(object, "spec.controllerName"), s->config.controller_name) != 0) {
         return NULL;
     }
-    struct use use = {.class_name = kube_text_at(object, "metadata.name")};
+    struct use use = {.source = s->config.source,
+                      .class_name = kube_text_at(object, "metadata.name")};
     source_foreach(s->config.source, KIND_GATEWAY, look_for_use, &use);
     bool is_there = false;
     bool is_going = kube_text_at(object, "metadata.deletionTimestamp")[0] != '\0';

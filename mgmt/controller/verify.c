@@ -39,8 +39,7 @@ static void end_verify(struct verify *v, const char *doubt)
     free(v);
 }
 
-/* The next question, or the end of it. */
-static void ask(struct verify *v, const char *path, const char *accept, kube_done_fn on_done)
+static int ask(struct verify *v, const char *path, const char *accept, kube_done_fn on_done)
 {
     const struct kube_request request = {
         .method = "GET",
@@ -50,7 +49,13 @@ static void ask(struct verify *v, const char *path, const char *accept, kube_don
         .on_done = on_done,
         .owner = v,
     };
-    if (kube_call(v->source->kube, &request, &v->call) != 0)
+    return kube_call(v->source->kube, &request, &v->call);
+}
+
+/* The next question has been asked, or that was the end. */
+static void go_on(struct verify *v, int error)
+{
+    if (error != 0)
         end_verify(v, "the API server could not be asked");
 }
 
@@ -94,7 +99,7 @@ static void ask_resources(struct verify *v)
         return;
     }
     snprintf(path, sizeof(path), "%s/%s", strchr(version, '/') != NULL ? "/apis" : "/api", version);
-    ask(v, path, NULL, on_resources);
+    go_on(v, ask(v, path, NULL, on_resources));
 }
 
 /* ---- the definition ---- */
@@ -121,15 +126,14 @@ static void on_definition(void *owner, const struct kube_answer *answer)
     }
 }
 
-static void ask_definition(struct verify *v)
+static int ask_definition(struct verify *v)
 {
     char path[KUBE_PATH_MAX];
     const struct kind_info *info = kind_info(v->kind);
     snprintf(v->name, sizeof(v->name), "%s.%s", info->plural, info->group);
-    if (kube_path(path, DEFINITIONS, "customresourcedefinitions", NULL, v->name, NULL))
-        ask(v, path, METADATA_ONLY, on_definition);
-    else
-        end_verify(v, "the API server could not be asked");
+    return kube_path(path, DEFINITIONS, "customresourcedefinitions", NULL, v->name, NULL)
+               ? ask(v, path, METADATA_ONLY, on_definition)
+               : -EINVAL;
 }
 
 /* ---- the cluster ---- */
@@ -140,7 +144,7 @@ static void on_identity(void *owner, const struct kube_answer *answer)
     struct source *s = v->source;
     if (answer->status == 404 && !v->is_asking_default) {
         v->is_asking_default = true;
-        ask(v, discovery_identity_path(true), NULL, on_identity);
+        go_on(v, ask(v, discovery_identity_path(true), NULL, on_identity));
         return;
     }
     const char *uid = kube_text_at(answer->body, "metadata.uid");
@@ -152,12 +156,14 @@ static void on_identity(void *owner, const struct kube_answer *answer)
     if (strcmp(uid, s->uid_expected) != 0)
         end_verify(v, "this is not the cluster that they are of");
     else if (kind_info(v->kind)->is_custom)
-        ask_definition(v);
+        go_on(v, ask_definition(v));
     else
         ask_resources(v);
 }
 
-int verify_begin(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+/* ---- all ---- */
+
+static int begin(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
                  struct verify **ret)
 {
     struct verify *v = calloc(1, sizeof(*v));
@@ -167,19 +173,33 @@ int verify_begin(struct source *s, enum kind kind, verify_done_fn on_done, void 
     v->kind = kind;
     v->on_done = on_done;
     v->owner = owner;
-    const struct kube_request request = {
-        .method = "GET",
-        .path = discovery_identity_path(false),
-        .is_urgent = true,
-        .on_done = on_identity,
-        .owner = v,
-    };
-    int error = kube_call(s->kube, &request, &v->call);
-    if (error != 0)
-        free(v);
-    else
-        *ret = v;
+    *ret = v;
+    return 0;
+}
+
+/* As the call that could or could not be made. */
+static int begun(struct verify **ret, int error)
+{
+    if (error != 0) {
+        free(*ret);
+        *ret = NULL;
+    }
     return error;
+}
+
+int verify_list(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+                struct verify **ret)
+{
+    int error = begin(s, kind, on_done, owner, ret);
+    return error != 0 ? error
+                      : begun(ret, ask(*ret, discovery_identity_path(false), NULL, on_identity));
+}
+
+int verify_deletion(struct source *s, enum kind kind, verify_done_fn on_done, void *owner,
+                    struct verify **ret)
+{
+    int error = begin(s, kind, on_done, owner, ret);
+    return error != 0 ? error : begun(ret, ask_definition(*ret));
 }
 
 void verify_cancel(struct verify *v)

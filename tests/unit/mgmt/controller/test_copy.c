@@ -15,7 +15,8 @@ static const struct copy_names east = {.cluster = "east", .prefix = "east-"};
 static const char route_text[] =
     "{'apiVersion': 'gateway.networking.k8s.io/v1beta1', 'kind': 'HTTPRoute',"
     " 'metadata': {'name': 'app', 'namespace': 'shop', 'uid': 'u1', 'generation': 7,"
-    "  'resourceVersion': '12', 'finalizers': ['x/y'], 'ownerReferences': [{'name': 'z'}],"
+    "  'creationTimestamp': '2026-02-01T00:00:00Z', 'resourceVersion': '12', 'finalizers': "
+    "['x/y'], 'ownerReferences': [{'name': 'z'}],"
     "  'annotations': {'note': 'n'}, 'labels': {'app': 'shop'}},"
     " 'spec': {'parentRefs': [{'name': 'gw', 'namespace': 'infra'}, {'name': 'own'}],"
     "  'rules': [{'backendRefs': [{'name': 'one', 'port': 80, 'namespace': 'back'}],"
@@ -62,8 +63,9 @@ TEST(a_copy_has_the_contents_and_says_where_it_is_from)
               "default");
     CHECK_STR(annotation(copy, MIRROR_UID), "u1");
     CHECK_STR(annotation(copy, MIRROR_GENERATION), "7");
+    CHECK_STR(annotation(copy, MIRROR_CREATED), "2026-02-01T00:00:00Z");
     CHECK_STR(annotation(copy, MIRROR_CLUSTER), "cluster-uid");
-    CHECK_EQ(json_object_size(json_object_get(metadata, "annotations")), 4);
+    CHECK_EQ(json_object_size(json_object_get(metadata, "annotations")), 5);
     CHECK(json_object_get(copy, "status") == NULL);
     CHECK(json_object_get(metadata, "finalizers") == NULL);
     CHECK(json_object_get(metadata, "ownerReferences") == NULL);
@@ -151,6 +153,17 @@ TEST(names_of_a_cluster_get_its_prefix_wherever_they_stand_and_lose_it_again)
     json_t *foreign = copy_back(&east, KIND_HTTP_ROUTE, source);
     CHECK(foreign == NULL); /* "shop" is no namespace of this cluster there */
     json_decref(source);
+    json_decref(back);
+    json_decref(copy);
+}
+
+TEST(what_a_copy_is_of_has_the_age_of_the_object_and_not_of_the_copy)
+{
+    json_t *copy = copy_of(&plain, KIND_HTTP_ROUTE, route_text);
+    json_object_set_new(json_object_get(copy, "metadata"), "creationTimestamp",
+                        json_string("2026-01-01T00:00:00Z")); /* of an object of this name before */
+    json_t *back = copy_back(&plain, KIND_HTTP_ROUTE, copy);
+    CHECK_STR(kube_text_at(back, "metadata.creationTimestamp"), "2026-02-01T00:00:00Z");
     json_decref(back);
     json_decref(copy);
 }
@@ -292,6 +305,7 @@ UNIT_MAIN("controller/copy", T(a_copy_has_the_contents_and_says_where_it_is_from
           T(a_field_that_the_cluster_took_away_makes_a_copy_stale),
           T(a_service_may_lose_what_the_appliance_does_not_know),
           T(names_of_a_cluster_get_its_prefix_wherever_they_stand_and_lose_it_again),
+          T(what_a_copy_is_of_has_the_age_of_the_object_and_not_of_the_copy),
           T(classes_grants_selectors_and_nodes_get_the_prefix_too),
           T(a_node_is_copied_without_what_changes_all_the_time),
           T(references_are_found_by_the_names_of_their_members),

@@ -325,8 +325,9 @@ TEST(a_cluster_that_is_another_one_takes_nothing_away_until_an_operator_confirms
     fake_put(KIND, route("young", 0));
     relist();
     CHECK(has("young"));
+    CHECK_STR(source_cluster_uid(source), "uid-1");
     stays_until_confirmed();
-    CHECK_STR(source_cluster_uid(source), "uid-2");
+    UNTIL(strcmp(source_cluster_uid(source), "uid-2") == 0);
     close_all();
 }
 
@@ -673,6 +674,53 @@ TEST(what_is_remembered_of_another_cluster_stays)
     close_all();
 }
 
+TEST(copies_tell_of_which_cluster_they_are_also_when_another_has_answered_before)
+{
+    open_all();
+    begin();
+    UNTIL(fake_is_watched(KIND)); /* an empty one answers */
+    CHECK_STR(source_cluster_uid(source), "uid-1");
+    json_t *old = route("r3", 5);
+    CHECK_EQ(source_remember(source, KIND, old, "uid-0"), 0);
+    CHECK_STR(source_cluster_uid(source), "uid-0");
+    n_gone = 0;
+    stays_until_confirmed();
+    json_decref(old);
+    close_all();
+}
+
+TEST(of_copies_of_several_clusters_those_count_that_are_of_the_one_that_answers)
+{
+    open_all();
+    put(10);
+    begin();
+    json_t *old = route("old", 5);
+    json_t *seen = route("r1", 5);
+    CHECK_EQ(source_remember(source, KIND, old, "uid-0"), 0);
+    CHECK_EQ(source_remember(source, KIND, seen, "uid-1"), 0);
+    UNTIL(fake_is_watched(KIND));
+    CHECK_STR(source_cluster_uid(source), "uid-1");
+    UNTIL(!has("old"));
+    CHECK_EQ(source_count(source, KIND), 10);
+    json_decref(old);
+    json_decref(seen);
+    close_all();
+}
+
+TEST(a_deletion_in_a_cluster_that_is_another_one_is_followed)
+{
+    open_all();
+    put(10);
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    server.uid = "uid-2";
+    relist(); /* it has all of them */
+    delete_told("r3", 110);
+    UNTIL(!has("r3"));
+    CHECK_EQ(n_held, 0);
+    close_all();
+}
+
 static bool has_secret(const char *name)
 {
     return source_get(source, KIND_SECRET, "ns", name) != NULL;
@@ -800,6 +848,9 @@ UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watche
           T(what_is_no_event_ends_the_watch_and_not_the_cache),
           T(what_is_remembered_stays_until_the_lists_agree_that_it_is_gone),
           T(what_is_remembered_of_another_cluster_stays),
+          T(copies_tell_of_which_cluster_they_are_also_when_another_has_answered_before),
+          T(of_copies_of_several_clusters_those_count_that_are_of_the_one_that_answers),
+          T(a_deletion_in_a_cluster_that_is_another_one_is_followed),
           T(secrets_are_read_one_by_one_while_they_are_wanted),
           T(a_secret_that_is_watched_is_read_when_there_is_news_of_it),
           T(who_may_not_watch_secrets_reads_them_and_is_told_once),
