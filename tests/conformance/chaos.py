@@ -7,6 +7,7 @@ import argparse
 import collections
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -29,7 +30,8 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 IN_ETCD = b"/registry/apiextensions.k8s.io/customresourcedefinitions/"
 RIGHTS = (f"{RBAC}/clusterrolebindings", f"{RBAC}/namespaces/{rig.WHERE}/rolebindings")
-DELETABLE = {"httproutes": "HTTPRoute", "gateways": "Gateway"}
+KINDS = {"gatewayclasses": "GatewayClass", "gateways": "Gateway", "httproutes": "HTTPRoute"}  # as they are put back
+BOTH_OR_ONE = ((0,), (1,), (0, 1))
 APPEAR_S = 90
 
 
@@ -40,8 +42,8 @@ class Mishaps:
     def __init__(self, l, rng, changes):
         self.l, self.cluster, self.rng, self.changes = l, l.cluster, rng, changes
         self.api = l.cluster.new_api()
-        self.files = {os.path.basename(f).removeprefix(f"{GROUP}_").removesuffix(".yaml"): f
-                      for f in programs.crds()}
+        self.n_amid = 0  # controllers killed amid another mishap
+        self.files = {m[1]: f for f in programs.crds() if (m := re.search(rf"/{GROUP}_([a-z]+)\.yaml$", f))}
 
     def insist(self, method, url, body=None):
         return shop.insist(lambda: self.api.call(method, url, body), f"{method} {url}", APPEAR_S)
@@ -49,14 +51,14 @@ class Mishaps:
     def api_server_killed(self):
         away_s = self.rng.uniform(0.2, 6)
         self.cluster.apiserver.kill()
-        time.sleep(away_s)
+        self.amid(away_s)
         self.cluster.start_apiserver()
 
     def api_server_empty(self):
         """As after a restore that went wrong: the same API server on an etcd without anything, for a while."""
         empty_s = self.rng.uniform(2, 8)
         self.restart_with("etcd-empty")
-        time.sleep(empty_s)
+        self.amid(empty_s)
         self.restart_with("etcd")
         shutil.rmtree(self.cluster.path("etcd-empty"))
 
@@ -72,35 +74,40 @@ class Mishaps:
         lost = {k: v for k, v in self.cluster.stored(IN_ETCD).items() if k.endswith(GROUP.encode())}
         for key in lost:
             self.cluster.etcd_ask("kv/deleterange", key=key)
-        time.sleep(lost_s)
+        self.amid(lost_s)
         for key, value in lost.items():
             self.cluster.etcd_ask("kv/put", key=key, value=value)
 
     def definition_deleted(self):
-        """With all objects of the kind; then it is made anew, and they are put back."""
-        plural, gone_s = self.rng.choice(sorted(DELETABLE)), self.rng.uniform(1, 8)
+        """With all objects of the kind, or those of all kinds; then made anew, and the objects put back."""
+        plurals, gone_s = self.rng.choice((["httproutes"], ["gateways"], sorted(self.files))), self.rng.uniform(1, 8)
         with self.changes.pause:
-            kept = shop.insist(lambda: self.api.list(DELETABLE[plural], shop.NS), f"a list of {plural}", APPEAR_S)
-            self.delete_definition(plural)
-        time.sleep(gone_s)
-        self.make_definition(plural)
+            kept = shop.insist(lambda: self.objects_of(plurals), f"lists of {plurals}", APPEAR_S)
+            self.delete_definitions(plurals)
+        self.amid(gone_s)
+        self.make_definitions(plurals)
         self.put_back(kept)
 
-    def delete_definition(self, plural):
-        url = f"{DEFINITIONS}/{plural}.{GROUP}"
-        self.insist("DELETE", url)
+    def objects_of(self, plurals):
+        return [o for plural, kind in KINDS.items() if plural in plurals for o in self.api.list(kind)]
 
-        def is_gone():
+    def delete_definitions(self, plurals):
+        urls = [f"{DEFINITIONS}/{plural}.{GROUP}" for plural in plurals]
+        for url in urls:
+            self.insist("DELETE", url)
+
+        def is_gone(url):
             try:
                 return self.api.call("GET", url) is None
             except api.Refused as e:
                 return e.status == 404
-        suite.eventually(is_gone, f"{plural} are gone", APPEAR_S)
+        for url in urls:
+            suite.eventually(lambda: is_gone(url), f"{url} is gone", APPEAR_S)
 
-    def make_definition(self, plural):
-        self.cluster.apply(self.files[plural])
-        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "60s", "crd", f"{plural}.{GROUP}",
-                             timeout=90)
+    def make_definitions(self, plurals):
+        self.cluster.apply(*[self.files[p] for p in plurals])
+        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "60s", "crd",
+                             *[f"{p}.{GROUP}" for p in plurals], timeout=90)
 
     def put_back(self, kept):
         for o in kept:
@@ -115,14 +122,14 @@ class Mishaps:
         if is_restarted:
             self.cluster.apiserver.kill()
             self.cluster.start_apiserver()
-        time.sleep(without_s)
+        self.amid(without_s)
         for url, binding in kept.items():
             self.insist("POST", url, shop.bare(binding))
 
     def etcd_stopped(self):
         stopped_s = self.rng.uniform(2, 12)
         os.kill(self.cluster.etcd.pid, signal.SIGSTOP)
-        time.sleep(stopped_s)
+        self.amid(stopped_s)
         os.kill(self.cluster.etcd.pid, signal.SIGCONT)
 
     def etcd_slow(self):
@@ -137,12 +144,23 @@ class Mishaps:
 
     def controller_killed(self):
         """One of the two, or both."""
-        which, away_s = self.rng.choice(((0,), (1,), (0, 1))), self.rng.uniform(0, 5)
+        self.kill_controllers(self.rng.choice(BOTH_OR_ONE), self.rng.uniform(0, 5))
+
+    def kill_controllers(self, which, away_s):
         for n in which:
             self.l.controllers[n].program.kill()
         time.sleep(away_s)
         for n in which:
             self.l.controllers[n].start()
+
+    def amid(self, seconds):
+        """Waits so long; one time of three controllers are killed meanwhile, and begin anew in the midst of it."""
+        is_so, share, which = self.rng.random() < 1 / 3, self.rng.random(), self.rng.choice(BOTH_OR_ONE)
+        time.sleep(seconds * share)
+        if is_so:
+            self.n_amid += 1
+            self.kill_controllers(which, 0)
+        time.sleep(seconds * (1 - share))
 
 
 ALL = sorted(name for name, f in vars(Mishaps).items()
@@ -179,11 +197,11 @@ def run(l, s, seconds, seed):
         settled_s = time.monotonic() - began_settling
         s.require_untouched()
         ok, failed, closed = s.requests()
-    for name in ALL:
-        print(f"{name} {happened[name]}")
-    print(f"mishaps {sum(happened.values())}\nchanges_taken {changes.taken}\nchanges_refused {changes.refused}\n"
-          f"settled_s {settled_s:.1f}\nrequests_ok {ok}\nrequests_failed {failed}\nconnections_closed {closed}",
-          flush=True)
+    told = {**{name: happened[name] for name in ALL}, "mishaps": sum(happened.values()),
+            "controller_killed_amid": mishaps.n_amid, "changes_taken": changes.taken,
+            "changes_refused": changes.refused, "settled_s": f"{settled_s:.1f}", "requests_ok": ok,
+            "requests_failed": failed, "connections_closed": closed}
+    print("\n".join(f"{name} {value}" for name, value in told.items()), flush=True)
 
 
 def require_running(l):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two controllers as they are installed, at a real cluster whose kinds, rights and leaders go and come back."""
 import base64
+import contextlib
 import json
 import os
 import random
@@ -150,25 +151,39 @@ def held(l):
     return leader(l).metrics()["sluice_controller_cluster_holding"]
 
 
-@suite.test("#8")
-def a_definition_that_is_deleted_takes_nothing_away(l):
-    """Each object goes from the cluster as if somebody had deleted it."""
+@contextlib.contextmanager
+def without(l, plurals):
+    """These definitions are deleted, and each object goes from the cluster as if somebody had deleted it; afterwards
+    the definitions are made anew, and a while later the objects."""
     s, m = it["shop"], it["mishaps"]
-    for plural in sorted(chaos.DELETABLE):
-        with s.traffic():
-            kept = l.cluster.api.list(chaos.DELETABLE[plural], shop.NS)
-            m.delete_definition(plural)
-            suite.eventually(lambda: held(l) >= len(kept), f"{plural} are held", WAIT_S)
+    with s.traffic():
+        kept = m.objects_of(plurals)
+        m.delete_definitions(plurals)
+        suite.eventually(lambda: held(l) >= len(kept), f"{len(kept)} objects are held", WAIT_S)
+        yield
+        m.make_definitions(plurals)
+        time.sleep(8)  # longer than any hold of these controllers, and the lists are empty
+        s.require_untouched()
+        m.put_back(kept)
+        s.settle()
+        suite.eventually(lambda: held(l) == 0, "nothing is held any more", WAIT_S)
+    s.require_untouched()
+
+
+@suite.test("#8")
+def a_definition_that_is_deleted_takes_nothing_away_and_an_event_tells_of_it(l):
+    for plural in ("httproutes", "gateways"):
+        with without(l, [plural]):
             events = suite.eventually(lambda: [e for e in l.cluster.api.list("Event", "default") if e["reason"] ==
                                                "DeletionsHeld" and plural in e["message"]], "an Event says so", WAIT_S)
             assert {e["involvedObject"]["name"] for e in events} == {rig.CLASS}, events
-            m.make_definition(plural)
-            time.sleep(8)  # longer than any hold of these controllers, and the lists are empty
-            s.require_untouched()
-            m.put_back(kept)
-            s.settle()
-            suite.eventually(lambda: held(l) == 0, "nothing is held any more", WAIT_S)
-        s.require_untouched()
+
+
+@suite.test("#8")
+def all_definitions_that_are_deleted_at_once_take_nothing_away(l):
+    """As by kubectl delete -f of the release. The class has a finalizer, which may not stop it."""
+    with without(l, sorted(it["mishaps"].files)):
+        it["shop"].require_untouched()
 
 
 def there(l, kind, name, ns=None):
@@ -190,8 +205,8 @@ def what_went_with_its_definition_goes_when_an_operator_confirms(l):
     s.api.put(s.route("extra-gone"))
     s.settle()
     kept = [o for o in l.cluster.api.list("HTTPRoute", shop.NS) if o["metadata"]["name"] != "extra-gone"]
-    m.delete_definition("httproutes")
-    m.make_definition("httproutes")
+    m.delete_definitions(["httproutes"])
+    m.make_definitions(["httproutes"])
     m.put_back(kept)
     time.sleep(8)  # as above
     assert there(l, "HTTPRoute", "extra-gone", shop.NS)
