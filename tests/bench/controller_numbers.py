@@ -3,9 +3,10 @@
 """./dev bench controller [--routes N...] [--changes N] [--churn N...]: from a change at a real kube-apiserver to its
 effect on the wire, by sluice-controller (the rig of tests/conformance, without the suite).
 
-    cluster_to_wire_ms     a PATCH of a route goes out -> the first answer that carries the new header
+    cluster_answered_ms    a PATCH of a route goes out -> the API server's answer: its part of the next two
+    cluster_to_wire_ms     -> the first answer on the wire that carries the new header
     cluster_to_status_ms   -> the route's status at the cluster is of the new generation
-    kubectl_to_wire_ms     `kubectl apply` is called -> the same answer: kubectl's own start is in it
+    kubectl_to_wire_ms     `kubectl apply` is called -> the same answer on the wire: kubectl's own start is most of it
     status_before_wire     how often the status was there while a request that was sent later still had the old answer
 
 `churn`: so many endpoint changes a second meanwhile, of other Services.
@@ -128,12 +129,15 @@ def bring_up(l, routes):
 
 
 def change(l, asking, route, n, by_kubectl):
-    """(milliseconds to the wire, of the new generation)."""
+    """(milliseconds to the wire, to the API server's answer, the new generation)."""
     wanted, patch = b"change-%d." % n, wire.some_rule(route, n)
-    told = {}
+    told, answered = {}, 0.0
 
     def by_api():
+        nonlocal answered
+        began = time.monotonic()
         told.update(l.cluster.api.patch("HTTPRoute", ROUTE, patch, table.NS))
+        answered = 1e3 * (time.monotonic() - began)
 
     def by_command():
         made = {**objects.route(table.NS, ROUTE, [f"{table.NS}/gw"], patch["spec"]["rules"], route.host)}
@@ -141,7 +145,7 @@ def change(l, asking, route, n, by_kubectl):
         told.update(l.cluster.api.get("HTTPRoute", ROUTE, table.NS))
 
     took = asking.until(wanted, by_command if by_kubectl else by_api)
-    return took, told["metadata"]["generation"]
+    return took, answered, told["metadata"]["generation"]
 
 
 def tell(name, took, **params):
@@ -156,18 +160,20 @@ def measure(l, routes, changes, rate):
     params = {"routes": len(routes), "churn": rate}
     watching = Watching(l.cluster)
     numbers = iter(range(1000 * (1 + rate), 1000 * (2 + rate)))
-    to_wire, to_status, by_kubectl, early = [], [], [], 0
+    to_answer, to_wire, to_status, by_kubectl, early = [], [], [], [], 0
     with Churn(l.cluster, len(table.services(len(routes))), rate) as churn, Asking(l, l.vip, routes[0]) as asking:
         for _ in range(changes):
             began = time.monotonic()
-            took, generation = change(l, asking, routes[0], next(numbers), False)
+            took, answered, generation = change(l, asking, routes[0], next(numbers), False)
             told = watching.until(generation)
+            to_answer.append(answered)
             to_wire.append(took)
             to_status.append(1e3 * (told - began))
             early += asking.old_sent > told
             time.sleep(PAUSE_S)
         for _ in range(KUBECTLS):
             by_kubectl.append(change(l, asking, routes[0], next(numbers), True)[0])
+    tell("cluster_answered_ms", to_answer, **params)
     tell("cluster_to_wire_ms", to_wire, **params)
     tell("cluster_to_status_ms", to_status, **params)
     tell("kubectl_to_wire_ms", by_kubectl, **params)

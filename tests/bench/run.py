@@ -17,6 +17,7 @@ import cleanup  # noqa: E402 (its folder is known only now)
 import lab as labs  # noqa: E402
 import mgmt as scale  # noqa: E402
 import tenants as many  # noqa: E402
+from told import tell  # noqa: E402
 import objects  # noqa: E402
 import proxies  # noqa: E402
 import steady as by_api  # noqa: E402
@@ -24,10 +25,6 @@ import steady as by_api  # noqa: E402
 HOST = "foo.example.com"
 SECONDS = 5
 DOWNLOAD_BYTES = 512 << 20
-
-
-def tell(name, value, unit):
-    print(f"{name}_{unit} {value:.6g}", flush=True)
 
 
 class Cycles:
@@ -123,7 +120,7 @@ def tenants(l, _):
 
 def steady(l, _):
     """Minutes of endpoint changes under load, with thousands of objects."""
-    by_api.steady(l, tell, by_api.Direct(l))
+    by_api.steady(l, by_api.Direct(l))
 
 
 def http(l, address):

@@ -24,11 +24,12 @@ import mgmt  # noqa: E402
 import objects  # noqa: E402
 import tenants  # noqa: E402
 from lab import backend_address  # noqa: E402
+from told import tell  # noqa: E402
 
 GATEWAYS, ROUTES = int(250 * tenants.SCALE), int(5000 * tenants.SCALE)
 CHANGES_A_SECOND, CHANGERS = 100, 4  # an API server alone takes some ms for one
 SECONDS = int(os.environ.get("SECONDS", "600"))
-TOLD_EVERY_S = 60
+TOLD_EVERY_S = min(60, SECONDS)
 NS, HOST = tenants.NS, "steady.example.com"
 POOL = {"apiVersion": "sluice.internal/v1", "kind": "AddressPool", "metadata": {"name": NS},
         "spec": {"addresses": [tenants.POOL]}}
@@ -139,7 +140,7 @@ def bytes_below(folder):
     return sizes[False], sizes[True]
 
 
-def tell_sizes(way, tell, at_s):
+def tell_sizes(way, at_s):
     for name, program in way.programs.items():
         tell(f"steady_{name}_rss_at_{at_s}", program.rss_bytes() / MIB, "mib")
     disk, audit = bytes_below(way.l.appliance.state_dir)
@@ -148,7 +149,7 @@ def tell_sizes(way, tell, at_s):
     tell(f"steady_logs_at_{at_s}", sum(os.path.getsize(p.log) for p in way.programs.values()) / MIB, "mib")
 
 
-def tell_changes(tell, took):
+def tell_changes(took):
     took = sorted(took)
     tell("steady_changes", len(took) / SECONDS, "changes_a_second")
     for name, share in (("median", 50), ("p99", 99)):
@@ -156,7 +157,7 @@ def tell_changes(tell, took):
     tell("steady_change_slowest", 1e3 * took[-1], "ms")
 
 
-def steady(l, tell, way):
+def steady(l, way):
     way.l.appliance.api.put(POOL)
     began = time.monotonic()
     way.create(list(some_objects(way.gateway_class)))
@@ -168,15 +169,15 @@ def steady(l, tell, way):
     address = next(a["value"] for a in found if ":" not in a["value"])
     objects.wait_answer(l, address, HOST, {"backend-1", "backend-2"}, limit_s=LIMIT_S)
     before = {name: tenants.cpu_s(p) for name, p in way.programs.items()}
-    tell_sizes(way, tell, 0)
+    tell_sizes(way, 0)
     with load.Load(l, address, HOST) as running:
         with Changing(way) as changing:
             began = time.monotonic()
             for at_s in range(TOLD_EVERY_S, SECONDS + 1, TOLD_EVERY_S):
                 time.sleep(max(0.0, began + at_s - time.monotonic()))
-                tell_sizes(way, tell, at_s)
+                tell_sizes(way, at_s)
         running.end()
-    tell_changes(tell, changing.took)
+    tell_changes(changing.took)
     for name, program in way.programs.items():
         tell(f"steady_{name}_cpu", 100 * (tenants.cpu_s(program) - before[name]) / SECONDS, "percent")
     tell("steady_requests", running.result["ok"], "count")
@@ -190,12 +191,11 @@ def steady(l, tell, way):
 
 def main():
     import rig
-    import run
     cleanup.end_on_signals()
     with rig.Rig("bench-steady", backends=2) as l:
         l.start_backends()
         l.bring_up(pods=False)
-        steady(l, run.tell, ByCluster(l))
+        steady(l, ByCluster(l))
     return 0
 
 
