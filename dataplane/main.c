@@ -42,6 +42,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -221,9 +222,12 @@ static bool open_device(struct dataplane *d)
            say("cannot start", "OpenSSL does not load the provider of --crypto-provider");
 }
 
-/* Before the first private key is loaded. A box that cannot lock memory serves all the same. */
+/* Before the first private key is loaded. A box that cannot lock memory serves all the same. The
+ * library copies parts of keys into common memory (RSA's primes, what it reads PEM with), so there
+ * is no core file of this process at all. */
 static bool make_secure_heap(struct dataplane *d)
 {
+    prctl(PR_SET_DUMPABLE, 0);
     if (!tls_secure_heap_new())
         say("private keys are in common memory", "memory cannot be locked");
     return true;

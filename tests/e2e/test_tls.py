@@ -6,8 +6,11 @@ import http.client
 import json
 import os
 import re
+import resource
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 
 import backend
@@ -320,6 +323,30 @@ def no_private_key_is_in_the_image_or_the_logs(l):
     assert os.stat(path.replace("image", "keys")).st_mode & 0o777 == 0o600
     for program in (l.appliance.dataplane, l.appliance.mgmtd):
         assert "PRIVATE KEY" not in program.log_end(10000)
+
+
+def leaves_a_core(program):
+    """Aborts it, with no limit for such a file."""
+    cwd = os.readlink(f"/proc/{program.pid}/cwd")
+    before = set(os.listdir(cwd))
+    resource.prlimit(program.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    os.kill(program.pid, signal.SIGABRT)
+    program.wait()
+    made = {f for f in set(os.listdir(cwd)) - before if f.startswith("core")}
+    for f in made:
+        os.remove(os.path.join(cwd, f))
+    return bool(made)
+
+
+@suite.test("S20")
+def who_holds_keys_leaves_no_core_file(l):
+    """The library's copies are in common memory, whatever is locked of ours."""
+    with open("/proc/sys/kernel/core_pattern") as f:
+        others_do = leaves_a_core(subprocess.Popen(["sleep", "60"], cwd=l.dir)) or f.read()[0] in "|/"
+    assert others_do
+    assert not leaves_a_core(l.appliance.mgmtd.popen) and not leaves_a_core(l.appliance.dataplane.popen)
+    l.appliance.start_dataplane()
+    l.appliance.start_mgmtd()
 
 
 @suite.test("S20")
