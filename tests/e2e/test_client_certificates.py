@@ -97,6 +97,19 @@ def the_alert_says_whether_there_was_none_or_a_bad_one(l):
 
 
 @suite.test("S20")
+def more_certificates_than_any_client_has_are_refused_unread(l):
+    before = l.appliance.counters()["proxy_tls_broken"]
+    for n, said in ((3, "HTTP/1.1 200"), (60, "alert illegal parameter")):
+        chain = l.ours.path("chain.pem")
+        with open(chain, "w") as f:
+            f.write(l.theirs.text() * n)
+        for version in ("-tls1_3", "-tls1_2"):
+            found = shown(l, STRICT, version, "-cert", l.good[1], "-key", l.good[3], "-cert_chain", chain, "-ign_eof")
+            assert said in found, (n, version, found)
+    assert l.appliance.counters()["proxy_tls_broken"] == before + 2
+
+
+@suite.test("S20")
 def with_insecure_fallback_all_are_asked_and_all_come_in(l):
     for options in ([], l.good, l.bad):
         assert ask(l, LAX, *options) == 200, options
