@@ -4,7 +4,10 @@
 
     handshake_us                  the proxy's CPU for a connection: TCP, full handshake, one answer of its own
     handshake_share_of_limit      1 / handshake_us over `openssl speed`'s signatures a second of the same key on the
-                                  same core; by `worker`, and by `crypto_core` over what that one takes for it
+                                  same core; by `worker`, and by `crypto_core` over what that one takes for it. The
+                                  peer `ceiling` is what OpenSSL reaches by itself, in memory and with nothing around
+                                  it (tls/ceiling.c): nobody who uses this version of it gets more, at any address
+    handshake_ceiling_share       that share by itself
     tls_request_us                the proxy's CPU for a request over kept connections, answered by a backend
     idle_tls_conn_bytes           what the proxy's resident memory grows by for a connection that asked once and rests
     plain_p99_us_under_handshakes 99 of 100 plain requests on kept connections take no longer, while others do
@@ -226,6 +229,13 @@ def signatures_a_second(key):
     return float(out.strip().splitlines()[-1].split()[-2])
 
 
+def ceiling_us(l, key):
+    """The library's own CPU for a handshake, on the same core."""
+    out = subprocess.run(["taskset", "-c", peers.CPU, program("ceiling"), *l.keys[key], "1"], check=True,
+                         capture_output=True, text=True, timeout=60).stdout
+    return float(out.split()[-1])
+
+
 def on_a_crypto_core(l, key):
     """Microseconds that such a core takes for a handshake; the steps are timed where they are run."""
     before = l.appliance.counters()
@@ -235,17 +245,23 @@ def on_a_crypto_core(l, key):
 
 def handshakes(l):
     Sluice(l).restart()
-    limits, took = {}, {}
+    limits, took, ceilings = {}, {}, {}
     for key in l.keys:
         took[key] = compare("handshake_us", "us", in_turn(l, lambda p, k=key: handshake_us(l, p, k)), key=key)
         limits[key] = statistics.median(signatures_a_second(key) for _ in range(RUNS))
+        alone = [ceiling_us(l, key) for _ in range(RUNS)]
+        ceilings[key] = 1e6 / statistics.median(alone) / limits[key]
         tell("signature_limit", "signatures a second", limits[key], key=key)
-        tell("handshake_share_of_limit", "share", 1e6 / took[key] / limits[key], key=key, by="worker")
+        tell("ceiling_us", "us", statistics.median(alone), spread=spread_of(alone), key=key)
+        tell("handshake_ceiling_share", "share", ceilings[key], key=key)
+        tell("handshake_share_of_limit", "share", 1e6 / took[key] / limits[key], {"ceiling": ceilings[key]}, key=key,
+             by="worker")
     Sluice(l).restart("--crypto-cores", "1", cores=True)
     for key in l.keys:
         away = statistics.median(on_a_crypto_core(l, key) for _ in range(RUNS))
         tell("crypto_core_us", "us", away, key=key)
-        tell("handshake_share_of_limit", "share", 1e6 / away / limits[key], key=key, by="crypto_core")
+        tell("handshake_share_of_limit", "share", 1e6 / away / limits[key], {"ceiling": ceilings[key]}, key=key,
+             by="crypto_core")
 
 
 def requests(l):
