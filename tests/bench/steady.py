@@ -6,8 +6,8 @@ as time goes by. By the appliance's own API; with --cluster by a real kube-apise
 tests/conformance).
 
     steady_change_*_ms           from a PATCH of an EndpointSlice to its answer, by who is asked
-    steady_PROGRAM_rss_at_S_mib  resident memory after S seconds; `disk` is what the appliance keeps besides its audit log,
-                                 which has a line a change and files that are bounded
+    steady_PROGRAM_rss_at_S_mib  resident memory after S seconds; `disk` is what the appliance keeps besides its
+                                 audit log, which has a line a change and files that are bounded
 """
 import concurrent.futures
 import os
