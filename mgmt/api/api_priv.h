@@ -44,6 +44,7 @@ enum target_kind {
     TARGET_RESOURCES,     /* /api/v1, /apis/<group>/<version> */
     TARGET_OPENAPI_INDEX, /* /openapi/v3 */
     TARGET_OPENAPI,       /* /openapi/v3/<as for resources> */
+    TARGET_OPENAPI_V2,    /* /openapi/v2 */
     TARGET_CHANGESET,
     TARGET_EXTRA,
 };
@@ -86,6 +87,7 @@ struct feed {
     bool is_started;
     bool is_over;
     bool wants_bookmarks;
+    bool wants_end_mark; /* a bookmark of its own behind what is there at a watch's start */
     bool is_table;
     char namespace_[NAME_BYTES];
     char name[NAME_BYTES];   /* fieldSelector metadata.name; "": any */
@@ -276,7 +278,7 @@ void call_run(struct api_call *call, const struct http_head *head);
 void discovery_run(struct api_call *call);
 
 /* GET of the OpenAPI documents. */
-void openapi_run(struct api_call *call);
+void openapi_run(struct api_call *call, const struct http_head *head);
 
 /* GET of one object. */
 void get_run(struct api_call *call);

@@ -81,8 +81,9 @@ void call_run(struct api_call *call, const struct http_head *head)
         run_verb(call, head);
     else if (t->kind == TARGET_EXTRA)
         t->extra->handle(t->extra->owner, call);
-    else if (t->kind == TARGET_OPENAPI || t->kind == TARGET_OPENAPI_INDEX)
-        openapi_run(call);
+    else if (t->kind == TARGET_OPENAPI || t->kind == TARGET_OPENAPI_INDEX ||
+             t->kind == TARGET_OPENAPI_V2)
+        openapi_run(call, head);
     else
         discovery_run(call);
     ASSERT(call->code != 0);

@@ -7,13 +7,23 @@
 
 #include <string.h>
 
-#define SERVER_VERSION "v1.34.0+sluice" /* whose conventions and defaults we follow */
+/* Whose conventions and defaults we follow; kubectl warns when its own is two versions off. */
+#define SERVER_MINOR "37"
+#define SERVER_VERSION "v1." SERVER_MINOR ".0+sluice"
 
 static json_t *verbs(bool is_status)
 {
     return is_status ? json_pack("[s,s,s]", "get", "patch", "update")
                      : json_pack("[s,s,s,s,s,s,s]", "create", "delete", "get", "list", "patch",
                                  "update", "watch");
+}
+
+/* What "kubectl get CATEGORY" shows: as a cluster has it. NULL: it is in none. */
+static const char *category_of(const struct resource_type *type)
+{
+    if (strcmp(type->group, "gateway.networking.k8s.io") == 0)
+        return "gateway-api";
+    return type->group[0] == '\0' && strcmp(type->kind, "Service") == 0 ? "all" : NULL;
 }
 
 static json_t *resource_entry(const struct resource_type *type, bool is_status)
@@ -30,6 +40,8 @@ static json_t *resource_entry(const struct resource_type *type, bool is_status)
             json_array_append_new(names, json_string(type->short_names[i]));
         json_object_set_new(entry, "shortNames", names);
     }
+    if (!is_status && category_of(type) != NULL)
+        json_object_set_new(entry, "categories", json_pack("[s]", category_of(type)));
     return entry;
 }
 
@@ -98,8 +110,8 @@ static json_t *one_group(const char *group)
 
 static json_t *version_info(void)
 {
-    return json_pack("{s:s,s:s,s:s,s:s}", "major", "1", "minor", "34", "gitVersion", SERVER_VERSION,
-                     "platform", "sluice");
+    return json_pack("{s:s,s:s,s:s,s:s}", "major", "1", "minor", SERVER_MINOR, "gitVersion",
+                     SERVER_VERSION, "platform", "sluice");
 }
 
 void discovery_run(struct api_call *call)

@@ -7,6 +7,25 @@
 
 #include <string.h>
 
+/*
+ * OpenAPI v2 without a definition. kubectl asks for it when it is given a List, of which v3 has
+ * nothing, and checks what it finds a definition of: nothing, so that it is left to us, an item
+ * each. As gnostic's protobuf (the only form that kubectl takes) it is
+ *
+ *   FIELD  DESCRIPTION
+ *   1      swagger: "2.0"
+ *   2      info: 1 title, 2 version
+ */
+#define V2_PROTOBUF_TYPE "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+#define V2_PROTOBUF                                                                                \
+    "\x0a\x03"                                                                                     \
+    "2.0"                                                                                          \
+    "\x12\x0c"                                                                                     \
+    "\x0a\x06"                                                                                     \
+    "Sluice"                                                                                       \
+    "\x12\x02"                                                                                     \
+    "v1"
+
 static json_t *kind_entry(const struct resource_type *type)
 {
     return json_pack("{s:s,s:s,s:s}", "group", type->group, "version", type->version, "kind",
@@ -93,8 +112,25 @@ static json_t *document_index(void)
     return json_pack("{s:o}", "paths", paths);
 }
 
-void openapi_run(struct api_call *call)
+static void answer_v2(struct api_call *call, const struct http_head *head)
 {
+    struct slice accept;
+    bool is_protobuf = http_head_find(head, "accept", &accept) &&
+                       memmem(accept.ptr, accept.len, "proto-openapi", 13) != NULL;
+    if (is_protobuf)
+        api_call_answer_text(call, 200, V2_PROTOBUF_TYPE, strdup(V2_PROTOBUF));
+    else
+        api_call_answer(call, 200,
+                        json_pack("{s:s,s:{s:s,s:s},s:{},s:{}}", "swagger", "2.0", "info", "title",
+                                  "Sluice", "version", "v1", "paths", "definitions"));
+}
+
+void openapi_run(struct api_call *call, const struct http_head *head)
+{
+    if (call->target.kind == TARGET_OPENAPI_V2) {
+        answer_v2(call, head);
+        return;
+    }
     bool is_index = call->target.kind == TARGET_OPENAPI_INDEX;
     api_call_answer(call, 200, is_index ? document_index() : document(&call->target));
 }

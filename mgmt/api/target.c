@@ -128,9 +128,12 @@ static bool find_versioned(struct target *t, const struct path *p, unsigned i)
     return find_objects(t, p, i + 1);
 }
 
-/* /openapi/v3, and behind it the path of a group and version. */
+/* /openapi/v2; /openapi/v3, and behind it the path of a group and version. */
 static bool find_openapi(struct target *t, const struct path *p)
 {
+    t->kind = TARGET_OPENAPI_V2;
+    if (is_at(p, 1, "v2"))
+        return p->n == 2;
     if (!is_at(p, 1, "v3"))
         return false;
     t->kind = TARGET_OPENAPI_INDEX;

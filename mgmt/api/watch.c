@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watch: what is there (if no resourceVersion was given), then each change as a line of JSON, as it
- * comes. A watch holds no queue: it has a cursor into the store's log of changes. Who reads too
- * slowly falls out of the log's end and is told 410, or is cut off when he takes nothing at all; so
- * a slow client costs nothing and stops nobody.
+ * watch: what is there (if no resourceVersion was given, or if it is asked for), then each change
+ * as a line of JSON, as it comes. A watch holds no queue: it has a cursor into the store's log of
+ * changes. Who reads too slowly falls out of the log's end and is told 410, or is cut off when he
+ * takes nothing at all; so a slow client costs nothing and stops nobody.
  */
 #include "api/api_priv.h"
 
@@ -11,6 +11,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A list by a watch: client libraries ask for it first, and wait for this mark. */
+#define INITIAL_EVENTS_END "k8s.io/initial-events-end"
 
 static char *event_text(const char *type, json_t *object)
 {
@@ -73,13 +76,18 @@ static char *expired(struct feed *feed)
                       status_make(410, "Expired", "the watch fell behind: list anew", NULL));
 }
 
+/* With the annotation it says that all that was there has been told. */
 static char *bookmark(struct feed *feed, uint64_t now_us)
 {
     feed->bookmark_us = now_us + API_BOOKMARK_MS * 1000ull;
     json_t *version = json_sprintf("%llu", (unsigned long long)feed->cursor);
-    return event_text("BOOKMARK",
-                      json_pack("{s:s,s:s,s:{s:o}}", "kind", feed->type->kind, "apiVersion",
-                                feed->type->api_version, "metadata", "resourceVersion", version));
+    json_t *metadata = json_pack("{s:o}", "resourceVersion", version);
+    if (feed->wants_end_mark)
+        json_object_set_new(metadata, "annotations",
+                            json_pack("{s:s}", INITIAL_EVENTS_END, "true"));
+    feed->wants_end_mark = false;
+    return event_text("BOOKMARK", json_pack("{s:s,s:s,s:o}", "kind", feed->type->kind, "apiVersion",
+                                            feed->type->api_version, "metadata", metadata));
 }
 
 char *watch_next(struct feed *feed)
@@ -96,6 +104,8 @@ char *watch_next(struct feed *feed)
         json_decref(stored);
         return text;
     }
+    if (feed->wants_end_mark)
+        return bookmark(feed, now_us);
     if (!store_can_watch_from(api->store, feed->cursor))
         return expired(feed);
     char *text = next_change(feed, api->store);
@@ -105,26 +115,60 @@ char *watch_next(struct feed *feed)
     return text;
 }
 
-/* The resourceVersion to watch from; false: answered. *ret_with_state: first tell what is there. */
-static bool read_version(struct api_call *call, uint64_t *ret, bool *ret_with_state)
+/* How a watch begins. */
+struct beginning {
+    uint64_t version;    /* changes after this one are told */
+    bool with_state;     /* first what is there, */
+    bool wants_end_mark; /* and that this is all of it */
+};
+
+/* sendInitialEvents and resourceVersionMatch; false: answered. */
+static bool read_initial_events(struct api_call *call, const char *text, struct beginning *b)
 {
-    const char *text = params_get(&call->params, "resourceVersion");
-    *ret_with_state = text == NULL || text[0] == '\0' || strcmp(text, "0") == 0;
-    *ret = store_version(call->api->store);
-    if (*ret_with_state)
+    const char *wanted = params_get(&call->params, "sendInitialEvents");
+    const char *match = params_get(&call->params, "resourceVersionMatch");
+    bool is_asked = wanted != NULL && wanted[0] != '\0';
+    b->with_state = is_asked ? params_is_true(&call->params, "sendInitialEvents")
+                             : text[0] == '\0' || strcmp(text, "0") == 0;
+    b->wants_end_mark = is_asked && b->with_state;
+    bool is_right = is_asked ? match != NULL && strcmp(match, "NotOlderThan") == 0
+                             : match == NULL || match[0] == '\0';
+    if (is_right && !(b->wants_end_mark && !params_is_true(&call->params, "allowWatchBookmarks")))
         return true;
+    api_call_fail(call, 422, "Invalid", "%s",
+                  !is_asked
+                      ? "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for"
+                        " watch unless sendInitialEvents is provided"
+                  : is_right ? "allowWatchBookmarks: Forbidden: sendInitialEvents requires setting"
+                               " allowWatchBookmarks to true"
+                             : "resourceVersionMatch: Forbidden: sendInitialEvents requires setting"
+                               " resourceVersionMatch to NotOlderThan");
+    return false;
+}
+
+/* Where the watch begins; false: answered. */
+static bool read_beginning(struct api_call *call, struct beginning *ret)
+{
+    const char *given = params_get(&call->params, "resourceVersion");
+    const char *text = given != NULL ? given : "";
+    uint64_t now = store_version(call->api->store);
     char *end = NULL;
     uint64_t version = strtoull(text, &end, 10);
+    ret->version = now;
+    if (!read_initial_events(call, text, ret))
+        return false;
     if (*end != '\0') {
         api_call_fail(call, 400, "BadRequest", "resourceVersion: not a number");
         return false;
     }
+    if (version == 0 || (ret->with_state && version <= now))
+        return true; /* what is there is not older */
     if (!store_can_watch_from(call->api->store, version)) {
         api_call_fail(call, 410, "Expired", "too old resource version: %s (%llu)", text,
-                      (unsigned long long)*ret);
+                      (unsigned long long)now);
         return false;
     }
-    *ret = version;
+    ret->version = version;
     return true;
 }
 
@@ -140,18 +184,17 @@ static void on_watch_timer(struct wheel_timer *timer, uint64_t now_us)
 void watch_run(struct api_call *call)
 {
     struct api *api = call->api;
-    uint64_t version = 0;
-    bool with_state = false;
+    struct beginning beginning = {0};
     if (api->stats.watches >= API_WATCHES_MAX) {
         api_call_fail(call, 429, "TooManyRequests", "%u watches are open already", API_WATCHES_MAX);
         return;
     }
-    struct feed *feed = read_version(call, &version, &with_state) ? feed_new(call) : NULL;
+    struct feed *feed = read_beginning(call, &beginning) ? feed_new(call) : NULL;
     if (feed == NULL)
         return;
     bool has_more;
     uint64_t now_version;
-    if (with_state && !feed_gather(call, feed, 0, &has_more, &now_version)) {
+    if (beginning.with_state && !feed_gather(call, feed, 0, &has_more, &now_version)) {
         feed_free(feed);
         return;
     }
@@ -162,7 +205,8 @@ void watch_run(struct api_call *call)
     uint64_t now_us = loop_now_us(api->loop);
     feed->is_watch = true;
     feed->is_table = table_is_wanted(&call_conn(call)->http.request->head);
-    feed->cursor = version;
+    feed->cursor = beginning.version;
+    feed->wants_end_mark = beginning.wants_end_mark;
     feed->ends_us = now_us + seconds * 1000000;
     feed->wants_bookmarks = params_is_true(&call->params, "allowWatchBookmarks");
     feed->bookmark_us = now_us + API_BOOKMARK_MS * 1000ull;

@@ -69,10 +69,29 @@ static bool check_new(struct api_call *call, const struct store_txn *txn, const 
     return false;
 }
 
-/* The object as the client will see it; with a new Token, this once, its secret. */
-static json_t *created_answer(struct api_call *call, json_t *stored, const char *token)
+/* The object as the client will see it: after a dry run with the version that is there, for nothing
+ * has another one. `old`: NULL: nothing is there. */
+static json_t *written_answer(struct api_call *call, json_t *stored, const json_t *old)
 {
     json_t *answer = object_as(call->target.type, stored);
+    if (!call->is_dry_run || answer == NULL)
+        return answer;
+    json_t *copy = json_copy(answer);
+    json_t *metadata = json_copy(json_object_get(answer, "metadata"));
+    json_t *version = json_object_get(json_object_get(old, "metadata"), "resourceVersion");
+    json_decref(answer);
+    if (version != NULL)
+        json_object_set(metadata, "resourceVersion", version);
+    else
+        json_object_del(metadata, "resourceVersion");
+    json_object_set_new(copy, "metadata", metadata);
+    return copy;
+}
+
+/* With a new Token, this once, its secret. */
+static json_t *created_answer(struct api_call *call, json_t *stored, const char *token)
+{
+    json_t *answer = written_answer(call, stored, NULL);
     if (token == NULL || answer == NULL)
         return answer;
     json_t *copy = json_copy(answer);
@@ -211,7 +230,7 @@ static bool update_in(struct api_call *call, struct store_txn *txn, json_t *old,
         !scope_admit_token(call, txn, wanted))
         return false;
     int error = store_put(txn, resource_name(t->type, resource), wanted, &stored);
-    json_t *answer = error == 0 ? object_as(t->type, stored) : NULL;
+    json_t *answer = error == 0 ? written_answer(call, stored, old) : NULL;
     if (error == 0)
         error = remove_if_finished(txn, t->type, stored, &is_gone);
     if (error != 0) {

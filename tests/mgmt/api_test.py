@@ -107,6 +107,7 @@ def discovery_names_every_kind_with_its_verbs(m, c):
             seen.add(r["name"])
             if "/" not in r["name"]:
                 assert "watch" in r["verbs"] and r["kind"], r
+                assert (r.get("categories") == ["gateway-api"]) == ("gateway.networking" in path), r
                 assert c.raw("GET", f"{path}/{r['name']}")[0] == 200, r
     assert {"gateways", "listenersets", "listenersets/status", "httproutes", "httproutes/status", "grpcroutes",
             "grpcroutes/status",
@@ -282,10 +283,11 @@ def status_is_a_subresource(m, c):
 def dry_run_changes_nothing(m, c):
     before = version(c.ok("GET", maps()))
     made = c.ok("POST", f"{maps()}?dryRun=All", config_map("a", k="1"))
-    assert made["metadata"]["uid"]
+    assert made["metadata"]["uid"] and "resourceVersion" not in made["metadata"]
     c.refused(404, "NotFound", "GET", maps(name="a"))
-    c.ok("POST", maps(), config_map("a", k="1"))
-    c.ok("PATCH", f"{maps(name='a')}?dryRun=All", {"data": {"k": "2"}}, MERGE)
+    stored = c.ok("POST", maps(), config_map("a", k="1"))
+    patched = c.ok("PATCH", f"{maps(name='a')}?dryRun=All", {"data": {"k": "2"}}, MERGE)
+    assert patched["data"] == {"k": "2"} and version(patched) == version(stored), patched
     c.ok("DELETE", f"{maps(name='a')}?dryRun=All")
     c.ok("DELETE", maps(name="a"), {"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"]})
     assert c.ok("GET", maps(name="a"))["data"] == {"k": "1"}
@@ -335,6 +337,12 @@ def openapi_has_every_kind_and_says_that_fields_are_checked(m, c):
         assert document["openapi"].startswith("3.") and document["components"]["schemas"]
         patches = [o["patch"] for o in document["paths"].values() if "patch" in o]
         assert patches and all("fieldValidation" in [p["name"] for p in o["parameters"]] for o in patches), path
+    wanted = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"  # what kubectl asks for when it has a List
+    status, headers, text = c.raw("GET", "/openapi/v2", Accept=wanted)
+    assert status == 200 and headers["Content-Type"].endswith("+protobuf"), headers
+    assert text == b"\x0a\x032.0\x12\x0c\x0a\x06Sluice\x12\x02v1", text
+    assert c.ok("GET", "/openapi/v2")["swagger"] == "2.0"
+    assert c.raw("GET", "/openapi/v2/x")[0] == c.raw("GET", "/openapi/v1")[0] == 404
 
 
 @test
@@ -687,6 +695,40 @@ def a_watch_without_a_version_begins_with_what_is_there(m, c):
     event = w.next()
     assert (event[0], event[1]["metadata"]["name"]) == ("DELETED", "a"), event
     w.close()
+
+
+@test
+def a_list_by_a_watch_ends_with_a_mark(m, c):
+    """As client libraries list: sendInitialEvents."""
+    wanted = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    for name in ("a", "b"):
+        c.ok("POST", maps(), config_map(name))
+    now = version(c.ok("GET", maps()))
+    for start in ("", "0", "1", now):
+        w = c.watch(maps(), timeoutSeconds=20, resourceVersion=start, **wanted)
+        got = [w.next() for _ in range(3)]
+        assert [t for t, _ in got] == ["ADDED", "ADDED", "BOOKMARK"], got
+        meta = got[2][1]["metadata"]
+        assert meta == {"resourceVersion": now, "annotations": {"k8s.io/initial-events-end": "true"}}, meta
+        w.close()
+    w = c.watch(maps("default"), timeoutSeconds=20, **wanted)
+    assert w.next()[0] == "BOOKMARK", "there is nothing"
+    c.ok("POST", maps("default"), config_map("c"))
+    assert w.next()[0] == "ADDED"
+    w.close()
+    none = {**wanted, "sendInitialEvents": "false"}
+    w = c.watch(maps(), timeoutSeconds=20, **none)
+    c.ok("POST", maps(), config_map("d"))
+    kind, obj = w.next()
+    assert (kind, obj["metadata"]["name"]) == ("ADDED", "d"), obj
+    w.close()
+    for left_out in ("sendInitialEvents", "resourceVersionMatch", "allowWatchBookmarks"):
+        query = "&".join(f"{k}={v}" for k, v in wanted.items() if k != left_out)
+        said = c.refused(422, "Invalid", "GET", f"{maps()}?watch=true&{query}")
+        assert "Forbidden" in said["message"], said
+    later = int(version(c.ok("GET", maps()))) + 100
+    query = "&".join(f"{k}={v}" for k, v in wanted.items())
+    c.refused(410, "Expired", "GET", f"{maps()}?watch=true&resourceVersion={later}&{query}")
 
 
 @test
