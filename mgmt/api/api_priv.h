@@ -269,6 +269,12 @@ bool body_check_type(struct api_call *call, const struct http_head *head);
 bool body_parse(struct api_call *call, const struct http_head *head, const uint8_t *bytes,
                 size_t len);
 
+/* ---- protobuf.c ---- */
+
+/* An object in Kubernetes' protobuf as JSON, a new reference. NULL: it is broken, of a kind that is
+ * not read in this form, or says what we do not know. */
+json_t *protobuf_read(struct slice bytes);
+
 /* ---- what is done ---- */
 
 /* Does what the target says and answers. */

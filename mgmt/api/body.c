@@ -12,6 +12,7 @@
 
 #define JSON_TYPE "application/json"
 #define YAML_TYPE "application/yaml"
+#define PROTOBUF_TYPE "application/vnd.kubernetes.protobuf"
 #define MERGE_PATCH_TYPE "application/merge-patch+json"
 #define JSON_PATCH_TYPE "application/json-patch+json"
 #define STRATEGIC_PATCH_TYPE "application/strategic-merge-patch+json"
@@ -53,13 +54,15 @@ bool body_check_type(struct api_call *call, const struct http_head *head)
 {
     struct slice type = media_type(head);
     bool is_patch = head->method == HTTP_PATCH;
-    bool is_document = type.len == 0 || is_type(type, JSON_TYPE) || is_type(type, YAML_TYPE);
+    bool is_document = type.len == 0 || is_type(type, JSON_TYPE) || is_type(type, YAML_TYPE) ||
+                       is_type(type, PROTOBUF_TYPE);
     bool is_taken = is_patch ? is_patch_type(call, type) : is_document;
     if (!is_taken)
         api_call_fail(call, 415, "UnsupportedMediaType",
                       "the body of the request was in an unknown format - accepted media types"
                       " include: %s",
-                      is_patch ? JSON_PATCH_TYPE ", " MERGE_PATCH_TYPE : JSON_TYPE ", " YAML_TYPE);
+                      is_patch ? JSON_PATCH_TYPE ", " MERGE_PATCH_TYPE
+                               : JSON_TYPE ", " YAML_TYPE ", " PROTOBUF_TYPE);
     return is_taken;
 }
 
@@ -121,13 +124,24 @@ static json_t *parse_yaml(struct api_call *call, const uint8_t *bytes, size_t le
     return value;
 }
 
+static json_t *parse_protobuf(struct api_call *call, const uint8_t *bytes, size_t len)
+{
+    json_t *value = protobuf_read(slice_of(bytes, len));
+    if (value == NULL)
+        api_call_fail(call, 400, "BadRequest",
+                      "the body is no protobuf of a Namespace, ConfigMap, Secret or Service with"
+                      " fields that are known here: send JSON");
+    return value;
+}
+
 bool body_parse(struct api_call *call, const struct http_head *head, const uint8_t *bytes,
                 size_t len)
 {
     ASSERT(call->body == NULL);
     struct slice type = media_type(head);
-    bool is_yaml = is_type(type, YAML_TYPE);
-    call->body = is_yaml ? parse_yaml(call, bytes, len) : parse_json(call, bytes, len);
+    call->body = is_type(type, YAML_TYPE)       ? parse_yaml(call, bytes, len)
+                 : is_type(type, PROTOBUF_TYPE) ? parse_protobuf(call, bytes, len)
+                                                : parse_json(call, bytes, len);
     if (call->body == NULL)
         return false;
     bool is_list = is_type(type, JSON_PATCH_TYPE);

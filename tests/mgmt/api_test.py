@@ -16,6 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 GATEWAY, SLUICE = "/apis/gateway.networking.k8s.io/v1", "/apis/sluice.internal/v1"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 HUGE = 100 << 20
 TESTS = []
 
@@ -328,6 +329,70 @@ def strategic_merge_is_for_core_kinds(m, c):
     assert [p["port"] for p in said["spec"]["ports"]] == [81, 82], said
     c.ok("POST", routes(), route("r"))
     c.refused(415, "UnsupportedMediaType", "PATCH", routes(name="r"), {}, strategic)
+
+
+def pb(number, value):
+    """A field of protobuf: a text, bytes, a number, or a message (a list of fields)."""
+    def varint(n):
+        return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = b"".join(value) if isinstance(value, list) else value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def in_protobuf(kind, *fields):
+    return b"k8s\0" + pb(1, [pb(1, "v1"), pb(2, kind)]) + pb(2, list(fields)) + pb(3, "") + pb(4, "")
+
+
+@test
+def bodies_may_be_protobuf_as_kubectl_create_sends_them(m, c):
+    def send(path, body):
+        return c.call("POST", path, body, PROTOBUF)
+
+    def meta(name, *more):
+        return pb(1, [pb(1, name), pb(2, ""), pb(3, ""), pb(4, ""), pb(5, ""), pb(6, ""), pb(7, 0), pb(8, []), *more])
+    status, said = send("/api/v1/namespaces", in_protobuf("Namespace", meta("made"), pb(2, []), pb(3, [pb(1, "")])))
+    assert status == 201 and said["metadata"]["name"] == "made", said
+    label = pb(11, [pb(1, "a"), pb(2, "b")])
+    status, said = send(maps(), in_protobuf("ConfigMap", meta("m", label), pb(2, [pb(1, "k"), pb(2, "v" * 200)]),
+                                            pb(3, [pb(1, "bin"), pb(2, b"\xff\0")]), pb(4, 1)))
+    assert status == 201 and said["data"] == {"k": "v" * 200} and said["immutable"] is True, said
+    assert said["binaryData"] == {"bin": "/wA="} and said["metadata"]["labels"] == {"a": "b"}, said
+    secrets = "/api/v1/namespaces/apps/secrets"
+    status, said = send(secrets, in_protobuf("Secret", meta("s"), pb(2, [pb(1, "k"), pb(2, b"\0\1\2")]),
+                                             pb(3, "Opaque")))
+    assert status == 201 and said["data"] == {"k": "AAEC"} and said["type"] == "Opaque", said
+
+    def port(number, target):
+        return pb(1, [pb(1, f"p{number}"), pb(2, "TCP"), pb(3, number), pb(4, target), pb(5, 0)])
+    spec = [port(80, [pb(1, 0), pb(2, 8080), pb(3, "")]), port(81, [pb(1, 1), pb(2, 0), pb(3, "http")]),
+            port(82, [pb(1, 0), pb(2, 0), pb(3, "")]), pb(2, [pb(1, "app"), pb(2, "x")]), pb(3, ""), pb(4, "ClusterIP"),
+            pb(7, ""), pb(8, ""), pb(10, ""), pb(11, ""), pb(12, 0), pb(13, 0), pb(20, 0)]
+    services = "/api/v1/namespaces/apps/services"
+    status, said = send(services, in_protobuf("Service", meta("svc"), pb(2, spec), pb(3, [pb(1, [])])))
+    assert status == 201, said
+    assert [p["targetPort"] for p in said["spec"]["ports"]] == [8080, "http", 82], said
+    assert said["spec"]["selector"] == {"app": "x"} and said["spec"]["type"] == "ClusterIP", said
+    assert said["spec"]["allocateLoadBalancerNodePorts"] is False and "nodePort" not in said["spec"]["ports"][0], said
+    gone = b"k8s\0" + pb(1, [pb(1, "v1"), pb(2, "DeleteOptions")]) + pb(2, pb(2, pb(1, "another")))
+    status, said = c.call("DELETE", maps(name="m"), gone, PROTOBUF)
+    assert status == 409, said
+    whole = in_protobuf("ConfigMap", meta("n"), pb(2, [pb(1, "k"), pb(2, "v")]))
+    wrong = [whole[:n] for n in range(len(whole) - 4)] + [
+        in_protobuf("Pod", meta("n")), in_protobuf("ConfigMap", meta("n"), pb(9, "new")),
+        in_protobuf("ConfigMap", meta("n"), pb(2, [pb(1, "k"), pb(2, b"\xff")])), in_protobuf("ConfigMap", pb(1, 7)),
+        whole + b"\x0b", b"k8s\0" + b"\xff" * 40, in_protobuf("ConfigMap", pb(1, pb(1, "a\0b")))]
+    for body in wrong:
+        status, said = send(maps(), body)
+        assert 400 <= status < 500, (body, said)
+    for target_port in ([pb(1, 1), pb(3, b"\xff")], [pb(1, 2)]):
+        status, said = send(services, in_protobuf("Service", meta("n"), pb(2, [port(1, target_port)])))
+        assert status == 400 and "no protobuf" in said["message"], said
+    assert names(c.ok("GET", maps())) == ["m"]
+    status, said = send(maps(), in_protobuf("Secret", meta("s")))
+    assert status == 400 and "the request is for a ConfigMap" in said["message"], said
+    assert c.call("PATCH", maps(name="m"), whole, PROTOBUF)[0] == 415
 
 
 @test
