@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables, as `kubectl get` shows them: name, what the object's conditions say, and age. */
 #include "api/api_priv.h"
+#include "api/table_gateway.h"
 #include "api/table_network.h"
 
 #include "base/assert.h"
@@ -78,6 +79,7 @@ json_t *table_columns(const struct resource_type *type)
 {
     json_t *columns = json_array();
     json_array_append_new(columns, column("Name", "name", "Name of the object"));
+    table_gateway_columns(type, columns);
     if (is_health(type))
         json_array_append_new(columns, column("Check", "", "How endpoints are asked"));
     if (is_transport(type))
@@ -181,6 +183,7 @@ json_t *table_row(const struct resource_type *type, json_t *object)
 {
     json_t *cells = json_array();
     json_array_append_new(cells, json_string(meta_text(object, "name")));
+    table_gateway_cells(type, object, cells);
     if (is_health(type)) {
         const json_t *active = json_object_get(json_object_get(object, "spec"), "active");
         const char *check = json_string_value(json_object_get(active, "type"));

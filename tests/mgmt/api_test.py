@@ -449,6 +449,17 @@ def tables_are_for_kubectl_get(m, c):
     assert table["kind"] == "Table" and [d["name"] for d in table["columnDefinitions"]][0] == "Name"
     assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"])
     assert c.ok("GET", routes(name="r"), Accept=TABLE)["rows"][0]["cells"][0] == "r"
+    gateways = f"{GATEWAY}/namespaces/apps/gateways"
+    c.ok("POST", gateways, gateway("gw", "web"))
+    addresses = [{"value": "192.0.2.1"}, {"value": "2001:db8::1"}]
+    c.ok("PATCH", f"{gateways}/gw/status", {"status": {"addresses": addresses}}, MERGE)
+    table = c.ok("GET", gateways, Accept=TABLE)
+    assert [d["name"] for d in table["columnDefinitions"]][:3] == ["Name", "Class", "Address"], table
+    assert table["rows"][0]["cells"][:3] == ["gw", "c", "192.0.2.1,2001:db8::1"], table
+    hosts = [f"{i:02}{'x' * 40}.example.com" for i in range(16)]
+    c.ok("PATCH", routes(name="r"), {"spec": {"hostnames": hosts}}, MERGE)
+    cell = c.ok("GET", routes(name="r"), Accept=TABLE)["rows"][0]["cells"][1]
+    assert cell == ",".join(hosts[:4]) + ",...", cell
 
 
 # ---- policies
