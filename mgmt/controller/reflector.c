@@ -127,6 +127,7 @@ static bool add_page(struct reflector *r, const json_t *page)
         return false;
     json_array_foreach(items, i, item)
     {
+        source_slim(r->kind, item); /* before the next page comes */
         if (!shelf_key_of(item, key) || json_object_set(r->fresh, key, item) != 0)
             return false;
     }

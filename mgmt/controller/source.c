@@ -217,8 +217,7 @@ static void slim_pod(json_t *pod)
     keep(pod, "status", status, array_len(status));
 }
 
-/* What is large and says nothing to us. */
-static void slim(enum kind kind, json_t *object)
+void source_slim(enum kind kind, json_t *object)
 {
     json_t *metadata = json_object_get(object, "metadata");
     json_object_del(metadata, "managedFields");
@@ -263,7 +262,7 @@ void source_put(struct source *s, enum kind kind, struct shelf *shelf, const cha
     json_object_del(shelf->remembered, key);
     if (old != NULL && !was_held && is_same(old, object))
         return;
-    slim(kind, object);
+    source_slim(kind, object);
     json_incref(old);
     json_object_set(shelf->objects, key, object);
     tell(s, kind, key, old, object);

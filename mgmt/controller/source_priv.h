@@ -255,6 +255,9 @@ bool source_is_named(const struct source *s, enum kind kind);
 /* Is the kind none of our business here, whether it is served or not? */
 bool source_leaves_out(const struct source *s, enum kind kind);
 
+/* Takes off what is large and says nothing to us. */
+void source_slim(enum kind kind, json_t *object);
+
 /* Puts an object on the shelf, seen, and tells. `object` is kept by reference, slimmed. */
 void source_put(struct source *s, enum kind kind, struct shelf *shelf, const char *key,
                 json_t *object);
