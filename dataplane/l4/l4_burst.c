@@ -17,6 +17,11 @@ struct look {
     bool is_plain;
 };
 
+/* Frames whose hashes are made at once, as many as vectors have lanes. What these ask of memory is
+ * on its way while the next ones are looked at: of a burst whose 32 hashes were made in one go each
+ * packet took 20 cycles more with a million flows. */
+#define HASHED_AT_ONCE 8u
+
 /* A few frames that wait for memory together. */
 struct together {
     struct look looks[L4_TOGETHER_MAX];
@@ -44,12 +49,12 @@ static void look_at(struct l4_fwd *f, const struct rte_mbuf *m, struct together 
     t->ports[i] = be32_host(ports);
 }
 
-/* Second step: places in the table are on their way from memory. */
-static void hash_all(struct l4_fwd *f, struct together *t, unsigned n)
+/* Second step, of those from `i` to `end`: places in the table are on their way from memory. */
+static void hash(struct l4_fwd *f, struct together *t, unsigned i, unsigned end)
 {
     struct flow_tuple ends;
-    flow_table_hash_ip4(&f->tables[0], t->addresses, t->ports, t->hashes, n);
-    for (unsigned i = 0; i < n; i++) {
+    flow_table_hash_ip4(&f->tables[0], t->addresses + i, t->ports + i, t->hashes + i, end - i);
+    for (; i < end; i++) {
         const struct look *l = &t->looks[i];
         if (!l->is_plain)
             continue;
@@ -72,14 +77,17 @@ static void foresee(struct l4_fwd *f, struct look *l, uint64_t hash)
     __builtin_prefetch(l->lane, 1);
 }
 
-/* Fourth step: what cannot go by the shortcut needs its flow. */
+/* Fourth step: what cannot go by the shortcut needs its flow, and gives away what moved. */
 static void foresee_flow(struct l4_fwd *f, const struct look *l)
 {
-    if (l->lane == NULL || __builtin_expect(l->lane->usual_max != 0, 1))
+    if (l->lane == NULL || __builtin_expect(l4_lane_is_usual(f, l->lane), 1))
         return;
     const struct l4_flow *flow = l4_flow_at(f, l->guess);
     __builtin_prefetch(flow);
-    __builtin_prefetch(&flow->lanes); /* and with it the end of its sides */
+    __builtin_prefetch(&flow->lanes, 1); /* and with it the end of its sides */
+    __builtin_prefetch(&flow->route, 1);
+    __builtin_prefetch(&flow->is_lively, 1);
+    __builtin_prefetch(l->lane + (flow_entry_mark(l->guess) ? -1 : 1), 1); /* the other side's */
 }
 
 /* Last step: it goes on, the long way. False: it is of no flow that we know, and nobody else's. */
@@ -119,6 +127,17 @@ static void count_fast(struct core *core, const struct together *t)
     stat_add(core, STAT_l4_bytes_down, t->down_bytes);
 }
 
+static void look_and_hash(struct l4_fwd *f, struct rte_mbuf *const *frames, struct together *t,
+                          unsigned n)
+{
+    for (unsigned from = 0; from < n; from += HASHED_AT_ONCE) {
+        unsigned end = from + HASHED_AT_ONCE < n ? from + HASHED_AT_ONCE : n;
+        for (unsigned i = from; i < end; i++)
+            look_at(f, frames[i], t, i);
+        hash(f, t, from, end);
+    }
+}
+
 /* Returns how many it left. */
 static unsigned input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n,
                       struct rte_mbuf **left)
@@ -128,9 +147,7 @@ static unsigned input(struct l4_fwd *f, struct rte_mbuf **frames, unsigned n,
     t.up_bytes = t.down_bytes = t.n_fast = 0;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(rte_pktmbuf_mtod(frames[i], const void *));
-    for (unsigned i = 0; i < n; i++)
-        look_at(f, frames[i], &t, i);
-    hash_all(f, &t, n);
+    look_and_hash(f, frames, &t, n);
     for (unsigned i = 0; i < n; i++) {
         if (t.looks[i].is_plain)
             foresee(f, &t.looks[i], t.hashes[i]);

@@ -66,14 +66,12 @@ static bool is_usual(const struct l4_fwd *f, const struct l4_lane *lane, const s
     memcpy(&ports, at->l4, sizeof(ports));
     bool is_its = lane->in_addresses == addresses && lane->in_ports == ports &&
                   lane->proto == at->proto && at->packet_bytes <= lane->usual_max;
-    bool has_hop =
-        lane->hop_version == f->hops_version && (int32_t)(lane->hop_until_ms - f->now_ms) > 0;
     bool is_frame = at->is_ip4 && at->l3_at == sizeof(struct wire_eth) && m->nb_segs == 1 &&
                     ip->ttl > 1 && (be16_host(ip->fragment) & ~IP4_DONT_FRAGMENT) == 0 &&
                     (l4_flags_of(m, at) & TCP_FLAGS_OF_NOTE) == 0;
     uint64_t cksum = m->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_VLAN_STRIPPED);
-    return is_its && has_hop && is_frame && cksum != RTE_MBUF_F_RX_L4_CKSUM_NONE &&
-           (cksum & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0;
+    return is_its && l4_lane_is_usual(f, lane) && is_frame &&
+           cksum != RTE_MBUF_F_RX_L4_CKSUM_NONE && (cksum & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0;
 }
 
 /* Other addresses and one hop less. */

@@ -239,6 +239,13 @@ static inline struct l4_lane *l4_lane_at(const struct l4_fwd *f, flow_entry_t e)
     return &f->lanes[2 * flow_entry_index(e) + flow_entry_mark(e)];
 }
 
+/* Does the shortcut take packets of the lane now? */
+static inline bool l4_lane_is_usual(const struct l4_fwd *f, const struct l4_lane *lane)
+{
+    return lane->usual_max != 0 && lane->hop_version == f->hops_version &&
+           (int32_t)(lane->hop_until_ms - f->now_ms) > 0;
+}
+
 /* Do its packets go on as they came, in another packet? */
 static inline bool l4_is_carried(const struct l4_flow *flow)
 {
