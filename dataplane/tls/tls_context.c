@@ -151,6 +151,7 @@ static void on_message(int is_sent, int version, int type, const void *bytes, si
 static bool set_common(SSL_CTX *ctx)
 {
     SSL_CTX_set_msg_callback(ctx, on_message);
+    tls_keylog_use(ctx);
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

@@ -156,6 +156,11 @@ BIO *tls_pem_bio(struct slice pem);
 /* For the library's readers of PEM: an encrypted key must not make it ask at the terminal. */
 int tls_no_password(char *buf, int size, int for_writing, void *arg);
 
+/* ---- tls_keylog.c, tls_keylog_none.c ---- */
+
+/* Debug builds: secrets of the context's handshakes go to the file that SSLKEYLOGFILE names. */
+void tls_keylog_use(SSL_CTX *ctx);
+
 /* ---- tls_identity.c ---- */
 
 /* The thread reads no key any more: gives back what that took. */

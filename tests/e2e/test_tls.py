@@ -350,6 +350,23 @@ def who_holds_keys_leaves_no_core_file(l):
 
 
 @suite.test("S20")
+def secrets_of_handshakes_are_logged_by_debug_builds_only(l):
+    path, program = os.path.join(l.dir, "keylog"), os.readlink(f"/proc/{l.appliance.dataplane.pid}/exe")
+    with open(program, "rb") as f:
+        is_debug = b"__asan_" in f.read()
+    os.environ["SSLKEYLOGFILE"] = path
+    try:
+        l.appliance.dataplane.end()
+        l.appliance.start_dataplane()
+    finally:
+        del os.environ["SSLKEYLOGFILE"]  # curl would write to it, too
+    suite.eventually(lambda: curl(l, HOST)[0] == 200, "it serves", 10)
+    assert is_debug == os.path.exists(path)
+    l.appliance.dataplane.end()
+    l.appliance.start_dataplane()
+
+
+@suite.test("S20")
 def a_listener_that_turns_to_tls_answers_nobody_in_plain_text(l):
     plain = {"name": "turns", "port": 8080, "protocol": "HTTP"}
     l.appliance.api.put(gateway(plain))
