@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Debug builds: secrets of handshakes for whoever reads captures of them (NSS key log format), in the
- * file that SSLKEYLOGFILE names. meson.build takes tls_keylog_none.c for all others. */
+/* Debug builds: secrets of handshakes for whoever reads captures of them (NSS key log format), in
+ * the file that SSLKEYLOGFILE names. meson.build takes tls_keylog_none.c for all others. */
 #include "tls/tls_priv.h"
 
 #include <fcntl.h>
