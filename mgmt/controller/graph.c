@@ -178,6 +178,9 @@ static void take_ref(void *arg, const struct ref *ref)
         return;
     }
     join(r->graph, r->owner, ref->is_join, ref->kind, namespace_, ref->name);
+    if (!ref->is_join && ref->namespace_ != NULL && ref->namespace_[0] != '\0')
+        /* its grants say whether the reference may be, also if what it names is not there */
+        join(r->graph, r->owner, false, KIND_NAMESPACE, "", ref->namespace_);
 }
 
 /* Was kube-proxy told to leave the Service to us? */

@@ -143,6 +143,19 @@ TEST(what_no_longer_hangs_on_it_matters_no_more)
     graph_free(graph);
 }
 
+TEST(grants_matter_also_where_what_is_referred_to_is_not_there)
+{
+    begin(false);
+    set_all();
+    set(KIND_BACKEND_TLS_POLICY, "back", "tls", NULL);
+    set(KIND_ENDPOINT_SLICE, "back", "svc-1", NULL);
+    set(KIND_SERVICE, "back", "svc", NULL);
+    CHECK(matters(KIND_NAMESPACE, "", "back") && matters(KIND_REFERENCE_GRANT, "back", "grant"));
+    set(KIND_HTTP_ROUTE, "shop", "app", NULL);
+    CHECK(!matters(KIND_NAMESPACE, "", "back") && !matters(KIND_REFERENCE_GRANT, "back", "grant"));
+    graph_free(graph);
+}
+
 TEST(a_change_of_endpoints_needs_no_walk)
 {
     begin(false);
@@ -241,8 +254,9 @@ TEST(a_pinned_node_stays)
 
 UNIT_MAIN("controller/graph",
           T(all_that_hangs_on_our_class_matters_in_whichever_order_it_comes_and_goes),
-          T(what_no_longer_hangs_on_it_matters_no_more), T(a_change_of_endpoints_needs_no_walk),
-          T(a_route_of_a_service_matters_only_with_a_mesh),
+          T(what_no_longer_hangs_on_it_matters_no_more),
+          T(grants_matter_also_where_what_is_referred_to_is_not_there),
+          T(a_change_of_endpoints_needs_no_walk), T(a_route_of_a_service_matters_only_with_a_mesh),
           T(a_service_that_kube_proxy_leaves_to_us_matters_with_a_mesh),
           T(pods_matter_where_their_namespace_has_a_route_on_anothers_service),
           T(a_pinned_node_stays))
