@@ -428,11 +428,26 @@ int source_remember(struct source *s, enum kind kind, json_t *object, const char
     return 0;
 }
 
+/* Both versions are numbers, and the first is the lesser one? */
+static bool is_older(const json_t *object, const json_t *than)
+{
+    char *end = NULL;
+    char *end_than = NULL;
+    const char *text = kube_text_at(object, "metadata.resourceVersion");
+    const char *text_than = kube_text_at(than, "metadata.resourceVersion");
+    uint64_t version = strtoull(text, &end, 10);
+    uint64_t version_than = strtoull(text_than, &end_than, 10);
+    return end != text && *end == '\0' && end_than != text_than && *end_than == '\0' &&
+           version < version_than;
+}
+
 void source_note(struct source *s, enum kind kind, const char *namespace_, const char *name,
                  json_t *object)
 {
     char key[KEY_BYTES];
     shelf_key(namespace_, name, key);
+    if (object != NULL && is_older(object, json_object_get(shelf_of(s, kind)->objects, key)))
+        return; /* the watch was faster than the answer, and knows what came after */
     if (object != NULL)
         source_put(s, kind, shelf_of(s, kind), key, object);
     else

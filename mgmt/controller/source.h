@@ -171,8 +171,8 @@ void source_drop(struct source *s, enum kind kind, const char *namespace_, const
  * without it, it is held until a list says that it is gone, as any other. */
 int source_remember(struct source *s, enum kind kind, json_t *object, const char *cluster_uid);
 
-/* What a write was answered with: the cache has it at once, and not only when the watch tells.
- * `object` NULL: it is gone. */
+/* What a write was answered with: the cache has it at once, and not only when the watch tells; but
+ * not in place of what the watch has told meanwhile. `object` NULL: it is gone. */
 void source_note(struct source *s, enum kind kind, const char *namespace_, const char *name,
                  json_t *object);
 

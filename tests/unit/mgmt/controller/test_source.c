@@ -721,6 +721,32 @@ TEST(a_deletion_in_a_cluster_that_is_another_one_is_followed)
     close_all();
 }
 
+static unsigned version_of(const char *name)
+{
+    return (unsigned)strtoul(
+        kube_text_at(source_get(source, KIND, "ns", name), "metadata.resourceVersion"), NULL, 10);
+}
+
+TEST(an_answer_that_comes_after_the_watch_told_more_takes_nothing_back)
+{
+    open_all();
+    begin();
+    UNTIL(fake_is_watched(KIND));
+    CHECK(fake_event(KIND, "ADDED", route("r", 101)));
+    CHECK(fake_event(KIND, "MODIFIED", route("r", 103)));
+    json_t *answer = route("r", 101);
+    source_note(source, KIND, "ns", "r", answer);
+    CHECK_EQ(version_of("r"), 103);
+    json_decref(answer);
+    answer = route("r", 104);
+    source_note(source, KIND, "ns", "r", answer);
+    CHECK_EQ(version_of("r"), 104);
+    json_decref(answer);
+    source_note(source, KIND, "ns", "r", NULL);
+    CHECK(!has("r"));
+    close_all();
+}
+
 static bool has_secret(const char *name)
 {
     return source_get(source, KIND_SECRET, "ns", name) != NULL;
@@ -851,6 +877,7 @@ UNIT_MAIN("controller/source", T(a_list_in_pages_is_put_together_and_then_watche
           T(copies_tell_of_which_cluster_they_are_also_when_another_has_answered_before),
           T(of_copies_of_several_clusters_those_count_that_are_of_the_one_that_answers),
           T(a_deletion_in_a_cluster_that_is_another_one_is_followed),
+          T(an_answer_that_comes_after_the_watch_told_more_takes_nothing_back),
           T(secrets_are_read_one_by_one_while_they_are_wanted),
           T(a_secret_that_is_watched_is_read_when_there_is_news_of_it),
           T(who_may_not_watch_secrets_reads_them_and_is_told_once),
