@@ -42,6 +42,22 @@ class Installed:
         return self.cluster.kubeconfig(self.name, token=self.token)
 
 
+def sluice_object(kind, name, spec):
+    return {"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def ports_and_pool(number=1, pool=POOL):
+    """The objects of an appliance whose own addresses end in `number`."""
+    first, last = pool
+    front = [f"{labs.FRONT4}.{number}/24", f"{labs.FRONT6}::{number}/64"]
+    back = [f"{labs.BACK4}.{number}/24", f"{labs.BACK6}::{number}/64"]
+    given = [f"{labs.FRONT4}.{first}-{labs.FRONT4}.{last}", f"{labs.FRONT6}::{first:x}-{labs.FRONT6}::{last:x}"]
+    return [{"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+            for kind, name, spec in (("Interface", "front", {"port": "p0", "addresses": front}),
+                                     ("Interface", "back", {"port": "p1", "addresses": back}),
+                                     ("AddressPool", "front", {"addresses": given}))]
+
+
 class Rig(labs.Lab):
     """`with Rig() as r: r.bring_up()`; then there are `r.cluster`, `r.appliance`, `r.controller`, and the GatewayClass
     is accepted."""
@@ -99,15 +115,9 @@ class Rig(labs.Lab):
     def start_appliance(self):
         """What Ian does: ports, addresses of their own, and those that Gateways may have."""
         self.appliance.start()
-        first, last = POOL
-        for kind, name, spec in (
-                ("Interface", "front", {"port": "p0", "addresses": [f"{labs.FRONT4}.1/24", f"{labs.FRONT6}::1/64"]}),
-                ("Interface", "back", {"port": "p1", "addresses": [f"{labs.BACK4}.1/24", f"{labs.BACK6}::1/64"]}),
-                ("AddressPool", "front", {"addresses": [f"{labs.FRONT4}.{first}-{labs.FRONT4}.{last}",
-                                                        f"{labs.FRONT6}::{first:x}-{labs.FRONT6}::{last:x}"]}),
-                ("AddressPool", "services", {"addresses": kubernetes.CLUSTER_IPS.split(","), "use": "Services"})):
-            self.appliance.api.put({"apiVersion": "sluice.internal/v1", "kind": kind, "metadata": {"name": name},
-                                    "spec": spec})
+        services = {"addresses": kubernetes.CLUSTER_IPS.split(","), "use": "Services"}
+        for o in (*ports_and_pool(), sluice_object("AddressPool", "services", services)):
+            self.appliance.api.put(o)
 
     def start_controller(self):
         """sluice-controller, and the GatewayClass, which it accepts."""
