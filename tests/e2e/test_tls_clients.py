@@ -45,6 +45,9 @@ def prepare(l):
                      "it serves")
 
 
+# Of sslyze
+SCANS = ("sslv2", "sslv3", "tlsv1", "tlsv1_1", "tlsv1_2", "tlsv1_3", "compression", "heartbleed", "openssl_ccs",
+         "robot", "reneg", "fallback", "ems", "early_data")
 REQUEST = f"GET /status/204 HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
 
 
@@ -147,6 +150,30 @@ def an_attack_with_a_name_finds_nothing(l):
     bad = {name: x["finding"] for name, x in found.items()
            if x["severity"] not in ("OK", "INFO") and name not in of_the_scanner}
     assert not bad, bad
+
+
+@suite.test("S20")
+def another_scanner_finds_what_is_recommended_and_nothing_else(l):
+    report = os.path.join(l.dir, "sslyze.json")
+    done = l["client"].run(*build.sslyze(), f"--json_out={report}", f"--sni={HOST}", "--mozilla_config=disable",
+                           *(f"--{x}" for x in SCANS), f"{l.vip}:443", timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(report, encoding="utf-8") as f:
+        results, = json.load(f)["server_scan_results"]
+    found = {name: x["result"] for name, x in results["scan_result"].items()}
+    accepted = {name: {s["cipher_suite"]["name"] for s in found[name]["accepted_cipher_suites"]}
+                for name in found if name.endswith("_cipher_suites")}
+    assert {name for name, suites in accepted.items() if suites} == {"tls_1_2_cipher_suites", "tls_1_3_cipher_suites"}
+    assert all(re.match("TLS_ECDHE_.*_(GCM|POLY1305)_", s) for s in accepted["tls_1_2_cipher_suites"]), accepted
+    assert not found["tls_compression"]["supports_compression"]
+    assert not found["heartbleed"]["is_vulnerable_to_heartbleed"]
+    assert not found["openssl_ccs_injection"]["is_vulnerable_to_ccs_injection"]
+    assert found["robot"]["robot_result"].startswith("NOT_VULNERABLE"), found["robot"]
+    assert not found["session_renegotiation"]["is_vulnerable_to_client_renegotiation_dos"]
+    assert found["session_renegotiation"]["supports_secure_renegotiation"]
+    assert found["tls_fallback_scsv"]["supports_fallback_scsv"]
+    assert not found["tls_1_3_early_data"]["supports_early_data"]
+    assert found["tls_extended_master_secret"]["supports_ems_extension"]
 
 
 @suite.test("S20")

@@ -20,6 +20,7 @@ GO_OF_TODAY = (1, 23)  # of go.mod; an older Go builds go119.mod
 SUITE = "sigs.k8s.io/gateway-api/conformance"
 SUITE_PARTS = ("base", "mesh", "tests")
 ECHO = "echo-basic"
+SSLYZE = "sslyze==6.3.1"
 NO_MODULE = ".."       # a folder that belongs to none
 KERNEL = "linux-image-amd64"  # its dependency is the kernel's own package
 # What the kernel of linux() loads, in this order, and how.
@@ -105,6 +106,16 @@ def rustls():
     folder = os.path.join(HERE, "rustls")
     run(["cargo", "build", "--release", "--locked", "--target-dir", os.path.join(OUT, "cargo")], cwd=folder)
     return os.path.join(OUT, "cargo", "release", "rustls-peer")
+
+
+def sslyze():
+    """A scanner of TLS: the words that run it. Fetched once for each version."""
+    kept = os.path.join(OUT, SSLYZE)
+    with alone():
+        if not os.path.isdir(kept):
+            pip = ["python3", "-m", "pip", "install", "--quiet"]
+            put_whole(kept, lambda fresh: run([*pip, "--target", fresh, SSLYZE]))
+    return ["env", f"PYTHONPATH={kept}", "python3", "-W", "ignore", "-m", "sslyze"]
 
 
 def put_whole(folder, fill):
