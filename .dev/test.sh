@@ -88,9 +88,9 @@ part_limit() {
     lint | scripts) echo 120 ;;
     unit | oracle) echo 300 ;;
     asan) echo 900 ;;
-    sim) echo 600 ;;
+    sim | attacks) echo 600 ;;
     fuzz) echo 1200 ;; # in CI ten minutes, and the build
-    mgmt | asan_mgmt | attacks) echo 300 ;;
+    mgmt | asan_mgmt) echo 300 ;;
     asan_e2e) echo 500 ;;
     cluster | chaos) echo 3600 ;; # the first time Kubernetes is compiled
     e2e) echo 1800 ;; # the first time Go's modules come and are compiled

@@ -694,7 +694,8 @@ def a_host_of_a_listener_is_for_requests_or_for_calls(m, c):
     listener = c.ok("GET", f"{GATEWAY}/namespaces/apps/gateways/gw")["status"]["listeners"][0]
     assert [k["kind"] for k in listener["supportedKinds"]] == ["HTTPRoute", "GRPCRoute"], listener
     table = c.ok("GET", calls(), Accept=TABLE)
-    assert [d["name"] for d in table["columnDefinitions"]] == ["Name", "Accepted", "Programmed", "Age"], table
+    names = [d["name"] for d in table["columnDefinitions"]]
+    assert names == ["Name", "Hostnames", "Accepted", "Programmed", "Age"], table
 
 
 @test
