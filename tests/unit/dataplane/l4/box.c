@@ -460,7 +460,9 @@ void box_wait_ms(struct box *b, uint64_t ms)
 {
     for (uint64_t end_us = b->now_us + ms * 1000; b->now_us < end_us;) {
         uint64_t next = worker_next_us(b->worker);
-        b->now_us = next > b->now_us && next < end_us ? next : b->now_us + 1000;
+        if (next <= b->now_us)
+            next = b->now_us + 1000; /* due all the time: time goes on all the same */
+        b->now_us = RTE_MIN(next, end_us);
         run(b);
     }
 }
