@@ -6,9 +6,11 @@ as time goes by. By the appliance's own API; with --cluster by a real kube-apise
 tests/conformance).
 
     steady_change_*_ms           from a PATCH of an EndpointSlice to its answer, by who is asked
+    steady_taken                 versions that the appliance's objects went through, a second: as many as changes
     steady_PROGRAM_rss_at_S_mib  resident memory after S seconds; `disk` is what the appliance keeps besides its
                                  audit log, which has a line a change and files that are bounded
 """
+import collections
 import concurrent.futures
 import os
 import sys
@@ -99,6 +101,7 @@ class Changing:
 
     def __init__(self, way):
         self.over, self.took, self.failures = threading.Event(), [], []
+        self.turns = collections.Counter()  # of each Service: the same again would be no change
         self.threads = [threading.Thread(target=self.change, args=(way.new_api(), k)) for k in range(CHANGERS)]
 
     def __enter__(self):
@@ -117,7 +120,9 @@ class Changing:
         try:
             while not self.over.is_set():
                 is_loads = k == 0 and n % (10 * CHANGERS) < 4 * CHANGERS
-                made = slice_of(0 if is_loads else n % ROUTES, n // CHANGERS)
+                which = 0 if is_loads else n % ROUTES
+                self.turns[which] += 1
+                made = slice_of(which, self.turns[which])
                 began = time.monotonic()
                 api.patch("EndpointSlice", made["metadata"]["name"], {"endpoints": made["endpoints"]}, NS)
                 self.took.append(time.monotonic() - began)
@@ -169,6 +174,7 @@ def steady(l, way):
     address = next(a["value"] for a in found if ":" not in a["value"])
     objects.wait_answer(l, address, HOST, {"backend-1", "backend-2"}, limit_s=LIMIT_S)
     before = {name: tenants.cpu_s(p) for name, p in way.programs.items()}
+    version = l.appliance.metric("sluice_store_version")
     tell_sizes(way, 0)
     with load.Load(l, address, HOST) as running:
         with Changing(way) as changing:
@@ -178,6 +184,7 @@ def steady(l, way):
                 tell_sizes(way, at_s)
         running.end()
     tell_changes(changing.took)
+    tell("steady_taken", (l.appliance.metric("sluice_store_version") - version) / SECONDS, "versions_a_second")
     for name, program in way.programs.items():
         tell(f"steady_{name}_cpu", 100 * (tenants.cpu_s(program) - before[name]) / SECONDS, "percent")
     tell("steady_requests", running.result["ok"], "count")
