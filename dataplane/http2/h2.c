@@ -22,7 +22,7 @@ struct h2 *h2_new(struct core *core, const struct http_env *http, const struct h
     h2_set_callbacks(h->callbacks);
     nghttp2_option_set_builtin_recv_extension_type(h->option, NGHTTP2_PRIORITY_UPDATE);
     nghttp2_option_set_no_auto_window_update(h->option, 1);
-    nghttp2_option_set_peer_max_concurrent_streams(h->option, H2_STREAMS_MAX);
+    nghttp2_option_set_peer_max_concurrent_streams(h->option, H2_STREAMS_UNTOLD);
     return h;
 }
 

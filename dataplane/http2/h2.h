@@ -32,6 +32,8 @@ struct h2_session;
 
 /* Streams of a client at once: what browsers ask for (section 6.5.2 recommends 100 or more). */
 #define H2_STREAMS_MAX 128u
+/* And of ours, at a backend that has not told yet how many it takes: likewise. */
+#define H2_STREAMS_UNTOLD 100u
 /* Of a stream, unread: a client that is 100 ms away can send 20 Mbit/s. */
 #define H2_STREAM_WINDOW_BYTES 262144u
 /* Of a connection, under way. */

@@ -4,10 +4,10 @@
  * client, and nothing of its body has moved, but for a short one, which is kept (kept_body.c).
  *
  * By itself, once, at once, when that can do no harm: the backend cannot have acted on the first
- * try (the connection was never established), or acting twice is the same as once: the method is
- * idempotent, and the connection was a reused one that ended without a byte of an answer, as
- * happens when a backend closes an idle connection at the moment that we use it (RFC 9112, section
- * 9.3.1).
+ * try (the connection was never established, or by HTTP/2 the stream was refused unseen: RFC 9113,
+ * section 8.7), or acting twice is the same as once: the method is idempotent, and the connection
+ * was a reused one that ended without a byte of an answer, as happens when a backend closes an idle
+ * connection at the moment that we use it (RFC 9112, section 9.3.1).
  *
  * By the rule's retry policy (HTTPRouteRetry), as often as it says, whatever the method: for the
  * answers that it lists, and when a connection was lost before a byte of an answer came ("should
@@ -63,7 +63,8 @@ bool retry_needs_head(const struct exchange *e)
 {
     if (!can_go_again(e))
         return false;
-    return e->retry != NULL || (upstream_conn_is_reused(e->backend) && is_request_idempotent(e));
+    return e->retry != NULL || upstream_conn_may_refuse(e->backend) ||
+           (upstream_conn_is_reused(e->backend) && is_request_idempotent(e));
 }
 
 static struct retry_budget *budget_of(const struct exchange *e)

@@ -75,6 +75,10 @@ const struct upstream_conn_id *upstream_conn_id(const struct upstream_conn *c);
  * tried once more on a fresh connection. */
 bool upstream_conn_is_reused(const struct upstream_conn *c);
 
+/* May its backend refuse a request unseen (RFC 9113, section 8.7)? Then it may be tried once more,
+ * whatever it asks for. */
+bool upstream_conn_may_refuse(const struct upstream_conn *c);
+
 /* Does its backend take requests for WebSocket? By HTTP/1.1 nobody can know; one that speaks HTTP/2
  * has said so or not (RFC 8441) when on_writable comes. */
 bool upstream_conn_takes_upgrade(const struct upstream_conn *c);

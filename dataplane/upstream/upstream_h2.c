@@ -149,6 +149,11 @@ enum upstream_result upstream_h2_get(struct upstream *u, struct upstream_endpoin
     return r;
 }
 
+bool upstream_conn_may_refuse(const struct upstream_conn *c)
+{
+    return c->session != NULL;
+}
+
 bool upstream_conn_takes_upgrade(const struct upstream_conn *c)
 {
     return c->session == NULL || h2_session_takes_connect(c->session->h2);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 from real clients and from raw frames, in the clear and over TLS, to backends of HTTP/1.1 and of HTTP/2."""
 import os
+import socket
 import struct
 import sys
 import threading
@@ -20,7 +21,7 @@ sys.path.insert(0, PEERS)
 import build  # noqa: E402 (its folder is known only now)
 
 NS, HOST = "h2", "h2.example.com"
-H2C_PORT = 8081
+H2C_PORT, FULL_PORT = 8081, 8082
 # RFC 7540's priorities, which RFC 9113 has no more (SETTINGS_NO_RFC7540_PRIORITIES).
 OBSOLETE = {("5.3.1", 2): "a stream may depend on itself: nobody reads on whom it depends"}
 LARGE_BYTES = 8 << 20
@@ -52,13 +53,15 @@ def prepare(l):
     api.put(listeners())
     api.put(objects.service(NS, "h1"))
     api.put(objects.slice_of(NS, "h1", labs.backend_address(1)))
-    put_h2c(l)
+    put_h2c(l, "h2c", H2C_PORT, 2)
+    put_h2c(l, "full", FULL_PORT, 3)
     api.put(objects.service(NS, "ws"))
     api.put(objects.service(NS, "none"))
     api.put(objects.slice_of(NS, "ws", labs.backend_address(3)))
     api.put(objects.route(NS, "all", [f"{NS}/gw"], [
         objects.matching({"path": {"type": "PathPrefix", "value": "/files"}}, objects.to("h2c", port=H2C_PORT)),
         objects.matching({"path": {"value": "/refused"}}, objects.to("none")),
+        objects.matching({"path": {"value": "/full"}}, objects.to("full", port=FULL_PORT)),
         objects.matching({"path": {"value": "/socket"}}, objects.to("ws")), objects.to("h1")], HOST))
     api.put(objects.route(NS, "any", [f"{NS}/gw"], [objects.to("h1")]))
     l.vip = objects.gateway_address(l, NS, "gw")
@@ -91,14 +94,54 @@ def is_listening(l):
         return False
 
 
-def put_h2c(l):
-    service = objects.service(NS, "h2c")
-    port = {"name": "h2c", "port": H2C_PORT, "protocol": "TCP"}
+def put_h2c(l, name, number, backend_number):
+    service = objects.service(NS, name)
+    port = {"name": "h2c", "port": number, "protocol": "TCP"}
     service["spec"]["ports"] = [{**port, "appProtocol": "kubernetes.io/h2c"}]
     l.appliance.api.put(service)
-    endpoints = objects.slice_of(NS, "h2c", labs.backend_address(2))
+    endpoints = objects.slice_of(NS, name, labs.backend_address(backend_number))
     endpoints["ports"] = [port]
     l.appliance.api.put(endpoints)
+
+
+class Full:
+    """A backend on the third that refuses streams unseen as often as it is told, and answers the others."""
+
+    def __init__(self, l):
+        self.refusals, self.streams = 0, 0
+        self.socket = l["backend-3"].inside(lambda: socket.create_server(("", FULL_PORT)))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        """One connection after the other, until the socket is shut."""
+        while True:
+            try:
+                with self.socket.accept()[0] as s:
+                    self.serve_one(s)
+            except OSError:
+                return
+
+    def serve_one(self, s):
+        s.sendall(h2.settings())
+        s.recv(len(h2.PREFACE), socket.MSG_WAITALL)
+        reader = h2.Reader(s)
+        while (frame := reader.next()) is not None:
+            if frame[0] == h2.SETTINGS and not frame[1] & h2.ACK:
+                s.sendall(h2.frame(h2.SETTINGS, h2.ACK, 0))
+            if frame[0] == h2.HEADERS:
+                s.sendall(self.answer(frame[2]))
+
+    def answer(self, stream):
+        self.streams += 1
+        if self.refusals > 0:
+            self.refusals -= 1
+            return h2.reset(stream, h2.REFUSED_STREAM)
+        return h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, stream, b"\x88")
+
+    def end(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
 
 def ask(l, path, *options, **how):
@@ -244,6 +287,20 @@ def thousands_of_requests_on_a_few_connections_are_all_answered(l):
         assert "3000 succeeded, 0 failed, 0 errored" in done.stdout, (url, done.stdout, done.stderr)
     opened = counters(l, "upstream_opened")[0] - before
     assert opened < 600, opened
+
+
+@suite.test("S19")
+def a_request_that_a_backend_refuses_unseen_is_asked_again_whatever_its_method(l):
+    """RFC 9113, section 8.7; the first on a connection that is new."""
+    full = Full(l)
+    for method in ("POST", "GET", "POST"):
+        full.refusals, before = 1, full.streams
+        assert ask(l, "/full", "-X", method)[0] == 200, method
+        assert full.streams == before + 2, (method, full.streams, before)
+    full.refusals, before = 9, full.streams
+    assert ask(l, "/full")[0] == 502
+    assert full.streams == before + 2, "and not for ever"
+    full.end()
 
 
 @suite.test("S19")

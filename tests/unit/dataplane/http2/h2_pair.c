@@ -305,7 +305,7 @@ struct pair_call *pair_ask_as(struct pair *p, const char *path, struct slice bod
 
 /* ---- both ---- */
 
-void pair_init(struct pair *p, size_t room, const struct h2_config *config)
+void pair_init_cut(struct pair *p, size_t room, const struct h2_config *config)
 {
     static const struct h2_config much = {
         .sessions_max = 2, .streams_max = 600, .pieces_max = 4096, .heap_bytes_max = 8u << 20};
@@ -322,6 +322,13 @@ void pair_init(struct pair *p, size_t room, const struct h2_config *config)
     p->client = h2_connect(p->h2, &p->client_lower.stream, false, &client_session, p);
     REQUIRE(p->server != NULL && p->client != NULL);
     p->client_lower.events = STREAM_WRITABLE; /* it is established */
+    p->is_cut = true;
+}
+
+void pair_init(struct pair *p, size_t room, const struct h2_config *config)
+{
+    pair_init_cut(p, room, config);
+    p->is_cut = false;
     pair_run(p);
 }
 

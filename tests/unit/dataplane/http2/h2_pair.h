@@ -76,6 +76,9 @@ struct pair {
 /* Both sides, whose lower streams take `room` bytes each; `config` NULL: enough of everything. */
 void pair_init(struct pair *p, size_t room, const struct h2_config *config);
 
+/* The same, and neither has heard of the other: nothing goes over until is_cut is taken back. */
+void pair_init_cut(struct pair *p, size_t room, const struct h2_config *config);
+
 /* All must be over, and everything given back. */
 void pair_done(struct pair *p);
 

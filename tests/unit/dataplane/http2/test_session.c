@@ -78,6 +78,27 @@ TEST(a_hundred_streams_at_once_share_a_connection)
     pair_done(&p);
 }
 
+TEST(a_backend_gets_a_hundred_streams_until_it_has_told_how_many_it_takes)
+{
+    pair_init_cut(&p, 3000, NULL);
+    for (unsigned i = 0; i < H2_STREAMS_UNTOLD; i++) {
+        CHECK(h2_session_has_room(p.client));
+        REQUIRE(pair_ask(&p, "/echo", body(1)) != NULL);
+    }
+    CHECK(!h2_session_has_room(p.client));
+    p.is_cut = false;
+    pair_run(&p);
+    for (unsigned i = 0; i < H2_STREAMS_MAX; i++) {
+        CHECK(h2_session_has_room(p.client));
+        REQUIRE(pair_ask(&p, "/echo", body(1)) != NULL);
+    }
+    CHECK(!h2_session_has_room(p.client));
+    pair_run(&p);
+    for (unsigned i = 0; i < p.n_calls; i++)
+        check_answered(&p.calls[i], 200);
+    pair_done(&p);
+}
+
 TEST(a_stream_that_is_not_read_holds_up_no_other)
 {
     pair_init(&p, 100000, NULL);
@@ -399,6 +420,7 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(what_is_connect_in_http_2_is_an_upgrade_on_both_sides),
           T(a_lower_stream_with_little_room_only_makes_it_slower),
           T(a_hundred_streams_at_once_share_a_connection),
+          T(a_backend_gets_a_hundred_streams_until_it_has_told_how_many_it_takes),
           T(a_stream_that_is_not_read_holds_up_no_other),
           T(an_upload_that_is_not_read_holds_up_no_other),
           T(an_answer_before_the_body_stops_the_body), T(a_client_that_gives_up_is_heard_of),
