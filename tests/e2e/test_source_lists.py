@@ -2,6 +2,7 @@
 """Lists of client addresses before everything: AccessPolicies of Gateways and listeners, SourceLists of the box. Asked
 by every protocol, in both families, from outside; and what is there when a list comes."""
 import concurrent.futures
+import re
 import socket
 import ssl
 
@@ -95,10 +96,25 @@ def dial(l, family, source, port, kind=socket.SOCK_STREAM):
     return l["client"].inside(made)
 
 
+def answer_of(s):
+    """What comes back; of HTTP the whole answer, so that nothing of it is left for who asks next."""
+    got = s.recv(65535)
+    while got.startswith(b"HTTP/1.1 "):
+        head, end, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if end and len(body) >= int(length[1] if length else 0):
+            break
+        more = s.recv(65535)
+        if not more:
+            break
+        got += more
+    return got
+
+
 def asked(s, question, answer):
     """Does what comes back begin so?"""
     s.sendall(question)
-    return s.recv(65535).startswith(answer)
+    return answer_of(s).startswith(answer)
 
 
 def http(port):
@@ -259,7 +275,7 @@ def is_answered(s, question):
     """None: the connection was reset."""
     try:
         s.sendall(question)
-        return len(s.recv(65535)) > 0
+        return len(answer_of(s)) > 0
     except TimeoutError:
         return False
     except OSError:
