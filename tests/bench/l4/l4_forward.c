@@ -360,7 +360,7 @@ static void measure_l4(uint32_t packets)
     struct rng rng = {3};
     uint32_t first_new = n_flows;
     for (unsigned r = 0; r < ROUNDS; r++) {
-        uint64_t cycles = 0, went = 0;
+        uint64_t cycles = 0, went = 0, portless = stats->counters[STAT_l4_drop_no_port];
         for (uint32_t done = 0; done < packets; done += BURST) {
             give_burst(&rng, &first_new);
             now_us += 3;
@@ -369,7 +369,9 @@ static void measure_l4(uint32_t packets)
             cycles += rte_rdtsc() - began;
             went += take(false);
         }
-        MUST(went >= packets);
+        /* of millions of new flows one may find no port within its probes */
+        portless = stats->counters[STAT_l4_drop_no_port] - portless;
+        MUST(portless <= packets / 10000 && went + portless >= packets);
         took[r] = (double)cycles / (double)went;
     }
     tell("l4_cycles_per_packet", took);
