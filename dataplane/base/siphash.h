@@ -23,10 +23,22 @@ struct siphash_state {
     uint64_t v0, v1, v2, v3;
 };
 
-static inline uint64_t siphash_rotl(uint64_t x, unsigned bits)
-{
-    return (x << bits) | (x >> (64 - bits));
-}
+#define SIPHASH_ROTL(x, bits) ((x) << (bits) | (x) >> (64 - (bits)))
+
+/* A round, on words or on vectors of them: what `s` points to has v0 to v3. */
+#define SIPHASH_ROUND(s)                                                                           \
+    do {                                                                                           \
+        (s)->v0 += (s)->v1;                                                                        \
+        (s)->v1 = SIPHASH_ROTL((s)->v1, 13) ^ (s)->v0;                                             \
+        (s)->v0 = SIPHASH_ROTL((s)->v0, 32);                                                       \
+        (s)->v2 += (s)->v3;                                                                        \
+        (s)->v3 = SIPHASH_ROTL((s)->v3, 16) ^ (s)->v2;                                             \
+        (s)->v0 += (s)->v3;                                                                        \
+        (s)->v3 = SIPHASH_ROTL((s)->v3, 21) ^ (s)->v0;                                             \
+        (s)->v2 += (s)->v1;                                                                        \
+        (s)->v1 = SIPHASH_ROTL((s)->v1, 17) ^ (s)->v2;                                             \
+        (s)->v2 = SIPHASH_ROTL((s)->v2, 32);                                                       \
+    } while (0)
 
 static inline struct siphash_state siphash_begin(const struct siphash_key *key)
 {
@@ -40,16 +52,7 @@ static inline struct siphash_state siphash_begin(const struct siphash_key *key)
 
 static inline void siphash_round(struct siphash_state *s)
 {
-    s->v0 += s->v1;
-    s->v1 = siphash_rotl(s->v1, 13) ^ s->v0;
-    s->v0 = siphash_rotl(s->v0, 32);
-    s->v2 += s->v3;
-    s->v3 = siphash_rotl(s->v3, 16) ^ s->v2;
-    s->v0 += s->v3;
-    s->v3 = siphash_rotl(s->v3, 21) ^ s->v0;
-    s->v2 += s->v1;
-    s->v1 = siphash_rotl(s->v1, 17) ^ s->v2;
-    s->v2 = siphash_rotl(s->v2, 32);
+    SIPHASH_ROUND(s);
 }
 
 static inline void siphash13_word(struct siphash_state *s, uint64_t word)

@@ -14,26 +14,10 @@ struct state {
     lanes_t v0, v1, v2, v3;
 };
 
-#define ROTL(x, bits) ((x) << (bits) | (x) >> (64 - (bits)))
-
-static inline void round_of(struct state *s)
-{
-    s->v0 += s->v1;
-    s->v1 = ROTL(s->v1, 13) ^ s->v0;
-    s->v0 = ROTL(s->v0, 32);
-    s->v2 += s->v3;
-    s->v3 = ROTL(s->v3, 16) ^ s->v2;
-    s->v0 += s->v3;
-    s->v3 = ROTL(s->v3, 21) ^ s->v0;
-    s->v2 += s->v1;
-    s->v1 = ROTL(s->v1, 17) ^ s->v2;
-    s->v2 = ROTL(s->v2, 32);
-}
-
 static inline void put(struct state *s, const lanes_t *word)
 {
     s->v3 ^= *word;
-    round_of(s);
+    SIPHASH_ROUND(s);
     s->v0 ^= *word;
 }
 
@@ -50,7 +34,7 @@ void SIPHASH13_LANES(const struct siphash_state *begin, const uint64_t *first,
     put(&s, &length);
     s.v2 ^= zero + 0xff;
     for (unsigned i = 0; i < 3; i++)
-        round_of(&s);
+        SIPHASH_ROUND(&s);
     word = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
     memcpy(ret, &word, sizeof(word));
 }

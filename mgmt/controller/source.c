@@ -346,32 +346,31 @@ void source_tell_alive(struct source *s)
     s->server_trouble = 0;
 }
 
-static void tell_text(struct source *s, enum kind kind, const char *text)
+static void tell_text(struct source *s, enum kind kind, bool is_held, const char *format,
+                      va_list args)
 {
+    char text[KUBE_TEXT_MAX];
+    vsnprintf(text, sizeof(text), format, args);
     if (s->on_trouble != NULL)
         s->on_trouble(s->owner, s, kind, text);
+    if (is_held && s->on_held != NULL)
+        s->on_held(s->owner, s, kind, text);
 }
 
 void source_tell_trouble(struct source *s, enum kind kind, const char *format, ...)
 {
-    char text[KUBE_TEXT_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    tell_text(s, kind, false, format, args);
     va_end(args);
-    tell_text(s, kind, text);
 }
 
 void source_tell_held(struct source *s, enum kind kind, const char *format, ...)
 {
-    char text[KUBE_TEXT_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    tell_text(s, kind, true, format, args);
     va_end(args);
-    tell_text(s, kind, text);
-    if (s->on_held != NULL)
-        s->on_held(s->owner, s, kind, text);
 }
 
 /* ---- named kinds, earlier lives, the operator ---- */

@@ -3,9 +3,9 @@
 import json
 import os
 import tempfile
-import threading
 import time
 
+import beside
 import objects
 
 SCALE = float(os.environ.get("SCALE", "1"))
@@ -53,26 +53,18 @@ def rss_mib(l):
     return l.appliance.mgmtd.rss_bytes() / MIB
 
 
-class Latency:
+class Latency(beside.Beside):
     """How long a small GET takes while a block runs."""
 
     def __init__(self, l):
-        self.api, self.over, self.took = l.appliance.new_api(), threading.Event(), []
-        self.thread = threading.Thread(target=self.ask)
+        super().__init__(self.ask)
+        self.api, self.took = l.appliance.new_api(), []
 
     def ask(self):
         while not self.over.wait(0.02):
             began = time.monotonic()
             self.api.get("GatewayClass", "foo-lb")
             self.took.append(time.monotonic() - began)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
     def tell(self, tell, name):
         took = sorted(self.took)

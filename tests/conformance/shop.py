@@ -12,6 +12,7 @@ import random
 import threading
 
 import api
+import beside
 import lab as labs
 import load
 import objects
@@ -161,24 +162,16 @@ class Shop:
                 f"{obj['kind']} {obj['metadata']['name']}: {kind} is {c}, of generation {generation}"
 
 
-class Changes:
+class Changes(beside.Beside):
     """Changes routes and endpoints and has routes come and go, until the block ends. What the cluster does not take is
     not done. `pause` keeps it still."""
 
     def __init__(self, l, seed):
+        super().__init__(self.run)
         self.l, self.rng, self.api = l, random.Random(f"changes {seed}"), l.cluster.new_api()
         self.shop = Shop(l)
-        self.over, self.pause = threading.Event(), threading.Lock()
+        self.pause = threading.Lock()
         self.taken = self.refused = 0
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
     def run(self):
         while not self.over.wait(PAUSE_S):

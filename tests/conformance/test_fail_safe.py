@@ -8,7 +8,6 @@ import random
 import signal
 import time
 
-import api
 import chaos
 import lab as labs
 import objects
@@ -187,12 +186,7 @@ def all_definitions_that_are_deleted_at_once_take_nothing_away(l):
 
 
 def there(l, kind, name, ns=None):
-    try:
-        return l.appliance.api.get(kind, name, ns)
-    except api.Refused as e:
-        if e.status != 404:
-            raise
-        return None
+    return l.appliance.api.find(kind, name, ns)
 
 
 def goes(l, kind, name, ns=None):

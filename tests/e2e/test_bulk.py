@@ -3,10 +3,10 @@
 import hashlib
 import json
 import os
-import threading
 import time
 
 import backend
+import beside
 import lab as labs
 import objects
 import origin
@@ -32,25 +32,17 @@ def prepare(l):
     suite.eventually(lambda: l.curl(f"http://{HOST}/echo", address=address)[0] == 200, "it serves")
 
 
-class Memory:
+class Memory(beside.Beside):
     """The dataplane's resident memory while a block runs."""
 
     def __init__(self, process):
-        self.process, self.over = process, threading.Event()
+        super().__init__(self.watch)
+        self.process = process
         self.before = self.most = process.rss_bytes()
-        self.thread = threading.Thread(target=self.watch)
 
     def watch(self):
         while not self.over.wait(0.2):
             self.most = max(self.most, self.process.rss_bytes())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
     def require_bounded(self):
         growth = self.most - self.before

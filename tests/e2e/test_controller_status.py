@@ -38,12 +38,7 @@ def cluster_api():
 
 def read(kind, name, ns=NS):
     """The object in the cluster; None: it is gone."""
-    try:
-        return cluster_api().get(kind, name, ns)
-    except api.Refused as e:
-        if e.status != 404:
-            raise
-        return None
+    return cluster_api().find(kind, name, ns)
 
 
 def says(kind, name, condition, wanted, ns=NS):

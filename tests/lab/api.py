@@ -100,6 +100,15 @@ class Api(kept.Kept):
     def get(self, kind, name, namespace=None):
         return self.call("GET", path(kind, namespace, name))
 
+    def find(self, kind, name, namespace=None):
+        """As get(); None: there is none."""
+        try:
+            return self.get(kind, name, namespace)
+        except Refused as e:
+            if e.status != 404:
+                raise
+            return None
+
     def list(self, kind, namespace=None):
         return self.call("GET", path(kind, namespace))["items"]
 
