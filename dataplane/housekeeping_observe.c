@@ -76,25 +76,34 @@ static enum observe_fault begin(struct housekeeping *h, struct control_peer *pee
     return OBSERVE_FAULT_OK;
 }
 
+/* The answer to OBSERVE. False: the peer has no room yet. */
+static bool answer(struct housekeeping *h, struct control_peer *peer, uint64_t id,
+                   enum observe_fault fault)
+{
+    static const char *const helps[] = {OBSERVE_FAULT_LIST(X_TEXT)};
+    struct control_result result = {.type = CONTROL_OBSERVE, .fault = fault};
+    snprintf(result.text, sizeof(result.text), "%s", helps[fault]);
+    if (fault == OBSERVE_FAULT_OK)
+        result.subject = housekeeping_epoch_us(h);
+    return control_try_send(peer, CONTROL_RESULT, id, &result, sizeof(result));
+}
+
+/* What is granted is answered once every worker looks (attend()): who hears it may count on seeing
+ * what comes after. */
 bool housekeeping_observe(struct housekeeping *h, struct control_peer *peer,
                           const struct control_msg *msg, const void *body)
 {
-    static const char *const helps[] = {OBSERVE_FAULT_LIST(X_TEXT)};
     const struct control_observe *request = body;
     enum observe_fault fault = OBSERVE_FAULT_REQUEST;
     if (obs_request_is_sound(request, msg->length))
         fault = begin(h, peer, msg->id, request);
-    struct control_result result = {.type = CONTROL_OBSERVE, .fault = fault};
-    snprintf(result.text, sizeof(result.text), "%s", helps[fault]);
     if (fault == OBSERVE_FAULT_OK) {
-        result.subject = housekeeping_epoch_us(h);
         housekeeping_count(h, STAT_core_observations);
         tell_journal(peer, request->kind, "begins");
-    } else {
-        housekeeping_count(h, STAT_core_observations_refused);
+        return true;
     }
-    control_send(peer, CONTROL_RESULT, msg->id, &result, sizeof(result), -1);
-    return true;
+    housekeeping_count(h, STAT_core_observations_refused);
+    return answer(h, peer, msg->id, fault);
 }
 
 /* The workers are told that it is enough; what they have told already still goes out. */
@@ -197,10 +206,13 @@ static bool tell_end(struct housekeeping *h, const struct observation *o)
 static void attend(struct housekeeping *h, struct observation *o)
 {
     uint64_t now_ms = housekeeping_now_ms();
-    pass(h, o);
+    if (!o->is_answered && obs_hub_has_begun(h->obs, o->slot))
+        o->is_answered = answer(h, o->peer, o->id, OBSERVE_FAULT_OK);
+    if (o->is_answered)
+        pass(h, o);
     if (now_ms >= o->until_ms)
         cut(h, o);
-    if (o->n_waiting == 0 && obs_hub_is_over(h->obs, o->slot) && tell_end(h, o))
+    if (o->is_answered && o->n_waiting == 0 && obs_hub_is_over(h->obs, o->slot) && tell_end(h, o))
         forget(h, o);
     else if (now_ms >= o->until_ms + OBSERVE_LINGER_MS_MAX)
         control_drop(o->peer); /* it does not read; the place is for others */

@@ -86,6 +86,7 @@ struct observation {
     uint32_t kind;             /* enum observe_kind */
     bool wants_query;          /* REQUESTS */
     uint64_t until_ms;
+    bool is_answered; /* its RESULT went out: all workers look */
     bool is_ending;
     bool is_cut; /* by a bound on all workers together, by time or by STOP */
     uint64_t records_left;

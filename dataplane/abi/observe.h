@@ -7,7 +7,8 @@
  *   type      from  body                     means
  *   OBSERVE   peer  struct control_observe   look; one observation a connection at a time
  *   RESULT    dp    struct control_result    fault: enum observe_fault; subject: the UNIX time, in
- *                                            us, at which the records' time was 0
+ *                                            us, at which the records' time was 0. OK comes
+ *                                            when every worker looks
  *   RECORDS   dp    records, one behind the other, each a multiple of 8 bytes long
  *   STOP      peer  -                        enough
  *   OBSERVED  dp    struct control_observed  it is over: by STOP, by a bound, or all was told

@@ -57,11 +57,16 @@ static struct obs_lane *lane_of(struct obs_hub *hub, unsigned slot, unsigned wor
     return &hub->boxes[worker]->lanes[slot];
 }
 
-/* Does the worker follow what is wanted, and is there nothing that it looks at? */
+/* Does the worker follow what is wanted? */
+static bool is_followed(const struct obs_lane *lane)
+{
+    return __atomic_load_n(&lane->answered, __ATOMIC_ACQUIRE) == lane->wanted;
+}
+
+/* And is there nothing that it looks at? */
 static bool is_over(const struct obs_lane *lane)
 {
-    return __atomic_load_n(&lane->answered, __ATOMIC_ACQUIRE) == lane->wanted &&
-           !__atomic_load_n(&lane->is_on, __ATOMIC_ACQUIRE);
+    return is_followed(lane) && !__atomic_load_n(&lane->is_on, __ATOMIC_ACQUIRE);
 }
 
 static bool is_free(const struct obs_lane *lane)
@@ -140,6 +145,16 @@ void obs_hub_end(struct obs_hub *hub, unsigned slot)
         if (lane->wanted & 1)
             want(hub, i, lane);
     }
+}
+
+bool obs_hub_has_begun(struct obs_hub *hub, unsigned slot)
+{
+    ASSERT(hub->is_used[slot]);
+    for (unsigned i = 0; i < hub->workers; i++) {
+        if (!is_followed(lane_of(hub, slot, i)))
+            return false;
+    }
+    return true;
 }
 
 const struct observe_record *obs_hub_peek(struct obs_hub *hub, unsigned slot)

@@ -29,6 +29,9 @@ void obs_join(struct obs_hub *hub, unsigned worker, struct obs *ret);
 /* Begins what a sound request asks, on the workers that it names. False: all slots are in use. */
 bool obs_hub_begin(struct obs_hub *hub, const struct control_observe *request, unsigned *ret_slot);
 
+/* Do all workers that were asked look? What they meet before that, nobody is told. */
+bool obs_hub_has_begun(struct obs_hub *hub, unsigned slot);
+
 /* Tells the workers that it is enough. Any number of times, until obs_hub_is_over(). */
 void obs_hub_end(struct obs_hub *hub, unsigned slot);
 

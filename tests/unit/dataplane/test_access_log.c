@@ -195,9 +195,9 @@ TEST(who_looks_over_the_socket_gets_the_same_lines)
                                       .ms_max = 60000,
                                       .one_in = 1};
     house_send(&house, s, CONTROL_OBSERVE, 5, &request, sizeof(request), -1);
+    obs_poll(&house.eyes[0]);
     REQUIRE(house_receive(&house, s, &reply));
     CHECK_EQ(reply.body.result.fault, OBSERVE_FAULT_OK);
-    obs_poll(&house.eyes[0]);
     CHECK(tell_lane(0, obs_lane_next(&house.eyes[0], OBSERVE_REQUESTS, first_lane(0)), 0, 77));
     REQUIRE(house_receive(&house, s, &reply));
     CHECK_EQ(reply.msg.type, CONTROL_RECORDS);
@@ -227,6 +227,7 @@ TEST(the_log_takes_no_place_of_those_who_look_over_the_socket)
     for (unsigned i = 0; i <= OBS_PEERS_MAX; i++) {
         peers[i] = house_connect(&house);
         house_send(&house, peers[i], CONTROL_OBSERVE, 5, &request, sizeof(request), -1);
+        obs_poll(&house.eyes[0]);
         REQUIRE(house_receive(&house, peers[i], &reply));
         CHECK_EQ(reply.body.result.fault,
                  i < OBS_PEERS_MAX ? OBSERVE_FAULT_OK : OBSERVE_FAULT_BUSY);

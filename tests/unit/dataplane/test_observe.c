@@ -36,21 +36,22 @@ static struct control_observe request_of(enum observe_kind kind)
                                     .ms_max = 60000};
 }
 
+static void eyes_poll(void)
+{
+    for (unsigned i = 0; i < HOUSE_WORKERS; i++)
+        obs_poll(&house.eyes[i]);
+}
+
 /* Asks, and gives the fault of the answer. */
 static int ask(int s, const struct control_observe *request, uint32_t length)
 {
     house_send(&house, s, CONTROL_OBSERVE, 5, request, length, -1);
+    eyes_poll();
     if (!house_receive(&house, s, &reply) || reply.msg.type != CONTROL_RESULT)
         return -1;
     CHECK_EQ(reply.msg.id, 5);
     CHECK_EQ(reply.body.result.type, CONTROL_OBSERVE);
     return (int)reply.body.result.fault;
-}
-
-static void eyes_poll(void)
-{
-    for (unsigned i = 0; i < HOUSE_WORKERS; i++)
-        obs_poll(&house.eyes[i]);
 }
 
 /* A frame of `bytes` seen by the worker. False: nobody looks, or no room. */
@@ -89,6 +90,26 @@ static int receive_all(int s)
     return -1;
 }
 
+TEST(the_answer_comes_when_every_worker_looks)
+{
+    up();
+    int s = house_connect(&house);
+    struct control_observe request = request_of(OBSERVE_CAPTURE);
+    house_send(&house, s, CONTROL_OBSERVE, 5, &request, sizeof(request), -1);
+    CHECK(!house_receive(&house, s, &reply));
+    obs_poll(&house.eyes[0]);
+    CHECK(see(0, 1)); /* is told, but not before the answer */
+    CHECK(!house_receive(&house, s, &reply));
+    obs_poll(&house.eyes[1]);
+    REQUIRE(house_receive(&house, s, &reply));
+    CHECK_EQ(reply.msg.type, CONTROL_RESULT);
+    CHECK_EQ(reply.body.result.fault, OBSERVE_FAULT_OK);
+    REQUIRE(house_receive(&house, s, &reply));
+    CHECK_EQ(reply.msg.type, CONTROL_RECORDS);
+    close(s);
+    down();
+}
+
 TEST(what_workers_see_comes_out_and_stop_ends_it)
 {
     up();
@@ -96,7 +117,6 @@ TEST(what_workers_see_comes_out_and_stop_ends_it)
     struct control_observe request = request_of(OBSERVE_CAPTURE);
     CHECK_EQ(ask(s, &request, sizeof(request)), OBSERVE_FAULT_OK);
     CHECK(reply.body.result.subject > 1000000ull * 1600000000); /* UNIX time of time 0, in us */
-    eyes_poll();
     for (unsigned i = 0; i < 10; i++)
         CHECK(see(i % HOUSE_WORKERS, 100));
     REQUIRE(house_receive(&house, s, &reply));
@@ -125,7 +145,6 @@ TEST(a_bound_on_records_counts_those_of_all_workers)
     struct control_observe request = request_of(OBSERVE_CAPTURE);
     request.records_max = 5;
     CHECK_EQ(ask(s, &request, sizeof(request)), OBSERVE_FAULT_OK);
-    eyes_poll();
     for (unsigned i = 0; i < 4; i++)
         CHECK(see(0, 10) && see(1, 10));
     CHECK_EQ(receive_all(s), 5);
@@ -142,7 +161,6 @@ TEST(a_bound_that_one_worker_reaches_ends_it_for_the_others_too)
     struct control_observe request = request_of(OBSERVE_CAPTURE);
     request.records_max = 3;
     CHECK_EQ(ask(s, &request, sizeof(request)), OBSERVE_FAULT_OK);
-    eyes_poll();
     for (unsigned i = 0; i < 4; i++)
         CHECK_EQ(see(0, 10), i < 3);
     CHECK_EQ(receive_all(s), 3); /* though worker 1 has seen nothing */
@@ -201,7 +219,6 @@ TEST(an_observer_that_does_not_read_loses_records_and_holds_up_nobody)
     int slow = house_connect(&house);
     struct control_observe request = request_of(OBSERVE_CAPTURE);
     CHECK_EQ(ask(slow, &request, sizeof(request)), OBSERVE_FAULT_OK);
-    eyes_poll();
     for (unsigned i = 0; i < 3000; i++) {
         seen += see(0, 1000);
         if (i % 10 == 0)
@@ -226,7 +243,6 @@ TEST(records_come_whole_and_in_the_order_of_each_worker)
     int s = house_connect(&house);
     struct control_observe request = request_of(OBSERVE_CAPTURE);
     CHECK_EQ(ask(s, &request, sizeof(request)), OBSERVE_FAULT_OK);
-    eyes_poll();
     for (unsigned i = 0; i < 200; i++)
         CHECK(see(i % HOUSE_WORKERS, i / HOUSE_WORKERS * 7)); /* longer each time */
     while (n[0] + n[1] < 200) {
@@ -245,7 +261,8 @@ TEST(records_come_whole_and_in_the_order_of_each_worker)
     down();
 }
 
-UNIT_MAIN("observe", T(what_workers_see_comes_out_and_stop_ends_it),
+UNIT_MAIN("observe", T(the_answer_comes_when_every_worker_looks),
+          T(what_workers_see_comes_out_and_stop_ends_it),
           T(a_bound_on_records_counts_those_of_all_workers),
           T(a_bound_that_one_worker_reaches_ends_it_for_the_others_too),
           T(it_ends_by_itself_when_its_time_is_over),
