@@ -241,7 +241,7 @@ static bool input_udp(void *owner, struct rte_mbuf *m, const struct net_udp_head
         return true;
     }
     if (flow->is_query && side == L4_SERVER) {
-        l4_dns_answer(f, flow, m, h->tos);
+        l4_dns_answer(f, flow, m, h->ip_bytes);
         return true;
     }
     void *header = rte_pktmbuf_prepend(m, sizeof(struct wire_udp)); /* where it was taken off */

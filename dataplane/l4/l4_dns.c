@@ -70,7 +70,7 @@ static bool is_answer(const struct l4_flow *flow, const struct rte_mbuf *m)
     return head != NULL && (head[0] << 8 | head[1]) == flow->query_id && (head[2] & 0x80) != 0;
 }
 
-void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos)
+void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint16_t ip_bytes)
 {
     if (!is_answer(flow, m)) {
         l4_drop(f, m, STAT_l4_drop_dns_stray);
@@ -79,7 +79,7 @@ void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, u
     void *header = rte_pktmbuf_prepend(m, sizeof(struct wire_udp)); /* where it was taken off */
     ASSERT(header != NULL);
     uint32_t n_ended = f->n_ended;
-    l4_forward_upper(f, flow, L4_SERVER, m, tos);
+    l4_forward_upper(f, flow, L4_SERVER, m, ip_bytes);
     if (f->n_ended == n_ended) /* it may have lost its address just now */
         l4_flow_end(flow, STAT_l4_end_answered);
 }

@@ -385,8 +385,9 @@ void l4_dns_refuse(struct l4_fwd *f, const struct l4_call *call, const struct dn
                    enum dns_rcode rcode);
 
 /* l4_dns.c: what a query's endpoint says: the answer goes to the client and ends the flow. `m`
- * begins with the payload. Takes ownership. */
-void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint8_t tos);
+ * begins with the payload, before whose UDP header so many bytes of IP's still lie. Takes
+ * ownership. */
+void l4_dns_answer(struct l4_fwd *f, struct l4_flow *flow, struct rte_mbuf *m, uint16_t ip_bytes);
 
 /* l4_splice.c: a flow has begun with this proof: its endpoint is asked. */
 void l4_splice_begin(struct l4_fwd *f, struct l4_flow *flow, const struct tcp_proof *proof);

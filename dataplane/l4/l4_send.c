@@ -276,6 +276,7 @@ void l4_forward(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
 void l4_forward_upper(struct l4_fwd *f, struct l4_flow *flow, enum l4_side_index from,
                       struct rte_mbuf *m, uint16_t ip_bytes)
 {
+    ASSERT_HOT(ip_bytes >= sizeof(struct wire_ip4));
     const uint8_t *l3 = (const void *)rte_pktmbuf_prepend(m, ip_bytes); /* where it was taken off */
     ASSERT(l3 != NULL);
     const struct wire_ip4 *ip4 = (const void *)l3;

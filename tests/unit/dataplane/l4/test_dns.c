@@ -68,6 +68,7 @@ static void check_told(const struct box *b, uint16_t port, const struct bytes *w
     const struct seen *s = &b->seen[0];
     CHECK(ip_addr_eq(&s->dst, &client) && ip_addr_eq(&s->src, &vip));
     CHECK(s->is_cksum_good);
+    CHECK_EQ(s->hop_limit, 63);
     CHECK_EQ(s->src_port, DNS_PORT);
     CHECK_EQ(s->dst_port, port);
     REQUIRE(s->upper_bytes == HEADER_BYTES + what->len);
@@ -122,6 +123,22 @@ TEST(an_answer_to_another_query_does_not_get_through_and_ends_nothing)
     struct bytes right = answer(q);
     say(b, &s, &right);
     check_told(b, 4000, &right);
+    box_down(b);
+}
+
+TEST(answers_get_through_whatever_their_bytes_and_checksums_are)
+{
+    struct box *b = up(one4);
+    for (uint16_t id = 0; id < 1000; id++) {
+        struct bytes q = query(id, 'a');
+        ask(b, 4000, &q);
+        REQUIRE(b->n_seen == 1);
+        struct seen s = b->seen[0];
+        struct bytes told = answer(q);
+        say(b, &s, &told);
+        check_told(b, 4000, &told);
+    }
+    CHECK_EQ(box_stat(b, STAT_l4_end_answered), 1000);
     box_down(b);
 }
 
@@ -184,6 +201,7 @@ TEST(an_endpoint_that_is_not_there_ends_its_query)
 
 UNIT_MAIN("l4/dns", T(queries_of_one_socket_are_flows_of_their_own_and_end_with_their_answers),
           T(an_answer_to_another_query_does_not_get_through_and_ends_nothing),
+          T(answers_get_through_whatever_their_bytes_and_checksums_are),
           T(a_query_that_nobody_answers_is_forgotten),
           T(what_leads_nowhere_is_answered_by_the_box_without_a_flow),
           T(an_endpoint_that_is_not_there_ends_its_query))
