@@ -202,9 +202,8 @@ def what_went_with_its_definition_goes_when_an_operator_confirms(l):
     m.delete_definitions(["httproutes"])
     m.make_definitions(["httproutes"])
     m.put_back(kept)
-    time.sleep(8)  # as above
+    suite.eventually(lambda: held(l) == 1, "what alone did not come back is held", WAIT_S)
     assert there(l, "HTTPRoute", "extra-gone", shop.NS)
-    assert held(l) == 1
     for c in l.controllers:
         os.kill(c.program.pid, signal.SIGUSR1)
     goes(l, "HTTPRoute", "extra-gone", shop.NS)
