@@ -238,13 +238,15 @@ uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_
 }
 
 /* A short label is all in the node. */
-static bool is_label(const struct image_view *v, const struct image_node *node, struct slice label)
+static bool is_label(const struct image_view *v, uint32_t place, struct slice label)
 {
+    const struct image_node *node = &v->nodes[place];
     if (node->label_bytes != label.len)
         return false;
-    if (label.len <= IMAGE_HEAD_BYTES)
+    if (label.len <= image_node_head_bytes(node))
         return label.len == 0 || memcmp(node->head, label.ptr, label.len) == 0;
-    return slice_eq(image_label(v, node), label);
+    return memcmp(node->head, label.ptr, image_node_head_bytes(node)) == 0 &&
+           slice_eq(image_label(v, place), label);
 }
 
 uint32_t image_node_find(const struct image_view *v, uint32_t parent, struct slice label,
@@ -256,7 +258,7 @@ uint32_t image_node_find(const struct image_view *v, uint32_t parent, struct sli
         const struct image_node *node = &v->nodes[place];
         if (node->kind == 0)
             return IMAGE_NONE;
-        if (node->hash == hash && node->parent == parent && is_label(v, node, label))
+        if (node->parent == parent && is_label(v, place, label))
             return place;
     }
     return IMAGE_NONE;

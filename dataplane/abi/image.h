@@ -123,7 +123,7 @@ static inline bool image_path_label(struct slice *rest, struct slice *ret)
 /* Where a section with entries of that size begins, at `end` or behind it. */
 static inline size_t image_section_begin(size_t end, uint32_t entry_size)
 {
-    size_t align = entry_size % IMAGE_LINE_BYTES == 0 ? IMAGE_LINE_BYTES : IMAGE_ALIGN;
+    size_t align = entry_size % (IMAGE_LINE_BYTES / 2) == 0 ? IMAGE_LINE_BYTES : IMAGE_ALIGN;
     return (end + align - 1) & ~(align - 1);
 }
 
@@ -169,8 +169,8 @@ static inline enum image_host_sets image_host_sets(const struct image_view *v,
 {
     if (host->n_sets == 0)
         return IMAGE_HOST_SETS_NONE;
-    return v->nodes[host->root].first_set == IMAGE_NONE ? IMAGE_HOST_SETS_BELOW
-                                                        : IMAGE_HOST_SETS_ROOT;
+    return (v->nodes[host->root].flags & IMAGE_NODE_HAS_SETS) == 0 ? IMAGE_HOST_SETS_BELOW
+                                                                   : IMAGE_HOST_SETS_ROOT;
 }
 
 /* What a route of that name is known by in every image: a hash that is never 0. */
@@ -185,22 +185,37 @@ uint64_t image_bind_hash(uint64_t hash_seed, const struct ip_addr *addr, uint16_
 uint32_t image_node_find(const struct image_view *v, uint32_t parent, struct slice label,
                          uint64_t hash);
 
-/* The place number `i` of those where a node with that hash may stand, in a table of `n`: two lines
- * that lie together first, for a pair is there as soon as one of them. */
+/* The place number `i` of those where a node with that hash may stand, in a table of `n`: first two
+ * that are one line. */
 static inline uint32_t image_node_place(uint64_t hash, uint32_t i, uint32_t n)
 {
     return (((uint32_t)hash & ~1u) + i) & (n - 1);
 }
 
-/* Asks for the lines where a node with that hash most likely is. */
+/* Asks for the line where a node with that hash most likely is. */
 static inline void image_node_prefetch(const struct image_view *v, uint64_t hash)
 {
-    const struct image_node *pair = &v->nodes[image_node_place(hash, 0, v->n_nodes)];
-    __builtin_prefetch(pair);
-    __builtin_prefetch(pair + 1);
+    __builtin_prefetch(&v->nodes[image_node_place(hash, 0, v->n_nodes)]);
 }
 
-/* What a node with is_lone says in the place of its values. */
+/* A node's value for what ends there; NULL: it has none. */
+static inline const struct image_value *image_node_exact(const struct image_view *v, uint32_t node)
+{
+    const struct image_node *e = &v->nodes[node];
+    return (e->flags & IMAGE_NODE_HAS_EXACT) != 0 ? &e->value : NULL;
+}
+
+/* A node's value for what lies below; NULL: it has none. */
+static inline const struct image_value *image_node_subtree(const struct image_view *v,
+                                                           uint32_t node)
+{
+    const struct image_node *e = &v->nodes[node];
+    if ((e->flags & IMAGE_NODE_HAS_SUBTREE) == 0)
+        return NULL;
+    return (e->flags & IMAGE_NODE_HAS_EXACT) != 0 ? &v->node_rests[node].subtree : &e->value;
+}
+
+/* What a node with IMAGE_NODE_IS_LONE says. */
 struct image_lone {
     uint32_t database; /* of its pattern set */
     struct image_value value;
@@ -208,22 +223,22 @@ struct image_lone {
 
 static inline struct image_lone image_node_lone(const struct image_node *node)
 {
-    return (struct image_lone){node->exact.to,
-                               {node->exact.more, node->subtree.to, node->subtree.more}};
+    struct image_lone lone = {.value = node->value};
+    memcpy(&lone.database, node->head + IMAGE_LONE_HEAD_BYTES, sizeof(lone.database));
+    return lone;
 }
 
-/* For whoever builds. */
-static inline void image_node_set_lone(struct image_node *node, const struct image_lone *lone)
+/* How much of a label the node itself has. */
+static inline uint32_t image_node_head_bytes(const struct image_node *node)
 {
-    node->is_lone = 1;
-    node->exact = (struct image_value){IMAGE_NONE, lone->database, lone->value.index};
-    node->subtree = (struct image_value){IMAGE_NONE, lone->value.to, lone->value.more};
+    return (node->flags & IMAGE_NODE_IS_LONE) != 0 ? IMAGE_LONE_HEAD_BYTES : IMAGE_HEAD_BYTES;
 }
 
 /* The label of a node that has one. */
-static inline struct slice image_label(const struct image_view *v, const struct image_node *node)
+static inline struct slice image_label(const struct image_view *v, uint32_t node)
 {
-    return image_text(v, (struct image_string){node->label, node->label_bytes});
+    return image_text(v,
+                      (struct image_string){v->node_rests[node].label, v->nodes[node].label_bytes});
 }
 
 /* The answer `value` to a guard; IMAGE_NONE: no match needs it. At most IMAGE_PROBES_MAX probes. */

@@ -42,6 +42,7 @@ static const struct section_checks checks[IMAGE_SECTION_COUNT + 1] = {
                                    image_whole_backend_tls},
     [IMAGE_SECTION_SANS] = {image_local_san, NULL, NULL},
     [IMAGE_SECTION_NODES] = {image_local_node, image_cross_node, NULL},
+    [IMAGE_SECTION_NODE_RESTS] = {image_local_node_rest, NULL, NULL},
     [IMAGE_SECTION_HOSTS] = {image_local_host, image_cross_host, image_whole_hosts},
     [IMAGE_SECTION_PATHS] = {image_local_path, image_cross_path, image_whole_paths},
     [IMAGE_SECTION_MATCHES] = {image_local_match, image_cross_match, NULL},
@@ -103,8 +104,9 @@ static enum image_fault check_header(const void *data, size_t len)
         return IMAGE_FAULT_GENERATION;
     if (h->n_sections != IMAGE_SECTION_COUNT)
         return IMAGE_FAULT_SECTION_TYPE;
-    return (h->reserved[0] | h->reserved[1] | h->reserved[2]) != 0 ? IMAGE_FAULT_RESERVED
-                                                                   : IMAGE_FAULT_OK;
+    if (h->path_ahead > IMAGE_PATH_AHEAD_MAX)
+        return IMAGE_FAULT_VALUE;
+    return (h->reserved[0] | h->reserved[1]) != 0 ? IMAGE_FAULT_RESERVED : IMAGE_FAULT_OK;
 }
 
 /* The bytes from `from` up to `to`, less than IMAGE_LINE_BYTES of them. */

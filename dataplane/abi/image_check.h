@@ -118,6 +118,9 @@ enum image_fault image_cross_listener(const struct image_view *v, uint32_t i);
  * parent. There is a power of two of them. */
 enum image_fault image_local_node(const struct image_view *v, uint32_t i);
 
+/* There are as many as nodes; that of a free place is zero. */
+enum image_fault image_local_node_rest(const struct image_view *v, uint32_t i);
+
 /* A lookup of its label finds it, and its values are at home under its name, and are as it says. */
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i);
 
@@ -248,8 +251,8 @@ uint32_t image_first_host_set(const struct image_view *v);
 /* Do the labels from `node` up spell `path`, which is empty for a root? */
 bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path);
 
-/* Does a node with is_lone say of its patterns what their set says? */
-bool image_is_lone_told(const struct image_view *v, const struct image_node *node);
+/* Does a node with IMAGE_NODE_IS_LONE say of its patterns what their set says? */
+bool image_is_lone_told(const struct image_view *v, uint32_t node);
 
 /* Can it be a value with an index below `n`? Without a look at what it leads to. */
 bool image_is_value_possible(const struct image_value *value, uint32_t n);

@@ -24,7 +24,7 @@ enum image_fault image_cross_pattern_set(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_OWNER;
     if ((e->node == IMAGE_NONE) != (v->patterns[first].value.index == IMAGE_NONE))
         return IMAGE_FAULT_OWNER;
-    if (e->node == IMAGE_NONE || v->nodes[e->node].first_set == i)
+    if (e->node == IMAGE_NONE || v->node_rests[e->node].first_set == i)
         return IMAGE_FAULT_OK;
     return i > 0 && e[-1].node == e->node ? IMAGE_FAULT_OK : IMAGE_FAULT_OWNER;
 }
@@ -90,13 +90,13 @@ enum image_fault image_cross_predicate(const struct image_view *v, uint32_t i)
                                                                            : IMAGE_FAULT_VALUE;
 }
 
-bool image_is_lone_told(const struct image_view *v, const struct image_node *node)
+bool image_is_lone_told(const struct image_view *v, uint32_t node)
 {
-    const struct image_pattern_set *set = &v->pattern_sets[node->first_set];
+    uint32_t first = v->node_rests[node].first_set;
+    const struct image_pattern_set *set = &v->pattern_sets[first];
     const struct image_value *value = &v->patterns[set->first_pattern].value;
-    struct image_lone lone = image_node_lone(node);
-    bool has_other = node->first_set + 1 < v->n_pattern_sets &&
-                     v->pattern_sets[node->first_set + 1].node == set->node;
+    struct image_lone lone = image_node_lone(&v->nodes[node]);
+    bool has_other = first + 1 < v->n_pattern_sets && set[1].node == set->node;
     return set->n_patterns == 1 && !has_other && lone.database == set->database &&
            memcmp(&lone.value, value, sizeof(*value)) == 0;
 }
@@ -131,7 +131,7 @@ static enum image_fault check_host_pattern(const struct image_view *v, uint32_t 
     if (!slice_eq(image_text(v, v->paths[e->value.index].text), text) ||
         !image_is_path_told(v, &e->value) || !is_at_home(v, e, node))
         return IMAGE_FAULT_VALUE;
-    bool is_first = i == v->pattern_sets[v->nodes[node].first_set].first_pattern;
+    bool is_first = i == v->pattern_sets[v->node_rests[node].first_set].first_pattern;
     return is_first || image_pattern_order(image_text(v, e[-1].text), text) < 0 ? IMAGE_FAULT_OK
                                                                                 : IMAGE_FAULT_ORDER;
 }
@@ -139,7 +139,7 @@ static enum image_fault check_host_pattern(const struct image_view *v, uint32_t 
 /* Is the node one of the host's trie, and not too deep? */
 static bool is_node_of_host(const struct image_view *v, uint32_t node, const struct image_host *h)
 {
-    if (node == IMAGE_NONE || v->nodes[node].depth > IMAGE_PATTERN_DEPTH_MAX)
+    if (node == IMAGE_NONE || v->node_rests[node].depth > IMAGE_PATTERN_DEPTH_MAX)
         return false;
     while (v->nodes[node].parent != IMAGE_NONE)
         node = v->nodes[node].parent;
@@ -150,7 +150,7 @@ enum image_fault image_check_host_sets(const struct image_view *v, const struct 
 {
     for (uint32_t s = host->first_set; s < host->first_set + host->n_sets; s++) {
         const struct image_pattern_set *set = &v->pattern_sets[s];
-        if (!is_node_of_host(v, set->node, host) || v->nodes[set->node].first_set > s)
+        if (!is_node_of_host(v, set->node, host) || v->node_rests[set->node].first_set > s)
             return IMAGE_FAULT_OWNER;
         for (uint32_t i = 0; i < set->n_patterns; i++) {
             enum image_fault fault = check_host_pattern(v, set->first_pattern + i, set->node);

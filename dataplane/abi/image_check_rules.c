@@ -39,9 +39,8 @@ enum image_fault image_whole_paths(const struct image_view *v)
 {
     uint32_t values = 0;
     for (uint32_t i = 0; i < v->n_nodes; i++) {
-        const struct image_node *e = &v->nodes[i];
-        if (e->kind == IMAGE_NODE_PATHS)
-            values += (e->exact.index != IMAGE_NONE) + (e->subtree.index != IMAGE_NONE);
+        if (v->nodes[i].kind == IMAGE_NODE_PATHS)
+            values += (image_node_exact(v, i) != NULL) + (image_node_subtree(v, i) != NULL);
     }
     for (uint32_t i = 0; i < v->n_patterns; i++)
         values += v->patterns[i].value.index != IMAGE_NONE;

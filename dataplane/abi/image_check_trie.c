@@ -137,27 +137,31 @@ static uint32_t value_count(const struct image_view *v, uint8_t kind)
 static enum image_fault check_place(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
+    uint16_t depth = v->node_rests[i].depth;
     if (e->parent == IMAGE_NONE)
-        return e->depth == 0 && e->label_bytes == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
-    if (e->parent >= v->n_nodes || e->depth > IMAGE_DEPTH_MAX)
+        return depth == 0 && e->label_bytes == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
+    if (e->parent >= v->n_nodes || depth > IMAGE_DEPTH_MAX)
         return IMAGE_FAULT_TRIE;
     const struct image_node *parent = &v->nodes[e->parent];
-    bool is_child = e->kind == parent->kind && e->depth == parent->depth + 1;
-    return is_child && parent->has_children == 1 ? IMAGE_FAULT_OK : IMAGE_FAULT_TRIE;
+    bool is_child = e->kind == parent->kind && depth == v->node_rests[e->parent].depth + 1;
+    return is_child && (parent->flags & IMAGE_NODE_HAS_CHILDREN) != 0 ? IMAGE_FAULT_OK
+                                                                      : IMAGE_FAULT_TRIE;
 }
 
 /* Is the label text, and its head the beginning of it? */
-static enum image_fault check_label(const struct image_view *v, const struct image_node *e)
+static enum image_fault check_label(const struct image_view *v, uint32_t i)
 {
-    struct image_string s = {e->label, e->label_bytes};
-    enum image_fault fault = image_check_text(v, s, IMAGE_TEXT_LABEL);
+    const struct image_node *e = &v->nodes[i];
+    enum image_fault fault = image_check_text(
+        v, (struct image_string){v->node_rests[i].label, e->label_bytes}, IMAGE_TEXT_LABEL);
     if (fault != IMAGE_FAULT_OK)
         return fault;
     uint8_t head[IMAGE_HEAD_BYTES] = {0};
-    struct slice label = image_text(v, s);
+    uint32_t most = image_node_head_bytes(e);
+    struct slice label = image_label(v, i);
     if (label.len != 0)
-        memcpy(head, label.ptr, label.len < sizeof(head) ? label.len : sizeof(head));
-    return memcmp(head, e->head, sizeof(head)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+        memcpy(head, label.ptr, label.len < most ? label.len : most);
+    return memcmp(head, e->head, most) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
 }
 
 bool image_is_value_possible(const struct image_value *value, uint32_t n)
@@ -173,32 +177,56 @@ static enum image_fault check_free(const struct image_node *e)
     return memcmp(e, &zero, sizeof(zero)) == 0 ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;
 }
 
-static bool are_values_possible(const struct image_view *v, const struct image_node *e)
+/* Is it a value that is there, or one that is not? */
+static bool is_value(const struct image_value *value, bool is_there, uint32_t n)
 {
+    return image_is_value_possible(value, n) && (value->index != IMAGE_NONE) == is_there;
+}
+
+/* Are values where the flags say, and nowhere else? */
+static bool are_values_possible(const struct image_view *v, uint32_t i)
+{
+    const struct image_node *e = &v->nodes[i];
+    bool has_exact = (e->flags & IMAGE_NODE_HAS_EXACT) != 0;
+    bool has_subtree = (e->flags & IMAGE_NODE_HAS_SUBTREE) != 0;
     uint32_t n = value_count(v, e->kind);
-    if (e->is_lone != 0) /* what it says is compared with its set's words, later */
-        return e->exact.index == IMAGE_NONE && e->subtree.index == IMAGE_NONE &&
-               e->first_set != IMAGE_NONE;
-    return image_is_value_possible(&e->exact, n) && image_is_value_possible(&e->subtree, n);
+    if (!is_value(&v->node_rests[i].subtree, has_exact && has_subtree, n))
+        return false;
+    if ((e->flags & IMAGE_NODE_IS_LONE) != 0) /* what it says is compared with its set's, later */
+        return !has_exact && !has_subtree && (e->flags & IMAGE_NODE_HAS_SETS) != 0;
+    return is_value(&e->value, has_exact || has_subtree, n);
+}
+
+static bool is_first_set_possible(const struct image_view *v, uint32_t i)
+{
+    uint32_t first = v->node_rests[i].first_set;
+    bool has_sets = (v->nodes[i].flags & IMAGE_NODE_HAS_SETS) != 0;
+    return has_sets ? first < v->n_pattern_sets : first == IMAGE_NONE;
 }
 
 enum image_fault image_local_node(const struct image_view *v, uint32_t i)
 {
     const struct image_node *e = &v->nodes[i];
-    if (!image_is_power_of_two(v->n_nodes))
+    if (!image_is_power_of_two(v->n_nodes) || v->n_node_rests != v->n_nodes)
         return IMAGE_FAULT_HASH;
     if (e->kind == 0)
         return check_free(e);
-    if (e->reserved != 0)
-        return IMAGE_FAULT_RESERVED;
-    if (e->kind > IMAGE_NODE_PATHS || e->has_children > 1 || e->is_lone > 1)
+    if (e->kind > IMAGE_NODE_PATHS || e->flags > IMAGE_NODE_FLAGS)
         return IMAGE_FAULT_VALUE;
-    if (!are_values_possible(v, e))
-        return IMAGE_FAULT_INDEX;
-    if (e->first_set != IMAGE_NONE && e->first_set >= v->n_pattern_sets)
+    if (!are_values_possible(v, i) || !is_first_set_possible(v, i))
         return IMAGE_FAULT_INDEX;
     enum image_fault fault = check_place(v, i);
-    return fault != IMAGE_FAULT_OK ? fault : check_label(v, e);
+    return fault != IMAGE_FAULT_OK ? fault : check_label(v, i);
+}
+
+enum image_fault image_local_node_rest(const struct image_view *v, uint32_t i)
+{
+    static const struct image_node_rest zero;
+    const struct image_node_rest *e = &v->node_rests[i];
+    if (v->n_node_rests != v->n_nodes)
+        return IMAGE_FAULT_HASH;
+    bool is_right = v->nodes[i].kind != 0 ? e->reserved == 0 : memcmp(e, &zero, sizeof(zero)) == 0;
+    return is_right ? IMAGE_FAULT_OK : IMAGE_FAULT_RESERVED;
 }
 
 /* Do the labels from `node` up spell `host`? Gives the root that they end at. */
@@ -206,7 +234,7 @@ static bool is_host_of(const struct image_view *v, uint32_t node, struct slice h
                        uint32_t *ret_root)
 {
     while (v->nodes[node].parent != IMAGE_NONE) {
-        struct slice label = image_label(v, &v->nodes[node]);
+        struct slice label = image_label(v, node);
         if (!slice_has_prefix(host, label))
             return false;
         host = slice_skip(host, label.len);
@@ -224,7 +252,7 @@ static bool is_host_of(const struct image_view *v, uint32_t node, struct slice h
 bool image_is_path_of(const struct image_view *v, uint32_t node, struct slice path)
 {
     while (v->nodes[node].parent != IMAGE_NONE) {
-        struct slice label = image_label(v, &v->nodes[node]);
+        struct slice label = image_label(v, node);
         if (path.len < label.len + 1)
             return false;
         size_t before = path.len - label.len;
@@ -281,7 +309,7 @@ static enum image_fault check_host_value(const struct image_view *v, uint32_t no
         return IMAGE_FAULT_VALUE_KIND;
     if (value->to != host->root || value->more != image_host_sets(v, host))
         return IMAGE_FAULT_VALUE;
-    return v->nodes[host->root].hash == image_below_hash(v->nodes[node].hash, is_exact)
+    return v->node_rests[host->root].hash == image_below_hash(v->node_rests[node].hash, is_exact)
                ? IMAGE_FAULT_OK
                : IMAGE_FAULT_HASH;
 }
@@ -289,9 +317,10 @@ static enum image_fault check_host_value(const struct image_view *v, uint32_t no
 static enum image_fault check_value(const struct image_view *v, uint32_t node, bool is_exact)
 {
     const struct image_node *e = &v->nodes[node];
-    const struct image_value *value = is_exact ? &e->exact : &e->subtree;
+    const struct image_value *value =
+        is_exact ? image_node_exact(v, node) : image_node_subtree(v, node);
     uint32_t root;
-    if (value->index == IMAGE_NONE)
+    if (value == NULL)
         return IMAGE_FAULT_OK;
     if (e->kind == IMAGE_NODE_HOSTS)
         return check_host_value(v, node, is_exact, value);
@@ -309,10 +338,11 @@ static enum image_fault check_value(const struct image_view *v, uint32_t node, b
 /* Is it found by its label? */
 static bool is_found(const struct image_view *v, uint32_t i)
 {
-    const struct image_node *e = &v->nodes[i];
-    struct slice label = image_label(v, e);
-    return e->hash == image_edge_hash(v->header->hash_seed, v->nodes[e->parent].hash, label) &&
-           image_node_find(v, e->parent, label, e->hash) == i;
+    uint32_t parent = v->nodes[i].parent;
+    uint64_t hash = v->node_rests[i].hash;
+    struct slice label = image_label(v, i);
+    return hash == image_edge_hash(v->header->hash_seed, v->node_rests[parent].hash, label) &&
+           image_node_find(v, parent, label, hash) == i;
 }
 
 enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
@@ -322,10 +352,11 @@ enum image_fault image_cross_node(const struct image_view *v, uint32_t i)
         return IMAGE_FAULT_OK;
     if (e->parent != IMAGE_NONE && !is_found(v, i))
         return IMAGE_FAULT_HASH;
-    if (e->first_set != IMAGE_NONE && v->pattern_sets[e->first_set].node != i)
+    if ((e->flags & IMAGE_NODE_HAS_SETS) != 0 &&
+        v->pattern_sets[v->node_rests[i].first_set].node != i)
         return IMAGE_FAULT_OWNER;
-    if (e->is_lone != 0)
-        return image_is_lone_told(v, e) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
+    if ((e->flags & IMAGE_NODE_IS_LONE) != 0)
+        return image_is_lone_told(v, i) ? IMAGE_FAULT_OK : IMAGE_FAULT_VALUE;
     enum image_fault fault = check_value(v, i, true);
     return fault != IMAGE_FAULT_OK ? fault : check_value(v, i, false);
 }
@@ -354,9 +385,8 @@ enum image_fault image_whole_hosts(const struct image_view *v)
 {
     uint32_t values = 0;
     for (uint32_t i = 0; i < v->n_nodes; i++) {
-        const struct image_node *e = &v->nodes[i];
-        if (e->kind == IMAGE_NODE_HOSTS)
-            values += (e->exact.index != IMAGE_NONE) + (e->subtree.index != IMAGE_NONE);
+        if (v->nodes[i].kind == IMAGE_NODE_HOSTS)
+            values += (image_node_exact(v, i) != NULL) + (image_node_subtree(v, i) != NULL);
     }
     uint32_t sets = image_first_host_set(v);
     if (v->n_hosts != 0)

@@ -13,8 +13,8 @@
  *                                       IMAGE_SECTION_LIST, each once, empty or not
  *   first multiple    count *           the first section's entries; the next section begins at the
  *   of 8 after that   entry_size        first multiple of 8 after it, and so on (where entries are
- *                                       cache lines: of 64); gaps are zero; the image ends where
- *                                       the last section ends, rounded up to 8
+ *                                       halves of cache lines: of 64); gaps are zero; the image
+ *                                       ends where the last section ends, rounded up to 8
  *
  * struct image_header
  *   0    4   magic               "SLIM"
@@ -26,7 +26,9 @@
  *                                configuration has the same, whenever it was published
  *   40   8   hash_seed           of all hash tables in the image
  *   48   4   n_sections          IMAGE_SECTION_COUNT
- *   52   12  reserved            zero
+ *   52   4   path_ahead          segments of a path that are asked for at once: as many as the
+ *                                configured paths have, on average; IMAGE_PATH_AHEAD_MAX at most
+ *   56   8   reserved            zero
  *
  * struct image_section
  *   0    4   type                enum image_section_type; an unknown one is refused
@@ -45,9 +47,11 @@
  * probe for (parent, label). A label is a part between dots, from the last to the first, or a path
  * segment. So a lookup costs a probe a label, whatever the number of routes, and one walk finds the
  * exact entry and, on the way, every wildcard or prefix that holds. A large table lies in no near
- * cache, so a node is one cache line that says all, and where it lies is known before its parent
- * was seen: its hash begins with its parent's hash, and that of a host's trie of paths with that of
- * the host's node. So all lines of a request are asked for at once, and come together.
+ * cache, so what nearly every request needs of a node is half a cache line that says all (the rest
+ * lies elsewhere and takes no room in the caches), the first two places of a node are one line, and
+ * where it lies is known before its parent was seen: its hash begins with its parent's hash, and
+ * that of a host's trie of paths with that of the host's node. So all lines of a request are asked
+ * for at once, and come together.
  *
  * A path with many matches has guards, so that not all of them need to be asked: a guard is a
  * question to the request ("which method?", "what is header x?"), and each match hangs on one
@@ -73,14 +77,15 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC 0x4d494c53u /* "SLIM" */
-#define IMAGE_VERSION 9u
+#define IMAGE_VERSION 10u
 #define IMAGE_NONE UINT32_MAX
-#define IMAGE_ALIGN 8u /* of the bytes in memory, too; for whole cache lines it takes 64 */
+#define IMAGE_ALIGN 8u /* of the bytes in memory, too; for cache lines and halves it takes 64 */
 #define IMAGE_LINE_BYTES 64u
 
 #define IMAGE_BYTES_MAX (256u << 20)        /* an image is mapped twice while it changes */
 #define IMAGE_STRING_BYTES_MAX 65536u       /* header values are 4096 at most; paths 1024 */
 #define IMAGE_DEPTH_MAX 1024u               /* labels on one way down: a path of 1024 slashes */
+#define IMAGE_PATH_AHEAD_MAX 2u             /* most paths need no more, and each costs a hash */
 #define IMAGE_PROBES_MAX 32u                /* slots looked at before a key is known to be absent */
 #define IMAGE_TRUSTED_PER_BIND_MAX 64u      /* looked at one by one, once a connection */
 #define IMAGE_BACKENDS_PER_RULE_MAX 16u     /* Gateway API: backendRefs */
@@ -153,6 +158,7 @@
     X(SANS, sans, struct image_san, 1u << 19,                                                      \
       "whose certificates they show, by image_backend_tls")                                        \
     X(NODES, nodes, struct image_node, 1u << 22, "hash table of the nodes of all tries")           \
+    X(NODE_RESTS, node_rests, struct image_node_rest, 1u << 22, "the rest of each, by its place")  \
     X(HOSTS, hosts, struct image_host, 1u << 20, "route hostnames of listeners")                   \
     X(PATHS, paths, struct image_path, 1u << 22, "paths of hosts")                                 \
     X(MATCHES, matches, struct image_match, 1u << 22, "conditions of rules, by path")              \
@@ -210,7 +216,8 @@ struct image_header {
     uint64_t content_checksum;
     uint64_t hash_seed;
     uint32_t n_sections;
-    uint32_t reserved[3];
+    uint32_t path_ahead;
+    uint32_t reserved[2];
 };
 
 struct image_section {
@@ -509,7 +516,18 @@ struct image_value {
                        IMAGE_NONE */
 };
 
-#define IMAGE_HEAD_BYTES 12u /* of a label; what is longer is in the strings, too */
+#define IMAGE_HEAD_BYTES 12u     /* of a label; what is longer is in the strings, too */
+#define IMAGE_LONE_HEAD_BYTES 8u /* of a node with IMAGE_NODE_IS_LONE */
+
+/* What there is of a node. */
+enum image_node_flag {
+    IMAGE_NODE_HAS_CHILDREN = 1,
+    IMAGE_NODE_HAS_EXACT = 2,   /* a value for what ends here */
+    IMAGE_NODE_HAS_SUBTREE = 4, /* a value for what lies below (see below) */
+    IMAGE_NODE_HAS_SETS = 8,    /* pattern sets for what lies below */
+    IMAGE_NODE_IS_LONE = 16,    /* one pattern, and neither of the values */
+    IMAGE_NODE_FLAGS = 31,      /* all of them */
+};
 
 /*
  * A node of a trie, or (kind 0, all zero) a free place; their number is a power of two. A node
@@ -522,24 +540,29 @@ struct image_value {
  * of the root. A slash at the end is an empty last segment: "/" exactly is `exact` of the root's
  * child with the empty label.
  *
- * Mostly a node with a pattern has just one and leads to nothing else. Then the node says what its
- * set would, in the place of the values that it does not have: see image_node_lone().
+ * Mostly a node has one value, or one pattern and leads to nothing else; then this half of it says
+ * all. Values: image_node_exact(), image_node_subtree(); the pattern: image_node_lone().
  */
 struct image_node {
-    uint64_t hash;   /* image_edge_hash() of the parent's and the label; a root of paths:
-                        image_below_hash() of its host's node; other roots: any */
-    uint32_t parent; /* IMAGE_NONE: a root */
-    uint32_t label;  /* where it begins in the strings; 0 if it is empty */
+    uint32_t parent;          /* IMAGE_NONE: a root */
+    struct image_value value; /* its exact one, else that of its subtree, else its pattern's
+                                       if that is the only one */
     uint16_t label_bytes;
-    uint16_t depth;       /* the parent's plus one */
-    uint8_t kind;         /* enum image_node_kind, the parent's */
-    uint8_t has_children; /* 0 or 1 */
-    uint8_t is_lone;      /* 0 or 1: it has one pattern and neither of the values */
-    uint8_t reserved;
-    struct image_value exact;       /* for what ends here */
-    struct image_value subtree;     /* for what lies below (see above) */
-    uint32_t first_set;             /* pattern sets for what lies below; IMAGE_NONE: none */
-    uint8_t head[IMAGE_HEAD_BYTES]; /* the first bytes of the label, then zeros */
+    uint8_t kind;                   /* enum image_node_kind, the parent's */
+    uint8_t flags;                  /* enum image_node_flag */
+    uint8_t head[IMAGE_HEAD_BYTES]; /* the first bytes of the label, then zeros; IS_LONE: behind
+                                       IMAGE_LONE_HEAD_BYTES the database of its pattern set */
+};
+
+/* The other half, which few requests need; all zero for a free place. */
+struct image_node_rest {
+    uint64_t hash;              /* image_edge_hash() of the parent's and the label; a root of paths:
+                                   image_below_hash() of its host's node; other roots: any */
+    uint32_t label;             /* where it begins in the strings; 0 if it is empty */
+    uint32_t first_set;         /* HAS_SETS; else IMAGE_NONE */
+    struct image_value subtree; /* of a node that has an exact value, too; else none */
+    uint16_t depth;             /* the parent's plus one */
+    uint16_t reserved;
 };
 
 /*
@@ -1082,7 +1105,8 @@ static_assert(sizeof(struct image_bundle) == 24, "no hidden padding");
 static_assert(sizeof(struct image_san) == 12, "no hidden padding");
 static_assert(sizeof(struct image_backend_tls) == 48, "no hidden padding");
 static_assert(sizeof(struct image_value) == 12, "no hidden padding");
-static_assert(sizeof(struct image_node) == 64, "a cache line");
+static_assert(sizeof(struct image_node) == 32, "half a cache line");
+static_assert(sizeof(struct image_node_rest) == 32, "no hidden padding");
 static_assert(sizeof(struct image_slot) == 8, "no hidden padding");
 static_assert(sizeof(struct image_host) == 24, "no hidden padding");
 static_assert(sizeof(struct image_path) == 24, "no hidden padding");

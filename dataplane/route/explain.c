@@ -84,12 +84,12 @@ static void tell_lost_path(const struct explain *e, uint32_t host, uint32_t path
         tell(e, ROUTE_LOSS_PATH, e->v->hosts[host].listener, host, p->first_match + i, IMAGE_NONE);
 }
 
-/* A node's value: tells it if the walk did not come to it. IMAGE_NONE: no path. */
+/* A node's value: tells it if the walk did not come to it. NULL: it has none. */
 static void tell_other_path(const struct explain *e, uint32_t host, struct route_walk walk,
-                            uint32_t path)
+                            const struct image_value *path)
 {
-    if (path != IMAGE_NONE && !is_walked(walk, path))
-        tell_lost_path(e, host, path);
+    if (path != NULL && !is_walked(walk, path->index))
+        tell_lost_path(e, host, path->index);
 }
 
 /* Which patterns of a set match; none where the walk did not come to its node. */
@@ -136,8 +136,8 @@ static void tell_host(const struct explain *e, const struct route_walk *walk,
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_PATHS || root_of(v, i) != v->hosts[host].root)
             continue;
-        tell_other_path(e, host, start, v->nodes[i].exact.index);
-        tell_other_path(e, host, start, v->nodes[i].subtree.index);
+        tell_other_path(e, host, start, image_node_exact(v, i));
+        tell_other_path(e, host, start, image_node_subtree(v, i));
     }
 }
 
@@ -156,6 +156,17 @@ static void tell_hosts(const struct explain *e, uint32_t listener)
     }
 }
 
+/* A node's listener: tells it if it was not chosen. NULL: it has none. */
+static void tell_other_listener(const struct explain *e, const struct image_value *listener)
+{
+    if (listener == NULL)
+        return;
+    bool is_chosen =
+        e->result->outcome != ROUTE_OUTCOME_NO_LISTENER && listener->index == e->result->listener;
+    if (!is_chosen)
+        tell(e, ROUTE_LOSS_LISTENER, listener->index, IMAGE_NONE, IMAGE_NONE, IMAGE_NONE);
+}
+
 static void tell_listeners(const struct explain *e)
 {
     const struct image_view *v = e->v;
@@ -163,13 +174,8 @@ static void tell_listeners(const struct explain *e)
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind != IMAGE_NODE_LISTENERS || root_of(v, i) != root)
             continue;
-        uint32_t values[] = {v->nodes[i].exact.index, v->nodes[i].subtree.index};
-        for (uint32_t k = 0; k < 2; k++) {
-            bool is_chosen =
-                e->result->outcome != ROUTE_OUTCOME_NO_LISTENER && values[k] == e->result->listener;
-            if (values[k] != IMAGE_NONE && !is_chosen)
-                tell(e, ROUTE_LOSS_LISTENER, values[k], IMAGE_NONE, IMAGE_NONE, IMAGE_NONE);
-        }
+        tell_other_listener(e, image_node_exact(v, i));
+        tell_other_listener(e, image_node_subtree(v, i));
     }
 }
 

@@ -24,21 +24,21 @@ void route_paths_begin(struct route_paths *p, const struct route_walk *walk,
 static void add_asked(struct route_paths *p, uint32_t node, struct slice text)
 {
     const struct image_node *e = &p->v->nodes[node];
-    if (e->first_set == IMAGE_NONE)
+    if ((e->flags & IMAGE_NODE_HAS_SETS) == 0)
         return;
     ASSERT_HOT(p->n_asked <= IMAGE_PATTERN_DEPTH_MAX);
     struct route_asked *a = &p->asked[p->n_asked++];
-    a->is_lone = e->is_lone != 0;
+    a->is_lone = (e->flags & IMAGE_NODE_IS_LONE) != 0;
     a->is_asked = false;
     a->next_pattern = 0;
-    a->set_index = e->first_set;
     a->text = text;
     if (a->is_lone) {
         struct image_lone lone = image_node_lone(e);
         a->set = (struct image_pattern_set){IMAGE_NONE, 1, lone.database, node};
         a->lone = lone.value;
     } else {
-        a->set = p->v->pattern_sets[e->first_set];
+        a->set_index = p->v->node_rests[node].first_set;
+        a->set = p->v->pattern_sets[a->set_index];
     }
 }
 
@@ -66,8 +66,10 @@ static void begin_patterns(struct route_paths *p)
 /* Goes on to the node's next set; false: it has no more. */
 static bool next_set(const struct image_view *v, struct route_asked *a)
 {
+    if (a->is_lone)
+        return false;
     uint32_t next = a->set_index + 1;
-    if (a->is_lone || next == v->n_pattern_sets || v->pattern_sets[next].node != a->set.node)
+    if (next == v->n_pattern_sets || v->pattern_sets[next].node != a->set.node)
         return false;
     a->set = v->pattern_sets[next];
     a->set_index = next;

@@ -7,8 +7,11 @@
 
 #include "route/route.h"
 
+#include <assert.h>
+
 #define ROUTE_AHEAD_MAX 4u /* labels of a host that are asked for before the first is there */
-#define ROUTE_AHEAD_SEGMENTS_MAX 2u /* of a path: most routes need no more, and each costs a hash */
+
+static_assert(IMAGE_PATH_AHEAD_MAX <= ROUTE_AHEAD_MAX, "their hashes have room");
 
 /* Hashes of the first labels of a name in a trie whose root has the hash `above`. */
 struct route_hashes {
@@ -35,7 +38,10 @@ struct route_walk {
     bool is_exact_next;   /* its `exact` is to come, and everything after it */
     bool is_subtree_next; /* its `subtree` holds */
     struct slice behind;  /* of the name: what the deepest node has no label for */
-    uint64_t below;       /* image_below_hash() of the value that came last */
+    uint32_t deepest;     /* the node that it went down to */
+    uint64_t hash;        /* of the deepest node */
+    uint32_t last;        /* the node whose value came last, and whether that was its `exact` */
+    bool was_exact;
 };
 
 /* Candidates for a host: exact, wildcards from the longest to the shortest, no hostname. `ahead`
@@ -57,12 +63,12 @@ const struct image_value *route_walk_next(struct route_walk *w);
 
 /* A node on the way down that has patterns, and which of them match. */
 struct route_asked {
-    bool is_lone;          /* the node says it all */
+    bool is_lone;          /* the node says it all; then it has no next set */
     bool is_asked;         /* `hits` is the set's */
     uint32_t next_pattern; /* of the set */
     uint32_t set_index;
     struct image_pattern_set set; /* of the node's the one that is asked */
-    struct image_value lone;      /* of the pattern of a node with is_lone */
+    struct image_value lone;      /* of a lone pattern */
     struct slice text;            /* what its patterns are asked about */
     struct route_hits hits;
 };

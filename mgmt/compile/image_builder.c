@@ -150,6 +150,7 @@ int image_builder_finish(struct image_builder *b, uint64_t generation, void **re
         .length = length,
         .hash_seed = seed,
         .n_sections = IMAGE_SECTION_COUNT,
+        .path_ahead = image_builder_path_ahead(b),
     };
     write_image(b, table, header);
     *ret_data = header;

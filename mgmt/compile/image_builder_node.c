@@ -44,13 +44,27 @@ static uint32_t free_place(const struct image_node *table, uint32_t count, uint6
     return IMAGE_NONE;
 }
 
+/* Makes both halves of so many free places. */
+static bool clear_nodes(struct image_builder *b, uint32_t count)
+{
+    struct image_vec *rests = SECTION(b, NODE_RESTS);
+    while (rests->count < count) {
+        if (image_vec_push(b, rests) == NULL)
+            return false;
+    }
+    memset(SECTION(b, NODES)->bytes, 0, (size_t)count * sizeof(struct image_node));
+    memset(rests->bytes, 0, (size_t)count * sizeof(struct image_node_rest));
+    return true;
+}
+
 bool image_builder_place_nodes(struct image_builder *b, uint64_t seed)
 {
     struct image_node *table = ENTRIES(b, NODES, struct image_node);
     uint32_t count = SECTION(b, NODES)->count;
     if (count == 0)
         return true;
-    memset(table, 0, (size_t)count * sizeof(*table));
+    if (!clear_nodes(b, count))
+        return false; /* b->error says why */
     hash_nodes(b, seed);
     for (uint32_t i = 0; i < b->nodes.count; i++) {
         struct builder_node *node = image_builder_node(b, i);
@@ -114,48 +128,102 @@ static void write_patterns(struct image_builder *b)
     }
 }
 
-/* If the node has one pattern and nothing else, tells that in the node. After the patterns. */
-static void write_lone(const struct image_builder *b, const struct builder_node *node,
-                       struct image_node *e)
+/* Has the node one pattern and nothing else? Then `*ret` is that. After the patterns. */
+static bool is_lone(const struct image_builder *b, const struct builder_node *node,
+                    struct image_lone *ret)
 {
     const struct image_pattern_set *sets = ENTRIES(b, PATTERN_SETS, const struct image_pattern_set);
     uint32_t first = node->first_set;
     if (first == IMAGE_NONE || node->exact != IMAGE_NONE || node->subtree != IMAGE_NONE ||
         sets[first].n_patterns != 1) {
-        return;
+        return false;
     }
     if (first + 1 < SECTION(b, PATTERN_SETS)->count && sets[first + 1].node == sets[first].node) {
-        return;
+        return false;
     }
     const struct image_pattern *pattern =
         &ENTRIES(b, PATTERNS, const struct image_pattern)[sets[first].first_pattern];
-    image_node_set_lone(e, &(struct image_lone){sets[first].database, pattern->value});
+    *ret = (struct image_lone){sets[first].database, pattern->value};
+    return true;
+}
+
+static uint8_t flags_of(const struct builder_node *node)
+{
+    unsigned flags = 0;
+    if (node->has_children)
+        flags |= IMAGE_NODE_HAS_CHILDREN;
+    if (node->exact != IMAGE_NONE)
+        flags |= IMAGE_NODE_HAS_EXACT;
+    if (node->subtree != IMAGE_NONE)
+        flags |= IMAGE_NODE_HAS_SUBTREE;
+    if (node->first_set != IMAGE_NONE)
+        flags |= IMAGE_NODE_HAS_SETS;
+    return (uint8_t)flags;
+}
+
+static void write_head(const struct image_builder *b, const struct builder_node *node,
+                       struct image_node *e)
+{
+    struct slice label = image_builder_text(b, node->label);
+    uint32_t most = image_node_head_bytes(e);
+    ASSERT(label.len <= UINT16_MAX); /* IMAGE_PATTERN_BYTES_MAX at most */
+    e->label_bytes = (uint16_t)label.len;
+    if (label.len != 0)
+        memcpy(e->head, label.ptr, label.len < most ? label.len : most);
+}
+
+static void write_node(const struct image_builder *b, const struct builder_node *node,
+                       struct image_node *e, struct image_node_rest *rest)
+{
+    struct image_value exact = value_of(b, node->kind, node->exact);
+    struct image_value subtree = value_of(b, node->kind, node->subtree);
+    struct image_value none = value_of(b, node->kind, IMAGE_NONE);
+    bool has_exact = node->exact != IMAGE_NONE;
+    struct image_lone lone;
+    *e = (struct image_node){
+        .parent = place_of(b, node->parent),
+        .value = has_exact ? exact : subtree,
+        .kind = node->kind,
+        .flags = flags_of(node),
+    };
+    *rest = (struct image_node_rest){
+        .hash = node->hash,
+        .label = node->label.offset,
+        .first_set = node->first_set,
+        .subtree = has_exact ? subtree : none,
+        .depth = node->depth,
+    };
+    if (is_lone(b, node, &lone)) {
+        e->flags |= IMAGE_NODE_IS_LONE;
+        e->value = lone.value;
+        memcpy(e->head + IMAGE_LONE_HEAD_BYTES, &lone.database, sizeof(lone.database));
+    }
+    write_head(b, node, e);
 }
 
 static void write_nodes(struct image_builder *b)
 {
-    struct image_node *table = ENTRIES(b, NODES, struct image_node);
     for (uint32_t i = 0; i < b->nodes.count; i++) {
         const struct builder_node *node = image_builder_node(b, i);
-        struct slice label = image_builder_text(b, node->label);
-        struct image_node *e = &table[node->place];
-        *e = (struct image_node){
-            .hash = node->hash,
-            .parent = place_of(b, node->parent),
-            .label = node->label.offset,
-            .label_bytes = (uint16_t)label.len, /* IMAGE_PATTERN_BYTES_MAX at most */
-            .depth = node->depth,
-            .kind = node->kind,
-            .has_children = node->has_children,
-            .exact = value_of(b, node->kind, node->exact),
-            .subtree = value_of(b, node->kind, node->subtree),
-            .first_set = node->first_set,
-        };
-        ASSERT(label.len <= UINT16_MAX);
-        if (label.len != 0)
-            memcpy(e->head, label.ptr, label.len < sizeof(e->head) ? label.len : sizeof(e->head));
-        write_lone(b, node, e);
+        write_node(b, node, &ENTRIES(b, NODES, struct image_node)[node->place],
+                   &ENTRIES(b, NODE_RESTS, struct image_node_rest)[node->place]);
     }
+}
+
+uint32_t image_builder_path_ahead(const struct image_builder *b)
+{
+    uint64_t depths = 0, n = 0;
+    for (uint32_t i = 0; i < b->nodes.count; i++) {
+        const struct builder_node *node = image_builder_node(b, i);
+        bool has_any = node->exact != IMAGE_NONE || node->subtree != IMAGE_NONE ||
+                       node->first_set != IMAGE_NONE;
+        if (node->kind != IMAGE_NODE_PATHS || !has_any)
+            continue;
+        depths += node->depth;
+        n++;
+    }
+    uint64_t average = n == 0 ? 0 : (depths + n / 2) / n;
+    return average < IMAGE_PATH_AHEAD_MAX ? (uint32_t)average : IMAGE_PATH_AHEAD_MAX;
 }
 
 void image_builder_write_values(struct image_builder *b)

@@ -268,6 +268,9 @@ struct builder_node *image_builder_node(const struct image_builder *b, uint32_t 
 /* Gives each node its hash under a seed and a place in NODES. False: one is too far from home. */
 bool image_builder_place_nodes(struct image_builder *b, uint64_t seed);
 
+/* How many segments the paths have on average: image_header.path_ahead. */
+uint32_t image_builder_path_ahead(const struct image_builder *b);
+
 /* Writes NODES and what PATTERNS lead to; after image_builder_hash(), which placed nodes. */
 void image_builder_write_values(struct image_builder *b);
 

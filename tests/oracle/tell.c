@@ -48,10 +48,12 @@ static void each_value(const struct image_view *v, uint32_t root,
     for (uint32_t i = 0; i < v->n_nodes; i++) {
         if (v->nodes[i].kind == 0 || root_of(v, i) != root)
             continue;
-        if (v->nodes[i].exact.index != IMAGE_NONE)
-            fn(v, v->nodes[i].exact.index, to);
-        if (v->nodes[i].subtree.index != IMAGE_NONE)
-            fn(v, v->nodes[i].subtree.index, to);
+        const struct image_value *exact = image_node_exact(v, i);
+        const struct image_value *subtree = image_node_subtree(v, i);
+        if (exact != NULL)
+            fn(v, exact->index, to);
+        if (subtree != NULL)
+            fn(v, subtree->index, to);
     }
 }
 

@@ -246,13 +246,17 @@ static void add_rest(struct image_builder *b, uint32_t listener)
                                            IMAGE_SCHEME_HTTPS, 301, 8443};
     struct image_match_spec exact = {.path_kind = IMAGE_PATH_EXACT, .path = "/"};
     struct image_match_spec all = {.path_kind = IMAGE_PATH_PREFIX, .path = "/", .index = 1};
+    struct image_match_spec rest = {.path_kind = IMAGE_PATH_EXACT, .path = "/rest", .index = 1};
+    struct image_match_spec below = {.path_kind = IMAGE_PATH_PREFIX, .path = "/rest", .index = 2};
     REQUIRE(image_builder_route(b, "b/rest", 2000) == 0);
     REQUIRE(image_builder_rule(b, 0) == 1);
     REQUIRE(image_builder_redirect(b, &redirect) == 0);
     REQUIRE(image_builder_match(b, &exact) == 0);
+    REQUIRE(image_builder_match(b, &rest) == 0);
     REQUIRE(image_builder_rule(b, 2) == 2);
     REQUIRE(image_builder_rule_fault(b) == 0);
     REQUIRE(image_builder_match(b, &all) == 0);
+    REQUIRE(image_builder_match(b, &below) == 0);
     REQUIRE(image_builder_attach(b, listener, NULL) == 0);
     REQUIRE(image_builder_attach(b, listener, "shop.example.com") == 0);
 }

@@ -1135,9 +1135,9 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
         {&of_host->node, v.n_nodes, IMAGE_FAULT_INDEX},
         {&of_host->node, IMAGE_NONE, IMAGE_FAULT_OWNER},
         {&of_host->node, 0, IMAGE_FAULT_OWNER},
-        {&v.nodes[of_host->node].first_set, IMAGE_NONE, IMAGE_FAULT_VALUE}, /* see its host */
-        {&v.nodes[of_host->node].first_set, 0, IMAGE_FAULT_OWNER},
-        {&v.nodes[of_host->node].first_set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
+        {&v.node_rests[of_host->node].first_set, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&v.node_rests[of_host->node].first_set, 0, IMAGE_FAULT_OWNER},
+        {&v.node_rests[of_host->node].first_set, v.n_pattern_sets, IMAGE_FAULT_INDEX},
         {&v.patterns[of_host->first_pattern].way, 1, IMAGE_FAULT_VALUE},
         {&v.patterns[of_host->first_pattern].way, 4096, IMAGE_FAULT_VALUE},
         {&v.patterns[0].way, 1, IMAGE_FAULT_VALUE},
@@ -1157,26 +1157,36 @@ TEST(patterns_belong_to_one_set_and_sets_to_one_owner)
     free(data);
 }
 
-/* A node with an exact host, or with an exact path whose first match needs nothing else. */
-static const struct image_node *node_with(const struct image_view *v, enum image_node_kind kind)
+/* The first node of that kind with these of the flags in `mask`, whose value tells where to go. */
+static uint32_t node_with(const struct image_view *v, enum image_node_kind kind, unsigned mask,
+                          unsigned flags)
 {
-    const struct image_node *e = v->nodes;
-    while (e->kind != kind || e->is_lone != 0 || e->exact.to == IMAGE_NONE) {
-        e++;
-        REQUIRE(e < v->nodes + v->n_nodes);
+    uint32_t i = 0;
+    while (v->nodes[i].kind != kind || (v->nodes[i].flags & mask) != flags ||
+           v->nodes[i].value.to == IMAGE_NONE) {
+        i++;
+        REQUIRE(i < v->n_nodes);
     }
-    return e;
+    return i;
 }
 
-/* The first node with is_lone. */
-static const struct image_node *lone_node(const struct image_view *v)
+static uint32_t free_node(const struct image_view *v)
 {
-    const struct image_node *e = v->nodes;
-    while (e->is_lone == 0) {
-        e++;
-        REQUIRE(e < v->nodes + v->n_nodes);
-    }
-    return e;
+    uint32_t i = 0;
+    while (v->nodes[i].kind != 0)
+        i++;
+    return i;
+}
+
+/* The same for a byte. */
+static void check_byte(const uint8_t *data, size_t len, const uint8_t *field, unsigned value,
+                       enum image_fault fault)
+{
+    uint8_t *copy = copy_of(data, len);
+    copy[field - data] = (uint8_t)value;
+    image_seal(copy, len);
+    CHECK_STR(image_fault_name(image_check(copy, len, NULL)), image_fault_name(fault));
+    free(copy);
 }
 
 TEST(a_node_with_one_pattern_says_what_its_set_says)
@@ -1185,66 +1195,94 @@ TEST(a_node_with_one_pattern_says_what_its_set_says)
     uint8_t *data = sample_image(&len);
     struct image_view v;
     image_view_init(&v, data);
-    const struct image_node *e = lone_node(&v);
-    const struct image_pattern_set *set = &v.pattern_sets[e->first_set];
+    uint32_t i = node_with(&v, IMAGE_NODE_PATHS, IMAGE_NODE_IS_LONE, IMAGE_NODE_IS_LONE);
+    const struct image_node *e = &v.nodes[i];
+    const struct image_node_rest *rest = &v.node_rests[i];
+    const struct image_pattern_set *set = &v.pattern_sets[rest->first_set];
     struct image_lone lone = image_node_lone(e);
+    CHECK(image_node_exact(&v, i) == NULL && image_node_subtree(&v, i) == NULL);
     CHECK_EQ(lone.database, set->database);
     CHECK_EQ(lone.value.index, v.patterns[set->first_pattern].value.index);
     CHECK_EQ(v.paths[lone.value.index].kind, IMAGE_PATH_REGEX);
     const struct word rows[] = {
-        {&e->exact.index, 0, IMAGE_FAULT_INDEX},
-        {&e->subtree.index, 0, IMAGE_FAULT_INDEX},
-        {&e->first_set, IMAGE_NONE, IMAGE_FAULT_INDEX},
-        {&e->exact.to, lone.database - 1, IMAGE_FAULT_VALUE},
-        {&e->exact.more, lone.value.index - 1, IMAGE_FAULT_VALUE},
-        {&e->subtree.to, lone.value.to - 1, IMAGE_FAULT_VALUE},
-        {&e->subtree.more, lone.value.more - 1, IMAGE_FAULT_VALUE},
+        {&rest->first_set, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&rest->subtree.index, 0, IMAGE_FAULT_INDEX},
+        {e->head + IMAGE_LONE_HEAD_BYTES, lone.database - 1, IMAGE_FAULT_VALUE},
+        {&e->value.index, lone.value.index - 1, IMAGE_FAULT_VALUE},
+        {&e->value.to, lone.value.to - 1, IMAGE_FAULT_VALUE},
+        {&e->value.more, lone.value.more - 1, IMAGE_FAULT_VALUE},
     };
     check_words(data, len, rows, array_len(rows));
-    uint8_t *copy = copy_of(data, len);
-    copy[&e->is_lone - data] = 2;
-    image_seal(copy, len);
-    CHECK_EQ(image_check(copy, len, NULL), IMAGE_FAULT_VALUE);
-    free(copy);
+    check_byte(data, len, &e->flags, e->flags | IMAGE_NODE_HAS_EXACT, IMAGE_FAULT_INDEX);
+    check_byte(data, len, &e->flags, e->flags & ~IMAGE_NODE_HAS_SETS, IMAGE_FAULT_INDEX);
+    check_byte(data, len, &e->flags, e->flags & ~IMAGE_NODE_IS_LONE, IMAGE_FAULT_INDEX);
     free(data);
 }
 
-/* A worker reads no more of most requests than two nodes, so these say what the rest says. */
+/* A worker reads no more of most requests than halves of two nodes, so these say what the rest
+ * says. */
 TEST(a_node_says_what_it_leads_to)
 {
+    const unsigned both = IMAGE_NODE_HAS_EXACT | IMAGE_NODE_HAS_SUBTREE;
     size_t len;
     uint8_t *data = sample_image(&len);
     struct image_view v;
     image_view_init(&v, data);
-    const struct image_node *host = node_with(&v, IMAGE_NODE_HOSTS);
-    const struct image_node *path = node_with(&v, IMAGE_NODE_PATHS);
-    const struct image_node *root = &v.nodes[host->exact.to], *none = v.nodes;
-    while (none->kind != 0)
-        none++;
+    uint32_t at = node_with(&v, IMAGE_NODE_PATHS, both, IMAGE_NODE_HAS_EXACT);
+    const struct image_node *path = &v.nodes[at], *none = &v.nodes[free_node(&v)];
+    const struct image_node *host =
+        &v.nodes[node_with(&v, IMAGE_NODE_HOSTS, both, IMAGE_NODE_HAS_EXACT)];
+    const struct image_node *root = &v.nodes[host->value.to];
+    CHECK(image_node_exact(&v, at) == &path->value && image_node_subtree(&v, at) == NULL);
     const struct word rows[] = {
-        {&host->exact.to, host->exact.to + 1, IMAGE_FAULT_VALUE},
-        {&host->exact.more, host->exact.more + 1, IMAGE_FAULT_VALUE},
-        {&path->exact.to, path->exact.to + 1, IMAGE_FAULT_VALUE},
-        {&path->exact.to, IMAGE_NONE, IMAGE_FAULT_VALUE},
-        {&path->exact.more, path->exact.more + 1, IMAGE_FAULT_VALUE},
-        {&path->exact.index, IMAGE_NONE, IMAGE_FAULT_INDEX},
-        {&path->exact.index, v.n_paths, IMAGE_FAULT_INDEX},
+        {&host->value.to, host->value.to + 1, IMAGE_FAULT_VALUE},
+        {&host->value.more, host->value.more + 1, IMAGE_FAULT_VALUE},
+        {&path->value.to, path->value.to + 1, IMAGE_FAULT_VALUE},
+        {&path->value.to, IMAGE_NONE, IMAGE_FAULT_VALUE},
+        {&path->value.more, path->value.more + 1, IMAGE_FAULT_VALUE},
+        {&path->value.index, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&path->value.index, v.n_paths, IMAGE_FAULT_INDEX},
         {&path->parent, v.n_nodes, IMAGE_FAULT_TRIE},
         {&path->parent, (uint32_t)(none - v.nodes), IMAGE_FAULT_TRIE},
         {&path->parent, IMAGE_NONE, IMAGE_FAULT_TRIE},
         {host->head, 0, IMAGE_FAULT_VALUE},
-        {(const uint8_t *)(host + 1) - 4, 1, IMAGE_FAULT_VALUE}, /* behind a short label */
-        {&path->hash, 0, IMAGE_FAULT_HASH},
-        {&root->hash, 0, IMAGE_FAULT_HASH},
+        {host->head + IMAGE_HEAD_BYTES - 4, 1, IMAGE_FAULT_VALUE}, /* behind a short label */
+        {&v.node_rests[at].hash, 0, IMAGE_FAULT_HASH},
+        {&v.node_rests[at].subtree.index, 0, IMAGE_FAULT_INDEX},
+        {&v.node_rests[host->value.to].hash, 0, IMAGE_FAULT_HASH},
         {&none->parent, 1, IMAGE_FAULT_RESERVED},
-        {(const uint8_t *)(none + 1) - 4, 1, IMAGE_FAULT_RESERVED},
+        {none->head + IMAGE_HEAD_BYTES - 4, 1, IMAGE_FAULT_RESERVED},
+        {&v.node_rests[none - v.nodes].hash, 1, IMAGE_FAULT_RESERVED},
     };
     check_words(data, len, rows, array_len(rows));
-    uint8_t *copy = copy_of(data, len);
-    copy[(const uint8_t *)&root->has_children - data] = 0;
-    image_seal(copy, len);
-    CHECK_STR(image_fault_name(image_check(copy, len, NULL)), "TRIE");
-    free(copy);
+    check_byte(data, len, &root->flags, root->flags & ~IMAGE_NODE_HAS_CHILDREN, IMAGE_FAULT_TRIE);
+    check_byte(data, len, &path->flags, IMAGE_NODE_FLAGS + 1, IMAGE_FAULT_VALUE);
+    check_byte(data, len, &path->flags, path->flags & ~IMAGE_NODE_HAS_EXACT, IMAGE_FAULT_INDEX);
+    check_byte(data, len, &path->flags, path->flags | IMAGE_NODE_HAS_SUBTREE, IMAGE_FAULT_INDEX);
+    free(data);
+}
+
+TEST(a_node_with_both_values_has_one_in_each_half)
+{
+    const unsigned both = IMAGE_NODE_HAS_EXACT | IMAGE_NODE_HAS_SUBTREE;
+    size_t len;
+    uint8_t *data = sample_image(&len);
+    struct image_view v;
+    image_view_init(&v, data);
+    uint32_t at = node_with(&v, IMAGE_NODE_PATHS, both, both);
+    const struct image_node *e = &v.nodes[at];
+    const struct image_value *subtree = image_node_subtree(&v, at);
+    CHECK(image_node_exact(&v, at) == &e->value && subtree == &v.node_rests[at].subtree);
+    CHECK_EQ(v.paths[e->value.index].kind, IMAGE_PATH_EXACT);
+    CHECK_EQ(v.paths[subtree->index].kind, IMAGE_PATH_PREFIX);
+    const struct word rows[] = {
+        {&subtree->index, IMAGE_NONE, IMAGE_FAULT_INDEX},
+        {&subtree->index, v.n_paths, IMAGE_FAULT_INDEX},
+        {&subtree->index, e->value.index, IMAGE_FAULT_VALUE_KIND},
+        {&e->value.index, subtree->index, IMAGE_FAULT_VALUE_KIND},
+        {&subtree->to, subtree->to + 1, IMAGE_FAULT_VALUE},
+    };
+    check_words(data, len, rows, array_len(rows));
     free(data);
 }
 
@@ -1292,4 +1330,5 @@ UNIT_MAIN("abi/image", T(a_built_image_is_accepted_and_names_its_content),
           T(a_session_has_keys_and_what_can_be_a_cookie),
           T(patterns_belong_to_one_set_and_sets_to_one_owner),
           T(a_node_with_one_pattern_says_what_its_set_says), T(a_node_says_what_it_leads_to),
+          T(a_node_with_both_values_has_one_in_each_half),
           T(congestion_controls_are_found_by_their_names))

@@ -749,7 +749,7 @@ static uint32_t longest_probe(const struct image_view *v)
 {
     uint32_t longest = 0, mask = v->n_nodes - 1;
     for (uint32_t i = 0; i < v->n_nodes; i++) {
-        uint32_t distance = (i - image_node_place(v->nodes[i].hash, 0, v->n_nodes)) & mask;
+        uint32_t distance = (i - image_node_place(v->node_rests[i].hash, 0, v->n_nodes)) & mask;
         if (v->nodes[i].kind != 0)
             longest = distance > longest ? distance : longest;
     }
