@@ -106,8 +106,12 @@ class Mishaps:
 
     def make_definitions(self, plurals):
         self.cluster.apply(*[self.files[p] for p in plurals])
-        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "60s", "crd",
-                             *[f"{p}.{GROUP}" for p in plurals], timeout=90)
+
+        def is_established(plural):
+            status = self.api.call("GET", f"{DEFINITIONS}/{plural}.{GROUP}").get("status", {})
+            return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or [])
+        for p in plurals:
+            suite.eventually(lambda: is_established(p), f"{p} are known again", APPEAR_S)
 
     def put_back(self, kept):
         for o in kept:

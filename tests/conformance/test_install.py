@@ -18,6 +18,7 @@ import test_controller
 MODEL = os.path.join(labs.TOP, "tests", "unit", "mgmt", "model")
 KINDS = ("TransportPolicy", "HealthPolicy", "AccessPolicy", "RateLimit")
 WHERE, NS, WAIT_S = rig.WHERE, "shop", 30
+COLLECT_WAIT_S = 120  # the cluster's garbage collector looks for new kinds every 30 s
 UNSAID = "203.0.113.9-203.0.113.5"  # CEL does not know which of two addresses is the first: the status says it
 it = {}
 
@@ -131,7 +132,7 @@ def what_stands_for_a_gateway_goes_with_it(l):
         except api.Refused as e:
             return e.status == 404
         return False
-    suite.eventually(is_gone, "the Service is gone", WAIT_S)
+    suite.eventually(is_gone, "the Service is gone", COLLECT_WAIT_S)
     suite.eventually(lambda: not l.cluster.api.get("GatewayClass", rig.CLASS)["metadata"].get("finalizers"),
                      "the class has no finalizer", WAIT_S)
 
