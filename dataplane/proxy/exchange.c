@@ -110,13 +110,23 @@ void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
     exchange_answer_with(e, why, status, &l);
 }
 
-/* Which rule takes the request. */
-static void match(struct exchange *e, uint32_t bind)
+/* A request on the way to its rule. */
+struct asked {
+    bool has_bind;
+    struct route_request request;
+    struct route_ahead ahead;
+};
+
+/* The match begins, and goes on when an exchange was made: what it needs comes meanwhile. */
+static void ask_ahead(const struct proxy_conn *c, struct asked *ret)
 {
-    struct route_request request =
-        route_request_of(&e->client->http.request->head, bind, e->image.reader);
-    route_match(e->image.view, &request, &e->route);
-    e->is_matched = true;
+    const struct proxy_image *image = &c->proxy->image;
+    uint32_t bind;
+    ret->has_bind = image->view != NULL && proxy_conn_find_bind(c, image->view, &bind);
+    if (!ret->has_bind)
+        return;
+    ret->request = route_request_of(&c->http.request->head, bind, image->reader);
+    route_look_ahead(image->view, &ret->request, &ret->ahead);
 }
 
 /* The rule's redirect; false: it has none. */
@@ -207,15 +217,15 @@ void exchange_go_on(struct exchange *e)
     exchange_try(e);
 }
 
-static void route(struct exchange *e)
+static void route(struct exchange *e, const struct asked *asked)
 {
-    uint32_t bind;
-    if (!proxy_conn_find_bind(e->client, e->image.view, &bind)) {
+    if (!asked->has_bind) {
         e->client->http.is_closing = true;
         exchange_answer(e, STAT_proxy_end_no_bind, 404);
         return;
     }
-    match(e, bind);
+    route_match_ahead(e->image.view, &asked->request, &asked->ahead, &e->route);
+    e->is_matched = true;
     bool has_listener = e->route.outcome != ROUTE_OUTCOME_NO_LISTENER;
     if (has_listener && secure_is_misdirected(e))
         exchange_answer(e, STAT_proxy_end_misdirected, 421);
@@ -228,7 +238,9 @@ static void route(struct exchange *e)
 void exchange_begin(struct proxy_conn *c)
 {
     struct proxy *p = c->proxy;
+    struct asked asked;
     stat_inc(p->core, STAT_proxy_requests);
+    ask_ahead(c, &asked);
     struct exchange *e = pool_get(&p->exchanges);
     if (e == NULL) {
         struct field_list l;
@@ -262,5 +274,5 @@ void exchange_begin(struct proxy_conn *c)
         return;
     }
     p->image.pin(p->image.owner);
-    route(e);
+    route(e, &asked);
 }

@@ -133,22 +133,28 @@ bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice
     return true;
 }
 
-void route_match(const struct image_view *v, const struct route_request *request,
-                 struct route_result *ret)
+void route_look_ahead(const struct image_view *v, const struct route_request *request,
+                      struct route_ahead *ret)
+{
+    ret->listener = find_listener(v, request->bind, request->host);
+    if (ret->listener != NULL)
+        route_walk_ahead(v, ret->listener->to, request, ret);
+}
+
+void route_match_ahead(const struct image_view *v, const struct route_request *request,
+                       const struct route_ahead *ahead, struct route_result *ret)
 {
     struct route_walk walk;
-    struct route_ahead ahead;
+    const struct image_value *listener = ahead->listener, *host;
     *ret = (struct route_result){.outcome = ROUTE_OUTCOME_NO_LISTENER};
-    const struct image_value *listener = find_listener(v, request->bind, request->host), *host;
     if (listener == NULL)
         return;
     struct route_result none = {.outcome = ROUTE_OUTCOME_NO_HOST, .listener = listener->index};
     struct route_result found = {.outcome = ROUTE_OUTCOME_RULE, .listener = listener->index};
-    route_look_ahead(v, listener->to, request->host, request->path, &ahead);
-    route_walk_host(&walk, v, listener->to, request->host, &ahead.host);
+    route_walk_host(&walk, v, listener->to, request->host, &ahead->host);
     while ((host = route_walk_next(&walk)) != NULL) {
         none.outcome = ROUTE_OUTCOME_NO_RULE;
-        if (!match_in_host(&walk, host, request, &ahead.path, &found))
+        if (!match_in_host(&walk, host, request, &ahead->path, &found))
             continue;
         ASSERT_HOT(v->hosts[host->index].listener == listener->index);
         found.host = host->index;
@@ -156,6 +162,14 @@ void route_match(const struct image_view *v, const struct route_request *request
         return;
     }
     *ret = none;
+}
+
+void route_match(const struct image_view *v, const struct route_request *request,
+                 struct route_result *ret)
+{
+    struct route_ahead ahead;
+    route_look_ahead(v, request, &ahead);
+    route_match_ahead(v, request, &ahead, ret);
 }
 
 void route_match_name(const struct image_view *v, struct route_reader reader, uint32_t bind,

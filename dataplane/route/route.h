@@ -64,7 +64,32 @@ bool route_bind_find(const struct image_view *v, const struct ip_addr *local, ui
 bool route_listener_find(const struct image_view *v, uint32_t bind, struct slice host,
                          uint32_t *ret_listener);
 
-/* Which rule takes the request. `request->bind` is of this image. */
+#define ROUTE_AHEAD_MAX 4u /* labels of a host that are asked for before the first is there */
+
+/* Hashes of the first labels of a name in a trie whose root has the hash `above`. */
+struct route_hashes {
+    uint64_t above;
+    uint32_t n;
+    uint64_t hashes[ROUTE_AHEAD_MAX];
+};
+
+/* What a match will most likely need; only route_match_ahead() looks into it. */
+struct route_ahead {
+    const struct image_value *listener; /* NULL: none has the host */
+    struct route_hashes host;
+    struct route_hashes path; /* for another trie than that of the host's exact entry: useless */
+};
+
+/* Begins to match a request: what lies in a large table is asked for from memory, and comes while
+ * the caller does something else. `*ret` is good for this request and image. */
+void route_look_ahead(const struct image_view *v, const struct route_request *request,
+                      struct route_ahead *ret);
+
+/* Which rule takes the request that route_look_ahead() was asked about. */
+void route_match_ahead(const struct image_view *v, const struct route_request *request,
+                       const struct route_ahead *ahead, struct route_result *ret);
+
+/* Both at once. `request->bind` is of this image. */
 void route_match(const struct image_view *v, const struct route_request *request,
                  struct route_result *ret);
 

@@ -9,27 +9,12 @@
 
 #include <assert.h>
 
-#define ROUTE_AHEAD_MAX 4u /* labels of a host that are asked for before the first is there */
-
 static_assert(IMAGE_PATH_AHEAD_MAX <= ROUTE_AHEAD_MAX, "their hashes have room");
-
-/* Hashes of the first labels of a name in a trie whose root has the hash `above`. */
-struct route_hashes {
-    uint64_t above;
-    uint32_t n;
-    uint64_t hashes[ROUTE_AHEAD_MAX];
-};
-
-/* What a request will most likely need: of its host, and of its path if the host is there. */
-struct route_ahead {
-    struct route_hashes host;
-    struct route_hashes path; /* for another trie than that of the host's exact entry: useless */
-};
 
 /* Asks for the nodes of host and path at once; memory is slow, not narrow. `root` is that of the
  * trie of hosts. */
-void route_look_ahead(const struct image_view *v, uint32_t root, struct slice host,
-                      struct slice path, struct route_ahead *ret);
+void route_walk_ahead(const struct image_view *v, uint32_t root,
+                      const struct route_request *request, struct route_ahead *ret);
 
 /* The values of a trie that hold for a name, the most specific first. */
 struct route_walk {

@@ -35,16 +35,17 @@ static bool look_ahead(const struct image_view *v, struct route_hashes *h, uint3
     return true;
 }
 
-void route_look_ahead(const struct image_view *v, uint32_t root, struct slice host,
-                      struct slice path, struct route_ahead *ret)
+void route_walk_ahead(const struct image_view *v, uint32_t root,
+                      const struct route_request *request, struct route_ahead *ret)
 {
     ret->path = (struct route_hashes){.n = 0};
     ret->host.above = v->node_rests[root].hash;
-    bool is_whole = look_ahead(v, &ret->host, ROUTE_AHEAD_MAX, host_rest(host), image_host_label);
+    bool is_whole =
+        look_ahead(v, &ret->host, ROUTE_AHEAD_MAX, host_rest(request->host), image_host_label);
     if (!is_whole || ret->host.n == 0)
         return;
     ret->path.above = image_below_hash(ret->host.hashes[ret->host.n - 1], true);
-    look_ahead(v, &ret->path, v->header->path_ahead, path, image_path_label);
+    look_ahead(v, &ret->path, v->header->path_ahead, request->path, image_path_label);
 }
 
 static bool has_children(const struct image_view *v, uint32_t node)

@@ -3,8 +3,9 @@
 """./dev bench route [--sizes N...] [--regex-sizes N...] [--dear-regex-sizes N...] [--wire N...] [--skip PART...]
 [--json FILE]: what routes cost as their number grows.
 
-    route_match_ns            route_match() of random requests over all routes; work 1:  route/route_lookup.c
-                              behind what a worker does for a request besides
+    route_match_ns            both steps of a match, random requests over all routes;    route/route_lookup.c
+                              work 1: behind what a worker does for a request besides
+    route_match_at_once_ns    route_match(): nothing between the steps
     route_match_instructions  the same by callgrind
     image_bytes_per_route
     compile_full_ms           objects in the store -> image, CPU time                    route/route_compile.c
@@ -109,10 +110,12 @@ def one_size(results, where, n, regex):
     counted = image_to_count(objects, image, n, regex)
     os.unlink(objects)
     found = [numbers_of("route_lookup", image, requests, str(LOOKUPS)) for _ in range(RUNS)]
-    for work, name in enumerate(("route_match_ns", "route_match_work_ns")):
+    for name, params_of_name in (("route_match_ns", {"work": 0}), ("route_match_work_ns", {"work": 1}),
+                                 ("route_match_at_once_ns", {})):
         took = [f[name][0] for f in found]
         results.match_ns.setdefault((n, regex), statistics.median(took))
-        results.tell("route_match_ns", "ns", statistics.median(took), spread_of(took), RUNS, **params, work=work)
+        results.tell(name.replace("_work", ""), "ns", statistics.median(took), spread_of(took), RUNS, **params,
+                     **params_of_name)
     if counted:
         costs = callgrind.run("route_match", program_path("route_lookup"), counted, requests, str(LOOKUPS_COUNTED))
         instructions, calls = costs.of("route_match")
