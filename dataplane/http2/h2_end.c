@@ -161,14 +161,22 @@ void h2_session_skip_lower(struct h2_session *s)
 
 static bool must_linger(const struct h2_session *s)
 {
-    return s->is_server && s->why == H2_WHY_DONE && s->spill == NULL &&
-           stream_end(s->lower) == STREAM_END_OPEN && !stream_is_eof(s->lower);
+    return s->is_server && s->why == H2_WHY_DONE && stream_end(s->lower) == STREAM_END_OPEN &&
+           !stream_is_eof(s->lower);
+}
+
+/* Our end of the connection comes behind our last words, which may wait for room. */
+void h2_session_end_output(struct h2_session *s)
+{
+    h2_flush(s);
+    if (s->spill == NULL)
+        stream_shutdown(s->lower);
 }
 
 static void linger(struct h2_session *s)
 {
     s->is_lingering = true;
-    stream_shutdown(s->lower);
+    h2_session_end_output(s);
     h2_session_skip_lower(s);
     wheel_arm(&s->h2->core->wheel, &s->drain, s->h2->core->now_us + H2_LINGER_MS * 1000ull);
 }

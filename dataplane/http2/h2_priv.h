@@ -294,6 +294,8 @@ void h2_session_finish(struct h2_session *s);
 void h2_session_end_lower(struct h2_session *s);
 /* Throws away what he sends until then. */
 void h2_session_skip_lower(struct h2_session *s);
+/* Ends our side of the connection, if our last words have found room. */
+void h2_session_end_output(struct h2_session *s);
 /* Its lower stream is reset, and gone. */
 void h2_session_reset_lower(struct h2_session *s);
 

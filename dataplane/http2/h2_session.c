@@ -196,6 +196,8 @@ static void on_lower(struct stream *lower, unsigned events)
     ASSERT(s->lower == lower && s->dispatching == 0);
     if (s->is_lingering) {
         h2_session_skip_lower(s);
+        if ((events & STREAM_WRITABLE) != 0 && s->spill != NULL)
+            h2_session_end_output(s);
         if ((events & STREAM_CLOSED) != 0 || stream_is_eof(lower))
             h2_session_end_lower(s);
         return;

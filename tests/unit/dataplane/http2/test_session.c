@@ -212,6 +212,34 @@ TEST(a_server_that_is_done_waits_for_its_client_but_not_for_ever)
     pair_done(&p);
 }
 
+/* What is under way fills the send queue but for the first of two GOAWAYs. */
+TEST(a_server_whose_last_words_find_no_room_waits_for_it_and_for_its_client)
+{
+    const size_t goaway_bytes = 17;
+    pair_init(&p, 100000, NULL);
+    struct pair_call *c = pair_ask(&p, "/echo", body(1000));
+    pair_run(&p);
+    check_answered(c, 200);
+    p.is_cut = true;
+    h2_session_shutdown(p.server);
+    pair_wait(&p, 1);
+    size_t unsent = fake_stream_written(&p.server_lower).len;
+    p.server_lower.out_room = unsent + goaway_bytes;
+    pair_wait(&p, H2_DRAIN_MS + 10);
+    CHECK(p.server != NULL && !p.server_lower.is_shutdown && !p.server_lower.is_released);
+    fake_stream_push(&p.server_lower, SLICE_LIT("as it does not know that"));
+    fake_stream_take(&p.server_lower, unsent);
+    pair_wait(&p, 1);
+    CHECK_EQ(fake_stream_written(&p.server_lower).len, 2 * goaway_bytes);
+    CHECK(p.server != NULL && p.server_lower.is_shutdown && !p.server_lower.is_released);
+    fake_stream_push_eof(&p.server_lower);
+    pair_wait(&p, 1);
+    CHECK(p.server == NULL && p.server_lower.is_released);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 1);
+    fake_stream_break(&p.client_lower, STREAM_END_RESET);
+    pair_done(&p);
+}
+
 TEST(a_server_that_says_goodbye_to_nobody_ends)
 {
     pair_init(&p, 5000, NULL);
@@ -427,6 +455,7 @@ UNIT_MAIN("http2/session", T(bodies_of_all_sizes_go_there_and_back),
           T(a_server_that_says_goodbye_finishes_what_it_has),
           T(a_server_that_is_done_takes_what_its_client_still_sends),
           T(a_server_that_is_done_waits_for_its_client_but_not_for_ever),
+          T(a_server_whose_last_words_find_no_room_waits_for_it_and_for_its_client),
           T(a_server_that_says_goodbye_to_nobody_ends),
           T(a_client_that_says_goodbye_and_only_then_ends_broke_no_rule),
           T(a_connection_that_breaks_ends_all_its_streams),
