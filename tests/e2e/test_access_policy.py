@@ -30,8 +30,12 @@ def vip(l, family=4):
 
 
 def ask(l, path, *options, family=4, address=None):
-    """The status of a request."""
-    return l.curl(f"http://{HOST}{path}", *options, address=address or vip(l, family))[0]
+    """The status of a request. 503 is asked again: on a machine that others use the verifier may be late, and that is
+    what the box then says."""
+    def status():
+        return l.curl(f"http://{HOST}{path}", *options, address=address or vip(l, family))[0]
+    first = status()
+    return status() if first == 503 else first
 
 
 def change(l, spec):
@@ -105,7 +109,8 @@ def a_password_that_is_changed_holds_for_the_next_request(l):
     before = l.appliance.generation()
     api.patch("Secret", "readers", {"stringData": {".htpasswd": f"ada:{OTHER}\n"}}, NS)
     suite.eventually(lambda: l.appliance.generation() > before, "the Secret is in effect as changed")
-    assert ask(l, "/books", "-u", "ada:secret") == 401
+    status = ask(l, "/books", "-u", "ada:secret")
+    assert status == 401, f"{status}, not 401"
     assert ask(l, "/books", "-u", "ada:pass:word") == 200
 
 
