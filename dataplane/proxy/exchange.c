@@ -29,8 +29,8 @@ void check_exchange(const struct exchange *e)
     ASSERT(!e->has_request_head || e->backend != NULL);
     ASSERT(!e->has_body_moved || e->has_request_head);
     ASSERT(!e->keeps_body || (!e->has_body_moved && !e->has_response_head));
-    ASSERT(!(e->is_waiting || e->is_verifying) || e->backend == NULL);
-    ASSERT(!e->is_waiting || !e->is_verifying);
+    ASSERT(!(e->is_asked || e->is_waiting || e->is_verifying) || e->backend == NULL);
+    ASSERT(e->is_asked + e->is_waiting + e->is_verifying <= 1);
 }
 
 void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
@@ -46,6 +46,8 @@ void exchange_end(struct exchange *e, enum stat_id why, bool is_reusable)
         upstream_put(p->upstream, e->backend);
     else if (e->backend != NULL)
         upstream_abort(p->upstream, e->backend);
+    if (e->is_asked)
+        list_remove(&e->asked_node);
     if (e->is_verifying)
         list_remove(&e->verify_node); /* what is found is remembered all the same */
     wheel_disarm(&p->core->wheel, &e->timer);
@@ -110,23 +112,10 @@ void exchange_answer(struct exchange *e, enum stat_id why, uint16_t status)
     exchange_answer_with(e, why, status, &l);
 }
 
-/* A request on the way to its rule. */
-struct asked {
-    bool has_bind;
-    struct route_request request;
-    struct route_ahead ahead;
-};
-
-/* The match begins, and goes on when an exchange was made: what it needs comes meanwhile. */
-static void ask_ahead(const struct proxy_conn *c, struct asked *ret)
+/* What the match is asked about. */
+static struct route_request request_of(const struct exchange *e)
 {
-    const struct proxy_image *image = &c->proxy->image;
-    uint32_t bind;
-    ret->has_bind = image->view != NULL && proxy_conn_find_bind(c, image->view, &bind);
-    if (!ret->has_bind)
-        return;
-    ret->request = route_request_of(&c->http.request->head, bind, image->reader);
-    route_look_ahead(image->view, &ret->request, &ret->ahead);
+    return route_request_of(&e->client->http.request->head, e->bind, e->image.reader);
 }
 
 /* The rule's redirect; false: it has none. */
@@ -217,14 +206,24 @@ void exchange_go_on(struct exchange *e)
     exchange_try(e);
 }
 
-static void route(struct exchange *e, const struct asked *asked)
+/* The match begins, and goes on in exchanges_route(). */
+static void ask(struct exchange *e)
 {
-    if (!asked->has_bind) {
+    if (!proxy_conn_find_bind(e->client, e->image.view, &e->bind)) {
         e->client->http.is_closing = true;
         exchange_answer(e, STAT_proxy_end_no_bind, 404);
         return;
     }
-    route_match_ahead(e->image.view, &asked->request, &asked->ahead, &e->route);
+    struct route_request request = request_of(e);
+    route_look_ahead(e->image.view, &request, &e->ahead);
+    e->is_asked = true;
+    list_push_back(&e->proxy->asked, &e->asked_node);
+}
+
+static void route(struct exchange *e)
+{
+    struct route_request request = request_of(e);
+    route_match_ahead(e->image.view, &request, &e->ahead, &e->route);
     e->is_matched = true;
     bool has_listener = e->route.outcome != ROUTE_OUTCOME_NO_LISTENER;
     if (has_listener && secure_is_misdirected(e))
@@ -235,12 +234,25 @@ static void route(struct exchange *e, const struct asked *asked)
         follow_rule(e);
 }
 
+/* An answer may bring the connection's next request, which is then the last of the list. */
+unsigned exchanges_route(struct proxy *p)
+{
+    unsigned n = 0;
+    struct list_node *node;
+    while ((node = list_take_front(&p->asked)) != NULL) {
+        struct exchange *e = container_of(node, struct exchange, asked_node);
+        ASSERT(e->is_asked);
+        e->is_asked = false;
+        route(e);
+        n++;
+    }
+    return n;
+}
+
 void exchange_begin(struct proxy_conn *c)
 {
     struct proxy *p = c->proxy;
-    struct asked asked;
     stat_inc(p->core, STAT_proxy_requests);
-    ask_ahead(c, &asked);
     struct exchange *e = pool_get(&p->exchanges);
     if (e == NULL) {
         struct field_list l;
@@ -274,5 +286,5 @@ void exchange_begin(struct proxy_conn *c)
         return;
     }
     p->image.pin(p->image.owner);
-    route(e, &asked);
+    ask(e);
 }

@@ -57,6 +57,7 @@ struct proxy *proxy_new(struct core *core, const struct endpoint_table *table,
     core_pool(core, &p->head_bufs, sizeof(struct http_head_buf), config->head_bufs_max,
               "head buffers");
     list_init(&p->heads);
+    list_init(&p->asked);
     mirrors_init(p, config->mirrors_max);
     limits_init(p, config->limit_buckets);
     verifications_init(p);
@@ -103,10 +104,20 @@ static bool admits(void *owner, const struct flow_tuple *ends, uint32_t bind)
     return against == STAT_COUNT;
 }
 
+static unsigned delivered(void *owner)
+{
+    return exchanges_route(owner);
+}
+
 void proxy_upcalls(struct proxy *p, struct tcp_upcalls *ret)
 {
     *ret = (struct tcp_upcalls){
-        .listen = listen, .accept = proxy_conn_accept, .owner = p, .admits = admits};
+        .listen = listen,
+        .accept = proxy_conn_accept,
+        .owner = p,
+        .admits = admits,
+        .delivered = delivered,
+    };
 }
 
 struct upstream *proxy_upstream(struct proxy *p)
@@ -166,6 +177,7 @@ static void follow_image(struct proxy *p, struct proxy_conn *c)
 unsigned proxy_poll(struct proxy *p)
 {
     unsigned did = upstream_poll(p->upstream) + verifications_poll(p);
+    did += exchanges_route(p); /* of requests that came otherwise than by an event of tcp's */
     for (unsigned i = 0; i < WALK_CONNS_PER_POLL && p->walk < p->config.conns_max; i++) {
         follow_image(p, pool_at(&p->conns, p->walk++));
         did++;

@@ -108,9 +108,9 @@ struct proxy_conn {
  * connection; lives from on_request to one of exchange_end()'s callers.
  *
  * Invariants: has_response_head implies has_request_head, and that implies backend != NULL; backend
- * == NULL only within a callback, or while it waits for its next try or for the verifier
- * (is_waiting, is_verifying; with the timer armed); while there is an exchange its client's own
- * timer is off.
+ * == NULL only within a callback, or while it waits for the end of this poll's events (is_asked),
+ * for its next try or for the verifier (is_waiting, is_verifying; with the timer armed); while
+ * there is an exchange its client's own timer is off.
  */
 struct exchange {
     struct proxy *proxy;
@@ -118,6 +118,7 @@ struct exchange {
     struct upstream_conn *backend;
     struct proxy_image image; /* pinned */
     struct route_result route;
+    uint32_t bind;                      /* that the request came to */
     const struct image_backend *target; /* NULL: not chosen yet */
     uint8_t tries;
     bool has_request_head;      /* the head went to the backend */
@@ -125,6 +126,7 @@ struct exchange {
     bool is_expecting_continue; /* the client said so */
     bool has_continue;          /* a 100 went to the client */
     bool has_response_head;     /* the final head went to the client */
+    bool is_asked;              /* its match has begun: see exchanges_route() */
     bool is_waiting;            /* for its next try: it has no backend connection */
     bool is_verifying;          /* waits for the verifier: it has none, either */
     bool is_mirrored;           /* as far as the rule wants it */
@@ -142,6 +144,7 @@ struct exchange {
     uint64_t begin_us;          /* when the request's head was there */
     uint64_t asked_us;          /* when this try began */
     struct wheel_timer timer;
+    struct list_node asked_node;     /* of the proxy's, while is_asked */
     struct list_node verify_node;    /* of its verification's waiters, while is_verifying */
     struct upstream_conn_id failed;  /* the endpoint of the try that failed last */
     const struct image_retry *retry; /* the rule's policy; NULL: it has none */
@@ -164,6 +167,7 @@ struct exchange {
     uint64_t generation;                /* of a tunnel, which has no image: where it was matched, */
     uint32_t backend_index;             /* and who was chosen there */
     bool is_stale; /* the last try's connection was idle too long: `failed` did not fail by it */
+    struct route_ahead ahead; /* while is_asked */
 };
 
 /* Sequences for choices by weight. Rules that share one only see each other's requests in between;
@@ -200,7 +204,8 @@ struct proxy {
     struct pool mirrors;
     struct pool l4s;
     struct pool head_bufs;
-    uint32_t tunnels; /* of the exchanges */
+    uint32_t tunnels;       /* of the exchanges */
+    struct list_node asked; /* exchanges that exchanges_route() goes on with */
     struct list_node
         heads; /* client connections that wait for the rest of a head, the first first */
     struct limit_table limits;
@@ -353,6 +358,10 @@ void dns_timeout(struct proxy_conn *c);
 
 /* exchange.c */
 void exchange_begin(struct proxy_conn *c);
+/* Goes on with the requests that came since the last call: matches them, and does as the rule says.
+ * They wait until all events were delivered, so that what the matches of one poll need from memory
+ * comes together. Returns how many they were. */
+unsigned exchanges_route(struct proxy *p);
 /* The rest of its rule, now that the client may ask: limits, a redirect, or a backend. */
 void exchange_go_on(struct exchange *e);
 /* Ends it, counted as `why`: lets the backend connection go (`is_reusable`: into the pool), unpins

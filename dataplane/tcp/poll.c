@@ -203,6 +203,8 @@ unsigned tcp_poll(struct tcp *t)
     unsigned n = tcp_memory_poll(t);
     n += wake_starved(t);
     n += handle_ready(t);
+    if (t->upcalls.delivered != NULL)
+        n += t->upcalls.delivered(t->upcalls.owner);
     n += handle_outputs(t);
     ASSERT_HOT(t->conns.used <= t->config.conns_max);
     return n;

@@ -82,11 +82,16 @@ typedef bool (*tcp_admit_fn)(void *owner, const struct flow_tuple *ends, uint32_
  */
 typedef bool (*tcp_accept_fn)(void *owner, struct stream *s, uint32_t bind);
 
+/* All events of a poll were delivered. What its owners put off until then is done now, before
+ * segments go out. Returns how many things that were. */
+typedef unsigned (*tcp_delivered_fn)(void *owner);
+
 struct tcp_upcalls {
     tcp_listen_fn listen;
     tcp_accept_fn accept;
     void *owner;
-    tcp_admit_fn admits; /* asked for each SYN; NULL: everybody may */
+    tcp_admit_fn admits;        /* asked for each SYN; NULL: everybody may */
+    tcp_delivered_fn delivered; /* NULL: nothing is put off */
 };
 
 /* Makes the worker's TCP. Takes its memory from core_memory(). */

@@ -3,9 +3,9 @@
 """./dev bench route [--sizes N...] [--regex-sizes N...] [--dear-regex-sizes N...] [--wire N...] [--skip PART...]
 [--json FILE]: what routes cost as their number grows.
 
-    route_match_ns            both steps of a match, random requests over all routes;    route/route_lookup.c
-                              work 1: behind what a worker does for a request besides
-    route_match_at_once_ns    route_match(): nothing between the steps
+    route_match_ns            of requests of all routes in a random order, eight a poll;  route/route_lookup.c
+                              work 1: each poll behind what a worker does besides
+    route_match_at_once_ns    one a poll
     route_match_instructions  the same by callgrind
     image_bytes_per_route
     compile_full_ms           objects in the store -> image, CPU time                    route/route_compile.c

@@ -78,6 +78,26 @@ TEST(a_connection_that_breaks_is_counted_by_when)
     check_end(c, STAT_proxy_conn_end_lost_busy);
 }
 
+/* Matches wait until the events of a poll are delivered, and the connection's end may be one. */
+TEST(a_request_that_ends_before_its_match_does_leaves_nothing_and_others_go_on)
+{
+    begin(8);
+    struct fake_stream *gone = world_connect(&w), *stays = world_connect(&w);
+    fake_stream_push(gone, SLICE_LIT(REQ("/")));
+    fake_stream_push(stays, SLICE_LIT(REQ("/")));
+    CHECK(fake_stream_dispatch(gone) && fake_stream_dispatch(stays));
+    CHECK_EQ(world_stat(&w, STAT_proxy_exchanges_now), 2);
+    CHECK_EQ(w.n_backends, 0);
+    fake_stream_break(gone, STREAM_END_RESET);
+    CHECK(fake_stream_dispatch(gone));
+    CHECK_EQ(world_stat(&w, STAT_proxy_exchanges_now), 1);
+    CHECK_EQ(world_stat(&w, STAT_proxy_end_client_gone), 1);
+    world_run(&w);
+    CHECK_EQ(w.n_backends, 1);
+    CHECK(strstr(world_got(&w, stays), "200 OK") != NULL);
+    check_end(gone, STAT_proxy_conn_end_lost_busy);
+}
+
 TEST(an_idle_connection_is_closed_and_drained_for_a_while)
 {
     begin(8);
@@ -225,6 +245,7 @@ TEST(informational_answers_that_do_not_go_on_are_counted)
 
 UNIT_MAIN("proxy/conn_ends", T(a_client_that_ends_between_requests_is_no_accident),
           T(a_connection_that_breaks_is_counted_by_when),
+          T(a_request_that_ends_before_its_match_does_leaves_nothing_and_others_go_on),
           T(an_idle_connection_is_closed_and_drained_for_a_while),
           T(what_is_thrown_away_after_the_last_answer_has_a_bound),
           T(an_answer_without_a_buffer_breaks_the_connection_off),
