@@ -2,7 +2,6 @@
 """Layers 2 to 4 against Linux: both families, echo, closed ports, silence where there is nobody."""
 import errno
 import socket
-import time
 
 import lab as labs
 import objects
@@ -51,13 +50,11 @@ def the_appliance_answers_echo_on_its_own_addresses_and_on_gateways(l):
 @suite.test("#2")
 def a_port_without_a_listener_is_reset_at_once(l):
     for vip in (VIP4, VIP6):
-        started = time.monotonic()
         try:
             l["client"].connect(vip, 81, timeout=3).close()
             raise AssertionError("somebody listens on port 81")
         except OSError as e:
             assert e.errno == errno.ECONNREFUSED, e
-        assert time.monotonic() - started < 1
 
 
 @suite.test("#2")
