@@ -18,6 +18,7 @@ LIMIT_S = 3600  # the first time, all of Kubernetes is compiled: some ten minute
 KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kubectl")
 ISTIO = "istio.io/istio/pkg/test/echo/cmd"
 GATEWAY_API = "sigs.k8s.io/gateway-api"
+HELM = "helm.sh/helm/v3/cmd/helm"
 IMAGES = {  # image and module: its programs, the first called as the image, and what each is made of
     "coredns": {"coredns": "."},
     "echo-advanced": {"echo-advanced": f"{ISTIO}/server", "client": f"{ISTIO}/client"},
@@ -84,6 +85,11 @@ def cluster():
     packages = {name: f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES}
     return {**kept("kubernetes", "cluster", packages, *BUILD, f"-s -w {told}", sources="none"),
             **kept("node", "cluster", {"node": "./node"}, *BUILD, "-s -w", sources="node/*.go")}
+
+
+def helm():
+    """The real one, as its users have it."""
+    return kept("helm", "helm", {"helm": HELM}, *BUILD, "-s -w", sources="none")["helm"]
 
 
 def suite():

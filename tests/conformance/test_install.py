@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controller as its chart installs it: the CRDs in a real cluster refuse what the appliance refuses, and with its
-ClusterRole alone the controller does all that it does."""
+"""The controller as the real Helm installs its chart: the CRDs in a real cluster refuse what the appliance refuses, and
+with its ClusterRole alone the controller does all that it does."""
 import json
 import os
 import re
@@ -30,7 +30,7 @@ def lab():
 def prepare(l):
     l.start_backends()
     l.start_cluster(pods=False)
-    l.install()
+    l.install_by_helm()
     l.start_appliance()
 
 
@@ -63,6 +63,40 @@ def taken(l, text):
     except api.Refused as e:
         return str(e)
     return None
+
+
+def documents(text):
+    """{(kind, name): object} of those that are not of a cluster's making."""
+    found = [o for o in yaml.safe_load_all(text) if o and o["kind"] not in ("Namespace", "CustomResourceDefinition")]
+    return {(o["kind"], o["metadata"]["name"]): o for o in found}
+
+
+def secrets_rule(l):
+    """What the installed ClusterRole lets the controller do with Secrets."""
+    role = json.loads(l.cluster.kubectl("get", "clusterrole", "sluice-controller", "-o", "json"))
+    return sorted({verb for r in role["rules"] if "secrets" in r["resources"] for verb in r["verbs"]})
+
+
+@suite.test("#8")
+def helm_finds_nothing_wrong_and_makes_what_the_manifest_has(l):
+    chart = os.path.join(rig.DEPLOY, "chart")
+    l.helm("lint", "--strict", chart)
+    with open(os.path.join(rig.DEPLOY, "sluice-controller.yaml"), encoding="utf-8") as f:
+        manifest = documents(f.read())
+    assert documents(l.helm("get", "manifest", "sluice", "--namespace", WHERE)) == manifest
+    assert l.cluster.kubectl("get", "deployment", "sluice-controller", "-n", WHERE, "-o", "name")
+
+
+@suite.test("#8")
+def an_upgrade_changes_what_it_says_and_a_rollback_takes_it_back(l):
+    chart = os.path.join(rig.DEPLOY, "chart")
+    assert secrets_rule(l) == ["get"]
+    l.helm("upgrade", "sluice", chart, "--namespace", WHERE, "--set", "watchSecrets=true", "--set", "replicas=3")
+    assert secrets_rule(l) == ["get", "watch"]
+    said = json.loads(l.cluster.kubectl("get", "deployment", "sluice-controller", "-n", WHERE, "-o", "json"))["spec"]
+    assert said["replicas"] == 3 and "--watch-secrets" in said["template"]["spec"]["containers"][0]["args"], said
+    l.helm("rollback", "sluice", "1", "--namespace", WHERE)
+    assert secrets_rule(l) == ["get"]
 
 
 @suite.test("#8")
@@ -142,3 +176,13 @@ def nothing_was_forbidden(l):
     said = it["controller"].log()
     assert "forbidden" not in said.lower(), said
     it["controller"].end_in_good_order()
+
+
+@suite.test("#8")
+def helm_takes_away_what_it_brought_but_no_object_of_a_user(l):
+    l.helm("uninstall", "sluice", "--namespace", WHERE)
+    for what in ("clusterrole", "clusterrolebinding", "deployment", "serviceaccount"):
+        found = l.cluster.kubectl("get", what, "-n", WHERE, "-o", "name").split()
+        assert not any(name.endswith("/sluice-controller") for name in found), found
+    assert l.cluster.api.get("HTTPRoute", "app", NS)["spec"], "a route is its team's"
+    assert "accesspolicies.sluice.internal" in l.cluster.kubectl("get", "crd", "-o", "name"), "and so are policies"

@@ -119,10 +119,36 @@ def gateway_address(l, ns, name, family=4):
     return suite.eventually(found, f"Gateway {ns}/{name} is Programmed and has an IPv{family} address", 10)
 
 
+def told(l, kind, name, ns):
+    """The object's status, once there is one that speaks of the object as it is now: that comes a moment after workers
+    do as it says."""
+    def found():
+        o = l.appliance.api.get(kind, name, ns)
+        status = o.get("status", {})
+        parts = [status, *status.get("parents", []), *status.get("ancestors", [])]
+        seen = [c["observedGeneration"] for p in parts for c in p.get("conditions", [])]
+        return status if seen and set(seen) == {o["metadata"]["generation"]} else None
+    return suite.eventually(found, f"{kind} {ns}/{name} has a status of its generation", 10)
+
+
+def require_policy(l, kind, name, ns):
+    """A policy is Accepted for its target."""
+    status = told(l, kind, name, ns)
+    assert [condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+
+
 def parent_condition(l, ns, name, kind, parent=0):
     """A condition that a route's status says about one of its parents."""
     parents = l.appliance.api.get("HTTPRoute", name, ns).get("status", {}).get("parents", [])
     return condition(parents[parent], kind) if len(parents) > parent else {"status": "missing"}
+
+
+def await_parent_condition(l, ns, name, kind, wanted="True", parent=0):
+    """Until that condition has this status, or is told for this reason."""
+    def found():
+        c = parent_condition(l, ns, name, kind, parent)
+        return wanted in (c["status"], c.get("reason"))
+    suite.eventually(found, f"HTTPRoute {ns}/{name} is told {kind} {wanted}", 10)
 
 
 def attached_routes(l, ns, name):

@@ -43,5 +43,4 @@ def in_turn_each_endpoint_has_as_many_requests_as_the_others(l):
     # each worker counts for itself
     suite.eventually(lambda: spread(l, 30) <= WORKERS, "endpoints are asked in turn", 20)
     assert spread(l, 90) <= WORKERS
-    status = l.appliance.api.get("TransportPolicy", "turns", NS)["status"]
-    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+    objects.require_policy(l, "TransportPolicy", "turns", NS)

@@ -153,8 +153,7 @@ def counter(l, name):
 
 
 def accepted(l, name, kind="Accepted", ns=NS):
-    found = l.appliance.api.get("DNSRoute", name, ns).get("status", {}).get("parents", [])
-    c = objects.condition(found[0], kind) if found else {"status": "missing"}
+    c = objects.condition(objects.told(l, "DNSRoute", name, ns)["parents"][0], kind)
     return c["status"], c.get("reason")
 
 

@@ -45,13 +45,8 @@ def serve(l, app, *numbers, **policy):
     api.put(objects.route(NS, app, [f"{NS}/gw"], [objects.to(app)], host_of(app)))
     address = objects.gateway_address(l, NS, "gw")
     objects.wait_answer(l, address, host_of(app), names(*numbers) | {503})
-    require_accepted(l, app)
+    objects.require_policy(l, "HealthPolicy", app, NS)
     return address
-
-
-def require_accepted(l, policy):
-    status = l.appliance.api.get("HealthPolicy", policy, NS)["status"]
-    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
 
 
 def ask(l, app, n):
@@ -77,7 +72,7 @@ def replace_backend(l, n, kind):
 
 @suite.test("-")
 def the_example_serves_and_its_policy_is_accepted(l):
-    require_accepted(l, "app")
+    objects.require_policy(l, "HealthPolicy", "app", NS)
     assert set(ask(l, "app", 30)) == names(1, 2, 3)
 
 

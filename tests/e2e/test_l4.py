@@ -186,7 +186,7 @@ def cut(wire, size):
 
 def condition(l, kind, name, which):
     """A condition of a route at its parent."""
-    return objects.condition(l.appliance.api.get(kind, name, NS)["status"]["parents"][0], which)
+    return objects.condition(objects.told(l, kind, name, NS)["parents"][0], which)
 
 
 def is_reset(l, port, say=b"is anybody there?\n"):

@@ -55,7 +55,7 @@ def prepare(l):
 
 def condition(l, ns, name, kind, listener=None):
     """(status, reason) of a ListenerSet, or of one of its listeners."""
-    status = l.appliance.api.get("ListenerSet", name, ns)["status"]
+    status = objects.told(l, "ListenerSet", name, ns)
     if listener is not None:
         status = next(x for x in status["listeners"] if x["name"] == listener)
     found = objects.condition(status, kind)

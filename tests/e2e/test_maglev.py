@@ -72,8 +72,7 @@ def a_client_reaches_the_same_pod_on_every_worker(l):
     assert len({ask(l, "-H", f"X-Tenant: {n}") for n in range(40)}) == 1
     suite.eventually(lambda: all(now > then for now, then in zip(asked_by_worker(l), before)),
                      "both workers have asked a pod", 10)
-    status = l.appliance.api.get("TransportPolicy", "hashed", NS)["status"]
-    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+    objects.require_policy(l, "TransportPolicy", "hashed", NS)
 
 
 @suite.test("#4")

@@ -25,8 +25,8 @@ def foo_address(l):
 def my_route_attaches_to_foo_gateway_and_reaches_foo_svc(l):
     address = foo_address(l)
     objects.wait_answer(l, address, "foo.example.com", BOTH)
-    assert objects.parent_condition(l, NS2, "my-route", "Accepted")["status"] == "True"
-    assert objects.parent_condition(l, NS2, "my-route", "ResolvedRefs")["status"] == "True"
+    objects.await_parent_condition(l, NS2, "my-route", "Accepted")
+    objects.await_parent_condition(l, NS2, "my-route", "ResolvedRefs")
     assert objects.attached_routes(l, NS1, "foo-gateway") == {"prod-web": 1}
 
 
@@ -115,7 +115,7 @@ def one_route_attaches_to_two_gateways_at_once(l):
     for ns, name in (("infra", "shared-gw"), ("c", "dedicated-gw")):
         objects.wait_answer(l, objects.gateway_address(l, ns, name), "both.example.com", "backend-3")
     for parent in (0, 1):
-        assert objects.parent_condition(l, "c", "both", "Accepted", parent)["status"] == "True"
+        objects.await_parent_condition(l, "c", "both", "Accepted", parent=parent)
 
 
 @suite.test("S12")

@@ -114,7 +114,7 @@ def without_its_rate_limit_a_rule_answers_500_and_the_status_says_why(l):
     assert objects.answers(l, vip(l), HOST) == "backend-1", "other rules go on"
     said = suite.eventually(lambda: refusal(l), "ResolvedRefs is False")
     assert said["reason"] == "BackendNotFound" and f"RateLimit {NS}/all does not exist" in said["message"], said
-    assert objects.parent_condition(l, NS, "app", "Accepted")["status"] == "True"
+    objects.await_parent_condition(l, NS, "app", "Accepted")
     api.put({"apiVersion": limit["apiVersion"], "kind": limit["kind"], "spec": {**limit["spec"], "burst": 30},
              "metadata": {"namespace": NS, "name": "all"}})
     objects.wait_answer(l, vip(l), HOST, {"backend-1"}, path="/all")

@@ -183,7 +183,7 @@ def a_service_without_a_node_port_says_so(l):
     objects.wait_answer(l, VIP, "inner.example", 500)
     api.put(service("inner", ["IPv4"]))
     objects.wait_answer(l, VIP, "inner.example", {"backend-1", "backend-2"})
-    assert objects.parent_condition(l, NS, "inner", "ResolvedRefs")["status"] == "True"
+    objects.await_parent_condition(l, NS, "inner", "ResolvedRefs")
 
 
 @suite.test("#8")

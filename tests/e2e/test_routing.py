@@ -140,7 +140,7 @@ def a_backend_in_another_namespace_needs_a_reference_grant(l):
     put_route(l, "borrows", "borrows.example",
               {"backendRefs": [{"name": "app", "namespace": "stock", "port": 8080}]})
     suite.eventually(lambda: who(l, "borrows.example") == 500, "without a grant: 500")
-    assert objects.parent_condition(l, NS, "borrows", "ResolvedRefs").get("reason") == "RefNotPermitted"
+    objects.await_parent_condition(l, NS, "borrows", "ResolvedRefs", "RefNotPermitted")
     api.put({"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
              "metadata": {"namespace": "stock", "name": "lends"},
              "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": NS}],

@@ -397,8 +397,7 @@ def an_endpoint_whose_port_is_closed_is_ejected_by_what_datagrams_come_to(l):
         "consecutiveFailures": 2, "baseEjectionTime": "10m", "maxEjectionTime": "1h"}))
     put_and_await(l, route("seen", "seen", objects.to("seen", port=ECHO_PORT)))
     suite.eventually(lambda: len({who(l, 7007) for _ in range(30)}) == len(ECHOES), "all serve")
-    status = l.appliance.api.get("HealthPolicy", "seen", NS)["status"]
-    assert [objects.condition(a, "Accepted")["status"] for a in status["ancestors"]] == ["True"], status
+    objects.require_policy(l, "HealthPolicy", "seen", NS)
     ejected = l.appliance.counters()["upstream_ejected"]
     l.backends[4].process.end()
     try:
