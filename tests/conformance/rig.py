@@ -107,15 +107,17 @@ class Rig(labs.Lab):
             "create", "service", "clusterip", "probe", "--tcp=80", "-n", "mesh-probe", "--dry-run=server", "-o", "yaml")
 
     def helm(self, *arguments):
-        """What Helm says, as the administrator of the cluster; process.Failed when it says that something went wrong."""
-        done = self[self.cluster.where].run(programs.helm(), "--kubeconfig", self.cluster.config, *arguments, timeout=90)
+        """What Helm says, as the cluster's administrator; process.Failed when it says that something went wrong."""
+        done = self[self.cluster.where].run(programs.helm(), "--kubeconfig", self.cluster.config, *arguments,
+                                            timeout=90)
         if done.returncode != 0:
             raise process.Failed(f"helm {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
     def install_by_helm(self, *options):
         """The chart."""
-        self.helm("install", "sluice", os.path.join(DEPLOY, "chart"), "--namespace", WHERE, "--create-namespace", *options)
+        self.helm("install", "sluice", os.path.join(DEPLOY, "chart"), "--namespace", WHERE, "--create-namespace",
+                  *options)
         api.KINDS.update(fake_cluster.KINDS)
 
     def install(self):
