@@ -14,11 +14,8 @@
 /* Makes a section hold `count` entries of all ones: free slots. */
 static int resize_slots(struct image_builder *b, struct image_vec *vec, uint32_t count)
 {
-    vec->count = 0;
-    while (vec->count < count) {
-        if (image_vec_push(b, vec) == NULL)
-            return b->error;
-    }
+    if (!image_vec_reset(b, vec, count))
+        return b->error;
     if (count != 0)
         memset(vec->bytes, 0xff, (size_t)count * vec->entry_size);
     return 0;

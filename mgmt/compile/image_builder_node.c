@@ -44,27 +44,16 @@ static uint32_t free_place(const struct image_node *table, uint32_t count, uint6
     return IMAGE_NONE;
 }
 
-/* Makes both halves of so many free places. */
-static bool clear_nodes(struct image_builder *b, uint32_t count)
-{
-    struct image_vec *rests = SECTION(b, NODE_RESTS);
-    while (rests->count < count) {
-        if (image_vec_push(b, rests) == NULL)
-            return false;
-    }
-    memset(SECTION(b, NODES)->bytes, 0, (size_t)count * sizeof(struct image_node));
-    memset(rests->bytes, 0, (size_t)count * sizeof(struct image_node_rest));
-    return true;
-}
-
 bool image_builder_place_nodes(struct image_builder *b, uint64_t seed)
 {
-    struct image_node *table = ENTRIES(b, NODES, struct image_node);
     uint32_t count = SECTION(b, NODES)->count;
     if (count == 0)
         return true;
-    if (!clear_nodes(b, count))
+    /* both halves of a free place are zero */
+    if (!image_vec_reset(b, SECTION(b, NODES), count) ||
+        !image_vec_reset(b, SECTION(b, NODE_RESTS), count))
         return false; /* b->error says why */
+    struct image_node *table = ENTRIES(b, NODES, struct image_node);
     hash_nodes(b, seed);
     for (uint32_t i = 0; i < b->nodes.count; i++) {
         struct builder_node *node = image_builder_node(b, i);

@@ -154,6 +154,9 @@ struct image_index_key {
 uint32_t image_index_find(const struct image_builder *b, const struct image_index *ix,
                           const struct image_index_key *key);
 
+/* Makes it hold `count` zeroed entries and nothing else. False: b->error is set. */
+bool image_vec_reset(struct image_builder *b, struct image_vec *vec, uint32_t count);
+
 /* Adds `n` entries at the end. False: b->error is set. */
 bool image_vec_append(struct image_builder *b, struct image_vec *vec, const void *entries,
                       uint32_t n);

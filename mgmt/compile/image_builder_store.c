@@ -45,6 +45,17 @@ void *image_vec_push(struct image_builder *b, struct image_vec *vec)
     return entry;
 }
 
+bool image_vec_reset(struct image_builder *b, struct image_vec *vec, uint32_t count)
+{
+    vec->count = 0;
+    if (!vec_reserve(b, vec, count))
+        return false;
+    vec->count = count;
+    if (count != 0)
+        memset(vec->bytes, 0, (size_t)count * vec->entry_size);
+    return true;
+}
+
 bool image_vec_append(struct image_builder *b, struct image_vec *vec, const void *entries,
                       uint32_t n)
 {

@@ -94,8 +94,7 @@ class Both(rig.Rig):
             box.api.put(o)
 
     def install_own(self):
-        self.cluster.apply(os.path.join(labs.TOP, "mgmt", "controller", "deploy", "chart", "crds"))
-        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "30s", "crd", "--all")
+        self.cluster.define(os.path.join(rig.CHART, "crds"))
 
     def start_servers(self):
         """What answers behind the Services of the manifests."""

@@ -19,6 +19,7 @@ sys.path[:0] = [os.path.join(HERE, "..", folder) for folder in ("e2e", "lab")]
 import programs  # noqa: E402 (its folder is known only now)
 import api  # noqa: E402
 import cleanup  # noqa: E402
+import kubernetes  # noqa: E402
 import rig  # noqa: E402
 import shop  # noqa: E402
 import suite  # noqa: E402
@@ -27,7 +28,6 @@ SECONDS = 600
 HOLD = ("--hold-mass-seconds", "5", "--hold-few-seconds", "1")  # an impatient operator's: what is not safe shows
 GROUP = "gateway.networking.k8s.io"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 IN_ETCD = b"/registry/apiextensions.k8s.io/customresourcedefinitions/"
 RIGHTS = (f"{RBAC}/clusterrolebindings", f"{RBAC}/namespaces/{rig.WHERE}/rolebindings")
 KINDS = {"gatewayclasses": "GatewayClass", "gateways": "Gateway", "httproutes": "HTTPRoute"}  # as they are put back
@@ -92,7 +92,7 @@ class Mishaps:
         return [o for plural, kind in KINDS.items() if plural in plurals for o in self.api.list(kind)]
 
     def delete_definitions(self, plurals):
-        urls = [f"{DEFINITIONS}/{plural}.{GROUP}" for plural in plurals]
+        urls = [f"{kubernetes.DEFINITIONS}/{plural}.{GROUP}" for plural in plurals]
         for url in urls:
             self.insist("DELETE", url)
 
@@ -105,13 +105,7 @@ class Mishaps:
             suite.eventually(lambda: is_gone(url), f"{url} is gone", APPEAR_S)
 
     def make_definitions(self, plurals):
-        self.cluster.apply(*[self.files[p] for p in plurals])
-
-        def is_established(plural):
-            status = self.api.call("GET", f"{DEFINITIONS}/{plural}.{GROUP}").get("status", {})
-            return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or [])
-        for p in plurals:
-            suite.eventually(lambda: is_established(p), f"{p} are known again", APPEAR_S)
+        self.cluster.define(*[self.files[p] for p in plurals])
 
     def put_back(self, kept):
         for o in kept:

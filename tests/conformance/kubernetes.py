@@ -23,9 +23,12 @@ import api
 import certs
 import lab as labs
 import process
+import suite
 
 ETCD_PORT, PORT = 2379, 6443
 READY_S = 40
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DEFINED_S = 90
 CLUSTER_IPS = "198.19.0.0/16,2001:db8:2::/112"
 MASTERS = "system:masters"
 CONTROLLERS = ("deployment-controller", "replicaset-controller", "endpointslice-controller", "namespace-controller",
@@ -200,10 +203,18 @@ class Cluster:
         """By the server, as kubectl apply --server-side: some definitions are too large for an annotation."""
         self.kubectl("apply", "--server-side", "--force-conflicts", *[w for f in files for w in ("-f", f)])
 
+    def define(self, *files):
+        """Custom resource definitions, in effect. Not by kubectl wait: it fails at one that has no condition yet."""
+        self.apply(*files)
+        asked = self.new_api()  # others may be at the cluster's own from threads of theirs
+
+        def are_established():
+            found = [o.get("status", {}).get("conditions") or [] for o in asked.call("GET", DEFINITIONS)["items"]]
+            return all(any((c["type"], c["status"]) == ("Established", "True") for c in each) for each in found)
+        suite.eventually(are_established, "all definitions are in effect", DEFINED_S)
+
     def install_gateway_api(self, channel="experimental"):
-        """Its custom resource definitions, in effect."""
-        self.apply(*programs.crds(channel))
-        self.kubectl("wait", "--for", "condition=Established", "--timeout", "30s", "crd", "--all")
+        self.define(*programs.crds(channel))
 
     def account_token(self, namespace, name):
         """A token of a ServiceAccount, for an hour."""

@@ -29,7 +29,7 @@ USABLE, UNUSABLE = f"{labs.FRONT4}.249", "203.0.113.249"
 ACCEPTED_S = 30
 HOLD_COUNT = 1000  # deletions in 10 s that are no accident yet: the suite deletes what each test made
 DEPLOY = os.path.join(labs.TOP, "mgmt", "controller", "deploy")
-MESH = os.path.join(DEPLOY, "mesh.yaml")
+CHART, MESH = os.path.join(DEPLOY, "chart"), os.path.join(DEPLOY, "mesh.yaml")
 WHERE = "sluice-system"  # what the manifest installs
 
 
@@ -114,17 +114,15 @@ class Rig(labs.Lab):
             raise process.Failed(f"helm {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
-    def install_by_helm(self, *options):
+    def install_by_helm(self):
         """The chart."""
-        self.helm("install", "sluice", os.path.join(DEPLOY, "chart"), "--namespace", WHERE, "--create-namespace",
-                  *options)
+        self.helm("install", "sluice", CHART, "--namespace", WHERE, "--create-namespace")
         api.KINDS.update(fake_cluster.KINDS)
 
     def install(self):
         """What the manifest has, with our CRDs."""
         self.cluster.kubectl("create", "namespace", WHERE)
-        self.cluster.apply(os.path.join(DEPLOY, "chart", "crds"))
-        self.cluster.kubectl("wait", "--for", "condition=Established", "--timeout", "30s", "crd", "--all")
+        self.cluster.define(os.path.join(CHART, "crds"))
         self.cluster.apply(os.path.join(DEPLOY, "sluice-controller.yaml"))
         api.KINDS.update(fake_cluster.KINDS)
 

@@ -79,8 +79,7 @@ def secrets_rule(l):
 
 @suite.test("#8")
 def helm_finds_nothing_wrong_and_makes_what_the_manifest_has(l):
-    chart = os.path.join(rig.DEPLOY, "chart")
-    l.helm("lint", "--strict", chart)
+    l.helm("lint", "--strict", rig.CHART)
     with open(os.path.join(rig.DEPLOY, "sluice-controller.yaml"), encoding="utf-8") as f:
         manifest = documents(f.read())
     assert documents(l.helm("get", "manifest", "sluice", "--namespace", WHERE)) == manifest
@@ -89,9 +88,8 @@ def helm_finds_nothing_wrong_and_makes_what_the_manifest_has(l):
 
 @suite.test("#8")
 def an_upgrade_changes_what_it_says_and_a_rollback_takes_it_back(l):
-    chart = os.path.join(rig.DEPLOY, "chart")
     assert secrets_rule(l) == ["get"]
-    l.helm("upgrade", "sluice", chart, "--namespace", WHERE, "--set", "watchSecrets=true", "--set", "replicas=3")
+    l.helm("upgrade", "sluice", rig.CHART, "--namespace", WHERE, "--set", "watchSecrets=true", "--set", "replicas=3")
     assert secrets_rule(l) == ["get", "watch"]
     said = json.loads(l.cluster.kubectl("get", "deployment", "sluice-controller", "-n", WHERE, "-o", "json"))["spec"]
     assert said["replicas"] == 3 and "--watch-secrets" in said["template"]["spec"]["containers"][0]["args"], said

@@ -30,12 +30,8 @@ def vip(l, family=4):
 
 
 def ask(l, path, *options, family=4, address=None):
-    """The status of a request. 503 is asked again: on a machine that others use the verifier may be late, and that is
-    what the box then says."""
-    def status():
-        return l.curl(f"http://{HOST}{path}", *options, address=address or vip(l, family))[0]
-    first = status()
-    return status() if first == 503 else first
+    """The status of a request."""
+    return l.curl(f"http://{HOST}{path}", *options, address=address or vip(l, family))[0]
 
 
 def change(l, spec):

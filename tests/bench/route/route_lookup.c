@@ -170,16 +170,24 @@ static void work(uint8_t *memory)
     }
 }
 
+/* The next request like that one, whose texts are in `asked`. */
+static struct route_request next_request(const struct route_request *like, struct script *script,
+                                         struct asked *asked)
+{
+    struct route_request request = *like;
+    script_next(script, asked);
+    request.host = slice_of_str(asked->host);
+    request.path = slice_of_str(asked->path);
+    return request;
+}
+
 /* Nanoseconds that it takes by itself. */
 static double one_by_itself(const struct image_view *v, const struct route_request *like,
                             struct script *script)
 {
     struct asked asked;
-    struct route_request request = *like;
+    struct route_request request = next_request(like, script, &asked);
     struct route_result result;
-    script_next(script, &asked);
-    request.host = slice_of_str(asked.host);
-    request.path = slice_of_str(asked.path);
     double began = now_ns();
     route_match(v, &request, &result);
     double took = now_ns() - began;
@@ -195,12 +203,8 @@ static double one_burst(const struct image_view *v, const struct route_request *
     struct route_request requests[BURST];
     struct route_ahead ahead[BURST];
     struct route_result results[BURST];
-    for (unsigned i = 0; i < BURST; i++) {
-        script_next(script, &asked[i]);
-        requests[i] = *like;
-        requests[i].host = slice_of_str(asked[i].host);
-        requests[i].path = slice_of_str(asked[i].path);
-    }
+    for (unsigned i = 0; i < BURST; i++)
+        requests[i] = next_request(like, script, &asked[i]);
     double began = now_ns();
     for (unsigned i = 0; i < BURST; i++)
         route_look_ahead(v, &requests[i], &ahead[i]);

@@ -170,8 +170,8 @@ TEST(a_server_that_says_goodbye_finishes_what_it_has)
     pair_done(&p);
 }
 
-/* All was answered and all is said, and nothing of it has come to the client. */
-static void end_unheard(void)
+/* All was answered and the server begins to say goodbye, of which nothing comes to the client. */
+static void begin_unheard(void)
 {
     pair_init(&p, 100000, NULL);
     struct pair_call *c = pair_ask(&p, "/echo", body(1000));
@@ -179,8 +179,25 @@ static void end_unheard(void)
     check_answered(c, 200);
     p.is_cut = true;
     h2_session_shutdown(p.server);
+}
+
+/* And then all is said. */
+static void end_unheard(void)
+{
+    begin_unheard();
     pair_wait(&p, H2_DRAIN_MS + 10);
     CHECK(p.server != NULL && p.server_lower.is_shutdown && !p.server_lower.is_released);
+}
+
+/* The client ends, too, and the server has nothing to wait for any more. */
+static void check_let_go(void)
+{
+    fake_stream_push_eof(&p.server_lower);
+    pair_wait(&p, 1);
+    CHECK(p.server == NULL && p.server_lower.is_released);
+    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 1);
+    fake_stream_break(&p.client_lower, STREAM_END_RESET);
+    pair_done(&p);
 }
 
 /* It would be a reset, and take the answer with it. */
@@ -191,12 +208,7 @@ TEST(a_server_that_is_done_takes_what_its_client_still_sends)
     pair_wait(&p, 1);
     CHECK_EQ(stream_readable(&p.server_lower.stream), 0);
     CHECK(!p.server_lower.is_released);
-    fake_stream_push_eof(&p.server_lower);
-    pair_wait(&p, 1);
-    CHECK(p.server == NULL && p.server_lower.is_released);
-    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 1);
-    fake_stream_break(&p.client_lower, STREAM_END_RESET);
-    pair_done(&p);
+    check_let_go();
 }
 
 TEST(a_server_that_is_done_waits_for_its_client_but_not_for_ever)
@@ -216,12 +228,7 @@ TEST(a_server_that_is_done_waits_for_its_client_but_not_for_ever)
 TEST(a_server_whose_last_words_find_no_room_waits_for_it_and_for_its_client)
 {
     const size_t goaway_bytes = 17;
-    pair_init(&p, 100000, NULL);
-    struct pair_call *c = pair_ask(&p, "/echo", body(1000));
-    pair_run(&p);
-    check_answered(c, 200);
-    p.is_cut = true;
-    h2_session_shutdown(p.server);
+    begin_unheard();
     pair_wait(&p, 1);
     size_t unsent = fake_stream_written(&p.server_lower).len;
     p.server_lower.out_room = unsent + goaway_bytes;
@@ -232,12 +239,7 @@ TEST(a_server_whose_last_words_find_no_room_waits_for_it_and_for_its_client)
     pair_wait(&p, 1);
     CHECK_EQ(fake_stream_written(&p.server_lower).len, 2 * goaway_bytes);
     CHECK(p.server != NULL && p.server_lower.is_shutdown && !p.server_lower.is_released);
-    fake_stream_push_eof(&p.server_lower);
-    pair_wait(&p, 1);
-    CHECK(p.server == NULL && p.server_lower.is_released);
-    CHECK_EQ(p.stats.counters[STAT_h2_session_end_done], 1);
-    fake_stream_break(&p.client_lower, STREAM_END_RESET);
-    pair_done(&p);
+    check_let_go();
 }
 
 TEST(a_server_that_says_goodbye_to_nobody_ends)
